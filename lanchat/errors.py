@@ -1,0 +1,79 @@
+"""What can be wrong with what a client sent: one class for each code of the wire (docs/protocol.md, "Codes").
+
+Raised anywhere, caught once (`Router.receive`), answered with the code and the text. It must never carry a traceback or
+anything about another user: the text is shown to a person.
+"""
+
+from __future__ import annotations
+
+
+class ChatError(Exception):
+    """The client asked for something that is not to be had; `str()` of it says why, in one line, to a person."""
+
+    code = "INTERNAL"
+    #: The client's id of the packet that was wrong, where it could still be read.
+    cid: str | None = None
+
+
+class BadJson(ChatError):
+    """These bytes are no JSON text (RFC 8259)."""
+
+    code = "BAD_JSON"
+
+
+class BadPacket(ChatError):
+    """This is JSON, but not a packet."""
+
+    code = "BAD_PACKET"
+
+
+class TooBig(ChatError):
+    """A packet or its text is over its limit."""
+
+    code = "TOO_BIG"
+
+
+class LineTooBig(TooBig):
+    """A line (or an unframed object) is over the limit; what was left of it is being skipped."""
+
+
+class BadFrom(ChatError):
+    """A capable client claimed another's name."""
+
+    code = "BAD_FROM"
+
+
+class BadName(ChatError):
+    """This can't be a user's name."""
+
+    code = "BAD_NAME"
+
+
+class NameTaken(ChatError):
+    """Somebody else has this name, or one that looks the same."""
+
+    code = "NAME_TAKEN"
+
+
+class UnknownCommand(ChatError):
+    """There is no such command."""
+
+    code = "UNKNOWN_COMMAND"
+
+
+class Usage(ChatError):
+    """The command is known, its arguments are wrong."""
+
+    code = "USAGE"
+
+
+class NoSuchTarget(ChatError):
+    """Nobody of that name is here."""
+
+    code = "NO_SUCH_TARGET"
+
+
+class Idle(ChatError):
+    """Nothing came in the time that was given."""
+
+    code = "IDLE"

@@ -1,0 +1,96 @@
+"""The JSON gateway: packets on lines, and the first clients' packets without any (docs/protocol.md)."""
+
+from __future__ import annotations
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from lanchat.errors import ChatError
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.framing import Frame, Framing
+from lanchat.interfaces import Call
+from lanchat.packet import Packet, parse
+from lanchat.router import Router
+
+
+class ChatProtocol(Connection):
+    """One client that speaks JSON, classic, capable or unframed."""
+
+    gateway = "json"
+
+    def __init__(self, router: Router) -> None:
+        super().__init__(router)
+        self._framing = Framing()
+        self._silence: Call | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: every frame they complete is served before the next."""
+        self._hush()
+        for frame in self._framing.feed(data):
+            self._received(frame)
+            if self.closed:
+                return
+        self._listen()
+
+    def deliver(self, packet: Packet) -> None:
+        """Write a packet as this client reads them."""
+        if self.outbox.paced:
+            self.outbox.send(*packet.unframed)
+        elif self.session is not None and self.session.sees_x(packet):
+            self.outbox.send(packet.line)
+        else:
+            self.outbox.send(packet.classic)
+
+    def grant(self) -> None:
+        """A capable client reads lines, whatever it was taken for before."""
+        self._framing.become_framed()
+        self._match_pace()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """What was not ended by now is nothing."""
+        self._hush()
+        super().connectionLost(reason)
+
+    def _received(self, frame: Frame) -> None:
+        self._match_pace()
+        if self.session is not None:
+            self.router.receive(self.session, _packet, frame)
+            return
+        try:
+            self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
+        except ChatError as error:
+            self.refuse(error)
+
+    def _match_pace(self) -> None:
+        """A client that was not seen to read lines gets its packets one at a time."""
+        if self.outbox.paced is self._framing.framed:
+            self.outbox.pace(not self._framing.framed)
+
+    def _listen(self) -> None:
+        """All that came is served: who said no hello is welcomed now, and from here on silence may mean something."""
+        if self.session is not None:
+            self._match_pace()
+            self.router.greet(self.session)
+        if (patience := self._framing.patience) is not None:
+            self._silence = self.router.clock.callLater(patience, self._look_again)
+
+    def _look_again(self) -> None:
+        """Time is up; but a busy server may have let bytes wait that break the silence, so let it read once more."""
+        self._silence = self.router.clock.callLater(0, self._silent)
+
+    def _silent(self) -> None:
+        for frame in self._framing.silence():
+            self._received(frame)
+            if self.closed:
+                return
+        self._listen()
+
+    def _hush(self) -> None:
+        if self._silence is not None and self._silence.active():
+            self._silence.cancel()
+
+
+def _packet(frame: Frame) -> Packet:
+    if isinstance(frame, ChatError):
+        raise frame
+    return parse(frame)

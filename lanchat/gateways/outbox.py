@@ -1,0 +1,161 @@
+"""Outbox: the one bounded way out of the server, for every gateway.
+
+What goes to one client in one turn of the reactor is written at once; what can't be written waits, up to a limit; a client
+that lets more wait is cut off, so that it harms nobody else. Clients that can't tell packets apart get one at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from zope.interface import implementer
+
+from lanchat.interfaces import Call, Clock
+
+#: Bytes that may wait for one client; over it, the connection is aborted.
+MAX_WAITING = 256 * 1024
+#: Seconds between two packets for an unframed client, so that TCP does not join them.
+PACE_SECONDS = 0.010
+#: Seconds that a closing connection may take to be read to its end; then it is aborted.
+CLOSE_SECONDS = 5.0
+
+
+class ITransport(ITCPTransport, IConsumer):
+    """What Twisted's TCP transports are, over TLS too: they take a producer."""
+
+
+class Tick:
+    """One timer for many outboxes: all that have something to write do so together."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._due: dict[Outbox, None] = {}
+
+    def add(self, outbox: Outbox) -> None:
+        """Let this outbox write at the next tick."""
+        if not self._due:
+            self._clock.callLater(self._seconds, self._ticked)
+        self._due[outbox] = None
+
+    def _ticked(self) -> None:
+        due, self._due = self._due, {}
+        for outbox in due:
+            outbox.write()
+
+
+@implementer(IPushProducer)
+class Outbox:
+    """What waits for one client, and the one way to close its connection."""
+
+    def __init__(self, transport: ITransport, clock: Clock, turn: Tick, pace: Tick, overflowed: Callable[[], None]) -> None:
+        """`overflowed` is called, once, when the client has let too much wait and was cut off."""
+        #: Bytes that wait here.
+        self.waiting = 0
+        self._queue: deque[bytes] = deque()
+        self._transport = transport
+        self._clock = clock
+        self._turn, self._pace = turn, pace
+        self._overflowed = overflowed
+        self._paced = False
+        self._paused = False
+        self._closing = False
+        self._deadline: Call | None = None
+        self._gone = False
+        transport.registerProducer(self, True)
+
+    def send(self, *pieces: bytes) -> None:
+        """Queue these for the client: each a write of its own if it is paced."""
+        if self._gone or self._closing:
+            return
+        for piece in pieces:
+            self._queue.append(piece)
+            self.waiting += len(piece)
+        if self.waiting > MAX_WAITING:
+            self.abort()
+            self._overflowed()
+        elif not self._paused:
+            self._tick.add(self)
+
+    @property
+    def paced(self) -> bool:
+        """Whether packets go out one at a time."""
+        return self._paced
+
+    def pace(self, paced: bool) -> None:
+        """Write packets one at a time from now on, or no longer."""
+        self._paced = paced
+        if self._queue and not self._paused:
+            self._tick.add(self)
+
+    def write(self) -> None:
+        """Write what the client may be sent now."""
+        if self._gone or self._paused or not self._queue:
+            return
+        data = self._queue.popleft() if self._paced else b"".join(self._queue)
+        if not self._paced:
+            self._queue.clear()
+        self.waiting -= len(data)
+        self._transport.write(data)
+        if self._queue:
+            self._tick.add(self)
+        elif self._closing:
+            self._lose()
+
+    def close(self) -> None:
+        """Close the connection once all is written; abort it if the client does not read that."""
+        if self._gone or self._closing:
+            return
+        self._closing = True
+        if self._paced and self._queue and not self._paused:
+            return  # the pace goes on; the limit on what waits bounds it
+        self.flush()
+
+    def flush(self) -> None:
+        """Write all that waits, to a client that is about to be closed: it is bounded, and there is no later."""
+        self._paced = self._paused = False
+        self.write()
+        if self._closing:
+            self._lose()
+
+    def abort(self) -> None:
+        """Close the connection at once; what waits is lost."""
+        if not self._gone:
+            self.gone()
+            self._transport.unregisterProducer()
+            self._transport.abortConnection()
+
+    def gone(self) -> None:
+        """The connection has ended: nothing is written any more, and nothing waits."""
+        self._gone = True
+        self._queue.clear()
+        self.waiting = 0
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+
+    def pauseProducing(self) -> None:
+        """The transport has enough."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport has written all it had."""
+        self._paused = False
+        if self._queue:
+            self._tick.add(self)
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.gone()
+
+    @property
+    def _tick(self) -> Tick:
+        return self._pace if self._paced else self._turn
+
+    def _lose(self) -> None:
+        if self._gone or self._deadline is not None:
+            return
+        self._transport.unregisterProducer()
+        self._deadline = self._clock.callLater(CLOSE_SECONDS, self.abort)
+        self._transport.loseConnection()

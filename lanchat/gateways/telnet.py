@@ -1,0 +1,107 @@
+"""The plain-text gateway, for `telnet`, `nc` and people: what is typed goes to everyone else, a line at a time."""
+
+from __future__ import annotations
+
+from lanchat.errors import BadName, ChatError, Usage
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.framing import Frame, Lines
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, visible
+from lanchat.router import Router
+
+ASK = "Your name: "
+#: So many wrong names, and the connection is closed.
+MAX_NAMES = 3
+
+# Telnet's own bytes (RFC 854): what begins a command, a subnegotiation and its end, and WILL, WONT, DO, DONT.
+_IAC, _SB, _SE = b"\xff", b"\xff\xfa", b"\xff\xf0"
+_OPTIONS = (b"\xff\xfb", b"\xff\xfc", b"\xff\xfd", b"\xff\xfe")
+_NOBODY = Sender("", "")
+
+
+class TelnetProtocol(Connection):
+    """One person at a terminal."""
+
+    gateway = "telnet"
+    opening_seconds = 60.0  # a person has to type
+
+    def __init__(self, router: Router) -> None:
+        super().__init__(router)
+        self._command = b""
+        self._lines = Lines(MAX_MSG)
+        self._names = 0
+
+    def connectionMade(self) -> None:
+        """Ask for a name."""
+        super().connectionMade()
+        self.outbox.send(ASK.encode())
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: telnet's own are swallowed, the rest are lines."""
+        for frame in self._lines.feed(self._text(data)):
+            if self.session is None:
+                self._named(frame)
+            else:
+                self.session.confirms = isinstance(frame, bytes) and frame.startswith(b"/")
+                self.router.receive(self.session, _packet, frame)
+            if self.closed:
+                return
+
+    def deliver(self, packet: Packet) -> None:
+        """Show a packet as lines: no line of anybody's text can be taken for another's."""
+        if packet.from_ == SERVER:
+            who = "*"
+        elif packet.to == EVERYONE:
+            who = f"{packet.from_.name}:"
+        else:
+            who = f"{packet.from_.name} (private):"
+        shown = [f"{who} {visible(line)}\r\n" for line in packet.msg.splitlines() or [""]]
+        self.outbox.send("".join(shown).encode())
+
+    def grant(self) -> None:
+        """There is no `x` in plain text."""
+        raise Usage("This is the plain-text door: there are no packets here to put anything into.")
+
+    def _named(self, frame: Frame) -> None:
+        try:
+            if not isinstance(frame, bytes):
+                raise BadName("That is too long for a name.")
+            self.router.greet(self.open(frame.decode(errors="replace")))
+        except ChatError as error:
+            self._names += 1
+            if self._names == MAX_NAMES:
+                self.refuse(error)
+            else:
+                self.outbox.send(f"* {error}\r\n{ASK}".encode())
+
+    def _text(self, data: bytes) -> bytes:
+        """What is left without telnet's own bytes; a command that is cut waits for its end, which takes a few bytes only."""
+        if self._command or _IAC in data:
+            data, self._command = _without_commands(self._command + data)
+        return data.replace(b"\r", b"\n").replace(b"\0", b"")  # RFC 854 ends a line with CR LF or CR NUL
+
+
+def _without_commands(data: bytes) -> tuple[bytes, bytes]:
+    """The text in these bytes, and the command at their end that is not whole yet. Nothing is answered: nothing is offered."""
+    text, at = [], 0
+    while (start := data.find(_IAC, at)) >= 0:
+        text.append(data[at:start])
+        command = data[start : start + 2]
+        if command == _SB:
+            end = data.find(_SE, start) + 2
+            if end < 2:  # what it says is of no use, so only its last byte matters
+                return b"".join(text), _SB + data[max(start + 2, len(data) - 1) :]
+        else:
+            end = start + (3 if command in _OPTIONS else 2)
+        if end > len(data):
+            return b"".join(text), data[start:]
+        at = end
+    return b"".join([*text, data[at:]]), b""
+
+
+def _packet(frame: Frame) -> Packet:
+    """What a person typed, as a packet: a command with its arguments, or a word to everyone."""
+    if isinstance(frame, ChatError):
+        raise frame
+    line = frame.decode(errors="replace")
+    to, _, text = line.partition(" ") if line.startswith("/") else (EVERYONE, "", line)
+    return Packet(_NOBODY, to, text)

@@ -1,0 +1,71 @@
+"""Listener: one listening port as a service. It says where it listens, or in one line why it can't."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+_log = Logger()
+
+
+class Listener(Service):
+    """Listens from before privileges are dropped, until the service stops; then sees off who is connected."""
+
+    def __init__(
+        self,
+        purpose: str,
+        endpoint: IStreamServerEndpoint,
+        factory: IProtocolFactory,
+        drain: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`purpose` says, to people, who is meant to connect; `drain` ends the connections and waits for that."""
+        self._purpose = purpose
+        self._endpoint = endpoint
+        self._factory = factory
+        self._drain = drain
+        self._port: IListeningPort | None = None
+
+    def privilegedStartService(self) -> None:
+        """Listen; raises `SystemExit` with one line when that can't be, as a traceback would help nobody."""
+        super().privilegedStartService()
+        failures: list[Failure] = []
+        self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
+        if failures:
+            reason = failures[0].getErrorMessage()
+            raise SystemExit(
+                f"lanchat: can't listen for {self._purpose}: {reason} Stop what uses that address already, or choose another."
+            )
+
+    def startService(self) -> None:
+        """Listen, if that has not been done before privileges were dropped."""
+        super().startService()
+        if self._port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[None]:
+        """Listen no more, and end the connections; fires when they are gone."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+        await self._drain()
+
+    def _listening(self, port: IListeningPort) -> None:
+        self._port = port
+        _log.info("listening for {purpose} on {where}", purpose=self._purpose, where=_where(port.getHost()))
+
+
+def _where(address: IAddress) -> str:
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        return str(getattr(address, "name", address))
+    if address.host == "::":
+        return f"[::]:{address.port} (IPv4 and IPv6)"
+    return f"[{address.host}]:{address.port}" if isinstance(address, IPv6Address) else f"{address.host}:{address.port}"

@@ -1,0 +1,196 @@
+"""Packet: the one unit on the wire, as a value, with its limits (docs/protocol.md is the specification).
+
+This module turns bytes into packets and packets into bytes, and says how text is shown where people read it. It knows no
+sockets, no sessions and no clock; the client imports it as well as the server.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from functools import cached_property
+from typing import Annotated, Any
+
+import msgspec
+
+from lanchat.errors import BadJson, BadPacket, TooBig
+
+#: Bytes in a packet, without its newline.
+MAX_PACKET = 65536
+#: Bytes in the text of a packet, as UTF-8.
+MAX_MSG = 16384
+#: Characters in a client's own id for a packet.
+MAX_CID = 64
+#: Bytes in what an unframed client reads with one `recv`, with the newline.
+MAX_UNFRAMED = 1024
+
+#: `to` of what is said to everyone.
+EVERYONE = "Everyone"
+
+_Id = Annotated[str, msgspec.Meta(max_length=MAX_CID)]
+
+
+class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who a packet is from: a name, and the address of the connection."""
+
+    name: str
+    ip: str
+
+
+class X(msgspec.Struct, omit_defaults=True):
+    """Everything newer than the classic packet, in both directions; a member that is not there is None.
+
+    Unknown members are ignored, so that clients and servers of different ages understand each other.
+    """
+
+    op: str | None = None
+    cid: _Id | None = None
+    re: _Id | None = None
+    id: str | None = None
+    ts: str | None = None
+    conv: str | None = None
+    v: int | None = None
+    caps: list[str] | None = None
+    limits: dict[str, int] | None = None
+    state: str | None = None
+    n: int | None = None
+    code: str | None = None
+    retry_ms: int | None = None
+    ev: str | None = None
+    who: list[str] | None = None
+    # The arguments of commands, for clients that would rather not write them into `msg`.
+    command: str | None = None
+    prefix: str | None = None
+    user: str | None = None
+    text: str | None = None
+    # What commands answer, beside the text for people.
+    names: list[str] | None = None
+    time: str | None = None
+    commands: list[dict[str, str]] | None = None
+
+
+class Packet(msgspec.Struct, dict=True, forbid_unknown_fields=True, omit_defaults=True, rename={"from_": "from"}):
+    """One JSON object: `{"from": {"name", "ip"}, "to", "msg"}` and at most `x`.
+
+    A packet is not changed once it has been encoded: each form of it is made once, however many read it.
+    """
+
+    from_: Sender
+    to: str
+    msg: str
+    x: X | None = None
+
+    @property
+    def is_hello(self) -> bool:
+        """Whether this asks for more than the classic protocol (docs/protocol.md, "Hello")."""
+        return self.to.lower() == "/hello" and self.x is not None and self.x.v is not None and self.x.v >= 1
+
+    @cached_property
+    def line(self) -> bytes:
+        """The packet as a capable client reads it, with its newline."""
+        return _encode(self) + b"\n"
+
+    @cached_property
+    def classic(self) -> bytes:
+        """The packet without `x`, with its newline."""
+        return self.line if self.x is None else Packet(self.from_, self.to, self.msg).line
+
+    @cached_property
+    def unframed(self) -> tuple[bytes, ...]:
+        """The packet for a client that reads with one `recv(1024)`: ASCII, in as many parts as it takes."""
+        whole = _ascii(self, self.msg)
+        if len(whole) <= MAX_UNFRAMED:
+            return (whole,)
+        parts: list[str] = []
+        while len(parts) != (count := len(parts) or 2):
+            room = MAX_UNFRAMED - len(_ascii(self, f"({count}/{count}) "))
+            parts = _split(self.msg, room)
+        return tuple(_ascii(self, f"({n}/{count}) {part}") for n, part in enumerate(parts, 1))
+
+
+#: What the server says is from this.
+SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (the contract's address, not one to bind to)
+
+_decode = msgspec.json.Decoder(Packet).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse(data: bytes) -> Packet:
+    """Make a packet of one JSON text, checked whole.
+
+    Raises `TooBig`, `BadJson` or `BadPacket`, with the packet's `cid` where there is one.
+    """
+    if len(data) > MAX_PACKET:
+        raise TooBig(f"A packet is at most {MAX_PACKET} bytes; this one has {len(data)}.")
+    try:
+        if not data.isascii():
+            data.decode()  # members that are skipped would not be looked at otherwise
+        packet = _decode(data)
+    except msgspec.ValidationError as error:
+        wrong = BadPacket(f'That is not a packet: {error}. Send /standard to see one.')
+        wrong.cid = _cid(data)
+        raise wrong from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadJson("That is not JSON in UTF-8, so nothing was done. Send /standard to see a packet.") from None
+    except RecursionError:
+        raise BadPacket("That is nested too deeply for a packet. Send /standard to see one.") from None
+    # A character has four bytes at the most: texts that can't be too long are not measured.
+    if len(packet.msg) * 4 > MAX_MSG and len(packet.msg.encode()) > MAX_MSG:
+        long = TooBig(f"A text is at most {MAX_MSG} bytes; this one has {len(packet.msg.encode())}. Send it in parts.")
+        long.cid = packet.x.cid if packet.x else None
+        raise long
+    return packet
+
+
+def visible(text: str, most: int | None = None) -> str:
+    r"""A text as it may be shown on a terminal or in a log: one line, no control, escape or direction characters.
+
+    What can't be shown is written as Python would (`\x1b`). `most` cuts it after so many characters.
+    """
+    if most is not None and len(text) > most:
+        text = text[:most] + "..."
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in "\u200c\u200d":  # the joiners of Persian and of emoji
+        return char
+    if char == "\t" or unicodedata.category(char) == "Zs":
+        return " "
+    return char.encode("unicode_escape").decode()
+
+
+class _OnlyX(msgspec.Struct):
+    x: dict[str, Any] = {}
+
+
+_decode_x = msgspec.json.Decoder(_OnlyX).decode
+
+
+def _cid(data: bytes) -> str | None:
+    """The `cid` of what is JSON but no packet, so that its sender can tell which one was refused."""
+    try:
+        cid = _decode_x(data).x.get("cid")
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return cid if isinstance(cid, str) and len(cid) <= MAX_CID else None
+
+
+def _ascii(packet: Packet, msg: str) -> bytes:
+    whole = {"from": {"name": packet.from_.name, "ip": packet.from_.ip}, "to": packet.to, "msg": msg}
+    return json.dumps(whole).encode() + b"\n"
+
+
+def _split(text: str, room: int) -> list[str]:
+    """Cut a text into parts that take at most `room` bytes each once they are escaped."""
+    parts: list[str] = []
+    part: list[str] = []
+    used = 0
+    for char in text:
+        size = len(json.dumps(char)) - 2
+        if used + size > room:
+            parts.append("".join(part))
+            part, used = [], 0
+        part.append(char)
+        used += size
+    return [*parts, "".join(part)]

@@ -1,0 +1,54 @@
+"""Presence: who came and who went, told to those who asked for it, at most one packet a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanchat.interfaces import Clock
+
+#: Seconds between two packets.
+PAUSE = 1.0
+
+#: Called with what happened ("came" or "went"), the names, and what each said at leaving.
+Tell = Callable[[str, dict[str, str]], None]
+
+
+class Presence:
+    """Collects comings and goings: the first is told at once, what follows once a second, together.
+
+    Somebody who came and went between two packets is not mentioned.
+    """
+
+    def __init__(self, clock: Clock, tell: Tell) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._news: dict[str, dict[str, str]] = {"went": {}, "came": {}}
+        self._resting = False
+
+    def came(self, name: str) -> None:
+        """Somebody opened a session."""
+        if self._news["went"].pop(name, None) is None:
+            self._news["came"][name] = ""
+        self._soon()
+
+    def went(self, name: str, words: str = "") -> None:
+        """Somebody's session ended, with these last words."""
+        if self._news["came"].pop(name, None) is None:
+            self._news["went"][name] = words
+        self._soon()
+
+    def _soon(self) -> None:
+        if not self._resting:
+            self._resting = True
+            self._clock.callLater(0, self._told)
+
+    def _told(self) -> None:
+        """Tell one kind of news; the other kind has its turn a second later."""
+        for event, names in self._news.items():
+            if names:
+                self._news[event] = {}
+                self._tell(event, names)
+                self._news = dict(reversed(self._news.items()))
+                self._clock.callLater(PAUSE, self._told)
+                return
+        self._resting = False

@@ -1,0 +1,198 @@
+"""Router: where each packet goes. It owns the registry and the clock, and every gateway holds the same one.
+
+Nothing here waits, and nothing here knows a socket: what it wants of a connection is `IClient`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+from twisted.logger import Logger
+
+from lanchat.errors import BadFrom, ChatError, NoSuchTarget
+from lanchat.interfaces import Clock, IClient
+from lanchat.names import key
+from lanchat.names import parse as parse_name
+from lanchat.packet import EVERYONE, SERVER, Packet, X, visible
+from lanchat.presence import Presence
+from lanchat.registry import Registry
+from lanchat.session import Session
+
+#: Bytes of names in a welcome: it must not grow with the crowd.
+WELCOME_NAMES = 256
+#: Bytes of names in one presence packet.
+PRESENCE_NAMES = 8192
+
+_EVERYONE = key(EVERYONE)
+_log = Logger()
+
+Frame = TypeVar("Frame")
+#: Runs the command that a packet is addressed to; raises `ChatError`.
+RunCommand = Callable[["Router", Session, Packet], None]
+
+
+class Router:
+    """Decides where packets go and hands them to the clients of the recipients."""
+
+    def __init__(self, clock: Clock, run_command: RunCommand, instance: str) -> None:
+        """`instance` is unique to this run of the server: the ids of messages begin with it."""
+        self.clock = clock
+        self.registry = Registry()
+        self.presence = Presence(clock, self._tell_presence)
+        #: Messages relayed, and packets refused, since the start.
+        self.relayed = self.refused = 0
+        self._run_command = run_command
+        self._instance = instance
+        self._numbers = itertools.count(1)
+
+    # Coming and going.
+
+    def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
+        """Give a connection a name, and so a session; raises `BadName` or `NameTaken`."""
+        session = Session(parse_name(text), client, address, gateway, self.clock.seconds())
+        self.registry.take(session)
+        _log.info("{name} joined from {ip} ({gateway})", name=session.name.shown, ip=address, gateway=gateway)
+        self.presence.came(session.name.shown)
+        return session
+
+    def greet(self, session: Session) -> None:
+        """Welcome a classic session, unless it has been welcomed."""
+        if not session.greeted:
+            session.greeted = True
+            self.reply(session, None, self.welcome_text(session))
+
+    def welcome_text(self, session: Session) -> str:
+        """The welcome, for people."""
+        return f"Welcome {session.name.shown}! Send /help to see the commands. {self.online(session, '', WELCOME_NAMES)[0]}"
+
+    def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
+        self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""
+    ) -> None:
+        """End a session on purpose: a goodbye, its name is free, the connection closes when all is written."""
+        if session in self.registry:
+            self.reply(session, packet, goodbye, op="bye", code=code)
+            self.leave(session, why, last_words)
+            session.client.disconnect()
+
+    def leave(self, session: Session, why: str, last_words: str = "") -> None:
+        """A session ended, in whatever way: its name is free at once."""
+        if self.registry.free(session):
+            _log.info("{name} left: {why}", name=session.name.shown, why=visible(why, 200))
+            self.presence.went(session.name.shown, last_words)
+
+    # What comes in.
+
+    def receive(self, session: Session, parse: Callable[[Frame], Packet], frame: Frame) -> None:
+        """Take one frame of a client's: parsed, routed, and answered if it was wrong.
+
+        A fault of ours is logged with its traceback and costs this connection only.
+        """
+        packet = None
+        try:
+            packet = parse(frame)
+            self.route(session, packet)
+        except ChatError as error:
+            self.refuse(session, error, packet)
+        except Exception:  # noqa: BLE001 (nothing that one client sends may end the others)
+            _log.failure("a packet of {name} was not served", name=session.name.shown)
+            goodbye = "The server made a mistake and closes this connection. Sorry."
+            self.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=packet)
+
+    def route(self, session: Session, packet: Packet) -> None:
+        """Decide what a packet is: a command, or something said to somebody. Raises `ChatError`."""
+        if not packet.is_hello:
+            self.greet(session)
+        if session.caps is not None and packet.from_.name and key(packet.from_.name) != session.name.key:
+            raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
+        if packet.to.startswith("/"):
+            self._run_command(self, session, packet)
+        else:
+            self.say(session, packet)
+
+    def say(self, session: Session, packet: Packet) -> None:
+        """Relay what somebody says, to a person or to everyone else, and acknowledge it. Raises `NoSuchTarget`."""
+        recipient = self.registry.find(packet.to)
+        if recipient is not None:
+            self._relay(session, packet, recipient.name.shown, f"@{session.name.shown}", (recipient,))
+        elif key(packet.to) == _EVERYONE:
+            others = [other for other in self.registry if other is not session]
+            self._relay(session, packet, EVERYONE, EVERYONE, others)
+        else:
+            raise NoSuchTarget(f"The user {visible(packet.to, 40)} is not available. Send /list to see who is.")
+
+    def _relay(self, session: Session, packet: Packet, to: str, conv: str, recipients: Iterable[Session]) -> None:
+        asked = packet.x or X()
+        message_id, ts = f"{self._instance}.{next(self._numbers)}", self.timestamp()
+        message = Packet(session.sender, to, packet.msg, X(id=message_id, ts=ts, conv=conv, re=asked.re))
+        n = 0
+        for n, recipient in enumerate(recipients, 1):  # noqa: B007 (n is how many there were)
+            recipient.client.deliver(message)
+        self.relayed += n
+        told = f"Message sent to {n} users" if to == EVERYONE else ""
+        if session.caps is None:
+            if told and session.confirms:
+                self.reply(session, None, told)
+        elif asked.cid is not None and session.may("ack"):
+            self.reply(session, packet, told, op="ack", id=message_id, ts=ts, state="relayed", n=n if told else None)
+
+    # What goes out.
+
+    def reply(self, session: Session, packet: Packet | None, msg: str, op: str = "ok", **data: Any) -> None:
+        """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients."""
+        x = None
+        if session.caps is not None:
+            x = X(op=op, cid=packet.x.cid if packet and packet.x else None, **data)
+        session.client.deliver(Packet(SERVER, session.name.shown, msg, x))
+
+    def refuse(self, session: Session, error: ChatError, packet: Packet | None = None) -> None:
+        """Answer what was wrong; a client that goes on and on is closed."""
+        self.greet(session)
+        self.refused += 1
+        if packet is None and error.cid is not None:
+            packet = Packet(SERVER, "", "", X(cid=error.cid))
+        self.reply(session, packet, str(error), op="fail", code=error.code)
+        if session.offended(error, self.clock.seconds()):
+            goodbye = "Too many bad packets: the connection is closed. Send /standard to see a packet."
+            self.close(session, error.code, goodbye, why="too many bad packets")
+
+    def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
+        """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
+        total = self.registry.count(prefix) - asker.name.key.startswith(key(prefix))
+        others = (name for name in self.registry.listed(prefix) if name != asker.name.shown)
+        names = _as_fit(others, room)
+        if not total:
+            return ("Nobody else has such a name." if prefix else "You are the only active user!"), names, total
+        return f"Online users ({total}): {_and_more(names, total)}", names, total
+
+    def timestamp(self) -> str:
+        """Now, as RFC 3339 in UTC with milliseconds."""
+        now = datetime.fromtimestamp(self.clock.seconds(), timezone.utc)
+        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _tell_presence(self, event: str, news: dict[str, str]) -> None:
+        names = _as_fit(news, PRESENCE_NAMES)
+        said = [f"{name} ({news[name]})" if news[name] else name for name in names]
+        x = X(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
+        packet = Packet(SERVER, EVERYONE, f"{_and_more(said, len(news))} {event}", x)
+        for session in self.registry:
+            if session.may("presence"):
+                session.client.deliver(packet)
+
+
+def _as_fit(names: Iterable[str], room: int) -> list[str]:
+    """As many of the names as fit into so many bytes, with what comes between them."""
+    fitting: list[str] = []
+    for name in names:
+        room -= len(name.encode()) + 2
+        if room < 0:
+            break
+        fitting.append(name)
+    return fitting
+
+
+def _and_more(names: list[str], total: int) -> str:
+    more = total - len(names)
+    return ", ".join(names) + (f", ... and {more} more" if more else "")

@@ -1,0 +1,59 @@
+"""Session: one login on one connection. It holds what the server knows of it, and sends nothing by itself."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from lanchat.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
+from lanchat.interfaces import IClient
+from lanchat.names import Name
+from lanchat.packet import Packet, Sender
+
+#: So many bad packets within so many seconds, and the connection is closed.
+MAX_BAD, BAD_SECONDS = 100, 10.0
+#: So many lines over the limit in all, and the connection is closed.
+MAX_LONG_LINES = 3
+
+
+class Session:
+    """One login on one connection."""
+
+    def __init__(self, name: Name, client: IClient, address: str, gateway: str, since: float) -> None:
+        self.name = name
+        self.client = client
+        #: As it is stamped on every packet of this session.
+        self.sender = Sender(name.shown, address)
+        #: Which door it came through: "json" or "telnet".
+        self.gateway = gateway
+        #: When it opened, in seconds since the epoch.
+        self.since = since
+        #: What the hello was granted; None while the session is classic.
+        self.caps: frozenset[str] | None = None
+        #: Whether what a classic one says to everyone is confirmed with a count.
+        self.confirms = True
+        #: Whether it has been welcomed, with or without a hello.
+        self.greeted = False
+        self._bad: deque[float] = deque(maxlen=MAX_BAD)
+        self._long_lines = 0
+
+    def __repr__(self) -> str:
+        return f"<Session {self.name.shown} {self.sender.ip} {self.gateway}>"
+
+    def may(self, cap: str) -> bool:
+        """Whether the hello was granted this capability."""
+        return self.caps is not None and cap in self.caps
+
+    def sees_x(self, packet: Packet) -> bool:
+        """Whether the client is shown the `x` of this packet: never a classic one, deliveries only with the cap `id`."""
+        if self.caps is None or packet.x is None:
+            return False
+        return packet.x.op is not None or "id" in self.caps
+
+    def offended(self, error: ChatError, now: float) -> bool:
+        """Note an error of this client's; true when it was one bad packet too many."""
+        if isinstance(error, LineTooBig):
+            self._long_lines += 1
+        if isinstance(error, (BadJson, BadPacket, TooBig)):
+            self._bad.append(now)
+        crowded = len(self._bad) == MAX_BAD and now - self._bad[0] <= BAD_SECONDS
+        return crowded or self._long_lines == MAX_LONG_LINES

@@ -1,0 +1,119 @@
+"""`twistd lanchat`: the options, and the service made of them. The one place that knows every part."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IReactorTime
+from twisted.python import usage
+
+from lanchat import commands
+from lanchat.gateways.connection import ChatFactory, Connection
+from lanchat.gateways.line import ChatProtocol
+from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.listener import Listener
+from lanchat.router import Router
+
+#: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
+BACKLOG = 4096
+DEFAULT_PORT = "5000"
+
+
+class Options(usage.Options):
+    """What `twistd lanchat` can be told."""
+
+    longdesc = (
+        "A private chat server for a local network. PORT is a number (all addresses, IPv4 and IPv6), or a Twisted endpoint "
+        "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["port"], self["telnet"] = [], []
+        self["data"] = default_data()
+
+    def opt_port(self, port: str) -> None:
+        """Listen for JSON clients on this port. [default: 5000]"""
+        self["port"] += endpoints(port)
+
+    def opt_telnet(self, port: str) -> None:
+        """Listen for telnet and nc (plain text) on this port. [default: off]"""
+        self["telnet"] += endpoints(port)
+
+    def opt_data(self, directory: str) -> None:
+        """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
+        self["data"] = Path(directory)
+
+    def postOptions(self) -> None:
+        """What was not said has its default."""
+        if not self["port"]:
+            self.opt_port(DEFAULT_PORT)
+
+
+def makeService(config: Options, reactor: Any = None) -> MultiService:
+    """The whole server: one router, and a gateway for each kind of port that was asked for."""
+    if reactor is None:
+        from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
+    raise_file_limit()
+    router = Router(reactor, commands.run, secrets.token_hex(4))
+    service = MultiService()
+    _add_gateway(service, reactor, config["port"], router, ChatProtocol)
+    _add_gateway(service, reactor, config["telnet"], router, TelnetProtocol)
+    return service
+
+
+def _add_gateway(
+    service: MultiService, reactor: IReactorTime, ports: list[str], router: Router, protocol: type[Connection]
+) -> None:
+    for port in ports:
+        factory = ChatFactory(protocol, router)
+        listener = Listener(f"{protocol.gateway} clients", serverFromString(reactor, port), factory, factory.drain)
+        listener.setServiceParent(service)
+
+
+def endpoints(port: str) -> list[str]:
+    """The endpoint strings for what was given as a port; raises `UsageError` when that is none."""
+    if port.isascii() and port.isdigit():
+        if int(port) > 65535:
+            raise usage.UsageError(f"{port} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
+        return [f"{family}:backlog={BACKLOG}" for family in _families(int(port))]
+    if port.startswith(("tcp:", "tcp6:", "unix:", "ssl:")) and ":backlog=" not in port:
+        port += f":backlog={BACKLOG}"
+    try:
+        serverFromString(None, port)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
+        raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
+    return [port]
+
+
+def default_data() -> Path:
+    """Where systemd says, else where the user's programs keep their state (XDG Base Directory Specification)."""
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return Path(directory.split(":")[0])
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
+
+
+def raise_file_limit() -> None:
+    """Every client takes a file descriptor, and the usual soft limit is 1024: take all that we may have."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _families(port: int) -> list[str]:
+    """All addresses: one IPv6 socket where the system lets it serve IPv4 too, else one for each family there is."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+            both = not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return [f"tcp:{port}"]
+    six = rf"tcp6:{port}:interface=\:\:"
+    return [six] if both else [six, f"tcp:{port}"]

@@ -1,0 +1,23 @@
+"""Fixtures: a real server for each test, or one for a whole module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live import Server
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real `twistd lanchat` of this test's own."""
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real `twistd lanchat` for all tests of a module, which use names of their own."""
+    with Server(tmp_path_factory.mktemp("server")) as running:
+        yield running
