@@ -127,7 +127,7 @@ def parse(data: bytes) -> Packet:
             data.decode()  # members that are skipped would not be looked at otherwise
         packet = _decode(data)
     except msgspec.ValidationError as error:
-        wrong = BadPacket(f'That is not a packet: {error}. Send /standard to see one.')
+        wrong = BadPacket(f"That is not a packet: {error}. Send /standard to see one.")
         wrong.cid = _cid(data)
         raise wrong from None
     except (msgspec.DecodeError, UnicodeDecodeError):
