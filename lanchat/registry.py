@@ -26,7 +26,7 @@ class Registry:
         return len(self._sessions)
 
     def __iter__(self) -> Iterator[Session]:
-        return iter(self._sessions.values())
+        return iter(tuple(self._sessions.values()))  # those who are told may leave while they are told
 
     def __contains__(self, session: object) -> bool:
         return isinstance(session, Session) and self._sessions.get(session.name.key) is session

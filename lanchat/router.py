@@ -14,8 +14,7 @@ from twisted.logger import Logger
 
 from lanchat.errors import BadFrom, ChatError, NoSuchTarget
 from lanchat.interfaces import Clock, IClient
-from lanchat.names import key
-from lanchat.names import parse as parse_name
+from lanchat.names import key, parse as parse_name
 from lanchat.packet import EVERYONE, SERVER, Packet, X, visible
 from lanchat.presence import Presence
 from lanchat.registry import Registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,7 +24,7 @@ HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
 _log = Logger()
 
 
-@implementer(IClient)
+@implementer(IClient, IHalfCloseableProtocol)
 class Connection(Protocol):
     """A client's connection: a subclass adds the dialect (`dataReceived`, `deliver`, `grant`)."""
 
@@ -45,6 +45,8 @@ class Connection(Protocol):
         self.factory.connections.add(self)
         self.address = address_of(self.transport.getPeer())
         self.outbox = Outbox(self.transport, self.router.clock, self.factory.turn, self.factory.pace, self._overflowed)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)  # packets are collected here; waiting for more would only be late
         self._opening: Call = self.router.clock.callLater(self.opening_seconds, self._too_slow)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -53,9 +55,27 @@ class Connection(Protocol):
         self.factory.connections.discard(self)
         self.outbox.gone()
         self._opened()
-        if self.session is not None:
-            self.router.leave(self.session, reason.getErrorMessage())
+        self.leave(reason.getErrorMessage())
         self.factory.check_drained()
+
+    def readConnectionLost(self) -> None:
+        """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
+        self.inputEnded()
+        self.leave("hung up")
+        self.closed = True
+        self._opened()
+        self.outbox.heard_out()
+
+    def writeConnectionLost(self) -> None:
+        """Our last words are written. The connection ends when the far end does, or at the outbox's deadline."""
+
+    def inputEnded(self) -> None:
+        """A dialect in which silence means something learns here that there is nothing but silence."""
+
+    def leave(self, why: str) -> None:
+        """The session, if there is one, is over; its name is free at once."""
+        if self.session is not None:
+            self.router.leave(self.session, why)
 
     def open(self, name: str) -> Session:
         """Ask for a name, and so for a session; raises `BadName` or `NameTaken`."""
@@ -99,9 +119,7 @@ class Connection(Protocol):
 
     def _overflowed(self) -> None:
         self.closed = True
-        why = f"did not read: more than {MAX_WAITING} bytes waited"
-        if self.session is not None:
-            self.router.leave(self.session, why)
+        self.leave(f"did not read: more than {MAX_WAITING} bytes waited")
 
 
 class ChatFactory(Factory):

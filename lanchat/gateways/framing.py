@@ -108,7 +108,7 @@ class Lines(Reader):
         for line in lines:
             if self._skipping:
                 self._skipping = False
-            elif len(line) > self.limit + 1 or len(line) > self.limit + line.endswith(b"\r"):
+            elif len(line) > self.limit + line.endswith(b"\r"):
                 yield self._too_big()
             elif line and not line.isspace():
                 yield line.removesuffix(b"\r")

@@ -25,6 +25,8 @@ class ChatProtocol(Connection):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came: every frame they complete is served before the next."""
+        if self.closed:
+            return
         self._hush()
         for frame in self._framing.feed(data):
             self._received(frame)
@@ -50,6 +52,13 @@ class ChatProtocol(Connection):
         """What was not ended by now is nothing."""
         self._hush()
         super().connectionLost(reason)
+
+    def inputEnded(self) -> None:
+        """A packet without its newline may be the last."""
+        self._hush()
+        if not self.closed and self._framing.patience is not None:
+            self._silent()
+            self._hush()
 
     def _received(self, frame: Frame) -> None:
         self._match_pace()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport
 from zope.interface import implementer
 
 from lanchat.interfaces import Call, Clock
@@ -64,6 +64,7 @@ class Outbox:
         self._closing = False
         self._deadline: Call | None = None
         self._gone = False
+        self._heard_out = False
         transport.registerProducer(self, True)
 
     def send(self, *pieces: bytes) -> None:
@@ -113,6 +114,13 @@ class Outbox:
             return  # the pace goes on; the limit on what waits bounds it
         self.flush()
 
+    def heard_out(self) -> None:
+        """The client will send nothing more: what waits is written, and then there is no reason to stay."""
+        self._heard_out = True
+        if self._deadline is not None and not self._gone:
+            self._transport.loseConnection()
+        self.close()
+
     def flush(self) -> None:
         """Write all that waits, to a client that is about to be closed: it is bounded, and there is no later."""
         self._paced = self._paused = False
@@ -122,10 +130,12 @@ class Outbox:
 
     def abort(self) -> None:
         """Close the connection at once; what waits is lost."""
-        if not self._gone:
-            self.gone()
+        if self._gone:
+            return
+        if self._deadline is None:
             self._transport.unregisterProducer()
-            self._transport.abortConnection()
+        self.gone()
+        self._transport.abortConnection()
 
     def gone(self) -> None:
         """The connection has ended: nothing is written any more, and nothing waits."""
@@ -158,4 +168,8 @@ class Outbox:
             return
         self._transport.unregisterProducer()
         self._deadline = self._clock.callLater(CLOSE_SECONDS, self.abort)
-        self._transport.loseConnection()
+        if IHalfCloseableDescriptor.providedBy(self._transport) and not self._heard_out:
+            # Closing both ways while bytes of the client's are unread would reset the connection, and our last words with it.
+            self._transport.loseWriteConnection()
+        else:
+            self._transport.loseConnection()

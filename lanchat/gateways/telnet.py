@@ -37,6 +37,8 @@ class TelnetProtocol(Connection):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came: telnet's own are swallowed, the rest are lines."""
+        if self.closed:
+            return
         for frame in self._lines.feed(self._text(data)):
             if self.session is None:
                 self._named(frame)
@@ -45,6 +47,10 @@ class TelnetProtocol(Connection):
                 self.router.receive(self.session, _packet, frame)
             if self.closed:
                 return
+
+    def inputEnded(self) -> None:
+        """The last line may have no end (`printf hello | nc -N`)."""
+        self.dataReceived(b"\n")
 
     def deliver(self, packet: Packet) -> None:
         """Show a packet as lines: no line of anybody's text can be taken for another's."""

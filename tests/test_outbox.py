@@ -1,0 +1,131 @@
+"""The outbox: one write a turn, a bound on what waits, and one way to close."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_WAITING, PACE_SECONDS, Outbox, Tick
+
+
+class Transport(StringTransport):
+    """A transport in memory that counts writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Count."""
+        self.writes.append(data)
+        super().write(data)
+
+
+class Rig:
+    """An outbox with all it needs."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.transport = Transport()
+        self.overflows = 0
+        turn, pace = Tick(self.clock, 0), Tick(self.clock, PACE_SECONDS)
+        self.outbox = Outbox(self.transport, self.clock, turn, pace, self._overflowed)  # type: ignore[arg-type]  # enough of one
+
+    def _overflowed(self) -> None:
+        self.overflows += 1
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_what_comes_in_one_turn_is_one_write(rig: Rig) -> None:
+    for n in range(10):
+        rig.outbox.send(b"%d\n" % n)
+    assert rig.transport.writes == []
+    rig.clock.advance(0)
+    assert rig.transport.writes == [b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"]
+    assert rig.outbox.waiting == 0
+
+
+def test_nothing_is_written_while_the_transport_has_enough(rig: Rig) -> None:
+    rig.outbox.pauseProducing()
+    rig.outbox.send(b"a")
+    rig.clock.advance(1)
+    assert rig.transport.writes == []
+    rig.outbox.resumeProducing()
+    rig.clock.advance(0)
+    assert rig.transport.writes == [b"a"]
+
+
+def test_who_does_not_read_is_cut_off_at_the_limit(rig: Rig) -> None:
+    rig.outbox.pauseProducing()
+    for _ in range(MAX_WAITING // 1024):
+        rig.outbox.send(b"x" * 1024)
+    assert rig.overflows == 0
+    assert rig.outbox.waiting == MAX_WAITING
+    rig.outbox.send(b"x")
+    assert rig.overflows == 1
+    assert rig.transport.disconnected
+    assert rig.outbox.waiting == 0
+    rig.outbox.send(b"x")
+    rig.outbox.close()
+    assert rig.overflows == 1
+    assert rig.transport.writes == []
+
+
+def test_a_paced_outbox_writes_one_at_a_time(rig: Rig) -> None:
+    rig.outbox.pace(True)
+    rig.outbox.send(b"a", b"b", b"c")
+    for expected in ([b"a"], [b"a", b"b"], [b"a", b"b", b"c"]):
+        rig.clock.advance(PACE_SECONDS)
+        assert rig.transport.writes == expected
+
+
+def test_closing_writes_what_waits_first(rig: Rig) -> None:
+    rig.outbox.send(b"bye")
+    rig.outbox.close()
+    assert rig.transport.writes == [b"bye"]
+    assert rig.transport.disconnecting
+    assert rig.transport.producer is None
+
+
+def test_closing_a_paced_outbox_keeps_the_pace(rig: Rig) -> None:
+    rig.outbox.pace(True)
+    rig.outbox.send(b"a", b"b")
+    rig.outbox.close()
+    assert not rig.transport.disconnecting
+    rig.clock.advance(PACE_SECONDS)
+    rig.clock.advance(PACE_SECONDS)
+    assert rig.transport.writes == [b"a", b"b"]
+    assert rig.transport.disconnecting
+
+
+def test_who_does_not_read_the_end_is_cut_off_after_five_seconds(rig: Rig) -> None:
+    rig.outbox.pauseProducing()
+    rig.outbox.send(b"bye")
+    rig.outbox.close()
+    rig.clock.advance(CLOSE_SECONDS - 0.1)
+    assert not rig.transport.disconnected
+    rig.clock.advance(0.2)
+    assert rig.transport.disconnected
+
+
+def test_a_connection_that_is_gone_leaves_no_timer(rig: Rig) -> None:
+    rig.outbox.send(b"bye")
+    rig.outbox.close()
+    rig.outbox.stopProducing()
+    assert [call for call in rig.clock.getDelayedCalls() if call.getTime() > 0] == []
+
+
+def test_many_outboxes_share_one_timer() -> None:
+    clock = Clock()
+    tick = Tick(clock, 0)
+    transports = [Transport() for _ in range(50)]
+    for transport in transports:
+        Outbox(transport, clock, tick, tick, list).send(b"x")  # type: ignore[arg-type]  # enough of a transport
+    assert len(clock.getDelayedCalls()) == 1
+    clock.advance(0)
+    assert all(transport.writes == [b"x"] for transport in transports)
