@@ -84,14 +84,14 @@ def endpoints(port: str) -> list[str]:
         if int(port) > 65535:
             raise usage.UsageError(f"{port} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
         return [f"{family}:backlog={BACKLOG}" for family in _families(int(port))]
-    if port.startswith(("tcp:", "tcp6:", "unix:", "ssl:")) and ":backlog=" not in port:
-        port += f":backlog={BACKLOG}"
+    own_backlog = ":backlog=" in port or not port.startswith(("tcp:", "tcp6:", "unix:", "ssl:"))
+    description = port if own_backlog else f"{port}:backlog={BACKLOG}"
     try:
-        serverFromString(None, port)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+        serverFromString(None, description)
+    except (ValueError, TypeError, LookupError, OSError) as error:
         hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
         raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
-    return [port]
+    return [description]
 
 
 def default_data() -> Path:

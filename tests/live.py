@@ -52,7 +52,8 @@ class Server:
 
     def listening(self) -> list[tuple[str, int]]:
         """What it listens for, and on which ports, in order."""
-        return [(kind, int(port)) for kind, port in re.findall(r"listening for (\w+).* on \S+:(\d+)", self.text())]
+        found = re.findall(r"listening for (\w+).* on \S+?(?::(\d+))?(?: |$)", self.text(), re.MULTILINE)
+        return [(kind, int(port or 0)) for kind, port in found]
 
     def port(self, kind: str = "json") -> int:
         """The port for "json", "telnet" or "manhole"."""

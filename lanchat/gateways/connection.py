@@ -68,6 +68,7 @@ class Connection(Protocol):
 
     def writeConnectionLost(self) -> None:
         """Our last words are written. The connection ends when the far end does, or at the outbox's deadline."""
+        self.outbox.written_out()
 
     def inputEnded(self) -> None:
         """A dialect in which silence means something learns here that there is nothing but silence."""
@@ -148,7 +149,7 @@ class ChatFactory(Factory):
             return
         self._drained = Deferred()
         clock = self.router.clock
-        calls = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._abort)]
+        calls = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
         for connection in tuple(self.connections):
             connection.goodbye()
         await self._drained
@@ -165,9 +166,9 @@ class ChatFactory(Factory):
         for connection in tuple(self.connections):
             connection.outbox.flush()
 
-    def _abort(self) -> None:
+    def _end(self) -> None:
         for connection in tuple(self.connections):
-            connection.outbox.abort()
+            connection.outbox.end()
 
 
 def address_of(peer: IAddress) -> str:

@@ -65,6 +65,7 @@ class Outbox:
         self._deadline: Call | None = None
         self._gone = False
         self._heard_out = False
+        self._written_out = False
         transport.registerProducer(self, True)
 
     def send(self, *pieces: bytes) -> None:
@@ -121,6 +122,18 @@ class Outbox:
             self._transport.loseConnection()
         self.close()
 
+    def written_out(self) -> None:
+        """All is handed to the system, which delivers it even when we are gone."""
+        self._written_out = True
+
+    def end(self) -> None:
+        """Time is up: a client that could be sent everything is let go, one that does not read is cut off."""
+        if self._written_out and not self._gone:
+            self.gone()
+            self._transport.loseConnection()  # an abort could take back what the client has not looked at yet
+        else:
+            self.abort()
+
     def flush(self) -> None:
         """Write all that waits, to a client that is about to be closed: it is bounded, and there is no later."""
         self._paced = self._paused = False
@@ -167,7 +180,7 @@ class Outbox:
         if self._gone or self._deadline is not None:
             return
         self._transport.unregisterProducer()
-        self._deadline = self._clock.callLater(CLOSE_SECONDS, self.abort)
+        self._deadline = self._clock.callLater(CLOSE_SECONDS, self.end)
         if IHalfCloseableDescriptor.providedBy(self._transport) and not self._heard_out:
             # Closing both ways while bytes of the client's are unread would reset the connection, and our last words with it.
             self._transport.loseWriteConnection()

@@ -1,0 +1,75 @@
+"""Imports only go down: the house stays as it was drawn (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+#: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
+FLOORS = [
+    ["lanchat"],
+    ["lanchat.errors"],
+    ["lanchat.names", "lanchat.packet"],
+    ["lanchat.interfaces"],
+    ["lanchat.session", "lanchat.presence"],
+    ["lanchat.registry"],
+    ["lanchat.router"],
+    ["lanchat.commands"],
+    ["lanchat.gateways", "lanchat.gateways.framing", "lanchat.gateways.outbox", "lanchat.listener", "lanchat.manhole"],
+    ["lanchat.gateways.connection"],
+    ["lanchat.gateways.line", "lanchat.gateways.telnet"],
+    ["lanchat.tap"],
+]
+FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}
+CORE = [module for floor in FLOORS[:8] for module in floor]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "lanchat").rglob("*.py")
+}
+
+
+def imports(module: str) -> set[str]:
+    """Every module that this one imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: write imports out"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(name if name in MODULES else str(node.module) for name in names)
+    return found
+
+
+def ours(module: str) -> set[str]:
+    """What of ours it imports."""
+    return {name for name in imports(module) if name.split(".")[0] == "lanchat"}
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if not name.startswith("lanchat.client")))
+def test_imports_only_go_down(module: str) -> None:
+    above = FLOOR[next(name for name in (module, module.rpartition(".")[0]) if name in FLOOR)]
+    for name in ours(module):
+        known = next(place for place in (name, name.rpartition(".")[0]) if place in FLOOR)
+        same_room = known == next(place for place in (module, module.rpartition(".")[0]) if place in FLOOR)
+        assert FLOOR[known] < above or same_room, f"{module} may not import {name}"
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_knows_no_reactor(module: str) -> None:
+    assert not [name for name in imports(module) if name.startswith("twisted.internet")]
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("lanchat.client")))
+def test_of_the_server_the_client_imports_only_packet(module: str) -> None:
+    allowed = {"lanchat", "lanchat.packet"}
+    assert all(name in allowed or name.startswith("lanchat.client") for name in ours(module))
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_the_reactor_is_imported_only_where_programs_begin(module: str) -> None:
+    if "twisted.internet.reactor" in imports(module) or "from twisted.internet import reactor" in MODULES[module].read_text():
+        assert module == "lanchat.tap" or module.startswith("lanchat.client.")
