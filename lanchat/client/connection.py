@@ -1,0 +1,166 @@
+"""Connection: bytes between the conversation and the server; how it is made, bounded, and made again."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from lanchat.client.conversation import PATIENCE, Conversation
+from lanchat.client.interfaces import NOT_DELIVERED, Face
+from lanchat.packet import MAX_PACKET
+
+#: Bytes of a line from the server; nothing it sends is longer.
+MAX_LINE = 2 * MAX_PACKET
+#: Seconds of silence until the far end is asked whether it is there, between questions, and until it counts as gone.
+KEEP_IDLE, KEEP_BETWEEN, GONE = 30, 10, 60
+
+#: Seconds that closing may take.
+CLOSE_SECONDS = 1.0
+
+#: Seconds between attempts: half a second and growing to half a minute, with a second of chance added.
+retry = backoffPolicy(initialDelay=0.5, maxDelay=30.0)
+
+
+class ChatConnection(LineOnlyReceiver):
+    """One connection to the server."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_LINE
+    transport: Any
+
+    def __init__(self, factory: ChatFactory) -> None:
+        self.full = False
+        self._factory = factory
+        self._conversation = factory.conversation
+
+    def connectionMade(self) -> None:
+        """Watch for a full buffer and for a dead far end, and begin."""
+        self.transport.registerProducer(self, True)
+        if ITCPTransport.providedBy(self.transport):
+            _keep_alive(self.transport)
+        self._factory.connected(self)
+        self._conversation.opened(self)
+
+    def lineReceived(self, line: bytes) -> None:
+        """One packet."""
+        self._conversation.received(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """No server of ours does that."""
+        self._conversation.end(NOT_DELIVERED, f"the server sent a line of more than {MAX_LINE} bytes")
+        self.abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._factory.disconnected(self)
+        self._conversation.lost(reason.getErrorMessage())
+
+    def write(self, data: bytes) -> None:
+        """Write these bytes."""
+        self.transport.write(data)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+    def pauseProducing(self) -> None:
+        """The buffer is full: what is said waits in the conversation, which knows what it has written."""
+        self.full = True
+
+    def resumeProducing(self) -> None:
+        """The buffer is empty."""
+        self.full = False
+        self._conversation.flush()
+
+    def stopProducing(self) -> None:
+        """The connection ends; `connectionLost` follows."""
+        self.full = True
+
+
+class ChatFactory(Factory):
+    """Makes the connections of one conversation, one after another; a face that can't keep up may pause what comes in."""
+
+    noisy = False
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.conversation = conversation
+        self._connection: ChatConnection | None = None
+        self._paused = False
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """The next connection."""
+        return ChatConnection(self)
+
+    def connected(self, connection: ChatConnection) -> None:
+        """A connection is there."""
+        self._connection = connection
+        if self._paused:
+            connection.transport.pauseProducing()
+
+    def disconnected(self, connection: ChatConnection) -> None:
+        """It is gone."""
+        self._connection = None
+
+    def release(self) -> None:
+        """The connection is about to be closed, which over TLS waits for a producer."""
+        if self._connection is not None:
+            self._connection.transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Read no more from the server for now."""
+        self._paused = True
+        if self._connection is not None:
+            self._connection.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self._paused = False
+        if self._connection is not None:
+            self._connection.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Nobody reads what comes in any more; the face ends the conversation."""
+        self.pauseProducing()
+
+
+class Client:
+    """A conversation and the service that connects it, again and again."""
+
+    def __init__(self, reactor: Any, name: str, server: tuple[str, int], face: Face, patience: float = PATIENCE) -> None:
+        self.conversation = Conversation(name, reactor, face, retry, patience)
+        self.factory = ChatFactory(self.conversation)
+        self.reactor = reactor
+        host, port = server
+        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        endpoint = HostnameEndpoint(reactor, host, port, timeout=10)
+        self._service = ClientService(endpoint, self.factory, self.conversation.pause, clock=reactor)
+
+    def start(self) -> None:
+        """Connect; when the first attempt fails, that is the end."""
+        self._service.startService()
+        self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
+
+    async def stop(self) -> None:
+        """Close the connection, once what was written is sent; a server that reads nothing is not waited for."""
+        self.factory.release()
+        await self._service.stopService().addTimeout(CLOSE_SECONDS, self.reactor, lambda result, seconds: None)
+
+    def _unreachable(self, failure: Failure) -> None:
+        self.conversation.unreachable(f"can't connect to {self._where}: {failure.getErrorMessage().rstrip('.')}")
+
+
+def _keep_alive(transport: Any) -> None:
+    """Have the system notice a far end that vanished without a word."""
+    transport.setTcpNoDelay(True)
+    transport.setTcpKeepAlive(True)
+    options = {"TCP_KEEPIDLE": KEEP_IDLE, "TCP_KEEPINTVL": KEEP_BETWEEN, "TCP_USER_TIMEOUT": GONE * 1000}
+    for option, value in options.items():
+        if hasattr(socket, option):
+            transport.getHandle().setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

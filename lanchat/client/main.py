@@ -1,0 +1,115 @@
+"""`lanchat`: the command. It chooses the face and the reactor, and turns the ending into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from twisted.internet import asyncioreactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.python.failure import Failure
+
+from lanchat.client import interfaces, options
+from lanchat.client.connection import Client
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
+from lanchat.client.show import Painter, complain
+
+#: Seconds that closing may take, once it is over.
+HURRY_SECONDS = 2.0
+
+
+class Face(interfaces.Face, Protocol):
+    """A face as the command runs it."""
+
+    def start(self, client: Client) -> None:
+        """Show the conversation of this client."""
+
+    async def close(self) -> None:
+        """Show what is still to be shown, and leave the terminal or the pipes as they were."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    wanted = options.read(arguments)
+    _open_closed()
+    face = _terminal(wanted) if os.isatty(0) and os.isatty(1) else _pipe(wanted)
+    from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
+
+    ending = _run(reactor, face, wanted)
+    if ending.why:
+        complain(ending.why)
+    return ending.status
+
+
+def _terminal(wanted: argparse.Namespace) -> Face:
+    """The face for a person; its reactor must be there before anything else asks for one."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)
+    from lanchat.client.terminal import Terminal  # noqa: PLC0415 (a script should not wait for what only terminals need)
+
+    return Terminal(wanted.to, _colours(), wanted.bell, wanted.json)
+
+
+def _pipe(wanted: argparse.Namespace) -> Face:
+    from lanchat.client.pipe import Pipe  # noqa: PLC0415 (it imports the reactor)
+
+    return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout)
+
+
+def _run(reactor: Any, face: Face, wanted: argparse.Namespace) -> Ending:
+    """Run the reactor until it is over, or a signal says so."""
+    client = Client(reactor, wanted.name, wanted.server, face, wanted.timeout)
+    endings: list[Ending] = []
+
+    def begin() -> None:
+        running = Deferred.fromCoroutine(_converse(client, face, endings)).addErrback(_faulty, endings)
+        reactor.addSystemEventTrigger("before", "shutdown", _interrupted, reactor, client, running)
+        running.addBoth(_stop, reactor)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    return endings[0]
+
+
+async def _converse(client: Client, face: Face, endings: list[Ending]) -> None:
+    """From the first connection to the last word that is shown."""
+    face.start(client)
+    client.start()
+    endings.append(await client.conversation.ended)
+    await face.close()
+    await client.stop()
+
+
+def _interrupted(reactor: Any, client: Client, running: Deferred[None]) -> Deferred[None]:
+    """A signal, or the end that was to come: what is not acknowledged is told, but nothing more is waited for."""
+    client.conversation.end(DONE)
+    return running.addTimeout(HURRY_SECONDS, reactor, lambda result, seconds: None)
+
+
+def _faulty(failure: Failure, endings: list[Ending]) -> None:
+    """Something was not as it should be with us; an ending that is known stays."""
+    if not endings:
+        endings.append(Ending(NOT_DELIVERED, failure.getTraceback()))
+
+
+def _stop(result: object, reactor: Any) -> None:
+    with contextlib.suppress(ReactorNotRunning):
+        reactor.stop()
+
+
+def _colours() -> bool:
+    """Whether this terminal wants colours (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _open_closed() -> None:
+    """Cron and the like may start us with stdin, stdout or stderr closed: /dev/null is there then."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(descriptor)

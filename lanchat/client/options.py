@@ -1,0 +1,122 @@
+"""Options: what `lanchat` can be told, and the help that says so."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from collections.abc import Sequence
+
+from lanchat import __version__
+from lanchat.client.conversation import PATIENCE
+from lanchat.packet import EVERYONE, visible
+
+DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
+
+ABOUT = "Talk with the people on a lanchat server, at a terminal or from a script."
+MORE = """\
+at a terminal:
+  TEXT                 say it to the target in the prompt: everyone, at first
+  @bob TEXT            say it to bob alone
+  /to bob, /to         make bob the target; make everyone the target again
+  /help, /list, ...    ask the server; TAB completes commands and names
+  /quit, Ctrl-D        leave
+
+in a script (stdin or stdout is not a terminal):
+  Each line of stdin is said to --to; blank ones are not. A line that begins
+  with / is a command, and its answer is printed as it is. Messages that come in
+  meanwhile are printed with their time and sender, unless --quiet: use that, or
+  --json, where a program reads the output. Comings and goings are printed with
+  --json only. When stdin ends, lanchat waits for its acknowledgements and ends;
+  a bot keeps stdin open, and is reconnected when the server goes away.
+
+    echo "backup done" | lanchat chat.lan --name cron --to bob
+    echo /list | lanchat chat.lan --name cron --quiet
+    tail -f /dev/null | lanchat chat.lan --name bot --json | ./bot
+
+exit codes:
+  0  all went well      1  not delivered, refused, or sent away by the server
+  2  wrong options      3  could not connect
+
+Colours are used at a terminal unless NO_COLOR is set. Nothing is kept on disk.
+"""
+
+
+def read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for; ends the program with a usage message if that makes no sense."""
+    parser = argparse.ArgumentParser(
+        "lanchat", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "server",
+        nargs="?",
+        type=_address,
+        default=(DEFAULT_HOST, DEFAULT_PORT),
+        metavar="HOST[:PORT]",
+        help=f"the server; an IPv6 address with a port is [::1]:5000 (default: {DEFAULT_HOST}:{DEFAULT_PORT})",
+    )
+    parser.add_argument("--name", type=_name, default=None, help="the name to be known by (default: your login name)")
+    parser.add_argument("--to", default=EVERYONE, metavar="NAME", help="whom lines are said to at first (default: everyone)")
+    parser.add_argument("--json", action="store_true", help="print packets as they come, one on a line")
+    parser.add_argument("--quiet", action="store_true", help="in a script: print answers to commands only")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help=f"how long an acknowledgement may take (default: {PATIENCE:.0f})",
+    )
+    parser.add_argument(
+        "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
+    )
+    parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
+    options = parser.parse_args(arguments)
+    if options.name is None:
+        options.name = _login_name(parser)
+    return options
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        return address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{visible(text)!r} is no HOST[:PORT]; an IPv6 address with a port is [::1]:5000"
+        ) from None
+
+
+def _name(text: str) -> str:
+    """The server decides what a name is; here only what would break the opening is refused."""
+    name = text.strip()
+    if not name.isprintable() or "{" in name or not name:
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} can't be a name")
+    return name
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 86400:
+        raise argparse.ArgumentTypeError("it is a number of seconds above 0, up to a day")
+    return seconds
+
+
+def _login_name(parser: argparse.ArgumentParser) -> str:
+    try:
+        return _name(getpass.getuser())
+    except (OSError, KeyError, argparse.ArgumentTypeError):
+        parser.error("say who you are with --name")
+
+
+def address(text: str) -> tuple[str, int]:
+    """The host and the port in `HOST`, `HOST:PORT`, `[::1]:PORT` or a bare IPv6 address; raises `ValueError`."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        if port and not port.startswith(":"):
+            raise ValueError(text)
+        port = port[1:]
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    number = int(port) if port else DEFAULT_PORT
+    if not 0 < number < 65536 or text.endswith(":"):
+        raise ValueError(text)
+    return host or DEFAULT_HOST, number

@@ -1,0 +1,202 @@
+"""Pipe: the face for scripts, cron and bots: lines on stdin go out, what comes in is printed, errors go to stderr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet import fdesc
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.stdio import StandardIO
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lanchat.client.connection import Client
+from lanchat.client.conversation import Conversation
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
+from lanchat.client.show import Painter, complain, harmless
+from lanchat.packet import MAX_MSG, Packet, visible
+
+#: So much said and not acknowledged, and no more is read from stdin for now.
+MAX_WAITING = 100
+STDIN, STDOUT = 0, 1
+
+
+class Lines:
+    """Cuts bytes into lines; of one that is over the limit nothing is kept."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> Iterable[bytes | None]:
+        """The lines that these bytes complete; None for one that was too long."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            yield None if self._skipping or len(line) > self._limit else line.removesuffix(b"\r")
+            self._skipping = False
+        self._skipping = self._skipping or len(rest) > self._limit
+        self._rest = b"" if self._skipping else rest
+
+    def end(self) -> Iterable[bytes | None]:
+        """What was not ended by a newline is a line too."""
+        return self.feed(b"\n") if self._rest or self._skipping else ()
+
+
+@implementer(IHalfCloseableProtocol)
+class Pipe(Protocol):
+    """Says what is on stdin, prints what comes in, and ends when stdin has and all is acknowledged."""
+
+    transport: Any
+
+    def __init__(self, to: str, painter: Painter, as_json: bool, quiet: bool, patience: float) -> None:
+        self.failed = False
+        self._to = to
+        self._painter = painter
+        self._json = as_json
+        self._quiet = quiet
+        self._patience = patience
+        self._lines = Lines(MAX_MSG + 1)  # a carriage return may be on it yet
+        self._count = 0
+        self._stalled: Any = None
+        self._closed: Deferred[None] = Deferred()
+        self._reading = True
+        self._conversation: Conversation
+        self._clock: Any
+
+    def start(self, client: Client) -> None:
+        """Take over stdin and stdout; while stdout takes no more, nothing is read from the server."""
+        self._conversation = client.conversation
+        self._clock = client.reactor
+        pipes = StandardIO(self, STDIN, STDOUT, client.reactor)  # type: ignore[call-arg]  # mypy reads the one for Windows
+        pipes.registerProducer(client.factory, True)
+
+    async def close(self) -> None:
+        """Write out what is still to be printed, and give back stdin and stdout as they were."""
+        if self.transport is not None:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+            await self._closed
+        for descriptor in (STDIN, STDOUT):
+            fdesc.setBlocking(descriptor)  # others may share them: the shell, or what runs next in a script
+
+    # What stdin and stdout tell.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Lines to say."""
+        self._say_all(self._lines.feed(data))
+        self._match_reading()
+
+    def readConnectionLost(self) -> None:
+        """Stdin is at its end: what is on its way is waited for."""
+        self._say_all(self._lines.end())
+        self._reading = False
+        self._stalled = self._clock.callLater(self._patience, self._stall)
+        self.changed()
+
+    def writeConnectionLost(self) -> None:
+        """Nobody reads stdout any more."""
+        self._conversation.end(NOT_DELIVERED if self.failed else DONE)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Both are closed."""
+        self.transport = None
+        self._closed.callback(None)
+
+    # What the conversation tells.
+
+    def came(self, packet: Packet, answers: Said | None, line: bytes) -> None:
+        """Print a packet; what was refused goes to stderr."""
+        if packet.x is not None and packet.x.op == "fail":
+            self._fail(f"{_shortly(answers)}{visible(packet.msg, 400)}")
+        if self._json:
+            self._print((harmless(line).encode() if os.isatty(STDOUT) else line.strip()) + b"\n")
+        elif self._is_answer(packet):
+            self._print("".join(f"{visible(text)}\n" for text in packet.msg.splitlines()).encode())
+        elif packet.from_.name != "SERVER" and not self._quiet:
+            self._print(self._painter.packet(packet).encode())
+
+    def unanswered(self, said: Said, why: str) -> None:
+        """Say what may not have arrived, and remember it for the exit code."""
+        self._fail(f"not acknowledged ({why}): {visible(said.to, 64)}: {visible(said.msg, 100)}")
+
+    def notice(self, text: str) -> None:
+        """Tell a person who looks; a program that reads stdout is not concerned."""
+        complain(text)
+
+    def changed(self) -> None:
+        """Go on reading, or end if there is nothing more to do."""
+        if self._stalled is None:
+            self._match_reading()
+        elif not self._conversation.waiting:
+            self._finish()
+        elif self._stalled.active():
+            self._stalled.reset(self._patience)
+
+    # How lines become messages.
+
+    def _say_all(self, lines: Iterable[bytes | None]) -> None:
+        for line in lines:
+            self._count += 1
+            try:
+                self._say(line)
+            except NotSent as error:
+                self._fail(f"line {self._count} was not sent: {error}")
+
+    def _say(self, line: bytes | None) -> None:
+        if line is None:
+            raise NotSent(f"it is longer than {MAX_MSG} bytes.")
+        text = line.decode(errors="replace")
+        if "\N{REPLACEMENT CHARACTER}" in text and text.encode() != line:
+            complain(f"line {self._count} is not UTF-8; what is wrong in it was replaced.")
+        if text.startswith("/"):
+            command, _, args = text.partition(" ")
+            self._conversation.say(command, args)
+        elif text.strip():
+            self._conversation.say(self._to, text)
+
+    def _match_reading(self) -> None:
+        """Read no faster than messages are acknowledged."""
+        wanted = self._conversation.waiting < MAX_WAITING
+        if wanted is not self._reading and self.transport is not None:
+            self._reading = wanted
+            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
+
+    def _finish(self) -> None:
+        """All is acknowledged. A server without acknowledgements answers a goodbye when it has read all before it."""
+        if self._conversation.link is Link.CLASSIC and not self._conversation.quitting:
+            self._conversation.say("/quit", "")
+        elif self._conversation.link is Link.CAPABLE or (self._conversation.link is Link.OFFLINE and self._conversation.begun):
+            self._conversation.end(NOT_DELIVERED if self.failed else DONE)
+
+    def _stall(self) -> None:
+        self._conversation.end(NOT_DELIVERED)
+
+    # What is printed.
+
+    def _is_answer(self, packet: Packet) -> bool:
+        """Whether this answers a command: welcomes, acknowledgements, comings and goings are not printed."""
+        if packet.from_.name != "SERVER":
+            return False
+        if packet.x is None:
+            return self._conversation.link is Link.CLASSIC and packet.msg != "Goodbye"
+        return packet.x.op in ("ok", "end")
+
+    def _print(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def _fail(self, text: str) -> None:
+        self.failed = True
+        complain(text)
+
+
+def _shortly(said: Said | None) -> str:
+    """What a refusal is about, in few words."""
+    if said is None or said.to.startswith("/"):
+        return ""
+    return f"not delivered: {visible(said.msg, 40)!r}: "

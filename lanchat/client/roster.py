@@ -1,0 +1,54 @@
+"""Roster: the names and the commands that a client has heard of, to complete what is being typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanchat.packet import Packet
+
+#: What the client itself understands, before any server has said what it knows.
+COMMANDS = ("/help", "/list", "/pm", "/quit", "/shout", "/time", "/to")
+
+
+class Roster:
+    """Who is online, as far as the server has told, and what may be asked of it."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.commands: set[str] = set(COMMANDS)
+
+    def learn(self, packet: Packet) -> None:
+        """Take in what a packet tells about names and commands."""
+        x = packet.x
+        if packet.from_.name != "SERVER":
+            self.names.add(packet.from_.name)
+        elif x is not None and x.ev is not None:
+            self._changed(x.ev, x.who or ())
+        elif x is not None and x.names is not None:
+            self.names.update(x.names)
+        elif x is not None and x.commands is not None:
+            self.commands.update(command["name"] for command in x.commands if "name" in command)
+
+    def forget(self) -> None:
+        """A new connection: who was online before may not be now."""
+        self.names.clear()
+
+    def completions(self, text: str) -> list[tuple[str, int]]:
+        """What the last word before the cursor may become, and how many characters of it are replaced."""
+        word = text[max(text.rfind(" "), text.rfind("\n")) + 1 :]
+        if word.startswith("/") and word == text:
+            return _starting(word, (f"{command} " for command in self.commands))
+        if word.startswith("@") and word == text:
+            return _starting(word, (f"@{name} " for name in self.names))
+        return _starting(word, self.names) if word else []
+
+    def _changed(self, event: str, who: Iterable[str]) -> None:
+        if event == "came":
+            self.names.update(who)
+        elif event == "went":
+            self.names.difference_update(who)
+
+
+def _starting(word: str, choices: Iterable[str]) -> list[tuple[str, int]]:
+    fitting = (choice for choice in choices if choice.isprintable() and choice.lower().startswith(word.lower()))
+    return [(choice, len(word)) for choice in sorted(fitting, key=str.lower)]
