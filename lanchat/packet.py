@@ -178,7 +178,7 @@ def _cid(data: bytes) -> str | None:
 
 def _ascii(packet: Packet, msg: str) -> bytes:
     whole = {"from": {"name": packet.from_.name, "ip": packet.from_.ip}, "to": packet.to, "msg": msg}
-    return json.dumps(whole).encode() + b"\n"
+    return json.dumps(whole, separators=(",", ":")).encode() + b"\n"
 
 
 def _split(text: str, room: int) -> list[str]:

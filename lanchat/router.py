@@ -177,7 +177,7 @@ class Router:
         x = X(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
         packet = Packet(SERVER, EVERYONE, f"{_and_more(said, len(news))} {event}", x)
         for session in self.registry:
-            if session.may("presence"):
+            if session.may("presence") and names != [session.name.shown]:
                 session.client.deliver(packet)
 
 

@@ -1,0 +1,76 @@
+"""What the documents show is what happens: the transcripts of docs/protocol.md are played, links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import Wire, make_router
+
+ROOT = Path(__file__).parent.parent
+PROTOCOL = ROOT / "docs" / "protocol.md"
+BLOCK = re.compile(r"```chat\n(.*?)```", re.DOTALL)
+
+
+def played(block: str) -> Iterator[str]:
+    """The block as it goes: what is sent, and after each chunk of it what everyone reads."""
+    router, clock = make_router()
+    wires: dict[str, Wire] = {}
+    steps = [re.fullmatch(r"(\w+)([>~<]) (.*)", step) for step in block.splitlines()]
+    sent = [match.groups() for match in steps if match and match[2] != "<"]
+    for number, (name, how, text) in enumerate(sent):
+        wire = wires.setdefault(name, Wire(router, clock) if name not in wires else wires[name])
+        yield f"{name}{how} {text}"
+        chunk = text.encode() + (b"\n" if how == ">" else b"")
+        glued = number + 1 < len(sent) and "/hello" in sent[number + 1][2]
+        wire.pending = getattr(wire, "pending", b"") + chunk  # type: ignore[attr-defined]  # only here
+        if glued:
+            continue
+        wire.send(wire.pending)  # type: ignore[attr-defined]
+        wire.pending = b""  # type: ignore[attr-defined]
+        for _ in range(5):
+            wire.wait(0.01)
+            for reader, each in wires.items():
+                for line in each.bytes().decode().splitlines():
+                    yield f"{reader}< {line}"
+
+
+@pytest.fixture
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_utc")
+@pytest.mark.parametrize("block", BLOCK.findall(PROTOCOL.read_text()), ids=lambda block: block.splitlines()[-1][:40])
+def test_the_transcripts_of_the_protocol_happen_as_they_are_printed(block: str) -> None:
+    assert list(played(block)) == block.splitlines()
+
+
+def test_every_command_is_in_the_protocol() -> None:
+    from lanchat.commands import COMMANDS  # noqa: PLC0415 (only here)
+
+    text = PROTOCOL.read_text()
+    for name, command in COMMANDS.items():
+        assert f"| `{name}` |" in text
+        if name != "/hello":
+            assert command.usage(name).removeprefix(name).strip() in text
+
+
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+        assert target.startswith("http") or (document.parent / target).exists(), target
+
+
+def test_the_examples_of_packets_are_packets() -> None:
+    for example in re.findall(r"^    (\{.*\})$", PROTOCOL.read_text(), re.MULTILINE):
+        assert set(json.loads(example)) == {"from", "to", "msg"}
