@@ -89,10 +89,12 @@ def dump(x: X | None) -> dict[str, object]:
 class Wire:
     """A connection of a real gateway on a transport in memory: bytes in, bytes out, and a clock that tests move."""
 
+    transport_type = StringTransport
+
     def __init__(self, router: Router, clock: Clock, protocol: type[Connection] = ChatProtocol) -> None:
         self.clock = clock
         self.factory = ChatFactory(protocol, router)
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
+        self.transport = self.transport_type(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
         protocol_ = self.factory.buildProtocol(None)
         assert isinstance(protocol_, Connection)
         self.connection = protocol_

@@ -21,6 +21,7 @@ def test_people_may_use_the_names_they_have(text: str) -> None:
         ("x" * 33, "longer than 32"),
         ("a b", "Try a_b"),
         ("a\x1bb", "characters"),
+        ("\u0958" * 17, "longer than 32"),  # each becomes two in normal form
         ("/list", "Try list"),
         ("#ops", "Try ops"),
         ("...", "no letter"),
@@ -47,6 +48,10 @@ def test_white_space_round_a_name_is_dropped() -> None:
 
 def test_full_width_letters_are_the_letters() -> None:
     assert names.parse("Ａlice").shown == "Alice"
+
+
+def test_looking_up_what_is_no_name_finds_nothing() -> None:
+    assert names.key("\u202eéa b") == "\u202eéa b"
 
 
 def test_case_does_not_make_a_difference() -> None:

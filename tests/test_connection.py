@@ -1,0 +1,143 @@
+"""A connection's life, in every dialect: half-closes, goodbyes, and who is cut off."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IHalfCloseableDescriptor
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from zope.interface import classImplements
+
+from lanchat.gateways.connection import address_of
+from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_WAITING
+from lanchat.router import Router
+from tests.fakes import Wire, make_router
+from tests.live import line
+
+
+class TcpTransport(StringTransport):
+    """A transport in memory that can close its writing side, as TCP's can."""
+
+    half_closed = False
+
+    def loseWriteConnection(self) -> None:
+        """Remember."""
+        self.half_closed = True
+
+
+classImplements(TcpTransport, IHalfCloseableDescriptor)  # as much of it as is called
+
+
+class TcpWire(Wire):
+    """A connection over such a transport."""
+
+    transport_type = TcpTransport
+    transport: TcpTransport
+
+
+@pytest.fixture
+def house() -> tuple[Router, Clock]:
+    return make_router()
+
+
+@pytest.fixture
+def wire(house: tuple[Router, Clock]) -> TcpWire:
+    wire = TcpWire(*house)
+    wire.send(b"ann\n")
+    wire.bytes()
+    return wire
+
+
+def test_the_server_closes_its_side_first_and_waits_for_the_other(wire: TcpWire) -> None:
+    wire.send(line("/quit"))
+    assert wire.msgs() == ["Goodbye"]
+    assert wire.transport.half_closed
+    assert not wire.transport.disconnecting
+    wire.connection.readConnectionLost()
+    assert wire.transport.disconnecting
+
+
+def test_a_client_that_was_sent_everything_and_stays_is_let_go(wire: TcpWire) -> None:
+    wire.send(line("/quit"))
+    wire.connection.writeConnectionLost()
+    wire.wait(CLOSE_SECONDS + 0.1)
+    assert wire.transport.disconnecting
+    assert not wire.transport.disconnected
+
+
+def test_a_client_that_does_not_read_the_goodbye_is_cut_off(wire: TcpWire) -> None:
+    wire.send(line("/quit"))
+    wire.wait(CLOSE_SECONDS - 0.1)
+    assert not wire.transport.disconnecting
+    wire.wait(0.2)
+    assert wire.transport.disconnected
+
+
+def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tuple[Router, Clock], wire: TcpWire) -> None:
+    other = TcpWire(*house)
+    other.send(b"bob\n")
+    wire.connection.outbox.pauseProducing()
+    for _ in range(MAX_WAITING // 16_000 + 1):
+        other.send(line("ann", "x" * 16_000))
+    assert wire.transport.disconnected
+    assert house[0].registry.find("ann") is None
+    other.send(line("ann", "still there?"))
+    assert "not available" in other.msgs()[-1]
+
+
+def test_the_goodbye_reaches_everyone_and_waits_for_those_who_read(house: tuple[Router, Clock], wire: TcpWire) -> None:
+    unnamed = TcpWire(*house)
+    unnamed.factory = unnamed.connection.factory = wire.factory
+    wire.factory.connections.add(unnamed.connection)
+    done = Deferred.fromCoroutine(wire.factory.drain())
+    assert wire.msgs() == ["The server is shutting down. Goodbye!"]
+    assert house[0].registry.find("ann") is None
+    unnamed.lose()
+    assert not done.called
+    wire.lose()
+    assert done.called
+    assert not [call for call in wire.clock.getDelayedCalls() if "ChatFactory" in str(call)]
+
+
+def test_the_goodbye_does_not_wait_for_those_who_do_not(wire: TcpWire) -> None:
+    done = Deferred.fromCoroutine(wire.factory.drain())
+    wire.wait(2.9)
+    assert not wire.transport.disconnected
+    wire.wait(0.2)
+    assert wire.transport.disconnected
+    wire.lose()
+    assert done.called
+
+
+def test_what_is_paced_is_written_at_once_when_the_server_ends(house: tuple[Router, Clock]) -> None:
+    wire = TcpWire(*house)
+    wire.send(b"ann" + line("/time").strip() * 500)
+    Deferred.fromCoroutine(wire.factory.drain())
+    wire.wait(1.9)
+    paced = len(wire.msgs())
+    assert 150 < paced < 250
+    wire.wait(0.2)
+    assert paced + len(wire.msgs()) == 502
+    assert wire.transport.half_closed
+
+
+def test_an_empty_house_ends_at_once(house: tuple[Router, Clock]) -> None:
+    wire = TcpWire(*house)
+    wire.lose()
+    assert Deferred.fromCoroutine(wire.factory.drain()).called
+
+
+@pytest.mark.parametrize(
+    ("peer", "written"),
+    [
+        (IPv4Address("TCP", "192.168.1.7", 1), "192.168.1.7"),
+        (IPv6Address("TCP", "::ffff:192.168.1.7", 1), "192.168.1.7"),
+        (IPv6Address("TCP", "fd00::7", 1), "fd00::7"),
+        (IPv6Address("TCP", "fe80::1%eth0", 1), "fe80::1%eth0"),
+        (UNIXAddress(None), "127.0.0.1"),
+    ],
+)
+def test_an_address_is_written_as_people_know_it(peer: IAddress, written: str) -> None:
+    assert address_of(peer) == written
