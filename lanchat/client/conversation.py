@@ -54,7 +54,7 @@ class Conversation:
         self.ended: Deferred[Ending] = Deferred()
         #: Whether the server has been told that we leave.
         self.quitting = False
-        self._name = name
+        self.name = name
         self._clock = clock
         self._face = face
         self._retry = retry
@@ -86,7 +86,7 @@ class Conversation:
         said = Said(to.encode("utf-8", "replace").decode(), text, f"{self._run}.{next(self._numbers)}", quiet)
         if len(text.encode()) > MAX_MSG:
             raise NotSent(f"A message is at most {MAX_MSG} bytes; this one has {len(text.encode())}. Send it in parts.")
-        if len(said.encode(self._name, capable=True)) > MAX_PACKET:
+        if len(said.encode(self.name, capable=True)) > MAX_PACKET:
             raise NotSent(f"With its control characters written out this is more than {MAX_PACKET} bytes. Send it in parts.")
         self._queue.append(said)
         self.flush()
@@ -101,7 +101,7 @@ class Conversation:
             self._stop(timer)
         lost = self._drop(tuple(self._pending.values()), "it ended before the acknowledgement came")
         if self.begun:
-            lost += self._drop(tuple(self._queue), "there was no connection to send it")
+            lost += self._drop(tuple(self._queue), "it ended before this was sent")
         self._queue.clear()
         self.ended.callback(Ending(status or (NOT_DELIVERED if lost else DONE), why))
 
@@ -117,8 +117,8 @@ class Conversation:
             wire.abort()
             return
         self._wire, self.link = wire, Link.OPENING
-        hello = Packet(Sender(self._name, ""), "/hello", "lanchat", X(v=1, caps=CAPS))
-        wire.write(f"{self._name}\n".encode() + hello.line)
+        hello = Packet(Sender(self.name, ""), "/hello", "lanchat", X(v=1, caps=CAPS))
+        wire.write(f"{self.name}\n".encode() + hello.line)
         self._start(self._patience, self._not_welcomed)
 
     def received(self, line: bytes) -> None:
@@ -200,7 +200,7 @@ class Conversation:
 
     def _refused(self, why: str) -> None:
         if not self.begun:
-            self.end(NOT_DELIVERED, f"the server refused the name {visible(self._name)}: {visible(why, 400)}")
+            self.end(NOT_DELIVERED, f"the server refused the name {visible(self.name)}: {visible(why, 400)}")
             return
         self.link = Link.OFFLINE
         self._face.notice(f"The server has not let go of the old connection yet ({visible(why, 400)})")
@@ -234,7 +234,7 @@ class Conversation:
             self._pending[said.cid] = said
             if self._overdue not in self._timers:
                 self._start(self._patience, self._overdue)
-        self._wire.write(said.encode(self._name, capable))
+        self._wire.write(said.encode(self.name, capable))
         if said.is_quit:
             self.quitting = True
             self._start(QUIT_SECONDS, self._quit_unanswered)

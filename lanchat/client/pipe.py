@@ -22,6 +22,8 @@ from lanchat.packet import MAX_MSG, Packet, visible
 
 #: So much said and not acknowledged, and no more is read from stdin for now.
 MAX_WAITING = 100
+#: Failures that are told one by one.
+MAX_COMPLAINTS = 20
 STDIN, STDOUT = 0, 1
 
 
@@ -54,7 +56,7 @@ class Pipe(Protocol):
     transport: Any
 
     def __init__(self, to: str, painter: Painter, as_json: bool, quiet: bool, patience: float) -> None:
-        self.failed = False
+        self._failures = 0
         self._to = to
         self._painter = painter
         self._json = as_json
@@ -81,8 +83,15 @@ class Pipe(Protocol):
             self.transport.unregisterProducer()
             self.transport.loseConnection()
             await self._closed
+        if self._failures > MAX_COMPLAINTS:
+            complain(f"... and {self._failures - MAX_COMPLAINTS} more")
         for descriptor in (STDIN, STDOUT):
             fdesc.setBlocking(descriptor)  # others may share them: the shell, or what runs next in a script
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything was not delivered."""
+        return self._failures > 0
 
     # What stdin and stdout tell.
 
@@ -99,7 +108,9 @@ class Pipe(Protocol):
         self.changed()
 
     def writeConnectionLost(self) -> None:
-        """Nobody reads stdout any more."""
+        """Nobody reads stdout any more, and so nobody wants the rest."""
+        self.transport.pauseProducing()
+        self.transport = None
         self._conversation.end(NOT_DELIVERED if self.failed else DONE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -191,8 +202,9 @@ class Pipe(Protocol):
             self.transport.write(data)
 
     def _fail(self, text: str) -> None:
-        self.failed = True
-        complain(text)
+        self._failures += 1
+        if self._failures <= MAX_COMPLAINTS:
+            complain(text)
 
 
 def _shortly(said: Said | None) -> str:

@@ -115,8 +115,8 @@ class Terminal:
             self._typed(text)
 
     def _message(self) -> AnyFormattedText:
-        offline = "" if self._link in (Link.CLASSIC, Link.CAPABLE) else "(offline) "
-        return [("", f"{offline}{visible(self.target, 40)}> ")]
+        link = "" if self._link in (Link.CLASSIC, Link.CAPABLE) else "(offline) " if self._conversation.begun else "(connecting) "
+        return [("", f"{link}{visible(self.target, 40)}> ")]
 
     def _typed(self, text: str) -> None:
         try:
@@ -164,6 +164,8 @@ class Terminal:
             return packet.x.n == 0
         if op == "bye":
             return self._leaving or (packet.x is not None and packet.x.code == "RELOAD")
+        if op == "event" and packet.x is not None:
+            return packet.x.who != [self._conversation.name]
         return op is not None or self._conversation.link not in (Link.OFFLINE, Link.ENDED)
 
     def _not_delivered(self, packet: Packet, answers: Said | None) -> str:
