@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHalfCloseableDescriptor
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from zope.interface import classImplements
+from zope.interface import alsoProvides
 
 from lanchat.gateways.connection import address_of
 from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_WAITING
@@ -22,18 +22,19 @@ class TcpTransport(StringTransport):
 
     half_closed = False
 
+    def __init__(self, peerAddress: IAddress) -> None:
+        super().__init__(peerAddress=peerAddress)
+        alsoProvides(self, IHalfCloseableDescriptor)  # as much of it as is called
+
     def loseWriteConnection(self) -> None:
         """Remember."""
         self.half_closed = True
 
 
-classImplements(TcpTransport, IHalfCloseableDescriptor)  # as much of it as is called
-
-
 class TcpWire(Wire):
     """A connection over such a transport."""
 
-    transport_type = TcpTransport
+    transport_type: type[StringTransport] = TcpTransport
     transport: TcpTransport
 
 
