@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.live import Server
+
+# The same examples in every run, so that a red run is about the change at hand; `--hypothesis-profile=long` looks further.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("long", max_examples=20_000, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture

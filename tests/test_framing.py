@@ -82,6 +82,7 @@ def test_objects_are_the_same_however_they_are_cut(data: bytes, where: list[int]
 
 
 @given(streams, places)
+@example(b'{{"a":"b"}"\n', [])
 def test_objects_over_the_limit_are_skipped_the_same_however_they_are_cut(data: bytes, where: list[int]) -> None:
     assert fed(Objects(8), cut(data, where)) == fed(Objects(8), [bytes([byte]) for byte in data])
 

@@ -186,6 +186,8 @@ class Objects(Reader):
     def _object(self) -> Frame | None:
         """Go on through the object; its bytes when it ends, b"" for one that was skipped, None where bytes are wanting."""
         while match := (_INSIDE if self._in_string else _OUTSIDE).search(self.rest, self._at):
+            if match.end() > self.limit and not self._skipping:
+                return self._skip(match.start())
             self._at = match.end()
             char = match[0]
             if char == b'"':
@@ -200,33 +202,32 @@ class Objects(Reader):
                 if not self._depth:
                     return self._ended()
         self._at = max(self._at, len(self.rest))
-        return self._cut()
+        if len(self.rest) > self.limit and not self._skipping:
+            return self._skip(len(self.rest))
+        if self._skipping:
+            self._drop(len(self.rest))
+        return None
 
-    def _ended(self) -> Frame:
-        whole, self.rest = self.rest[: self._at], self.rest[self._at :]
-        skipped, self._skipping, self._at = self._skipping, False, 0
-        if len(whole) > self.limit and not skipped:
-            return self._too_big()
-        return b"" if skipped else whole
+    def _ended(self) -> bytes:
+        whole = b"" if self._skipping else self.rest[: self._at]
+        self._skipping = False
+        self._drop(self._at)
+        return whole
 
-    def _cut(self) -> Frame | None:
-        """Bytes are wanting: keep what there is, unless it is over the limit already."""
-        if not self._skipping and len(self.rest) <= self.limit:
-            return None
-        # An escape at the very end reaches one byte into what comes.
-        self._at -= len(self.rest)
-        self.rest = b""
-        told, self._skipping = self._skipping, True
-        return None if told else self._too_big()
+    def _skip(self, upto: int) -> LineTooBig:
+        self._skipping = True
+        self._drop(upto)
+        return LineTooBig(f"A packet is at most {self.limit} bytes; the rest of this one is skipped.")
+
+    def _drop(self, upto: int) -> None:
+        self.rest = self.rest[upto:]
+        self._at = max(self._at - upto, 0)  # an escape at the very end reaches one byte into what comes
 
     def _begin_junk(self, upto: int) -> None:
         self.rest = self.rest[upto:]
         self._at = self._depth = 0
         self._in_string = self._skipping = False
         self._junk = True
-
-    def _too_big(self) -> LineTooBig:
-        return LineTooBig(f"A packet is at most {self.limit} bytes; the rest of this one is skipped.")
 
 
 class Framing:
