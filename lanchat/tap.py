@@ -36,7 +36,8 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
-        self["port"], self["telnet"] = [], []
+        self["port"], self["telnet"], self["manhole"] = [], [], []
+        self["manhole-keys"] = None
         self["data"] = default_data()
 
     def opt_port(self, port: str) -> None:
@@ -47,6 +48,14 @@ class Options(usage.Options):
         """Listen for telnet and nc (plain text) on this port. [default: off]"""
         self["telnet"] += endpoints(port)
 
+    def opt_manhole(self, port: str) -> None:
+        """Listen for operators, who get a Python prompt in the server over SSH; a number is on loopback only. [default: off]"""
+        self["manhole"] += endpoints(port, loopback=True)
+
+    def opt_manhole_keys(self, file: str) -> None:
+        """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
+        self["manhole-keys"] = Path(file)
+
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
         self["data"] = Path(directory)
@@ -55,6 +64,10 @@ class Options(usage.Options):
         """What was not said has its default."""
         if not self["port"]:
             self.opt_port(DEFAULT_PORT)
+        if self["manhole"] and self["manhole-keys"] is None:
+            raise usage.UsageError("--manhole needs --manhole-keys FILE, the public keys that may enter.")
+        if self["manhole-keys"] is not None and not self["manhole"]:
+            raise usage.UsageError("--manhole-keys needs --manhole PORT, where to listen for their owners.")
 
 
 def makeService(config: Options, reactor: Any = None) -> MultiService:
@@ -66,6 +79,8 @@ def makeService(config: Options, reactor: Any = None) -> MultiService:
     service = MultiService()
     _add_gateway(service, reactor, config["port"], router, ChatProtocol)
     _add_gateway(service, reactor, config["telnet"], router, TelnetProtocol)
+    if config["manhole"]:
+        _add_manhole(service, reactor, config, router)
     return service
 
 
@@ -78,12 +93,25 @@ def _add_gateway(
         listener.setServiceParent(service)
 
 
-def endpoints(port: str) -> list[str]:
+def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, router: Router) -> None:
+    from lanchat.manhole import door, keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
+
+    try:
+        factory = door.ManholeFactory(router, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+    except keys.Refused as refused:
+        raise SystemExit(f"lanchat: {refused}") from None
+    for port in config["manhole"]:
+        listener = Listener("manhole operators (SSH)", serverFromString(reactor, port), factory, factory.drain)
+        listener.setServiceParent(service)
+
+
+def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     """The endpoint strings for what was given as a port; raises `UsageError` when that is none."""
     if port.isascii() and port.isdigit():
         if int(port) > 65535:
             raise usage.UsageError(f"{port} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
-        return [f"{family}:backlog={BACKLOG}" for family in _families(int(port))]
+        families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
+        return [f"{family}:backlog={BACKLOG}" for family in families]
     own_backlog = ":backlog=" in port or not port.startswith(("tcp:", "tcp6:", "unix:", "ssl:"))
     description = port if own_backlog else f"{port}:backlog={BACKLOG}"
     try:

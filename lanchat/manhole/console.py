@@ -1,0 +1,159 @@
+"""Console: runs the Python that an operator writes, and shows what comes of it. It knows no network and no terminal."""
+
+from __future__ import annotations
+
+import ast
+import io
+import itertools
+import sys
+import traceback
+from codeop import CommandCompiler
+from collections.abc import Callable
+from inspect import iscoroutine
+from types import CodeType
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.python.monkey import MonkeyPatcher
+
+#: What tracebacks call the place.
+FILE = "<manhole>"
+#: Characters in a script, or in a statement that is typed.
+MAX_SOURCE = 262144
+
+#: What the compiler may say of a text that is no Python.
+_WRONG = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
+
+Write = Callable[[str], None]
+
+
+class Console:
+    """One operator's Python: names that last from line to line. `SystemExit` is for the caller, anything else is shown."""
+
+    def __init__(self, names: dict[str, Any], out: Write, err: Write, note: Write) -> None:
+        """`out` and `err` show text; `note` is told each statement before it runs."""
+        self.names: dict[str, Any] = {"__name__": "__console__", "__doc__": None, **names}
+        #: Whether something that was waited for has failed.
+        self.failed = False
+        self._out, self._err, self._note = out, err, note
+        self._compile = CommandCompiler()
+        self._lines: list[str] = []
+        self._numbers = itertools.count()
+        self._pending: set[int] = set()
+        self._when_done: Callable[[], None] | None = None
+
+    def push(self, line: str) -> bool:
+        """Take a line that was typed, and run the statement if that ends it; true when more is to come."""
+        self._lines.append(line)
+        self._note(line)
+        source = "\n".join(self._lines)
+        try:
+            code = self._compile(source, FILE, "single")
+        except _WRONG as error:
+            self._show_wrong(error)
+        else:
+            if code is None and len(source) < MAX_SOURCE:
+                return True
+            self._lines.clear()
+            if code is not None:
+                self._execute(code)
+        self._lines.clear()
+        return False
+
+    def forget(self) -> None:
+        """The statement that was begun is not wanted any more."""
+        self._lines.clear()
+
+    def run(self, source: str) -> bool:
+        """Run a whole text, statement by statement, until one raises; true when none did."""
+        source = source.replace("\r\n", "\n")
+        try:
+            statements = ast.parse(source, FILE).body
+            codes = [compile(ast.Interactive([statement]), FILE, "single") for statement in statements]
+        except _WRONG as error:
+            self._show_wrong(error)
+            return False
+        lines = source.split("\n")
+        for statement, code in zip(statements, codes, strict=True):
+            self._note("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
+            if not self._execute(code):
+                return False
+        return True
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call this once nothing is waited for."""
+        self._when_done = call
+        self._check_done()
+
+    def _execute(self, code: CodeType) -> bool:
+        out = _Stream(self._out)
+        patches = [("stdin", io.StringIO()), ("stdout", out), ("stderr", _Stream(self._err)), ("displayhook", self._display)]
+        with MonkeyPatcher(*((sys, name, value) for name, value in patches)):
+            try:
+                exec(code, self.names)  # noqa: S102 (that is what this is for)
+            except SystemExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 (whatever it is, it is the operator's)
+                trace = error.__traceback__.tb_next if error.__traceback__ else None
+                self._err("".join(traceback.format_exception(type(error), error, trace)))
+                return False
+        return True
+
+    def _show_wrong(self, error: BaseException) -> None:
+        self._err("".join(traceback.format_exception_only(type(error), error)))
+
+    def _display(self, value: Any) -> None:
+        if value is None:
+            return
+        self.names["_"] = value
+        if iscoroutine(value):
+            value = Deferred.fromCoroutine(value)
+        if isinstance(value, Deferred):
+            self._wait_for(value)
+        else:
+            self._out(f"{value!r}\n")
+
+    def _wait_for(self, deferred: Deferred[Any]) -> None:
+        number = next(self._numbers)
+        self._pending.add(number)
+        deferred.addBoth(self._came, number)
+        if number in self._pending:
+            self._out(f"<Deferred #{number}>\n")
+
+    def _came(self, result: Any, number: int) -> Any:
+        """A result that was waited for. It is passed on as it was: others may wait for it too."""
+        if isinstance(result, Failure):
+            self.failed = True
+            self._err(f"Deferred #{number} failed: {result.getTraceback()}")
+        else:
+            self._out(f"Deferred #{number}: {_shown(result)}\n")
+        self._pending.discard(number)
+        self._check_done()
+        return result
+
+    def _check_done(self) -> None:
+        if self._when_done is not None and not self._pending:
+            call, self._when_done = self._when_done, None
+            call()
+
+
+class _Stream(io.TextIOBase):
+    """What `print` writes to while a statement runs."""
+
+    def __init__(self, write: Write) -> None:
+        self._write_text = write
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._write_text(text)
+        return len(text)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 (a result's own repr must not reach the reactor)
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"

@@ -1,0 +1,319 @@
+"""Door: who gets in. SSH with public keys that are listed, modern algorithms alone, and a bound to everything before that."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.conch.avatar import ConchUser
+from twisted.conch.checkers import SSHPublicKeyChecker
+from twisted.conch.error import IgnoreAuthentication
+from twisted.conch.interfaces import IConchUser
+from twisted.conch.manhole_ssh import ConchFactory
+from twisted.conch.ssh.common import NS, getNS
+from twisted.conch.ssh.connection import MSG_CHANNEL_OPEN_FAILURE, OPEN_ADMINISTRATIVELY_PROHIBITED, SSHConnection
+from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.transport import DISCONNECT_BY_APPLICATION, SSHServerTransport
+from twisted.conch.ssh.userauth import SSHUserAuthServer
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import IRealm, Portal
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lanchat.interfaces import Call, Clock
+from lanchat.manhole.keys import Listed, fingerprint
+from lanchat.manhole.shell import Shell, quiet
+from lanchat.manhole.verbs import Verbs
+from lanchat.packet import visible
+from lanchat.router import Router
+
+#: Seconds to log in, from the first moment on, and until a connection that is closed is aborted.
+LOGIN_SECONDS, GRACE_SECONDS = 30.0, 0.5
+#: Keys (or other ways in) that a client may try; connections at a time; channels of a connection.
+MAX_ATTEMPTS, MAX_CONNECTIONS, MAX_CHANNELS = 5, 8, 8
+#: Characters of a statement, and of a user's name, that are logged.
+MAX_NOTE, MAX_LABEL = 500, 40
+
+#: The signatures that are made and taken: none with SHA-1.
+SIGNATURES = [
+    b"ssh-ed25519",
+    b"ecdsa-sha2-nistp256",
+    b"ecdsa-sha2-nistp384",
+    b"ecdsa-sha2-nistp521",
+    b"rsa-sha2-512",
+    b"rsa-sha2-256",
+]
+#: What Twisted has without SHA-1; group exchange needs a file of primes, which we don't have.
+KEY_EXCHANGES = [
+    name for name in SSHServerTransport.supportedKeyExchanges if not name.endswith(b"-sha1") and b"group-exchange" not in name
+]
+
+_log = Logger()
+
+
+class Operator(ConchUser):
+    """The avatar: somebody who got in with a listed key."""
+
+    def __init__(self, key: str, names: Callable[[], dict[str, Any]], clock: Clock) -> None:
+        super().__init__()
+        #: The fingerprint of the key.
+        self.key = key
+        self.names = names
+        self.clock = clock
+        self.address = ""
+        self.channelLookup[b"session"] = Shell
+
+    def arrived(self, address: str, label: str) -> None:
+        """Logged in, from this address and under this name."""
+        self.address = address
+        _log.info("manhole: {key} logged in from {ip} as {label}", key=self.key, ip=address, label=label)
+
+    def left(self) -> None:
+        """Logged out, or gone."""
+        _log.info("manhole: {key} from {ip} logged out", key=self.key, ip=self.address)
+
+    def note(self, statement: str) -> None:
+        """What an operator does is in the log."""
+        if statement.strip():
+            _log.info("manhole: {key} from {ip} runs: {what}", key=self.key, ip=self.address, what=visible(statement, MAX_NOTE))
+
+    def gotGlobalRequest(self, request: bytes, data: bytes) -> int:
+        """Nothing is asked of a connection as a whole: no port is forwarded."""
+        return 0
+
+
+@implementer(IRealm)
+class Realm:
+    """Makes operators of those whom the checker knows."""
+
+    def __init__(self, names: Callable[[], dict[str, Any]], clock: Clock) -> None:
+        self._names = names
+        self._clock = clock
+
+    def requestAvatar(self, avatar_id: Any, mind: object, *interfaces: object) -> Any:
+        """An operator; the id is the fingerprint of the key, whatever the name."""
+        if IConchUser not in interfaces:
+            raise NotImplementedError("an operator comes over SSH")
+        operator = Operator(avatar_id, self._names, self._clock)
+        return IConchUser, operator, operator.left
+
+
+class Checker(SSHPublicKeyChecker):
+    """Knows the listed keys. One that isn't listed is refused before it is asked to sign anything."""
+
+    def __init__(self, listed: Listed) -> None:
+        super().__init__(listed)
+        self._listed = listed
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[str]:
+        """The fingerprint of the key that signed; fails with `UnauthorizedLogin`."""
+        keys = self._listed.getAuthorizedKeys(credentials.username)
+        key = next((key for key in keys if key.blob() == credentials.blob), None)
+        if key is None:
+            return fail(UnauthorizedLogin("this key is not listed"))
+        signature = getNS(credentials.signature)[0] if credentials.signature else credentials.algName
+        if credentials.algName not in SIGNATURES or signature not in SIGNATURES:
+            return fail(UnauthorizedLogin("signatures with SHA-1 are not taken"))
+        checked: Deferred[bytes] = super().requestAvatarId(credentials)
+        return checked.addCallback(lambda _: fingerprint(key))
+
+
+class UserAuth(SSHUserAuthServer):
+    """The login."""
+
+    _log = quiet  # conch uses what the client sent as a format string here
+    clock: Any  # a Clock is enough
+    transport: Transport
+
+    def serviceStarted(self) -> None:
+        """Time is the factory's, and the transport's own limit comes first."""
+        self.clock = self.transport.factory.clock
+        self.attemptsBeforeDisconnect = MAX_ATTEMPTS - 1  # it disconnects when there are more
+        super().serviceStarted()
+
+    def tryAuth(self, kind: bytes, user: bytes, data: bytes) -> Any:
+        """Try one way in, and log how that went."""
+        label = visible(user.decode("utf-8", "replace"), MAX_LABEL)
+        return (
+            super()
+            .tryAuth(kind, user, data)
+            .addCallbacks(self._arrived, self._refused, callbackArgs=(label,), errbackArgs=(label, kind, data))
+        )
+
+    def _arrived(self, avatar: tuple[object, Operator, object], label: str) -> Any:
+        self.transport.logged_in()
+        avatar[1].arrived(self.transport.address, label)
+        return avatar
+
+    def _refused(self, why: Failure, label: str, kind: bytes, data: bytes) -> Failure:
+        # A client asks for "none" to learn what there is, and first asks whether a key may be tried at all.
+        if kind != b"none" and not why.check(IgnoreAuthentication):
+            way = _offered(data) if kind == b"publickey" else visible(kind.decode("utf-8", "replace"), MAX_LABEL)
+            text = visible(why.getErrorMessage(), 100)
+            _log.warn(
+                "manhole: refused {way} from {ip} as {label}: {why}", way=way, ip=self.transport.address, label=label, why=text
+            )
+        return why
+
+
+class Channels(SSHConnection):
+    """What an operator may open: sessions, a few of them. No port, no agent, no file transfer."""
+
+    _log = quiet
+    transport: Transport
+
+    def ssh_CHANNEL_OPEN(self, packet: bytes) -> None:
+        """Refuse here what conch would refuse with a traceback in the log."""
+        kind, rest = getNS(packet)
+        if kind == b"session" and len(self.channels) < MAX_CHANNELS:
+            super().ssh_CHANNEL_OPEN(packet)
+        else:
+            refusal = rest[:4] + struct.pack(">L", OPEN_ADMINISTRATIVELY_PROHIBITED) + NS(b"not here") + NS(b"")
+            self.transport.sendPacket(MSG_CHANNEL_OPEN_FAILURE, refusal)
+
+
+class Transport(SSHServerTransport):
+    """One connection, with what it may negotiate. Conch would still offer CBC, 3DES, MD5, SHA-1, and zlib to strangers."""
+
+    _log = quiet
+    factory: ManholeFactory
+    transport: Any
+
+    def __init__(self, host_signatures: list[bytes]) -> None:
+        self.supportedPublicKeys = host_signatures
+        self.supportedKeyExchanges = KEY_EXCHANGES
+        self.supportedCiphers = [b"aes256-ctr", b"aes128-ctr"]
+        self.supportedMACs = [b"hmac-sha2-512", b"hmac-sha2-256"]
+        self.supportedCompressions = [b"none"]
+
+    def connectionMade(self) -> None:
+        """The clock for the login starts."""
+        self.factory.connections.add(self)
+        self.address = str(getattr(self.transport.getPeer(), "host", "a local socket"))
+        self._closing = False
+        self._deadline: Call = self.factory.clock.callLater(LOGIN_SECONDS, self._too_slow)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpKeepAlive(True)  # a prompt may wait for days, but not for a machine that is gone
+        super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        """What is no SSH costs this connection, and nothing else."""
+        try:
+            super().dataReceived(data)
+        except Exception as error:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+            if hasattr(self, "avatar"):
+                _log.failure("manhole: a connection from {ip} failed", ip=self.address)
+            else:
+                _log.warn("manhole: {ip} does not speak SSH ({kind})", ip=self.address, kind=type(error).__name__)
+            self.transport.abortConnection()
+
+    def getPacket(self) -> bytes | None:
+        """The next packet; none once we close, whatever has still come."""
+        return None if self._closing else super().getPacket()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Gone: an operator is logged out."""
+        self._closing = True
+        self.logged_in()
+        self.factory.connections.discard(self)
+        super().connectionLost(reason)
+        self.factory.check_drained()
+
+    def logged_in(self) -> None:
+        """The deadline is met."""
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """Close, the one way there is: a client that does not read can't put it off."""
+        if not self._closing:
+            super().sendDisconnect(reason, desc)
+            self._closing = True
+            self.logged_in()
+            self._deadline = self.factory.clock.callLater(GRACE_SECONDS, self.transport.abortConnection)
+
+    def sendExtInfo(self, extensions: object) -> None:
+        """Say which signatures may be used to log in; conch would name those of our own keys."""
+        super().sendExtInfo([(b"server-sig-algs", b",".join(SIGNATURES))])
+
+    def receiveError(self, reason: int, description: bytes) -> None:
+        """The client says goodbye, which conch would log as an error."""
+
+    def _too_slow(self) -> None:
+        _log.warn("manhole: {ip} did not log in within {seconds:.0f} seconds", ip=self.address, seconds=LOGIN_SECONDS)
+        self.transport.abortConnection()
+
+
+class ManholeFactory(ConchFactory):
+    """Makes the connections, of all ports of the manhole."""
+
+    noisy = False
+
+    def __init__(self, router: Router, listed: Iterable[Key], host: Iterable[Key]) -> None:
+        """`listed` are the keys that may enter, `host` is the server's own private keys."""
+        self.clock = router.clock
+        names = Verbs(router).names
+        super().__init__(Portal(Realm(names, router.clock), [Checker(Listed(listed))]))
+        self._host = tuple(host)
+        self.privateKeys: dict[bytes, Any] = {key.sshType(): key for key in self._host}
+        self.publicKeys: dict[bytes, Any] = {key.sshType(): key.public() for key in self._host}
+        self.primes = None
+        self.services = {b"ssh-userauth": UserAuth, b"ssh-connection": Channels}
+        #: All that are open, logged in or not.
+        self.connections: set[Transport] = set()
+        self._drained: Deferred[None] | None = None
+
+    def startFactory(self) -> None:
+        """Say which keys clients will see."""
+        super().startFactory()
+        for key in self._host:
+            _log.info(
+                "manhole: host key {size} {fingerprint} ({kind})",
+                size=key.size(),
+                fingerprint=fingerprint(key),
+                kind={"EC": "ECDSA"}.get(key.type(), key.type().upper()),
+            )
+
+    def buildProtocol(self, addr: IAddress | None) -> Transport | None:  # type: ignore[override]  # None closes, as in Factory
+        """A connection for a new client; None when there are too many, which closes it."""
+        if len(self.connections) >= MAX_CONNECTIONS:
+            _log.warn("manhole: refused {ip}: there are {n} connections", ip=getattr(addr, "host", ""), n=len(self.connections))
+            return None
+        # Not as SSHFactory makes it, which offers ssh-rsa (SHA-1), and logs at each connection that there are no primes.
+        kinds = [kind for key in self._host for kind in key.supportedSignatureAlgorithms()]
+        transport = Transport([kind for kind in kinds if kind in SIGNATURES])
+        transport.factory = self
+        return transport
+
+    def getService(self, transport: Transport, service: bytes) -> Any:
+        """The login once, and then the connection; None refuses. A second login would begin to count attempts anew."""
+        if service == b"ssh-userauth" and transport.service is not None:
+            return None
+        return super().getService(transport, service) if service in self.services else None
+
+    async def drain(self) -> None:
+        """Close every connection, and wait until they are gone, which is half a second at most."""
+        if not self.connections:
+            return
+        if self._drained is None:  # each port of the manhole asks
+            self._drained = Deferred()
+        for connection in tuple(self.connections):
+            connection.sendDisconnect(DISCONNECT_BY_APPLICATION, b"the server is shutting down")
+        await self._drained
+
+    def check_drained(self) -> None:
+        """A connection is gone: perhaps it was the last that `drain` waits for."""
+        if self._drained is not None and not self.connections and not self._drained.called:
+            self._drained.callback(None)
+
+
+def _offered(data: bytes) -> str:
+    """The fingerprint of the key that a client offers, as far as it is one."""
+    try:
+        return fingerprint(Key.fromString(getNS(data[1:], 2)[1], type="blob"))
+    except Exception:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+        return "a key that can't be read"

@@ -1,0 +1,131 @@
+"""Keys: the file that says who may enter, and the server's own host keys. It reads and makes files, and knows no network."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.conch.checkers import IAuthorizedKeysDB
+from twisted.conch.ssh.keys import Key
+from zope.interface import implementer
+
+#: The types of keys that may be listed: none whose signatures are made with SHA-1 alone.
+TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+#: Bits of an RSA key: of one that is listed at least, and of the one that is made here.
+MIN_RSA, HOST_RSA = 2048, 3072
+#: The rights of others to files: to write, and any at all.
+WRITE, ANY = 0o022, 0o077
+
+#: The host keys: a name for the file, what conch calls the type, and how one is made.
+HOST_KEYS: tuple[tuple[str, str, Callable[[], Any]], ...] = (
+    ("ed25519", "Ed25519", ed25519.Ed25519PrivateKey.generate),
+    ("ecdsa", "EC", lambda: ec.generate_private_key(ec.SECP256R1())),
+    ("rsa", "RSA", lambda: rsa.generate_private_key(65537, HOST_RSA)),
+)
+
+
+class Refused(Exception):
+    """Keys that can't be used. The text is one line, and says what to do."""
+
+
+@implementer(IAuthorizedKeysDB)
+class Listed:
+    """The keys that may enter. The name that somebody logs in with is a label: the key decides."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys = tuple(keys)
+
+    def getAuthorizedKeys(self, username: bytes) -> tuple[Key, ...]:
+        """The same for every name."""
+        return self._keys
+
+
+def authorized(path: Path) -> list[Key]:
+    """The keys in a file in the format of authorized_keys; raises `Refused`."""
+    lines = [line.strip() for line in _read(path, WRITE).decode("utf-8", "replace").split("\n")]
+    keys = [_public(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line and not line.startswith("#")]
+    if not keys:
+        raise Refused(f"there is no key in {path}: put a line of a .pub file there for each operator.")
+    return keys
+
+
+def host_keys(directory: Path) -> list[Key]:
+    """The server's own keys, of all types, made on the first occasion; raises `Refused`."""
+    try:
+        directory.mkdir(0o700, parents=True, exist_ok=True)
+        return [_host_key(directory / f"ssh_host_{name}_key", kind, make) for name, kind, make in HOST_KEYS]
+    except OSError as error:
+        raise Refused(f"can't keep host keys in {directory}: {error.strerror}.") from None
+
+
+def fingerprint(key: Key) -> str:
+    """As `ssh-keygen -l` shows it."""
+    return "SHA256:" + b64encode(sha256(key.public().blob()).digest()).decode().rstrip("=")
+
+
+def _public(line: str, where: str) -> Key:
+    kind = line.split(maxsplit=1)[0]
+    if kind not in TYPES:
+        # An option is a restriction as a rule, so to pass over it would let more in than was meant.
+        raise Refused(f"{where}: a line begins with {', '.join(TYPES[:-1])} or {TYPES[-1]}. Options are not supported.")
+    key = _parsed(line.encode(), where, type="public_openssh")
+    if key.sshType() != kind.encode():
+        raise Refused(f"{where}: that is not the {kind} key it says it is.")
+    if key.type() == "RSA" and key.size() < MIN_RSA:
+        raise Refused(f"{where}: an RSA key has at least {MIN_RSA} bits, and this one has {key.size()}.")
+    return key
+
+
+def _host_key(path: Path, kind: str, make: Callable[[], Any]) -> Key:
+    if not path.exists():
+        _keep(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    key = _parsed(_read(path, ANY), str(path))
+    if key.isPublic() or key.type() != kind:
+        raise Refused(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
+    return key
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that only we may read: whole, or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123 (a descriptor)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+
+
+def _parsed(content: bytes, where: str, **how: Any) -> Key:
+    try:
+        key: Key = Key.fromString(content, **how)
+    except Exception as error:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+        raise Refused(f"{where}: that is no key that can be used ({type(error).__name__}).") from None
+    return key
+
+
+def _read(path: Path, rights: int) -> bytes:
+    """The bytes of a file, when it and the directory it is in are in safe hands; raises `Refused`."""
+    try:
+        if not path.is_file():
+            raise Refused(f"can't read {path}: there is no such file.")
+        for directory in {path.absolute().parent, path.resolve().parent}:
+            _in_safe_hands(directory, directory.stat(), WRITE)
+        with path.open("rb") as file:
+            _in_safe_hands(path, os.fstat(file.fileno()), rights)
+            return file.read()
+    except OSError as error:
+        raise Refused(f"can't read {path}: {error.strerror}.") from None
+
+
+def _in_safe_hands(path: Path, found: os.stat_result, rights: int) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise Refused(f"{path} belongs to another user, not to root and not to the user that runs this.")
+    if found.st_mode & rights:
+        can, bits = ("write", "go-w") if rights == WRITE else ("read or write", "go=")
+        raise Refused(f"others can {can} {path}. Forbid it: chmod {bits} {path}")

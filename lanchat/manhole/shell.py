@@ -1,0 +1,188 @@
+"""Shell: what happens in one channel of an SSH connection. A prompt on a terminal, one command, or a script on standard input.
+
+Conch's own `SSHSession` and `TerminalSession` are not used: they raise at the end of input and when a window changes, refuse
+commands, need a terminal, and clear the operator's screen.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from twisted.conch.ssh.channel import SSHChannel
+from twisted.conch.ssh.common import getNS
+from twisted.conch.ssh.connection import EXTENDED_DATA_STDERR, SSHConnection
+from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_change
+from twisted.logger import FilteringLogObserver, Logger, LogLevel, LogLevelFilterPredicate, globalLogPublisher
+
+from lanchat.manhole.console import MAX_SOURCE, Console
+from lanchat.manhole.editor import Editor
+
+if TYPE_CHECKING:
+    from lanchat.manhole.door import Operator
+
+GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
+
+#: For conch, which logs each step it takes, and what clients send as it came: only its faults are wanted.
+quiet = Logger(observer=FilteringLogObserver(globalLogPublisher, [LogLevelFilterPredicate(LogLevel.critical)]))
+
+
+class Shell(SSHChannel):
+    """A session channel."""
+
+    name = b"session"
+    _log = quiet
+
+    conn: SSHConnection
+
+    def __init__(self, *, avatar: Operator, **opened: Any) -> None:
+        super().__init__(avatar=avatar, **opened)
+        self._operator = avatar
+        self._columns = 0  # not 0: there is a terminal
+        self._editor: Editor | None = None
+        self._script: bytearray | None = None
+        self._started = False
+        self._console = Console(avatar.names(), self._out, self._err, avatar.note)
+
+    # What the client asks for and sends.
+
+    def requestReceived(self, request: bytes, data: bytes) -> bool:
+        """Do what is asked for; false when that is nothing we do (agents, subsystems, environment variables)."""
+        do = self.REQUESTS.get(request)
+        return do is not None and do(self, data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keys, or a piece of a script."""
+        if self.closing:
+            return
+        if self._editor is not None:
+            self._editor.feed(data)
+        elif self._script is not None:
+            self._script += data
+            if len(self._script) > MAX_SOURCE:
+                self._err(f"A script has at most {MAX_SOURCE} bytes. Nothing was run.\n")
+                self._finish(1)
+
+    def eofReceived(self) -> None:
+        """No more input: a script is whole now, and nobody types any more."""
+        if self.closing:
+            return
+        if self._editor is not None:
+            self._finish(0)
+        elif self._script is not None:
+            self._run(bytes(self._script).decode("utf-8", "replace"))
+
+    def closeReceived(self) -> None:
+        """The client wants nothing more, so what waits for it is dropped."""
+        self.closing = 1
+        self.conn.sendClose(self)
+
+    def closed(self) -> None:
+        """Gone: what comes later (the result of a Deferred) has nowhere to go."""
+        self.closing = 1
+
+    # The three ways to work.
+
+    def _terminal(self, data: bytes) -> bool:
+        columns = parseRequest_pty_req(data)[1][1]
+        self._columns = columns or 80
+        return True
+
+    def _window_change(self, data: bytes) -> bool:
+        self._columns = parseRequest_window_change(data)[1] or 80
+        if self._editor is not None:
+            self._editor.resize(self._columns)
+        return True
+
+    def _shell(self, data: bytes) -> bool:
+        if self._started:
+            return False
+        self._started = True
+        if not self._columns:
+            self._script = bytearray()
+            return True
+        self._editor = Editor(self._write, self._entered, self._columns)
+        self._editor.interrupted, self._editor.ended = self._interrupted, self._ended
+        self._out(GREETING)
+        self._editor.ask(">>> ")
+        return True
+
+    def _exec(self, data: bytes) -> bool:
+        if self._started:
+            return False
+        self._started = True
+        # The client is first told that its request was granted: what comes of it must come after that.
+        self._operator.clock.callLater(0, self._run, getNS(data)[0].decode("utf-8", "replace"))
+        return True
+
+    def _run(self, source: str) -> None:
+        """Run a command or a script; the channel closes when nothing is waited for."""
+        try:
+            went_well = self._console.run(source)
+        except SystemExit as end:
+            self._finish(self._status(end))
+        else:
+            self._console.when_done(lambda: self._finish(0 if went_well and not self._console.failed else 1))
+
+    def _entered(self, line: str) -> None:
+        try:
+            more = self._console.push(line)
+        except SystemExit as end:
+            self._finish(self._status(end))
+        else:
+            self._ask("... " if more else ">>> ")
+
+    def _interrupted(self) -> None:
+        self._console.forget()
+        self._ask(">>> ")
+
+    def _ended(self) -> None:
+        self._out("\n")
+        self._finish(0)
+
+    def _ask(self, prompt: str) -> None:
+        if self._editor is not None and not self.closing:
+            self._editor.ask(prompt)
+
+    # What goes out.
+
+    def _status(self, end: SystemExit) -> int:
+        """What `exit()` was given, as the shell of the operator gets it."""
+        if end.code is None or isinstance(end.code, int):
+            return (end.code or 0) & 0xFF
+        self._err(f"{end.code}\n")
+        return 1
+
+    def _finish(self, status: int) -> None:
+        if not self.closing:
+            self.conn.sendRequest(self, b"exit-status", struct.pack(">L", status))
+            self.loseConnection()
+
+    def _out(self, text: str) -> None:
+        if self._editor is not None:
+            self._editor.show(text)
+        else:
+            self._write(text)
+
+    def _err(self, text: str) -> None:
+        if self._columns:
+            self._out(text)
+        elif not self.closing:
+            self.writeExtended(EXTENDED_DATA_STDERR, _encoded(text))
+
+    def _write(self, text: str) -> None:
+        if not self.closing:
+            self.write(_encoded(text.replace("\n", "\r\n") if self._columns else text))
+
+    #: What a client may ask of a channel; it is refused anything else.
+    REQUESTS: ClassVar[dict[bytes, Callable[[Shell, bytes], bool]]] = {
+        b"pty-req": _terminal,
+        b"window-change": _window_change,
+        b"shell": _shell,
+        b"exec": _exec,
+    }
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
