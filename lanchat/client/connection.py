@@ -8,7 +8,7 @@ from typing import Any
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IAddress, ITCPTransport
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
@@ -94,7 +94,7 @@ class ChatFactory(Factory):
         self._connection: ChatConnection | None = None
         self._paused = False
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+    def buildProtocol(self, addr: IAddress | None) -> ChatConnection:
         """The next connection."""
         return ChatConnection(self)
 

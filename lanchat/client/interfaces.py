@@ -101,7 +101,7 @@ class Clock(Protocol):
     def seconds(self) -> float:
         """Seconds since the epoch."""
 
-    def callLater(self, delay: float, call: Callable[..., Any], *args: Any) -> Call:
+    def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> Call:
         """Call `call` in `delay` seconds."""
 
 

@@ -115,7 +115,9 @@ class Terminal:
             self._typed(text)
 
     def _message(self) -> AnyFormattedText:
-        link = "" if self._link in (Link.CLASSIC, Link.CAPABLE) else "(offline) " if self._conversation.begun else "(connecting) "
+        link = (
+            "" if self._link in (Link.CLASSIC, Link.CAPABLE) else "(offline) " if self._conversation.begun else "(connecting) "
+        )
         return [("", f"{link}{visible(self.target, 40)}> ")]
 
     def _typed(self, text: str) -> None:

@@ -1,0 +1,416 @@
+"""The client's conversation, over a transport and a clock of the test's own: no socket, no terminal, no waiting."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+import lanchat.client
+from lanchat.client.connection import MAX_LINE, ChatFactory
+from lanchat.client.conversation import PATIENCE, QUIT_SECONDS, SETTLE_SECONDS, WINDOW, Conversation
+from lanchat.client.fold import fold
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent, Said
+from lanchat.client.main import main
+from lanchat.client.options import address
+from lanchat.client.pipe import Lines
+from lanchat.client.roster import Roster
+from lanchat.client.show import MAX_LINES, Painter, harmless
+from lanchat.packet import MAX_MSG, Packet, Sender, X
+
+
+class Screen:
+    """A face that remembers."""
+
+    def __init__(self) -> None:
+        self.packets: list[tuple[Packet, Said | None]] = []
+        self.marked: list[tuple[str, str]] = []
+        self.notices: list[str] = []
+        self.changes = 0
+
+    def came(self, packet: Packet, answers: Said | None, line: bytes) -> None:
+        """Remember a packet."""
+        self.packets.append((packet, answers))
+
+    def unanswered(self, said: Said, why: str) -> None:
+        """Remember what was marked."""
+        self.marked.append((said.msg, why))
+
+    def notice(self, text: str) -> None:
+        """Remember what was told."""
+        self.notices.append(text)
+
+    def changed(self) -> None:
+        """Count."""
+        self.changes += 1
+
+
+class Talk:
+    """A conversation with everything round it."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.screen = Screen()
+        self.conversation = Conversation("alice", self.clock, self.screen, float)
+        self.factory = ChatFactory(self.conversation)
+        self.endings: list[Ending] = []
+        self.conversation.ended.addCallback(self.endings.append)
+        self.connect()
+
+    def connect(self) -> None:
+        """A connection is made."""
+        self.transport = StringTransport()
+        self.connection = self.factory.buildProtocol(None)
+        self.connection.makeConnection(self.transport)
+
+    def lose(self) -> None:
+        """The connection breaks."""
+        self.connection.connectionLost(Failure(ConnectionLost()))
+
+    def hear(self, msg: str = "", to: str = "alice", name: str = "SERVER", **x: Any) -> None:
+        """The server sends a packet."""
+        packet = {"from": {"name": name, "ip": "0.0.0.0"}, "to": to, "msg": msg} | ({"x": x} if x else {})  # noqa: S104 (the contract's)
+        self.connection.dataReceived(json.dumps(packet).encode() + b"\n")
+
+    def welcome(self) -> Talk:
+        """The server grants the hello."""
+        self.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "id", "presence"])
+        self.transport.clear()
+        return self
+
+    def written(self) -> list[dict[str, Any]]:
+        """The packets that were written since this was asked last."""
+        lines = self.transport.value().splitlines()
+        self.transport.clear()
+        return [json.loads(line) for line in lines]
+
+
+def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welcome() -> None:
+    talk = Talk()
+    name, hello, rest = talk.transport.value().split(b"\n")
+    assert (name, rest) == (b"alice", b"")
+    assert json.loads(hello)["to"] == "/hello"
+    assert json.loads(hello)["x"] == {"v": 1, "caps": ["id", "ack", "presence"]}
+    talk.transport.clear()
+    talk.conversation.say("bob", "early")
+    assert talk.written() == []
+    talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"])
+    assert [packet["msg"] for packet in talk.written()] == ["early"]
+
+
+def test_an_acknowledged_message_is_done_with() -> None:
+    talk = Talk().welcome()
+    said = talk.conversation.say("bob", "lunch?")
+    (packet,) = talk.written()
+    assert packet == {"from": {"name": "alice", "ip": ""}, "to": "bob", "msg": "lunch?", "x": {"cid": said.cid}}
+    talk.hear(op="ack", cid=said.cid, id="1", state="relayed")
+    assert talk.conversation.waiting == 0
+    talk.clock.advance(PATIENCE + 1)
+    talk.lose()
+    assert talk.screen.marked == []
+
+
+def test_each_message_has_an_id_of_its_own_on_every_run() -> None:
+    ids = {talk.conversation.say("bob", "x").cid for talk in (Talk(), Talk()) for _ in range(3)}
+    assert len(ids) == 6
+
+
+def test_a_message_without_an_acknowledgement_is_marked_after_a_while_with_its_text() -> None:
+    talk = Talk().welcome()
+    talk.conversation.say("bob", "first")
+    talk.clock.advance(4)
+    late = talk.conversation.say("bob", "second")
+    talk.clock.advance(PATIENCE - 4)
+    assert talk.screen.marked == [("first", "no acknowledgement came within 10 s")]
+    talk.clock.advance(4)
+    assert [msg for msg, why in talk.screen.marked] == ["first", "second"]
+    talk.hear(op="ack", cid=late.cid, id="1", state="relayed")
+    assert talk.screen.notices == ["The acknowledgement came after all: bob: second"]
+
+
+def test_what_was_written_and_not_acknowledged_is_marked_when_the_connection_is_lost_and_never_sent_again() -> None:
+    talk = Talk().welcome()
+    talk.conversation.say("bob", "perhaps")
+    talk.lose()
+    assert talk.screen.marked == [("perhaps", "the connection was lost before the acknowledgement came")]
+    assert talk.screen.notices == ["The connection was lost: Connection to the other side was lost in a non-clean fashion."]
+    talk.connect()
+    talk.welcome()
+    assert talk.written() == []
+
+
+def test_what_is_said_without_a_connection_is_sent_once_when_there_is_one() -> None:
+    talk = Talk().welcome()
+    talk.lose()
+    talk.conversation.say("bob", "meanwhile")
+    talk.connect()
+    talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"])
+    sent = [line for line in talk.transport.value().splitlines() if b"meanwhile" in line]
+    assert len(sent) == 1
+    talk.lose()
+    talk.connect()
+    assert talk.welcome().written() == []
+    assert [msg for msg, why in talk.screen.marked] == ["meanwhile"]
+
+
+def test_a_full_connection_holds_messages_back_and_they_go_out_when_it_is_empty() -> None:
+    talk = Talk().welcome()
+    talk.connection.pauseProducing()
+    talk.conversation.say("bob", "patience")
+    assert talk.written() == []
+    talk.connection.resumeProducing()
+    assert [packet["msg"] for packet in talk.written()] == ["patience"]
+
+
+def test_no_more_is_under_way_than_the_window() -> None:
+    talk = Talk().welcome()
+    said = [talk.conversation.say("bob", str(n)) for n in range(WINDOW + 5)]
+    assert len(talk.written()) == WINDOW
+    talk.hear(op="ack", cid=said[0].cid, id="1", state="relayed")
+    assert [packet["msg"] for packet in talk.written()] == [str(WINDOW)]
+
+
+def test_a_refusal_comes_with_what_it_answers() -> None:
+    talk = Talk().welcome()
+    said = talk.conversation.say("nobody", "hello?")
+    talk.hear("The user nobody is not available.", op="fail", cid=said.cid, code="NO_SUCH_TARGET")
+    assert talk.screen.packets[-1][1] is said
+    assert talk.conversation.waiting == 0
+
+
+def test_a_classic_server_is_talked_to_without_x() -> None:
+    talk = Talk()
+    talk.transport.clear()
+    talk.hear("Welcome alice!")
+    talk.conversation.say("bob", "hello")
+    assert talk.written() == []
+    talk.clock.advance(SETTLE_SECONDS)
+    assert talk.conversation.link is Link.CLASSIC
+    assert talk.written() == [{"from": {"name": "alice", "ip": ""}, "to": "bob", "msg": "hello"}]
+    assert talk.conversation.waiting == 0
+
+
+def test_a_classic_welcome_may_be_followed_by_a_capable_one() -> None:
+    talk = Talk()
+    talk.hear("Welcome alice!")
+    talk.welcome()
+    talk.clock.advance(SETTLE_SECONDS)
+    assert talk.conversation.link is Link.CAPABLE
+
+
+def test_a_name_that_is_refused_at_first_is_the_end() -> None:
+    talk = Talk()
+    talk.hear("The name alice is already taken.", to="Guest")
+    assert talk.endings == [Ending(NOT_DELIVERED, "the server refused the name alice: The name alice is already taken.")]
+
+
+def test_a_name_that_is_refused_later_is_asked_for_again_with_growing_pauses() -> None:
+    talk = Talk().welcome()
+    talk.lose()
+    pauses = [talk.conversation.pause(1)]
+    for _ in range(2):
+        talk.connect()
+        talk.hear("The name alice is already taken.", to="Guest")
+        assert talk.transport.disconnecting
+        talk.lose()
+        pauses.append(talk.conversation.pause(1))
+    assert pauses == [1, 2, 3]
+    assert talk.endings == []
+    assert any("already taken" in notice for notice in talk.screen.notices)
+    talk.connect()
+    talk.welcome()
+    talk.lose()
+    assert talk.conversation.pause(1) == 1
+
+
+def test_a_connection_without_a_welcome_is_the_end_at_first() -> None:
+    closed, silent = Talk(), Talk()
+    closed.lose()
+    silent.clock.advance(PATIENCE)
+    assert [ending.status for ending in closed.endings + silent.endings] == [UNREACHABLE, UNREACHABLE]
+
+
+def test_a_server_that_restarts_is_waited_for_and_any_other_goodbye_is_the_end() -> None:
+    talk = Talk().welcome()
+    talk.hear("The server is shutting down.", op="bye", code="RELOAD")
+    talk.lose()
+    assert talk.endings == []
+    talk.connect()
+    talk.welcome()
+    talk.hear("You are\nbanned.", op="bye", code="BANNED")
+    assert talk.endings == [Ending(NOT_DELIVERED, "the server closed the connection: You are\\nbanned.")]
+
+
+def test_the_answer_to_quit_is_the_end_and_so_is_none() -> None:
+    talk, silent = Talk().welcome(), Talk().welcome()
+    said = talk.conversation.say("/quit", "bye")
+    talk.hear("Goodbye", op="bye", code="GONE", cid=said.cid)
+    silent.conversation.say("/quit", "")
+    silent.clock.advance(QUIT_SECONDS)
+    assert talk.endings == silent.endings == [Ending(DONE)]
+
+
+def test_ending_tells_what_was_not_acknowledged_and_what_was_not_sent() -> None:
+    talk = Talk().welcome()
+    talk.conversation.say("bob", "written")
+    talk.lose()
+    talk.screen.marked.clear()
+    talk.conversation.say("bob", "queued")
+    talk.conversation.end(DONE)
+    assert [msg for msg, why in talk.screen.marked] == ["queued"]
+    assert talk.endings == [Ending(NOT_DELIVERED)]
+
+
+def test_what_the_client_asks_for_itself_is_nobodys_loss() -> None:
+    talk = Talk().welcome()
+    talk.conversation.say("/list", "", quiet=True)
+    talk.conversation.end(DONE)
+    assert talk.screen.marked == []
+    assert talk.endings == [Ending(DONE)]
+
+
+@pytest.mark.parametrize("text", ["x" * (MAX_MSG + 1), "é" * (MAX_MSG // 2 + 1), "\x01" * MAX_MSG])
+def test_what_can_be_no_packet_is_refused_here(text: str) -> None:
+    talk = Talk().welcome()
+    with pytest.raises(NotSent, match="Send it in parts"):
+        talk.conversation.say("bob", text)
+    assert talk.written() == []
+    talk.conversation.say("bob", "x" * MAX_MSG)
+    assert len(talk.written()) == 1
+
+
+def test_half_a_surrogate_pair_is_sent_as_a_question_mark() -> None:
+    talk = Talk().welcome()
+    talk.conversation.say("bob", "a\udcff")
+    assert talk.written()[0]["msg"] == "a?"
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"[]", b"[" * 5000, b"{}", b'{"from": 1}'])
+def test_what_is_no_packet_is_told_and_the_talk_goes_on(line: bytes) -> None:
+    talk = Talk().welcome()
+    talk.connection.dataReceived(line + b"\n\n")
+    assert "not a packet" in talk.screen.notices[0]
+    assert talk.endings == []
+
+
+def test_a_line_without_an_end_is_the_end() -> None:
+    talk = Talk().welcome()
+    talk.connection.dataReceived(b"x" * (MAX_LINE + 1))
+    assert talk.endings[0].status == NOT_DELIVERED
+    assert talk.transport.disconnecting
+
+
+def painted(text: str, name: str = "mallory", to: str = "Everyone", colours: bool = False) -> list[str]:
+    return Painter(colours).packet(Packet(Sender(name, "10.0.0.1"), to, text)).splitlines()
+
+
+def test_each_line_of_a_message_names_its_sender() -> None:
+    lines = painted("hello\n12:00:00 bob: I resign\r\nbye")
+    assert [line[9:] for line in lines] == ["mallory: hello", "mallory: 12:00:00 bob: I resign", "mallory: bye"]
+
+
+@pytest.mark.parametrize("bad", ["\x1b[2J", "\x9b2J", "\r", "\a", "\u202e", "\x85", "\u2028"])
+def test_what_a_terminal_would_obey_is_only_shown(bad: str) -> None:
+    (line,) = painted(f"a{bad}b", name=f"m{bad}")
+    assert bad not in line
+    assert line.isprintable()
+    assert harmless(json.dumps({"msg": bad}, ensure_ascii=False).encode()).isprintable()
+    assert json.loads(harmless(json.dumps({"msg": bad}, ensure_ascii=False).encode())) == {"msg": bad}
+
+
+def test_a_flood_of_lines_is_cut() -> None:
+    lines = painted("\n" * 5000 + "end")
+    assert len(lines) == MAX_LINES + 1
+    assert lines[-1].endswith("... and 4901 more lines")
+
+
+def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
+    assert painted("psst", to="alice")[0][9:] == "mallory -> you: psst"
+    assert painted("hi", to="#ops")[0][9:] == "mallory #ops: hi"
+    refusal = Packet(Sender("SERVER", ""), "alice", "No.", X(op="fail", ts="2026-11-20T12:00:00.000Z"))
+    assert "! No." in Painter(colours=False).packet(refusal)
+    assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal)
+
+
+@pytest.mark.parametrize("ts", ["yesterday", "9999-12-31T23:59:59Z", "2026-11-20T12:00:00.000Z", ""])
+def test_a_time_stamp_that_makes_no_sense_does_no_harm(ts: str) -> None:
+    shown = Painter(colours=False).packet(Packet(Sender("bob", ""), "Everyone", "hi", X(id="1", ts=ts)))
+    assert shown.endswith(" bob: hi\n")
+
+
+def test_rows_are_broken_between_words_by_the_columns_they_take() -> None:
+    assert fold("one two three", 7) == ["one two", "three"]
+    assert fold("漢字 漢字", 7) == ["漢字", "漢字"]
+    assert fold("http://example.org/long see", 7) == ["http://example.org/long", "see"]
+    assert fold("", 7) == [""]
+
+
+def test_a_long_line_can_not_begin_a_row_with_what_looks_like_a_message() -> None:
+    lines = Painter(False, lambda lead, text: fold(text, 40)).packet(
+        Packet(Sender("mallory", ""), "Everyone", "x" + " " * 45 + "12:00:00 bob: I resign")
+    )
+    assert all(line.startswith(" " * 9) or " mallory: " in line for line in lines.splitlines())
+
+
+def test_names_come_and_go_in_the_roster() -> None:
+    roster = Roster()
+    server = Sender("SERVER", "")
+    roster.learn(Packet(server, "alice", "", X(op="ok", names=["bob", "Bernd", "carol"])))
+    roster.learn(Packet(server, "Everyone", "", X(op="event", ev="went", who=["carol"])))
+    roster.learn(Packet(server, "Everyone", "", X(op="event", ev="came", who=["dave", "d\x1bx"])))
+    roster.learn(Packet(Sender("erin", ""), "Everyone", "hi"))
+    assert roster.completions("@b") == [("@Bernd ", 2), ("@bob ", 2)]
+    assert roster.completions("ask d") == [("dave", 1)]
+    assert roster.completions("/t") == [("/time ", 2), ("/to ", 2)]
+    assert roster.completions("@carol") == roster.completions("hello ") == []
+    roster.forget()
+    assert roster.completions("@b") == []
+
+
+def test_lines_are_cut_wherever_the_bytes_are_cut_and_long_ones_are_left_out() -> None:
+    lines = Lines(5)
+    fed = [line for data in (b"on", b"e\r\ntoo l", b"ong", b" still\nt", b"wo\n\nlast") for line in lines.feed(data)]
+    assert fed == [b"one", None, b"two", b""]
+    assert list(lines.end()) == [b"last"]
+    assert list(lines.end()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("chat.lan", ("chat.lan", 5000)),
+        ("chat.lan:99", ("chat.lan", 99)),
+        ("[::1]:99", ("::1", 99)),
+        ("[::1]", ("::1", 5000)),
+        ("::1", ("::1", 5000)),
+        (":99", ("localhost", 99)),
+    ],
+)
+def test_an_address_may_be_written_in_these_ways(text: str, where: tuple[str, int]) -> None:
+    assert address(text) == where
+
+
+@pytest.mark.parametrize(
+    "arguments", [["host:"], ["h:0"], ["h:65536"], ["h:x"], ["[::1]x"], ["h", "--name", "a\nb"], ["h", "--timeout", "0"]]
+)
+def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 2
+    assert "usage: lanchat" in capsys.readouterr().err
+
+
+def test_the_client_imports_only_the_packet_of_the_server() -> None:
+    folder = Path(lanchat.client.__file__).parent
+    trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
+    froms = {node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    plain = {name.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
+    assert ours <= {"lanchat", "lanchat.packet"}  # of `lanchat` itself, the version
