@@ -26,6 +26,10 @@ HURRY_SECONDS = 2.0
 class Face(interfaces.Face, Protocol):
     """A face as the command runs it."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether anything failed that makes the whole a failure."""
+
     def start(self, client: Client) -> None:
         """Show the conversation of this client."""
 
@@ -74,7 +78,8 @@ def _run(reactor: Any, face: Face, wanted: argparse.Namespace) -> Ending:
 
     reactor.callWhenRunning(begin)
     reactor.run()
-    return endings[0]
+    status, why = endings[0]
+    return Ending(status or (NOT_DELIVERED if face.failed else DONE), why)
 
 
 async def _converse(client: Client, face: Face, endings: list[Ending]) -> None:

@@ -111,7 +111,7 @@ class Pipe(Protocol):
         """Nobody reads stdout any more, and so nobody wants the rest."""
         self.transport.pauseProducing()
         self.transport = None
-        self._conversation.end(NOT_DELIVERED if self.failed else DONE)
+        self._conversation.end(DONE)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Both are closed."""
@@ -182,10 +182,12 @@ class Pipe(Protocol):
         if self._conversation.link is Link.CLASSIC and not self._conversation.quitting:
             self._conversation.say("/quit", "")
         elif self._conversation.link is Link.CAPABLE or (self._conversation.link is Link.OFFLINE and self._conversation.begun):
-            self._conversation.end(NOT_DELIVERED if self.failed else DONE)
+            self._conversation.end(DONE)
 
     def _stall(self) -> None:
-        self._conversation.end(NOT_DELIVERED)
+        """Nothing has moved for too long. The first connection and its welcome have their own time, and words."""
+        if self._conversation.begun:
+            self._conversation.end(NOT_DELIVERED)
 
     # What is printed.
 

@@ -35,6 +35,8 @@ class Terminal:
 
     def __init__(self, to: str, colours: bool, bell: bool, as_json: bool) -> None:
         self.target = to
+        #: A person has seen what failed; it does not make the whole a failure.
+        self.failed = False
         self._painter = Painter(colours, folder(lambda: shutil.get_terminal_size().columns))
         self._bell = bell
         self._json = as_json

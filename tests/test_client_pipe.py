@@ -1,0 +1,244 @@
+"""`lanchat` in scripts: a real command, real pipes, a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pytest
+
+from lanchat.packet import MAX_MSG
+from tests.live import PATIENCE, SCRIPTS, Server, environment, login
+
+COMMAND = str(SCRIPTS / "lanchat")
+
+
+class Result(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line on stderr."""
+        (line,) = self.err.splitlines()
+        return line
+
+
+def lanchat(port: int, *arguments: str, stdin: bytes | IO[bytes] = b"") -> Result:
+    """Run it to its end."""
+    options: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    command = [COMMAND, f"127.0.0.1:{port}", *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, **options)  # noqa: S603 (ours)
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def classic() -> Iterator[tuple[int, list[bytes]]]:
+    """A server of the first kind: it takes whatever comes first for the name, and knows no `x`; and what it was sent."""
+    listening, lines = socket.create_server(("127.0.0.1", 0)), []
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, connection.makefile("rwb", buffering=0) as stream:
+            assert b"\n" in connection.recv(1024)
+            stream.write(_server_says("Welcome old!"))
+            for line in stream:
+                lines.append(line)
+                if b"/quit" in line:
+                    stream.write(_server_says("Goodbye"))
+                    return
+                stream.write(_server_says("Message sent to 0 users"))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listening.getsockname()[1], lines
+    thread.join(PATIENCE)
+    listening.close()
+
+
+def _server_says(msg: str) -> bytes:
+    return json.dumps({"from": {"name": "SERVER", "ip": "0.0.0.0"}, "to": "old", "msg": msg}).encode() + b"\n"  # noqa: S104
+
+
+def test_a_line_is_delivered_and_nothing_is_said_about_it(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob:
+        done = lanchat(shared_server.port(), "--name", "ci", "--to", "bob", stdin="größer\r\n".encode())
+        assert done == Result(0, "", "")
+        assert bob.packet() == {"from": {"name": "ci", "ip": "127.0.0.1"}, "to": "bob", "msg": "größer"}
+
+
+def test_without_a_target_a_line_is_for_everyone(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob:
+        assert lanchat(shared_server.port(), "--name", "ci", stdin=b"no newline").status == 0
+        assert bob.packet()["msg"] == "no newline"
+
+
+def test_nobody_of_that_name_is_an_error_in_one_line(shared_server: Server) -> None:
+    done = lanchat(shared_server.port(), "--name", "ci", "--to", "nobody", stdin=b"hi\n")
+    assert (done.status, done.out) == (1, "")
+    assert "'hi': The user nobody is not available" in done.complaint
+
+
+def test_a_refused_connection_is_an_error_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    done = lanchat(port, "--name", "ci", stdin=b"hi\n")
+    assert done.status == 3
+    assert f"can't connect to 127.0.0.1:{port}" in done.complaint
+
+
+def test_a_taken_name_is_an_error_in_one_line(shared_server: Server) -> None:
+    with login(shared_server.port(), "taken"):
+        done = lanchat(shared_server.port(), "--name", "taken", stdin=b"hi\n")
+    assert done.status == 1
+    assert "already" in done.complaint
+
+
+def test_a_server_that_says_nothing_is_an_error_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        done = lanchat(listening.getsockname()[1], "--name", "ci", "--timeout", "0.2", stdin=b"hi\n")
+    assert done.status == 3
+    assert "no welcome came" in done.complaint
+
+
+def test_no_acknowledgement_in_time_is_an_error_in_one_line() -> None:
+    def serve() -> None:
+        connection, _ = listening.accept()
+        x = {"op": "welcome", "v": 1, "caps": ["ack"]}
+        packet = {"from": {"name": "SERVER", "ip": ""}, "to": "ci", "msg": "Welcome", "x": x}
+        with connection:
+            connection.sendall(json.dumps(packet).encode() + b"\n")
+            while connection.recv(1024):
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        done = lanchat(listening.getsockname()[1], "--name", "ci", "--timeout", "0.2", stdin=b"hi\n")
+        thread.join(PATIENCE)
+    assert done.status == 1
+    assert "no acknowledgement" in done.complaint
+
+
+def test_commands_are_answered_on_stdout_and_wrong_ones_on_stderr(shared_server: Server) -> None:
+    done = lanchat(shared_server.port(), "--name", "ci", stdin=b"/time\n/nope\n /tmp is full\n/quit\n")
+    assert done.status == 1
+    assert done.out.startswith("Server time: ")
+    assert "no command /nope" in done.complaint
+
+
+def test_a_regular_file_may_be_stdin_and_no_line_of_it_is_lost(shared_server: Server, tmp_path: Path) -> None:
+    lines = [f"{n} " + "x" * 100 for n in range(3000)]
+    file = tmp_path / "lines"
+    file.write_text("\n".join(lines))
+    with file.open("rb") as stdin:
+        done = lanchat(shared_server.port(), "--name", "ci", "--to", "ci", stdin=stdin)
+    assert (done.status, done.err) == (0, "")
+    assert [line.partition(" ci -> you: ")[2] for line in done.out.splitlines()] == lines
+
+
+def test_json_is_printed_as_it_came_up_to_the_last_acknowledgement(shared_server: Server) -> None:
+    done = lanchat(shared_server.port(), "--name", "ci", "--json", stdin=b"one\ntwo\n")
+    packets = [json.loads(line) for line in done.out.splitlines()]
+    assert done.status == 0
+    assert [packet["x"]["op"] for packet in packets if packet["x"]["op"] != "event"] == ["welcome", "ack", "ack"]
+
+
+def test_what_is_too_long_or_not_utf8_is_told_and_the_rest_is_sent(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob:
+        stdin = b"x" * (MAX_MSG + 1) + b"\n" + b"y" * MAX_MSG + b"\r\na\xffb\n"
+        done = lanchat(shared_server.port(), "--name", "ci", "--to", "bob", stdin=stdin)
+        assert done.status == 1
+        assert [bob.packet()["msg"], bob.packet()["msg"]] == ["y" * MAX_MSG, "a\N{REPLACEMENT CHARACTER}b"]
+    long, broken = done.err.splitlines()
+    assert "line 1 was not sent: " in long
+    assert "line 3 is not UTF-8" in broken
+
+
+def test_a_classic_server_is_served_too(classic: tuple[int, list[bytes]]) -> None:
+    port, lines = classic
+    done = lanchat(port, "--name", "old", stdin=b"one\ntwo\n")
+    assert done.status == 0
+    assert done.out == "Message sent to 0 users\n" * 2
+    assert [json.loads(line).get("msg") for line in lines] == ["one", "two", ""]
+    assert not any(b'"x"' in line for line in lines)
+
+
+def test_no_stdin_at_all_is_an_empty_one(shared_server: Server) -> None:
+    command = f"exec {COMMAND} 127.0.0.1:{shared_server.port()} --name ci <&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_end_of_the_reader_is_the_end(shared_server: Server) -> None:
+    with Bot(shared_server.port(), "bot1", "--json") as bot:
+        assert json.loads(bot.stdout.readline())["x"]["op"] == "welcome"
+        bot.stdout.close()
+        assert bot.process.wait(PATIENCE) == 0
+        assert bot.stderr.read() == b""
+        bot.process.stdout = None
+
+
+def test_a_bot_reads_what_comes_until_it_is_told_to_stop(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob, Bot(shared_server.port(), "bot2") as bot:
+        shared_server.logged("bot2 joined")
+        bob.say("bot2", "\x1b[31mred\nalert")
+        lines = [bot.stdout.readline().decode() for _ in range(2)]
+        assert [line.partition(" ")[2] for line in lines] == ["bob -> you: \\x1b[31mred\n", "bob -> you: alert\n"]
+        bot.process.send_signal(signal.SIGTERM)
+        assert bot.process.wait(PATIENCE) == 0
+
+
+def test_a_bot_is_connected_again_when_the_server_is(tmp_path: Path) -> None:
+    with Server(tmp_path) as first:
+        port = first.port()
+        bot = Bot(port, "bot3")
+        first.logged("bot3 joined")
+        first.stop(signal.SIGKILL)
+    with bot:
+        assert b"The connection was lost" in bot.stderr.readline()
+        with Server(tmp_path, "--port", f"tcp:{port}:interface=127.0.0.1"):
+            out, err = bot.process.communicate(b"/time\n", PATIENCE)
+    assert out.startswith(b"Server time: ")
+    assert bot.process.returncode == 0
+    assert b"trying again in" in err
+
+
+def test_stdin_is_blocking_again_for_whoever_shares_it(shared_server: Server) -> None:
+    reader, writer = os.pipe()
+    os.close(writer)
+    with open(reader, "rb") as stdin:  # noqa: PTH123 (a descriptor has no path)
+        assert lanchat(shared_server.port(), "--name", "ci", stdin=stdin).status == 0
+        assert os.get_blocking(reader)
+
+
+class Bot:
+    """A client whose stdin stays open, and that outlives neither its test nor anybody's patience."""
+
+    def __init__(self, port: int, name: str, *arguments: str) -> None:
+        command = [COMMAND, f"127.0.0.1:{port}", "--name", name, *arguments]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, bufsize=0, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603 (ours)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.stdout, self.stderr = self.process.stdout, self.process.stderr
+        self._patience = threading.Timer(PATIENCE, self.process.kill)
+        self._patience.start()
+
+    def __enter__(self) -> Bot:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._patience.cancel()
+        self.process.kill()
+        self.process.communicate()
