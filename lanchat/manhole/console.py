@@ -55,8 +55,10 @@ class Console:
         else:
             if code is None and len(source) < MAX_SOURCE:
                 return True
-            self._lines.clear()
-            if code is not None:
+            self._lines.clear()  # before it runs, as it may end in SystemExit
+            if code is None:
+                self._err(f"A statement has at most {MAX_SOURCE} characters. Nothing was run.\n")
+            else:
                 self._execute(code)
         self._lines.clear()
         return False
@@ -108,8 +110,10 @@ class Console:
             return
         self.names["_"] = value
         if iscoroutine(value):
-            value = Deferred.fromCoroutine(value)
-        if isinstance(value, Deferred):
+            ours = Deferred.fromCoroutine(value)
+            self._wait_for(ours)
+            ours.addErrback(lambda _: None)  # it has been shown, and nobody else waits for it
+        elif isinstance(value, Deferred):
             self._wait_for(value)
         else:
             self._out(f"{value!r}\n")

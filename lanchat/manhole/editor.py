@@ -66,8 +66,9 @@ class Editor:
             self._draw()
 
     def resize(self, columns: int) -> None:
-        """The terminal has another width now."""
+        """The terminal has another width now, and has wrapped the line anew."""
         self.columns = columns
+        self._row = width(self._prompt + self._before) // columns
 
     def _insert(self, text: str) -> None:
         text = "".join(map(_typed, text))[: MAX_LINE - len(self._before) - len(self._after)]

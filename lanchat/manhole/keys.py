@@ -73,7 +73,7 @@ def _public(line: str, where: str) -> Key:
     kind = line.split(maxsplit=1)[0]
     if kind not in TYPES:
         # An option is a restriction as a rule, so to pass over it would let more in than was meant.
-        raise Refused(f"{where}: a line begins with {', '.join(TYPES[:-1])} or {TYPES[-1]}. Options are not supported.")
+        raise Refused(f"{where}: a line must begin with {', '.join(TYPES[:-1])} or {TYPES[-1]}; options are not supported.")
     key = _parsed(line.encode(), where, type="public_openssh")
     if key.sshType() != kind.encode():
         raise Refused(f"{where}: that is not the {kind} key it says it is.")
@@ -104,8 +104,8 @@ def _keep(path: Path, content: bytes) -> None:
 def _parsed(content: bytes, where: str, **how: Any) -> Key:
     try:
         key: Key = Key.fromString(content, **how)
-    except Exception as error:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
-        raise Refused(f"{where}: that is no key that can be used ({type(error).__name__}).") from None
+    except Exception:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+        raise Refused(f"{where}: that is no key that can be used; perhaps a part of it is missing.") from None
     return key
 
 

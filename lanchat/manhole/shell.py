@@ -20,7 +20,7 @@ from lanchat.manhole.console import MAX_SOURCE, Console
 from lanchat.manhole.editor import Editor
 
 if TYPE_CHECKING:
-    from lanchat.manhole.door import Operator
+    from lanchat.manhole.login import Operator
 
 GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
 

@@ -1,0 +1,157 @@
+"""Login: who gets in. A key that is listed is all that counts; what name it comes with is a label, and there is no password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.conch.avatar import ConchUser
+from twisted.conch.checkers import SSHPublicKeyChecker
+from twisted.conch.error import IgnoreAuthentication
+from twisted.conch.interfaces import IConchUser
+from twisted.conch.ssh.common import getNS
+from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.userauth import SSHUserAuthServer
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import IRealm
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from lanchat.interfaces import Clock
+from lanchat.manhole.keys import Listed, fingerprint
+from lanchat.manhole.shell import Shell, quiet
+from lanchat.packet import visible
+
+if TYPE_CHECKING:
+    from lanchat.manhole.door import Transport
+
+#: Keys (or other ways in) that a client may try.
+MAX_ATTEMPTS = 5
+#: Characters of a statement, and of a user's name, that are logged.
+MAX_NOTE, MAX_LABEL = 500, 40
+
+#: The signatures that are made and taken: none with SHA-1.
+SIGNATURES = [
+    b"ssh-ed25519",
+    b"ecdsa-sha2-nistp256",
+    b"ecdsa-sha2-nistp384",
+    b"ecdsa-sha2-nistp521",
+    b"rsa-sha2-512",
+    b"rsa-sha2-256",
+]
+_log = Logger()
+
+
+class Operator(ConchUser):
+    """The avatar: somebody who got in with a listed key."""
+
+    def __init__(self, key: str, names: Callable[[], dict[str, Any]], clock: Clock) -> None:
+        super().__init__()
+        #: The fingerprint of the key.
+        self.key = key
+        self.names = names
+        self.clock = clock
+        self.address = ""
+        self.channelLookup[b"session"] = Shell
+
+    def arrived(self, address: str, label: str) -> None:
+        """Logged in, from this address and under this name."""
+        self.address = address
+        _log.info("manhole: {key} logged in from {ip} as {label}", key=self.key, ip=address, label=label)
+
+    def left(self) -> None:
+        """Logged out, or gone."""
+        _log.info("manhole: {key} from {ip} logged out", key=self.key, ip=self.address)
+
+    def note(self, statement: str) -> None:
+        """What an operator does is in the log."""
+        if statement.strip():
+            _log.info("manhole: {key} from {ip} runs: {what}", key=self.key, ip=self.address, what=visible(statement, MAX_NOTE))
+
+    def gotGlobalRequest(self, request: bytes, data: bytes) -> int:
+        """Nothing is asked of a connection as a whole: no port is forwarded."""
+        return 0
+
+
+@implementer(IRealm)
+class Realm:
+    """Makes operators of those whom the checker knows."""
+
+    def __init__(self, names: Callable[[], dict[str, Any]], clock: Clock) -> None:
+        self._names = names
+        self._clock = clock
+
+    def requestAvatar(self, avatar_id: Any, mind: object, *interfaces: object) -> Any:
+        """An operator; the id is the fingerprint of the key, whatever the name."""
+        if IConchUser not in interfaces:
+            raise NotImplementedError("an operator comes over SSH")
+        operator = Operator(avatar_id, self._names, self._clock)
+        return IConchUser, operator, operator.left
+
+
+class Checker(SSHPublicKeyChecker):
+    """Knows the listed keys. One that isn't listed is refused before it is asked to sign anything."""
+
+    def __init__(self, listed: Listed) -> None:
+        super().__init__(listed)
+        self._listed = listed
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[str]:
+        """The fingerprint of the key that signed; fails with `UnauthorizedLogin`."""
+        keys = self._listed.getAuthorizedKeys(credentials.username)
+        key = next((key for key in keys if key.blob() == credentials.blob), None)
+        if key is None:
+            return fail(UnauthorizedLogin("this key is not listed"))
+        signature = getNS(credentials.signature)[0] if credentials.signature else credentials.algName
+        if credentials.algName not in SIGNATURES or signature not in SIGNATURES:
+            return fail(UnauthorizedLogin("signatures with SHA-1 are not taken"))
+        checked: Deferred[bytes] = super().requestAvatarId(credentials)
+        return checked.addCallback(lambda _: fingerprint(key))
+
+
+class UserAuth(SSHUserAuthServer):
+    """The login."""
+
+    _log = quiet  # conch uses what the client sent as a format string here
+    clock: Any  # a Clock is enough
+    transport: Transport
+
+    def serviceStarted(self) -> None:
+        """Time is the factory's, and the transport's own limit comes first."""
+        self.clock = self.transport.factory.clock
+        self.attemptsBeforeDisconnect = MAX_ATTEMPTS - 1  # it disconnects when there are more
+        super().serviceStarted()
+
+    def tryAuth(self, kind: bytes, user: bytes, data: bytes) -> Any:
+        """Try one way in, and log how that went."""
+        label = visible(user.decode("utf-8", "replace"), MAX_LABEL)
+        return (
+            super()
+            .tryAuth(kind, user, data)
+            .addCallbacks(self._arrived, self._refused, callbackArgs=(label,), errbackArgs=(label, kind, data))
+        )
+
+    def _arrived(self, avatar: tuple[object, Operator, object], label: str) -> Any:
+        self.transport.logged_in()
+        avatar[1].arrived(self.transport.address, label)
+        return avatar
+
+    def _refused(self, why: Failure, label: str, kind: bytes, data: bytes) -> Failure:
+        # A client asks for "none" to learn what there is, and first asks whether a key may be tried at all.
+        if kind != b"none" and not why.check(IgnoreAuthentication):
+            way = _offered(data) if kind == b"publickey" else visible(kind.decode("utf-8", "replace"), MAX_LABEL)
+            text = visible(why.getErrorMessage(), 100)
+            _log.warn(
+                "manhole: refused {way} from {ip} as {label}: {why}", way=way, ip=self.transport.address, label=label, why=text
+            )
+        return why
+
+
+def _offered(data: bytes) -> str:
+    """The fingerprint of the key that a client offers, as far as it is one."""
+    try:
+        return fingerprint(Key.fromString(getNS(data[1:], 2)[1], type="blob"))
+    except Exception:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+        return "a key that can't be read"

@@ -1,0 +1,380 @@
+"""The manhole as operators meet it: a real server, and the real OpenSSH client."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from tests.live import LOOPBACK, PATIENCE, Peer, Server, environment, login
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="the OpenSSH client is not installed")
+
+
+def keygen(path: Path, *options: str) -> Path:
+    """A key pair made by ssh-keygen; the file of the private key."""
+    command = ["ssh-keygen", "-q", "-N", "", "-f", str(path), *(options or ("-t", "ed25519"))]
+    subprocess.run(command, check=True, timeout=PATIENCE)  # noqa: S603 (ours)
+    return path
+
+
+class Manhole:
+    """A server with a manhole, and the means to enter it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.key = keygen(directory / "operator")
+        self.rsa = keygen(directory / "rsa", "-t", "rsa", "-b", "2048")
+        self.keys = directory / "authorized"
+        self.keys.write_text(
+            f"# operators\n\n{self.key.with_suffix('.pub').read_text()}{self.rsa.with_suffix('.pub').read_text()}"
+        )
+        self.keys.chmod(0o600)
+        self.server = self.start()
+
+    def start(self) -> Server:
+        """Another run of the server, with the same keys."""
+        return Server(self.directory, "--port", LOOPBACK, "--manhole", LOOPBACK, "--manhole-keys", str(self.keys))
+
+    def command(self, *args: str, key: Path | None = None) -> list[str]:
+        """The words of a command that enters; the server is known by its host keys and by nothing else."""
+        port = str(self.server.port("manhole"))
+        known = self.directory / "known_hosts"
+        lines = [f"[127.0.0.1]:{port} {self.public(kind)}" for kind in ("ed25519", "ecdsa", "rsa")]
+        known.write_text("".join(lines))
+        options = ["StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}", "IdentitiesOnly=yes", "ConnectTimeout=10"]
+        options += ["NumberOfPasswordPrompts=1", "LogLevel=INFO"]
+        chosen = [word for option in options for word in ("-o", option)]
+        return ["ssh", "-F", "none", "-p", port, "-i", str(key or self.key), *chosen, *args]
+
+    def public(self, kind: str) -> str:
+        """The public half of a host key."""
+        file = self.directory / "data" / f"ssh_host_{kind}_key"
+        command = ["ssh-keygen", "-y", "-f", str(file)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout  # noqa: S603 (ours)
+
+    def ssh(self, *args: str, key: Path | None = None, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the client to its end, never asking anybody anything."""
+        command = self.command("-o", "BatchMode=yes", *args, key=key)
+        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+
+    def run(self, statement: str) -> str:
+        """What one command prints."""
+        done = self.ssh("127.0.0.1", statement)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def terminal(self, *args: str) -> Any:
+        """A prompt on a terminal."""
+        words = self.command("-t", *args, "127.0.0.1")
+        child = pexpect.spawn(
+            words[0], words[1:], timeout=PATIENCE, env=environment(TERM="xterm"), dimensions=(24, 100), encoding="utf-8"
+        )
+        child.expect_exact(">>> ")
+        return child
+
+
+@pytest.fixture(scope="module")
+def manhole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manhole]:
+    """One manhole for all tests here."""
+    made = Manhole(tmp_path_factory.mktemp("manhole"))
+    with made.server:
+        yield made
+
+
+def fingerprint(key: Path) -> list[str]:
+    """What ssh-keygen -l says of a key: bits, fingerprint, comment, type."""
+    command = ["ssh-keygen", "-l", "-f", str(key)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout.split()  # noqa: S603 (ours)
+
+
+def leave(child: Any) -> int:
+    """Wait for the client to end; its exit status."""
+    child.expect(pexpect.EOF)
+    child.close()
+    return int(child.exitstatus)
+
+
+# Commands.
+
+
+def test_a_command_shows_who_is_here(manhole: Manhole) -> None:
+    with login(manhole.server.port(), "ann"):
+        shown = manhole.run("who()").splitlines()
+    assert shown[0].split() == ["name", "address", "gateway", "since"]
+    assert shown[1].split()[:3] == ["ann", "127.0.0.1", "json"]
+
+
+def test_a_command_that_raises_says_so_on_standard_error(manhole: Manhole) -> None:
+    done = manhole.ssh("127.0.0.1", "print('before'); 1/0; print('after')")
+    assert (done.returncode, done.stdout) == (1, "before\n")
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_command_that_is_no_python_says_so(manhole: Manhole) -> None:
+    done = manhole.ssh("127.0.0.1", "who(")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SyntaxError" in done.stderr
+
+
+def test_exit_ends_the_command_with_its_status_and_not_the_server(manhole: Manhole) -> None:
+    assert manhole.ssh("127.0.0.1", "exit(7)").returncode == 7
+    assert manhole.ssh("127.0.0.1", "raise SystemExit").returncode == 0
+    done = manhole.ssh("127.0.0.1", "import sys; sys.exit('no more')")
+    assert (done.returncode, done.stderr) == (1, "no more\n")
+    assert manhole.run("'alive'") == "'alive'\n"
+
+
+def test_a_command_waits_for_what_comes_later(manhole: Manhole) -> None:
+    later = "from twisted.internet import reactor, task; task.deferLater(reactor, 0.05, {})"
+    assert manhole.run(later.format("lambda: 6 * 7")) == "<Deferred #0>\nDeferred #0: 42\n"
+    failed = manhole.ssh("127.0.0.1", later.format("lambda: 1 / 0"))
+    assert failed.returncode == 1
+    assert "ZeroDivisionError" in failed.stderr
+
+
+def test_much_output_arrives_whole(manhole: Manhole) -> None:
+    done = manhole.ssh("127.0.0.1", "import sys; print('x' * 5_000_000); print('y' * 3_000_000, file=sys.stderr); exit(3)")
+    assert (len(done.stdout), len(done.stderr), done.returncode) == (5_000_001, 3_000_001, 3)
+
+
+def test_a_command_may_be_on_a_terminal(manhole: Manhole) -> None:
+    words = manhole.command("-tt", "127.0.0.1", "print('two\\nlines')")
+    shown = pexpect.run(" ".join(f'"{word}"' for word in words), timeout=PATIENCE)
+    assert b"two\r\nlines\r\n" in shown
+
+
+# Scripts.
+
+
+def test_a_script_on_standard_input_runs_as_python_runs_a_file(manhole: Manhole) -> None:
+    script = "for n in range(2):\n    print(n)\n\n    print('same block')\nprint('naïve')\nlen(registry)\n"
+    done = manhole.ssh("-T", "127.0.0.1", given=script)
+    assert (done.stdout, done.stderr, done.returncode) == ("0\nsame block\n1\nsame block\nnaïve\n0\n", "", 0)
+
+
+def test_a_script_ends_where_it_raises(manhole: Manhole) -> None:
+    done = manhole.ssh("127.0.0.1", given="print('one')\nmissing\nprint('two')\n")
+    assert (done.stdout, done.returncode) == ("one\n", 1)
+    assert "line 2, in <module>\nNameError" in done.stderr
+
+
+def test_a_script_that_is_no_python_does_nothing(manhole: Manhole) -> None:
+    done = manhole.ssh("127.0.0.1", given="print('one')\n)\n")
+    assert (done.stdout, done.returncode) == ("", 1)
+
+
+def test_an_endless_script_is_refused(manhole: Manhole) -> None:
+    done = manhole.ssh("127.0.0.1", given="#" * 300_000)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert "at most" in done.stderr
+
+
+# Terminals.
+
+
+def test_a_prompt_on_a_terminal(manhole: Manhole) -> None:
+    with login(manhole.server.port(), "bert"):
+        child = manhole.terminal()
+        child.send("who()\r")
+        child.expect(r"bert +127\.0\.0\.1 +json")
+        child.expect_exact(">>> ")
+        child.send("'é漢🙂' + 'ü'\r")
+        child.expect_exact("'é漢🙂ü'")
+        child.send("for n in (1, 2):\r")
+        child.expect_exact("... ")
+        child.send("    n * 111\r\r")
+        child.expect_exact("111\r\n222\r\n")
+        child.send("1/0\r")
+        child.expect_exact("ZeroDivisionError")
+        child.expect_exact(">>> ")
+        child.setwinsize(30, 50)
+        child.send("\x04")
+        assert leave(child) == 0
+
+
+@pytest.mark.parametrize(("typed", "status"), [("exit()", 0), ("quit()", 0), ("exit(5)", 5), ("raise SystemExit(6)", 6)])
+def test_leaving_a_prompt_leaves_the_server_alone(manhole: Manhole, typed: str, status: int) -> None:
+    child = manhole.terminal()
+    child.send(f"{typed}\r")
+    assert leave(child) == status
+    assert manhole.run("'alive'") == "'alive'\n"
+
+
+def test_a_terminal_whose_input_ends(manhole: Manhole) -> None:
+    done = manhole.ssh("-tt", "127.0.0.1", given="40 + 2\n")
+    assert "\n42\n" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_result_comes_while_something_is_typed(manhole: Manhole) -> None:
+    child = manhole.terminal()
+    child.send("from twisted.internet.defer import Deferred\rd = Deferred()\rd\r")
+    child.expect_exact("<Deferred #0>")
+    child.expect_exact(">>> ")
+    child.send("half a li")
+    child.expect_exact("half a li")
+    consoles = "[c for c in gc.get_objects() if type(c).__name__ == 'Console' and 'd' in c.names]"
+    manhole.run(f"import gc; {consoles}[0].names['d'].callback('came')")
+    child.expect_exact("Deferred #0: 'came'\r\n")
+    child.expect_exact(">>> half a li")
+    child.send("\x15exit()\r")
+    assert leave(child) == 0
+
+
+# What can be done.
+
+
+def test_kick_tells_why_and_closes(manhole: Manhole) -> None:
+    with login(manhole.server.port(), "carl") as carl:
+        assert manhole.run("kick('Carl', 'be nice')") == "carl was disconnected.\n"
+        assert carl.packet()["msg"] == "You were disconnected by the operator: be nice"
+        assert carl.at_end()
+    assert "nobody here is called carl" in manhole.ssh("127.0.0.1", "kick('carl')").stderr
+
+
+def test_shout_reaches_everybody(manhole: Manhole) -> None:
+    with login(manhole.server.port(), "dora") as dora:
+        assert manhole.run("shout('Back in five minutes.')") == "1\n"
+        packet = dora.packet()
+        assert (packet["from"]["name"], packet["to"], packet["msg"]) == ("SERVER", "Everyone", "Back in five minutes.")
+
+
+# Who gets in.
+
+
+def refused(manhole: Manhole, *args: str, key: Path | None = None) -> str:
+    """What the client says when it was not let in."""
+    done = manhole.ssh(*args, "127.0.0.1", "print('in')", key=key)
+    assert (done.returncode, done.stdout) == (255, "")
+    return done.stderr
+
+
+@pytest.mark.parametrize("user", ["root", "lanchat", ""])
+def test_a_key_that_is_not_listed_gets_nobody_in(manhole: Manhole, tmp_path: Path, user: str) -> None:
+    wrong = keygen(tmp_path / "wrong")
+    assert "Permission denied (publickey)." in refused(manhole, *(["-l", user] if user else []), key=wrong)
+    manhole.server.logged(f"refused {fingerprint(wrong)[1]} from 127.0.0.1")
+
+
+@pytest.mark.parametrize("way", ["password", "keyboard-interactive", "hostbased", "gssapi-with-mic"])
+def test_there_is_no_way_in_but_a_key(manhole: Manhole, way: str) -> None:
+    assert "Permission denied (publickey)." in refused(manhole, "-o", f"PreferredAuthentications={way}", "-l", "root")
+
+
+def test_the_name_is_a_label(manhole: Manhole) -> None:
+    assert manhole.ssh("-l", "anybody", "127.0.0.1", "1").stdout == "1\n"
+    manhole.server.logged("logged in from 127.0.0.1 as anybody")
+
+
+def test_logins_and_what_is_typed_are_logged_with_the_key(manhole: Manhole) -> None:
+    key = fingerprint(manhole.key)[1]
+    manhole.run("'a\tb'\nlen('" + "z" * 1000 + "')")
+    for line in (f"{key} logged in from 127.0.0.1", f"{key} from 127.0.0.1 runs: 'a b'", f"{key} from 127.0.0.1 logged out"):
+        manhole.server.logged(line)
+    assert len(manhole.server.logged("zzz")) < 800
+
+
+def test_an_rsa_key_gets_in_with_sha2(manhole: Manhole) -> None:
+    for algorithm in ("rsa-sha2-256", "rsa-sha2-512"):
+        done = manhole.ssh("-o", f"PubkeyAcceptedAlgorithms={algorithm}", "127.0.0.1", "1", key=manhole.rsa)
+        assert done.stdout == "1\n", done.stderr
+    assert "Permission denied" in refused(manhole, "-o", "PubkeyAcceptedAlgorithms=ssh-rsa", key=manhole.rsa)
+
+
+def test_too_many_keys_end_the_connection(manhole: Manhole, tmp_path: Path) -> None:
+    keys = [keygen(tmp_path / f"key{n}") for n in range(6)]
+    said = refused(manhole, *(word for key in keys for word in ("-i", str(key))), key=keys[0])
+    assert "too many bad auths" in said
+
+
+# What is negotiated.
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["-c", cipher] for cipher in ("aes128-cbc", "aes256-cbc", "3des-cbc")),
+        *(["-m", mac] for mac in ("hmac-md5", "hmac-sha1", "hmac-md5-96", "hmac-sha1-96")),
+        *(["-o", f"KexAlgorithms=diffie-hellman-{kex}-sha1"] for kex in ("group1", "group14", "group-exchange")),
+        *(["-o", f"HostKeyAlgorithms={kind}"] for kind in ("ssh-rsa", "ssh-dss")),
+    ],
+    ids=" ".join,
+)
+def test_what_is_weak_is_not_offered(manhole: Manhole, options: list[str]) -> None:
+    assert "no matching" in refused(manhole, *options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["-c", cipher] for cipher in ("aes256-ctr", "aes128-ctr")),
+        *(["-m", mac] for mac in ("hmac-sha2-256", "hmac-sha2-512")),
+        *(["-o", f"KexAlgorithms={kex}"] for kex in ("curve25519-sha256", "ecdh-sha2-nistp256", "ecdh-sha2-nistp521")),
+        *(
+            ["-o", f"HostKeyAlgorithms={kind}"]
+            for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512")
+        ),
+    ],
+    ids=" ".join,
+)
+def test_what_is_good_works(manhole: Manhole, options: list[str]) -> None:
+    done = manhole.ssh(*options, "127.0.0.1", "1")
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+
+
+def test_no_port_is_forwarded_and_no_file_transferred(manhole: Manhole) -> None:
+    before = len(manhole.server.text())
+    through = manhole.ssh("-W", "127.0.0.1:1", "127.0.0.1")
+    assert through.returncode == 255
+    assert "administratively prohibited" in through.stderr
+    back = manhole.ssh("-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1", "127.0.0.1", "1")
+    assert (back.returncode, back.stdout) == (255, "")
+    assert manhole.ssh("-s", "127.0.0.1", "sftp").returncode != 0
+    assert "Traceback" not in manhole.server.text()[before:]
+
+
+# Beginning and end.
+
+
+def test_what_is_no_ssh_costs_its_connection_only(manhole: Manhole) -> None:
+    with Peer(manhole.server.port("manhole")) as peer:
+        peer.send(b"SSH-2.0-odd\r\n" + b"\0\0\0\x0c\x04\x14" + b"\0" * 64)
+        with suppress(ConnectionResetError):  # that is an end too
+            while peer.socket.recv(4096):
+                continue
+    manhole.server.logged("does not speak SSH")
+    assert manhole.run("1") == "1\n"
+
+
+def test_host_keys_are_ours_alone_and_last(manhole: Manhole) -> None:
+    files = {kind: manhole.directory / "data" / f"ssh_host_{kind}_key" for kind in ("ed25519", "ecdsa", "rsa")}
+    before = {kind: file.read_bytes() for kind, file in files.items()}
+    assert [file.stat().st_mode & 0o777 for file in files.values()] == [0o600] * 3
+    assert files["rsa"].parent.stat().st_mode & 0o777 == 0o700
+    for file in files.values():
+        shown = fingerprint(file)
+        manhole.server.logged(f"host key {shown[0]} {shown[1]} {shown[-1]}")
+    manhole.server.stop()
+    with manhole.start() as again:
+        assert "host key 256" in again.text()
+        assert {kind: file.read_bytes() for kind, file in files.items()} == before
+    manhole.server = manhole.start()
+
+
+def test_the_end_of_the_server_does_not_wait_for_operators(manhole: Manhole) -> None:
+    child = manhole.terminal()
+    try:
+        assert manhole.server.stop() < 2.5
+        child.expect_exact("the server is shutting down")
+        leave(child)
+        assert "logged out" in manhole.server.text().rpartition("SIGTERM")[2]
+    finally:
+        child.close(force=True)
+        manhole.server = manhole.start()

@@ -1,0 +1,245 @@
+"""Pure tests of the manhole's door: what it negotiates, how long it waits, how many it lets in, which signatures it takes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from twisted.conch.error import ValidPublicKey
+from twisted.conch.ssh.common import NS
+from twisted.conch.ssh.keys import Key
+from twisted.cred.credentials import SSHPrivateKey
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import provider
+
+from lanchat import commands
+from lanchat.router import Router
+
+with warnings.catch_warnings():  # conch imports spwd, which Python 3.11 and 3.12 warn of
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from lanchat.manhole.door import GRACE_SECONDS, LOGIN_SECONDS, MAX_CONNECTIONS, ManholeFactory, Transport
+    from lanchat.manhole.keys import Listed, fingerprint
+    from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, Checker, Operator, UserAuth
+
+RSA = Key(rsa.generate_private_key(65537, 2048))
+ED25519 = Key(ed25519.Ed25519PrivateKey.generate())
+ECDSA = Key(ec.generate_private_key(ec.SECP256R1()))
+STRANGER = Key(ed25519.Ed25519PrivateKey.generate())
+ADDRESS = IPv4Address("TCP", "127.0.0.1", 50000)
+
+
+class Socket(StringTransport):
+    """A transport that remembers whether it was cut."""
+
+    cut = False
+
+    def abortConnection(self) -> None:
+        """Remember that."""
+        self.cut = True
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def factory(clock: Clock) -> ManholeFactory:
+    """A manhole that knows one key of each type."""
+    router = Router(clock, commands.run, "test")
+    made = ManholeFactory(router, [key.public() for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
+    made.startFactory()
+    return made
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """The lines of the log, as they are written."""
+    lines: list[str] = []
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
+def connect(factory: ManholeFactory) -> tuple[Transport, Socket]:
+    """A new connection."""
+    transport = factory.buildProtocol(ADDRESS)
+    assert transport is not None
+    socket = Socket(peerAddress=ADDRESS)
+    transport.makeConnection(socket)
+    return transport, socket
+
+
+def login(key: Key, algorithm: bytes, signature: bytes | None = b"", name: bytes = b"ann") -> Any:
+    """What comes of a login: the id of the avatar, or the type of the failure."""
+    told: list[Any] = []
+    if signature == b"":
+        signature = key.sign(b"challenge", algorithm)
+    checker = Checker(Listed([ED25519.public(), RSA.public()]))
+    credentials = SSHPrivateKey(name, algorithm, key.public().blob(), b"challenge", signature)
+    result: Deferred[str] = checker.requestAvatarId(credentials)
+    result.addCallbacks(told.append, lambda failure: told.append(failure.type))
+    return told[0]
+
+
+# The algorithms.
+
+
+def test_nothing_weak_is_offered(factory: ManholeFactory) -> None:
+    transport, socket = connect(factory)
+    offered = [*transport.supportedCiphers, *transport.supportedMACs, *transport.supportedKeyExchanges]
+    offered += [*transport.supportedPublicKeys, *transport.supportedCompressions]
+    for name in offered:
+        assert not any(weak in name for weak in (b"cbc", b"3des", b"md5", b"sha1", b"dss", b"zlib", b"group")), name
+        assert name in socket.value()
+    assert b"ssh-rsa" not in offered
+    for name in (b"-cbc", b"3des", b"md5", b"sha1", b"ssh-rsa", b"ssh-dss", b"zlib"):
+        assert name not in socket.value()
+
+
+def test_all_types_of_host_keys_are_offered(factory: ManholeFactory) -> None:
+    transport, _ = connect(factory)
+    assert transport.supportedPublicKeys == [b"ssh-ed25519", b"ecdsa-sha2-nistp256", b"rsa-sha2-512", b"rsa-sha2-256"]
+
+
+# Time and number.
+
+
+def test_who_does_not_log_in_is_cut_off(factory: ManholeFactory, clock: Clock) -> None:
+    transport, socket = connect(factory)
+    clock.advance(LOGIN_SECONDS - 1)
+    transport.dataReceived(b"SSH-2.0-slow\r\n")
+    assert not socket.cut
+    clock.advance(1)
+    assert socket.cut
+
+
+def test_who_has_logged_in_may_stay(factory: ManholeFactory, clock: Clock) -> None:
+    transport, socket = connect(factory)
+    transport.logged_in()
+    clock.advance(LOGIN_SECONDS * 100)
+    assert not socket.cut
+
+
+def test_no_timer_outlives_its_connection(factory: ManholeFactory, clock: Clock) -> None:
+    transport, _ = connect(factory)
+    transport.connectionLost()
+    assert clock.getDelayedCalls() == []
+
+
+def test_there_is_room_for_so_many_and_no_more(factory: ManholeFactory) -> None:
+    first, *_ = [connect(factory)[0] for _ in range(MAX_CONNECTIONS)]
+    assert factory.buildProtocol(ADDRESS) is None
+    first.connectionLost()
+    assert factory.buildProtocol(ADDRESS) is not None
+
+
+def test_so_many_attempts_and_no_more(factory: ManholeFactory, clock: Clock) -> None:
+    transport, socket = connect(factory)
+    auth = UserAuth()
+    transport.setService(auth)
+    for attempt in range(MAX_ATTEMPTS):
+        assert not socket.disconnecting, attempt
+        auth.ssh_USERAUTH_REQUEST(NS(b"root") + NS(b"ssh-connection") + NS(b"password") + b"\0" + NS(b"x"))
+    assert socket.disconnecting
+    assert transport.getPacket() is None
+    clock.advance(GRACE_SECONDS)
+    assert socket.cut
+
+
+def test_the_attempts_can_not_be_counted_anew(factory: ManholeFactory) -> None:
+    transport, socket = connect(factory)
+    transport.ssh_SERVICE_REQUEST(NS(b"ssh-userauth"))
+    assert not socket.disconnecting
+    transport.ssh_SERVICE_REQUEST(NS(b"ssh-userauth"))
+    assert socket.disconnecting
+
+
+def test_nothing_is_served_before_the_login(factory: ManholeFactory) -> None:
+    transport, socket = connect(factory)
+    transport.ssh_SERVICE_REQUEST(NS(b"ssh-connection"))
+    assert socket.disconnecting
+    assert transport.service is None
+
+
+def test_the_end_waits_until_all_are_gone_and_not_for_long(factory: ManholeFactory, clock: Clock) -> None:
+    connections = [connect(factory) for _ in range(2)]
+    ends = [Deferred.fromCoroutine(factory.drain()) for _ in range(2)]  # two ports may share the factory
+    clock.advance(GRACE_SECONDS)
+    for transport, socket in connections:
+        assert socket.cut
+        assert not any(end.called for end in ends)
+        transport.connectionLost()
+    assert all(end.called for end in ends)
+
+
+def test_the_end_waits_for_nobody_when_nobody_is_there(factory: ManholeFactory) -> None:
+    assert Deferred.fromCoroutine(factory.drain()).called
+
+
+# Keys.
+
+
+def test_a_listed_key_is_who_it_is_by_its_fingerprint() -> None:
+    assert login(ED25519, b"ssh-ed25519") == fingerprint(ED25519)
+    assert login(RSA, b"rsa-sha2-512", name=b"root") == fingerprint(RSA)
+
+
+def test_a_key_that_is_not_listed_is_refused_before_it_signs() -> None:
+    assert login(STRANGER, b"ssh-ed25519") is UnauthorizedLogin
+    assert login(STRANGER, b"ssh-ed25519", None) is UnauthorizedLogin
+    assert login(ED25519, b"ssh-ed25519", None) is ValidPublicKey
+
+
+def test_a_signature_with_sha1_is_not_taken() -> None:
+    assert RSA.verify(RSA.sign(b"challenge", b"ssh-rsa"), b"challenge")  # conch would take it
+    assert login(RSA, b"ssh-rsa") is UnauthorizedLogin
+    assert login(RSA, b"ssh-rsa", None) is UnauthorizedLogin
+    assert login(RSA, b"rsa-sha2-256", RSA.sign(b"challenge", b"ssh-rsa")) is UnauthorizedLogin
+
+
+def test_a_signature_must_be_right() -> None:
+    assert login(ED25519, b"ssh-ed25519", ED25519.sign(b"another")) is UnauthorizedLogin
+    assert login(ED25519, b"ssh-ed25519", STRANGER.sign(b"challenge")) is UnauthorizedLogin
+    assert login(ED25519, b"ssh-ed25519", NS(b"ssh-ed25519") + NS(b"")) is UnauthorizedLogin
+
+
+# The log.
+
+
+def test_what_strangers_send_is_escaped_in_the_log(factory: ManholeFactory, logged: list[str]) -> None:
+    transport, _ = connect(factory)
+    auth = UserAuth()
+    transport.setService(auth)
+    name = b"an\x1b[31mn\n{log_source}" + b"\xff" + b"n" * 100
+    auth.ssh_USERAUTH_REQUEST(NS(name) + NS(b"ssh-connection") + NS(b"pass\nword") + b"\0" + NS(b"x"))
+    auth.ssh_USERAUTH_REQUEST(NS(name) + NS(b"ssh-connection") + NS(b"publickey") + b"\0" + NS(b"{x.y}\n") + NS(b"no key"))
+    password, key = [line for line in logged if "refused" in line]
+    assert r"refused pass\nword from 127.0.0.1 as an\x1b[31mn\n{log_source}�nnn" in password
+    assert "refused a key that can't be read" in key
+    assert not [line for line in logged if "\n" in line or "\x1b" in line or len(line) > 250]
+
+
+def test_what_operators_type_is_escaped_and_cut_in_the_log(logged: list[str]) -> None:
+    operator = Operator("SHA256:x", dict, Clock())
+    operator.arrived("127.0.0.1", "ann")
+    operator.note("print('\x1b[31m')\n" + "x" * 10000)
+    operator.note("  ")
+    operator.left()
+    assert len(logged) == 3
+    assert logged[1].startswith(r"manhole: SHA256:x from 127.0.0.1 runs: print('\x1b[31m')\nxxx")
+    assert len(logged[1]) < MAX_NOTE + 100

@@ -1,0 +1,215 @@
+"""Tests of the manhole's keys: whose they may be, and how the server keeps its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import warnings
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from twisted.conch.ssh.keys import Key
+
+from lanchat.tap import Options
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS
+
+with warnings.catch_warnings():  # conch imports spwd, which Python 3.11 and 3.12 warn of
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from lanchat.manhole.keys import Listed, Refused, authorized, fingerprint, host_keys
+
+OURS = Key(ed25519.Ed25519PrivateKey.generate())
+RSA = Key(rsa.generate_private_key(65537, 2048))
+
+
+def line(key: Key, comment: str = "ann@laptop") -> str:
+    """A key as it is written in a .pub file."""
+    text: bytes = key.public().toString("openssh", comment=comment.encode())
+    return text.decode().strip()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file with one good key, in safe hands."""
+    tmp_path.chmod(0o700)
+    path = tmp_path / "keys"
+    path.write_text(line(OURS) + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def why(path: Path) -> str:
+    """Why the file is refused."""
+    with pytest.raises(Refused) as refused:
+        authorized(path)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+# The list.
+
+
+def test_comments_and_empty_lines_are_passed_over(file: Path) -> None:
+    file.write_text(f"# ann\r\n\r\n  {line(OURS)}  \r\n\t# bert\n{line(RSA, 'two words')}")
+    assert [fingerprint(key) for key in authorized(file)] == [fingerprint(OURS), fingerprint(RSA)]
+
+
+def test_the_name_that_somebody_comes_with_does_not_matter() -> None:
+    listed = Listed([OURS.public()])
+    assert listed.getAuthorizedKeys(b"root") == listed.getAuthorizedKeys(b"ann") == (OURS.public(),)
+
+
+@pytest.mark.parametrize("content", ["", "# nobody\n", "\n\n"])
+def test_a_list_without_a_key_is_refused(file: Path, content: str) -> None:
+    file.write_text(content)
+    assert "there is no key in" in why(file)
+
+
+def test_what_is_no_key_is_refused_with_its_line(file: Path) -> None:
+    good = line(OURS)
+    kind, blob, _ = good.split()
+    for bad, said in [
+        (f'from="10.0.0.1" {good}', "options are not supported"),
+        (f"restrict {good}", "options are not supported"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "must begin with"),
+        (kind, "no key that can be used"),
+        (f"{kind} {blob[:30]}", "no key that can be used"),
+        (f"{kind} \x1b[2J", "no key that can be used"),
+        (f"ssh-rsa {blob}", "not the ssh-rsa key it says it is"),
+        (line(Key(rsa.generate_private_key(65537, 1024))), "at least 2048 bits"),  # noqa: S505 (that is the point)
+    ]:
+        file.write_text(f"{good}\n{bad}\n")
+        assert "line 2: " in why(file), bad
+        assert said in why(file), bad
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
+def test_ecdsa_keys_may_be_listed(file: Path, curve: ec.EllipticCurve) -> None:
+    key = Key(ec.generate_private_key(curve))
+    file.write_text(line(key))
+    assert authorized(file) == [key.public()]
+
+
+# Safe hands.
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_list_that_others_can_write_is_refused(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert why(file) == f"others can write {file}. Forbid it: chmod go-w {file}"
+    file.chmod(0o644)
+    assert authorized(file)
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o1777])
+def test_a_list_in_a_directory_that_others_can_write_is_refused(file: Path, mode: int) -> None:
+    file.parent.chmod(mode)
+    assert why(file) == f"others can write {file.parent}. Forbid it: chmod go-w {file.parent}"
+
+
+def test_a_link_is_judged_where_it_is_and_where_it_leads(file: Path) -> None:
+    outside = file.parent / "outside"
+    outside.mkdir()
+    link = outside / "link"
+    link.symlink_to(file)
+    assert authorized(link)
+    outside.chmod(0o777)
+    assert f"others can write {outside}" in why(link)
+    outside.chmod(0o700)
+    file.parent.chmod(0o722)
+    assert f"others can write {file.parent}" in why(link)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_list_of_another_user_is_refused(file: Path) -> None:
+    os.chown(file, 12345, -1)
+    assert "belongs to another user" in why(file)
+
+
+def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "there is no such file" in why(tmp_path / "none")
+    assert "there is no such file" in why(tmp_path)
+
+
+# The server's own.
+
+
+def test_host_keys_are_made_once_of_all_types(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "data"
+    keys = host_keys(home)
+    assert [(key.type(), key.size()) for key in keys] == [("Ed25519", 256), ("EC", 256), ("RSA", 3072)]
+    assert [file.name for file in sorted(home.iterdir())] == [f"ssh_host_{kind}_key" for kind in ("ecdsa", "ed25519", "rsa")]
+    assert {file.stat().st_mode & 0o777 for file in home.iterdir()} == {0o600}
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert host_keys(home) == keys
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+def test_a_host_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(0o700)
+    host_keys(tmp_path)
+    (tmp_path / "ssh_host_rsa_key").chmod(mode)
+    with pytest.raises(Refused, match=r"others can read or write .*ssh_host_rsa_key"):
+        host_keys(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", line(OURS)], ids=["empty", "nonsense", "public"])
+def test_a_host_key_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    tmp_path.chmod(0o700)
+    file = tmp_path / "ssh_host_ed25519_key"
+    file.write_text(content)
+    file.chmod(0o600)
+    with pytest.raises(Refused, match="ssh_host_ed25519_key"):
+        host_keys(tmp_path)
+
+
+def test_where_there_can_be_no_directory_there_are_no_keys(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="can't keep host keys"):
+        host_keys(tmp_path / "file" / "data")
+
+
+# At the start of the server.
+
+
+def start(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Start a server that is not expected to stay."""
+    command = [
+        str(SCRIPTS / "twistd"),
+        "-n",
+        "--pidfile=",
+        "lanchat",
+        "--port",
+        LOOPBACK,
+        "--data",
+        str(directory / "data"),
+        *options,
+    ]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--manhole", LOOPBACK], "--manhole needs --manhole-keys FILE"),
+        (["--manhole-keys", "keys"], "--manhole-keys needs --manhole PORT"),
+        (["--manhole", "66666", "--manhole-keys", "keys"], "66666 is no port"),
+        (["--manhole", "nonsense", "--manhole-keys", "keys"], "'nonsense' is no port and no endpoint"),
+        (["--manhole", LOOPBACK, "--manhole-keys", "none"], "lanchat: can't read none: there is no such file."),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_what_is_wrong_is_said_in_the_last_line(file: Path, options: list[str], said: str) -> None:
+    done = start(file.parent, *options)
+    assert done.returncode == 1
+    told = done.stdout + done.stderr  # usage errors go to the first, and the rest to the second
+    assert said in told.splitlines()[-1]
+    assert "Traceback" not in told
+
+
+def test_a_number_is_a_port_on_loopback_only() -> None:
+    options = Options()
+    options.parseOptions(["--manhole", "2222", "--manhole", "tcp:2223:interface=192.0.2.1", "--manhole-keys", "keys"])
+    first, second = options["manhole"]
+    assert first.startswith("tcp:2222:interface=127.0.0.1:")
+    assert second.startswith("tcp:2223:interface=192.0.2.1")

@@ -1,0 +1,311 @@
+"""Pure tests of what is behind the manhole's door: the line editor, the Python console, and the verbs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from lanchat import commands
+from lanchat.manhole.console import Console
+from lanchat.manhole.editor import MAX_LINE, Editor, width
+from lanchat.manhole.verbs import Verbs
+from lanchat.router import Router
+from tests.fakes import User
+
+
+class Typist:
+    """A terminal for an editor: what was drawn, and the lines that were entered."""
+
+    def __init__(self, columns: int = 80) -> None:
+        self.drawn = ""
+        self.lines: list[str] = []
+        self.told: list[str] = []
+        self.editor = Editor(self.draw, self.entered, columns)
+        self.editor.interrupted = lambda: self.told.append("interrupted")
+        self.editor.ended = lambda: self.told.append("ended")
+        self.editor.ask("> ")
+
+    def draw(self, text: str) -> None:
+        """Remember what is drawn."""
+        self.drawn += text
+
+    def entered(self, line: str) -> None:
+        """Remember the line, and ask for the next."""
+        self.lines.append(line)
+        self.editor.ask("> ")
+
+    def types(self, keys: str | bytes) -> list[str]:
+        """Type; the lines that came of it."""
+        self.lines.clear()
+        self.editor.feed(keys.encode() if isinstance(keys, str) else keys)
+        return list(self.lines)
+
+
+LEFT, RIGHT, UP, DOWN, HOME, END, DELETE = (f"\x1b[{key}" for key in ("D", "C", "A", "B", "H", "F", "3~"))
+
+
+# The editor.
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("abc\r", "abc"),
+        (f"ac{LEFT}b\r", "abc"),
+        (f"bc{HOME}a{END}d\r", "abcd"),
+        (f"abc{LEFT}{LEFT}{RIGHT}x\r", "abxc"),
+        ("abx\x7fc\r", "abc"),
+        (f"xabc{HOME}{DELETE}\r", "abc"),
+        ("x\x7f\x7f\x7fabc\r", "abc"),
+        (f"abcd{LEFT}{LEFT}\x0b\r", "ab"),
+        (f"abcd{LEFT}{LEFT}\x15\r", "cd"),
+        ("one two  \x17three\r", "one three"),
+        ("if x:\n", "if x:"),
+        ("a\tb\r", "a    b"),
+        ("a\x00\x1b[99~\x1b[1;5Cb\x1bxc\r", "abc"),
+        (f"漢🙂é{LEFT}{LEFT}\x7fü\r", "ü🙂é"),
+        ("a\u00a0b\u202ec\r", "a bc"),
+        (f"{RIGHT}{LEFT}{UP}{DOWN}{DELETE}ok\r", "ok"),
+    ],
+)
+def test_keys_make_a_line(keys: str, line: str) -> None:
+    assert Typist().types(keys) == [line]
+    one_by_one = Typist()
+    for byte in keys.encode():
+        one_by_one.editor.feed(bytes([byte]))
+    assert one_by_one.lines == [line]
+
+
+def test_what_is_no_utf8_is_shown_as_such() -> None:
+    assert Typist().types(b"a\xffb\xc3\r") == ["a\ufffdb\ufffd"]
+
+
+def test_lines_come_back_from_the_history() -> None:
+    typist = Typist()
+    typist.types("one\rtwo\rtwo\r\r")
+    assert typist.types(f"new{UP}{UP}\r") == ["one"]
+    assert typist.types(f"new{UP}{UP}{UP}{UP}{UP}{DOWN}{DOWN}\r") == ["one"]
+    assert typist.types(f"new{UP}{DOWN}{DOWN}er\r") == ["newer"]
+
+
+def test_ctrl_c_and_ctrl_d() -> None:
+    typist = Typist()
+    typist.types("half\x03")
+    typist.editor.ask("> ")
+    assert typist.types(f"x\x04{LEFT}\x04\x04\r") == [""]
+    assert typist.types("\x04") == []
+    assert typist.told == ["interrupted", "ended", "ended"]
+
+
+def test_a_line_has_an_end() -> None:
+    typist = Typist()
+    typist.types("x" * MAX_LINE * 2)
+    assert typist.types("\r") == ["x" * MAX_LINE]
+
+
+def test_what_is_pasted_at_once_is_drawn_at_once() -> None:
+    typist = Typist()
+    typist.types("x" * 60)
+    assert typist.drawn.endswith("x" * 60)
+
+
+def test_a_text_comes_above_what_is_typed() -> None:
+    typist = Typist()
+    typist.types("half")
+    typist.drawn = ""
+    typist.editor.show("news")
+    assert typist.drawn == "\r\x1b[Jnews\n\r\x1b[J> half\r\x1b[6C"
+
+
+def test_a_line_that_is_wrapped_is_drawn_from_its_first_row() -> None:
+    typist = Typist(columns=10)
+    typist.types("x" * 15)
+    typist.drawn = ""
+    typist.types(HOME)
+    assert typist.drawn == "\x1b[1A\r\x1b[J> " + "x" * 15 + "\x1b[1A\r\x1b[2C"
+    typist.drawn = ""
+    typist.editor.resize(80)
+    typist.types(END)
+    assert typist.drawn == "\r\x1b[J> " + "x" * 15 + "\r\x1b[17C"
+
+
+def test_width_is_in_columns() -> None:
+    assert [width(text) for text in ("abc", "é", "e\u0301", "漢字", "🙂", "a\u200db")] == [3, 1, 1, 4, 2, 2]
+
+
+# The console.
+
+
+class Prompt:
+    """A console, and what it said."""
+
+    def __init__(self) -> None:
+        self.out = self.err = ""
+        self.notes: list[str] = []
+        self.console = Console({"router": "the router"}, self.say, self.complain, self.notes.append)
+
+    def say(self, text: str) -> None:
+        """Standard output."""
+        self.out += text
+
+    def complain(self, text: str) -> None:
+        """Standard error."""
+        self.err += text
+
+
+@pytest.fixture
+def prompt() -> Prompt:
+    """A prompt of this test's own."""
+    return Prompt()
+
+
+def test_a_statement_of_several_lines_runs_when_it_ends(prompt: Prompt) -> None:
+    assert [prompt.console.push(line) for line in ("for n in range(2):", "    print(n)", "")] == [True, True, False]
+    assert prompt.out == "0\n1\n"
+    prompt.console.push("def f(:")
+    assert "SyntaxError" in prompt.err
+    assert not prompt.console.push("_ = 'names last'; _")
+    assert prompt.out.endswith("'names last'\n")
+
+
+def test_what_was_begun_can_be_forgotten(prompt: Prompt) -> None:
+    assert prompt.console.push("if True:")
+    prompt.console.forget()
+    assert not prompt.console.push("router")
+    assert prompt.out == "'the router'\n"
+
+
+def test_a_traceback_shows_the_operators_lines_only(prompt: Prompt) -> None:
+    assert not prompt.console.run("def f():\n    raise KeyError('x')\nf()")
+    assert "KeyError: 'x'" in prompt.err
+    assert "console.py" not in prompt.err
+    assert prompt.notes == ["def f():\n    raise KeyError('x')", "f()"]
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "GeneratorExit", "BaseException", "RecursionError"])
+def test_whatever_is_raised_stays_at_the_prompt(prompt: Prompt, raised: str) -> None:
+    assert not prompt.console.run(f"raise {raised}")
+    assert raised in prompt.err
+
+
+def test_system_exit_is_for_the_caller_and_nothing_stays_patched(prompt: Prompt) -> None:
+    before = (sys.stdin, sys.stdout, sys.stderr, sys.displayhook)
+    with pytest.raises(SystemExit):
+        prompt.console.push("exit(3)")
+    assert (sys.stdin, sys.stdout, sys.stderr, sys.displayhook) == before
+    assert not prompt.console.push("router")
+
+
+def test_input_does_not_wait_for_the_servers_terminal(prompt: Prompt) -> None:
+    prompt.console.push("input()")
+    assert "EOFError" in prompt.err
+
+
+def test_a_result_whose_repr_raises_stays_at_the_prompt(prompt: Prompt) -> None:
+    prompt.console.run("class Bad:\n    def __repr__(self): return 1 / 0")
+    prompt.console.push("Bad()")
+    assert "ZeroDivisionError" in prompt.err
+    later: Deferred[object] = Deferred()
+    prompt.console.names["later"] = later
+    prompt.console.push("later")
+    later.callback(prompt.console.names["Bad"]())
+    assert "whose repr raised ZeroDivisionError" in prompt.out
+
+
+def test_a_deferred_is_shown_when_it_comes_and_passed_on(prompt: Prompt) -> None:
+    good: Deferred[str] = Deferred()
+    bad: Deferred[str] = Deferred()
+    prompt.console.names.update(good=good, bad=bad)
+    prompt.console.run("good\nbad")
+    done: list[str] = []
+    prompt.console.when_done(lambda: done.append("done"))
+    good.callback("came")
+    assert prompt.out == "<Deferred #0>\n<Deferred #1>\nDeferred #0: 'came'\n"
+    assert not done
+    bad.errback(ValueError("went wrong"))
+    assert "Deferred #1 failed" in prompt.err
+    assert "went wrong" in prompt.err
+    assert done
+    assert prompt.console.failed
+    passed: list[object] = []
+    good.addCallback(passed.append)
+    bad.addErrback(lambda failure: passed.append(failure.type))
+    assert passed == ["came", ValueError]
+
+
+def test_a_coroutine_is_run(prompt: Prompt) -> None:
+    async def answer() -> int:
+        return 42
+
+    def ask() -> Coroutine[object, object, int]:
+        return answer()
+
+    prompt.console.names["ask"] = ask
+    prompt.console.push("ask()")
+    assert prompt.out == "Deferred #0: 42\n"
+
+
+# The verbs.
+
+
+@pytest.fixture
+def router() -> Router:
+    """A router with two users."""
+    made = Router(Clock(), commands.run, "test")
+    User(made, "bert", "10.0.0.2")
+    User(made, "Ann", "10.0.0.1")
+    return made
+
+
+def test_who_prints_a_sorted_table_and_is_a_sequence(router: Router) -> None:
+    table = Verbs(router).who()
+    assert [(row.name, row.address, row.gateway) for row in table] == [
+        ("Ann", "10.0.0.1", "json"),
+        ("bert", "10.0.0.2", "json"),
+    ]
+    lines = repr(table).splitlines()
+    assert lines[0].split() == ["name", "address", "gateway", "since"]
+    assert len({line.index("10.0.0") for line in lines[1:]}) == 1
+    assert (len(table), table[1].name) == (2, "bert")
+    assert repr(Verbs(Router(Clock(), commands.run, "test")).who()) == "(nobody)"
+
+
+def test_find_takes_any_spelling(router: Router) -> None:
+    session = Verbs(router).find("ANN")
+    assert session is not None
+    assert session.name.shown == "Ann"
+    assert Verbs(router).find("carl") is None
+
+
+def test_kick_frees_the_name_and_says_why(router: Router) -> None:
+    carl = User(router, "carl")
+    assert repr(Verbs(router).kick("CARL", "be nice")) == "carl was disconnected."
+    assert carl.client.packets[-1].msg == "You were disconnected by the operator: be nice"
+    assert carl.client.disconnected
+    assert router.registry.find("carl") is None
+    with pytest.raises(LookupError, match="nobody here"):
+        Verbs(router).kick("carl")
+
+
+@pytest.mark.parametrize("text", ["", "x" * 20_000, "\ud800"])
+def test_shout_says_only_what_can_be_said(router: Router, text: str) -> None:
+    carl = User(router, "carl")
+    with pytest.raises(ValueError, match=r"bytes|surrogates"):
+        Verbs(router).shout(text)
+    assert carl.client.packets == []
+    assert Verbs(router).shout("hello") == 3
+
+
+def test_stats_and_help_print_as_text(router: Router) -> None:
+    verbs = Verbs(router)
+    stats = verbs.stats()
+    assert (stats["sessions"], stats["  json"], stats["uptime"]) == (2, 2, "0:00:00")
+    assert repr(stats).startswith("sessions  2\n  json    2\n")
+    for name in ("who()", "find(name)", "kick(name", "shout(text)", "stats()", "exit()"):
+        assert name in repr(verbs.help())
+    assert "Disconnect somebody" in repr(verbs.help(verbs.kick))
+    assert set(verbs.names()) == {"who", "find", "kick", "shout", "stats", "help", "router", "registry"}
