@@ -52,6 +52,17 @@ class Screen:
         self.changes += 1
 
 
+class Wire(StringTransport):
+    """A transport that counts."""
+
+    writes = 0
+
+    def write(self, data: bytes) -> None:
+        """Count, and write."""
+        self.writes += 1
+        super().write(data)
+
+
 class Talk:
     """A conversation with everything round it."""
 
@@ -66,7 +77,7 @@ class Talk:
 
     def connect(self) -> None:
         """A connection is made."""
-        self.transport = StringTransport()
+        self.transport = Wire()
         self.connection = self.factory.buildProtocol(None)
         self.connection.makeConnection(self.transport)
 
@@ -85,6 +96,12 @@ class Talk:
         self.transport.clear()
         return self
 
+    def reconnect(self) -> bytes:
+        """The next connection, and all that is written on it up to the welcome and at it."""
+        self.connect()
+        self.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "id", "presence"])
+        return self.transport.value()
+
     def written(self) -> list[dict[str, Any]]:
         """The packets that were written since this was asked last."""
         lines = self.transport.value().splitlines()
@@ -95,7 +112,7 @@ class Talk:
 def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welcome() -> None:
     talk = Talk()
     name, hello, rest = talk.transport.value().split(b"\n")
-    assert (name, rest) == (b"alice", b"")
+    assert (name, rest, talk.transport.writes) == (b"alice", b"", 1)
     assert json.loads(hello)["to"] == "/hello"
     assert json.loads(hello)["x"] == {"v": 1, "caps": ["id", "ack", "presence"]}
     talk.transport.clear()
@@ -141,22 +158,16 @@ def test_what_was_written_and_not_acknowledged_is_marked_when_the_connection_is_
     talk.lose()
     assert talk.screen.marked == [("perhaps", "the connection was lost before the acknowledgement came")]
     assert talk.screen.notices == ["The connection was lost: Connection to the other side was lost in a non-clean fashion."]
-    talk.connect()
-    talk.welcome()
-    assert talk.written() == []
+    assert b"perhaps" not in talk.reconnect()
 
 
 def test_what_is_said_without_a_connection_is_sent_once_when_there_is_one() -> None:
     talk = Talk().welcome()
     talk.lose()
     talk.conversation.say("bob", "meanwhile")
-    talk.connect()
-    talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"])
-    sent = [line for line in talk.transport.value().splitlines() if b"meanwhile" in line]
-    assert len(sent) == 1
+    assert talk.reconnect().count(b"meanwhile") == 1
     talk.lose()
-    talk.connect()
-    assert talk.welcome().written() == []
+    assert b"meanwhile" not in talk.reconnect()
     assert [msg for msg, why in talk.screen.marked] == ["meanwhile"]
 
 
