@@ -100,7 +100,7 @@ class Talk:
         """The next connection, and all that is written on it up to the welcome and at it."""
         self.connect()
         self.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "id", "presence"])
-        return self.transport.value()
+        return bytes(self.transport.value())
 
     def written(self) -> list[dict[str, Any]]:
         """The packets that were written since this was asked last."""
