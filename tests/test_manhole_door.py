@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.conch.error import ValidPublicKey
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST
 from twisted.cred.credentials import SSHPrivateKey
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.address import IPv4Address
@@ -25,9 +27,18 @@ from lanchat.router import Router
 
 with warnings.catch_warnings():  # conch imports spwd, which Python 3.11 and 3.12 warn of
     warnings.simplefilter("ignore", DeprecationWarning)
-    from lanchat.manhole.door import GRACE_SECONDS, LOGIN_SECONDS, MAX_CONNECTIONS, ManholeFactory, Transport
+    from lanchat.manhole.door import (
+        GRACE_SECONDS,
+        LOGIN_SECONDS,
+        MAX_CHANNELS,
+        MAX_CONNECTIONS,
+        Channels,
+        ManholeFactory,
+        Transport,
+    )
     from lanchat.manhole.keys import Listed, fingerprint
-    from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, Checker, Operator, UserAuth
+    from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, SIGNATURES, Checker, Operator, UserAuth
+    from lanchat.manhole.shell import Shell
 
 RSA = Key(rsa.generate_private_key(65537, 2048))
 ED25519 = Key(ed25519.Ed25519PrivateKey.generate())
@@ -116,6 +127,14 @@ def test_all_types_of_host_keys_are_offered(factory: ManholeFactory) -> None:
     assert transport.supportedPublicKeys == [b"ssh-ed25519", b"ecdsa-sha2-nistp256", b"rsa-sha2-512", b"rsa-sha2-256"]
 
 
+def test_clients_are_told_every_signature_that_is_taken(factory: ManholeFactory) -> None:
+    transport, socket = connect(factory)
+    transport._peerSupportsExtensions = True
+    transport._keyExchangeState = transport._KEY_EXCHANGE_NONE
+    transport.sendExtInfo([])
+    assert NS(b"server-sig-algs") + NS(b",".join(SIGNATURES)) in socket.value()
+
+
 # Time and number.
 
 
@@ -128,11 +147,23 @@ def test_who_does_not_log_in_is_cut_off(factory: ManholeFactory, clock: Clock) -
     assert socket.cut
 
 
-def test_who_has_logged_in_may_stay(factory: ManholeFactory, clock: Clock) -> None:
+def test_who_has_logged_in_may_stay(factory: ManholeFactory, clock: Clock, logged: list[str]) -> None:
     transport, socket = connect(factory)
-    transport.logged_in()
+    auth = UserAuth()
+    transport.setService(auth)
+    transport.sessionID = b"this connection"
+    asked = NS(b"ann") + NS(b"ssh-connection") + NS(b"publickey") + b"\1" + NS(b"ssh-ed25519") + NS(ED25519.public().blob())
+    signed = ED25519.sign(NS(transport.sessionID) + bytes([MSG_USERAUTH_REQUEST]) + asked)
+    auth.ssh_USERAUTH_REQUEST(asked + NS(signed))
+    assert isinstance(transport.service, Channels)
     clock.advance(LOGIN_SECONDS * 100)
     assert not socket.cut
+    transport.connectionLost()
+    key = fingerprint(ED25519)
+    assert [line for line in logged if key in line][-2:] == [
+        f"manhole: {key} logged in from 127.0.0.1 as ann",
+        f"manhole: {key} from 127.0.0.1 logged out",
+    ]
 
 
 def test_no_timer_outlives_its_connection(factory: ManholeFactory, clock: Clock) -> None:
@@ -156,6 +187,7 @@ def test_so_many_attempts_and_no_more(factory: ManholeFactory, clock: Clock) -> 
         assert not socket.disconnecting, attempt
         auth.ssh_USERAUTH_REQUEST(NS(b"root") + NS(b"ssh-connection") + NS(b"password") + b"\0" + NS(b"x"))
     assert socket.disconnecting
+    transport.buf = b"\0\0\0\x0c\x0a" + b"\x02" + b"\0" * 10  # a packet that is right in itself
     assert transport.getPacket() is None
     clock.advance(GRACE_SECONDS)
     assert socket.cut
@@ -189,6 +221,82 @@ def test_the_end_waits_until_all_are_gone_and_not_for_long(factory: ManholeFacto
 
 def test_the_end_waits_for_nobody_when_nobody_is_there(factory: ManholeFactory) -> None:
     assert Deferred.fromCoroutine(factory.drain()).called
+
+
+# Channels.
+
+
+class FakeChannels:
+    """A connection that remembers what its channels send."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+
+    def sendRequest(self, channel: Shell, kind: bytes, data: bytes) -> None:
+        """Remember a request, such as the exit status."""
+        self.sent.append((kind.decode(), data))
+
+    def sendData(self, channel: Shell, data: bytes) -> None:
+        """Remember what was shown."""
+        self.sent.append(("data", data))
+
+    def sendClose(self, channel: Shell) -> None:
+        """Remember the end."""
+        self.sent.append(("close", b""))
+
+
+def open_shell(clock: Clock) -> tuple[Shell, FakeChannels]:
+    """A session channel of an operator's."""
+    channels = FakeChannels()
+    return Shell(avatar=Operator("SHA256:x", dict, clock), conn=channels, remoteWindow=9999, remoteMaxPacket=9999), channels
+
+
+def test_a_command_answers_after_it_was_granted(clock: Clock) -> None:
+    shell, channels = open_shell(clock)
+    assert shell.requestReceived(b"exec", NS(b"6 * 7"))
+    assert channels.sent == []  # conch says now that it is granted
+    clock.advance(0)
+    assert channels.sent == [("data", b"42\n"), ("exit-status", b"\0\0\0\0"), ("close", b"")]
+    assert not shell.requestReceived(b"exec", NS(b"2"))
+    assert not shell.requestReceived(b"shell", b"")
+
+
+def test_a_prompt_knows_how_wide_the_window_is(clock: Clock) -> None:
+    shell, channels = open_shell(clock)
+    assert shell.requestReceived(b"pty-req", NS(b"xterm") + struct.pack(">4L", 10, 24, 0, 0) + NS(b""))
+    assert shell.requestReceived(b"shell", b"")
+    assert shell.requestReceived(b"window-change", struct.pack(">4L", 5, 24, 0, 0))
+    channels.sent.clear()
+    shell.dataReceived(b"abc")
+    assert channels.sent[-1][1].endswith(b">>> abc\x1b[1A\r\x1b[2C") or b"\x1b[J>>> abc\r\x1b[2C" in channels.sent[-1][1]
+
+
+@pytest.mark.parametrize("request_", [b"auth-agent-req@openssh.com", b"x11-req", b"subsystem", b"env", b"signal", b"\xff"])
+def test_a_channel_does_nothing_else(clock: Clock, request_: bytes) -> None:
+    assert not open_shell(clock)[0].requestReceived(request_, NS(b"sftp"))
+
+
+def test_what_comes_after_the_end_of_a_channel_goes_nowhere(clock: Clock) -> None:
+    shell, channels = open_shell(clock)
+    shell.requestReceived(b"shell", b"")
+    shell.closeReceived()
+    shell.closed()
+    shell.dataReceived(b"print(1)")
+    shell.eofReceived()
+    shell._out("late")
+    assert channels.sent == [("close", b"")]
+
+
+def test_a_connection_has_so_many_channels_and_no_more(factory: ManholeFactory, clock: Clock) -> None:
+    transport, _ = connect(factory)
+    transport.avatar = Operator("SHA256:x", dict, clock)
+    transport.logoutFunction = transport.avatar.left
+    channels = Channels()
+    transport.setService(channels)
+    for n in range(MAX_CHANNELS + 3):
+        channels.ssh_CHANNEL_OPEN(NS(b"session") + struct.pack(">3L", n, 9999, 9999))
+    channels.ssh_CHANNEL_OPEN(NS(b"direct-tcpip") + struct.pack(">3L", 99, 9999, 9999))
+    assert len(channels.channels) == MAX_CHANNELS
 
 
 # Keys.

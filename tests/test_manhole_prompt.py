@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Coroutine
 
@@ -13,6 +14,7 @@ from lanchat import commands
 from lanchat.manhole.console import Console
 from lanchat.manhole.editor import MAX_LINE, Editor, width
 from lanchat.manhole.verbs import Verbs
+from lanchat.names import Name
 from lanchat.router import Router
 from tests.fakes import User
 
@@ -128,7 +130,11 @@ def test_a_line_that_is_wrapped_is_drawn_from_its_first_row() -> None:
     typist.types(HOME)
     assert typist.drawn == "\x1b[1A\r\x1b[J> " + "x" * 15 + "\x1b[1A\r\x1b[2C"
     typist.drawn = ""
+    typist.types(END)
     typist.editor.resize(80)
+    typist.drawn = ""
+    typist.types(LEFT + RIGHT)
+    typist.drawn = ""
     typist.types(END)
     assert typist.drawn == "\r\x1b[J> " + "x" * 15 + "\r\x1b[17C"
 
@@ -192,6 +198,14 @@ def test_whatever_is_raised_stays_at_the_prompt(prompt: Prompt, raised: str) -> 
     assert raised in prompt.err
 
 
+def test_what_a_statement_prints_comes_in_order_and_in_few_pieces() -> None:
+    said: list[str] = []
+    console = Console({}, said.append, lambda text: said.append(f"err: {text}"), lambda line: None)
+    console.run("for n in range(3): print(n)")
+    console.run("import sys\nif True:\n    print('o')\n    print('e', file=sys.stderr)\n    'r'\n    n")
+    assert said == ["0\n1\n2\n", "o\n", "err: e\n", "'r'\n2\n"]
+
+
 def test_system_exit_is_for_the_caller_and_nothing_stays_patched(prompt: Prompt) -> None:
     before = (sys.stdin, sys.stdout, sys.stderr, sys.displayhook)
     with pytest.raises(SystemExit):
@@ -244,9 +258,23 @@ def test_a_coroutine_is_run(prompt: Prompt) -> None:
     def ask() -> Coroutine[object, object, int]:
         return answer()
 
-    prompt.console.names["ask"] = ask
+    async def fail() -> None:
+        raise ValueError("went wrong")
+
+    prompt.console.names.update(ask=ask, fail=fail)
     prompt.console.push("ask()")
     assert prompt.out == "Deferred #0: 42\n"
+    prompt.console.push("fail()")
+    assert "ValueError: went wrong" in prompt.err
+
+
+def test_the_failure_of_a_coroutine_is_not_logged_as_unhandled(prompt: Prompt, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[object] = []
+    monkeypatch.setattr("twisted.internet.defer.log.failure", lambda *args, **kwargs: logged.append(args))
+    prompt.console.run("async def f(): 1 / 0\nf()\n_ = None")
+    gc.collect()
+    assert "ZeroDivisionError" in prompt.err
+    assert logged == []
 
 
 # The verbs.
@@ -272,6 +300,12 @@ def test_who_prints_a_sorted_table_and_is_a_sequence(router: Router) -> None:
     assert len({line.index("10.0.0") for line in lines[1:]}) == 1
     assert (len(table), table[1].name) == (2, "bert")
     assert repr(Verbs(Router(Clock(), commands.run, "test")).who()) == "(nobody)"
+
+
+def test_what_users_chose_is_escaped(router: Router) -> None:
+    session = User(router, "carl").session
+    session.name = Name("ca\x1b[31mrl", session.name.key, session.name.looks)
+    assert "ca\\x1b[31mrl" in repr(Verbs(router).who())
 
 
 def test_find_takes_any_spelling(router: Router) -> None:

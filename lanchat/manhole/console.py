@@ -10,6 +10,7 @@ import traceback
 from codeop import CommandCompiler
 from collections.abc import Callable
 from inspect import iscoroutine
+from operator import itemgetter
 from types import CodeType
 from typing import Any
 
@@ -36,7 +37,9 @@ class Console:
         self.names: dict[str, Any] = {"__name__": "__console__", "__doc__": None, **names}
         #: Whether something that was waited for has failed.
         self.failed = False
-        self._out, self._err, self._note = out, err, note
+        self._out, self._err = _Stream(self, out), _Stream(self, err)
+        self._note = note
+        self._held: list[tuple[Write, str]] | None = None  # what the statement that runs has said so far
         self._compile = CommandCompiler()
         self._lines: list[str] = []
         self._numbers = itertools.count()
@@ -57,7 +60,7 @@ class Console:
                 return True
             self._lines.clear()  # before it runs, as it may end in SystemExit
             if code is None:
-                self._err(f"A statement has at most {MAX_SOURCE} characters. Nothing was run.\n")
+                self._err.write(f"A statement has at most {MAX_SOURCE} characters. Nothing was run.\n")
             else:
                 self._execute(code)
         self._lines.clear()
@@ -88,22 +91,33 @@ class Console:
         self._when_done = call
         self._check_done()
 
+    def say(self, write: Write, text: str) -> None:
+        """Show a text, or hold it until the statement has run: a packet for each `print` would take long."""
+        if self._held is None:
+            write(text)
+        else:
+            self._held.append((write, text))
+
     def _execute(self, code: CodeType) -> bool:
-        out = _Stream(self._out)
-        patches = [("stdin", io.StringIO()), ("stdout", out), ("stderr", _Stream(self._err)), ("displayhook", self._display)]
-        with MonkeyPatcher(*((sys, name, value) for name, value in patches)):
-            try:
+        patches = {"stdin": io.StringIO(), "stdout": self._out, "stderr": self._err, "displayhook": self._display}
+        self._held = []
+        try:
+            with MonkeyPatcher(*((sys, name, value) for name, value in patches.items())):
                 exec(code, self.names)  # noqa: S102 (that is what this is for)
-            except SystemExit:
-                raise
-            except BaseException as error:  # noqa: BLE001 (whatever it is, it is the operator's)
-                trace = error.__traceback__.tb_next if error.__traceback__ else None
-                self._err("".join(traceback.format_exception(type(error), error, trace)))
-                return False
+        except SystemExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 (whatever it is, it is the operator's)
+            trace = error.__traceback__.tb_next if error.__traceback__ else None
+            self._err.write("".join(traceback.format_exception(type(error), error, trace)))
+            return False
+        finally:
+            held, self._held = self._held, None
+            for write, said in itertools.groupby(held, itemgetter(0)):
+                write("".join(text for _, text in said))
         return True
 
     def _show_wrong(self, error: BaseException) -> None:
-        self._err("".join(traceback.format_exception_only(type(error), error)))
+        self._err.write("".join(traceback.format_exception_only(type(error), error)))
 
     def _display(self, value: Any) -> None:
         if value is None:
@@ -116,22 +130,22 @@ class Console:
         elif isinstance(value, Deferred):
             self._wait_for(value)
         else:
-            self._out(f"{value!r}\n")
+            self._out.write(f"{value!r}\n")
 
     def _wait_for(self, deferred: Deferred[Any]) -> None:
         number = next(self._numbers)
         self._pending.add(number)
         deferred.addBoth(self._came, number)
         if number in self._pending:
-            self._out(f"<Deferred #{number}>\n")
+            self._out.write(f"<Deferred #{number}>\n")
 
     def _came(self, result: Any, number: int) -> Any:
         """A result that was waited for. It is passed on as it was: others may wait for it too."""
         if isinstance(result, Failure):
             self.failed = True
-            self._err(f"Deferred #{number} failed: {result.getTraceback()}")
+            self._err.write(f"Deferred #{number} failed: {result.getTraceback()}")
         else:
-            self._out(f"Deferred #{number}: {_shown(result)}\n")
+            self._out.write(f"Deferred #{number}: {_shown(result)}\n")
         self._pending.discard(number)
         self._check_done()
         return result
@@ -143,16 +157,17 @@ class Console:
 
 
 class _Stream(io.TextIOBase):
-    """What `print` writes to while a statement runs."""
+    """Where `print` writes to while a statement runs, and all that is shown goes through."""
 
-    def __init__(self, write: Write) -> None:
-        self._write_text = write
+    def __init__(self, console: Console, write: Write) -> None:
+        self._console = console
+        self._write = write
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        self._write_text(text)
+        self._console.say(self._write, text)
         return len(text)
 
 

@@ -105,7 +105,7 @@ class Checker(SSHPublicKeyChecker):
         if key is None:
             return fail(UnauthorizedLogin("this key is not listed"))
         signature = getNS(credentials.signature)[0] if credentials.signature else credentials.algName
-        if credentials.algName not in SIGNATURES or signature not in SIGNATURES:
+        if signature not in SIGNATURES:
             return fail(UnauthorizedLogin("signatures with SHA-1 are not taken"))
         checked: Deferred[bytes] = super().requestAvatarId(credentials)
         return checked.addCallback(lambda _: fingerprint(key))
