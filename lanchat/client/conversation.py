@@ -40,6 +40,8 @@ SETTLE_SECONDS = 1.0
 QUIT_SECONDS = 3.0
 #: Messages that may be on their way at a time.
 WINDOW = 100
+#: Messages that a late acknowledgement is still told for.
+MAX_LATE = 1000
 
 _decode = msgspec.json.Decoder(Packet).decode
 
@@ -255,6 +257,8 @@ class Conversation:
                 self._start(said.due - now, self._overdue)
                 break
             self._late[said.cid] = said
+            if len(self._late) > MAX_LATE:
+                del self._late[next(iter(self._late))]
             self._drop((said,), f"no acknowledgement came within {self._patience:.0f} s")
         self.flush()
 
