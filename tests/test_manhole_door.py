@@ -166,6 +166,19 @@ def test_who_has_logged_in_may_stay(factory: ManholeFactory, clock: Clock, logge
     ]
 
 
+def test_a_stranger_can_not_make_us_collect_what_never_ends(factory: ManholeFactory, logged: list[str]) -> None:
+    transport, socket = connect(factory)
+    transport.dataReceived(b"SSH-2.0-big\r\n" + struct.pack(">LB", 1_000_000, 4))
+    transport.dataReceived(b"x" * 30_000)
+    assert not socket.cut
+    transport.dataReceived(b"x" * 10_000)
+    assert socket.cut
+    assert "manhole: 127.0.0.1 does not speak SSH (OverflowError)" in logged
+    held = len(transport.buf)
+    transport.dataReceived(b"x" * 10_000)
+    assert len(transport.buf) == held
+
+
 def test_no_timer_outlives_its_connection(factory: ManholeFactory, clock: Clock) -> None:
     transport, _ = connect(factory)
     transport.connectionLost()

@@ -26,6 +26,8 @@ from lanchat.router import Router
 
 #: Seconds to log in, from the first moment on, and until a connection that is closed is aborted.
 LOGIN_SECONDS, GRACE_SECONDS = 30.0, 0.5
+#: Bytes of a packet that a stranger may send: as many as everybody must take (RFC 4253, 6.1), where conch takes a megabyte.
+MAX_STRANGERS_PACKET = 35000
 #: Connections at a time, and channels of a connection.
 MAX_CONNECTIONS, MAX_CHANNELS = 8, 8
 
@@ -79,14 +81,15 @@ class Transport(SSHServerTransport):
 
     def dataReceived(self, data: bytes) -> None:
         """What is no SSH costs this connection, and nothing else."""
+        if self._closing:
+            return
         try:
             super().dataReceived(data)
         except Exception as error:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
-            if hasattr(self, "avatar"):
-                _log.failure("manhole: a connection from {ip} failed", ip=self.address)
-            else:
-                _log.warn("manhole: {ip} does not speak SSH ({kind})", ip=self.address, kind=type(error).__name__)
-            self.transport.abortConnection()
+            self._fail(error)
+        else:
+            if len(self.buf) > MAX_STRANGERS_PACKET and not hasattr(self, "avatar"):
+                self._fail(OverflowError())
 
     def getPacket(self) -> bytes | None:
         """The next packet; none once we close, whatever has still come."""
@@ -119,6 +122,14 @@ class Transport(SSHServerTransport):
 
     def receiveError(self, reason: int, description: bytes) -> None:
         """The client says goodbye, which conch would log as an error."""
+
+    def _fail(self, error: Exception) -> None:
+        if hasattr(self, "avatar"):
+            _log.failure("manhole: a connection from {ip} failed", failure=Failure(error), ip=self.address)
+        else:
+            _log.warn("manhole: {ip} does not speak SSH ({kind})", ip=self.address, kind=type(error).__name__)
+        self._closing = True
+        self.transport.abortConnection()
 
     def _too_slow(self) -> None:
         _log.warn("manhole: {ip} did not log in within {seconds:.0f} seconds", ip=self.address, seconds=LOGIN_SECONDS)
