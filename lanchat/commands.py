@@ -54,7 +54,7 @@ class Command(NamedTuple):
 def run(router: Router, session: Session, packet: Packet) -> None:
     """Run the command that a packet is addressed to; raises `UnknownCommand`, or what the command raises."""
     name, command = _find(packet.to)
-    args = _arguments(command, packet)
+    args = _arguments(command, packet, session.caps is not None)
     if not all(arg.strip() for arg in args[: command.min_args]):
         raise Usage(f"Usage: {command.usage(name)} ({command.help})")
     command.run(router, session, packet, args)
@@ -67,10 +67,11 @@ def _find(text: str) -> tuple[str, Command]:
     return name, COMMANDS[name]
 
 
-def _arguments(command: Command, packet: Packet) -> list[str]:
-    named = [getattr(packet.x, arg, None) for arg in command.args]
+def _arguments(command: Command, packet: Packet, capable: bool) -> list[str]:
+    named = [getattr(packet.x, arg, None) for arg in command.args] if capable else []
     if any(value is not None for value in named):
-        return [value or "" for value in named]
+        *first, last = named
+        return [*(value or "" for value in first), packet.msg if last is None else last]
     if len(command.args) < 2:
         return [packet.msg]
     given = re.split(r"\s", packet.msg.lstrip(), maxsplit=len(command.args) - 1)
@@ -79,11 +80,12 @@ def _arguments(command: Command, packet: Packet) -> list[str]:
 
 def _hello(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     if not packet.is_hello:
-        raise Usage('A hello is {"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}.')
+        hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
+        raise Usage(f"A hello is for programs: {hello}.")
     if session.caps is not None:
         raise Usage("You have said hello already; once is enough.")
-    caps = CAPS.intersection(packet.x.caps or ()) if packet.x else CAPS
-    session.client.grant()
+    asked = (packet.x and packet.x.caps) or ()
+    caps = CAPS.intersection(cap for cap in asked if isinstance(cap, str))
     session.caps, session.greeted = caps, True
     granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp()}
     router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from zope.interface import Interface
 
-from lanchat.packet import Packet
+from lanchat.packet import ServerPacket
 
 
 class Call(Protocol):
@@ -33,11 +33,8 @@ class Clock(Protocol):
 class IClient(Interface):
     """The far end of a session, as the server may call it: one connection, whatever its dialect."""
 
-    def deliver(packet: Packet) -> None:  # noqa: N805 (zope's way)
+    def deliver(packet: ServerPacket) -> None:  # noqa: N805 (zope's way)
         """Show this packet. It never waits and never raises."""
-
-    def grant() -> None:
-        """From now on the client may be shown `x`; raises `Usage` where the dialect has no room for it."""
 
     def disconnect() -> None:
         """Close the connection, once what was delivered is written. Nothing more is read from it."""

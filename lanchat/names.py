@@ -7,6 +7,7 @@ confusables of Unicode's UTS 39 catch a name in another script that looks like o
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from lanchat.errors import BadName
 
 #: Characters in a name, at the most.
 MAX_NAME = 32
+
+#: Characters in any spelling of a name (accents may be written as characters of their own).
+MAX_SPELLING = 4 * MAX_NAME
 
 #: Names that the server uses itself.
 RESERVED = ("SERVER", "Guest", "Everyone")
@@ -32,6 +36,8 @@ _MIXES = (
     frozenset({"HAN", "BOPOMOFO"}),
 )
 
+_NUMBER = re.compile(r"0x[0-9a-f]+|[0-9]+", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -42,15 +48,12 @@ class Name:
     looks: frozenset[str]
 
 
-@functools.lru_cache(maxsize=4096)
 def key(text: str) -> str:
     """What two spellings of one name have in common; for looking a name up, so it raises nothing."""
     if text.isascii():
         return text.lower()
-    try:
-        return str(_mapped.enforce(text))
-    except UnicodeEncodeError:
-        return text  # no name at all: it will be found nowhere
+    # PRECIS takes time in the square of the length, and a cache keeps what it is given.
+    return text if len(text) > MAX_SPELLING else _key(text)
 
 
 def parse(text: str) -> Name:
@@ -109,9 +112,9 @@ def _reserved(name: Name) -> bool:
 
 
 def _like_address(shown: str) -> bool:
-    """Whether this reads as an IP address, in any digits and in the short forms too (`10.1`)."""
+    """Whether this reads as an IP address, in any digits and in the forms of inet_aton(3) too (`10.1`, `0x7f.1`)."""
     plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in shown)
-    return "." in plain and not plain.strip("0123456789.")  # the colons of IPv6 are in no name
+    return "." in plain and all(map(_NUMBER.fullmatch, plain.split(".")))  # the colons of IPv6 are in no name
 
 
 def _bad(text: str, fault: str, instead: str | None = None) -> BadName:
@@ -122,6 +125,14 @@ def _bad(text: str, fault: str, instead: str | None = None) -> BadName:
         instead = kept if kept and not _fault(kept) and not _like_address(kept) and key(kept) not in _RESERVED_KEYS else ""
     hint = f" Try {instead}." if instead else " A name is up to 32 letters and digits of one script, with '-', '_' and '.'."
     return BadName(f"The name you asked for {fault}.{hint}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _key(text: str) -> str:
+    try:
+        return str(_mapped.enforce(text))
+    except UnicodeEncodeError:
+        return text  # no name at all: it will be found nowhere
 
 
 @functools.cache

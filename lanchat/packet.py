@@ -38,19 +38,29 @@ class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class X(msgspec.Struct, omit_defaults=True):
-    """Everything newer than the classic packet, in both directions; a member that is not there is None.
+    """Everything newer than the classic packet, as a client may send it; a member that is not there is None.
 
     Unknown members are ignored, so that clients and servers of different ages understand each other.
     """
 
-    op: str | None = None
     cid: _Id | None = None
     re: _Id | None = None
+    v: int | None = None
+    caps: list[Any] | None = None
+    # The arguments of commands, for clients that would rather not write them into `msg`.
+    command: str | None = None
+    prefix: str | None = None
+    user: str | None = None
+    text: str | None = None
+
+
+class ServerX(X):
+    """The same as the server sends it."""
+
+    op: str | None = None
     id: str | None = None
     ts: str | None = None
     conv: str | None = None
-    v: int | None = None
-    caps: list[str] | None = None
     limits: dict[str, int] | None = None
     state: str | None = None
     n: int | None = None
@@ -58,11 +68,6 @@ class X(msgspec.Struct, omit_defaults=True):
     retry_ms: int | None = None
     ev: str | None = None
     who: list[str] | None = None
-    # The arguments of commands, for clients that would rather not write them into `msg`.
-    command: str | None = None
-    prefix: str | None = None
-    user: str | None = None
-    text: str | None = None
     # What commands answer, beside the text for people.
     names: list[str] | None = None
     time: str | None = None
@@ -85,6 +90,13 @@ class Packet(msgspec.Struct, dict=True, forbid_unknown_fields=True, omit_default
         """Whether this asks for more than the classic protocol (docs/protocol.md, "Hello")."""
         return self.to.lower() == "/hello" and self.x is not None and self.x.v is not None and self.x.v >= 1
 
+    def check_size(self) -> None:
+        """Raise `TooBig` if a text is over the limit, wherever in the packet it is."""
+        for text in (self.msg, (self.x and self.x.text) or ""):
+            # A character has four bytes at the most: texts that can't be too long are not measured.
+            if len(text) * 4 > MAX_MSG and len(text.encode()) > MAX_MSG:
+                raise TooBig(f"A text is at most {MAX_MSG} bytes; this one has {len(text.encode())}. Send it in parts.")
+
     @cached_property
     def line(self) -> bytes:
         """The packet as a capable client reads it, with its newline."""
@@ -101,11 +113,21 @@ class Packet(msgspec.Struct, dict=True, forbid_unknown_fields=True, omit_default
         whole = _ascii(self, self.msg)
         if len(whole) <= MAX_UNFRAMED:
             return (whole,)
-        parts: list[str] = []
-        while len(parts) != (count := len(parts) or 2):
-            room = MAX_UNFRAMED - len(_ascii(self, f"({count}/{count}) "))
-            parts = _split(self.msg, room)
-        return tuple(_ascii(self, f"({n}/{count}) {part}") for n, part in enumerate(parts, 1))
+        digits = 1
+        while len(str(len(parts := self._parts(digits)))) > digits:
+            digits += 1
+        return tuple(_ascii(self, f"({n}/{len(parts)}) {part}") for n, part in enumerate(parts, 1))
+
+    def _parts(self, digits: int) -> list[str]:
+        """The text, cut so that each part is small enough with two numbers of so many digits before it."""
+        number = "9" * digits
+        return _split(self.msg, MAX_UNFRAMED - len(_ascii(self, f"({number}/{number}) ")))
+
+
+class ServerPacket(Packet):
+    """A packet as the server sends it."""
+
+    x: ServerX | None = None
 
 
 #: What the server says is from this.
@@ -127,29 +149,35 @@ def parse(data: bytes) -> Packet:
             data.decode()  # members that are skipped would not be looked at otherwise
         packet = _decode(data)
     except msgspec.ValidationError as error:
-        wrong = BadPacket(f"That is not a packet: {error}. Send /standard to see one.")
+        wrong = BadPacket(f"That is not a packet: {visible(str(error), 100)}. Send /standard to see one.")
         wrong.cid = _cid(data)
         raise wrong from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadJson("That is not JSON in UTF-8, so nothing was done. Send /standard to see a packet.") from None
     except RecursionError:
         raise BadPacket("That is nested too deeply for a packet. Send /standard to see one.") from None
-    # A character has four bytes at the most: texts that can't be too long are not measured.
-    if len(packet.msg) * 4 > MAX_MSG and len(packet.msg.encode()) > MAX_MSG:
-        long = TooBig(f"A text is at most {MAX_MSG} bytes; this one has {len(packet.msg.encode())}. Send it in parts.")
+    try:
+        packet.check_size()
+    except TooBig as long:
         long.cid = packet.x.cid if packet.x else None
-        raise long
+        raise
     return packet
 
 
 def visible(text: str, most: int | None = None) -> str:
     r"""A text as it may be shown on a terminal or in a log: one line, no control, escape or direction characters.
 
-    What can't be shown is written as Python would (`\x1b`). `most` cuts it after so many characters.
+    What can't be shown is written as Python would (`\x1b`). `most` cuts what is shown after so many characters.
     """
-    if most is not None and len(text) > most:
-        text = text[:most] + "..."
+    if most is not None:
+        shown = visible(text[:most])
+        return shown[:most] + "..." if len(text) > most or len(shown) > most else shown
     return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def escaped_size(text: str) -> int:
+    """How many bytes a text takes inside an ASCII packet."""
+    return len(json.dumps(text)) - 2
 
 
 def _visible(char: str) -> str:
@@ -187,7 +215,7 @@ def _split(text: str, room: int) -> list[str]:
     part: list[str] = []
     used = 0
     for char in text:
-        size = len(json.dumps(char)) - 2
+        size = escaped_size(char)
         if used + size > room:
             parts.append("".join(part))
             part, used = [], 0

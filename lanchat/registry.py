@@ -6,8 +6,8 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator
 
-from lanchat.errors import NameTaken
-from lanchat.names import Name, key, suggestions
+from lanchat.errors import BadName, NameTaken
+from lanchat.names import Name, key, parse, suggestions
 from lanchat.session import Session
 
 
@@ -39,7 +39,7 @@ class Registry:
         """Give the session its name, in one step; raises `NameTaken`."""
         name = session.name
         if self._taken(name):
-            free = next((n for n in suggestions(name) if self.find(n) is None), None)
+            free = next(filter(self._free, suggestions(name)), None)
             raise NameTaken(f"The name {name.shown} is already taken{f'. Try {free}' if free else ''}.")
         self._sessions[name.key] = self._spelt[name.shown] = session
         insort(self._keys, name.key)
@@ -74,6 +74,12 @@ class Registry:
 
     def _looks(self, name: Name) -> Counter[str]:
         return self._ascii_looks if name.shown.isascii() else self._other_looks
+
+    def _free(self, text: str) -> bool:
+        try:
+            return not self._taken(parse(text))
+        except BadName:
+            return False
 
     def _taken(self, name: Name) -> bool:
         if name.key in self._sessions:

@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from lanchat.errors import BadFrom, ChatError, NoSuchTarget
+from lanchat.errors import BadFrom, ChatError, NoSuchTarget, TooBig, Usage
 from lanchat.interfaces import Clock, IClient
 from lanchat.names import key, parse as parse_name
-from lanchat.packet import EVERYONE, SERVER, Packet, X, visible
+from lanchat.packet import EVERYONE, MAX_PACKET, MAX_UNFRAMED, SERVER, Packet, ServerPacket, ServerX, X, escaped_size, visible
 from lanchat.presence import Presence
 from lanchat.registry import Registry
 from lanchat.session import Session
 
-#: Bytes of names in a welcome: it must not grow with the crowd.
-WELCOME_NAMES = 256
+#: Bytes of names in a welcome, which must not grow with the crowd, and of all that is not names.
+WELCOME_NAMES, WELCOME_REST = 256, 200
 #: Bytes of names in one presence packet.
 PRESENCE_NAMES = 8192
 
@@ -65,7 +65,9 @@ class Router:
 
     def welcome_text(self, session: Session) -> str:
         """The welcome, for people."""
-        return f"Welcome {session.name.shown}! Send /help to see the commands. {self.online(session, '', WELCOME_NAMES)[0]}"
+        # An unframed client should read it with one `recv`, and its name is in it twice.
+        room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
+        return f"Welcome {session.name.shown}! Send /help to see the commands. {self.online(session, '', room)[0]}"
 
     def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
         self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""
@@ -117,25 +119,29 @@ class Router:
         if recipient is not None:
             self._relay(session, packet, recipient.name.shown, f"@{session.name.shown}", (recipient,))
         elif key(packet.to) == _EVERYONE:
+            if not packet.msg.strip():
+                raise Usage("Usage: /shout TEXT (say something to everyone)")
             others = [other for other in self.registry if other is not session]
             self._relay(session, packet, EVERYONE, EVERYONE, others)
         else:
-            raise NoSuchTarget(f"The user {visible(packet.to, 40)} is not available. Send /list to see who is.")
+            raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
 
     def _relay(self, session: Session, packet: Packet, to: str, conv: str, recipients: Iterable[Session]) -> None:
         asked = packet.x or X()
         message_id, ts = f"{self._instance}.{next(self._numbers)}", self.timestamp()
-        message = Packet(session.sender, to, packet.msg, X(id=message_id, ts=ts, conv=conv, re=asked.re))
+        message = ServerPacket(session.sender, to, packet.msg, ServerX(id=message_id, ts=ts, conv=conv, re=asked.re))
+        # Control characters take six bytes each: a text within its limit may still make a packet that is over its own.
+        if len(packet.msg) > MAX_PACKET // 8 and len(message.line) > MAX_PACKET + 1:
+            raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
         n = 0
         for n, recipient in enumerate(recipients, 1):  # noqa: B007 (n is how many there were)
             recipient.client.deliver(message)
         self.relayed += n
         told = f"Message sent to {n} users" if to == EVERYONE else ""
-        if session.caps is None:
-            if told and session.confirms:
-                self.reply(session, None, told)
-        elif asked.cid is not None and session.may("ack"):
+        if asked.cid is not None and session.may("ack"):
             self.reply(session, packet, told, op="ack", id=message_id, ts=ts, state="relayed", n=n if told else None)
+        elif told and session.confirms:
+            self.reply(session, packet, told, n=n)
 
     # What goes out.
 
@@ -143,8 +149,8 @@ class Router:
         """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients."""
         x = None
         if session.caps is not None:
-            x = X(op=op, cid=packet.x.cid if packet and packet.x else None, **data)
-        session.client.deliver(Packet(SERVER, session.name.shown, msg, x))
+            x = ServerX(op=op, cid=packet.x.cid if packet and packet.x else None, **data)
+        session.client.deliver(ServerPacket(SERVER, session.name.shown, msg, x))
 
     def refuse(self, session: Session, error: ChatError, packet: Packet | None = None) -> None:
         """Answer what was wrong; a client that goes on and on is closed."""
@@ -153,9 +159,8 @@ class Router:
         if packet is None and error.cid is not None:
             packet = Packet(SERVER, "", "", X(cid=error.cid))
         self.reply(session, packet, str(error), op="fail", code=error.code)
-        if session.offended(error, self.clock.seconds()):
-            goodbye = "Too many bad packets: the connection is closed. Send /standard to see a packet."
-            self.close(session, error.code, goodbye, why="too many bad packets")
+        if why := session.offended(error, self.clock.seconds()):
+            self.close(session, error.code, f"The connection is closed: {why}.", why=why)
 
     def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
         """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
@@ -173,19 +178,20 @@ class Router:
 
     def _tell_presence(self, event: str, news: dict[str, str]) -> None:
         names = _as_fit(news, PRESENCE_NAMES)
-        said = [f"{name} ({news[name]})" if news[name] else name for name in names]
-        x = X(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
-        packet = Packet(SERVER, EVERYONE, f"{_and_more(said, len(news))} {event}", x)
+        last_words = news[names[0]] if len(news) == 1 else ""
+        x = ServerX(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
+        said = f"{_and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
+        packet = ServerPacket(SERVER, EVERYONE, said, x)
         for session in self.registry:
             if session.may("presence") and names != [session.name.shown]:
                 session.client.deliver(packet)
 
 
 def _as_fit(names: Iterable[str], room: int) -> list[str]:
-    """As many of the names as fit into so many bytes, with what comes between them."""
+    """As many of the names as fit into so many bytes of a packet, with what comes between them."""
     fitting: list[str] = []
     for name in names:
-        room -= len(name.encode()) + 2
+        room -= escaped_size(name) + 2
         if room < 0:
             break
         fitting.append(name)

@@ -7,7 +7,7 @@ from collections import deque
 from lanchat.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
 from lanchat.interfaces import IClient
 from lanchat.names import Name
-from lanchat.packet import Packet, Sender
+from lanchat.packet import Sender, ServerPacket
 
 #: So many bad packets within so many seconds, and the connection is closed.
 MAX_BAD, BAD_SECONDS = 100, 10.0
@@ -43,17 +43,19 @@ class Session:
         """Whether the hello was granted this capability."""
         return self.caps is not None and cap in self.caps
 
-    def sees_x(self, packet: Packet) -> bool:
+    def sees_x(self, packet: ServerPacket) -> bool:
         """Whether the client is shown the `x` of this packet: never a classic one, deliveries only with the cap `id`."""
         if self.caps is None or packet.x is None:
             return False
         return packet.x.op is not None or "id" in self.caps
 
-    def offended(self, error: ChatError, now: float) -> bool:
-        """Note an error of this client's; true when it was one bad packet too many."""
+    def offended(self, error: ChatError, now: float) -> str:
+        """Note an error of this client's; why it was one too many, if it was."""
         if isinstance(error, LineTooBig):
             self._long_lines += 1
         if isinstance(error, (BadJson, BadPacket, TooBig)):
             self._bad.append(now)
+        if self._long_lines == MAX_LONG_LINES:
+            return f"{MAX_LONG_LINES} lines were over the limit"
         crowded = len(self._bad) == MAX_BAD and now - self._bad[0] <= BAD_SECONDS
-        return crowded or self._long_lines == MAX_LONG_LINES
+        return f"{MAX_BAD} bad packets came within {BAD_SECONDS:.0f} seconds" if crowded else ""

@@ -16,7 +16,7 @@ from lanchat import commands
 from lanchat.gateways.connection import ChatFactory, Connection
 from lanchat.gateways.line import ChatProtocol
 from lanchat.interfaces import IClient
-from lanchat.packet import Packet, Sender, X
+from lanchat.packet import Packet, Sender, ServerPacket, X
 from lanchat.router import Router
 from lanchat.session import Session
 
@@ -26,16 +26,12 @@ class FakeClient:
     """A client's far end that remembers."""
 
     def __init__(self) -> None:
-        self.packets: list[Packet] = []
-        self.granted = self.disconnected = False
+        self.packets: list[ServerPacket] = []
+        self.disconnected = False
 
-    def deliver(self, packet: Packet) -> None:
+    def deliver(self, packet: ServerPacket) -> None:
         """Remember the packet."""
         self.packets.append(packet)
-
-    def grant(self) -> None:
-        """Remember that `x` may be shown."""
-        self.granted = True
 
     def disconnect(self) -> None:
         """Remember that the server hung up."""
@@ -63,12 +59,12 @@ class User:
         self.client.packets.clear()
         return self
 
-    def shown(self) -> list[Packet]:
+    def shown(self) -> list[ServerPacket]:
         """What came since the last look."""
         packets, self.client.packets = self.client.packets, []
         return packets
 
-    def told(self) -> Packet:
+    def told(self) -> ServerPacket:
         """The one packet that came since the last look."""
         (packet,) = self.shown()
         return packet

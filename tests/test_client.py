@@ -23,19 +23,19 @@ from lanchat.client.options import address
 from lanchat.client.pipe import Lines
 from lanchat.client.roster import Roster
 from lanchat.client.show import MAX_LINES, Painter, harmless
-from lanchat.packet import MAX_MSG, Packet, Sender, X
+from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 
 
 class Screen:
     """A face that remembers."""
 
     def __init__(self) -> None:
-        self.packets: list[tuple[Packet, Said | None]] = []
+        self.packets: list[tuple[ServerPacket, Said | None]] = []
         self.marked: list[tuple[str, str]] = []
         self.notices: list[str] = []
         self.changes = 0
 
-    def came(self, packet: Packet, answers: Said | None, line: bytes) -> None:
+    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """Remember a packet."""
         self.packets.append((packet, answers))
 
@@ -319,7 +319,7 @@ def test_a_line_without_an_end_is_the_end() -> None:
 
 
 def painted(text: str, name: str = "mallory", to: str = "Everyone", colours: bool = False) -> list[str]:
-    return Painter(colours).packet(Packet(Sender(name, "10.0.0.1"), to, text)).splitlines()
+    return Painter(colours).packet(ServerPacket(Sender(name, "10.0.0.1"), to, text)).splitlines()
 
 
 def test_each_line_of_a_message_names_its_sender() -> None:
@@ -345,14 +345,14 @@ def test_a_flood_of_lines_is_cut() -> None:
 def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
     assert painted("psst", to="alice")[0][9:] == "mallory -> you: psst"
     assert painted("hi", to="#ops")[0][9:] == "mallory #ops: hi"
-    refusal = Packet(Sender("SERVER", ""), "alice", "No.", X(op="fail", ts="2026-11-20T12:00:00.000Z"))
+    refusal = ServerPacket(Sender("SERVER", ""), "alice", "No.", ServerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
     assert "! No." in Painter(colours=False).packet(refusal)
     assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal)
 
 
 @pytest.mark.parametrize("ts", ["yesterday", "9999-12-31T23:59:59Z", "2026-11-20T12:00:00.000Z", ""])
 def test_a_time_stamp_that_makes_no_sense_does_no_harm(ts: str) -> None:
-    shown = Painter(colours=False).packet(Packet(Sender("bob", ""), "Everyone", "hi", X(id="1", ts=ts)))
+    shown = Painter(colours=False).packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", ServerX(id="1", ts=ts)))
     assert shown.endswith(" bob: hi\n")
 
 
@@ -365,7 +365,7 @@ def test_rows_are_broken_between_words_by_the_columns_they_take() -> None:
 
 def test_a_long_line_can_not_begin_a_row_with_what_looks_like_a_message() -> None:
     lines = Painter(False, lambda lead, text: fold(text, 40)).packet(
-        Packet(Sender("mallory", ""), "Everyone", "x" + " " * 45 + "12:00:00 bob: I resign")
+        ServerPacket(Sender("mallory", ""), "Everyone", "x" + " " * 45 + "12:00:00 bob: I resign")
     )
     assert all(line.startswith(" " * 9) or " mallory: " in line for line in lines.splitlines())
 
@@ -373,10 +373,10 @@ def test_a_long_line_can_not_begin_a_row_with_what_looks_like_a_message() -> Non
 def test_names_come_and_go_in_the_roster() -> None:
     roster = Roster()
     server = Sender("SERVER", "")
-    roster.learn(Packet(server, "alice", "", X(op="ok", names=["bob", "Bernd", "carol"])))
-    roster.learn(Packet(server, "Everyone", "", X(op="event", ev="went", who=["carol"])))
-    roster.learn(Packet(server, "Everyone", "", X(op="event", ev="came", who=["dave", "d\x1bx"])))
-    roster.learn(Packet(Sender("erin", ""), "Everyone", "hi"))
+    roster.learn(ServerPacket(server, "alice", "", ServerX(op="ok", names=["bob", "Bernd", "carol"])))
+    roster.learn(ServerPacket(server, "Everyone", "", ServerX(op="event", ev="went", who=["carol"])))
+    roster.learn(ServerPacket(server, "Everyone", "", ServerX(op="event", ev="came", who=["dave", "d\x1bx"])))
+    roster.learn(ServerPacket(Sender("erin", ""), "Everyone", "hi"))
     assert roster.completions("@b") == [("@Bernd ", 2), ("@bob ", 2)]
     assert roster.completions("ask d") == [("dave", 1)]
     assert roster.completions("/t") == [("/time ", 2), ("/to ", 2)]

@@ -105,6 +105,7 @@ def test_every_object_in_a_stream_is_found_one_byte_at_a_time(objects: list[dict
         (b'{"a":"b\nc"}{}', ["BAD_JSON", b"{}"]),
         (b'{"a":\n"b"}', [b'{"a":\n"b"}']),
         (b"\xff{}", ["BAD_JSON", b"{}"]),
+        (b'{"a":"x\\\ny"}{"b":1}', ["BAD_JSON", b'{"b":1}']),
     ],
 )
 def test_what_is_broken_is_told_once_and_the_next_object_is_found(data: bytes, frames: list[bytes | str]) -> None:
@@ -177,6 +178,12 @@ def test_white_space_alone_is_no_name_even_in_silence() -> None:
     framing = Framing()
     fed(framing, [b"  "])
     assert framing.patience is None
+
+
+def test_blank_lines_without_end_are_not_kept() -> None:
+    framing = Framing()
+    assert fed(framing, [b"\n" * 65536, b" " * 65536] * 20) == []
+    assert framing._reader.rest == b""
 
 
 def test_a_name_without_end_is_handed_over_to_be_refused() -> None:

@@ -125,6 +125,14 @@ def test_trickling_white_space_does_not_hold_the_door_open(wire: Wire) -> None:
     assert wire.transport.disconnecting
 
 
+def test_who_was_refused_takes_no_name_afterwards(house: tuple[Router, Clock], wire: Wire) -> None:
+    wire.wait(9.95)
+    wire.send(b"ghost")
+    wire.wait(0.3)
+    assert "No name came" in wire.msgs()[0]
+    assert house[0].registry.find("ghost") is None
+
+
 def test_a_named_connection_may_be_silent(wire: Wire) -> None:
     wire.send(b"alice\n")
     wire.wait(60)
@@ -260,6 +268,30 @@ def test_the_third_line_over_the_limit_ends_the_connection(wire: Wire) -> None:
         wire.send(b"x" * 70000 + b"\n")
     wire.clock.advance(0)
     assert wire.transport.disconnecting
+
+
+def test_a_packet_without_newline_dies_with_its_session(house: tuple[Router, Clock], wire: Wire) -> None:
+    wire.send(b"alice\n", line("alice", "late").strip())
+    assert wire.connection.session is not None
+    house[0].close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
+    wire.wait(0.3)
+    assert wire.msgs()[-1] == "out"
+
+
+def test_a_text_that_grows_over_the_limit_of_a_packet_is_refused(wire: Wire) -> None:
+    wire.send(b"alice\n" + HELLO)
+    wire.bytes()
+    packet = line("alice", "\x01" * 10_908, cid="1")
+    assert len(packet) <= 65_537
+    wire.send(packet, line("alice", "\x01" * 10_500, cid="2"))
+    answers = wire.packets()
+    assert answers[0]["x"] == {"cid": "1", "op": "fail", "code": "TOO_BIG"}
+    assert len(answers[1]["msg"]) == 10_500
+
+
+def test_the_name_of_an_unknown_member_is_not_echoed_whole(wire: Wire) -> None:
+    wire.send(b"alice\n", b'{"' + b"k" * 60_000 + b'":1}\n')
+    assert len(wire.msgs()[1]) < 250
 
 
 def test_nothing_is_served_after_the_end(wire: Wire) -> None:

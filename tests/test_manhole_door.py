@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,22 +22,19 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from zope.interface import provider
 
 from lanchat import commands
+from lanchat.manhole.door import (
+    GRACE_SECONDS,
+    LOGIN_SECONDS,
+    MAX_CHANNELS,
+    MAX_CONNECTIONS,
+    Channels,
+    ManholeFactory,
+    Transport,
+)
+from lanchat.manhole.keys import Listed, fingerprint
+from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, SIGNATURES, Checker, Operator, UserAuth
+from lanchat.manhole.shell import Shell
 from lanchat.router import Router
-
-with warnings.catch_warnings():  # conch imports spwd, which Python 3.11 and 3.12 warn of
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from lanchat.manhole.door import (
-        GRACE_SECONDS,
-        LOGIN_SECONDS,
-        MAX_CHANNELS,
-        MAX_CONNECTIONS,
-        Channels,
-        ManholeFactory,
-        Transport,
-    )
-    from lanchat.manhole.keys import Listed, fingerprint
-    from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, SIGNATURES, Checker, Operator, UserAuth
-    from lanchat.manhole.shell import Shell
 
 RSA = Key(rsa.generate_private_key(65537, 2048))
 ED25519 = Key(ed25519.Ed25519PrivateKey.generate())

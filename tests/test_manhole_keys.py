@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import warnings
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.conch.ssh.keys import Key
 
+from lanchat.manhole.keys import Listed, Refused, authorized, fingerprint, host_keys
 from lanchat.tap import Options
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS
-
-with warnings.catch_warnings():  # conch imports spwd, which Python 3.11 and 3.12 warn of
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from lanchat.manhole.keys import Listed, Refused, authorized, fingerprint, host_keys
 
 OURS = Key(ed25519.Ed25519PrivateKey.generate())
 RSA = Key(rsa.generate_private_key(65537, 2048))

@@ -35,6 +35,7 @@ def test_people_may_use_the_names_they_have(text: str) -> None:
         ("ꓢꓰꓣꓦꓰꓣ", "reserved"),  # Lisu letters
         ("10.0.0.1", "reserved"),
         ("10.1", "reserved"),
+        ("0x7F.1", "reserved"),
     ],
 )
 def test_what_is_no_name_is_refused_with_its_reason(text: str, why: str) -> None:
@@ -52,6 +53,15 @@ def test_full_width_letters_are_the_letters() -> None:
 
 def test_looking_up_what_is_no_name_finds_nothing() -> None:
     assert names.key("\u202eéa b") == "\u202eéa b"
+
+
+def test_long_texts_are_no_names_and_take_no_time_and_no_memory() -> None:
+    hard = "\u30fb" * 20_000 + "\u3042"  # PRECIS looks through the whole of it for each character
+    assert names.key(hard) == hard
+    before = names._key.cache_info().currsize
+    assert names.key("é" * 200) == "é" * 200
+    assert names._key.cache_info().currsize == before
+    assert names.key("e\u0301" * 32) == "é" * 32
 
 
 def test_case_does_not_make_a_difference() -> None:

@@ -113,6 +113,18 @@ def test_who_does_not_read_the_end_is_cut_off_after_five_seconds(rig: Rig) -> No
     assert rig.transport.disconnected
 
 
+def test_a_paced_outbox_that_is_no_longer_read_has_its_deadline_too(rig: Rig) -> None:
+    rig.outbox.pace(True)
+    rig.outbox.send(*[b"x"] * 100)
+    rig.outbox.close()
+    rig.clock.advance(PACE_SECONDS)
+    rig.outbox.pauseProducing()
+    rig.clock.advance(CLOSE_SECONDS)
+    assert not rig.transport.disconnected
+    rig.clock.advance(100 * PACE_SECONDS)
+    assert rig.transport.disconnected
+
+
 def test_a_connection_that_is_gone_leaves_no_timer(rig: Rig) -> None:
     rig.outbox.send(b"bye")
     rig.outbox.close()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lanchat.errors import BadJson, BadPacket, ChatError, TooBig
-from lanchat.packet import MAX_MSG, MAX_PACKET, MAX_UNFRAMED, Packet, Sender, X, parse, visible
+from lanchat.packet import MAX_MSG, MAX_PACKET, MAX_UNFRAMED, Packet, Sender, ServerPacket, ServerX, X, parse, visible
 
 GOOD = '{"from":{"name":"a","ip":""},"to":"bob","msg":"hi"}'
 
@@ -41,6 +41,8 @@ GOOD = '{"from":{"name":"a","ip":""},"to":"bob","msg":"hi"}'
         (GOOD[:-1] + ',"x":[]}', BadPacket),
         (GOOD[:-1] + ',"x":{"cid":5}}', BadPacket),
         (GOOD[:-1] + ',"x":{"cid":"' + "c" * 65 + '"}}', BadPacket),
+        (GOOD[:-1] + ',"x":{"text":"' + "é" * 9000 + '"}}', TooBig),
+        (GOOD[:-1] + ',"' + "\\u0001" * 9000 + '":1}', BadPacket),
         (GOOD[:-1] + ',"x":{"new":NaN}}', BadJson),
         (GOOD[:-1] + ',"x":{"new":' + "[" * 30000 + "]" * 30000 + "}}", BadPacket),
         ("[" * 60000, BadPacket),
@@ -90,16 +92,19 @@ def test_of_a_repeated_member_the_last_counts() -> None:
 def test_unknown_members_of_x_are_ignored() -> None:
     packet = parse((GOOD[:-1] + ',"x":{"cid":"1","newer":{"deep":[1,{}]}}}').encode())
     assert packet.x == X(cid="1")
+    assert parse(
+        (GOOD[:-1] + ',"x":{"v":1,"ts":5,"names":"n","n":"4","caps":["id",7,[]]}}').replace("bob", "/hello").encode()
+    ).is_hello
 
 
 def test_without_x_a_classic_packet_remains() -> None:
-    packet = Packet(Sender("a", "1.2.3.4"), "bob", "hi", X(id="1"))
+    packet = ServerPacket(Sender("a", "1.2.3.4"), "bob", "hi", ServerX(id="1"))
     assert json.loads(packet.classic) == {"from": {"name": "a", "ip": "1.2.3.4"}, "to": "bob", "msg": "hi"}
     assert json.loads(packet.line)["x"] == {"id": "1"}
 
 
 def test_each_form_is_encoded_once() -> None:
-    packet = Packet(Sender("a", ""), "b", "c", X(id="1"))
+    packet = ServerPacket(Sender("a", ""), "b", "c", ServerX(id="1"))
     assert packet.line is packet.line
     assert packet.classic is packet.classic
     assert packet.unframed is packet.unframed
@@ -122,9 +127,20 @@ def test_an_unframed_client_reads_every_part_with_one_recv_and_loses_nothing(msg
     assert "".join(texts).encode("utf-16", "surrogatepass") == msg.encode("utf-16", "surrogatepass")
 
 
+@pytest.mark.parametrize("length", [1, 900, 9_000, 16_000])
+def test_long_texts_are_cut_so_that_every_part_is_small_enough(length: int) -> None:
+    for char in ("z", "\u00e9"):
+        text = char * (length // len(char.encode()))
+        parts = ServerPacket(Sender("a" * 32, "fe80::1"), "b" * 32, text).unframed
+        assert max(map(len, parts)) <= MAX_UNFRAMED
+        texts = [json.loads(part)["msg"] for part in parts]
+        assert "".join(text.split(") ")[-1] for text in texts) == text
+        assert len(parts) == 1 or texts[-1].startswith(f"({len(parts)}/{len(parts)}) ")
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=500), st.text(alphabet="abc#/é", max_size=40))
 def test_what_one_side_encodes_the_other_parses(msg: str, to: str) -> None:
-    packet = Packet(Sender("a", "::1"), to, msg, X(cid="1", n=0))
+    packet = Packet(Sender("a", "::1"), to, msg, X(cid="1", v=0))
     assert parse(packet.line.rstrip(b"\n")) == packet
     assert b"\n" not in packet.line[:-1]
 
@@ -139,3 +155,4 @@ def test_what_cannot_be_shown_is_written_out() -> None:
     assert visible("a\x1b[2J\u202eb\u2066\x9b\nc\td\u00a0e\x07") == r"a\x1b[2J\u202eb\u2066\x9b\nc d e\x07"
     assert visible("Привет 👩\u200d🚀") == "Привет 👩\u200d🚀"
     assert visible("abcdef", 3) == "abc..."
+    assert visible("\x1b" * 100, 6) == r"\x1b\x..."

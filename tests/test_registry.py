@@ -32,6 +32,18 @@ def test_a_taken_name_is_refused_with_one_that_is_free() -> None:
     assert len(registry) == 2
 
 
+def test_what_is_suggested_can_be_taken() -> None:
+    registry = Registry()
+    registry.take(session("سلام٣"))
+    with pytest.raises(NameTaken) as caught:
+        registry.take(session("سلام٣"))
+    assert "Try" not in str(caught.value)  # digits of two kinds are no name
+    registry.take(session("ѕсоре"))
+    registry.take(session("scope2"))
+    with pytest.raises(NameTaken, match=r"Try ѕсоре3\."):
+        registry.take(session("ѕсоре"))
+
+
 @pytest.mark.parametrize(("first", "second"), [("scope", "ѕсоре"), ("ѕсоре", "scope"), ("boba", "ВОВА"), ("ВОВА", "boba")])
 def test_a_name_that_looks_like_another_is_taken(first: str, second: str) -> None:
     registry = Registry()

@@ -74,7 +74,7 @@ def test_capable_clients_get_ids_and_acks(router: Router) -> None:
     assert dump(ann.told().x) == {"op": "ack", "cid": "7", "id": "test.1", "ts": at, "state": "relayed"}
     bob.send("/shout", "hello all", cid="8")
     assert dump(ann.told().x) == {"id": "test.2", "ts": at, "conv": EVERYONE}
-    assert bob.shown() == []  # it was not granted acks
+    assert dump(bob.told().x) == {"op": "ok", "cid": "8", "n": 1}  # it was not granted acks
 
 
 def test_a_shout_is_acknowledged_with_its_count(router: Router) -> None:
@@ -92,8 +92,9 @@ def test_without_a_cid_there_is_no_ack_but_there_are_errors(router: Router) -> N
     ann = User(router, "ann").hello("ack")
     User(router, "bob")
     ann.send("bob", "hi")
-    ann.send(EVERYONE, "hi")
     assert ann.shown() == []
+    ann.send(EVERYONE, "hi")
+    assert dump(ann.told().x) == {"op": "ok", "n": 1}  # a count, and no acknowledgement
     ann.send("nobody", "hi")
     assert dump(ann.told().x) == {"op": "fail", "code": "NO_SUCH_TARGET"}
 
@@ -117,7 +118,7 @@ def test_a_hello_is_granted_what_there_is(router: Router) -> None:
     limits = {"packet": 65536, "msg": 16384, "name": 32, "cid": 64}
     ts = "2026-11-20T14:03:22.500Z"
     assert dump(welcome.x) == {"op": "welcome", "cid": "0", "v": 1, "caps": ["ack", "id"], "limits": limits, "ts": ts}
-    assert ann.client.granted
+    assert ann.session.caps == frozenset({"id", "ack"})
 
 
 def test_a_hello_without_its_x_leaves_the_session_classic(router: Router) -> None:
@@ -244,6 +245,24 @@ def test_pm_is_a_packet_to_somebody(router: Router) -> None:
     assert dump(ann.told().x)["op"] == "ack"
 
 
+def test_the_text_of_a_pm_may_be_in_msg_and_its_user_in_x(router: Router) -> None:
+    ann, bob = User(router, "ann").hello("ack"), User(router, "bob")
+    ann.send("/pm", "hello there", user="bob")
+    assert bob.told().msg == "hello there"
+
+
+def test_a_classic_session_has_its_arguments_in_msg(router: Router) -> None:
+    ann, bob = User(router, "ann"), User(router, "bob")
+    ann.send("/pm", "bob plain", user="ann", text="from x")
+    assert bob.told().msg == "plain"
+
+
+def test_an_empty_word_to_everyone_is_as_wrong_as_an_empty_shout(router: Router) -> None:
+    ann = User(router, "ann").hello()
+    ann.send(EVERYONE, " ")
+    assert dump(ann.told().x)["code"] == "USAGE"
+
+
 @pytest.mark.parametrize(("to", "msg"), [("/pm", ""), ("/pm", "bob"), ("/pm", "bob  "), ("/shout", " "), ("/shout", "")])
 def test_missing_arguments_are_answered_with_the_usage(router: Router, to: str, msg: str) -> None:
     ann = User(router, "ann").hello()
@@ -358,7 +377,7 @@ def test_presence_is_told_once_a_second_to_those_who_asked() -> None:
     assert ann.shown() == []
     clock.advance(0.2)
     went = ann.told()
-    assert went.msg == r"bob (so long \x1b[2J) went"
+    assert went.msg == r"bob went: so long \x1b[2J"
     clock.advance(0.9)
     assert ann.shown() == []
     clock.advance(0.2)
@@ -375,6 +394,21 @@ def test_who_came_and_went_between_two_packets_is_not_mentioned() -> None:
     router.leave(User(router, "bob").session, "left")
     clock.advance(5)
     assert ann.shown() == []
+
+
+def test_last_words_cannot_crowd_the_packet_nor_pass_for_others() -> None:
+    router, clock = make_router()
+    ann = User(router, "ann").hello("presence")
+    users = [User(router, f"user{n}") for n in range(150)]
+    clock.advance(0)
+    clock.advance(5)
+    ann.shown()
+    for user in users:
+        user.send("/quit", "\U000e0001" * 300)
+    clock.advance(5)
+    for packet in ann.shown():
+        assert len(packet.line) < 16_384
+        assert "(" not in packet.msg
 
 
 def test_a_crowd_that_came_at_once_is_told_in_one_bounded_packet() -> None:

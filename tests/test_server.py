@@ -68,7 +68,7 @@ def test_a_reset_frees_the_name(shared_server: Server) -> None:
 def test_last_words_reach_who_is_still_sending(shared_server: Server) -> None:
     with login(shared_server.port(), "bulky") as peer:
         peer.send((b"x" * 100_000 + b"\n") * 50)
-        assert "closed" in peer.wait_for("Too many bad packets")["msg"]
+        assert "over the limit" in peer.wait_for("connection is closed")["msg"]
         assert peer.at_end()
 
 

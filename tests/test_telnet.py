@@ -72,9 +72,32 @@ def test_commands_take_their_arguments_on_the_line(house: tuple[Router, Clock], 
         "* Online users (1): ",
         "* Message sent to 1 ",
         "* There is no comman",
-        '* A hello is {"from"',
+        "* A hello is for pro",
         "* Usage: /pm USER TE",
     ]
+
+
+def test_a_text_of_many_lines_is_cut_and_harms_nobody(house: tuple[Router, Clock], wire: Wire) -> None:
+    User(house[0], "a" * 32).send("ann", "\n" * 16_000)
+    shown = lines(wire)
+    assert len(shown) == 101
+    assert shown[-1].endswith("(15900 more lines)")
+    assert not wire.transport.disconnected
+
+
+def test_any_white_space_ends_a_command(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(house[0], "bob")
+    wire.send(b"/pm\tbob hi\r\n")
+    assert bob.told().msg == "hi"
+
+
+def test_a_line_that_grows_over_the_limit_is_refused(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(house[0], "bob")
+    wire.send(b"\xfe" * 16_000 + b"\r\n", b"\x01" * 16_000 + b"\r\n")
+    assert bob.shown() == []
+    told = lines(wire)
+    assert "at most 16384 bytes" in told[0]
+    assert "over 65536 bytes" in told[1]
 
 
 def test_help_is_one_line_a_command(wire: Wire) -> None:
@@ -107,7 +130,7 @@ NEGOTIATION = [
     b"\xff\xfa\x18\x00xterm\xff\xf0",
     b"\xff\xf1",
     b"\xff\xff",
-    b"\xff\xfa\x18\xff\xf0",
+    b"\xff\xfa\x18\xff\xff\xf0\xff\xf0",
 ]
 
 

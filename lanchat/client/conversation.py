@@ -28,7 +28,7 @@ from lanchat.client.interfaces import (
     Wire,
     shown,
 )
-from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, X, visible
+from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
 
 #: What is asked for in the hello.
 CAPS = ["id", "ack", "presence"]
@@ -43,7 +43,7 @@ WINDOW = 100
 #: Messages that a late acknowledgement is still told for.
 MAX_LATE = 1000
 
-_decode = msgspec.json.Decoder(Packet).decode
+_decode = msgspec.json.Decoder(ServerPacket).decode
 
 
 class Conversation:
@@ -174,7 +174,7 @@ class Conversation:
 
     # How the link changes.
 
-    def _meet(self, packet: Packet) -> None:
+    def _meet(self, packet: ServerPacket) -> None:
         """Notice a welcome, or that the name was refused."""
         op = packet.x.op if packet.x else None
         if op == "welcome":
@@ -213,7 +213,7 @@ class Conversation:
             self.unreachable(f"no welcome came within {self._patience:.0f} s: is that a lanchat server?")
         self._abort()
 
-    def _bye(self, packet: Packet) -> None:
+    def _bye(self, packet: ServerPacket) -> None:
         if self.quitting:
             self.end(DONE)
         elif packet.x is None or packet.x.code != "RELOAD":
@@ -241,7 +241,7 @@ class Conversation:
             self.quitting = True
             self._start(QUIT_SECONDS, self._quit_unanswered)
 
-    def _answered(self, packet: Packet) -> Said | None:
+    def _answered(self, packet: ServerPacket) -> Said | None:
         if packet.x is None or packet.x.op is None or packet.x.cid is None:
             return None
         said = self._pending.pop(packet.x.cid, None)

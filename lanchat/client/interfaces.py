@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from lanchat.packet import Packet, Sender, X, visible
+from lanchat.packet import Packet, Sender, ServerPacket, X, visible
 
 #: How the client ends, and so its exit codes.
 DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3
@@ -59,7 +59,7 @@ class Said:
 class Face(Protocol):
     """Whoever shows the conversation to a person or to a program."""
 
-    def came(self, packet: Packet, answers: Said | None, line: bytes) -> None:
+    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """A packet came; `answers` is what was said that it answers, `line` is how it came."""
 
     def unanswered(self, said: Said, why: str) -> None:

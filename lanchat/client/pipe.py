@@ -18,7 +18,7 @@ from lanchat.client.connection import Client
 from lanchat.client.conversation import Conversation
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
 from lanchat.client.show import Painter, complain, harmless
-from lanchat.packet import MAX_MSG, Packet, visible
+from lanchat.packet import MAX_MSG, ServerPacket, visible
 
 #: So much said and not acknowledged, and no more is read from stdin for now.
 MAX_WAITING = 100
@@ -120,7 +120,7 @@ class Pipe(Protocol):
 
     # What the conversation tells.
 
-    def came(self, packet: Packet, answers: Said | None, line: bytes) -> None:
+    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """Print a packet; what was refused goes to stderr."""
         if packet.x is not None and packet.x.op == "fail":
             self._fail(f"{_shortly(answers)}{visible(packet.msg, 400)}")
@@ -191,7 +191,7 @@ class Pipe(Protocol):
 
     # What is printed.
 
-    def _is_answer(self, packet: Packet) -> bool:
+    def _is_answer(self, packet: ServerPacket) -> bool:
         """Whether this answers a command: welcomes, acknowledgements, comings and goings are not printed."""
         if packet.from_.name != "SERVER":
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lanchat.packet import Packet
+from lanchat.packet import ServerPacket
 
 #: What the client itself understands, before any server has said what it knows.
 COMMANDS = ("/help", "/list", "/pm", "/quit", "/shout", "/time", "/to")
@@ -17,7 +17,7 @@ class Roster:
         self.names: set[str] = set()
         self.commands: set[str] = set(COMMANDS)
 
-    def learn(self, packet: Packet) -> None:
+    def learn(self, packet: ServerPacket) -> None:
         """Take in what a packet tells about names and commands."""
         x = packet.x
         if packet.from_.name != "SERVER":

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from lanchat.client.interfaces import Said, shown
-from lanchat.packet import EVERYONE, Packet, visible
+from lanchat.packet import EVERYONE, ServerPacket, visible
 
 #: Rows of one message that are shown: none should sweep a screen.
 MAX_LINES = 100
@@ -46,7 +46,7 @@ class Painter:
         self._fold = fold
         self._clock = clock
 
-    def packet(self, packet: Packet) -> str:
+    def packet(self, packet: ServerPacket) -> str:
         """A packet that came, whoever it is from."""
         stamp = self._stamp(packet.x.ts if packet.x else None)
         name = visible(packet.from_.name, MAX_NAME)
@@ -113,12 +113,12 @@ def harmless(line: bytes) -> str:
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
-def is_private(packet: Packet) -> bool:
+def is_private(packet: ServerPacket) -> bool:
     """Whether a person said this to this user alone."""
     return packet.from_.name != "SERVER" and packet.to.lower() != EVERYONE.lower() and not packet.to.startswith("#")
 
 
-def _towards(packet: Packet) -> str:
+def _towards(packet: ServerPacket) -> str:
     """Who else reads this: nothing is said of what everyone reads."""
     if is_private(packet):
         mine = packet.x is not None and getattr(packet.x, "self", None)

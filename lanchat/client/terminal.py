@@ -25,7 +25,7 @@ from lanchat.client.fold import folder
 from lanchat.client.interfaces import DONE, Link, NotSent, Said
 from lanchat.client.roster import Roster
 from lanchat.client.show import Painter, harmless, is_private
-from lanchat.packet import EVERYONE, Packet, visible
+from lanchat.packet import EVERYONE, ServerPacket, visible
 
 HERE = "Here: @NAME TEXT says something to one user; /to NAME makes every line go there, /to alone to everyone again."
 
@@ -68,7 +68,7 @@ class Terminal:
 
     # What the conversation tells.
 
-    def came(self, packet: Packet, answers: Said | None, line: bytes) -> None:
+    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """Show a packet, unless it only answers what this client asked for itself."""
         self._roster.learn(packet)
         if answers is not None and answers.quiet:
@@ -161,7 +161,7 @@ class Terminal:
 
     # What is shown.
 
-    def _is_news(self, packet: Packet) -> bool:
+    def _is_news(self, packet: ServerPacket) -> bool:
         """Whether a person wants to see this."""
         op = packet.x.op if packet.x else None
         if op == "ack" and packet.x is not None:
@@ -172,7 +172,7 @@ class Terminal:
             return packet.x.who != [self._conversation.name]
         return op is not None or self._conversation.link not in (Link.OFFLINE, Link.ENDED)
 
-    def _not_delivered(self, packet: Packet, answers: Said | None) -> str:
+    def _not_delivered(self, packet: ServerPacket, answers: Said | None) -> str:
         """What was refused, under the reason why."""
         if answers is None or packet.x is None or packet.x.op != "fail" or answers.to.startswith("/"):
             return ""

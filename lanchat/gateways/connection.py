@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
@@ -14,19 +15,21 @@ from zope.interface import implementer
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways.outbox import MAX_WAITING, PACE_SECONDS, ITransport, Outbox, Tick
 from lanchat.interfaces import Call, IClient
-from lanchat.packet import SERVER, Packet, visible
+from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
 #: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
+#: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (in ms), probes or data, is dead.
+KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
 _log = Logger()
 
 
 @implementer(IClient, IHalfCloseableProtocol)
 class Connection(Protocol):
-    """A client's connection: a subclass adds the dialect (`dataReceived`, `deliver`, `grant`)."""
+    """A client's connection: a subclass adds the dialect (`dataReceived`, `deliver`)."""
 
     #: The name of the dialect, as operators see it.
     gateway = ""
@@ -47,6 +50,7 @@ class Connection(Protocol):
         self.outbox = Outbox(self.transport, self.router.clock, self.factory.turn, self.factory.pace, self._overflowed)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)  # packets are collected here; waiting for more would only be late
+            _notice_the_vanished(self.transport)
         self._opening: Call = self.router.clock.callLater(self.opening_seconds, self._too_slow)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -88,15 +92,11 @@ class Connection(Protocol):
         """Turn away a connection that has no name."""
         why = visible(str(error), 200)
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
-        self.deliver(Packet(SERVER, "Guest", str(error)))
+        self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
 
-    def deliver(self, packet: Packet) -> None:
+    def deliver(self, packet: ServerPacket) -> None:
         """Show a packet in this dialect."""
-        raise NotImplementedError
-
-    def grant(self) -> None:
-        """Show `x` from now on."""
         raise NotImplementedError
 
     def disconnect(self) -> None:
@@ -169,6 +169,15 @@ class ChatFactory(Factory):
     def _end(self) -> None:
         for connection in tuple(self.connections):
             connection.outbox.end()
+
+
+def _notice_the_vanished(transport: ITCPTransport) -> None:
+    """A machine that lost its power or its cable says nothing; it is given up, and its name is free, after 75 seconds."""
+    transport.setTcpKeepAlive(True)
+    handle = transport.getHandle()
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):  # Linux has them all
+            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def address_of(peer: IAddress) -> str:

@@ -58,25 +58,23 @@ class Opening(Reader):
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The name, or nothing yet."""
-        self.rest += data
         if self._named:
+            self.rest += data
             self._settle()
             return
-        while end := _NAME_END.search(self.rest):
+        self.rest = (self.rest + data).lstrip()  # blank lines are no name
+        if end := _NAME_END.search(self.rest):
             name, framed = self.rest[: end.start()], end[0] == b"\n"
             self.rest = self.rest[end.end() if framed else end.start() :]
-            if framed and not name.strip():
-                continue  # a blank line is no name
             self.successor = Lines() if framed else Objects()
             yield name
-            return
-        if len(self.rest.strip()) > MAX_OPENING:
+        elif len(self.rest) > MAX_OPENING:
             yield self.rest
 
     @property
     def patience(self) -> float | None:
         """A name may be ended by silence alone."""
-        return END_SECONDS if self.rest.strip() and not self._named else None
+        return END_SECONDS if self.rest and not self._named else None
 
     def silence(self) -> Iterator[Frame]:
         """The name; whether the client is framed shows in what comes next."""
@@ -193,7 +191,10 @@ class Objects(Reader):
             if char == b'"':
                 self._in_string = not self._in_string
             elif char == b"\\":
-                self._at += 1
+                if self._at == len(self.rest):  # what it escapes is still to come
+                    self._at -= 1
+                    return self._wait()
+                self._at += self.rest[self._at : self._at + 1] != b"\n"  # a line break can't be escaped
             elif char == b"\n":
                 self._begin_junk(self._at)
                 return BadJson("A line break inside a string is written \\n in JSON; the packet was skipped.")
@@ -201,11 +202,15 @@ class Objects(Reader):
                 self._depth += 1 if char == b"{" else -1
                 if not self._depth:
                     return self._ended()
-        self._at = max(self._at, len(self.rest))
+        self._at = len(self.rest)
+        return self._wait()
+
+    def _wait(self) -> Frame | None:
+        """Bytes are wanting; what has been looked through is kept, unless it is over the limit."""
         if len(self.rest) > self.limit and not self._skipping:
-            return self._skip(len(self.rest))
+            return self._skip(self._at)
         if self._skipping:
-            self._drop(len(self.rest))
+            self._drop(self._at)
         return None
 
     def _ended(self) -> bytes:
@@ -221,7 +226,7 @@ class Objects(Reader):
 
     def _drop(self, upto: int) -> None:
         self.rest = self.rest[upto:]
-        self._at = max(self._at - upto, 0)  # an escape at the very end reaches one byte into what comes
+        self._at -= upto
 
     def _begin_junk(self, upto: int) -> None:
         self.rest = self.rest[upto:]
@@ -256,6 +261,12 @@ class Framing:
     def silence(self) -> Iterator[Frame]:
         """The frames that silence completes."""
         yield from self._reader.silence()
+
+    @property
+    def strict(self) -> bool:
+        """Whether only a newline ends a packet."""
+        reader = self._reader.successor or self._reader
+        return isinstance(reader, Lines) and reader.strict
 
     def become_framed(self) -> None:
         """A hello was accepted: from here on there are lines, each with its newline, whatever there was before."""

@@ -9,7 +9,7 @@ from lanchat.errors import ChatError
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Frame, Framing
 from lanchat.interfaces import Call
-from lanchat.packet import Packet, parse
+from lanchat.packet import Packet, ServerPacket, parse
 from lanchat.router import Router
 
 
@@ -34,19 +34,19 @@ class ChatProtocol(Connection):
                 return
         self._listen()
 
-    def deliver(self, packet: Packet) -> None:
+    def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
-        if self.outbox.paced:
-            self.outbox.send(*packet.unframed)
-        elif self.session is not None and self.session.sees_x(packet):
+        if self.session is not None and self.session.sees_x(packet):
             self.outbox.send(packet.line)
+        elif self.outbox.paced:
+            self.outbox.send(*packet.unframed)
         else:
             self.outbox.send(packet.classic)
 
-    def grant(self) -> None:
-        """A capable client reads lines, whatever it was taken for before."""
-        self._framing.become_framed()
-        self._match_pace()
+    def disconnect(self) -> None:
+        """What silence would mean is of no interest any more."""
+        self._hush()
+        super().disconnect()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """What was not ended by now is nothing."""
@@ -64,6 +64,10 @@ class ChatProtocol(Connection):
         self._match_pace()
         if self.session is not None:
             self.router.receive(self.session, _packet, frame)
+            if self.session.caps is not None and not self._framing.strict:
+                # It said hello: a capable client reads and writes lines, whatever it was taken for before.
+                self._framing.become_framed()
+                self._match_pace()
             return
         try:
             self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
@@ -80,7 +84,7 @@ class ChatProtocol(Connection):
         if self.session is not None:
             self._match_pace()
             self.router.greet(self.session)
-        if (patience := self._framing.patience) is not None:
+        if (patience := self._framing.patience) is not None and not self.closed:
             self._silence = self.router.clock.callLater(patience, self._look_again)
 
     def _look_again(self) -> None:

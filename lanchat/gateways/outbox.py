@@ -63,6 +63,7 @@ class Outbox:
         self._paused = False
         self._closing = False
         self._deadline: Call | None = None
+        self._losing = False
         self._gone = False
         self._heard_out = False
         self._written_out = False
@@ -111,14 +112,15 @@ class Outbox:
         if self._gone or self._closing:
             return
         self._closing = True
-        if self._paced and self._queue and not self._paused:
-            return  # the pace goes on; the limit on what waits bounds it
-        self.flush()
+        paced = len(self._queue) * PACE_SECONDS if self._paced and not self._paused else 0.0
+        self._deadline = self._clock.callLater(CLOSE_SECONDS + paced, self.end)
+        if not paced:
+            self.flush()
 
     def heard_out(self) -> None:
         """The client will send nothing more: what waits is written, and then there is no reason to stay."""
         self._heard_out = True
-        if self._deadline is not None and not self._gone:
+        if self._losing and not self._gone:
             self._transport.loseConnection()
         self.close()
 
@@ -145,7 +147,7 @@ class Outbox:
         """Close the connection at once; what waits is lost."""
         if self._gone:
             return
-        if self._deadline is None:
+        if not self._losing:
             self._transport.unregisterProducer()
         self.gone()
         self._transport.abortConnection()
@@ -177,10 +179,10 @@ class Outbox:
         return self._pace if self._paced else self._turn
 
     def _lose(self) -> None:
-        if self._gone or self._deadline is not None:
+        if self._gone or self._losing:
             return
+        self._losing = True
         self._transport.unregisterProducer()
-        self._deadline = self._clock.callLater(CLOSE_SECONDS, self.end)
         if IHalfCloseableDescriptor.providedBy(self._transport) and not self._heard_out:
             # Closing both ways while bytes of the client's are unread would reset the connection, and our last words with it.
             self._transport.loseWriteConnection()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from lanchat.errors import BadName, ChatError, Usage
+import re
+
+from lanchat.errors import BadName, ChatError
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Frame, Lines
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, visible
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.router import Router
 
 ASK = "Your name: "
 #: So many wrong names, and the connection is closed.
 MAX_NAMES = 3
+#: Lines that one packet is shown as: each takes a sender's name besides what it says.
+MAX_LINES = 100
 
 # Telnet's own bytes (RFC 854): what begins a command, a subnegotiation and its end, and WILL, WONT, DO, DONT.
-_IAC, _SB, _SE = b"\xff", b"\xff\xfa", b"\xff\xf0"
+_IAC, _SB = b"\xff", b"\xff\xfa"
+_SUBNEGOTIATION = re.compile(rb"\xff\xfa(?:[^\xff]|\xff[^\xf0])*")
 _OPTIONS = (b"\xff\xfb", b"\xff\xfc", b"\xff\xfd", b"\xff\xfe")
 _NOBODY = Sender("", "")
 
@@ -52,7 +57,7 @@ class TelnetProtocol(Connection):
         """The last line may have no end (`printf hello | nc -N`)."""
         self.dataReceived(b"\n")
 
-    def deliver(self, packet: Packet) -> None:
+    def deliver(self, packet: ServerPacket) -> None:
         """Show a packet as lines: no line of anybody's text can be taken for another's."""
         if packet.from_ == SERVER:
             who = "*"
@@ -60,12 +65,10 @@ class TelnetProtocol(Connection):
             who = f"{packet.from_.name}:"
         else:
             who = f"{packet.from_.name} (private):"
-        shown = [f"{who} {visible(line)}\r\n" for line in packet.msg.splitlines() or [""]]
-        self.outbox.send("".join(shown).encode())
-
-    def grant(self) -> None:
-        """There is no `x` in plain text."""
-        raise Usage("This is the plain-text door: there are no packets here to put anything into.")
+        lines = packet.msg.splitlines() or [""]
+        if len(lines) > MAX_LINES:
+            lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
+        self.outbox.send("".join(f"{who} {visible(line)}\r\n" for line in lines).encode())
 
     def _named(self, frame: Frame) -> None:
         try:
@@ -93,9 +96,10 @@ def _without_commands(data: bytes) -> tuple[bytes, bytes]:
         text.append(data[at:start])
         command = data[start : start + 2]
         if command == _SB:
-            end = data.find(_SE, start) + 2
-            if end < 2:  # what it says is of no use, so only its last byte matters
-                return b"".join(text), _SB + data[max(start + 2, len(data) - 1) :]
+            inside = _SUBNEGOTIATION.match(data, start)
+            end = inside.end() + 2 if inside else len(data) + 1
+            if inside and end > len(data):  # what it says is of no use, so only its last byte matters
+                return b"".join(text), _SB + data[inside.end() :]
         else:
             end = start + (3 if command in _OPTIONS else 2)
         if end > len(data):
@@ -109,5 +113,9 @@ def _packet(frame: Frame) -> Packet:
     if isinstance(frame, ChatError):
         raise frame
     line = frame.decode(errors="replace")
-    to, _, text = line.partition(" ") if line.startswith("/") else (EVERYONE, "", line)
-    return Packet(_NOBODY, to, text)
+    to, text = EVERYONE, line
+    if line.startswith("/"):
+        to, text = (*re.split(r"\s", line, maxsplit=1), "")[:2]
+    packet = Packet(_NOBODY, to, text)
+    packet.check_size()
+    return packet
