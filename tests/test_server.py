@@ -65,6 +65,14 @@ def test_a_reset_frees_the_name(shared_server: Server) -> None:
     login(shared_server.port(), "reset").close()
 
 
+@pytest.mark.skipif(not shutil.which("ss"), reason="there is no ss here")
+def test_the_system_looks_after_connections_that_fell_silent(shared_server: Server) -> None:
+    with login(shared_server.port(), "silent") as peer:
+        address = "{}:{}".format(*peer.socket.getsockname())
+        shown = subprocess.run(["ss", "-tnoH", "dst", address], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607 (ours)
+    assert "timer:(keepalive" in shown
+
+
 def test_last_words_reach_who_is_still_sending(shared_server: Server) -> None:
     with login(shared_server.port(), "bulky") as peer:
         peer.send((b"x" * 100_000 + b"\n") * 50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -21,7 +22,7 @@ from lanchat.session import Session
 
 #: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
-#: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (in ms), probes or data, is dead.
+#: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (here in ms) is dead.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
 _log = Logger()
@@ -48,7 +49,7 @@ class Connection(Protocol):
         self.factory.connections.add(self)
         self.address = address_of(self.transport.getPeer())
         self.outbox = Outbox(self.transport, self.router.clock, self.factory.turn, self.factory.pace, self._overflowed)
-        if ITCPTransport.providedBy(self.transport):
+        if ITCPTransport.providedBy(self.transport) and not isinstance(self.transport.getPeer(), UNIXAddress):
             self.transport.setTcpNoDelay(True)  # packets are collected here; waiting for more would only be late
             _notice_the_vanished(self.transport)
         self._opening: Call = self.router.clock.callLater(self.opening_seconds, self._too_slow)
@@ -171,7 +172,7 @@ class ChatFactory(Factory):
             connection.outbox.end()
 
 
-def _notice_the_vanished(transport: ITCPTransport) -> None:
+def _notice_the_vanished(transport: ITransport) -> None:
     """A machine that lost its power or its cable says nothing; it is given up, and its name is free, after 75 seconds."""
     transport.setTcpKeepAlive(True)
     handle = transport.getHandle()

@@ -6,6 +6,7 @@ that lets more wait is cut off, so that it harms nobody else. Clients that can't
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Callable
 
@@ -24,6 +25,9 @@ CLOSE_SECONDS = 5.0
 
 class ITransport(ITCPTransport, IConsumer):
     """What Twisted's TCP transports are, over TLS too: they take a producer."""
+
+    def getHandle() -> socket.socket:
+        """The socket."""
 
 
 class Tick:
