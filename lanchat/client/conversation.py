@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from lanchat.client.interfaces import (
     DONE,
     NOT_DELIVERED,
     UNREACHABLE,
-    Call,
-    Clock,
     Ending,
     Face,
     Link,
@@ -49,7 +48,9 @@ _decode = msgspec.json.Decoder(ServerPacket).decode
 class Conversation:
     """The talk with one server under one name, over one connection after another."""
 
-    def __init__(self, name: str, clock: Clock, face: Face, retry: Callable[[int], float], patience: float = PATIENCE) -> None:
+    def __init__(
+        self, name: str, clock: IReactorTime, face: Face, retry: Callable[[int], float], patience: float = PATIENCE
+    ) -> None:
         """`retry` says how many seconds to pause after so many connections in a row that came to nothing."""
         self.link = Link.OFFLINE
         #: Fires with the `Ending`.
@@ -68,7 +69,7 @@ class Conversation:
         self._pending: dict[str, Said] = {}
         #: What took too long, in case an acknowledgement comes yet.
         self._late: dict[str, Said] = {}
-        self._timers: dict[Callable[[], None], Call] = {}
+        self._timers: dict[Callable[[], None], IDelayedCall] = {}
 
     @property
     def waiting(self) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from lanchat.packet import Packet, Sender, ServerPacket, X, visible
 
@@ -83,26 +82,6 @@ class Wire(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
-
-
-class Call(Protocol):
-    """A call that will be made later."""
-
-    def cancel(self) -> None:
-        """Don't make it."""
-
-    def active(self) -> bool:
-        """Whether it is still to come."""
-
-
-class Clock(Protocol):
-    """Time, as an argument (`twisted.internet.interfaces.IReactorTime`, as much of it as is needed)."""
-
-    def seconds(self) -> float:
-        """Seconds since the epoch."""
-
-    def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> Call:
-        """Call `call` in `delay` seconds."""
 
 
 def shown(said: Said) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from abc import ABC, abstractmethod
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
@@ -29,7 +30,7 @@ _log = Logger()
 
 
 @implementer(IClient, IHalfCloseableProtocol)
-class Connection(Protocol):
+class Connection(Protocol, ABC):
     """A client's connection: a subclass adds the dialect (`dataReceived`, `deliver`)."""
 
     #: The name of the dialect, as operators see it.
@@ -96,9 +97,9 @@ class Connection(Protocol):
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
 
+    @abstractmethod
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet in this dialect."""
-        raise NotImplementedError
 
     def disconnect(self) -> None:
         """Close, once what was delivered is written."""

@@ -8,6 +8,7 @@ says when there was silence for as long as `patience` asks for.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -28,7 +29,7 @@ _OUTSIDE = re.compile(rb'[{}"]')
 _INSIDE = re.compile(rb'["\\\n]')
 
 
-class Reader:
+class Reader(ABC):
     """What the three have in common: bytes that are waiting for more, and who reads on."""
 
     #: What has come and is not a frame yet.
@@ -36,18 +37,18 @@ class Reader:
     #: Who reads on from `rest`, once that is decided.
     successor: Reader | None = None
 
+    @abstractmethod
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that these bytes complete."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def patience(self) -> float | None:
         """After how many seconds of silence `silence` has something to tell; None for never."""
-        raise NotImplementedError
 
+    @abstractmethod
     def silence(self) -> Iterator[Frame]:
         """The frames that silence completes."""
-        raise NotImplementedError
 
 
 class Opening(Reader):
