@@ -14,6 +14,14 @@ from twisted.python.failure import Failure
 _log = Logger()
 
 
+class CannotListen(SystemExit, Exception):
+    """Why the server does not start, in one line.
+
+    As a `SystemExit` it ends the process with that line and no traceback, which would help nobody. As an `Exception` it is
+    what twistd reports to the terminal when it has gone to the background already; for anything else the terminal would wait.
+    """
+
+
 class Listener(Service):
     """Listens from before privileges are dropped, until the service stops; then sees off who is connected."""
 
@@ -32,13 +40,13 @@ class Listener(Service):
         self._port: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
-        """Listen; raises `SystemExit` with one line when that can't be, as a traceback would help nobody."""
+        """Listen; raises `CannotListen`."""
         super().privilegedStartService()
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
         if failures:
             reason = failures[0].getErrorMessage()
-            raise SystemExit(
+            raise CannotListen(
                 f"lanchat: can't listen for {self._purpose}: {reason} Stop what uses that address already, or choose another."
             )
 

@@ -42,9 +42,13 @@ class Server:
         command = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "lanchat", "--data", str(directory / "data"), *options]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
-        wanted = sum(option in ("--port", "--telnet", "--manhole") for option in options)
-        until(lambda: len(self.listening()) >= wanted or self.process.poll() is not None, "the server to listen")
-        assert self.process.poll() is None, self.text()
+        try:
+            wanted = sum(option in ("--port", "--telnet", "--manhole") for option in options)
+            until(lambda: len(self.listening()) >= wanted or self.process.poll() is not None, "the server to listen")
+            assert self.process.poll() is None, self.text()
+        except BaseException:
+            self.stop()
+            raise
 
     def text(self) -> str:
         """The log so far."""
