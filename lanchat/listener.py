@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -45,9 +46,9 @@ class Listener(Service):
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
         if failures:
-            reason = failures[0].getErrorMessage()
             raise CannotListen(
-                f"lanchat: can't listen for {self._purpose}: {reason} Stop what uses that address already, or choose another."
+                f"{_reason(failures[0].value)}: lanchat can't listen for {self._purpose} there. "
+                "Stop what uses that address already, or choose another."
             )
 
     def startService(self) -> None:
@@ -69,6 +70,13 @@ class Listener(Service):
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
         _log.info("listening for {purpose} on {where}", purpose=self._purpose, where=_where(port.getHost()))
+
+
+def _reason(error: BaseException) -> str:
+    """Where, and why not; the start of the line, as twistd's terminal shows but a hundred bytes of it."""
+    if isinstance(error, CannotListenError):
+        return f"{error.interface or '0.0.0.0'}:{error.port} {error.socketError.strerror}"  # noqa: S104 (only shown)
+    return str(error)
 
 
 def _where(address: IAddress) -> str:
