@@ -72,7 +72,7 @@ class Listener(Service):
         _log.info("listening for {purpose} on {where}", purpose=self._purpose, where=_where(port.getHost()))
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException | None) -> str:
     """Where, and why not; the start of the line, as twistd's terminal shows but a hundred bytes of it."""
     if isinstance(error, CannotListenError):
         return f"{error.interface or '0.0.0.0'}:{error.port} {error.socketError.strerror}"  # noqa: S104 (only shown)
