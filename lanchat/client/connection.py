@@ -7,13 +7,14 @@ from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IAddress, ITCPTransport
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from lanchat.client.conversation import PATIENCE, Conversation
-from lanchat.client.interfaces import NOT_DELIVERED, Face
+from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face
+from lanchat.client.tls import TLSEndpoint, Trust
 from lanchat.packet import MAX_PACKET
 
 #: Bytes of a line from the server; nothing it sends is longer.
@@ -43,8 +44,9 @@ class ChatConnection(LineOnlyReceiver):
     def connectionMade(self) -> None:
         """Watch for a full buffer and for a dead far end, and begin."""
         self.transport.registerProducer(self, True)
-        if ITCPTransport.providedBy(self.transport):
-            _keep_alive(self.transport)
+        tcp = getattr(self.transport, "transport", self.transport)  # TLS is on top of one
+        if ITCPTransport.providedBy(tcp):
+            _keep_alive(tcp)
         self._factory.connected(self)
         self._conversation.opened(self)
 
@@ -133,13 +135,24 @@ class ChatFactory(Factory):
 class Client:
     """A conversation and the service that connects it, again and again."""
 
-    def __init__(self, reactor: Any, name: str, server: tuple[str, int], face: Face, patience: float = PATIENCE) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self,
+        reactor: Any,
+        name: str,
+        server: tuple[str, int],
+        face: Face,
+        patience: float = PATIENCE,
+        trust: Trust | None = None,
+    ) -> None:
+        """With `trust` the connections are TLS, to servers that it believes."""
         self.conversation = Conversation(name, reactor, face, retry, patience)
         self.factory = ChatFactory(self.conversation)
         self.reactor = reactor
         host, port = server
         self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        endpoint = HostnameEndpoint(reactor, host, port, timeout=10)
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port, timeout=10)
+        if trust is not None:
+            endpoint = TLSEndpoint(reactor, endpoint, trust, face.notice, self._distrusted)
         self._service = ClientService(endpoint, self.factory, self.conversation.pause, clock=reactor)
 
     def start(self) -> None:
@@ -154,6 +167,10 @@ class Client:
 
     def _unreachable(self, failure: Failure) -> None:
         self.conversation.unreachable(f"can't connect to {self._where}: {failure.getErrorMessage().rstrip('.')}")
+
+    def _distrusted(self, why: str) -> None:
+        """However long all went well before: that server is not talked to, and not tried again."""
+        self.conversation.end(UNREACHABLE, f"{self._where} is not trusted: {why}")
 
 
 def _keep_alive(transport: Any) -> None:

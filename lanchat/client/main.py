@@ -14,13 +14,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.failure import Failure
 
-from lanchat.client import interfaces, options
+from lanchat.client import interfaces, options, tls
 from lanchat.client.connection import Client
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
 from lanchat.client.show import Painter, complain
 
 #: Seconds that closing may take, once it is over.
 HURRY_SECONDS = 2.0
+#: The exit code of argparse.
+WRONG_OPTIONS = 2
 
 
 class Face(interfaces.Face, Protocol):
@@ -41,10 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     wanted = options.read(arguments)
     _open_closed()
+    try:
+        trust = tls.trust(wanted) if wanted.tls else None
+    except tls.Unusable as unusable:
+        complain(str(unusable))
+        return WRONG_OPTIONS
     face = _terminal(wanted) if os.isatty(0) and os.isatty(1) else _pipe(wanted)
     from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
 
-    ending = _run(reactor, face, wanted)
+    ending = _run(reactor, face, wanted, trust)
     if ending.why:
         complain(ending.why)
     return ending.status
@@ -66,9 +73,9 @@ def _pipe(wanted: argparse.Namespace) -> Face:
     return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout)
 
 
-def _run(reactor: Any, face: Face, wanted: argparse.Namespace) -> Ending:
+def _run(reactor: Any, face: Face, wanted: argparse.Namespace, trust: tls.Trust | None) -> Ending:
     """Run the reactor until it is over, or a signal says so."""
-    client = Client(reactor, wanted.name, wanted.server, face, wanted.timeout)
+    client = Client(reactor, wanted.name, wanted.server, face, wanted.timeout, trust)
     endings: list[Ending] = []
 
     def begin() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from lanchat import __version__
 from lanchat.client.conversation import PATIENCE
@@ -37,7 +39,9 @@ exit codes:
   0  all went well      1  not delivered, refused, or sent away by the server
   2  wrong options      3  could not connect
 
-Colours are used at a terminal unless NO_COLOR is set. Nothing is kept on disk.
+Colours are used at a terminal unless NO_COLOR is set. Nothing is kept on disk but
+the keys of servers met with --tls, in ~/.local/state/lanchat/known_servers: such
+a key is believed the first time, and a server that comes with another is refused.
 """
 
 
@@ -68,11 +72,26 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
     )
+    _add_tls(parser)
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     options = parser.parse_args(arguments)
     if options.name is None:
         options.name = _login_name(parser)
+    if not options.tls and any((options.ca, options.fingerprint, options.cert)):
+        parser.error("--ca, --fingerprint and --cert need --tls")
     return options
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls", action="store_true", help="the port speaks TLS; without --ca its key is remembered, as ssh does"
+    )
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument(
+        "--ca", type=Path, metavar="FILE", help="believe the certificates of these authorities (PEM), and no key"
+    )
+    known.add_argument("--fingerprint", type=_fingerprint, metavar="SHA256:...", help="believe this key, and no other")
+    parser.add_argument("--cert", type=Path, metavar="FILE", help="your own certificate, with its key in the same file (PEM)")
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -90,6 +109,13 @@ def _name(text: str) -> str:
     if not name.isprintable() or "{" in name or not name:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} can't be a name")
     return name
+
+
+def _fingerprint(text: str) -> str:
+    """As the server logs it; the padding of base64 may be there."""
+    if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?", text):
+        raise argparse.ArgumentTypeError("a fingerprint is SHA256: and 43 letters and digits, as in the server's log")
+    return text.rstrip("=")
 
 
 def _seconds(text: str) -> float:
