@@ -16,13 +16,15 @@ from lanchat import packet as wire
 from lanchat.errors import UnknownCommand, Usage
 from lanchat.names import MAX_NAME
 from lanchat.packet import EVERYONE, Packet, visible
-from lanchat.router import Router
+from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Session
 
 #: What a hello can be granted.
 CAPS = frozenset({"id", "ack", "presence"})
 #: What a welcome tells of the limits.
 LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
+#: Names that a list has at the most, for what it costs: there is no room for more.
+MAX_LISTED = 8000
 #: Characters of the last words that others are shown.
 MAX_LAST_WORDS = 200
 
@@ -107,11 +109,12 @@ def _standard(router: Router, session: Session, packet: Packet, args: list[str])
 
 
 def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    now = datetime.fromtimestamp(router.clock.seconds()).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    now = datetime.fromtimestamp(router.now()).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     router.reply(session, packet, f"Server time: {now}", time=now)
 
 
 def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    router.charge(session, min(len(router.registry), MAX_LISTED) / NAMES_A_PACKET)
     # Room for the words round the names.
     text, names, total = router.online(session, args[0].strip(), wire.MAX_MSG - 100)
     router.reply(session, packet, text, names=names, n=total)

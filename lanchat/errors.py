@@ -13,6 +13,8 @@ class ChatError(Exception):
     code = "INTERNAL"
     #: The client's id of the packet that was wrong, where it could still be read.
     cid: str | None = None
+    #: In how many milliseconds it is worth trying again, where that is known.
+    retry_ms: int | None = None
 
 
 class BadJson(ChatError):
@@ -77,3 +79,15 @@ class Idle(ChatError):
     """Nothing came in the time that was given."""
 
     code = "IDLE"
+
+
+class Full(ChatError):
+    """There is no room for another connection."""
+
+    code = "FULL"
+
+
+class RateLimited(ChatError):
+    """This costs more than the session has left; it may be asked for again in `retry_ms`."""
+
+    code = "RATE_LIMITED"

@@ -6,14 +6,17 @@ Nothing here waits, and nothing here knows a socket: what it wants of a connecti
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from twisted.logger import Logger
 
-from lanchat.errors import BadFrom, ChatError, NoSuchTarget, TooBig, Usage
+from lanchat.errors import BadFrom, ChatError, NoSuchTarget, RateLimited, TooBig, Usage
 from lanchat.interfaces import Clock, IClient
+from lanchat.limits import Bucket, Limits
 from lanchat.names import key, parse as parse_name
 from lanchat.packet import EVERYONE, MAX_PACKET, MAX_UNFRAMED, SERVER, Packet, ServerPacket, ServerX, X, escaped_size, visible
 from lanchat.presence import Presence
@@ -22,6 +25,8 @@ from lanchat.session import Session
 
 #: Bytes of names in a welcome, which must not grow with the crowd, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200
+#: What is delivered to so many, or listed of so many names, costs a sender as much as another packet.
+DELIVERIES_A_PACKET, NAMES_A_PACKET = 20, 100
 #: Bytes of names in one presence packet.
 PRESENCE_NAMES = 8192
 
@@ -36,9 +41,14 @@ RunCommand = Callable[["Router", Session, Packet], None]
 class Router:
     """Decides where packets go and hands them to the clients of the recipients."""
 
-    def __init__(self, clock: Clock, run_command: RunCommand, instance: str) -> None:
-        """`instance` is unique to this run of the server: the ids of messages begin with it."""
+    def __init__(self, clock: Clock, run_command: RunCommand, instance: str, now: Callable[[], float] = time.time) -> None:
+        """`instance` is unique to this run of the server: the ids of messages begin with it.
+
+        `clock` is for what waits and only goes forward; `now` is the time of day, which people set.
+        """
         self.clock = clock
+        self.now = now
+        self.limits = Limits()
         self.registry = Registry()
         self.presence = Presence(clock, self._tell_presence)
         #: Messages relayed, and packets refused, since the start.
@@ -51,7 +61,8 @@ class Router:
 
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
         """Give a connection a name, and so a session; raises `BadName` or `NameTaken`."""
-        session = Session(parse_name(text), client, address, gateway, self.clock.seconds())
+        packets = Bucket(self.limits, "packets", self.clock)
+        session = Session(parse_name(text), client, address, gateway, self.now(), packets)
         self.registry.take(session)
         _log.info("{name} joined from {ip} ({gateway})", name=session.name.shown, ip=address, gateway=gateway)
         self.presence.came(session.name.shown)
@@ -121,6 +132,7 @@ class Router:
         elif key(packet.to) == _EVERYONE:
             if not packet.msg.strip():
                 raise Usage("Usage: /shout TEXT (say something to everyone)")
+            self.charge(session, len(self.registry) / DELIVERIES_A_PACKET)
             others = [other for other in self.registry if other is not session]
             self._relay(session, packet, EVERYONE, EVERYONE, others)
         else:
@@ -158,9 +170,17 @@ class Router:
         self.refused += 1
         if packet is None and error.cid is not None:
             packet = Packet(SERVER, "", "", X(cid=error.cid))
-        self.reply(session, packet, str(error), op="fail", code=error.code)
-        if why := session.offended(error, self.clock.seconds()):
+        self.reply(session, packet, str(error), op="fail", code=error.code, retry_ms=error.retry_ms)
+        if why := session.offended(error, self.clock.seconds(), self.limits["bad"]):
+            self.limits.met["bad"] += 1
             self.close(session, error.code, f"The connection is closed: {why}.", why=why)
+
+    def charge(self, session: Session, cost: float) -> None:
+        """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
+        if wait := session.packets.afford(cost):
+            error = RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.")
+            error.retry_ms = math.ceil(wait * 1000)
+            raise error
 
     def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
         """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
@@ -173,7 +193,7 @@ class Router:
 
     def timestamp(self) -> str:
         """Now, as RFC 3339 in UTC with milliseconds."""
-        now = datetime.fromtimestamp(self.clock.seconds(), timezone.utc)
+        now = datetime.fromtimestamp(self.now(), timezone.utc)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def _tell_presence(self, event: str, news: dict[str, str]) -> None:

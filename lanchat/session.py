@@ -6,11 +6,12 @@ from collections import deque
 
 from lanchat.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
 from lanchat.interfaces import IClient
+from lanchat.limits import Bucket
 from lanchat.names import Name
 from lanchat.packet import Sender, ServerPacket
 
-#: So many bad packets within so many seconds, and the connection is closed.
-MAX_BAD, BAD_SECONDS = 100, 10.0
+#: Seconds within which bad packets are counted.
+BAD_SECONDS = 10.0
 #: So many lines over the limit in all, and the connection is closed.
 MAX_LONG_LINES = 3
 
@@ -18,7 +19,7 @@ MAX_LONG_LINES = 3
 class Session:
     """One login on one connection."""
 
-    def __init__(self, name: Name, client: IClient, address: str, gateway: str, since: float) -> None:
+    def __init__(self, name: Name, client: IClient, address: str, gateway: str, since: float, packets: Bucket) -> None:  # noqa: PLR0913, PLR0917 (it is made in one place)
         self.name = name
         self.client = client
         #: As it is stamped on every packet of this session.
@@ -27,13 +28,15 @@ class Session:
         self.gateway = gateway
         #: When it opened, in seconds since the epoch.
         self.since = since
+        #: What is left of its packets per second.
+        self.packets = packets
         #: What the hello was granted; None while the session is classic.
         self.caps: frozenset[str] | None = None
         #: Whether what a classic one says to everyone is confirmed with a count.
         self.confirms = True
         #: Whether it has been welcomed, with or without a hello.
         self.greeted = False
-        self._bad: deque[float] = deque(maxlen=MAX_BAD)
+        self._bad: deque[float] = deque()
         self._long_lines = 0
 
     def __repr__(self) -> str:
@@ -49,7 +52,7 @@ class Session:
             return False
         return packet.x.op is not None or "id" in self.caps
 
-    def offended(self, error: ChatError, now: float) -> str:
+    def offended(self, error: ChatError, now: float, most: float) -> str:
         """Note an error of this client's; why it was one too many, if it was."""
         if isinstance(error, LineTooBig):
             self._long_lines += 1
@@ -57,5 +60,6 @@ class Session:
             self._bad.append(now)
         if self._long_lines == MAX_LONG_LINES:
             return f"{MAX_LONG_LINES} lines were over the limit"
-        crowded = len(self._bad) == MAX_BAD and now - self._bad[0] <= BAD_SECONDS
-        return f"{MAX_BAD} bad packets came within {BAD_SECONDS:.0f} seconds" if crowded else ""
+        while self._bad and now - self._bad[0] > BAD_SECONDS:
+            self._bad.popleft()
+        return f"{len(self._bad)} bad packets came within {BAD_SECONDS:.0f} seconds" if len(self._bad) >= most else ""

@@ -6,24 +6,31 @@ import os
 import resource
 import secrets
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python import usage
 
-from lanchat import commands
-from lanchat.gateways.connection import ChatFactory, Connection
+from lanchat import commands, edge
+from lanchat.gateways.connection import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.limits import LIMITS, Limits
 from lanchat.listener import Listener
 from lanchat.router import Router
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
 BACKLOG = 4096
 DEFAULT_PORT = "5000"
+#: Files besides the clients': logs, listening ports, keys, and the last words of those who are refused.
+RESERVED_FILES = 32
+
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -31,7 +38,9 @@ class Options(usage.Options):
 
     longdesc = (
         "A private chat server for a local network. PORT is a number (all addresses, IPv4 and IPv6), or a Twisted endpoint "
-        "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once."
+        "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once. "
+        "Limits, with their defaults: "
+        + "; ".join(f"{name}={limit.default:g} ({limit.unit})" for name, limit in LIMITS.items())
     )
 
     def __init__(self) -> None:
@@ -39,6 +48,7 @@ class Options(usage.Options):
         self["port"], self["telnet"], self["manhole"] = [], [], []
         self["manhole-keys"] = None
         self["data"] = default_data()
+        self["limit"], self["allow"] = [], []
 
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000]"""
@@ -55,6 +65,23 @@ class Options(usage.Options):
     def opt_manhole_keys(self, file: str) -> None:
         """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
         self["manhole-keys"] = Path(file)
+
+    def opt_limit(self, limit: str) -> None:
+        """Change a limit, as NAME=VALUE, or lift it: NAME=off. [defaults: below]"""
+        name, _, value = limit.partition("=")
+        try:
+            Limits().set(name, value)
+        except ValueError as error:
+            raise usage.UsageError(f"--limit {limit}: {error}.") from None
+        self["limit"].append((name, value))
+
+    def opt_allow(self, network: str) -> None:
+        """Let in connections from this network only; `any` is everywhere. [default: loopback and private networks]"""
+        try:
+            edge.networks([network])
+        except ValueError as error:
+            raise usage.UsageError(f"--allow {network}: {error}. Write a network such as 192.168.0.0/16, or any.") from None
+        self["allow"].append(network)
 
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
@@ -74,22 +101,26 @@ def makeService(config: Options, reactor: Any = None) -> MultiService:
     """The whole server: one router, and a gateway for each kind of port that was asked for."""
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
-    raise_file_limit()
+    # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
+    reactor.seconds = time.monotonic
     router = Router(reactor, commands.run, secrets.token_hex(4))
+    for name, value in config["limit"]:
+        router.limits.set(name, value)
+    router.limits.values["users"] = min(router.limits["users"], raise_file_limit() - RESERVED_FILES)
+    door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]))
+    if edge.ANY in config["allow"]:
+        _log.warn("--allow any: connections from everywhere are let in")
     service = MultiService()
-    _add_gateway(service, reactor, config["port"], router, ChatProtocol)
-    _add_gateway(service, reactor, config["telnet"], router, TelnetProtocol)
+    _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
+    _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
     if config["manhole"]:
         _add_manhole(service, reactor, config, router)
     return service
 
 
-def _add_gateway(
-    service: MultiService, reactor: IReactorTime, ports: list[str], router: Router, protocol: type[Connection]
-) -> None:
+def _add_gateway(service: MultiService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
     for port in ports:
-        factory = ChatFactory(protocol, router)
-        listener = Listener(f"{protocol.gateway} clients", serverFromString(reactor, port), factory, factory.drain)
+        listener = Listener(f"{factory.gateway} clients", serverFromString(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
 
 
@@ -129,10 +160,11 @@ def default_data() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
 
 
-def raise_file_limit() -> None:
-    """Every client takes a file descriptor, and the usual soft limit is 1024: take all that we may have."""
+def raise_file_limit() -> int:
+    """Every client takes a file descriptor, and the usual soft limit is 1024: take all that we may have; how many that is."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def _families(port: int) -> list[str]:

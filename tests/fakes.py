@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat import commands
+from lanchat.edge import Edge
 from lanchat.gateways.connection import ChatFactory, Connection
 from lanchat.gateways.line import ChatProtocol
 from lanchat.interfaces import IClient
@@ -74,7 +75,7 @@ def make_router() -> tuple[Router, Clock]:
     """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC."""
     clock = Clock()
     clock.advance(1795183402.5)
-    return Router(clock, commands.run, "test"), clock
+    return Router(clock, commands.run, "test", clock.seconds), clock
 
 
 def dump(x: X | None) -> dict[str, object]:
@@ -89,7 +90,7 @@ class Wire:
 
     def __init__(self, router: Router, clock: Clock, protocol: type[Connection] = ChatProtocol) -> None:
         self.clock = clock
-        self.factory = ChatFactory(protocol, router)
+        self.factory = ChatFactory(protocol, router, Edge(router.limits, clock, None))
         self.transport = self.transport_type(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
         protocol_ = self.factory.buildProtocol(None)
         assert isinstance(protocol_, Connection)

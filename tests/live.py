@@ -35,13 +35,22 @@ def until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) ->
 class Server:
     """A real `twistd lanchat`, with a JSON and a telnet port on loopback unless `args` say otherwise."""
 
-    def __init__(self, directory: Path, *args: str) -> None:
-        """Start it in `directory`, and wait until it listens."""
+    def __init__(self, directory: Path, *args: str, under: list[str] | None = None, env: dict[str, str] | None = None) -> None:
+        """Start it in `directory`, `under` another command if there is one, and wait until it listens."""
         self.log = directory / "twistd.log"
         options = args or ("--port", LOOPBACK, "--telnet", LOOPBACK)
-        command = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "lanchat", "--data", str(directory / "data"), *options]
+        command = [
+            *(under or []),
+            str(SCRIPTS / "twistd"),
+            "-n",
+            "--pidfile=",
+            "lanchat",
+            "--data",
+            str(directory / "data"),
+            *options,
+        ]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
+            self.process = subprocess.Popen(command, env=env, cwd=directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
         try:
             wanted = sum(option in ("--port", "--telnet", "--manhole") for option in options)
             until(lambda: len(self.listening()) >= wanted or self.process.poll() is not None, "the server to listen")

@@ -11,10 +11,13 @@ from twisted.internet.testing import StringTransport
 from zope.interface import alsoProvides
 
 from lanchat.gateways.connection import address_of
-from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_WAITING
+from lanchat.gateways.outbox import CLOSE_SECONDS
+from lanchat.limits import LIMITS
 from lanchat.router import Router
 from tests.fakes import Wire, make_router
 from tests.live import line
+
+MAX_WAITING = int(LIMITS["outbox"].default)
 
 
 class TcpTransport(StringTransport):
@@ -82,10 +85,13 @@ def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tupl
     wire.connection.outbox.pauseProducing()
     for _ in range(MAX_WAITING // 16_000 + 1):
         other.send(line("ann", "x" * 16_000))
-    assert wire.transport.disconnected
     assert house[0].registry.find("ann") is None
+    assert house[0].limits.met["outbox"] == 1
     other.send(line("ann", "still there?"))
     assert "not available" in other.msgs()[-1]
+    assert wire.msgs() == ["You are closed: more waited for you than you read."]
+    wire.wait(CLOSE_SECONDS + 0.1)
+    assert wire.transport.disconnected
 
 
 def test_the_goodbye_reaches_everyone_and_waits_for_those_who_read(house: tuple[Router, Clock], wire: TcpWire) -> None:
@@ -115,6 +121,7 @@ def test_the_goodbye_does_not_wait_for_those_who_do_not(wire: TcpWire) -> None:
 def test_what_is_paced_is_written_at_once_when_the_server_ends(house: tuple[Router, Clock]) -> None:
     wire = TcpWire(*house)
     wire.send(b"ann" + line("/time").strip() * 500)
+    wire.clock.advance(0)  # a fair share in each turn
     Deferred.fromCoroutine(wire.factory.drain())
     wire.wait(1.9)
     paced = len(wire.msgs())

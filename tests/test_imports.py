@@ -14,17 +14,26 @@ FLOORS = [
     ["lanchat.errors"],
     ["lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces"],
-    ["lanchat.session", "lanchat.presence"],
+    ["lanchat.limits", "lanchat.presence"],
+    ["lanchat.session"],
     ["lanchat.registry"],
     ["lanchat.router"],
     ["lanchat.commands"],
-    ["lanchat.gateways", "lanchat.gateways.framing", "lanchat.gateways.outbox", "lanchat.listener", "lanchat.manhole"],
+    [
+        "lanchat.gateways",
+        "lanchat.gateways.framing",
+        "lanchat.gateways.outbox",
+        "lanchat.listener",
+        "lanchat.manhole",
+        "lanchat.edge",
+        "lanchat.tls",
+    ],
     ["lanchat.gateways.connection"],
     ["lanchat.gateways.line", "lanchat.gateways.telnet"],
     ["lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}
-CORE = [module for floor in FLOORS[:8] for module in floor]
+CORE = [module for floor in FLOORS[:9] for module in floor]
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in (ROOT / "lanchat").rglob("*.py")

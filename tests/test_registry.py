@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, strategies as st
+from twisted.internet.task import Clock
 
 from lanchat import names
 from lanchat.errors import NameTaken
+from lanchat.limits import Bucket, Limits
 from lanchat.registry import Registry
 from lanchat.session import Session
 from tests.fakes import FakeClient
 
 
 def session(name: str) -> Session:
-    return Session(names.parse(name), FakeClient(), "10.0.0.1", "json", 0.0)
+    return Session(names.parse(name), FakeClient(), "10.0.0.1", "json", 0.0, Bucket(Limits(), "packets", Clock()))
 
 
 def test_a_session_is_found_in_any_spelling() -> None:

@@ -6,10 +6,12 @@ import pytest
 
 from lanchat.commands import COMMANDS
 from lanchat.errors import BadJson, LineTooBig, NameTaken
+from lanchat.limits import LIMITS
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet
 from lanchat.router import Router
-from lanchat.session import MAX_BAD
 from tests.fakes import FakeClient, User, dump, make_router
+
+MAX_BAD = int(LIMITS["bad"].default)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
@@ -14,15 +15,26 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lanchat.edge import Edge
 from lanchat.errors import ChatError, Idle
-from lanchat.gateways.outbox import MAX_WAITING, PACE_SECONDS, ITransport, Outbox, Tick
+from lanchat.gateways.framing import Frame
+from lanchat.gateways.outbox import PACE_SECONDS, ITransport, Outbox, Tick
 from lanchat.interfaces import Call, IClient
+from lanchat.limits import Bucket
 from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
 #: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
+#: Bytes that the system may keep for a connection each way (Linux takes twice as many, for its own needs too).
+SYSTEM_BUFFER = 131_072
+#: Frames of one connection that are served in one turn of the reactor; then the others have theirs.
+FAIR_SHARE = 100
+#: Refused connections that may read why; more are closed at once.
+MAX_LINGERING = 8
+#: A limit that is lifted is a year, where a timer needs a number.
+MAX_SECONDS = 365 * 86400.0
 #: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (here in ms) is dead.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
@@ -31,12 +43,12 @@ _log = Logger()
 
 @implementer(IClient, IHalfCloseableProtocol)
 class Connection(Protocol, ABC):
-    """A client's connection: a subclass adds the dialect (`dataReceived`, `deliver`)."""
+    """A client's connection: a subclass adds the dialect (`frames`, `frameReceived`, `deliver`)."""
 
     #: The name of the dialect, as operators see it.
     gateway = ""
-    #: Seconds until the connection must have a name.
-    opening_seconds = 10.0
+    #: How many times the limit `opening` a connection has until its name.
+    opening_factor = 1
     transport: ITransport
     factory: ChatFactory
 
@@ -44,25 +56,74 @@ class Connection(Protocol, ABC):
         self.router = router
         self.session: Session | None = None
         self.closed = False
+        self._bytes = Bucket(router.limits, "bytes", router.clock)
+        self._unserved = b""
+        self._serving: Iterator[Frame] | None = None
+        self._resting: Call | None = None
 
     def connectionMade(self) -> None:
-        """The clock for the name starts."""
+        """The clock for the name starts; a connection too many learns that it is."""
         self.factory.connections.add(self)
         self.address = address_of(self.transport.getPeer())
-        self.outbox = Outbox(self.transport, self.router.clock, self.factory.turn, self.factory.pace, self._overflowed)
+        factory, clock = self.factory, self.router.clock
+        self.outbox = Outbox(self.transport, clock, self.router.limits, factory.turn, factory.pace, self._overflowed)
         if ITCPTransport.providedBy(self.transport) and not isinstance(self.transport.getPeer(), UNIXAddress):
             self.transport.setTcpNoDelay(True)  # packets are collected here; waiting for more would only be late
-            _notice_the_vanished(self.transport)
-        self._opening: Call = self.router.clock.callLater(self.opening_seconds, self._too_slow)
+            _set_socket_options(self.transport)
+        self._opening: Call = clock.callLater(self._opening_seconds, self._too_slow)
+        if (refusal := factory.edge.admit(self.address)) is not None:
+            self.turn_away(refusal)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The far end is gone, or we closed: the name is free."""
         self.closed = True
         self.factory.connections.discard(self)
+        self.factory.lingering.discard(self)
+        self.factory.edge.left(self.address)
         self.outbox.gone()
+        self._rested()
         self._opened()
         self.leave(reason.getErrorMessage())
         self.factory.check_drained()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came; they are served now, or when those before them have been."""
+        if self.closed:
+            return
+        self._bytes.spend(len(data))
+        self._unserved += data
+        if self._resting is None:
+            self.serve()
+
+    def serve(self) -> None:
+        """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
+        for _ in range(FAIR_SHARE):
+            if self.closed:
+                return
+            if (frame := self._next()) is None:
+                break
+            self.frameReceived(frame)
+            if (wait := self._owed()) > 0:
+                self._rest(wait)
+                return
+        else:
+            self._rest(0)
+            return
+        if (wait := self._bytes.spend(0)) > 0:
+            self._rest(wait)
+        else:
+            self.served()
+
+    @abstractmethod
+    def frames(self, data: bytes) -> Iterator[Frame]:
+        """The frames that these bytes complete, in this dialect."""
+
+    @abstractmethod
+    def frameReceived(self, frame: Frame) -> None:
+        """Serve one frame."""
+
+    def served(self) -> None:
+        """All that came has been served."""
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
@@ -97,6 +158,15 @@ class Connection(Protocol, ABC):
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
 
+    def turn_away(self, error: ChatError) -> None:
+        """Refuse a connection that is one too many, and don't let it linger if there are many such."""
+        self.closed = True
+        self.factory.lingering.add(self)
+        self.deliver(ServerPacket(SERVER, "Guest", str(error)))
+        self.disconnect()
+        if len(self.factory.lingering) > MAX_LINGERING:
+            self.transport.loseConnection()
+
     @abstractmethod
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet in this dialect."""
@@ -105,6 +175,9 @@ class Connection(Protocol, ABC):
         """Close, once what was delivered is written."""
         self.closed = True
         self._opened()
+        if self._resting is not None:
+            self._rested()
+            self.transport.resumeProducing()  # or its end would not be seen
         self.outbox.close()
 
     def goodbye(self) -> None:
@@ -118,11 +191,47 @@ class Connection(Protocol, ABC):
             self._opening.cancel()
 
     def _too_slow(self) -> None:
-        self.refuse(Idle(f"No name came within {self.opening_seconds:.0f} seconds. Connect again, and send your name first."))
+        self.router.limits.met["opening"] += 1
+        self.refuse(Idle(f"No name came within {self._opening_seconds:.0f} seconds. Connect again, and send your name first."))
+
+    @property
+    def _opening_seconds(self) -> float:
+        return min(self.router.limits["opening"] * self.opening_factor, MAX_SECONDS)
+
+    def _next(self) -> Frame | None:
+        """The next frame of what has come, which is looked at in the order in which it came."""
+        while self._serving is not None or self._unserved:
+            if self._serving is None:
+                data, self._unserved = self._unserved, b""
+                self._serving = self.frames(data)
+            if (frame := next(self._serving, None)) is not None:
+                return frame
+            self._serving = None
+        return None
+
+    def _owed(self) -> float:
+        return self.session.packets.spend(1) if self.session is not None else 0.0
+
+    def _rest(self, seconds: float) -> None:
+        """Read and serve nothing for so long, but a second at the most: the end of the connection would not be seen."""
+        self.transport.pauseProducing()
+        self._resting = self.router.clock.callLater(min(seconds, 1.0), self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = None
+        if not self.closed:
+            self.transport.resumeProducing()
+            self.serve()
+
+    def _rested(self) -> None:
+        if self._resting is not None and self._resting.active():
+            self._resting.cancel()
 
     def _overflowed(self) -> None:
-        self.closed = True
-        self.leave(f"did not read: more than {MAX_WAITING} bytes waited")
+        if self.session is not None:
+            goodbye = "You are closed: more waited for you than you read."
+            self.router.close(self.session, "SLOW", goodbye, why="did not read what was sent to it")
+        self.disconnect()
 
 
 class ChatFactory(Factory):
@@ -130,17 +239,28 @@ class ChatFactory(Factory):
 
     noisy = False
 
-    def __init__(self, protocol: type[Connection], router: Router) -> None:
+    def __init__(self, protocol: type[Connection], router: Router, edge: Edge) -> None:
         self._protocol = protocol
         self.router = router
-        #: All that are open, named or not.
+        #: Who may connect, and how many; it counts for all gateways.
+        self.edge = edge
+        #: All that are open, named or not; those among them that were too many.
         self.connections: set[Connection] = set()
+        self.lingering: set[Connection] = set()
         self.turn = Tick(router.clock, 0)
         self.pace = Tick(router.clock, PACE_SECONDS)
         self._drained: Deferred[None] | None = None
+        self._deadlines: list[Call] = []
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """A connection for a new client."""
+    @property
+    def gateway(self) -> str:
+        """The name of the dialect."""
+        return self._protocol.gateway
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """A connection for a new client; None, which closes it, for one from elsewhere."""
+        if addr is not None and not self.edge.allows(address_of(addr)):
+            return None
         connection = self._protocol(self.router)
         connection.factory = self
         return connection
@@ -149,19 +269,20 @@ class ChatFactory(Factory):
         """Say goodbye to every client and wait until they are gone: those that read for what waits, others 3 seconds."""
         if not self.connections:
             return
-        self._drained = Deferred()
-        clock = self.router.clock
-        calls = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
-        for connection in tuple(self.connections):
-            connection.goodbye()
+        if self._drained is None:  # each port of this gateway asks
+            self._drained = Deferred()
+            clock = self.router.clock
+            self._deadlines = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
+            for connection in tuple(self.connections):
+                connection.goodbye()
         await self._drained
-        for call in calls:
-            if call.active():
-                call.cancel()
 
     def check_drained(self) -> None:
         """A connection is gone: perhaps it was the last that `drain` waits for."""
         if self._drained is not None and not self.connections and not self._drained.called:
+            for deadline in self._deadlines:
+                if deadline.active():
+                    deadline.cancel()
             self._drained.callback(None)
 
     def _hurry(self) -> None:
@@ -173,10 +294,15 @@ class ChatFactory(Factory):
             connection.outbox.end()
 
 
-def _notice_the_vanished(transport: ITransport) -> None:
-    """A machine that lost its power or its cable says nothing; it is given up, and its name is free, after 75 seconds."""
+def _set_socket_options(transport: ITransport) -> None:
+    """A machine that lost its power or its cable says nothing: it is given up, and its name is free, after 75 seconds.
+
+    The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
+    """
     transport.setTcpKeepAlive(True)
     handle = transport.getHandle()
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BUFFER)
+    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SYSTEM_BUFFER)
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):  # Linux has them all
             handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -24,15 +26,13 @@ class ChatProtocol(Connection):
         self._silence: Call | None = None
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came: every frame they complete is served before the next."""
-        if self.closed:
-            return
+        """Bytes came: that breaks the silence."""
         self._hush()
-        for frame in self._framing.feed(data):
-            self._received(frame)
-            if self.closed:
-                return
-        self._listen()
+        super().dataReceived(data)
+
+    def frames(self, data: bytes) -> Iterator[Frame]:
+        """Lines, or objects."""
+        return self._framing.feed(data)
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
@@ -60,7 +60,8 @@ class ChatProtocol(Connection):
             self._silent()
             self._hush()
 
-    def _received(self, frame: Frame) -> None:
+    def frameReceived(self, frame: Frame) -> None:
+        """The name first, then packets."""
         self._match_pace()
         if self.session is not None:
             self.router.receive(self.session, _packet, frame)
@@ -79,7 +80,7 @@ class ChatProtocol(Connection):
         if self.outbox.paced is self._framing.framed:
             self.outbox.pace(not self._framing.framed)
 
-    def _listen(self) -> None:
+    def served(self) -> None:
         """All that came is served: who said no hello is welcomed now, and from here on silence may mean something."""
         if self.session is not None:
             self._match_pace()
@@ -93,10 +94,10 @@ class ChatProtocol(Connection):
 
     def _silent(self) -> None:
         for frame in self._framing.silence():
-            self._received(frame)
+            self.frameReceived(frame)
             if self.closed:
                 return
-        self._listen()
+        self.served()
 
     def _hush(self) -> None:
         if self._silence is not None and self._silence.active():

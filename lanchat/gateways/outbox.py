@@ -1,7 +1,7 @@
 """Outbox: the one bounded way out of the server, for every gateway.
 
 What goes to one client in one turn of the reactor is written at once; what can't be written waits, up to a limit; a client
-that lets more wait is cut off, so that it harms nobody else. Clients that can't tell packets apart get one at a time.
+that lets more wait is told and closed, so that it harms nobody else. Clients that can't tell packets apart get one at a time.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPu
 from zope.interface import implementer
 
 from lanchat.interfaces import Call, Clock
+from lanchat.limits import Limits
 
-#: Bytes that may wait for one client; over it, the connection is aborted.
-MAX_WAITING = 256 * 1024
 #: Seconds between two packets for an unframed client, so that TCP does not join them.
 PACE_SECONDS = 0.010
 #: Seconds that a closing connection may take to be read to its end; then it is aborted.
 CLOSE_SECONDS = 5.0
 
 
-class ITransport(ITCPTransport, IConsumer):
-    """What Twisted's TCP transports are, over TLS too: they take a producer."""
+class ITransport(ITCPTransport, IConsumer, IPushProducer):
+    """What Twisted's TCP transports are, over TLS too: they take a producer, and are one."""
 
     def getHandle() -> socket.socket:
         """The socket."""
@@ -54,8 +53,11 @@ class Tick:
 class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
-    def __init__(self, transport: ITransport, clock: Clock, turn: Tick, pace: Tick, overflowed: Callable[[], None]) -> None:
-        """`overflowed` is called, once, when the client has let too much wait and was cut off."""
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self, transport: ITransport, clock: Clock, limits: Limits, turn: Tick, pace: Tick, overflowed: Callable[[], None]
+    ) -> None:
+        """`overflowed` is called when more waits than the limit `outbox`; what waited has been dropped then."""
+        self._limits = limits
         #: Bytes that wait here.
         self.waiting = 0
         self._queue: deque[bytes] = deque()
@@ -80,9 +82,8 @@ class Outbox:
         for piece in pieces:
             self._queue.append(piece)
             self.waiting += len(piece)
-        if self.waiting > MAX_WAITING:
-            self.abort()
-            self._overflowed()
+        if self.waiting > self._limits.values["outbox"]:
+            self._over_the_limit()
         elif not self._paused:
             self._tick.add(self)
 
@@ -159,8 +160,7 @@ class Outbox:
     def gone(self) -> None:
         """The connection has ended: nothing is written any more, and nothing waits."""
         self._gone = True
-        self._queue.clear()
-        self.waiting = 0
+        self._drop()
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
 
@@ -177,6 +177,18 @@ class Outbox:
     def stopProducing(self) -> None:
         """The transport is gone."""
         self.gone()
+
+    def _over_the_limit(self) -> None:
+        if not self._paused and not self._paced:
+            self.write()  # that much came in one turn is no fault of the client's
+            return
+        self._limits.met["outbox"] += 1
+        self._drop()
+        self._overflowed()
+
+    def _drop(self) -> None:
+        self._queue.clear()
+        self.waiting = 0
 
     @property
     def _tick(self) -> Tick:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from lanchat.errors import BadName, ChatError
 from lanchat.gateways.connection import Connection
@@ -27,7 +28,7 @@ class TelnetProtocol(Connection):
     """One person at a terminal."""
 
     gateway = "telnet"
-    opening_seconds = 60.0  # a person has to type
+    opening_factor = 6  # a person has to type
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
@@ -38,20 +39,20 @@ class TelnetProtocol(Connection):
     def connectionMade(self) -> None:
         """Ask for a name."""
         super().connectionMade()
-        self.outbox.send(ASK.encode())
+        if not self.closed:
+            self.outbox.send(ASK.encode())
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes came: telnet's own are swallowed, the rest are lines."""
-        if self.closed:
-            return
-        for frame in self._lines.feed(self._text(data)):
-            if self.session is None:
-                self._named(frame)
-            else:
-                self.session.confirms = isinstance(frame, bytes) and frame.startswith(b"/")
-                self.router.receive(self.session, _packet, frame)
-            if self.closed:
-                return
+    def frames(self, data: bytes) -> Iterator[Frame]:
+        """Lines; telnet's own bytes are swallowed."""
+        return self._lines.feed(self._text(data))
+
+    def frameReceived(self, frame: Frame) -> None:
+        """The name first, then what is said."""
+        if self.session is None:
+            self._named(frame)
+        else:
+            self.session.confirms = isinstance(frame, bytes) and frame.startswith(b"/")
+            self.router.receive(self.session, _packet, frame)
 
     def inputEnded(self) -> None:
         """The last line may have no end (`printf hello | nc -N`)."""

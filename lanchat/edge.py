@@ -1,0 +1,119 @@
+"""Edge: who may connect, and how many. Asked once for each connection, before a byte of it is read."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections import Counter
+
+from twisted.logger import Logger
+
+from lanchat.errors import ChatError, Full
+from lanchat.interfaces import Clock
+from lanchat.limits import Bucket, Limits
+from lanchat.packet import visible
+
+#: Loopback, link-local and the private ranges (RFC 1122, 1918, 3927, 4193, 4291).
+LOCAL_NETWORKS = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "::1/128",
+    "fe80::/10",
+    "fc00::/7",
+)
+#: `--allow` of this lets everyone in.
+ANY = "any"
+#: Seconds in which refusals of one kind make one line of the log.
+QUIET_SECONDS = 10.0
+#: Addresses whose rate of opening is remembered; the oldest are forgotten first.
+MAX_REMEMBERED = 10_000
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_log = Logger()
+
+
+class Edge:
+    """Counts the connections of all gateways, and refuses those that are too many or from elsewhere."""
+
+    def __init__(self, limits: Limits, clock: Clock, networks: list[Network] | None) -> None:
+        """`networks` are those that may connect; None lets everyone in."""
+        self.limits = limits
+        #: Connections, by address.
+        self.connections: Counter[str] = Counter()
+        self._clock = clock
+        self._networks = networks
+        self._opens: dict[str, Bucket] = {}
+        self._unsaid: Counter[str] = Counter()
+
+    def allows(self, address: str) -> bool:
+        """Whether a connection from there is let in at all."""
+        if self._networks is None or _inside(address, tuple(self._networks)):
+            return True
+        self.refused("is not in a network that may connect (--allow)", address)
+        return False
+
+    def admit(self, address: str) -> ChatError | None:
+        """Count a connection; why it must be refused, if it must. `left` is for both."""
+        self.connections[address] += 1
+        error = None
+        if self.connections.total() > self.limits["users"]:
+            error = self._full("users", "The server is full. Try again later.")
+        elif not _is_loopback(address):
+            if self.connections[address] > self.limits["per-address"]:
+                error = self._full("per-address", "There are too many connections from your address.")
+            elif self._bucket(address).spend(1):
+                error = Full("There are too many connections from your address at once. Try again in a second.")
+        if error is not None:
+            self.refused(str(error), address)
+        return error
+
+    def left(self, address: str) -> None:
+        """A connection has ended."""
+        self.connections[address] -= 1
+        if not self.connections[address]:
+            del self.connections[address]
+
+    def refused(self, why: str, address: str) -> None:
+        """Log a refusal: the first of its kind at once, and the number of the others after a while."""
+        if why not in self._unsaid:
+            _log.warn("refused {ip}: {why}", ip=visible(address, 60), why=why)
+            self._unsaid[why] = 0
+            self._clock.callLater(QUIET_SECONDS, self._sum_up, why)
+        else:
+            self._unsaid[why] += 1
+
+    def _sum_up(self, why: str) -> None:
+        if count := self._unsaid.pop(why):
+            _log.warn("refused {count} more: {why}", count=count, why=why)
+
+    def _full(self, name: str, text: str) -> Full:
+        self.limits.met[name] += 1
+        return Full(text)
+
+    def _bucket(self, address: str) -> Bucket:
+        bucket = self._opens.pop(address, None) or Bucket(self.limits, "opens", self._clock)
+        self._opens[address] = bucket  # the newest is the last
+        if len(self._opens) > MAX_REMEMBERED:
+            del self._opens[next(iter(self._opens))]
+        return bucket
+
+
+def networks(texts: list[str]) -> list[Network] | None:
+    """The networks of `--allow`, the local ones if there are none, None for "any"; raises `ValueError`."""
+    if ANY in texts:
+        return None
+    return [ipaddress.ip_network(text, strict=False) for text in texts or LOCAL_NETWORKS]
+
+
+@functools.lru_cache(maxsize=4096)
+def _inside(address: str, among: tuple[Network, ...]) -> bool:
+    there = ipaddress.ip_address(address.partition("%")[0])
+    return any(there in network for network in among)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -1,0 +1,204 @@
+"""Floods against a real server: each crosses a bound, and looks at the neighbours."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.live import LOOPBACK, SCRIPTS, Peer, Server, line, login, until
+
+
+class Honest:
+    """Somebody who asks the time again and again, and notes how long each answer takes, while others storm."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.peer = login(port, name)
+        self.seconds: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.05):
+            start = time.monotonic()
+            self.peer.say("/time")
+            self.peer.wait_for("Server time")
+            self.seconds.append(time.monotonic() - start)
+
+    def stop(self) -> list[float]:
+        """All the times it took."""
+        self._stop.set()
+        self._thread.join(20)
+        self.peer.close()
+        return self.seconds
+
+
+def p99(honest: list[Honest]) -> float:
+    seconds = [each for one in honest for each in one.stop()]
+    assert len(seconds) > 100, "the honest were hardly served"
+    return statistics.quantiles(seconds, n=100)[-1]
+
+
+def memory(server: Server) -> int:
+    """KiB of the server's memory."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1])
+
+
+@pytest.fixture
+def files() -> None:
+    """As many files as we may have."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+STORMS = {
+    "newlines": b"\n" * 65536,
+    "long lines": b"x" * 70000 + b"\n",
+    "deep JSON": b"[" * 60000 + b"\n",
+    "commands": line("/list") * 500,
+    "blank names": b" \n" * 30000,
+}
+
+
+@pytest.mark.parametrize("kind", STORMS)
+def test_who_storms_does_not_slow_the_others(server: Server, kind: str) -> None:
+    honest = [Honest(server.port(), f"honest{n}") for n in range(20)]
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        with Peer(server.port()) as storm:
+            storm.socket.settimeout(0.2)
+            try:
+                storm.send(b"" if kind == "blank names" else b"storm\n")
+                while time.monotonic() < deadline:
+                    storm.send(STORMS[kind])
+            except (TimeoutError, ConnectionError):
+                continue  # it is made to wait, or was closed: it comes again
+    assert p99(honest) < 0.25
+    assert "Traceback" not in server.text()
+
+
+def test_five_hundred_that_never_read_cost_what_their_limit_says(files: None, tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--limit", "packets=off", "--limit", "bytes=off") as server:
+        deaf = []
+        for n in range(500):
+            each = socket.socket()
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            each.connect(("127.0.0.1", server.port()))
+            each.sendall(b"deaf%d\n" % n)
+            deaf.append(each)
+        until(lambda: server.text().count("joined") >= 500, "everybody")
+        before = memory(server)
+        honest = [Honest(server.port(), f"honest{n}") for n in range(5)]
+        with login(server.port(), "loud") as loud:
+            for _ in range(100):
+                loud.say("Everyone", "x" * 16_000)
+                loud.wait_for("Message sent")
+                time.sleep(0.02)  # 400 MB a second: those who read can read that
+        assert p99(honest) < 0.2
+        until(lambda: server.text().count("left: did not read what was sent to it") >= 500, "the deaf to be closed")
+        # What waits for each, what its transport has taken, and one text.
+        assert memory(server) - before < 500 * (256 + 64 + 64 + 16) // 1
+        for each in deaf:
+            each.close()
+
+
+def test_with_few_files_those_inside_are_served_and_those_outside_are_told(tmp_path: Path) -> None:
+    prlimit = shutil.which("prlimit")
+    if prlimit is None:
+        pytest.skip("there is no prlimit here")
+    with Server(tmp_path, "--port", LOOPBACK, under=[prlimit, "--nofile=64:64"]) as server:
+        peers = [Peer(server.port()) for _ in range(192)]
+        told = []
+        for n, peer in enumerate(peers):
+            told.append(_first_words(peer, b"user%d\n" % n))
+        inside = [peer for peer, text in zip(peers, told, strict=True) if "Welcome" in text]
+        assert len(inside) == 32
+        assert sum("server is full" in text for text in told) > 5
+        for peer in inside:
+            peer.say("/time")
+            assert "Server time" in peer.wait_for("Server time")["msg"]
+        assert server.text().count("refused") < 10, "a flood of refusals is summed up"
+        for peer in peers:
+            peer.close()
+        until(lambda: _admitted(server), "a place")
+        assert "Traceback" not in server.text()
+
+
+def _first_words(peer: Peer, name: bytes) -> str:
+    try:
+        peer.send(name)
+        return peer.line()
+    except ConnectionError:
+        return ""
+
+
+def _admitted(server: Server) -> bool:
+    with Peer(server.port()) as peer:
+        return "Welcome" in _first_words(peer, b"late\n")
+
+
+def test_a_step_of_the_wall_clock_disconnects_nobody(tmp_path: Path) -> None:
+    library = next(iter(Path("/usr/lib").rglob("libfaketime.so.1")), None)
+    if library is None:
+        pytest.skip("there is no libfaketime here")
+    step = tmp_path / "step"
+    step.write_text("+0\n")
+    fake = {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(step)}
+    fake |= {"FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    with Server(tmp_path, "--port", LOOPBACK, env=os.environ | fake) as server, Peer(server.port()) as unnamed:
+        ann = login(server.port(), "ann")
+        before = _hour(ann)
+        step.write_text("+3600\n")
+        assert (_hour(ann) - before) % 24 in (1, 2), "the step was seen"
+        unnamed.send(b"bob\n")
+        assert "Welcome bob!" in unnamed.packet()["msg"], "the deadline for the name did not pass"
+        step.write_text("-3600\n")
+        ann.say("bob", "still here?")
+        assert unnamed.packet()["msg"] == "still here?"
+        ann.close()
+
+
+def _hour(peer: Peer) -> int:
+    peer.say("/time")
+    return int(peer.wait_for("Server time")["msg"].split()[3].split(":")[0])
+
+
+def test_from_elsewhere_nobody_gets_in(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--allow", "192.168.7.0/24") as server:
+        with Peer(server.port()) as peer:
+            assert peer.line() == ""
+        server.logged("is not in a network that may connect")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace here")
+def test_it_never_calls_out(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    under = ["strace", "-D", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg,socket", "-o", str(trace)]
+    with Server(tmp_path, "--port", LOOPBACK, under=under) as server:
+        command = ["strace", "-f", "-qq", "-e", "trace=connect", "-o", f"{trace}.client"]
+        command += [
+            str(SCRIPTS / "lanchat"),
+            f"127.0.0.1:{server.port()}",
+            "--name",
+            "ann",
+            "--to",
+            "ann",
+        ]
+        subprocess.run(command, input=b"hello\n", timeout=20, check=True)  # noqa: S603 (ours)
+    text = trace.read_text()
+    assert "AF_INET" in text, "the trace saw the server's own socket"
+    assert not [row for row in text.splitlines() if "connect(" in row and "AF_UNIX" not in row]
+    assert not [row for row in text.splitlines() if "SOCK_DGRAM" in row and "AF_INET" in row]
+    called = [row for row in Path(f"{trace}.client").read_text().splitlines() if "AF_INET" in row]
+    assert called
+    assert all("127.0.0.1" in row for row in called)

@@ -1,0 +1,206 @@
+"""Limits: one name, one default, one consequence, one counter; and the neighbours of who is over them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat import commands
+from lanchat.gateways.connection import FAIR_SHARE
+from lanchat.limits import BURST_SECONDS, LIMITS, Bucket, Limits
+from lanchat.packet import EVERYONE
+from lanchat.router import Router
+from tests.fakes import User, Wire, dump, make_router
+from tests.live import line
+
+TIME = line("/time")
+
+
+@pytest.fixture
+def house() -> tuple[Router, Clock]:
+    return make_router()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("speed", "1", "there are users, per-address"),
+        ("users", "many", "above 0"),
+        ("users", "-1", "above 0"),
+        ("bad", "", "off"),
+    ],
+)
+def test_a_wrong_limit_is_answered_with_the_right_ones(name: str, value: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Limits().set(name, value)
+
+
+def test_a_limit_can_be_changed_and_lifted() -> None:
+    limits = Limits()
+    limits.set("packets", "5")
+    assert limits["packets"] == 5
+    limits.set("packets", "off")
+    assert limits["packets"] == math.inf
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+    clock, limits = Clock(), Limits()
+    bucket = Bucket(limits, "packets", clock)
+    rate = LIMITS["packets"].default
+    assert sum(bucket.spend(1) == 0 for _ in range(3000)) == rate * BURST_SECONDS
+    assert bucket.spend(0) == pytest.approx(1000 / rate)
+    clock.advance(1000 / rate + 1)
+    assert bucket.afford(rate) == 0
+    assert bucket.afford(1) == pytest.approx(1 / rate)
+    assert bucket.afford(1) == pytest.approx(1 / rate), "what could not be afforded was not taken"
+    assert limits.met["packets"] > 0
+
+
+def test_a_lifted_rate_owes_nothing_and_a_clock_set_back_takes_nothing() -> None:
+    clock, limits = Clock(), Limits()
+    limits.set("packets", "off")
+    bucket = Bucket(limits, "packets", clock)
+    assert all(bucket.spend(1000) == 0 for _ in range(100))
+    limits.set("packets", 10)
+    assert bucket.spend(100) == 0
+    clock.rightNow -= 100
+    assert bucket.spend(10) == pytest.approx(1)
+
+
+def test_a_session_over_its_rate_waits_and_loses_nothing(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("packets", 10)
+    flood, calm = Wire(*house), Wire(*house)
+    flood.send(b"flood\n" + TIME * 150)
+    calm.send(b"calm\n" + TIME)
+    assert len(flood.msgs()) <= 103
+    assert len(calm.msgs()) == 2
+    assert flood.transport.producerState == "paused"
+    answers = 0
+    for _ in range(6):
+        flood.wait(1.01)
+        answers += len(flood.msgs())
+    assert 45 <= answers <= 51
+    assert flood.transport.producerState == "producing"
+    flood.send(TIME)
+    flood.wait(0.2)
+    assert len(flood.msgs()) == 1
+
+
+def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("packets", 0.1)
+    wire = Wire(*house)
+    wire.send(b"slow\n" + TIME * 5)
+    resumed = []
+    resume = wire.transport.resumeProducing
+    wire.transport.resumeProducing = lambda: resumed.append(wire.clock.seconds()) or resume()  # type: ignore[method-assign, func-returns-value]
+    wire.wait(5)
+    assert len(resumed) >= 4
+
+
+def test_bytes_have_a_rate_too(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("bytes", 1000)
+    wire = Wire(*house)
+    wire.send(b"\n" * 10_500)
+    assert wire.transport.producerState == "paused"
+    wire.wait(0.6)
+    assert wire.transport.producerState == "producing"
+
+
+def test_a_storm_has_its_share_of_a_turn_and_no_more() -> None:
+    served = []
+
+    class TurnClock(Clock):
+        """As a reactor does, this leaves a call that is made in a turn for the next one."""
+
+        def callLater(self, delay: float, callable: object, *args: object, **kw: object) -> object:  # type: ignore[override]
+            return super().callLater(max(delay, 0.001), callable, *args, **kw)  # type: ignore[arg-type]
+
+    clock = TurnClock()
+    router = Router(clock, commands.run, "test")  # type: ignore[arg-type]  # it is a clock all the same
+    wire = Wire(router, clock)
+    receive = router.receive
+    router.receive = lambda *args: served.append(clock.seconds()) or receive(*args)  # type: ignore[func-returns-value, method-assign]
+    wire.send(b"storm\n" + TIME * 350)
+    for _ in range(10):
+        clock.advance(0.001)
+    turns = [served.count(at) for at in sorted(set(served))]
+    assert sum(turns) == 350
+    assert max(turns) <= FAIR_SHARE
+    assert len(turns) >= 4
+
+
+def test_a_session_that_ends_while_it_rests_is_served_no_more(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("packets", 1)
+    wire = Wire(*house)
+    wire.send(b"ann\n" + TIME * 20)
+    assert wire.connection.session is not None
+    house[0].close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
+    wire.wait(30)
+    assert wire.msgs()[-1] == "out"
+    assert wire.transport.disconnecting
+
+
+def test_a_lost_connection_leaves_no_rest(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("packets", 1)
+    wire = Wire(*house)
+    wire.send(b"ann\n" + TIME * 20)
+    wire.lose()
+    assert not [call for call in wire.clock.getDelayedCalls() if "_go_on" in str(call)]
+
+
+def test_shouts_cost_what_they_cause_and_over_that_are_refused(house: tuple[Router, Clock]) -> None:
+    router, clock = house
+    loud = User(router, "loud").hello("ack")
+    for n in range(1000):
+        User(router, f"user{n}")
+    codes = []
+    for n in range(60):
+        loud.send(EVERYONE, "hey", cid=str(n))
+        codes.append(dump(loud.told().x))
+    acked = [answer for answer in codes if answer["op"] == "ack"]
+    assert 30 <= len(acked) <= 45
+    refused = codes[-1]
+    assert refused["code"] == "RATE_LIMITED"
+    assert isinstance(refused["retry_ms"], int)
+    clock.advance(refused["retry_ms"] / 1000)
+    loud.send(EVERYONE, "again", cid="x")
+    assert dump(loud.told().x)["op"] == "ack"
+    other = User(router, "other").hello("ack")
+    other.send(EVERYONE, "me too", cid="y")
+    assert dump(other.told().x)["op"] == "ack"
+
+
+def test_a_refused_shout_is_told_to_classic_clients_in_words(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("packets", 0.01)
+    ann = User(house[0], "ann")
+    for n in range(5):
+        User(house[0], f"user{n}")
+    ann.send(EVERYONE, "a")
+    ann.send(EVERYONE, "b")
+    assert "too much at once" in ann.shown()[-1].msg
+
+
+def test_the_limit_on_bad_packets_can_be_changed(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("bad", 3)
+    wire = Wire(*house)
+    wire.send(b"ann\n" + b"junk\n" * 3)
+    wire.clock.advance(0)
+    assert wire.transport.disconnecting
+    assert house[0].limits.met["bad"] == 1
+
+
+def test_the_time_for_the_name_can_be_changed(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("opening", 2)
+    wire = Wire(*house)
+    wire.wait(2.1)
+    assert "within 2 seconds" in wire.msgs()[0]
+    assert house[0].limits.met["opening"] == 1
+
+
+def test_a_lifted_time_for_the_name_is_very_long(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("opening", "off")
+    wire = Wire(*house)
+    wire.clock.advance(86400)
+    assert not wire.transport.disconnecting
