@@ -20,7 +20,7 @@ from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Session
 
 #: What a hello can be granted.
-CAPS = frozenset({"id", "ack", "presence"})
+CAPS = frozenset({"id", "ack", "ping", "presence"})
 #: What a welcome tells of the limits.
 LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
 #: Names that a list has at the most, for what it costs: there is no room for more.
@@ -89,6 +89,8 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     asked = (packet.x and packet.x.caps) or ()
     caps = CAPS.intersection(cap for cap in asked if isinstance(cap, str))
     session.caps, session.greeted = caps, True
+    if "ping" in caps:
+        router.pulse.watch(session)
     granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp()}
     router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
 
@@ -128,6 +130,10 @@ def _pm(router: Router, session: Session, packet: Packet, args: list[str]) -> No
     router.say(session, msgspec.structs.replace(packet, to=args[0], msg=args[1]))
 
 
+def _pong(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    """That it came is all there is to know, and the connection has noticed."""
+
+
 def _quit(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     last_words = visible(args[0].strip(), MAX_LAST_WORDS)
     router.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
@@ -141,5 +147,6 @@ COMMANDS: dict[str, Command] = {
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
     "/standard": Command(_standard, (), 0, "what a packet looks like"),
     "/time": Command(_time, (), 0, "the server's time"),
+    "/pong": Command(_pong, (), 0, "for programs: the answer to a ping"),
     "/hello": Command(_hello, (), 0, "for programs: ask for more than the classic protocol"),
 }

@@ -45,6 +45,7 @@ class X(msgspec.Struct, omit_defaults=True):
 
     cid: _Id | None = None
     re: _Id | None = None
+    t: int | None = None
     v: int | None = None
     caps: list[Any] | None = None
     # The arguments of commands, for clients that would rather not write them into `msg`.

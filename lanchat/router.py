@@ -20,6 +20,7 @@ from lanchat.limits import Bucket, Limits
 from lanchat.names import key, parse as parse_name
 from lanchat.packet import EVERYONE, MAX_PACKET, MAX_UNFRAMED, SERVER, Packet, ServerPacket, ServerX, X, escaped_size, visible
 from lanchat.presence import Presence
+from lanchat.pulse import Pulse
 from lanchat.registry import Registry
 from lanchat.session import Session
 
@@ -51,6 +52,7 @@ class Router:
         self.limits = Limits()
         self.registry = Registry()
         self.presence = Presence(clock, self._tell_presence)
+        self.pulse = Pulse(clock, self._ping, self._give_up)
         #: Messages relayed, and packets refused, since the start.
         self.relayed = self.refused = 0
         self._run_command = run_command
@@ -62,7 +64,7 @@ class Router:
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
         """Give a connection a name, and so a session; raises `BadName` or `NameTaken`."""
         packets = Bucket(self.limits, "packets", self.clock)
-        session = Session(parse_name(text), client, address, gateway, self.now(), packets)
+        session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
         self.registry.take(session)
         _log.info("{name} joined from {ip} ({gateway})", name=session.name.shown, ip=address, gateway=gateway)
         self.presence.came(session.name.shown)
@@ -91,6 +93,7 @@ class Router:
 
     def leave(self, session: Session, why: str, last_words: str = "") -> None:
         """A session ended, in whatever way: its name is free at once."""
+        self.pulse.forget(session)
         if self.registry.free(session):
             _log.info("{name} left: {why}", name=session.name.shown, why=visible(why, 200))
             self.presence.went(session.name.shown, last_words)
@@ -195,6 +198,12 @@ class Router:
         """Now, as RFC 3339 in UTC with milliseconds."""
         now = datetime.fromtimestamp(self.now(), timezone.utc)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _ping(self, session: Session) -> None:
+        self.reply(session, None, "", op="ping", t=int(self.now() * 1000))
+
+    def _give_up(self, session: Session) -> None:
+        self.close(session, "IDLE", "You are closed: no answer came to a ping.", why="no answer to a ping")
 
     def _tell_presence(self, event: str, news: dict[str, str]) -> None:
         names = _as_fit(news, PRESENCE_NAMES)

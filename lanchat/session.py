@@ -19,7 +19,9 @@ MAX_LONG_LINES = 3
 class Session:
     """One login on one connection."""
 
-    def __init__(self, name: Name, client: IClient, address: str, gateway: str, since: float, packets: Bucket) -> None:  # noqa: PLR0913, PLR0917 (it is made in one place)
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self, name: Name, client: IClient, address: str, gateway: str, since: float, packets: Bucket, heard: float
+    ) -> None:
         self.name = name
         self.client = client
         #: As it is stamped on every packet of this session.
@@ -28,6 +30,8 @@ class Session:
         self.gateway = gateway
         #: When it opened, in seconds since the epoch.
         self.since = since
+        #: When something last came from it, by the clock.
+        self.heard = heard
         #: What is left of its packets per second.
         self.packets = packets
         #: What the hello was granted; None while the session is classic.

@@ -114,7 +114,7 @@ def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welco
     name, hello, rest = talk.transport.value().split(b"\n")
     assert (name, rest, talk.transport.writes) == (b"alice", b"", 1)
     assert json.loads(hello)["to"] == "/hello"
-    assert json.loads(hello)["x"] == {"v": 1, "caps": ["id", "ack", "presence"]}
+    assert json.loads(hello)["x"] == {"v": 1, "caps": ["id", "ack", "ping", "presence"]}
     talk.transport.clear()
     talk.conversation.say("bob", "early")
     assert talk.written() == []
@@ -425,3 +425,12 @@ def test_the_client_imports_only_the_packet_of_the_server() -> None:
     plain = {name.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {"lanchat", "lanchat.packet"}  # of `lanchat` itself, the version
+
+
+def test_a_ping_is_answered_and_not_shown() -> None:
+    talk = Talk().welcome()
+    shown = len(talk.screen.packets)
+    talk.hear(op="ping", t=17)
+    (pong,) = talk.written()
+    assert (pong["to"], pong["x"]) == ("/pong", {"t": 17})
+    assert len(talk.screen.packets) == shown

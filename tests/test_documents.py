@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lanchat.limits import LIMITS
 from tests.fakes import Wire, make_router
 
 ROOT = Path(__file__).parent.parent
@@ -74,3 +75,9 @@ def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
 def test_the_examples_of_packets_are_packets() -> None:
     for example in re.findall(r"^    (\{.*\})$", PROTOCOL.read_text(), re.MULTILINE):
         assert set(json.loads(example)) == {"from", "to", "msg"}
+
+
+def test_the_table_of_limits_is_the_one_that_holds() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    for name, limit in LIMITS.items():
+        assert f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.consequence} |" in text

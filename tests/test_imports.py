@@ -16,7 +16,7 @@ FLOORS = [
     ["lanchat.interfaces"],
     ["lanchat.limits", "lanchat.presence"],
     ["lanchat.session"],
-    ["lanchat.registry"],
+    ["lanchat.registry", "lanchat.pulse"],
     ["lanchat.router"],
     ["lanchat.commands"],
     [

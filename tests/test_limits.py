@@ -204,3 +204,42 @@ def test_a_lifted_time_for_the_name_is_very_long(house: tuple[Router, Clock]) ->
     wire = Wire(*house)
     wire.clock.advance(86400)
     assert not wire.transport.disconnecting
+
+
+# Those who fell silent.
+
+
+def test_a_silent_capable_client_is_asked_and_given_up(house: tuple[Router, Clock]) -> None:
+    wire = Wire(*house)
+    wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ping"]))
+    wire.bytes()
+    wire.clock.advance(15)
+    assert wire.bytes() == b""
+    wire.clock.advance(15)
+    (ping,) = wire.packets()
+    assert ping["x"]["op"] == "ping"
+    wire.send(line("/pong", t=ping["x"]["t"]))
+    assert wire.bytes() == b""
+    for _ in range(4):
+        wire.clock.advance(15)
+    bye = wire.packets()[-1]
+    assert (bye["x"]["op"], bye["x"]["code"]) == ("bye", "IDLE")
+    assert house[0].registry.find("ann") is None
+
+
+def test_who_did_not_ask_for_pings_gets_none(house: tuple[Router, Clock]) -> None:
+    wire = Wire(*house)
+    wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ack"]))
+    wire.bytes()
+    wire.clock.advance(300)
+    assert wire.bytes() == b""
+    assert house[0].registry.find("ann") is not None
+
+
+def test_pings_end_with_the_last_who_wanted_them(house: tuple[Router, Clock]) -> None:
+    wire = Wire(*house)
+    wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ping"]))
+    wire.lose()
+    wire.clock.advance(15)
+    wire.clock.advance(15)
+    assert not [call for call in wire.clock.getDelayedCalls() if "Pulse" in str(call)]

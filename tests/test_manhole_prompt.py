@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from lanchat import commands
 from lanchat.manhole.console import Console
 from lanchat.manhole.editor import MAX_LINE, Editor, width
-from lanchat.manhole.verbs import Verbs
+from lanchat.manhole.verbs import VERBS, Verbs
 from lanchat.names import Name
 from lanchat.router import Router
 from tests.fakes import User
@@ -340,4 +340,15 @@ def test_stats_and_help_print_as_text(router: Router) -> None:
     for name in ("who()", "find(name)", "kick(name", "shout(text)", "stats()", "exit()"):
         assert name in repr(verbs.help())
     assert "Disconnect somebody" in repr(verbs.help(verbs.kick))
-    assert set(verbs.names()) == {"who", "find", "kick", "shout", "stats", "help", "router", "registry"}
+    assert set(verbs.names()) == {*VERBS, "router", "registry"}
+
+
+def test_limits_are_shown_and_changed(router: Router) -> None:
+    verbs = Verbs(router)
+    router.limits.met["packets"] = 7
+    assert "packets      200     7    packets a second from one session" in repr(verbs.limits())
+    assert repr(verbs.limit("packets", 5)) == "packets is 5 now."
+    assert router.limits["packets"] == 5
+    assert repr(verbs.limit("packets", "off")) == "packets is inf now."
+    with pytest.raises(ValueError, match="there is no limit 'speed'"):
+        verbs.limit("speed", 1)

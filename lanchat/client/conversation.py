@@ -30,7 +30,7 @@ from lanchat.client.interfaces import (
 from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
 
 #: What is asked for in the hello.
-CAPS = ["id", "ack", "presence"]
+CAPS = ["id", "ack", "ping", "presence"]
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
 #: Seconds that a classic welcome is given to be followed by a capable one, before nothing more is expected.
@@ -133,6 +133,9 @@ class Conversation:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             text = visible(line.decode(errors="replace"), 200)
             self._face.notice(f"The server sent something that is not a packet: {text}")
+            return
+        if packet.x is not None and packet.x.op == "ping" and self._wire is not None:
+            self._wire.write(Packet(Sender(self.name, ""), "/pong", "", X(t=packet.x.t)).line)
             return
         self._meet(packet)
         answers = self._answered(packet)

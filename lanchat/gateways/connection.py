@@ -90,6 +90,8 @@ class Connection(Protocol, ABC):
         """Bytes came; they are served now, or when those before them have been."""
         if self.closed:
             return
+        if self.session is not None:
+            self.session.heard = self.router.clock.seconds()
         self._bytes.spend(len(data))
         self._unserved += data
         if self._resting is None:

@@ -13,10 +13,14 @@ from typing import Any, NamedTuple
 
 import lanchat
 import twisted
+from lanchat.limits import LIMITS
 from lanchat.manhole.editor import width
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
+
+#: What can be said, in the order in which help shows it.
+VERBS = ("who", "find", "kick", "shout", "stats", "limits", "limit", "help")
 
 
 class Here(NamedTuple):
@@ -73,7 +77,7 @@ class Verbs:
 
     def names(self) -> dict[str, Any]:
         """The names that a prompt starts with."""
-        names = {name: getattr(self, name) for name in ("who", "find", "kick", "shout", "stats", "help")}
+        names = {name: getattr(self, name) for name in VERBS}
         return names | {"router": self._router, "registry": self._router.registry}
 
     def who(self) -> Table:
@@ -126,19 +130,28 @@ class Verbs:
             }
         )
 
+    def limits(self) -> Text:
+        """The limits: what each is, how often it was met, and what happens then."""
+        now, met = self._router.limits.values, self._router.limits.met
+        rows = [(name, f"{now[name]:g}", str(met[name]), limit.unit, limit.consequence) for name, limit in LIMITS.items()]
+        return Text(_aligned([("name", "value", "met", "what it counts", "over it"), *rows]))
+
+    def limit(self, name: str, value: str | float) -> Text:
+        """Change a limit for everyone, at once and until the server ends; "off" lifts it."""
+        self._router.limits.set(name, value)
+        return Text(f"{name} is {self._router.limits[name]:g} now.")
+
     def help(self, thing: Any = None) -> Text:
         """These lines; or, of anything you name, its own documentation."""
         if thing is not None:
             return Text(pydoc.plain(pydoc.render_doc(thing)))
-        rows = [
-            (_usage(name), (getattr(self, name).__doc__ or "")) for name in ("who", "find", "kick", "shout", "stats", "help")
-        ]
+        rows = [(_usage(name), (getattr(self, name).__doc__ or "")) for name in VERBS]
         rows += [("router, registry", "The server's own objects."), ("exit()", "Leave; so does Ctrl-D. The server goes on.")]
         return Text(_aligned(rows))
 
 
 def _usage(name: str) -> str:
-    arguments = {"find": "name", "kick": 'name, why=""', "shout": "text", "help": "[thing]"}
+    arguments = {"find": "name", "kick": 'name, why=""', "shout": "text", "limit": "name, value", "help": "[thing]"}
     return f"{name}({arguments.get(name, '')})"
 
 
