@@ -10,19 +10,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python import usage
 
-from lanchat import commands, edge
+from lanchat import certificates, commands, edge, tls
+from lanchat.errors import BadName
 from lanchat.gateways.connection import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.limits import LIMITS, Limits
 from lanchat.listener import Listener
+from lanchat.names import key
+from lanchat.packet import visible
 from lanchat.router import Router
+from lanchat.session import Session
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
 BACKLOG = 4096
@@ -45,7 +50,8 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         super().__init__()
-        self["port"], self["telnet"], self["manhole"] = [], [], []
+        self["port"], self["tls"], self["telnet"], self["manhole"] = [], [], [], []
+        self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
         self["data"] = default_data()
         self["limit"], self["allow"] = [], []
@@ -53,6 +59,22 @@ class Options(usage.Options):
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000]"""
         self["port"] += endpoints(port)
+
+    def opt_tls(self, port: str) -> None:
+        """Listen for JSON clients with TLS on this port. [default: off]"""
+        self["tls"] += endpoints(port)
+
+    def opt_tls_key(self, file: str) -> None:
+        """The private key for TLS (PEM); it and the certificate are read again when they change. [default: made]"""
+        self["tls-key"] = Path(file)
+
+    def opt_tls_cert(self, file: str) -> None:
+        """The certificate for TLS, and those it depends on after it (PEM). [default: made, signed by an authority in --data]"""
+        self["tls-cert"] = Path(file)
+
+    def opt_tls_client_ca(self, file: str) -> None:
+        """Let in, with TLS, only clients with a certificate of this authority; it gives them their name. [default: none]"""
+        self["tls-client-ca"] = Path(file)
 
     def opt_telnet(self, port: str) -> None:
         """Listen for telnet and nc (plain text) on this port. [default: off]"""
@@ -89,8 +111,12 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """What was not said has its default."""
-        if not self["port"]:
+        if not self["port"] and not self["tls"]:
             self.opt_port(DEFAULT_PORT)
+        if (self["tls-key"] is None) != (self["tls-cert"] is None):
+            raise usage.UsageError("--tls-key and --tls-cert belong together: give both, or neither.")
+        if not self["tls"] and (self["tls-key"] or self["tls-client-ca"]):
+            raise usage.UsageError("--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen.")
         if self["manhole"] and self["manhole-keys"] is None:
             raise usage.UsageError("--manhole needs --manhole-keys FILE, the public keys that may enter.")
         if self["manhole-keys"] is not None and not self["manhole"]:
@@ -113,6 +139,8 @@ def makeService(config: Options, reactor: Any = None) -> MultiService:
     service = MultiService()
     _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
+    if config["tls"]:
+        _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, door))
     if config["manhole"]:
         _add_manhole(service, reactor, config, router)
     return service
@@ -122,6 +150,35 @@ def _add_gateway(service: MultiService, reactor: IReactorTime, ports: list[str],
     for port in ports:
         listener = Listener(f"{factory.gateway} clients", serverFromString(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
+
+
+class CertifiedProtocol(ChatProtocol):
+    """A JSON client over TLS. A certificate that it had to show settles its name."""
+
+    gateway = "tls"
+
+    def open(self, name: str) -> Session:
+        """Ask for a name; raises `BadName` when it is not the certificate's."""
+        certified = tls.name_of(self.transport)
+        if certified is not None and key(name.strip()) != key(certified.strip()):
+            whose = visible(certified, 40) or "nobody"
+            raise BadName(f"Your certificate says that you are {whose}. Connect again with that name.")
+        return super().open(name)
+
+
+def _add_tls(service: MultiService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> None:
+    own = None if config["tls-key"] else certificates.Own(config["data"])
+    key, cert = (config["tls-key"], config["tls-cert"]) if own is None else (own.key, own.cert)
+    try:
+        contexts = tls.Contexts(tls.Files(key, cert, config["tls-client-ca"]), own)
+    except certificates.Refused as refused:
+        raise SystemExit(f"lanchat: {refused}") from None
+    for port in config["tls"]:
+        factory = tls.TLSFactory(contexts, chat, reactor)
+        Listener("tls clients", serverFromString(reactor, port), factory, chat.drain).setServiceParent(service)
+    daily = TimerService(tls.DAY, contexts.look_after)
+    daily.clock = reactor
+    daily.setServiceParent(service)
 
 
 def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, router: Router) -> None:

@@ -1,0 +1,310 @@
+"""TLS on a real server: what it agrees on and with whom, and how its certificates change."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from lanchat import certificates
+from lanchat.certificates import Own, read_certificates
+from tests.certs import Authority, TLSPeer, tls_login
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, line, login, until
+
+#: What must not be agreed on with TLS 1.2: no key of the connection's own, no authenticated encryption, or neither.
+WEAK = """
+    AES128-SHA AES256-SHA AES128-SHA256 AES256-SHA256 AES128-GCM-SHA256 AES256-GCM-SHA384 AES128-CCM CAMELLIA128-SHA
+    ECDHE-RSA-AES128-SHA ECDHE-RSA-AES128-SHA256 ECDHE-RSA-AES256-SHA384 ECDHE-RSA-NULL-SHA
+    ECDHE-RSA-CAMELLIA128-SHA256 DHE-RSA-AES128-SHA DHE-RSA-AES128-GCM-SHA256 DHE-RSA-CHACHA20-POLY1305 ADH-AES128-SHA
+    AECDH-AES128-SHA NULL-SHA256 PSK-AES128-GCM-SHA256 ARIA128-GCM-SHA256 SEED-SHA IDEA-CBC-SHA DES-CBC3-SHA RC4-SHA
+    RC4-MD5 EXP-RC4-MD5 aNULL eNULL
+""".split()  # noqa: SIM905 (as a list it would be a page)
+STRONG = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305"]
+#: A ClientHello of SSL 3.0, which openssl itself can't say any more: AES128-SHA and nothing else.
+SSL3_HELLO = bytes.fromhex("160300002d010000290300") + b"r" * 32 + bytes.fromhex("000002002f0100")
+
+needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl here")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Server]:
+    """With an RSA key, so that weak suites are refused for what they are and not for want of a key."""
+    key, cert = authority.issue("rsa", "localhost", key=rsa.generate_private_key(65537, 2048))
+    options = "--port", LOOPBACK, "--tls-key", str(key), "--tls-cert", str(cert)
+    with tls_server(tmp_path_factory.mktemp("server"), *options) as server:
+        yield server
+
+
+def tls_server(directory: Path, *options: str) -> Server:
+    server = Server(directory, "--tls", LOOPBACK, *options)
+    server.logged("listening for tls")
+    return server
+
+
+def s_client(port: int, *options: str) -> str:
+    """What openssl has to say of a handshake."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 (ours)
+    return done.stdout + done.stderr
+
+
+def agreed(answer: str) -> bool:
+    """Whether there was a handshake to its end."""
+    return bool(re.search(r"^New, \S+, Cipher is (?!\(NONE\))", answer, re.MULTILINE)) and "alert" not in answer
+
+
+def refused_start(directory: Path, *options: str) -> str:
+    """What a server says that does not start: one line on stderr, or its usage."""
+    command = [
+        str(SCRIPTS / "twistd"),
+        "-n",
+        "--pidfile=",
+        "lanchat",
+        "--data",
+        str(directory / "data"),
+        "--tls",
+        LOOPBACK,
+        *options,
+    ]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 (ours)
+    assert done.returncode
+    return done.stderr.strip() or done.stdout
+
+
+def test_clients_with_and_without_tls_talk(server: Server) -> None:
+    with (
+        tls_login(server.port("tls"), "ann") as ann,
+        tls_login(server.port("tls"), "bob") as bob,
+        login(server.port(), "cat") as cat,
+    ):
+        ann.say("bob", "psst")
+        assert bob.wait_for("psst")["from"]["name"] == "ann"
+        cat.say("/shout", "x" * 7000)
+        assert len(ann.wait_for("xxx")["msg"]) == len(bob.wait_for("xxx")["msg"]) == 7000
+
+
+@needs_openssl
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+def test_this_version_is_agreed_on(server: Server, version: str) -> None:
+    assert agreed(s_client(server.port("tls"), f"-{version}"))
+
+
+@needs_openssl
+@pytest.mark.parametrize("version", ["tls1", "tls1_1"])
+def test_this_version_is_refused(server: Server, version: str) -> None:
+    answer = s_client(server.port("tls"), f"-{version}", "-cipher", "ALL:@SECLEVEL=0")
+    assert "alert protocol version" in answer
+    assert not agreed(answer)
+
+
+def test_ssl_3_is_refused(server: Server) -> None:
+    with Peer(server.port("tls")) as peer:
+        peer.send(SSL3_HELLO)
+        assert peer.socket.recv(100)[5:] == b"\x02\x46"  # fatal, protocol_version
+        assert peer.socket.recv(100) == b""
+
+
+@needs_openssl
+@pytest.mark.parametrize("suite", STRONG)
+def test_this_suite_is_agreed_on(server: Server, suite: str) -> None:
+    assert agreed(s_client(server.port("tls"), "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0"))
+
+
+@needs_openssl
+@pytest.mark.parametrize("suite", WEAK)
+def test_this_suite_is_refused(server: Server, suite: str) -> None:
+    assert not agreed(s_client(server.port("tls"), "-tls1_2", "-cipher", f"{suite}:@SECLEVEL=0"))
+
+
+@needs_openssl
+def test_of_all_suites_but_the_strong_ones_none_is_agreed_on(server: Server) -> None:
+    rest = "ALL:COMPLEMENTOFALL:!ECDHE+AESGCM:!ECDHE+CHACHA20:@SECLEVEL=0"
+    answer = s_client(server.port("tls"), "-tls1_2", "-cipher", rest)
+    assert "handshake failure" in answer
+    assert not agreed(answer)
+
+
+@needs_openssl
+def test_nothing_is_compressed_and_no_ticket_is_given(server: Server) -> None:
+    answer = s_client(server.port("tls"), "-tls1_2")
+    assert "Compression: NONE" in answer
+    assert "TLS session ticket" not in answer
+
+
+def test_plain_text_on_the_tls_port_is_closed_and_not_served(server: Server) -> None:
+    with Peer(server.port("tls")) as peer, login(server.port(), "watcher") as watcher:
+        peer.send(b"plain\n" + line("/shout", "in the clear"))
+        while peer.socket.recv(4096):
+            continue
+        watcher.say("/time")
+        assert watcher.packet()["msg"].startswith("Server time")
+    assert "plain joined" not in server.text()
+
+
+def test_nothing_is_served_after_quit(server: Server) -> None:
+    with login(server.port(), "watcher2") as watcher, tls_login(server.port("tls"), "quitter") as quitter:
+        quitter.send(line("/quit") + line("/shout", "still here?"))
+        assert quitter.wait_for("Goodbye")
+        assert quitter.line() == ""  # the server has closed its side, and reads on until we close ours
+        for _ in range(10):
+            quitter.send(line("/shout", "and now?"))
+        server.logged("quitter left")
+        watcher.say("/time")
+        assert watcher.packet()["msg"].startswith("Server time")
+
+
+@pytest.mark.skipif(not shutil.which("ss"), reason="there is no ss here")
+def test_the_system_looks_after_tls_connections_that_fell_silent(server: Server) -> None:
+    with tls_login(server.port("tls"), "silent") as peer:
+        command = ["ss", "-tnoH", "dst", "{}:{}".format(*peer.socket.getsockname())]
+        until(lambda: "timer:(keepalive" in subprocess.check_output(command, text=True), "the timer")  # noqa: S603 (ours)
+
+
+def test_a_client_that_never_shakes_hands_is_cut_off(tmp_path: Path) -> None:
+    with tls_server(tmp_path, "--limit", "opening=0.3") as server, Peer(server.port("tls")) as peer:
+        with pytest.raises(ConnectionResetError):
+            peer.socket.recv(1)
+        with Peer(server.port("tls")) as half:
+            half.send(b"\x16\x03\x01")  # and then no more
+            with pytest.raises(ConnectionResetError):
+                half.socket.recv(1)
+        assert "Traceback" not in server.text()
+
+
+def test_who_is_refused_at_the_door_may_read_why(tmp_path: Path) -> None:
+    with tls_server(tmp_path, "--limit", "users=1") as server, tls_login(server.port("tls"), "first"):
+        with TLSPeer(server.port("tls")) as second:
+            assert "full" in second.packet()["msg"]
+        assert "Traceback" not in server.text()
+
+
+def test_who_may_not_connect_is_closed(tmp_path: Path) -> None:
+    with tls_server(tmp_path, "--allow", "10.0.0.0/8") as server:
+        with Peer(server.port("tls")) as peer:
+            assert peer.socket.recv(1) == b""
+        server.logged("not in a network that may connect")
+        assert "Traceback" not in server.text()
+
+
+def test_new_files_are_taken_and_nobody_is_dropped(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    key, cert = authority.issue("server")
+    with tls_server(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert)) as server:
+        port = server.port("tls")
+        with tls_login(port, "early") as early:
+            old = early.certificate()
+            authority.issue("server")  # over the old files
+            with tls_login(port, "late") as late:
+                new = late.certificate()
+                assert new != old
+                cert.write_text("nonsense")
+                with tls_login(port, "later") as later:
+                    assert later.certificate() == new
+                early.say("late", "still here")
+                assert late.wait_for("still here")
+        assert "goes on with the old certificate" in server.text()
+        assert len(re.findall(r"TLS key SHA256:", server.text())) == 2
+
+
+def test_its_own_certificate_lasts(tmp_path: Path) -> None:
+    own = Own(tmp_path / "data")
+    prints, certs = [], []
+    for _ in range(2):
+        with tls_server(tmp_path) as server:
+            prints += re.findall(r"TLS key (SHA256:\S+),", server.text())
+            with TLSPeer(server.port("tls")) as peer:
+                certs.append(peer.certificate())
+    own.cert.unlink()
+    with tls_server(tmp_path) as server:
+        prints += re.findall(r"TLS key (SHA256:\S+),", server.text())
+        context = ssl.create_default_context(cafile=str(own.authority))
+        for host in ("localhost", "127.0.0.1", socket.gethostname()):
+            with socket.create_connection(("127.0.0.1", server.port("tls"))) as plain:
+                context.wrap_socket(plain, server_hostname=host).close()
+    assert len(prints) == 3
+    assert len(set(prints)) == 1
+    assert certs[0] == certs[1]
+    assert {path.stat().st_mode & 0o777 for path in own.directory.iterdir()} == {0o600}
+
+
+def test_its_own_certificate_is_renewed_in_time_with_the_same_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, start = Own(tmp_path), certificates.now()
+    assert own.renew()
+    old = read_certificates(own.cert)[0]
+    monkeypatch.setattr(certificates, "now", lambda: start + timedelta(days=366))
+    assert not own.renew()
+    monkeypatch.setattr(certificates, "now", lambda: start + timedelta(days=368))
+    assert own.renew()
+    new = read_certificates(own.cert)[0]
+    assert new.not_valid_after_utc == start + timedelta(days=368 + 397)
+    assert certificates.fingerprint(new.public_key()) == certificates.fingerprint(old.public_key())
+    assert not own.renew()
+
+
+def test_its_own_certificate_is_made_anew_when_the_machine_has_another_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Own(tmp_path)
+    own.renew()
+    names = certificates.alternative_names()
+    monkeypatch.setattr(certificates, "_addresses", lambda host: {"192.0.2.77"})
+    assert own.renew()
+    assert not own.renew()
+    assert names != certificates.alternative_names()
+
+
+def test_a_certificate_that_ends_soon_is_warned_about(tmp_path: Path) -> None:
+    for name, days in (("soon", 13.0), ("later", 15.0)):
+        key, cert = Authority(tmp_path).issue(name, days=days)
+        with tls_server(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert)) as server:
+            assert ("replace it" in server.text()) is (name == "soon")
+
+
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, authority: Authority) -> None:
+    key, cert = authority.issue("loose")
+    key.chmod(0o640)
+    said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
+    assert said == f"lanchat: others can read or write {key}. Forbid it: chmod go= {key}"
+
+
+def test_files_that_do_not_belong_together_are_refused(tmp_path: Path, authority: Authority) -> None:
+    key, _ = authority.issue("one")
+    _, cert = authority.issue("another")
+    said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
+    assert re.fullmatch(r"lanchat: \S+ can't be used: key values mismatch\.", said)
+    assert "--tls-cert" in refused_start(tmp_path, "--tls-key", str(key))
+
+
+def test_a_client_without_a_certificate_or_with_one_from_elsewhere_is_not_served(tmp_path: Path) -> None:
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    with tls_server(tmp_path, "--tls-client-ca", str(ours.path)) as server:
+        for own in (None, theirs.both("ann")):
+            with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+                tls_login(server.port("tls"), "ann", own)
+        assert "joined" not in server.text()
+        tls_login(server.port("tls"), "ann", ours.both("ann")).close()
+
+
+def test_a_certificate_settles_the_name(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    ann, bob = authority.both("ann"), authority.both("", "bob")
+    with tls_server(tmp_path, "--tls-client-ca", str(authority.path)) as server:
+        with TLSPeer(server.port("tls"), ann) as peer:
+            peer.send(b"bob\n" + line("/time"))
+            assert "Your certificate says that you are ann." in peer.packet()["msg"]
+            assert peer.line() == ""
+        tls_login(server.port("tls"), "Ann", ann).close()
+        tls_login(server.port("tls"), "bob", bob).close()
