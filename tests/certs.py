@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.live import PATIENCE, Peer
+from tests.live import LOOPBACK, PATIENCE, Peer, Server
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -89,6 +89,13 @@ def tls_login(port: int, name: str, own: Path | None = None) -> TLSPeer:
     peer.send(name.encode() + b"\n")
     peer.wait_for("Welcome")
     return peer
+
+
+def tls_server(directory: Path, *options: str) -> Server:
+    """A server with a TLS port, and others as the options say."""
+    server = Server(directory, "--tls", LOOPBACK, *options)
+    server.logged("listening for tls")
+    return server
 
 
 def _other(name: str) -> x509.GeneralName:
