@@ -6,12 +6,15 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from lanchat.gateways.connection import GRACE_SECONDS
+from lanchat.gateways.outbox import CLOSE_SECONDS
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
 from tests.live import LOOPBACK, PATIENCE, Peer, Server, line, login, until
 
@@ -146,13 +149,39 @@ def test_the_system_looks_after_tls_connections_that_fell_silent(server: Server)
 
 
 def test_a_client_that_never_shakes_hands_is_cut_off(tmp_path: Path) -> None:
-    with tls_server(tmp_path, "--limit", "opening=0.3") as server, Peer(server.port("tls")) as peer:
-        with pytest.raises(ConnectionResetError):
-            peer.socket.recv(1)
-        with Peer(server.port("tls")) as half:
-            half.send(b"\x16\x03\x01")  # and then no more
+    with tls_server(tmp_path, "--limit", "opening=0.3") as server:
+        for sent in (b"", b"\x16\x03\x01"):
+            with Peer(server.port("tls")) as peer:
+                peer.socket.settimeout(CLOSE_SECONDS - 1)  # nobody waits for it to read why
+                peer.send(sent)
+                with pytest.raises(ConnectionResetError):
+                    peer.socket.recv(1)
+        assert "Traceback" not in server.text()
+
+
+def test_a_client_that_does_not_read_harms_nobody(tmp_path: Path) -> None:
+    limits = [part for name in ("packets", "bytes") for part in ("--limit", f"{name}=off")]
+    with tls_server(tmp_path, *limits, "--limit", "outbox=65536") as server:
+        port = server.port("tls")
+        with tls_login(port, "slow"), tls_login(port, "ann") as ann:
+            deadline = time.monotonic() + PATIENCE
+            while "slow left: did not read" not in server.text():
+                assert time.monotonic() < deadline
+                for _ in range(20):
+                    ann.say("slow", "x" * 7000)
+                ann.say("/time")
+                assert ann.wait_for("Server time")
+
+
+def test_the_end_of_the_server_is_told(tmp_path: Path) -> None:
+    with tls_server(tmp_path) as server:
+        with tls_login(server.port("tls"), "ann") as ann, Peer(server.port("tls")) as mute:
+            server.process.terminate()
+            assert ann.wait_for("shutting down")
+            assert ann.line() == ""
             with pytest.raises(ConnectionResetError):
-                half.socket.recv(1)
+                mute.socket.recv(1)
+        server.process.wait(GRACE_SECONDS)
         assert "Traceback" not in server.text()
 
 
