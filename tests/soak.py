@@ -205,8 +205,10 @@ class Soak:
         first = self._record()
         await self._load()
         await self._last_words()
-        for client in list(self.here.values()):
-            client.leave(self.random.choice(WAYS))
+        for _ in range(20):  # some were only coming, and are welcomed while the others leave
+            for client in list(self.here.values()):
+                client.leave(self.random.choice(WAYS))
+            await asyncio.sleep(0.1)
         await self._settle(descriptors)
         alone = await self._only_one()
         await self._settle(descriptors)
