@@ -7,7 +7,8 @@
 What is found goes to the first folder. `tests/test_corpus.py` replays `tests/corpus` without atheris.
 
 The first byte of an input says how the rest is cut into segments: "s" at each "~" (nothing between two of them is a
-silence), anything else is how many lengths follow. A crash is an exception, a traceback in the log, a packet over its
+silence), anything else is how many lengths follow. A segment that begins with "*" comes many times over, so that a small
+input can go over every limit. A crash is an exception, a traceback in the log, a packet over its
 limit, a packet that is none, `x` shown to a classic client, or something left behind.
 """
 
@@ -30,6 +31,8 @@ with atheris.instrument_imports(include=["lanchat"]) if atheris else contextlib.
 
 #: Segments in one input, and seconds of a silence: longer than what ends a name, and than what gives up an object.
 MAX_SEGMENTS, SILENCES = 40, (0.15, 1.2)
+#: Bytes of a segment that is sent so many times.
+MAX_REPEATED, TIMES = 400, 300
 _MEMBERS = {"from", "to", "msg"}
 
 
@@ -78,7 +81,7 @@ def _run(pieces: list[bytes]) -> None:
     for number, piece in enumerate(pieces):
         paced = wire.connection.outbox.paced
         if piece:
-            wire.send(piece)
+            wire.send(piece[1:MAX_REPEATED] * TIMES if piece[:1] == b"*" else piece)
         else:
             clock.advance(SILENCES[number % 2])
             clock.advance(0)
