@@ -35,8 +35,8 @@ LIFE, RENEWAL = timedelta(days=397), timedelta(days=30)
 AUTHORITY_LIFE = timedelta(days=20 * 365)
 #: A clock that is a little behind ours finds a new certificate good already.
 SKEW = timedelta(days=1)
-#: The rights of others to a file.
-ANY = 0o077
+#: The rights of others to files: to write, and any at all.
+WRITE, ANY = 0o022, 0o077
 
 
 class Refused(Exception):
@@ -75,6 +75,8 @@ class Own(NamedTuple):
         """
         try:
             self.directory.mkdir(0o700, parents=True, exist_ok=True)
+            if (found := self.directory.stat()).st_mode & WRITE or found.st_uid not in (0, os.geteuid()):
+                raise Refused(f"others can change what is in {self.directory}. Forbid it: chmod go-w {self.directory}")
             return self._renew()
         except OSError as error:
             raise Refused(f"can't keep certificates in {self.directory}: {error.strerror}.") from None

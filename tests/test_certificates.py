@@ -116,6 +116,15 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert said == f"lanchat: others can read or write {key}. Forbid it: chmod go= {key}"
 
 
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o777)
+    assert (
+        refused_start(tmp_path)
+        == f"lanchat: others can change what is in {tmp_path}/data. Forbid it: chmod go-w {tmp_path}/data"
+    )
+
+
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     key, _ = authority.issue("one")
