@@ -142,6 +142,14 @@ def test_a_session_that_ends_while_it_rests_is_served_no_more(house: tuple[Route
     assert wire.transport.disconnecting
 
 
+@pytest.mark.parametrize("frames", [FAIR_SHARE - 1, FAIR_SHARE])
+def test_a_session_that_ends_with_its_share_of_a_turn_does_not_rest(house: tuple[Router, Clock], frames: int) -> None:
+    wire = Wire(*house)
+    wire.send(b"ann\n" + TIME * (frames - 2) + line("/quit"))
+    assert wire.msgs()[-1] == "Goodbye"
+    assert wire.transport.producerState == "producing"
+
+
 def test_a_lost_connection_leaves_no_rest(house: tuple[Router, Clock]) -> None:
     house[0].limits.set("packets", 1)
     wire = Wire(*house)

@@ -100,11 +100,11 @@ class Connection(Protocol, ABC):
     def serve(self) -> None:
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
         for _ in range(FAIR_SHARE):
-            if self.closed:
-                return
             if (frame := self._next()) is None:
                 break
             self.frameReceived(frame)
+            if self.closed:
+                return
             if (wait := self._owed()) > 0:
                 self._rest(wait)
                 return
