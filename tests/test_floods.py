@@ -67,6 +67,7 @@ STORMS = {
     "deep JSON": b"[" * 60000 + b"\n",
     "commands": line("/list") * 500,
     "blank names": b" \n" * 30000,
+    "single bytes": b"{",
 }
 
 
@@ -77,6 +78,7 @@ def test_who_storms_does_not_slow_the_others(server: Server, kind: str) -> None:
     while time.monotonic() < deadline:
         with Peer(server.port()) as storm:
             storm.socket.settimeout(0.2)
+            storm.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 storm.send(b"" if kind == "blank names" else b"storm\n")
                 while time.monotonic() < deadline:
