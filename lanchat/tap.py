@@ -57,7 +57,7 @@ class Options(usage.Options):
         self["limit"], self["allow"] = [], []
 
     def opt_port(self, port: str) -> None:
-        """Listen for JSON clients on this port. [default: 5000]"""
+        """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
         self["port"] += endpoints(port)
 
     def opt_tls(self, port: str) -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors"],
+    ["lanchat.errors", "lanchat.certificates"],
     ["lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces"],
     ["lanchat.limits", "lanchat.presence"],
