@@ -106,6 +106,9 @@ def test_a_certificate_that_ends_soon_is_warned_about(tmp_path: Path) -> None:
     for name, days in (("soon", 13.0), ("later", 15.0)):
         key, cert = Authority(tmp_path).issue(name, days=days)
         with tls_server(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert)) as server:
+            if name == "soon":
+                server.logged("replace it")
+            server.stop()
             assert ("replace it" in server.text()) is (name == "soon")
 
 

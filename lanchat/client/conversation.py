@@ -163,7 +163,7 @@ class Conversation:
         if self.quitting:
             self.end(DONE)
         elif not self.begun:
-            self.unreachable("the connection was closed without a welcome: is that a lanchat server, and does its port want TLS (--tls, --cert)?")
+            self.unreachable("the connection was closed without a welcome: is that a lanchat server, and does it want --tls?")
         self._face.changed()
         if before in (Link.CLASSIC, Link.CAPABLE) and self.link is Link.OFFLINE:
             self._face.notice(f"The connection was lost: {why}")
