@@ -34,6 +34,8 @@ BACKLOG = 4096
 DEFAULT_PORT = "5000"
 #: Files besides the clients': logs, listening ports, keys, and the last words of those who are refused.
 RESERVED_FILES = 32
+#: How many there may be where the system sets no limit: Linux allows no more in one process.
+MANY_FILES = 1_048_576
 
 _log = Logger()
 
@@ -132,7 +134,7 @@ def makeService(config: Options, reactor: Any = None) -> MultiService:
     router = Router(reactor, commands.run, secrets.token_hex(4))
     for name, value in config["limit"]:
         router.limits.set(name, value)
-    router.limits.values["users"] = min(router.limits["users"], raise_file_limit() - RESERVED_FILES)
+    router.limits.values["users"] = min(router.limits["users"], max(1, raise_file_limit() - RESERVED_FILES))
     door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]))
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
@@ -221,7 +223,7 @@ def raise_file_limit() -> int:
     """Every client takes a file descriptor, and the usual soft limit is 1024: take all that we may have; how many that is."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    return MANY_FILES if hard == resource.RLIM_INFINITY else hard
 
 
 def _families(port: int) -> list[str]:

@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import alsoProvides
 
-from lanchat.gateways.connection import address_of
 from lanchat.gateways.outbox import CLOSE_SECONDS
+from lanchat.gateways.sockets import address_of
 from lanchat.limits import LIMITS
 from lanchat.router import Router
 from tests.fakes import Wire, make_router

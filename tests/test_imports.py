@@ -28,6 +28,7 @@ FLOORS = [
         "lanchat.edge",
         "lanchat.tls",
     ],
+    ["lanchat.gateways.sockets"],
     ["lanchat.gateways.connection"],
     ["lanchat.gateways.line", "lanchat.gateways.telnet"],
     ["lanchat.tap"],

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,6 +14,7 @@ from zope.interface import implementer
 
 from lanchat.edge import Edge
 from lanchat.errors import ChatError, Idle
+from lanchat.gateways import sockets
 from lanchat.gateways.framing import Frame
 from lanchat.gateways.outbox import PACE_SECONDS, ITransport, Outbox, Tick
 from lanchat.interfaces import Call, IClient
@@ -27,16 +25,12 @@ from lanchat.session import Session
 
 #: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
-#: Bytes that the system may keep for a connection each way (Linux takes twice as many, for its own needs too).
-SYSTEM_BUFFER = 131_072
 #: Frames of one connection that are served in one turn of the reactor; then the others have theirs.
 FAIR_SHARE = 100
 #: Refused connections that may read why; more are closed at once.
 MAX_LINGERING = 8
 #: A limit that is lifted is a year, where a timer needs a number.
 MAX_SECONDS = 365 * 86400.0
-#: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (here in ms) is dead.
-KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
 _log = Logger()
 
@@ -64,12 +58,10 @@ class Connection(Protocol, ABC):
     def connectionMade(self) -> None:
         """The clock for the name starts; a connection too many learns that it is."""
         self.factory.connections.add(self)
-        self.address = address_of(self.transport.getPeer())
+        self.address = sockets.address_of(self.transport.getPeer())
         factory, clock = self.factory, self.router.clock
         self.outbox = Outbox(self.transport, clock, self.router.limits, factory.turn, factory.pace, self._overflowed)
-        if ITCPTransport.providedBy(self.transport) and not isinstance(self.transport.getPeer(), UNIXAddress):
-            self.transport.setTcpNoDelay(True)  # packets are collected here; waiting for more would only be late
-            _set_socket_options(self.transport)
+        sockets.prepare(self.transport)
         self._opening: Call = clock.callLater(self._opening_seconds, self._too_slow)
         if (refusal := factory.edge.admit(self.address)) is not None:
             self.turn_away(refusal)
@@ -261,7 +253,7 @@ class ChatFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """A connection for a new client; None, which closes it, for one from elsewhere."""
-        if addr is not None and not self.edge.allows(address_of(addr)):
+        if addr is not None and not self.edge.allows(sockets.address_of(addr)):
             return None
         connection = self._protocol(self.router)
         connection.factory = self
@@ -294,27 +286,3 @@ class ChatFactory(Factory):
     def _end(self) -> None:
         for connection in tuple(self.connections):
             connection.outbox.end()
-
-
-def _set_socket_options(transport: ITransport) -> None:
-    """A machine that lost its power or its cable says nothing: it is given up, and its name is free, after 75 seconds.
-
-    The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
-    """
-    transport.setTcpKeepAlive(True)
-    handle = transport.getHandle()
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BUFFER)
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SYSTEM_BUFFER)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):  # Linux has them all
-            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def address_of(peer: IAddress) -> str:
-    """The address of a connection as it is stamped: IPv4 where it is that in an IPv6 socket; loopback for a UNIX socket."""
-    host = getattr(peer, "host", "127.0.0.1")
-    try:
-        mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
-    except ValueError:
-        return str(host)
-    return str(mapped or host)
