@@ -29,18 +29,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lanchat.safekeeping import ANY, WRITE, Refused, keep
+
 #: How long a certificate that is made here is good for, and when it is made anew (browsers take no more than 398 days).
 LIFE, RENEWAL = timedelta(days=397), timedelta(days=30)
 #: The authority outlives the machine: to replace it is to visit every client.
 AUTHORITY_LIFE = timedelta(days=20 * 365)
 #: A clock that is a little behind ours finds a new certificate good already.
 SKEW = timedelta(days=1)
-#: The rights of others to files: to write, and any at all.
-WRITE, ANY = 0o022, 0o077
-
-
-class Refused(Exception):
-    """Certificates that can't be used. The text is one line, and says what to do."""
 
 
 class Own(NamedTuple):
@@ -87,9 +83,9 @@ class Own(NamedTuple):
             return False
         signer = _own_key(self.authority_key)
         if not self.authority.exists():
-            _keep(self.authority, _pem(_authority(signer)))
+            keep(self.authority, _pem(_authority(signer)))
         authority = read_certificates(self.authority)[0]
-        _keep(self.cert, _pem(_issued(_own_key(self.key), signer, authority, names)) + _pem(authority))
+        keep(self.cert, _pem(_issued(_own_key(self.key), signer, authority, names)) + _pem(authority))
         return True
 
 
@@ -166,7 +162,7 @@ def _outdated(certificate: x509.Certificate, names: set[x509.GeneralName]) -> bo
 def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if not path.exists():
         made = ec.generate_private_key(ec.SECP256R1())
-        _keep(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        keep(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = read_key(path)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Refused(f"{path} is no key that was made here. Remove it, and a new one is made.")
@@ -234,13 +230,3 @@ def now() -> datetime:
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write a file that only we may read: whole, or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123 (a descriptor)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)

@@ -27,6 +27,7 @@ from lanchat.listener import Listener
 from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.router import Router
+from lanchat.safekeeping import Refused
 from lanchat.session import Session
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
@@ -173,7 +174,7 @@ def _add_tls(service: MultiService, reactor: IReactorTime, config: Options, chat
     key, cert = (config["tls-key"], config["tls-cert"]) if own is None else (own.key, own.cert)
     try:
         contexts = tls.Contexts(tls.Files(key, cert, config["tls-client-ca"]), own)
-    except certificates.Refused as refused:
+    except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor)
@@ -188,7 +189,7 @@ def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, 
 
     try:
         factory = door.ManholeFactory(router, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
-    except keys.Refused as refused:
+    except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["manhole"]:
         listener = Listener("manhole operators (SSH)", serverFromString(reactor, port), factory, factory.drain)

@@ -28,7 +28,8 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import directlyProvides, implementer
 
-from lanchat.certificates import Own, Refused, fingerprint, now, read_certificates, read_key
+from lanchat.certificates import Own, fingerprint, now, read_certificates, read_key
+from lanchat.safekeeping import Refused
 
 #: For TLS 1.2: a key of its own for each connection, and authenticated encryption. TLS 1.3 has nothing else.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"

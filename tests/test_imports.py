@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.certificates"],
+    ["lanchat.errors", "lanchat.safekeeping"],
+    ["lanchat.certificates"],
     ["lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces"],
     ["lanchat.limits", "lanchat.presence"],
@@ -34,7 +35,7 @@ FLOORS = [
     ["lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}
-CORE = [module for floor in FLOORS[:9] for module in floor]
+CORE = [module for floor in FLOORS[:10] for module in floor]
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in (ROOT / "lanchat").rglob("*.py")

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.conch.ssh.keys import Key
 
-from lanchat.manhole.keys import Listed, Refused, authorized, fingerprint, host_keys
+from lanchat.manhole.keys import Listed, authorized, fingerprint, host_keys
+from lanchat.safekeeping import Refused
 from lanchat.tap import Options
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS
 

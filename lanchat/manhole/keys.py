@@ -15,12 +15,12 @@ from twisted.conch.checkers import IAuthorizedKeysDB
 from twisted.conch.ssh.keys import Key
 from zope.interface import implementer
 
+from lanchat.safekeeping import ANY, WRITE, Refused, keep
+
 #: The types of keys that may be listed: none whose signatures are made with SHA-1 alone.
 TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 #: Bits of an RSA key: of one that is listed at least, and of the one that is made here.
 MIN_RSA, HOST_RSA = 2048, 3072
-#: The rights of others to files: to write, and any at all.
-WRITE, ANY = 0o022, 0o077
 
 #: The host keys: a name for the file, what conch calls the type, and how one is made.
 HOST_KEYS: tuple[tuple[str, str, Callable[[], Any]], ...] = (
@@ -28,10 +28,6 @@ HOST_KEYS: tuple[tuple[str, str, Callable[[], Any]], ...] = (
     ("ecdsa", "EC", lambda: ec.generate_private_key(ec.SECP256R1())),
     ("rsa", "RSA", lambda: rsa.generate_private_key(65537, HOST_RSA)),
 )
-
-
-class Refused(Exception):
-    """Keys that can't be used. The text is one line, and says what to do."""
 
 
 @implementer(IAuthorizedKeysDB)
@@ -84,21 +80,11 @@ def _public(line: str, where: str) -> Key:
 
 def _host_key(path: Path, kind: str, make: Callable[[], Any]) -> Key:
     if not path.exists():
-        _keep(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+        keep(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
     key = _parsed(_read(path, ANY), str(path))
     if key.isPublic() or key.type() != kind:
         raise Refused(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
     return key
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write a file that only we may read: whole, or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123 (a descriptor)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
 
 
 def _parsed(content: bytes, where: str, **how: Any) -> Key:

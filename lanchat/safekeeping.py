@@ -1,0 +1,23 @@
+"""Safekeeping: files that nobody else may read or change, for keys and certificates."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: The rights of others to files: to write, and any at all.
+WRITE, ANY = 0o022, 0o077
+
+
+class Refused(Exception):
+    """Files that can't be used. The text is one line, and says what to do."""
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file that only we may read: whole, or not at all. Raises `OSError`."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123 (a descriptor)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
