@@ -64,7 +64,7 @@ class Edge:
         elif not _is_loopback(address):
             if self.connections[address] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
-            elif self._bucket(address).spend(1):
+            elif self._bucket(address).afford(1):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
             self.refused(str(error), address)

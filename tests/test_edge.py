@@ -103,6 +103,15 @@ def test_openings_per_second_are_limited_for_an_address() -> None:
     assert door.limits.met["opens"] == 5
 
 
+def test_who_knocks_on_while_refused_is_not_refused_for_longer() -> None:
+    door, clock = edge()
+    door.limits.set("opens", 1)
+    for _ in range(200):
+        door.admit("10.0.0.1")
+    clock.advance(1)
+    assert door.admit("10.0.0.1") is None
+
+
 def test_nothing_is_kept_of_who_left() -> None:
     door, _ = edge()
     for n in range(20_000):
