@@ -15,8 +15,10 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
+    IHalfCloseableProtocol,
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
@@ -26,6 +28,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
 from lanchat.certificates import Own, fingerprint, now, read_certificates, read_key
@@ -101,10 +104,12 @@ class Contexts:
         _log.info("TLS key {fingerprint}, certificate from {path}", fingerprint=known, path=self._files.cert)
 
 
+@implementer(IHalfCloseableProtocol)
 class Transport(TLSMemoryBIOProtocol):
-    """TLS under a client's connection."""
+    """TLS under a client's connection. Each direction ends by itself, as it does without TLS (RFC 8446, 6.1)."""
 
     transport: Any
+    wrappedProtocol: Any
     _begun = False
 
     def makeConnection(self, transport: ITransport) -> None:
@@ -124,8 +129,26 @@ class Transport(TLSMemoryBIOProtocol):
         """
         if not self._handshakeDone and (self._begun or self.disconnecting):
             self.abortConnection()
+        elif self.disconnecting:
+            self.transport.loseConnection()  # we are asked twice when there was time enough to answer our last word
         else:
             super().loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """The far end hung up without saying that it would: what came last may have been cut, so it is not served."""
+        self._reason = Failure(ConnectionLost())
+        self.abortConnection()
+
+    def writeConnectionLost(self) -> None:
+        """All is handed to the system, our last word too."""
+        self.wrappedProtocol.writeConnectionLost()
+
+    def _shutdownTLS(self) -> None:
+        """The last word on TLS, ours or our answer. A far end that said it first may read what it is still owed before it."""
+        if not self.disconnecting and self._tlsConnection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+            self.wrappedProtocol.readConnectionLost()
+        super()._shutdownTLS()
+        self.transport.loseWriteConnection()
 
     def certificate(self) -> x509.Certificate | None:
         """The client's, if it had to show one."""

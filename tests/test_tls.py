@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -12,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from OpenSSL import SSL
 
-from lanchat.gateways.connection import GRACE_SECONDS
+from lanchat.gateways.connection import FAIR_SHARE, GRACE_SECONDS
 from lanchat.gateways.outbox import CLOSE_SECONDS
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
 from tests.live import LOOPBACK, PATIENCE, Peer, Server, line, login, until
@@ -57,6 +60,13 @@ def s_client(port: int, *options: str) -> str:
 def agreed(answer: str) -> bool:
     """Whether there was a handshake to its end."""
     return bool(re.search(r"^New, \S+, Cipher is (?!\(NONE\))", answer, re.MULTILINE)) and "alert" not in answer
+
+
+def until_the_end(tls: SSL.Connection) -> Iterator[bytes]:
+    """What comes until the server says too that it is done."""
+    with contextlib.suppress(SSL.ZeroReturnError):
+        while True:
+            yield tls.recv(65536)
 
 
 def test_clients_with_and_without_tls_talk(server: Server) -> None:
@@ -139,6 +149,36 @@ def test_nothing_is_served_after_quit(server: Server) -> None:
         server.logged("quitter left")
         watcher.say("/time")
         assert watcher.packet()["msg"].startswith("Server time")
+
+
+def test_who_says_it_will_send_nothing_more_may_read_the_answers(server: Server) -> None:
+    with Peer(server.port("tls")) as peer:
+        tls = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), peer.socket)
+        peer.socket.settimeout(None)  # or pyOpenSSL would have to be told when to wait
+        tls.set_connect_state()
+        tls.do_handshake()
+        tls.sendall(b"brief\n" + line("/time") * 3 * FAIR_SHARE)
+        tls.shutdown()
+        received = b"".join(until_the_end(tls))
+    assert received.count(b"Welcome brief") == 1
+    assert received.count(b"Server time") == 3 * FAIR_SHARE
+    server.logged("brief left: hung up")
+
+
+def test_who_hangs_up_without_a_word_is_gone_at_once(server: Server) -> None:
+    with tls_login(server.port("tls"), "rude") as peer:
+        peer.socket.shutdown(socket.SHUT_WR)
+        server.logged("rude left: Connection to the other side was lost")
+
+
+def test_last_words_are_not_taken_back_from_who_reads_them_late(server: Server) -> None:
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    with tls_login(server.port("tls"), "late") as peer:
+        peer.send(line("/quit") + line("/time") * 10)
+        until(lambda: len(list(descriptors.iterdir())) <= before, "the server to give up waiting for an answer")
+        assert peer.wait_for("Goodbye")
+        assert peer.line() == ""
 
 
 @pytest.mark.skipif(not shutil.which("ss"), reason="there is no ss here")

@@ -121,6 +121,8 @@ class Connection(Protocol, ABC):
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
+        while not self.closed and (frame := self._next()) is not None:
+            self.frameReceived(frame)  # over TLS the end is seen while what came before it waits; there is no later
         self.inputEnded()
         self.leave("hung up")
         self.closed = True
