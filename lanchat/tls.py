@@ -109,7 +109,7 @@ class Transport(TLSMemoryBIOProtocol):
     """TLS under a client's connection. Each direction ends by itself, as it does without TLS (RFC 8446, 6.1)."""
 
     transport: Any
-    wrappedProtocol: Any
+    wrappedProtocol: Any  # noqa: N815 (Twisted names it)
     _begun = False
 
     def makeConnection(self, transport: ITransport) -> None:
