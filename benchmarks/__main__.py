@@ -1,0 +1,118 @@
+"""`python -m benchmarks`: measure, print the tables, keep the figures. Exits with 1 when something could not be measured."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import tables
+from benchmarks.measure import Outcome, Pace, measure
+from benchmarks.results import Results, machine
+from benchmarks.servers import Failed, Server, checkout, known, raise_file_limit
+from benchmarks.works import WORKS, Work
+
+BRIEF = Pace(rounds=1, seconds=0.2, warm_up=0.1, at_once=8)
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Compare lanchat with other servers on this machine."
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how many times all is measured (default: 5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each load is measured (default: 3)")
+    parser.add_argument("--works", metavar="N,N", default="", help="only these rows of the table, 1 to 8")
+    parser.add_argument("--servers", metavar="NAME,NAME", default="", help="only these servers")
+    parser.add_argument(
+        "--also", metavar="NAME=PLACE", action="append", default=[], help="another lanchat: a checkout, or a Python"
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="only show that everything works: few users, a moment, all at once"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="keep all figures of all rounds in this file")
+    return parser.parse_args(arguments)
+
+
+def chosen(names: str, there: dict[str, Server | None]) -> tuple[list[Server], list[str]]:
+    """The servers to measure, and those that are not installed; raises `Failed` for a name that nobody has."""
+    wanted = names.split(",") if names else list(there)
+    for name in wanted:
+        if name not in there:
+            raise Failed(f"--servers: there is no {name!r}; there are {', '.join(there)}")
+    servers = [server for name in wanted if (server := there[name])]
+    return servers, [name for name in wanted if there[name] is None]
+
+
+def rows(numbers: str, *, short: bool) -> list[Work]:
+    """The rows of the table to measure; raises `Failed` for a number that is none."""
+    every = {str(work.number): work for work in WORKS}
+    wanted = numbers.split(",") if numbers else list(every)
+    if strange := [number for number in wanted if number not in every]:
+        raise Failed(f"--works: there is no {strange[0]!r}; there are {', '.join(every)}, and 9 comes with 1 to 4 and 8")
+    works = [every[number] for number in wanted]
+    return [msgspec.structs.replace(work, load=work.load.small()) for work in works] if short else works
+
+
+def also(given: list[str]) -> dict[str, Server | None]:
+    """Further checkouts, from NAME=PLACE; raises `Failed` where there is none."""
+    pairs = [word.partition("=") for word in given]
+    return {name: checkout(name, Path(place)) for name, _, place in pairs}
+
+
+def progress(total: int) -> Callable[[Outcome], None]:
+    """Tells on a terminal how far it is."""
+    done = 0
+
+    def tell(outcome: Outcome) -> None:
+        nonlocal done
+        done += 1
+        words = f"{done}/{total}: round {outcome.round + 1}, {outcome.server}, {' '.join(outcome.load.arguments())}"
+        sys.stderr.write(f"\r\x1b[K{words}" + "\n" * (done == total))
+
+    return tell if sys.stderr.isatty() else lambda _: None
+
+
+def complain(text: str) -> None:
+    """Tell the user what is not as it should be."""
+    sys.stderr.write(f"benchmarks: {text}\n")
+
+
+def run(asked: argparse.Namespace) -> Results:
+    """Measure what was asked for."""
+    raise_file_limit()
+    servers, missing = chosen(asked.servers, known())
+    servers += [server for server in also(asked.also).values() if server]
+    works = rows(asked.works, short=asked.short)
+    for name in missing:
+        complain(f"{name} is not installed, so it is left out")
+    pace = BRIEF if asked.short else Pace(asked.rounds, asked.seconds)
+    loads = list(dict.fromkeys(work.load for work in works))
+    total = pace.rounds * sum(not server.lacks(load) for server in servers for load in loads)
+    before = machine()
+    outcomes = measure(servers, loads, pace, progress(total))
+    return Results(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]), before, pace, works, servers, missing, outcomes)
+
+
+def main(arguments: list[str]) -> int:
+    """The command; its exit code."""
+    asked = options(arguments)
+    try:
+        results = run(asked)
+    except Failed as failed:
+        complain(str(failed))
+        return 2
+    if asked.json:
+        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    sys.stdout.write(f"{tables.everything(results)}\n")
+    for outcome in results.failures():
+        complain(f"{outcome.server}, {' '.join(outcome.load.arguments())}: {outcome.failure}")
+    return 1 if results.failures() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""Putting the loads on the servers: one server at a time, in turns, in several rounds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.servers import HERE, Failed, Server, cores, pinned, running
+from benchmarks.works import Load
+
+#: Seconds that the generator may take beyond those it measures: it gives up opening connections after 120.
+GENEROUS = 180.0
+
+
+class Outcome(msgspec.Struct):
+    """What one load on one server came to: the figures that the generator printed, or why there are none."""
+
+    round: int
+    server: str
+    load: Load
+    figures: dict[str, float] = {}
+    failure: str = ""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long is measured, in seconds, and before that not yet; how many times; and how many servers at the same time."""
+
+    rounds: int
+    seconds: float
+    warm_up: float = 0.5
+    at_once: int = 1
+
+
+def build(directory: Path) -> Path:
+    """Compile the generator. Raises `Failed` without a C compiler or OpenSSL's headers."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise Failed("there is no C compiler for the load generator: install gcc, libc6-dev and libssl-dev")
+    program = directory / "load"
+    command = [compiler, "-O2", "-o", str(program), str(HERE / "load.c"), "-lssl", "-lcrypto"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"the load generator did not compile (install libc6-dev and libssl-dev): {done.stderr.splitlines()[0]}")
+    return program
+
+
+def measure(servers: list[Server], loads: list[Load], pace: Pace, tell: Callable[[Outcome], None]) -> list[Outcome]:
+    """Every load on every server in every round. `tell` hears of each outcome as it comes."""
+    with tempfile.TemporaryDirectory() as kept, ThreadPoolExecutor(pace.at_once) as pool:
+        program = build(Path(kept))
+
+        def one(turn: tuple[int, Load, Server]) -> Outcome:
+            outcome = put(program, turn[2], turn[1], pace, turn[0])
+            tell(outcome)
+            return outcome
+
+        return list(pool.map(one, turns(servers, loads, pace.rounds)))
+
+
+def turns(servers: list[Server], loads: list[Load], rounds: int) -> list[tuple[int, Load, Server]]:
+    """Who is measured when: all servers do a load one after another, and each round another one begins."""
+    found = []
+    for number in range(rounds):
+        first = number % len(servers)
+        order = servers[first:] + servers[:first]
+        found += [(number, load, server) for load in loads for server in order if not server.lacks(load)]
+    return found
+
+
+def put(program: Path, server: Server, load: Load, pace: Pace, number: int) -> Outcome:
+    """Start the server afresh and put the load on it."""
+    outcome = Outcome(number, server.name, load)
+    try:
+        with tempfile.TemporaryDirectory() as directory, running(server, Path(directory), tls=load.tls) as (pid, port):
+            command = [str(program), *generator(server, load, pace), "-p", str(port), "-P", str(pid)]
+            outcome.figures = _generate(command, load, pace)
+    except Failed as failure:
+        outcome.failure = str(failure)
+    return outcome
+
+
+def generator(server: Server, load: Load, pace: Pace) -> list[str]:
+    """The generator's options for this load on this server."""
+    return ["-d", server.dialect, *load.arguments(), *server.generator, "-t", f"{pace.seconds:g}", "-u", f"{pace.warm_up:g}"]
+
+
+def _generate(command: list[str], load: Load, pace: Pace) -> dict[str, float]:
+    try:
+        done = subprocess.run(
+            pinned(cores()[1], command), capture_output=True, text=True, check=False, timeout=GENEROUS + pace.seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed("the load generator did not come to an end") from None
+    try:
+        printed = json.loads(done.stdout)
+    except ValueError:
+        raise Failed(f"the load generator ended with {done.returncode}: {done.stderr.strip() or 'it said nothing'}") from None
+    figures = {name: float(value) for name, value in printed.items() if name != "label"}
+    if trouble := _wrong(figures, load):
+        raise Failed(f"{trouble} {done.stderr.strip()}".strip())
+    return figures
+
+
+def _wrong(figures: dict[str, float], load: Load) -> str:
+    """What makes these figures worthless; empty when nothing does."""
+    if figures["ready"] < load.users:
+        return f"only {figures['ready']:.0f} of {load.users:,} users came in."
+    if figures.get("dead_end", figures["dead"]):
+        return "connections were lost under way."
+    if load.work != "storm" and not figures["delivered"]:
+        return "nothing was delivered."
+    return ""

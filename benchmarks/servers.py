@@ -1,0 +1,202 @@
+"""The servers that are compared: how each is started, which dialect it speaks, and what its model cannot do."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.works import Load
+
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+ROOT = HERE.parent
+#: Seconds a server has to listen, and to end.
+PATIENCE = 20.0
+#: Where Debian keeps servers; not every user's path has it.
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+#: What the peers' configurations do not limit, lanchat does not limit here either.
+LIFTED = ("packets=off", "bytes=off", "outbox=67108864")
+
+
+class Failed(Exception):
+    """Something could not be measured; the text says what and why."""
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A server under test, which runs in a directory of its own. In its words `@PORT@` is the port, `@CONF@` its configuration."""
+
+    name: str
+    dialect: str
+    command: list[str]
+    version: str
+    #: Its configuration's name in peers/.
+    conf: str = ""
+    #: Added to the command for what is in the clear, and for TLS; the second is empty where the configuration has none.
+    plain: list[str] = []
+    tls: list[str] = []
+    #: Options of the generator that are for this server only.
+    generator: list[str] = []
+    env: dict[str, str] = {}
+    #: The most users that its model can hold, and the most messages in flight from one; 0 is no limit.
+    users: int = 0
+    window: int = 0
+
+    def lacks(self, load: Load) -> str:
+        """Why this load cannot be put on it; empty when it can."""
+        if load.tls and not self.tls:
+            return "its configuration here has no TLS"
+        if self.users and load.users > self.users:
+            return f"its model holds no more than {self.users:,} users"
+        if self.window and (load.rate or load.window > self.window):
+            return "its wire format has no framing, so only one message may be in flight"
+        return ""
+
+
+def pinned(core: int | None, command: list[str]) -> list[str]:
+    """The command, bound to one core when there is one to bind it to."""
+    return command if core is None else ["taskset", "-c", str(core), *command]
+
+
+def cores() -> tuple[int | None, int | None]:
+    """One core for the server and one for the generator, or none of their own where the machine has not two."""
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[0], usable[1]) if len(usable) > 1 and shutil.which("taskset") else (None, None)
+
+
+def raise_file_limit() -> None:
+    """Every user takes a descriptor in the generator and in the server, which inherits this limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(server: Server, directory: Path, *, tls: bool = False) -> Iterator[tuple[int, int]]:
+    """Start it in an empty directory, on a core of its own; its process id and port. Raises `Failed` when it does not listen."""
+    port = free_port()
+    conf = directory / "server.conf"
+    if server.conf:
+        conf.write_text((PEERS / server.conf).read_text().replace("@PORT@", str(port)))
+    words = [*server.command, *(server.tls if tls else server.plain)]
+    command = [word.replace("@PORT@", str(port)).replace("@CONF@", str(conf)) for word in words]
+    with (directory / "output").open("wb") as output:
+        process = subprocess.Popen(
+            pinned(cores()[0], command),
+            cwd=directory,
+            env=os.environ | server.env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _listens(process, port, server, directory)
+        yield process.pid, port
+    finally:
+        _end(process)
+
+
+def _listens(process: subprocess.Popen[bytes], port: int, server: Server, directory: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if not probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.02)
+    said = (directory / "output").read_text(errors="replace").strip().splitlines()
+    raise Failed(f"{server.name} did not start: {said[-1] if said else 'it said nothing'}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def checkout(name: str, place: Path) -> Server:
+    """A lanchat: as a checkout's directory has it, run by this Python, or as another Python has it installed.
+
+    Raises `Failed` when there is none at that place.
+    """
+    here = place.is_dir()
+    python, env = (sys.executable, {"PYTHONPATH": str(place.resolve())}) if here else (str(place.absolute()), {})
+    limits = [word for limit in LIFTED for word in ("--limit", limit)]
+    command = [python, "-c", _TWISTD, "-n", "--pidfile=", "-l", "twistd.log", "lanchat", "--data", "data", *limits]
+    door = "tcp:@PORT@:interface=127.0.0.1"
+    return Server(name, "json", command, _revision(place, python, env), plain=["--port", door], tls=["--tls", door], env=env)
+
+
+def _revision(place: Path, python: str, env: dict[str, str]) -> str:
+    ask = "import sys, lanchat, twisted; print(lanchat.__file__, lanchat.__version__, twisted.__version__, sys.version.split()[0])"
+    words = _said([python, "-c", ask], env).split()
+    if len(words) != 4 or (place.is_dir() and not Path(words[0]).is_relative_to(place.resolve())):
+        raise Failed(
+            f"there is no lanchat that runs in {place}: give the directory of a checkout, or a Python that has it installed"
+        )
+    commit = _said(["git", "-C", str(Path(words[0]).parent), "describe", "--always", "--dirty"], {}).strip()
+    return f"{words[1]} ({commit or 'no commit'}), Twisted {words[2]}, Python {words[3]}"
+
+
+def _said(command: list[str], env: dict[str, str]) -> str:
+    """What a command prints; nothing when it is not there."""
+    try:
+        done = subprocess.run(  # noqa: S603 (ours)
+            command, cwd="/", env=os.environ | env, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
+
+
+def _installed(name: str, program: str, dialect: str, words: list[str], generator: tuple[str, ...] = ()) -> Server | None:
+    """A program of the system's, with its configuration in peers/; None when it is not installed."""
+    path = shutil.which(program, path=_PATH)
+    if path is None:
+        return None
+    said = _said([path, "-h" if program == "mosquitto" else "--version"], {})
+    version = re.search(r"\d+(\.\d+)+|\d+", said)
+    command = [path, *words]
+    return Server(name, dialect, command, version[0] if version else "unknown", conf=f"{name}.conf", generator=[*generator])
+
+
+def _written_here(name: str, dialect: str = "json", users: int = 0, window: int = 0) -> Server:
+    """One of the small peers in peers/."""
+    command = [sys.executable, str(PEERS / f"{name}.py"), "@PORT@"]
+    return Server(name, dialect, command, f"Python {sys.version.split()[0]}", users=users, window=window)
+
+
+def known() -> dict[str, Server | None]:
+    """Every server there is a comparison with, by name; None where it is not installed."""
+    root = ["--runasroot"] if os.geteuid() == 0 else []
+    return {
+        "lanchat": checkout("lanchat", ROOT),
+        "inspircd": _installed("inspircd", "inspircd", "irc", ["--nofork", *root, "--config", "@CONF@"]),
+        # Its backlog is short: more than a few connections at once are refused, so the generator opens four at a time.
+        "ngircd": _installed("ngircd", "ngircd", "irc", ["-n", "-f", "@CONF@"], ("-C", "4")),
+        "nats": _installed("nats", "nats-server", "nats", ["-c", "@CONF@"]),
+        "mosquitto": _installed("mosquitto", "mosquitto", "mqtt", ["-c", "@CONF@"]),
+        "threads": _written_here("threads", "seed", window=1),
+        "select": _written_here("select_loop", users=1010),
+        "asyncio": _written_here("asyncio_streams"),
+        "twisted": _written_here("plain_twisted"),
+    }
