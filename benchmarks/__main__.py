@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import tables
+from benchmarks import report, tables
 from benchmarks.measure import Outcome, Pace, measure
 from benchmarks.results import Results, machine
-from benchmarks.servers import Failed, Server, checkout, known, raise_file_limit
-from benchmarks.works import WORKS, Work
+from benchmarks.servers import HERE, Failed, Server, checkout, known, raise_file_limit
+from benchmarks.works import WORKS, Work, small
 
 BRIEF = Pace(rounds=1, seconds=0.2, warm_up=0.1, at_once=8)
 
@@ -35,6 +35,12 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "--short", action="store_true", help="only show that everything works: few users, a moment, all at once"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="keep all figures of all rounds in this file")
+    parser.add_argument(
+        "--from", metavar="FILE", dest="source", type=Path, help="measure nothing, take the figures from such a file"
+    )
+    parser.add_argument(
+        "--report", metavar="DIRECTORY", type=Path, nargs="?", const=HERE, help="write RESULTS.md and its plots"
+    )
     return parser.parse_args(arguments)
 
 
@@ -55,7 +61,7 @@ def rows(numbers: str, *, short: bool) -> list[Work]:
     if strange := [number for number in wanted if number not in every]:
         raise Failed(f"--works: there is no {strange[0]!r}; there are {', '.join(every)}, and 9 comes with 1 to 4 and 8")
     works = [every[number] for number in wanted]
-    return [msgspec.structs.replace(work, load=work.load.small()) for work in works] if short else works
+    return [small(work) for work in works] if short else works
 
 
 def also(given: list[str]) -> dict[str, Server | None]:
@@ -102,12 +108,14 @@ def main(arguments: list[str]) -> int:
     """The command; its exit code."""
     asked = options(arguments)
     try:
-        results = run(asked)
+        results = msgspec.json.decode(asked.source.read_bytes(), type=Results) if asked.source else run(asked)
+        if asked.json:
+            asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+        if asked.report:
+            report.write(results, asked.report)
     except Failed as failed:
         complain(str(failed))
         return 2
-    if asked.json:
-        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
     sys.stdout.write(f"{tables.everything(results)}\n")
     for outcome in results.failures():
         complain(f"{outcome.server}, {' '.join(outcome.load.arguments())}: {outcome.failure}")

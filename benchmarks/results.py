@@ -58,6 +58,11 @@ class Results(msgspec.Struct):
         """What did not work."""
         return [outcome for outcome in self.outcomes if outcome.failure]
 
+    def failure(self, work: Work, server: str) -> str:
+        """Why there is no figure."""
+        whys = [outcome.failure for outcome in self.failures() if (outcome.server, outcome.load) == (server, work.load)]
+        return whys[0] if whys else "it was not measured"
+
     def ranking(self, work: Work) -> list[str]:
         """The servers that have a figure, the best first."""
         medians = {server.name: self.median(work, server.name) for server in self.servers}

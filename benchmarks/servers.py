@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shlex
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,9 @@ ROOT = HERE.parent
 PATIENCE = 20.0
 #: Where Debian keeps servers; not every user's path has it.
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+_WHICH = (
+    "import sys, lanchat, twisted; print(lanchat.__file__, lanchat.__version__, twisted.__version__, *sys.version.split()[:1])"
+)
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 #: What the peers' configurations do not limit, lanchat does not limit here either.
 LIFTED = ("packets=off", "bytes=off", "outbox=67108864")
@@ -35,7 +39,10 @@ class Failed(Exception):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A server under test, which runs in a directory of its own. In its words `@PORT@` is the port, `@CONF@` its configuration."""
+    """A server under test, which runs in a directory of its own.
+
+    In its words `@PORT@` is the port and `@CONF@` its configuration file.
+    """
 
     name: str
     dialect: str
@@ -56,12 +63,19 @@ class Server(msgspec.Struct, frozen=True):
     def lacks(self, load: Load) -> str:
         """Why this load cannot be put on it; empty when it can."""
         if load.tls and not self.tls:
-            return "its configuration here has no TLS"
+            return "the configuration has no TLS here"
         if self.users and load.users > self.users:
-            return f"its model holds no more than {self.users:,} users"
+            return f"the model holds no more than {self.users:,} users"
         if self.window and (load.rate or load.window > self.window):
-            return "its wire format has no framing, so only one message may be in flight"
+            return "without framing only one message may be in flight"
         return ""
+
+    def shown(self) -> str:
+        """Its command as one would type it, without the paths of one machine."""
+        program, *rest = [*self.command, *self.plain]
+        words = ["twistd", *rest[2:]] if _TWISTD in rest else [Path(program).name, *rest]
+        line = shlex.join(words).replace(f"{ROOT}/", "")
+        return line.replace("@PORT@", "PORT").replace("@CONF@", f"benchmarks/peers/{self.conf}")
 
 
 def pinned(core: int | None, command: list[str]) -> list[str]:
@@ -90,7 +104,10 @@ def free_port() -> int:
 
 @contextmanager
 def running(server: Server, directory: Path, *, tls: bool = False) -> Iterator[tuple[int, int]]:
-    """Start it in an empty directory, on a core of its own; its process id and port. Raises `Failed` when it does not listen."""
+    """Start it in an empty directory, on a core of its own; its process id and port.
+
+    Raises `Failed` when it does not listen.
+    """
     port = free_port()
     conf = directory / "server.conf"
     if server.conf:
@@ -98,7 +115,7 @@ def running(server: Server, directory: Path, *, tls: bool = False) -> Iterator[t
     words = [*server.command, *(server.tls if tls else server.plain)]
     command = [word.replace("@PORT@", str(port)).replace("@CONF@", str(conf)) for word in words]
     with (directory / "output").open("wb") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 (ours)
             pinned(cores()[0], command),
             cwd=directory,
             env=os.environ | server.env,
@@ -147,8 +164,7 @@ def checkout(name: str, place: Path) -> Server:
 
 
 def _revision(place: Path, python: str, env: dict[str, str]) -> str:
-    ask = "import sys, lanchat, twisted; print(lanchat.__file__, lanchat.__version__, twisted.__version__, sys.version.split()[0])"
-    words = _said([python, "-c", ask], env).split()
+    words = _said([python, "-c", _WHICH], env).split()
     if len(words) != 4 or (place.is_dir() and not Path(words[0]).is_relative_to(place.resolve())):
         raise Failed(
             f"there is no lanchat that runs in {place}: give the directory of a checkout, or a Python that has it installed"
@@ -196,7 +212,7 @@ def known() -> dict[str, Server | None]:
         "nats": _installed("nats", "nats-server", "nats", ["-c", "@CONF@"]),
         "mosquitto": _installed("mosquitto", "mosquitto", "mqtt", ["-c", "@CONF@"]),
         "threads": _written_here("threads", "seed", window=1),
-        "select": _written_here("select_loop", users=1010),
-        "asyncio": _written_here("asyncio_streams"),
-        "twisted": _written_here("plain_twisted"),
+        "select_loop": _written_here("select_loop", users=1010),
+        "asyncio_streams": _written_here("asyncio_streams"),
+        "plain_twisted": _written_here("plain_twisted"),
     }

@@ -5,8 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
+import msgspec
+
 from benchmarks.results import Results
 from benchmarks.works import Work, costs
+
+#: The share of a fixed rate that must arrive.
+KEPT_UP = 0.98
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -68,23 +73,90 @@ def _cell(results: Results, work: Work, server: str) -> str:
     return "" if median is None else number(work, median)
 
 
-def absent(results: Results, work: Work) -> Iterator[str]:
+def absent(results: Results, work: Work) -> list[str]:
     """Why servers are not in a work's table, a line for each reason."""
+    reasons: dict[str, list[str]] = {}
     for server in results.servers:
-        if why := server.lacks(work.load):
-            yield f"{server.name} is not here: {why}."
-        elif results.median(work, server.name) is None:
-            whys = [
-                outcome.failure for outcome in results.failures() if (outcome.server, outcome.load) == (server.name, work.load)
+        if results.median(work, server.name) is None:
+            reasons.setdefault(server.lacks(work.load) or results.failure(work, server.name), []).append(server.name)
+    return [f"Not here: {', '.join(names)}. {why[:1].upper()}{why[1:].rstrip('.')}." for why, names in reasons.items()]
+
+
+def behind(results: Results, work: Work) -> list[str]:
+    """Who did not keep up with a fixed rate, so that what was measured is a queue."""
+    if not work.load.rate:
+        return []
+    speed = msgspec.structs.replace(work, figure="msgs_s", scale=1.0, digits=0)
+    medians = {server.name: results.median(speed, server.name) for server in results.servers}
+    slow = [f"{name} ({number(speed, seen)}/s)" for name, seen in medians.items() if seen and seen < KEPT_UP * work.load.rate]
+    return (
+        [f"Did not keep up: {', '.join(slow)}. Their figures are the queue's, and grow with the time measured."] if slow else []
+    )
+
+
+def verdict(results: Results, work: Work) -> str:
+    """Who wins, in a sentence."""
+    ranking, base = results.ranking(work), results.base()
+    if base not in ranking:
+        return f"There is no figure of {base}."
+    said = {name: number(work, results.median(work, name) or 0.0) for name in ranking}
+    if ranking == [base]:
+        return f"Only {base} was measured: {said[base]} {work.unit}."
+    if ranking[0] == base:
+        return f"**{base} wins**: {said[base]} {work.unit}; next is {ranking[1]} with {said[ranking[1]]}."
+    place = f"{ranking.index(base) + 1} of {len(ranking)}"
+    return f"**{ranking[0]} wins**: {said[ranking[0]]} {work.unit}; {base} has {said[base]}, place {place}."
+
+
+def of_targets(results: Results) -> str:
+    """A row for each target: what was reached beside what was to be reached."""
+    rows = [row for work in results.works for row in _targets(results, work)]
+    return table(["", results.base(), "compared with", "its figure", "reached", "target", ""], rows)
+
+
+def _targets(results: Results, work: Work) -> Iterator[list[str]]:
+    title, base = f"{work.number}. {work.title} ({work.unit})", results.base()
+    ours = results.median(work, base)
+    if work.limit is not None and ours is not None:
+        yield [title, number(work, ours), "", "", number(work, ours), f"≤ {work.limit:g}", _met(ours <= work.limit)]
+    for name, wanted in work.ratios.items():
+        theirs, ratios = results.median(work, name), results.ratios(work, name)
+        if ours is not None and theirs is not None and ratios:
+            ratio = statistics.median(ratios)
+            yield [
+                title,
+                number(work, ours),
+                name,
+                number(work, theirs),
+                f"{ratio:.3f}",
+                f"≥ {wanted:.2f}",
+                _met(ratio >= wanted),
             ]
-            yield f"{server.name} failed: {whys[0]}"
+
+
+def of_servers(results: Results) -> str:
+    """Who was compared: version, dialect, command."""
+    rows = [[server.name, server.version, server.dialect, f"`{server.shown()}`"] for server in results.servers]
+    return table(["", "version", "dialect", "command"], rows)
+
+
+def missing(results: Results) -> list[str]:
+    """Who was not, as it is not installed."""
+    return [f"\nNot installed here, so not compared: {', '.join(results.missing)}."] if results.missing else []
 
 
 def everything(results: Results) -> str:
     """All tables, as they are printed at the end of a run."""
-    parts = []
+    parts: list[str] = []
     for work in results.works:
-        parts += [f"{work.number}. {work.title}", of_work(results, work), *absent(results, work), ""]
+        parts += [
+            f"{work.number}. {work.title}",
+            of_work(results, work),
+            "",
+            *behind(results, work),
+            *absent(results, work),
+            "",
+        ]
     if costs(results.works):
         parts += ["9. CPU seconds of the server for a million messages", of_costs(results)]
     return "\n".join(parts)

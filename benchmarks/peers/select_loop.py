@@ -41,15 +41,15 @@ class Loop:
 
     def turn(self) -> None:
         """Wait until something can be done, and do it."""
-        waiting = [client for client in self.clients if client.unsent]
-        readable, writable, _ = select.select([self.door, *self.clients], waiting, [])
+        everyone: list[socket.socket | Client] = [self.door, *self.clients]
+        readable, writable, _ = select.select(everyone, [client for client in self.clients if client.unsent], [])
         for client in writable:
             client.send()
         for one in readable:
-            if one is self.door:
-                self.clients.add(Client(self.door.accept()[0]))
-            else:
+            if isinstance(one, Client):
                 self.read(one)
+            else:
+                self.clients.add(Client(one.accept()[0]))
         for client in [client for client in self.clients if client.unsent]:
             client.send()
 

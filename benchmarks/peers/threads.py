@@ -1,6 +1,7 @@
 """A thread for each client, as in many a first chat server: one `recv` is taken for one object, as nothing frames them.
 
-`python threads.py PORT`. The first bytes are the name; then {"from", "to", "msg"} goes to that user, or with "/shout" to all others.
+`python threads.py PORT`. The first bytes are a name; each object after it goes to the user `to`, or if that is "/shout" to all
+others.
 """
 
 from __future__ import annotations

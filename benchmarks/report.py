@@ -1,0 +1,107 @@
+"""RESULTS.md and its plots, made of the results and of what NOTES.md says about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tables
+from benchmarks.measure import generator
+from benchmarks.results import Results
+from benchmarks.servers import HERE, LIFTED, Failed
+from benchmarks.works import Work, costs
+
+HEAD = """# Results
+
+Written by `{command}`, which does all of this again; [README.md](README.md) says how, and what the
+servers are. By hand is only the last section, from [NOTES.md](NOTES.md).
+
+"""
+HOW = """
+Each server was started afresh for each load, alone, and all took their turns within a round, in another order in each.
+{rounds} rounds, of each load {seconds:g} s after {warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
+the median of the rounds' own ratios, with the smallest and the largest. lanchat ran with its text log, and without the limits
+that the others have switched off too: {limits}.
+"""
+SMALL = """
+**This was the short form: few users, for a moment, all servers at the same time. It shows that everything works; its figures
+mean nothing.**
+"""
+
+
+def write(results: Results, directory: Path) -> None:
+    """RESULTS.md and two plots. Raises `Failed` when matplotlib is not installed."""
+    plots = [("works.png", [work for work in results.works if work.more]), ("cpu.png", costs(results.works))]
+    for name, works in plots:
+        if works:
+            _plot(results, works, directory / name)
+    text = "\n".join(_sections(results, {name: works for name, works in plots if works}))
+    (directory / "RESULTS.md").write_text(text)
+
+
+def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
+    pace = results.pace
+    sections = [
+        HEAD.format(command=results.command) + tables.table(["", ""], [[name, said] for name, said in results.machine.items()])
+    ]
+    sections += [
+        HOW.format(rounds=pace.rounds, seconds=pace.seconds, warm_up=pace.warm_up, limits=", ".join(LIFTED))
+        if pace.at_once == 1
+        else SMALL
+    ]
+    sections += ["## What was to be reached\n", tables.of_targets(results), ""]
+    sections += [f"![]({name})\n" for name in plots]
+    for work in results.works:
+        sections += _of_work(results, work)
+    if costs(results.works):
+        sections += ["## 9. CPU seconds of the server for a million messages\n", tables.of_costs(results), ""]
+    return [
+        *sections,
+        "## The servers\n",
+        tables.of_servers(results),
+        *tables.missing(results),
+        "",
+        (HERE / "NOTES.md").read_text(),
+    ]
+
+
+def _of_work(results: Results, work: Work) -> list[str]:
+    server = results.servers[0]
+    command = " ".join(["load", *generator(server, work.load, results.pace)])
+    remarks = [f"{remark}\n" for remark in [*tables.behind(results, work), *tables.absent(results, work)]]
+    return [
+        f"## {work.number}. {work.title}\n",
+        f"{tables.verdict(results, work)} For {server.name} `{command}`.\n",
+        tables.of_work(results, work),
+        "",
+        *remarks,
+    ]
+
+
+def _plot(results: Results, works: list[Work], path: Path) -> None:
+    """A panel for each work, a bar for each server; a thin line shows the smallest and the largest figure."""
+    figure, panels = _pyplot().subplots(1, len(works), figsize=(3.2 * len(works), 3.2), squeeze=False)
+    for work, panel in zip(works, panels[0], strict=True):
+        names = results.ranking(work)[::-1]
+        medians = [results.median(work, name) or 0.0 for name in names]
+        spans = [results.by_round(work, name).values() for name in names]
+        below = [median - min(span) for median, span in zip(medians, spans, strict=True)]
+        above = [max(span) - median for median, span in zip(medians, spans, strict=True)]
+        colours = ["tab:orange" if name == results.base() else "tab:gray" for name in names]
+        panel.barh(names, medians, xerr=[below, above], color=colours, error_kw={"elinewidth": 1})
+        panel.set_title(f"{work.number}. {work.title}", fontsize=8)
+        panel.set_xlabel(work.unit if work.more else "CPU seconds for a million messages", fontsize=8)
+        panel.tick_params(labelsize=7)
+        panel.locator_params(axis="x", nbins=4)
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 (only the report needs it)
+        from matplotlib import pyplot  # noqa: PLC0415
+    except ImportError:
+        raise Failed("the plots need matplotlib: pip install '.[plot]', or pip install matplotlib") from None
+    mpl.use("agg")
+    return pyplot
