@@ -60,7 +60,11 @@ def ours(module: str) -> set[str]:
     return {name for name in imports(module) if name.split(".")[0] == "lanchat"}
 
 
-@pytest.mark.parametrize("module", sorted(name for name in MODULES if not name.startswith("lanchat.client")))
+#: The programs of those who use a server: they know of it what goes over the wire.
+USERS = ("lanchat.client", "lanchat.stress")
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if not name.startswith(USERS)))
 def test_imports_only_go_down(module: str) -> None:
     above = FLOOR[next(name for name in (module, module.rpartition(".")[0]) if name in FLOOR)]
     for name in ours(module):
@@ -74,13 +78,18 @@ def test_the_core_knows_no_reactor(module: str) -> None:
     assert not [name for name in imports(module) if name.startswith("twisted.internet")]
 
 
-@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("lanchat.client")))
-def test_of_the_server_the_client_imports_only_packet(module: str) -> None:
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith(USERS)))
+def test_of_the_server_its_users_import_only_packet(module: str) -> None:
     allowed = {"lanchat", "lanchat.packet"}
-    assert all(name in allowed or name.startswith("lanchat.client") for name in ours(module))
+    assert all(name in allowed or name.startswith(USERS) for name in ours(module))
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("lanchat.client")))
+def test_the_client_does_without_the_load_tool(module: str) -> None:
+    assert not [name for name in ours(module) if name.startswith("lanchat.stress")]
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_the_reactor_is_imported_only_where_programs_begin(module: str) -> None:
     if "twisted.internet.reactor" in imports(module) or "from twisted.internet import reactor" in MODULES[module].read_text():
-        assert module == "lanchat.tap" or module.startswith("lanchat.client.")
+        assert module == "lanchat.tap" or module.startswith(tuple(f"{room}." for room in USERS))

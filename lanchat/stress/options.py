@@ -1,0 +1,265 @@
+"""Options: what `lanchat-stress` can be told."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import math
+import os
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.python import usage
+
+from lanchat import __version__
+from lanchat.client import options as client
+from lanchat.packet import visible
+
+#: Users that one process may be given, besides what the system allows it in files.
+FILES_RESERVED = 64
+#: What a user may do in a second: the server lets nobody send more than 200 packets.
+MAX_RATE = 100.0
+#: Packets a second that an unframed client gets, and a little less: what is over that only waits.
+MAX_UNFRAMED_RATE = 20.0
+
+
+def _number(name: str, most: float, what: str = "number", least: float = 0.0) -> Callable[[str], float]:
+    """Reads what `--name` is given: above `least`, up to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = math.nan
+        if not least < found <= most:
+            raise usage.UsageError(f"--{name} {visible(text)}: that is no {what} above {max(0.0, least):g}, up to {most:g}.")
+        return found
+
+    return read
+
+
+def _seconds(name: str) -> Callable[[str], float]:
+    return _number(name, 86400, "number of seconds")
+
+
+def _count(name: str, most: int = 1_000_000) -> Callable[[str], int]:
+    """Reads what `--name` is given: a whole number above 0, up to `most`."""
+
+    def read(text: str) -> int:
+        found = int(text) if text.isascii() and text.isdigit() else 0
+        if not 0 < found <= most:
+            raise usage.UsageError(f"--{name} {visible(text)}: that is no whole number above 0, up to {most}.")
+        return found
+
+    return read
+
+
+class Load(usage.Options):
+    """What every kind of load can be told."""
+
+    optFlags = [  # noqa: N815, RUF012 (Twisted's)
+        ["tls", None, "The port speaks TLS. On this machine its key is not looked at unless --ca or --fingerprint says so."],
+        ["insecure", None, "With --tls: do not look at the key of a server elsewhere either."],
+        ["unframed", None, "Speak as the first clients do: no newlines, and packets come 10 ms apart."],
+        ["json", None, "Print one JSON object instead of the table."],
+    ]
+    optParameters = [  # noqa: N815, RUF012 (Twisted's)
+        ["server", "s", "localhost:5000", "The server, HOST[:PORT].", str],
+        ["i-own", None, None, "HOST once more, if it is not this machine: you say that it is yours to put a load on.", str],
+        ["ca", None, None, "With --tls: believe the certificates of these authorities (PEM).", str],
+        ["fingerprint", None, None, "With --tls: believe this key, SHA256:..., as the server logs it.", str],
+        ["processes", None, None, "Worker processes. [default: one for each core, at least 2]", _count("processes", 64)],
+        [
+            "opens",
+            None,
+            None,
+            "Connections opened in a second. [default: 200; 50 to a server elsewhere]",
+            _number("opens", 10_000),
+        ],
+        [
+            "max-latency",
+            None,
+            None,
+            "Milliseconds: the bound for the 99th percentile. [default: 1000]",
+            _number("max-latency", 3_600_000),
+        ],
+        [
+            "max-errors",
+            None,
+            0.0,
+            "Percent of what was said or asked that may fail.",
+            _number("max-errors", 100, "percentage", -1e-9),
+        ],
+        [
+            "patience",
+            None,
+            10.0,
+            "Seconds that an answer or a welcome may take before it counts as lost.",
+            _seconds("patience"),
+        ],
+        [
+            "pid",
+            None,
+            None,
+            "The server's process, if it is on this machine: its processor time and memory are shown.",
+            _count("pid", 2**22),
+        ],
+        ["plot", None, None, "Draw the latencies into this file (PNG). Needs: pip install 'lanchat[plot]'.", str],
+    ]
+    #: What `lanchat-stress` calls it.
+    kind = ""
+    #: Milliseconds.
+    usual_latency = 1000.0
+
+    @property
+    def users(self) -> int:
+        """How many users there will be at the most."""
+        return int(self["bots"])
+
+    def opt_version(self) -> None:
+        """Show the version."""
+        _show_version()
+
+    def getSynopsis(self) -> str:
+        """The first line of the help."""
+        return f"Usage: lanchat-stress {self.kind} [options]"
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Everything is an option; raises `UsageError`."""
+        if arguments:
+            raise usage.UsageError(f"what is {visible(arguments[0], 100)!r}? The server is given as --server HOST[:PORT].")
+
+    def postOptions(self) -> None:
+        """What belongs together is there; raises `UsageError`."""
+        try:
+            self["host"], self["port"] = client.address(self["server"])
+        except ValueError:
+            raise usage.UsageError(f"--server {visible(self['server'])}: that is no HOST[:PORT].") from None
+        self["addresses"] = _addresses(self["host"], self["port"])
+        self["loopback"] = all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for _, address in self["addresses"])
+        self._check_owner()
+        self._check_tls()
+        self._check_rate()
+        _check_plot(self["plot"])
+        if self["pid"] is not None and not (Path("/proc") / str(self["pid"]) / "stat").exists():
+            raise usage.UsageError(f"--pid {self['pid']}: there is no such process in /proc.")
+        self["max-latency"] = self["max-latency"] or self.usual_latency
+        self["opens"] = self["opens"] or (200.0 if self["loopback"] else 50.0)
+        self["processes"] = self["processes"] or max(2, os.cpu_count() or 2)
+
+    def _check_owner(self) -> None:
+        host, owned = self["host"], self["i-own"]
+        if not self["loopback"] and (owned or "").lower() != host.lower():
+            shown = visible(host, 100)
+            raise usage.UsageError(
+                f"{shown} is not this machine, so no load is put on it. If that server is yours, say so with --i-own {shown}."
+            )
+
+    def _check_tls(self) -> None:
+        chosen = [name for name in ("ca", "fingerprint", "insecure") if self[name]]
+        if chosen and not self["tls"]:
+            raise usage.UsageError(f"--{chosen[0]} needs --tls.")
+        if len(chosen) > 1:
+            raise usage.UsageError(f"--{chosen[0]} and --{chosen[1]} do not go together.")
+        if self["tls"] and not chosen and not self["loopback"]:
+            raise usage.UsageError("whom should TLS believe there? Add --ca FILE, --fingerprint SHA256:... or --insecure.")
+        if self["fingerprint"] and not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?", self["fingerprint"]):
+            raise usage.UsageError("a fingerprint is SHA256: and 43 letters and digits, as in the server's log.")
+
+    def _check_rate(self) -> None:
+        if self["unframed"] and self.get("rate", 0) > MAX_UNFRAMED_RATE:
+            raise usage.UsageError(f"unframed clients get their packets 10 ms apart: --rate is at most {MAX_UNFRAMED_RATE:g}.")
+
+
+class Stress(Load):
+    """Users who talk, ask, leave and come back."""
+
+    kind = "stress"
+    longdesc = "Random users say things to each other and to everyone, use commands, leave and come back, for a time."
+    optParameters = [  # noqa: N815, RUF012 (Twisted's)
+        ["bots", "b", 50, "Users.", _count("bots")],
+        ["for", None, 30.0, "Seconds.", _seconds("for")],
+        ["rate", None, 1.0, "Things that each user does in a second.", _number("rate", MAX_RATE)],
+    ]
+
+
+class Breakpoint(Load):
+    """More and more users, until something gives way."""
+
+    kind = "breakpoint"
+    longdesc = "More and more users who talk to each other, step by step, until a bound is passed; then it says what gave way."
+    optParameters = [  # noqa: N815, RUF012 (Twisted's)
+        ["to", None, 19_000, "Users at the most.", _count("to")],
+        ["step", None, 500, "Users that each step adds.", _count("step")],
+        ["hold", None, 5.0, "Seconds for which each step is measured.", _seconds("hold")],
+        ["rate", None, 0.1, "Messages that each user sends in a second.", _number("rate", MAX_RATE)],
+    ]
+
+    @property
+    def users(self) -> int:
+        """How many users there will be at the most."""
+        return int(self["to"])
+
+
+class Storm(Load):
+    """All at once."""
+
+    kind = "storm"
+    longdesc = "All users connect at the same moment, as after a restart. The bound for the welcome is 10000 ms by default."
+    usual_latency = 10_000.0
+    optParameters = [["bots", "b", 1000, "Users.", _count("bots")]]  # noqa: N815, RUF012 (Twisted's)
+
+
+class Options(usage.Options):
+    """Which kind of load."""
+
+    synopsis = "Usage: lanchat-stress {stress|breakpoint|storm} [options]"
+    longdesc = (
+        "Puts a load on your own lanchat server and says what came of it. `lanchat-stress stress --help` tells the options. "
+        "Exit codes: 0 all within bounds; 1 the server lost something or passed a bound; 2 wrong options; 3 no connection; "
+        "4 the load tool itself was the limit, or failed; 130 interrupted."
+    )
+    subCommands = [  # noqa: N815, RUF012 (Twisted's)
+        ["stress", None, Stress, "Random users, for a time."],
+        ["breakpoint", None, Breakpoint, "More and more users, until something gives way."],
+        ["storm", None, Storm, "All connect at once."],
+    ]
+
+    def opt_version(self) -> None:
+        """Show the version."""
+        _show_version()
+
+    def postOptions(self) -> None:
+        """One of them is wanted; raises `UsageError`."""
+        if self.subCommand is None:
+            raise usage.UsageError("which load? Say stress, breakpoint or storm; --help tells more.")
+
+
+def _show_version() -> None:
+    print(f"lanchat-stress {__version__}")  # noqa: T201 (it was asked for)
+    raise SystemExit(0)
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    """The addresses of a host, IPv4 first: there a machine has many of its own. Raises `UsageError`."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "that can't be a host's name"
+        raise usage.UsageError(f"can't find {visible(host, 100)}: {why}.") from None
+    return sorted(((family, str(address[0])) for family, _, _, _, address in found), key=lambda at: at[0] != socket.AF_INET)
+
+
+def _check_plot(file: str | None) -> None:
+    """That a plot can be made is settled before the load, which may take long; raises `UsageError`."""
+    if file is None:
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        raise usage.UsageError("--plot needs matplotlib: pip install 'lanchat[plot]'.")
+    path = Path(file)
+    if path.suffix.lower() != ".png" or not os.access(path.parent, os.W_OK):
+        raise usage.UsageError(
+            f"--plot {visible(file, 200)}: give a file that ends in .png, in a folder that may be written to."
+        )

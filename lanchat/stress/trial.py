@@ -1,0 +1,195 @@
+"""Trial: the three kinds of load, and what each of their steps showed."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lanchat.stress.crew import Crew
+from lanchat.stress.progress import Bar
+from lanchat.stress.schedule import SECOND
+from lanchat.stress.tally import Tally, note
+
+#: Seconds from an order to the moment it is for, so that it has reached everyone.
+LEAD = 0.1
+#: Seconds between two looks at what the workers have counted.
+LOOK = 0.25
+#: What users do under `stress`, by weight.
+HABITS = {"message": 79, "command": 15, "shout": 1, "leave": 5}
+ONLY_MESSAGES = {"message": 1}
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Row:
+    """One step of a load, and what it showed."""
+
+    #: Users who were there when it began.
+    users: int = 0
+    #: Seconds for which they talked.
+    seconds: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    #: The share of a core that the busiest of our own processes took.
+    busiest: float = 0.0
+    #: The share of a core that the server took, and its memory in bytes, where its process is known.
+    server: tuple[float, int] | None = None
+
+    @property
+    def lost(self) -> int:
+        """Messages of which nothing was heard again."""
+        counts = self.tally.counts
+        return max(0, counts["sent"] - counts["delivered"] - counts["undelivered"])
+
+    @property
+    def unanswered(self) -> int:
+        """Commands of which nothing was heard again."""
+        counts = self.tally.counts
+        return max(0, counts["asked"] - counts["answered"] - counts["failed"])
+
+    def ms(self, what: str, percent: float) -> float:
+        """A percentile in milliseconds."""
+        return self.tally.times[what].percentile(percent) / 1e6
+
+
+class Server:
+    """What the system tells of the server's process."""
+
+    def __init__(self, pid: int) -> None:
+        self._proc = Path("/proc") / str(pid)
+        self._since = self._cpu(), time.monotonic()
+
+    def since(self) -> tuple[float, int] | None:
+        """The share of a core that it took since this was made, and its memory in bytes; None if it has ended."""
+        cpu, clock = self._since
+        try:
+            resident = re.search(r"VmRSS:\s+(\d+) kB", (self._proc / "status").read_text())
+            return (self._cpu() - cpu) / (time.monotonic() - clock), int(resident[1]) * 1024 if resident else 0
+        except OSError:
+            return None
+
+    def _cpu(self) -> float:
+        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+class Trial:
+    """A load in steps: open connections, have their users talk, and wait until all is heard."""
+
+    def __init__(self, crew: Crew, wanted: Any, bar: Bar) -> None:
+        self.wanted = wanted
+        self._crew, self._bar = crew, bar
+        #: Users that were asked to connect, and those that were there at the end of the last row.
+        self._asked = self._here = 0
+        self._row = Row()
+
+    async def open(self, to: int, seconds: float) -> None:
+        """Connect users until there are so many, and wait until each is welcomed or refused."""
+        since, self._asked = self._asked, to
+        settled = self._settled()
+        self._crew.order("open", since=since, to=to, start=_soon(), seconds=seconds)
+        deadline = time.monotonic() + LEAD + seconds + self.wanted["patience"]
+        while (done := self._settled() - settled) < to - since and time.monotonic() < deadline:
+            self._bar.show((since + done) / self.wanted.users, f"{since + done} of {to} users are there")
+            await self._look(LOOK)
+        if done < to - since:
+            note(self._crew.tally.refused, f"no welcome within {self.wanted['patience']:g} s", to - since - done)
+
+    async def talk(self, seconds: float, habits: dict[str, int]) -> None:
+        """Have those who are there talk for so long, and wait until all is heard."""
+        if not self._here_now():
+            return
+        await self._crew.rewind()
+        served = self._watch_server()
+        self._row = Row(self._here_now(), seconds)
+        talk = {"start": _soon(), "seconds": seconds, "rate": self.wanted["rate"], "users": self._asked, "habits": habits}
+        self._crew.order("talk", **talk)
+        end = time.monotonic() + LEAD + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._bar.show(1 - left / (seconds + LEAD), f"{self._row.users} users talk, {left:.0f} s to go")
+            await self._look(min(LOOK, left))
+        self._row.busiest, self._row.server = self._crew.busiest, served()
+        self._crew.order("stay")
+        await self._silence()
+
+    async def row(self) -> Row:
+        """The step is over."""
+        row, self._row = self._row, Row()
+        row.tally = await self._crew.take()
+        self._here += _came(row.tally)
+        self._bar.clear()
+        return row
+
+    async def burst(self) -> None:
+        """Connect all at once."""
+        await self._crew.rewind()
+        served = self._watch_server()
+        await self.open(self.wanted.users, 0)
+        self._row = Row(self._here_now(), 0, busiest=self._crew.busiest, server=served())
+
+    async def _silence(self) -> None:
+        """Wait until nothing is on its way any more, or for as long as we have patience."""
+        deadline = time.monotonic() + self.wanted["patience"]
+        while True:
+            self._row.tally = await self._crew.poll()
+            waiting = self._row.lost + self._row.unanswered
+            if not waiting or time.monotonic() > deadline:
+                return
+            self._bar.show(1, f"waiting for {waiting} answers")
+            await self._look(LOOK)
+
+    async def _look(self, seconds: float) -> None:
+        await self._crew.sleep(seconds)
+        await self._crew.poll()
+
+    def _settled(self) -> int:
+        """How many connections have been welcomed or refused."""
+        return self._crew.tally.counts["welcomed"] + self._crew.tally.refused.total()
+
+    def _here_now(self) -> int:
+        return self._here + _came(self._crew.tally)
+
+    def _watch_server(self) -> Callable[[], tuple[float, int] | None]:
+        """To be asked later what the server's process took since now."""
+        return (lambda: None) if self.wanted["pid"] is None else Server(self.wanted["pid"]).since
+
+
+async def stress(trial: Trial) -> AsyncIterator[Row]:
+    """Random users, for a time."""
+    await trial.open(trial.wanted.users, trial.wanted.users / trial.wanted["opens"])
+    await trial.talk(trial.wanted["for"], HABITS)
+    yield await trial.row()
+
+
+async def breakpoint_(trial: Trial) -> AsyncIterator[Row]:
+    """More and more users."""
+    step, most = trial.wanted["step"], trial.wanted.users
+    for users in [*range(step, most, step), most]:
+        await trial.open(users, min(step, users) / trial.wanted["opens"])
+        await trial.talk(trial.wanted["hold"], ONLY_MESSAGES)
+        yield await trial.row()
+
+
+async def storm(trial: Trial) -> AsyncIterator[Row]:
+    """All at once."""
+    await trial.burst()
+    yield await trial.row()
+
+
+#: The kinds of load, each of which gives a row for each step.
+KINDS: dict[str, Callable[[Trial], AsyncIterator[Row]]] = {"stress": stress, "breakpoint": breakpoint_, "storm": storm}
+
+
+def _soon() -> int:
+    """The moment that an order is for, on the clock that all processes share."""
+    return time.monotonic_ns() + int(LEAD * SECOND)
+
+
+def _came(tally: Tally) -> int:
+    """How many more are there than before."""
+    return tally.counts["welcomed"] - tally.counts["left"] - tally.closed.total()
