@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,29 @@ from benchmarks.results import Results, machine
 from benchmarks.servers import HERE, Failed, Server, checkout, known, raise_file_limit
 from benchmarks.works import WORKS, Work, small
 
+#: Seconds that a load may be measured.
+SHORTEST, LONGEST = 0.1, 3600
 BRIEF = Pace(rounds=1, seconds=0.2, warm_up=0.1, at_once=8)
+
+
+def rounds(text: str) -> int:
+    """How often; raises `ArgumentTypeError` when that is no such number."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of rounds: it is a whole number from 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """How long; raises `ArgumentTypeError` for what is too short to measure, or too long to wait for."""
+    try:
+        length = float(text)
+    except ValueError:
+        length = 0.0
+    if not SHORTEST <= length <= LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no time to measure: it is a number of seconds from {SHORTEST} to {LONGEST}"
+        )
+    return length
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -24,8 +46,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Compare lanchat with other servers on this machine."
     )
-    parser.add_argument("--rounds", type=int, default=5, help="how many times all is measured (default: 5)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long each load is measured (default: 3)")
+    parser.add_argument("--rounds", type=rounds, default=5, help="how many times all is measured (default: 5)")
+    parser.add_argument("--seconds", type=seconds, default=3.0, help="how long each load is measured (default: 3)")
     parser.add_argument("--works", metavar="N,N", default="", help="only these rows of the table, 1 to 8")
     parser.add_argument("--servers", metavar="NAME,NAME", default="", help="only these servers")
     parser.add_argument(
@@ -64,10 +86,15 @@ def rows(numbers: str, *, short: bool) -> list[Work]:
     return [small(work) for work in works] if short else works
 
 
-def also(given: list[str]) -> dict[str, Server | None]:
+def also(given: list[str], taken: Iterable[str]) -> list[Server]:
     """Further checkouts, from NAME=PLACE; raises `Failed` where there is none."""
-    pairs = [word.partition("=") for word in given]
-    return {name: checkout(name, Path(place)) for name, _, place in pairs}
+    found: dict[str, Server] = {}
+    for word in given:
+        name, _, place = word.partition("=")
+        if not name or not place or name in {*taken, *found}:
+            raise Failed(f"--also {word}: write NAME=PLACE, with a name that no other server has")
+        found[name] = checkout(name, Path(place))
+    return [*found.values()]
 
 
 def progress(total: int) -> Callable[[Outcome], None]:
@@ -91,8 +118,9 @@ def complain(text: str) -> None:
 def run(asked: argparse.Namespace) -> Results:
     """Measure what was asked for."""
     raise_file_limit()
-    servers, missing = chosen(asked.servers, known())
-    servers += [server for server in also(asked.also).values() if server]
+    there = known()
+    servers, missing = chosen(asked.servers, there)
+    servers += also(asked.also, there)
     works = rows(asked.works, short=asked.short)
     for name in missing:
         complain(f"{name} is not installed, so it is left out")
@@ -104,19 +132,37 @@ def run(asked: argparse.Namespace) -> Results:
     return Results(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]), before, pace, works, servers, missing, outcomes)
 
 
-def main(arguments: list[str]) -> int:
-    """The command; its exit code."""
-    asked = options(arguments)
+def kept(file: Path) -> Results:
+    """The results of an earlier run; raises `Failed` when the file has none."""
     try:
-        results = msgspec.json.decode(asked.source.read_bytes(), type=Results) if asked.source else run(asked)
+        return msgspec.json.decode(file.read_bytes(), type=Results)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Failed(f"--from {file}: {error}. Give a file that --json wrote") from None
+
+
+def write(asked: argparse.Namespace, results: Results) -> None:
+    """Keep what was asked to be kept; raises `Failed` when that is not possible."""
+    try:
         if asked.json:
             asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
         if asked.report:
             report.write(results, asked.report)
+    except OSError as error:
+        raise Failed(f"cannot write the results: {error}") from None
+
+
+def main(arguments: list[str]) -> int:
+    """The command; its exit code."""
+    asked = options(arguments)
+    try:
+        results = kept(asked.source) if asked.source else run(asked)
+        sys.stdout.write(f"{tables.everything(results)}\n")
+        write(asked, results)
     except Failed as failed:
         complain(str(failed))
         return 2
-    sys.stdout.write(f"{tables.everything(results)}\n")
+    except KeyboardInterrupt:
+        return 130
     for outcome in results.failures():
         complain(f"{outcome.server}, {' '.join(outcome.load.arguments())}: {outcome.failure}")
     return 1 if results.failures() else 0

@@ -80,7 +80,8 @@ def put(program: Path, server: Server, load: Load, pace: Pace, number: int) -> O
     try:
         with tempfile.TemporaryDirectory() as directory, running(server, Path(directory), tls=load.tls) as (pid, port):
             command = [str(program), *generator(server, load, pace), "-p", str(port), "-P", str(pid)]
-            outcome.figures = _generate(command, load, pace)
+            outcome.figures, complaint = _generate(command, pace)
+        outcome.failure = _wrong(outcome.figures, load, complaint)
     except Failed as failure:
         outcome.failure = str(failure)
     return outcome
@@ -91,29 +92,28 @@ def generator(server: Server, load: Load, pace: Pace) -> list[str]:
     return ["-d", server.dialect, *load.arguments(), *server.generator, "-t", f"{pace.seconds:g}", "-u", f"{pace.warm_up:g}"]
 
 
-def _generate(command: list[str], load: Load, pace: Pace) -> dict[str, float]:
+def _generate(command: list[str], pace: Pace) -> tuple[dict[str, float], str]:
+    """The figures that the generator printed, and what it complained of. Raises `Failed` when it printed none."""
     try:
         done = subprocess.run(  # noqa: S603 (ours)
             pinned(cores()[1], command), capture_output=True, text=True, check=False, timeout=GENEROUS + pace.seconds
         )
     except subprocess.TimeoutExpired:
         raise Failed("the load generator did not come to an end") from None
+    complaint = " ".join(done.stderr.splitlines())
     try:
         printed = json.loads(done.stdout)
     except ValueError:
-        raise Failed(f"the load generator ended with {done.returncode}: {done.stderr.strip() or 'it said nothing'}") from None
-    figures = {name: float(value) for name, value in printed.items() if name != "label"}
-    if trouble := _wrong(figures, load):
-        raise Failed(f"{trouble} {done.stderr.strip()}".strip())
-    return figures
+        raise Failed(f"the load generator ended with {done.returncode}: {complaint or 'it said nothing'}") from None
+    return {name: float(value) for name, value in printed.items() if name != "label"}, complaint
 
 
-def _wrong(figures: dict[str, float], load: Load) -> str:
+def _wrong(figures: dict[str, float], load: Load, complaint: str) -> str:
     """What makes these figures worthless; empty when nothing does."""
     if figures["ready"] < load.users:
-        return f"only {figures['ready']:.0f} of {load.users:,} users came in."
+        return f"only {figures['ready']:.0f} of {load.users:,} users came in. {complaint}".strip()
     if figures.get("dead_end", figures["dead"]):
-        return "connections were lost under way."
+        return f"connections were lost under way. {complaint}".strip()
     if load.work != "storm" and not figures["delivered"]:
-        return "nothing was delivered."
+        return "nothing was delivered in the time measured"
     return ""

@@ -20,8 +20,8 @@ servers are. By hand is only the last section, from [NOTES.md](NOTES.md).
 HOW = """
 Each server was started afresh for each load, alone, and all took their turns within a round, in another order in each.
 {rounds} rounds, of each load {seconds:g} s after {warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
-the median of the rounds' own ratios, with the smallest and the largest. lanchat ran with its text log, and without the limits
-that the others have switched off too: {limits}.
+the median of the rounds' own ratios, with the smallest and the largest; where less is better, a ratio below 1 is
+in {base}'s favour. lanchat ran with its text log, and without the limits that the others have switched off too: {limits}.
 """
 SMALL = """
 **This was the short form: few users, for a moment, all servers at the same time. It shows that everything works; its figures
@@ -42,10 +42,13 @@ def write(results: Results, directory: Path) -> None:
 def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
     pace = results.pace
     sections = [
-        HEAD.format(command=results.command) + tables.table(["", ""], [[name, said] for name, said in results.machine.items()])
+        HEAD.format(command=results.command)
+        + tables.table(["", ""], [[name, said] for name, said in results.machine.items()], words=2)
     ]
     sections += [
-        HOW.format(rounds=pace.rounds, seconds=pace.seconds, warm_up=pace.warm_up, limits=", ".join(LIFTED))
+        HOW.format(
+            base=results.base(), rounds=pace.rounds, seconds=pace.seconds, warm_up=pace.warm_up, limits=", ".join(LIFTED)
+        )
         if pace.at_once == 1
         else SMALL
     ]

@@ -14,12 +14,12 @@ from benchmarks.works import Work, costs
 KEPT_UP = 0.98
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table with its columns aligned: the first to the left, numbers to the right."""
+def table(head: list[str], rows: list[list[str]], words: int = 1) -> str:
+    """A Markdown table with its columns aligned: those of words, which come first, to the left, numbers to the right."""
     widths = [max(3, *(len(row[i]) for row in [head, *rows])) for i in range(len(head))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = ["-" * width if i < words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
     lines = [
-        [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        [cell.ljust(width) if i < words else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
         for row in [head, rule, *rows]
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -137,7 +137,7 @@ def _targets(results: Results, work: Work) -> Iterator[list[str]]:
 def of_servers(results: Results) -> str:
     """Who was compared: version, dialect, command."""
     rows = [[server.name, server.version, server.dialect, f"`{server.shown()}`"] for server in results.servers]
-    return table(["", "version", "dialect", "command"], rows)
+    return table(["", "version", "dialect", "command"], rows, words=4)
 
 
 def missing(results: Results) -> list[str]:

@@ -72,7 +72,7 @@ WORKS = (
 def costs(works: list[Work]) -> list[Work]:
     """Work 9: the CPU seconds that a million messages cost the server, in each of these works that moves messages."""
     moving = [work for work in works if work.load.work != "storm"]
-    return [Work(9, work.title, work.load, "cpu_s_per_M", "s", more=False, digits=2) for work in moving]
+    return [Work(9, f"work {work.number}", work.load, "cpu_s_per_M", "s", more=False, digits=2) for work in moving]
 
 
 def small(work: Work) -> Work:

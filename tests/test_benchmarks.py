@@ -1,0 +1,157 @@
+"""The comparison with other servers works, and its arithmetic is right. Nothing here asserts a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks import tables
+from benchmarks.measure import Outcome, Pace, build, put, turns
+from benchmarks.results import Results
+from benchmarks.servers import ROOT, Failed, Server
+from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
+
+OURS, OTHER = (Server(name, "json", ["none"], "1.0") for name in ("lanchat", "inspircd"))
+SPEED = next(work for work in WORKS if work.number == 2)
+MEMORY = next(work for work in WORKS if work.number == 6)
+WRITTEN_HERE = {"threads", "select_loop", "asyncio_streams", "plain_twisted"}
+
+
+def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 (ours)
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The load generator, where it can be compiled."""
+    try:
+        return build(tmp_path_factory.mktemp("generator"))
+    except Failed as failed:
+        pytest.skip(str(failed))
+
+
+@pytest.fixture(scope="module")
+def short_form(generator: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a short form of the whole comparison wrote."""
+    file = tmp_path_factory.mktemp("short") / "results.json"
+    done = benchmarks("--short", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+def measured(work: Work, ours: list[float], theirs: list[float]) -> Results:
+    """Results as if these figures had been measured, a round each."""
+    outcomes = [
+        Outcome(number, server.name, work.load, {work.figure: figure})
+        for server, figures in ((OURS, ours), (OTHER, theirs))
+        for number, figure in enumerate(figures)
+    ]
+    return Results("python -m benchmarks", {}, Pace(len(ours), 1.0), [work], [OURS, OTHER], [], outcomes)
+
+
+def test_the_short_form_has_every_work_on_every_server_that_can_do_it(short_form: Path) -> None:
+    results = msgspec.json.decode(short_form.read_bytes(), type=Results)
+    assert {server.name for server in results.servers} >= {"lanchat"} | WRITTEN_HERE
+    assert [work.number for work in results.works] == [work.number for work in WORKS]
+    for server in results.servers:
+        for work in results.works:
+            assert (results.median(work, server.name) is None) == bool(server.lacks(work.load)), (server.name, work.title)
+
+
+def test_lanchat_does_every_work(short_form: Path) -> None:
+    results = msgspec.json.decode(short_form.read_bytes(), type=Results)
+    assert all("lanchat" in results.ranking(work) for work in results.works)
+
+
+def test_the_report_is_written_from_kept_results(short_form: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the plots need matplotlib")
+    done = benchmarks("--from", str(short_form), "--report", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "its figures\nmean nothing" in text
+    assert all(f"## {work.number}. {work.title}" in text for work in WORKS)
+    assert str(ROOT) not in text
+    for name in ("works.png", "cpu.png"):
+        assert f"({name})" in text
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_server_that_ends_is_a_failure_with_its_last_words(generator: Path) -> None:
+    server = Server("broken", "json", [sys.executable, "-c", "raise SystemExit('no such option')"], "1.0")
+    outcome = put(generator, server, Load("pairs", users=2), Pace(1, 0.1), 0)
+    assert outcome.failure == "broken did not start: no such option"
+
+
+def test_a_server_that_drops_its_users_is_a_failure(generator: Path) -> None:
+    listen = "import socket, sys\ndoor = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+    dropping = f"{listen}while True: door.accept()[0].close()"
+    server = Server("dropping", "json", [sys.executable, "-c", dropping, "@PORT@"], "1.0")
+    outcome = put(generator, server, Load("pairs", users=2), Pace(1, 0.1), 0)
+    assert outcome.failure.startswith("only 0 of 2 users came in")
+
+
+def test_another_server_begins_each_round() -> None:
+    order = [(number, server.name) for number, _, server in turns([OURS, OTHER], [PAIRS_MANY], 2)]
+    assert order == [(0, "lanchat"), (0, "inspircd"), (1, "inspircd"), (1, "lanchat")]
+
+
+def test_a_server_is_left_out_of_what_its_model_cannot_do() -> None:
+    few = Server("few", "json", ["none"], "1.0", users=1010)
+    one = Server("one", "seed", ["none"], "1.0", window=1)
+    assert few.lacks(STORM)
+    assert one.lacks(Load("pairs", users=100, window=64))
+    assert one.lacks(Load("pairs", users=100, rate=1000))
+    assert not few.lacks(PAIRS_MANY)
+    assert not one.lacks(PAIRS_MANY)
+    assert [server.name for _, _, server in turns([OURS, few], [STORM], 1)] == ["lanchat"]
+
+
+def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
+    # The ratio of the medians would be 1.5: each server was slow in a round of its own.
+    results = measured(SPEED, [100.0, 20.0, 90.0], [200.0, 40.0, 60.0])
+    assert results.ratios(SPEED, "inspircd") == [0.5, 0.5, 1.5]
+    assert "0.500 (0.500 to 1.500) | ≥ 0.95 | not met" in tables.of_work(results, SPEED)
+
+
+def test_what_was_not_reached_is_said() -> None:
+    results = measured(SPEED, [90.0], [100.0])
+    assert "0.900 | ≥ 0.95 | not met" in tables.of_targets(results)
+    assert tables.verdict(results, SPEED) == "**inspircd wins**: 100 messages/s; lanchat has 90, place 2 of 2."
+
+
+def test_less_memory_wins() -> None:
+    results = measured(MEMORY, [3.0], [4.5])
+    assert tables.verdict(results, MEMORY) == "**lanchat wins**: 3.00 KiB; next is inspircd with 4.50."
+    assert "3.00 |    ≤ 4 | met" in tables.of_targets(results)
+
+
+def test_a_failed_round_counts_for_nothing_and_the_reason_is_shown() -> None:
+    results = measured(SPEED, [90.0, 80.0], [100.0])
+    results.outcomes.append(Outcome(1, "inspircd", SPEED.load, {}, "connections were lost under way."))
+    assert results.ratios(SPEED, "inspircd") == [0.9]
+    results.outcomes = [outcome for outcome in results.outcomes if outcome.failure or outcome.server == "lanchat"]
+    assert tables.absent(results, SPEED) == ["Not here: inspircd. Connections were lost under way."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--servers", "ghost"), "there is no 'ghost'"),
+        (("--works", "9"), "there is no '9'"),
+        (("--also", "old"), "write NAME=PLACE"),
+        (("--also", "lanchat=."), "a name that no other server has"),
+        (("--also", "old=tests"), "there is no lanchat that runs in tests"),
+        (("--from", "nowhere.json"), "Give a file that --json wrote"),
+        (("--rounds", "0"), "0 is no number of rounds"),
+        (("--seconds", "0"), "0 is no time to measure"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(arguments: tuple[str, ...], said: str) -> None:
+    done = benchmarks(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1]
