@@ -29,6 +29,8 @@ _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _WHICH = (
     "import sys, lanchat, twisted; print(lanchat.__file__, lanchat.__version__, twisted.__version__, *sys.version.split()[:1])"
 )
+#: Like lanchat's own certificates: a key on P-256.
+_CERTIFY = shlex.split("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost")
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 #: What the peers' configurations do not limit, lanchat does not limit here either.
 LIFTED = ("packets=off", "bytes=off", "outbox=67108864")
@@ -41,16 +43,17 @@ class Failed(Exception):
 class Server(msgspec.Struct, frozen=True):
     """A server under test, which runs in a directory of its own.
 
-    In its words `@PORT@` is the port and `@CONF@` its configuration file.
+    In its words `@PORT@` is the port, `@TLS@` the one for TLS, and `@CONF@` its configuration file.
     """
 
     name: str
     dialect: str
     command: list[str]
     version: str
-    #: Its configuration's name in peers/.
+    #: The names of its configuration in peers/, and of what is added to that for TLS.
     conf: str = ""
-    #: Added to the command for what is in the clear, and for TLS; the second is empty where the configuration has none.
+    tls_conf: str = ""
+    #: Added to its command for what is in the clear, and for TLS.
     plain: list[str] = []
     tls: list[str] = []
     #: Options of the generator that are for this server only.
@@ -62,8 +65,8 @@ class Server(msgspec.Struct, frozen=True):
 
     def lacks(self, load: Load) -> str:
         """Why this load cannot be put on it; empty when it can."""
-        if load.tls and not self.tls:
-            return "the configuration has no TLS here"
+        if load.tls and not (self.tls or self.tls_conf):
+            return "no TLS from the first byte"
         if self.users and load.users > self.users:
             return f"the model holds no more than {self.users:,} users"
         if self.window and (load.rate or load.window > self.window):
@@ -108,12 +111,9 @@ def running(server: Server, directory: Path, *, tls: bool = False) -> Iterator[t
 
     Raises `Failed` when it does not listen.
     """
-    port = free_port()
-    conf = directory / "server.conf"
-    if server.conf:
-        conf.write_text((PEERS / server.conf).read_text().replace("@PORT@", str(port)))
-    words = [*server.command, *(server.tls if tls else server.plain)]
-    command = [word.replace("@PORT@", str(port)).replace("@CONF@", str(conf)) for word in words]
+    words = _placed(server, directory, tls=tls)
+    port = words["@TLS@" if tls else "@PORT@"]
+    command = [_filled(word, words) for word in [*server.command, *(server.tls if tls else server.plain)]]
     with (directory / "output").open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 (ours)
             pinned(cores()[0], command),
@@ -124,10 +124,27 @@ def running(server: Server, directory: Path, *, tls: bool = False) -> Iterator[t
             stderr=output,
         )
     try:
-        _listens(process, port, server, directory)
-        yield process.pid, port
+        _listens(process, int(port), server, directory)
+        yield process.pid, int(port)
     finally:
         _end(process)
+
+
+def _placed(server: Server, directory: Path, *, tls: bool) -> dict[str, str]:
+    """Put into the directory what the server needs there, and tell what its command's words stand for."""
+    conf = directory / "server.conf"
+    words = {"@PORT@": str(free_port()), "@TLS@": str(free_port()), "@DIRECTORY@": str(directory), "@CONF@": str(conf)}
+    parts = [server.conf, server.tls_conf if tls else ""]
+    conf.write_text("".join(_filled((PEERS / part).read_text(), words) for part in parts if part))
+    if tls and server.tls_conf:
+        _said([*_CERTIFY, "-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")], {})
+    return words
+
+
+def _filled(text: str, words: dict[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
 
 
 def _listens(process: subprocess.Popen[bytes], port: int, server: Server, directory: Path) -> None:
@@ -159,8 +176,8 @@ def checkout(name: str, place: Path) -> Server:
     python, env = (sys.executable, {"PYTHONPATH": str(place.resolve())}) if here else (str(place.absolute()), {})
     limits = [word for limit in LIFTED for word in ("--limit", limit)]
     command = [python, "-c", _TWISTD, "-n", "--pidfile=", "-l", "twistd.log", "lanchat", "--data", "data", *limits]
-    door = "tcp:@PORT@:interface=127.0.0.1"
-    return Server(name, "json", command, _revision(place, python, env), plain=["--port", door], tls=["--tls", door], env=env)
+    plain, tls = ["--port", "tcp:@PORT@:interface=127.0.0.1"], ["--tls", "tcp:@TLS@:interface=127.0.0.1"]
+    return Server(name, "json", command, _revision(place, python, env), plain=plain, tls=tls, env=env)
 
 
 def _revision(place: Path, python: str, env: dict[str, str]) -> str:
@@ -191,8 +208,10 @@ def _installed(name: str, program: str, dialect: str, words: list[str], generato
         return None
     said = _said([path, "-h" if program == "mosquitto" else "--version"], {})
     version = re.search(r"\d+(\.\d+)+|\d+", said)
-    command = [path, *words]
-    return Server(name, dialect, command, version[0] if version else "unknown", conf=f"{name}.conf", generator=[*generator])
+    added = f"{name}.tls.conf"
+    tls_conf = added if (PEERS / added).exists() else ""
+    number = version[0] if version else "unknown"
+    return Server(name, dialect, [path, *words], number, conf=f"{name}.conf", tls_conf=tls_conf, generator=[*generator])
 
 
 def _written_here(name: str, dialect: str = "json", users: int = 0, window: int = 0) -> Server:
