@@ -11,6 +11,8 @@ from benchmarks.results import Results
 from benchmarks.servers import HERE, LIFTED, Failed
 from benchmarks.works import Work, costs
 
+#: The load average above which a machine is called busy.
+IDLE = 0.3
 HEAD = """# Results
 
 Written by `{command}`, which does all of this again; [README.md](README.md) says how, and what the
@@ -19,9 +21,12 @@ servers are. By hand is only the last section, from [NOTES.md](NOTES.md).
 """
 HOW = """
 Each server was started afresh for each load, alone, and all took their turns within a round, in another order in each.
-{rounds} rounds, of each load {seconds:g} s after {warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
+Rounds: {rounds}, of each load {seconds:g} s after {warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
 the median of the rounds' own ratios, with the smallest and the largest; where less is better, a ratio below 1 is
 in {base}'s favour. lanchat ran with its text log, and without the limits that the others have switched off too: {limits}.
+"""
+BUSY = """
+**The machine was busy with other things when this began: take the figures with care.**
 """
 SMALL = """
 **This was the short form: few users, for a moment, all servers at the same time. It shows that everything works; its figures
@@ -40,7 +45,7 @@ def write(results: Results, directory: Path) -> None:
 
 
 def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
-    pace = results.pace
+    pace, busy = results.pace, results.machine.get("load before", "0").split()[0]
     sections = [
         HEAD.format(command=results.command)
         + tables.table(["", ""], [[name, said] for name, said in results.machine.items()], words=2)
@@ -52,6 +57,7 @@ def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
         if pace.at_once == 1
         else SMALL
     ]
+    sections += [BUSY] if float(busy) > IDLE else []
     sections += ["## What was to be reached\n", tables.of_targets(results), ""]
     sections += [f"![]({name})\n" for name in plots]
     for work in results.works:
