@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ servers are. By hand is only the last section, from [NOTES.md](NOTES.md).
 """
 HOW = """
 Each server was started afresh for each load, alone, and all took their turns within a round, in another order in each.
-Rounds: {rounds}, of each load {seconds:g} s after {warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
+Rounds: {pace.rounds}, of each load {pace.seconds:g} s after {pace.warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
 the median of the rounds' own ratios, with the smallest and the largest; where less is better, a ratio below 1 is
-in {base}'s favour. lanchat ran with its text log, and without the limits that the others have switched off too: {limits}.
+in {base}'s favour. lanchat ran with its text log, and without the limits that the others have switched off too:
+{limits}.
 """
-BUSY = """
-**The machine was busy with other things when this began: take the figures with care.**
+BUSY = """**The machine was busy with other things when this began: take the figures with care.**
 """
 SMALL = """
 **This was the short form: few users, for a moment, all servers at the same time. It shows that everything works; its figures
@@ -45,33 +46,33 @@ def write(results: Results, directory: Path) -> None:
 
 
 def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
-    pace, busy = results.pace, results.machine.get("load before", "0").split()[0]
     sections = [
-        HEAD.format(command=results.command)
-        + tables.table(["", ""], [[name, said] for name, said in results.machine.items()], words=2)
+        *_head(results),
+        "## What was to be reached\n",
+        tables.of_targets(results),
+        "",
+        *(f"![]({name})\n" for name in plots),
     ]
-    sections += [
-        HOW.format(
-            base=results.base(), rounds=pace.rounds, seconds=pace.seconds, warm_up=pace.warm_up, limits=", ".join(LIFTED)
-        )
-        if pace.at_once == 1
-        else SMALL
-    ]
-    sections += [BUSY] if float(busy) > IDLE else []
-    sections += ["## What was to be reached\n", tables.of_targets(results), ""]
-    sections += [f"![]({name})\n" for name in plots]
     for work in results.works:
         sections += _of_work(results, work)
     if costs(results.works):
         sections += ["## 9. CPU seconds of the server for a million messages\n", tables.of_costs(results), ""]
-    return [
-        *sections,
-        "## The servers\n",
-        tables.of_servers(results),
-        *tables.missing(results),
-        "",
-        (HERE / "NOTES.md").read_text(),
-    ]
+    sections += ["## The servers\n", tables.of_servers(results), *tables.missing(results), ""]
+    return [*sections, (HERE / "NOTES.md").read_text()]
+
+
+def _head(results: Results) -> Iterator[str]:
+    """What was done, on what, and how."""
+    pace, machine = results.pace, results.machine
+    yield HEAD.format(command=results.command) + tables.table(
+        ["", ""], [[name, said] for name, said in machine.items()], words=2
+    )
+    if pace.at_once > 1:
+        yield SMALL
+    else:
+        yield HOW.format(base=results.base(), pace=pace, limits=", ".join(LIFTED))
+    if float(machine.get("load before", "0").split()[0]) > IDLE:
+        yield BUSY
 
 
 def _of_work(results: Results, work: Work) -> list[str]:
