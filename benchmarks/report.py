@@ -22,10 +22,10 @@ servers are. By hand is only the last section, from [NOTES.md](NOTES.md).
 """
 HOW = """
 Each server was started afresh for each load, alone, and all took their turns within a round, in another order in each.
-Rounds: {pace.rounds}, of each load {pace.seconds:g} s after {pace.warm_up:g} s of warming up. A figure is the median of the rounds; a ratio is
-the median of the rounds' own ratios, with the smallest and the largest; where less is better, a ratio below 1 is
-in {base}'s favour. lanchat ran with its text log, and without the limits that the others have switched off too:
-{limits}.
+Rounds: {pace.rounds}, of each load {pace.seconds:g} s after {pace.warm_up:g} s of warming up. A figure is the median of
+the rounds; a ratio is the median of the rounds' own ratios, with the smallest and the largest; where less is better, a
+ratio below 1 is in {base}'s favour. lanchat ran with its text log, and without the limits that the others have
+switched off too: {limits}.
 """
 BUSY = """**The machine was busy with other things when this began: take the figures with care.**
 """
