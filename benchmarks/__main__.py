@@ -121,6 +121,8 @@ def run(asked: argparse.Namespace) -> Results:
     there = known()
     servers, missing = chosen(asked.servers, there)
     servers += also(asked.also, there)
+    if not servers:
+        raise Failed(f"none of these is installed: {', '.join(missing)}")
     works = rows(asked.works, short=asked.short)
     for name in missing:
         complain(f"{name} is not installed, so it is left out")
@@ -155,6 +157,8 @@ def main(arguments: list[str]) -> int:
     """The command; its exit code."""
     asked = options(arguments)
     try:
+        if asked.report:
+            report.pyplot()
         results = kept(asked.source) if asked.source else run(asked)
         sys.stdout.write(f"{tables.everything(results)}\n")
         write(asked, results)

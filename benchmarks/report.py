@@ -37,12 +37,11 @@ mean nothing.**
 
 def write(results: Results, directory: Path) -> None:
     """RESULTS.md and two plots. Raises `Failed` when matplotlib is not installed."""
-    plots = [("works.png", [work for work in results.works if work.more]), ("cpu.png", costs(results.works))]
-    for name, works in plots:
-        if works:
-            _plot(results, works, directory / name)
-    text = "\n".join(_sections(results, {name: works for name, works in plots if works}))
-    (directory / "RESULTS.md").write_text(text)
+    plots = {"works.png": [work for work in results.works if work.more], "cpu.png": costs(results.works)}
+    drawn = {name: works for name, works in plots.items() if works}
+    for name, works in drawn.items():
+        _plot(results, works, directory / name)
+    (directory / "RESULTS.md").write_text("\n".join(_sections(results, drawn)))
 
 
 def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
@@ -51,7 +50,7 @@ def _sections(results: Results, plots: dict[str, list[Work]]) -> list[str]:
         "## What was to be reached\n",
         tables.of_targets(results),
         "",
-        *(f"![]({name})\n" for name in plots),
+        *(f"![{_unit(works[0])} of each server]({name})\n" for name, works in plots.items()),
     ]
     for work in results.works:
         sections += _of_work(results, work)
@@ -88,9 +87,13 @@ def _of_work(results: Results, work: Work) -> list[str]:
     ]
 
 
+def _unit(work: Work) -> str:
+    return work.unit if work.more else "CPU seconds for a million messages"
+
+
 def _plot(results: Results, works: list[Work], path: Path) -> None:
     """A panel for each work, a bar for each server; a thin line shows the smallest and the largest figure."""
-    figure, panels = _pyplot().subplots(1, len(works), figsize=(3.2 * len(works), 3.2), squeeze=False)
+    figure, panels = pyplot().subplots(1, len(works), figsize=(3.2 * len(works), 3.2), squeeze=False)
     for work, panel in zip(works, panels[0], strict=True):
         names = results.ranking(work)[::-1]
         medians = [results.median(work, name) or 0.0 for name in names]
@@ -100,18 +103,19 @@ def _plot(results: Results, works: list[Work], path: Path) -> None:
         colours = ["tab:orange" if name == results.base() else "tab:gray" for name in names]
         panel.barh(names, medians, xerr=[below, above], color=colours, error_kw={"elinewidth": 1})
         panel.set_title(f"{work.number}. {work.title}", fontsize=8)
-        panel.set_xlabel(work.unit if work.more else "CPU seconds for a million messages", fontsize=8)
+        panel.set_xlabel(_unit(work), fontsize=8)
         panel.tick_params(labelsize=7)
         panel.locator_params(axis="x", nbins=4)
     figure.tight_layout()
     figure.savefig(path, dpi=100)
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """What draws, without a screen. Raises `Failed` when matplotlib is not installed, which one wants to know early."""
     try:
         import matplotlib as mpl  # noqa: PLC0415 (only the report needs it)
-        from matplotlib import pyplot  # noqa: PLC0415
+        from matplotlib import pyplot as drawing  # noqa: PLC0415
     except ImportError:
         raise Failed("the plots need matplotlib: pip install '.[plot]', or pip install matplotlib") from None
     mpl.use("agg")
-    return pyplot
+    return drawing
