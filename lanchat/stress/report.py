@@ -10,10 +10,12 @@ from lanchat.stress.verdict import Verdict
 
 #: What is timed, in the order in which it is shown.
 TIMED = ("welcome", "message", "command", "shout")
+#: How late we were ourselves.
+OURS = ("lag", "opening_lag")
 PERCENTS = (50, 95, 99)
 
-_STEP = "{:>7} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>7} {:>7} {:>6}"
-_TIMES = "{:<10} {:>9} {:>9} {:>9} {:>9} {:>9}"
+_STEP = "{:>7} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>7} {:>7} {:>5} {:>7}"
+_TIMES = "{:<11} {:>9} {:>9} {:>9} {:>9} {:>9}"
 
 
 def row_as_json(row: Row) -> dict[str, Any]:
@@ -32,15 +34,16 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "refused": dict(row.tally.refused),
         "closed": dict(row.tally.closed),
         "errors": dict(row.tally.errors),
-        "ms": {name: _milliseconds(row.tally, name) for name in (*TIMED, "lag")},
+        "ms": {name: _milliseconds(row.tally, name) for name in (*TIMED, *OURS)},
         "busiest": round(row.busiest, 3),
+        "machine": round(row.machine, 3),
         "server": None if row.server is None else {"cpu": round(row.server[0], 3), "rss": row.server[1]},
     }
 
 
 def heading() -> str:
     """What stands above the lines of steps."""
-    names = ("users", "msg/s", "p50 ms", "p99 ms", "max ms", "lost", "errors", "refused", "lag p99", "busy")
+    names = ("users", "msg/s", "p50 ms", "p99 ms", "max ms", "lost", "errors", "refused", "lag p99", "tool", "machine")
     return _STEP.format(*names)
 
 
@@ -58,6 +61,7 @@ def step(row: Row) -> str:
         row.tally.refused.total() + row.tally.closed.total(),
         _short(row.ms("lag", 99)),
         f"{row.busiest:.0%}",
+        f"{row.machine:.0%}",
     )
     return line + _server(row)
 
@@ -66,7 +70,7 @@ def summary(row: Row) -> str:
     """A row as a table of its own."""
     counts = row.tally.counts
     lines = [_TIMES.format("ms", "count", *(f"p{percent}" for percent in PERCENTS), "max")]
-    lines += [_timed(row, name) for name in (*TIMED, "lag") if row.tally.times[name]]
+    lines += [_timed(row, name) for name in (*TIMED, *OURS) if row.tally.times[name]]
     lines += [""]
     if counts["sent"]:
         away = f", {counts['undelivered']} to users who were away" if counts["undelivered"] else ""
@@ -78,7 +82,8 @@ def summary(row: Row) -> str:
     lines += [f"users: {counts['welcomed']} times welcomed, {counts['left']} times left, {counts['wrong']} wrong packets"]
     for what, words in (("refused", row.tally.refused), ("closed", row.tally.closed), ("error", row.tally.errors)):
         lines += [f"{what}: {text} ({count} times)" for text, count in words.most_common()]
-    lines += [f"the load tool: its busiest process took {row.busiest:.0%} of a core{_server(row)}"]
+    lines += [f"the load tool: its busiest process took {row.busiest:.0%} of a core"]
+    lines += [f"this machine: {row.machine:.0%} busy{_server(row)}"]
     return "\n".join(lines)
 
 

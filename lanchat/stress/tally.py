@@ -24,7 +24,8 @@ class Tally:
         self.closed: Counter[str] = Counter()
         #: What the server answered with an error, by its code.
         self.errors: Counter[str] = Counter()
-        #: How long it took from the intended moment: message, command, shout, welcome; and lag, our own lateness.
+        #: How long it took from the intended moment: message, command, shout, welcome; and our own lateness, in speaking
+        #: (lag) and in connecting (opening_lag).
         self.times: defaultdict[str, Histogram] = defaultdict(Histogram)
 
     def add(self, other: Tally) -> None:

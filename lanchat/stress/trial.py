@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -37,6 +38,8 @@ class Row:
     tally: Tally = field(default_factory=Tally)
     #: The share of a core that the busiest of our own processes took.
     busiest: float = 0.0
+    #: The share of this machine's cores that were busy, with whatever it was.
+    machine: float = 0.0
     #: The share of a core that the server took, and its memory in bytes, where its process is known.
     server: tuple[float, int] | None = None
 
@@ -57,25 +60,44 @@ class Row:
         return self.tally.times[what].percentile(percent) / 1e6
 
 
-class Server:
-    """What the system tells of the server's process."""
+class Watch:
+    """What the system tells of this machine, and of the server's process if it is known, from now on."""
 
-    def __init__(self, pid: int) -> None:
-        self._proc = Path("/proc") / str(pid)
-        self._since = self._cpu(), time.monotonic()
+    def __init__(self, pid: int | None) -> None:
+        self._server = None if pid is None else Path("/proc") / str(pid)
+        self._began = time.monotonic()
+        self._before = _server_cpu(self._server), _machine_ticks()
 
-    def since(self) -> tuple[float, int] | None:
-        """The share of a core that it took since this was made, and its memory in bytes; None if it has ended."""
-        cpu, clock = self._since
-        try:
-            resident = re.search(r"VmRSS:\s+(\d+) kB", (self._proc / "status").read_text())
-            return (self._cpu() - cpu) / (time.monotonic() - clock), int(resident[1]) * 1024 if resident else 0
-        except OSError:
-            return None
+    def tell(self, row: Row) -> None:
+        """Write down what was taken meanwhile; a server that has ended takes nothing."""
+        cpu, (idle, total) = self._before
+        idle_now, total_now = _machine_ticks()
+        row.machine = 1 - (idle_now - idle) / (total_now - total) if total_now > total else 0.0
+        if self._server is not None:
+            with contextlib.suppress(OSError):
+                taken = _server_cpu(self._server) - cpu
+                row.server = taken / (time.monotonic() - self._began), _server_memory(self._server)
 
-    def _cpu(self) -> float:
-        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+def _server_cpu(process: Path | None) -> float:
+    if process is None:
+        return 0.0
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _server_memory(process: Path) -> int:
+    resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
+    return int(resident[1]) * 1024 if resident else 0
+
+
+def _machine_ticks() -> tuple[int, int]:
+    """How long the cores have been idle, and how long there have been cores (proc_stat(5)); zeros where that is not told."""
+    try:
+        ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return 0, 0
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 class Trial:
@@ -105,7 +127,7 @@ class Trial:
         if not self._here_now():
             return
         await self._crew.rewind()
-        served = self._watch_server()
+        watch = Watch(self.wanted["pid"])
         self._row = Row(self._here_now(), seconds)
         talk = {"start": _soon(), "seconds": seconds, "rate": self.wanted["rate"], "users": self._asked, "habits": habits}
         self._crew.order("talk", **talk)
@@ -113,7 +135,8 @@ class Trial:
         while (left := end - time.monotonic()) > 0:
             self._bar.show(1 - left / (seconds + LEAD), f"{self._row.users} users talk, {left:.0f} s to go")
             await self._look(min(LOOK, left))
-        self._row.busiest, self._row.server = self._crew.busiest, served()
+        self._row.busiest = self._crew.busiest
+        watch.tell(self._row)
         self._crew.order("stay")
         await self._silence()
 
@@ -128,9 +151,10 @@ class Trial:
     async def burst(self) -> None:
         """Connect all at once."""
         await self._crew.rewind()
-        served = self._watch_server()
+        watch = Watch(self.wanted["pid"])
         await self.open(self.wanted.users, 0)
-        self._row = Row(self._here_now(), 0, busiest=self._crew.busiest, server=served())
+        self._row = Row(self._here_now(), 0, busiest=self._crew.busiest)
+        watch.tell(self._row)
 
     async def _silence(self) -> None:
         """Wait until nothing is on its way any more, or for as long as we have patience."""
@@ -153,10 +177,6 @@ class Trial:
 
     def _here_now(self) -> int:
         return self._here + _came(self._crew.tally)
-
-    def _watch_server(self) -> Callable[[], tuple[float, int] | None]:
-        """To be asked later what the server's process took since now."""
-        return (lambda: None) if self.wanted["pid"] is None else Server(self.wanted["pid"]).since
 
 
 async def stress(trial: Trial) -> AsyncIterator[Row]:

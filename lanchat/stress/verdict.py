@@ -14,6 +14,8 @@ FINE, SERVER_FAILED, TOOL_WAS_THE_LIMIT = 0, 1, 4
 MOST_LAG = 20.0
 #: The share of a core at which a process has no time to measure with.
 MOST_BUSY = 0.9
+#: The share of all cores at which whoever runs on them waits for the others.
+MOST_MACHINE = 0.95
 
 #: What the system says when it is us who can't open more.
 _OUR_WORDS = (os.strerror(errno.EMFILE), os.strerror(errno.EADDRNOTAVAIL), os.strerror(errno.ENOBUFS))
@@ -31,7 +33,9 @@ class Verdict(NamedTuple):
 
 def judge(row: Row, wanted: Any) -> list[Verdict]:
     """What gave way in this row; an empty list if all is within its bounds."""
-    return [*_own_limit(row), *_connections(row, wanted), *_errors(row, wanted), *_latency(row, wanted)]
+    slow = _latency(row, wanted)
+    shared = _shared_machine(row) if slow else []
+    return [*_own_limit(row), *shared, *_connections(row, wanted), *_errors(row, wanted), *slow]
 
 
 def status(verdicts: list[Verdict]) -> int:
@@ -45,13 +49,21 @@ def status(verdicts: list[Verdict]) -> int:
 
 def _own_limit(row: Row) -> list[Verdict]:
     found = []
-    lag, measured = row.ms("lag", 99), _measured(row)
+    lag, measured = row.ms("lag" if _spoken(row) else "opening_lag", 99), _measured(row)
     if lag > MOST_LAG and lag > measured / 2:
-        found.append(f"it spoke {lag:.0f} ms late (p99), of {measured:.0f} ms that it measured")
+        found.append(f"it was {lag:.0f} ms late (p99), of {measured:.0f} ms that it measured")
     if row.busiest >= MOST_BUSY:
         found.append(f"its busiest process took {row.busiest:.0%} of a core")
     found += [f"{count} connections: {words}" for words, count in row.tally.refused.items() if _is_ours(words)]
     return [Verdict(True, True, f"the load tool was the limit: {text}") for text in found]
+
+
+def _shared_machine(row: Row) -> list[Verdict]:
+    """Where no core was idle, the server may have had less than one of its own; whether it had, only `--pid` tells."""
+    if row.machine < MOST_MACHINE or (row.server is not None and row.server[0] >= MOST_BUSY):
+        return []
+    text = f"the load tool was the limit: all cores of this machine were busy ({row.machine:.0%}), and it ran on them too"
+    return [Verdict(True, True, text)]
 
 
 def _connections(row: Row, wanted: Any) -> list[Verdict]:
@@ -85,8 +97,11 @@ def _latency(row: Row, wanted: Any) -> list[Verdict]:
 
 def _measured(row: Row) -> float:
     """The worse of the latencies that are to be bounded (milliseconds, p99): where nobody spoke, the welcome's."""
-    spoken = max(row.ms("message", 99), row.ms("command", 99))
-    return spoken or row.ms("welcome", 99)
+    return _spoken(row) or row.ms("welcome", 99)
+
+
+def _spoken(row: Row) -> float:
+    return max(row.ms("message", 99), row.ms("command", 99))
 
 
 def _is_ours(words: str) -> bool:

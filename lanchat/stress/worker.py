@@ -12,7 +12,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,20 +93,21 @@ class Worker(LineOnlyReceiver):
         mine = range(since + (self._first - since) % self._step, to, self._step)
         numbers = iter(mine)
         times = (start + int((number - since) * each) for number in mine)
-        Schedule(self._reactor, times, lambda due: self._connect(next(numbers), due), self._lag)
+        Schedule(self._reactor, times, lambda due: self._connect(next(numbers), due), self._lateness("opening_lag"))
 
     def do_talk(self, start: int, seconds: float, rate: float, users: int, habits: dict[str, float]) -> None:
         """Each user here does `rate` things a second, for so many seconds; what, is drawn by the weights of `habits`."""
         kinds, weights = list(habits), list(habits.values())
         self._restless = "leave" in habits
 
-        def act(due: int) -> None:
-            if self._here:
-                getattr(self, "_" + random.choices(kinds, weights)[0])(random.choice(self._here), due, users)  # noqa: S311 (no secret)
-            else:
-                self.tally.counts["sent"] += 1  # there is nobody left to say it, so it is lost
+        many = len(self._here)
 
-        Schedule(self._reactor, _arrivals(start, seconds, rate * len(self._here)), act, self._lag)
+        def act(due: int) -> None:
+            place = random.randrange(many)  # noqa: S311 (no secret)
+            if place < len(self._here):  # who is away says nothing
+                getattr(self, "_" + random.choices(kinds, weights)[0])(self._here[place], due, users)  # noqa: S311 (no secret)
+
+        Schedule(self._reactor, _arrivals(start, seconds, rate * many), act, self._lateness("lag"))
 
     def do_stay(self) -> None:
         """Who leaves from now on stays away."""
@@ -180,8 +181,8 @@ class Worker(LineOnlyReceiver):
             return endpoint
         return TLSEndpoint(self._reactor, endpoint, self._trust, _unsaid, _unsaid)
 
-    def _lag(self) -> Histogram:
-        return self.tally.times["lag"]
+    def _lateness(self, name: str) -> Callable[[], Histogram]:
+        return lambda: self.tally.times[name]
 
 
 def _arrivals(start: int, seconds: float, rate: float) -> Iterator[int]:
