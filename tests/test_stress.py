@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from lanchat.stress.crew import Hand
 from lanchat.stress.histogram import Histogram
 from lanchat.stress.main import main
 from lanchat.stress.options import Storm
+from lanchat.stress.report import draw
 from lanchat.stress.schedule import SECOND, Schedule
 from lanchat.stress.tally import MAX_WORDS, OTHERS, Tally
 from lanchat.stress.trial import Row
@@ -216,6 +218,37 @@ def test_a_command_is_answered_once_and_as_it_should_be(kind: type[Bot]) -> None
     assert (house.tally.counts["answered"], house.tally.counts["wrong"]) == (2, 2)
 
 
+@pytest.mark.parametrize("kind", [Bot, UnframedBot])
+def test_what_the_server_refuses_is_counted_by_its_code(kind: type[Bot]) -> None:
+    house = House(kind)
+    house.bot.ask("/list", 0)
+    house.bot.say(3, "hi", 0)
+    x: list[dict[str, object]] = [{"op": "fail", "code": "RATE_LIMITED", "cid": "1"}, {"op": "fail", "code": "NO_SUCH_TARGET"}]
+    texts = [
+        "That is too much at once. Try again in 1 s.",
+        "The user stress-beef-3 is not available. Send /list to see who is.",
+    ]
+    for text, more in zip(texts, x, strict=True):
+        house.comes("SERVER", house.bot.name, text, **(more if kind is Bot else {}))
+    assert house.tally.errors == {"RATE_LIMITED": 1, "NO_SUCH_TARGET": 1}
+    assert house.tally.counts == {"asked": 1, "failed": 1, "sent": 1, "undelivered": 1}
+
+
+@pytest.mark.parametrize("kind", [Bot, UnframedBot])
+def test_who_is_sent_away_says_with_which_words(kind: type[Bot]) -> None:
+    house = House(kind)
+    welcome: dict[str, object] = {"op": "welcome"} if kind is Bot else {}
+    bye: dict[str, object] = {"op": "bye", "code": "RELOAD"} if kind is Bot else {}
+    house.comes("SERVER", house.bot.name, "Welcome stress-beef-7!", **welcome)
+    house.comes("SERVER", house.bot.name, "The server is shutting down. Goodbye!", **bye)
+    house.bot.connectionLost()
+    assert (house.tally.closed, house.here) == ({"The server is shutting down. Goodbye!": 1}, 0)
+    late = House(kind)
+    late.comes("SERVER", "Guest", "The name stress-beef-7 is already taken. Try stress-beef-72.")
+    late.bot.connectionLost()
+    assert late.tally.refused == {"The name NAME is already taken. Try NAME2.": 1}
+
+
 # What it says gave way.
 
 
@@ -295,6 +328,7 @@ def test_random_users_lose_nothing(server: Server, dialect: str) -> None:
     seen = done.row
     assert seen["sent"] == seen["delivered"] + seen["undelivered"] > 50
     assert (seen["lost"], seen["unanswered"], seen["wrong"]) == (0, 0, 0)
+    assert sum(seen["errors"].values()) == seen["undelivered"]
     assert seen["asked"] == seen["answered"] > 5
     assert seen["welcomed"] >= 20
     assert seen["left"] > 0
@@ -317,10 +351,9 @@ def test_a_storm_tells_when_all_are_in(server: Server, tls: bool) -> None:
 
 
 def test_the_break_point_is_found_and_said(tmp_path: Path) -> None:
-    picture = tmp_path / "plot.png"
     with Server(tmp_path, "--port", LOOPBACK, "--limit", "users=25") as small:
         steps = ("--to", "60", "--step", "10", "--hold", "0.2", "--rate", "30", "--opens", "500")
-        done = load(small.port(), "breakpoint", *steps, "--plot", str(picture), "--pid", str(small.process.pid))
+        done = load(small.port(), "breakpoint", *steps, "--pid", str(small.process.pid))
     assert done.status == SERVER_FAILED
     assert [seen["users"] for seen in done.report["rows"]] == [10, 20, 25]
     assert done.report["rows"][2]["refused"] == {"The server is full. Try again later.": 5}
@@ -329,7 +362,23 @@ def test_the_break_point_is_found_and_said(tmp_path: Path) -> None:
     assert {"who": "server", "what": "5 connections were refused: The server is full. Try again later."} in done.report[
         "gave_way"
     ]
-    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_a_plot_is_a_picture(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    once, steps = tmp_path / "once.png", tmp_path / "steps.png"
+    assert load(server.port(), "storm", "--bots", "4", "--plot", str(once)).status == 0
+    draw([row(), row(latency=9)], str(steps))
+    for picture in (once, steps):
+        assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_without_what_draws_it_a_plot_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["storm", "--plot", str(tmp_path / "plot.png")]) == WRONG_OPTIONS
+    assert "pip install 'lanchat[plot]'" in capsys.readouterr().err
 
 
 def test_a_latency_over_the_bound_ends_it(server: Server) -> None:

@@ -93,7 +93,8 @@ def ending(verdicts: list[Verdict], rows: list[Row], interrupted: bool) -> str:
         return "Interrupted: what was not finished is not shown."
     if not verdicts:
         return "All within its bounds."
-    return "\n".join(f"Gave way at {rows[-1].users} users: {verdict.text}." for verdict in verdicts)
+    texts = (verdict.text if verdict.text.endswith((".", "?")) else f"{verdict.text}." for verdict in verdicts)
+    return "\n".join(f"Gave way at {rows[-1].users} users: {text}" for text in texts)
 
 
 def draw(rows: list[Row], file: str) -> None:
