@@ -322,7 +322,7 @@ def test_a_worker_that_is_held_up_is_reported_as_the_limit(server: Server) -> No
 
 @pytest.mark.parametrize("dialect", ["", "--unframed", "--tls"])
 def test_random_users_lose_nothing(server: Server, dialect: str) -> None:
-    port = server.port("tls" if dialect == "--tls" else "json")
+    port, since = server.port("tls" if dialect == "--tls" else "json"), len(server.text())
     done = load(port, "stress", "--bots", "20", "--for", "0.5", "--rate", "20", *filter(None, [dialect]))
     assert (done.status, done.err) == (0, "")
     seen = done.row
@@ -332,6 +332,7 @@ def test_random_users_lose_nothing(server: Server, dialect: str) -> None:
     assert seen["asked"] == seen["answered"] > 5
     assert seen["welcomed"] >= 20
     assert seen["left"] > 0
+    assert "Traceback" not in server.text()[since:]
     assert 0 < seen["ms"]["message"]["p50"] <= seen["ms"]["message"]["p99"] <= seen["ms"]["message"]["max"] < 1000
 
 

@@ -17,11 +17,11 @@ from lanchat import __version__
 from lanchat.client import options as client
 from lanchat.packet import visible
 
-#: Users that one process may be given, besides what the system allows it in files.
+#: Files of a worker process that are no connections of its users.
 FILES_RESERVED = 64
 #: What a user may do in a second: the server lets nobody send more than 200 packets.
 MAX_RATE = 100.0
-#: Packets a second that an unframed client gets, and a little less: what is over that only waits.
+#: The same for an unframed user: it can be sent 100 packets a second, answers and what others say together.
 MAX_UNFRAMED_RATE = 20.0
 
 
