@@ -148,7 +148,13 @@ class Transport(TLSMemoryBIOProtocol):
         if not self.disconnecting and self._tlsConnection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
             self.wrappedProtocol.readConnectionLost()
         super()._shutdownTLS()
-        self.transport.loseWriteConnection()
+        if self.transport.connected:  # when the far end's last word was the answer to ours, all is closed there and then
+            self.transport.loseWriteConnection()
+
+    def _flushSendBIO(self) -> None:
+        """Nothing is to be written when the last word has closed the connection."""
+        if self._tlsConnection is not None:
+            super()._flushSendBIO()
 
     def certificate(self) -> x509.Certificate | None:
         """The client's, if it had to show one."""

@@ -171,6 +171,19 @@ def test_who_hangs_up_without_a_word_is_gone_at_once(server: Server) -> None:
         server.logged("rude left: Connection to the other side was lost")
 
 
+def test_who_answers_the_last_word_is_gone_and_nothing_is_left(server: Server) -> None:
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    with tls_login(server.port("tls"), "polite") as peer:
+        peer.send(line("/quit"))
+        assert peer.wait_for("Goodbye")
+        assert peer.line() == ""
+        assert isinstance(peer.socket, ssl.SSLSocket)
+        peer.socket.unwrap()
+        until(lambda: len(list(descriptors.iterdir())) <= before, "the connection to be closed", CLOSE_SECONDS - 1)
+    assert "Traceback" not in server.text()
+
+
 def test_last_words_are_not_taken_back_from_who_reads_them_late(server: Server) -> None:
     descriptors = Path(f"/proc/{server.process.pid}/fd")
     before = len(list(descriptors.iterdir()))
