@@ -64,7 +64,7 @@ class Edge:
         elif not _is_loopback(address):
             if self.connections[address] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
-            elif self._bucket(address).afford(1):
+            elif self._bucket(address).afford(1, self._clock.seconds()):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
             self.refused(str(error), address)
@@ -94,7 +94,7 @@ class Edge:
         return Full(text)
 
     def _bucket(self, address: str) -> Bucket:
-        bucket = self._opens.pop(address, None) or Bucket(self.limits, "opens", self._clock)
+        bucket = self._opens.pop(address, None) or Bucket(self.limits, "opens", self._clock.seconds())
         self._opens[address] = bucket  # the newest is the last
         if len(self._opens) > MAX_REMEMBERED:
             del self._opens[next(iter(self._opens))]

@@ -10,8 +10,6 @@ import math
 from collections import Counter
 from typing import NamedTuple
 
-from lanchat.interfaces import Clock
-
 
 class Limit(NamedTuple):
     """One bound: its default, what it counts, and what happens to whoever is over it."""
@@ -33,6 +31,8 @@ LIMITS = {
 }
 #: A session that was quiet may go over a rate for so many seconds.
 BURST_SECONDS = 10
+#: What is wanting by so little is there.
+ROUNDING = 1e-3
 
 
 class Limits:
@@ -61,35 +61,50 @@ class Limits:
 
 
 class Bucket:
-    """What is left of a rate: it fills at that rate, up to a burst, and may be overdrawn by the last who took from it."""
+    """What is left of a rate: it fills at that rate, up to a burst, and may be overdrawn by the last who took from it.
 
-    def __init__(self, limits: Limits, name: str, clock: Clock) -> None:
+    Whoever asks says what time it is, in seconds of a clock that does not go back.
+    """
+
+    __slots__ = ("_at", "_left", "_limits", "_name")
+
+    def __init__(self, limits: Limits, name: str, now: float) -> None:
         self._limits = limits
         self._name = name
-        self._clock = clock
         self._left = limits[name] * BURST_SECONDS
-        self._at = clock.seconds()
+        self._at = now
 
-    def spend(self, cost: float) -> float:
-        """Take so much; how many seconds it takes until nothing is owed."""
-        return self._owed(self._fill() - cost)
+    def left(self, now: float) -> float:
+        """How much there is; what is below 0 is owed."""
+        rate = self._limits.values[self._name]
+        if now > self._at:
+            self._left += (now - self._at) * rate
+        self._at = now
+        self._left = min(self._left, rate * BURST_SECONDS)
+        return self._left
 
-    def afford(self, cost: float) -> float:
-        """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""
-        left = self._fill()
-        wait = self._owed(left - min(cost, self._limits[self._name] * BURST_SECONDS))
-        if wait:
-            self._left = left
-        return wait
+    def whole(self, most: int, now: float) -> int:
+        """How many there are, at most so many."""
+        return max(0, int(min(self.left(now) + ROUNDING, most)))
 
-    def _fill(self) -> float:
-        rate, now = self._limits[self._name], self._clock.seconds()
-        passed, self._at = max(0.0, now - self._at), now
-        return min(self._left + passed * rate, rate * BURST_SECONDS) if math.isfinite(rate) else math.inf
+    def take(self, cost: float) -> None:
+        """Take so much, whether it is there or not."""
+        self._left -= cost
 
-    def _owed(self, left: float) -> float:
-        self._left = left
-        if left >= -1e-3:  # what is owed to rounding is forgiven
+    def wait(self, now: float, cost: float = 0.0) -> float:
+        """How many seconds it takes until so much is there; for 0, until nothing is owed."""
+        if self._left >= cost:
+            return 0.0
+        missing = cost - self.left(now)
+        if missing <= ROUNDING:
             return 0.0
         self._limits.met[self._name] += 1
-        return -left / self._limits[self._name]
+        return missing / self._limits.values[self._name]
+
+    def afford(self, cost: float, now: float) -> float:
+        """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""
+        cost = min(cost, self._limits.values[self._name] * BURST_SECONDS)
+        wait = self.wait(now, cost)
+        if not wait:
+            self.take(cost)
+        return wait

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -18,7 +18,19 @@ from lanchat.errors import BadFrom, ChatError, NoSuchTarget, RateLimited, TooBig
 from lanchat.interfaces import Clock, IClient
 from lanchat.limits import Bucket, Limits
 from lanchat.names import key, parse as parse_name
-from lanchat.packet import EVERYONE, MAX_PACKET, MAX_UNFRAMED, SERVER, Packet, ServerPacket, ServerX, X, escaped_size, visible
+from lanchat.packet import (
+    EVERYONE,
+    MAX_PACKET,
+    MAX_UNFRAMED,
+    SERVER,
+    Packet,
+    ServerPacket,
+    ServerX,
+    SharedPacket,
+    X,
+    escaped_size,
+    visible,
+)
 from lanchat.presence import Presence
 from lanchat.pulse import Pulse
 from lanchat.registry import Registry
@@ -28,13 +40,14 @@ from lanchat.session import Session
 WELCOME_NAMES, WELCOME_REST = 256, 200
 #: What is delivered to so many, or listed of so many names, costs a sender as much as another packet.
 DELIVERIES_A_PACKET, NAMES_A_PACKET = 20, 100
+#: Characters of a text that fit into a packet however they are written.
+SURE_TO_FIT = MAX_PACKET // 8
 #: Bytes of names in one presence packet.
 PRESENCE_NAMES = 8192
 
 _EVERYONE = key(EVERYONE)
 _log = Logger()
 
-Frame = TypeVar("Frame")
 #: Runs the command that a packet is addressed to; raises `ChatError`.
 RunCommand = Callable[["Router", Session, Packet], None]
 
@@ -63,8 +76,9 @@ class Router:
 
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
         """Give a connection a name, and so a session; raises `BadName` or `NameTaken`."""
-        packets = Bucket(self.limits, "packets", self.clock)
-        session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
+        now = self.clock.seconds()
+        packets = Bucket(self.limits, "packets", now)
+        session = Session(parse_name(text), client, address, gateway, self.now(), packets, now)
         self.registry.take(session)
         _log.info("{name} joined from {ip} ({gateway})", name=session.name.shown, ip=address, gateway=gateway)
         self.presence.came(session.name.shown)
@@ -100,29 +114,30 @@ class Router:
 
     # What comes in.
 
-    def receive(self, session: Session, parse: Callable[[Frame], Packet], frame: Frame) -> None:
-        """Take one frame of a client's: parsed, routed, and answered if it was wrong.
+    def receive(self, session: Session, packet: Packet | ChatError) -> None:
+        """Take one packet of a client's, or what was wrong with it: routed, and answered if it was wrong.
 
         A fault of ours is logged with its traceback and costs this connection only.
         """
-        packet = None
         try:
-            packet = parse(frame)
+            if isinstance(packet, ChatError):
+                raise packet
             self.route(session, packet)
         except ChatError as error:
-            self.refuse(session, error, packet)
+            self.refuse(session, error, packet if isinstance(packet, Packet) else None)
         except Exception:  # noqa: BLE001 (nothing that one client sends may end the others)
             _log.failure("a packet of {name} was not served", name=session.name.shown)
             goodbye = "The server made a mistake and closes this connection. Sorry."
-            self.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=packet)
+            asked = packet if isinstance(packet, Packet) else None
+            self.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=asked)
 
     def route(self, session: Session, packet: Packet) -> None:
         """Decide what a packet is: a command, or something said to somebody. Raises `ChatError`."""
-        if not packet.is_hello:
+        if not session.greeted and not packet.is_hello:
             self.greet(session)
         if session.caps is not None and packet.from_.name and key(packet.from_.name) != session.name.key:
             raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
-        if packet.to.startswith("/"):
+        if packet.to[:1] == "/":
             self._run_command(self, session, packet)
         else:
             self.say(session, packet)
@@ -130,33 +145,50 @@ class Router:
     def say(self, session: Session, packet: Packet) -> None:
         """Relay what somebody says, to a person or to everyone else, and acknowledge it. Raises `NoSuchTarget`."""
         recipient = self.registry.find(packet.to)
-        if recipient is not None:
-            self._relay(session, packet, recipient.name.shown, f"@{session.name.shown}", (recipient,))
-        elif key(packet.to) == _EVERYONE:
-            if not packet.msg.strip():
-                raise Usage("Usage: /shout TEXT (say something to everyone)")
-            self.charge(session, len(self.registry) / DELIVERIES_A_PACKET)
-            others = [other for other in self.registry if other is not session]
-            self._relay(session, packet, EVERYONE, EVERYONE, others)
-        else:
-            raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
+        if recipient is None:
+            self._say_to_everyone(session, packet)
+            return
+        x = None
+        if session.caps is not None or recipient.caps is not None:  # or nobody would see it
+            x = self._stamp(packet, f"@{session.name.shown}")
+        message = ServerPacket(session.sender, recipient.name.shown, packet.msg, x)
+        if len(packet.msg) > SURE_TO_FIT:
+            _check_growth(message)
+        recipient.client.deliver(message)
+        self.relayed += 1
+        if x is not None:
+            self._acknowledge(session, packet, x)
 
-    def _relay(self, session: Session, packet: Packet, to: str, conv: str, recipients: Iterable[Session]) -> None:
-        asked = packet.x or X()
-        message_id, ts = f"{self._instance}.{next(self._numbers)}", self.timestamp()
-        message = ServerPacket(session.sender, to, packet.msg, ServerX(id=message_id, ts=ts, conv=conv, re=asked.re))
-        # Control characters take six bytes each: a text within its limit may still make a packet that is over its own.
-        if len(packet.msg) > MAX_PACKET // 8 and len(message.line) > MAX_PACKET + 1:
-            raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
+    def _say_to_everyone(self, session: Session, packet: Packet) -> None:
+        if key(packet.to) != _EVERYONE:
+            raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
+        if not packet.msg.strip():
+            raise Usage("Usage: /shout TEXT (say something to everyone)")
+        self.charge(session, len(self.registry) / DELIVERIES_A_PACKET)
+        x = self._stamp(packet, EVERYONE)
+        message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
+        _check_growth(message)
         n = 0
-        for n, recipient in enumerate(recipients, 1):  # noqa: B007 (n is how many there were)
-            recipient.client.deliver(message)
+        for recipient in self.registry:
+            if recipient is not session:
+                recipient.client.deliver(message)
+                n += 1
         self.relayed += n
-        told = f"Message sent to {n} users" if to == EVERYONE else ""
-        if asked.cid is not None and session.may("ack"):
-            self.reply(session, packet, told, op="ack", id=message_id, ts=ts, state="relayed", n=n if told else None)
-        elif told and session.confirms:
+        told = f"Message sent to {n} users"
+        if not self._acknowledge(session, packet, x, told, n=n) and session.confirms:
             self.reply(session, packet, told, n=n)
+
+    def _stamp(self, packet: Packet, conv: str) -> ServerX:
+        """What a message is known by: its id, its time and its conversation."""
+        re = packet.x.re if packet.x is not None else None
+        return ServerX(id=f"{self._instance}.{next(self._numbers)}", ts=self.timestamp(), conv=conv, re=re)
+
+    def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
+        """Tell the sender what its message is known by, if it wants to know; whether it did."""
+        asked = packet.x is not None and packet.x.cid is not None and session.may("ack")
+        if asked:
+            self.reply(session, packet, told, op="ack", id=stamp.id, ts=stamp.ts, state="relayed", n=n)
+        return asked
 
     # What goes out.
 
@@ -180,7 +212,7 @@ class Router:
 
     def charge(self, session: Session, cost: float) -> None:
         """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
-        if wait := session.packets.afford(cost):
+        if wait := session.packets.afford(cost, self.clock.seconds()):
             error = RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.")
             error.retry_ms = math.ceil(wait * 1000)
             raise error
@@ -210,10 +242,16 @@ class Router:
         last_words = news[names[0]] if len(news) == 1 else ""
         x = ServerX(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
         said = f"{_and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
-        packet = ServerPacket(SERVER, EVERYONE, said, x)
+        packet = SharedPacket(SERVER, EVERYONE, said, x)
         for session in self.registry:
             if session.may("presence") and names != [session.name.shown]:
                 session.client.deliver(packet)
+
+
+def _check_growth(message: ServerPacket) -> None:
+    """Control characters take six bytes each: a text within its limit may still make a packet that is over its own."""
+    if len(message.msg) > SURE_TO_FIT and len(message.line) > MAX_PACKET + 1:
+        raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
 
 
 def _as_fit(names: Iterable[str], room: int) -> list[str]:

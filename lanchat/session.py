@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from lanchat.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
 from lanchat.interfaces import IClient
 from lanchat.limits import Bucket
@@ -18,6 +16,11 @@ MAX_LONG_LINES = 3
 
 class Session:
     """One login on one connection."""
+
+    __slots__ = (
+        "_bad", "_long_lines", "caps", "client", "confirms", "gateway", "greeted", "heard", "name", "packets", "sender",
+        "since",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self, name: Name, client: IClient, address: str, gateway: str, since: float, packets: Bucket, heard: float
@@ -40,7 +43,7 @@ class Session:
         self.confirms = True
         #: Whether it has been welcomed, with or without a hello.
         self.greeted = False
-        self._bad: deque[float] = deque()
+        self._bad: list[float] = []  # (a deque takes 600 bytes, and hardly anybody needs it)
         self._long_lines = 0
 
     def __repr__(self) -> str:
@@ -65,5 +68,5 @@ class Session:
         if self._long_lines == MAX_LONG_LINES:
             return f"{MAX_LONG_LINES} lines were over the limit"
         while self._bad and now - self._bad[0] > BAD_SECONDS:
-            self._bad.popleft()
+            self._bad.pop(0)
         return f"{len(self._bad)} bad packets came within {BAD_SECONDS:.0f} seconds" if len(self._bad) >= most else ""

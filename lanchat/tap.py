@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import secrets
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.main import installReactor
 from twisted.logger import Logger
 from twisted.python import usage
 
@@ -113,7 +116,8 @@ class Options(usage.Options):
         self["data"] = Path(directory)
 
     def postOptions(self) -> None:
-        """What was not said has its default."""
+        """What was not said has its default, the reactor too."""
+        install_reactor()
         if not self["port"] and not self["tls"]:
             self.opt_port(DEFAULT_PORT)
         if (self["tls-key"] is None) != (self["tls-cert"] is None):
@@ -194,6 +198,16 @@ def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, 
     for port in config["manhole"]:
         listener = Listener("manhole operators (SSH)", serverFromString(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
+
+
+def install_reactor() -> None:
+    """Make ours the reactor of this process, unless `--reactor` chose one, or the system has no epoll."""
+    if "twisted.internet.reactor" in sys.modules:
+        return
+    with contextlib.suppress(ImportError):
+        from lanchat.reactor import Reactor  # noqa: PLC0415 (it can be imported only where there is epoll)
+
+        installReactor(Reactor())
 
 
 def endpoints(port: str, *, loopback: bool = False) -> list[str]:

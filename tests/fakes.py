@@ -52,7 +52,7 @@ class User:
     def send(self, to: str, msg: str = "", claim: str = "", **x: object) -> None:
         """Send a packet, as a gateway would hand it in."""
         packet = Packet(Sender(claim, ""), to, msg, X(**x) if x else None)  # type: ignore[arg-type]  # each test knows its members
-        self.router.receive(self.session, lambda frame: frame, packet)
+        self.router.receive(self.session, packet)
 
     def hello(self, *caps: str) -> User:
         """Become capable."""

@@ -86,7 +86,9 @@ def test_a_burst_to_a_client_that_reads_is_no_fault_of_its(rig: Rig) -> None:
 
 def test_a_paced_outbox_writes_one_at_a_time(rig: Rig) -> None:
     rig.outbox.pace(True)
-    rig.outbox.send(b"a", b"b", b"c")
+    rig.outbox.send(b"a")
+    rig.outbox.send(b"b")
+    rig.outbox.send(b"c")
     for expected in ([b"a"], [b"a", b"b"], [b"a", b"b", b"c"]):
         rig.clock.advance(PACE_SECONDS)
         assert rig.transport.writes == expected
@@ -102,7 +104,8 @@ def test_closing_writes_what_waits_first(rig: Rig) -> None:
 
 def test_closing_a_paced_outbox_keeps_the_pace(rig: Rig) -> None:
     rig.outbox.pace(True)
-    rig.outbox.send(b"a", b"b")
+    rig.outbox.send(b"a")
+    rig.outbox.send(b"b")
     rig.outbox.close()
     assert not rig.transport.disconnecting
     rig.clock.advance(PACE_SECONDS)
@@ -123,7 +126,8 @@ def test_who_does_not_read_the_end_is_cut_off_after_five_seconds(rig: Rig) -> No
 
 def test_a_paced_outbox_that_is_no_longer_read_has_its_deadline_too(rig: Rig) -> None:
     rig.outbox.pace(True)
-    rig.outbox.send(*[b"x"] * 100)
+    for _ in range(100):
+        rig.outbox.send(b"x")
     rig.outbox.close()
     rig.clock.advance(PACE_SECONDS)
     rig.outbox.pauseProducing()

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lanchat.errors import BadJson, BadPacket, ChatError, TooBig
-from lanchat.packet import MAX_MSG, MAX_PACKET, MAX_UNFRAMED, Packet, Sender, ServerPacket, ServerX, X, parse, visible
+from lanchat.packet import (
+    MAX_MSG,
+    MAX_PACKET,
+    MAX_UNFRAMED,
+    Packet,
+    Sender,
+    ServerPacket,
+    ServerX,
+    SharedPacket,
+    X,
+    parse,
+    visible,
+)
 
 GOOD = '{"from":{"name":"a","ip":""},"to":"bob","msg":"hi"}'
 
@@ -103,8 +115,8 @@ def test_without_x_a_classic_packet_remains() -> None:
     assert json.loads(packet.line)["x"] == {"id": "1"}
 
 
-def test_each_form_is_encoded_once() -> None:
-    packet = ServerPacket(Sender("a", ""), "b", "c", ServerX(id="1"))
+def test_each_form_of_what_many_read_is_encoded_once() -> None:
+    packet = SharedPacket(Sender("a", ""), "b", "c", ServerX(id="1"))
     assert packet.line is packet.line
     assert packet.classic is packet.classic
     assert packet.unframed is packet.unframed
@@ -112,7 +124,7 @@ def test_each_form_is_encoded_once() -> None:
 
 @given(st.text(max_size=3000), st.text(min_size=1, max_size=32))
 def test_an_unframed_client_reads_every_part_with_one_recv_and_loses_nothing(msg: str, name: str) -> None:
-    parts = Packet(Sender(name, "192.168.100.100"), name, msg).unframed
+    parts = ServerPacket(Sender(name, "192.168.100.100"), name, msg).unframed
     texts = []
     for part in parts:
         assert len(part) <= MAX_UNFRAMED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, strategies as st
-from twisted.internet.task import Clock
 
 from lanchat import names
 from lanchat.errors import NameTaken
@@ -15,7 +14,7 @@ from tests.fakes import FakeClient
 
 
 def session(name: str) -> Session:
-    return Session(names.parse(name), FakeClient(), "10.0.0.1", "json", 0.0, Bucket(Limits(), "packets", Clock()), 0.0)
+    return Session(names.parse(name), FakeClient(), "10.0.0.1", "json", 0.0, Bucket(Limits(), "packets", 0.0), 0.0)
 
 
 def test_a_session_is_found_in_any_spelling() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lanchat.commands import COMMANDS
-from lanchat.errors import BadJson, LineTooBig, NameTaken
+from lanchat.errors import BadJson, LineTooBig, NameTaken, NoSuchTarget
 from lanchat.limits import LIMITS
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet
 from lanchat.router import Router
@@ -144,7 +144,7 @@ def test_a_hello_that_came_with_the_name_is_the_only_welcome(router: Router) -> 
     hello = b'{"from":{"name":"ann","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
     from lanchat.packet import parse  # noqa: PLC0415 (only this test starts from bytes)
 
-    router.receive(session, parse, hello)
+    router.receive(session, parse(hello))
     router.greet(session)
     assert [packet.x.op for packet in client.packets if packet.x] == ["welcome"]
     assert len(client.packets) == 1
@@ -307,15 +307,16 @@ def test_a_name_can_be_taken_again_after_it_was_left(router: Router) -> None:
 def test_a_fault_of_ours_costs_that_connection_only(router: Router) -> None:
     ann, bob = User(router, "ann"), User(router, "bob")
 
-    def broken(frame: Packet) -> Packet:
+    def broken(*args: object) -> None:
         raise ZeroDivisionError
 
-    router.receive(ann.session, broken, Packet(SERVER, "", ""))
+    router._run_command = broken
+    ann.send("/time")
     assert ann.client.disconnected
     assert "mistake" in ann.told().msg
     assert not bob.client.disconnected
-    bob.send("/list")
-    assert bob.told().msg == "You are the only active user!"
+    with pytest.raises(NoSuchTarget):
+        router.route(bob.session, Packet(SERVER, "ann", "are you there?"))
 
 
 def test_too_many_bad_packets_in_ten_seconds_close_the_session() -> None:

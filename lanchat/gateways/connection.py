@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import islice
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
@@ -19,7 +20,7 @@ from lanchat.gateways.framing import Frame
 from lanchat.gateways.outbox import PACE_SECONDS, ITransport, Outbox, Tick
 from lanchat.interfaces import Call, IClient
 from lanchat.limits import Bucket
-from lanchat.packet import SERVER, ServerPacket, visible
+from lanchat.packet import SERVER, Packet, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
@@ -50,9 +51,9 @@ class Connection(Protocol, ABC):
         self.router = router
         self.session: Session | None = None
         self.closed = False
-        self._bytes = Bucket(router.limits, "bytes", router.clock)
+        self._bytes = Bucket(router.limits, "bytes", router.clock.seconds())
         self._unserved = b""
-        self._serving: Iterator[Frame] | None = None
+        self._serving: Iterator[Frame | Packet] = iter(())
         self._resting: Call | None = None
 
     def connectionMade(self) -> None:
@@ -82,38 +83,43 @@ class Connection(Protocol, ABC):
         """Bytes came; they are served now, or when those before them have been."""
         if self.closed:
             return
+        now = self.router.clock.seconds()
         if self.session is not None:
-            self.session.heard = self.router.clock.seconds()
-        self._bytes.spend(len(data))
+            self.session.heard = now
+        self._bytes.left(now)
+        self._bytes.take(len(data))
         self._unserved += data
         if self._resting is None:
-            self.serve()
+            self.serve(now)
 
-    def serve(self) -> None:
+    def serve(self, now: float) -> None:
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
-        for _ in range(FAIR_SHARE):
-            if (frame := self._next()) is None:
-                break
+        session = self.session
+        share = 1 if session is None else session.packets.whole(FAIR_SHARE, now)
+        served = 0
+        for frame in islice(self._frames(), share):
             self.frameReceived(frame)
             if self.closed:
                 return
-            if (wait := self._owed()) > 0:
-                self._rest(wait)
-                return
-        else:
-            self._rest(0)
-            return
-        if (wait := self._bytes.spend(0)) > 0:
+            served += 1
+        if session is not None:
+            session.packets.take(served)
+        if served == share:
+            if session is None:
+                self.serve(now)  # there may be a name now, and so a rate
+            else:
+                self._rest(session.packets.wait(now, 1) if share < FAIR_SHARE else 0)
+        elif wait := self._bytes.wait(now):
             self._rest(wait)
         else:
             self.served()
 
     @abstractmethod
-    def frames(self, data: bytes) -> Iterator[Frame]:
+    def frames(self, data: bytes) -> Iterator[Frame | Packet]:
         """The frames that these bytes complete, in this dialect."""
 
     @abstractmethod
-    def frameReceived(self, frame: Frame) -> None:
+    def frameReceived(self, frame: Frame | Packet) -> None:
         """Serve one frame."""
 
     def served(self) -> None:
@@ -121,8 +127,10 @@ class Connection(Protocol, ABC):
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
-        while not self.closed and (frame := self._next()) is not None:
-            self.frameReceived(frame)  # over TLS the end is seen while what came before it waits; there is no later
+        for frame in self._frames():  # over TLS the end is seen while what came before it waits; there is no later
+            if self.closed:
+                break
+            self.frameReceived(frame)
         self.inputEnded()
         self.leave("hung up")
         self.closed = True
@@ -194,19 +202,15 @@ class Connection(Protocol, ABC):
     def _opening_seconds(self) -> float:
         return min(self.router.limits["opening"] * self.opening_factor, MAX_SECONDS)
 
-    def _next(self) -> Frame | None:
-        """The next frame of what has come, which is looked at in the order in which it came."""
-        while self._serving is not None or self._unserved:
-            if self._serving is None:
-                data, self._unserved = self._unserved, b""
-                self._serving = self.frames(data)
-            if (frame := next(self._serving, None)) is not None:
-                return frame
-            self._serving = None
-        return None
-
-    def _owed(self) -> float:
-        return self.session.packets.spend(1) if self.session is not None else 0.0
+    def _frames(self) -> Iterator[Frame | Packet]:
+        """What has come, in the order in which it came; each chunk is looked at when those before it have been served."""
+        while True:
+            for frame in self._serving:  # noqa: UP028 (with `yield from`, who stops asking closes what is to be gone on with)
+                yield frame
+            if not self._unserved:
+                return
+            data, self._unserved = self._unserved, b""
+            self._serving = self.frames(data)
 
     def _rest(self, seconds: float) -> None:
         """Read and serve nothing for so long, but a second at the most: the end of the connection would not be seen."""
@@ -217,7 +221,7 @@ class Connection(Protocol, ABC):
         self._resting = None
         if not self.closed:
             self.transport.resumeProducing()
-            self.serve()
+            self.serve(self.router.clock.seconds())
 
     def _rested(self) -> None:
         if self._resting is not None and self._resting.active():

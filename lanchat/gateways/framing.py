@@ -32,10 +32,13 @@ _INSIDE = re.compile(rb'["\\\n]')
 class Reader(ABC):
     """What the three have in common: bytes that are waiting for more, and who reads on."""
 
-    #: What has come and is not a frame yet.
-    rest = b""
-    #: Who reads on from `rest`, once that is decided.
-    successor: Reader | None = None
+    __slots__ = ("rest", "successor")
+
+    def __init__(self) -> None:
+        #: What has come and is not a frame yet.
+        self.rest = b""
+        #: Who reads on from `rest`, once that is decided.
+        self.successor: Reader | None = None
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -54,7 +57,10 @@ class Reader(ABC):
 class Opening(Reader):
     """The name: up to a newline, a brace, or a silence."""
 
+    __slots__ = ("_named",)
+
     def __init__(self) -> None:
+        super().__init__()
         self._named = False
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -94,15 +100,28 @@ class Opening(Reader):
 class Lines(Reader):
     """Lines of at most `limit` bytes, ended by LF or CR LF; blank ones are left out, too long ones are skipped."""
 
+    __slots__ = ("_skipping", "limit", "strict")
+
     def __init__(self, limit: int = MAX_PACKET) -> None:
+        super().__init__()
         self.limit = limit
         #: Set for capable sessions: an object without a newline is then only a line that was cut.
         self.strict = False
         self._skipping = False
 
+    def block(self, data: bytes) -> bytes | None:
+        """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
+        if self._skipping or len(self.rest) + len(data) > self.limit:
+            return None
+        end = data.rfind(b"\n") + 1
+        whole, self.rest = (self.rest + data[:end], data[end:]) if end else (b"", self.rest + data)
+        return whole
+
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The lines that these bytes complete."""
-        # One split a chunk: the rest is not copied again for every line.
+        if (block := self.block(data)) is not None:
+            yield from split(block)
+            return
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             if self._skipping:
@@ -120,7 +139,7 @@ class Lines(Reader):
     @property
     def patience(self) -> float | None:
         """Some clients end their name with a newline, but not their packets."""
-        return END_SECONDS if not self.strict and self.rest.rstrip().endswith(b"}") else None
+        return END_SECONDS if self.rest and not self.strict and self.rest.rstrip().endswith(b"}") else None
 
     def silence(self) -> Iterator[Frame]:
         """What was left without a newline, if that is whole objects."""
@@ -134,10 +153,19 @@ class Lines(Reader):
         return LineTooBig(f"A line is at most {self.limit} bytes; the rest of this one is skipped.")
 
 
+def split(block: bytes) -> Iterator[bytes]:
+    """The lines in whole ones, without their ends, and without those that are blank."""
+    # One split a chunk: the rest is not copied again for every line.
+    return (line.removesuffix(b"\r") for line in block.split(b"\n") if line and not line.isspace())
+
+
 class Objects(Reader):
     """JSON objects with nothing between them: one ends where its braces balance outside strings."""
 
+    __slots__ = ("_at", "_depth", "_in_string", "_junk", "_skipping", "limit")
+
     def __init__(self, limit: int = MAX_PACKET) -> None:
+        super().__init__()
         self.limit = limit
         self._at = 0  # how far the rest has been looked through: no byte is looked at twice
         self._depth = 0
@@ -243,8 +271,13 @@ class Framing:
         self._reader: Reader = Opening()
 
     @property
+    def lines(self) -> Lines | None:
+        """The reader of lines, once there is nothing else to be read; it stays so."""
+        return self._reader if isinstance(self._reader, Lines) else None
+
+    @property
     def framed(self) -> bool:
-        """Whether the client is known to read lines."""
+        """Whether the client is known to read lines; it stays so."""
         return isinstance(self._reader.successor or self._reader, Lines)
 
     @property
@@ -262,12 +295,6 @@ class Framing:
     def silence(self) -> Iterator[Frame]:
         """The frames that silence completes."""
         yield from self._reader.silence()
-
-    @property
-    def strict(self) -> bool:
-        """Whether only a newline ends a packet."""
-        reader = self._reader.successor or self._reader
-        return isinstance(reader, Lines) and reader.strict
 
     def become_framed(self) -> None:
         """A hello was accepted: from here on there are lines, each with its newline, whatever there was before."""

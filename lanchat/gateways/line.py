@@ -9,9 +9,9 @@ from twisted.python.failure import Failure
 
 from lanchat.errors import ChatError
 from lanchat.gateways.connection import Connection
-from lanchat.gateways.framing import Frame, Framing
+from lanchat.gateways.framing import Frame, Framing, Lines, split
 from lanchat.interfaces import Call
-from lanchat.packet import Packet, ServerPacket, parse
+from lanchat.packet import Packet, ServerPacket, parse, parse_lines
 from lanchat.router import Router
 
 
@@ -24,24 +24,28 @@ class ChatProtocol(Connection):
         super().__init__(router)
         self._framing = Framing()
         self._silence: Call | None = None
+        #: The reader of its lines, once it sends nothing else; and whether it has said hello. Both stay so.
+        self._lines: Lines | None = None
+        self._capable = False
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes came: that breaks the silence."""
-        self._hush()
-        super().dataReceived(data)
-
-    def frames(self, data: bytes) -> Iterator[Frame]:
-        """Lines, or objects."""
-        return self._framing.feed(data)
+    def frames(self, data: bytes) -> Iterator[Frame | Packet]:
+        """Packets where there is nothing unusual about their lines; else the lines, or objects, that should be packets."""
+        if self._silence is not None:
+            self._hush()
+        block = None if self._lines is None else self._lines.block(data)
+        if block is None:
+            return self._framing.feed(data)
+        packets = parse_lines(block)
+        return split(block) if packets is None else iter(packets)
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
-        if self.session is not None and self.session.sees_x(packet):
-            self.outbox.send(packet.line)
-        elif self.outbox.paced:
-            self.outbox.send(*packet.unframed)
+        sees_x = packet.x is not None and self.session is not None and self.session.sees_x(packet)
+        if self.outbox.paced and not sees_x:
+            for piece in packet.unframed:
+                self.outbox.send(piece)
         else:
-            self.outbox.send(packet.classic)
+            self.outbox.send(packet.line if sees_x or packet.x is None else packet.classic)
 
     def disconnect(self) -> None:
         """What silence would mean is of no interest any more."""
@@ -60,16 +64,21 @@ class ChatProtocol(Connection):
             self._silent()
             self._hush()
 
-    def frameReceived(self, frame: Frame) -> None:
+    def frameReceived(self, frame: Frame | Packet) -> None:
         """The name first, then packets."""
-        self._match_pace()
-        if self.session is not None:
-            self.router.receive(self.session, _packet, frame)
-            if self.session.caps is not None and not self._framing.strict:
-                # It said hello: a capable client reads and writes lines, whatever it was taken for before.
-                self._framing.become_framed()
-                self._match_pace()
+        if self._lines is None:
+            self._match_pace()
+        if self.session is None:
+            self._named(frame)
             return
+        self.router.receive(self.session, frame if isinstance(frame, Packet) else _packet(frame))
+        if self.session.caps is not None and not self._capable:
+            # It said hello: a capable client reads and writes lines, whatever it was taken for before.
+            self._capable = True
+            self._framing.become_framed()
+            self._match_pace()
+
+    def _named(self, frame: Frame | Packet) -> None:
         try:
             self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
         except ChatError as error:
@@ -77,13 +86,15 @@ class ChatProtocol(Connection):
 
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""
+        self._lines = self._framing.lines
         if self.outbox.paced is self._framing.framed:
             self.outbox.pace(not self._framing.framed)
 
     def served(self) -> None:
         """All that came is served: who said no hello is welcomed now, and from here on silence may mean something."""
         if self.session is not None:
-            self._match_pace()
+            if self._lines is None:
+                self._match_pace()
             self.router.greet(self.session)
         if (patience := self._framing.patience) is not None and not self.closed:
             self._silence = self.router.clock.callLater(patience, self._look_again)
@@ -104,7 +115,11 @@ class ChatProtocol(Connection):
             self._silence.cancel()
 
 
-def _packet(frame: Frame) -> Packet:
-    if isinstance(frame, ChatError):
-        raise frame
-    return parse(frame)
+def _packet(frame: Frame) -> Packet | ChatError:
+    """What a frame is: a packet, or what is wrong with it."""
+    if not isinstance(frame, bytes):
+        return frame
+    try:
+        return parse(frame)
+    except ChatError as error:
+        return error

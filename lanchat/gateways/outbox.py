@@ -7,7 +7,6 @@ that lets more wait is told and closed, so that it harms nobody else. Clients th
 from __future__ import annotations
 
 import socket
-from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport
@@ -53,6 +52,11 @@ class Tick:
 class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
+    __slots__ = (
+        "_clock", "_closing", "_deadline", "_gone", "_heard_out", "_idle", "_limits", "_losing", "_overflowed", "_pace",
+        "_paused", "_queue", "_transport", "_turn", "_written_out", "paced", "waiting",
+    )  # fmt: skip
+
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self, transport: ITransport, clock: Clock, limits: Limits, turn: Tick, pace: Tick, overflowed: Callable[[], None]
     ) -> None:
@@ -60,13 +64,15 @@ class Outbox:
         self._limits = limits
         #: Bytes that wait here.
         self.waiting = 0
-        self._queue: deque[bytes] = deque()
+        #: Whether packets go out one at a time.
+        self.paced = False
+        self._queue: list[bytes] = []
         self._transport = transport
         self._clock = clock
         self._turn, self._pace = turn, pace
         self._overflowed = overflowed
-        self._paced = False
         self._paused = False
+        self._idle = True  # nobody is going to call `write`
         self._closing = False
         self._deadline: Call | None = None
         self._losing = False
@@ -75,40 +81,36 @@ class Outbox:
         self._written_out = False
         transport.registerProducer(self, True)
 
-    def send(self, *pieces: bytes) -> None:
-        """Queue these for the client: each a write of its own if it is paced."""
-        if self._gone or self._closing:
+    def send(self, piece: bytes) -> None:
+        """Queue this for the client: a write of its own if it is paced."""
+        if self._closing:
             return
-        for piece in pieces:
-            self._queue.append(piece)
-            self.waiting += len(piece)
+        self._queue.append(piece)
+        self.waiting += len(piece)
         if self.waiting > self._limits.values["outbox"]:
             self._over_the_limit()
-        elif not self._paused:
-            self._tick.add(self)
-
-    @property
-    def paced(self) -> bool:
-        """Whether packets go out one at a time."""
-        return self._paced
+        elif self._idle:
+            self._idle = False
+            (self._pace if self.paced else self._turn).add(self)
 
     def pace(self, paced: bool) -> None:
         """Write packets one at a time from now on, or no longer."""
-        self._paced = paced
+        self.paced = paced
         if self._queue and not self._paused:
-            self._tick.add(self)
+            self._soon()
 
     def write(self) -> None:
         """Write what the client may be sent now."""
-        if self._gone or self._paused or not self._queue:
+        if self._paused or not self._queue:
             return
-        data = self._queue.popleft() if self._paced else b"".join(self._queue)
-        if not self._paced:
+        data = self._queue.pop(0) if self.paced else b"".join(self._queue)
+        if not self.paced:
             self._queue.clear()
         self.waiting -= len(data)
+        self._idle = not self._queue
         self._transport.write(data)
         if self._queue:
-            self._tick.add(self)
+            self._soon()
         elif self._closing:
             self._lose()
 
@@ -117,7 +119,7 @@ class Outbox:
         if self._gone or self._closing:
             return
         self._closing = True
-        paced = len(self._queue) * PACE_SECONDS if self._paced and not self._paused else 0.0
+        paced = len(self._queue) * PACE_SECONDS if self.paced and not self._paused else 0.0
         self._deadline = self._clock.callLater(CLOSE_SECONDS + paced, self.end)
         if not paced:
             self.flush()
@@ -143,7 +145,7 @@ class Outbox:
 
     def flush(self) -> None:
         """Write all that waits, to a client that is about to be closed: it is bounded, and there is no later."""
-        self._paced = self._paused = False
+        self.paced = self._paused = False
         self.write()
         if self._closing:
             self._lose()
@@ -159,7 +161,7 @@ class Outbox:
 
     def gone(self) -> None:
         """The connection has ended: nothing is written any more, and nothing waits."""
-        self._gone = True
+        self._gone = self._closing = True
         self._drop()
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
@@ -167,19 +169,21 @@ class Outbox:
     def pauseProducing(self) -> None:
         """The transport has enough."""
         self._paused = True
+        self._idle = False
 
     def resumeProducing(self) -> None:
         """The transport has written all it had."""
         self._paused = False
+        self._idle = not self._queue
         if self._queue:
-            self._tick.add(self)
+            self._soon()
 
     def stopProducing(self) -> None:
         """The transport is gone."""
         self.gone()
 
     def _over_the_limit(self) -> None:
-        if not self._paused and not self._paced:
+        if not self._paused and not self.paced:
             self.write()  # that much came in one turn is no fault of the client's
             return
         self._limits.met["outbox"] += 1
@@ -190,9 +194,9 @@ class Outbox:
         self._queue.clear()
         self.waiting = 0
 
-    @property
-    def _tick(self) -> Tick:
-        return self._pace if self._paced else self._turn
+    def _soon(self) -> None:
+        self._idle = False
+        (self._pace if self.paced else self._turn).add(self)
 
     def _lose(self) -> None:
         if self._gone or self._losing:

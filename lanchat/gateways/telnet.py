@@ -42,17 +42,17 @@ class TelnetProtocol(Connection):
         if not self.closed:
             self.outbox.send(ASK.encode())
 
-    def frames(self, data: bytes) -> Iterator[Frame]:
+    def frames(self, data: bytes) -> Iterator[Frame | Packet]:
         """Lines; telnet's own bytes are swallowed."""
         return self._lines.feed(self._text(data))
 
-    def frameReceived(self, frame: Frame) -> None:
+    def frameReceived(self, frame: Frame | Packet) -> None:
         """The name first, then what is said."""
         if self.session is None:
             self._named(frame)
         else:
             self.session.confirms = isinstance(frame, bytes) and frame.startswith(b"/")
-            self.router.receive(self.session, _packet, frame)
+            self.router.receive(self.session, _packet(frame))
 
     def inputEnded(self) -> None:
         """The last line may have no end (`printf hello | nc -N`)."""
@@ -71,7 +71,7 @@ class TelnetProtocol(Connection):
             lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
         self.outbox.send("".join(f"{who} {visible(line)}\r\n" for line in lines).encode())
 
-    def _named(self, frame: Frame) -> None:
+    def _named(self, frame: Frame | Packet) -> None:
         try:
             if not isinstance(frame, bytes):
                 raise BadName("That is too long for a name.")
@@ -109,14 +109,17 @@ def _without_commands(data: bytes) -> tuple[bytes, bytes]:
     return b"".join([*text, data[at:]]), b""
 
 
-def _packet(frame: Frame) -> Packet:
-    """What a person typed, as a packet: a command with its arguments, or a word to everyone."""
-    if isinstance(frame, ChatError):
-        raise frame
+def _packet(frame: Frame | Packet) -> Packet | ChatError:
+    """What a person typed, as a packet: a command with its arguments, or a word to everyone; or what is wrong with it."""
+    if not isinstance(frame, bytes):
+        return frame
     line = frame.decode(errors="replace")
     to, text = EVERYONE, line
     if line.startswith("/"):
         to, text = (*re.split(r"\s", line, maxsplit=1), "")[:2]
     packet = Packet(_NOBODY, to, text)
-    packet.check_size()
+    try:
+        packet.check_size()
+    except ChatError as error:
+        return error
     return packet

@@ -1,0 +1,81 @@
+"""Reactor: Twisted's epoll reactor with two shortcuts on the way of a chat message.
+
+`twistd lanchat` installs it where there is epoll, unless `--reactor` chose another; on each the server is the same, but slower.
+Both shortcuts and what they gained are in docs/performance.md. Nothing here knows of chat.
+"""
+
+from __future__ import annotations
+
+import errno
+from select import EPOLLIN
+
+from twisted.internet import epollreactor, tcp
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.python import log
+
+#: Events that are taken from the system at once. Asked for as many as there are descriptors, it would be given
+#: a buffer for all of them each time.
+MAX_EVENTS = 512
+
+_log = Logger()
+
+
+class Server(tcp.Server):
+    """An accepted connection that sends at once what the system takes at once.
+
+    Twisted's own would wait for the system to say that it may write, which takes three more calls of the system.
+    """
+
+    def write(self, data: bytes) -> None:
+        """Send now if nothing waits; what the system does not take waits as it always did."""
+        if self.connected and not (self._tempDataBuffer or self.dataBuffer or self.disconnecting or self._writeDisconnected):
+            try:
+                sent = self.socket.send(data)
+            except OSError:
+                sent = 0  # what is wrong is seen, and answered, when it is tried the usual way
+            if sent == len(data):
+                return
+            data = data[sent:]
+        super().write(data)
+
+
+class Port(tcp.Port):
+    """A listening port whose connections are such."""
+
+    transport = Server
+
+
+class Reactor(epollreactor.EPollReactor):
+    """Calls a connection that can be read at once; everything else goes the way it always did."""
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> Port:
+        """Listen with our kind of port."""
+        listening = Port(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait for what happens, and have it served. A readable connection does without the context for old log messages."""
+        try:
+            events = self._poller.poll(-1 if timeout is None else timeout, MAX_EVENTS)
+        except OSError as error:
+            if error.errno == errno.EINTR:
+                return
+            raise
+        selectables = self._selectables
+        for descriptor, event in events:
+            selectable = selectables.get(descriptor)
+            if event == EPOLLIN and selectable.__class__ is Server:
+                why: Exception | None
+                try:
+                    why = selectable.doRead()
+                except Exception as error:  # noqa: BLE001 (as in Twisted: a fault costs the connection in which it happened)
+                    _log.failure("a connection was not served")
+                    why = error
+                if why:
+                    self._disconnectSelectable(selectable, why, True)
+            elif selectable is not None:
+                log.callWithLogger(selectable, self._doReadOrWrite, selectable, descriptor, event)
+
+    doIteration = doPoll  # noqa: N815 (Twisted names it)
