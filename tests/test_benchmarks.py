@@ -132,7 +132,7 @@ def test_less_memory_wins() -> None:
 
 def test_a_failed_round_counts_for_nothing_and_the_reason_is_shown() -> None:
     results = measured(SPEED, [90.0, 80.0], [100.0])
-    results.outcomes.append(Outcome(1, "inspircd", SPEED.load, {}, "connections were lost under way."))
+    results.outcomes.append(Outcome(1, "inspircd", SPEED.load, {SPEED.figure: 1.0}, "connections were lost under way."))
     assert results.ratios(SPEED, "inspircd") == [0.9]
     results.outcomes = [outcome for outcome in results.outcomes if outcome.failure or outcome.server == "lanchat"]
     assert tables.absent(results, SPEED) == ["Not here: inspircd. Connections were lost under way."]
