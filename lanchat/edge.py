@@ -43,14 +43,15 @@ class Edge:
         self.limits = limits
         #: Connections, by address.
         self.connections: Counter[str] = Counter()
+        self._total = 0
         self._clock = clock
-        self._networks = networks
+        self._inside = functools.lru_cache(maxsize=4096)(functools.partial(_inside, networks))
         self._opens: dict[str, Bucket] = {}
         self._unsaid: Counter[str] = Counter()
 
     def allows(self, address: str) -> bool:
         """Whether a connection from there is let in at all."""
-        if self._networks is None or _inside(address, tuple(self._networks)):
+        if self._inside(address):
             return True
         self.refused("is not in a network that may connect (--allow)", address)
         return False
@@ -58,8 +59,9 @@ class Edge:
     def admit(self, address: str) -> ChatError | None:
         """Count a connection; why it must be refused, if it must. `left` is for both."""
         self.connections[address] += 1
+        self._total += 1
         error = None
-        if self.connections.total() > self.limits["users"]:
+        if self._total > self.limits["users"]:
             error = self._full("users", "The server is full. Try again later.")
         elif not _is_loopback(address):
             if self.connections[address] > self.limits["per-address"]:
@@ -73,6 +75,7 @@ class Edge:
     def left(self, address: str) -> None:
         """A connection has ended."""
         self.connections[address] -= 1
+        self._total -= 1
         if not self.connections[address]:
             del self.connections[address]
 
@@ -108,8 +111,9 @@ def networks(texts: list[str]) -> list[Network] | None:
     return [ipaddress.ip_network(text, strict=False) for text in texts or LOCAL_NETWORKS]
 
 
-@functools.lru_cache(maxsize=4096)
-def _inside(address: str, among: tuple[Network, ...]) -> bool:
+def _inside(among: list[Network] | None, address: str) -> bool:
+    if among is None:
+        return True
     there = ipaddress.ip_address(address.partition("%")[0])
     return any(there in network for network in among)
 

@@ -9,8 +9,11 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from lanchat.gateways import sockets
 
 _log = Logger()
 
@@ -69,6 +72,8 @@ class Listener(Service):
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
+        if isinstance(port, Port):
+            sockets.prepare(port.socket)
         _log.info("listening for {purpose} on {where}", purpose=self._purpose, where=_where(port.getHost()))
 
 

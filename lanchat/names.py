@@ -26,6 +26,8 @@ MAX_SPELLING = 4 * MAX_NAME
 RESERVED = ("SERVER", "Guest", "Everyone")
 
 _PUNCTUATION = frozenset("-_.")
+#: Most names: nothing in them is for PRECIS to change, or for us to refuse.
+_PLAIN = re.compile(r"[-_.]*[A-Za-z0-9][-_.A-Za-z0-9]*")
 _shown = get_profile("UsernameCasePreserved")
 _mapped = get_profile("UsernameCaseMapped")
 
@@ -63,12 +65,7 @@ def parse(text: str) -> Name:
         raise BadName("A name is missing: the first thing on a connection is your name, on a line of its own.")
     if len(text) > MAX_NAME:
         raise _bad(text, f"is longer than {MAX_NAME} characters")
-    try:
-        shown, mapped = str(_shown.enforce(text)), str(_mapped.enforce(text))
-    except UnicodeEncodeError:
-        raise _bad(text, "has characters that names may not have") from None
-    if fault := _fault(shown):
-        raise _bad(text, fault)
+    shown, mapped = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text)
     name = Name(shown, mapped, frozenset({skeleton(shown).lower(), skeleton(mapped).lower()}))
     if _reserved(name):
         raise _bad(text, "is reserved", f"{shown}_1" if shown.isascii() and not _like_address(shown) else "")
@@ -82,8 +79,18 @@ def suggestions(name: Name) -> list[str]:
 
 def skeleton(text: str) -> str:
     """What a text looks like: equal for two texts that a person may confuse (UTS 39, section 4)."""
-    looks = "".join(_prototypes().get(c, c) for c in unicodedata.normalize("NFD", text))
-    return unicodedata.normalize("NFD", looks)
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).translate(_prototypes()))
+
+
+def _enforced(text: str) -> tuple[str, str]:
+    """The two forms of a name that needs more than a look."""
+    try:
+        shown, mapped = str(_shown.enforce(text)), str(_mapped.enforce(text))
+    except UnicodeEncodeError:
+        raise _bad(text, "has characters that names may not have") from None
+    if fault := _fault(shown):
+        raise _bad(text, fault)
+    return shown, mapped
 
 
 def _fault(shown: str) -> str:
@@ -113,8 +120,10 @@ def _reserved(name: Name) -> bool:
 
 def _like_address(shown: str) -> bool:
     """Whether this reads as an IP address, in any digits and in the forms of inet_aton(3) too (`10.1`, `0x7f.1`)."""
+    if "." not in shown:  # and the colons of IPv6 are in no name
+        return False
     plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in shown)
-    return "." in plain and all(map(_NUMBER.fullmatch, plain.split(".")))  # the colons of IPv6 are in no name
+    return all(map(_NUMBER.fullmatch, plain.split(".")))
 
 
 def _bad(text: str, fault: str, instead: str | None = None) -> BadName:
@@ -136,8 +145,8 @@ def _key(text: str) -> str:
 
 
 @functools.cache
-def _prototypes() -> dict[str, str]:
-    """Each confusable character and the text that stands for all that look like it.
+def _prototypes() -> dict[int, str]:
+    """Each confusable character, as `str.translate` takes it, and the text that stands for all that look like it.
 
     The library lists pairs in both directions; a group of look-alikes is a star round its prototype, which is the member
     with the most neighbours (in a pair either will do, but a sequence such as "rn" must be it).
@@ -149,7 +158,7 @@ def _prototypes() -> dict[str, str]:
             star = [char, *(other["c"] for other in others)]
             found[char] = max(star, key=lambda member: (len(data[member]), len(member), member))
     # A prototype may be spelt with characters that have look-alikes themselves.
-    return {char: "".join(found.get(c, c) for c in prototype) for char, prototype in found.items()}
+    return {ord(char): "".join(found.get(c, c) for c in prototype) for char, prototype in found.items()}
 
 
 _RESERVED_KEYS = frozenset(key(name) for name in RESERVED)

@@ -211,7 +211,7 @@ def visible(text: str, most: int | None = None) -> str:
 
 def escaped_size(text: str) -> int:
     """How many bytes a text takes inside an ASCII packet."""
-    return len(json.dumps(text)) - 2
+    return len(text) if text.isascii() and text.isalnum() else len(json.dumps(text)) - 2
 
 
 def _visible(char: str) -> str:

@@ -44,6 +44,9 @@ class Port(tcp.Port):
     """A listening port whose connections are such."""
 
     transport = Server
+    #: Connections that are accepted in one turn: with fewer, the system's queue overflows when thousands come at once, and
+    #: those who found no room in it try again only a second later.
+    numberAccepts = 1000  # noqa: N815 (Twisted names it)
 
 
 class Reactor(epollreactor.EPollReactor):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 
@@ -17,7 +17,8 @@ class Registry:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}  # by key
         self._spelt: dict[str, Session] = {}  # by the registered spelling: the common case, found without folding
-        self._keys: list[str] = []  # sorted, for listing
+        self._keys: list[str] = []  # sorted, and the names in the same order: a list is made by cutting a piece out
+        self._names: list[str] = []
         # What the names here look like: a name outside ASCII may look like no other, so it matters which kind has the look.
         self._ascii_looks: Counter[str] = Counter()
         self._other_looks: Counter[str] = Counter()
@@ -42,7 +43,9 @@ class Registry:
             free = next(filter(self._free, suggestions(name)), None)
             raise NameTaken(f"The name {name.shown} is already taken{f'. Try {free}' if free else ''}.")
         self._sessions[name.key] = self._spelt[name.shown] = session
-        insort(self._keys, name.key)
+        at = bisect_left(self._keys, name.key)
+        self._keys.insert(at, name.key)
+        self._names.insert(at, name.shown)
         self._looks(name).update(name.looks)
 
     def free(self, session: Session) -> bool:
@@ -51,7 +54,8 @@ class Registry:
             return False
         name = session.name
         del self._sessions[name.key], self._spelt[name.shown]
-        del self._keys[bisect_left(self._keys, name.key)]
+        at = bisect_left(self._keys, name.key)
+        del self._keys[at], self._names[at]
         looks = self._looks(name)
         looks.subtract(name.looks)
         for look in name.looks:
@@ -59,18 +63,11 @@ class Registry:
                 del looks[look]
         return True
 
-    def listed(self, prefix: str = "") -> Iterator[str]:
-        """The names here that begin with `prefix`, in any case, in order."""
+    def listed(self, prefix: str, most: int) -> tuple[list[str], int]:
+        """The names here that begin with `prefix`, in any case, in order: the first of them, and how many there are in all."""
         start = key(prefix)
-        for index in range(bisect_left(self._keys, start), len(self._keys)):
-            if not self._keys[index].startswith(start):
-                return
-            yield self._sessions[self._keys[index]].name.shown
-
-    def count(self, prefix: str = "") -> int:
-        """How many names `listed` gives."""
-        start = key(prefix)
-        return bisect_left(self._keys, start + "\U0010ffff") - bisect_left(self._keys, start)
+        first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
+        return self._names[first : min(last, first + most)], last - first
 
     def _looks(self, name: Name) -> Counter[str]:
         return self._ascii_looks if name.shown.isascii() else self._other_looks

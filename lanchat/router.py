@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from lanchat.errors import BadFrom, ChatError, NoSuchTarget, RateLimited, TooBig, Usage
 from lanchat.interfaces import Clock, IClient
+from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits
 from lanchat.names import key, parse as parse_name
 from lanchat.packet import (
@@ -42,6 +43,8 @@ WELCOME_NAMES, WELCOME_REST = 256, 200
 DELIVERIES_A_PACKET, NAMES_A_PACKET = 20, 100
 #: Characters of a text that fit into a packet however they are written.
 SURE_TO_FIT = MAX_PACKET // 8
+#: Bytes between two names in a list.
+BETWEEN_NAMES = 2
 #: Bytes of names in one presence packet.
 PRESENCE_NAMES = 8192
 
@@ -64,6 +67,7 @@ class Router:
         self.now = now
         self.limits = Limits()
         self.registry = Registry()
+        self.journal = Journal(clock)
         self.presence = Presence(clock, self._tell_presence)
         self.pulse = Pulse(clock, self._ping, self._give_up)
         #: Messages relayed, and packets refused, since the start.
@@ -80,7 +84,7 @@ class Router:
         packets = Bucket(self.limits, "packets", now)
         session = Session(parse_name(text), client, address, gateway, self.now(), packets, now)
         self.registry.take(session)
-        _log.info("{name} joined from {ip} ({gateway})", name=session.name.shown, ip=address, gateway=gateway)
+        self.journal.note(f"{session.name.shown} joined from {address} ({gateway})")
         self.presence.came(session.name.shown)
         return session
 
@@ -109,7 +113,7 @@ class Router:
         """A session ended, in whatever way: its name is free at once."""
         self.pulse.forget(session)
         if self.registry.free(session):
-            _log.info("{name} left: {why}", name=session.name.shown, why=visible(why, 200))
+            self.journal.note(f"{session.name.shown} left: {visible(why, 200)}")
             self.presence.went(session.name.shown, last_words)
 
     # What comes in.
@@ -122,7 +126,14 @@ class Router:
         try:
             if isinstance(packet, ChatError):
                 raise packet
-            self.route(session, packet)
+            if not session.greeted and not packet.is_hello:
+                self.greet(session)
+            if session.caps is not None and packet.from_.name and key(packet.from_.name) != session.name.key:
+                raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
+            if packet.to[:1] == "/":
+                self._run_command(self, session, packet)
+            else:
+                self.say(session, packet)
         except ChatError as error:
             self.refuse(session, error, packet if isinstance(packet, Packet) else None)
         except Exception:  # noqa: BLE001 (nothing that one client sends may end the others)
@@ -130,17 +141,6 @@ class Router:
             goodbye = "The server made a mistake and closes this connection. Sorry."
             asked = packet if isinstance(packet, Packet) else None
             self.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=asked)
-
-    def route(self, session: Session, packet: Packet) -> None:
-        """Decide what a packet is: a command, or something said to somebody. Raises `ChatError`."""
-        if not session.greeted and not packet.is_hello:
-            self.greet(session)
-        if session.caps is not None and packet.from_.name and key(packet.from_.name) != session.name.key:
-            raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
-        if packet.to[:1] == "/":
-            self._run_command(self, session, packet)
-        else:
-            self.say(session, packet)
 
     def say(self, session: Session, packet: Packet) -> None:
         """Relay what somebody says, to a person or to everyone else, and acknowledge it. Raises `NoSuchTarget`."""
@@ -219,9 +219,9 @@ class Router:
 
     def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
         """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
-        total = self.registry.count(prefix) - asker.name.key.startswith(key(prefix))
-        others = (name for name in self.registry.listed(prefix) if name != asker.name.shown)
-        names = _as_fit(others, room)
+        names, total = self.registry.listed(prefix, room // (1 + BETWEEN_NAMES) + 2)
+        total -= asker.name.key.startswith(key(prefix))
+        names = _as_fit((name for name in names if name != asker.name.shown), room)
         if not total:
             return ("Nobody else has such a name." if prefix else "You are the only active user!"), names, total
         return f"Online users ({total}): {_and_more(names, total)}", names, total
@@ -258,7 +258,7 @@ def _as_fit(names: Iterable[str], room: int) -> list[str]:
     """As many of the names as fit into so many bytes of a packet, with what comes between them."""
     fitting: list[str] = []
     for name in names:
-        room -= escaped_size(name) + 2
+        room -= escaped_size(name) + BETWEEN_NAMES
         if room < 0:
             break
         fitting.append(name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lanchat.commands import COMMANDS
-from lanchat.errors import BadJson, LineTooBig, NameTaken, NoSuchTarget
+from lanchat.errors import BadJson, LineTooBig, NameTaken
 from lanchat.limits import LIMITS
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER
 from lanchat.router import Router
 from tests.fakes import FakeClient, User, dump, make_router
 
@@ -315,8 +315,8 @@ def test_a_fault_of_ours_costs_that_connection_only(router: Router) -> None:
     assert ann.client.disconnected
     assert "mistake" in ann.told().msg
     assert not bob.client.disconnected
-    with pytest.raises(NoSuchTarget):
-        router.route(bob.session, Packet(SERVER, "ann", "are you there?"))
+    bob.send("ann", "are you there?")
+    assert "ann is not available" in bob.told().msg
 
 
 def test_too_many_bad_packets_in_ten_seconds_close_the_session() -> None:

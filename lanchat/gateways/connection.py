@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice
@@ -62,7 +63,6 @@ class Connection(Protocol, ABC):
         self.address = sockets.address_of(self.transport.getPeer())
         factory, clock = self.factory, self.router.clock
         self.outbox = Outbox(self.transport, clock, self.router.limits, factory.turn, factory.pace, self._overflowed)
-        sockets.prepare(self.transport)
         self._opening: Call = clock.callLater(self._opening_seconds, self._too_slow)
         if (refusal := factory.edge.admit(self.address)) is not None:
             self.turn_away(refusal)
@@ -96,12 +96,9 @@ class Connection(Protocol, ABC):
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
         session = self.session
         share = 1 if session is None else session.packets.whole(FAIR_SHARE, now)
-        served = 0
-        for frame in islice(self._frames(), share):
-            self.frameReceived(frame)
-            if self.closed:
-                return
-            served += 1
+        served = self._serve(share)
+        if self.closed:
+            return
         if session is not None:
             session.packets.take(served)
         if served == share:
@@ -127,10 +124,7 @@ class Connection(Protocol, ABC):
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
-        for frame in self._frames():  # over TLS the end is seen while what came before it waits; there is no later
-            if self.closed:
-                break
-            self.frameReceived(frame)
+        self._serve(sys.maxsize)  # over TLS the end is seen while what came before it waits; there is no later
         self.inputEnded()
         self.leave("hung up")
         self.closed = True
@@ -202,15 +196,21 @@ class Connection(Protocol, ABC):
     def _opening_seconds(self) -> float:
         return min(self.router.limits["opening"] * self.opening_factor, MAX_SECONDS)
 
-    def _frames(self) -> Iterator[Frame | Packet]:
-        """What has come, in the order in which it came; each chunk is looked at when those before it have been served."""
-        while True:
-            for frame in self._serving:  # noqa: UP028 (with `yield from`, who stops asking closes what is to be gone on with)
-                yield frame
-            if not self._unserved:
-                return
+    def _serve(self, share: int) -> int:
+        """Serve so many frames, in the order in which they came, if there are so many; how many it were."""
+        served = 0
+        while not self.closed:
+            for frame in islice(self._serving, share - served):
+                self.frameReceived(frame)
+                served += 1
+                if self.closed:
+                    break
+            if served == share or not self._unserved:
+                break
+            # A chunk is looked at when those before it have been served: what is in them may say how.
             data, self._unserved = self._unserved, b""
             self._serving = self.frames(data)
+        return served
 
     def _rest(self, seconds: float) -> None:
         """Read and serve nothing for so long, but a second at the most: the end of the connection would not be seen."""

@@ -273,12 +273,12 @@ class Framing:
     @property
     def lines(self) -> Lines | None:
         """The reader of lines, once there is nothing else to be read; it stays so."""
-        return self._reader if isinstance(self._reader, Lines) else None
+        return self._reader if type(self._reader) is Lines else None  # (isinstance is slow where there is an ABC)
 
     @property
     def framed(self) -> bool:
         """Whether the client is known to read lines; it stays so."""
-        return isinstance(self._reader.successor or self._reader, Lines)
+        return type(self._reader.successor or self._reader) is Lines
 
     @property
     def patience(self) -> float | None:

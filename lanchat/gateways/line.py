@@ -40,12 +40,13 @@ class ChatProtocol(Connection):
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
-        sees_x = packet.x is not None and self.session is not None and self.session.sees_x(packet)
-        if self.outbox.paced and not sees_x:
+        if packet.x is not None and self.session is not None and self.session.sees_x(packet):
+            self.outbox.send(packet.line)
+        elif not self.outbox.paced:
+            self.outbox.send(packet.line if packet.x is None else packet.classic)
+        else:
             for piece in packet.unframed:
                 self.outbox.send(piece)
-        else:
-            self.outbox.send(packet.line if sees_x or packet.x is None else packet.classic)
 
     def disconnect(self) -> None:
         """What silence would mean is of no interest any more."""

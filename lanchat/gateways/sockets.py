@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 
-from twisted.internet.address import UNIXAddress
-from twisted.internet.interfaces import IAddress, ITCPTransport
-
-from lanchat.gateways.outbox import ITransport
+from twisted.internet.interfaces import IAddress
 
 #: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (here in ms) is dead.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
@@ -16,28 +14,32 @@ KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USE
 SYSTEM_BUFFER = 131_072
 
 
-def prepare(transport: ITransport) -> None:
-    """A machine that lost its power or its cable says nothing: it is given up, and its name is free, after 75 seconds.
+def prepare(listening: socket.socket) -> None:
+    """Set what each connection needs on the socket that listens for them, whose options they inherit: once, not for each.
 
+    A machine that lost its power or its cable says nothing: it is given up, and its name is free, after 75 seconds.
     The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
     """
-    if not ITCPTransport.providedBy(transport) or isinstance(transport.getPeer(), UNIXAddress):
+    if listening.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    transport.setTcpNoDelay(True)  # packets are collected in the outbox; waiting for more would only be late
-    transport.setTcpKeepAlive(True)
-    handle = transport.getHandle()
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BUFFER)
-    handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SYSTEM_BUFFER)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # packets are collected; waiting would only be late
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BUFFER)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SYSTEM_BUFFER)
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):  # Linux has them all
-            handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shown(host: str) -> str:
+    """An address as it is stamped: IPv4 where it is that in an IPv6 socket."""
+    try:
+        return str(getattr(ipaddress.ip_address(host), "ipv4_mapped", None) or host)
+    except ValueError:
+        return host
 
 
 def address_of(peer: IAddress) -> str:
-    """The address of a connection as it is stamped: IPv4 where it is that in an IPv6 socket; loopback for a UNIX socket."""
-    host = getattr(peer, "host", "127.0.0.1")
-    try:
-        mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
-    except ValueError:
-        return str(host)
-    return str(mapped or host)
+    """The address of a connection as it is stamped; loopback for a UNIX socket."""
+    return _shown(getattr(peer, "host", "127.0.0.1"))

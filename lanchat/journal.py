@@ -1,0 +1,31 @@
+"""Journal: who came and who went, in the log. What happens in one turn of the reactor is told in one line."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from lanchat.interfaces import Clock
+
+#: What is told in one line, at the most.
+MAX_NOTES = 20
+
+_log = Logger()
+
+
+class Journal:
+    """Collects what happens in a turn: a line for each of a thousand who come at once would cost more than they do."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._notes: list[str] = []
+
+    def note(self, what: str) -> None:
+        """Tell this soon."""
+        if not self._notes:
+            self._clock.callLater(0, self._write)
+        self._notes.append(what)
+
+    def _write(self) -> None:
+        notes, self._notes = self._notes, []
+        for at in range(0, len(notes), MAX_NOTES):
+            _log.info("{notes}", notes="; ".join(notes[at : at + MAX_NOTES]))
