@@ -91,6 +91,8 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     session.caps, session.greeted = caps, True
     if "ping" in caps:
         router.pulse.watch(session)
+    if "presence" in caps:
+        router.presence.watch(session)
     granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp()}
     router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
 

@@ -97,7 +97,7 @@ class Edge:
         return Full(text)
 
     def _bucket(self, address: str) -> Bucket:
-        bucket = self._opens.pop(address, None) or Bucket(self.limits, "opens", self._clock.seconds())
+        bucket = self._opens.pop(address, None) or Bucket(self.limits, "opens")
         self._opens[address] = bucket  # the newest is the last
         if len(self._opens) > MAX_REMEMBERED:
             del self._opens[next(iter(self._opens))]

@@ -63,48 +63,41 @@ class Limits:
 class Bucket:
     """What is left of a rate: it fills at that rate, up to a burst, and may be overdrawn by the last who took from it.
 
-    Whoever asks says what time it is, in seconds of a clock that does not go back.
+    All that is kept is when it will be full again (the "virtual scheduling" of ITU-T I.371). Whoever asks says what time it
+    is, in seconds of a clock that does not go back.
     """
 
-    __slots__ = ("_at", "_left", "_limits", "_name")
+    __slots__ = ("_full_at", "_limits", "_name")
 
-    def __init__(self, limits: Limits, name: str, now: float) -> None:
+    def __init__(self, limits: Limits, name: str) -> None:
         self._limits = limits
         self._name = name
-        self._left = limits[name] * BURST_SECONDS
-        self._at = now
+        self._full_at = 0.0
 
-    def left(self, now: float) -> float:
-        """How much there is; what is below 0 is owed."""
-        rate = self._limits.values[self._name]
-        if now > self._at:
-            self._left += (now - self._at) * rate
-        self._at = now
-        self._left = min(self._left, rate * BURST_SECONDS)
-        return self._left
-
-    def whole(self, most: int, now: float) -> int:
-        """How many there are, at most so many."""
-        return max(0, int(min(self.left(now) + ROUNDING, most)))
-
-    def take(self, cost: float) -> None:
+    def take(self, cost: float, now: float) -> None:
         """Take so much, whether it is there or not."""
-        self._left -= cost
+        full_at = self._full_at
+        self._full_at = (max(now, full_at)) + cost / self._limits.values[self._name]
 
     def wait(self, now: float, cost: float = 0.0) -> float:
         """How many seconds it takes until so much is there; for 0, until nothing is owed."""
-        if self._left >= cost:
-            return 0.0
-        missing = cost - self.left(now)
-        if missing <= ROUNDING:
+        rate = self._limits.values[self._name]
+        seconds = max(self._full_at - now, 0.0) + cost / rate - BURST_SECONDS
+        if seconds <= 0 or seconds * rate <= ROUNDING or rate == math.inf:
             return 0.0
         self._limits.met[self._name] += 1
-        return missing / self._limits.values[self._name]
+        return seconds
+
+    def whole(self, most: int, now: float) -> int:
+        """How many there are now, at most so many."""
+        rate = self._limits.values[self._name]
+        there = (BURST_SECONDS - max(self._full_at - now, 0.0)) * rate
+        return most if there >= most or rate == math.inf else max(0, int(there + ROUNDING))
 
     def afford(self, cost: float, now: float) -> float:
         """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""
         cost = min(cost, self._limits.values[self._name] * BURST_SECONDS)
         wait = self.wait(now, cost)
         if not wait:
-            self.take(cost)
+            self.take(cost, now)
         return wait

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.interfaces import Clock
+from lanchat.session import Session
 
 #: Seconds between two packets.
 PAUSE = 1.0
@@ -24,15 +25,29 @@ class Presence:
         self._tell = tell
         self._news: dict[str, dict[str, str]] = {"went": {}, "came": {}}
         self._resting = False
+        #: Who asked to be told.
+        self.watchers: dict[Session, None] = {}
+
+    def watch(self, session: Session) -> None:
+        """Tell this one, from now on."""
+        self.watchers[session] = None
+
+    def forget(self, session: Session) -> None:
+        """It is over."""
+        self.watchers.pop(session, None)
 
     def came(self, name: str) -> None:
         """Somebody opened a session."""
+        if not self.watchers:
+            return
         if self._news["went"].pop(name, None) is None:
             self._news["came"][name] = ""
         self._soon()
 
     def went(self, name: str, words: str = "") -> None:
         """Somebody's session ended, with these last words."""
+        if not self.watchers:
+            return
         if self._news["came"].pop(name, None) is None:
             self._news["went"][name] = words
         self._soon()

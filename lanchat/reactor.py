@@ -7,9 +7,10 @@ Both shortcuts and what they gained are in docs/performance.md. Nothing here kno
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from select import EPOLLIN
 
-from twisted.internet import epollreactor, tcp
+from twisted.internet import epollreactor, main, tcp
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python import log
@@ -27,9 +28,20 @@ class Server(tcp.Server):
     Twisted's own would wait for the system to say that it may write, which takes three more calls of the system.
     """
 
+    def doRead(self) -> Exception | None:  # type: ignore[override]  # Twisted promises less than it does
+        """Read, and hand it over: two of Twisted's steps in one."""
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except OSError as error:
+            return None if error.errno == errno.EWOULDBLOCK else main.CONNECTION_LOST
+        if not data:
+            return main.CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
     def write(self, data: bytes) -> None:
         """Send now if nothing waits; what the system does not take waits as it always did."""
-        if self.connected and not (self._tempDataBuffer or self.dataBuffer or self.disconnecting or self._writeDisconnected):
+        if self.connected and not (self.dataBuffer or self._tempDataBuffer):
             try:
                 sent = self.socket.send(data)
             except OSError:
@@ -58,8 +70,23 @@ class Reactor(epollreactor.EPollReactor):
         listening.startListening()
         return listening
 
+    def __init__(self) -> None:
+        self._at_turn_end: list[Callable[[], None]] = []
+        super().__init__()
+
+    def call_at_turn_end(self, call: Callable[[], None]) -> None:
+        """Call this, which raises nothing, when all that happened at once has been served: as `callLater(0)`, but cheaper."""
+        self._at_turn_end.append(call)
+
+    def _end_turn(self) -> None:
+        calls, self._at_turn_end = self._at_turn_end, []
+        for call in calls:
+            call()
+
     def doPoll(self, timeout: float | None) -> None:
         """Wait for what happens, and have it served. A readable connection does without the context for old log messages."""
+        if self._at_turn_end:
+            timeout = 0
         try:
             events = self._poller.poll(-1 if timeout is None else timeout, MAX_EVENTS)
         except OSError as error:
@@ -80,5 +107,7 @@ class Reactor(epollreactor.EPollReactor):
                     self._disconnectSelectable(selectable, why, True)
             elif selectable is not None:
                 log.callWithLogger(selectable, self._doReadOrWrite, selectable, descriptor, event)
+        if self._at_turn_end:
+            self._end_turn()
 
     doIteration = doPoll  # noqa: N815 (Twisted names it)

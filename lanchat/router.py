@@ -80,9 +80,8 @@ class Router:
 
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
         """Give a connection a name, and so a session; raises `BadName` or `NameTaken`."""
-        now = self.clock.seconds()
-        packets = Bucket(self.limits, "packets", now)
-        session = Session(parse_name(text), client, address, gateway, self.now(), packets, now)
+        packets = Bucket(self.limits, "packets")
+        session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
         self.registry.take(session)
         self.journal.note(f"{session.name.shown} joined from {address} ({gateway})")
         self.presence.came(session.name.shown)
@@ -112,6 +111,7 @@ class Router:
     def leave(self, session: Session, why: str, last_words: str = "") -> None:
         """A session ended, in whatever way: its name is free at once."""
         self.pulse.forget(session)
+        self.presence.forget(session)
         if self.registry.free(session):
             self.journal.note(f"{session.name.shown} left: {visible(why, 200)}")
             self.presence.went(session.name.shown, last_words)
@@ -243,8 +243,8 @@ class Router:
         x = ServerX(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
         said = f"{_and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
         packet = SharedPacket(SERVER, EVERYONE, said, x)
-        for session in self.registry:
-            if session.may("presence") and names != [session.name.shown]:
+        for session in tuple(self.presence.watchers):
+            if names != [session.name.shown]:
                 session.client.deliver(packet)
 
 

@@ -15,9 +15,9 @@ FLOORS = [
     ["lanchat.certificates"],
     ["lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces"],
-    ["lanchat.journal", "lanchat.limits", "lanchat.presence"],
+    ["lanchat.journal", "lanchat.limits"],
     ["lanchat.session"],
-    ["lanchat.registry", "lanchat.pulse"],
+    ["lanchat.presence", "lanchat.pulse", "lanchat.registry"],
     ["lanchat.router"],
     ["lanchat.commands"],
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -32,7 +34,7 @@ class Rig:
         self.clock = Clock()
         self.transport = Transport()
         self.overflows = 0
-        turn, pace = Tick(self.clock, 0), Tick(self.clock, PACE_SECONDS)
+        turn, pace = Tick(partial(self.clock.callLater, 0)), Tick(partial(self.clock.callLater, PACE_SECONDS))
         self.outbox = Outbox(self.transport, self.clock, Limits(), turn, pace, self._overflowed)  # type: ignore[arg-type]  # enough of one
 
     def _overflowed(self) -> None:
@@ -146,7 +148,7 @@ def test_a_connection_that_is_gone_leaves_no_timer(rig: Rig) -> None:
 
 def test_many_outboxes_share_one_timer() -> None:
     clock = Clock()
-    tick = Tick(clock, 0)
+    tick = Tick(partial(clock.callLater, 0))
     transports = [Transport() for _ in range(50)]
     for transport in transports:
         Outbox(transport, clock, Limits(), tick, tick, list).send(b"x")  # type: ignore[arg-type]  # enough of a transport

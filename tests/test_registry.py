@@ -14,7 +14,7 @@ from tests.fakes import FakeClient
 
 
 def session(name: str) -> Session:
-    return Session(names.parse(name), FakeClient(), "10.0.0.1", "json", 0.0, Bucket(Limits(), "packets", 0.0), 0.0)
+    return Session(names.parse(name), FakeClient(), "10.0.0.1", "json", 0.0, Bucket(Limits(), "packets"), 0.0)
 
 
 def test_a_session_is_found_in_any_spelling() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
@@ -21,7 +23,7 @@ from lanchat.gateways.framing import Frame
 from lanchat.gateways.outbox import PACE_SECONDS, ITransport, Outbox, Tick
 from lanchat.interfaces import Call, IClient
 from lanchat.limits import Bucket
-from lanchat.packet import SERVER, Packet, ServerPacket, visible
+from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
@@ -52,10 +54,13 @@ class Connection(Protocol, ABC):
         self.router = router
         self.session: Session | None = None
         self.closed = False
-        self._bytes = Bucket(router.limits, "bytes", router.clock.seconds())
+        self._seconds = router.clock.seconds
+        self._bytes = Bucket(router.limits, "bytes")
         self._unserved = b""
-        self._serving: Iterator[Frame | Packet] = iter(())
+        self._serving: Iterator[Any] = iter(())
         self._resting: Call | None = None
+        #: Who serves a frame.
+        self._receive: Callable[[Any], None] = self.frameReceived
 
     def connectionMade(self) -> None:
         """The clock for the name starts; a connection too many learns that it is."""
@@ -83,11 +88,10 @@ class Connection(Protocol, ABC):
         """Bytes came; they are served now, or when those before them have been."""
         if self.closed:
             return
-        now = self.router.clock.seconds()
+        now = self._seconds()
         if self.session is not None:
             self.session.heard = now
-        self._bytes.left(now)
-        self._bytes.take(len(data))
+        self._bytes.take(len(data), now)
         self._unserved += data
         if self._resting is None:
             self.serve(now)
@@ -100,7 +104,7 @@ class Connection(Protocol, ABC):
         if self.closed:
             return
         if session is not None:
-            session.packets.take(served)
+            session.packets.take(served, now)
         if served == share:
             if session is None:
                 self.serve(now)  # there may be a name now, and so a rate
@@ -112,11 +116,11 @@ class Connection(Protocol, ABC):
             self.served()
 
     @abstractmethod
-    def frames(self, data: bytes) -> Iterator[Frame | Packet]:
-        """The frames that these bytes complete, in this dialect."""
+    def frames(self, data: bytes) -> Iterator[Any]:
+        """The frames that these bytes complete, in this dialect: something that whoever serves them can serve."""
 
     @abstractmethod
-    def frameReceived(self, frame: Frame | Packet) -> None:
+    def frameReceived(self, frame: Frame) -> None:
         """Serve one frame."""
 
     def served(self) -> None:
@@ -201,7 +205,7 @@ class Connection(Protocol, ABC):
         served = 0
         while not self.closed:
             for frame in islice(self._serving, share - served):
-                self.frameReceived(frame)
+                self._receive(frame)
                 served += 1
                 if self.closed:
                     break
@@ -247,8 +251,10 @@ class ChatFactory(Factory):
         #: All that are open, named or not; those among them that were too many.
         self.connections: set[Connection] = set()
         self.lingering: set[Connection] = set()
-        self.turn = Tick(router.clock, 0)
-        self.pace = Tick(router.clock, PACE_SECONDS)
+        later = router.clock.callLater
+        # Our own reactor has something cheaper than a delayed call for what is due in every turn.
+        self.turn = Tick(getattr(router.clock, "call_at_turn_end", partial(later, 0)))
+        self.pace = Tick(partial(later, PACE_SECONDS))
         self._drained: Deferred[None] | None = None
         self._deadlines: list[Call] = []
 

@@ -111,6 +111,8 @@ class Lines(Reader):
 
     def block(self, data: bytes) -> bytes | None:
         """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
+        if not self.rest and data.endswith(b"\n") and len(data) <= self.limit and not self._skipping:
+            return data
         if self._skipping or len(self.rest) + len(data) > self.limit:
             return None
         end = data.rfind(b"\n") + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -24,23 +25,27 @@ class ChatProtocol(Connection):
         super().__init__(router)
         self._framing = Framing()
         self._silence: Call | None = None
-        #: The reader of its lines, once it sends nothing else; and whether it has said hello. Both stay so.
+        #: The reader of its lines, once it has a name and sends nothing else; and whether it has said hello. Both stay so.
         self._lines: Lines | None = None
         self._capable = False
 
-    def frames(self, data: bytes) -> Iterator[Frame | Packet]:
-        """Packets where there is nothing unusual about their lines; else the lines, or objects, that should be packets."""
+    def frames(self, data: bytes) -> Iterator[Frame | Packet | ChatError]:
+        """Lines, or objects; from a client that is known to send lines they are packets already."""
         if self._silence is not None:
             self._hush()
-        block = None if self._lines is None else self._lines.block(data)
-        if block is None:
+        if self._lines is None:
             return self._framing.feed(data)
+        block = self._lines.block(data)
+        if block is None:
+            return map(_packet, self._lines.feed(data))
         packets = parse_lines(block)
-        return split(block) if packets is None else iter(packets)
+        return map(_packet, split(block)) if packets is None else iter(packets)
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
         if packet.x is not None and self.session is not None and self.session.sees_x(packet):
+            if not self._capable:
+                self._become_capable()
             self.outbox.send(packet.line)
         elif not self.outbox.paced:
             self.outbox.send(packet.line if packet.x is None else packet.classic)
@@ -65,40 +70,40 @@ class ChatProtocol(Connection):
             self._silent()
             self._hush()
 
-    def frameReceived(self, frame: Frame | Packet) -> None:
+    def frameReceived(self, frame: Frame) -> None:
         """The name first, then packets."""
-        if self._lines is None:
-            self._match_pace()
-        if self.session is None:
-            self._named(frame)
+        self._match_pace()
+        if self.session is not None:
+            self.router.receive(self.session, _packet(frame))
             return
-        self.router.receive(self.session, frame if isinstance(frame, Packet) else _packet(frame))
-        if self.session.caps is not None and not self._capable:
-            # It said hello: a capable client reads and writes lines, whatever it was taken for before.
-            self._capable = True
-            self._framing.become_framed()
-            self._match_pace()
-
-    def _named(self, frame: Frame | Packet) -> None:
         try:
             self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
         except ChatError as error:
             self.refuse(error)
 
+    def served(self) -> None:
+        """All that came is served: who said no hello is welcomed now, and from here on silence may mean something."""
+        if self._lines is not None and not self._lines.rest:
+            return
+        if self.session is not None:
+            self._match_pace()
+            self.router.greet(self.session)
+            self._lines = self._framing.lines
+            if self._lines is not None:
+                self._receive = partial(self.router.receive, self.session)
+        if (patience := self._framing.patience) is not None and not self.closed:
+            self._silence = self.router.clock.callLater(patience, self._look_again)
+
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""
-        self._lines = self._framing.lines
         if self.outbox.paced is self._framing.framed:
             self.outbox.pace(not self._framing.framed)
 
-    def served(self) -> None:
-        """All that came is served: who said no hello is welcomed now, and from here on silence may mean something."""
-        if self.session is not None:
-            if self._lines is None:
-                self._match_pace()
-            self.router.greet(self.session)
-        if (patience := self._framing.patience) is not None and not self.closed:
-            self._silence = self.router.clock.callLater(patience, self._look_again)
+    def _become_capable(self) -> None:
+        """It said hello: a capable client reads and writes lines, whatever it was taken for before."""
+        self._capable = True
+        self._framing.become_framed()
+        self._match_pace()
 
     def _look_again(self) -> None:
         """Time is up; but a busy server may have let bytes wait that break the silence, so let it read once more."""

@@ -29,17 +29,17 @@ class ITransport(ITCPTransport, IConsumer, IPushProducer):
 
 
 class Tick:
-    """One timer for many outboxes: all that have something to write do so together."""
+    """One call for many outboxes: all that have something to write do so together."""
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._seconds = seconds
+    def __init__(self, later: Callable[[Callable[[], None]], object]) -> None:
+        """`later` calls what it is given when they shall write."""
+        self._later = later
         self._due: dict[Outbox, None] = {}
 
     def add(self, outbox: Outbox) -> None:
         """Let this outbox write at the next tick."""
         if not self._due:
-            self._clock.callLater(self._seconds, self._ticked)
+            self._later(self._ticked)
         self._due[outbox] = None
 
     def _ticked(self) -> None:
@@ -90,8 +90,7 @@ class Outbox:
         if self.waiting > self._limits.values["outbox"]:
             self._over_the_limit()
         elif self._idle:
-            self._idle = False
-            (self._pace if self.paced else self._turn).add(self)
+            self._soon()
 
     def pace(self, paced: bool) -> None:
         """Write packets one at a time from now on, or no longer."""
@@ -195,6 +194,7 @@ class Outbox:
         self.waiting = 0
 
     def _soon(self) -> None:
+        """Write at the next tick."""
         self._idle = False
         (self._pace if self.paced else self._turn).add(self)
 

@@ -42,11 +42,11 @@ class TelnetProtocol(Connection):
         if not self.closed:
             self.outbox.send(ASK.encode())
 
-    def frames(self, data: bytes) -> Iterator[Frame | Packet]:
+    def frames(self, data: bytes) -> Iterator[Frame]:
         """Lines; telnet's own bytes are swallowed."""
         return self._lines.feed(self._text(data))
 
-    def frameReceived(self, frame: Frame | Packet) -> None:
+    def frameReceived(self, frame: Frame) -> None:
         """The name first, then what is said."""
         if self.session is None:
             self._named(frame)
@@ -71,7 +71,7 @@ class TelnetProtocol(Connection):
             lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
         self.outbox.send("".join(f"{who} {visible(line)}\r\n" for line in lines).encode())
 
-    def _named(self, frame: Frame | Packet) -> None:
+    def _named(self, frame: Frame) -> None:
         try:
             if not isinstance(frame, bytes):
                 raise BadName("That is too long for a name.")
@@ -109,7 +109,7 @@ def _without_commands(data: bytes) -> tuple[bytes, bytes]:
     return b"".join([*text, data[at:]]), b""
 
 
-def _packet(frame: Frame | Packet) -> Packet | ChatError:
+def _packet(frame: Frame) -> Packet | ChatError:
     """What a person typed, as a packet: a command with its arguments, or a word to everyone; or what is wrong with it."""
     if not isinstance(frame, bytes):
         return frame
