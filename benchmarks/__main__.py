@@ -3,65 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
-from benchmarks import report, tables
-from benchmarks.measure import Outcome, Pace, measure
+from benchmarks import command, report, tables
+from benchmarks.measure import measure
 from benchmarks.results import Results, machine
-from benchmarks.servers import HERE, Failed, Server, checkout, known, raise_file_limit
+from benchmarks.servers import Failed, Server, checkout, known, raise_file_limit
 from benchmarks.works import WORKS, Work, small
 
-#: Seconds that a load may be measured.
-SHORTEST, LONGEST = 0.1, 3600
-BRIEF = Pace(rounds=1, seconds=0.2, warm_up=0.1, at_once=8)
-
-
-def rounds(text: str) -> int:
-    """How often; raises `ArgumentTypeError` when that is no such number."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is no number of rounds: it is a whole number from 1")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """How long; raises `ArgumentTypeError` for what is too short to measure, or too long to wait for."""
-    try:
-        length = float(text)
-    except ValueError:
-        length = 0.0
-    if not SHORTEST <= length <= LONGEST:
-        raise argparse.ArgumentTypeError(
-            f"{text} is no time to measure: it is a number of seconds from {SHORTEST} to {LONGEST}"
-        )
-    return length
+PROGRAM = "python -m benchmarks"
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Compare lanchat with other servers on this machine."
+    parser = command.parser(
+        PROGRAM, "Compare lanchat with other servers on this machine.", rounds=5, written="RESULTS.md and its plots"
     )
-    parser.add_argument("--rounds", type=rounds, default=5, help="how many times all is measured (default: 5)")
-    parser.add_argument("--seconds", type=seconds, default=3.0, help="how long each load is measured (default: 3)")
     parser.add_argument("--works", metavar="N,N", default="", help="only these rows of the table, 1 to 8")
     parser.add_argument("--servers", metavar="NAME,NAME", default="", help="only these servers")
     parser.add_argument(
         "--also", metavar="NAME=PLACE", action="append", default=[], help="another lanchat: a checkout, or a Python"
-    )
-    parser.add_argument(
-        "--short", action="store_true", help="only show that everything works: few users, a moment, all at once"
-    )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="keep all figures of all rounds in this file")
-    parser.add_argument(
-        "--from", metavar="FILE", dest="source", type=Path, help="measure nothing, take the figures from such a file"
-    )
-    parser.add_argument(
-        "--report", metavar="DIRECTORY", type=Path, nargs="?", const=HERE, help="write RESULTS.md and its plots"
     )
     return parser.parse_args(arguments)
 
@@ -97,24 +60,6 @@ def also(given: list[str], taken: Iterable[str]) -> list[Server]:
     return [*found.values()]
 
 
-def progress(total: int) -> Callable[[Outcome], None]:
-    """Tells on a terminal how far it is."""
-    done = 0
-
-    def tell(outcome: Outcome) -> None:
-        nonlocal done
-        done += 1
-        words = f"{done}/{total}: round {outcome.round + 1}, {outcome.server}, {' '.join(outcome.load.arguments())}"
-        sys.stderr.write(f"\r\x1b[K{words}" + "\n" * (done == total))
-
-    return tell if sys.stderr.isatty() else lambda _: None
-
-
-def complain(text: str) -> None:
-    """Tell the user what is not as it should be."""
-    sys.stderr.write(f"benchmarks: {text}\n")
-
-
 def run(asked: argparse.Namespace) -> Results:
     """Measure what was asked for."""
     raise_file_limit()
@@ -125,51 +70,18 @@ def run(asked: argparse.Namespace) -> Results:
         raise Failed(f"none of these is installed: {', '.join(missing)}")
     works = rows(asked.works, short=asked.short)
     for name in missing:
-        complain(f"{name} is not installed, so it is left out")
-    pace = BRIEF if asked.short else Pace(asked.rounds, asked.seconds)
+        command.complain(f"{name} is not installed, so it is left out")
+    pace = command.pace(asked)
     loads = list(dict.fromkeys(work.load for work in works))
     total = pace.rounds * sum(not server.lacks(load) for server in servers for load in loads)
     before = machine()
-    outcomes = measure(servers, loads, pace, progress(total))
-    return Results(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]), before, pace, works, servers, missing, outcomes)
-
-
-def kept(file: Path) -> Results:
-    """The results of an earlier run; raises `Failed` when the file has none."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Results)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise Failed(f"--from {file}: {error}. Give a file that --json wrote") from None
-
-
-def write(asked: argparse.Namespace, results: Results) -> None:
-    """Keep what was asked to be kept; raises `Failed` when that is not possible."""
-    try:
-        if asked.json:
-            asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-        if asked.report:
-            report.write(results, asked.report)
-    except OSError as error:
-        raise Failed(f"cannot write the results: {error}") from None
+    outcomes = measure(servers, loads, pace, command.progress(total))
+    return Results(command.typed(PROGRAM), before, pace, works, servers, missing, outcomes)
 
 
 def main(arguments: list[str]) -> int:
     """The command; its exit code."""
-    asked = options(arguments)
-    try:
-        if asked.report:
-            report.pyplot()
-        results = kept(asked.source) if asked.source else run(asked)
-        sys.stdout.write(f"{tables.everything(results)}\n")
-        write(asked, results)
-    except Failed as failed:
-        complain(str(failed))
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    for outcome in results.failures():
-        complain(f"{outcome.server}, {' '.join(outcome.load.arguments())}: {outcome.failure}")
-    return 1 if results.failures() else 0
+    return command.carry_out(options(arguments), Results, run, tables.everything, report.write)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@
  *   -C n  at most n connects in progress (0 = all at once)   -B n  give every conn i port p+(i%n)
  *   -X port2  pairs: receivers (second half) connect to port2 instead (cross-worker)
  *   -A 1 two-way pairs (every conn sends to its partner; window per direction)
- *   -H s  hold the connections s seconds after the measurement
+ *   -k K  pairs: only the first K of the N conns talk    -H s  hold the connections s seconds after the measurement
+ *   -q s  all are quiet for s seconds before the work; what the server takes of a core then is idle_cpu
  * Each text is "@T"+16 hex ns timestamp+"E"+padding; deliveries are found by scanning for "@T".
  * Prints one JSON line. rtt/latency = generator send() preparation to generator recv() parse.
  */
@@ -47,8 +48,8 @@ enum {W_PAIRS,W_FAN,W_STORM};
 enum {S_NEW,S_CONN,S_TLS,S_HS,S_READY,S_DEAD};
 typedef struct { int fd; uint8_t st, want_out; int id; int outst; int cl;
   char carry[64]; char *ob; int ol, oc, oo; char *hs; int hl; SSL *ssl; uint64_t t0; } C;
-static int dialect=D_JSON, work=W_PAIRS, N=100, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0;
-static double T=3, U=0.5, RATE=0, HOLD=0; static int Z=60; static char *host="127.0.0.1",*label="",*pids="";
+static int dialect=D_JSON, work=W_PAIRS, N=100, K=0, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0;
+static double T=3, U=0.5, RATE=0, HOLD=0, Q=0; static int Z=60; static char *host="127.0.0.1",*label="",*pids="";
 static C *cs; static int ep; static int nready,nconn,ndead,inprog,nextc; static SSL_CTX *ctx;
 static uint64_t delivered, sent, t_begin, t_end; static int measuring, stopping;
 static char rb[1<<18]; static char pad[8192];
@@ -58,7 +59,7 @@ static int hb(uint64_t v){ if(v<128) return v; int e=63-__builtin_clzll(v); retu
 static double hv(int b){ if(b<128) return b; int e=b/128+6; return (double)((1ull<<e)|((uint64_t)(b&127)<<(e-7))); }
 static double pct(uint64_t*h,double p){ uint64_t n=0,k=0; for(int i=0;i<64*128;i++) n+=h[i]; if(!n) return 0; uint64_t t=(uint64_t)(n*p); if(t>=n)t=n-1; for(int i=0;i<64*128;i++){ k+=h[i]; if(k>t) return hv(i);} return 0; }
 static void die(const char*m){ fprintf(stderr,"load: %s: %s\n",m,strerror(errno)); exit(2);}  
-static double cpu(){ double s=0; char *p=pids; while(*p){ int pid=strtol(p,&p,10); if(*p==',')p++; char f[64],b[1024]; sprintf(f,"/proc/%d/stat",pid); FILE*h=fopen(f,"r"); if(!h) continue; int k=fread(b,1,1023,h); fclose(h); b[k>0?k:0]=0; char*q=strrchr(b,')'); if(!q)continue; unsigned long u,v; if(sscanf(q+2,"%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",&u,&v)==2) s+=(u+v)/(double)sysconf(_SC_CLK_TCK);} return s; }
+static double cpu(){ double s=0; char *p=pids; while(*p){ int pid=strtol(p,&p,10); if(*p==',')p++; clockid_t id; struct timespec t; if(!clock_getcpuclockid(pid,&id)&&!clock_gettime(id,&t)) s+=t.tv_sec+t.tv_nsec/1e9;} return s; }
 static long rss(){ long s=0; char *p=pids; while(*p){ int pid=strtol(p,&p,10); if(*p==',')p++; char f[64],b[256]; sprintf(f,"/proc/%d/status",pid); FILE*h=fopen(f,"r"); if(!h) continue; while(fgets(b,256,h)){ long r; if(sscanf(b,"VmRSS: %ld",&r)==1) s+=r;} fclose(h);} return s; }
 static double selfcpu(){ struct rusage r; getrusage(RUSAGE_SELF,&r); return r.ru_utime.tv_sec+r.ru_stime.tv_sec+(r.ru_utime.tv_usec+r.ru_stime.tv_usec)/1e6; }
 static void ev(C*c,int out){ if(c->want_out==out) return; c->want_out=out; struct epoll_event e={.events=EPOLLIN|(out?EPOLLOUT:0),.data.ptr=c}; epoll_ctl(ep,EPOLL_CTL_MOD,c->fd,&e);}  
@@ -108,10 +109,11 @@ static void hs_in(C*c,char*b,int n){ c->hs=realloc(c->hs,c->hl+n+1); memcpy(c->h
   case D_MQTT: if(c->hl>=4+5) { if(c->hs[0]!=0x20) kill_c(c); else ready(c);} break;
   case D_NATS: { char*q=strstr(c->hs,"PONG"); if(q) ready(c); break; }
   } }
+static int partner(int i){ return i<K/2?i+K/2:i-K/2; }
 static int shouts_done, fan_out_; static uint64_t shout_t;
-static void send_k(C*c,int k){ static char b[1<<20]; char*p=b; uint64_t t=now(); int to; if(work==W_FAN) to=-1; else to=(c->id<N/2)?c->id+N/2:c->id-N/2; for(int i=0;i<k;i++){ p=build(p,c->id,to,t); if(p-b>(1<<20)-16384) {out(c,b,p-b);p=b;} } c->outst+=k; sent+=k; out(c,b,p-b); }
+static void send_k(C*c,int k){ static char b[1<<20]; char*p=b; uint64_t t=now(); int to; if(work==W_FAN) to=-1; else to=partner(c->id); for(int i=0;i<k;i++){ p=build(p,c->id,to,t); if(p-b>(1<<20)-16384) {out(c,b,p-b);p=b;} } c->outst+=k; sent+=k; out(c,b,p-b); }
 static void got(C*c,int k){ if(work==W_FAN){ fan_out_+=k; while(fan_out_>=N-1){ fan_out_-=N-1; shouts_done++; uint64_t t=now(); if(measuring) fhist[hb(t-shout_t)]++; shout_t=t; if(!stopping) send_k(&cs[0],1);} return; }
-  if(work==W_PAIRS && RATE==0){ int s=(c->id<N/2)?c->id+N/2:c->id-N/2; C*sc=&cs[s]; sc->outst-=k; if(!stopping && sc->st==S_READY) send_k(sc,k);} }
+  if(work==W_PAIRS && RATE==0){ C*sc=&cs[partner(c->id)]; sc->outst-=k; if(!stopping && sc->st==S_READY) send_k(sc,k);} }
 static void data(C*c,char*b,int n){ /* b has 64 bytes of headroom */
   if(c->st==S_HS){ hs_in(c,b,n); return; }
   if(c->cl>1||c->cl<0) c->cl=0; 
@@ -123,7 +125,7 @@ static void data(C*c,char*b,int n){ /* b has 64 bytes of headroom */
   if(k){ if(measuring) delivered+=k; got(c,k);} }
 static void start_conn(int i){ C*c=&cs[i]; c->id=i; c->fd=socket(AF_INET,SOCK_STREAM|SOCK_NONBLOCK,0); if(c->fd<0) die("socket"); int one=1; setsockopt(c->fd,IPPROTO_TCP,TCP_NODELAY,&one,sizeof one);
   struct sockaddr_in a={.sin_family=AF_INET}; if(nsrc){ setsockopt(c->fd,IPPROTO_IP,IP_BIND_ADDRESS_NO_PORT,&one,sizeof one); a.sin_addr.s_addr=htonl(0x7f000101+i%nsrc); if(bind(c->fd,(void*)&a,sizeof a)) die("bind"); }
-  int pt=port+(nports>1?i%nports:0); if(port2&&i>=N/2) pt=port2; a.sin_addr.s_addr=inet_addr(host); a.sin_port=htons(pt); c->st=S_CONN; c->t0=now(); inprog++; c->want_out=1; struct epoll_event e={.events=EPOLLIN|EPOLLOUT,.data.ptr=c}; int r=connect(c->fd,(void*)&a,sizeof a); if(r&&errno!=EINPROGRESS) die("connect"); epoll_ctl(ep,EPOLL_CTL_ADD,c->fd,&e); }
+  int pt=port+(nports>1?i%nports:0); if(port2&&i>=K/2) pt=port2; a.sin_addr.s_addr=inet_addr(host); a.sin_port=htons(pt); c->st=S_CONN; c->t0=now(); inprog++; c->want_out=1; struct epoll_event e={.events=EPOLLIN|EPOLLOUT,.data.ptr=c}; int r=connect(c->fd,(void*)&a,sizeof a); if(r&&errno!=EINPROGRESS) die("connect"); epoll_ctl(ep,EPOLL_CTL_ADD,c->fd,&e); }
 static void tls_step(C*c){ ERR_clear_error(); int r=SSL_connect(c->ssl); if(r==1){ ev(c,0); hello(c); return;} int e=SSL_get_error(c->ssl,r); if(e==SSL_ERROR_WANT_READ) ev(c,0); else if(e==SSL_ERROR_WANT_WRITE) ev(c,1); else kill_c(c); }
 static struct epoll_event evs[4096]; static uint64_t chist[64*128];
 static int step(int ms){ int n=epoll_wait(ep,evs,4096,ms); for(int i=0;i<n;i++){ C*c=evs[i].data.ptr; uint32_t e=evs[i].events; if(c->st==S_DEAD) continue;
@@ -133,11 +135,12 @@ static int step(int ms){ int n=epoll_wait(ep,evs,4096,ms); for(int i=0;i<n;i++){
    if(e&EPOLLOUT){ flush_c(c); if(c->st==S_DEAD) continue; }
    if(e&(EPOLLIN|EPOLLHUP|EPOLLERR)){ for(;;){ int r=rawrecv(c,rb+64,sizeof rb-64); if(r==0||r==-1){ kill_c(c); break;} if(r==-2) break; int was=c->st; data(c,rb+64,r); if(was==S_HS&&c->st==S_READY) chist[hb(now()-c->t0)]++; if(c->st==S_DEAD) break; if(!c->ssl && r<(int)sizeof rb-64) break; } } }
   return n; }
-int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:"))!=-1) switch(o){
+int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:"))!=-1) switch(o){
   case 'd': dialect=!strcmp(optarg,"json")?D_JSON:!strcmp(optarg,"irc")?D_IRC:!strcmp(optarg,"sock")?D_SOCK:!strcmp(optarg,"seed")?D_SEED:!strcmp(optarg,"mqtt")?D_MQTT:D_NATS; break;
   case 'w': work=!strcmp(optarg,"pairs")?W_PAIRS:!strcmp(optarg,"fan")?W_FAN:W_STORM; break;
-  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; default: return 2; }
+  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
   signal(SIGPIPE,SIG_IGN); memset(pad,'x',sizeof pad); if(tls){ ctx=SSL_CTX_new(TLS_client_method()); SSL_CTX_set_mode(ctx,SSL_MODE_ENABLE_PARTIAL_WRITE|SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER|SSL_MODE_RELEASE_BUFFERS);} 
+  if(K<2||K>N) K=N;
   cs=calloc(N,sizeof(C)); ep=epoll_create1(0); long rss0=rss(); double c00=cpu(); uint64_t ts=now();
   double lim=120; while(nready+ndead<N){ while(nextc<N && (maxc==0||inprog<maxc) && (maxc||nextc<N)) { start_conn(nextc++); if(maxc==0 && (nextc&63)==0) step(0);} step(20); if(now()-ts>lim*1e9){ fprintf(stderr,"connect timeout: ready=%d dead=%d\n",nready,ndead); break; } }
   uint64_t tc=now(); double c01=cpu(); long rss1;
@@ -145,12 +148,13 @@ int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p
   for(int i=0;i<N;i++) cs[i].hl=0;
   rss1=rss(); double conn_s=(tc-ts)/1e9;
   printf("{\"label\":\"%s\",\"n\":%d,\"ready\":%d,\"dead\":%d,\"connect_s\":%.3f,\"conn_per_s\":%.0f,\"conn_cpu_us\":%.1f,\"reg_p50_ms\":%.2f,\"reg_p99_ms\":%.2f,\"rss0_kb\":%ld,\"rss1_kb\":%ld,\"kb_per_conn\":%.2f",label,N,nready,ndead,conn_s,nready/conn_s,(c01-c00)/N*1e6,pct(chist,.5)/1e6,pct(chist,.99)/1e6,rss0,rss1,(rss1-rss0)/(double)N);
+  if(Q>0){ double c=cpu(); uint64_t s=now(); while(now()-s<Q*1e9) step(100); printf(",\"idle_cpu\":%.6f",(cpu()-c)/Q); }
   if(work!=W_STORM && nready==N){ 
-    uint64_t s=now(); double c0=0,g0=0; int snd=twoway?N:N/2; uint64_t shouts0=0; 
+    uint64_t s=now(); double c0=0,g0=0; int snd=twoway?K:K/2; uint64_t shouts0=0; 
     if(work==W_FAN){ shout_t=now(); for(int i=0;i<W;i++) send_k(&cs[0],1);} else if(RATE==0) for(int i=0;i<snd;i++) send_k(&cs[i],W);
     uint64_t nsent=0; int rr=0; static char b[16384];
     for(;;){ uint64_t t=now(); double el=(t-s)/1e9; if(!measuring && el>=U){ measuring=1; t_begin=t; c0=cpu(); g0=selfcpu(); shouts0=shouts_done; } if(measuring && el>=U+T) break;
-      if(RATE>0){ uint64_t due=(uint64_t)(el*RATE); while(nsent<due){ uint64_t ti=s+(uint64_t)(nsent*1e9/RATE); C*c=&cs[rr]; int to=(c->id<N/2)?c->id+N/2:c->id-N/2; char*p=build(b,c->id,to,ti); out(c,b,p-b); nsent++; if(measuring)sent++; rr=(rr+1)%snd; } double wait=(nsent/RATE-el)*1000; step(wait>1?1:0); }
+      if(RATE>0){ uint64_t due=(uint64_t)(el*RATE); while(nsent<due){ uint64_t ti=s+(uint64_t)(nsent*1e9/RATE); C*c=&cs[rr]; char*p=build(b,c->id,partner(c->id),ti); out(c,b,p-b); nsent++; if(measuring)sent++; rr=(rr+1)%snd; } double wait=(nsent/RATE-el)*1000; step(wait>1?1:0); }
       else step(20);
     }
     measuring=0; t_end=now(); double c1=cpu(), g1=selfcpu(), w=(t_end-t_begin)/1e9; stopping=1; long rss2=rss();

@@ -17,12 +17,17 @@ class Load(msgspec.Struct, frozen=True):
     rate: int = 0
     sources: int = 0
     tls: bool = False
+    #: How many of the users talk (0: all), and for how many seconds all are quiet before.
+    talkers: int = 0
+    quiet: float = 0.0
 
     def arguments(self) -> list[str]:
         """The generator's options."""
         words = ["-w", self.work, "-n", str(self.users)]
         words += ["-r", str(self.rate)] if self.rate else ["-W", str(self.window)]
         words += ["-I", str(self.sources)] if self.sources else []
+        words += ["-k", str(self.talkers)] if self.talkers else []
+        words += ["-q", f"{self.quiet:g}"] if self.quiet else []
         return [*words, "-S"] if self.tls else words
 
     def small(self) -> Load:
