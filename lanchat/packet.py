@@ -151,7 +151,10 @@ class SharedPacket(ServerPacket, dict=True, gc=True):
 SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (the contract's address, not one to bind to)
 
 _decode = msgspec.json.Decoder(Packet).decode
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
+#: The lines of many packets, as capable clients read them: all in one step.
+encode_lines = _encoder.encode_lines
 
 
 def parse_lines(block: bytes) -> list[Packet] | None:

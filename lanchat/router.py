@@ -5,11 +5,11 @@ Nothing here waits, and nothing here knows a socket: what it wants of a connecti
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timezone
+from itertools import accumulate, count
 from typing import Any
 
 from twisted.logger import Logger
@@ -43,8 +43,8 @@ WELCOME_NAMES, WELCOME_REST = 256, 200
 DELIVERIES_A_PACKET, NAMES_A_PACKET = 20, 100
 #: Characters of a text that fit into a packet however they are written.
 SURE_TO_FIT = MAX_PACKET // 8
-#: Bytes between two names in a list.
-BETWEEN_NAMES = 2
+#: What is between two names in a list; no name has it.
+BETWEEN_NAMES = ", "
 #: Bytes of names in one presence packet.
 PRESENCE_NAMES = 8192
 
@@ -74,7 +74,7 @@ class Router:
         self.relayed = self.refused = 0
         self._run_command = run_command
         self._instance = instance
-        self._numbers = itertools.count(1)
+        self._numbers = count(1)
 
     # Coming and going.
 
@@ -219,9 +219,11 @@ class Router:
 
     def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
         """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
-        names, total = self.registry.listed(prefix, room // (1 + BETWEEN_NAMES) + 2)
+        names, total = self.registry.listed(prefix, room // len(BETWEEN_NAMES) + 1)
         total -= asker.name.key.startswith(key(prefix))
-        names = _as_fit((name for name in names if name != asker.name.shown), room)
+        if asker.name.shown in names:
+            names.remove(asker.name.shown)
+        names = _as_fit(names, room)
         if not total:
             return ("Nobody else has such a name." if prefix else "You are the only active user!"), names, total
         return f"Online users ({total}): {_and_more(names, total)}", names, total
@@ -238,7 +240,7 @@ class Router:
         self.close(session, "IDLE", "You are closed: no answer came to a ping.", why="no answer to a ping")
 
     def _tell_presence(self, event: str, news: dict[str, str]) -> None:
-        names = _as_fit(news, PRESENCE_NAMES)
+        names = _as_fit(list(news), PRESENCE_NAMES)
         last_words = news[names[0]] if len(news) == 1 else ""
         x = ServerX(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
         said = f"{_and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
@@ -254,17 +256,15 @@ def _check_growth(message: ServerPacket) -> None:
         raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
 
 
-def _as_fit(names: Iterable[str], room: int) -> list[str]:
+def _as_fit(names: list[str], room: int) -> list[str]:
     """As many of the names as fit into so many bytes of a packet, with what comes between them."""
-    fitting: list[str] = []
-    for name in names:
-        room -= escaped_size(name) + BETWEEN_NAMES
-        if room < 0:
-            break
-        fitting.append(name)
-    return fitting
+    line = BETWEEN_NAMES.join([*names, ""])
+    if line.isascii():  # the common case: no character of a name is escaped
+        return names[: line[:room].count(BETWEEN_NAMES)]
+    ends = accumulate(escaped_size(name) + len(BETWEEN_NAMES) for name in names)
+    return [name for name, end in zip(names, ends, strict=True) if end <= room]
 
 
 def _and_more(names: list[str], total: int) -> str:
     more = total - len(names)
-    return ", ".join(names) + (f", ... and {more} more" if more else "")
+    return BETWEEN_NAMES.join(names) + (f", ... and {more} more" if more else "")

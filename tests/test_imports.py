@@ -22,6 +22,7 @@ FLOORS = [
     ["lanchat.commands"],
     [
         "lanchat.gateways",
+        "lanchat.gateways.deadlines",
         "lanchat.gateways.framing",
         "lanchat.gateways.outbox",
         "lanchat.manhole",

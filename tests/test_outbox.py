@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from lanchat.gateways.outbox import CLOSE_SECONDS, PACE_SECONDS, Outbox, Tick
+from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_PACKETS, PACE_SECONDS, Outbox, Tick
 from lanchat.limits import LIMITS, Limits
+from lanchat.packet import SERVER, ServerPacket
 
 MAX_WAITING = int(LIMITS["outbox"].default)
 
@@ -155,3 +157,30 @@ def test_many_outboxes_share_one_timer() -> None:
     assert len(clock.getDelayedCalls()) == 1
     clock.advance(0)
     assert all(transport.writes == [b"x"] for transport in transports)
+
+
+def test_packets_of_one_turn_are_one_write_in_their_order(rig: Rig) -> None:
+    texts = [str(n) for n in range(3 * MAX_PACKETS)]
+    for text in texts:
+        rig.outbox.send_line(ServerPacket(SERVER, "bob", text))
+        rig.outbox.send(b'{"msg":"between"}\n')
+    assert rig.transport.value() == b""
+    rig.clock.advance(0)
+    told = [json.loads(line)["msg"] for line in rig.transport.value().splitlines()]
+    assert told == [word for text in texts for word in (text, "between")]
+
+
+def test_a_packet_that_is_not_encoded_yet_is_written_before_the_end(rig: Rig) -> None:
+    rig.outbox.send_line(ServerPacket(SERVER, "bob", "last words"))
+    rig.outbox.close()
+    assert b"last words" in rig.transport.value()
+
+
+def test_packets_for_a_client_that_does_not_read_are_bounded_too(rig: Rig) -> None:
+    rig.outbox.pauseProducing()
+    packet = ServerPacket(SERVER, "bob", "x" * 100)
+    most = MAX_WAITING // len(packet.line) + MAX_PACKETS
+    for _ in range(most):
+        rig.outbox.send_line(packet)
+    assert rig.overflows == 1
+    assert rig.outbox.waiting == 0

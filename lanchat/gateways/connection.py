@@ -19,6 +19,7 @@ from zope.interface import implementer
 from lanchat.edge import Edge
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
+from lanchat.gateways.deadlines import Deadlines
 from lanchat.gateways.framing import Frame
 from lanchat.gateways.outbox import PACE_SECONDS, ITransport, Outbox, Tick
 from lanchat.interfaces import Call, IClient
@@ -68,7 +69,7 @@ class Connection(Protocol, ABC):
         self.address = sockets.address_of(self.transport.getPeer())
         factory, clock = self.factory, self.router.clock
         self.outbox = Outbox(self.transport, clock, self.router.limits, factory.turn, factory.pace, self._overflowed)
-        self._opening: Call = clock.callLater(self._opening_seconds, self._too_slow)
+        factory.openings.begin(self._too_slow)
         if (refusal := factory.edge.admit(self.address)) is not None:
             self.turn_away(refusal)
 
@@ -80,7 +81,7 @@ class Connection(Protocol, ABC):
         self.factory.edge.left(self.address)
         self.outbox.gone()
         self._rested()
-        self._opened()
+        self.factory.openings.end(self._too_slow)
         self.leave(reason.getErrorMessage())
         self.factory.check_drained()
 
@@ -132,7 +133,7 @@ class Connection(Protocol, ABC):
         self.inputEnded()
         self.leave("hung up")
         self.closed = True
-        self._opened()
+        self.factory.openings.end(self._too_slow)
         self.outbox.heard_out()
 
     def writeConnectionLost(self) -> None:
@@ -150,7 +151,7 @@ class Connection(Protocol, ABC):
     def open(self, name: str) -> Session:
         """Ask for a name, and so for a session; raises `BadName` or `NameTaken`."""
         self.session = self.router.open(name, self, self.address, self.gateway)
-        self._opened()
+        self.factory.openings.end(self._too_slow)
         return self.session
 
     def refuse(self, error: ChatError) -> None:
@@ -176,7 +177,7 @@ class Connection(Protocol, ABC):
     def disconnect(self) -> None:
         """Close, once what was delivered is written."""
         self.closed = True
-        self._opened()
+        self.factory.openings.end(self._too_slow)
         if self._resting is not None:
             self._rested()
             self.transport.resumeProducing()  # or its end would not be seen
@@ -188,17 +189,10 @@ class Connection(Protocol, ABC):
             self.router.close(self.session, "RELOAD", "The server is shutting down. Goodbye!", why="shut down")
         self.disconnect()
 
-    def _opened(self) -> None:
-        if self._opening.active():
-            self._opening.cancel()
-
     def _too_slow(self) -> None:
         self.router.limits.met["opening"] += 1
-        self.refuse(Idle(f"No name came within {self._opening_seconds:.0f} seconds. Connect again, and send your name first."))
-
-    @property
-    def _opening_seconds(self) -> float:
-        return min(self.router.limits["opening"] * self.opening_factor, MAX_SECONDS)
+        seconds = self.factory.opening_seconds()
+        self.refuse(Idle(f"No name came within {seconds:.0f} seconds. Connect again, and send your name first."))
 
     def _serve(self, share: int) -> int:
         """Serve so many frames, in the order in which they came, if there are so many; how many it were."""
@@ -251,12 +245,17 @@ class ChatFactory(Factory):
         #: All that are open, named or not; those among them that were too many.
         self.connections: set[Connection] = set()
         self.lingering: set[Connection] = set()
+        self.openings = Deadlines(router.clock, self.opening_seconds)
         later = router.clock.callLater
         # Our own reactor has something cheaper than a delayed call for what is due in every turn.
         self.turn = Tick(getattr(router.clock, "call_at_turn_end", partial(later, 0)))
         self.pace = Tick(partial(later, PACE_SECONDS))
         self._drained: Deferred[None] | None = None
         self._deadlines: list[Call] = []
+
+    def opening_seconds(self) -> float:
+        """How long a connection has until its name."""
+        return min(self.router.limits["opening"] * self._protocol.opening_factor, MAX_SECONDS)
 
     @property
     def gateway(self) -> str:

@@ -12,7 +12,7 @@ from lanchat.errors import ChatError
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Frame, Framing, Lines, split
 from lanchat.interfaces import Call
-from lanchat.packet import Packet, ServerPacket, parse, parse_lines
+from lanchat.packet import Packet, ServerPacket, SharedPacket, parse, parse_lines
 from lanchat.router import Router
 
 
@@ -43,15 +43,18 @@ class ChatProtocol(Connection):
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
-        if packet.x is not None and self.session is not None and self.session.sees_x(packet):
-            if not self._capable:
-                self._become_capable()
-            self.outbox.send(packet.line)
-        elif not self.outbox.paced:
-            self.outbox.send(packet.line if packet.x is None else packet.classic)
-        else:
+        sees_x = packet.x is not None and self.session is not None and self.session.sees_x(packet)
+        if sees_x and not self._capable:
+            self._become_capable()
+        if self.outbox.paced and not sees_x:
             for piece in packet.unframed:
                 self.outbox.send(piece)
+        elif isinstance(packet, SharedPacket):
+            self.outbox.send(packet.line if sees_x else packet.classic)
+        elif sees_x or packet.x is None:
+            self.outbox.send_line(packet)
+        else:
+            self.outbox.send(packet.classic)
 
     def disconnect(self) -> None:
         """What silence would mean is of no interest any more."""
