@@ -70,8 +70,13 @@ def _head(results: Results) -> Iterator[str]:
         yield SMALL
     else:
         yield HOW.format(base=results.base(), pace=pace, limits=", ".join(LIFTED))
-    if float(machine.get("load before", "0").split()[0]) > IDLE:
+    if busy(machine):
         yield BUSY
+
+
+def busy(machine: dict[str, str]) -> bool:
+    """Whether it had other things to do when the measuring began."""
+    return float(machine.get("load before", "0").split()[0]) > IDLE
 
 
 def _of_work(results: Results, work: Work) -> list[str]:
