@@ -32,6 +32,11 @@ def until(look: Callable[[], T | None], what: str, seconds: float = PATIENCE) ->
     return found
 
 
+def twistd(directory: Path, *options: str) -> list[str]:
+    """The command of a server that keeps what must last in `directory`."""
+    return [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "lanchat", "--data", str(directory / "data"), *options]
+
+
 class Server:
     """A real `twistd lanchat`, with a JSON and a telnet port on loopback unless `args` say otherwise."""
 
@@ -39,16 +44,7 @@ class Server:
         """Start it in `directory`, `under` another command if there is one, and wait until it listens."""
         self.log = directory / "twistd.log"
         options = args or ("--port", LOOPBACK, "--telnet", LOOPBACK)
-        command = [
-            *(under or []),
-            str(SCRIPTS / "twistd"),
-            "-n",
-            "--pidfile=",
-            "lanchat",
-            "--data",
-            str(directory / "data"),
-            *options,
-        ]
+        command = [*(under or []), *twistd(directory, *options)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=env, cwd=directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
         try:

@@ -14,22 +14,12 @@ import pytest
 from lanchat import certificates
 from lanchat.certificates import Own, read_certificates
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
-from tests.live import LOOPBACK, PATIENCE, SCRIPTS
+from tests.live import LOOPBACK, PATIENCE, twistd
 
 
 def refused_start(directory: Path, *options: str) -> str:
     """What a server says that does not start: one line on stderr, or its usage."""
-    command = [
-        str(SCRIPTS / "twistd"),
-        "-n",
-        "--pidfile=",
-        "lanchat",
-        "--data",
-        str(directory / "data"),
-        "--tls",
-        LOOPBACK,
-        *options,
-    ]
+    command = twistd(directory, "--tls", LOOPBACK, *options)
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 (ours)
     assert done.returncode
     return done.stderr.strip() or done.stdout

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from zope.interface import provider
 
 from lanchat.edge import QUIET_SECONDS, Edge, networks
 from lanchat.errors import Full
@@ -16,20 +12,6 @@ from lanchat.gateways.connection import MAX_LINGERING, ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.limits import Limits
 from tests.fakes import Wire, make_router
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines of the log."""
-    lines: list[str] = []
-
-    @provider(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def edge(*allow: str) -> tuple[Edge, Clock]:

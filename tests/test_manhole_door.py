@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +17,6 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from zope.interface import provider
 
 from lanchat import commands
 from lanchat.manhole.door import (
@@ -66,20 +63,6 @@ def factory(clock: Clock) -> ManholeFactory:
     made = ManholeFactory(router, [key.public() for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
     made.startFactory()
     return made
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines of the log, as they are written."""
-    lines: list[str] = []
-
-    @provider(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def connect(factory: ManholeFactory) -> tuple[Transport, Socket]:

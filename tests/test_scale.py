@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pytest
@@ -13,6 +16,8 @@ from benchmarks.core import FIGURES
 from benchmarks.measure import build
 from benchmarks.scale import PANELS, SHORT_SESSIONS, SHORT_USERS, Scale, steps
 from benchmarks.servers import ROOT, Failed
+from benchmarks.works import Load
+from tests.live import PATIENCE
 
 
 def scale(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -21,14 +26,18 @@ def scale(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def short_form(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that a short form wrote."""
-    directory = tmp_path_factory.mktemp("short")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The load generator, where it can be compiled."""
     try:
-        build(directory)
+        return build(tmp_path_factory.mktemp("generator"))
     except Failed as failed:
         pytest.skip(str(failed))
-    file = directory / "scale.json"
+
+
+@pytest.fixture(scope="module")
+def short_form(generator: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a short form wrote."""
+    file = tmp_path_factory.mktemp("short") / "scale.json"
     done = scale("--short", "--json", str(file))
     assert done.returncode == 0, done.stderr
     return file
@@ -48,12 +57,26 @@ def test_there_is_every_figure_for_every_number_of_users(short_form: Path) -> No
         assert all(figure > 0 for figure in core.figures.values())
 
 
-def test_only_those_who_are_to_talk_do(short_form: Path) -> None:
-    measured = msgspec.json.decode(short_form.read_bytes(), type=Scale)
-    for outcome in measured.sockets.outcomes:
-        assert outcome.load.talkers < outcome.load.users
-        assert outcome.figures["dead_end"] == 0
-        assert outcome.figures["delivered"] > 0
+def test_those_who_talk_talk_to_each_other(generator: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(PATIENCE)
+        words = [str(generator), "-p", str(door.getsockname()[1]), *Load("pairs", users=4, talkers=2).arguments(), "-t", "0.1"]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL) as load:  # noqa: S603 (ours)
+            users = dict(_welcomed(door) for _ in range(4))
+            assert json.loads(users["u0"].readline())["to"] == "u1"  # if all talked, it would be u2
+            load.wait(PATIENCE)
+            assert not users["u2"].readline()
+            assert not users["u3"].readline()
+
+
+def _welcomed(door: socket.socket) -> tuple[str, BinaryIO]:
+    connection = door.accept()[0]
+    with connection:
+        connection.settimeout(PATIENCE)
+        stream = connection.makefile("rb")
+        name = stream.readline().decode().strip()
+        connection.sendall(b"Welcome\n")
+    return name, stream
 
 
 def test_the_report_is_written_from_kept_figures(short_form: Path, tmp_path: Path) -> None:
