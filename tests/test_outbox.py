@@ -36,8 +36,8 @@ class Rig:
         self.clock = Clock()
         self.transport = Transport()
         self.overflows = 0
-        turn, pace = Tick(partial(self.clock.callLater, 0)), Tick(partial(self.clock.callLater, PACE_SECONDS))
-        self.outbox = Outbox(self.transport, self.clock, Limits(), turn, pace, self._overflowed)  # type: ignore[arg-type]  # enough of one
+        self.turn, pace = Tick(partial(self.clock.callLater, 0)), Tick(partial(self.clock.callLater, PACE_SECONDS))
+        self.outbox = Outbox(self.transport, self.clock, Limits(), self.turn, pace, self._overflowed)  # type: ignore[arg-type]  # enough of one
 
     def _overflowed(self) -> None:
         self.overflows += 1
@@ -184,3 +184,14 @@ def test_packets_for_a_client_that_does_not_read_are_bounded_too(rig: Rig) -> No
         rig.outbox.send_line(packet)
     assert rig.overflows == 1
     assert rig.outbox.waiting == 0
+
+
+def test_what_cannot_be_written_costs_one_connection(rig: Rig, logged: list[str]) -> None:
+    transport = Transport()
+    other = Outbox(transport, rig.clock, Limits(), rig.turn, rig.turn, list)  # type: ignore[arg-type]  # enough of a transport
+    rig.outbox.send_line(ServerPacket(SERVER, "bob", "\ud800"))  # only an operator can make one
+    other.send(b"all is well")
+    rig.clock.advance(0)
+    assert transport.value() == b"all is well"
+    assert rig.transport.disconnected
+    assert "what was to be sent could not be written" in logged

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from lanchat.interfaces import Call, Clock
@@ -22,6 +23,8 @@ PACE_SECONDS = 0.010
 MAX_PACKETS, SMALL = 64, 256
 #: Seconds that a closing connection may take to be read to its end; then it is aborted.
 CLOSE_SECONDS = 5.0
+
+_log = Logger()
 
 
 class ITransport(ITCPTransport, IConsumer, IPushProducer):
@@ -48,7 +51,11 @@ class Tick:
     def _ticked(self) -> None:
         due, self._due = self._due, {}
         for outbox in due:
-            outbox.write()
+            try:
+                outbox.write()
+            except Exception:  # noqa: BLE001, PERF203 (a fault of ours costs this connection, not all who are due)
+                _log.failure("what was to be sent could not be written")
+                outbox.abort()
 
 
 @implementer(IPushProducer)
