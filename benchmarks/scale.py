@@ -26,6 +26,8 @@ STEPS = (1000, 3000, 10_000, 30_000)
 SHORT_USERS, SHORT_SESSIONS = [100, 300], [500, 2000]
 #: Files that a server keeps for itself, and a load generator.
 OWN_FILES = 32
+#: Connections that may be opening at the same time: the system's queues have room for them, and nobody has to try again.
+AT_ONCE = 1000
 CROWD = Load("pairs", users=0, rate=10_000, sources=8, talkers=1000, quiet=10.0)
 PANELS = (
     Work(1, "memory of a user", CROWD, "kb_per_conn", "KiB", more=False, digits=2),
@@ -44,8 +46,8 @@ what does not. By hand is only the last section, from [SCALE-NOTES.md](SCALE-NOT
 SOCKETS = """
 ## Users on sockets
 
-For each number of users a server is started afresh. They connect from {load.sources} addresses of the loopback, as fast as
-they can; all are silent for {load.quiet:g} s; then {load.talkers:,} of them send {load.rate:,} messages a second in pairs, for
+For each number of users a server is started afresh. They connect from {load.sources} addresses of the loopback,
+{at_once:,} at a time; all are silent for {load.quiet:g} s; then {load.talkers:,} of them send {load.rate:,} messages a second in pairs, for
 {pace.seconds:g} s, while the others stay silent. A process may have {files:,} open files here, the generator as well as the
 server. Rounds: {pace.rounds}; a figure is their median. The last row is `{words}`.
 
@@ -111,7 +113,8 @@ def loads(asked: argparse.Namespace) -> list[Load]:
 def run(asked: argparse.Namespace) -> Scale:
     """Measure what was asked for."""
     raise_file_limit()
-    server, pace, put = checkout("lanchat", ROOT), command.pace(asked), loads(asked)
+    pace, put = command.pace(asked), loads(asked)
+    server = msgspec.structs.replace(checkout("lanchat", ROOT), generator=["-C", str(AT_ONCE)])
     sessions = SHORT_SESSIONS if asked.short else steps(asked.sessions)
     tell = command.progress(pace.rounds * len(put) + len(sessions))
     before = machine()
@@ -188,7 +191,7 @@ def write(scale: Scale, directory: Path) -> None:
         + (report.SMALL if sockets.pace.at_once > 1 else "")
         + (report.BUSY if report.busy(sockets.machine) else "")
         + "\n![memory, opening, idle CPU and p99 over the number of users](scale.png)\n"
-        + SOCKETS.format(load=last, pace=sockets.pace, words=words, files=scale.files)
+        + SOCKETS.format(load=last, at_once=AT_ONCE, pace=sockets.pace, words=words, files=scale.files)
         + of_sockets(scale)
         + f"\n\n{of_target(scale)}\n"
         + SESSIONS.format(wire=sys.getsizeof(core.Wire("")), times=core.TIMES)
