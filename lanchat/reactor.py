@@ -1,7 +1,7 @@
-"""Reactor: Twisted's epoll reactor with two shortcuts on the way of a chat message.
+"""Reactor: Twisted's epoll reactor with shortcuts on the way of a chat message.
 
 `twistd lanchat` installs it where there is epoll, unless `--reactor` chose another; on each the server is the same, but slower.
-Both shortcuts and what they gained are in docs/performance.md. Nothing here knows of chat.
+What they gain is in docs/performance.md. Nothing here knows of chat.
 """
 
 from __future__ import annotations
