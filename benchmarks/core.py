@@ -44,7 +44,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 FIGURES = (
     Figure("kb", "memory of a session", "KiB", 2),
-    Figure("open_us", "each opens, from none to all", "µs", 1, "garbage collection"),
+    Figure("open_us", "each opens, from none to all", "µs", 1, "a place in the sorted names, garbage collection"),
     Figure("more_us", "one more opens", "µs", 1, "a place in the sorted names"),
     Figure("leave_us", "one leaves", "µs", 1, "a place in the sorted names"),
     Figure("welcome_us", "the text of a welcome", "µs", 1),

@@ -47,9 +47,9 @@ SOCKETS = """
 ## Users on sockets
 
 For each number of users a server is started afresh. They connect from {load.sources} addresses of the loopback,
-{at_once:,} at a time; all are silent for {load.quiet:g} s; then {load.talkers:,} of them send {load.rate:,} messages a second in pairs, for
-{pace.seconds:g} s, while the others stay silent. A process may have {files:,} open files here, the generator as well as the
-server. Rounds: {pace.rounds}; a figure is their median. The last row is `{words}`.
+{at_once:,} at a time; all are silent for {load.quiet:g} s; then {load.talkers:,} of them send {load.rate:,} messages a second
+in pairs, for {pace.seconds:g} s, while the others stay silent. A process may have {files:,} open files here, the generator as
+well as the server. Rounds: {pace.rounds}; a figure is their median. The last row is `{words}`.
 
 """
 SESSIONS = """
@@ -214,7 +214,7 @@ def plot(scale: Scale, path: Path) -> None:
     for number, read in without.items():
         measured = [(core.sessions, read(core)) for core in scale.cores]
         panels[number].plot(*zip(*measured, strict=True), marker="o", color="tab:gray", label="without")
-        panels[number].legend(fontsize=7)
+        panels[number].legend(fontsize=7, loc="lower left")
     for work, panel in zip(PANELS, panels, strict=False):
         _dress(panel, work)
     figure.tight_layout()
