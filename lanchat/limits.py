@@ -67,37 +67,53 @@ class Bucket:
     is, in seconds of a clock that does not go back.
     """
 
-    __slots__ = ("_full_at", "_limits", "_name")
+    __slots__ = ("_full_at", "_limits", "_name", "_rate")
 
     def __init__(self, limits: Limits, name: str) -> None:
         self._limits = limits
         self._name = name
+        self._rate = limits.values[name]
         self._full_at = 0.0
 
     def take(self, cost: float, now: float) -> None:
         """Take so much, whether it is there or not."""
-        full_at = self._full_at
-        self._full_at = (max(now, full_at)) + cost / self._limits.values[self._name]
+        self._full_at = max(self._full_at, now) + cost / self._limits.values[self._name]
 
     def wait(self, now: float, cost: float = 0.0) -> float:
         """How many seconds it takes until so much is there; for 0, until nothing is owed."""
-        rate = self._limits.values[self._name]
-        seconds = max(self._full_at - now, 0.0) + cost / rate - BURST_SECONDS
-        if seconds <= 0 or seconds * rate <= ROUNDING or rate == math.inf:
+        seconds = cost / self._limits.values[self._name]
+        if max(self._full_at - now, 0.0) + seconds <= BURST_SECONDS:
+            return 0.0
+        seconds -= self._there(now)
+        if seconds * self._rate <= ROUNDING:
             return 0.0
         self._limits.met[self._name] += 1
         return seconds
 
     def whole(self, most: int, now: float) -> int:
         """How many there are now, at most so many."""
+        if max(self._full_at - now, 0.0) + most / self._limits.values[self._name] <= BURST_SECONDS:
+            return most
+        return max(0, min(most, int(self._there(now) * self._rate + ROUNDING)))
+
+    def _there(self, now: float) -> float:
+        """What there is, as the seconds in which so much comes; what is owed is below 0."""
         rate = self._limits.values[self._name]
-        there = (BURST_SECONDS - max(self._full_at - now, 0.0)) * rate
-        return most if there >= most or rate == math.inf else max(0, int(there + ROUNDING))
+        if rate != self._rate:  # it was changed: what was owed is as much as it was, but comes sooner or later
+            owed = 0.0 if self._rate == math.inf else max(self._full_at - now, 0.0) * self._rate
+            self._full_at, self._rate = now + owed / rate, rate
+        return _burst(rate) - max(self._full_at - now, 0.0)
 
     def afford(self, cost: float, now: float) -> float:
         """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""
-        cost = min(cost, self._limits.values[self._name] * BURST_SECONDS)
+        rate = self._limits.values[self._name]
+        cost = min(cost, rate * _burst(rate))
         wait = self.wait(now, cost)
         if not wait:
             self.take(cost, now)
         return wait
+
+
+def _burst(rate: float) -> float:
+    """The seconds in which a bucket fills: one of what it counts it can always hold."""
+    return max(BURST_SECONDS, 1 / rate)

@@ -35,6 +35,8 @@ class Presence:
     def forget(self, session: Session) -> None:
         """It is over."""
         self.watchers.pop(session, None)
+        if not self.watchers:
+            self._news = {"went": {}, "came": {}}  # nobody is left to be told, and who asks later asks about what comes then
 
     def came(self, name: str) -> None:
         """Somebody opened a session."""

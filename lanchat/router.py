@@ -219,7 +219,7 @@ class Router:
 
     def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
         """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
-        names, total = self.registry.listed(prefix, room // len(BETWEEN_NAMES) + 1)
+        names, total = self.registry.listed(prefix, room // (1 + len(BETWEEN_NAMES)) + 2)
         total -= asker.name.key.startswith(key(prefix))
         if asker.name.shown in names:
             names.remove(asker.name.shown)

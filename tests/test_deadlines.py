@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from lanchat.gateways.deadlines import Deadlines
+from lanchat.gateways.deadlines import MAX_PAUSE, Deadlines
 
 
 class Rig:
@@ -57,3 +57,13 @@ def test_a_longer_time_counts_for_those_who_have_begun() -> None:
     assert rig.told == []
     rig.clock.advance(5)
     assert rig.told == [("a", 30)]
+
+
+def test_a_shorter_time_counts_within_seconds() -> None:
+    rig = Rig()
+    rig.seconds = 1e6
+    rig.begin("a")
+    rig.seconds = 10
+    rig.begin("b")
+    rig.clock.pump([0.5] * (2 * round(10 + MAX_PAUSE)))
+    assert [name for name, _ in rig.told] == ["a", "b"]

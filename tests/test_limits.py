@@ -74,6 +74,51 @@ def test_a_lifted_rate_owes_nothing() -> None:
     assert bucket.whole(10**6, now=10_000) == 100
 
 
+def test_a_rate_below_one_in_a_burst_is_slow_and_not_never() -> None:
+    limits = Limits()
+    limits.set("packets", 0.05)
+    bucket = Bucket(limits, "packets")
+    assert bucket.whole(100, now=5) == 1
+    bucket.take(1, now=5)
+    assert bucket.whole(100, now=5) == 0
+    assert bucket.wait(now=5, cost=1) == pytest.approx(20)
+
+
+def test_what_is_owed_comes_at_the_rate_of_today() -> None:
+    limits = Limits()
+    limits.set("bytes", 10)
+    bucket = Bucket(limits, "bytes")
+    bucket.take(65536, now=5)
+    assert bucket.wait(now=5) == pytest.approx(6553.6 - BURST_SECONDS)
+    limits.set("bytes", 262_144)
+    assert bucket.wait(now=5) == 0
+
+
+def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
+    bob, wire = User(house[0], "bob"), Wire(*house)
+    wire.send(b"ann\n")
+    wire.wait(0.1)
+    for _ in range(10):
+        wire.send(line("bob", "x").rstrip() * 500)  # no newline: each time it is silence that ends them
+        wire.wait(0.2)
+    assert len(bob.shown()) <= LIMITS["packets"].default * (BURST_SECONDS + 3)
+
+
+def test_an_object_that_is_cut_while_its_sender_rests_is_not_given_up(house: tuple[Router, Clock]) -> None:
+    house[0].limits.set("packets", 1)
+    users = [User(house[0], f"user{n}") for n in range(140)]
+    wire = Wire(*house)
+    wire.send(b"ann")
+    wire.wait(0.3)
+    shout, ask, word = (packet.rstrip() for packet in (line(EVERYONE, "a"), TIME, line("user0", "important")))
+    wire.send(shout + ask * 4 + word[:20])
+    wire.wait(0.5)
+    users[0].shown()
+    wire.send(word[20:])
+    wire.wait(12)
+    assert [packet.msg for packet in users[0].shown()] == ["important"]
+
+
 def test_a_session_over_its_rate_waits_and_loses_nothing(house: tuple[Router, Clock]) -> None:
     house[0].limits.set("packets", 10)
     flood, calm = Wire(*house), Wire(*house)
@@ -190,8 +235,8 @@ def test_a_refused_shout_is_told_to_classic_clients_in_words(house: tuple[Router
     ann = User(house[0], "ann")
     for n in range(5):
         User(house[0], f"user{n}")
-    ann.send(EVERYONE, "a")
-    ann.send(EVERYONE, "b")
+    for _ in range(5):
+        ann.send(EVERYONE, "a")
     assert "too much at once" in ann.shown()[-1].msg
 
 

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from lanchat import commands
 from lanchat.packet import MAX_UNFRAMED
 from lanchat.router import Router
-from tests.fakes import Wire, make_router
+from tests.fakes import User, Wire, make_router
 from tests.live import line
 
 HELLO = line("/hello", "lanchat", v=1, caps=["id", "ack"])
@@ -321,3 +321,24 @@ def test_a_second_client_of_an_unframed_one_reads_utf_8(house: tuple[Router, Clo
     framed.send(b"ann\n")
     unframed.send(b"bob" + line("ann", "h\u00e9").strip())
     assert "h\u00e9".encode() in framed.bytes()
+
+
+@pytest.mark.parametrize("end", ["a shout", "the end of the server"])
+def test_the_last_packet_of_a_client_that_does_not_read_is_its_goodbye(wire: Wire, end: str) -> None:
+    router = wire.connection.router
+    router.limits.set("outbox", 20_000)
+    bob = User(router, "bob")
+    wire.send(b"alice\n" + HELLO)
+    wire.bytes()
+    wire.connection.outbox.pauseProducing()
+    for text in ["x" * 4800] * 4 + ["y" * 200] * 10:  # the short ones are not encoded yet, and would be too many
+        bob.send("alice", text)
+    if end == "a shout":
+        bob.send("Everyone", "hello?")
+    else:
+        wire.connection.goodbye()
+    if end == "a shout":
+        assert wire.packets()[-1]["x"] == {"op": "bye", "code": "SLOW"}
+    else:
+        assert wire.packets()[-1]["x"] == {"op": "bye", "code": "RELOAD"}
+    assert wire.transport.disconnecting

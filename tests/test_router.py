@@ -427,3 +427,17 @@ def test_a_crowd_that_came_at_once_is_told_in_one_bounded_packet() -> None:
     assert len(event.line) < 32768
     assert dump(event.x)["n"] == 3000
     assert "more came" in event.msg
+
+
+def test_presence_does_not_tell_late_watchers_of_what_was_before_them() -> None:
+    router, clock = make_router()
+    first = User(router, "first").hello("presence")
+    clock.advance(5)
+    User(router, "ann")
+    clock.advance(0)  # this is told at once, what comes next a second later
+    passer = User(router, "passer")
+    first.send("/quit")
+    passer.send("/quit")
+    second = User(router, "second").hello("presence")
+    clock.pump([1.0] * 3)
+    assert [packet.msg for packet in second.shown()] == []

@@ -100,18 +100,18 @@ class Connection(Protocol, ABC):
     def serve(self, now: float) -> None:
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
         session = self.session
-        share = 1 if session is None else session.packets.whole(FAIR_SHARE, now)
-        served = self._serve(share)
+        while session is None and self._serve(1) and not self.closed:
+            session = self.session  # after a name there is a rate
+        if session is not None and not self.closed:
+            share = session.packets.whole(FAIR_SHARE, now)
+            served = self._serve(share)
+            session.packets.take(served, now)
+            if served == share and not self.closed:
+                self._rest(session.packets.wait(now, 1) if share < FAIR_SHARE else 0)
+                return
         if self.closed:
             return
-        if session is not None:
-            session.packets.take(served, now)
-        if served == share:
-            if session is None:
-                self.serve(now)  # there may be a name now, and so a rate
-            else:
-                self._rest(session.packets.wait(now, 1) if share < FAIR_SHARE else 0)
-        elif wait := self._bytes.wait(now):
+        if wait := self._bytes.wait(now):
             self._rest(wait)
         else:
             self.served()
@@ -131,6 +131,9 @@ class Connection(Protocol, ABC):
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
         self._serve(sys.maxsize)  # over TLS the end is seen while what came before it waits; there is no later
         self.inputEnded()
+        self._serve(sys.maxsize)
+        if not self.closed:
+            self.served()
         self.leave("hung up")
         self.closed = True
         self.factory.openings.end(self._too_slow)

@@ -8,6 +8,8 @@ from lanchat.interfaces import Call, Clock
 
 #: Seconds that a clock may seem to be early for having been rounded.
 ROUNDING = 1e-6
+#: Seconds after which it is looked whether the time that each has is another now.
+MAX_PAUSE = 5.0
 
 
 class Deadlines:
@@ -24,7 +26,7 @@ class Deadlines:
         """Call this when its time is up."""
         self._began[too_slow] = self._clock.seconds()
         if self._timer is None:
-            self._timer = self._clock.callLater(self._seconds(), self._look)
+            self._look_in(self._seconds())
 
     def end(self, too_slow: Callable[[], None]) -> None:
         """It was quick enough, or does not matter any more."""
@@ -40,7 +42,10 @@ class Deadlines:
             too_slow, began = next(iter(self._began.items()))
             left = began + self._seconds() - now
             if left > ROUNDING:
-                self._timer = self._clock.callLater(left, self._look)
+                self._look_in(left)
                 return
             del self._began[too_slow]
             too_slow()
+
+    def _look_in(self, seconds: float) -> None:
+        self._timer = self._clock.callLater(min(seconds, MAX_PAUSE), self._look)

@@ -68,10 +68,8 @@ class ChatProtocol(Connection):
 
     def inputEnded(self) -> None:
         """A packet without its newline may be the last."""
-        self._hush()
         if not self.closed and self._framing.patience is not None:
-            self._silent()
-            self._hush()
+            self._complete()
 
     def frameReceived(self, frame: Frame) -> None:
         """The name first, then packets."""
@@ -113,11 +111,14 @@ class ChatProtocol(Connection):
         self._silence = self.router.clock.callLater(0, self._silent)
 
     def _silent(self) -> None:
-        for frame in self._framing.silence():
-            self.frameReceived(frame)
-            if self.closed:
-                return
-        self.served()
+        if self._resting is None and not self._unserved and not self.closed:  # or it was no silence, we only have not looked
+            self._complete()
+            self.serve(self._seconds())
+
+    def _complete(self) -> None:
+        """Let what silence completes be served next."""
+        frames = self._framing.silence()
+        self._serving = frames if self._lines is None else map(_packet, frames)
 
     def _hush(self) -> None:
         if self._silence is not None and self._silence.active():

@@ -19,7 +19,8 @@ from lanchat.packet import ServerPacket, encode_lines
 
 #: Seconds between two packets for an unframed client, so that TCP does not join them.
 PACE_SECONDS = 0.010
-#: Packets that wait to be encoded together, at the most, and characters in the text of each: what they take is not counted yet.
+#: Packets that wait to be encoded together, at the most, and characters in the text of each. Until then they are not counted
+#: as waiting, so that much may come on top of the limit.
 MAX_PACKETS, SMALL = 64, 256
 #: Seconds that a closing connection may take to be read to its end; then it is aborted.
 CLOSE_SECONDS = 5.0
@@ -83,7 +84,7 @@ class Outbox:
         self._turn, self._pace = turn, pace
         self._overflowed = overflowed
         self._paused = False
-        self._idle = True  # nobody is going to call `write`
+        self._idle = True  # neither due at a tick nor paused
         self._closing = False
         self._deadline: Call | None = None
         self._losing = False
@@ -99,6 +100,7 @@ class Outbox:
         self._packets.append(packet)
         if len(self._packets) == MAX_PACKETS or len(packet.msg) > SMALL:
             self._encode()
+            self._queued()
         elif self._idle:
             self._soon()
 
@@ -110,10 +112,7 @@ class Outbox:
             self._encode()
         self._queue.append(piece)
         self.waiting += len(piece)
-        if self.waiting > self._limits.values["outbox"]:
-            self._over_the_limit()
-        elif self._idle:
-            self._soon()
+        self._queued()
 
     def pace(self, paced: bool) -> None:
         """Write packets one at a time from now on, or no longer."""
@@ -142,8 +141,6 @@ class Outbox:
         """Close the connection once all is written; abort it if the client does not read that."""
         if self._gone or self._closing:
             return
-        if self._packets:
-            self._encode()
         self._closing = True
         paced = len(self._queue) * PACE_SECONDS if self.paced and not self._paused else 0.0
         self._deadline = self._clock.callLater(CLOSE_SECONDS + paced, self.end)
@@ -218,7 +215,16 @@ class Outbox:
 
     def _encode(self) -> None:
         packets, self._packets = self._packets, []
-        self.send(encode_lines(packets))
+        lines = encode_lines(packets)
+        self._queue.append(lines)
+        self.waiting += len(lines)
+
+    def _queued(self) -> None:
+        """Something was queued: it is written soon, unless it is too much."""
+        if self.waiting > self._limits.values["outbox"]:
+            self._over_the_limit()
+        elif self._idle:
+            self._soon()
 
     def _drop(self) -> None:
         self._queue.clear()

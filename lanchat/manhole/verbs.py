@@ -15,7 +15,7 @@ import lanchat
 import twisted
 from lanchat.limits import LIMITS
 from lanchat.manhole.editor import width
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, ServerPacket, visible
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, SharedPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
@@ -105,7 +105,7 @@ class Verbs:
         """Say something to everybody, as the server; how many they were."""
         if not 0 < len(text.encode()) <= MAX_MSG:
             raise ValueError(f"a text has 1 to {MAX_MSG} bytes")
-        packet = ServerPacket(SERVER, EVERYONE, text)
+        packet = SharedPacket(SERVER, EVERYONE, text)
         sessions = list(self._router.registry)
         for session in sessions:
             session.client.deliver(packet)
