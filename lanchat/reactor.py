@@ -18,9 +18,6 @@ from twisted.python import log
 #: Events that are taken from the system at once. Asked for as many as there are descriptors, it would be given
 #: a buffer for all of them each time.
 MAX_EVENTS = 512
-#: Connections that are accepted in one turn: with fewer, the system's queue overflows when thousands come at once, and those
-#: who found no room in it try again only a second later.
-MAX_ACCEPTS = 1000
 
 _log = Logger()
 
@@ -59,11 +56,6 @@ class Port(tcp.Port):
     """A listening port whose connections are such."""
 
     transport = Server
-
-    def doRead(self) -> None:
-        """Accept whoever waits. Twisted begins with as many as came the last time, and takes a few more each time."""
-        self.numberAccepts = MAX_ACCEPTS
-        super().doRead()
 
 
 class Reactor(epollreactor.EPollReactor):

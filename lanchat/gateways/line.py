@@ -43,7 +43,8 @@ class ChatProtocol(Connection):
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
-        sees_x = packet.x is not None and self.session is not None and self.session.sees_x(packet)
+        session = self.session
+        sees_x = session is not None and session.caps is not None and session.sees_x(packet)
         if sees_x and not self._capable:
             self._become_capable()
         if self.outbox.paced and not sees_x:

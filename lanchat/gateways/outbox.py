@@ -224,7 +224,8 @@ class Outbox:
         if self.waiting > self._limits.values["outbox"]:
             self._over_the_limit()
         elif self._idle:
-            self._soon()
+            self._idle = False
+            (self._pace if self.paced else self._turn).add(self)
 
     def _drop(self) -> None:
         self._queue.clear()
