@@ -162,6 +162,8 @@ def parse_lines(block: bytes) -> list[Packet] | None:
 
     None if anything is, and each line must be looked at by itself.
     """
+    if not block:
+        return []
     if len(block) > MAX_MSG or not block.isascii():  # what decodes to a text is never shorter than the text
         return None
     try:

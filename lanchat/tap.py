@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import resource
 import secrets
+import select
 import socket
 import sys
 import time
@@ -207,9 +207,7 @@ def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, 
 
 def install_reactor() -> None:
     """Make ours the reactor of this process, unless `--reactor` chose one, or the system has no epoll."""
-    if "twisted.internet.reactor" in sys.modules:
-        return
-    with contextlib.suppress(ImportError):
+    if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
         from lanchat.reactor import Reactor  # noqa: PLC0415 (it can be imported only where there is epoll)
 
         installReactor(Reactor())

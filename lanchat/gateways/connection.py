@@ -34,8 +34,6 @@ HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
 FAIR_SHARE = 100
 #: Refused connections that may read why; more are closed at once.
 MAX_LINGERING = 8
-#: A limit that is lifted is a year, where a timer needs a number.
-MAX_SECONDS = 365 * 86400.0
 
 _log = Logger()
 
@@ -258,7 +256,7 @@ class ChatFactory(Factory):
 
     def opening_seconds(self) -> float:
         """How long a connection has until its name."""
-        return min(self.router.limits["opening"] * self._protocol.opening_factor, MAX_SECONDS)
+        return self.router.limits["opening"] * self._protocol.opening_factor
 
     @property
     def gateway(self) -> str:

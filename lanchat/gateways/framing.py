@@ -32,7 +32,7 @@ _INSIDE = re.compile(rb'["\\\n]')
 class Reader(ABC):
     """What the three have in common: bytes that are waiting for more, and who reads on."""
 
-    __slots__ = ("rest", "successor")
+    __slots__ = ("rest", "successor")  # and Lines has its own: there is one for each client, as long as it stays
 
     def __init__(self) -> None:
         #: What has come and is not a frame yet.
@@ -56,8 +56,6 @@ class Reader(ABC):
 
 class Opening(Reader):
     """The name: up to a newline, a brace, or a silence."""
-
-    __slots__ = ("_named",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,9 +113,8 @@ class Lines(Reader):
             return data
         if self._skipping or len(self.rest) + len(data) > self.limit:
             return None
-        end = data.rfind(b"\n") + 1
-        whole, self.rest = (self.rest + data[:end], data[end:]) if end else (b"", self.rest + data)
-        return whole
+        whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
+        return whole + newline
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The lines that these bytes complete."""
@@ -157,14 +154,11 @@ class Lines(Reader):
 
 def split(block: bytes) -> Iterator[bytes]:
     """The lines in whole ones, without their ends, and without those that are blank."""
-    # One split a chunk: the rest is not copied again for every line.
     return (line.removesuffix(b"\r") for line in block.split(b"\n") if line and not line.isspace())
 
 
 class Objects(Reader):
     """JSON objects with nothing between them: one ends where its braces balance outside strings."""
-
-    __slots__ = ("_at", "_depth", "_in_string", "_junk", "_skipping", "limit")
 
     def __init__(self, limit: int = MAX_PACKET) -> None:
         super().__init__()

@@ -100,9 +100,10 @@ class Outbox:
         self._packets.append(packet)
         if len(self._packets) == MAX_PACKETS or len(packet.msg) > SMALL:
             self._encode()
-            self._queued()
-        elif self._idle:
             self._soon()
+        elif self._idle:
+            self._idle = False
+            self._turn.add(self)  # it is not paced, and not over the limit
 
     def send(self, piece: bytes) -> None:
         """Queue this for the client: a write of its own if it is paced."""
@@ -112,12 +113,13 @@ class Outbox:
             self._encode()
         self._queue.append(piece)
         self.waiting += len(piece)
-        self._queued()
+        self._soon()
 
     def pace(self, paced: bool) -> None:
         """Write packets one at a time from now on, or no longer."""
         self.paced = paced
         if self._queue and not self._paused:
+            self._idle = True  # it may be due at the other tick
             self._soon()
 
     def write(self) -> None:
@@ -130,7 +132,7 @@ class Outbox:
         if not self.paced:
             self._queue.clear()
         self.waiting -= len(data)
-        self._idle = not self._queue
+        self._idle = True
         self._transport.write(data)
         if self._queue:
             self._soon()
@@ -219,8 +221,8 @@ class Outbox:
         self._queue.append(lines)
         self.waiting += len(lines)
 
-    def _queued(self) -> None:
-        """Something was queued: it is written soon, unless it is too much."""
+    def _soon(self) -> None:
+        """Something waits: it is written at the next tick, unless it is too much."""
         if self.waiting > self._limits.values["outbox"]:
             self._over_the_limit()
         elif self._idle:
@@ -231,11 +233,6 @@ class Outbox:
         self._queue.clear()
         self._packets.clear()
         self.waiting = 0
-
-    def _soon(self) -> None:
-        """Write at the next tick."""
-        self._idle = False
-        (self._pace if self.paced else self._turn).add(self)
 
     def _lose(self) -> None:
         if self._gone or self._losing:
