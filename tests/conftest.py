@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import provider
 
+from benchmarks.measure import build
+from benchmarks.servers import Failed
 from tests.live import Server
 
 # The same examples in every run, so that a red run is about the change at hand; `--hypothesis-profile=long` looks further.
@@ -43,3 +46,12 @@ def logged() -> Iterator[list[str]]:
     globalLogPublisher.addObserver(observe)
     yield lines
     globalLogPublisher.removeObserver(observe)
+
+
+@pytest.fixture(scope="session")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The load generator, where it can be compiled."""
+    try:
+        return build(tmp_path_factory.mktemp("generator"))
+    except Failed as failed:
+        pytest.skip(str(failed))

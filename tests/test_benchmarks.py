@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from benchmarks import tables
-from benchmarks.measure import Outcome, Pace, build, put, turns
+from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
-from benchmarks.servers import ROOT, Failed, Server
+from benchmarks.servers import ROOT, Server
 from benchmarks.shares import shares
 from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
 
@@ -25,15 +25,6 @@ WRITTEN_HERE = {"threads", "select_loop", "asyncio_streams", "plain_twisted"}
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 (ours)
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The load generator, where it can be compiled."""
-    try:
-        return build(tmp_path_factory.mktemp("generator"))
-    except Failed as failed:
-        pytest.skip(str(failed))
 
 
 @pytest.fixture(scope="module")

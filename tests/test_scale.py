@@ -13,9 +13,8 @@ import msgspec
 import pytest
 
 from benchmarks.core import FIGURES
-from benchmarks.measure import build
 from benchmarks.scale import PANELS, SHORT_SESSIONS, SHORT_USERS, Scale, steps
-from benchmarks.servers import ROOT, Failed
+from benchmarks.servers import ROOT
 from benchmarks.works import Load
 from tests.live import PATIENCE
 
@@ -23,15 +22,6 @@ from tests.live import PATIENCE
 def scale(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.scale", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 (ours)
-
-
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The load generator, where it can be compiled."""
-    try:
-        return build(tmp_path_factory.mktemp("generator"))
-    except Failed as failed:
-        pytest.skip(str(failed))
 
 
 @pytest.fixture(scope="module")
