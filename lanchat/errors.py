@@ -91,3 +91,51 @@ class RateLimited(ChatError):
     """This costs more than the session has left; it may be asked for again in `retry_ms`."""
 
     code = "RATE_LIMITED"
+
+
+class NotStored(ChatError):
+    """What must last could not be written to the disk; nothing of it was done."""
+
+    code = "NOT_STORED"
+
+
+class TooSlow(ChatError):
+    """To answer this took longer than anybody may keep the server busy."""
+
+    code = "SLOW"
+
+
+class AuthRequired(ChatError):
+    """This is for those who have logged in."""
+
+    code = "AUTH_REQUIRED"
+
+
+class AuthFailed(ChatError):
+    """That was not the password, or the token, of this account."""
+
+    code = "AUTH_FAILED"
+
+
+class Forbidden(ChatError):
+    """Whoever asks may not do that."""
+
+    code = "FORBIDDEN"
+
+
+class NotMember(ChatError):
+    """This is for the members of a room."""
+
+    code = "NOT_MEMBER"
+
+
+class Banned(ChatError):
+    """Whoever asks is shut out, from a room or from the server."""
+
+    code = "BANNED"
+
+
+class Muted(ChatError):
+    """Whoever says this may not speak for now."""
+
+    code = "MUTED"

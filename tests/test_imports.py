@@ -13,7 +13,7 @@ FLOORS = [
     ["lanchat"],
     ["lanchat.errors", "lanchat.safekeeping"],
     ["lanchat.certificates"],
-    ["lanchat.names", "lanchat.packet"],
+    ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces"],
     ["lanchat.journal", "lanchat.limits"],
     ["lanchat.session"],

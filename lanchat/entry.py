@@ -1,0 +1,59 @@
+"""Entry: one message as the log keeps it; what is said in a room, or to or by an account (docs/protocol.md, "Durable delivery")."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import msgspec
+
+#: The columns of the table `log`, in the order of `Entry.row`.
+COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "cid", "sum")
+
+#: What became of an entry: it is on the disk; it was handed on and is kept nowhere. "" is neither.
+STORED, RELAYED = "stored", "relayed"
+
+
+class Entry(msgspec.Struct):
+    """A message on its way into the log, or out of it."""
+
+    #: Where it was said: "r7" is a room, "p3x8" two accounts, "g3xbob" an account and a guest.
+    conv: str
+    #: The account of whoever said it; None for a guest.
+    author: int | None
+    name: str
+    ip: str
+    #: `to` of the packet, as it is shown.
+    target: str
+    msg: str
+    #: When the server got it, in milliseconds since the epoch.
+    ts: int
+    re: str | None = None
+    #: The sender's own id of it; (author, cid) is unique.
+    cid: str | None = None
+    #: For whoever handed it in; never stored.
+    source: Any = None
+    #: Its place in the log; 0 until it has one.
+    seq: int = 0
+    #: STORED, RELAYED, or "" when it could not be stored.
+    state: str = ""
+    #: Whether its (author, cid) was in the log already: seq and ts are those of the first, and nothing was added.
+    dup: bool = False
+
+    def row(self) -> tuple[Any, ...]:
+        """The values of `COLUMNS`."""
+        kept = (self.seq, self.ts, self.conv, self.author, self.name, self.ip, self.target, self.msg, self.re, self.cid)
+        return (*kept, checksum(kept))
+
+
+def of_row(row: tuple[Any, ...]) -> Entry | None:
+    """The entry in a row of `COLUMNS`; None when it is not what was written."""
+    seq, ts, conv, author, name, ip, target, msg, re, cid, kept = row
+    if checksum(row[:-1]) != kept:
+        return None
+    return Entry(conv, author, name, ip, target, msg, ts, re, cid, seq=seq, state=STORED)
+
+
+def checksum(values: tuple[Any, ...]) -> int:
+    """A sum of a row: a bit that turned on the disk shows in it."""
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
