@@ -1,4 +1,4 @@
-"""Entry: one message as the log keeps it; what is said in a room, or to or by an account (docs/protocol.md, "Durable delivery")."""
+"""Entry: one message as the log keeps it: what is said in a room, or to or by an account (docs/protocol.md)."""
 
 from __future__ import annotations
 

@@ -36,42 +36,76 @@ class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     ip: str
 
 
-class X(msgspec.Struct, omit_defaults=True, gc=False):
-    """Everything newer than the classic packet, as a client may send it; a member that is not there is None.
-
-    Unknown members are ignored, so that clients and servers of different ages understand each other.
-    """
+class _Both(msgspec.Struct, omit_defaults=True, gc=False):
+    """What a client may send in `x`, and the server too; a member that is not there is None."""
 
     cid: _Id | None = None
     re: _Id | None = None
     t: int | None = None
     v: int | None = None
     caps: list[Any] | None = None
+    seq: int | None = None
+    before: int | None = None
+    after: int | None = None
+
+
+class X(_Both, omit_defaults=True, gc=False):
+    """Everything newer than the classic packet, as a client may send it.
+
+    Unknown members are ignored, so that clients and servers of different ages understand each other.
+    """
+
+    # In a hello (docs/protocol.md, "Accounts").
+    auth: dict[str, Any] | None = None
+    dev: str | None = None
+    resume: dict[str, Any] | None = None
     # The arguments of commands, for clients that would rather not write them into `msg`.
     command: str | None = None
     prefix: str | None = None
     user: str | None = None
+    room: str | None = None
     text: str | None = None
+    target: str | None = None
+    password: str | None = None
+    private: bool | None = None
+    duration: str | None = None
+    around: int | None = None
+    limit: int | None = None
 
 
-class ServerX(X):
+class ServerX(_Both, omit_defaults=True, rename={"self_": "self"}, gc=False):
     """The same as the server sends it."""
 
     op: str | None = None
     id: str | None = None
     ts: str | None = None
     conv: str | None = None
-    limits: dict[str, int] | None = None
+    self_: bool | None = None
+    batch: str | None = None
     state: str | None = None
     n: int | None = None
+    dup: bool | None = None
     code: str | None = None
     retry_ms: int | None = None
+    why: str | None = None
+    upto: int | None = None
+    more: bool | None = None
     ev: str | None = None
     who: list[str] | None = None
+    # In a welcome.
+    limits: dict[str, int] | None = None
+    account: bool | None = None
+    token: str | None = None
+    epoch: str | None = None
+    resumed: bool | None = None
+    missed: int | None = None
     # What commands answer, beside the text for people.
     names: list[str] | None = None
     time: str | None = None
     commands: list[dict[str, str]] | None = None
+    rooms: list[dict[str, Any]] | None = None
+    topic: str | None = None
+    bans: list[dict[str, Any]] | None = None
 
 
 class Packet(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename={"from_": "from"}, gc=False):
@@ -103,7 +137,7 @@ class Packet(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, ren
 class ServerPacket(Packet):
     """A packet as the server sends it."""
 
-    x: ServerX | None = None
+    x: ServerX | None = None  # type: ignore[assignment]  # the other way there are other members
 
     @property
     def classic(self) -> bytes:

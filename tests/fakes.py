@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
@@ -78,7 +79,7 @@ def make_router() -> tuple[Router, Clock]:
     return Router(clock, commands.run, "test", clock.seconds), clock
 
 
-def dump(x: X | None) -> dict[str, object]:
+def dump(x: msgspec.Struct | None) -> dict[str, object]:
     """The members of `x` that are there."""
     return {} if x is None else {name: value for name in x.__struct_fields__ if (value := getattr(x, name)) is not None}
 
