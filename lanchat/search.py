@@ -1,0 +1,193 @@
+"""Search: which entries of the log have these words (docs/protocol.md, "Durable delivery").
+
+What people type has no operators but the three that are written with a colon: a word is a word, whatever it looks like.
+The index of words is SQLite's FTS5; rows that it finds are looked at again before they are served.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Collection
+from typing import NamedTuple
+
+from lanchat.entry import COLUMNS, of_row
+from lanchat.errors import Usage
+from lanchat.history import MAX_SEQ, Page, Size, filled, within
+from lanchat.names import key
+
+#: Characters in a search, and words in it, at the most.
+MAX_QUERY = 256
+MAX_WORDS = 20
+#: Up to so many conversations are looked up in the index of words. Each takes time there, and among more of them the words
+#: are soon found by looking at every message that has them, the newest first.
+FEW = 32
+#: The clock of the server may have been set back by so much (milliseconds), and `since:` is still right.
+SETBACK = 3_600_000
+#: Where the name is in a row.
+NAME = COLUMNS.index("name")
+
+_FILTER = re.compile(r"(from|in|since):(.*)", re.IGNORECASE)
+_AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.IGNORECASE)
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DATE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+#: Thai, Lao, Burmese, Khmer; kana, ideographs, Hangul: what is written without spaces, or with few.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
+)
+
+_SEARCH = f"""
+    SELECT {", ".join(f"log.{column}" for column in COLUMNS)} FROM words CROSS JOIN log ON log.seq = words.rowid
+    WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ?
+        AND log.ts >= ? AND log.conv IN (SELECT value FROM json_each(?))
+    ORDER BY words.rowid DESC
+"""  # noqa: S608 (our own names)
+_LAST = "SELECT coalesce(max(seq), 0) FROM log"
+_PLACE = "SELECT seq, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 1"
+_UNINDEXED = f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 (our own names)
+_INDEX = "INSERT INTO words(rowid, msg, name, conv) VALUES (?, ?, ?, ?)"
+
+
+class Query(NamedTuple):
+    """What is looked for: all of it must be so."""
+
+    words: tuple[str, ...] = ()
+    #: Whose words, in any spelling of the name.
+    sender: str | None = None
+    #: Where, as it was typed (`#ops`, `@alice`). The caller knows which conversation that is, and makes only that readable.
+    where: str | None = None
+    #: Not before this time, in milliseconds since the epoch.
+    since: int = 0
+
+
+def parse_query(text: str, now: float) -> Query:
+    """Read what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
+    if len(text) > MAX_QUERY:
+        raise Usage(f"A search is at most {MAX_QUERY} characters; look for fewer words.")
+    words: list[str] = []
+    filters: dict[str, str] = {}
+    for part in text.split():
+        if not (match := _FILTER.fullmatch(part)):
+            words.append(part)
+        elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
+            raise Usage(f"A search has only one {match[1].lower()}: in it.")
+    sender, where = _sender(filters.get("from")), _where(filters.get("in"))
+    return Query(_words(words, sender is not None), sender, where, _since(filters.get("since"), now))
+
+
+def search(
+    connection: sqlite3.Connection, query: Query, readable: Collection[str], *, before: int | None = None, limit: int = 50
+) -> Page:
+    """The newest entries that the query asks for, of `readable` conversations and no others; the next page is older.
+
+    To be run in one transaction, as what `history` has.
+    """
+    if not readable or not (query.words or query.sender):
+        return Page()
+    below = within(MAX_SEQ if before is None else before, 0, MAX_SEQ)
+    asked = (_match(query, readable), _floor(connection, query.since), below, query.since, json.dumps([*readable]))
+    with contextlib.closing(connection.execute(_SEARCH, asked)) as rows:
+        wanted = rows if query.sender is None else (row for row in rows if key(str(row[NAME])) == key(query.sender))
+        return filled(wanted, readable, Size.asked(limit)).turned()
+
+
+def fill(connection: sqlite3.Connection, after: int, upto: int) -> None:
+    """Put what is in the log above `after` and up to `upto` into the index of words; to be run where the log is written.
+
+    A damaged row is left out.
+    """
+    found = map(of_row, connection.execute(_UNINDEXED, (after, upto)))
+    whole = (entry for entry in found if entry is not None)
+    connection.executemany(_INDEX, ((entry.seq, indexed(entry.msg), entry.name, entry.conv) for entry in whole))
+
+
+def indexed(text: str) -> str:
+    """A text as it is in the index of words, and looked for in it.
+
+    What is written without spaces gets them, between all characters: a word of it is then found as a row of them. Wide and
+    narrow forms of a character are the same (NFKC). The index has to be told this same text to take an entry out of it.
+    """
+    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", unicodedata.normalize("NFKC", text))
+
+
+def _words(typed: list[str], enough: bool) -> tuple[str, ...]:
+    """Those that can be looked for; there must be one, if there is not `enough` without."""
+    words = tuple(word for word in typed if any(map(str.isalnum, word)))
+    if len(words) > MAX_WORDS:
+        raise Usage(f"A search is at most {MAX_WORDS} words; this one has {len(words)}.")
+    if not words and not enough:
+        raise Usage("Write the words to look for, and if you like from:NAME, in:#room, in:@user or since:7d.")
+    return words
+
+
+def _sender(typed: str | None) -> str | None:
+    if typed is not None and not any(map(str.isalnum, typed)):
+        raise Usage("from: needs a name right after it, as in from:alice.")
+    return typed and typed.removeprefix("@")
+
+
+def _where(typed: str | None) -> str | None:
+    if typed is not None and not (typed[:1] in {"#", "@"} and typed[1:]):
+        raise Usage("in: needs a room or a user right after it, as in in:#ops or in:@alice.")
+    return typed
+
+
+def _since(typed: str | None, now: float) -> int:
+    """Milliseconds since the epoch; 0 when nothing was typed."""
+    if typed is None:
+        return 0
+    try:
+        return max(0, int(_moment(typed, now) * 1000))
+    except ValueError:
+        raise Usage(
+            "since: needs a date or an age right after it: since:2024-05-31, since:7d, since:12h or since:30m."
+        ) from None
+
+
+def _moment(typed: str, now: float) -> float:
+    """Seconds since the epoch of a date (UTC, if it does not say otherwise) or an age; raises `ValueError`."""
+    if age := _AGE.fullmatch(typed):
+        return now - int(age[1]) * _SECONDS[age[2].lower()]
+    if not (date := _DATE.fullmatch(typed)):
+        raise ValueError(typed)
+    zone = (date[3] or "Z").upper().replace("Z", "+00:00")
+    return datetime.datetime.fromisoformat(f"{date[1]}T{date[2] or '00:00'}{zone}").timestamp()
+
+
+def _match(query: Query, readable: Collection[str]) -> str:
+    """The query as FTS5 reads it: everything that was typed is in quotes, where nothing has a meaning."""
+    parts = []
+    if query.words:
+        # Words side by side are all looked for, but one that has no letter after all (to FTS5) hinders nothing.
+        parts.append(f"msg : ({' '.join(_quoted(indexed(word)) for word in query.words)})")
+    if query.sender is not None:
+        parts.append(f"name : {_quoted(query.sender)}")
+    if len(readable) <= FEW:
+        parts.append(f"conv : ({' OR '.join(map(_quoted, readable))})")
+    return " AND ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """A text that is words, one after the other: with neither the end of a quote in it nor that of a C string."""
+    return '"' + text.encode(errors="replace").decode().replace('"', " ").replace("\0", " ") + '"'
+
+
+def _floor(connection: sqlite3.Connection, since: int) -> int:
+    """A seq that is below everything that was said since then, and not far below; found by halving.
+
+    Times in the log go up, but for when the clock was set back. Where a row is older than `SETBACK` before `since`, all
+    rows before it are older than `since`.
+    """
+    low, high = 0, connection.execute(_LAST).fetchone()[0] if since else 0
+    while low < high:
+        middle = (low + high) // 2 + 1
+        seq, ts = connection.execute(_PLACE, (middle,)).fetchone()
+        low, high = (seq, high) if ts < since - SETBACK else (low, middle - 1)
+    return low

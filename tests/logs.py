@@ -1,0 +1,42 @@
+"""A small log in memory, for what reads one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from lanchat.entry import Entry
+from lanchat.history import lenient
+from lanchat.search import fill
+
+SCHEMA = """
+CREATE TABLE log(
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
+    ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL
+);
+CREATE INDEX log_conv ON log(conv, seq);
+CREATE VIRTUAL TABLE words USING fts5(
+    msg, name, conv, content='log', content_rowid='seq', tokenize='unicode61 remove_diacritics 2'
+);
+"""
+
+
+def said(seq: int, conv: str, msg: str = "hello", name: str = "alice", ts: int = 0) -> Entry:
+    """An entry, as it is in the log."""
+    return Entry(conv, 1, name, "10.0.0.1", "#room", msg, ts or seq * 1000, seq=seq, state="stored")
+
+
+def log_of(entries: Iterable[Entry]) -> sqlite3.Connection:
+    """A log with these entries, and all of them in the index of words."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(SCHEMA)
+    connection.text_factory = lenient
+    rows = [entry.row() for entry in entries]
+    connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    fill(connection, 0, max((row[0] for row in rows), default=0))
+    return connection
+
+
+def seqs(entries: Iterable[Entry]) -> list[int]:
+    """Which entries they are."""
+    return [entry.seq for entry in entries]
