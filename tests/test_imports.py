@@ -26,6 +26,7 @@ FLOORS = [
         "lanchat.gateways.framing",
         "lanchat.gateways.outbox",
         "lanchat.manhole",
+        "lanchat.store",
         "lanchat.edge",
         "lanchat.reactor",
         "lanchat.tls",

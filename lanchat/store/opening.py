@@ -1,0 +1,170 @@
+"""Opening: a database that is ours alone, sound, and of a version that is known; or one line that says what is wrong.
+
+Nothing that is damaged is served. What can be seen of a damage at the start is looked for here; a row of the log whose
+content changed on the disk shows when it is read (`lanchat.entry.of_row`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+
+from lanchat.safekeeping import ANY, Refused
+from lanchat.store import schema
+
+FILE = "lanchat.db"
+#: `RETURNING` and what is like it came with this version.
+OLDEST_SQLITE = (3, 35, 0)
+#: The log of SQLite is taken into the file when it has so many pages (of 4 KiB).
+CHECKPOINT_PAGES = 8000
+#: The head of the file (https://www.sqlite.org/fileformat.html): the magic words, `user_version` and `application_id`.
+_HEAD = struct.Struct(">16s44xI4xI")
+_MAGIC = b"SQLite format 3\0"
+
+
+class Lock:
+    """A directory is used by one process. It holds until `release`, or the end of the process."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take it; makes the directory where there is none. Raises `Refused`."""
+        try:
+            directory.mkdir(0o700, parents=True, exist_ok=True)
+            if directory.stat().st_mode & ANY:
+                directory.chmod(0o700)
+            self._file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise Refused(
+                f"{directory} can't be used: {error.strerror}. Give another with --data, or see to its rights."
+            ) from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise Refused(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
+
+    def release(self) -> None:
+        """Let others use it."""
+        os.close(self._file)
+
+
+def open_to_write(directory: Path, steps: Sequence[str] = schema.STEPS) -> Connection:
+    """The one connection that writes, made if need be; whoever calls holds the `Lock`. Raises `Refused`."""
+    path = directory / FILE
+    try:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise Refused(f"SQLite {sqlite3.sqlite_version} is too old; lanchat needs 3.35 or newer. Use a newer Python.")
+        if not path.exists():
+            _create(path, steps)
+        return _begin(path, steps)
+    except (sqlite3.Error, OSError, LookupError) as error:
+        raise Refused(f"{path} can't be used: {error}. {_REMEDY}") from None
+
+
+_REMEDY = "Restore a backup: lanchat-admin restore FILE."
+
+
+def _create(path: Path, steps: Sequence[str]) -> None:
+    """A new database, under its name only when it is whole."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists():
+        raise Refused(f"{path} is gone, but {wal.name} is there. Put it back, or restore a backup: lanchat-admin restore FILE.")
+    part = path.with_name(f"{path.name}.new")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    with closing(part) as connection:
+        schema.upgrade(connection, part, steps)
+        schema.fill(connection)
+    part.rename(path)
+    schema.sync(path)
+
+
+def _begin(path: Path, steps: Sequence[str]) -> Connection:
+    check_head(path, len(steps))
+    wal_was_there = path.with_name(f"{path.name}-wal").exists()
+    connection = connect(path)
+    try:
+        check_pages(connection, path)
+        if not schema.get(connection, "clean") and not wal_was_there:
+            raise Refused(
+                f"{path}-wal is missing: the server was cut off, and what was said last was in that file. Put it back, "
+                "or restore a backup (lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = 1")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        schema.upgrade(connection, path, steps)
+        _mark(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _mark(connection: Connection) -> None:
+    """From here on the file is not all there is: what is said is in the `-wal` beside it first."""
+    schema.put(connection, "clean", 0)
+    # What a classic client was sent before a crash counts as read: it can't say, and is not shown it twice.
+    newest = schema.newest(connection)
+    connection.execute("UPDATE devices SET cursor = ?, online = 0 WHERE name = '' AND online = 1", (newest,))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # without it, the mark itself would be in the `-wal` only
+
+
+def shut(connection: Connection) -> None:
+    """End as it should be: all in one file, and that is said in it last of all."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    schema.put(connection, "clean", 1)
+    connection.close()  # the last connection takes the rest of the `-wal` into the file, and removes it
+
+
+def open_to_read(directory: Path) -> Connection:
+    """A connection that can't write, for a thread of its own."""
+    connection = connect(directory / FILE)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def connect(path: Path) -> Connection:
+    """A connection to a file that is there; transactions are begun and ended by hand."""
+    uri = f"{path.resolve().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def closing(path: Path) -> Iterator[Connection]:
+    """A connection that is closed at the end of the block."""
+    connection = connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def check_head(path: Path, known: int) -> None:
+    """See in the head of the file that it is ours, and of a version up to `known`; raises `Refused`.
+
+    SQLite is not asked: it would tidy up after a server that stopped, which is not this version's to do.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD.size)
+    magic, version, application = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0, 0)
+    if magic != _MAGIC or application != schema.APPLICATION_ID:
+        raise Refused(f"{path} is not a database of lanchat's, or its beginning is damaged. {_REMEDY}")
+    if version > known:
+        raise Refused(
+            f"{path} was made by a newer lanchat (schema {version}, this one knows {known}). Use that one again, "
+            f"or the copy of before the upgrade: {path.name}.v{known}."
+        )
+
+
+def check_pages(connection: Connection, path: Path) -> None:
+    """See that the pages of the file are sound; raises `Refused` or `sqlite3.Error`."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise Refused(f"{path} is damaged ({' '.join(found.split())}). {_REMEDY}")

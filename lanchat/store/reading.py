@@ -1,0 +1,72 @@
+"""Reading: a thread with a connection of its own, that sees what is committed and is never waited for by the writer."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from sqlite3 import Connection
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from lanchat.errors import RateLimited, TooSlow
+
+T = TypeVar("T")
+
+#: Seconds that one query may take.
+LONGEST = 1.0
+#: After so many steps of SQLite's the time is looked at: about 2 ms, for to look may take 5 when the reactor is busy.
+STEPS = 50_000
+#: So many queries may wait for one thread.
+WAITING = 64
+
+
+class Reader:
+    """What a reading thread does."""
+
+    def __init__(self, connection: Connection, call_in_reactor: Callable[..., object]) -> None:
+        """The connection is closed at the end."""
+        self._connection = connection
+        self._call_in_reactor = call_in_reactor
+        self._queue: SimpleQueue[tuple[Callable[[Connection], Any], Deferred[Any]] | None] = SimpleQueue()
+
+    def ask(self, query: Callable[[Connection], T]) -> Deferred[T]:
+        """Run this on what is committed, seen at one moment. Raises `TooSlow` after a second, `RateLimited` when many wait."""
+        if self._queue.qsize() >= WAITING:
+            busy = RateLimited("Too many ask for what was said before. Try again in a second.")
+            busy.retry_ms = 1000
+            return fail(busy)
+        answer: Deferred[T] = Deferred()
+        self._queue.put((query, answer))
+        return answer
+
+    def stop(self) -> None:
+        """Answer what was asked, and end."""
+        self._queue.put(None)
+
+    def run(self) -> None:
+        """Answer until there is nothing more to come."""
+        while (asked := self._queue.get()) is not None:
+            query, answer = asked
+            self._call_in_reactor(answer.callback, self._answer(query))
+        self._connection.close()
+
+    def _answer(self, query: Callable[[Connection], T]) -> T | Failure:
+        deadline = time.monotonic() + LONGEST
+        self._connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+        try:
+            self._connection.execute("BEGIN")
+            return query(self._connection)
+        except sqlite3.OperationalError as error:
+            if str(error) == "interrupted":
+                return Failure(TooSlow("This took too long to find. Ask for less: a room, a shorter time, a rarer word."))
+            return Failure(error)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is told to whoever waits)
+            return Failure(error)
+        finally:
+            self._connection.set_progress_handler(None, 0)
+            if self._connection.in_transaction:
+                self._connection.rollback()

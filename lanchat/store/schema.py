@@ -1,0 +1,116 @@
+"""The tables, and the steps from each version of them to the next (docs/protocol.md, section 6)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from sqlite3 import Connection, connect
+
+#: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
+APPLICATION_ID = 0x6C616E63
+
+_VERSION_1 = """
+    CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE accounts(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, role INTEGER NOT NULL,
+        password TEXT NOT NULL, created INTEGER NOT NULL);
+    CREATE TABLE tokens(
+        hash BLOB PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, created INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE devices(
+        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, name TEXT NOT NULL, cursor INTEGER NOT NULL,
+        online INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY(account, name)) WITHOUT ROWID;
+    CREATE TABLE rooms(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL DEFAULT '',
+        private INTEGER NOT NULL DEFAULT 0, owner INTEGER REFERENCES accounts ON DELETE SET NULL, created INTEGER NOT NULL);
+    CREATE TABLE members(
+        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, conv TEXT NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY(account, conv)) WITHOUT ROWID;
+    CREATE TABLE invitations(
+        room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
+        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+        PRIMARY KEY(room, account)) WITHOUT ROWID;
+    CREATE TABLE sanctions(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, room INTEGER REFERENCES rooms ON DELETE CASCADE,
+        target TEXT NOT NULL, until INTEGER, reason TEXT NOT NULL, by_name TEXT NOT NULL, at INTEGER NOT NULL);
+    CREATE TABLE log(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
+        ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL);
+    CREATE INDEX log_conv ON log(conv, seq);
+    CREATE UNIQUE INDEX log_cid ON log(author, cid) WHERE cid IS NOT NULL AND author IS NOT NULL;
+    CREATE VIRTUAL TABLE words USING fts5(
+        msg, name, conv, content='log', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
+"""
+#: What makes version n + 1 of version n, from nothing on. A step is never changed once it was released.
+STEPS = (_VERSION_1,)
+
+
+def upgrade(connection: Connection, path: Path, steps: Sequence[str] = STEPS) -> None:
+    """Take the steps that are wanting, each whole or not at all; what was there is kept beside it first.
+
+    `path` is the file's. Raises `OSError` or `sqlite3.Error`; then the file is as it was, or a whole step further.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if 0 < version < len(steps):
+        copy(connection, path.with_name(f"{path.name}.v{version}"))
+    for number in range(version, len(steps)):
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {steps[number]}; PRAGMA user_version = {number + 1}; COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+
+
+def fill(connection: Connection) -> None:
+    """What a new database holds before anything is said: no words that are indexed, and an epoch."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    put(connection, "clean", 1)
+    put(connection, "indexed", 0)
+    renew(connection)
+
+
+def renew(connection: Connection) -> None:
+    """Begin a new epoch: the places in the log that clients know mean nothing any more."""
+    put(connection, "epoch", secrets.token_hex(4))
+
+
+def copy(connection: Connection, target: Path) -> None:
+    """Write all that is in the database, as it is at this moment, to another file that only we may read. Raises `OSError`."""
+    os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
+    other = connect(target, isolation_level=None)
+    try:
+        connection.backup(other)
+    finally:
+        other.close()
+    sync(target)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, and its name in its directory, are on the disk."""
+    for place in (path, path.parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def get(connection: Connection, name: str) -> str | int:
+    """What `meta` says under this name. Raises `LookupError` when it says nothing, which a whole database never does."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    if row is None or not isinstance(row[0], (str, int)):
+        raise LookupError(f"there is no {name} in it")
+    return row[0]
+
+
+def put(connection: Connection, name: str, value: str | int) -> None:
+    """Keep this in `meta` under that name."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def newest(connection: Connection) -> int:
+    """The newest place in the log that was ever given, even when what had it was removed."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
+    return int(row[0]) if row is not None else 0

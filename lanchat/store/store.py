@@ -1,0 +1,198 @@
+"""Store: what is kept, as the reactor's thread sees it (the core's view of it: `lanchat.interfaces.Store`). Nothing waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from sqlite3 import Connection
+from threading import Thread
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+
+from lanchat.entry import RELAYED, Entry
+from lanchat.errors import NotStored
+from lanchat.packet import visible
+from lanchat.store import opening, schema
+from lanchat.store.reading import Reader
+from lanchat.store.writing import NOT_STORED, Job, Writer, runs
+
+T = TypeVar("T")
+
+#: So many entries and jobs, or so many characters of entries, may wait before the store is full.
+WAITING, WAITING_CHARACTERS = 2000, 4 * 1024 * 1024
+#: What an entry takes beside its text, in characters.
+ENVELOPE = 300
+#: When more than so many times as much waits, nothing more is taken.
+OVERFULL = 4
+
+_log = Logger()
+
+
+class Store:
+    """One log, and tables beside it. It is used in the reactor's thread; its own threads are out of sight.
+
+    What is handed in is done in that order, and comes back in that order: entries to `committed`, the results of jobs to
+    whoever waits for them.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        call_in_reactor: Callable[..., object],
+        *,
+        ephemeral: bool = False,
+        waiting: Callable[[], float] = lambda: WAITING,
+    ) -> None:
+        """`call_in_reactor` calls a function in the reactor's thread, in order; it may be called in any thread.
+
+        With `ephemeral` entries are handed on and kept nowhere. `waiting` says how many may wait before the store is full.
+        """
+        self.directory = directory
+        self.call_in_reactor = call_in_reactor
+        #: Gets the entries back. `state` says what became of each.
+        self.committed: Callable[[list[Entry]], object] = lambda entries: None
+        #: Is called once less than half of what makes it full waits, when it was full.
+        self.relieved: Callable[[], object] = lambda: None
+        #: Unique to this log; another one after a backup was restored.
+        self.epoch = ""
+        #: The place in the log of the newest that came back.
+        self.last_seq = 0
+        self._ephemeral = ephemeral
+        self._most = waiting
+        self._waiting = self._characters = 0
+        self._was_full = self._failing = False
+        self._relays: list[Entry] = []
+        self._closed: Deferred[None] | None = None
+
+    def open(self) -> None:
+        """Open what is kept, or make it; raises `Refused`. The process must not fork after this."""
+        self._lock = opening.Lock(self.directory)
+        try:
+            connection = opening.open_to_write(self.directory)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.epoch, self.last_seq = str(schema.get(connection, "epoch")), schema.newest(connection)
+        self._connection = connection
+        self._writer = Writer(connection, not self._ephemeral, self._written)
+        self._pages, self._searches = (Reader(opening.open_to_read(self.directory), self.call_in_reactor) for _ in range(2))
+        self._threads = [
+            Thread(target=run, name=f"lanchat {name}", daemon=True)
+            for name, run in (("pages", self._pages.run), ("searches", self._searches.run), ("writer", self._write))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> Deferred[None]:
+        """Take nothing more, do what was handed in, and close; fires when all is on the disk."""
+        if self._closed is None:
+            self._closed = Deferred()
+            self._writer.put(None)
+        return self._closed
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be written that nobody should hand in more for now."""
+        return self._waiting > self._most() or self._characters > WAITING_CHARACTERS
+
+    def append(self, entry: Entry) -> None:
+        """Add this to the log; raises `NotStored` when far too much waits already."""
+        self._check_room()
+        if self._ephemeral and not self._waiting:  # nothing that it would overtake
+            self._relay(entry)
+            return
+        self._characters += _weight(entry)
+        self._hand_in(entry)
+
+    def write(self, job: Callable[[Connection], T]) -> Deferred[T]:
+        """Run this in a transaction; raises what it raises, which undoes only what it did itself, or `NotStored`."""
+        try:
+            self._check_room()
+        except NotStored as error:
+            return fail(error)
+        item = Job(job)
+        self._hand_in(item)
+        return item.done
+
+    def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
+        """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
+        return (self._searches if slow else self._pages).ask(query)
+
+    def _check_room(self) -> None:
+        if self._closed is not None or self._waiting > self._most() * OVERFULL:
+            error = NotStored(NOT_STORED)
+            error.retry_ms = 1000
+            raise error
+
+    def _hand_in(self, item: Entry | Job[Any]) -> None:
+        self._waiting += 1
+        self._was_full = self._was_full or self.full
+        self._writer.put(item)
+
+    def _relay(self, entry: Entry) -> None:
+        if not self._relays:
+            self.call_in_reactor(self._relayed)
+        self._relays.append(entry)
+
+    def _relayed(self) -> None:
+        run, self._relays = self._relays, []
+        for entry in run:
+            entry.state = RELAYED
+        self._give_back(run)
+
+    def _write(self) -> None:
+        """The writing thread."""
+        self._writer.run()
+        for reader in (self._pages, self._searches):
+            reader.stop()
+        for thread in self._threads[:2]:
+            thread.join()
+        try:
+            opening.shut(self._connection)
+        except Exception:  # noqa: BLE001 (the next start looks after it)
+            _log.failure("the log could not be closed as it should be")
+        self._lock.release()
+        self.call_in_reactor(self._ended)
+
+    def _ended(self) -> None:
+        assert self._closed is not None  # noqa: S101 (nothing else ends the thread)
+        self._closed.callback(None)
+
+    def _written(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
+        self.call_in_reactor(self._settle, batch, wrong)
+
+    def _settle(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
+        """A batch is done, well or not: everyone is told, in order."""
+        self._report(wrong)
+        for run in runs(batch):
+            if isinstance(run, Job):
+                self._waiting -= 1
+                run.tell()
+            else:
+                self._waiting -= len(run)
+                self._characters -= sum(map(_weight, run))
+                self._give_back(run)
+        if self._was_full and self._waiting * 2 < self._most() and self._characters * 2 < WAITING_CHARACTERS:
+            self._was_full = False
+            self.relieved()
+
+    def _give_back(self, run: list[Entry]) -> None:
+        self.last_seq = max(self.last_seq, run[-1].seq, run[0].seq)
+        try:
+            self.committed(run)
+        except Exception:  # noqa: BLE001 (what comes after it must come back too)
+            _log.failure("what came back from the log was not taken")
+
+    def _report(self, wrong: str) -> None:
+        """Say once that nothing can be kept, and once that it can again."""
+        if wrong and not self._failing:
+            _log.error("nothing can be stored in {where}: {wrong}", where=str(self.directory), wrong=visible(wrong))
+        elif self._failing and not wrong:
+            _log.info("storing in {where} works again", where=str(self.directory))
+        self._failing = bool(wrong)
+
+
+def _weight(entry: Entry) -> int:
+    return ENVELOPE + len(entry.msg)

@@ -1,0 +1,212 @@
+"""Writing: one thread, one connection, and all that waits in one transaction (group commit).
+
+To wait for the disk costs the same for one row as for a thousand, so whatever came while the last batch was written is the
+next one. While the reactor's thread is busy each statement may have to wait 5 ms for Python's lock: a run of entries is one
+statement, however long it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from sqlite3 import Connection
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from lanchat.entry import COLUMNS, RELAYED, STORED, Entry
+from lanchat.errors import NotStored
+from lanchat.store import schema
+
+T = TypeVar("T")
+
+#: At most so many entries and jobs are one transaction, and so many rows one statement (SQLite takes 32,766 values).
+BATCH, ROWS = 4000, 2000
+#: After so many batches without a pause what is done in pauses is done all the same.
+PATIENCE = 16
+NOT_STORED = "The server can't write to its disk now, so nothing of this was done. Try again in a while."
+
+#: SQLite's code for what is wrong with a statement itself.
+SQLITE_ERROR = 1
+
+_ROW = f"({','.join('?' * len(COLUMNS))})"
+
+
+class Job(Generic[T]):
+    """Something to be done in the transaction, and who waits for it."""
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self._work = work
+        self._outcome: T | Failure = Failure(NotStored(NOT_STORED))
+        self.done: Deferred[T] = Deferred()
+
+    def run(self, connection: Connection) -> None:
+        """Do it; what it raises undoes only what it did itself. Raises `sqlite3.Error` when the whole transaction is lost."""
+        connection.execute("SAVEPOINT job")
+        try:
+            self._outcome = self._work(connection)
+        except Exception as error:
+            if not connection.in_transaction:  # SQLite has given up all of it
+                raise
+            connection.execute("ROLLBACK TO job")
+            self._outcome = Failure(NotStored(NOT_STORED) if _of_the_disk(error) else error)
+        connection.execute("RELEASE job")
+
+    def undo(self) -> None:
+        """The transaction was lost, and this with it."""
+        self._outcome = Failure(NotStored(NOT_STORED))
+
+    def tell(self) -> None:
+        """Tell whoever waits, in the reactor's thread."""
+        self.done.callback(self._outcome)
+
+
+class Writer:
+    """What the writing thread does."""
+
+    def __init__(self, connection: Connection, kept: bool, settle: Callable[[list[Entry | Job[Any]], str], object]) -> None:
+        """With `kept` false entries are only handed on. `settle` gets each batch, with what went wrong, or ""."""
+        self._connection = connection
+        self._kept = kept
+        self._settle = settle
+        self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
+        self._newest = schema.newest(connection)
+
+    def put(self, item: Entry | Job[Any] | None) -> None:
+        """Hand something in; None is the last."""
+        self._queue.put(item)
+
+    def run(self) -> None:
+        """Write until there is nothing more to come."""
+        while (batch := self._next()) is not None:
+            self._write(batch)
+
+    def _next(self) -> list[Entry | Job[Any]] | None:
+        """All that waits, at least one; None at the end."""
+        batch: list[Entry | Job[Any]] = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) >= BATCH:
+                return batch
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return batch
+        if batch:
+            self._queue.put(None)  # it is seen again when this batch is done
+        return batch or None
+
+    def _write(self, batch: list[Entry | Job[Any]]) -> None:
+        newest, wrong = self._newest, ""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._do(batch)
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
+            self._newest, wrong = newest, str(error) or type(error).__name__
+            _undo(batch)
+            if self._connection.in_transaction:
+                self._connection.rollback()
+        self._settle(batch, wrong)
+
+    def _do(self, batch: list[Entry | Job[Any]]) -> None:
+        for run in runs(batch):
+            if isinstance(run, Job):
+                run.run(self._connection)
+            elif self._kept:
+                self._add(run)
+            else:
+                for entry in run:
+                    entry.state = RELAYED
+
+    def _add(self, entries: list[Entry]) -> None:
+        try:
+            self._insert(entries)
+        except sqlite3.IntegrityError:  # some are there already, which is rare
+            self._insert(self._fresh(entries))
+        except (UnicodeError, OverflowError):  # no bytes can be made of one of them
+            if len(entries) == 1:
+                entries[0].seq, entries[0].state = 0, ""
+                return
+            for entry in entries:
+                self._add([entry])
+
+    def _insert(self, entries: list[Entry]) -> None:
+        """Number them, and add them to the log, all of them or none."""
+        for seq, entry in enumerate(entries, self._newest + 1):
+            entry.seq, entry.state = seq, STORED
+        self._connection.execute("SAVEPOINT run")
+        try:
+            for at in range(0, len(entries), ROWS):
+                rows = [entry.row() for entry in entries[at : at + ROWS]]
+                values = [value for row in rows for value in row]
+                self._connection.execute(f"INSERT INTO log VALUES {','.join([_ROW] * len(rows))}", values)  # noqa: S608 (marks)
+            self._newest += len(entries)
+        except (sqlite3.IntegrityError, UnicodeError, OverflowError):
+            self._connection.execute("ROLLBACK TO run")
+            raise
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("RELEASE run")
+
+    def _fresh(self, entries: list[Entry]) -> list[Entry]:
+        """Those whose (author, cid) is new. The others get the place and the time of the first."""
+        first = self._known(entries)
+        fresh, newest = [], self._newest
+        for entry in entries:
+            once = (entry.author, entry.cid)
+            if None not in once and once in first:
+                entry.seq, entry.ts = first[once]
+                entry.state, entry.dup = STORED, True
+                continue
+            newest += 1
+            first[once] = (newest, entry.ts)
+            fresh.append(entry)
+        return fresh
+
+    def _known(self, entries: list[Entry]) -> dict[tuple[int | None, str | None], tuple[int, int]]:
+        """Of the (author, cid) of these, those in the log: their places and times."""
+        known: dict[tuple[int | None, str | None], tuple[int, int]] = {}
+        for at in range(0, len(entries), ROWS):
+            asked = [value for entry in entries[at : at + ROWS] for value in (entry.author, entry.cid)]
+            marks = ",".join(["(?,?)"] * (len(asked) // 2))
+            for author, cid, seq, ts in self._connection.execute(
+                f"WITH asked AS (VALUES {marks}) SELECT author, cid, seq, ts FROM asked CROSS JOIN log"  # noqa: S608 (marks)
+                " WHERE author = column1 AND cid = column2 AND cid IS NOT NULL AND author IS NOT NULL",
+                asked,
+            ):
+                known[author, cid] = (seq, ts)
+        return known
+
+
+def runs(batch: Sequence[Entry | Job[Any]]) -> list[list[Entry] | Job[Any]]:
+    """The jobs, and what lies between them."""
+    found: list[list[Entry] | Job[Any]] = []
+    run: list[Entry] = []
+    for item in batch:
+        if isinstance(item, Job):
+            found.append(item)
+            run = []
+        else:
+            if not run:
+                found.append(run)
+            run.append(item)
+    return found
+
+
+def _undo(batch: list[Entry | Job[Any]]) -> None:
+    for item in batch:
+        if isinstance(item, Job):
+            item.undo()
+        else:
+            item.seq, item.state, item.dup = 0, "", False
+
+
+def _of_the_disk(error: Exception) -> bool:
+    """Whether this is about the file, and not about what was asked of it."""
+    ours = (sqlite3.IntegrityError, sqlite3.ProgrammingError)
+    wrong_sql = getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR  # (it is not told before Python 3.11)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, ours) and not wrong_sql
