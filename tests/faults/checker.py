@@ -215,7 +215,8 @@ def _orders(history: History) -> Iterator[tuple[str, Iterable[str]]]:
     for read in history.final:
         yield f"the history of {read.conv}", (sha for _, _, sha in sorted(read.entries))
     for device, deliveries in history.deliveries.items():
-        yield f"{device.name} of {device.account}", dict.fromkeys(d.sha for d in deliveries)
+        others = (d.sha for d in deliveries if (said := history.by_sha.get(d.sha)) is None or said.device != device)
+        yield f"{device.name} of {device.account}", dict.fromkeys(others)  # its own it knows from acknowledgements
 
 
 def _called(message: Message | None) -> str:

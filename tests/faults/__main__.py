@@ -1,0 +1,69 @@
+"""A long run of faults: `python -m tests.faults --kills 200 --json out.json`.
+
+A real server is killed so many times, and stopped, cut off and out of disk between, while six devices talk; then what
+they saw is checked. Exits with 1 if a promise of durable delivery was not kept. Real time is the point of it: a short
+one is a test (tests/test_faults.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.faults.checker import check
+from tests.faults.history import load
+from tests.faults.report import report
+from tests.faults.trial import Trial
+
+#: Seconds from kill to kill, unless told; and that another fault lasts at most.
+PACE, LONGEST = 5.0, 6.0
+
+
+def tell(text: str) -> None:
+    """Say how far it is, on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+
+
+def main() -> int:
+    """Run it, print the report, and say whether all was well."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seconds", type=float, help=f"spread the kills over so many (default: {PACE:g} for each)")
+    parser.add_argument("--rate", type=float, default=12.0, help="messages a second of each of the six devices")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write the report here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as kept:
+        trial = Trial(Path(kept), options.seed, options.rate, tell)
+        seconds = options.seconds or PACE * options.kills
+        asyncio.run(trial.run(lambda nemesis: nemesis.torment(options.kills, seconds, tell), LONGEST))
+        history = load(Path(kept).glob("*.jsonl"))
+    tell("checking")
+    found = report(history, check(history)) | {"tracebacks": trial.subject.log.count("Traceback (most recent call last)")}
+    tell("")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return show(found)
+
+
+def show(found: dict[str, Any]) -> int:
+    """Print it; 0 when nothing is wrong."""
+    figures = {name: value for name, value in found.items() if name not in ("wrong", "lines")}
+    figures |= {f"wrong: {name}": count for name, count in found["wrong"].items()}
+    sys.stdout.write("".join(f"{name:36}{value:>12}\n" for name, value in figures.items()))
+    sys.stdout.write("".join(f"{kind}: {line}\n" for kind, lines in found["lines"].items() for line in lines))
+    wrong = any(found["wrong"].values()) or found["tracebacks"]
+    sys.stdout.write("WRONG\n" if wrong else "all is well\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

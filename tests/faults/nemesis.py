@@ -1,0 +1,95 @@
+"""Nemesis: what is done to the server, to its disk, and to the network, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+
+from tests.faults.history import AnyEvent, Fault, now
+from tests.faults.proxy import Proxy
+from tests.faults.subject import Subject
+
+
+class Nemesis:
+    """Harm, and the end of it: each fault is over when its coroutine is."""
+
+    def __init__(
+        self, subject: Subject, proxy: Proxy, record: Callable[[AnyEvent], None], dice: random.Random, longest: float
+    ) -> None:
+        """A fault that lasts takes at most `longest` seconds."""
+        self._subject, self._proxy, self._record, self._dice, self._longest = subject, proxy, record, dice, longest
+        disk = [self.full_disk] if subject.disk.own else []
+        self.faults = [self.stop, self.cut, self.truncate, self.stall, self.write_errors, *disk]
+
+    async def torment(self, kills: int, seconds: float, tell: Callable[[str], None]) -> None:
+        """Kill the server so many times in about so many seconds; between two kills, or through one, comes another fault."""
+        others, pause, begun = self._in_turn(), seconds / kills, now()
+        for kill in range(kills):
+            tell(f"{kill} of {kills} kills")
+            await asyncio.sleep(self._dice.uniform(0.1, 0.4) * pause)
+            other = asyncio.ensure_future(next(others)())
+            await asyncio.sleep(max(0, (kill + self._dice.uniform(0.7, 1)) * pause - (now() - begun) / 1e9))
+            await self.kill()
+            await other
+
+    async def kill(self) -> None:
+        """Kill -9, and start it anew after a moment, or at once."""
+        self._note("kill")
+        await self._subject.end()
+        self._subject.disk.free()
+        await asyncio.sleep(self._dice.choice([0, 0.3]))
+        await self._subject.start()
+
+    async def stop(self) -> None:
+        """SIGSTOP for a while: its peers can't tell it from a cut cable."""
+        self._note("stop")
+        self._subject.send(signal.SIGSTOP)
+        await self._a_while()
+        self._subject.send(signal.SIGCONT)
+
+    async def cut(self) -> None:
+        """Reset some connections, or all."""
+        self._note("cut")
+        self._proxy.cut(self._share())
+
+    async def truncate(self) -> None:
+        """End some connections, or all, in the middle of a line."""
+        self._note("truncate")
+        self._proxy.truncate(self._share())
+
+    async def stall(self) -> None:
+        """Nothing gets through on some connections, or all, for a while."""
+        self._note("stall")
+        await self._proxy.stall(self._dice.uniform(0.3, 1) * self._longest, self._share())
+
+    async def full_disk(self) -> None:
+        """There is no room left for a while."""
+        self._note("full disk")
+        self._subject.disk.fill()
+        await self._a_while()
+        self._subject.disk.free()
+        self._note("room again")
+
+    async def write_errors(self) -> None:
+        """Each write that would make a file longer is an error for a while (EFBIG, an I/O error to SQLite)."""
+        self._note("write errors")
+        self._subject.limit_files()
+        await self._a_while()
+        self._subject.unlimit_files()
+        self._note("no more write errors")
+
+    def _in_turn(self) -> Iterator[Callable[[], Awaitable[None]]]:
+        """The faults in an order that is never the same; each has its turn."""
+        while True:
+            yield from self._dice.sample(self.faults, len(self.faults))
+
+    def _share(self) -> float:
+        return self._dice.choice([0.3, 0.6, 1.0])
+
+    async def _a_while(self) -> None:
+        await asyncio.sleep(self._dice.uniform(0.3, 1) * self._longest)
+
+    def _note(self, kind: str) -> None:
+        self._record(Fault(now(), kind))

@@ -1,0 +1,99 @@
+"""Subject: the server under test, a real `twistd lanchat` that always comes back on the same port and the same disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.live import Server
+
+#: The most that its disk may hold, in bytes: memory, which is taken only as it is filled.
+ROOM = 2**30
+#: A slow reader is soon one whose messages are held back.
+OPTIONS = ("--limit", "outbox=65536")
+
+
+class Disk:
+    """A small file system of the server's own, where this process may make one; else just a directory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.mkdir(mode=0o700)
+        self.own = os.geteuid() == 0 and self._mount(f"size={ROOM},mode=0700", "-t", "tmpfs", "none")
+
+    def fill(self) -> None:
+        """Leave no room on it. Only where it is its own."""
+        seen = os.statvfs(self._path)
+        self._mount(f"remount,size={(seen.f_blocks - seen.f_bfree) * seen.f_frsize}")
+
+    def free(self) -> None:
+        """Give it room again."""
+        if self.own:
+            self._mount(f"remount,size={ROOM}")
+
+    def close(self) -> None:
+        """Take it away, with what it holds."""
+        if self.own:
+            subprocess.run(["umount", "--lazy", str(self._path)], check=False)  # noqa: S603, S607 (ours; where it is differs)
+
+    def _mount(self, options: str, *what: str) -> bool:
+        command = ["mount", *what, "-o", options, str(self._path)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 (ours)
+
+
+class Subject:
+    """The server, and the disk that it keeps its log on."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep everything in this directory."""
+        self._directory = directory
+        self.disk = Disk(directory / "data")
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            self.port: int = listening.getsockname()[1]
+        self._server: Server | None = None
+        #: All that it logged, until it was ended.
+        self.log = ""
+
+    async def start(self) -> None:
+        """Start it and wait until it listens. Raises `AssertionError` with its log when it does not."""
+        port = f"tcp:{self.port}:interface=127.0.0.1"
+        self._server = await asyncio.to_thread(Server, self._directory, "--port", port, *OPTIONS)
+
+    async def end(self, number: int = signal.SIGKILL) -> None:
+        """End it by a signal."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            await asyncio.to_thread(server.stop, number)
+            self.log += server.text()
+
+    def send(self, number: int) -> None:
+        """Send it a signal, if it is there."""
+        if self._server is not None:
+            self._server.process.send_signal(number)
+
+    def limit_files(self) -> None:
+        """From now on no file of it grows: each write past the end of the log's newest part is an error."""
+        if self._server is not None:
+            sizes = [path.stat().st_size for path in self._directory.glob("data/lanchat.db*")]
+            self._set_limit(max([self._server.log.stat().st_size + 4096, *sizes]))
+
+    def unlimit_files(self) -> None:
+        """Files may grow again."""
+        self._set_limit(resource.RLIM_INFINITY)
+
+    def _set_limit(self, size: int) -> None:
+        if self._server is not None:
+            with contextlib.suppress(ProcessLookupError):
+                hard = resource.prlimit(self._server.process.pid, resource.RLIMIT_FSIZE)[1]
+                resource.prlimit(self._server.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    async def close(self) -> None:
+        """End it, and take its disk away."""
+        await self.end(signal.SIGKILL)
+        self.disk.close()
