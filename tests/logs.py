@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
 
 from lanchat.entry import Entry
 from lanchat.history import lenient
 from lanchat.search import fill
-
-SCHEMA = """
-CREATE TABLE log(
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
-    ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL
-);
-CREATE INDEX log_conv ON log(conv, seq);
-CREATE VIRTUAL TABLE words USING fts5(
-    msg, name, conv, content='log', content_rowid='seq', tokenize='unicode61 remove_diacritics 2'
-);
-"""
+from lanchat.store import schema
 
 
 def said(seq: int, conv: str, msg: str = "hello", name: str = "alice", ts: int = 0) -> Entry:
@@ -29,7 +20,7 @@ def said(seq: int, conv: str, msg: str = "hello", name: str = "alice", ts: int =
 def log_of(entries: Iterable[Entry]) -> sqlite3.Connection:
     """A log with these entries, and all of them in the index of words."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(SCHEMA)
+    schema.upgrade(connection, Path("log"))  # there is no file, and no older version to keep
     connection.text_factory = lenient
     rows = [entry.row() for entry in entries]
     connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

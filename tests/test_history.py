@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
+from benchmarks import history as measuring
+from benchmarks.talk import Reader, Talk
 from lanchat import history
 from lanchat.entry import Entry
 from lanchat.errors import Usage
@@ -203,3 +206,12 @@ def test_places_are_found_in_the_index_alone() -> None:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", ("r1", 0, 9, 9))]
         assert "SEARCH log USING COVERING INDEX log_conv (conv=? AND seq>? AND seq<?)" in plan
         assert not any("TEMP" in step for step in plan)
+
+
+def test_the_measuring_of_a_long_log_asks_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "TIMES", 2)
+    measured = measuring.run(500, tmp_path)
+    assert [asked.title for asked in measured.asked] == [*Reader(Talk(), 500).questions()]
+    assert all(asked.quiet.most > 0 and asked.busy.most > 0 for asked in measured.asked)
+    assert measured.rate > 0
+    assert "500 messages" in measuring.shown(measured)

@@ -1,0 +1,210 @@
+"""`python -m benchmarks.history`: how long a page of the log and a search in it take, in a log of a million messages."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import command, tables
+from benchmarks.results import machine
+from benchmarks.talk import Reader, Talk
+from lanchat.entry import COLUMNS
+from lanchat.history import lenient
+from lanchat.search import fill
+from lanchat.store import schema
+
+PROGRAM = "python -m benchmarks.history"
+#: Rows in a transaction while the log is made.
+BATCH = 5000
+#: How often each question is asked.
+TIMES = 200
+#: Rows a second that are written meanwhile, in so many transactions.
+RATE, COMMITS = 1000, 100
+_SIZE = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+_WORDS = "SELECT sum(length(block)) FROM words_data"
+_INSERT = f"INSERT INTO log VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 (no text from outside)
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """How long it took, in milliseconds."""
+
+    p50: float
+    p95: float
+    most: float
+
+
+class Asked(msgspec.Struct):
+    """A question, and how long its answers took: in a quiet log, and while it was written to."""
+
+    title: str
+    quiet: Figures
+    busy: Figures
+
+
+class Results(msgspec.Struct):
+    """All that was measured."""
+
+    machine: dict[str, str]
+    rows: int
+    #: MiB of the log with its indices, and of the index of words in it.
+    size: float
+    words: float
+    #: Rows a second that were written while `busy` was measured.
+    rate: float
+    asked: list[Asked]
+
+
+class Writer:
+    """A thread that goes on writing, as the server's does: it commits, and fills the index of words behind that."""
+
+    def __init__(self, path: Path, talk: Talk, rows: int) -> None:
+        self._path = path
+        self._talk = talk
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._seq = self._from = rows
+        self._began = time.monotonic()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """It writes until the end of the block."""
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._stopped.set()
+            self._thread.join()
+
+    def rate(self) -> float:
+        """Rows a second, until now."""
+        return (self._seq - self._from) / (time.monotonic() - self._began)
+
+    def _write(self) -> None:
+        with closing(_connect(self._path)) as connection:
+            while not self._stopped.wait(max(0.0, self._due() - time.monotonic())):
+                first = self._seq + 1
+                _append(connection, self._talk, first, first + RATE // COMMITS - 1)
+                self._seq += RATE // COMMITS
+
+    def _due(self) -> float:
+        return self._began + (self._seq - self._from) / RATE
+
+
+def build(path: Path, talk: Talk, rows: int, tell: Callable[[str], None]) -> None:
+    """Make a log of so many rows."""
+    with closing(_connect(path)) as connection:
+        schema.upgrade(connection, path)
+        connection.execute("PRAGMA synchronous = OFF")
+        for first in range(1, rows + 1, BATCH):
+            _append(connection, talk, first, min(first + BATCH - 1, rows))
+            tell(f"{first - 1:,} messages are in the log")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _append(connection: sqlite3.Connection, talk: Talk, first: int, last: int) -> None:
+    connection.execute("BEGIN")
+    connection.executemany(_INSERT, (talk.entry(seq).row() for seq in range(first, last + 1)))
+    fill(connection, first - 1, last)
+    connection.execute("COMMIT")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 8000")
+    connection.text_factory = lenient
+    return connection
+
+
+def run(rows: int, directory: Path) -> Results:
+    """Build a log in this directory, and ask it everything."""
+    before, path, talk = machine(), directory / "lanchat.db", Talk()
+    reader = Reader(talk, rows)
+    tell = command.progress(-(-rows // BATCH) + 2 * len(reader.questions()))
+    build(path, talk, rows, tell)
+    with closing(_connect(path)) as log:
+        quiet = ask(log, reader, tell)
+        size, words = _mebibytes(log, _SIZE), _mebibytes(log, _WORDS)
+        with Writer(path, talk, rows).writing() as writer:
+            busy = ask(log, reader, tell)
+            rate = writer.rate()
+    return Results(before, rows, size, words, rate, [Asked(title, quiet[title], busy[title]) for title in quiet])
+
+
+def ask(log: sqlite3.Connection, reader: Reader, tell: Callable[[str], None]) -> dict[str, Figures]:
+    """Ask every question, and see how long the answers take."""
+    found = {}
+    for title, question in reader.questions().items():
+        tell(title)
+        taken = sorted(_timed(log, question) for _ in range(TIMES))
+        found[title] = Figures(statistics.median(taken), taken[int(TIMES * 0.95)], taken[-1])
+    return found
+
+
+def _timed(log: sqlite3.Connection, question: Callable[[sqlite3.Connection], object]) -> float:
+    """Milliseconds that one answer takes, in a transaction of its own."""
+    began = time.perf_counter()
+    log.execute("BEGIN")
+    question(log)
+    log.execute("COMMIT")
+    return (time.perf_counter() - began) * 1000
+
+
+def _mebibytes(log: sqlite3.Connection, query: str) -> float:
+    return float(log.execute(query).fetchone()[0]) / 2**20
+
+
+def shown(results: Results) -> str:
+    """A row for each question."""
+    head = ["ms", *("p50", "p95", "max"), *(f"{figure}, written to" for figure in ("p50", "p95", "max"))]
+    rows = [
+        [asked.title, *(f"{figure:.1f}" for side in (asked.quiet, asked.busy) for figure in msgspec.structs.astuple(side))]
+        for asked in results.asked
+    ]
+    about = (
+        f"{results.rows:,} messages: {results.size:.0f} MiB, {results.words:.0f} of them the index of words. "
+        f"Written to: {results.rate:,.0f} rows a second. Each question {TIMES} times."
+    )
+    return f"{tables.table(head, rows)}\n\n{about}"
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Measure pages of the log and searches in it.")
+    parser.add_argument(
+        "--rows", type=command.whole("messages"), default=1_000_000, help="messages in the log (default: 1,000,000)"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="keep all figures in this file")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """The command; its exit code."""
+    asked = options(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="lanchat-history-") as directory:
+            results = run(asked.rows, Path(directory))
+        sys.stdout.write(f"{shown(results)}\n")
+        if asked.json:
+            asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    except (OSError, sqlite3.Error) as error:
+        command.complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
