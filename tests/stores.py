@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,9 @@ from twisted.python.failure import Failure
 from lanchat.entry import Entry
 from lanchat.store.store import Store
 from tests.live import PATIENCE
+
+#: 2026-11-20 14:03:22.5 UTC, in milliseconds.
+NOW = 1_795_183_402_500
 
 T = TypeVar("T")
 
@@ -100,3 +105,29 @@ def raw(directory: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return connection.execute(sql, values).fetchall()
     finally:
         connection.close()
+
+
+#: What a server does that is killed: it says how far it got, line by line, and never stops by itself.
+_TALK = """
+import sys
+from pathlib import Path
+from tests.stores import Desk, entry
+desk = Desk(Path(sys.argv[1]))
+said = 0
+while True:
+    for back in desk.say(*(entry(f"number {said + n}", f"{sys.argv[2]}.{said + n}") for n in range(20))):
+        print(back.seq, back.msg, flush=True)
+    said += 20
+"""
+
+
+def talk_and_be_killed(directory: Path, run: str, lines: int) -> list[tuple[int, str]]:
+    """Run a process that stores messages, and kill it after so many were acknowledged; those that were, in order."""
+    command = [sys.executable, "-c", _TALK, str(directory), run]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (ours)
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        told += process.stdout.readlines()
+    whole = [line.rstrip("\n") for line in told if line.endswith("\n")]
+    return [(int(seq), msg) for seq, msg in (line.split(" ", 1) for line in whole)]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 
+from lanchat.history import lenient
 from lanchat.safekeeping import ANY, Refused
 from lanchat.store import schema
 
@@ -127,6 +128,7 @@ def open_to_read(directory: Path) -> Connection:
     """A connection that can't write, for a thread of its own."""
     connection = connect(directory / FILE)
     connection.execute("PRAGMA query_only = 1")
+    connection.text_factory = lenient
     return connection
 
 

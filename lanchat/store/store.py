@@ -66,8 +66,11 @@ class Store:
         self._relays: list[Entry] = []
         self._closed: Deferred[None] | None = None
 
-    def open(self) -> None:
-        """Open what is kept, or make it; raises `Refused`. The process must not fork after this."""
+    def open(self, prepare: Callable[[Connection], object] = lambda connection: None) -> None:
+        """Open what is kept, or make it; raises `Refused`. The process must not fork after this.
+
+        `prepare` is run in a transaction before anything else can be.
+        """
         self._lock = opening.Lock(self.directory)
         try:
             connection = opening.open_to_write(self.directory)
@@ -75,6 +78,9 @@ class Store:
             self._lock.release()
             raise
         self.epoch, self.last_seq = str(schema.get(connection, "epoch")), schema.newest(connection)
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            prepare(connection)
         self._connection = connection
         self._writer = Writer(connection, not self._ephemeral, self._written)
         self._pages, self._searches = (Reader(opening.open_to_read(self.directory), self.call_in_reactor) for _ in range(2))
@@ -115,6 +121,10 @@ class Store:
         item = Job(job)
         self._hand_in(item)
         return item.done
+
+    def jot(self, job: Callable[[Connection], object]) -> None:
+        """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
+        self.write(job).addErrback(lambda failure: _log.error("not stored: {why}", why=visible(str(failure.value))))
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""

@@ -14,22 +14,25 @@ from sqlite3 import Connection
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.entry import COLUMNS, RELAYED, STORED, Entry
 from lanchat.errors import NotStored
-from lanchat.store import schema
+from lanchat.store import schema, words
 
 T = TypeVar("T")
 
 #: At most so many entries and jobs are one transaction, and so many rows one statement (SQLite takes 32,766 values).
 BATCH, ROWS = 4000, 2000
-#: After so many batches without a pause what is done in pauses is done all the same.
-PATIENCE = 16
+#: Words are indexed after a pause of so many seconds, or after so many batches without one.
+PAUSE, PATIENCE = 0.05, 16
 NOT_STORED = "The server can't write to its disk now, so nothing of this was done. Try again in a while."
 
 #: SQLite's code for what is wrong with a statement itself.
 SQLITE_ERROR = 1
+
+_log = Logger()
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
 
@@ -73,31 +76,53 @@ class Writer:
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
         self._newest = schema.newest(connection)
+        self._indexed = int(schema.get(connection, "indexed"))
+        self._since_indexed = 0  # batches
+        self._index_failing = self._ending = False
 
     def put(self, item: Entry | Job[Any] | None) -> None:
         """Hand something in; None is the last."""
         self._queue.put(item)
 
     def run(self) -> None:
-        """Write until there is nothing more to come."""
+        """Write until there is nothing more to come; the words are indexed in between."""
         while (batch := self._next()) is not None:
-            self._write(batch)
+            if batch:
+                self._write(batch)
+            if self._indexed < self._newest and (not batch or self._since_indexed >= PATIENCE):
+                self._index()
 
     def _next(self) -> list[Entry | Job[Any]] | None:
-        """All that waits, at least one; None at the end."""
+        """All that waits, or nothing after a pause in which there is something to index; None at the end."""
+        if self._ending:
+            return None
         batch: list[Entry | Job[Any]] = []
-        item = self._queue.get()
-        while item is not None:
-            batch.append(item)
-            if len(batch) >= BATCH:
-                return batch
-            try:
+        try:
+            item = self._queue.get(timeout=self._pause())
+            while item is not None:
+                batch.append(item)
+                if len(batch) == BATCH:
+                    return batch
                 item = self._queue.get_nowait()
-            except Empty:
-                return batch
-        if batch:
-            self._queue.put(None)  # it is seen again when this batch is done
+        except Empty:
+            return batch
+        self._ending = True
         return batch or None
+
+    def _pause(self) -> float | None:
+        """How long to wait for more before words are indexed; not at all in the middle of it."""
+        if self._indexed >= self._newest:
+            return None
+        return PAUSE if self._since_indexed else 0
+
+    def _index(self) -> None:
+        try:
+            self._indexed, self._index_failing = words.fill(self._connection), False
+        except Exception:  # noqa: BLE001 (messages are kept all the same, and it is tried again after the next)
+            if not self._index_failing:
+                _log.failure("what is said can't be found by its words for now")
+            self._indexed, self._index_failing = self._newest, True
+        self._since_indexed = 0
 
     def _write(self, batch: list[Entry | Job[Any]]) -> None:
         newest, wrong = self._newest, ""
@@ -105,6 +130,7 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
             self._connection.execute("COMMIT")
+            self._since_indexed += 1
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
             self._newest, wrong = newest, str(error) or type(error).__name__
             _undo(batch)

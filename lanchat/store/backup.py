@@ -1,0 +1,142 @@
+"""Backups: a copy of all that is kept, made while the server runs, and put back while it does not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+from threading import Thread
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from lanchat.entry import COLUMNS, of_row
+from lanchat.safekeeping import Refused
+from lanchat.store import opening, schema
+from lanchat.store.store import Store
+
+
+def backup(store: Store, target: Path) -> Deferred[None]:
+    """Copy all that is kept at this moment to a new file; fires when it is on the disk, or fails with `Refused`."""
+    done: Deferred[None] = Deferred()
+
+    def run() -> None:
+        try:
+            _copy_out(store.directory, target)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is told to whoever waits)
+            store.call_in_reactor(done.errback, Failure(error))
+        else:
+            store.call_in_reactor(done.callback, None)
+
+    Thread(target=run, name="lanchat backup", daemon=True).start()
+    return done
+
+
+def copy_out(directory: Path, target: Path) -> None:
+    """What `backup` does, in a process of its own, whether a server runs or not. Raises `Refused`."""
+    try:
+        lock = opening.Lock(directory)
+    except Refused:  # by the server, which keeps all in order meanwhile
+        _copy_out(directory, target)
+        return
+    try:
+        connection = opening.open_to_write(directory)  # after a crash this is what puts it in order
+        opening.shut(connection)
+        _copy_out(directory, target)
+    finally:
+        lock.release()
+
+
+def restore(directory: Path, file: Path, when: str) -> Path:
+    """Put a backup in the place of what is there, which is kept beside it with `when` in its name; that name.
+
+    A new epoch begins. The server must not run. Raises `Refused`.
+    """
+    path = directory / opening.FILE
+    part, old = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.{when}")
+    with _alone(directory), _told(file):
+        if old.exists():
+            raise Refused(f"{old} is there already. Move it, or wait a second, and try again.")
+        opening.check_head(file, len(schema.STEPS))
+        with opening.closing(file) as connection:
+            check_all(connection, file)
+            schema.copy(connection, part)
+        with opening.closing(part) as connection:
+            _begin_epoch(connection)
+        schema.sync(part)
+        for end in ("", "-wal", "-shm"):
+            beside = path.with_name(path.name + end)
+            if beside.exists():
+                beside.rename(old.with_name(old.name + end))
+        part.rename(path)
+        schema.sync(path)
+    return old
+
+
+def new_epoch(directory: Path) -> None:
+    """Go on with what is there, though it may not be all that was: clients are told that their places are worth nothing.
+
+    The server must not run. Raises `Refused`.
+    """
+    path = directory / opening.FILE
+    with _alone(directory), _told(path):
+        opening.check_head(path, len(schema.STEPS))
+        with opening.closing(path) as connection:
+            opening.check_pages(connection, path)
+            _begin_epoch(connection)
+
+
+def check_all(connection: Connection, file: Path) -> None:
+    """Look at every page, every index and every row of the log; raises `Refused` or `sqlite3.Error`."""
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise Refused(f"{file} is damaged ({' '.join(found.split())}). Use an older backup.")
+    for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
+        if of_row(row) is None:
+            raise Refused(f"{file} is damaged (message {row[0]} is not what was written). Use an older backup.")
+
+
+def _copy_out(directory: Path, target: Path) -> None:
+    if target.exists():
+        raise Refused(f"{target} is there already. Give another name, or move it.")
+    part = target.with_name(f"{target.name}.part")
+    with _told(target):
+        os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
+        try:
+            with opening.closing(directory / opening.FILE) as connection:
+                connection.execute("VACUUM INTO ?", (str(part),))
+            with opening.closing(part) as connection:
+                schema.put(connection, "clean", 1)
+            schema.sync(part)
+            os.link(part, target)  # unlike a rename, this replaces nothing
+        finally:
+            part.unlink(missing_ok=True)
+        schema.sync(target)
+
+
+def _begin_epoch(connection: Connection) -> None:
+    """What is in it is all there is from now on."""
+    schema.renew(connection)
+    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", (schema.newest(connection),))
+    schema.put(connection, "clean", 1)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    lock = opening.Lock(directory)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Whatever goes wrong with a file is told in one line."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, LookupError) as error:
+        raise Refused(f"{file} can't be used: {error}. See to that, or use another file.") from None

@@ -1,0 +1,35 @@
+"""StoreService: the store as a part of the server. It opens when the server has gone to the background, and closes last."""
+
+from __future__ import annotations
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+
+from lanchat.safekeeping import Refused
+from lanchat.store.store import Store
+
+
+class CannotStore(SystemExit, Exception):
+    """Why the server does not start, in one line: both kinds, for the reasons of `lanchat.listener.CannotListen`."""
+
+
+class StoreService(Service):
+    """Has the store open while it runs."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def startService(self) -> None:
+        """Open it: neither threads nor a database may be taken along into a fork. Raises `CannotStore`."""
+        try:
+            self.store.open()
+        except Refused as refused:
+            raise CannotStore(f"lanchat: {refused}") from None
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Do what was handed in, and close it; fires when all is on the disk."""
+        if not self.running:
+            return succeed(None)
+        super().stopService()
+        return self.store.close()

@@ -1,0 +1,49 @@
+"""Words: the index of what was said, for who looks for it. It follows behind the log, and catches up when nobody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sqlite3 import Connection
+
+from lanchat.store import schema
+
+#: So many rows are indexed in one transaction: a few milliseconds.
+ROWS = 200
+
+_COLUMNS = "seq, msg, name, conv FROM log WHERE"
+
+
+def fill(connection: Connection) -> int:
+    """Index the next rows that are not yet; up to where it is then done. Runs in a transaction of its own."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        indexed = _next(connection, int(schema.get(connection, "indexed")))
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
+    return indexed
+
+
+def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
+    """Index these rows of the log."""
+    connection.execute(f"INSERT INTO words(rowid, msg, name, conv) SELECT {_COLUMNS} {where}", values)
+
+
+def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
+    """Take these rows out of the index; they must still be in the log, as they were, for it does not keep them itself."""
+    connection.execute(
+        f"INSERT INTO words(words, rowid, msg, name, conv) SELECT 'delete', {_COLUMNS} {where}",
+        values,
+    )
+
+
+def _next(connection: Connection, indexed: int) -> int:
+    rows = "SELECT seq FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
+    (upto,) = connection.execute(f"SELECT max(seq) FROM ({rows})", (indexed, ROWS)).fetchone()  # noqa: S608 (ours)
+    if upto is None:
+        upto = schema.newest(connection)  # the rest was removed again
+    else:
+        add(connection, "seq > :indexed AND seq <= :upto", {"indexed": indexed, "upto": upto})
+    schema.put(connection, "indexed", upto)
+    return int(upto)

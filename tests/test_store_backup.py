@@ -1,0 +1,90 @@
+"""Backups: all that was said up to a moment, in one file, which can be put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lanchat.safekeeping import Refused
+from lanchat.store import backup
+from tests.stores import Desk, entry, raw, talk_and_be_killed
+
+
+def fill(desk: Desk, count: int = 300) -> None:
+    desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0)"))
+    desk.write(lambda connection: connection.execute("INSERT INTO devices VALUES (1, '', 250, 1, 0), (1, 'laptop', 9, 1, 0)"))
+    desk.say(*(entry(f"number {number}", f"c{number}") for number in range(count)))
+
+
+def test_a_backup_made_while_the_server_writes_is_what_was_said_up_to_a_moment(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    with Desk(tmp_path / "data") as desk:
+        fill(desk)
+        done = backup.backup(desk.store, copy)
+        while not done.called:
+            desk.say(*(entry(f"meanwhile {number}") for number in range(20)))
+        desk.wait(done)
+        assert copy.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(Refused, match="there already"):
+            desk.wait(backup.backup(desk.store, copy))
+        backup.copy_out(desk.store.directory, tmp_path / "by another process")
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+    for file in (copy, tmp_path / "by another process"):
+        other = tmp_path / f"restored {file.name}"
+        backup.restore(other, file, "now")
+        seqs = [seq for (seq,) in raw(other, "SELECT seq FROM log ORDER BY seq")]
+        assert len(seqs) >= 300
+        assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    with Desk(data) as desk:
+        fill(desk, 10)
+        before = desk.store.epoch
+        desk.wait(backup.backup(desk.store, copy))
+        desk.say(entry("said after the backup"))
+    old = backup.restore(data, copy, "2026-11-20")
+    assert old.name == "lanchat.db.2026-11-20"
+    assert old.exists()
+    with Desk(data) as desk:
+        assert desk.store.epoch != before
+        assert desk.store.last_seq == 10
+        assert desk.ask("SELECT name, cursor, online FROM devices ORDER BY name") == [("", 10, 0), ("laptop", 9, 0)]
+        assert desk.say(entry("number 3", "c3"))[0].dup
+        assert desk.say(entry())[0].seq == 11
+
+
+def test_nothing_is_restored_under_a_running_server(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.wait(backup.backup(desk.store, tmp_path / "copy"))
+        with pytest.raises(Refused, match="in use by another server"):
+            backup.restore(tmp_path, tmp_path / "copy", "now")
+
+
+@pytest.mark.parametrize("damage", ["absent", "text", "cut", "a row"])
+def test_what_is_no_sound_backup_is_refused_and_what_is_there_stays(tmp_path: Path, damage: str) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    with Desk(data) as desk:
+        fill(desk)
+        desk.wait(backup.backup(desk.store, copy))
+    content = copy.read_bytes()
+    if damage == "absent":
+        copy.unlink()
+    else:
+        changed = {"text": b"hello\n" * 100, "cut": content[:-4096], "a row": content.replace(b"number 7", b"numbed 7")}
+        copy.write_bytes(changed[damage])
+    with pytest.raises(Refused, match=r"copy (is|can't)"):
+        backup.restore(data, copy, "now")
+    with Desk(data) as desk:
+        assert desk.store.last_seq == 300
+
+
+def test_a_backup_can_be_made_of_what_a_crash_left(tmp_path: Path) -> None:
+    crashed = tmp_path / "crashed"
+    talk_and_be_killed(crashed, "a", 50)
+    backup.copy_out(crashed, tmp_path / "copy")
+    backup.restore(tmp_path / "other", tmp_path / "copy", "now")
+    with Desk(crashed) as desk, Desk(tmp_path / "other") as other:
+        assert desk.store.last_seq == other.store.last_seq > 0
