@@ -11,6 +11,9 @@ from tests.faults.history import AnyEvent, Fault, now
 from tests.faults.proxy import Proxy
 from tests.faults.subject import Subject
 
+#: Seconds: so old are the oldest answers that a cut takes with it.
+ANSWERS = 0.3
+
 
 class Nemesis:
     """Harm, and the end of it: each fault is over when its coroutine is."""
@@ -35,7 +38,9 @@ class Nemesis:
             await other
 
     async def kill(self) -> None:
-        """Kill -9, and start it anew after a moment, or at once."""
+        """Kill -9, and start it anew after a moment, or at once. Half of the times its last answers are lost with it."""
+        if self._dice.random() < 0.5:
+            await self._proxy.cut(under_way=ANSWERS)
         self._note("kill")
         await self._subject.end()
         self._subject.disk.free()
@@ -50,9 +55,9 @@ class Nemesis:
         self._subject.send(signal.SIGCONT)
 
     async def cut(self) -> None:
-        """Reset some connections, or all."""
+        """Reset some connections, or all, with the answers that are under way."""
         self._note("cut")
-        self._proxy.cut(self._share())
+        await self._proxy.cut(self._share(), ANSWERS)
 
     async def truncate(self) -> None:
         """End some connections, or all, in the middle of a line."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import struct
 from collections.abc import Coroutine
 from typing import Any
 
@@ -13,22 +14,35 @@ from typing import Any
 CHUNK, BUFFER = 4096, 16384
 #: Seconds until the server must have taken a connection; while it is down it refuses at once.
 PATIENCE = 5.0
+#: With this a connection that is closed is reset.
+NO_GOODBYE = struct.pack("ii", 1, 0)
+
+
+class Way:
+    """One direction of a connection."""
+
+    def __init__(self) -> None:
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        #: A part of what comes next is passed on, and then the connection is cut.
+        self.truncate = False
 
 
 class Link:
     """A client's connection and the one behind it, to the server."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
-        self.ends = client, server
-        self.flowing = asyncio.Event()
-        self.flowing.set()
-        #: A part of what comes next is passed on, and then this link is cut.
-        self.truncate = False
+        self._ends = client, server
+        self.up, self.down = Way(), Way()
 
     def cut(self) -> None:
         """Reset both connections."""
-        for end in self.ends:
+        for end in self._ends:
+            if not end.is_closing():
+                end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_GOODBYE)
             end.transport.abort()
+        for way in (self.up, self.down):
+            way.flowing.set()  # into nothing: what waited here is lost
 
 
 class Proxy:
@@ -50,29 +64,34 @@ class Proxy:
     async def close(self) -> None:
         """Cut everybody off and listen no more."""
         self._server.close()
-        self.cut()
+        await self.cut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def cut(self, share: float = 1.0) -> None:
-        """Cut some of the connections."""
-        for link in self._some(share):
+    async def cut(self, share: float = 1.0, under_way: float = 0.0) -> None:
+        """Cut some of the connections. What the server answered in the last `under_way` seconds is lost with them."""
+        links = self._some(share)
+        for link in links:
+            link.down.flowing.clear()
+        await asyncio.sleep(under_way)
+        for link in links:
             link.cut()
 
     def truncate(self, share: float = 1.0) -> None:
-        """Pass on some bytes of what comes next on some of the connections, and cut them."""
+        """Pass on some bytes of what comes next on some of the connections, one way or the other, and cut them."""
         for link in self._some(share):
-            link.truncate = True
+            self._dice.choice([link.up, link.down]).truncate = True
 
     async def stall(self, seconds: float, share: float = 1.0) -> None:
-        """Pass nothing on for some time. What waits in sockets waits, and then flows."""
-        links = self._some(share)
-        for link in links:
-            link.flowing.clear()
+        """Pass nothing on for some time, or nothing that the server says. What waits in sockets waits, and then flows."""
+        both = self._dice.random() < 0.5
+        ways = [way for link in self._some(share) for way in (link.down, link.up)[: 1 + both]]
+        for way in ways:
+            way.flowing.clear()
         await asyncio.sleep(seconds)
-        for link in links:
-            link.flowing.set()
+        for way in ways:
+            way.flowing.set()
 
     def _some(self, share: float) -> list[Link]:
         links = list(self._links)
@@ -86,8 +105,8 @@ class Proxy:
             return
         link = Link(writer, server_writer)
         self._links.add(link)
-        self._spawn(self._pass(link, reader, server_writer))
-        self._spawn(self._pass(link, server_reader, writer))
+        self._spawn(self._pass(link, link.up, reader, server_writer))
+        self._spawn(self._pass(link, link.down, server_reader, writer))
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         near = socket.socket()
@@ -100,15 +119,15 @@ class Proxy:
             near.close()
             raise
 
-    async def _pass(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, link: Link, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
-                await link.flowing.wait()
-                if link.truncate:
+                await way.flowing.wait()
+                if way.truncate:
                     data = data[: self._dice.randrange(len(data))]
                 writer.write(data)
                 await writer.drain()
-                if link.truncate:
+                if way.truncate:
                     break
         writer.close()  # what was passed on arrives, and then the end
         await asyncio.sleep(0.2)

@@ -11,7 +11,7 @@ Packet = dict[str, Any]
 #: What these clients ask for.
 CAPS = ["id", "ack", "token", "resume", "history", "room"]
 #: Seconds without a packet, or until a connection is there, after which it is given up.
-SILENCE = 5.0
+SILENCE = 3.0
 
 
 class LostConnection(Exception):

@@ -110,4 +110,5 @@ async def work(plan: Plan) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(work(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)))
