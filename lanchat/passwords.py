@@ -1,0 +1,143 @@
+"""Passwords and tokens: how they are kept, so that whoever steals the database has neither.
+
+A password is kept as its argon2id hash (RFC 9106), which takes time and memory on purpose, so it is computed beside the
+reactor. A token is 256 random bits: nobody can guess those, so a plain SHA-256 of it is enough, and is found by lookup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from argon2 import Parameters, PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from lanchat.errors import RateLimited, Usage
+
+#: What a hash costs: 19 MiB (here in KiB) and one pass more than the least that OWASP's Password Storage Cheat Sheet asks for
+#: (19 MiB, two passes, one lane), which takes about 30 ms. Up to 32 MiB the allocator keeps the memory from hash to hash;
+#: above, every page is new each time, and that took as long again.
+COST = Parameters(type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=3, memory_cost=19_456, parallelism=1)
+#: Milliseconds that a hash takes, about; for telling when to come again.
+HASH_MS = 30
+#: Bytes in a password, at the most.
+MAX_PASSWORD = 1024
+#: Passwords that are looked at or wait for that: three seconds' worth. Whoever comes on top is told to come again.
+MAX_WAITING = 100
+#: Threads that compute: with one, the reactor has the other processor of a small machine to itself.
+THREADS = 1
+
+T = TypeVar("T")
+
+
+class Hasher(Service):
+    """Hashes and checks passwords, in a thread of its own, while the service runs."""
+
+    _pool: ThreadPoolExecutor
+
+    def __init__(self, call_in_reactor: Callable[..., Any], cost: Parameters = COST) -> None:
+        """`call_in_reactor` is `reactor.callFromThread`, or like it: it calls in the reactor's thread, in order."""
+        self._call_in_reactor = call_in_reactor
+        self._argon2 = PasswordHasher.from_parameters(cost)
+        self._nobodys = self._argon2.hash(make_token())
+        self._waiting = 0
+
+    def startService(self) -> None:
+        """From now on there is somebody to do it."""
+        super().startService()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
+
+    def stopService(self) -> Deferred[None]:
+        """End the thread: it finishes the hash it is at, and whoever waits for another is refused. Fires after that."""
+        super().stopService()
+        self._pool.shutdown(cancel_futures=True)
+        stopped: Deferred[None] = Deferred()
+        self._call_in_reactor(stopped.callback, None)
+        return stopped
+
+    async def hash(self, password: str | bytes) -> str:
+        """What to keep of a password; raises `Usage` if it is too long or empty, `RateLimited` when too many wait."""
+        return await self._beside(partial(self._argon2.hash, _bounded(password)))
+
+    async def verify(self, kept: str | None, password: str | bytes) -> bool:
+        """Whether this was kept of that password; raises as `hash` does.
+
+        For None, what is kept of nobody, it takes as long: whether there is such an account can't be told by the clock. (What
+        was kept at another `COST` takes longer or shorter, until its owner has logged in.)
+        """
+        return await self._beside(partial(self._verify, kept, _bounded(password)))
+
+    def needs_rehash(self, kept: str) -> bool:
+        """Whether this was computed at another cost than is asked for now."""
+        return self._argon2.check_needs_rehash(kept)
+
+    def _verify(self, kept: str | None, password: bytes) -> bool:
+        try:
+            return self._matches(kept or self._nobodys, password) and bool(kept)
+        except (InvalidHashError, VerificationError):  # that is no hash: no password opens it, and that takes as long too
+            self._matches(self._nobodys, password)
+            return False
+
+    def _matches(self, kept: str, password: bytes) -> bool:
+        try:
+            return self._argon2.verify(kept, password)
+        except VerifyMismatchError:
+            return False
+
+    def _beside(self, work: Callable[[], T]) -> Deferred[T]:
+        """Do this in the thread. What is cancelled before it was begun is not done."""
+        if not self.running:
+            raise _stopped()
+        if self._waiting >= MAX_WAITING:
+            raise RateLimited(
+                "Too many passwords are waiting to be checked. Try again in a few seconds.", retry_ms=self._waiting * HASH_MS
+            )
+        self._waiting += 1
+        future = self._pool.submit(work)
+
+        def cancel(_: object) -> None:
+            future.cancel()
+
+        done: Deferred[T] = Deferred(cancel)
+        future.add_done_callback(partial(self._call_in_reactor, self._done, done))
+        return done
+
+    def _done(self, done: Deferred[T], future: Future[T]) -> None:
+        self._waiting -= 1
+        if done.called:  # it was cancelled
+            return
+        if future.cancelled():
+            done.errback(_stopped())
+        elif error := future.exception():
+            done.errback(error)
+        else:
+            done.callback(future.result())
+
+
+def make_token() -> str:
+    """A new secret of 256 bits, as 43 characters that are safe anywhere."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token: its SHA-256."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _bounded(password: str | bytes) -> bytes:
+    whole = password.encode() if isinstance(password, str) else password
+    if not whole:
+        raise Usage("The password is missing.")
+    if len(whole) > MAX_PASSWORD:
+        raise Usage(f"A password is at most {MAX_PASSWORD} bytes; this one has {len(whole)}.")
+    return whole
+
+
+def _stopped() -> RateLimited:
+    return RateLimited("The server is stopping. Log in when it is back.")
