@@ -1,0 +1,195 @@
+"""Retention: what is too old or too much goes, in small steps; the rest stays, and so do the ids of a day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from lanchat.store import removal, writing
+from lanchat.store.removal import ENVELOPE, used
+from lanchat.store.retention import Retention, Rule, parse
+from tests.live import until
+from tests.stores import NOW, Desk, entry
+
+DAY = 86_400_000
+
+
+def sweep(desk: Desk, *rules: str, now: int = NOW) -> int:
+    clock = Clock()
+    retention = Retention(desk.store, clock, [parse(rule) for rule in rules], lambda: now / 1000)
+    done: list[int] = []
+    Deferred.fromCoroutine(retention.sweep()).addCallback(done.append)
+    while not done:
+        if clock.getDelayedCalls():
+            clock.advance(1)
+        else:
+            desk.turn()
+    return done[0]
+
+
+def left(desk: Desk, conv: str = "r1") -> list[str]:
+    return [msg for (msg,) in desk.ask("SELECT msg FROM log WHERE conv = ? ORDER BY seq", conv)]
+
+
+def found(desk: Desk, word: str) -> list[int]:
+    return [seq for (seq,) in desk.ask("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid", word)]
+
+
+def indexed(desk: Desk) -> None:
+    """Wait until all is in the index of words."""
+    newest = desk.store.last_seq
+    until(lambda: desk.ask("SELECT 1 FROM meta WHERE name = 'indexed' AND value >= ?", newest), "the words")
+
+
+def sound(desk: Desk) -> None:
+    """The index of words and the log are of one mind."""
+    desk.write(lambda connection: connection.execute("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)"))
+
+
+def rooms(desk: Desk) -> None:
+    desk.write(
+        lambda c: c.execute("INSERT INTO rooms(id, name, key, created) VALUES (1, 'ops', 'ops', 0), (2, 'Dev', 'dev', 0)")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("90d", Rule(None, 90 * 86_400, None)),
+        ("12h", Rule(None, 12 * 3600, None)),
+        ("2G", Rule(None, None, 2 * 2**30)),
+        ("#ops=500M", Rule("#ops", None, 500 * 2**20)),
+        ("#ops=1w", Rule("#ops", 7 * 86_400, None)),
+        ("#ops=off", Rule("#ops", None, None)),
+    ],
+)
+def test_a_rule_is_what_was_written(text: str, rule: Rule) -> None:
+    assert parse(text) == rule
+
+
+@pytest.mark.parametrize("text", ["", "90", "d", "0d", "-1d", "1.5G", "ops=3d", "#ops", "#=3d", "90d,2G", "9999999d", "٣d"])
+def test_what_is_no_rule_is_answered_with_what_is(text: str) -> None:
+    with pytest.raises(ValueError, match="write 90d or 12h"):
+        parse(text)
+
+
+def test_what_is_too_old_goes_in_small_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "STEP", 10)
+    with Desk(tmp_path) as desk:
+        desk.say(
+            *(entry(f"old {n}", f"o{n}", ts=NOW - 3 * DAY) for n in range(95)), *(entry(f"new {n}", f"n{n}") for n in range(5))
+        )
+        indexed(desk)
+        assert sweep(desk, "2d") == 95
+        assert left(desk) == [f"new {n}" for n in range(5)]
+        assert found(desk, "old") == []
+        assert found(desk, "new") == [96, 97, 98, 99, 100]
+        sound(desk)
+        assert sweep(desk, "2d") == 0
+        assert desk.say(entry())[0].seq == 101
+
+
+def test_a_room_can_have_a_rule_of_its_own(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        rooms(desk)
+        for age in (40, 20, 0):
+            desk.say(*(entry(f"{age}", conv=conv, ts=NOW - age * DAY) for conv in ("r1", "r2", "p1x2")))
+        assert sweep(desk, "30d", "#Ops=10d", "#dev=off", "#gone=1d") == 3
+        assert left(desk, "r1") == ["0"]
+        assert left(desk, "r2") == ["40", "20", "0"]
+        assert left(desk, "p1x2") == ["20", "0"]
+
+
+def test_a_clock_that_was_set_does_not_keep_what_is_old(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.say(entry("from the future", ts=NOW + 1000 * DAY), entry("old", ts=NOW - 40 * DAY), entry("new"))
+        assert sweep(desk, "30d") == 1
+        assert left(desk) == ["from the future", "new"]
+
+
+def test_a_room_that_is_too_large_loses_what_is_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "PAGE", 7)
+    with Desk(tmp_path) as desk:
+        rooms(desk)
+        size = 2**20 // 30 - ENVELOPE
+        for n in range(50):
+            desk.say(*(entry(f"{n:02}" + "x" * (size - 2), conv=conv, ts=NOW - 2 * DAY) for conv in ("r1", "r2")))
+        assert sweep(desk, "#ops=1M") == 20
+        assert [msg[:2] for msg in left(desk)] == [str(n) for n in range(20, 50)]
+        assert len(left(desk, "r2")) == 50
+
+
+def test_a_log_that_is_too_large_loses_what_is_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "STEP", 20)
+    with Desk(tmp_path) as desk:
+        for _ in range(20):
+            desk.say(*(entry("x" * 2000, ts=NOW - 2 * DAY) for _ in range(50)))
+        before = desk.read(used)
+        assert sweep(desk, "1M") > 0
+        assert before > 2**20 >= desk.read(used) > 2**19
+        seqs = [seq for (seq,) in desk.ask("SELECT seq FROM log ORDER BY seq")]
+        assert seqs == list(range(seqs[0], 1001))
+        for _ in range(20):
+            desk.say(*(entry("y" * 2000, ts=NOW - 2 * DAY) for _ in range(50)))
+            sweep(desk, "1M")
+        pages, size = desk.ask("PRAGMA page_count")[0][0], desk.ask("PRAGMA page_size")[0][0]
+        assert pages * size < before * 1.1, "what was freed is used again"
+
+
+def test_a_repeat_is_known_for_a_day_though_what_was_said_is_gone(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.say(
+            entry("secret plan", "c1", ts=NOW - 13 * 3_600_000), entry("secret too", ts=NOW - 13 * 3_600_000), entry("new")
+        )
+        indexed(desk)
+        assert sweep(desk, "12h") == 2
+        assert left(desk) == ["new"]
+        assert found(desk, "secret") == []
+        sound(desk)
+        assert desk.ask("SELECT seq, conv, name, ip, target, msg FROM log WHERE cid = 'c1'") == [(1, "", "", "", "", "")]
+    with Desk(tmp_path) as desk:
+        (again,) = desk.say(entry("secret plan", "c1"))
+        assert (again.dup, again.seq, again.ts) == (True, 1, NOW - 13 * 3_600_000)
+        assert sweep(desk, "12h") == 0
+        assert sweep(desk, "12h", now=NOW + DAY // 2 + 1) == 1, "the new one is old by then"
+        assert [seq for (seq,) in desk.ask("SELECT seq FROM log")] == []
+        sound(desk)
+
+
+def test_what_was_not_indexed_can_go_and_the_rest_is_indexed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PAUSE", 60)
+    with Desk(tmp_path) as desk:
+        desk.say(*(entry(f"old {n}", ts=NOW - 3 * DAY) for n in range(1000)), *(entry(f"new {n}") for n in range(500)))
+        assert found(desk, "new") == []
+        assert sweep(desk, "2d") == 1000
+    with Desk(tmp_path) as desk:
+        indexed(desk)
+        assert found(desk, "new") == list(range(1001, 1501))
+        assert found(desk, "old") == []
+        sound(desk)
+
+
+def test_words_are_indexed_now_and_then_when_there_is_no_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PAUSE", 60)
+    with Desk(tmp_path) as desk:
+        for n in range(writing.PATIENCE + 1):
+            desk.say(entry(f"word{n}"))
+        indexed_so_far = until(lambda: found(desk, "word0"), "the first word")
+        assert indexed_so_far == [1]
+
+
+def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Desk(tmp_path) as desk:
+        monkeypatch.setattr(writing, "PAUSE", 0)
+        desk.write(lambda connection: connection.execute("ALTER TABLE words RENAME TO gone"))
+        for n in range(20):
+            assert desk.say(entry(f"word{n}"))[0].state == "stored"
+        desk.write(lambda connection: connection.execute("ALTER TABLE gone RENAME TO words"))
+        desk.say(entry("at last"))
+        indexed(desk)
+        assert found(desk, "word7") == [8]
