@@ -63,7 +63,7 @@ class Edge:
         error = None
         if self._total > self.limits["users"]:
             error = self._full("users", "The server is full. Try again later.")
-        elif not _is_loopback(address):
+        elif not is_loopback(address):
             if self.connections[address] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
             elif self._bucket(address).afford(1, self._clock.seconds()):
@@ -119,5 +119,6 @@ def _inside(among: list[Network] | None, address: str) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether this is an address of the machine itself."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -13,8 +13,11 @@ class ChatError(Exception):
     code = "INTERNAL"
     #: The client's id of the packet that was wrong, where it could still be read.
     cid: str | None = None
-    #: In how many milliseconds it is worth trying again, where that is known.
-    retry_ms: int | None = None
+
+    def __init__(self, text: str = "", retry_ms: int | None = None) -> None:
+        super().__init__(text)
+        #: In how many milliseconds it is worth trying again, where that is known.
+        self.retry_ms = retry_ms
 
 
 class BadJson(ChatError):

@@ -1,13 +1,17 @@
-"""The seams of the house: what the core asks of a client's connection, and of time."""
+"""The seams of the house: what the core asks of a client's connection, of the log, and of time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from sqlite3 import Connection
+from typing import Any, Protocol, TypeVar
 
 from zope.interface import Interface
 
+from lanchat.entry import Entry
 from lanchat.packet import ServerPacket
+
+T = TypeVar("T")
 
 
 class Call(Protocol):
@@ -38,3 +42,41 @@ class IClient(Interface):
 
     def disconnect() -> None:
         """Close the connection, once what was delivered is written. Nothing more is read from it."""
+
+    def perform(work: Coroutine[Any, Any, None], hold: bool) -> None:  # noqa: N805 (zope's way)
+        """Do this, which may wait. With `hold` nothing that comes from the client is served before it is done."""
+
+    def behind() -> bool:
+        """Whether so much waits for it that it should be sent no more than it asks for."""
+
+    def caught_up() -> Awaitable[None]:
+        """Wait until it is not behind any more, or gone."""
+
+
+class Store(Protocol):
+    """What is kept (lanchat/store): one log, and tables beside it. Nothing here blocks.
+
+    What is handed in is done in that order, and comes back in that order: entries to `committed`, which the store was
+    given, the results of jobs to whoever waits for them.
+    """
+
+    #: Unique to this log; another one after a backup was restored.
+    epoch: str
+    #: The place in the log of the newest that came back.
+    last_seq: int
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be written that nobody should hand in more for now."""
+
+    def append(self, entry: Entry) -> None:
+        """Add this to the log."""
+
+    def write(self, job: Callable[[Connection], T]) -> Awaitable[T]:
+        """Run this in a transaction; raises what it raises, or `NotStored`."""
+
+    def jot(self, job: Callable[[Connection], object]) -> None:
+        """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
+
+    def read(self, query: Callable[[Connection], T], slow: bool = False) -> Awaitable[T]:
+        """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""

@@ -27,6 +27,13 @@ LIMITS = {
     "bytes": Limit(262_144, "bytes a second from one connection", "reading waits"),
     "outbox": Limit(262_144, "bytes that wait for one session", "it is told, and closed"),
     "opening": Limit(10, "seconds until a connection has its name", "it is told, and closed"),
+    "waiting": Limit(10_000, "packets that wait to be stored", "their senders' reading waits"),
+    "accounts": Limit(100_000, "accounts", "no more can be made"),
+    "devices": Limit(16, "devices of one account", "the one that was not seen for longest is forgotten"),
+    "rooms": Limit(1_000, "rooms", "no more can be made"),
+    "joined": Limit(100, "rooms that one user is in", "it must leave one first"),
+    "members": Limit(10_000, "accounts that belong to one room", "no more can join it"),
+    "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: A session that was quiet may go over a rate for so many seconds.

@@ -17,7 +17,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
-from lanchat.edge import MAX_REMEMBERED, QUIET_SECONDS, _is_loopback as is_loopback
+from lanchat.edge import MAX_REMEMBERED, QUIET_SECONDS, is_loopback
 from lanchat.errors import AuthFailed, RateLimited
 from lanchat.interfaces import Clock
 from lanchat.names import key

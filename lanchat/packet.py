@@ -166,11 +166,18 @@ class _once:  # noqa: N801 (it is used as `property` is)
 
     def __init__(self, wrapped: Any) -> None:
         self._make = wrapped.fget
-        self._name = wrapped.fget.__name__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
 
     def __get__(self, packet: Any, owner: type) -> Any:
         value = packet.__dict__[self._name] = self._make(packet)
         return value
+
+
+def _prefixed(packet: ServerPacket) -> SharedPacket:
+    """The packet with its room in front of its text, for those who know no rooms."""
+    return SharedPacket(packet.from_, packet.to, f"[{packet.to}] {packet.msg}", packet.x)
 
 
 class SharedPacket(ServerPacket, dict=True, gc=True):
@@ -179,6 +186,7 @@ class SharedPacket(ServerPacket, dict=True, gc=True):
     line = _once(ServerPacket.line)
     classic = _once(ServerPacket.classic)
     unframed = _once(ServerPacket.unframed)
+    prefixed = _once(property(_prefixed))
 
 
 #: What the server says is from this.

@@ -8,18 +8,21 @@ from collections.abc import Iterator
 
 from lanchat.errors import BadName, NameTaken
 from lanchat.names import Name, key, parse, suggestions
-from lanchat.session import Session
+from lanchat.session import Account, Session
 
 
 class Registry:
-    """The sessions that have a name, by name. One is shared by every gateway, through the router."""
+    """The sessions by name, and the names that are accounts'. One is shared by every gateway, through the router."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, Session] = {}  # by key
+        self._sessions: dict[str, Session] = {}  # by key; of an account, the one that came last
         self._spelt: dict[str, Session] = {}  # by the registered spelling: the common case, found without folding
+        self._others: dict[Session, None] = {}  # those of accounts that have more than one
         self._keys: list[str] = []  # sorted, and the names in the same order: a list is made by cutting a piece out
         self._names: list[str] = []
-        # What the names here look like: a name outside ASCII may look like no other, so it matters which kind has the look.
+        self._accounts: dict[str, Account] = {}  # by key
+        self._by_id: dict[int, Account] = {}
+        # What names look like: one outside ASCII may look like no other, so it matters which kind has the look.
         self._ascii_looks: Counter[str] = Counter()
         self._other_looks: Counter[str] = Counter()
 
@@ -27,40 +30,74 @@ class Registry:
         return len(self._sessions)
 
     def __iter__(self) -> Iterator[Session]:
-        return iter(tuple(self._sessions.values()))  # those who are told may leave while they are told
+        return iter((*self._sessions.values(), *self._others))  # those who are told may leave while they are told
 
     def __contains__(self, session: object) -> bool:
-        return isinstance(session, Session) and self._sessions.get(session.name.key) is session
+        return isinstance(session, Session) and (self._sessions.get(session.name.key) is session or session in self._others)
 
     def find(self, name: str) -> Session | None:
-        """The session of that name, in any spelling of it, or None."""
+        """The session of that name, in any spelling of it (one of them, where an account has several), or None."""
         return self._spelt.get(name) or self._sessions.get(key(name))
 
+    def account(self, name: str) -> Account | None:
+        """The account of that name, in any spelling of it, or None."""
+        return self._accounts.get(key(name)) if self._accounts else None
+
+    def account_by_id(self, number: int) -> Account | None:
+        """The account with this number, or None."""
+        return self._by_id.get(number)
+
+    def accounts(self) -> list[Account]:
+        """All of them, sorted by name."""
+        return [self._accounts[key] for key in sorted(self._accounts)]
+
+    def reserve(self, account: Account) -> None:
+        """This name is an account's from now on: nobody else is given it, or one that looks the same."""
+        if account.name.key not in self._sessions:  # whoever makes their own name an account has its looks already
+            self._look(account.name, 1)
+        self._accounts[account.name.key] = self._by_id[account.id] = account
+
+    def release(self, account: Account) -> None:
+        """The name is no account's any more; its sessions have ended."""
+        del self._accounts[account.name.key], self._by_id[account.id]
+        self._look(account.name, -1)
+
     def take(self, session: Session) -> None:
-        """Give the session its name, in one step; raises `NameTaken`."""
+        """Give the session its name, in one step; raises `NameTaken`. One of an account has shown that the name is its."""
         name = session.name
-        if self._taken(name):
+        if session.account is not None:
+            session.account.sessions.append(session)
+        elif self._taken(name):
             free = next(filter(self._free, suggestions(name)), None)
             raise NameTaken(f"The name {name.shown} is already taken{f'. Try {free}' if free else ''}.")
+        else:
+            self._look(name, 1)
+        if (before := self._sessions.get(name.key)) is not None:
+            self._others[before] = None
+        else:
+            at = bisect_left(self._keys, name.key)
+            self._keys.insert(at, name.key)
+            self._names.insert(at, name.shown)
         self._sessions[name.key] = self._spelt[name.shown] = session
-        at = bisect_left(self._keys, name.key)
-        self._keys.insert(at, name.key)
-        self._names.insert(at, name.shown)
-        self._looks(name).update(name.looks)
 
     def free(self, session: Session) -> bool:
         """Take the session out; false when it was not here."""
         if session not in self:
             return False
-        name = session.name
+        name, account = session.name, session.account
+        if account is not None:
+            account.sessions.remove(session)
+        if account is not None and account.sessions:
+            self._others.pop(session, None)
+            last = account.sessions[-1]
+            self._others.pop(last, None)
+            self._sessions[name.key] = self._spelt[name.shown] = last
+            return True
         del self._sessions[name.key], self._spelt[name.shown]
         at = bisect_left(self._keys, name.key)
         del self._keys[at], self._names[at]
-        looks = self._looks(name)
-        looks.subtract(name.looks)
-        for look in name.looks:
-            if not looks[look]:
-                del looks[look]
+        if account is None:
+            self._look(name, -1)
         return True
 
     def listed(self, prefix: str, most: int) -> tuple[list[str], int]:
@@ -69,8 +106,13 @@ class Registry:
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
         return self._names[first : min(last, first + most)], last - first
 
-    def _looks(self, name: Name) -> Counter[str]:
-        return self._ascii_looks if name.shown.isascii() else self._other_looks
+    def _look(self, name: Name, more: int) -> None:
+        """There is one more name, or one less, that looks like this one."""
+        looks = self._ascii_looks if name.shown.isascii() else self._other_looks
+        for look in name.looks:
+            looks[look] += more
+            if not looks[look]:
+                del looks[look]
 
     def _free(self, text: str) -> bool:
         try:
@@ -79,7 +121,7 @@ class Registry:
             return False
 
     def _taken(self, name: Name) -> bool:
-        if name.key in self._sessions:
+        if name.key in self._sessions or name.key in self._accounts:
             return True
         like = name.looks & self._other_looks.keys()
         return bool(like) or (not name.shown.isascii() and bool(name.looks & self._ascii_looks.keys()))

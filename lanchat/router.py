@@ -5,26 +5,29 @@ Nothing here waits, and nothing here knows a socket: what it wants of a connecti
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
-from datetime import datetime, timezone
-from itertools import accumulate, count
+from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import Any
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from lanchat.errors import BadFrom, ChatError, NoSuchTarget, RateLimited, TooBig, Usage
-from lanchat.interfaces import Clock, IClient
+from lanchat.cursors import Cursors
+from lanchat.delivery import DELIVERIES_A_PACKET, Delivery
+from lanchat.doorstep import Doorstep, Identity
+from lanchat.errors import AuthRequired, BadFrom, ChatError, NoSuchTarget, Usage
+from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits
+from lanchat.listing import BETWEEN_NAMES, and_more, as_fit
 from lanchat.names import key, parse as parse_name
 from lanchat.packet import (
     EVERYONE,
-    MAX_PACKET,
     MAX_UNFRAMED,
     SERVER,
     Packet,
+    Sender,
     ServerPacket,
     ServerX,
     SharedPacket,
@@ -35,24 +38,26 @@ from lanchat.packet import (
 from lanchat.presence import Presence
 from lanchat.pulse import Pulse
 from lanchat.registry import Registry
-from lanchat.session import Session
+from lanchat.replay import Replay
+from lanchat.rooms import MARK, Room, Rooms
+from lanchat.session import Account, Session
+from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 
 #: Bytes of names in a welcome, which must not grow with the crowd, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200
-#: What is delivered to so many, or listed of so many names, costs a sender as much as another packet.
-DELIVERIES_A_PACKET, NAMES_A_PACKET = 20, 100
-#: Characters of a text that fit into a packet however they are written.
-SURE_TO_FIT = MAX_PACKET // 8
-#: What is between two names in a list; no name has it.
-BETWEEN_NAMES = ", "
+#: What is listed of so many names costs a sender as much as another packet.
+NAMES_A_PACKET = 100
 #: Bytes of names in one presence packet.
 PRESENCE_NAMES = 8192
+
+#: What a stranger is told.
+LOG_IN = "The name {} is an account's. Send /login PASSWORD, or connect again with another name."
 
 _EVERYONE = key(EVERYONE)
 _log = Logger()
 
-#: Runs the command that a packet is addressed to; raises `ChatError`.
-RunCommand = Callable[["Router", Session, Packet], None]
+#: Runs the command that a packet is addressed to; raises `ChatError`. What may take a while is returned, to be waited for.
+RunCommand = Callable[["Router", Session, Packet], Coroutine[Any, Any, None] | None]
 
 
 class Router:
@@ -67,31 +72,96 @@ class Router:
         self.now = now
         self.limits = Limits()
         self.registry = Registry()
+        self.rooms = Rooms()
+        self.voice = Voice(clock, self.limits, now)
+        self.reply, self.charge, self.timestamp = self.voice.reply, self.voice.charge, self.voice.timestamp
+        self.delivery = Delivery(self.registry, self.voice)
+        self.replay = Replay(self.delivery, self.voice)
+        self.cursors = Cursors(clock, self.delivery)
+        self.doorstep = Doorstep(clock)
         self.journal = Journal(clock)
         self.presence = Presence(clock, self._tell_presence)
         self.pulse = Pulse(clock, self._ping, self._give_up)
         #: Messages relayed, and packets refused, since the start.
         self.relayed = self.refused = 0
+        #: Whether guests are turned away.
+        self.accounts_only = False
+        #: How people show who they are; set when the server starts.
+        self.identity: Identity
         self._run_command = run_command
         self._instance = instance
         self._numbers = count(1)
 
+    @property
+    def store(self) -> Store:
+        """What is kept."""
+        return self.delivery.store
+
+    def begin(self, store: Store, accounts: list[Account], rooms: list[Room]) -> None:
+        """The store is open: this is what it knows of."""
+        self.delivery.store = store
+        for account in accounts:
+            self.registry.reserve(account)
+        for room in rooms:
+            self.rooms.add(room)
+
     # Coming and going.
 
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
-        """Give a connection a name, and so a session; raises `BadName` or `NameTaken`."""
+        """Give a connection a name, and so a session; raises `BadName` or `NameTaken`.
+
+        The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
+        """
         packets = Bucket(self.limits, "packets")
         session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
-        self.registry.take(session)
-        self.journal.note(f"{session.name.shown} joined from {address} ({gateway})")
-        self.presence.came(session.name.shown)
+        account = self.registry.account(session.name.key)
+        if account is not None:
+            self.doorstep.wait(session, account, self._gave_up)
+        elif self.accounts_only:
+            raise AuthRequired("Only those with an account may enter. Ask the operator for one, then open with its name.")
+        else:
+            self._enter(session)
         return session
 
+    def admit(self, session: Session, account: Account) -> None:
+        """A session is this account's from now on: a stranger's that has logged in, or a guest's who has made it."""
+        self.doorstep.leave(session)
+        session.barred, session.account, session.role = None, account, account.role
+        if session in self.registry:
+            account.sessions.append(session)
+            for room in self.rooms.of_guest(session):
+                self.rooms.leave(session, room)
+        else:
+            session.name = account.name
+            session.sender = Sender(account.name.shown, session.sender.ip)
+            self._enter(session)
+
+    def own(self, account: Account) -> None:
+        """A name has become an account's."""
+        self.registry.reserve(account)
+        self.journal.note(f"{account.name.shown} is an account now")
+
+    def account_of(self, name: str) -> Account:
+        """The account of that name; raises `NoSuchTarget`."""
+        account = self.registry.account(name.strip().removeprefix("@"))
+        if account is None:
+            raise NoSuchTarget(f"There is no account {visible(name, 40) or '(no name)'}.")
+        return account
+
+    def _enter(self, session: Session) -> None:
+        self.registry.take(session)
+        self.rooms.arrive(session)
+        self.journal.note(f"{session.name.shown} joined from {session.sender.ip} ({session.gateway})")
+        if session.account is None or len(session.account.sessions) == 1:
+            self.presence.came(session.name.shown)
+
     def greet(self, session: Session) -> None:
-        """Welcome a classic session, unless it has been welcomed."""
+        """Welcome a classic session, unless it has been welcomed; tell a stranger how to log in."""
         if not session.greeted:
             session.greeted = True
-            self.reply(session, None, self.welcome_text(session))
+            self.reply(
+                session, None, self.welcome_text(session) if session.barred is None else LOG_IN.format(session.name.shown)
+            )
 
     def welcome_text(self, session: Session) -> str:
         """The welcome, for people."""
@@ -103,7 +173,7 @@ class Router:
         self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""
     ) -> None:
         """End a session on purpose: a goodbye, its name is free, the connection closes when all is written."""
-        if session in self.registry:
+        if session in self.registry or session in self.doorstep:
             self.reply(session, packet, goodbye, op="bye", code=code)
             self.leave(session, why, last_words)
             session.client.disconnect()
@@ -112,9 +182,13 @@ class Router:
         """A session ended, in whatever way: its name is free at once."""
         self.pulse.forget(session)
         self.presence.forget(session)
+        self.doorstep.leave(session)
         if self.registry.free(session):
+            self.rooms.depart(session)
+            self.cursors.left(session)
             self.journal.note(f"{session.name.shown} left: {visible(why, 200)}")
-            self.presence.went(session.name.shown, last_words)
+            if session.account is None or not session.account.sessions:
+                self.presence.went(session.name.shown, last_words)
 
     # What comes in.
 
@@ -130,34 +204,60 @@ class Router:
                 self.greet(session)
             if session.caps is not None and packet.from_.name and key(packet.from_.name) != session.name.key:
                 raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
-            if packet.to[:1] == "/":
-                self._run_command(self, session, packet)
-            else:
+            if packet.to[:1] != "/":
                 self.say(session, packet)
-        except ChatError as error:
-            self.refuse(session, error, packet if isinstance(packet, Packet) else None)
-        except Exception:  # noqa: BLE001 (nothing that one client sends may end the others)
-            _log.failure("a packet of {name} was not served", name=session.name.shown)
-            goodbye = "The server made a mistake and closes this connection. Sorry."
-            asked = packet if isinstance(packet, Packet) else None
-            self.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=asked)
+            elif (work := self._run_command(self, session, packet)) is not None:
+                session.client.perform(self._finish(session, packet, work), hold=True)
+        except Exception as error:  # noqa: BLE001 (nothing that one client sends may end the others)
+            self._went_wrong(session, packet, error)
+
+    async def _finish(self, session: Session, packet: Packet, work: Coroutine[Any, Any, None]) -> None:
+        """The rest of a command that had to wait for something."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._went_wrong(session, packet, error)
+
+    def _went_wrong(self, session: Session, packet: Packet | ChatError, error: Exception) -> None:
+        asked = packet if isinstance(packet, Packet) else None
+        if isinstance(error, ChatError):
+            self.refuse(session, error, asked)
+            return
+        _log.failure("a packet of {name} was not served", Failure(error), name=session.name.shown)
+        goodbye = "The server made a mistake and closes this connection. Sorry."
+        self.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=asked)
 
     def say(self, session: Session, packet: Packet) -> None:
-        """Relay what somebody says, to a person or to everyone else, and acknowledge it. Raises `NoSuchTarget`."""
+        """Pass on what somebody says, to a person, a room or everyone else, and acknowledge it. Raises `NoSuchTarget`.
+
+        What one guest says to another goes straight on; what rooms and accounts are concerned with is kept first.
+        """
+        if session.barred is not None:
+            session.barred()
         recipient = self.registry.find(packet.to)
-        if recipient is None:
-            self._say_to_everyone(session, packet)
+        if recipient is None or session.account is not None or recipient.account is not None:
+            self._say_further(session, packet, recipient)
             return
         x = None
         if session.caps is not None or recipient.caps is not None:  # or nobody would see it
             x = self._stamp(packet, f"@{session.name.shown}")
         message = ServerPacket(session.sender, recipient.name.shown, packet.msg, x)
         if len(packet.msg) > SURE_TO_FIT:
-            _check_growth(message)
+            check_growth(message)
         recipient.client.deliver(message)
         self.relayed += 1
         if x is not None:
             self._acknowledge(session, packet, x)
+
+    def _say_further(self, session: Session, packet: Packet, recipient: Session | None) -> None:
+        if packet.to.startswith(MARK):
+            self.delivery.to_room(session, packet, self.rooms.get(packet.to, session))
+        elif (account := self.registry.account(packet.to)) is not None:
+            self.delivery.to_account(session, packet, account)
+        elif recipient is not None:
+            self.delivery.to_guest(session, packet, recipient)
+        else:
+            self._say_to_everyone(session, packet)
 
     def _say_to_everyone(self, session: Session, packet: Packet) -> None:
         if key(packet.to) != _EVERYONE:
@@ -167,7 +267,7 @@ class Router:
         self.charge(session, len(self.registry) / DELIVERIES_A_PACKET)
         x = self._stamp(packet, EVERYONE)
         message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
-        _check_growth(message)
+        check_growth(message)
         n = 0
         for recipient in self.registry:
             if recipient is not session:
@@ -192,13 +292,6 @@ class Router:
 
     # What goes out.
 
-    def reply(self, session: Session, packet: Packet | None, msg: str, op: str = "ok", **data: Any) -> None:
-        """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients."""
-        x = None
-        if session.caps is not None:
-            x = ServerX(op=op, cid=packet.x.cid if packet and packet.x else None, **data)
-        session.client.deliver(ServerPacket(SERVER, session.name.shown, msg, x))
-
     def refuse(self, session: Session, error: ChatError, packet: Packet | None = None) -> None:
         """Answer what was wrong; a client that goes on and on is closed."""
         self.greet(session)
@@ -210,28 +303,20 @@ class Router:
             self.limits.met["bad"] += 1
             self.close(session, error.code, f"The connection is closed: {why}.", why=why)
 
-    def charge(self, session: Session, cost: float) -> None:
-        """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
-        if wait := session.packets.afford(cost, self.clock.seconds()):
-            error = RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.")
-            error.retry_ms = math.ceil(wait * 1000)
-            raise error
-
     def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
         """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
         names, total = self.registry.listed(prefix, room // (1 + len(BETWEEN_NAMES)) + 2)
         total -= asker.name.key.startswith(key(prefix))
         if asker.name.shown in names:
             names.remove(asker.name.shown)
-        names = _as_fit(names, room)
+        names = as_fit(names, room)
         if not total:
             return ("Nobody else has such a name." if prefix else "You are the only active user!"), names, total
-        return f"Online users ({total}): {_and_more(names, total)}", names, total
+        return f"Online users ({total}): {and_more(names, total)}", names, total
 
-    def timestamp(self) -> str:
-        """Now, as RFC 3339 in UTC with milliseconds."""
-        now = datetime.fromtimestamp(self.now(), timezone.utc)
-        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def _gave_up(self, session: Session) -> None:
+        """A stranger has not logged in in time."""
+        self.close(session, "AUTH_REQUIRED", "You are closed: nobody logged in.", why="did not log in")
 
     def _ping(self, session: Session) -> None:
         self.reply(session, None, "", op="ping", t=int(self.now() * 1000))
@@ -239,32 +324,21 @@ class Router:
     def _give_up(self, session: Session) -> None:
         self.close(session, "IDLE", "You are closed: no answer came to a ping.", why="no answer to a ping")
 
+    def tell_room(self, room: Room, event: str, session: Session) -> None:
+        """Somebody `joined` or `left` a room: those in it who want to know of such things are told."""
+        name = session.name.shown
+        x = ServerX(op="event", ev=event, who=[name], n=1, conv=room.name, ts=self.timestamp())
+        packet = SharedPacket(SERVER, room.name, f"{name} {event} {room.name}", x)
+        for reader in tuple(room.sessions):
+            if reader is not session and reader.may("presence") and reader.may("room"):
+                reader.client.deliver(packet)
+
     def _tell_presence(self, event: str, news: dict[str, str]) -> None:
-        names = _as_fit(list(news), PRESENCE_NAMES)
+        names = as_fit(list(news), PRESENCE_NAMES)
         last_words = news[names[0]] if len(news) == 1 else ""
         x = ServerX(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
-        said = f"{_and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
+        said = f"{and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
         packet = SharedPacket(SERVER, EVERYONE, said, x)
         for session in tuple(self.presence.watchers):
             if names != [session.name.shown]:
                 session.client.deliver(packet)
-
-
-def _check_growth(message: ServerPacket) -> None:
-    """Control characters take six bytes each: a text within its limit may still make a packet that is over its own."""
-    if len(message.msg) > SURE_TO_FIT and len(message.line) > MAX_PACKET + 1:
-        raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
-
-
-def _as_fit(names: list[str], room: int) -> list[str]:
-    """As many of the names as fit into so many bytes of a packet, with what comes between them."""
-    line = BETWEEN_NAMES.join([*names, ""])
-    if line.isascii():  # the common case: no character of a name is escaped
-        return names[: line[:room].count(BETWEEN_NAMES)]
-    ends = accumulate(escaped_size(name) + len(BETWEEN_NAMES) for name in names)
-    return [name for name, end in zip(names, ends, strict=True) if end <= room]
-
-
-def _and_more(names: list[str], total: int) -> str:
-    more = total - len(names)
-    return BETWEEN_NAMES.join(names) + (f", ... and {more} more" if more else "")

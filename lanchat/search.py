@@ -23,9 +23,10 @@ from lanchat.names import key
 #: Characters in a search, and words in it, at the most.
 MAX_QUERY = 256
 MAX_WORDS = 20
-#: Up to so many conversations are looked up in the index of words. Each takes time there, and among more of them the words
-#: are soon found by looking at every message that has them, the newest first.
+#: Up to so many conversations are looked up in the index of words. That takes time for each; so for more, first the newest
+#: so many messages that have the words are looked at, wherever they were said.
 FEW = 32
+MANY = 5000
 #: The clock of the server may have been set back by so much (milliseconds), and `since:` is still right.
 SETBACK = 3_600_000
 #: Where the name is in a row.
@@ -49,6 +50,7 @@ _SEARCH = f"""
         AND log.ts >= ? AND log.conv IN (SELECT value FROM json_each(?))
     ORDER BY words.rowid DESC
 """  # noqa: S608 (our own names)
+_HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
 _LAST = "SELECT coalesce(max(seq), 0) FROM log"
 _PLACE = "SELECT seq, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 1"
 _UNINDEXED = f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 (our own names)
@@ -92,10 +94,21 @@ def search(
     if not readable or not (query.words or query.sender):
         return Page()
     below = within(MAX_SEQ if before is None else before, 0, MAX_SEQ)
-    asked = (_match(query, readable), _floor(connection, query.since), below, query.since, json.dumps([*readable]))
-    with contextlib.closing(connection.execute(_SEARCH, asked)) as rows:
-        wanted = rows if query.sender is None else (row for row in rows if key(str(row[NAME])) == key(query.sender))
-        return filled(wanted, readable, Size.asked(limit)).turned()
+    convs = json.dumps([*readable])
+
+    def look(match: str, floor: int) -> Page:
+        asked = (match, floor, below, query.since, convs)
+        with contextlib.closing(connection.execute(_SEARCH, asked)) as rows:
+            wanted = rows if query.sender is None else (row for row in rows if key(str(row[NAME])) == key(query.sender))
+            return filled(wanted, readable, Size.asked(limit)).turned()
+
+    match, floor = _match(query), _floor(connection, query.since)
+    if len(readable) > FEW:
+        last = connection.execute(_HIT, (match, floor, below, MANY)).fetchone()
+        page = look(match, last[0] if last else floor)
+        if page.more or not last:
+            return page
+    return look(f"{match} AND conv : ({' OR '.join(map(_quoted, readable))})", floor)
 
 
 def fill(connection: sqlite3.Connection, after: int, upto: int) -> None:
@@ -161,7 +174,7 @@ def _moment(typed: str, now: float) -> float:
     return datetime.datetime.fromisoformat(f"{date[1]}T{date[2] or '00:00'}{zone}").timestamp()
 
 
-def _match(query: Query, readable: Collection[str]) -> str:
+def _match(query: Query) -> str:
     """The query as FTS5 reads it: everything that was typed is in quotes, where nothing has a meaning."""
     parts = []
     if query.words:
@@ -169,8 +182,6 @@ def _match(query: Query, readable: Collection[str]) -> str:
         parts.append(f"msg : ({' '.join(_quoted(indexed(word)) for word in query.words)})")
     if query.sender is not None:
         parts.append(f"name : {_quoted(query.sender)}")
-    if len(readable) <= FEW:
-        parts.append(f"conv : ({' OR '.join(map(_quoted, readable))})")
     return " AND ".join(parts)
 
 

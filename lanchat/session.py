@@ -1,6 +1,11 @@
-"""Session: one login on one connection. It holds what the server knows of it, and sends nothing by itself."""
+"""Session: one login on one connection; Account: whose it is. They hold what is known, and send nothing by themselves."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+
+from zope.interface import Interface, implementer
 
 from lanchat.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
 from lanchat.interfaces import IClient
@@ -12,14 +17,61 @@ from lanchat.packet import Sender, ServerPacket
 BAD_SECONDS = 10.0
 #: So many lines over the limit in all, and the connection is closed.
 MAX_LONG_LINES = 3
+#: The device of those whose client names none: the classic ones'.
+CLASSIC = ""
+
+
+class Role(IntEnum):
+    """What somebody may do: each may do what those before may."""
+
+    #: Has given the name of an account, and not shown that it is theirs.
+    STRANGER = -1
+    GUEST = 0
+    USER = 1
+    MODERATOR = 2
+    OPERATOR = 3
+
+
+class IAccount(Interface):
+    """What a login gives (twisted.cred)."""
+
+
+@implementer(IAccount)
+class Account:
+    """A name that belongs to somebody."""
+
+    __slots__ = ("conversations", "id", "name", "role", "sessions")
+
+    def __init__(self, id: int, name: Name, role: Role) -> None:  # noqa: A002 (it is one)
+        self.id = id
+        self.name = name
+        self.role = role
+        #: Where it is logged in, in the order in which that was done.
+        self.sessions: list[Session] = []
+        #: What it may read, and after which place in the log it is owed what is said there.
+        self.conversations: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id} {self.name.shown} {self.role.name.lower()}>"
+
+
+class Lag:
+    """How far a session is behind: what it was not sent, of what it would have been."""
+
+    __slots__ = ("after", "upto")
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        #: The newest that it was not sent; 0 while there is nothing.
+        self.upto = 0
 
 
 class Session:
     """One login on one connection."""
 
     __slots__ = (
-        "_bad", "_long_lines", "caps", "client", "confirms", "gateway", "greeted", "heard", "name", "packets", "sender",
-        "since",
+        "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "gateway", "greeted", "heard",
+        "lag", "name", "packets", "pending", "role", "seen", "sender", "since",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -43,6 +95,17 @@ class Session:
         self.confirms = True
         #: Whether it has been welcomed, with or without a hello.
         self.greeted = False
+        #: Whose it is, on which of their devices; None while it is a guest's.
+        self.account: Account | None = None
+        self.device = CLASSIC
+        self.role = Role.GUEST
+        #: Raises why it may say nothing now, if it may not.
+        self.barred: Callable[[], None] | None = None
+        #: Messages of its that the store has not given back yet.
+        self.pending = 0
+        #: The newest of the log that it was sent; and, while it is not sent what is new, how far it is behind.
+        self.seen = 0
+        self.lag: Lag | None = None
         self._bad: list[float] = []  # (a deque takes 600 bytes, and hardly anybody needs it)
         self._long_lines = 0
 

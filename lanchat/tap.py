@@ -7,14 +7,17 @@ import os
 import resource
 import secrets
 import select
-import socket
 import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.portal import Portal
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.main import installReactor
@@ -26,16 +29,22 @@ from lanchat.errors import BadName
 from lanchat.gateways.connection import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.identity import Identity
 from lanchat.limits import LIMITS, Limits
 from lanchat.listener import Listener
+from lanchat.login import Gate
 from lanchat.names import key
 from lanchat.packet import visible
+from lanchat.passwords import Hasher
+from lanchat.ports import endpoints
+from lanchat.realm import AccountChecker, ChatRealm
+from lanchat.rooms import parse_name as parse_room
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
+from lanchat.service import ChatService
 from lanchat.session import Session
+from lanchat.store.store import Store
 
-#: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
-BACKLOG = 4096
 DEFAULT_PORT = "5000"
 #: Files besides the clients': logs, listening ports, keys, and the last words of those who are refused.
 RESERVED_FILES = 32
@@ -47,6 +56,12 @@ _log = Logger()
 
 class Options(usage.Options):
     """What `twistd lanchat` can be told."""
+
+    optFlags = (  # noqa: N815 (Twisted's name for it)
+        ["ephemeral", None, "Keep no message: what is said is handed on to those who are there, and gone."],
+        ["accounts-only", None, "Let in nobody without an account."],
+        ["plaintext-passwords", None, "Take passwords over connections that others can read, too."],
+    )  # fmt: skip
 
     longdesc = (
         "A private chat server for a local network. PORT is a number (all addresses, IPv4 and IPv6), or a Twisted endpoint "
@@ -62,6 +77,7 @@ class Options(usage.Options):
         self["manhole-keys"] = None
         self["data"] = default_data()
         self["limit"], self["allow"] = [], []
+        self["lobby"] = None
 
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
@@ -112,6 +128,13 @@ class Options(usage.Options):
             raise usage.UsageError(f"--allow {network}: {error}. Write a network such as 192.168.0.0/16, or any.") from None
         self["allow"].append(network)
 
+    def opt_lobby(self, room: str) -> None:
+        """A room that everybody is in, such as #lobby. [default: none]"""
+        try:
+            self["lobby"] = parse_room(room)
+        except BadName as error:
+            raise usage.UsageError(f"--lobby {room}: {error}") from None
+
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
         self["data"] = Path(directory)
@@ -131,8 +154,11 @@ class Options(usage.Options):
             raise usage.UsageError("--manhole-keys needs --manhole PORT, where to listen for their owners.")
 
 
-def makeService(config: Options, reactor: Any = None) -> MultiService:
-    """The whole server: one router, and a gateway for each kind of port that was asked for."""
+def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICredentialsChecker] = ()) -> ChatService:
+    """The whole server: one router, and a gateway for each kind of port that was asked for.
+
+    `checkers` (twisted.cred) are asked before our own whether somebody may have an account: another directory, say.
+    """
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
@@ -141,10 +167,11 @@ def makeService(config: Options, reactor: Any = None) -> MultiService:
     for name, value in config["limit"]:
         router.limits.set(name, value)
     router.limits.values["users"] = min(router.limits["users"], max(1, raise_file_limit() - RESERVED_FILES))
+    router.accounts_only = bool(config["accounts-only"])
     door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]))
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
-    service = MultiService()
+    service = _with_store(config, reactor, router, checkers)
     _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
     if config["tls"]:
@@ -156,6 +183,18 @@ def makeService(config: Options, reactor: Any = None) -> MultiService:
     gc.collect()
     gc.freeze()
     return service
+
+
+def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequence[ICredentialsChecker]) -> ChatService:
+    """The service, with the log, the accounts, and what lets people into these."""
+    waiting = partial(router.limits.__getitem__, "waiting")
+    store = Store(config["data"], reactor.callFromThread, ephemeral=bool(config["ephemeral"]), waiting=waiting)
+    store.committed = router.delivery.committed
+    hasher = Hasher(reactor.callFromThread)
+    checker = AccountChecker(store, hasher)
+    portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
+    router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
+    return ChatService(router, store, hasher, config["lobby"])
 
 
 def _add_gateway(service: MultiService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
@@ -213,23 +252,6 @@ def install_reactor() -> None:
         installReactor(Reactor())
 
 
-def endpoints(port: str, *, loopback: bool = False) -> list[str]:
-    """The endpoint strings for what was given as a port; raises `UsageError` when that is none."""
-    if port.isascii() and port.isdigit():
-        if int(port) > 65535:
-            raise usage.UsageError(f"{port} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
-        families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
-        return [f"{family}:backlog={BACKLOG}" for family in families]
-    own_backlog = ":backlog=" in port or not port.startswith(("tcp:", "tcp6:", "unix:", "ssl:"))
-    description = port if own_backlog else f"{port}:backlog={BACKLOG}"
-    try:
-        serverFromString(None, description)
-    except (ValueError, TypeError, LookupError, OSError) as error:
-        hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
-        raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
-    return [description]
-
-
 def default_data() -> Path:
     """Where systemd says, else where the user's programs keep their state (XDG Base Directory Specification)."""
     if directory := os.environ.get("STATE_DIRECTORY"):
@@ -242,15 +264,3 @@ def raise_file_limit() -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return MANY_FILES if hard == resource.RLIM_INFINITY else hard
-
-
-def _families(port: int) -> list[str]:
-    """All addresses: one IPv6 socket where the system lets it serve IPv4 too, else one for each family there is."""
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::", 0))
-            both = not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-    except OSError:
-        return [f"tcp:{port}"]
-    six = rf"tcp6:{port}:interface=\:\:"
-    return [six] if both else [six, f"tcp:{port}"]

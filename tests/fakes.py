@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -15,12 +19,16 @@ from zope.interface import implementer
 
 from lanchat import commands
 from lanchat.edge import Edge
+from lanchat.entry import Entry
+from lanchat.errors import AuthFailed, Forbidden
 from lanchat.gateways.connection import ChatFactory, Connection
 from lanchat.gateways.line import ChatProtocol
 from lanchat.interfaces import IClient
 from lanchat.packet import Packet, Sender, ServerPacket, X
 from lanchat.router import Router
-from lanchat.session import Session
+from lanchat.session import Account, Session
+from lanchat.store import schema
+from lanchat.store.writing import Job, Writer, runs
 
 
 @implementer(IClient)
@@ -30,6 +38,8 @@ class FakeClient:
     def __init__(self) -> None:
         self.packets: list[ServerPacket] = []
         self.disconnected = False
+        self.is_behind = False
+        self.faults: list[object] = []
 
     def deliver(self, packet: ServerPacket) -> None:
         """Remember the packet."""
@@ -38,6 +48,21 @@ class FakeClient:
     def disconnect(self) -> None:
         """Remember that the server hung up."""
         self.disconnected = True
+
+    def perform(self, work: Coroutine[Any, Any, None], hold: bool) -> None:
+        """Do it; what it waits for comes at once in these tests, or when they say so."""
+        Deferred.fromCoroutine(work).addErrback(self.faults.append)
+
+    def behind(self) -> bool:
+        """As the test says."""
+        return self.is_behind
+
+    def caught_up(self) -> Deferred[None]:
+        """Fires when the test says so."""
+        if not self.is_behind:
+            return succeed(None)
+        self.drained: Deferred[None] = Deferred()
+        return self.drained
 
 
 class User:
@@ -72,11 +97,104 @@ class User:
         return packet
 
 
+class FakeStore:
+    """A store in memory: what is handed in comes back at once, or, while it is `held`, when `release` is called."""
+
+    epoch = "e1"
+    full = False
+
+    def __init__(self, committed: Callable[[list[Entry]], None]) -> None:
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        schema.upgrade(self.connection, Path())
+        schema.fill(self.connection)
+        self.last_seq = 0
+        self.held = False
+        self._committed = committed
+        self._batch: list[Entry | Job[Any]] = []
+
+    def append(self, entry: Entry) -> None:
+        """Add this to the log."""
+        self._hand_in(entry)
+
+    def write(self, job: Callable[[sqlite3.Connection], Any]) -> Deferred[Any]:
+        """Run this."""
+        item = Job(job)
+        self._hand_in(item)
+        return item.done
+
+    def jot(self, job: Callable[[sqlite3.Connection], object]) -> None:
+        """Run this."""
+        self.write(job)
+
+    def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
+        """Run this."""
+        return execute(query, self.connection)
+
+    def release(self) -> None:
+        """Give back what was handed in."""
+        self.held = False
+        batch, self._batch = self._batch, []
+        writer = Writer(self.connection, True, self._settle)
+        for item in (*batch, None):
+            writer.put(item)
+        writer.run()
+
+    def _hand_in(self, item: Entry | Job[Any]) -> None:
+        self._batch.append(item)
+        if not self.held:
+            self.release()
+
+    def _settle(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
+        for run in runs(batch):
+            if isinstance(run, Job):
+                run.tell()
+            else:
+                self.last_seq = max(self.last_seq, run[-1].seq)
+                self._committed(run)
+
+
+class FakeIdentity:
+    """Passwords that are kept as they are."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def check_way(self, address: str, gateway: str) -> None:
+        """Any way is good, but for one address."""
+        if address == "10.6.6.6":
+            raise Forbidden("Others can read this.")
+
+    def hash(self, password: str) -> Deferred[str]:
+        """What to keep of it."""
+        return succeed(password)
+
+    def give_token(self, account: int) -> Deferred[str]:
+        """A token that everybody could guess."""
+        return succeed(f"token-of-{account}")
+
+    def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
+        """Look it up."""
+        found = self._router.store.read(lambda c: c.execute("SELECT password FROM accounts WHERE key = ?", (name,)).fetchone())
+        return self._proven(name, found.result == (password,))  # type: ignore[attr-defined]  # it is there at once
+
+    def by_token(self, name: str, address: str, token: str) -> Deferred[Account]:
+        """Look it up."""
+        account = self._router.registry.account(name)
+        return self._proven(name, account is not None and token == f"token-of-{account.id}")
+
+    def _proven(self, name: str, proven: bool) -> Deferred[Account]:
+        account = self._router.registry.account(name)
+        return succeed(account) if proven and account else fail(AuthFailed("That was wrong."))
+
+
 def make_router() -> tuple[Router, Clock]:
     """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC."""
     clock = Clock()
     clock.advance(1795183402.5)
-    return Router(clock, commands.run, "test", clock.seconds), clock
+    router = Router(clock, commands.run, "test", clock.seconds)
+    router.begin(FakeStore(router.delivery.committed), [], [])
+    router.identity = FakeIdentity(router)
+    return router, clock
 
 
 def dump(x: msgspec.Struct | None) -> dict[str, object]:

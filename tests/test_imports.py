@@ -14,11 +14,22 @@ FLOORS = [
     ["lanchat.errors", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
-    ["lanchat.interfaces"],
-    ["lanchat.journal", "lanchat.limits"],
+    ["lanchat.interfaces", "lanchat.history", "lanchat.listing"],
+    ["lanchat.journal", "lanchat.limits", "lanchat.search"],
     ["lanchat.session"],
-    ["lanchat.presence", "lanchat.pulse", "lanchat.registry"],
+    [
+        "lanchat.accounts",
+        "lanchat.doorstep",
+        "lanchat.presence",
+        "lanchat.pulse",
+        "lanchat.registry",
+        "lanchat.rooms",
+        "lanchat.voice",
+    ],
+    ["lanchat.delivery"],
+    ["lanchat.cursors", "lanchat.replay"],
     ["lanchat.router"],
+    ["lanchat.command"],
     ["lanchat.commands"],
     [
         "lanchat.gateways",
@@ -28,16 +39,17 @@ FLOORS = [
         "lanchat.manhole",
         "lanchat.store",
         "lanchat.edge",
+        "lanchat.passwords",
         "lanchat.reactor",
         "lanchat.tls",
     ],
-    ["lanchat.gateways.sockets"],
-    ["lanchat.gateways.connection", "lanchat.listener"],
-    ["lanchat.gateways.line", "lanchat.gateways.telnet"],
+    ["lanchat.gateways.sockets", "lanchat.login", "lanchat.realm"],
+    ["lanchat.gateways.connection", "lanchat.identity", "lanchat.listener"],
+    ["lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}
-CORE = [module for floor in FLOORS[:10] for module in floor]
+CORE = [module for floor in FLOORS[: FLOORS.index(["lanchat.commands"]) + 1] for module in floor]
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in (ROOT / "lanchat").rglob("*.py")

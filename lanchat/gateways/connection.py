@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -32,6 +32,8 @@ from lanchat.session import Session
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
 #: Frames of one connection that are served in one turn of the reactor; then the others have theirs.
 FAIR_SHARE = 100
+#: Bytes that may come while something is waited for; then they wait unread.
+MAX_UNSERVED = 65536
 #: Refused connections that may read why; more are closed at once.
 MAX_LINGERING = 8
 
@@ -48,11 +50,16 @@ class Connection(Protocol, ABC):
     opening_factor = 1
     transport: ITransport
     factory: ChatFactory
+    # (Here, as hardly any connection ever has another value.)
+    _holds = 0
+    _hears_no_more = False
 
     def __init__(self, router: Router) -> None:
         self.router = router
         self.session: Session | None = None
         self.closed = False
+        #: Whether nothing is served: it is closed, or waits for what it asked for.
+        self.halted = False
         self._seconds = router.clock.seconds
         self._bytes = Bucket(router.limits, "bytes")
         self._unserved = b""
@@ -73,7 +80,7 @@ class Connection(Protocol, ABC):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The far end is gone, or we closed: the name is free."""
-        self.closed = True
+        self.closed = self.halted = True
         self.factory.connections.discard(self)
         self.factory.lingering.discard(self)
         self.factory.edge.left(self.address)
@@ -94,20 +101,24 @@ class Connection(Protocol, ABC):
         self._unserved += data
         if self._resting is None:
             self.serve(now)
+        if self._holds and len(self._unserved) > MAX_UNSERVED and self._resting is None and not self.closed:
+            self._rest(1.0)
 
     def serve(self, now: float) -> None:
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
+        if self.halted:
+            return
         session = self.session
-        while session is None and self._serve(1) and not self.closed:
+        while session is None and self._serve(1) and not self.halted:
             session = self.session  # after a name there is a rate
-        if session is not None and not self.closed:
+        if session is not None and not self.halted:
             share = session.packets.whole(FAIR_SHARE, now)
             served = self._serve(share)
             session.packets.take(served, now)
-            if served == share and not self.closed:
+            if served == share and not self.halted:
                 self._rest(session.packets.wait(now, 1) if share < FAIR_SHARE else 0)
                 return
-        if self.closed:
+        if self.halted:
             return
         if wait := self._bytes.wait(now):
             self._rest(wait)
@@ -127,13 +138,23 @@ class Connection(Protocol, ABC):
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
+        self._hears_no_more = True
+        self._hear_out()
+
+    def _hear_out(self) -> None:
+        """Serve all that came, and what its end completes; then there is nothing more to wait for."""
         self._serve(sys.maxsize)  # over TLS the end is seen while what came before it waits; there is no later
-        self.inputEnded()
-        self._serve(sys.maxsize)
-        if not self.closed:
+        if not self.halted:
+            self.inputEnded()
+            self._serve(sys.maxsize)
+        if not self.halted:
             self.served()
+        if self.session is not None and self.session.pending and not self.halted:
+            self.perform(self.router.delivery.settled(), hold=True)
+        if self.halted and not self.closed:
+            return  # it goes on here when that is done
         self.leave("hung up")
-        self.closed = True
+        self.closed = self.halted = True
         self.factory.openings.end(self._too_slow)
         self.outbox.heard_out()
 
@@ -164,7 +185,7 @@ class Connection(Protocol, ABC):
 
     def turn_away(self, error: ChatError) -> None:
         """Refuse a connection that is one too many, and don't let it linger if there are many such."""
-        self.closed = True
+        self.closed = self.halted = True
         self.factory.lingering.add(self)
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
@@ -175,9 +196,36 @@ class Connection(Protocol, ABC):
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet in this dialect."""
 
+    def perform(self, work: Coroutine[Any, Any, None], hold: bool) -> None:
+        """Do what may have to wait; with `hold` what else comes from the client waits too, in its place."""
+        task = Deferred.fromCoroutine(work)
+        task.addErrback(lambda failure: _log.failure("what {ip} asked for failed", failure, ip=self.address))
+        if hold and not task.called:
+            self._holds += 1
+            self.halted = True
+            task.addBoth(self._performed)
+
+    def _performed(self, result: None) -> None:
+        self._holds -= 1
+        self.halted = self.closed or self._holds > 0
+        if self.halted:
+            return
+        if self._hears_no_more:
+            self._hear_out()
+        elif self._resting is None:
+            self.serve(self._seconds())
+
+    def behind(self) -> bool:
+        """Whether so much waits for it that it should be sent no more than it asks for."""
+        return self.outbox.waiting > self.router.limits["outbox"] / 2
+
+    def caught_up(self) -> Deferred[None]:
+        """Fires when all that waited is written, or never will be."""
+        return self.outbox.drained()
+
     def disconnect(self) -> None:
         """Close, once what was delivered is written."""
-        self.closed = True
+        self.closed = self.halted = True
         self.factory.openings.end(self._too_slow)
         if self._resting is not None:
             self._rested()
@@ -198,11 +246,11 @@ class Connection(Protocol, ABC):
     def _serve(self, share: int) -> int:
         """Serve so many frames, in the order in which they came, if there are so many; how many it were."""
         served = 0
-        while not self.closed:
+        while not self.halted:
             for frame in islice(self._serving, share - served):
                 self._receive(frame)
                 served += 1
-                if self.closed:
+                if self.halted:
                     break
             if served == share or not self._unserved:
                 break

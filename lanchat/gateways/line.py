@@ -112,7 +112,7 @@ class ChatProtocol(Connection):
         self._silence = self.router.clock.callLater(0, self._silent)
 
     def _silent(self) -> None:
-        if self._resting is None and not self._unserved and not self.closed:  # or it was no silence, we only have not looked
+        if self._resting is None and not self._unserved and not self.halted:  # or it was no silence, we only have not looked
             self._complete()
             self.serve(self._seconds())
 

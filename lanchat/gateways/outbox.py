@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -64,8 +65,8 @@ class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
     __slots__ = (
-        "_clock", "_closing", "_deadline", "_gone", "_heard_out", "_idle", "_limits", "_losing", "_overflowed", "_pace",
-        "_packets", "_paused", "_queue", "_transport", "_turn", "_written_out", "paced", "waiting",
+        "_clock", "_closing", "_deadline", "_drained", "_gone", "_heard_out", "_idle", "_limits", "_losing", "_overflowed",
+        "_pace", "_packets", "_paused", "_queue", "_transport", "_turn", "_written_out", "paced", "waiting",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -84,6 +85,7 @@ class Outbox:
         self._turn, self._pace = turn, pace
         self._overflowed = overflowed
         self._paused = False
+        self._drained: Deferred[None] | None = None
         self._idle = True  # neither due at a tick nor paused
         self._closing = False
         self._deadline: Call | None = None
@@ -136,8 +138,19 @@ class Outbox:
         self._transport.write(data)
         if self._queue:
             self._soon()
-        elif self._closing:
+            return
+        if self._drained is not None:
+            self._tell_drained()
+        if self._closing:
             self._lose()
+
+    def drained(self) -> Deferred[None]:
+        """Fires when nothing waits here, or the connection has ended."""
+        if not self.waiting or self._gone:
+            return succeed(None)
+        if self._drained is None:
+            self._drained = Deferred()
+        return self._drained
 
     def close(self) -> None:
         """Close the connection once all is written; abort it if the client does not read that."""
@@ -188,6 +201,8 @@ class Outbox:
         """The connection has ended: nothing is written any more, and nothing waits."""
         self._gone = self._closing = True
         self._drop()
+        if self._drained is not None:
+            self._tell_drained()
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
 
@@ -228,6 +243,11 @@ class Outbox:
         elif self._idle:
             self._idle = False
             (self._pace if self.paced else self._turn).add(self)
+
+    def _tell_drained(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.callback(None)
 
     def _drop(self) -> None:
         self._queue.clear()

@@ -62,7 +62,7 @@ class TelnetProtocol(Connection):
         """Show a packet as lines: no line of anybody's text can be taken for another's."""
         if packet.from_ == SERVER:
             who = "*"
-        elif packet.to == EVERYONE:
+        elif packet.to == EVERYONE or packet.to.startswith("#"):
             who = f"{packet.from_.name}:"
         else:
             who = f"{packet.from_.name} (private):"

@@ -1,0 +1,53 @@
+"""Command: what can be asked of the server, as a row of a table. `/help`, the checks and the documents come from such rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, TypeAlias
+
+from lanchat.packet import Packet
+from lanchat.router import Router
+from lanchat.session import Role, Session
+
+#: What may take a while is returned, to be waited for.
+Work: TypeAlias = Coroutine[Any, Any, None] | None
+#: What a command is called with: the router, who asks, the packet, and the arguments (the named ones, "" where not given).
+Run: TypeAlias = Callable[[Router, Session, Packet, list[str]], Work]
+
+
+class Command(NamedTuple):
+    """What can be asked of the server at `/name`.
+
+    A function begins at its real work: who asks may, arguments have been counted, and what is wrong it raises.
+    """
+
+    run: Run
+    #: The arguments, which may be given as members of `x` with these names; the last takes the rest of the text.
+    args: tuple[str, ...]
+    #: How many of them can't be left out.
+    min_args: int
+    help: str
+    #: Who may ask it.
+    role: Role = Role.GUEST
+
+    def usage(self, name: str) -> str:
+        """How the command is written: capitals stand for something, brackets for what may be left out."""
+        shown = [arg.upper() if n < self.min_args else f"[{arg.upper()}]" for n, arg in enumerate(self.args)]
+        return " ".join([name, *shown])
+
+    def arguments(self, packet: Packet, capable: bool) -> list[str]:
+        """What the packet says: one text for each of `args`."""
+        named = [_text(packet, arg) for arg in self.args] if capable else []
+        if any(value is not None for value in named):
+            *first, last = named
+            return [*(value or "" for value in first), packet.msg if last is None else last]
+        if len(self.args) < 2:
+            return [packet.msg]
+        given = re.split(r"\s", packet.msg.lstrip(), maxsplit=len(self.args) - 1)
+        return given + [""] * (len(self.args) - len(given))
+
+
+def _text(packet: Packet, arg: str) -> str | None:
+    value = getattr(packet.x, arg, None)
+    return value if value is None or isinstance(value, str) else str(value)

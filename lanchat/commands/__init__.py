@@ -1,0 +1,59 @@
+"""The commands: one table, and the one place where a packet becomes a call of a command.
+
+What each does stands in the modules of this room, by what it is about.
+"""
+
+from __future__ import annotations
+
+from lanchat.command import Command, Work
+from lanchat.commands import accounts, history, rooms, talk
+from lanchat.errors import AuthRequired, Forbidden, UnknownCommand, Usage
+from lanchat.packet import Packet, visible
+from lanchat.router import Router
+from lanchat.session import Role, Session
+
+COMMANDS: dict[str, Command] = {}
+
+
+def run(router: Router, session: Session, packet: Packet) -> Work:
+    """Run the command that a packet is addressed to; raises `UnknownCommand`, or what the command raises."""
+    name, command = find(packet.to)
+    if session.role < command.role:
+        raise _not_allowed(name, session)
+    args = command.arguments(packet, session.caps is not None)
+    if not all(arg.strip() for arg in args[: command.min_args]):
+        raise Usage(f"Usage: {command.usage(name)} ({command.help})")
+    return command.run(router, session, packet, args)
+
+
+def find(text: str) -> tuple[str, Command]:
+    """The command of that name; raises `UnknownCommand`."""
+    name = text.lower()
+    if name not in COMMANDS:
+        raise UnknownCommand(f"There is no command {visible(text, 40)}. Send /help to see those there are.")
+    return name, COMMANDS[name]
+
+
+def _not_allowed(name: str, session: Session) -> AuthRequired | Forbidden:
+    if session.role is Role.STRANGER:
+        return AuthRequired("Log in first: send /login PASSWORD.")
+    if session.role is Role.GUEST:
+        return AuthRequired(f"{name} is for those with an account. Send /register PASSWORD to make this name yours.")
+    return Forbidden(f"{name} is for moderators and operators.")
+
+
+def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    if args[0].strip():
+        name, command = find("/" + args[0].strip().removeprefix("/"))
+        about, told = f"Usage: {command.usage(name)} ({command.help})", {name: command}
+    else:
+        told = {name: command for name, command in COMMANDS.items() if command.role <= max(session.role, Role.USER)}
+        about = "\n".join(["Commands:", *(f"{command.usage(name)} - {command.help}" for name, command in told.items())])
+    data = [{"name": name, "usage": command.usage(name), "help": command.help} for name, command in told.items()]
+    router.reply(session, packet, about, commands=data)
+
+
+HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER)}
+COMMANDS.update(
+    HELP | talk.COMMANDS | rooms.COMMANDS | history.COMMANDS | accounts.COMMANDS | talk.PROGRAMS | accounts.PROGRAMS
+)

@@ -1,0 +1,178 @@
+"""Accounts: making a name one's own, logging in, and what a hello asks for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from lanchat import accounts, packet as wire, rooms
+from lanchat.command import Command, Work
+from lanchat.errors import AuthFailed, AuthRequired, NameTaken, Usage
+from lanchat.names import MAX_NAME
+from lanchat.packet import Packet, X, visible
+from lanchat.replay import RESUME
+from lanchat.router import LOG_IN, Router
+from lanchat.session import CLASSIC, Account, Role, Session
+
+#: What a hello can be granted.
+CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room"})
+#: What a welcome tells of the limits.
+LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
+#: What it costs to have a password hashed, in packets.
+HASH_COST = 200
+#: Characters in the name of a device.
+MAX_DEVICE = 32
+
+
+async def _register(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    if session.account is not None:
+        raise Usage(f"{session.name.shown} is your account already. Send /password OLD NEW to change its password.")
+    router.identity.check_way(session.sender.ip, session.gateway)
+    router.charge(session, HASH_COST)
+    kept = await router.identity.hash(args[0].strip())
+    _check_here(router, session)
+    name, now, most = session.name, int(router.now()), router.limits["accounts"]
+    account = await router.store.write(partial(accounts.add, name=name, password=kept, role=Role.USER, now=now, most=most))
+    router.own(account)
+    _check_here(router, session)
+    was_in = router.rooms.of(session)
+    router.admit(session, account)
+    for room in was_in:
+        router.rooms.admit(account, room, await router.store.write(partial(rooms.admit, room=room.id, account=account.id)))
+    session.seen = await _enter_device(router, account, CLASSIC)
+    router.reply(session, packet, f"{account.name.shown} is your account now: who comes with this name must know the password.")
+
+
+async def _login(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    if session.account is not None:
+        raise Usage(f"You are logged in as {session.name.shown} already.")
+    if session not in router.doorstep:
+        raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
+    account = await _prove(router, session, {"mech": "PLAIN", "password": args[0].strip()})
+    cursor = await _enter_device(router, account, CLASSIC)
+    _check_here(router, session)
+    router.admit(session, account)
+    router.reply(session, packet, router.welcome_text(session))
+    await router.replay.newest(session, cursor)
+
+
+async def _password(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    account = session.account
+    assert account is not None  # noqa: S101 (the table lets nobody else ask)
+    await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
+    router.charge(session, HASH_COST)
+    kept = await router.identity.hash(args[1].strip())
+    await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
+    router.journal.note(f"{account.name.shown} changed their password")
+    router.reply(session, packet, "Your password is changed. Tokens that your other devices kept are worth nothing now.")
+
+
+def _hello(router: Router, session: Session, packet: Packet, args: list[str]) -> Work:
+    if not packet.is_hello:
+        hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
+        raise Usage(f"A hello is for programs: {hello}.")
+    if session.caps is not None:
+        raise Usage("You have said hello already; once is enough.")
+    x = packet.x or X()
+    caps = CAPS.intersection(cap for cap in x.caps or () if isinstance(cap, str))
+    if session in router.doorstep or session.account is not None:
+        return _account_hello(router, session, packet, x, caps)
+    if x.auth is not None:
+        raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
+    _welcome(router, session, packet, caps)
+    return None
+
+
+async def _account_hello(router: Router, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
+    """The hello of somebody who has an account, and logs in with it, or has done so."""
+    account = session.account
+    if account is None and x.auth is None:
+        raise AuthRequired(LOG_IN.format(session.name.shown))
+    if account is None:
+        account = await _prove(router, session, x.auth or {})
+    device = _device(x.dev)
+    after = cursor = await _enter_device(router, account, device)
+    resumed = None
+    if x.resume is not None:
+        after, resumed = _resumed(router, x.resume)
+    elif session.account is None:
+        resumed = True
+    missed = await router.replay.missed(session, account.conversations, after) if resumed else None
+    token = None
+    if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
+        token = await router.identity.give_token(account.id)
+    _check_here(router, session)
+    if session.account is None:
+        router.admit(session, account)
+    session.device = device
+    known = {"account": True, "epoch": router.store.epoch, "seq": router.store.last_seq}
+    _welcome(router, session, packet, caps, **known, token=token, resumed=resumed, missed=missed)
+    if resumed and "id" in caps:
+        session.client.perform(router.replay.resume(session, after), hold=False)
+    elif resumed:
+        await router.replay.newest(session, cursor)
+
+
+def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
+    session.caps, session.greeted = caps, True
+    if "ping" in caps:
+        router.pulse.watch(session)
+    if "presence" in caps:
+        router.presence.watch(session)
+    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp(), **known}
+    router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
+
+
+async def _prove(router: Router, session: Session, auth: dict[str, Any]) -> Account:
+    """The account that this secret opens; raises `AuthFailed`, after a while."""
+    secret = auth.get({"PLAIN": "password", "TOKEN": "token"}.get(str(auth.get("mech")), ""))
+    if not isinstance(secret, str):
+        raise Usage('Log in with "auth": {"mech": "PLAIN", "password": "..."}, or {"mech": "TOKEN", "token": "..."}.')
+    router.identity.check_way(session.sender.ip, session.gateway)
+    address = session.sender.ip
+    prove = router.identity.by_token if auth["mech"] == "TOKEN" else router.identity.by_password
+    return await router.doorstep.tried(session, prove(session.name.key, address, secret))
+
+
+async def _enter_device(router: Router, account: Account, device: str) -> int:
+    most, now = router.limits["devices"], int(router.now())
+    return await router.store.write(partial(accounts.enter_device, account=account.id, device=device, now=now, most=most))
+
+
+def _resumed(router: Router, asked: dict[str, Any]) -> tuple[int, bool]:
+    """From where a client goes on; it can't, if what it saw was of another log."""
+    seq = asked.get("seq")
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= router.store.last_seq:
+        return router.store.last_seq, False
+    return (seq, True) if asked.get("epoch") == router.store.epoch else (router.store.last_seq, False)
+
+
+def _device(name: str | None) -> str:
+    """The name of a device; that of classic clients, which move their own cursor, is nobody else's."""
+    if name is None:
+        return RESUME
+    if not 0 < len(name) <= MAX_DEVICE or not name.isprintable():
+        raise Usage(f"The name of a device (dev) has 1 to {MAX_DEVICE} characters that can be seen.")
+    return name
+
+
+def _check_here(router: Router, session: Session) -> None:
+    """While the password was looked at, whoever sent it may have gone."""
+    if session not in router.registry and session not in router.doorstep:
+        raise NameTaken(f"{visible(session.name.shown)} has left.")
+
+
+def _ack(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    if packet.x is not None and packet.x.seq is not None:
+        router.cursors.acknowledge(session, packet.x.seq)
+
+
+COMMANDS = {
+    "/register": Command(_register, ("password",), 1, "make your name an account, which needs this password from then on"),
+    "/login": Command(_login, ("password",), 1, "show that the name you gave is your account", Role.STRANGER),
+    "/password": Command(_password, ("password", "text"), 2, "change your password: the old one, and the new", Role.USER),
+}
+PROGRAMS = {
+    "/ack": Command(_ack, (), 0, "for programs: you have all that is stored up to x.seq"),
+    "/hello": Command(_hello, (), 0, "for programs: ask for more than the classic protocol", Role.STRANGER),
+}

@@ -1,0 +1,104 @@
+"""What was said before: pages of the log, and a search in it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from lanchat import history, search
+from lanchat.command import Command
+from lanchat.entry import Entry
+from lanchat.errors import NoSuchTarget, NotMember, Usage
+from lanchat.packet import Packet, X, visible
+from lanchat.rooms import MARK
+from lanchat.router import Router
+from lanchat.session import Session
+
+#: What a page and a search cost, in packets.
+PAGE_COST, SEARCH_COST = 5, 20
+#: Entries in a page that did not say how many.
+PAGE = 50
+
+_WORDS = re.compile(r"(?:\s*(before|after|around)?\s*(\d{1,19}))*\s*", re.IGNORECASE)
+
+
+async def _history(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    target, rest = args
+    asked = _asked(packet.x or X(), rest)
+    convs = _readable(router, session, target.strip())
+    router.charge(session, PAGE_COST)
+    await _own_first(router, session)
+    page = await router.store.read(lambda connection: history.page(connection, convs, **asked))
+    _show(router, session, packet, page, "in this conversation" if target.strip() else "in your conversations")
+
+
+async def _search(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    query = search.parse_query(args[0], router.now())
+    readable = _readable(router, session, query.where or "")
+    x = packet.x or X()
+    router.charge(session, SEARCH_COST)
+    await _own_first(router, session)
+    found = partial(search.search, query=query, readable=readable, before=x.before, limit=x.limit or PAGE)
+    _show(router, session, packet, await router.store.read(found, slow=True), "that has these words")
+
+
+async def _own_first(router: Router, session: Session) -> None:
+    """What somebody said before asking is there when the answer is made."""
+    if session.pending:
+        await router.delivery.settled()
+
+
+def _asked(x: X, rest: str) -> dict[str, Any]:
+    """Where a page begins, and how long it is: members of `x`, or words such as `20 before 1234`."""
+    asked = {"before": x.before, "after": x.after, "around": x.around, "limit": x.limit or PAGE}
+    if not _WORDS.fullmatch(rest):
+        raise Usage("Usage: /history ROOM-OR-USER [HOW MANY] [before NUMBER] (or after, or around), as in /history #ops 20")
+    for word, number in re.findall(r"(before|after|around)?\s*(\d+)", rest, re.IGNORECASE):
+        asked[word.lower() or "limit"] = int(number)
+    return asked
+
+
+def _readable(router: Router, session: Session, target: str) -> list[str]:
+    """The conversations that somebody may read: one of them, or all; raises `NotMember` or `NoSuchTarget`."""
+    account = session.account
+    if not target:
+        return list(account.conversations) if account is not None else [room.conv for room in router.rooms.of(session)]
+    if target.startswith(MARK):
+        room = router.rooms.get(target, session)
+        if session not in room.sessions:
+            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to read what is said there.")
+        return [room.conv]
+    conv = None if account is None else router.delivery.between(account, target.removeprefix("@"))
+    if conv is None:
+        raise NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
+    return [conv]
+
+
+def _show(router: Router, session: Session, packet: Packet, page: history.Page, where: str) -> None:
+    """Answer with a page: as packets for programs, as lines of text for people."""
+    before = page.edge if page.more or not page.entries else page.entries[0].seq
+    if session.may("id"):
+        batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
+        router.replay.show(session, page, batch)
+        router.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)
+        return
+    for entry in page.entries:
+        router.reply(session, packet, _line(entry))
+    if not page.entries:
+        router.reply(session, packet, f"There is nothing {where}.")
+    elif page.more:
+        router.reply(session, packet, f"There is more: ask again, with {before} after the word before, or after.")
+
+
+def _line(entry: Entry) -> str:
+    """An entry as people read it."""
+    then = datetime.fromtimestamp(entry.ts / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"{then} {entry.name} -> {entry.target}: {entry.msg}"
+
+
+COMMANDS = {
+    "/history": Command(_history, ("target", "text"), 0, "what was said in a room or with a user: /history #ops 20 before 99"),
+    "/search": Command(_search, ("text",), 1, "look for words, from:NAME, in:#ROOM or in:@USER, since:7d"),
+}

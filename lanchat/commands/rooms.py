@@ -1,0 +1,184 @@
+"""Rooms: making, entering and leaving them, who is there, and what they are about."""
+
+from __future__ import annotations
+
+from functools import partial
+from sqlite3 import Connection
+
+from lanchat import rooms
+from lanchat.command import Command
+from lanchat.errors import Forbidden, Full, NotMember, Usage
+from lanchat.listing import and_more, as_fit
+from lanchat.packet import MAX_MSG, Packet, visible
+from lanchat.rooms import MAX_TOPIC, Room
+from lanchat.router import Router
+from lanchat.session import Account, Role, Session
+
+
+async def _create(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    name, private = rooms.parse_name(args[0]), _is_private(args[1])
+    account, now, most = _account(session), int(router.now()), router.limits["rooms"]
+    _check_room_for_more(router, session)
+
+    def make(connection: Connection) -> tuple[Room, int]:
+        room = rooms.add(connection, name, account.id, private, now, most)
+        return room, rooms.admit(connection, room.id, account.id)
+
+    room, since = await router.store.write(make)
+    router.rooms.add(room)
+    router.rooms.admit(account, room, since)
+    router.journal.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
+    router.reply(session, packet, f"{room.name} is there, and you are in it. Write to it as to a user.", rooms=[_row(room)])
+
+
+async def _join(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room, account = router.rooms.get(args[0], session), session.account
+    if session not in room.sessions:
+        _check_room_for_more(router, session)
+        if account is None:
+            router.rooms.enter(session, room)
+        else:
+            await _admit(router, account, room)
+        router.tell_room(room, "joined", session)
+    about = f" It is about: {room.topic}" if room.topic else ""
+    router.reply(
+        session, packet, f"You are in {room.name}, with {len(room.sessions) - 1} others online.{about}", rooms=[_row(room)]
+    )
+
+
+async def _admit(router: Router, account: Account, room: Room) -> None:
+    if room.private and account.id not in room.invited and account.id not in room.members and account.role < Role.MODERATOR:
+        raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
+    if len(room.members) >= router.limits["members"]:
+        router.limits.met["members"] += 1
+        raise Full(f"{room.name} has as many members as a room can have.")
+    router.rooms.admit(account, room, await router.store.write(partial(rooms.admit, room=room.id, account=account.id)))
+
+
+async def _leave(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room = _room_of(router, session, args[0])
+    if room is router.rooms.lobby:
+        raise Forbidden(f"Everybody is in {room.name}.")
+    router.tell_room(room, "left", session)
+    if session.account is None:
+        router.rooms.leave(session, room)
+    else:
+        await router.store.write(partial(rooms.dismiss, room=room.id, account=session.account.id))
+        router.rooms.dismiss(session.account, room)
+    router.reply(session, packet, f"You have left {room.name}.")
+
+
+def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    listed = [room for room in router.rooms.listed(session) if room.key.startswith(args[0].strip().lower())]
+    router.charge(session, len(listed) / 100)
+    lines: list[str] = []
+    told: list[dict[str, object]] = []
+    used = 0
+    for room in listed:
+        line = f"{room.name} ({len(room.sessions)} online{', private' if room.private else ''}) {room.topic}".rstrip()
+        used += len(line.encode()) + 1
+        if used > MAX_MSG - 100:
+            lines.append(f"... and {len(listed) - len(told)} more: begin the name, as in /rooms #o")
+            break
+        lines.append(line)
+        told.append(_row(room))
+    text = "\n".join([f"Rooms ({len(listed)}):", *lines]) if listed else "There are no rooms. Send /create #NAME to make one."
+    router.reply(session, packet, text, rooms=told, n=len(listed))
+
+
+def _members(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room = _room_of(router, session, args[0])
+    here = {reader.name.shown for reader in room.sessions}
+    away = {account.name.shown for account in room.members.values()} - here
+    router.charge(session, (len(here) + len(away)) / 100)
+    names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
+    fit = as_fit(names, MAX_MSG - 200)
+    told = f"In {room.name} ({len(here)} online, {len(away)} away): {and_more(fit, len(names))}"
+    router.reply(session, packet, told, names=fit, n=len(names))
+
+
+async def _topic(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room, topic = _room_of(router, session, args[0]), visible(args[1].strip())
+    if not topic:
+        router.reply(session, packet, room.topic or f"{room.name} has no topic.", topic=room.topic)
+        return
+    _check_owner(session, room)
+    if len(topic) > MAX_TOPIC:
+        raise Usage(f"A topic is at most {MAX_TOPIC} characters; this one has {len(topic)}.")
+    await router.store.write(partial(rooms.set_topic, room=room.id, topic=topic))
+    room.topic = topic
+    router.reply(session, packet, f"{room.name} is about: {topic}", topic=topic)
+
+
+async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room, guest = _room_of(router, session, args[1]), router.account_of(args[0])
+    if guest.id in room.members:
+        raise Usage(f"{guest.name.shown} is in {room.name} already.")
+    if len(room.invited) >= router.limits["invitations"] and guest.id not in room.invited:
+        router.limits.met["invitations"] += 1
+        raise Full(f"{room.name} has as many open invitations as a room can have.")
+    await router.store.write(partial(rooms.invite, room=room.id, account=guest.id))
+    room.invited.add(guest.id)
+    for reader in tuple(guest.sessions):
+        router.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
+    router.reply(session, packet, f"{guest.name.shown} may enter {room.name} now.")
+
+
+async def _close(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room = _room_of(router, session, args[0])
+    _check_owner(session, room)
+    if room is router.rooms.lobby:
+        raise Forbidden(f"Everybody is in {room.name}; the operator decides whether there is such a room.")
+    await router.store.write(partial(rooms.remove, room=room.id))
+    for reader in tuple(room.sessions):
+        if reader is not session:
+            router.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")
+    router.rooms.remove(room)
+    router.journal.note(f"{session.name.shown} closed {room.name}")
+    router.reply(session, packet, f"{room.name} is closed.")
+
+
+def _room_of(router: Router, session: Session, name: str) -> Room:
+    """A room that somebody is in; a moderator need not be."""
+    room = router.rooms.get(name, session)
+    if session not in room.sessions and session.role < Role.MODERATOR:
+        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+    return room
+
+
+def _check_owner(session: Session, room: Room) -> None:
+    if not room.is_owned_by(session):
+        raise Forbidden(f"Only whoever made {room.name}, or a moderator, may do that.")
+
+
+def _check_room_for_more(router: Router, session: Session) -> None:
+    if len(router.rooms.of(session)) >= router.limits["joined"]:
+        router.limits.met["joined"] += 1
+        raise Full("You are in as many rooms as one can be in. Leave one first.")
+
+
+def _account(session: Session) -> Account:
+    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
+    return session.account
+
+
+def _is_private(text: str) -> bool:
+    if text.strip().lower() not in ("", "private", "true", "false"):
+        raise Usage("Usage: /create #NAME [private]")
+    return text.strip().lower() in ("private", "true")
+
+
+def _row(room: Room) -> dict[str, object]:
+    return {"name": room.name, "topic": room.topic, "private": room.private, "online": len(room.sessions)}
+
+
+COMMANDS = {
+    "/create": Command(_create, ("room", "private"), 1, "make a room; a private one is for those who are invited", Role.USER),
+    "/join": Command(_join, ("room",), 1, "enter a room"),
+    "/leave": Command(_leave, ("room",), 1, "leave a room"),
+    "/rooms": Command(_rooms, ("prefix",), 0, "the rooms there are, or whose name begins so"),
+    "/members": Command(_members, ("room",), 1, "who is in a room, here or away"),
+    "/topic": Command(_topic, ("room", "text"), 1, "what a room is about, or shall be"),
+    "/invite": Command(_invite, ("user", "room"), 2, "let somebody into a private room", Role.USER),
+    "/close": Command(_close, ("room",), 1, "end a room that you made, for everyone", Role.USER),
+}

@@ -1,0 +1,72 @@
+"""Talking: who is here, words to one and to all, taking leave; and what programs need."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from lanchat import packet as wire
+from lanchat.command import Command
+from lanchat.packet import EVERYONE, Packet, visible
+from lanchat.router import NAMES_A_PACKET, Router
+from lanchat.session import Role, Session
+
+#: Names that a list has at the most, for what it costs: there is no room for more.
+MAX_LISTED = 8000
+#: Characters of the last words that others are shown.
+MAX_LAST_WORDS = 200
+
+STANDARD = (
+    'A packet is one JSON object on a line of its own: {"from":{"name":"YOU","ip":""},"to":"WHOM","msg":"TEXT"}. '
+    "WHOM is a user, Everyone, or a command such as /help; the server fills in who it is from."
+)
+
+
+def _standard(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    router.reply(session, packet, STANDARD)
+
+
+def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    now = datetime.fromtimestamp(router.now()).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    router.reply(session, packet, f"Server time: {now}", time=now)
+
+
+def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    router.charge(session, min(len(router.registry), MAX_LISTED) / NAMES_A_PACKET)
+    # Room for the words round the names.
+    text, names, total = router.online(session, args[0].strip(), wire.MAX_MSG - 100)
+    router.reply(session, packet, text, names=names, n=total)
+
+
+def _shout(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    router.say(session, msgspec.structs.replace(packet, to=EVERYONE, msg=args[0]))
+
+
+def _pm(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    router.say(session, msgspec.structs.replace(packet, to=args[0], msg=args[1]))
+
+
+def _pong(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    """That it came is all there is to know, and the connection has noticed."""
+
+
+async def _quit(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    last_words = visible(args[0].strip(), MAX_LAST_WORDS)
+    if session.pending:
+        await router.delivery.settled()  # what answers the packets before this one comes before the goodbye
+    router.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
+
+
+COMMANDS = {
+    "/list": Command(_list, ("prefix",), 0, "who is online, or whose name begins so"),
+    "/pm": Command(_pm, ("user", "text"), 2, "say something to one user"),
+    "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER),
+    "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
+    "/standard": Command(_standard, (), 0, "what a packet looks like"),
+    "/time": Command(_time, (), 0, "the server's time"),
+}
+#: For programs: they come last in the help.
+PROGRAMS = {
+    "/pong": Command(_pong, (), 0, "for programs: the answer to a ping"),
+}

@@ -1,0 +1,52 @@
+"""Cursors: how far in the log each device has come. It says so itself; of a classic one it is what was written to it.
+
+They are written to the disk a little later: whoever was told of a message twice drops the second.
+"""
+
+from __future__ import annotations
+
+from lanchat import accounts
+from lanchat.delivery import Delivery
+from lanchat.interfaces import Call, Clock
+from lanchat.session import CLASSIC, Session
+
+#: Seconds that one may have moved before that is written.
+PAUSE = 1.0
+
+
+class Cursors:
+    """Those that have moved since they were written."""
+
+    def __init__(self, clock: Clock, delivery: Delivery) -> None:
+        self._clock = clock
+        self._delivery = delivery
+        self._moved: dict[tuple[int, str], int] = {}
+        self._timer: Call | None = None
+
+    def acknowledge(self, session: Session, seq: int) -> None:
+        """A device has all that is up to here; whoever has no account has no cursor."""
+        if session.account is None or not 0 < seq <= self._delivery.store.last_seq:
+            return
+        where = (session.account.id, session.device)
+        self._moved[where] = max(seq, self._moved.get(where, 0))
+        if self._timer is None:
+            self._timer = self._clock.callLater(PAUSE, self.write)
+
+    def left(self, session: Session) -> None:
+        """A session ended."""
+        account = session.account
+        if account is None or session.device != CLASSIC:
+            return
+        if any(other.device == CLASSIC for other in account.sessions):
+            self.acknowledge(session, session.seen)
+        else:
+            self._delivery.store.jot(lambda connection: accounts.leave_device(connection, account.id, CLASSIC, session.seen))
+
+    def write(self) -> None:
+        """Write them now."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        moved, self._moved = self._moved, {}
+        if moved:
+            self._delivery.store.jot(lambda connection: accounts.move_cursors(connection, moved))

@@ -1,0 +1,204 @@
+"""Delivery: what is said in rooms, and to and by accounts. It goes into the log, and once it is there, to those who read it.
+
+Nothing is delivered, and nothing acknowledged, before the store gives it back.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from twisted.logger import Logger
+
+from lanchat.entry import RELAYED, Entry
+from lanchat.errors import NotMember
+from lanchat.interfaces import Store
+from lanchat.names import key
+from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
+from lanchat.registry import Registry
+from lanchat.rooms import MARK, Room
+from lanchat.session import Account, Lag, Session
+from lanchat.voice import SURE_TO_FIT, Voice, check_growth
+
+#: What is delivered to so many costs a sender as much as another packet.
+DELIVERIES_A_PACKET = 20
+NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
+
+_log = Logger()
+
+
+#: Where something is said: in a room, to an account, or to somebody who has none.
+To: TypeAlias = Room | Account | Session
+
+
+class Delivery:
+    """From a sender to the log, and from the log to those who read it."""
+
+    #: Set when the server starts.
+    store: Store
+
+    def __init__(self, registry: Registry, voice: Voice) -> None:
+        self._registry = registry
+        self._voice = voice
+        #: Messages delivered, and messages the store could not keep.
+        self.delivered = self.lost = 0
+
+    # Into the log.
+
+    def to_room(self, session: Session, packet: Packet, room: Room) -> None:
+        """Say something in a room; raises `NotMember`."""
+        if session not in room.sessions:
+            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        self._voice.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
+        self._hand_in(session, packet, room.conv, room.name, room)
+
+    def to_account(self, session: Session, packet: Packet, account: Account) -> None:
+        """Say something to whoever has this account, here or away."""
+        if session.account is None:
+            conv = _with_guest(account, session.name.key)
+        else:
+            conv = _of_two(account, session.account)
+            self._may_read(session.account, conv)
+        self._may_read(account, conv)
+        self._hand_in(session, packet, conv, account.name.shown, account)
+
+    def to_guest(self, session: Session, packet: Packet, guest: Session) -> None:
+        """An account says something to somebody who has none."""
+        assert session.account is not None  # noqa: S101 (what guests say to each other is not kept)
+        conv = _with_guest(session.account, guest.name.key)
+        self._may_read(session.account, conv)
+        self._hand_in(session, packet, conv, guest.name.shown, guest)
+
+    def between(self, account: Account, name: str) -> str | None:
+        """The conversation of an account with whoever has this name, if there is one."""
+        other = self._registry.account(name)
+        known = [_of_two(account, other)] if other is not None else []
+        return next((conv for conv in (*known, _with_guest(account, key(name))) if conv in account.conversations), None)
+
+    async def settled(self) -> None:
+        """Wait until all that was handed in has come back."""
+        await self.store.write(lambda connection: None)
+
+    def _hand_in(self, session: Session, packet: Packet, conv: str, target: str, to: To) -> None:
+        x = packet.x
+        author = session.account.id if session.account is not None else None
+        cid, re = (None, None) if x is None else (x.cid, x.re)
+        now = int(self._voice.now() * 1000)
+        entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, (session, to))
+        if len(packet.msg) > SURE_TO_FIT:
+            check_growth(self.seen_by(None, entry))
+        self.store.append(entry)
+        session.pending += 1
+        if self.store.full:
+            session.client.perform(self.settled(), hold=True)
+
+    def _may_read(self, account: Account, conv: str) -> None:
+        """The first word between two: each may read what is said there, and is owed it, from the beginning."""
+        if conv not in account.conversations:
+            account.conversations[conv] = 0
+            self.store.jot(
+                lambda connection: connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, 0)", (account.id, conv))
+            )
+
+    # Out of the log.
+
+    def committed(self, entries: list[Entry]) -> None:
+        """These came back, in the order of the log."""
+        for entry in entries:
+            try:
+                self._settle(entry)
+            except Exception:  # noqa: BLE001, PERF203 (a fault of ours costs this message, not those that came with it)
+                _log.failure("what was stored could not be delivered")
+
+    def _settle(self, entry: Entry) -> None:
+        session, to = entry.source
+        session.pending -= 1
+        if not entry.state:
+            self.lost += 1
+            self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code="NOT_STORED")
+            return
+        reached = True if entry.dup else self._deliver(entry, session, to)
+        self._acknowledge(session, entry, "" if reached else self._away(entry, to))
+
+    def _deliver(self, entry: Entry, session: Session, to: To) -> bool:
+        """Hand an entry to those who are there; whether anybody is whom it was meant for."""
+        others = self.seen_by(None, entry)
+        if isinstance(to, Room):
+            mine = to.members.get(entry.author or 0)
+            readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
+        else:
+            mine = session.account
+            readers = to.sessions if isinstance(to, Account) else [to] * (to in self._registry)
+        for reader in tuple(readers):
+            if reader is not session or to is mine:
+                self.show(reader, others, entry.seq)
+        if mine is not None and to is not mine and len(mine.sessions) > 1:
+            copy = self.seen_by(mine, entry)
+            for reader in tuple(mine.sessions):
+                if reader is not session:
+                    self.show(reader, copy, entry.seq)
+        return bool(readers) or isinstance(to, Room)
+
+    def _away(self, entry: Entry, to: To) -> str:
+        """What the sender is told when nobody was there."""
+        if isinstance(to, Account) and entry.state != RELAYED:
+            return f"{entry.target} is away. Your message is kept, and shown when they are back."
+        return f"The user {entry.target} is not available any more."
+
+    def _acknowledge(self, session: Session, entry: Entry, told: str) -> None:
+        if session.may("ack") and entry.cid is not None:
+            seq, ts = entry.seq or None, self._voice.timestamp(entry.ts)
+            known = {"id": self.id_of(entry), "ts": ts, "state": entry.state, "seq": seq, "dup": entry.dup or None}
+            self._voice.answer(session, entry.cid, told, op="ack", **known)
+        elif told:
+            self._voice.answer(session, entry.cid, told)
+
+    def show(self, reader: Session, packet: ServerPacket, seq: int) -> None:
+        """Show somebody what was just added to the log, unless they are so far behind that they shall fetch it themselves."""
+        if reader.lag is not None:
+            reader.lag.upto = seq
+        elif seq and reader.may("history") and reader.client.behind():
+            reader.lag = Lag(reader.seen)
+            reader.lag.upto = seq
+            reader.client.perform(self._tell_gap(reader), hold=False)
+        else:
+            reader.seen = seq or reader.seen
+            self.delivered += 1
+            if isinstance(packet, SharedPacket) and not reader.may("room"):
+                packet = packet.prefixed
+            reader.client.deliver(packet)
+
+    async def _tell_gap(self, reader: Session) -> None:
+        await reader.client.caught_up()
+        lag, reader.lag = reader.lag, None
+        if lag is not None:
+            reader.seen = lag.upto
+            told = "You read too slowly for what was said; send /history to see what you missed."
+            self._voice.answer(reader, None, told, op="gap", after=lag.after, upto=lag.upto, why="SLOW")
+
+    def id_of(self, entry: Entry) -> str:
+        """What an entry is known by on the wire."""
+        return f"{self.store.epoch}.{entry.seq}"
+
+    def seen_by(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
+        """An entry as somebody sees it: on the devices of whoever said it, as said to somebody."""
+        in_room = entry.target.startswith(MARK)
+        own = reader is not None and reader.id == entry.author and entry.target != entry.name
+        conv = entry.target if in_room else f"@{entry.target if own else entry.name}"
+        x = ServerX(
+            id=self.id_of(entry),
+            seq=entry.seq or None,
+            ts=self._voice.timestamp(entry.ts),
+            conv=conv,
+            re=entry.re,
+            self_=own or None,
+            batch=batch,
+        )
+        return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), entry.target, entry.msg, x)
+
+
+def _of_two(one: Account, other: Account) -> str:
+    return "p{}x{}".format(*sorted((one.id, other.id)))
+
+
+def _with_guest(account: Account, guest: str) -> str:
+    return f"g{account.id}x{guest}"

@@ -1,0 +1,50 @@
+"""Identity: how people show who they are, as the core asks for it: passwords, tokens, and where these may be sent."""
+
+from __future__ import annotations
+
+from twisted.cred.credentials import UsernamePassword
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from lanchat.errors import AuthFailed, Forbidden
+from lanchat.login import Gate, may_send_secret
+from lanchat.passwords import Hasher
+from lanchat.realm import AccountChecker, Token
+from lanchat.session import Account
+
+#: The gateways whose connections nobody else can read.
+ENCRYPTED = ("tls",)
+
+
+class Identity:
+    """What `lanchat.interfaces.Identity` asks for."""
+
+    def __init__(self, gate: Gate, hasher: Hasher, checker: AccountChecker, plaintext_allowed: bool) -> None:
+        self._gate = gate
+        self._plaintext_allowed = plaintext_allowed
+        self.hash = hasher.hash
+        self.give_token = checker.give_token
+
+    def check_way(self, address: str, gateway: str) -> None:
+        """Raise `Forbidden` if a secret that came this way could be read by others."""
+        if not may_send_secret(address, gateway in ENCRYPTED, self._plaintext_allowed):
+            raise Forbidden(
+                "Others on the network can read this connection, so no password is taken here. "
+                "Connect to the TLS port, or ask the operator; and if you use that password elsewhere, change it."
+            )
+
+    def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
+        """The account of that name, if this is its password; fails with what `Gate.login` raises."""
+        return self._opened(name, address, UsernamePassword(name.encode(), password.encode()))
+
+    def by_token(self, name: str, address: str, token: str) -> Deferred[Account]:
+        """The account of that name, if this is a token of its."""
+        return self._opened(name, address, Token(name.encode(), token))
+
+    def _opened(self, name: str, address: str, credentials: object) -> Deferred[Account]:
+        return Deferred.fromCoroutine(self._gate.login(name, address, credentials)).addErrback(_gave_up)
+
+
+def _gave_up(failure: Failure) -> Failure:
+    """Whoever tried has gone, and needs no answer; it is no fault of ours."""
+    return Failure(AuthFailed("You left before that was looked at.")) if failure.check(CancelledError) else failure

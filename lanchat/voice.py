@@ -1,0 +1,54 @@
+"""Voice: what the server itself says to a session, what a session may ask of it, and what time it is."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from lanchat.errors import RateLimited, TooBig
+from lanchat.interfaces import Clock
+from lanchat.limits import Limits
+from lanchat.packet import MAX_PACKET, SERVER, Packet, ServerPacket, ServerX
+from lanchat.session import Session
+
+#: Characters of a text that fit into a packet however they are written.
+SURE_TO_FIT = MAX_PACKET // 8
+
+
+class Voice:
+    """Answers, the limits on what is asked, and the time."""
+
+    def __init__(self, clock: Clock, limits: Limits, now: Callable[[], float] = time.time) -> None:
+        """`clock` is for what waits and only goes forward; `now` is the time of day, which people set."""
+        self.now = now
+        self._clock = clock
+        self._limits = limits
+
+    def reply(self, session: Session, packet: Packet | None, msg: str, op: str = "ok", **data: Any) -> None:
+        """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients."""
+        self.answer(session, packet.x.cid if packet and packet.x else None, msg, op, **data)
+
+    def answer(self, session: Session, cid: str | None, msg: str, op: str = "ok", **data: Any) -> None:
+        """The same, to what had this `cid`."""
+        x = None if session.caps is None else ServerX(op=op, cid=cid, **data)
+        session.client.deliver(ServerPacket(SERVER, session.name.shown, msg, x))
+
+    def charge(self, session: Session, cost: float) -> None:
+        """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
+        if wait := session.packets.afford(cost, self._clock.seconds()):
+            raise RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.", retry_ms=math.ceil(wait * 1000))
+
+    def timestamp(self, milliseconds: int | None = None) -> str:
+        """A time (now, if none is given), as RFC 3339 in UTC with milliseconds."""
+        seconds = self.now() if milliseconds is None else milliseconds / 1000
+        then = datetime.fromtimestamp(seconds, timezone.utc)
+        return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def check_growth(message: ServerPacket) -> None:
+    """Control characters take six bytes each: a text within its limit may still make a packet that is over its own."""
+    if len(message.msg) > SURE_TO_FIT and len(message.line) > MAX_PACKET + 1:
+        raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
