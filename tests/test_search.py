@@ -6,6 +6,7 @@ import datetime
 import re
 import sqlite3
 from collections.abc import Collection
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, strategies as st
@@ -51,9 +52,10 @@ def test_found_is_what_has_every_word_and_may_be_read(log: list[Entry], typed: l
     words = set(words_of(" ".join(typed[:MAX_WORDS])))
     query = Query(tuple(typed[:MAX_WORDS]))
     wanted = [entry.seq for entry in log if entry.conv in convs and words and words <= set(words_of(entry.msg))]
-    for few in (True, False):
-        readable = convs if few or not convs else convs | {f"r{number}" for number in range(100, 101 + FEW)}
-        found = search(log_of(log), query, readable, limit=limit)
+    connection, crowd = log_of(log), {f"r{number}" for number in range(100, 101 + FEW)}
+    for readable, many in ((convs, 9), (convs | crowd, 9), (convs | crowd, 2), (convs | crowd, 0)):
+        with patch.object(module, "MANY", many):
+            found = search(connection, query, readable, limit=limit)
         assert seqs(found.entries) == wanted[-limit:]
         assert found.more == (len(wanted) > limit)
 
@@ -93,6 +95,11 @@ def test_an_operator_is_no_operator(typed: str) -> None:
         found = []
     wanted = {"plan*": [1], "^plan": [1], '"lunch plan"': [1]}
     assert found == wanted.get(typed, [])
+
+
+def test_half_a_character_hinders_nothing() -> None:
+    assert find(told("this and that"), "and\ud800that from:\udfffalice") == []
+    assert find(told("this and that"), "and\ud800that") == [1]
 
 
 def test_case_accents_and_width_make_no_difference() -> None:
