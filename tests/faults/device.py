@@ -24,12 +24,16 @@ from tests.faults.history import (
     digest,
     now,
 )
-from tests.faults.wire import SILENCE, Connection, LostConnection, Packet
+from tests.faults.wire import Connection, LostConnection, Packet
 
 #: Messages that wait for their acknowledgement, at most.
 WINDOW = 16
 #: Seconds between two looks at what is to be done, two requests that keep a connection alive, and two reads of a history.
 TICK, BEAT, READ = 0.02, 1.0, 1.5
+#: Seconds of silence after which a connection is given up: soon, or after it was long enough for a gap.
+PATIENCE = (3.0, 15.0)
+#: How often a text is repeated: most are short, one in 16 has some kB, and a stalled reader soon has too many of them.
+REPEATED = (*range(15), 600)
 #: Messages on one page of a history, and how far a read goes back during the run.
 PAGE, BACK = 100, 150
 
@@ -94,6 +98,7 @@ class Device:
 
     async def _connected(self) -> None:
         connection = await Connection.open(self._port, self.seat.account, **self._hello())
+        connection.patience = self._dice.choice(PATIENCE)
         try:
             welcome = await connection.welcomed()
             if welcome is None:
@@ -162,7 +167,7 @@ class Device:
     def _say(self) -> None:
         self._said += 1
         cid, to = f"{self.seat.device}-{self._said}", self._dice.choice(self.seat.convs)
-        text = f"{self.seat.account} {cid} " + "lorem ipsum " * self._dice.randrange(8)
+        text = f"{self.seat.account} {cid} " + "lorem ipsum " * self._dice.choice(REPEATED)
         message = self._waiting[cid] = Outgoing(cid, to, text)
         self._send(message)
 
@@ -281,7 +286,7 @@ class Device:
         self._ended = asyncio.get_running_loop().create_future()
         self._connection.send("/history", conv, cid="read", after=after, limit=PAGE)
         try:
-            return await asyncio.wait_for(self._ended, SILENCE)
+            return await asyncio.wait_for(self._ended, max(PATIENCE))
         except asyncio.TimeoutError:
             return None
         finally:

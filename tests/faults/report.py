@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from itertools import chain
@@ -14,9 +15,16 @@ MOST_TOLD = 20
 #: Faults whose end is when it should go on, and what that is called.
 RECOVERY = {"kill": "recovery after a kill", "room again": "recovery after a full disk"}
 
+#: Errors of the disk that are the nemesis's doing, and may be logged.
+FORESEEN = tuple(f"sqlite3.OperationalError: {error}" for error in ("database or disk is full", "disk I/O error"))
 
-def report(history: History, wrongs: dict[str, list[str]]) -> dict[str, Any]:
-    """What happened, and what was wrong: `wrong` counts, `lines` tells."""
+#: The exception at the end of a traceback.
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:\t? .*\n)*\t?(\S.*)")
+
+
+def report(history: History, wrongs: dict[str, list[str]], log: str) -> dict[str, Any]:
+    """What happened, and what was wrong, with the tracebacks in the server's log: `wrong` counts, `lines` tells."""
+    wrongs = wrongs | {"traceback": [error for error in _TRACEBACK.findall(log) if error not in FORESEEN]}
     messages = history.messages.values()
     deliveries = list(chain.from_iterable(history.deliveries.values()))
     kinds = Counter(fault.kind for fault in history.faults)

@@ -16,7 +16,7 @@ from tests.live import Server
 #: The most that its disk may hold, in bytes: memory, which is taken only as it is filled.
 ROOM = 2**30
 #: A slow reader is soon one whose messages are held back.
-OPTIONS = ("--limit", "outbox=65536")
+OPTIONS = ("--limit", "outbox=32768")
 
 
 class Disk:

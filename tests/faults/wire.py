@@ -10,7 +10,7 @@ Packet = dict[str, Any]
 
 #: What these clients ask for.
 CAPS = ["id", "ack", "token", "resume", "history", "room"]
-#: Seconds without a packet, or until a connection is there, after which it is given up.
+#: Seconds until a connection is there, after which it is given up; and so long without a packet, unless told.
 SILENCE = 3.0
 
 
@@ -23,6 +23,8 @@ class Connection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        #: Seconds without a packet after which the connection is given up.
+        self.patience = SILENCE
 
     @classmethod
     async def open(cls, port: int, name: str, **hello: Any) -> Connection:
@@ -41,7 +43,7 @@ class Connection:
     async def receive(self) -> Packet:
         """The next packet. Raises `LostConnection`; a line that was cut off is none."""
         try:
-            line = await asyncio.wait_for(self._reader.readline(), SILENCE)
+            line = await asyncio.wait_for(self._reader.readline(), self.patience)
         except (OSError, TimeoutError, asyncio.TimeoutError) as error:  # two until Python 3.11
             raise LostConnection from error
         if not line.endswith(b"\n"):
