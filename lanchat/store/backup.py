@@ -43,7 +43,7 @@ def copy_out(directory: Path, target: Path) -> None:
         _copy_out(directory, target)
         return
     try:
-        connection = opening.open_to_write(directory)  # after a crash this is what puts it in order
+        connection = opening.open_to_write(directory, lock)  # after a crash this is what puts it in order
         opening.shut(connection)
         _copy_out(directory, target)
     finally:

@@ -17,13 +17,15 @@ from sqlite3 import Connection
 
 from lanchat.history import lenient
 from lanchat.safekeeping import ANY, Refused
-from lanchat.store import schema
+from lanchat.store import schema, witness
 
 FILE = "lanchat.db"
 #: `RETURNING` and what is like it came with this version.
 OLDEST_SQLITE = (3, 35, 0)
 #: The log of SQLite is taken into the file when it has so many pages (of 4 KiB).
 CHECKPOINT_PAGES = 8000
+#: A file of up to so many bytes is looked through at the start with its indexes (1.5 s); a larger one without (3 s for a GB).
+THOROUGH = 100 * 2**20
 #: The head of the file (https://www.sqlite.org/fileformat.html): the magic words, `user_version` and `application_id`.
 _HEAD = struct.Struct(">16s44xI4xI")
 _MAGIC = b"SQLite format 3\0"
@@ -40,34 +42,43 @@ class Lock:
                 directory.chmod(0o700)
             self._file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise Refused(
-                f"{directory} can't be used: {error.strerror}. Give another with --data, or see to its rights."
-            ) from None
+            raise Refused(f"{directory} can't be used: {error.strerror}. Give another with --data, or see to that.") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._file)
             raise Refused(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
+        boot = witness.boot()
+        #: Whether the machine has not been started again since the lock was taken last.
+        self.same_boot = bool(boot) and os.pread(self._file, len(boot) + 1, 0) == boot
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, boot, 0)
 
     def release(self) -> None:
         """Let others use it."""
         os.close(self._file)
 
 
-def open_to_write(directory: Path, steps: Sequence[str] = schema.STEPS) -> Connection:
-    """The one connection that writes, made if need be; whoever calls holds the `Lock`. Raises `Refused`."""
+def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STEPS) -> Connection:
+    """The one connection that writes, made if need be; whoever calls holds the lock. Raises `Refused`."""
     path = directory / FILE
     try:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise Refused(f"SQLite {sqlite3.sqlite_version} is too old; lanchat needs 3.35 or newer. Use a newer Python.")
         if not path.exists():
             _create(path, steps)
-        return _begin(path, steps)
-    except (sqlite3.Error, OSError, LookupError) as error:
-        raise Refused(f"{path} can't be used: {error}. {_REMEDY}") from None
+        return _begin(path, lock, steps)
+    except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
+        raise Refused(f"{path} can't be used: {error}. See to that, and start again.") from None
+    except (sqlite3.Error, LookupError) as error:
+        raise Refused(f"{path} is damaged: {error}. {_REMEDY}") from None
 
 
 _REMEDY = "Restore a backup: lanchat-admin restore FILE."
+_LOST = (
+    "the server was cut off, and what was said last was in that file. Put it back, or restore a backup "
+    "(lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
+)
 
 
 def _create(path: Path, steps: Sequence[str]) -> None:
@@ -85,17 +96,17 @@ def _create(path: Path, steps: Sequence[str]) -> None:
     schema.sync(path)
 
 
-def _begin(path: Path, steps: Sequence[str]) -> Connection:
+def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     check_head(path, len(steps))
     wal_was_there = path.with_name(f"{path.name}-wal").exists()
+    before = witness.committed(path) if lock.same_boot else None
     connection = connect(path)
     try:
         check_pages(connection, path)
         if not schema.get(connection, "clean") and not wal_was_there:
-            raise Refused(
-                f"{path}-wal is missing: the server was cut off, and what was said last was in that file. Put it back, "
-                "or restore a backup (lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
-            )
+            raise Refused(f"{path}-wal is missing: {_LOST}")
+        if before is not None and not before.within(witness.committed(path)):
+            raise Refused(f"{path}-wal is damaged: {_LOST}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = 1")
@@ -119,9 +130,11 @@ def _mark(connection: Connection) -> None:
 
 def shut(connection: Connection) -> None:
     """End as it should be: all in one file, and that is said in it last of all."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    schema.put(connection, "clean", 1)
-    connection.close()  # the last connection takes the rest of the `-wal` into the file, and removes it
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        schema.put(connection, "clean", 1)
+    finally:
+        connection.close()  # the last connection takes the rest of the `-wal` into the file, and removes it
 
 
 def open_to_read(directory: Path) -> Connection:
@@ -166,7 +179,8 @@ def check_head(path: Path, known: int) -> None:
 
 
 def check_pages(connection: Connection, path: Path) -> None:
-    """See that the pages of the file are sound; raises `Refused` or `sqlite3.Error`."""
-    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    """See that the pages of the file are sound, and the indexes if that is soon done; raises `Refused` or `sqlite3.Error`."""
+    check = "integrity_check" if path.stat().st_size <= THOROUGH else "quick_check"
+    (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
         raise Refused(f"{path} is damaged ({' '.join(found.split())}). {_REMEDY}")

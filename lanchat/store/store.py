@@ -73,7 +73,7 @@ class Store:
         """
         self._lock = opening.Lock(self.directory)
         try:
-            connection = opening.open_to_write(self.directory)
+            connection = opening.open_to_write(self.directory, self._lock)
         except BaseException:
             self._lock.release()
             raise

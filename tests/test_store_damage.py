@@ -1,0 +1,190 @@
+"""What is damaged is never served as if it were whole: the server does not start, in one line, or the row says so."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.entry import COLUMNS, of_row
+from lanchat.safekeeping import Refused
+from lanchat.store import backup, opening, schema
+from tests.stores import Desk, entry, raw, talk_and_be_killed
+
+ROWS = f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq"  # noqa: S608 (ours)
+PAGE = 4096
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that was closed as it should be, with some pages of everything."""
+    directory = tmp_path_factory.mktemp("whole")
+    with Desk(directory) as desk:
+        desk.say(*(entry(f"number {n} " + "x" * (n % 300), f"c{n}", conv=f"r{n % 3}") for n in range(200)))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A store whose server was killed, and the last place that was acknowledged."""
+    directory = tmp_path_factory.mktemp("crashed")
+    return directory, talk_and_be_killed(directory, "a", 200)[-1][0]
+
+
+def copied(source: Path, target: Path) -> Path:
+    shutil.copytree(source, target)
+    return target
+
+
+def refused(directory: Path) -> str:
+    """Why a store does not open: one line, that says what can be done."""
+    with pytest.raises(Refused) as caught:
+        Desk(directory)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(directory) in line
+    return line
+
+
+def flips(content: bytes, count: int) -> Iterator[tuple[int, bytes]]:
+    """The same bytes with one bit turned, in places that are the same each time."""
+    dice = random.Random(7)  # noqa: S311 (no secret)
+    for _ in range(count):
+        at = dice.randrange(len(content))
+        yield at, content[:at] + bytes([content[at] ^ 1 << dice.randrange(8)]) + content[at + 1 :]
+
+
+def test_a_bit_that_turned_is_never_served_silently(tmp_path: Path, whole: Path) -> None:
+    content = (whole / "lanchat.db").read_bytes()
+    good = {row[0]: row for row in raw(whole, ROWS)}
+    seen = {"refused": 0, "row": 0, "harmless": 0}
+    for number, (at, flipped) in enumerate(flips(content, 100)):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        (directory / "lanchat.db").write_bytes(flipped)
+        try:
+            desk = Desk(directory)
+        except Refused:
+            seen["refused"] += 1
+            continue
+        with desk:
+            rows = desk.ask(ROWS)
+        damaged = [row[0] for row in rows if of_row(row) is None]
+        assert all(row == good[row[0]] for row in rows if row[0] not in damaged), f"at {at}"
+        assert [row[0] for row in rows] == sorted(good), f"at {at}"
+        seen["row" if damaged else "harmless"] += 1
+    assert min(seen.values()) > 0, f"all three were tried: {seen}"
+
+
+@pytest.mark.parametrize("size", [0, 50, 100, PAGE, 5 * PAGE, -PAGE, -PAGE // 2])
+def test_a_file_that_was_cut_is_refused(tmp_path: Path, whole: Path, size: int) -> None:
+    directory = copied(whole, tmp_path / "data")
+    content = (directory / "lanchat.db").read_bytes()
+    (directory / "lanchat.db").write_bytes(content[:size])
+    assert "lanchat-admin restore FILE" in refused(directory)
+
+
+def test_another_file_of_that_name_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "lanchat.db"
+    for content in (b"these are no pages " * 1000, b""):
+        file.write_bytes(content)
+        assert "not a database of lanchat's" in refused(tmp_path)
+        assert file.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    raw_file = tmp_path / "lanchat.db"
+    raw_file.touch()
+    raw(tmp_path, "CREATE TABLE log(seq)")
+    assert "not a database of lanchat's" in refused(tmp_path)
+
+
+def test_a_crash_loses_nothing(tmp_path: Path, crashed: tuple[Path, int]) -> None:
+    directory = copied(crashed[0], tmp_path / "data")
+    with Desk(directory) as desk:
+        assert desk.store.last_seq >= crashed[1]
+
+
+@pytest.mark.parametrize("gone", [["-wal"], ["-wal", "-shm"]])
+def test_a_wal_that_was_removed_after_a_crash_is_missed(tmp_path: Path, crashed: tuple[Path, int], gone: list[str]) -> None:
+    directory = copied(crashed[0], tmp_path / "data")
+    for end in gone:
+        (directory / f"lanchat.db{end}").unlink()
+    for _ in range(2):
+        assert "-wal is missing" in refused(directory)
+
+
+def test_a_wal_that_is_not_all_there_after_a_crash_is_missed(tmp_path: Path, crashed: tuple[Path, int]) -> None:
+    content = (crashed[0] / "lanchat.db-wal").read_bytes()
+    changed = [content[:at] for at in (0, 20, 5000, len(content) // 2, len(content) - PAGE - 24)]
+    changed += [flipped for _, flipped in flips(content, 20)]
+    for number, wal in enumerate(changed):
+        directory = copied(crashed[0], tmp_path / str(number))
+        (directory / "lanchat.db-wal").write_bytes(wal)
+        assert "-wal is damaged" in refused(directory)
+        assert "-wal is missing" in refused(directory), "it does not get better by trying again"
+
+
+def test_after_a_loss_of_power_what_is_left_of_the_wal_counts(tmp_path: Path, crashed: tuple[Path, int]) -> None:
+    directory = copied(crashed[0], tmp_path / "data")
+    content = (directory / "lanchat.db-wal").read_bytes()
+    (directory / "lanchat.db-wal").write_bytes(content[: len(content) - 100])
+    (directory / "lock").write_text("another start of the machine")
+    with Desk(directory) as desk:
+        assert [row[0] for row in desk.ask(ROWS)] == list(range(1, desk.store.last_seq + 1))
+
+
+def test_a_database_that_is_gone_is_missed_while_its_wal_is_there(tmp_path: Path, crashed: tuple[Path, int]) -> None:
+    directory = copied(crashed[0], tmp_path / "data")
+    (directory / "lanchat.db").unlink()
+    assert "is gone" in refused(directory)
+
+
+def test_one_can_go_on_without_what_is_lost_in_a_new_epoch(tmp_path: Path, crashed: tuple[Path, int]) -> None:
+    directory = copied(crashed[0], tmp_path / "data")
+    ((epoch,),) = raw(copied(crashed[0], tmp_path / "same"), "SELECT value FROM meta WHERE name = 'epoch'")
+    (directory / "lanchat.db-wal").unlink()
+    refused(directory)
+    backup.new_epoch(directory)
+    with Desk(directory) as desk:
+        assert desk.store.epoch != epoch
+        assert desk.say(entry())[0].state == "stored"
+
+
+def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path, crashed: tuple[Path, int]) -> None:
+    directory = copied(crashed[0], tmp_path / "data")
+    file = directory / "lanchat.db"
+    content = bytearray(file.read_bytes())
+    content[60:64] = (len(schema.STEPS) + 1).to_bytes(4, "big")
+    file.write_bytes(content)
+    before = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"}
+    assert "newer lanchat" in refused(directory)
+    assert {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"} == before
+
+
+def test_an_upgrade_keeps_a_copy_and_takes_each_step_whole(tmp_path: Path, whole: Path) -> None:
+    directory = copied(whole, tmp_path / "data")
+    added = "ALTER TABLE rooms ADD COLUMN colour TEXT; UPDATE meta SET value = 'new' WHERE name = 'epoch'"
+    lock = opening.Lock(directory)
+    with pytest.raises(Refused, match="no such table"):
+        opening.open_to_write(directory, lock, (*schema.STEPS, added, "DELETE FROM meta; DELETE FROM nowhere"))
+    opening.shut(opening.open_to_write(directory, lock, (*schema.STEPS, added)))
+    lock.release()
+    assert raw(directory, "PRAGMA user_version") == [(2,)]
+    assert raw(directory, "SELECT count(colour) FROM rooms") == [(0,)]
+    assert len(raw(directory, ROWS)) == 200
+    copy = directory / "lanchat.db.v1"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    copy.replace(directory / "lanchat.db")
+    with Desk(directory) as desk:
+        assert len(desk.ask(ROWS)) == 200
+
+
+def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(Refused, match="too old"):
+        Desk(tmp_path)
