@@ -20,6 +20,8 @@
  *   -X port2  pairs: receivers (second half) connect to port2 instead (cross-worker)
  *   -A 1 two-way pairs (every conn sends to its partner; window per direction)
  *   -k K  pairs: only the first K of the N conns talk    -H s  hold the connections s seconds after the measurement
+ *   -a  json: all have accounts (uN with the token tN), say hello, and have their messages acknowledged; ack_* are
+ *       the times from sending a message to its ack, and acks how many came
  *   -q s  all are quiet for s seconds before the work; what the server takes of a core then is idle_cpu
  * Each text is "@T"+16 hex ns timestamp+"E"+padding; deliveries are found by scanning for "@T".
  * Prints one JSON line. rtt/latency = generator send() preparation to generator recv() parse.
@@ -48,12 +50,12 @@ enum {W_PAIRS,W_FAN,W_STORM};
 enum {S_NEW,S_CONN,S_TLS,S_HS,S_READY,S_DEAD};
 typedef struct { int fd; uint8_t st, want_out; int id; int outst; int cl;
   char carry[64]; char *ob; int ol, oc, oo; char *hs; int hl; SSL *ssl; uint64_t t0; } C;
-static int dialect=D_JSON, work=W_PAIRS, N=100, K=0, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0;
+static int dialect=D_JSON, work=W_PAIRS, N=100, K=0, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0, accounts=0;
 static double T=3, U=0.5, RATE=0, HOLD=0, Q=0; static int Z=60; static char *host="127.0.0.1",*label="",*pids="";
 static C *cs; static int ep; static int nready,nconn,ndead,inprog,nextc; static SSL_CTX *ctx;
 static uint64_t delivered, sent, t_begin, t_end; static int measuring, stopping;
 static char rb[1<<18]; static char pad[8192];
-static uint64_t hist[64*128]; static uint64_t fhist[64*128]; static uint64_t lmax;
+static uint64_t hist[64*128]; static uint64_t fhist[64*128]; static uint64_t ahist[64*128]; static uint64_t lmax, acks, cids;
 static uint64_t now(){struct timespec t;clock_gettime(CLOCK_MONOTONIC,&t);return t.tv_sec*1000000000ull+t.tv_nsec;}
 static int hb(uint64_t v){ if(v<128) return v; int e=63-__builtin_clzll(v); return (e-6)*128+((v>>(e-7))&127); }
 static double hv(int b){ if(b<128) return b; int e=b/128+6; return (double)((1ull<<e)|((uint64_t)(b&127)<<(e-7))); }
@@ -80,7 +82,7 @@ static inline char* text(char*p,uint64_t t){ LIT("@T"); p=hex16(p,t); *p++='E'; 
 static char* build(char*p,int from,int to,uint64_t t){ /* to<0 = everyone */
   switch(dialect){
   case D_JSON: case D_SEED:
-    LIT("{\"from\":{\"name\":\"u"); p=utoa(p,from); LIT("\",\"ip\":\"0.0.0.0\"},\"to\":\""); if(to>=0){*p++='u';p=utoa(p,to);} else LIT("/shout"); LIT("\",\"msg\":\""); p=text(p,t); LIT("\"}"); if(dialect==D_JSON)*p++='\n'; return p;
+    LIT("{\"from\":{\"name\":\"u"); p=utoa(p,from); LIT("\",\"ip\":\"0.0.0.0\"},\"to\":\""); if(to>=0){*p++='u';p=utoa(p,to);} else LIT("/shout"); LIT("\",\"msg\":\""); p=text(p,t); if(accounts){ LIT("\",\"x\":{\"cid\":\"@C"); p=hex16(p,t); *p++='E'; p=hex16(p,cids++); LIT("\"}}"); } else LIT("\"}"); if(dialect==D_JSON)*p++='\n'; return p;
   case D_IRC: LIT("PRIVMSG "); if(to>=0){*p++='u';p=utoa(p,to);} else LIT("#c"); LIT(" :"); p=text(p,t); LIT("\r\n"); return p;
   case D_SOCK: p=text(p,t); *p++='\n'; return p;
   case D_MQTT: { char tb[16],*q=tb; if(to>=0){*q++='u';q=utoa(q,to);} else *q++='c'; int tl=q-tb, rl=2+tl+Z; *p++=0x30; if(rl<128)*p++=rl; else {*p++=(rl&127)|128;*p++=rl>>7;} *p++=0;*p++=tl; memcpy(p,tb,tl); p+=tl; return text(p,t);} 
@@ -89,7 +91,7 @@ static char* build(char*p,int from,int to,uint64_t t){ /* to<0 = everyone */
 static void ready(C*c){ c->st=S_READY; nready++; inprog--; free(c->hs); c->hs=0; c->hl=0; fhist[0]+=0; }
 static void hello(C*c){ char b[512]; int n=0; c->st=S_HS; int i=c->id;
   switch(dialect){
-  case D_JSON: n=sprintf(b,"u%d\n",i); break;
+  case D_JSON: n=sprintf(b,"u%d\n",i); if(accounts) n+=sprintf(b+n,"{\"from\":{\"name\":\"\",\"ip\":\"\"},\"to\":\"/hello\",\"msg\":\"\",\"x\":{\"v\":1,\"caps\":[\"id\",\"ack\"],\"dev\":\"d\",\"auth\":{\"mech\":\"TOKEN\",\"token\":\"t%d\"}}}\n",i); break;
   case D_SEED: n=sprintf(b,"u%d",i); break;
   case D_SOCK: ready(c); return;
   case D_IRC: n=sprintf(b,"NICK u%d\r\nUSER u%d 0 * :u%d\r\n",i,i,i); break;
@@ -100,7 +102,7 @@ static void hello(C*c){ char b[512]; int n=0; c->st=S_HS; int i=c->id;
 /* handshake input: accumulate, look for the end marker */
 static void hs_in(C*c,char*b,int n){ c->hs=realloc(c->hs,c->hl+n+1); memcpy(c->hs+c->hl,b,n); c->hl+=n; c->hs[c->hl]=0;
   switch(dialect){
-  case D_JSON: if(memchr(c->hs,'\n',c->hl)) ready(c); break;
+  case D_JSON: if(!memchr(c->hs,'\n',c->hl)) break; if(accounts && !strstr(c->hs,"\"op\":\"welcome\"")){ fprintf(stderr,"hello: %.200s\n",c->hs); kill_c(c); } else ready(c); break;
   case D_IRC: { char*q; while((q=strstr(c->hs,"PING "))&&strchr(q,'\n')){ char o[300]; char*e=strchr(q,'\n'); int l=e-q; if(l>250)l=250; memcpy(o,q,l+1); o[1]='O'; out(c,o,l+1); memcpy(q,"xxxx",4);} 
      if(strstr(c->hs,"ERROR ")){ static int w; if(w++<3) fprintf(stderr,"irc: %.200s\n",strstr(c->hs,"ERROR ")); }
      if(c->cl==0 && (strstr(c->hs," 376 ")||strstr(c->hs," 422 "))){ if(work==W_FAN){ c->cl=1; out(c,"JOIN #c\r\n",9);} else ready(c);} 
@@ -119,7 +121,8 @@ static void data(C*c,char*b,int n){ /* b has 64 bytes of headroom */
   if(c->cl>1||c->cl<0) c->cl=0; 
   int k0=c->hl; if(k0){ b-=k0; memcpy(b,c->carry,k0); n+=k0; c->hl=0; }
   char*e=b+n,*p=b; int k=0; uint64_t t=now();
-  while((p=memchr(p,'@',e-p))){ if(e-p<19){ c->hl=e-p; memcpy(c->carry,p,e-p); break;} if(p[1]=='T'&&p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} k++; uint64_t l=t>v?t-v:0; if(measuring){ hist[hb(l)]++; if(l>lmax) lmax=l; } p+=19; } else p++; }
+  while((p=memchr(p,'@',e-p))){ if(e-p<19){ c->hl=e-p; memcpy(c->carry,p,e-p); break;} if(p[1]=='T'&&p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} k++; uint64_t l=t>v?t-v:0; if(measuring){ hist[hb(l)]++; if(l>lmax) lmax=l; } p+=19; }
+    else if(accounts && p[1]=='C' && p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} if(measuring){ acks++; ahist[hb(t>v?t-v:0)]++; } p+=19; } else p++; }
   if((dialect==D_IRC||dialect==D_NATS)){ char*q=memmem(b,n,"PING",4); if(q){ if(dialect==D_NATS) out(c,"PONG\r\n",6); else { char*x=memchr(q,'\n',e-q); if(x){ char o[300]; int l=x-q+1; if(l<300){memcpy(o,q,l);o[1]='O';out(c,o,l);} } } }
     q=n>6?memmem(b,n,"ERROR",5):0; if(!q&&n>4&&!memcmp(b,"-ERR",4))q=b; if(q){ static int w; if(w++<3) fprintf(stderr,"server: %.*s\n",(int)(e-q>150?150:e-q),q);} }
   if(k){ if(measuring) delivered+=k; got(c,k);} }
@@ -135,10 +138,10 @@ static int step(int ms){ int n=epoll_wait(ep,evs,4096,ms); for(int i=0;i<n;i++){
    if(e&EPOLLOUT){ flush_c(c); if(c->st==S_DEAD) continue; }
    if(e&(EPOLLIN|EPOLLHUP|EPOLLERR)){ for(;;){ int r=rawrecv(c,rb+64,sizeof rb-64); if(r==0||r==-1){ kill_c(c); break;} if(r==-2) break; int was=c->st; data(c,rb+64,r); if(was==S_HS&&c->st==S_READY) chist[hb(now()-c->t0)]++; if(c->st==S_DEAD) break; if(!c->ssl && r<(int)sizeof rb-64) break; } } }
   return n; }
-int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:"))!=-1) switch(o){
+int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:a"))!=-1) switch(o){
   case 'd': dialect=!strcmp(optarg,"json")?D_JSON:!strcmp(optarg,"irc")?D_IRC:!strcmp(optarg,"sock")?D_SOCK:!strcmp(optarg,"seed")?D_SEED:!strcmp(optarg,"mqtt")?D_MQTT:D_NATS; break;
   case 'w': work=!strcmp(optarg,"pairs")?W_PAIRS:!strcmp(optarg,"fan")?W_FAN:W_STORM; break;
-  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
+  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'a':accounts=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
   signal(SIGPIPE,SIG_IGN); memset(pad,'x',sizeof pad); if(tls){ ctx=SSL_CTX_new(TLS_client_method()); SSL_CTX_set_mode(ctx,SSL_MODE_ENABLE_PARTIAL_WRITE|SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER|SSL_MODE_RELEASE_BUFFERS);} 
   if(K<2||K>N) K=N;
   cs=calloc(N,sizeof(C)); ep=epoll_create1(0); long rss0=rss(); double c00=cpu(); uint64_t ts=now();
@@ -160,6 +163,7 @@ int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p
     measuring=0; t_end=now(); double c1=cpu(), g1=selfcpu(), w=(t_end-t_begin)/1e9; stopping=1; long rss2=rss();
     printf(",\"W\":%d,\"secs\":%.2f,\"delivered\":%lu,\"msgs_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"p999_us\":%.0f,\"max_us\":%.0f,\"srv_cpu\":%.2f,\"gen_cpu\":%.2f,\"cpu_s_per_M\":%.3f,\"rss2_kb\":%ld,\"dead_end\":%d",W,w,delivered,delivered/w,pct(hist,.5)/1e3,pct(hist,.99)/1e3,pct(hist,.999)/1e3,lmax/1e3,(c1-c0)/w,(g1-g0)/w,delivered?(c1-c0)/delivered*1e6:0,rss2,ndead);
     if(work==W_FAN) printf(",\"shouts\":%lu,\"shout_p50_ms\":%.3f,\"shout_p99_ms\":%.3f",(unsigned long)(shouts_done-shouts0),pct(fhist,.5)/1e6,pct(fhist,.99)/1e6);
+    if(accounts) printf(",\"acks\":%lu,\"ack_p50_us\":%.0f,\"ack_p99_us\":%.0f",acks,pct(ahist,.5)/1e3,pct(ahist,.99)/1e3);
     if(RATE>0) printf(",\"rate\":%.0f",RATE);
   }
   printf("}\n"); fflush(stdout); if(HOLD>0){ uint64_t s=now(); while(now()-s<HOLD*1e9) step(100);} 

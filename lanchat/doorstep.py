@@ -10,7 +10,8 @@ from lanchat.errors import AuthRequired, Full
 from lanchat.interfaces import Call, Clock
 from lanchat.session import Account, Role, Session
 
-#: Seconds in which one must have logged in, and how many from one address may be about it at a time.
+#: Seconds in which one must have logged in, and how many from one address may be asked to at a time: programs say at once
+#: who they are, and after a restart all of a house come back at the same moment.
 SECONDS, MAX_WAITING = 30.0, 8
 
 
@@ -49,6 +50,7 @@ class Doorstep:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiting: dict[Session, tuple[Account, Call]] = {}
+        self._asked: dict[Session, str] = {}
         self._addresses: Counter[str] = Counter()
         self._attempts: dict[Session, Attempt] = {}
 
@@ -60,13 +62,17 @@ class Doorstep:
         return self._waiting[session][0]
 
     def wait(self, session: Session, account: Account, gave_up: Callable[[Session], None]) -> None:
-        """Let a stranger wait for a login, for a while; raises `Full` when too many from there do already."""
+        """Let a stranger wait for a login, for a while."""
+        self._waiting[session] = (account, self._clock.callLater(SECONDS, gave_up, session))
+        session.role, session.barred = Role.STRANGER, _log_in_first
+
+    def ask(self, session: Session) -> None:
+        """A stranger did not say at once who it is, and is asked; raises `Full` when as many from there are being asked."""
         address = session.sender.ip
         if self._addresses[address] >= MAX_WAITING:
             raise Full("Too many connections from your address are waiting to log in. Try again in half a minute.")
         self._addresses[address] += 1
-        self._waiting[session] = (account, self._clock.callLater(SECONDS, gave_up, session))
-        session.role, session.barred = Role.STRANGER, _log_in_first
+        self._asked[session] = address
 
     async def tried(self, session: Session, attempt: Attempt) -> Account:
         """Wait for a login of a stranger, who may go while that takes."""
@@ -85,10 +91,11 @@ class Doorstep:
             call.cancel()
         if (attempt := self._attempts.pop(session, None)) is not None:
             attempt.cancel()
-        address = session.sender.ip
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
+        address = self._asked.pop(session, None)
+        if address is not None:
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
 
 
 def _log_in_first() -> None:

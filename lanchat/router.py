@@ -159,9 +159,18 @@ class Router:
         """Welcome a classic session, unless it has been welcomed; tell a stranger how to log in."""
         if not session.greeted:
             session.greeted = True
-            self.reply(
-                session, None, self.welcome_text(session) if session.barred is None else LOG_IN.format(session.name.shown)
-            )
+            if session in self.doorstep:
+                self._ask(session)
+            else:
+                self.reply(session, None, self.welcome_text(session))
+
+    def _ask(self, session: Session) -> None:
+        try:
+            self.doorstep.ask(session)
+        except ChatError as error:
+            self.close(session, error.code, str(error), why="too many wait to log in")
+        else:
+            self.reply(session, None, LOG_IN.format(session.name.shown))
 
     def welcome_text(self, session: Session) -> str:
         """The welcome, for people."""
