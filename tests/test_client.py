@@ -5,108 +5,23 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from twisted.internet.error import ConnectionLost
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 
 import lanchat.client
-from lanchat.client.connection import MAX_LINE, ChatFactory
-from lanchat.client.conversation import PATIENCE, QUIT_SECONDS, SETTLE_SECONDS, WINDOW, Conversation
+from lanchat.client.connection import MAX_LINE
+from lanchat.client.conversation import PATIENCE, QUIT_SECONDS
+from lanchat.client.delivery import WINDOW
 from lanchat.client.fold import fold
-from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent, Said
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent
 from lanchat.client.main import main
+from lanchat.client.opening import CAPS, SETTLE_SECONDS
 from lanchat.client.options import address
 from lanchat.client.pipe import Lines
 from lanchat.client.roster import Roster
 from lanchat.client.show import MAX_LINES, Painter, harmless
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
-
-
-class Screen:
-    """A face that remembers."""
-
-    def __init__(self) -> None:
-        self.packets: list[tuple[ServerPacket, Said | None]] = []
-        self.marked: list[tuple[str, str]] = []
-        self.notices: list[str] = []
-        self.changes = 0
-
-    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
-        """Remember a packet."""
-        self.packets.append((packet, answers))
-
-    def unanswered(self, said: Said, why: str) -> None:
-        """Remember what was marked."""
-        self.marked.append((said.msg, why))
-
-    def notice(self, text: str) -> None:
-        """Remember what was told."""
-        self.notices.append(text)
-
-    def changed(self) -> None:
-        """Count."""
-        self.changes += 1
-
-
-class Wire(StringTransport):
-    """A transport that counts."""
-
-    writes = 0
-
-    def write(self, data: bytes) -> None:
-        """Count, and write."""
-        self.writes += 1
-        super().write(data)
-
-
-class Talk:
-    """A conversation with everything round it."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.screen = Screen()
-        self.conversation = Conversation("alice", self.clock, self.screen, float)
-        self.factory = ChatFactory(self.conversation)
-        self.endings: list[Ending] = []
-        self.conversation.ended.addCallback(self.endings.append)
-        self.connect()
-
-    def connect(self) -> None:
-        """A connection is made."""
-        self.transport = Wire()
-        self.connection = self.factory.buildProtocol(None)
-        self.connection.makeConnection(self.transport)
-
-    def lose(self) -> None:
-        """The connection breaks."""
-        self.connection.connectionLost(Failure(ConnectionLost()))
-
-    def hear(self, msg: str = "", to: str = "alice", name: str = "SERVER", **x: Any) -> None:
-        """The server sends a packet."""
-        packet = {"from": {"name": name, "ip": "0.0.0.0"}, "to": to, "msg": msg} | ({"x": x} if x else {})  # noqa: S104 (the contract's)
-        self.connection.dataReceived(json.dumps(packet).encode() + b"\n")
-
-    def welcome(self) -> Talk:
-        """The server grants the hello."""
-        self.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "id", "presence"])
-        self.transport.clear()
-        return self
-
-    def reconnect(self) -> bytes:
-        """The next connection, and all that is written on it up to the welcome and at it."""
-        self.connect()
-        self.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "id", "presence"])
-        return bytes(self.transport.value())
-
-    def written(self) -> list[dict[str, Any]]:
-        """The packets that were written since this was asked last."""
-        lines = self.transport.value().splitlines()
-        self.transport.clear()
-        return [json.loads(line) for line in lines]
+from tests.talk import Talk
 
 
 def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welcome() -> None:
@@ -114,7 +29,7 @@ def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welco
     name, hello, rest = talk.transport.value().split(b"\n")
     assert (name, rest, talk.transport.writes) == (b"alice", b"", 1)
     assert json.loads(hello)["to"] == "/hello"
-    assert json.loads(hello)["x"] == {"v": 1, "caps": ["id", "ack", "ping", "presence"]}
+    assert json.loads(hello)["x"] == {"v": 1, "caps": CAPS, "dev": "desk"}
     talk.transport.clear()
     talk.conversation.say("bob", "early")
     assert talk.written() == []
@@ -344,7 +259,7 @@ def test_a_flood_of_lines_is_cut() -> None:
 
 def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
     assert painted("psst", to="alice")[0][9:] == "mallory -> you: psst"
-    assert painted("hi", to="#ops")[0][9:] == "mallory #ops: hi"
+    assert painted("hi", to="#ops")[0][9:] == "#ops mallory: hi"
     refusal = ServerPacket(Sender("SERVER", ""), "alice", "No.", ServerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
     assert "! No." in Painter(colours=False).packet(refusal)
     assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal)
@@ -418,13 +333,13 @@ def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pyte
     assert "usage: lanchat" in capsys.readouterr().err
 
 
-def test_the_client_imports_only_the_packet_of_the_server() -> None:
+def test_the_client_imports_only_the_packet_and_the_safekeeping_of_the_server() -> None:
     folder = Path(lanchat.client.__file__).parent
     trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
     froms = {node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = {name.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
-    assert ours <= {"lanchat", "lanchat.packet"}  # of `lanchat` itself, the version
+    assert ours <= {"lanchat", "lanchat.packet", "lanchat.safekeeping"}  # of `lanchat` itself, the version
 
 
 def test_a_ping_is_answered_and_not_shown() -> None:

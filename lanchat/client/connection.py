@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
@@ -14,6 +17,7 @@ from twisted.python.failure import Failure
 
 from lanchat.client.conversation import PATIENCE, Conversation
 from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face
+from lanchat.client.keyring import PLAIN, Keyring
 from lanchat.client.tls import TLSEndpoint, Trust
 from lanchat.packet import MAX_PACKET
 
@@ -64,6 +68,11 @@ class ChatConnection(LineOnlyReceiver):
         self._factory.disconnected(self)
         self._conversation.lost(reason.getErrorMessage())
 
+    @property
+    def proof(self) -> str:
+        """How the far end is known; "" where others may read what is written."""
+        return self._factory.proof(self.transport.getPeer())
+
     def write(self, data: bytes) -> None:
         """Write these bytes."""
         self.transport.write(data)
@@ -91,10 +100,13 @@ class ChatFactory(Factory):
 
     noisy = False
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, proof: Callable[[IAddress], str]) -> None:
+        """`proof` tells how whoever is at this address is known; "" where others may read what is written."""
         self.conversation = conversation
+        self.proof = proof
         self._connection: ChatConnection | None = None
-        self._paused = False
+        #: Whether nothing more is to come for now.
+        self.paused = False
 
     def buildProtocol(self, addr: IAddress | None) -> ChatConnection:
         """The next connection."""
@@ -103,7 +115,7 @@ class ChatFactory(Factory):
     def connected(self, connection: ChatConnection) -> None:
         """A connection is there."""
         self._connection = connection
-        if self._paused:
+        if self.paused:
             connection.transport.pauseProducing()
 
     def disconnected(self, connection: ChatConnection) -> None:
@@ -117,13 +129,13 @@ class ChatFactory(Factory):
 
     def pauseProducing(self) -> None:
         """Read no more from the server for now."""
-        self._paused = True
+        self.paused = True
         if self._connection is not None:
             self._connection.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """Read on."""
-        self._paused = False
+        self.paused = False
         if self._connection is not None:
             self._connection.transport.resumeProducing()
 
@@ -143,10 +155,13 @@ class Client:
         face: Face,
         patience: float = PATIENCE,
         trust: Trust | None = None,
+        keyring: Keyring | None = None,
+        device: str = "",
+        plaintext: bool = False,
     ) -> None:
-        """With `trust` the connections are TLS, to servers that it believes."""
-        self.conversation = Conversation(name, reactor, face, retry, patience)
-        self.factory = ChatFactory(self.conversation)
+        """With `trust` the connections are TLS, to servers that it believes; `plaintext`: passwords may go without TLS."""
+        self.conversation = Conversation(name, reactor, face, retry, patience, keyring, device)
+        self.factory = ChatFactory(self.conversation, partial(_proof, trust, plaintext))
         self.reactor = reactor
         host, port = server
         self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -162,6 +177,7 @@ class Client:
 
     async def stop(self) -> None:
         """Close the connection, once what was written is sent; a server that reads nothing is not waited for."""
+        self.conversation.acknowledge()
         self.factory.release()
         await self._service.stopService().addTimeout(CLOSE_SECONDS, self.reactor, lambda result, seconds: None)
 
@@ -171,6 +187,15 @@ class Client:
     def _distrusted(self, why: str) -> None:
         """However long all went well before: that server is not talked to, and not tried again."""
         self.conversation.end(UNREACHABLE, f"{self._where} is not trusted: {why}")
+
+
+def _proof(trust: Trust | None, plaintext: bool, peer: IAddress) -> str:
+    """How a server is known, beyond all that the network says."""
+    if trust is not None:
+        return trust.proof
+    address = ip_address(getattr(peer, "host", "0.0.0.0").partition("%")[0])  # noqa: S104 (it stands for any)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return PLAIN if plaintext or address.is_loopback else ""
 
 
 def _keep_alive(transport: Any) -> None:

@@ -1,46 +1,34 @@
 """Conversation: what a client knows of its talk with the server, whatever connection carries it and whatever face shows it.
 
-It says hello, gives each message an id, keeps what is not acknowledged, and holds back what is said while there is no
-connection. It knows no socket, no terminal and no reactor: connections come and go below it, a `Face` stands above it.
+It gives each message an id and holds back what is said while there is no connection. What becomes of it then is the
+business of `Delivery`, what was seen of the log that of `Reading`, and how a connection begins that of `Opening`. It knows
+no socket, no terminal and no reactor: connections come and go below it, a `Face` stands above it.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import secrets
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
-from lanchat.client.interfaces import (
-    DONE,
-    NOT_DELIVERED,
-    UNREACHABLE,
-    Ending,
-    Face,
-    Link,
-    NotSent,
-    Said,
-    Wire,
-    shown,
-)
-from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
+from lanchat.client.delivery import Delivery
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, SECRET, UNREACHABLE, Ending, Face, Link, NotSent, Said, Wire
+from lanchat.client.keyring import Keyring
+from lanchat.client.opening import Opening
+from lanchat.client.reading import Reading
+from lanchat.client.timers import Timers
+from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, ServerX, X, visible
 
-#: What is asked for in the hello.
-CAPS = ["id", "ack", "ping", "presence"]
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
-#: Seconds that a classic welcome is given to be followed by a capable one, before nothing more is expected.
-SETTLE_SECONDS = 1.0
 #: Seconds that a goodbye may take.
 QUIT_SECONDS = 3.0
-#: Messages that may be on their way at a time.
-WINDOW = 100
-#: Messages that a late acknowledgement is still told for.
-MAX_LATE = 1000
 
 _decode = msgspec.json.Decoder(ServerPacket).decode
 
@@ -48,8 +36,15 @@ _decode = msgspec.json.Decoder(ServerPacket).decode
 class Conversation:
     """The talk with one server under one name, over one connection after another."""
 
-    def __init__(
-        self, name: str, clock: IReactorTime, face: Face, retry: Callable[[int], float], patience: float = PATIENCE
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self,
+        name: str,
+        clock: IReactorTime,
+        face: Face,
+        retry: Callable[[int], float],
+        patience: float = PATIENCE,
+        keyring: Keyring | None = None,
+        device: str = "",
     ) -> None:
         """`retry` says how many seconds to pause after so many connections in a row that came to nothing."""
         self.link = Link.OFFLINE
@@ -58,54 +53,75 @@ class Conversation:
         #: Whether the server has been told that we leave.
         self.quitting = False
         self.name = name
-        self._clock = clock
+        self.keyring = keyring or Keyring()
         self._face = face
         self._retry = retry
         self._patience = patience
         self._wire: Wire | None = None
         self._welcomes = self._failures = 0
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
-        self._queue: deque[Said] = deque()
-        self._pending: dict[str, Said] = {}
-        #: What took too long, in case an acknowledgement comes yet.
-        self._late: dict[str, Said] = {}
-        self._timers: dict[Callable[[], None], IDelayedCall] = {}
+        self._timers = Timers(clock)
+        self._opening = Opening(name, device, self.keyring, self._timers, face, patience, self)
+        self._delivery = Delivery(self._timers, face, patience, self.flush)
+        self._reading = Reading(self._timers, face, self._delivery, self._ask_for, self._tell_seen)
 
     @property
     def waiting(self) -> int:
-        """How much of what was said is not done with."""
-        return len(self._queue) + len(self._pending)
+        """How much of what was said, or is to be heard, is not done with."""
+        return self._delivery.waiting + self._reading.cursor.replaying
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is sent for now, because the server asked for that."""
+        return self._delivery.resting
 
     @property
     def begun(self) -> bool:
         """Whether the server has welcomed us, once at least."""
         return self._welcomes > 0
 
+    @property
+    def up(self) -> bool:
+        """Whether we are welcome just now."""
+        return self.link in (Link.CLASSIC, Link.CAPABLE)
+
     # What the face wants.
 
-    def say(self, to: str, msg: str, quiet: bool = False) -> Said:
-        """Send this now, or when there is a connection; raises `NotSent` if it can't be a packet."""
+    def say(self, to: str, msg: str, quiet: bool = False, args: Mapping[str, Any] | None = None) -> Said:
+        """Send this now, or when there is a connection; `args` are members of `x`. Raises `NotSent` if it can't be sent."""
+        number = next(self._numbers)
         text = msg.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
-        said = Said(to.encode("utf-8", "replace").decode(), text, f"{self._run}.{next(self._numbers)}", quiet)
+        said = Said(to.encode("utf-8", "replace").decode(), text, number, f"{self._run}.{number}", quiet, args or {})
         if len(text.encode()) > MAX_MSG:
             raise NotSent(f"A message is at most {MAX_MSG} bytes; this one has {len(text.encode())}. Send it in parts.")
         if len(said.encode(self.name, capable=True)) > MAX_PACKET:
             raise NotSent(f"With its control characters written out this is more than {MAX_PACKET} bytes. Send it in parts.")
-        self._queue.append(said)
+        if said.command in SECRET:
+            self._check_private()
+        self._delivery.add(said)
         self.flush()
         return said
+
+    def log_in(self, password: str) -> None:
+        """Show this password: for the name we want, or else (the server will say) to become somebody."""
+        if not self._opening.log_in(password):
+            self.say("/login", password)
+
+    def skip_missed(self) -> None:
+        """Do not ask for what was missed: nobody would see it."""
+        self._opening.caps.remove("resume")
+
+    def acknowledge(self) -> None:
+        """Tell the server what was shown; the face has no more of it."""
+        self._reading.acknowledge()
 
     def end(self, status: int, why: str = "") -> None:
         """It is over. What was not acknowledged is said to be so, unless nothing was ever to be had here."""
         if self.link is Link.ENDED:
             return
         self.link = Link.ENDED
-        for timer in tuple(self._timers):
-            self._stop(timer)
-        lost = self._drop(tuple(self._pending.values()), "it ended before the acknowledgement came")
-        if self.begun:
-            lost += self._drop(tuple(self._queue), "it ended before this was sent")
-        self._queue.clear()
+        self._timers.stop_all()
+        lost = self._delivery.end(self.begun)
         self.ended.callback(Ending(status or (NOT_DELIVERED if lost else DONE), why))
 
     def unreachable(self, why: str) -> None:
@@ -115,14 +131,12 @@ class Conversation:
     # What the connection tells.
 
     def opened(self, wire: Wire) -> None:
-        """A connection is there: the name and the hello go out in one write, for servers new and old."""
+        """A connection is there."""
         if self.link is Link.ENDED:
             wire.abort()
             return
         self._wire, self.link = wire, Link.OPENING
-        hello = Packet(Sender(self.name, ""), "/hello", "lanchat", X(v=1, caps=CAPS))
-        wire.write(f"{self.name}\n".encode() + hello.line)
-        self._start(self._patience, self._not_welcomed)
+        self._opening.begin(wire, self._reading.cursor.resume)
 
     def received(self, line: bytes) -> None:
         """A line came from the server."""
@@ -136,33 +150,29 @@ class Conversation:
             return
         if packet.x is not None and packet.x.op == "ping" and self._wire is not None:
             self._wire.write(Packet(Sender(self.name, ""), "/pong", "", X(t=packet.x.t)).line)
-            return
-        self._meet(packet)
-        answers = self._answered(packet)
-        self._face.came(packet, answers, line)
-        if packet.x is not None and packet.x.op == "bye":
-            self._bye(packet)
+        elif not self._opening.meets(packet, self.link is Link.OPENING):
+            self._take(packet, line)
         self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as the connection takes it."""
-        while self._queue and self._may_write():
-            self._write(self._queue.popleft())
+        while self.up and self._wire is not None and not self._wire.full and (said := self._delivery.next()):
+            self._write(said)
         self._face.changed()
 
     def lost(self, why: str) -> None:
-        """The connection is gone. What was written and not acknowledged may have arrived or not: it is not sent again."""
+        """The connection is gone."""
         before, self._wire = self.link, None
-        for timer in (self._not_welcomed, self._settled, self._overdue):
-            self._stop(timer)
+        asking = self._opening.locked
+        self._opening.lost()
+        self._reading.lost()
         if before is Link.ENDED:
             return
         self.link = Link.OFFLINE
-        self._late.clear()
-        self._drop(tuple(self._pending.values()), "the connection was lost before the acknowledgement came")
+        self._delivery.lost(self._reading.kept and not self.quitting)
         if self.quitting:
             self.end(DONE)
-        elif not self.begun:
+        elif not self.begun and not asking:
             self.unreachable("the connection was closed without a welcome: is that a lanchat server, and does it want --tls?")
         self._face.changed()
         if before in (Link.CLASSIC, Link.CAPABLE) and self.link is Link.OFFLINE:
@@ -176,35 +186,23 @@ class Conversation:
             self._face.notice(f"No connection; trying again in {seconds:.0f} s.")
         return seconds
 
-    # How the link changes.
+    # What comes of an opening.
 
-    def _meet(self, packet: ServerPacket) -> None:
-        """Notice a welcome, or that the name was refused."""
-        op = packet.x.op if packet.x else None
-        if op == "welcome":
-            caps = (packet.x.caps if packet.x else None) or ()
-            self._welcomed(Link.CAPABLE if "ack" in caps else Link.CLASSIC)
-        elif self.link is Link.OPENING and op is None and packet.from_.name == "SERVER":
-            if packet.to.lower() == "guest":
-                self._refused(packet.msg)
-            else:
-                self._stop(self._not_welcomed)
-                self._start(SETTLE_SECONDS, self._settled)
-
-    def _welcomed(self, link: Link) -> None:
-        self._stop(self._not_welcomed)
-        self._stop(self._settled)
-        self.link = link
+    def welcomed(self, x: ServerX | None) -> None:
+        """The server takes us."""
+        caps = (x.caps if x else None) or ()
+        self.link = Link.CAPABLE if "ack" in caps else Link.CLASSIC
         self._welcomes += 1
         self._failures = 0
-
-    def _settled(self) -> None:
-        """A classic welcome, and no other after it: this is an old server."""
-        self._welcomed(Link.CLASSIC)
-        self._face.notice("This server acknowledges nothing: what is lost on the way will not be noticed.")
+        kept = x is not None and bool(x.account) and {"ack", "history"} <= set(caps)
+        self._delivery.welcomed(kept)
+        self._reading.welcomed(x or ServerX(), kept)
+        if x is None:
+            self._face.notice("This server acknowledges nothing: what is lost on the way will not be noticed.")
         self.flush()
 
-    def _refused(self, why: str) -> None:
+    def refused(self, why: str) -> None:
+        """The name is not to be had: never, at first; and not yet, later."""
         if not self.begun:
             self.end(NOT_DELIVERED, f"the server refused the name {visible(self.name)}: {visible(why, 400)}")
             return
@@ -212,10 +210,30 @@ class Conversation:
         self._face.notice(f"The server has not let go of the old connection yet ({visible(why, 400)})")
         self._abort()
 
-    def _not_welcomed(self) -> None:
+    def unwelcome(self) -> None:
+        """No welcome came in time."""
         if not self.begun:
             self.unreachable(f"no welcome came within {self._patience:.0f} s: is that a lanchat server?")
         self._abort()
+
+    # What comes in.
+
+    def _take(self, packet: ServerPacket, line: bytes) -> None:
+        """What is new is shown."""
+        x = packet.x or ServerX()
+        if x.op is None and not self._reading.is_new(x):
+            return
+        answers = self._delivery.answered(packet)
+        if answers is not None and self._delivery.takes_back(answers, packet):
+            return
+        if self._reading.takes(x, answers):
+            return
+        if x.op == "ok" and answers is not None and answers.command in SECRET:
+            self.keyring.learn(_new_password(answers))
+        self._face.came(packet, answers, _without_token(line) if x.token else line)
+        self._reading.follow(x)
+        if x.op == "bye":
+            self._bye(packet)
 
     def _bye(self, packet: ServerPacket) -> None:
         if self.quitting:
@@ -223,73 +241,49 @@ class Conversation:
         elif packet.x is None or packet.x.code != "RELOAD":
             self.end(NOT_DELIVERED, f"the server closed the connection: {visible(packet.msg, 400)}")
 
-    def _quit_unanswered(self) -> None:
-        self.end(DONE)
-
-    # Messages on their way.
-
-    def _may_write(self) -> bool:
-        welcomed = self.link in (Link.CLASSIC, Link.CAPABLE)
-        return welcomed and self._wire is not None and not self._wire.full and len(self._pending) < WINDOW
+    # What goes out.
 
     def _write(self, said: Said) -> None:
-        assert self._wire is not None  # noqa: S101 (_may_write has looked)
+        assert self._wire is not None  # noqa: S101 (`flush` has looked)
         capable = self.link is Link.CAPABLE
-        if capable:
-            said.due = self._clock.seconds() + self._patience
-            self._pending[said.cid] = said
-            if self._overdue not in self._timers:
-                self._start(self._patience, self._overdue)
-        self._wire.write(said.encode(self.name, capable))
         if said.is_quit:
+            self._reading.acknowledge()
             self.quitting = True
-            self._start(QUIT_SECONDS, self._quit_unanswered)
+            self._timers.start(QUIT_SECONDS, self._quit_unanswered)
+        if capable:
+            self._delivery.written(said)
+        self._wire.write(said.encode(self.name, capable))
 
-    def _answered(self, packet: ServerPacket) -> Said | None:
-        if packet.x is None or packet.x.op is None or packet.x.cid is None:
-            return None
-        said = self._pending.pop(packet.x.cid, None)
-        if said is None and (said := self._late.pop(packet.x.cid, None)) and packet.x.op != "fail" and not said.quiet:
-            self._face.notice(f"The acknowledgement came after all: {shown(said)}")
-        return said
+    def _ask_for(self, after: int) -> Said:
+        return self.say("/history", "", quiet=True, args={"after": after})
 
-    def _overdue(self) -> None:
-        """The oldest has waited too long; what follows has its own time."""
-        now = self._clock.seconds()
-        for said in tuple(self._pending.values()):
-            if said.due > now:
-                self._start(said.due - now, self._overdue)
-                break
-            self._late[said.cid] = said
-            if len(self._late) > MAX_LATE:
-                del self._late[next(iter(self._late))]
-            self._drop((said,), f"no acknowledgement came within {self._patience:.0f} s")
-        self.flush()
+    def _tell_seen(self, seq: int) -> None:
+        if self._wire is not None:
+            self._wire.write(Packet(Sender(self.name, ""), "/ack", "", X(seq=seq)).line)
 
-    def _drop(self, dropped: Iterable[Said], why: str) -> int:
-        """Wait for these no longer; how many of them somebody cares about."""
-        told = 0
-        for said in dropped:
-            self._pending.pop(said.cid, None)
-            if not said.quiet and not said.is_quit:
-                self._face.unanswered(said, why)
-                told += 1
-        return told
+    def _check_private(self) -> None:
+        """Passwords are told to nobody else, and do not wait; raises `NotSent`."""
+        if self._wire is None or not self.up:
+            raise NotSent("there is no connection, and a password is not kept for later.")
+        if not self._wire.proof:
+            raise NotSent("others could read the password on its way. Use --tls, or --plaintext-passwords.")
+
+    def _quit_unanswered(self) -> None:
+        self.end(DONE)
 
     def _abort(self) -> None:
         if self._wire is not None:
             self._wire.abort()
 
-    def _start(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call this method in a while, and only once however often it was asked for."""
-        self._stop(call)
 
-        def ring() -> None:
-            del self._timers[call]
-            call()
+def _new_password(said: Said) -> str:
+    """The password that is good once this has succeeded; before a new one stands the old."""
+    text: str = said.args.get("text") or said.msg.strip()
+    return text.split(maxsplit=1)[-1] if said.command == "/password" and text == said.msg.strip() else text
 
-        self._timers[call] = self._clock.callLater(seconds, ring)
 
-    def _stop(self, call: Callable[[], None]) -> None:
-        if (timer := self._timers.pop(call, None)) is not None and timer.active():
-            timer.cancel()
+def _without_token(line: bytes) -> bytes:
+    """A packet as it came, but for the token: what is printed may be read by others."""
+    packet = json.loads(line)
+    del packet["x"]["token"]
+    return json.dumps(packet, ensure_ascii=False, separators=(",", ":")).encode()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from lanchat.packet import Packet, Sender, ServerPacket, X, visible
+from lanchat.packet import EVERYONE, Packet, Sender, ServerPacket, X, visible
 
 #: How the client ends, and so its exit codes.
 DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3
+
+#: Commands whose arguments are secrets; those that say something; those that are answered by a batch.
+SECRET = frozenset({"/login", "/register", "/password"})
+SAYING = frozenset({"/pm", "/shout"})
+BATCHED = frozenset({"/history", "/search"})
 
 
 class NotSent(Exception):
@@ -39,24 +45,50 @@ class Said:
 
     to: str
     msg: str
+    #: The order in which things were said.
+    number: int
     cid: str
     #: Asked by the client for itself; nobody is told when it fails.
     quiet: bool = False
+    #: Members of `x` besides the id.
+    args: Mapping[str, Any] = field(default_factory=dict)
     #: When it must have been acknowledged, once it is written.
     due: float = 0.0
+    #: How often it was taken back to be sent again, and whether it may have arrived before.
+    tries: int = 0
+    uncertain: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command that this is, in lower case; "" for a message."""
+        return self.to.lower() if self.to.startswith("/") else ""
 
     @property
     def is_quit(self) -> bool:
         """Whether this takes leave: what answers it is the end of the connection."""
-        return self.to.lower() == "/quit"
+        return self.command == "/quit"
+
+    @property
+    def is_message(self) -> bool:
+        """Whether this is for other people."""
+        return not self.command or self.command in SAYING
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the server can keep it in its log, where the same `cid` is not taken twice."""
+        return self.is_message and self.command != "/shout" and self.to.lower() != EVERYONE.lower()
 
     def encode(self, name: str, capable: bool) -> bytes:
         """The packet as it goes over the wire, with its newline."""
-        return Packet(Sender(name, ""), self.to, self.msg, X(cid=self.cid) if capable else None).line
+        return Packet(Sender(name, ""), self.to, self.msg, X(cid=self.cid, **self.args) if capable else None).line
 
 
 class Face(Protocol):
     """Whoever shows the conversation to a person or to a program."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all messages that came have been shown, so that the server need not keep them for us."""
 
     def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """A packet came; `answers` is what was said that it answers, `line` is how it came."""
@@ -70,12 +102,19 @@ class Face(Protocol):
     def changed(self) -> None:
         """The link is another, or less waits than did."""
 
+    def ask(self, question: str, answered: Callable[[str | None], None], hidden: bool = True) -> None:
+        """Ask a person, who types the answer unseen if it is to be `hidden`; `answered` gets None where there is nobody."""
+
 
 class Wire(Protocol):
     """A connection, as the conversation uses it."""
 
     #: Whether it would rather be given no more just now.
     full: bool
+
+    @property
+    def proof(self) -> str:
+        """How the far end is known, which a token is kept with; "" where others may read what is written."""
 
     def write(self, data: bytes) -> None:
         """Write these bytes."""
@@ -85,5 +124,7 @@ class Wire(Protocol):
 
 
 def shown(said: Said) -> str:
-    """What was said, on one line, as it may be shown on a terminal."""
+    """What was said, on one line, as it may be shown on a terminal; passwords may not."""
+    if said.command in SECRET:
+        return said.command
     return f"{visible(said.to, 64)}: {visible(said.msg, 2000)}" if said.msg else visible(said.to, 64)

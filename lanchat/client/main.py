@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import getpass
 import os
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -17,7 +18,10 @@ from twisted.python.failure import Failure
 from lanchat.client import interfaces, options, tls
 from lanchat.client.connection import Client
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
+from lanchat.client.keyring import Keyring
 from lanchat.client.show import Painter, complain
+from lanchat.client.tokens import Tokens, Unsafe, first_line
+from lanchat.packet import visible
 
 #: Seconds that closing may take, once it is over.
 HURRY_SECONDS = 2.0
@@ -43,15 +47,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     wanted = options.read(arguments)
     _open_closed()
+    at_terminal = os.isatty(0) and os.isatty(1)
     try:
         trust = tls.trust(wanted) if wanted.tls else None
-    except tls.Unusable as unusable:
+        keyring = _keyring(wanted, at_terminal)
+    except (tls.Unusable, Unsafe) as unusable:
         complain(str(unusable))
         return WRONG_OPTIONS
-    face = _terminal(wanted) if os.isatty(0) and os.isatty(1) else _pipe(wanted)
+    except (EOFError, KeyboardInterrupt):
+        return NOT_DELIVERED
+    face = _terminal(wanted) if at_terminal else _pipe(wanted)
     from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
 
-    ending = _run(reactor, face, wanted, trust)
+    client = Client(
+        reactor, wanted.name, wanted.server, face, wanted.timeout, trust, keyring, wanted.dev, wanted.plaintext_passwords
+    )
+    if wanted.quiet:
+        client.conversation.skip_missed()
+    ending = _run(reactor, face, client)
     if ending.why:
         complain(ending.why)
     return ending.status
@@ -73,9 +86,19 @@ def _pipe(wanted: argparse.Namespace) -> Face:
     return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout)
 
 
-def _run(reactor: Any, face: Face, wanted: argparse.Namespace, trust: tls.Trust | None) -> Ending:
+def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:
+    """What there is to log in with; raises `Unsafe`. A password is asked for before there is a prompt."""
+    tokens = Tokens(wanted.state / "tokens", wanted.name, wanted.server)
+    password = ""
+    if wanted.password_file is not None:
+        password = first_line(wanted.password_file)
+    elif wanted.login and at_terminal and not tokens.any():
+        password = getpass.getpass(f"Password for {visible(wanted.name)}: ")
+    return Keyring(tokens, password, wanted.login, wanted.keep_token)
+
+
+def _run(reactor: Any, face: Face, client: Client) -> Ending:
     """Run the reactor until it is over, or a signal says so."""
-    client = Client(reactor, wanted.name, wanted.server, face, wanted.timeout, trust)
     endings: list[Ending] = []
 
     def begin() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import re
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,14 +15,20 @@ from lanchat.client.conversation import PATIENCE
 from lanchat.packet import EVERYONE, visible
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
+#: Characters in the name of a device.
+MAX_DEVICE = 32
 
 ABOUT = "Talk with the people on a lanchat server, at a terminal or from a script."
 MORE = """\
 at a terminal:
   TEXT                 say it to the target in the prompt: everyone, at first
   @bob TEXT            say it to bob alone
-  /to bob, /to         make bob the target; make everyone the target again
-  /help, /list, ...    ask the server; TAB completes commands and names
+  #ops TEXT            say it in the room #ops; /join #ops enters it
+  /to bob, /to #ops    make that the target; /to alone: everyone again
+  /history #ops 20     what was said; /more shows what was before that
+  /search WORDS        where these words were said
+  /register, /login    make your name an account; log in (both ask for a password)
+  /help, /list, ...    ask the server; TAB completes commands, names and rooms
   /quit, Ctrl-D        leave
 
 in a script (stdin or stdout is not a terminal):
@@ -33,15 +41,24 @@ in a script (stdin or stdout is not a terminal):
 
     echo "backup done" | lanchat chat.lan --name cron --to bob
     echo /list | lanchat chat.lan --name cron --quiet
+    echo /history '#ops' 20 | lanchat chat.lan --name cron --password-file ~/.cron
     tail -f /dev/null | lanchat chat.lan --name bot --json | ./bot
+
+accounts:
+  What you say with an account, and exit code 0, is on the server's disk. What is
+  said to you while you are away is shown when you are back, on each device (--dev)
+  once; with --quiet it is left for another time. A password is never an argument:
+  it is typed, or the first line of --password-file, or there is a token from an
+  earlier login. Neither goes over a network without --tls.
 
 exit codes:
   0  all went well      1  not delivered, refused, or sent away by the server
   2  wrong options      3  could not connect
 
-Colours are used at a terminal unless NO_COLOR is set. Nothing is kept on disk but
-the keys of servers met with --tls, in ~/.local/state/lanchat/known_servers: such
-a key is believed the first time, and a server that comes with another is refused.
+Colours are used at a terminal unless NO_COLOR is set. In ~/.local/state/lanchat
+are kept: the keys of servers met with --tls (known_servers), which are believed the
+first time, and a server that comes with another is refused; and (tokens) what logs
+you in without a password, if you wanted that. Messages are not kept on this machine.
 """
 
 
@@ -72,6 +89,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
     )
+    _add_account(parser)
     _add_tls(parser)
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     options = parser.parse_args(arguments)
@@ -79,7 +97,29 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.name = _login_name(parser)
     if not options.tls and any((options.ca, options.fingerprint, options.cert)):
         parser.error("--ca, --fingerprint and --cert need --tls")
+    options.login = options.login or options.password_file is not None
+    options.state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
     return options
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--login", action="store_true", help="log in to the account of that name; asks for the password")
+    parser.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="log in with the first line of a file that only you may read"
+    )
+    parser.add_argument(
+        "--keep-token", action="store_true", help="keep what the server gives to log in without a password, without asking"
+    )
+    parser.add_argument(
+        "--dev",
+        type=_device,
+        default=_host_name(),
+        metavar="NAME",
+        help="this device, of those on which you read; each is shown what it missed (default: the name of this host)",
+    )
+    parser.add_argument(
+        "--plaintext-passwords", action="store_true", help="send passwords without TLS too, where others may read them"
+    )
 
 
 def _add_tls(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +149,19 @@ def _name(text: str) -> str:
     if not name.isprintable() or "{" in name or not name:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} can't be a name")
     return name
+
+
+def _device(text: str) -> str:
+    """A name for a device, as the server takes it."""
+    if not text.isprintable() or not 0 < len(text) <= MAX_DEVICE:
+        raise argparse.ArgumentTypeError(f"the name of a device has 1 to {MAX_DEVICE} characters")
+    return text
+
+
+def _host_name() -> str:
+    """The name of this host without its domain."""
+    name = socket.gethostname().partition(".")[0][:MAX_DEVICE]
+    return name if name.isprintable() and name else "lanchat"
 
 
 def _fingerprint(text: str) -> str:

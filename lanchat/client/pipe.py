@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet import fdesc
@@ -17,6 +17,7 @@ from zope.interface import implementer
 from lanchat.client.connection import Client
 from lanchat.client.conversation import Conversation
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
+from lanchat.client.reading import MISSED
 from lanchat.client.show import Painter, complain, harmless
 from lanchat.packet import MAX_MSG, ServerPacket, visible
 
@@ -67,11 +68,13 @@ class Pipe(Protocol):
         self._stalled: Any = None
         self._closed: Deferred[None] = Deferred()
         self._reading = True
+        self._client: Client
         self._conversation: Conversation
         self._clock: Any
 
     def start(self, client: Client) -> None:
         """Take over stdin and stdout; while stdout takes no more, nothing is read from the server."""
+        self._client = client
         self._conversation = client.conversation
         self._clock = client.reactor
         pipes = StandardIO(self, STDIN, STDOUT, client.reactor)  # type: ignore[call-arg]  # mypy reads the one for Windows
@@ -92,6 +95,15 @@ class Pipe(Protocol):
     def failed(self) -> bool:
         """Whether anything was not delivered."""
         return self._failures > 0
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether somebody has read what came: not while stdout takes no more, and never if it is not printed at all."""
+        return not self._quiet and not self._client.factory.paused
+
+    def ask(self, question: str, answered: Callable[[str | None], None], hidden: bool = True) -> None:
+        """There is nobody."""
+        answered(None)
 
     # What stdin and stdout tell.
 
@@ -128,7 +140,7 @@ class Pipe(Protocol):
             self._print((harmless(line).encode() if os.isatty(STDOUT) else line.strip()) + b"\n")
         elif self._is_answer(packet):
             self._print("".join(f"{visible(text)}\n" for text in packet.msg.splitlines()).encode())
-        elif packet.from_.name != "SERVER" and not self._quiet:
+        elif packet.from_.name != "SERVER" and (not self._quiet or _is_asked_for(packet)):
             self._print(self._painter.packet(packet).encode())
 
     def unanswered(self, said: Said, why: str) -> None:
@@ -186,7 +198,9 @@ class Pipe(Protocol):
 
     def _stall(self) -> None:
         """Nothing has moved for too long. The first connection and its welcome have their own time, and words."""
-        if self._conversation.begun:
+        if self._conversation.resting:
+            self._stalled = self._clock.callLater(self._patience, self._stall)
+        elif self._conversation.begun:
             self._conversation.end(NOT_DELIVERED)
 
     # What is printed.
@@ -207,6 +221,11 @@ class Pipe(Protocol):
         self._failures += 1
         if self._failures <= MAX_COMPLAINTS:
             complain(text)
+
+
+def _is_asked_for(packet: ServerPacket) -> bool:
+    """Whether a message came because of a /history or a /search."""
+    return packet.x is not None and packet.x.batch not in (None, MISSED)
 
 
 def _shortly(said: Said | None) -> str:

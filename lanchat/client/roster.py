@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lanchat.packet import ServerPacket
 
 #: What the client itself understands, before any server has said what it knows.
-COMMANDS = ("/help", "/list", "/pm", "/quit", "/shout", "/time", "/to")
+COMMANDS = ("/help", "/list", "/more", "/pm", "/quit", "/shout", "/time", "/to")
 
 
 class Roster:
@@ -15,13 +15,19 @@ class Roster:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.rooms: set[str] = set()
         self.commands: set[str] = set(COMMANDS)
 
     def learn(self, packet: ServerPacket) -> None:
         """Take in what a packet tells about names and commands."""
         x = packet.x
+        if packet.to.startswith("#"):
+            self.rooms.add(packet.to)
+        if x is not None and x.rooms is not None:
+            self.rooms.update(room["name"] for room in x.rooms if isinstance(room.get("name"), str))
         if packet.from_.name != "SERVER":
-            self.names.add(packet.from_.name)
+            if x is None or x.batch is None:  # who said something long ago may not be here
+                self.names.add(packet.from_.name)
         elif x is not None and x.ev is not None:
             self._changed(x.ev, x.who or ())
         elif x is not None and x.names is not None:
@@ -30,8 +36,9 @@ class Roster:
             self.commands.update(command["name"] for command in x.commands if "name" in command)
 
     def forget(self) -> None:
-        """A new connection: who was online before may not be now."""
+        """A new connection: who was online before may not be now, and we may be in other rooms."""
         self.names.clear()
+        self.rooms.clear()
 
     def completions(self, text: str) -> list[tuple[str, int]]:
         """What the last word before the cursor may become, and how many characters of it are replaced."""
@@ -40,6 +47,8 @@ class Roster:
             return _starting(word, (f"{command} " for command in self.commands))
         if word.startswith("@") and word == text:
             return _starting(word, (f"@{name} " for name in self.names))
+        if word.startswith("#"):
+            return _starting(word, (f"{room} " for room in self.rooms))
         return _starting(word, self.names) if word else []
 
     def _changed(self, event: str, who: Iterable[str]) -> None:

@@ -54,7 +54,7 @@ class Painter:
             failed = packet.x is not None and packet.x.op == "fail"
             return self._lines(stamp, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, whole=True)
         colour = NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)]
-        return self._lines(stamp, name + _towards(packet) + ": ", colour, packet.msg)
+        return self._lines(stamp, _who(packet, name) + ": ", colour, packet.msg)
 
     def notice(self, text: str) -> str:
         """Something that the client itself has to tell."""
@@ -113,14 +113,30 @@ def harmless(line: bytes) -> str:
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
+def plural(number: int, what: str) -> str:
+    """So many of something."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def is_private(packet: ServerPacket) -> bool:
-    """Whether a person said this to this user alone."""
-    return packet.from_.name != "SERVER" and packet.to.lower() != EVERYONE.lower() and not packet.to.startswith("#")
+    """Whether somebody else said this to this user alone."""
+    return packet.from_.name != "SERVER" and not _is_mine(packet) and not _is_for_many(packet)
 
 
-def _towards(packet: ServerPacket) -> str:
-    """Who else reads this: nothing is said of what everyone reads."""
-    if is_private(packet):
-        mine = packet.x is not None and getattr(packet.x, "self", None)
-        return f" -> {visible(packet.to, MAX_NAME)}" if mine else " -> you"
-    return "" if packet.to.lower() == EVERYONE.lower() else f" {visible(packet.to, MAX_NAME)}"
+def _is_mine(packet: ServerPacket) -> bool:
+    """Whether it was said by this user, on another device."""
+    return packet.x is not None and bool(packet.x.self_)
+
+
+def _is_for_many(packet: ServerPacket) -> bool:
+    return packet.to.startswith("#") or packet.to.lower() == EVERYONE.lower()
+
+
+def _who(packet: ServerPacket, name: str) -> str:
+    """Who said it, and where, unless everyone reads it."""
+    who = "you" if _is_mine(packet) else name
+    if packet.to.startswith("#"):
+        return f"{visible(packet.to, MAX_NAME)} {who}"
+    if _is_for_many(packet):
+        return who
+    return f"{who} -> {visible(packet.to, MAX_NAME) if _is_mine(packet) else 'you'}"

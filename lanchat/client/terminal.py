@@ -9,25 +9,29 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import partial
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import AnyFormattedText
-from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from twisted.internet.defer import Deferred
 
 from lanchat.client.connection import Client
 from lanchat.client.conversation import Conversation
 from lanchat.client.fold import folder
-from lanchat.client.interfaces import DONE, Link, NotSent, Said
+from lanchat.client.interfaces import BATCHED, DONE, SECRET, Link, NotSent, Said
+from lanchat.client.pages import Pages
+from lanchat.client.prompt import Answered, Prompt
+from lanchat.client.reading import MISSED
 from lanchat.client.roster import Roster
-from lanchat.client.show import Painter, harmless, is_private
-from lanchat.packet import EVERYONE, ServerPacket, visible
+from lanchat.client.show import Painter, harmless, is_private, plural
+from lanchat.packet import EVERYONE, ServerPacket, ServerX, visible
 
-HERE = "Here: @NAME TEXT says something to one user; /to NAME makes every line go there, /to alone to everyone again."
+HERE = (
+    "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
+    "everyone again; /more shows what was before a page of /history or /search; /login, /register and /password ask for "
+    "what is not to be seen."
+)
 
 
 class Terminal:
@@ -46,15 +50,20 @@ class Terminal:
         self._over = asyncio.Event()
         self._conversation: Conversation
         self._closed: Deferred[None]
-        self._prompt: PromptSession[str] = PromptSession(
-            history=InMemoryHistory(),  # what is said here may be private, and passwords are typed here too
-            completer=Completions(self._roster),
-            complete_while_typing=False,
-        )
+        self._pages: Pages
+        #: Commands that are, all or in part, for us.
+        self._here: dict[str, Callable[[str], None]] = {
+            "/to": self._aim,
+            "/quit": self._leave,
+            "/help": self._help,
+            "/more": lambda words: self._pages.more(),
+        }
+        self._prompt = Prompt(self._message, self._roster)
 
     def start(self, client: Client) -> None:
         """Show the prompt."""
         self._conversation = client.conversation
+        self._pages = Pages(client.conversation)
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
         self._closed.addErrback(lambda failure: self._broken(failure.getTraceback()))
 
@@ -62,9 +71,17 @@ class Terminal:
         """Take the prompt away, and leave the terminal as it was."""
         self._leaving = True
         self._over.set()
-        if self._prompt.app.is_running and not self._prompt.app.is_done:
-            self._prompt.app.exit(result="")
+        self._prompt.close()
         await self._closed
+
+    @property
+    def caught_up(self) -> bool:
+        """What came is on the screen."""
+        return True
+
+    def ask(self, question: str, answered: Answered, hidden: bool = True) -> None:
+        """Ask between two lines."""
+        self._prompt.ask(question, answered, hidden)
 
     # What the conversation tells.
 
@@ -75,9 +92,10 @@ class Terminal:
             return
         if self._json:
             self._print(harmless(line) + "\n")
-        elif self._is_news(packet):
-            bell = "\a" if self._bell and is_private(packet) else ""
-            self._print(bell + self._painter.packet(packet) + self._not_delivered(packet, answers))
+        elif self._pages.holds(packet):
+            return
+        else:
+            self._show(packet, answers)
 
     def unanswered(self, said: Said, why: str) -> None:
         """Mark what may not have arrived."""
@@ -97,7 +115,7 @@ class Terminal:
             self._roster.forget()
             self._conversation.say("/list", "", quiet=True)
             self._conversation.say("/help", "", quiet=True)
-        self._prompt.app.invalidate()
+        self._prompt.redraw()
 
     # What is typed.
 
@@ -110,62 +128,119 @@ class Terminal:
     async def _prompted(self) -> None:
         """One line, or a key that means that there will be no more."""
         try:
-            text = await self._prompt.prompt_async(self._message, handle_sigint=False)
+            text = await self._prompt.line()
         except (EOFError, KeyboardInterrupt):
             self._leave("")
         else:
-            self._typed(text)
+            self._typed(text or "")
 
     def _message(self) -> AnyFormattedText:
-        link = (
-            "" if self._link in (Link.CLASSIC, Link.CAPABLE) else "(offline) " if self._conversation.begun else "(connecting) "
-        )
+        link = "" if self._conversation.up else "(offline) " if self._conversation.begun else "(connecting) "
         return [("", f"{link}{visible(self.target, 40)}> ")]
 
     def _typed(self, text: str) -> None:
         try:
             self._obey(text.strip("\n"))
         except NotSent as error:
-            self._print(self._painter.error(f"Not sent: {error}"))
+            self._not_sent(error)
+
+    def _not_sent(self, error: NotSent) -> None:
+        self._print(self._painter.error(f"Not sent: {error}"))
 
     def _obey(self, text: str) -> None:
         """Do what a typed line says."""
         word, _, rest = text.partition(" ")
+        command = word.lower()
         if not text.strip():
             return
-        if word.lower() == "/to":
-            self.target = rest.strip().removeprefix("@") or EVERYONE
-        elif word.lower() == "/quit":
-            self._leave(rest)
+        if command in self._here:
+            self._here[command](rest)
+        elif command in BATCHED:
+            self._pages.ask(command, rest, self.target)
+        elif command in SECRET:
+            self._secret(command, rest)
         elif word.startswith("/"):
             self._conversation.say(word, rest)
-            if word.lower() == "/help" and not rest:
-                self.notice(HERE)
         elif word.startswith("@"):
             self._say_to(word[1:], rest)
+        elif word.startswith("#") and len(word) > 1 and rest.strip():
+            self._conversation.say(word, rest)
         else:
             self._conversation.say(self.target, text)
+
+    def _aim(self, words: str) -> None:
+        """Say what follows to this user or in this room."""
+        self.target = words.strip().removeprefix("@") or EVERYONE
+
+    def _help(self, words: str) -> None:
+        """What the server has to say, and what is understood here."""
+        self._conversation.say("/help", words)
+        if not words:
+            self.notice(HERE)
 
     def _say_to(self, name: str, text: str) -> None:
         if not name or not text.strip():
             raise NotSent("write @NAME TEXT, or /to NAME to say all that follows to one user.")
         self._conversation.say(name, text)
 
+    def _secret(self, command: str, words: str) -> None:
+        """A command with a password, which is asked for unseen if it was not typed."""
+        if words.strip():
+            self._with_secret(command, words)
+        elif command == "/password":
+            self.ask("The password until now: ", self._other_password)
+        else:
+            self.ask("Password: ", partial(self._with_secret, command))
+
+    def _other_password(self, old: str | None) -> None:
+        if old:
+            self.ask(
+                "The new password: ", lambda new: self._with_secret("/password", new and f"{old} {new}", password=old, text=new)
+            )
+
+    def _with_secret(self, command: str, words: str | None, **args: str | None) -> None:
+        if not words:
+            return
+        try:
+            if command == "/login":
+                self._conversation.log_in(words.strip())
+            else:
+                self._conversation.say(command, words, args=args)
+        except NotSent as error:
+            self._not_sent(error)
+
     def _leave(self, words: str) -> None:
         """Take leave of the server where there is one."""
         self._leaving = True
-        if self._link in (Link.CLASSIC, Link.CAPABLE):
+        if self._conversation.up and not self._conversation.resting:
             self._conversation.say("/quit", words)
         else:
             self._conversation.end(DONE)
 
     # What is shown.
 
+    def _show(self, packet: ServerPacket, answers: Said | None) -> None:
+        """A packet as a person wants to see it."""
+        x = packet.x or ServerX()
+        if (page := self._pages.turned(packet, answers)) is not None:
+            self._print("".join(map(self._painter.packet, page)))
+            if x.op == "end":
+                self.notice(self._pages.ending(len(page)))
+        elif x.op == "end" and x.batch == MISSED and x.n:
+            self.notice("That was all.")
+        if self._is_news(packet):
+            bell = "\a" if self._bell and is_private(packet) else ""
+            self._print(bell + self._painter.packet(packet) + self._not_delivered(packet, answers))
+        if x.op == "welcome" and x.missed:
+            self.notice(f"{plural(x.missed, 'message')} while you were away:")
+
     def _is_news(self, packet: ServerPacket) -> bool:
         """Whether a person wants to see this."""
         op = packet.x.op if packet.x else None
+        if op == "end":
+            return False
         if op == "ack" and packet.x is not None:
-            return packet.x.n == 0
+            return packet.x.n == 0 or (packet.x.n is None and bool(packet.msg))
         if op == "bye":
             return self._leaving or (packet.x is not None and packet.x.code == "RELOAD")
         if op == "event" and packet.x is not None:
@@ -185,15 +260,3 @@ class Terminal:
     def _broken(self, trace: str) -> None:
         """A fault of ours at the prompt: without one there is nothing left to do."""
         self._conversation.end(1, trace)
-
-
-class Completions(Completer):
-    """Offers the commands and the names that are known, when TAB is pressed."""
-
-    def __init__(self, roster: Roster) -> None:
-        self._roster = roster
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """What the word before the cursor may become."""
-        for text, replaced in self._roster.completions(document.text_before_cursor):
-            yield Completion(text, start_position=-replaced)

@@ -68,6 +68,8 @@ class Trust(ABC):
     def __init__(self, host: str, own: Path | None) -> None:
         """`own` is a certificate to show, with its key; raises `Unusable`."""
         self.host = host
+        #: How the server is known, once it is believed.
+        self.proof = ""
         self.context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         self.context.set_min_proto_version(SSL.TLS1_2_VERSION)
         self.context.set_cipher_list(CIPHERS)
@@ -109,6 +111,7 @@ class Signed(Trust):
             verify(certificate, self.host.partition("%")[0])
         except (VerificationError, CertificateError, ValueError):
             raise Untrusted(f"its certificate is for another host, not for {self.host}.") from None
+        self.proof = "verified"
         return ""
 
     def fault(self) -> str:
@@ -132,6 +135,7 @@ class Pinned(Trust):
         """The name in a certificate does not matter, nor who signed it."""
         if (found := fingerprint(certificate)) != self._wanted:
             raise Untrusted(f"its key is {found}, and not the one that was asked for.")
+        self.proof = found
         return ""
 
 
@@ -146,6 +150,7 @@ class Remembered(Trust):
     def check(self, certificate: Certificate) -> str:
         """Look it up; write it down."""
         found, known = fingerprint(certificate), self._known()
+        self.proof = found
         if found in known:
             return ""
         if known:
@@ -182,8 +187,7 @@ def trust(wanted: argparse.Namespace) -> Trust:
         return Signed(host, wanted.cert, wanted.ca)
     if wanted.fingerprint is not None:
         return Pinned(host, wanted.cert, wanted.fingerprint)
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return Remembered(host, wanted.cert, port, state / "lanchat" / "known_servers")
+    return Remembered(host, wanted.cert, port, wanted.state / "known_servers")
 
 
 def fingerprint(certificate: Certificate) -> str:

@@ -1,0 +1,75 @@
+"""Keyring: the password and the token for one name on one server, and which of them is shown when."""
+
+from __future__ import annotations
+
+from lanchat.client.tokens import Tokens, Unsafe
+
+#: How a server is known to which there is no TLS, but where nobody is on the way.
+PLAIN = "plain"
+
+
+class Keyring:
+    """What can be shown to a server to be let in as somebody."""
+
+    def __init__(self, tokens: Tokens | None = None, password: str = "", wanted: bool = False, keep: bool = False) -> None:
+        """`wanted`: to come in as a guest is not good enough. `keep`: a token is written down without asking."""
+        self.wanted = wanted
+        self.keep = keep
+        self._tokens = tokens
+        self._password = password
+        self._token = ""
+        self._refused = ""
+        #: What was shown last.
+        self.shown: dict[str, str] = {}
+
+    @property
+    def by_token(self) -> bool:
+        """Whether what was shown last is a token."""
+        return "token" in self.shown
+
+    def show(self, proof: str) -> dict[str, str] | None:
+        """What to show to a server that is known in this way; None if there is nothing, or others would read it."""
+        self.shown = {}
+        if not proof:
+            return None
+        if token := self._token or self._kept(proof):
+            self.shown = {"mech": "TOKEN", "token": token}
+        elif self._password:
+            self.shown = {"mech": "PLAIN", "password": self._password}
+        return self.shown or None
+
+    def learn(self, password: str) -> None:
+        """This is the password; a token that was given for another is worth nothing."""
+        self._refused, self._token = self._token or self.shown.get("token", self._refused), ""
+        self._password = password
+
+    def given(self, token: str) -> None:
+        """The server gave a token, which is shown from now on."""
+        self._token = token
+
+    def refused(self, proof: str) -> None:
+        """What was shown last is wrong. Raises `OSError` or `Unsafe` if it can't be forgotten."""
+        if self.by_token:
+            self._refused, self._token = self.shown["token"], ""
+            if self._tokens is not None and self._tokens.get(proof) == self._refused:
+                self._tokens.put(proof, "")
+        else:
+            self._password = ""
+
+    def write_down(self, proof: str) -> str:
+        """Keep the token for the next time; what a person should know of that."""
+        if self._tokens is None or not self._token:
+            return ""
+        try:
+            self._tokens.put(proof, self._token)
+        except (OSError, Unsafe) as error:
+            return f"The token can't be kept: {error}"
+        return f"A token is kept in {self._tokens.file}: who can read it can be you here. /password makes it worthless."
+
+    def _kept(self, proof: str) -> str:
+        """The token in the file, but for one that was refused."""
+        try:
+            token = self._tokens.get(proof) if self._tokens is not None else ""
+        except Unsafe:
+            return ""
+        return "" if token == self._refused else token

@@ -1,0 +1,91 @@
+"""Prompt: the line at which a person types, with history and completion, and questions that come between."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import AnyFormattedText
+from prompt_toolkit.history import DummyHistory, InMemoryHistory
+
+from lanchat.client.interfaces import SECRET
+from lanchat.client.roster import Roster
+
+#: What is done with the answer to a question; None if there is none.
+Answered = Callable[[str | None], None]
+
+
+class Discreet(InMemoryHistory):
+    """Remembers what was typed, but no passwords; nothing of it reaches a disk."""
+
+    def append_string(self, string: str) -> None:
+        """Remember a line."""
+        if string.split(maxsplit=1)[:1] and string.split(maxsplit=1)[0].lower() not in SECRET:
+            super().append_string(string)
+
+
+class Completions(Completer):
+    """Offers the commands and the names that are known, when TAB is pressed."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """What the word before the cursor may become."""
+        for text, replaced in self._roster.completions(document.text_before_cursor):
+            yield Completion(text, start_position=-replaced)
+
+
+class Prompt:
+    """Gets one line after another. A question interrupts the line that is being typed, which comes back after it."""
+
+    def __init__(self, message: Callable[[], AnyFormattedText], roster: Roster) -> None:
+        self._message = message
+        self._draft = ""
+        self._closed = False
+        self._questions: deque[tuple[str, Answered, bool]] = deque()
+        self._lines: PromptSession[str | None] = PromptSession(
+            history=Discreet(), completer=Completions(roster), complete_while_typing=False
+        )
+        self._answers: PromptSession[str | None] = PromptSession(history=DummyHistory())
+
+    async def line(self) -> str | None:
+        """What was typed; None when a question came, and was answered. Raises `EOFError` or `KeyboardInterrupt`."""
+        if self._questions:
+            await self._answer(*self._questions.popleft())
+            return None
+        draft, self._draft = self._draft, ""
+        return await self._lines.prompt_async(self._message, default=draft, handle_sigint=False)
+
+    def ask(self, question: str, answered: Answered, hidden: bool) -> None:
+        """Ask this next."""
+        self._questions.append((question, answered, hidden))
+        if self._typing(self._lines):
+            self._draft = self._lines.default_buffer.text
+            self._lines.app.exit(result=None)
+
+    def close(self) -> None:
+        """Take the prompt away."""
+        self._closed = True
+        for session in (self._lines, self._answers):
+            if self._typing(session):
+                session.app.exit(result=None)
+
+    def redraw(self) -> None:
+        """What stands before the line has changed."""
+        self._lines.app.invalidate()
+
+    async def _answer(self, question: str, answered: Answered, hidden: bool) -> None:
+        try:
+            answer = await self._answers.prompt_async([("", question)], is_password=hidden, handle_sigint=False)
+        except (EOFError, KeyboardInterrupt):
+            answer = None
+        if not self._closed:
+            answered(answer)
+
+    @staticmethod
+    def _typing(session: PromptSession[str | None]) -> bool:
+        return session.app.is_running and not session.app.is_done

@@ -1,0 +1,311 @@
+"""What the client does so that nothing said to it is lost or shown twice: the log, its holes, and what is acknowledged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, strategies as st
+
+from lanchat.client.conversation import Conversation
+from lanchat.client.cursor import Cursor
+from lanchat.client.reading import ACK_SECONDS
+from lanchat.packet import ServerX
+from tests.talk import Talk
+
+
+def asked(talk: Talk) -> dict[str, Any]:
+    """`x` of the one /history that was written since this was asked last."""
+    (packet,) = [packet for packet in talk.written() if packet["to"] == "/history"]
+    assert packet["msg"] == ""
+    x: dict[str, Any] = packet["x"]
+    return x
+
+
+def test_what_was_shown_is_acknowledged_cumulatively_and_at_most_once_a_second() -> None:
+    talk = Talk().account()
+    for seq in (5, 6, 7):
+        talk.said(seq)
+    assert talk.acknowledged() == []
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == [7]
+    talk.clock.advance(5)
+    assert talk.acknowledged() == []
+    talk.said(8)
+    talk.conversation.acknowledge()
+    assert talk.acknowledged() == [8]
+
+
+def test_an_acknowledgement_goes_before_the_goodbye() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    talk.conversation.say("/quit", "")
+    assert [packet["to"] for packet in talk.written()] == ["/ack", "/quit"]
+
+
+def test_nothing_is_acknowledged_that_a_face_has_not_shown() -> None:
+    talk = Talk().account()
+    talk.screen.caught_up = False
+    talk.said(5)
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == []
+    talk.screen.caught_up = True
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == [5]
+
+
+def test_a_guest_acknowledges_nothing() -> None:
+    talk = Talk().welcome()
+    talk.said(5)
+    talk.said(5)
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == []
+    assert talk.screen.heard == ["5", "5"]
+
+
+def test_what_came_before_is_not_shown_again() -> None:
+    talk = Talk().account()
+    for seq in (5, 6, 5, 6, 7):
+        talk.said(seq)
+    talk.hear("not stored", name="bob", id="x.1")
+    assert talk.screen.heard == ["5", "6", "7", "not stored"]
+
+
+def test_a_reconnect_goes_on_where_it_was_and_shows_what_was_missed_once() -> None:
+    talk = Talk().account()
+    assert "resume" not in talk.hello()
+    talk.said(5)
+    talk.lose()
+    assert talk.connect()["resume"] == {"epoch": "e", "seq": 5}
+    talk.account(seq=8, resumed=True, missed=2)
+    for seq in (5, 7, 8):
+        talk.said(seq, batch="resume")
+    assert talk.conversation.waiting == 1
+    talk.hear(op="end", batch="resume", n=2, more=False)
+    assert talk.acknowledged() == [8]
+    assert talk.conversation.waiting == 0
+    assert talk.screen.heard == ["5", "7", "8"]
+
+
+def test_a_connection_that_is_lost_in_a_batch_goes_on_within_it() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    for expected in (5, 6, 7):
+        talk.lose()
+        assert talk.connect()["resume"]["seq"] == expected
+        talk.account(seq=9, resumed=True, missed=4)
+        talk.said(expected + 1, batch="resume")
+    assert talk.screen.heard == ["5", "6", "7", "8"]
+
+
+def test_a_new_epoch_begins_anew() -> None:
+    talk = Talk().account()
+    talk.said(50)
+    talk.lose()
+    talk.connect()
+    talk.account(epoch="f", seq=3, resumed=False)
+    talk.said(2)
+    assert talk.screen.heard == ["50", "2"]
+    talk.lose()
+    assert talk.connect()["resume"] == {"epoch": "f", "seq": 2}
+    assert any("/history" in notice for notice in talk.screen.notices)
+
+
+def test_own_messages_are_not_shown_when_the_log_brings_them_back() -> None:
+    talk = Talk().account()
+    said = talk.conversation.say("bob", "mine")
+    talk.hear(op="ack", cid=said.cid, id="e.5", seq=5, state="stored")
+    talk.lose()
+    assert talk.connect()["resume"]["seq"] == 5
+    talk.account(seq=9, resumed=True, missed=3)
+    said = talk.conversation.say("bob", "mine too")
+    talk.hear(op="ack", cid=said.cid, id="e.9", seq=9, state="stored")
+    for seq in (6, 7, 9):
+        talk.said(seq, batch="resume", self=seq == 9)
+    talk.hear(op="end", batch="resume", n=3, more=False)
+    assert talk.screen.heard == ["6", "7"]
+    assert talk.acknowledged() == [9]
+
+
+def test_what_the_server_left_out_is_fetched_page_by_page_and_shown_once() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    talk.hear(op="gap", after=5, upto=8, why="SLOW")
+    talk.said(9)
+    x = asked(talk)
+    assert x["after"] == 5
+    talk.said(6, batch=x["cid"])
+    talk.said(7, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=2, more=True, before=7)
+    x = asked(talk)
+    assert x["after"] == 7
+    for seq in (7, 8, 9, 10):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=4, more=False)
+    talk.said(10)
+    assert talk.screen.heard == ["5", "9", "6", "7", "8", "10"]
+    assert talk.acknowledged()[-1] == 10
+    assert not any(packet.x is not None and packet.x.op == "end" for packet, _ in talk.screen.packets)
+
+
+def test_nothing_after_a_hole_is_acknowledged_before_it_is_filled() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    talk.hear(op="gap", after=5, upto=8, why="SLOW")
+    talk.said(9)
+    x = asked(talk)
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == [5]
+    talk.said(6, batch=x["cid"])
+    talk.lose()
+    assert talk.connect()["resume"]["seq"] == 6
+    talk.account(seq=9, resumed=True, missed=3)
+    for seq in (7, 8, 9):
+        talk.said(seq, batch="resume")
+    talk.hear(op="end", batch="resume", n=3, more=False)
+    assert talk.acknowledged() == [9]
+    assert talk.screen.heard == ["5", "9", "6", "7", "8"]
+
+
+def test_a_hole_that_is_empty_is_passed_over() -> None:
+    talk = Talk().account()
+    talk.hear(op="gap", after=5, upto=8, why="SLOW")
+    x = asked(talk)
+    talk.hear(op="end", cid=x["cid"], n=0, more=False)
+    assert talk.acknowledged() == [8]
+
+
+def test_two_holes_are_fetched_one_after_the_other() -> None:
+    talk = Talk().account()
+    talk.hear(op="gap", after=5, upto=8, why="SLOW")
+    first = asked(talk)
+    talk.hear(op="gap", after=12, upto=13, why="SLOW")
+    talk.said(8, batch=first["cid"])
+    talk.hear(op="end", cid=first["cid"], n=1, more=False)
+    second = asked(talk)
+    assert (first["after"], second["after"]) == (5, 12)
+    talk.said(13, batch=second["cid"])
+    talk.hear(op="end", cid=second["cid"], n=1, more=False)
+    assert talk.screen.heard == ["8", "13"]
+    assert talk.acknowledged() == [13]
+
+
+def test_a_hole_that_can_not_be_fetched_is_owed_and_not_acknowledged() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    talk.hear(op="gap", after=5, upto=8, why="SLOW")
+    x = asked(talk)
+    talk.hear("No.", op="fail", cid=x["cid"], code="INTERNAL")
+    talk.said(9)
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == [5]
+    assert "can't be fetched" in talk.screen.notices[0]
+
+
+def test_what_was_missed_beyond_the_batch_is_fetched_too() -> None:
+    talk = Talk().account(seq=9, resumed=True, missed=5)
+    talk.said(6, batch="resume")
+    talk.hear(op="end", batch="resume", n=1, more=True)
+    talk.said(10)
+    x = asked(talk)
+    assert x["after"] == 6
+    for seq in (7, 9, 10):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=3, more=False)
+    assert talk.screen.heard == ["6", "10", "7", "9"]
+
+
+def test_what_a_person_asks_for_is_shown_even_if_it_came_before() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    said = talk.conversation.say("/history", "@bob")
+    talk.said(5, batch=said.cid)
+    talk.said(4, batch=said.cid)
+    talk.hear(op="end", cid=said.cid, n=2, more=False)
+    assert talk.screen.heard == ["5", "5", "4"]
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == [5]
+
+
+def test_a_token_is_not_shown() -> None:
+    talk = Talk()
+    talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"], account=True, token="t0ken", missed=1)  # noqa: S106 (of this test)
+    assert b"t0ken" not in b"".join(talk.screen.lines)
+    assert json.loads(talk.screen.lines[0])["x"]["missed"] == 1
+
+
+def test_a_conversation_of_which_nobody_sees_the_messages_does_not_ask_for_what_was_missed() -> None:
+    talk = Talk()
+    quiet = Conversation("alice", talk.clock, talk.screen, float)
+    quiet.skip_missed()
+    talk.conversation = talk.factory.conversation = quiet
+    assert "resume" not in talk.connect()["caps"]
+
+
+class Server:
+    """A log, and a reader who is told of it with interruptions of every kind."""
+
+    def __init__(self) -> None:
+        self.cursor = Cursor()
+        self.cursor.welcomed(ServerX(epoch="e"))
+        self.newest = self.acknowledged = 0
+        self.seen: list[int] = []
+
+    def say(self, count: int) -> None:
+        """Some are said and delivered."""
+        for _ in range(count):
+            self.newest += 1
+            self.show(self.newest)
+
+    def leave_out(self, count: int) -> None:
+        """Some are said while the reader is too slow."""
+        self.cursor.interrupted(self.newest, self.newest + count)
+        self.newest += count
+
+    def fetch(self, count: int) -> None:
+        """The reader asks for a page of what was left out."""
+        if (hole := self.cursor.hole) is None:
+            return
+        page = range(hole[0] + 1, min(hole[0] + count, self.newest) + 1)
+        for seq in page:
+            self.show(seq)
+        self.cursor.fetched(page[-1] if page else self.newest)
+
+    def reconnect(self, count: int) -> None:
+        """The connection is lost, and perhaps the next one too, in the middle of what was missed."""
+        self.cursor.lost()
+        start = (self.cursor.resume or {}).get("seq", self.acknowledged)
+        self.cursor.welcomed(ServerX(epoch="e", resumed=True, seq=self.newest))
+        missed = range(int(start) + 1, self.newest + 1)
+        for seq in missed[:count]:
+            self.show(seq)
+        if count < len(missed):
+            self.reconnect(count + 1)
+        else:
+            self.cursor.replayed(more=False)
+
+    def acknowledge(self, count: int) -> None:
+        """What is acknowledged was seen, all of it."""
+        self.acknowledged = max(self.acknowledged, self.cursor.acknowledge())
+        assert set(range(1, self.acknowledged + 1)) <= set(self.seen)
+
+    def show(self, seq: int) -> None:
+        """Deliver one."""
+        if self.cursor.sees(seq):
+            self.seen.append(seq)
+
+
+STEPS = [Server.say, Server.leave_out, Server.fetch, Server.reconnect, Server.acknowledge]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 5)), max_size=40))
+def test_whatever_happens_everything_is_seen_once_and_nothing_unseen_is_acknowledged(steps: list[tuple[Any, int]]) -> None:
+    server = Server()
+    for step, count in steps:
+        step(server, count)
+        server.acknowledge(0)
+    while server.cursor.hole:
+        server.fetch(3)
+    server.acknowledge(0)
+    assert sorted(server.seen) == list(range(1, server.newest + 1))
+    assert server.acknowledged == server.newest
