@@ -1,0 +1,209 @@
+"""How the client shows who it is: what it shows to whom, what it keeps, and when it asks."""
+
+# ruff: noqa: S106 (the passwords of these tests)
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lanchat.client.interfaces import NOT_DELIVERED, Link
+from lanchat.client.keyring import PLAIN, Keyring
+from lanchat.client.tokens import Tokens, Unsafe, first_line
+from tests.talk import Talk
+
+PASSWORD = {"mech": "PLAIN", "password": "hunter2"}
+SERVER = ("Chat.lan", 5000)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "state" / "tokens", "Alice", SERVER)
+
+
+def token(text: str) -> dict[str, str]:
+    return {"mech": "TOKEN", "token": text}
+
+
+def refuse(talk: Talk, code: str = "AUTH_FAILED") -> None:
+    talk.hear("Not so.", op="fail", code=code)
+
+
+def test_a_password_is_shown_in_the_hello_and_a_token_asked_for() -> None:
+    talk = Talk(Keyring(password="hunter2"))
+    hello = talk.hello()
+    assert (hello["auth"], hello["dev"], "token" in hello["caps"]) == (PASSWORD, "desk", True)
+    assert talk.account().conversation.link is Link.CAPABLE
+
+
+def test_a_token_is_shown_instead_of_the_password_from_then_on_and_no_other_asked_for() -> None:
+    talk = Talk(Keyring(password="hunter2")).account(token="t1")
+    talk.lose()
+    hello = talk.connect()
+    assert (hello["auth"], "token" in hello["caps"]) == (token("t1"), False)
+    refuse(talk)
+    assert talk.hello()["auth"] == PASSWORD
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_nothing_secret_goes_where_others_could_read_it(kept: bool, tokens: Tokens) -> None:
+    if kept:
+        tokens.put(PLAIN, "hunter2")
+    talk = Talk(Keyring(tokens, password="hunter2"), proof="")
+    assert "auth" not in talk.hello()
+    refuse(talk, "AUTH_REQUIRED")
+    assert "--tls" in talk.endings[0].why
+    assert b"hunter2" not in talk.transport.value()
+    assert talk.screen.questions == []
+
+
+@pytest.mark.parametrize(
+    "x", [{"op": "fail", "code": "AUTH_REQUIRED"}, {}], ids=["to the hello", "in the words of a classic server"]
+)
+def test_a_name_that_is_an_account_asks_for_the_password(x: dict[str, Any]) -> None:
+    talk = Talk()
+    talk.hear("The name alice is an account's. Send /login PASSWORD.", **x)
+    talk.hear("The name alice is an account's. Send /login PASSWORD.", **x)
+    assert talk.screen.questions == ["Password for alice: "]
+    talk.clock.advance(100)
+    talk.screen.answered[0]("hunter2")
+    assert talk.hello()["auth"] == PASSWORD
+    talk.account()
+    assert talk.conversation.link is Link.CAPABLE
+    assert talk.endings == []
+
+
+def test_a_server_that_does_not_wait_for_the_answer_is_shown_it_on_the_next_connection() -> None:
+    talk = Talk()
+    refuse(talk, "AUTH_REQUIRED")
+    talk.lose()
+    assert talk.endings == []
+    talk.screen.answered[0]("hunter2")
+    assert talk.connect()["auth"] == PASSWORD
+
+
+def test_a_wrong_password_is_asked_for_again_but_not_for_ever() -> None:
+    talk = Talk()
+    refuse(talk, "AUTH_REQUIRED")
+    for n in range(3):
+        assert talk.endings == []
+        talk.screen.answered[n](f"wrong {n}")
+        refuse(talk)
+    assert talk.screen.questions == ["Password for alice: ", *["Not so. Password for alice: "] * 2]
+    assert talk.endings[0].why == "the server does not let alice in: Not so."
+
+
+def test_without_anybody_to_ask_a_locked_name_is_the_end() -> None:
+    locked, wrong = Talk(), Talk(Keyring(password="hunter2"))
+    refuse(locked, "AUTH_REQUIRED")
+    refuse(wrong)
+    for talk in (locked, wrong):
+        talk.screen.answered[0](None)
+        assert talk.endings[0].status == NOT_DELIVERED
+    assert "--password-file" in locked.endings[0].why
+    assert "Not so." in wrong.endings[0].why
+
+
+def test_another_refusal_of_the_hello_is_the_end_at_first() -> None:
+    talk = Talk(Keyring(password="hunter2"))
+    refuse(talk, "FULL")
+    assert talk.endings[0].why == "the server refused the name alice: Not so."
+
+
+def test_one_who_wants_to_log_in_is_not_let_in_as_a_guest() -> None:
+    guest, classic = Talk(Keyring(password="x", wanted=True)).welcome(), Talk(Keyring(wanted=True))
+    classic.hear("Welcome alice!")
+    classic.clock.advance(5)
+    for talk in (guest, classic):
+        assert "no account" in talk.endings[0].why
+
+
+def test_a_token_is_kept_when_somebody_says_so(tokens: Tokens) -> None:
+    for answer, kept in (("n", ""), (None, ""), ("y", "t1")):
+        talk = Talk(Keyring(tokens, password="hunter2")).account(token="t1")
+        assert tokens.get(PLAIN) == ""
+        talk.screen.answered[0](answer)
+        assert tokens.get(PLAIN) == kept
+    assert stat.S_IMODE(tokens.file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(tokens.file.parent.stat().st_mode) == 0o700
+    assert Talk(Keyring(tokens, password="hunter2")).hello()["auth"] == token("t1")
+
+
+def test_a_token_is_kept_without_asking_if_that_was_said_before(tokens: Tokens) -> None:
+    talk = Talk(Keyring(tokens, password="hunter2", keep=True)).account(token="t1")
+    assert tokens.get(PLAIN) == "t1"
+    assert talk.screen.questions == []
+
+
+def test_a_token_is_shown_only_to_the_server_that_gave_it(tokens: Tokens) -> None:
+    tokens.put("SHA256:one", "t1")
+    assert Talk(Keyring(tokens), proof="SHA256:one").hello()["auth"] == token("t1")
+    assert "auth" not in Talk(Keyring(tokens), proof="SHA256:two").hello()
+    assert "auth" not in Talk(Keyring(tokens)).hello()
+    assert Tokens(tokens.file, "ALICE", ("chat.LAN", 5000)).get("SHA256:one") == "t1"
+    for name, server in (("bob", SERVER), ("alice", ("chat.lan", 5001)), ("alice", ("other.lan", 5000))):
+        assert not Tokens(tokens.file, name, server).any()
+
+
+def test_a_token_that_is_refused_is_forgotten_and_asked_about(tokens: Tokens) -> None:
+    other = Tokens(tokens.file, "bob", SERVER)
+    other.put(PLAIN, "t2")
+    tokens.put(PLAIN, "t1")
+    talk = Talk(Keyring(tokens))
+    refuse(talk)
+    assert (tokens.get(PLAIN), other.get(PLAIN)) == ("", "t2")
+    assert talk.screen.questions == ["Not so. Password for alice: "]
+
+
+def test_a_token_that_could_not_be_looked_at_is_not_forgotten(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    refuse(Talk(Keyring(tokens)), "RATE_LIMITED")
+    assert tokens.get(PLAIN) == "t1"
+
+
+def test_a_file_that_others_may_read_is_not_used(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "hunter2")
+    tokens.file.chmod(0o640)
+    for use in (lambda: tokens.get(PLAIN), lambda: first_line(tokens.file)):
+        with pytest.raises(Unsafe, match="chmod 600"):
+            use()
+    tokens.file.chmod(0o600)
+    tokens.file.write_text("\nsecond")
+    for wrong in (tokens.file, tokens.file / "no", tokens.file.parent / "no"):
+        with pytest.raises(Unsafe):
+            first_line(wrong)
+    tokens.file.write_text("pass word \r\nsecond")
+    assert first_line(tokens.file) == "pass word "
+
+
+@pytest.mark.parametrize(
+    ("command", "msg"), [("/register", "hunter2"), ("/password", "hunter1 hunter2"), ("/password", " hunter1  hunter2 ")]
+)
+def test_a_password_that_was_set_is_shown_from_then_on(command: str, msg: str, tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    talk = Talk(Keyring(tokens)).welcome()
+    said = talk.conversation.say(command, msg)
+    talk.hear("Done.", op="ok", cid=said.cid)
+    talk.lose()
+    assert talk.connect()["auth"] == PASSWORD
+
+
+def test_a_password_that_was_not_set_is_not_shown() -> None:
+    talk = Talk().welcome()
+    said = talk.conversation.say("/register", "hunter2")
+    talk.hear("No.", op="fail", cid=said.cid, code="USAGE")
+    talk.lose()
+    assert "auth" not in talk.connect()
+
+
+def test_a_login_that_is_typed_answers_the_question() -> None:
+    talk = Talk()
+    refuse(talk, "AUTH_REQUIRED")
+    talk.conversation.log_in("hunter2")
+    assert talk.hello()["auth"] == PASSWORD
+    guest = Talk().welcome()
+    guest.conversation.log_in("hunter2")
+    assert guest.written()[0]["to"] == "/login"
