@@ -90,8 +90,8 @@ def test_what_is_sent_twice_is_stored_once(tmp_path: Path) -> None:
         assert (again.seq, again.ts, again.dup) == (1, 5, True)
 
 
-def test_more_than_one_statement_holds_is_stored_and_found_again(tmp_path: Path) -> None:
-    many = writing.ROWS + 10
+def test_more_than_a_batch_is_stored_and_found_again(tmp_path: Path) -> None:
+    many = writing.BATCH + 10
     with Desk(tmp_path, waiting=lambda: 10 * many) as desk:
         for again in (False, True):
             back = desk.say(*(entry(str(number), f"c{number}") for number in range(many)))

@@ -81,6 +81,20 @@ def test_what_is_no_sound_backup_is_refused_and_what_is_there_stays(tmp_path: Pa
         assert desk.store.last_seq == 300
 
 
+def test_a_file_that_was_copied_under_a_running_server_is_no_backup(tmp_path: Path) -> None:
+    with Desk(tmp_path / "data") as desk:
+        fill(desk)
+        (tmp_path / "copy").write_bytes((tmp_path / "data" / "lanchat.db").read_bytes())
+    with pytest.raises(Refused, match="is not whole"):
+        backup.restore(tmp_path / "other", tmp_path / "copy", "now")
+
+
+def test_a_directory_where_nothing_is_kept_has_no_backup(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="nothing is kept there"):
+        backup.copy_out(tmp_path / "nowhere", tmp_path / "copy")
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_backup_can_be_made_of_what_a_crash_left(tmp_path: Path) -> None:
     crashed = tmp_path / "crashed"
     talk_and_be_killed(crashed, "a", 50)

@@ -37,6 +37,10 @@ def backup(store: Store, target: Path) -> Deferred[None]:
 
 def copy_out(directory: Path, target: Path) -> None:
     """What `backup` does, in a process of its own, whether a server runs or not. Raises `Refused`."""
+    if not (directory / opening.FILE).exists():
+        raise Refused(
+            f"{directory} has no {opening.FILE}: nothing is kept there. Name the directory that the server has (--data)."
+        )
     try:
         lock = opening.Lock(directory)
     except Refused:  # by the server, which keeps all in order meanwhile
@@ -56,24 +60,16 @@ def restore(directory: Path, file: Path, when: str) -> Path:
     A new epoch begins. The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
-    part, old = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.{when}")
-    with _alone(directory), _told(file):
-        if old.exists():
-            raise Refused(f"{old} is there already. Move it, or wait a second, and try again.")
+    part = path.with_name(f"{path.name}.new")
+    with alone(directory), told(file):
         opening.check_head(file, len(schema.STEPS))
+        wal_was_there = file.with_name(f"{file.name}-wal").exists()
         with opening.closing(file) as connection:
-            check_all(connection, file)
+            check_all(connection, file, wal_was_there)
             schema.copy(connection, part)
         with opening.closing(part) as connection:
-            _begin_epoch(connection)
-        schema.sync(part)
-        for end in ("", "-wal", "-shm"):
-            beside = path.with_name(path.name + end)
-            if beside.exists():
-                beside.rename(old.with_name(old.name + end))
-        part.rename(path)
-        schema.sync(path)
-    return old
+            begin_epoch(connection)
+        return replace(path, part, when)
 
 
 def new_epoch(directory: Path) -> None:
@@ -82,15 +78,17 @@ def new_epoch(directory: Path) -> None:
     The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
-    with _alone(directory), _told(path):
+    with alone(directory), told(path):
         opening.check_head(path, len(schema.STEPS))
         with opening.closing(path) as connection:
             opening.check_pages(connection, path)
-            _begin_epoch(connection)
+            begin_epoch(connection)
 
 
-def check_all(connection: Connection, file: Path) -> None:
+def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
     """Look at every page, every index and every row of the log; raises `Refused` or `sqlite3.Error`."""
+    if not schema.get(connection, "clean") and not wal_was_there:
+        raise Refused(f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup.")
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise Refused(f"{file} is damaged ({' '.join(found.split())}). Use an older backup.")
@@ -103,7 +101,7 @@ def _copy_out(directory: Path, target: Path) -> None:
     if target.exists():
         raise Refused(f"{target} is there already. Give another name, or move it.")
     part = target.with_name(f"{target.name}.part")
-    with _told(target):
+    with told(target):
         os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
         try:
             with opening.closing(directory / opening.FILE) as connection:
@@ -117,15 +115,31 @@ def _copy_out(directory: Path, target: Path) -> None:
         schema.sync(target)
 
 
-def _begin_epoch(connection: Connection) -> None:
+def begin_epoch(connection: Connection) -> None:
     """What is in it is all there is from now on."""
     schema.renew(connection)
     connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", (schema.newest(connection),))
     schema.put(connection, "clean", 1)
 
 
+def replace(path: Path, part: Path, when: str) -> Path:
+    """Put another database in the place of the one that is there, and keep that; under which name. Raises `Refused`."""
+    old = path.with_name(f"{path.name}.{when}")
+    if old.exists():
+        raise Refused(f"{old} is there already. Move it, or wait a second, and try again.")
+    schema.sync(part)
+    for end in ("", "-wal", "-shm"):
+        beside = path.with_name(path.name + end)
+        if beside.exists():
+            beside.rename(old.with_name(old.name + end))
+    part.rename(path)
+    schema.sync(path)
+    return old
+
+
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
+    """No server runs meanwhile; raises `Refused` when one does."""
     lock = opening.Lock(directory)
     try:
         yield
@@ -134,8 +148,8 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """Whatever goes wrong with a file is told in one line."""
+def told(file: Path) -> Iterator[None]:
+    """Whatever goes wrong with a file is told in one line: `Refused`."""
     try:
         yield
     except (sqlite3.Error, OSError, LookupError) as error:

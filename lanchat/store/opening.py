@@ -74,7 +74,7 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
         raise Refused(f"{path} is damaged: {error}. {_REMEDY}") from None
 
 
-_REMEDY = "Restore a backup: lanchat-admin restore FILE."
+_REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
 _LOST = (
     "the server was cut off, and what was said last was in that file. Put it back, or restore a backup "
     "(lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
@@ -86,14 +86,18 @@ def _create(path: Path, steps: Sequence[str]) -> None:
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         raise Refused(f"{path} is gone, but {wal.name} is there. Put it back, or restore a backup: lanchat-admin restore FILE.")
-    part = path.with_name(f"{path.name}.new")
+    make(path.with_name(f"{path.name}.new"), steps).rename(path)
+    schema.sync(path)
+
+
+def make(part: Path, steps: Sequence[str] = schema.STEPS) -> Path:
+    """A new database in a file that nobody uses yet; raises `OSError` or `sqlite3.Error`."""
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
     with closing(part) as connection:
         schema.upgrade(connection, part, steps)
         schema.fill(connection)
-    part.rename(path)
-    schema.sync(path)
+    return part
 
 
 def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:

@@ -77,11 +77,12 @@ def renew(connection: Connection) -> None:
 
 
 def copy(connection: Connection, target: Path) -> None:
-    """Write all that is in the database, as it is at this moment, to another file that only we may read. Raises `OSError`."""
+    """Write all that is in the database to another file, that only we may read. Raises `OSError` or `sqlite3.Error`."""
     os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
     other = connect(target, isolation_level=None)
     try:
         connection.backup(other)
+        put(other, "clean", 1)  # it needs no other file
     finally:
         other.close()
     sync(target)

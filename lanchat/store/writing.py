@@ -7,6 +7,7 @@ statement, however long it is.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -23,8 +24,8 @@ from lanchat.store import schema, words
 
 T = TypeVar("T")
 
-#: At most so many entries and jobs are one transaction, and so many rows one statement (SQLite takes 32,766 values).
-BATCH, ROWS = 4000, 2000
+#: At most so many entries and jobs are one transaction. A statement takes 32,766 values, and an entry has 11.
+BATCH = 2000
 #: Words are indexed after a pause of so many seconds, or after so many batches without one.
 PAUSE, PATIENCE = 0.05, 16
 NOT_STORED = "The server can't write to its disk now, so nothing of this was done. Try again in a while."
@@ -32,6 +33,11 @@ NOT_STORED = "The server can't write to its disk now, so nothing of this was don
 #: SQLite's code for what is wrong with a statement itself.
 SQLITE_ERROR = 1
 
+#: All rows in one, for one step.
+_KNOWN = """
+    SELECT json_group_array(json_array(at, seq, ts)) FROM asked CROSS JOIN log
+    WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL
+"""
 _log = Logger()
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
@@ -161,22 +167,15 @@ class Writer:
                 self._add([entry])
 
     def _insert(self, entries: list[Entry]) -> None:
-        """Number them, and add them to the log, all of them or none."""
+        """Number them, and add them to the log: in one statement, so it is all of them or none."""
+        if not entries:
+            return
         for seq, entry in enumerate(entries, self._newest + 1):
             entry.seq, entry.state = seq, STORED
-        self._connection.execute("SAVEPOINT run")
-        try:
-            for at in range(0, len(entries), ROWS):
-                rows = [entry.row() for entry in entries[at : at + ROWS]]
-                values = [value for row in rows for value in row]
-                self._connection.execute(f"INSERT INTO log VALUES {','.join([_ROW] * len(rows))}", values)  # noqa: S608 (marks)
-            self._newest += len(entries)
-        except (sqlite3.IntegrityError, UnicodeError, OverflowError):
-            self._connection.execute("ROLLBACK TO run")
-            raise
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("RELEASE run")
+        rows = ",".join([_ROW] * len(entries))
+        values = [value for entry in entries for value in entry.row()]
+        self._connection.execute(f"INSERT INTO log VALUES {rows}", values)  # noqa: S608 (marks)
+        self._newest += len(entries)
 
     def _fresh(self, entries: list[Entry]) -> list[Entry]:
         """Those whose (author, cid) is new. The others get the place and the time of the first."""
@@ -195,17 +194,10 @@ class Writer:
 
     def _known(self, entries: list[Entry]) -> dict[tuple[int | None, str | None], tuple[int, int]]:
         """Of the (author, cid) of these, those in the log: their places and times."""
-        known: dict[tuple[int | None, str | None], tuple[int, int]] = {}
-        for at in range(0, len(entries), ROWS):
-            asked = [value for entry in entries[at : at + ROWS] for value in (entry.author, entry.cid)]
-            marks = ",".join(["(?,?)"] * (len(asked) // 2))
-            for author, cid, seq, ts in self._connection.execute(
-                f"WITH asked AS (VALUES {marks}) SELECT author, cid, seq, ts FROM asked CROSS JOIN log"  # noqa: S608 (marks)
-                " WHERE author = column1 AND cid = column2 AND cid IS NOT NULL AND author IS NOT NULL",
-                asked,
-            ):
-                known[author, cid] = (seq, ts)
-        return known
+        marks = ",".join(["(?,?,?)"] * len(entries))
+        values = [value for at, entry in enumerate(entries) for value in (at, entry.author, entry.cid)]
+        (found,) = self._connection.execute(f"WITH asked(at, who, what) AS (VALUES {marks}) {_KNOWN}", values).fetchone()
+        return {(entries[at].author, entries[at].cid): (seq, ts) for at, seq, ts in json.loads(found)}
 
 
 def runs(batch: Sequence[Entry | Job[Any]]) -> list[list[Entry] | Job[Any]]:
