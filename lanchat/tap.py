@@ -9,7 +9,7 @@ import secrets
 import select
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,12 @@ from lanchat.router import Router
 from lanchat.safekeeping import Refused
 from lanchat.service import ChatService
 from lanchat.session import Session
+from lanchat.store.retention import Retention, parse as parse_rule
 from lanchat.store.store import Store
 
 DEFAULT_PORT = "5000"
+#: Seconds between two looks for what is not to be kept any longer.
+SWEEP_SECONDS = 3600.0
 #: Files besides the clients': logs, listening ports, keys, and the last words of those who are refused.
 RESERVED_FILES = 32
 #: How many there may be where the system sets no limit: Linux allows no more in one process.
@@ -77,7 +80,7 @@ class Options(usage.Options):
         self["manhole-keys"] = None
         self["data"] = default_data()
         self["limit"], self["allow"] = [], []
-        self["lobby"] = None
+        self["retain"], self["lobby"] = [], None
 
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
@@ -127,6 +130,13 @@ class Options(usage.Options):
         except ValueError as error:
             raise usage.UsageError(f"--allow {network}: {error}. Write a network such as 192.168.0.0/16, or any.") from None
         self["allow"].append(network)
+
+    def opt_retain(self, rule: str) -> None:
+        """Keep messages so long (90d), or so many bytes (2G), in all or in one room (#ops=30d). [default: all, for ever]"""
+        try:
+            self["retain"].append(parse_rule(rule))
+        except ValueError as error:
+            raise usage.UsageError(f"--retain {rule}: {error}") from None
 
     def opt_lobby(self, room: str) -> None:
         """A room that everybody is in, such as #lobby. [default: none]"""
@@ -194,7 +204,10 @@ def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequenc
     checker = AccountChecker(store, hasher)
     portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
     router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
-    return ChatService(router, store, hasher, config["lobby"])
+    service = ChatService(router, store, hasher, config["lobby"])
+    if config["retain"]:
+        _add_timer(service, reactor, SWEEP_SECONDS, Retention(store, reactor, config["retain"], time.time).sweep)
+    return service
 
 
 def _add_gateway(service: MultiService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
@@ -227,9 +240,13 @@ def _add_tls(service: MultiService, reactor: IReactorTime, config: Options, chat
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor)
         Listener("tls clients", serverFromString(reactor, port), factory, chat.drain).setServiceParent(service)
-    daily = TimerService(tls.DAY, contexts.look_after)
-    daily.clock = reactor
-    daily.setServiceParent(service)
+    _add_timer(service, reactor, tls.DAY, contexts.look_after)
+
+
+def _add_timer(service: MultiService, reactor: IReactorTime, seconds: float, call: Callable[[], object]) -> None:
+    timer = TimerService(seconds, call)
+    timer.clock = reactor
+    timer.setServiceParent(service)
 
 
 def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, router: Router) -> None:

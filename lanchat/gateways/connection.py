@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
@@ -326,10 +327,20 @@ class ChatFactory(Factory):
         if self._drained is None:  # each port of this gateway asks
             self._drained = Deferred()
             clock = self.router.clock
+            await self._settled()
             self._deadlines = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
             for connection in tuple(self.connections):
                 connection.goodbye()
         await self._drained
+
+    async def _settled(self) -> None:
+        """What was said is on the disk and answered, unless that takes too long."""
+        settled = Deferred.fromCoroutine(self.router.delivery.settled())
+        late = self.router.clock.callLater(HURRY_SECONDS, settled.cancel)
+        with contextlib.suppress(Exception):  # (a disk that takes nothing has been told of already)
+            await settled
+        if late.active():
+            late.cancel()
 
     def check_drained(self) -> None:
         """A connection is gone: perhaps it was the last that `drain` waits for."""
