@@ -21,7 +21,8 @@ PAGE_COST, SEARCH_COST = 5, 20
 #: Entries in a page that did not say how many.
 PAGE = 50
 
-_WORDS = re.compile(r"(?:\s*(before|after|around)?\s*(\d{1,19}))*\s*", re.IGNORECASE)
+# One of the words of a request. Each has one way to match: a pattern for all of them could try for hours.
+_WORD = re.compile(r"(?:(before|after|around)\s+)?(\d{1,19})(?:\s+|$)", re.IGNORECASE)
 
 
 async def _history(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -53,10 +54,12 @@ async def _own_first(router: Router, session: Session) -> None:
 def _asked(x: X, rest: str) -> dict[str, Any]:
     """Where a page begins, and how long it is: members of `x`, or words such as `20 before 1234`."""
     asked = {"before": x.before, "after": x.after, "around": x.around, "limit": x.limit or PAGE}
-    if not _WORDS.fullmatch(rest):
-        raise Usage("Usage: /history ROOM-OR-USER [HOW MANY] [before NUMBER] (or after, or around), as in /history #ops 20")
-    for word, number in re.findall(r"(before|after|around)?\s*(\d+)", rest, re.IGNORECASE):
-        asked[word.lower() or "limit"] = int(number)
+    rest, at = rest.strip(), 0
+    while at < len(rest):
+        if (word := _WORD.match(rest, at)) is None:
+            raise Usage("Usage: /history ROOM-OR-USER [HOW MANY] [before NUMBER] (or after, or around), as in /history #ops 20")
+        asked[(word[1] or "limit").lower()] = int(word[2])
+        at = word.end()
     return asked
 
 
@@ -93,9 +96,9 @@ def _show(router: Router, session: Session, packet: Packet, page: history.Page, 
 
 
 def _line(entry: Entry) -> str:
-    """An entry as people read it."""
+    """An entry as people read it, on one line: what follows is never part of what somebody said."""
     then = datetime.fromtimestamp(entry.ts / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
-    return f"{then} {entry.name} -> {entry.target}: {entry.msg}"
+    return f"{then} {entry.name} -> {entry.target}: {visible(entry.msg)}"
 
 
 COMMANDS = {
