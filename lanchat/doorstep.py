@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from lanchat.errors import AuthRequired, Full
@@ -57,9 +57,16 @@ class Doorstep:
     def __contains__(self, session: object) -> bool:
         return session in self._waiting
 
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._waiting))
+
     def wanted(self, session: Session) -> Account:
         """The account whose name a stranger gave."""
         return self._waiting[session][0]
+
+    def of(self, account: Account) -> list[Session]:
+        """Those who want to be this one."""
+        return [session for session, (wanted, _) in self._waiting.items() if wanted is account]
 
     def wait(self, session: Session, account: Account, gave_up: Callable[[Session], None]) -> None:
         """Let a stranger wait for a login, for a while."""

@@ -94,6 +94,14 @@ class Rooms:
         for session in account.sessions:
             self.leave(session, room)
 
+    def forget(self, account: Account) -> None:
+        """An account is no more: it belongs to no room, and owns none."""
+        for room in self._rooms.values():
+            room.members.pop(account.id, None)
+            room.invited.discard(account.id)
+            if room.owner == account.id:
+                room.owner = None
+
     def find(self, name: str) -> Room | None:
         """The room of that name, in any spelling of it, with or without the mark."""
         return self._rooms.get(key(name if name.startswith(MARK) else MARK + name))

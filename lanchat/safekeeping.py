@@ -1,4 +1,4 @@
-"""Safekeeping: files that nobody else may read or change, for keys and certificates."""
+"""Safekeeping: where files are that nobody else may read or change, and how they are written."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ WRITE, ANY = 0o022, 0o077
 
 class Refused(Exception):
     """Files that can't be used. The text is one line, and says what to do."""
+
+
+def default_data() -> Path:
+    """Where systemd says, else where the user's programs keep their state (XDG Base Directory Specification)."""
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return Path(directory.split(":")[0])
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
 
 
 def keep(path: Path, content: bytes) -> None:

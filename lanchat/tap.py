@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import resource
 import secrets
 import select
@@ -40,7 +39,7 @@ from lanchat.ports import endpoints
 from lanchat.realm import AccountChecker, ChatRealm
 from lanchat.rooms import parse_name as parse_room
 from lanchat.router import Router
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import Refused, default_data
 from lanchat.service import ChatService
 from lanchat.session import Session
 from lanchat.store.retention import Retention, parse as parse_rule
@@ -267,13 +266,6 @@ def install_reactor() -> None:
         from lanchat.reactor import Reactor  # noqa: PLC0415 (it can be imported only where there is epoll)
 
         installReactor(Reactor())
-
-
-def default_data() -> Path:
-    """Where systemd says, else where the user's programs keep their state (XDG Base Directory Specification)."""
-    if directory := os.environ.get("STATE_DIRECTORY"):
-        return Path(directory.split(":")[0])
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
 
 
 def raise_file_limit() -> int:

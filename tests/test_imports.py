@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.safekeeping"],
+    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing"],
@@ -26,6 +26,7 @@ FLOORS = [
         "lanchat.rooms",
         "lanchat.voice",
     ],
+    ["lanchat.sanctions"],
     ["lanchat.delivery"],
     ["lanchat.cursors", "lanchat.replay"],
     ["lanchat.router"],
@@ -43,10 +44,10 @@ FLOORS = [
         "lanchat.reactor",
         "lanchat.tls",
     ],
-    ["lanchat.gateways.sockets", "lanchat.login", "lanchat.realm"],
-    ["lanchat.gateways.connection", "lanchat.identity", "lanchat.listener"],
+    ["lanchat.gateways.sockets", "lanchat.login", "lanchat.operations", "lanchat.realm"],
+    ["lanchat.gateways.connection", "lanchat.control", "lanchat.identity", "lanchat.listener"],
     ["lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
-    ["lanchat.tap"],
+    ["lanchat.admin", "lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}
 CORE = [module for floor in FLOORS[: FLOORS.index(["lanchat.commands"]) + 1] for module in floor]
@@ -74,7 +75,7 @@ def ours(module: str) -> set[str]:
     return {name for name in imports(module) if name.split(".")[0] == "lanchat"}
 
 
-#: The programs of those who use a server: they know of it what goes over the wire.
+#: The programs of those who use a server: they know of it what goes over the wire, and how far they are.
 USERS = ("lanchat.client", "lanchat.stress")
 
 
@@ -93,8 +94,8 @@ def test_the_core_knows_no_reactor(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith(USERS)))
-def test_of_the_server_its_users_import_only_packet(module: str) -> None:
-    allowed = {"lanchat", "lanchat.packet"}
+def test_of_the_server_its_users_import_only_packet_and_progress(module: str) -> None:
+    allowed = {"lanchat", "lanchat.packet", "lanchat.progress"}
     assert all(name in allowed or name.startswith(USERS) for name in ours(module))
 
 

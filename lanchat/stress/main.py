@@ -21,10 +21,10 @@ from twisted.python.failure import Failure
 
 from lanchat.client import tls
 from lanchat.packet import visible
+from lanchat.progress import Bar
 from lanchat.stress import report
 from lanchat.stress.crew import Crew, WorkerLost
 from lanchat.stress.options import FILES_RESERVED, Load, Options
-from lanchat.stress.progress import Bar
 from lanchat.stress.trial import KINDS, Row, Trial
 from lanchat.stress.verdict import TOOL_WAS_THE_LIMIT, Verdict, judge, status
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lanchat.progress import Bar
 from lanchat.stress.crew import Crew
-from lanchat.stress.progress import Bar
 from lanchat.stress.schedule import SECOND
 from lanchat.stress.tally import Tally, note
 
