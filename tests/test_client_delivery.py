@@ -199,6 +199,17 @@ def test_a_password_is_not_kept_for_later_nor_told_where_others_could_read_it(co
     assert b"hunter2" not in talk.reconnect() + open_to_all.transport.value()
 
 
+def test_a_password_waits_for_the_first_welcome_but_goes_nowhere_where_others_could_read_it() -> None:
+    for proof, told in (("plain", True), ("", False)):
+        talk = Talk(proof=proof)
+        wire, talk.conversation._wire = talk.conversation._wire, None
+        talk.conversation.say("/register", "hunter2")
+        talk.conversation._wire = wire
+        assert b"hunter2" not in talk.transport.value()
+        talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"])
+        assert (b"hunter2" in talk.transport.value(), len(talk.screen.marked)) == (told, not told)
+
+
 def test_a_password_on_its_way_is_neither_shown_nor_sent_again() -> None:
     talk = Talk().account()
     talk.connection.pauseProducing()

@@ -85,6 +85,20 @@ def test_a_server_that_does_not_wait_for_the_answer_is_shown_it_on_the_next_conn
     assert talk.connect()["auth"] == PASSWORD
 
 
+def test_a_server_that_refuses_in_words_alone_is_understood_but_no_token_is_forgotten(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    talk = Talk(Keyring(tokens))
+    talk.hear("The name alice is an account's. Send /login PASSWORD.")
+    assert talk.screen.questions == []
+    talk.hear("The name or its secret is wrong.")
+    talk.screen.answered[0]("wrong")
+    talk.hear("The name or its secret is wrong.")
+    assert talk.screen.questions == ["The name or its secret is wrong. Password for alice: "] * 2
+    talk.screen.answered[1]("hunter2")
+    assert talk.hello()["auth"] == PASSWORD
+    assert tokens.get(PLAIN) == "t1"
+
+
 def test_a_wrong_password_is_asked_for_again_but_not_for_ever() -> None:
     talk = Talk()
     refuse(talk, "AUTH_REQUIRED")

@@ -245,6 +245,9 @@ class Conversation:
 
     def _write(self, said: Said) -> None:
         assert self._wire is not None  # noqa: S101 (`flush` has looked)
+        if said.command in SECRET and not self._wire.proof:
+            self._face.unanswered(said, "it was not sent, because others could read the password")
+            return
         capable = self.link is Link.CAPABLE
         if said.is_quit:
             self._reading.acknowledge()
@@ -262,11 +265,11 @@ class Conversation:
             self._wire.write(Packet(Sender(self.name, ""), "/ack", "", X(seq=seq)).line)
 
     def _check_private(self) -> None:
-        """Passwords are told to nobody else, and do not wait; raises `NotSent`."""
-        if self._wire is None or not self.up:
-            raise NotSent("there is no connection, and a password is not kept for later.")
-        if not self._wire.proof:
+        """A password is told to nobody else, and waits for nothing but the first welcome; raises `NotSent`."""
+        if self._wire is not None and not self._wire.proof:
             raise NotSent("others could read the password on its way. Use --tls, or --plaintext-passwords.")
+        if self.begun and not self.up:
+            raise NotSent("there is no connection, and a password is not kept for later.")
 
     def _quit_unanswered(self) -> None:
         self.end(DONE)

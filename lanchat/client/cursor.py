@@ -55,6 +55,7 @@ class Cursor:
         self._holes.clear()
         if more:
             self.interrupted(self.last, self._newest)
+        self._pass_own()
 
     def interrupted(self, after: int, upto: int) -> None:
         """The server left these out."""
@@ -68,6 +69,7 @@ class Cursor:
             self._holes.insert(0, (max(after, upto), end))
         else:
             self.last = max(self.last, end)
+        self._pass_own()
 
     def sees(self, seq: int) -> bool:
         """Take note of a message that came; False if it came before."""
@@ -82,13 +84,17 @@ class Cursor:
         return seq not in self._own
 
     def said(self, seq: int) -> None:
-        """One's own message is in the log, and what the server had before it has come; a batch may be about older ones yet."""
-        if not self.replaying and not self._holes:
-            self.last = max(self.last, seq)
-            return
+        """One's own message is in the log. What was there before it has come, or comes in a batch or is fetched."""
         self._own[seq] = None
         if len(self._own) > MAX_OWN:
             del self._own[next(iter(self._own))]
+        self._pass_own()
+
+    def _pass_own(self) -> None:
+        """Once nothing older is to come, one's own messages count as seen."""
+        if self._own and not self.replaying and not self._holes:
+            self.last = max(self.last, *self._own)
+            self._own.clear()
 
     def acknowledge(self) -> int:
         """Up to where to acknowledge now; 0 if there is nothing new."""

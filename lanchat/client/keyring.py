@@ -47,11 +47,14 @@ class Keyring:
         """The server gave a token, which is shown from now on."""
         self._token = token
 
-    def refused(self, proof: str) -> None:
-        """What was shown last is wrong. Raises `OSError` or `Unsafe` if it can't be forgotten."""
+    def refused(self, proof: str, certain: bool) -> None:
+        """What was shown last is wrong; a token is kept nevertheless unless that is `certain`.
+
+        Raises `OSError` or `Unsafe` if it can't be forgotten.
+        """
         if self.by_token:
             self._refused, self._token = self.shown["token"], ""
-            if self._tokens is not None and self._tokens.get(proof) == self._refused:
+            if certain and self._tokens is not None and self._tokens.get(proof) == self._refused:
                 self._tokens.put(proof, "")
         else:
             self._password = ""

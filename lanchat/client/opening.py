@@ -108,15 +108,22 @@ class Opening:
         text = packet.msg
         if packet.x is not None and packet.x.op is not None:
             return False
-        if "/login" in text and not text.startswith("Welcome ") and "already" not in text:
-            self._lock(f"{visible(self._name)} {UNKNOWN}")
+        if not text.startswith("Welcome ") and "already" not in text and ("/login" in text or self.keyring.shown):
+            self._told(text)
             return True
         if packet.to.lower() == "guest":
             self._outcome.refused(text)
-        elif not self.locked and (text.startswith("Welcome ") or not self.keyring.shown):
+        elif not self.locked:
             self._timers.stop(self._not_welcomed)
             self._timers.start(SETTLE_SECONDS, self._settled)
         return False
+
+    def _told(self, text: str) -> None:
+        """A server that grants no hello before the login says in words that one is needed, or that it failed."""
+        if not self.keyring.shown:
+            self._lock(f"{visible(self._name)} {UNKNOWN}")
+        elif "/login" not in text and not self._asking:
+            self._wrong(text, certain=False)
 
     def _stopped(self, packet: ServerPacket) -> bool:
         """The hello was refused."""
@@ -124,7 +131,7 @@ class Opening:
         if packet.x.code == "AUTH_REQUIRED":
             self._lock(f"{visible(self._name)} {UNKNOWN}")
         elif packet.x.code == "AUTH_FAILED":
-            self._wrong(packet.msg)
+            self._wrong(packet.msg, certain=True)
         else:
             self._outcome.refused(packet.msg)
         return True
@@ -139,11 +146,11 @@ class Opening:
             self._asking, self._why = True, why
             self._face.ask(f"{lead}Password for {visible(self._name)}: ", self._answered)
 
-    def _wrong(self, why: str) -> None:
-        """That was not it; the next thing to show, if there is one, or ask."""
+    def _wrong(self, why: str, certain: bool) -> None:
+        """That was not it; the next thing to show, if there is one, or ask. A token is forgotten only if that is certain."""
         assert self._wire is not None  # noqa: S101 (something came)
         try:
-            self.keyring.refused(self._wire.proof)
+            self.keyring.refused(self._wire.proof, certain)
         except (OSError, Unsafe) as error:
             self._face.notice(f"The token that is kept is worth nothing, and can't be removed: {error}")
         if self._asked >= MAX_PASSWORDS:
