@@ -16,6 +16,7 @@ from lanchat.names import key
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
 from lanchat.registry import Registry
 from lanchat.rooms import MARK, Room
+from lanchat.sanctions import Sanctions
 from lanchat.session import Account, Lag, Session
 from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 
@@ -36,18 +37,20 @@ class Delivery:
     #: Set when the server starts.
     store: Store
 
-    def __init__(self, registry: Registry, voice: Voice) -> None:
+    def __init__(self, registry: Registry, voice: Voice, sanctions: Sanctions) -> None:
         self._registry = registry
         self._voice = voice
+        self._sanctions = sanctions
         #: Messages delivered, and messages the store could not keep.
         self.delivered = self.lost = 0
 
     # Into the log.
 
     def to_room(self, session: Session, packet: Packet, room: Room) -> None:
-        """Say something in a room; raises `NotMember`."""
+        """Say something in a room; raises `NotMember` or `Muted`."""
         if session not in room.sessions:
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        self._sanctions.check_may_speak(session, room)
         self._voice.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
         self._hand_in(session, packet, room.conv, room.name, room)
 

@@ -34,6 +34,8 @@ LIMITS = {
     "joined": Limit(100, "rooms that one user is in", "it must leave one first"),
     "members": Limit(10_000, "accounts that belong to one room", "no more can join it"),
     "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
+    "sanctions": Limit(10_000, "bans and mutes on the whole server, and as many in rooms", "no more can be decided"),
+    "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be decided there"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: A session that was quiet may go over a rate for so many seconds.

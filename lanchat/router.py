@@ -6,7 +6,7 @@ Nothing here waits, and nothing here knows a socket: what it wants of a connecti
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import count
 from typing import Any
 
@@ -40,6 +40,7 @@ from lanchat.pulse import Pulse
 from lanchat.registry import Registry
 from lanchat.replay import Replay
 from lanchat.rooms import MARK, Room, Rooms
+from lanchat.sanctions import Sanction, Sanctions
 from lanchat.session import Account, Session
 from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 
@@ -75,7 +76,8 @@ class Router:
         self.rooms = Rooms()
         self.voice = Voice(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.voice.reply, self.voice.charge, self.voice.timestamp
-        self.delivery = Delivery(self.registry, self.voice)
+        self.sanctions = Sanctions(self.limits, now)
+        self.delivery = Delivery(self.registry, self.voice, self.sanctions)
         self.replay = Replay(self.delivery, self.voice)
         self.cursors = Cursors(clock, self.delivery)
         self.doorstep = Doorstep(clock)
@@ -97,24 +99,26 @@ class Router:
         """What is kept."""
         return self.delivery.store
 
-    def begin(self, store: Store, accounts: list[Account], rooms: list[Room]) -> None:
+    def begin(self, store: Store, accounts: list[Account], rooms: list[Room], sanctions: Iterable[Sanction] = ()) -> None:
         """The store is open: this is what it knows of."""
         self.delivery.store = store
         for account in accounts:
             self.registry.reserve(account)
         for room in rooms:
             self.rooms.add(room)
+        self.sanctions.begin(store, sanctions)
 
     # Coming and going.
 
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
-        """Give a connection a name, and so a session; raises `BadName` or `NameTaken`.
+        """Give a connection a name, and so a session; raises `BadName`, `NameTaken` or `Banned`.
 
         The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
         """
         packets = Bucket(self.limits, "packets")
         session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
         account = self.registry.account(session.name.key)
+        self.sanctions.meet(session, account)
         if account is not None:
             self.doorstep.wait(session, account, self._gave_up)
         elif self.accounts_only:
@@ -125,8 +129,9 @@ class Router:
 
     def admit(self, session: Session, account: Account) -> None:
         """A session is this account's from now on: a stranger's that has logged in, or a guest's who has made it."""
+        self.sanctions.meet(session, account)
         self.doorstep.leave(session)
-        session.barred, session.account, session.role = None, account, account.role
+        session.account, session.role = account, account.role
         if session in self.registry:
             account.sessions.append(session)
             for room in self.rooms.of_guest(session):
@@ -197,7 +202,7 @@ class Router:
             self.cursors.left(session)
             self.journal.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
-                self.presence.went(session.name.shown, last_words)
+                self.presence.went(session.name.shown, last_words if session.barred is None else "")
 
     # What comes in.
 

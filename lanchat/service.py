@@ -7,7 +7,7 @@ from sqlite3 import Connection
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
-from lanchat import accounts, rooms
+from lanchat import accounts, rooms, sanctions
 from lanchat.listener import CannotListen
 from lanchat.names import Name
 from lanchat.passwords import Hasher
@@ -55,6 +55,8 @@ class ChatService(MultiService):
         if self._lobby is not None:
             rooms.open_lobby(connection, self._lobby, int(self._router.now()))
         known = {account.id: account for account in accounts.load(connection)}
-        self._router.begin(self._store, list(known.values()), rooms.load(connection, known))
+        places = rooms.load(connection, known)
+        in_force = sanctions.load(connection, places, self._router.now())
+        self._router.begin(self._store, list(known.values()), places, in_force)
         if self._lobby is not None:
             self._router.rooms.lobby = self._router.rooms.find(self._lobby.shown)

@@ -64,13 +64,14 @@ def _asked(x: X, rest: str) -> dict[str, Any]:
 
 
 def _readable(router: Router, session: Session, target: str) -> list[str]:
-    """The conversations that somebody may read: one of them, or all; raises `NotMember` or `NoSuchTarget`."""
+    """The conversations that somebody may read: one of them, or all; raises `NotMember`, `Banned` or `NoSuchTarget`."""
     account = session.account
     if not target:
         return list(account.conversations) if account is not None else [room.conv for room in router.rooms.of(session)]
     if target.startswith(MARK):
         room = router.rooms.get(target, session)
         if session not in room.sessions:
+            router.sanctions.check_may_join(session, room)
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to read what is said there.")
         return [room.conv]
     conv = None if account is None else router.delivery.between(account, target.removeprefix("@"))

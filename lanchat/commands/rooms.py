@@ -34,6 +34,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
 async def _join(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room, account = router.rooms.get(args[0], session), session.account
     if session not in room.sessions:
+        router.sanctions.check_may_join(session, room)
         _check_room_for_more(router, session)
         if account is None:
             router.rooms.enter(session, room)
@@ -102,7 +103,8 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
     if not topic:
         router.reply(session, packet, room.topic or f"{room.name} has no topic.", topic=room.topic)
         return
-    _check_owner(session, room)
+    check_owner(session, room)
+    router.sanctions.check_may_speak(session, room)
     if len(topic) > MAX_TOPIC:
         raise Usage(f"A topic is at most {MAX_TOPIC} characters; this one has {len(topic)}.")
     await router.store.write(partial(rooms.set_topic, room=room.id, topic=topic))
@@ -112,6 +114,7 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
 
 async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room, guest = _room_of(router, session, args[1]), router.account_of(args[0])
+    router.sanctions.check_may_speak(session, room)
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
     if len(room.invited) >= router.limits["invitations"] and guest.id not in room.invited:
@@ -126,7 +129,7 @@ async def _invite(router: Router, session: Session, packet: Packet, args: list[s
 
 async def _close(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room = _room_of(router, session, args[0])
-    _check_owner(session, room)
+    check_owner(session, room)
     if room is router.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}; the operator decides whether there is such a room.")
     await router.store.write(partial(rooms.remove, room=room.id))
@@ -134,6 +137,7 @@ async def _close(router: Router, session: Session, packet: Packet, args: list[st
         if reader is not session:
             router.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")
     router.rooms.remove(room)
+    router.sanctions.forget(room)
     router.journal.note(f"{session.name.shown} closed {room.name}")
     router.reply(session, packet, f"{room.name} is closed.")
 
@@ -146,7 +150,8 @@ def _room_of(router: Router, session: Session, name: str) -> Room:
     return room
 
 
-def _check_owner(session: Session, room: Room) -> None:
+def check_owner(session: Session, room: Room) -> None:
+    """Raise `Forbidden` unless somebody may decide about a room."""
     if not room.is_owned_by(session):
         raise Forbidden(f"Only whoever made {room.name}, or a moderator, may do that.")
 

@@ -1,0 +1,343 @@
+"""Sanctions: who may not speak, or not come in, on the whole server or in one room; by whom, why, and until when.
+
+All that are in force are in memory, by what they are about, so whoever is under none costs nothing: a session is looked at
+when it begins, and what is said in a room only if somebody is under a sanction there. One that has run out is dropped by
+whoever comes upon it. The functions that take a connection run on the store's threads, not in the reactor's.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from sqlite3 import Connection
+from typing import TypeAlias
+
+from lanchat import rooms
+from lanchat.errors import BadName, Banned, ChatError, Full, Muted, NoSuchTarget, Usage
+from lanchat.interfaces import Store
+from lanchat.limits import Limits
+from lanchat.names import parse
+from lanchat.packet import visible
+from lanchat.rooms import Room
+from lanchat.session import Account, Session
+
+#: The kinds of sanctions, as the table has them.
+MUTE, BAN = "mute", "ban"
+#: What cannot be aimed at: the machine itself, from where the operator sets right what went wrong.
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+_DONE = {(MUTE, False): "muted", (MUTE, True): "muted in", (BAN, False): "banned", (BAN, True): "banned from"}
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_SPAN = re.compile(r"([0-9]{1,5})([smhd])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a sanction is about: a name, an account, or all who come from somewhere."""
+
+    #: As the table has it: the key of a name, "@" and the number of an account, or an address or network.
+    kept: str
+    #: As people write it.
+    shown: str
+    #: Of a name, or of the account's.
+    key: str = ""
+    account: Account | None = None
+    network: Network | None = None
+
+    def hits(self, session: Session) -> bool:
+        """Whether this is somebody whom it is about; a stranger is who it wants to be."""
+        if self.network is None:
+            return session.name.key == self.key
+        return _there(session.sender.ip) in self.network
+
+    @property
+    def forms(self) -> set[str]:
+        """What a sanction that is about it may be kept under: it may be older than the account."""
+        return {self.kept, self.key or self.kept}
+
+
+def aim(text: str, account: Callable[[str], Account | None]) -> Target:
+    """Whom somebody means; `account` knows the accounts. Raises `NoSuchTarget`."""
+    text = text.strip().removeprefix("@")
+    if (network := _network(text)) is not None:
+        return Target(_written(network), _written(network), network=network)
+    if (found := account(text)) is not None:
+        return Target(f"@{found.id}", found.name.shown, found.name.key, found)
+    try:
+        name = parse(text)
+    except BadName:
+        raise NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is no name, no address and no network.") from None
+    return Target(name.key, name.shown, name.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Sanction:
+    """What was decided about somebody."""
+
+    kind: str
+    #: Where it holds; None is the whole server.
+    room: Room | None
+    #: Whom it is about (`Target.kept`).
+    target: str
+    #: Until when, in seconds since the epoch; None is until it is undone.
+    until: int | None
+    #: As it may be shown.
+    reason: str
+    #: The name of whoever decided it, and when that was.
+    by: str
+    at: int
+
+    def holds(self, now: float) -> bool:
+        """Whether it has not run out."""
+        return self.until is None or self.until > now
+
+    def what(self, now: float) -> str:
+        """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
+        where = f" {self.room.name}" if self.room is not None else ""
+        how_long = "until it is undone" if self.until is None else f"for {span(self.until - now)}"
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{_DONE[self.kind, self.room is not None]}{where} by {self.by} {how_long}{why}"
+
+    def error(self, now: float) -> ChatError:
+        """What whoever is under it is answered."""
+        retry_ms = None if self.until is None else math.ceil((self.until - now) * 1000)
+        if self.kind == MUTE:
+            return Muted(f"Nobody got that: you are {self.what(now)}.", retry_ms)
+        return Banned(f"You are {self.what(now)}.", retry_ms)
+
+
+class Sanctions:
+    """Those that are in force."""
+
+    #: Set when the server starts.
+    store: Store
+
+    def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
+        """`now` is the time of day."""
+        self._limits = limits
+        self._now = now
+        self._places: dict[Room | None, dict[tuple[str, str], Sanction]] = {}
+        self._lengths: set[int] = set()  # of the networks that there ever were: only those are looked for
+
+    def __len__(self) -> int:
+        return sum(map(len, self._places.values()))
+
+    def begin(self, store: Store, known: Iterable[Sanction]) -> None:
+        """The store is open: these are in it."""
+        self.store = store
+        for sanction in known:
+            self._put(sanction)
+
+    # Who is looked at.
+
+    def meet(self, session: Session, account: Account | None) -> None:
+        """Somebody wants to begin a session, with this account: who is muted is so from the first word on. Raises `Banned`."""
+        if (ban := self._find(BAN, None, session, account)) is not None:
+            raise ban.error(self._now())
+        self.bar(session, account)
+
+    def bar(self, session: Session, account: Account | None) -> None:
+        """Let a session say nothing while it is muted, and cost nothing when it is not."""
+        muted = self._find(MUTE, None, session, account) is not None
+        session.barred = partial(self._check_muted, session) if muted else None
+
+    def check_may_join(self, session: Session, room: Room) -> None:
+        """Raise `Banned` if somebody is shut out of a room."""
+        if (ban := self._find(BAN, room, session, session.account)) is not None:
+            raise ban.error(self._now())
+
+    def check_may_speak(self, session: Session, room: Room) -> None:
+        """Raise `Muted` if somebody may say nothing in a room, or anywhere."""
+        if session.barred is not None:
+            session.barred()
+        if room in self._places and (mute := self._find(MUTE, room, session, session.account)) is not None:
+            raise mute.error(self._now())
+
+    def _check_muted(self, session: Session) -> None:
+        mute = self._find(MUTE, None, session, session.account)
+        if mute is not None:
+            raise mute.error(self._now())
+        session.barred = None
+
+    def _find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
+        place = self._places.get(room)
+        if place is None:
+            return None
+        found = [place[kind, target] for target in self._targets(session, account) if (kind, target) in place]
+        in_force = [sanction for sanction in found if sanction.holds(self._now())]
+        if len(in_force) < len(found):
+            self._sweep()
+        return in_force[0] if in_force else None
+
+    def _targets(self, session: Session, account: Account | None) -> Iterator[str]:
+        """All that a sanction that is about somebody may be kept under."""
+        yield session.name.key
+        if account is not None:
+            yield f"@{account.id}"
+        if self._lengths:
+            there = _there(session.sender.ip)
+            for length in self._lengths:
+                if length <= there.max_prefixlen:
+                    yield _written(ip_network((str(there), length), strict=False))
+
+    # What is decided.
+
+    def listed(self, room: Room | None) -> list[Sanction]:
+        """Those in one place that are in force, the newest first."""
+        self._sweep()
+        return sorted(self._places.get(room, {}).values(), key=lambda sanction: sanction.at)[::-1]
+
+    async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
+        """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
+
+        It holds at once, so that nobody slips in while it is written. Raises `Full`, or `NotStored`; then all is as it was.
+        """
+        self._check_room_for_more(sanction)
+        before = self._places.get(sanction.room, {}).get((sanction.kind, sanction.target))
+        self._put(sanction)
+        try:
+            await self.store.write(partial(add, sanction=sanction, expelled=expelled))
+        except Exception:
+            self._drop(sanction)
+            if before is not None:
+                self._put(before)
+            raise
+
+    async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
+        """Undo a sanction; whether there was one. Raises `NotStored`."""
+        self._sweep()
+        place = self._places.get(room, {})
+        found = [place[kind, form] for form in target.forms if (kind, form) in place]
+        if found:
+            await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        for sanction in found:
+            self._drop(sanction)
+        return bool(found)
+
+    def forget(self, room: Room) -> None:
+        """A room is gone; what was decided there goes from the table with it."""
+        self._places.pop(room, None)
+
+    def _check_room_for_more(self, sanction: Sanction) -> None:
+        if (sanction.kind, sanction.target) in self._places.get(sanction.room, {}):
+            return
+        if self._over(sanction.room):
+            self._sweep()
+        if name := self._over(sanction.room):
+            self._limits.met[name] += 1
+            raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
+
+    def _over(self, room: Room | None) -> str:
+        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and every room its own."""
+        here, everywhere = len(self._places.get(room, {})), len(self._places.get(None, {}))
+        counts = {"sanctions": everywhere} if room is None else {"sanctions": len(self) - everywhere, "room-sanctions": here}
+        return next((name for name, count in counts.items() if count >= self._limits[name]), "")
+
+    def _put(self, sanction: Sanction) -> None:
+        self._places.setdefault(sanction.room, {})[sanction.kind, sanction.target] = sanction
+        if (network := _network(sanction.target)) is not None:
+            self._lengths.add(network.prefixlen)
+
+    def _drop(self, sanction: Sanction) -> None:
+        """Forget this one, unless another has taken its place."""
+        place = self._places.get(sanction.room, {})
+        if place.get((sanction.kind, sanction.target)) is sanction:
+            del place[sanction.kind, sanction.target]
+            if not place:
+                del self._places[sanction.room]
+
+    def _sweep(self) -> None:
+        """Forget all that have run out."""
+        now = self._now()
+        over = [sanction for place in self._places.values() for sanction in place.values() if not sanction.holds(now)]
+        for sanction in over:
+            self._drop(sanction)
+        if over:
+            self.store.jot(partial(remove_over, now=now))
+
+
+def seconds(text: str) -> int | None:
+    """How long "30s", "10m", "2h" or "7d" is; nothing at all is None, for ever. Raises `Usage`."""
+    if not text.strip():
+        return None
+    found = _SPAN.fullmatch(text.strip())
+    if found is None or not int(found[1]):
+        raise Usage(f"{visible(text, 20)} is no duration. Write 30s, 10m, 2h or 7d, or none: then it holds until it is undone.")
+    return int(found[1]) * _UNITS[found[2].lower()]
+
+
+def span(seconds: float) -> str:
+    """So many seconds as people read them: "1h 59m", the two largest units of it, and never nothing."""
+    rest, parts = max(1, math.ceil(seconds)), []
+    for unit, size in _UNITS.items():
+        if rest >= size:
+            parts.append(f"{rest // size}{unit}")
+            rest %= size
+    return " ".join(parts[:2])
+
+
+def load(connection: Connection, places: Iterable[Room], now: float) -> list[Sanction]:
+    """Those that are in force; what has run out, or is about an account that is gone, is removed."""
+    remove_over(connection, now)
+    gone = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
+    connection.execute(f"DELETE FROM sanctions WHERE {gone}")  # noqa: S608 (our own words)
+    by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in places}}
+    rows = connection.execute("SELECT kind, room, target, until, reason, by_name, at FROM sanctions ORDER BY id")
+    return [Sanction(kind, by_id[room], *rest) for kind, room, *rest in rows if room in by_id]
+
+
+def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:
+    """Keep a sanction, in place of one of its kind that is about the same; these accounts leave its room."""
+    remove(connection, sanction.kind, sanction.room, [sanction.target])
+    room = sanction.room.id if sanction.room is not None else None
+    row = (sanction.kind, room, sanction.target, sanction.until, sanction.reason, sanction.by, sanction.at)
+    connection.execute(
+        "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?)", row
+    )
+    if room is not None:
+        for account in expelled:
+            rooms.dismiss(connection, room, account)
+
+
+def remove(connection: Connection, kind: str, room: Room | None, targets: Iterable[str]) -> None:
+    """Forget what is kept under any of these."""
+    place = room.id if room is not None else None
+    connection.executemany(
+        "DELETE FROM sanctions WHERE kind = ? AND room IS ? AND target = ?", [(kind, place, target) for target in targets]
+    )
+
+
+def remove_over(connection: Connection, now: float) -> None:
+    """Forget all that have run out."""
+    connection.execute("DELETE FROM sanctions WHERE until <= ?", (now,))
+
+
+@functools.lru_cache(maxsize=4096)
+def _there(address: str) -> IPv4Address | IPv6Address:
+    """The address of a connection, without the interface that it came through."""
+    return ip_address(address.partition("%")[0])
+
+
+def _network(text: str) -> Network | None:
+    """The network, or the one address, that this text is; IPv4 where it is that written as IPv6."""
+    address, slash, length = text.partition("/")
+    try:
+        network = ip_network(address.partition("%")[0] + slash + length, strict=False)
+    except ValueError:
+        return None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        return ip_network((str(mapped), network.prefixlen - 96), strict=False)
+    return network
+
+
+def _written(network: Network) -> str:
+    whole = network.prefixlen == network.max_prefixlen
+    return str(network.network_address if whole else network)
