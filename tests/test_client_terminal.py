@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -20,24 +21,38 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[2m")
 
 
 @pytest.fixture
-def terminal() -> Iterator[Open]:
-    """Opens clients in terminals, which are closed at the end."""
+def spawn(tmp_path: Path) -> Iterator[Open]:
+    """Starts clients in terminals, which are closed at the end; what they keep is this test's."""
     opened: list[Any] = []
 
-    def open_client(server: Server, name: str, *arguments: str, **variables: str) -> Any:
+    def start_client(server: Server, name: str, *arguments: str, **variables: str) -> Any:
         # Nothing answers here where the cursor is, as a terminal would.
-        variables = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"} | variables
+        variables = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "XDG_STATE_HOME": str(tmp_path)} | variables
         command = [f"127.0.0.1:{server.port()}", "--name", name, *arguments]
-        opened.append(
-            pexpect.spawn(str(SCRIPTS / "lanchat"), command, env=environment(**variables), encoding="utf-8", timeout=PATIENCE)
+        client = pexpect.spawn(
+            str(SCRIPTS / "lanchat"), command, env=environment(**variables), encoding="utf-8", timeout=PATIENCE
         )
-        opened[-1].expect(f"Welcome {name}")
-        opened[-1].expect("Everyone>")
-        return opened[-1]
+        client.logfile_read = io.StringIO()
+        client.seen = client.logfile_read.getvalue
+        opened.append(client)
+        return client
 
-    yield open_client
+    yield start_client
     for client in opened:
         client.close(force=True)
+
+
+@pytest.fixture
+def terminal(spawn: Open) -> Open:
+    """Opens clients in terminals, and waits for their prompt."""
+
+    def open_client(server: Server, name: str, *arguments: str, **variables: str) -> Any:
+        client = spawn(server, name, *arguments, **variables)
+        client.expect(f"Welcome {name}")
+        client.expect("Everyone>")
+        return client
+
+    return open_client
 
 
 @pytest.fixture
@@ -193,3 +208,102 @@ def test_a_refused_name_is_said_in_one_line(shared_server: Server, bob: Peer) ->
     client = pexpect.spawn(str(SCRIPTS / "lanchat"), command, env=environment(TERM="xterm"), encoding="utf-8", timeout=PATIENCE)
     client.expect("lanchat: the server refused the name BOB: .*already")
     assert status(client) == 1
+
+
+@pytest.fixture
+def account(shared_server: Server) -> Callable[[str], None]:
+    """Makes names accounts, with the password "hunter2"."""
+
+    def register(name: str) -> None:
+        with login(shared_server.port(), name) as peer:
+            peer.say("/register", "hunter2")
+            peer.wait_for("your account")
+
+    return register
+
+
+def answer(client: Any, question: str, text: str) -> None:
+    """Type what must not be seen."""
+    client.expect(question)
+    client.sendline(text)
+
+
+def test_a_password_is_asked_for_unseen_and_a_token_kept_for_the_next_time(
+    shared_server: Server, account: Callable[[str], None], spawn: Open
+) -> None:
+    account("dora")
+    client = spawn(shared_server, "dora")
+    answer(client, "Password for dora:", "wrong")
+    answer(client, "secret is wrong.*Password for dora:", "hunter2")
+    client.expect("Welcome dora")
+    answer(client, "Stay logged in.*y/N", "y")
+    client.expect("A token is kept in")
+    client.send(CTRL_D)
+    assert status(client) == 0
+    assert "hunter2" not in client.seen()
+    client = spawn(shared_server, "dora")
+    client.expect("Welcome dora")
+    client.expect("Everyone>")
+
+
+def test_a_login_asks_before_there_is_a_connection(shared_server: Server, account: Callable[[str], None], spawn: Open) -> None:
+    account("emil")
+    client = spawn(shared_server, "emil", "--login", "--keep-token")
+    answer(client, "Password for emil:", "hunter2")
+    client.expect("A token is kept in")
+    client.expect("Welcome emil")
+    assert "hunter2" not in client.seen()
+
+
+def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows(shared_server: Server, spawn: Open) -> None:
+    client = spawn(shared_server, "fritz")
+    client.expect("Welcome fritz")
+    client.sendline("/time")
+    client.expect("Server time")
+    client.sendline("/register hunter2")
+    client.expect("fritz is your account now")
+    client.send(UP)
+    client.expect("/time")
+    client.sendline()
+    client.expect("Server time")
+    client.send("half a li")
+    client.expect("half a li")
+    client.sendcontrol("u")
+    client.sendline("/password")
+    answer(client, "until now:", "hunter2")
+    answer(client, "new password:", "hunter3")
+    client.expect("password is changed")
+    assert "hunter3" not in client.seen()
+
+
+def test_what_was_said_while_one_was_away_is_shown_and_so_is_what_was_before(
+    shared_server: Server, account: Callable[[str], None], spawn: Open, bob: Peer
+) -> None:
+    account("gerd")
+    client = spawn(shared_server, "gerd")
+    answer(client, "Password for gerd:", "hunter2")
+    answer(client, "y/N", "y")
+    client.expect("token is kept")
+    client.sendline("/create #attic")
+    client.expect("#attic is there")
+    client.sendline("/quit")
+    assert status(client) == 0
+    for n in range(3):
+        bob.say("gerd", f"dust {n}")
+        bob.wait_for("gerd is away")
+    client = spawn(shared_server, "gerd")
+    client.expect("3 messages while you were away:")
+    client.expect("bob -> you: .*dust 0")
+    client.expect("dust 2")
+    client.expect("That was all.")
+    client.sendline("/to #attic")
+    client.expect("#attic>")
+    client.sendline("anybody?")
+    client.sendline("/history @bob 2")
+    client.expect("bob -> you: .*dust 1.*dust 2.*more: /more")
+    client.sendline("/more")
+    client.expect("dust 0.*That is all.")
+    client.sendline("/history")
+    client.expect("#attic you: .*anybody?")
+    client.sendline("/search dust")
+    client.expect("dust 0.*dust 1.*dust 2.*That is all.")
