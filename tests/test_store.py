@@ -129,6 +129,24 @@ def test_a_reader_sees_what_is_committed_and_can_not_write(tmp_path: Path) -> No
             desk.read(forget)
 
 
+def test_a_query_sees_one_moment(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        begun, go = threading.Event(), threading.Event()
+
+        def twice(connection: Connection) -> tuple[int, int]:
+            first = count(connection)
+            begun.set()
+            go.wait(5)
+            return first, count(connection)
+
+        asked = desk.store.read(twice)
+        assert begun.wait(5)
+        desk.say(entry())
+        go.set()
+        assert desk.wait(asked) == (0, 0)
+        assert desk.read(count) == 1
+
+
 def test_a_query_that_takes_too_long_is_ended_and_the_next_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LONGEST", 0.05)
     with Desk(tmp_path) as desk:

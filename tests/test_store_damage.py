@@ -17,7 +17,7 @@ from lanchat.store.salvage import salvage
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq"  # noqa: S608 (ours)
-PAGE = 4096
+PAGE, LEAF_OF_AN_INDEX = 4096, 10
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,18 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path, whole: Path, size: int) 
     content = (directory / "lanchat.db").read_bytes()
     (directory / "lanchat.db").write_bytes(content[:size])
     assert "restore FILE" in refused(directory)
+
+
+def test_an_index_that_does_not_fit_its_table_is_refused(tmp_path: Path, whole: Path) -> None:
+    directory = copied(whole, tmp_path / "data")
+    content = bytearray((directory / "lanchat.db").read_bytes())
+    leaf_of_an_index = 10
+    places = [
+        at for at in range(len(content)) if content.startswith(b"c137", at) and content[at // PAGE * PAGE] == leaf_of_an_index
+    ]
+    content[places[0] + 3] ^= 0x40
+    (directory / "lanchat.db").write_bytes(content)
+    assert "is damaged" in refused(directory)
 
 
 def test_another_file_of_that_name_is_refused_and_left_alone(tmp_path: Path) -> None:

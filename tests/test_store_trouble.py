@@ -159,6 +159,12 @@ def test_another_program_that_writes_is_waited_for_and_readers_do_not_notice(tmp
         assert desk.back[0].state == "stored"
 
 
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        assert desk.write(lambda connection: connection.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+        assert desk.write(lambda connection: connection.execute("PRAGMA synchronous").fetchone()) == (2,), "FULL"
+
+
 def test_what_is_kept_is_ours_alone(tmp_path: Path) -> None:
     directory = tmp_path / "some" / "data"
     directory.mkdir(0o755, parents=True)
