@@ -53,7 +53,7 @@ class Connection(Protocol, ABC):
     factory: ChatFactory
     # (Here, as hardly any connection ever has another value.)
     _holds = 0
-    _hears_no_more = False
+    _hears_no_more = _unread = False
 
     def __init__(self, router: Router) -> None:
         self.router = router
@@ -102,8 +102,9 @@ class Connection(Protocol, ABC):
         self._unserved += data
         if self._resting is None:
             self.serve(now)
-        if self._holds and len(self._unserved) > MAX_UNSERVED and self._resting is None and not self.closed:
-            self._rest(1.0)
+        if self._holds and len(self._unserved) > MAX_UNSERVED and not self.closed:
+            self._unread = True
+            self.transport.pauseProducing()
 
     def serve(self, now: float) -> None:
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
@@ -211,6 +212,9 @@ class Connection(Protocol, ABC):
         self.halted = self.closed or self._holds > 0
         if self.halted:
             return
+        if self._unread and self._resting is None:
+            self.transport.resumeProducing()
+        self._unread = False
         if self._hears_no_more:
             self._hear_out()
         elif self._resting is None:
@@ -218,7 +222,7 @@ class Connection(Protocol, ABC):
 
     def behind(self) -> bool:
         """Whether so much waits for it that it should be sent no more than it asks for."""
-        return self.outbox.waiting > self.router.limits["outbox"] / 2
+        return self.outbox.held_up and self.outbox.waiting > self.router.limits["outbox"] / 2
 
     def caught_up(self) -> Deferred[None]:
         """Fires when all that waited is written, or never will be."""
@@ -228,7 +232,7 @@ class Connection(Protocol, ABC):
         """Close, once what was delivered is written."""
         self.closed = self.halted = True
         self.factory.openings.end(self._too_slow)
-        if self._resting is not None:
+        if self._resting is not None or self._unread:
             self._rested()
             self.transport.resumeProducing()  # or its end would not be seen
         self.outbox.close()
@@ -268,7 +272,8 @@ class Connection(Protocol, ABC):
     def _go_on(self) -> None:
         self._resting = None
         if not self.closed:
-            self.transport.resumeProducing()
+            if not self._unread:
+                self.transport.resumeProducing()
             self.serve(self.router.clock.seconds())
 
     def _rested(self) -> None:

@@ -144,6 +144,11 @@ class Outbox:
         if self._closing:
             self._lose()
 
+    @property
+    def held_up(self) -> bool:
+        """Whether what waits is waiting for the client, and not just for the end of this turn."""
+        return self._paused or self.paced
+
     def drained(self) -> Deferred[None]:
         """Fires when nothing waits here, or the connection has ended."""
         if not self.waiting or self._gone:
