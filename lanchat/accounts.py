@@ -12,6 +12,9 @@ from lanchat.errors import Full, NameTaken
 from lanchat.names import Name, parse
 from lanchat.session import Account, Role
 
+#: Devices that an account has at the most, even where the limit is lifted.
+MAX_DEVICES = 10_000
+
 
 def load(connection: Connection) -> list[Account]:
     """Every account, with what it may read."""
@@ -63,7 +66,7 @@ def enter_device(connection: Connection, account: int, device: str, now: int, mo
     connection.execute(
         "DELETE FROM devices WHERE account = ?1 AND name IN (SELECT name FROM devices"
         " WHERE account = ?1 AND name NOT IN ('', ?2) ORDER BY seen DESC LIMIT -1 OFFSET ?3)",
-        (account, device, most - 1),
+        (account, device, min(most, MAX_DEVICES) - 1),
     )
     return int(newest)
 
@@ -76,10 +79,10 @@ def move_cursors(connection: Connection, moved: Mapping[tuple[int, str], int]) -
     )
 
 
-def leave_device(connection: Connection, account: int, device: str, seq: int) -> None:
-    """The last session of a classic client ended: it was sent what is up to here."""
+def leave_device(connection: Connection, account: int, device: str, seq: int, online: bool) -> None:
+    """A session of a classic client ended: it was sent what is up to here. Others of its may still be `online`."""
     move_cursors(connection, {(account, device): seq})
-    connection.execute("UPDATE devices SET online = 0 WHERE account = ? AND name = ?", (account, device))
+    connection.execute("UPDATE devices SET online = ? WHERE account = ? AND name = ?", (int(online), account, device))
 
 
 def may_read(connection: Connection, account: int, conv: str, since: int) -> None:

@@ -5,10 +5,12 @@ They are written to the disk a little later: whoever was told of a message twice
 
 from __future__ import annotations
 
+from functools import partial
+
 from lanchat import accounts
 from lanchat.delivery import Delivery
 from lanchat.interfaces import Call, Clock
-from lanchat.session import CLASSIC, Session
+from lanchat.session import CLASSIC, Account, Session
 
 #: Seconds that one may have moved before that is written.
 PAUSE = 1.0
@@ -34,13 +36,15 @@ class Cursors:
 
     def left(self, session: Session) -> None:
         """A session ended."""
-        account = session.account
-        if account is None or session.device != CLASSIC:
-            return
-        if any(other.device == CLASSIC for other in account.sessions):
-            self.acknowledge(session, session.seen)
-        else:
-            self._delivery.store.jot(lambda connection: accounts.leave_device(connection, account.id, CLASSIC, session.seen))
+        if session.account is not None:
+            self.leave(session.account, session.device, session.seen)
+
+    def leave(self, account: Account, device: str, seq: int) -> None:
+        """A session is on this device no more. To a classic one all up to here was written, so it has that."""
+        if device == CLASSIC:
+            here = any(other.device == CLASSIC for other in account.sessions)
+            leave = partial(accounts.leave_device, account=account.id, device=CLASSIC, seq=seq, online=here)
+            self._delivery.store.jot(leave)
 
     def write(self) -> None:
         """Write them now."""

@@ -5,12 +5,16 @@ Nothing is delivered, and nothing acknowledged, before the store gives it back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import TypeAlias
 
 from twisted.logger import Logger
 
+from lanchat import accounts
 from lanchat.entry import RELAYED, Entry
-from lanchat.errors import NotMember
+from lanchat.errors import NoSuchTarget, NotMember, NotStored
 from lanchat.interfaces import Store
 from lanchat.names import key
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
@@ -37,10 +41,14 @@ class Delivery:
     #: Set when the server starts.
     store: Store
 
-    def __init__(self, registry: Registry, voice: Voice, sanctions: Sanctions) -> None:
+    def __init__(self, registry: Registry, voice: Voice, sanctions: Sanctions, new_id: Callable[[], str]) -> None:
+        """`new_id` makes the ids of what is kept nowhere."""
         self._registry = registry
         self._voice = voice
         self._sanctions = sanctions
+        self._new_id = new_id
+        # What accounts may read, and the disk may not know yet.
+        self._unkept: set[tuple[int, str]] = set()
         #: Messages delivered, and messages the store could not keep.
         self.delivered = self.lost = 0
 
@@ -57,19 +65,16 @@ class Delivery:
     def to_account(self, session: Session, packet: Packet, account: Account) -> None:
         """Say something to whoever has this account, here or away."""
         if session.account is None:
-            conv = _with_guest(account, session.name.key)
+            self._hand_in(session, packet, _with_guest(account, session.name.key), account.name.shown, account, account)
         else:
             conv = _of_two(account, session.account)
-            self._may_read(session.account, conv)
-        self._may_read(account, conv)
-        self._hand_in(session, packet, conv, account.name.shown, account)
+            self._hand_in(session, packet, conv, account.name.shown, account, account, session.account)
 
     def to_guest(self, session: Session, packet: Packet, guest: Session) -> None:
         """An account says something to somebody who has none."""
         assert session.account is not None  # noqa: S101 (what guests say to each other is not kept)
         conv = _with_guest(session.account, guest.name.key)
-        self._may_read(session.account, conv)
-        self._hand_in(session, packet, conv, guest.name.shown, guest)
+        self._hand_in(session, packet, conv, guest.name.shown, guest, session.account)
 
     def between(self, account: Account, name: str) -> str | None:
         """The conversation of an account with whoever has this name, if there is one."""
@@ -78,29 +83,41 @@ class Delivery:
         return next((conv for conv in (*known, _with_guest(account, key(name))) if conv in account.conversations), None)
 
     async def settled(self) -> None:
-        """Wait until all that was handed in has come back."""
-        await self.store.write(lambda connection: None)
+        """Wait until all that was handed in has come back, stored or not."""
+        with suppress(NotStored):
+            await self.store.write(lambda connection: None)
 
-    def _hand_in(self, session: Session, packet: Packet, conv: str, target: str, to: To) -> None:
+    def _hand_in(self, session: Session, packet: Packet, conv: str, target: str, to: To, *readers: Account) -> None:
+        """Give it to the store; these may read what is said there from now on."""
         x = packet.x
         author = session.account.id if session.account is not None else None
         cid, re = (None, None) if x is None else (x.cid, x.re)
         now = int(self._voice.now() * 1000)
-        entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, (session, to))
+        source = (session, to, self._new_id())
+        entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, source)
         if len(packet.msg) > SURE_TO_FIT:
             check_growth(self.seen_by(None, entry))
+        for reader in readers:
+            self._may_read(session, reader, conv)
         self.store.append(entry)
         session.pending += 1
         if self.store.full:
             session.client.perform(self.settled(), hold=True)
 
-    def _may_read(self, account: Account, conv: str) -> None:
-        """The first word between two: each may read what is said there, and is owed it, from the beginning."""
-        if conv not in account.conversations:
-            account.conversations[conv] = 0
-            self.store.jot(
-                lambda connection: connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, 0)", (account.id, conv))
-            )
+    def _may_read(self, session: Session, account: Account, conv: str) -> None:
+        """The first word between two: each may read what is said there, and is owed it, from the beginning.
+
+        Until the disk is known to have that, it goes before each word: a batch that fails takes it along, the next may not.
+        """
+        if conv not in account.conversations or (account.id, conv) in self._unkept:
+            account.conversations.setdefault(conv, 0)
+            self._unkept.add((account.id, conv))
+            session.client.perform(self._keep(account.id, conv), hold=False)
+
+    async def _keep(self, account: int, conv: str) -> None:
+        with suppress(NotStored):
+            await self.store.write(partial(accounts.may_read, account=account, conv=conv, since=0))
+            self._unkept.discard((account, conv))
 
     # Out of the log.
 
@@ -113,14 +130,19 @@ class Delivery:
                 _log.failure("what was stored could not be delivered")
 
     def _settle(self, entry: Entry) -> None:
-        session, to = entry.source
+        session, to, _ = entry.source
         session.pending -= 1
         if not entry.state:
             self.lost += 1
-            self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code="NOT_STORED")
+            self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code)
             return
-        reached = True if entry.dup else self._deliver(entry, session, to)
-        self._acknowledge(session, entry, "" if reached else self._away(entry, to))
+        if session.lag is None:
+            session.seen = max(session.seen, entry.seq)
+        reached = entry.dup or self._deliver(entry, session, to)
+        if reached or entry.state != RELAYED:
+            self._acknowledge(session, entry, "" if reached else self._away(entry, to))
+        else:
+            self._voice.answer(session, entry.cid, self._away(entry, to), op="fail", code=NoSuchTarget.code)
 
     def _deliver(self, entry: Entry, session: Session, to: To) -> bool:
         """Hand an entry to those who are there; whether anybody is whom it was meant for."""
@@ -134,7 +156,7 @@ class Delivery:
         for reader in tuple(readers):
             if reader is not session or to is mine:
                 self.show(reader, others, entry.seq)
-        if mine is not None and to is not mine and len(mine.sessions) > 1:
+        if mine is not None and to is not mine and mine.sessions != [session]:
             copy = self.seen_by(mine, entry)
             for reader in tuple(mine.sessions):
                 if reader is not session:
@@ -156,19 +178,28 @@ class Delivery:
             self._voice.answer(session, entry.cid, told)
 
     def show(self, reader: Session, packet: ServerPacket, seq: int) -> None:
-        """Show somebody what was just added to the log, unless they are so far behind that they shall fetch it themselves."""
-        if reader.lag is not None:
+        """Show somebody what was just added to the log, unless they are so far behind that they shall fetch it themselves.
+
+        What has no place in the log can't be fetched, so it is always shown.
+        """
+        if not seq:
+            self.hand(reader, packet)
+        elif reader.lag is not None:
             reader.lag.upto = seq
-        elif seq and reader.may("history") and reader.client.behind():
+        elif reader.may("history") and reader.client.behind():
             reader.lag = Lag(reader.seen)
             reader.lag.upto = seq
             reader.client.perform(self._tell_gap(reader), hold=False)
         else:
-            reader.seen = seq or reader.seen
-            self.delivered += 1
-            if isinstance(packet, SharedPacket) and not reader.may("room"):
-                packet = packet.prefixed
-            reader.client.deliver(packet)
+            reader.seen = seq
+            self.hand(reader, packet)
+
+    def hand(self, reader: Session, packet: ServerPacket) -> None:
+        """Deliver a message: who knows no rooms reads in the text where it was said."""
+        self.delivered += 1
+        if isinstance(packet, SharedPacket) and not reader.may("room"):
+            packet = packet.prefixed
+        reader.client.deliver(packet)
 
     async def _tell_gap(self, reader: Session) -> None:
         await reader.client.caught_up()
@@ -180,7 +211,10 @@ class Delivery:
 
     def id_of(self, entry: Entry) -> str:
         """What an entry is known by on the wire."""
-        return f"{self.store.epoch}.{entry.seq}"
+        if entry.seq or entry.source is None:
+            return f"{self.store.epoch}.{entry.seq}"
+        new_id: str = entry.source[2]
+        return new_id
 
     def seen_by(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
         """An entry as somebody sees it: on the devices of whoever said it, as said to somebody."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from twisted.logger import Logger
 
 from lanchat import history
 from lanchat.delivery import Delivery
+from lanchat.entry import Entry
 from lanchat.history import Page
-from lanchat.packet import SharedPacket
 from lanchat.session import Lag, Session
 from lanchat.voice import Voice
 
@@ -19,6 +21,8 @@ RESUME = "resume"
 SHOWN = 50
 
 _log = Logger()
+
+T = TypeVar("T")
 
 
 class Replay:
@@ -33,48 +37,75 @@ class Replay:
         return await self._delivery.store.read(partial(history.missed, convs=dict(conversations), after=after))
 
     async def resume(self, session: Session, after: int) -> None:
-        """Send a capable session all that it is owed after this; nothing live is shown until that is all, and said to be."""
-        account, lag = session.account, Lag(after)
-        assert account is not None  # noqa: S101 (nobody else is owed anything)
-        session.lag, first, n = lag, after + 1, 0
-        while session in account.sessions:
-            asked = partial(history.replay, convs=dict(account.conversations), after=after)
-            page = await self._delivery.store.read(asked)
+        """Send a capable session all that it is owed after this; nothing live is shown until that is all, and said to be.
+
+        Raises `RateLimited` or `TooSlow` when the log can't be read; then it must not go on as if it had been.
+        """
+        lag = self._begin(session, after)
+        first, n, more = after + 1, 0, True
+        while (more or lag.upto > session.seen) and _is_here(session):
+            page = await self._go_on(session, RESUME)
             first = page.entries[0].seq if page.entries and not n else first
-            n += len(page.entries)
-            self.show(session, page, RESUME)
-            after = max(after, page.edge)
-            await session.client.caught_up()
-            if not page.more and lag.upto <= after:
-                break
-        session.lag, session.seen = None, max(after, session.seen)
+            n, more = n + len(page.entries), page.more
+        session.lag = None
         self._voice.answer(session, None, "", op="end", batch=RESUME, n=n, more=False, before=first)
 
     async def newest(self, session: Session, after: int) -> None:
         """Show a classic session the newest of what it missed, as packets like any other."""
-        account, lag = session.account, Lag(after)
-        assert account is not None  # noqa: S101 (as above)
-        session.lag = lag
-        page, n = await self._delivery.store.read(
-            partial(history.newest, convs=dict(account.conversations), after=after, limit=SHOWN)
-        )
-        if n:
-            shown = f"Here are the newest {SHOWN}; /history has the others" if n > len(page.entries) else "Here they are"
-            self._voice.answer(session, None, f"While you were away, {n} messages came for you. {shown}:")
-        while session in account.sessions:
-            self.show(session, page, None)
-            after = max(after, *(entry.seq for entry in page.entries), page.edge)
-            if lag.upto <= after:
-                break
-            page = await self._delivery.store.read(partial(history.replay, convs=dict(account.conversations), after=after))
-        session.lag, session.seen = None, max(after, session.seen)
+        lag, newest = self._begin(session, after), self._delivery.store.last_seq
+        try:
+            page, n = await self._read(history.newest, session, limit=SHOWN)
+            if n:
+                shown = f"Here are the newest {SHOWN}; /history has the others" if n > len(page.entries) else "Here they are"
+                self._voice.answer(session, None, f"While you were away, {n} messages came for you. {shown}:")
+            await self._owed(session, page, None, newest)
+            while lag.upto > session.seen and _is_here(session):
+                await self._go_on(session, None)
+        finally:
+            session.lag = None
 
-    def show(self, session: Session, page: Page, batch: str | None) -> None:
+    async def show(self, session: Session, page: Page, batch: str | None) -> None:
         """Deliver a page, in the order of the log."""
-        if page.damaged:
-            _log.error("rows of the log are damaged, and not shown: {seqs}", seqs=page.damaged)
-        for entry in page.entries:
-            packet = self._delivery.seen_by(session.account, entry, batch)
-            if isinstance(packet, SharedPacket) and not session.may("room"):
-                packet = packet.prefixed
-            session.client.deliver(packet)
+        for entry in _whole(page):
+            await self._hand(session, entry, batch)
+
+    def _begin(self, session: Session, after: int) -> Lag:
+        session.lag, session.seen = Lag(after), after
+        return session.lag
+
+    async def _go_on(self, session: Session, batch: str | None) -> Page:
+        """Send the next page of what a session is owed."""
+        newest = self._delivery.store.last_seq
+        page: Page = await self._read(history.replay, session)
+        await self._owed(session, page, batch, page.edge if page.more else newest)
+        return page
+
+    async def _owed(self, session: Session, page: Page, batch: str | None, upto: int) -> None:
+        """Send a page; whatever else there is up to here is not for this session."""
+        for entry in _whole(page):
+            await self._hand(session, entry, batch)
+            session.seen = max(session.seen, entry.seq)
+        session.seen = max(session.seen, upto)
+
+    async def _hand(self, session: Session, entry: Entry, batch: str | None) -> None:
+        if session.client.behind():
+            await session.client.caught_up()
+        self._delivery.hand(session, self._delivery.seen_by(session.account, entry, batch))
+
+    async def _read(self, query: Callable[..., T], session: Session, **asked: int) -> T:
+        """What the log has for a session after what it has seen."""
+        account = session.account
+        assert account is not None  # noqa: S101 (nobody else is owed anything)
+        convs = dict(account.conversations)
+        return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, **asked))
+
+
+def _is_here(session: Session) -> bool:
+    return session.account is not None and session in session.account.sessions
+
+
+def _whole(page: Page) -> list[Entry]:
+    """The entries of a page; if others were damaged, that is logged."""
+    if page.damaged:
+        _log.error("rows of the log are damaged, and not shown: {seqs}", seqs=page.damaged)
+    return page.entries

@@ -72,7 +72,9 @@ class Rooms:
         self._rooms[room.key] = self._by_conv[room.conv] = room
 
     def remove(self, room: Room) -> None:
-        """It is gone, for everyone."""
+        """It is gone, for everyone; two may have closed it."""
+        if self._by_conv.get(room.conv) is not room:
+            return
         for account in room.members.values():
             account.conversations.pop(room.conv, None)
         for session in tuple(room.sessions):
@@ -221,13 +223,23 @@ def set_topic(connection: Connection, room: int, topic: str) -> None:
     connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (topic, room))
 
 
+def is_there(connection: Connection, room: int) -> bool:
+    """Whether there is still this room."""
+    return connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is not None
+
+
 def invite(connection: Connection, room: int, account: int) -> None:
-    """An account may come in."""
+    """An account may come in; raises `NoSuchTarget`."""
+    _check_there(connection, room)
     connection.execute("INSERT OR IGNORE INTO invitations VALUES (?, ?)", (room, account))
 
 
 def admit(connection: Connection, room: int, account: int) -> int:
-    """An account belongs to a room; the place in the log from which on it is owed what is said there."""
+    """An account belongs to a room; the place in the log from which on it is owed what is said there.
+
+    Raises `NoSuchTarget`.
+    """
+    _check_there(connection, room)
     (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM log").fetchone()
     connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest))
     connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
@@ -237,3 +249,8 @@ def admit(connection: Connection, room: int, account: int) -> int:
 def dismiss(connection: Connection, room: int, account: int) -> None:
     """An account does not belong to a room any more."""
     connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{room}"))
+
+
+def _check_there(connection: Connection, room: int) -> None:
+    if not is_there(connection, room):
+        raise NoSuchTarget("That room was closed just now. Send /rooms to see those there are.")

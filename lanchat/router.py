@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from lanchat.cursors import Cursors
 from lanchat.delivery import DELIVERIES_A_PACKET, Delivery
 from lanchat.doorstep import Doorstep, Identity
-from lanchat.errors import AuthRequired, BadFrom, ChatError, NoSuchTarget, Usage
+from lanchat.errors import AuthRequired, BadFrom, ChatError, NameTaken, NoSuchTarget, Usage
 from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits
@@ -77,7 +77,7 @@ class Router:
         self.voice = Voice(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.voice.reply, self.voice.charge, self.voice.timestamp
         self.sanctions = Sanctions(self.limits, now)
-        self.delivery = Delivery(self.registry, self.voice, self.sanctions)
+        self.delivery = Delivery(self.registry, self.voice, self.sanctions, self._new_id)
         self.replay = Replay(self.delivery, self.voice)
         self.cursors = Cursors(clock, self.delivery)
         self.doorstep = Doorstep(clock)
@@ -141,8 +141,12 @@ class Router:
             session.sender = Sender(account.name.shown, session.sender.ip)
             self._enter(session)
 
-    def own(self, account: Account) -> None:
-        """A name has become an account's."""
+    def own(self, account: Account, maker: Session | None = None) -> None:
+        """A name has become an account's. A guest that has it, and did not make it one, must come again and log in."""
+        holder = self.registry.find(account.name.key)
+        if holder is not None and holder is not maker:
+            goodbye = f"The name {account.name.shown} is an account's now. If it is yours, log in; else come back with another."
+            self.close(holder, NameTaken.code, goodbye, why="the name was made an account")
         self.registry.reserve(account)
         self.journal.note(f"{account.name.shown} is an account now")
 
@@ -282,12 +286,11 @@ class Router:
         x = self._stamp(packet, EVERYONE)
         message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
         check_growth(message)
-        n = 0
         for recipient in self.registry:
             if recipient is not session:
                 recipient.client.deliver(message)
-                n += 1
-        self.relayed += n
+                self.relayed += 1
+        n = len(self.registry) - 1  # an account with several connections is one user
         told = f"Message sent to {n} users"
         if not self._acknowledge(session, packet, x, told, n=n) and session.confirms:
             self.reply(session, packet, told, n=n)
@@ -295,7 +298,10 @@ class Router:
     def _stamp(self, packet: Packet, conv: str) -> ServerX:
         """What a message is known by: its id, its time and its conversation."""
         re = packet.x.re if packet.x is not None else None
-        return ServerX(id=f"{self._instance}.{next(self._numbers)}", ts=self.timestamp(), conv=conv, re=re)
+        return ServerX(id=self._new_id(), ts=self.timestamp(), conv=conv, re=re)
+
+    def _new_id(self) -> str:
+        return f"{self._instance}.{next(self._numbers)}"
 
     def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
         """Tell the sender what its message is known by, if it wants to know; whether it did."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from sqlite3 import Connection
 from typing import Any
 
 from lanchat import accounts, packet as wire, rooms
 from lanchat.command import Command, Work
-from lanchat.errors import AuthFailed, AuthRequired, NameTaken, Usage
+from lanchat.errors import AuthFailed, AuthRequired, ChatError, NameTaken, Usage
 from lanchat.names import MAX_NAME
 from lanchat.packet import Packet, X, visible
 from lanchat.replay import RESUME
+from lanchat.rooms import Room
 from lanchat.router import LOG_IN, Router
 from lanchat.session import CLASSIC, Account, Role, Session
 
@@ -31,15 +33,23 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
     router.charge(session, HASH_COST)
     kept = await router.identity.hash(args[0].strip())
     _check_here(router, session)
+    was_in, devices = router.rooms.of(session), router.limits["devices"]
     name, now, most = session.name, int(router.now()), router.limits["accounts"]
-    account = await router.store.write(partial(accounts.add, name=name, password=kept, role=Role.USER, now=now, most=most))
-    router.own(account)
-    _check_here(router, session)
-    was_in = router.rooms.of(session)
+
+    def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
+        """All in one step, so that nothing that is said in its rooms meanwhile is lost."""
+        account = accounts.add(connection, name=name, password=kept, role=Role.USER, now=now, most=most)
+        there = [room for room in was_in if rooms.is_there(connection, room.id)]
+        since = {room: rooms.admit(connection, room.id, account.id) for room in there}
+        return account, since, accounts.enter_device(connection, account.id, CLASSIC, now, devices)
+
+    account, since, cursor = await router.store.write(make)
+    router.own(account, session)
+    _check_here(router, session, account, cursor)
     router.admit(session, account)
-    for room in was_in:
-        router.rooms.admit(account, room, await router.store.write(partial(rooms.admit, room=room.id, account=account.id)))
-    session.seen = await _enter_device(router, account, CLASSIC)
+    for room in since:
+        router.rooms.admit(account, room, since[room])
+    session.seen = cursor
     router.reply(session, packet, f"{account.name.shown} is your account now: who comes with this name must know the password.")
 
 
@@ -48,9 +58,9 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
         raise Usage(f"You are logged in as {session.name.shown} already.")
     if session not in router.doorstep:
         raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
-    account = await _prove(router, session, {"mech": "PLAIN", "password": args[0].strip()})
+    account = await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await _enter_device(router, account, CLASSIC)
-    _check_here(router, session)
+    _check_here(router, session, account, cursor)
     router.admit(session, account)
     router.reply(session, packet, router.welcome_text(session))
     await router.replay.newest(session, cursor)
@@ -90,31 +100,40 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
         raise AuthRequired(LOG_IN.format(session.name.shown))
     if account is None:
         account = await _prove(router, session, x.auth or {})
-    device = _device(x.dev)
-    after = cursor = await _enter_device(router, account, device)
-    resumed = None
-    if x.resume is not None:
-        after, resumed = _resumed(router, x.resume)
-    elif session.account is None:
-        resumed = True
-    missed = await router.replay.missed(session, account.conversations, after) if resumed else None
+    device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
         token = await router.identity.give_token(account.id)
-    _check_here(router, session)
+    cursor = await _enter_device(router, account, device)
+    after, resumed = (cursor, True) if x.resume is None else _resumed(router, x.resume)
+    missed = await router.replay.missed(session, account.conversations, after) if resumed else None
+    _check_here(router, session, account, cursor, device)
     if session.account is None:
         router.admit(session, account)
-    session.device = device
+    elif device != CLASSIC:
+        session.device = device
+        router.cursors.leave(account, CLASSIC, session.seen)
+    session.device, session.seen = device, router.store.last_seq
     known = {"account": True, "epoch": router.store.epoch, "seq": router.store.last_seq}
     _welcome(router, session, packet, caps, **known, token=token, resumed=resumed, missed=missed)
     if resumed and "id" in caps:
-        session.client.perform(router.replay.resume(session, after), hold=False)
+        session.client.perform(_resume(router, session, after), hold=False)
     elif resumed:
-        await router.replay.newest(session, cursor)
+        await router.replay.newest(session, after)
+
+
+async def _resume(router: Router, session: Session, after: int) -> None:
+    try:
+        await router.replay.resume(session, after)
+    except ChatError as error:  # if it went on, it would take what it is sent next for all there was
+        goodbye = f"What you missed can't be read now. Connect again in a while. ({error})"
+        router.close(session, error.code, goodbye, why="what it missed could not be read")
 
 
 def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
     session.caps, session.greeted = caps, True
+    if session.account is None and "history" in caps:
+        session.seen = router.store.last_seq
     if "ping" in caps:
         router.pulse.watch(session)
     if "presence" in caps:
@@ -131,12 +150,16 @@ async def _prove(router: Router, session: Session, auth: dict[str, Any]) -> Acco
     router.identity.check_way(session.sender.ip, session.gateway)
     address = session.sender.ip
     prove = router.identity.by_token if auth["mech"] == "TOKEN" else router.identity.by_password
-    return await router.doorstep.tried(session, prove(session.name.key, address, secret))
+    return await router.doorstep.tried(session, prove(session.name.key, address, secret.strip()))
 
 
 async def _enter_device(router: Router, account: Account, device: str) -> int:
+    """A device comes: where in the log it is."""
     most, now = router.limits["devices"], int(router.now())
-    return await router.store.write(partial(accounts.enter_device, account=account.id, device=device, now=now, most=most))
+    router.cursors.write()
+    cursor = await router.store.write(partial(accounts.enter_device, account=account.id, device=device, now=now, most=most))
+    seen = [session.seen for session in account.sessions if session.device == device == CLASSIC]
+    return max([cursor, *seen])  # what another of the classic ones was just sent is not shown twice
 
 
 def _resumed(router: Router, asked: dict[str, Any]) -> tuple[int, bool]:
@@ -156,9 +179,13 @@ def _device(name: str | None) -> str:
     return name
 
 
-def _check_here(router: Router, session: Session) -> None:
-    """While the password was looked at, whoever sent it may have gone."""
+def _check_here(
+    router: Router, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
+) -> None:
+    """While that was done, whoever asked may have gone; then this device of the account is not in use after all."""
     if session not in router.registry and session not in router.doorstep:
+        if account is not None:
+            router.cursors.leave(account, device, cursor)
         raise NameTaken(f"{visible(session.name.shown)} has left.")
 
 

@@ -32,7 +32,7 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
     router.charge(session, PAGE_COST)
     await _own_first(router, session)
     page = await router.store.read(lambda connection: history.page(connection, convs, **asked))
-    _show(router, session, packet, page, "in this conversation" if target.strip() else "in your conversations")
+    await _show(router, session, packet, page, "in this conversation" if target.strip() else "in your conversations")
 
 
 async def _search(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -42,7 +42,7 @@ async def _search(router: Router, session: Session, packet: Packet, args: list[s
     router.charge(session, SEARCH_COST)
     await _own_first(router, session)
     found = partial(search.search, query=query, readable=readable, before=x.before, limit=x.limit or PAGE)
-    _show(router, session, packet, await router.store.read(found, slow=True), "that has these words")
+    await _show(router, session, packet, await router.store.read(found, slow=True), "that has these words")
 
 
 async def _own_first(router: Router, session: Session) -> None:
@@ -80,15 +80,17 @@ def _readable(router: Router, session: Session, target: str) -> list[str]:
     return [conv]
 
 
-def _show(router: Router, session: Session, packet: Packet, page: history.Page, where: str) -> None:
+async def _show(router: Router, session: Session, packet: Packet, page: history.Page, where: str) -> None:
     """Answer with a page: as packets for programs, as lines of text for people."""
     before = page.edge if page.more or not page.entries else page.entries[0].seq
     if session.may("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
-        router.replay.show(session, page, batch)
+        await router.replay.show(session, page, batch)
         router.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)
         return
     for entry in page.entries:
+        if session.client.behind():
+            await session.client.caught_up()
         router.reply(session, packet, _line(entry))
     if not page.entries:
         router.reply(session, packet, f"There is nothing {where}.")

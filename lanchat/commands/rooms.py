@@ -9,8 +9,9 @@ from lanchat import rooms
 from lanchat.command import Command
 from lanchat.errors import Forbidden, Full, NotMember, Usage
 from lanchat.listing import and_more, as_fit
+from lanchat.names import key
 from lanchat.packet import MAX_MSG, Packet, visible
-from lanchat.rooms import MAX_TOPIC, Room
+from lanchat.rooms import MARK, MAX_TOPIC, Room
 from lanchat.router import Router
 from lanchat.session import Account, Role, Session
 
@@ -58,19 +59,22 @@ async def _admit(router: Router, account: Account, room: Room) -> None:
 
 async def _leave(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room = _room_of(router, session, args[0])
+    if session not in room.sessions:
+        raise NotMember(f"You are not in {room.name}.")
     if room is router.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}.")
-    router.tell_room(room, "left", session)
     if session.account is None:
         router.rooms.leave(session, room)
     else:
         await router.store.write(partial(rooms.dismiss, room=room.id, account=session.account.id))
         router.rooms.dismiss(session.account, room)
+    router.tell_room(room, "left", session)
     router.reply(session, packet, f"You have left {room.name}.")
 
 
 def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    listed = [room for room in router.rooms.listed(session) if room.key.startswith(args[0].strip().lower())]
+    prefix = MARK + key(args[0].strip().removeprefix(MARK))
+    listed = [room for room in router.rooms.listed(session) if room.key.startswith(prefix)]
     router.charge(session, len(listed) / 100)
     lines: list[str] = []
     told: list[dict[str, object]] = []
