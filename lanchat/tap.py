@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from lanchat import certificates, commands, edge, tls
+from lanchat.control import ControlService
 from lanchat.errors import BadName
 from lanchat.gateways.connection import ChatFactory
 from lanchat.gateways.line import ChatProtocol
@@ -33,6 +34,7 @@ from lanchat.limits import LIMITS, Limits
 from lanchat.listener import Listener
 from lanchat.login import Gate
 from lanchat.names import key
+from lanchat.operations import Operations
 from lanchat.packet import visible
 from lanchat.passwords import Hasher
 from lanchat.ports import endpoints
@@ -195,7 +197,7 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
 
 
 def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequence[ICredentialsChecker]) -> ChatService:
-    """The service, with the log, the accounts, and what lets people into these."""
+    """The service, with the log, the accounts, what lets people into these, and the administrator's door."""
     waiting = partial(router.limits.__getitem__, "waiting")
     store = Store(config["data"], reactor.callFromThread, ephemeral=bool(config["ephemeral"]), waiting=waiting)
     store.committed = router.delivery.committed
@@ -204,6 +206,7 @@ def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequenc
     portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
     router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
     service = ChatService(router, store, hasher, config["lobby"])
+    ControlService(config["data"], Operations(router, store, hasher.hash), reactor).setServiceParent(service)
     if config["retain"]:
         _add_timer(service, reactor, SWEEP_SECONDS, Retention(store, reactor, config["retain"], time.time).sweep)
     return service

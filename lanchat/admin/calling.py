@@ -1,0 +1,53 @@
+"""Calling: a request to the server that runs, over its control socket."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import msgspec
+
+from lanchat.control import FILE, MAX_PATH
+from lanchat.operations import ANSWER, Done, Failed, Request, Tell
+from lanchat.safekeeping import Refused
+
+#: Seconds for the first answer; what takes long says so before that.
+PATIENCE = 60
+
+
+def call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
+    """How it ended; None when no server listens there. Raises `Refused`."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        if not _reached(connection, directory / FILE):
+            return None
+        try:
+            return _answer(connection, request, tell)
+        except TimeoutError:
+            raise Refused(f"The server does not answer within {PATIENCE} s, and may still do it. Look at its log.") from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise Refused(f"The server did not finish ({error}), and may have done it or not. Look at its log.") from None
+
+
+def _reached(connection: socket.socket, path: Path) -> bool:
+    if len(bytes(path)) > MAX_PATH:
+        return False
+    try:
+        connection.connect(str(path))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    except OSError as error:
+        raise Refused(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+    return True
+
+
+def _answer(connection: socket.socket, request: Request, tell: Tell) -> Done | Failed:
+    connection.sendall(msgspec.json.encode(request) + b"\n")
+    with connection.makefile("rb") as lines:
+        for line in lines:
+            answer = ANSWER.decode(line)
+            if isinstance(answer, (Done, Failed)):
+                return answer
+            tell(answer.done, answer.text)
+            connection.settimeout(None)
+    raise ConnectionResetError("it ended")

@@ -1,0 +1,113 @@
+"""Export: what is in the log, as lines of JSON, for those who may have it: an archive, or a person who asks what is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from sqlite3 import Connection
+from typing import IO, Any, NamedTuple
+
+from lanchat.entry import COLUMNS, Entry, of_row
+from lanchat.names import key
+from lanchat.operations import Tell
+from lanchat.packet import visible
+from lanchat.rooms import MARK
+from lanchat.safekeeping import Refused
+from lanchat.store import schema
+from lanchat.store.removal import NOWHERE
+
+#: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
+ROWS = 2000
+
+
+class Wanted(NamedTuple):
+    """Which messages: all that fits what is not None."""
+
+    room: str | None
+    #: What was said by somebody, or to them alone.
+    user: str | None
+    #: In milliseconds since the epoch; the second is the first that is too late.
+    since: int | None
+    until: int | None
+
+
+def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> tuple[int, int]:
+    """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Refused`."""
+    connection.create_function("key", 1, key, deterministic=True)
+    where, values = _condition(connection, wanted)
+    newest, after, written, damaged = schema.newest(connection), 0, 0, 0
+    while after < newest:
+        upto = min(after + ROWS, newest)
+        rows = connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (ours)
+            values | {"after": after, "upto": upto},
+        )
+        for row in rows.fetchall():
+            entry = of_row(row)
+            damaged += entry is None
+            if entry is not None:
+                out.write(json.dumps(_line(entry)) + "\n")
+                written += 1
+        after = upto
+        tell(after / newest, f"{written} messages")
+    return written, damaged
+
+
+@contextmanager
+def output(file: Path | None) -> Iterator[IO[str]]:
+    """Where lines go: a new file, which is there in the end only if it is whole, or stdout. Raises `Refused`."""
+    if file is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Refused(f"{file} can't be written: {error.strerror}. Give another name, or move what is there.") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            yield out
+            out.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        file.unlink()
+        raise
+
+
+def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    parts, values = ["conv != :nowhere"], {"nowhere": NOWHERE, **wanted._asdict()}
+    if wanted.room is not None:
+        parts.append("conv = :room")
+        values["room"] = _room(connection, wanted.room)
+    if wanted.user is not None:
+        parts.append("(author = :id OR key(name) = :user OR conv GLOB :first OR conv GLOB :second OR conv GLOB :guest)")
+        values |= _user(connection, wanted.user)
+    if wanted.since is not None:
+        parts.append("ts >= :since")
+    if wanted.until is not None:
+        parts.append("ts < :until")
+    return " AND ".join(parts), values
+
+
+def _room(connection: Connection, name: str) -> str:
+    row = connection.execute("SELECT id FROM rooms WHERE key = ?", (MARK + key(name.removeprefix(MARK)),)).fetchone()
+    if row is None:
+        raise Refused(f"There is no room {visible(name, 40)}, so nothing was exported.")
+    return f"r{row[0]}"
+
+
+def _user(connection: Connection, name: str) -> dict[str, Any]:
+    row = connection.execute("SELECT id FROM accounts WHERE key = ?", (key(name),)).fetchone()
+    number = row[0] if row is not None else 0  # a guest has none, nor has an account that was removed: only a name
+    return {"id": number, "user": key(name), "first": f"p{number}x*", "second": f"p*x{number}", "guest": f"g{number}x*"}
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    when = datetime.fromtimestamp(entry.ts / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    said = {"seq": entry.seq, "ts": when, "from": entry.name, "ip": entry.ip, "to": entry.target, "msg": entry.msg}
+    return said | {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": entry.cid}

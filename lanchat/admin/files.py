@@ -1,0 +1,132 @@
+"""Files: the commands that read all that is kept, or put it in the place of what is there."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from sqlite3 import Connection
+from threading import Thread
+
+from lanchat.admin import calling, place
+from lanchat.admin.export import Wanted, export as write_lines, output
+from lanchat.operations import Done, Failed, Note, Tell
+from lanchat.safekeeping import Refused
+from lanchat.session import Role
+from lanchat.store import backup as backups, schema
+
+#: Seconds between two looks at how far it is.
+LOOK = 0.1
+
+
+def backup(options: Namespace, tell: Tell) -> Done:
+    """Copy all to a new file."""
+    size = place.check(options.data).stat().st_size
+    part = options.file.with_name(f"{options.file.name}.part")
+    wrong: list[Exception] = []
+
+    def copy() -> None:
+        try:
+            backups.copy_out(options.data, options.file)
+        except Exception as error:  # noqa: BLE001 (it is raised below, where it is waited for)
+            wrong.append(error)
+
+    copying = Thread(target=copy, daemon=True)
+    copying.start()
+    try:
+        while copying.is_alive():
+            with suppress(OSError):
+                tell(part.stat().st_size / size, "copying")
+            copying.join(LOOK)
+    except KeyboardInterrupt:
+        part.unlink(missing_ok=True)
+        raise
+    if wrong:
+        raise wrong[0]
+    note(options.data, f"backup to {options.file.absolute()}")
+    return Done(
+        f"All that is kept is in {options.file} now.", {"file": str(options.file), "bytes": options.file.stat().st_size}
+    )
+
+
+def restore(options: Namespace, tell: Tell) -> Done:
+    """Put a backup in the place of what is there."""
+    old = backups.restore(options.data, options.file, time.strftime("%Y%m%d-%H%M%S"))
+    place.give_to_owner(options.data)
+    aside = f" What was there is in {old.name}." if old.exists() else ""
+    text = f"{options.file} is what the server goes on with.{aside}"
+    return Done(text, {"file": str(options.file), "old": str(old) if aside else None})
+
+
+def new_epoch(options: Namespace, tell: Tell) -> Done:
+    """Go on with a log that lacks its end."""
+    place.check(options.data)
+    backups.new_epoch(options.data)
+    return Done("A new epoch begins: clients fetch anew what they are owed.", {})
+
+
+def check(options: Namespace, tell: Tell) -> Done | Failed:
+    """See that all is as it was written, and count it."""
+    with place.reading(options.data) as connection:
+        backups.check_all(connection, place.check(options.data), wal_was_there=True)
+        counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
+        facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
+        facts |= {"seq": schema.newest(connection), "bytes": place.check(options.data).stat().st_size}
+    counted = ", ".join(f"{facts[name]:,} {name}" for name in ("accounts", "rooms", "messages", "bytes"))
+    return Done(f"All is as it was written: {counted}.", facts)
+
+
+def list_accounts(options: Namespace, tell: Tell) -> Done:
+    """All accounts, by name."""
+    with place.reading(options.data) as connection:
+        rows = connection.execute(
+            "SELECT a.name, role, created, (SELECT max(seen) FROM devices WHERE account = a.id) FROM accounts a ORDER BY key"
+        ).fetchall()
+    accounts = [
+        {"name": name, "role": Role(role).name.lower(), "created": _day(created), "seen": _day(seen)}
+        for name, role, created, seen in rows
+    ]
+    width = max((len(name) for name, *_ in rows), default=0)
+    lines = [f"{one['name']:{width}}  {one['role']:9}  made {one['created']}  seen {one['seen'] or '-'}" for one in accounts]
+    return Done("\n".join(lines) or "There are no accounts.", {"accounts": accounts})
+
+
+def export(options: Namespace, tell: Tell) -> Done | Failed:
+    """Write messages as lines of JSON."""
+    wanted = Wanted(options.room, options.user, options.since, options.until)
+    place.check(options.data)
+    with output(options.file) as out:
+        place.become_owner(options.data)  # the file is root's, if it was root who asked
+        with place.reading(options.data) as connection:
+            written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
+    note(options.data, f"export of {written} messages")
+    if damaged:
+        return Failed(
+            f"{damaged} messages are damaged, and are not among the {written} exported. See a backup for them.", "DAMAGED"
+        )
+    return Done(f"{written} messages are exported.", {"messages": written, "file": options.file and str(options.file)})
+
+
+def note(directory: Path, what: str) -> None:
+    """Let a server that runs write it into its log; whether one does makes no difference here."""
+    with suppress(Refused):
+        calling.call(directory, Note(what), _nothing)
+
+
+def older_copies(directory: Path) -> list[str]:
+    """Copies of before a restore or an upgrade: who was erased since is still in them."""
+    return sorted(path.name for path in directory.glob("lanchat.db.*"))
+
+
+def _count(connection: Connection, table: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 (our own names)
+
+
+def _day(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+
+
+def _nothing(done: float, text: str) -> None:
+    """Show nothing."""

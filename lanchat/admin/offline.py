@@ -1,0 +1,50 @@
+"""Offline: a server without doors does what is asked for, where no other runs: nothing is done in two ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from lanchat import commands
+from lanchat.admin import place
+from lanchat.operations import Done, Failed, Operations, Request, Tell
+from lanchat.passwords import Hasher
+from lanchat.router import Router
+from lanchat.safekeeping import Refused
+from lanchat.service import CannotStart, ChatService
+from lanchat.store.store import Store
+
+
+def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
+    """Do this, and end; raises `Refused` when the directory can't be used, and `KeyboardInterrupt`."""
+    outcome: list[Done | Failed | Refused] = []
+
+    def serve(reactor: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(_serve(reactor, directory, request, tell, outcome))
+
+    try:
+        react(serve)
+    except SystemExit:
+        if not outcome:
+            raise KeyboardInterrupt from None
+    if isinstance(outcome[0], Refused):
+        raise outcome[0]
+    return outcome[0]
+
+
+async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, outcome: list[Any]) -> None:
+    router = Router(reactor, commands.run, "")
+    store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)
+    service = ChatService(router, store, hasher)
+    # Not sooner: who owns the data may not be able to read where lanchat is installed, and the reactor was imported just now.
+    place.become_owner(directory)
+    try:
+        service.startService()
+    except CannotStart as error:
+        outcome.append(Refused(str(error).removeprefix("lanchat: ")))
+        return
+    outcome.append(await Operations(router, store, hasher.hash).do(request, "no server runs", tell))
+    await service.stopService()

@@ -1,0 +1,115 @@
+"""Options: what `lanchat-admin` can be told, and the help that says so."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import get_args
+
+from lanchat import __version__
+from lanchat.operations import RoleName
+from lanchat.packet import visible
+from lanchat.safekeeping import default_data
+
+ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
+MORE = """\
+It does its work while the server runs, and while it does not; `restore` and `new-epoch`
+need it to be stopped. Run it as the user that the server runs as, or with sudo:
+
+    sudo lanchat-admin --data /var/lib/lanchat account add alice --role operator
+    sudo lanchat-admin --data /var/lib/lanchat backup "/srv/backup/lanchat-$(date +%F)"
+
+A password is never an argument: it is typed, or a line of stdin (--password-stdin).
+
+exit codes:
+  0  it is done      1  it was refused, or not found, or not all could be exported
+  2  wrong options   3  what the server keeps is not there, damaged, or in use; no answer
+"""
+
+_ROLES = get_args(RoleName)
+_Adds = Callable[..., argparse.ArgumentParser]
+
+
+def read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for, `command` says which; ends the program with a usage message if that makes no sense."""
+    parser = argparse.ArgumentParser(
+        "lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=default_data(),
+        metavar="DIR",
+        help=f"where the server keeps all (default: {default_data()})",
+    )
+    parser.add_argument("--json", action="store_true", help="say how it ended as a line of JSON, for scripts")
+    parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_accounts(commands.add_parser("account", help="make, change, list and remove accounts"))
+    _add_files(commands.add_parser)
+    _add_export(commands.add_parser)
+    _add_purge(commands.add_parser)
+    options = parser.parse_args(arguments)
+    if options.command == "account":
+        options.command = options.account_command
+    return options
+
+
+def _add_accounts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(dest="account_command", required=True, metavar="COMMAND").add_parser
+    added = add("add", help="make an account; a guest of that name is told, and closed")
+    added.add_argument("name", metavar="NAME")
+    added.add_argument("--role", choices=_ROLES, default="user", help="what it may do (default: user)")
+    changed = add("passwd", help="give an account another password; whoever is logged in with it is closed")
+    changed.add_argument("name", metavar="NAME")
+    for parser_ in (added, changed):
+        parser_.add_argument("--password-stdin", action="store_true", help="read the password from a line of stdin")
+    role = add("role", help="let an account do more, or less, at once")
+    role.add_argument("name", metavar="NAME")
+    role.add_argument("role", choices=_ROLES)
+    add("list", help="all accounts, with their roles and when they were last there")
+    removed = add("remove", help="remove an account; what was said with it stays (`purge` erases it too)")
+    removed.add_argument("name", metavar="NAME")
+
+
+def _add_files(add: _Adds) -> None:
+    backup = add("backup", help="copy all that is kept to a new file, while the server runs or not")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    restore = add("restore", help="put a backup in the place of what is kept, which is moved aside; the server must not run")
+    restore.add_argument("file", type=Path, metavar="FILE")
+    add("new-epoch", help="go on with a log that lacks its end; clients are told that their places are worth nothing")
+    add("check", help="see that every page and every message is as it was written, and count them")
+
+
+def _add_export(add: _Adds) -> None:
+    export = add("export", help="write messages as lines of JSON")
+    export.add_argument("--room", metavar="#ROOM", help="only what was said there")
+    export.add_argument("--user", metavar="NAME", help="only what was said by, or to, this user")
+    export.add_argument(
+        "--since", type=_time, metavar="TIME", help="2026-11-20, or 2026-11-20T14:00+01:00, and what came after"
+    )
+    export.add_argument("--until", type=_time, metavar="TIME", help="only what came before")
+    export.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a new file (default: stdout)")
+
+
+def _add_purge(add: _Adds) -> None:
+    purge = add(
+        "purge",
+        help="erase an account with all that was said with it, for good",
+        description="Erase an account: its devices, its tokens, where it belongs, what it said, and its name where others said "
+        "something to it alone. What others wrote about it, older backups, what users have on their screens, and the system's "
+        "log of who came and went are not touched. While the file is rewritten, at the end, messages wait.",
+    )
+    purge.add_argument("name", metavar="USER")
+    purge.add_argument("--yes", action="store_true", help="do not ask whether that is meant")
+
+
+def _time(text: str) -> int:
+    """In milliseconds since the epoch; without a zone it is the time of this machine."""
+    try:
+        when = datetime.fromisoformat(text.removesuffix("Z") + "+00:00" * text.endswith("Z"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} is no time; write 2026-11-20, or 2026-11-20T14:00+01:00") from None
+    return round(when.timestamp() * 1000)

@@ -1,0 +1,86 @@
+"""Place: the directory in which a server keeps all, as the administrator finds it: with a server that runs, or without."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+
+from lanchat.history import lenient
+from lanchat.safekeeping import Refused
+from lanchat.store import opening
+
+
+def check(directory: Path) -> Path:
+    """The database that is there; raises `Refused` when there is none."""
+    path = directory / opening.FILE
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise Refused(f"There is no {path}, so this is not where a server keeps its data. Say where with --data DIR.") from None
+    except OSError as error:
+        raise Refused(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+    return path
+
+
+@contextmanager
+def reading(directory: Path) -> Iterator[Connection]:
+    """A connection that reads what is there, beside a server that runs; raises `Refused`."""
+    path = check(directory)
+    lock = _lock(directory)
+    try:
+        if lock is not None:
+            opening.shut(opening.open_to_write(directory, lock))  # after a crash this is what puts it in order
+        # Beside a server nothing may be changed, not even when it ends meanwhile and leaves the last connection to us; alone,
+        # we leave nothing lying about.
+        with _open(path, "ro" if lock is None else "rw") as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise Refused(f"{path} can't be read: {error}. Restore a backup: lanchat-admin restore FILE.") from None
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def become_owner(directory: Path) -> None:
+    """As root, go on as whoever owns the directory: a file of root's in it would be none that the server can use."""
+    if os.geteuid() == 0 and directory.exists() and (owner := directory.stat()).st_uid != 0:
+        os.setgroups([])
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+
+
+def give_to_owner(directory: Path) -> None:
+    """As root, give what was made there to whoever owns the directory."""
+    owner = directory.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for name in (opening.FILE, "lock"):
+        file = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(file).st_nlink == 1:  # the owner could have put a file of somebody else's there
+                os.fchown(file, owner.st_uid, owner.st_gid)
+        finally:
+            os.close(file)
+
+
+def _lock(directory: Path) -> opening.Lock | None:
+    """The lock, if no server holds it."""
+    try:
+        return opening.Lock(directory)
+    except Refused:
+        return None
+
+
+@contextmanager
+def _open(path: Path, mode: str) -> Iterator[Connection]:
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+    connection.execute("PRAGMA query_only = 1")
+    connection.text_factory = lenient
+    try:
+        yield connection
+    finally:
+        connection.close()

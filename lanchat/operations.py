@@ -1,0 +1,210 @@
+"""Operations: what an administrator can have done to what a server keeps, and what the server then has to know.
+
+They are done by the server that runs (`lanchat.control`), or by one without doors (`lanchat.admin.offline`): the same way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Literal
+
+import msgspec
+from twisted.logger import Logger
+
+from lanchat import accounts, rooms
+from lanchat.errors import ChatError, NoSuchTarget
+from lanchat.names import Name, parse
+from lanchat.packet import visible
+from lanchat.router import Router
+from lanchat.safekeeping import Refused
+from lanchat.session import Account, Role
+from lanchat.store import erasure
+from lanchat.store.store import Store
+
+RoleName = Literal["user", "moderator", "operator"]
+#: Is told how much is done, from 0 to 1, and what is going on.
+Tell = Callable[[float, str], object]
+
+_log = Logger()
+
+
+class Request(msgspec.Struct, tag_field="do", forbid_unknown_fields=True):
+    """What is to be done."""
+
+    name: str
+
+
+class Add(Request, tag="add"):
+    """Make an account."""
+
+    password: str
+    role: RoleName = "user"
+
+
+class SetPassword(Request, tag="passwd"):
+    """Give it another password."""
+
+    password: str
+
+
+class SetRole(Request, tag="role"):
+    """Let it do more, or less."""
+
+    role: RoleName
+
+
+class Remove(Request, tag="remove"):
+    """The account goes; what was said with it stays."""
+
+
+class Purge(Request, tag="purge"):
+    """The account goes, and all that was said with it."""
+
+
+class Note(Request, tag="note"):
+    """The administrator's command did this by itself: `name` says what. It is only noted."""
+
+
+class Done(msgspec.Struct, tag_field="is", tag="done"):
+    """It was done: in words, and for programs."""
+
+    text: str
+    facts: dict[str, Any]
+
+
+class Failed(msgspec.Struct, tag_field="is", tag="failed"):
+    """It was not done; why, in one line, with a code as on the wire."""
+
+    text: str
+    code: str
+
+
+class Progress(msgspec.Struct, tag_field="is", tag="progress"):
+    """How far it is, from 0 to 1."""
+
+    done: float
+    text: str
+
+
+REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Add | SetPassword | SetRole | Remove | Purge | Note)
+ANSWER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
+
+
+class Operations:
+    """What can be done with what one router and its store know."""
+
+    def __init__(self, router: Router, store: Store, hash_password: Callable[[str], Awaitable[str]]) -> None:
+        self._router = router
+        self._store = store
+        self._hash = hash_password
+
+    async def do(self, request: Request, who: str, tell: Tell) -> Done | Failed:
+        """Do it for `who`, which is noted in the log; it raises nothing."""
+        try:
+            done = await self._do(request, tell)
+        except (ChatError, Refused) as error:
+            return Failed(str(error), getattr(error, "code", "REFUSED"))
+        except Exception:  # noqa: BLE001 (a fault of ours costs this request only)
+            _log.failure("{who}: an operation went wrong", who=who)
+            return Failed("The server made a mistake; its log tells more. Look there before you try again.", "INTERNAL")
+        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text))
+        return done
+
+    async def _do(self, request: Request, tell: Tell) -> Done:
+        if isinstance(request, Add):
+            return await self._add(request)
+        if isinstance(request, SetPassword):
+            return await self._set_password(request)
+        if isinstance(request, SetRole):
+            return await self._set_role(request)
+        if isinstance(request, Remove):
+            return await self._remove(request)
+        if isinstance(request, Purge):
+            return await self._purge(parse(request.name), tell)
+        return Done(request.name, {})
+
+    async def _add(self, asked: Add) -> Done:
+        router, role = self._router, Role[asked.role.upper()]
+        name, kept = parse(asked.name), await self._hash(asked.password)
+        now, most = int(router.now()), router.limits["accounts"]
+        account = await self._store.write(partial(accounts.add, name=name, password=kept, role=role, now=now, most=most))
+        router.own(account)
+        await self._enter_lobby(account)
+        return Done(f"{name.shown} is an account now, as {asked.role}.", {"name": name.shown, "role": asked.role})
+
+    async def _enter_lobby(self, account: Account) -> None:
+        lobby = self._router.rooms.lobby
+        if lobby is not None:
+            since = await self._store.write(partial(rooms.admit, room=lobby.id, account=account.id))
+            self._router.rooms.admit(account, lobby, since)
+
+    async def _set_password(self, asked: SetPassword) -> Done:
+        account, kept = self._router.account_of(asked.name), await self._hash(asked.password)
+        await self._store.write(partial(accounts.set_password, account=account.id, password=kept))
+        count = self._send_away(account, "Your password was changed by the administrator. Log in with the new one.")
+        text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing; {count} logins ended."
+        return Done(text, {"name": account.name.shown, "ended": count})
+
+    async def _set_role(self, asked: SetRole) -> Done:
+        account, role = self._router.account_of(asked.name), Role[asked.role.upper()]
+        await self._store.write(partial(accounts.set_role, account=account.id, role=role))
+        account.role = role
+        for session in account.sessions:
+            session.role = role
+            self._router.reply(session, None, f"The administrator made you {asked.role}.")
+        return Done(f"{account.name.shown} is {asked.role} now.", {"name": account.name.shown, "role": asked.role})
+
+    async def _remove(self, asked: Remove) -> Done:
+        account = self._router.account_of(asked.name)
+        await self._store.write(partial(accounts.remove, account=account.id))
+        count = self._forget(account)
+        text = f"The account {account.name.shown} is removed, and what was said with it stays; {count} logins ended."
+        return Done(text, {"name": account.name.shown, "ended": count})
+
+    async def _purge(self, name: Name, tell: Tell) -> Done:
+        write = self._store.write
+        account = self._router.registry.account(name.key)
+        begun = await write(partial(erasure.begin, name=name))
+        if begun is None:
+            raise NoSuchTarget(f"There is no account {visible(name.shown, 40)}, so nothing was erased.")
+        if account is not None:
+            self._forget(account)
+        while begun.after < begun.upto:
+            begun.after = await write(partial(erasure.step, erasure=begun))
+            tell(begun.done * 0.7, "erasing what was said")
+        tell(0.7, "erasing words from the index")
+        first = True
+        while await write(partial(erasure.merge, first=first)):
+            first = False
+        await self._rewrite(tell)
+        await write(partial(erasure.finish, name=name))
+        return Done("An account and all that was said with it are erased.", {"erased": True})
+
+    async def _rewrite(self, tell: Tell) -> None:
+        """See that no trace is left in the file; meanwhile what is said waits."""
+        tell(0.8, "rewriting the file")
+        await self._store.write(erasure.wait_long)
+        try:
+            await erasure.rewrite(self._store)
+        except (Refused, OSError, sqlite3.Error) as error:
+            raise Refused(
+                f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
+            ) from None
+        finally:
+            await self._store.write(erasure.wait_as_usual)
+
+    def _forget(self, account: Account) -> int:
+        """An account is no more; how many logins of its ended."""
+        count = self._send_away(account, "Your account was removed by the administrator.")
+        self._router.rooms.forget(account)
+        if self._router.registry.account_by_id(account.id) is account:
+            self._router.registry.release(account)
+        return count
+
+    def _send_away(self, account: Account, goodbye: str) -> int:
+        sessions = [*account.sessions, *self._router.doorstep.of(account)]
+        for session in sessions:
+            self._router.close(session, "AUTH_REQUIRED", goodbye, why="by the administrator")
+        return len(sessions)
