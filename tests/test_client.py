@@ -19,7 +19,7 @@ from lanchat.client.opening import CAPS, SETTLE_SECONDS
 from lanchat.client.options import address
 from lanchat.client.pipe import Lines
 from lanchat.client.roster import Roster
-from lanchat.client.show import MAX_LINES, Painter, harmless
+from lanchat.client.show import MAX_LINES, Painter, harmless, is_private
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.talk import Talk
 
@@ -263,6 +263,21 @@ def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
     refusal = ServerPacket(Sender("SERVER", ""), "alice", "No.", ServerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
     assert "! No." in Painter(colours=False).packet(refusal)
     assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal)
+
+
+@pytest.mark.parametrize(("to", "shown"), [("bob", "you -> bob: hi"), ("#ops", "#ops you: hi"), ("Everyone", "you: hi")])
+def test_what_oneself_said_elsewhere_is_shown_as_that(to: str, shown: str) -> None:
+    packet = ServerPacket(Sender("alice", ""), to, "hi", ServerX(id="e.1", self_=True))
+    assert Painter(colours=False).packet(packet)[9:] == f"{shown}\n"
+    assert not is_private(packet)
+
+
+def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
+    roster = Roster()
+    roster.learn(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="ok", rooms=[{"name": "#ops"}, {"name": 1}, {}])))
+    roster.learn(ServerPacket(Sender("bob", ""), "#attic", "hi", ServerX(batch="resume")))
+    assert roster.completions("/to #") == [("#attic ", 1), ("#ops ", 1)]
+    assert roster.completions("@b") == []
 
 
 @pytest.mark.parametrize("ts", ["yesterday", "9999-12-31T23:59:59Z", "2026-11-20T12:00:00.000Z", ""])

@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 import pytest
 
 from lanchat.packet import MAX_MSG
-from tests.live import PATIENCE, SCRIPTS, Server, environment, login
+from tests.live import PATIENCE, SCRIPTS, Server, environment, login, until
 
 COMMAND = str(SCRIPTS / "lanchat")
 
@@ -34,11 +34,12 @@ class Result(NamedTuple):
         return line
 
 
-def lanchat(port: int, *arguments: str, stdin: bytes | IO[bytes] = b"") -> Result:
-    """Run it to its end."""
+def lanchat(port: int, *arguments: str, stdin: bytes | IO[bytes] = b"", env: dict[str, str] | None = None) -> Result:
+    """Run it to its end; `env` is added to this process's."""
     options: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
     command = [COMMAND, f"127.0.0.1:{port}", *arguments]
-    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, **options)  # noqa: S603 (ours)
+    variables = environment(**(env or {}))
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, env=variables, **options)  # noqa: S603 (ours)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -222,6 +223,60 @@ def test_stdin_is_blocking_again_for_whoever_shares_it(shared_server: Server) ->
         assert os.get_blocking(reader)
 
 
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    """A file with the password of accounts."""
+    file = tmp_path / "password"
+    file.touch(0o600)
+    file.write_text("hunter2\n")
+    return file
+
+
+def test_an_account_logs_in_with_a_file_and_reads_what_was_said_before(shared_server: Server, password: Path) -> None:
+    port, options = shared_server.port(), ("--password-file", str(password), "--keep-token")
+    state = {"XDG_STATE_HOME": str(password.parent)}
+    assert lanchat(port, "--name", "nora", stdin=b"/register hunter2\n/create #cellar\n").status == 0
+    done = lanchat(port, "--name", "nora", stdin=b"x\n", env=state)
+    assert (done.status, "--password-file" in done.complaint) == (1, True)
+    assert lanchat(port, "--name", "nora", *options, "--to", "#cellar", stdin=b"one\ntwo\n", env=state).status == 0
+    done = lanchat(port, "--name", "nora", "--quiet", stdin=b"/history #cellar\n/search two\n", env=state)
+    assert (done.status, done.err) == (0, "")
+    assert [line.partition(" #cellar you: ")[2] for line in done.out.splitlines()] == ["one", "two", "two"]
+    done = lanchat(port, "--name", "nora", "--json", stdin=b"/history #cellar\n", env=state)
+    ops = [json.loads(line)["x"].get("op") for line in done.out.splitlines()]
+    assert ops[-3:] == [None, None, "end"]
+    assert "token" not in done.out
+
+
+def test_a_wrong_password_or_a_file_that_others_may_read_is_an_error_in_one_line(shared_server: Server, password: Path) -> None:
+    port, options = shared_server.port(), ("--name", "otto", "--password-file", str(password))
+    assert lanchat(port, "--name", "otto", stdin=b"/register hunter1\n").status == 0
+    done = lanchat(port, *options, stdin=b"hi\n")
+    assert (done.status, "does not let otto in" in done.complaint) == (1, True)
+    password.chmod(0o644)
+    done = lanchat(port, *options, stdin=b"hi\n")
+    assert (done.status, "chmod 600" in done.complaint) == (2, True)
+
+
+def test_what_was_said_is_stored_once_even_if_the_server_is_killed_meanwhile(tmp_path: Path, password: Path) -> None:
+    options = ("--password-file", str(password), "--to", "#log")
+    with Server(tmp_path) as first:
+        port = first.port()
+        assert lanchat(port, "--name", "pia", stdin=b"/register hunter2\n/create #log\n").status == 0
+        bot = Bot(port, "pia", *options)
+        bot.stdin.write(b"".join(b"%d\n" % n for n in range(300)))
+        until(lambda: first.text().count("pia joined") == 2, "the login")
+        first.stop(signal.SIGKILL)
+    with bot, Server(tmp_path, "--port", f"tcp:{port}:interface=127.0.0.1"):
+        bot.process.communicate(b"".join(b"%d\n" % n for n in range(300, 400)), PATIENCE)
+        assert bot.process.returncode == 0
+        pages = [b"/history #log 200 before %d\n" % seq for seq in (10**6, 201)]
+        done = lanchat(port, "--name", "pia", *options[:2], "--quiet", stdin=b"".join(pages))
+    said = [int(line.rpartition(" ")[2]) for line in done.out.splitlines()]
+    assert sorted(said) == list(range(400))
+    assert said[:200] == list(range(200, 400))
+
+
 class Bot:
     """A client whose stdin stays open, and that outlives neither its test nor anybody's patience."""
 
@@ -229,9 +284,10 @@ class Bot:
         command = [COMMAND, f"127.0.0.1:{port}", "--name", name, *arguments]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, bufsize=0, env=environment(), stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603 (ours)
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
         assert self.process.stderr is not None
-        self.stdout, self.stderr = self.process.stdout, self.process.stderr
+        self.stdin, self.stdout, self.stderr = self.process.stdin, self.process.stdout, self.process.stderr
         self._patience = threading.Timer(PATIENCE, self.process.kill)
         self._patience.start()
 
