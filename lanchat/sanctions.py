@@ -7,74 +7,27 @@ whoever comes upon it. The functions that take a connection run on the store's t
 
 from __future__ import annotations
 
-import functools
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from sqlite3 import Connection
-from typing import TypeAlias
 
 from lanchat import rooms
-from lanchat.errors import BadName, Banned, ChatError, Full, Muted, NoSuchTarget, Usage
+from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, Usage
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
-from lanchat.names import parse
 from lanchat.packet import visible
 from lanchat.rooms import Room
 from lanchat.session import Account, Session
+from lanchat.targets import Target, kept_under, network_of
 
 #: The kinds of sanctions, as the table has them.
 MUTE, BAN = "mute", "ban"
-#: What cannot be aimed at: the machine itself, from where the operator sets right what went wrong.
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-
-Network: TypeAlias = IPv4Network | IPv6Network
-
-_DONE = {(MUTE, False): "muted", (MUTE, True): "muted in", (BAN, False): "banned", (BAN, True): "banned from"}
+_STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile(r"([0-9]{1,5})([smhd])", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Whom a sanction is about: a name, an account, or all who come from somewhere."""
-
-    #: As the table has it: the key of a name, "@" and the number of an account, or an address or network.
-    kept: str
-    #: As people write it.
-    shown: str
-    #: Of a name, or of the account's.
-    key: str = ""
-    account: Account | None = None
-    network: Network | None = None
-
-    def hits(self, session: Session) -> bool:
-        """Whether this is somebody whom it is about; a stranger is who it wants to be."""
-        if self.network is None:
-            return session.name.key == self.key
-        return _there(session.sender.ip) in self.network
-
-    @property
-    def forms(self) -> set[str]:
-        """What a sanction that is about it may be kept under: it may be older than the account."""
-        return {self.kept, self.key or self.kept}
-
-
-def aim(text: str, account: Callable[[str], Account | None]) -> Target:
-    """Whom somebody means; `account` knows the accounts. Raises `NoSuchTarget`."""
-    text = text.strip().removeprefix("@")
-    if (network := _network(text)) is not None:
-        return Target(_written(network), _written(network), network=network)
-    if (found := account(text)) is not None:
-        return Target(f"@{found.id}", found.name.shown, found.name.key, found)
-    try:
-        name = parse(text)
-    except BadName:
-        raise NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is no name, no address and no network.") from None
-    return Target(name.key, name.shown, name.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +53,9 @@ class Sanction:
 
     def what(self, now: float) -> str:
         """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
-        where = f" {self.room.name}" if self.room is not None else ""
         how_long = "until it is undone" if self.until is None else f"for {span(self.until - now)}"
         why = f" ({self.reason})" if self.reason else ""
-        return f"{_DONE[self.kind, self.room is not None]}{where} by {self.by} {how_long}{why}"
+        return f"{state(self.kind, self.room)} by {self.by} {how_long}{why}"
 
     def error(self, now: float) -> ChatError:
         """What whoever is under it is answered."""
@@ -170,22 +122,11 @@ class Sanctions:
         place = self._places.get(room)
         if place is None:
             return None
-        found = [place[kind, target] for target in self._targets(session, account) if (kind, target) in place]
+        found = [place[kind, target] for target in kept_under(session, account, self._lengths) if (kind, target) in place]
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
             self._sweep()
         return in_force[0] if in_force else None
-
-    def _targets(self, session: Session, account: Account | None) -> Iterator[str]:
-        """All that a sanction that is about somebody may be kept under."""
-        yield session.name.key
-        if account is not None:
-            yield f"@{account.id}"
-        if self._lengths:
-            there = _there(session.sender.ip)
-            for length in self._lengths:
-                if length <= there.max_prefixlen:
-                    yield _written(ip_network((str(there), length), strict=False))
 
     # What is decided.
 
@@ -197,7 +138,8 @@ class Sanctions:
     async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
         """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
 
-        It holds at once, so that nobody slips in while it is written. Raises `Full`, or `NotStored`; then all is as it was.
+        It holds at once, so that nobody slips in while it is written. Raises `Full`, `NoSuchTarget` or `NotStored`; then all is
+        as it was.
         """
         self._check_room_for_more(sanction)
         before = self._places.get(sanction.room, {}).get((sanction.kind, sanction.target))
@@ -242,7 +184,7 @@ class Sanctions:
 
     def _put(self, sanction: Sanction) -> None:
         self._places.setdefault(sanction.room, {})[sanction.kind, sanction.target] = sanction
-        if (network := _network(sanction.target)) is not None:
+        if (network := network_of(sanction.target)) is not None:
             self._lengths.add(network.prefixlen)
 
     def _drop(self, sanction: Sanction) -> None:
@@ -261,6 +203,12 @@ class Sanctions:
             self._drop(sanction)
         if over:
             self.store.jot(partial(remove_over, now=now))
+
+
+def state(kind: str, room: Room | None) -> str:
+    """What somebody under a sanction is: "muted", or "banned from #ops"."""
+    done, before = _STATES[kind]
+    return done if room is None else f"{done} {before} {room.name}"
 
 
 def seconds(text: str) -> int | None:
@@ -294,16 +242,26 @@ def load(connection: Connection, places: Iterable[Room], now: float) -> list[San
 
 
 def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:
-    """Keep a sanction, in place of one of its kind that is about the same; these accounts leave its room."""
+    """Keep a sanction, in place of one of its kind that is about the same; these accounts leave its room.
+
+    Raises `NoSuchTarget` if the room is gone.
+    """
     remove(connection, sanction.kind, sanction.room, [sanction.target])
     room = sanction.room.id if sanction.room is not None else None
+    if room is not None and connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is None:
+        raise NoSuchTarget("That room is closed.")
     row = (sanction.kind, room, sanction.target, sanction.until, sanction.reason, sanction.by, sanction.at)
     connection.execute(
         "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?)", row
     )
     if room is not None:
-        for account in expelled:
-            rooms.dismiss(connection, room, account)
+        expel(connection, room, expelled)
+
+
+def expel(connection: Connection, room: int, accounts: Iterable[int]) -> None:
+    """These accounts do not belong to a room any more."""
+    for account in accounts:
+        rooms.dismiss(connection, room, account)
 
 
 def remove(connection: Connection, kind: str, room: Room | None, targets: Iterable[str]) -> None:
@@ -317,27 +275,3 @@ def remove(connection: Connection, kind: str, room: Room | None, targets: Iterab
 def remove_over(connection: Connection, now: float) -> None:
     """Forget all that have run out."""
     connection.execute("DELETE FROM sanctions WHERE until <= ?", (now,))
-
-
-@functools.lru_cache(maxsize=4096)
-def _there(address: str) -> IPv4Address | IPv6Address:
-    """The address of a connection, without the interface that it came through."""
-    return ip_address(address.partition("%")[0])
-
-
-def _network(text: str) -> Network | None:
-    """The network, or the one address, that this text is; IPv4 where it is that written as IPv6."""
-    address, slash, length = text.partition("/")
-    try:
-        network = ip_network(address.partition("%")[0] + slash + length, strict=False)
-    except ValueError:
-        return None
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    if mapped is not None and network.prefixlen >= 96:
-        return ip_network((str(mapped), network.prefixlen - 96), strict=False)
-    return network
-
-
-def _written(network: Network) -> str:
-    whole = network.prefixlen == network.max_prefixlen
-    return str(network.network_address if whole else network)

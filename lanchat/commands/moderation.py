@@ -1,0 +1,123 @@
+"""Moderation, as it is asked for: by moderators about the server, and about a room by whoever made it as well."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import accumulate
+from typing import TypeAlias
+
+from lanchat.command import Command
+from lanchat.commands.rooms import check_owner
+from lanchat.errors import Forbidden, Usage
+from lanchat.moderation import By, Order, ban, kick, mute, undo, written
+from lanchat.packet import Packet, X, visible
+from lanchat.rooms import MARK, Room
+from lanchat.router import NAMES_A_PACKET, Router
+from lanchat.sanctions import BAN, MUTE, Sanction, seconds
+from lanchat.session import Role, Session
+
+#: Characters of a reason.
+MAX_REASON = 200
+#: Bytes of what is listed in words; it is there for programs as well, and both must fit into a packet.
+MAX_LISTED = 8192
+
+Act: TypeAlias = Callable[[Router, By, Order], Awaitable[str]]
+
+
+async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
+    act: Act, names: tuple[str, ...], router: Router, session: Session, packet: Packet, args: list[str]
+) -> None:
+    order = _order(router, session, packet, names, args)
+    by = By(session.name.shown, session.role, session.name.key, session.sender.ip)
+    router.reply(session, packet, await act(router, by, order))
+
+
+def _order(router: Router, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> Order:
+    """What was asked for, in words or as members of `x`; raises `Usage` or `Forbidden`."""
+    x = _named(session, packet)
+    if any(getattr(x, name) is not None for name in names):
+        said = dict(zip(names, args, strict=True))
+    else:
+        said = _read(" ".join(args), "duration" in names)
+    reason = visible(said.get("text", "").strip())
+    if not said["target"].strip():
+        raise Usage(f"Say who: after {packet.to}, or after the room, comes a name, as in {packet.to} #ops bob.")
+    if len(reason) > MAX_REASON:
+        raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
+    room = _place(router, session, x.room or said.get("room", ""))
+    return Order(said["target"], seconds(said.get("duration", "")), reason, room)
+
+
+def _named(session: Session, packet: Packet) -> X:
+    return (packet.x if session.caps is not None else None) or X()
+
+
+def _read(text: str, timed: bool) -> dict[str, str]:
+    """The words of an order: a room, somebody, how long, and why; all but the second may be left out."""
+    words = text.split()
+    room = words.pop(0) if words and words[0].startswith(MARK) else ""
+    target = words.pop(0) if words else ""
+    duration = words.pop(0) if timed and words and words[0][0].isdigit() else ""
+    return {"room": room, "target": target, "duration": duration, "text": " ".join(words)}
+
+
+def _place(router: Router, session: Session, name: str) -> Room | None:
+    """Where somebody wants to decide, and may; raises `Forbidden` or `NoSuchTarget`."""
+    if name:
+        room = router.rooms.get(name, session)
+        check_owner(session, room)
+        router.charge(session, len(room.sessions) / NAMES_A_PACKET)
+        return room
+    if session.role < Role.MODERATOR:
+        raise Forbidden(
+            "On the whole server moderators do that. In a room of yours write its name first, as in /kick #ops bob."
+        )
+    return None
+
+
+def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    said = _read(args[0], timed=False)
+    room = _place(router, session, _named(session, packet).room or said["room"])
+    found = [(shown, one) for one in router.sanctions.listed(room) if (shown := _shown(router, one.target))]
+    found = [(shown, one) for shown, one in found if shown.lower().startswith(said["target"].lower())]
+    router.charge(session, len(found) / NAMES_A_PACKET)
+    lines = [f"{shown}: {one.what(router.now())}" for shown, one in found]
+    ends = accumulate(len(line.encode()) + 1 for line in lines)
+    fit = sum(end <= MAX_LISTED for end in ends)
+    more = [f"... and {len(lines) - fit} more: begin the name, as in {written('bans', room, 'bo')}"] if fit < len(lines) else []
+    told = "\n".join([f"Bans and mutes ({len(lines)}):", *lines[:fit], *more]) if lines else "There are no such bans and mutes."
+    router.reply(session, packet, told, bans=[_row(router, *pair) for pair in found[:fit]], n=len(lines))
+
+
+def _shown(router: Router, target: str) -> str:
+    """Whom a sanction is about; nobody if the account is gone."""
+    if not target.startswith("@"):
+        return target
+    account = router.registry.account_by_id(int(target.removeprefix("@")))
+    return account.name.shown if account is not None else ""
+
+
+def _row(router: Router, shown: str, one: Sanction) -> dict[str, object]:
+    until = {} if one.until is None else {"until": router.timestamp(one.until * 1000)}
+    place = {} if one.room is None else {"room": one.room.name}
+    said = {"reason": one.reason, "by": one.by, "at": router.timestamp(one.at * 1000)}
+    return {"kind": one.kind, "target": shown, **place, **until, **said}
+
+
+def _about(act: Act, help: str, *more: str) -> Command:  # noqa: A002 (as in the table)
+    """A row of the table: every one is about somebody."""
+    names = ("target", *more)
+    return Command(partial(_carry_out, act, names), names, 1, help, Role.USER)
+
+
+COMMANDS = {
+    "/kick": _about(kick, "send somebody away, or out of a room: /kick #ops bob REASON", "text"),
+    "/mute": _about(
+        mute, "let somebody say nothing, for 30s, 10m, 2h, 7d or for ever: /mute bob 10m REASON", "duration", "text"
+    ),
+    "/unmute": _about(partial(undo, kind=MUTE), "let somebody speak again"),
+    "/ban": _about(ban, "shut out a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
+    "/unban": _about(partial(undo, kind=BAN), "let somebody come back"),
+    "/bans": Command(_bans, ("target",), 0, "who is banned or muted, or in a room: /bans #ops", Role.USER),
+}
