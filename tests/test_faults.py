@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.__main__ import show
+from tests.faults.__main__ import main, show
 from tests.faults.checker import CHECKS, check
 from tests.faults.history import Accepted, AnyEvent, Fault, History, Invoked, load
 from tests.faults.model import Model
@@ -197,3 +197,11 @@ def test_ctrl_c_leaves_no_server_and_no_disk_behind(tmp_path: Path) -> None:
         asyncio.run(trial.run(torment, LONGEST))
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("arguments", [["--kills", "0"], ["--keep", "."], ["--kills", "many"]])
+def test_what_makes_no_sense_is_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["faults", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2

@@ -41,9 +41,11 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="leave the histories and the server's log here")
     parser.add_argument("--json", type=Path, help="write the report here")
     options = parser.parse_args()
+    if options.kills < 1 or (options.keep and options.keep.exists()):
+        parser.error("--kills is at least 1, and --keep a directory that is not there yet")
     with contextlib.ExitStack() as stack:
         directory = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=options.keep is None)
         found = run(directory, options)
     tell("")
     if options.json:
@@ -74,5 +76,7 @@ def show(found: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell says it

@@ -288,6 +288,7 @@ class Device:
         try:
             return await asyncio.wait_for(self._ended, max(PATIENCE))
         except asyncio.TimeoutError:
+            self._connection.close()  # or what comes late would be taken for another page
             return None
         finally:
             self._ended = None

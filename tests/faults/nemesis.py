@@ -38,7 +38,10 @@ class Nemesis:
             await other
 
     async def kill(self) -> None:
-        """Kill -9, and start it anew after a moment, or at once. Half of the times its last answers are lost with it."""
+        """Kill -9, and start it anew after a moment, or at once. Half of the times its last answers are lost with it.
+
+        One of three times it is killed once more in the middle of its start, when it opens its log.
+        """
         if self._dice.random() < 0.5:
             await self._proxy.cut(under_way=ANSWERS)
         self._note("kill")
@@ -46,6 +49,12 @@ class Nemesis:
         self._subject.disk.free()
         await asyncio.sleep(self._dice.choice([0, 0.3]))
         await self._subject.start()
+        if self._dice.random() < 1 / 3:
+            await asyncio.sleep(self._dice.uniform(0, 0.1))
+            self._note("kill at start")
+            await self._subject.end()
+            await self._subject.start()
+        await self._subject.serving()
 
     async def stop(self) -> None:
         """SIGSTOP for a while: its peers can't tell it from a cut cable."""

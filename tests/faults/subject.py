@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
+from tests.faults.wire import Connection, LostConnection
 from tests.live import Server
 
 #: The most that its disk may hold, in bytes: memory, which is taken only as it is filled.
@@ -25,7 +28,8 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.mkdir(mode=0o700)
-        self.own = os.geteuid() == 0 and self._mount(f"size={ROOM},mode=0700", "-t", "tmpfs", "none")
+        may = os.geteuid() == 0 and shutil.which("mount") is not None
+        self.own = may and self._mount(f"size={ROOM},mode=0700", "-t", "tmpfs", "none")
 
     def fill(self) -> None:
         """Leave no room on it. Only where it is its own."""
@@ -61,9 +65,21 @@ class Subject:
         self.log = ""
 
     async def start(self) -> None:
-        """Start it and wait until it listens. Raises `AssertionError` with its log when it does not."""
+        """Start it and wait until it listens. Raises `AssertionError` with its log when it does not.
+
+        It may still open its log then: `serving` tells when that is done.
+        """
         port = f"tcp:{self.port}:interface=127.0.0.1"
         self._server = await asyncio.to_thread(Server, self._directory, "--port", port, *OPTIONS)
+
+    async def serving(self) -> None:
+        """Wait until somebody is welcomed."""
+        welcome = None
+        while welcome is None:
+            with contextlib.suppress(OSError, LostConnection, asyncio.TimeoutError):
+                connection = await Connection.open(self.port, "visitor")
+                welcome = await connection.welcomed()
+                connection.close()
 
     async def end(self, number: int = signal.SIGKILL) -> None:
         """End it by a signal."""
@@ -71,6 +87,13 @@ class Subject:
             server, self._server = self._server, None
             await asyncio.to_thread(server.stop, number)
             self.log += server.text()
+
+    async def watch(self) -> NoReturn:
+        """Raise `AssertionError`, with its log, when it ends by itself."""
+        while True:
+            await asyncio.sleep(0.1)
+            server = self._server
+            assert server is None or server.process.poll() is None, f"the server ended by itself: {server.text()}"
 
     def send(self, number: int) -> None:
         """Send it a signal, if it is there."""

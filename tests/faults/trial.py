@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -29,6 +29,8 @@ NAMES = ["sphinx", "sphinx"]
 WORKERS = 2
 #: Seconds: that anything may take that is ordered of the workers; without any event, after which nothing more comes.
 PATIENCE, QUIET = 300.0, 2.0
+
+Torment = Callable[[Nemesis], Awaitable[None]]
 
 
 class Worker:
@@ -73,20 +75,29 @@ class Trial:
         self._proxy = Proxy(self.subject.port, self._dice)
         self._workers: list[Worker] = []
 
-    async def run(self, torment: Callable[[Nemesis], object], longest: float) -> None:
+    async def run(self, torment: Torment, longest: float) -> None:
         """Let everybody talk while `torment` harms them, then let all heal, and read what is there."""
+        acts = [asyncio.ensure_future(act) for act in (self._play(torment, longest), self.subject.watch())]
         try:
-            await self.subject.start()
-            await self._furnish()
-            await self._begin(await self._proxy.listen())
-            nemesis = Nemesis(self.subject, self._proxy, self._record, self._dice, longest)
-            await torment(nemesis)  # type: ignore[misc]  # what a coroutine function gives
-            await self._end()
+            done, _ = await asyncio.wait(acts, return_when=asyncio.FIRST_COMPLETED)
+            for act in done:
+                act.result()
         finally:
+            for act in acts:
+                act.cancel()
+            await asyncio.wait(acts)
             for worker in self._workers:
                 await worker.end()
             await self._proxy.close()
             await self.subject.close()
+
+    async def _play(self, torment: Torment, longest: float) -> None:
+        await self.subject.start()
+        await self.subject.serving()
+        await self._furnish()
+        await self._begin(await self._proxy.listen())
+        await torment(Nemesis(self.subject, self._proxy, self._record, self._dice, longest))
+        await self._end()
 
     async def _furnish(self) -> None:
         """Make the accounts and the rooms, before anything is harmed."""
