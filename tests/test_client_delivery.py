@@ -135,6 +135,18 @@ def test_what_is_refused_for_now_is_sent_again_when_the_server_says_and_in_order
     assert all(packet.x is None or packet.x.op != "fail" for packet, _ in talk.screen.packets)
 
 
+def test_what_is_sent_again_waits_until_it_is_known_what_became_of_the_others() -> None:
+    talk = Talk().welcome()
+    first, second = talk.conversation.say("bob", "first"), talk.conversation.say("bob", "second")
+    talk.written()
+    talk.hear("Not now.", op="fail", cid=first.cid, code="RATE_LIMITED", retry_ms=100)
+    talk.clock.advance(0.2)
+    assert messages(talk.written()) == []
+    talk.hear("Not now.", op="fail", cid=second.cid, code="RATE_LIMITED", retry_ms=100)
+    talk.clock.advance(0.2)
+    assert messages(talk.written()) == ["first"]
+
+
 def test_what_is_refused_again_and_again_is_a_failure_in_the_end() -> None:
     talk = Talk().welcome()
     said = talk.conversation.say("bob", "never")
