@@ -20,7 +20,7 @@ from zope.interface import implementer
 from lanchat import commands
 from lanchat.edge import Edge
 from lanchat.entry import Entry
-from lanchat.errors import AuthFailed, Forbidden
+from lanchat.errors import AuthFailed, ChatError, Forbidden
 from lanchat.gateways.connection import ChatFactory, Connection
 from lanchat.gateways.line import ChatProtocol
 from lanchat.interfaces import IClient
@@ -29,6 +29,10 @@ from lanchat.router import Router
 from lanchat.session import Account, Session
 from lanchat.store import schema
 from lanchat.store.writing import Job, Writer, runs
+
+#: The password of everyone in pure tests, and what most clients ask for.
+PASSWORD = "correct horse"  # noqa: S105 (nobody's)
+ALL = ("id", "ack", "presence", "resume", "history", "room")
 
 
 @implementer(IClient)
@@ -68,11 +72,13 @@ class FakeClient:
 class User:
     """Somebody in a pure test: a session with a fake client."""
 
-    def __init__(self, router: Router, name: str, ip: str = "10.0.0.1") -> None:
+    def __init__(self, router: Router, name: str, ip: str = "10.0.0.1", greeted: bool = True) -> None:
+        """Open with that name; unless it is `greeted`, its hello may still be on its way."""
         self.router = router
         self.client = FakeClient()
         self.session: Session = router.open(name, self.client, ip, "json")
-        router.greet(self.session)
+        if greeted:
+            router.greet(self.session)
         self.client.packets.clear()
 
     def send(self, to: str, msg: str = "", claim: str = "", **x: object) -> None:
@@ -86,6 +92,25 @@ class User:
         self.client.packets.clear()
         return self
 
+    def register(self) -> User:
+        """Make the name an account."""
+        self.send("/register", PASSWORD)
+        assert "is your account now" in self.told().msg
+        return self
+
+    def leave(self) -> None:
+        """The connection is gone."""
+        self.router.leave(self.session, "gone")
+        self.client.disconnected = True
+
+    def msgs(self) -> list[str]:
+        """The texts of what came since the last look."""
+        return [packet.msg for packet in self.shown()]
+
+    def xs(self) -> list[dict[str, object]]:
+        """The members of `x` of what came since the last look."""
+        return [dump(packet.x) for packet in self.shown()]
+
     def shown(self) -> list[ServerPacket]:
         """What came since the last look."""
         packets, self.client.packets = self.client.packets, []
@@ -97,18 +122,37 @@ class User:
         return packet
 
 
+def log_in(router: Router, name: str, *caps: str, **x: Any) -> User:
+    """A capable client of an account, that has said hello with its password; what it was answered is still to be read."""
+    user = User(router, name, greeted=False)
+    auth = {"mech": "PLAIN", "password": PASSWORD}
+    user.send("/hello", "lanchat", **{"v": 1, "caps": list(caps or ALL), "auth": auth, **x})
+    return user
+
+
+def log_in_classic(router: Router, name: str) -> User:
+    """A classic client of an account, that has logged in; what it was answered is still to be read."""
+    user = User(router, name)
+    user.send("/login", PASSWORD)
+    return user
+
+
 class FakeStore:
     """A store in memory: what is handed in comes back at once, or, while it is `held`, when `release` is called."""
 
     epoch = "e1"
     full = False
 
-    def __init__(self, committed: Callable[[list[Entry]], None]) -> None:
+    def __init__(self, committed: Callable[[list[Entry]], None], kept: bool = True) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         schema.upgrade(self.connection, Path())
         schema.fill(self.connection)
         self.last_seq = 0
         self.held = False
+        #: Whether the disk takes nothing, and whether what is asked is answered only when the test says so.
+        self.broken = self.slow = False
+        self._asked: list[Deferred[None]] = []
+        self._kept = kept
         self._committed = committed
         self._batch: list[Entry | Job[Any]] = []
 
@@ -127,14 +171,29 @@ class FakeStore:
         self.write(job)
 
     def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
-        """Run this."""
-        return execute(query, self.connection)
+        """Run this, at once unless reading is `slow`."""
+        if not self.slow:
+            return execute(query, self.connection)
+        asked: Deferred[None] = Deferred()
+        self._asked.append(asked)
+        return asked.addCallback(lambda _: query(self.connection))
+
+    def answer(self, error: ChatError | None = None) -> None:
+        """Answer what was asked first of what was not answered; or fail."""
+        asked = self._asked.pop(0)
+        if error is None:
+            asked.callback(None)
+        else:
+            asked.errback(error)
 
     def release(self) -> None:
         """Give back what was handed in."""
         self.held = False
         batch, self._batch = self._batch, []
-        writer = Writer(self.connection, True, self._settle)
+        if self.broken:
+            self._settle(batch, "disk full")  # as they came: neither stored nor done
+            return
+        writer = Writer(self.connection, self._kept, self._settle)
         for item in (*batch, None):
             writer.put(item)
         writer.run()
@@ -174,8 +233,9 @@ class FakeIdentity:
 
     def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
         """Look it up."""
-        found = self._router.store.read(lambda c: c.execute("SELECT password FROM accounts WHERE key = ?", (name,)).fetchone())
-        return self._proven(name, found.result == (password,))  # type: ignore[attr-defined]  # it is there at once
+        connection = store_of(self._router).connection
+        found = connection.execute("SELECT password FROM accounts WHERE key = ?", (name,)).fetchone()
+        return self._proven(name, found == (password,))
 
     def by_token(self, name: str, address: str, token: str) -> Deferred[Account]:
         """Look it up."""
@@ -187,12 +247,18 @@ class FakeIdentity:
         return succeed(account) if proven and account else fail(AuthFailed("That was wrong."))
 
 
-def make_router() -> tuple[Router, Clock]:
-    """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC."""
+def store_of(router: Router) -> FakeStore:
+    """The store of a router of these tests, as they may use it."""
+    assert isinstance(router.store, FakeStore)
+    return router.store
+
+
+def make_router(kept: bool = True) -> tuple[Router, Clock]:
+    """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC. Its log is `kept`, or all is relayed."""
     clock = Clock()
     clock.advance(1795183402.5)
     router = Router(clock, commands.run, "test", clock.seconds)
-    router.begin(FakeStore(router.delivery.committed), [], [])
+    router.begin(FakeStore(router.delivery.committed, kept), [], [])
     router.identity = FakeIdentity(router)
     return router, clock
 

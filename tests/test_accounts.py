@@ -1,0 +1,419 @@
+"""Accounts: names become somebody's, are shown to be, and have several devices at once."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from lanchat.doorstep import MAX_WAITING, SECONDS
+from lanchat.entry import RELAYED
+from lanchat.errors import AuthRequired, NameTaken
+from lanchat.router import Router
+from lanchat.session import Account, Role
+from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
+
+
+@pytest.fixture
+def house() -> tuple[Router, Clock]:
+    return make_router()
+
+
+@pytest.fixture
+def router(house: tuple[Router, Clock]) -> Router:
+    return house[0]
+
+
+# Making a name one's own.
+
+
+def test_a_name_becomes_an_account_and_its_session_the_accounts(router: Router) -> None:
+    ann = User(router, "ann").register()
+    assert ann.session.account is router.registry.account("ANN")
+    assert ann.session.role is Role.USER
+
+
+def test_what_is_an_account_already_is_not_made_one_again(router: Router) -> None:
+    ann = User(router, "ann").register()
+    ann.send("/register", "another")
+    assert "is your account already" in ann.told().msg
+
+
+def test_a_guest_that_goes_while_it_registers_leaves_an_account_that_works(router: Router) -> None:
+    ann = User(router, "ann")
+    store_of(router).held = True
+    ann.send("/register", PASSWORD)
+    ann.leave()
+    store_of(router).release()
+    assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")
+    assert not ann.client.faults
+
+
+def test_whoever_took_the_name_while_somebody_registered_it_must_go(router: Router) -> None:
+    ann = User(router, "ann")
+    store_of(router).held = True
+    ann.send("/register", PASSWORD)
+    ann.leave()
+    other = User(router, "ann")
+    store_of(router).release()
+    assert other.client.disconnected
+    assert "is an account's now" in other.told().msg
+    owner = log_in_classic(router, "ann")
+    other.leave()
+    assert router.registry.find("ann") is owner.session
+
+
+def test_when_nothing_can_be_stored_a_name_stays_a_guests(router: Router) -> None:
+    ann = User(router, "ann").hello("id", "ack")
+    store_of(router).broken = True
+    ann.send("/register", PASSWORD, cid="1")
+    assert [(x["op"], x["code"]) for x in ann.xs()] == [("fail", "NOT_STORED")]
+    assert ann.session.account is None
+    assert router.registry.account("ann") is None
+
+
+def test_so_many_accounts_and_no_more(router: Router) -> None:
+    router.limits.set("accounts", 1)
+    User(router, "ann").register()
+    bob = User(router, "bob")
+    bob.send("/register", PASSWORD)
+    assert "as many accounts as this server keeps" in bob.told().msg
+
+
+def test_where_others_could_read_it_no_password_is_taken(router: Router) -> None:
+    ann = User(router, "ann", ip="10.6.6.6")
+    ann.send("/register", PASSWORD)
+    assert ann.told().msg == "Others can read this."
+    assert router.registry.account("ann") is None
+
+
+def test_a_new_password_is_the_only_one_that_opens(router: Router) -> None:
+    ann = User(router, "ann").register()
+    ann.send("/password", "wrong new")
+    assert ann.told().msg == "That was wrong."
+    ann.hello(*ALL)
+    ann.send("/password", text="new", password=PASSWORD)
+    assert "Your password is changed" in ann.msgs()[-1]
+    ann.leave()
+    assert log_in_classic(router, "ann").msgs() == ["That was wrong."]
+
+
+# At the doorstep.
+
+
+def test_a_stranger_is_told_how_to_log_in_and_reserves_nothing(router: Router) -> None:
+    User(router, "ann").register().leave()
+    watcher = User(router, "bob").hello("presence")
+    stranger = User(router, "Ann", greeted=False)
+    router.greet(stranger.session)
+    assert "/login" in stranger.told().msg
+    watcher.send("/list")
+    assert watcher.told().msg == "You are the only active user!"
+    assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")  # (while the stranger waits)
+
+
+@pytest.mark.parametrize(
+    "to", ["/list", "/register", "/rooms", "/join", "/history", "/pong", "/ack", "bob", "Everyone", "#ops", "ann"]
+)
+def test_a_stranger_may_do_nothing(router: Router, to: str) -> None:
+    User(router, "ann").register().leave()
+    bob = User(router, "bob")
+    stranger = User(router, "ann")
+    stranger.send(to, "bob")
+    assert stranger.told().msg == "Log in first: send /login PASSWORD."
+    assert bob.shown() == []
+
+
+def test_a_stranger_may_ask_for_help_and_quit(router: Router) -> None:
+    User(router, "ann").register().leave()
+    stranger = User(router, "ann")
+    stranger.send("/help", "login")
+    assert stranger.told().msg.startswith("Usage: /login PASSWORD")
+    stranger.send("/quit")
+    assert stranger.told().msg == "Goodbye"
+    assert stranger.client.disconnected
+
+
+def test_a_stranger_is_closed_after_half_a_minute(house: tuple[Router, Clock]) -> None:
+    router, clock = house
+    User(router, "ann").register().leave()
+    stranger, quick = User(router, "ann"), User(router, "ann")
+    clock.advance(SECONDS - 1)
+    quick.send("/login", PASSWORD)
+    assert not stranger.client.disconnected
+    clock.advance(2)
+    assert stranger.client.disconnected
+    assert not quick.client.disconnected
+
+
+def test_eight_strangers_of_one_address_are_asked_and_their_places_come_free(router: Router) -> None:
+    User(router, "ann").register().leave()
+    strangers = [User(router, "ann") for _ in range(MAX_WAITING)]
+    late = User(router, "ann", greeted=False)
+    router.greet(late.session)
+    assert "Too many connections" in late.told().msg
+    assert late.client.disconnected
+    assert not User(router, "ann", ip="10.0.0.2").client.disconnected
+    strangers[0].leave()
+    assert not User(router, "ann").client.disconnected
+
+
+def test_a_wrong_password_is_answered_and_the_next_try_may_be_right(router: Router) -> None:
+    User(router, "ann").register().leave()
+    ann = User(router, "ann")
+    ann.send("/login", "wrong")
+    assert ann.told().msg == "That was wrong."
+    ann.send("/login", PASSWORD)
+    assert ann.told().msg.startswith("Welcome ann!")
+    ann.send("/login", PASSWORD)
+    assert ann.told().msg == "You are logged in as ann already."
+
+
+def test_who_goes_while_its_login_is_looked_at_never_was_there(router: Router) -> None:
+    User(router, "ann").register().leave()
+    watcher = User(router, "bob").hello("presence")
+    ann = User(router, "ann")
+    store_of(router).held = True
+    ann.send("/login", PASSWORD)
+    ann.leave()
+    store_of(router).release()
+    assert not ann.client.faults
+    watcher.send("/list")
+    assert watcher.told().msg == "You are the only active user!"
+    known = store_of(router).connection.execute("SELECT online FROM devices WHERE name = ''").fetchone()
+    assert known == (0,)  # (or the next start would take all for read)
+
+
+def test_a_login_that_nobody_waits_for_is_given_up(router: Router) -> None:
+    User(router, "ann").register().leave()
+    given_up: list[object] = []
+
+    def slowly(name: str, address: str, password: str) -> Deferred[Account]:
+        return Deferred(given_up.append)
+
+    router.identity.by_password = slowly  # type: ignore[method-assign]
+    ann = User(router, "ann")
+    ann.send("/login", PASSWORD)
+    ann.leave()
+    assert len(given_up) == 1
+
+
+def test_a_login_with_a_name_that_is_nobodys_is_told_so(router: Router) -> None:
+    ann = User(router, "ann")
+    ann.send("/login", PASSWORD)
+    assert ann.told().msg.startswith("ann is nobody's account")
+
+
+def test_a_name_that_looks_like_an_accounts_is_taken_also_while_it_is_away(router: Router) -> None:
+    User(router, "ace").register().leave()
+    with pytest.raises(NameTaken):
+        User(router, "асе")
+    ace = log_in_classic(router, "ACE")
+    ace.leave()
+    with pytest.raises(NameTaken):
+        User(router, "асе")
+
+
+def test_with_accounts_only_a_guest_is_sent_away(router: Router) -> None:
+    User(router, "ann").register().leave()
+    router.accounts_only = True
+    with pytest.raises(AuthRequired):
+        User(router, "bob")
+    assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")
+
+
+# With a hello.
+
+
+def test_a_hello_with_the_password_logs_in_and_the_welcome_says_where_the_log_is(router: Router) -> None:
+    User(router, "ann").register().leave()
+    User(router, "bob").send("ann", "hi")
+    ann = log_in(router, "ann")
+    welcome, *_ = ann.shown()
+    x = dump(welcome.x)
+    assert (x["op"], x["account"], x["epoch"], x["seq"], x["resumed"], x["missed"]) == ("welcome", True, "e1", 1, True, 0)
+    assert welcome.to == "ann"
+
+
+def test_a_token_serves_instead_of_the_password(router: Router) -> None:
+    User(router, "ann").register().leave()
+    (first, *_) = log_in(router, "ann", "id", "token").xs()
+    (again, *_) = log_in(router, "ann", "id", "token", auth={"mech": "TOKEN", "token": first["token"]}).xs()
+    assert again["op"] == "welcome"
+    assert "token" not in again
+    (unasked, *_) = log_in(router, "ann", "id").xs()
+    assert "token" not in unasked
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"mech": "PLAIN", "password": "wrong"},
+        {"mech": "PLAIN", "password": 5},
+        {"mech": "PLAIN"},
+        {"mech": ["PLAIN"], "password": PASSWORD},
+        {"mech": "TOKEN", "token": PASSWORD},
+        {},
+    ],
+)
+def test_a_hello_with_anything_else_is_refused_and_stays_at_the_doorstep(router: Router, auth: dict[str, object]) -> None:
+    User(router, "ann").register().leave()
+    ann = log_in(router, "ann", auth=auth)
+    assert ann.session in router.doorstep
+    assert ann.session.caps is None
+    ann.send("/hello", "lanchat", v=1, caps=[], auth={"mech": "PLAIN", "password": PASSWORD})
+    assert ann.session.account is not None
+
+
+def test_a_hello_without_a_secret_is_told_that_one_is_needed(router: Router) -> None:
+    User(router, "ann").register().leave()
+    ann = User(router, "ann", greeted=False)
+    ann.send("/hello", "lanchat", v=1, caps=["id"])
+    assert "/login" in ann.msgs()[-1]
+
+
+def test_a_hello_with_a_secret_for_a_guests_name_is_refused(router: Router) -> None:
+    bob = log_in(router, "bob")
+    assert "nobody's account" in bob.msgs()[-1]
+
+
+@pytest.mark.parametrize("dev", ["", "x" * 33, "a\nb"])
+def test_a_device_has_a_name_that_can_be_seen(router: Router, dev: str) -> None:
+    User(router, "ann").register().leave()
+    assert "The name of a device" in log_in(router, "ann", dev=dev).msgs()[-1]
+
+
+def test_who_registered_first_may_say_hello_afterwards(router: Router) -> None:
+    ann = User(router, "ann").register()
+    ann.send("/hello", "lanchat", v=1, caps=["id"], dev="laptop")
+    assert [x["op"] for x in ann.xs()] == ["welcome", "end"]
+    assert ann.session.device == "laptop"
+
+
+# Several devices.
+
+
+@pytest.fixture
+def phone(router: Router) -> User:
+    User(router, "ann").register().leave()
+    phone = log_in(router, "ann", dev="phone")
+    phone.shown()
+    return phone
+
+
+@pytest.fixture
+def laptop(router: Router, phone: User) -> User:
+    laptop = log_in(router, "ann", dev="laptop")
+    laptop.shown()
+    phone.shown()
+    return laptop
+
+
+def test_all_devices_get_what_is_said_to_their_owner(router: Router, phone: User, laptop: User) -> None:
+    User(router, "bob").send("ann", "hi")
+    assert phone.told().msg == laptop.told().msg == "hi"
+
+
+def test_what_one_device_says_the_others_are_shown_as_their_owners(router: Router, phone: User, laptop: User) -> None:
+    bob = User(router, "bob").hello("id")
+    phone.shown(), laptop.shown()
+    phone.send("bob", "hi", cid="1")
+    assert dump(bob.told().x)["conv"] == "@ann"
+    copy = dump(laptop.told().x)
+    assert (copy["conv"], copy["self_"]) == ("@bob", True)
+    ack = dump(phone.told().x)
+    assert (ack["op"], ack["state"], ack["id"]) == ("ack", "stored", copy["id"])
+
+
+def test_what_a_device_said_last_before_it_went_is_shown_on_the_other(router: Router, phone: User, laptop: User) -> None:
+    User(router, "bob")
+    phone.shown(), laptop.shown()
+    store_of(router).held = True
+    phone.send("bob", "hi")
+    phone.leave()
+    store_of(router).release()
+    assert laptop.msgs() == ["hi"]
+
+
+def test_a_word_to_oneself_is_on_each_device_once(phone: User, laptop: User) -> None:
+    phone.send("ann", "remember", cid="1")
+    (word,) = laptop.shown()
+    assert dump(word.x)["conv"] == "@ann"
+    assert [(packet.msg, (dump(packet.x).get("op"))) for packet in phone.shown()] == [("remember", None), ("", "ack")]
+
+
+def test_an_account_comes_with_its_first_device_and_goes_with_its_last(house: tuple[Router, Clock]) -> None:
+    router, clock = house
+    User(router, "ann").register().leave()
+    watcher = User(router, "bob").hello("presence")
+    phone, laptop = log_in(router, "ann", dev="phone"), log_in(router, "ann", dev="laptop")
+    clock.pump([0, 1, 1])
+    assert watcher.msgs() == ["ann came"]
+    watcher.send("/list")
+    assert watcher.told().msg == "Online users (1): ann"
+    phone.leave()
+    clock.pump([0, 1, 1])
+    assert watcher.msgs() == []
+    laptop.leave()
+    clock.pump([0, 1, 1])
+    assert watcher.msgs() == ["ann went"]
+
+
+def test_a_shout_reaches_all_devices_and_counts_users(router: Router, phone: User, laptop: User) -> None:
+    bob = User(router, "bob")
+    phone.shown(), laptop.shown()
+    bob.send("Everyone", "hi")
+    assert phone.told().msg == laptop.told().msg == "hi"
+    assert bob.told().msg == "Message sent to 1 users"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_closing_one_device_leaves_the_other(router: Router, phone: User, laptop: User, first: bool) -> None:
+    gone, stays = (phone, laptop) if first else (laptop, phone)
+    router.close(gone.session, "FORBIDDEN", "You are closed.", why="kicked")
+    assert gone.client.disconnected
+    assert not stays.client.disconnected
+    assert router.registry.find("ann") is stays.session
+    User(router, "bob").send("ann", "hi")
+    assert stays.msgs()[-1] == "hi"
+    stays.leave()
+    assert len(router.registry) == 1
+
+
+# Without a log.
+
+
+def test_without_a_log_everything_is_relayed_and_each_has_its_own_id() -> None:
+    router, _ = make_router(kept=False)
+    User(router, "ann").register().leave()
+    ann = log_in(router, "ann")
+    bob = User(router, "bob").hello("id", "ack")
+    ann.shown()
+    bob.send("ann", "one", cid="1")
+    bob.send("ann", "two", cid="2")
+    read, acks = ann.xs(), bob.xs()
+    assert [x["id"] for x in read] == [x["id"] for x in acks]
+    assert len({str(x["id"]) for x in read}) == 2
+    assert {x["state"] for x in acks} == {RELAYED}
+    assert not any("seq" in x for x in [*read, *acks])
+
+
+def test_without_a_log_a_word_to_who_is_away_is_refused() -> None:
+    router, _ = make_router(kept=False)
+    User(router, "ann").register().leave()
+    bob = User(router, "bob").hello("id", "ack")
+    bob.send("ann", "one", cid="1")
+    packet = bob.told()
+    assert dump(packet.x) == {"op": "fail", "code": "NO_SUCH_TARGET", "cid": "1"}
+    assert "ann is not available" in packet.msg.replace(" any more", "")
+
+
+def test_what_is_relayed_reaches_who_is_still_brought_up_to_date() -> None:
+    router, _ = make_router(kept=False)
+    User(router, "ann").register().leave()
+    store_of(router).slow = True
+    ann = log_in(router, "ann")
+    store_of(router).answer()  # (how many were missed)
+    assert ann.session.lag is not None
+    User(router, "bob").send("ann", "now")
+    assert ann.msgs()[-1] == "now"
