@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
+from lanchat.entry import newest
 from lanchat.errors import Full, NameTaken
 from lanchat.names import Name, parse
 from lanchat.session import Account, Role
@@ -61,14 +62,14 @@ def enter_device(connection: Connection, account: int, device: str, now: int, mo
     if known is not None:
         connection.execute("UPDATE devices SET online = 1, seen = ? WHERE account = ? AND name = ?", (now, account, device))
         return int(known[0])
-    (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM log").fetchone()
-    connection.execute("INSERT INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, newest, now))
+    cursor = newest(connection)
+    connection.execute("INSERT INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, cursor, now))
     connection.execute(
         "DELETE FROM devices WHERE account = ?1 AND name IN (SELECT name FROM devices"
         " WHERE account = ?1 AND name NOT IN ('', ?2) ORDER BY seen DESC LIMIT -1 OFFSET ?3)",
         (account, device, min(most, MAX_DEVICES) - 1),
     )
-    return int(newest)
+    return cursor
 
 
 def move_cursors(connection: Connection, moved: Mapping[tuple[int, str], int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from sqlite3 import Connection
 from typing import Any
 
 import msgspec
@@ -57,3 +58,9 @@ def of_row(row: tuple[Any, ...]) -> Entry | None:
 def checksum(values: tuple[Any, ...]) -> int:
     """A sum of a row: a bit that turned on the disk shows in it."""
     return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
+
+
+def newest(connection: Connection) -> int:
+    """The newest place in the log that was ever given, even when what had it was removed."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
+    return int(row[0]) if row is not None else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
+from lanchat.entry import newest
 from lanchat.errors import BadName, Full, NameTaken, NoSuchTarget
 from lanchat.names import Name, key, parse
 from lanchat.packet import visible
@@ -240,10 +241,10 @@ def admit(connection: Connection, room: int, account: int) -> int:
     Raises `NoSuchTarget`.
     """
     _check_there(connection, room)
-    (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM log").fetchone()
-    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest))
+    since = newest(connection)
+    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", since))
     connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
-    return int(newest)
+    return since
 
 
 def dismiss(connection: Connection, room: int, account: int) -> None:

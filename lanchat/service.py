@@ -8,16 +8,11 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
 from lanchat import accounts, rooms, sanctions
-from lanchat.listener import CannotListen
 from lanchat.names import Name
 from lanchat.passwords import Hasher
 from lanchat.router import Router
-from lanchat.safekeeping import Refused
+from lanchat.store.service import StoreService
 from lanchat.store.store import Store
-
-
-class CannotStart(CannotListen):
-    """Why the server does not start, in one line."""
 
 
 class ChatService(MultiService):
@@ -28,15 +23,13 @@ class ChatService(MultiService):
         super().__init__()
         self._router = router
         self._store = store
+        self._keeping = StoreService(store, self._learn)
         self._hasher = hasher
         self._lobby = lobby
 
     def startService(self) -> None:
-        """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStart`."""
-        try:
-            self._store.open(self._learn)
-        except Refused as refused:
-            raise CannotStart(f"lanchat: {refused}") from None
+        """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStore`."""
+        self._keeping.startService()
         self._hasher.startService()
         super().startService()
 
@@ -48,7 +41,7 @@ class ChatService(MultiService):
         await doors
         self._router.cursors.write()
         await self._hasher.stopService()
-        await self._store.close()
+        await self._keeping.stopService()
 
     def _learn(self, connection: Connection) -> None:
         """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it."""

@@ -160,11 +160,11 @@ def test_a_query_that_takes_too_long_is_ended_and_the_next_is_answered(tmp_path:
 def test_only_so_many_queries_wait(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         go = threading.Event()
-        answers = [desk.store.read(lambda connection: go.wait(5)) for _ in range(reading.WAITING + 2)]
+        answers = [desk.store.read(lambda connection: go.wait(5), slow=True) for _ in range(reading.SEARCHES + 2)]
         with pytest.raises(RateLimited):
             desk.wait(answers[-1])
         go.set()
-        assert all(desk.wait(answer) for answer in answers[: reading.WAITING])
+        assert all(desk.wait(answer) for answer in answers[: reading.SEARCHES])
 
 
 @pytest.mark.parametrize(("each", "most"), [(10, 20), (WAITING_CHARACTERS // 10, 10**6)])

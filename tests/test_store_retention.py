@@ -51,7 +51,7 @@ def sound(desk: Desk) -> None:
 
 def rooms(desk: Desk) -> None:
     desk.write(
-        lambda c: c.execute("INSERT INTO rooms(id, name, key, created) VALUES (1, 'ops', 'ops', 0), (2, 'Dev', 'dev', 0)")
+        lambda c: c.execute("INSERT INTO rooms(id, name, key, created) VALUES (1, '#ops', '#ops', 0), (2, '#Dev', '#dev', 0)")
     )
 
 

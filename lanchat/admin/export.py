@@ -12,13 +12,12 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import IO, Any, NamedTuple
 
-from lanchat.entry import COLUMNS, Entry, of_row
+from lanchat.entry import COLUMNS, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.operations import Tell
 from lanchat.packet import visible
 from lanchat.rooms import MARK
 from lanchat.safekeeping import Refused
-from lanchat.store import schema
 from lanchat.store.removal import NOWHERE
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
@@ -40,9 +39,9 @@ def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> 
     """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Refused`."""
     connection.create_function("key", 1, key, deterministic=True)
     where, values = _condition(connection, wanted)
-    newest, after, written, damaged = schema.newest(connection), 0, 0, 0
-    while after < newest:
-        upto = min(after + ROWS, newest)
+    last, after, written, damaged = newest(connection), 0, 0, 0
+    while after < last:
+        upto = min(after + ROWS, last)
         rows = connection.execute(
             f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (ours)
             values | {"after": after, "upto": upto},
@@ -54,7 +53,7 @@ def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> 
                 out.write(json.dumps(_line(entry)) + "\n")
                 written += 1
         after = upto
-        tell(after / newest, f"{written} messages")
+        tell(after / last, f"{written} messages")
     return written, damaged
 
 

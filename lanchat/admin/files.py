@@ -12,6 +12,7 @@ from threading import Thread
 
 from lanchat.admin import calling, place
 from lanchat.admin.export import Wanted, export as write_lines, output
+from lanchat.entry import newest
 from lanchat.operations import Done, Failed, Note, Tell
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
@@ -73,7 +74,7 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
         backups.check_all(connection, place.check(options.data), wal_was_there=True)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
-        facts |= {"seq": schema.newest(connection), "bytes": place.check(options.data).stat().st_size}
+        facts |= {"seq": newest(connection), "bytes": place.check(options.data).stat().st_size}
     counted = ", ".join(f"{facts[name]:,} {name}" for name in ("accounts", "rooms", "messages", "bytes"))
     return Done(f"All is as it was written: {counted}.", facts)
 

@@ -14,7 +14,8 @@ from lanchat.operations import Done, Failed, Operations, Request, Tell
 from lanchat.passwords import Hasher
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
-from lanchat.service import CannotStart, ChatService
+from lanchat.service import ChatService
+from lanchat.store.service import CannotStore
 from lanchat.store.store import Store
 
 
@@ -43,7 +44,7 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, ou
     place.become_owner(directory)
     try:
         service.startService()
-    except CannotStart as error:
+    except CannotStore as error:
         outcome.append(Refused(str(error).removeprefix("lanchat: ")))
         return
     outcome.append(await Operations(router, store, hasher.hash).do(request, "no server runs", tell))

@@ -13,7 +13,7 @@ from threading import Thread
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from lanchat.entry import COLUMNS, of_row
+from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.safekeeping import Refused
 from lanchat.store import opening, schema
 from lanchat.store.store import Store
@@ -118,7 +118,7 @@ def _copy_out(directory: Path, target: Path) -> None:
 def begin_epoch(connection: Connection) -> None:
     """What is in it is all there is from now on."""
     schema.renew(connection)
-    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", (schema.newest(connection),))
+    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", (newest(connection),))
     schema.put(connection, "clean", 1)
 
 

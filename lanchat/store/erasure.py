@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat import accounts
-from lanchat.entry import COLUMNS, of_row
+from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.names import Name
 from lanchat.safekeeping import Refused
 from lanchat.store import opening, schema, words
@@ -60,7 +60,7 @@ def begin(connection: Connection, name: Name) -> Erasure | None:
     connection.execute("UPDATE sanctions SET by_name = ? WHERE by_name = ?", (ERASED, name.shown))
     accounts.remove(connection, account)
     schema.put(connection, _mark(name), account)
-    return Erasure(account, schema.newest(connection))
+    return Erasure(account, newest(connection))
 
 
 def step(connection: Connection, erasure: Erasure) -> int:

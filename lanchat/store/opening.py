@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 
+from lanchat.entry import newest
 from lanchat.history import lenient
 from lanchat.safekeeping import ANY, Refused
-from lanchat.store import schema, witness
+from lanchat.store import schema, witness, words
 
 FILE = "lanchat.db"
 #: `RETURNING` and what is like it came with this version.
@@ -67,7 +68,9 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
             raise Refused(f"SQLite {sqlite3.sqlite_version} is too old; lanchat needs 3.35 or newer. Use a newer Python.")
         if not path.exists():
             _create(path, steps)
-        return _begin(path, lock, steps)
+        connection = _begin(path, lock, steps)
+        words.prepare(connection)
+        return connection
     except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
         raise Refused(f"{path} can't be used: {error}. See to that, and start again.") from None
     except (sqlite3.Error, LookupError) as error:
@@ -127,8 +130,7 @@ def _mark(connection: Connection) -> None:
     """From here on the file is not all there is: what is said is in the `-wal` beside it first."""
     schema.put(connection, "clean", 0)
     # What a classic client was sent before a crash counts as read: it can't say, and is not shown it twice.
-    newest = schema.newest(connection)
-    connection.execute("UPDATE devices SET cursor = ?, online = 0 WHERE name = '' AND online = 1", (newest,))
+    connection.execute("UPDATE devices SET cursor = ?, online = 0 WHERE name = '' AND online = 1", (newest(connection),))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # without it, the mark itself would be in the `-wal` only
 
 

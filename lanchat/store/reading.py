@@ -20,22 +20,23 @@ T = TypeVar("T")
 LONGEST = 1.0
 #: After so many steps of SQLite's the time is looked at: about 2 ms, for to look may take 5 when the reactor is busy.
 STEPS = 50_000
-#: So many queries may wait for one thread.
-WAITING = 64
+#: So many queries may wait for the pages, which are quick, and wanted by all at once when the server is back; and for searches.
+PAGES, SEARCHES = 10_000, 64
 
 
 class Reader:
     """What a reading thread does."""
 
-    def __init__(self, connection: Connection, call_in_reactor: Callable[..., object]) -> None:
-        """The connection is closed at the end."""
+    def __init__(self, connection: Connection, call_in_reactor: Callable[..., object], most: int) -> None:
+        """The connection is closed at the end; `most` queries may wait."""
+        self._most = most
         self._connection = connection
         self._call_in_reactor = call_in_reactor
         self._queue: SimpleQueue[tuple[Callable[[Connection], Any], Deferred[Any]] | None] = SimpleQueue()
 
     def ask(self, query: Callable[[Connection], T]) -> Deferred[T]:
         """Run this on what is committed, seen at one moment. Raises `TooSlow` after a second, `RateLimited` when many wait."""
-        if self._queue.qsize() >= WAITING:
+        if self._queue.qsize() >= self._most:
             busy = RateLimited("Too many ask for what was said before. Try again in a second.")
             busy.retry_ms = 1000
             return fail(busy)

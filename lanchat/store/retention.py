@@ -92,7 +92,7 @@ class Retention:
         found: list[tuple[str, Rule]] = []
         for rule in self.rules:
             if rule.room is not None:
-                rooms = connection.execute("SELECT 'r' || id FROM rooms WHERE key = ?", (key(rule.room[1:]),))
+                rooms = connection.execute("SELECT 'r' || id FROM rooms WHERE key = ?", (key(rule.room),))
                 found += [(conv, rule) for (conv,) in rooms]
         return found
 

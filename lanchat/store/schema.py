@@ -109,9 +109,3 @@ def get(connection: Connection, name: str) -> str | int:
 def put(connection: Connection, name: str, value: str | int) -> None:
     """Keep this in `meta` under that name."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
-
-
-def newest(connection: Connection) -> int:
-    """The newest place in the log that was ever given, even when what had it was removed."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
-    return int(row[0]) if row is not None else 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from sqlite3 import Connection
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
@@ -16,13 +19,15 @@ class CannotStore(SystemExit, Exception):
 class StoreService(Service):
     """Has the store open while it runs."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, prepare: Callable[[Connection], object] = lambda connection: None) -> None:
+        """`prepare` is run in a transaction before anything else can be."""
         self.store = store
+        self._prepare = prepare
 
     def startService(self) -> None:
         """Open it: neither threads nor a database may be taken along into a fork. Raises `CannotStore`."""
         try:
-            self.store.open()
+            self.store.open(self._prepare)
         except Refused as refused:
             raise CannotStore(f"lanchat: {refused}") from None
         super().startService()

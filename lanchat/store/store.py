@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from lanchat.entry import RELAYED, Entry
+from lanchat.entry import RELAYED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.packet import visible
 from lanchat.store import opening, schema
-from lanchat.store.reading import Reader
+from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
 
 T = TypeVar("T")
@@ -77,13 +77,15 @@ class Store:
         except BaseException:
             self._lock.release()
             raise
-        self.epoch, self.last_seq = str(schema.get(connection, "epoch")), schema.newest(connection)
+        self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest(connection)
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             prepare(connection)
         self._connection = connection
         self._writer = Writer(connection, not self._ephemeral, self._written)
-        self._pages, self._searches = (Reader(opening.open_to_read(self.directory), self.call_in_reactor) for _ in range(2))
+        self._pages, self._searches = (
+            Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
+        )
         self._threads = [
             Thread(target=run, name=f"lanchat {name}", daemon=True)
             for name, run in (("pages", self._pages.run), ("searches", self._searches.run), ("writer", self._write))

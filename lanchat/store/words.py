@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
+from lanchat import search
+from lanchat.entry import newest
 from lanchat.store import schema
 
 #: So many rows are indexed in one transaction: a few milliseconds.
 ROWS = 200
 
-_COLUMNS = "seq, msg, name, conv FROM log WHERE"
+# What is plain ASCII is taken as it is: to call a function of ours for each row may take as long as the reactor is busy.
+_COLUMNS = "seq, CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(msg) END, name, conv FROM log WHERE"
+
+
+def prepare(connection: Connection) -> None:
+    """Let a connection index words; the one that writes does."""
+    connection.create_function("indexed", 1, search.indexed, deterministic=True)
 
 
 def fill(connection: Connection) -> int:
@@ -42,7 +50,7 @@ def _next(connection: Connection, indexed: int) -> int:
     rows = "SELECT seq FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
     (upto,) = connection.execute(f"SELECT max(seq) FROM ({rows})", (indexed, ROWS)).fetchone()  # noqa: S608 (ours)
     if upto is None:
-        upto = schema.newest(connection)  # the rest was removed again
+        upto = newest(connection)  # the rest was removed again
     else:
         add(connection, "seq > :indexed AND seq <= :upto", {"indexed": indexed, "upto": upto})
     schema.put(connection, "indexed", upto)

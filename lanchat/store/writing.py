@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.entry import COLUMNS, RELAYED, STORED, Entry
+from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.store import schema, words
 
@@ -81,7 +81,7 @@ class Writer:
         self._kept = kept
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
-        self._newest = schema.newest(connection)
+        self._newest = newest(connection)
         self._indexed = int(schema.get(connection, "indexed"))
         self._since_indexed = 0  # batches
         self._index_failing = self._ending = False
