@@ -26,8 +26,9 @@ class Cursors:
         self._timer: Call | None = None
 
     def acknowledge(self, session: Session, seq: int) -> None:
-        """A device has all that is up to here; whoever has no account has no cursor."""
-        if session.account is None or not 0 < seq <= self._delivery.store.last_seq:
+        """A device has all that is up to here, or up to what it was sent; whoever has no account has no cursor."""
+        seq = min(seq, session.seen)
+        if session.account is None or seq <= 0:
             return
         where = (session.account.id, session.device)
         self._moved[where] = max(seq, self._moved.get(where, 0))

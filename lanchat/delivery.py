@@ -26,6 +26,8 @@ from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 
 #: What is delivered to so many costs a sender as much as another packet.
 DELIVERIES_A_PACKET = 20
+#: Milliseconds after which it is worth trying again to store something.
+RETRY_MS = 5000
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
 
 _log = Logger()
@@ -134,7 +136,7 @@ class Delivery:
         session.pending -= 1
         if not entry.state:
             self.lost += 1
-            self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code)
+            self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
             return
         if session.lag is None:
             session.seen = max(session.seen, entry.seq)

@@ -62,6 +62,8 @@ class Store(Protocol):
 
     #: Unique to this log; another one after a backup was restored.
     epoch: str
+    #: Whether it keeps messages at all.
+    keeps: bool
     #: The place in the log of the newest that came back.
     last_seq: int
 

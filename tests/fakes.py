@@ -141,6 +141,7 @@ class FakeStore:
     """A store in memory: what is handed in comes back at once, or, while it is `held`, when `release` is called."""
 
     epoch = "e1"
+    keeps = True
     full = False
 
     def __init__(self, committed: Callable[[list[Entry]], None], kept: bool = True) -> None:

@@ -50,7 +50,9 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
     for room in since:
         router.rooms.admit(account, room, since[room])
     session.seen = cursor
-    router.reply(session, packet, f"{account.name.shown} is your account now: who comes with this name must know the password.")
+    told = f"{account.name.shown} is your account now: who comes with this name must know the password."
+    token = await router.identity.give_token(account.id) if session.may("token") else None
+    router.reply(session, packet, told, token=token, **_account_facts(router))
 
 
 async def _login(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -81,7 +83,7 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     if not packet.is_hello:
         hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
         raise Usage(f"A hello is for programs: {hello}.")
-    if session.caps is not None:
+    if session.caps is not None and session not in router.doorstep:
         raise Usage("You have said hello already; once is enough.")
     x = packet.x or X()
     caps = CAPS.intersection(cap for cap in x.caps or () if isinstance(cap, str))
@@ -95,11 +97,7 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
 
 async def _account_hello(router: Router, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
     """The hello of somebody who has an account, and logs in with it, or has done so."""
-    account = session.account
-    if account is None and x.auth is None:
-        raise AuthRequired(LOG_IN.format(session.name.shown))
-    if account is None:
-        account = await _prove(router, session, x.auth or {})
+    account = session.account or await _introduced(router, session, x.auth)
     device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
@@ -114,12 +112,25 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
         session.device = device
         router.cursors.leave(account, CLASSIC, session.seen)
     session.device, session.seen = device, router.store.last_seq
-    known = {"account": True, "epoch": router.store.epoch, "seq": router.store.last_seq}
-    _welcome(router, session, packet, caps, **known, token=token, resumed=resumed, missed=missed)
-    if resumed and "id" in caps:
+    _welcome(router, session, packet, caps, **_account_facts(router), token=token, resumed=resumed, missed=missed)
+    if resumed and {"id", "resume"} <= caps:
         session.client.perform(_resume(router, session, after), hold=False)
     elif resumed:
         await router.replay.newest(session, after)
+
+
+async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None) -> Account:
+    """The account of a stranger who says hello. Whether that goes well or not, it is answered as a program from here on."""
+    session.caps = frozenset()
+    try:
+        if auth is None:
+            raise AuthRequired(LOG_IN.format(session.name.shown))
+        return await _prove(router, session, auth)
+    except ChatError:
+        if not session.greeted:
+            session.greeted = True
+            router.doorstep.ask(session)
+        raise
 
 
 async def _resume(router: Router, session: Session, after: int) -> None:
@@ -130,7 +141,14 @@ async def _resume(router: Router, session: Session, after: int) -> None:
         router.close(session, error.code, goodbye, why="what it missed could not be read")
 
 
+def _account_facts(router: Router) -> dict[str, Any]:
+    """What a device that is logged in goes by."""
+    return {"account": True, "epoch": router.store.epoch, "seq": router.store.last_seq}
+
+
 def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
+    if not router.store.keeps:
+        caps -= {"history", "resume"}
     session.caps, session.greeted = caps, True
     if session.account is None and "history" in caps:
         session.seen = router.store.last_seq

@@ -59,7 +59,8 @@ class Store:
         self.epoch = ""
         #: The place in the log of the newest that came back.
         self.last_seq = 0
-        self._ephemeral = ephemeral
+        #: Whether it keeps messages at all.
+        self.keeps = not ephemeral
         self._most = waiting
         self._waiting = self._characters = 0
         self._was_full = self._failing = False
@@ -82,7 +83,7 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             prepare(connection)
         self._connection = connection
-        self._writer = Writer(connection, not self._ephemeral, self._written)
+        self._writer = Writer(connection, self.keeps, self._written)
         self._pages, self._searches = (
             Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
         )
@@ -108,7 +109,7 @@ class Store:
     def append(self, entry: Entry) -> None:
         """Add this to the log; raises `NotStored` when far too much waits already."""
         self._check_room()
-        if self._ephemeral and not self._waiting:  # nothing that it would overtake
+        if not self.keeps and not self._waiting:  # nothing that it would overtake
             self._relay(entry)
             return
         self._characters += _weight(entry)
