@@ -1,0 +1,548 @@
+"""Moderation: what is done, who may do it to whom, and what everybody is told."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+
+from lanchat.errors import Banned
+from lanchat.moderation import OPERATOR, Order, ban, kick
+from lanchat.packet import MAX_PACKET
+from lanchat.router import Router
+from lanchat.session import Role
+from tests.fakes import User, make_router
+from tests.people import again, connection, person
+
+House = tuple[Router, Clock]
+ACTS = ["/kick", "/mute", "/ban", "/unmute", "/unban"]
+
+
+@pytest.fixture
+def house() -> House:
+    return make_router()
+
+
+@pytest.fixture
+def mod(house: House) -> User:
+    return person(house[0], "mod", Role.MODERATOR, "10.0.0.2")
+
+
+class Ops(NamedTuple):
+    """The room #ops: its owner, another member, and a guest."""
+
+    olga: User
+    bob: User
+    guy: User
+
+
+@pytest.fixture
+def ops(house: House) -> Ops:
+    router, _ = house
+    made = Ops(person(router, "olga", Role.USER, "10.0.0.3"), person(router, "bob", Role.USER), User(router, "guy", "10.0.0.9"))
+    made.olga.send("/create", "#ops")
+    for user in made[1:]:
+        user.send("/join", "#ops")
+    for user in made:
+        user.shown()
+    return made
+
+
+@pytest.fixture
+def olga(ops: Ops) -> User:
+    return ops.olga
+
+
+def answer(user: User, to: str, msg: str) -> str:
+    """What somebody is answered."""
+    user.send(to, msg)
+    return user.told().msg
+
+
+def decided(router: Router) -> list[tuple[object, ...]]:
+    found = connection(router).execute("SELECT kind, room, target, until, reason, by_name FROM sanctions ORDER BY id")
+    return found.fetchall()
+
+
+# On the whole server.
+
+
+def test_who_is_kicked_is_told_why_and_may_come_back(house: House, mod: User) -> None:
+    router, _ = house
+    bob = User(router, "bob").hello()
+    assert answer(mod, "/kick", "bob mind your\x1b words") == (
+        "bob was disconnected by mod (mind your\\x1b words). They may come back. /ban bob keeps them out."
+    )
+    told = bob.told()
+    assert told.x is not None
+    assert (told.x.op, told.x.code) == ("bye", "FORBIDDEN")
+    assert told.msg == "You were disconnected by mod (mind your\\x1b words)."
+    assert bob.client.disconnected
+    User(router, "bob")
+
+
+def test_all_connections_of_an_account_are_closed(house: House, mod: User) -> None:
+    router, _ = house
+    bobs = [person(router, "bob", Role.USER), person(router, "bob", Role.USER), User(router, "bob")]
+    told = answer(mod, "/ban", "@BOB")
+    assert told == "bob is banned by mod until it is undone. 3 connections were closed. /unban bob undoes it."
+    assert all(bob.client.disconnected for bob in bobs)
+    assert decided(router) == [("ban", None, "@2", None, "", "mod")]
+
+
+def test_who_is_banned_is_told_so_and_stays_out_until_it_is_over(house: House, mod: User) -> None:
+    router, clock = house
+    bob = person(router, "bob", Role.USER).hello()
+    answer(mod, "/ban", "bob 2h   spam, and more spam")
+    told = bob.told()
+    assert told.x is not None
+    assert (told.x.op, told.x.code) == ("bye", "BANNED")
+    assert told.msg == "You are banned by mod for 2h (spam, and more spam)."
+    with pytest.raises(Banned, match="for 2h"):
+        User(router, "bob")
+    with pytest.raises(Banned, match="for 2h"):
+        User(again(router, clock), "bob")
+    clock.advance(7201)
+    person(router, "bob", Role.USER)
+
+
+def test_a_ban_ends_a_login_that_is_under_way(house: House, mod: User) -> None:
+    router, _ = house
+    person(router, "bob", Role.USER).send("/quit")
+    stranger = User(router, "bob", "10.0.0.66")
+    answer(mod, "/ban", "10.0.0.66")
+    assert stranger.client.disconnected
+    stranger.send("/login", "pw")
+    assert router.registry.find("bob") is None
+    assert stranger.session not in router.doorstep
+
+
+def test_an_address_or_network_is_kicked_and_banned_with_all_who_come_from_there(house: House, mod: User) -> None:
+    router, _ = house
+    users = [User(router, f"guest{n}", f"10.7.0.{n}") for n in range(3)]
+    assert "10.7.0.1 was disconnected by mod" in answer(mod, "/kick", "10.7.0.1")
+    assert [user.client.disconnected for user in users] == [False, True, False]
+    assert answer(mod, "/ban", "10.7.0.0/16 1h") == (
+        "10.7.0.0/16 is banned by mod for 1h. 2 connections were closed. /unban 10.7.0.0/16 undoes it."
+    )
+    assert all(user.client.disconnected for user in users)
+    with pytest.raises(Banned):
+        User(router, "other", "10.7.200.1")
+    assert answer(mod, "/unban", "10.7.0.0/16") == "10.7.0.0/16 is not banned any more."
+    User(router, "other", "10.7.200.1")
+
+
+def test_who_is_muted_is_told_so_and_says_nothing_until_it_is_undone(house: House, mod: User) -> None:
+    router, _ = house
+    ann, bob = User(router, "ann"), User(router, "bob", "10.0.0.9").hello("ack", "presence")
+    assert answer(mod, "/mute", "bob 10m too loud").startswith(
+        "bob is muted by mod for 10m (too loud). 1 connection was told. /unmute"
+    )
+    assert bob.told().msg == "You are muted by mod for 10m (too loud)."
+    for to in ("ann", "Everyone", "/shout", "/pm", "bob"):
+        bob.send(to, "ann hi", cid="c")
+        x = bob.told().x
+        assert x is not None
+        assert (x.op, x.code, x.cid, x.retry_ms) == ("fail", "MUTED", "c", 600_000 - 500)
+    assert ann.shown() == []
+    assert answer(bob, "/time", "").startswith("Server time")
+    assert answer(mod, "/unmute", "bob") == "bob is not muted any more."
+    assert bob.told().msg == "You are not muted any more, says mod."
+    bob.send("ann", "hi")
+    assert ann.told().msg == "hi"
+
+
+def test_a_muted_one_has_no_last_words(house: House, mod: User) -> None:
+    router, clock = house
+    ann, bob = User(router, "ann").hello("presence"), User(router, "bob")
+    clock.advance(2)
+    ann.shown()
+    mod.send("/mute", "bob")
+    bob.send("/quit", "you are all stupid")
+    clock.advance(2)
+    assert [packet.msg for packet in ann.shown()] == ["bob went"]
+
+
+def test_a_mute_of_an_account_holds_wherever_it_logs_in(house: House, mod: User) -> None:
+    router, _ = house
+    bob = person(router, "bob", Role.USER)
+    mod.send("/mute", "bob")
+    bob.shown()
+    for user in (bob, person(router, "bob", Role.USER, "10.8.8.8")):
+        assert "you are muted" in answer(user, "mod", "hi")
+
+
+def test_of_a_guest_it_is_said_that_they_can_come_back_under_another_name(house: House, mod: User) -> None:
+    router, _ = house
+    User(router, "guy", "10.0.0.9")
+    told = answer(mod, "/mute", "guy")
+    assert told.endswith(" guy has no account, and can come back under another name; /mute 10.0.0.9 hits the address.")
+    told = answer(mod, "/ban", "guy")
+    assert told.endswith(" guy has no account, and can come back under another name; /ban 10.0.0.9 hits the address.")
+    told = answer(mod, "/ban", "nobody")
+    assert told.endswith(
+        "Nobody whom it hits is here. /unban nobody undoes it. nobody has no account, and can come back under another name."
+    )
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.2", "127.0.0.1"])
+def test_no_address_is_offered_that_would_be_refused(house: House, mod: User, ip: str) -> None:
+    User(house[0], "guy", ip)
+    assert "hits the address" not in answer(mod, "/ban", "guy")
+
+
+@pytest.mark.parametrize("act", ["/kick", "/mute", "/ban"])
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("10.0.0.2", "where you are yourself"),
+        ("10.0.0.0/8", "where you are yourself"),
+        ("127.0.0.1", "this machine itself"),
+        ("::1", "this machine itself"),
+        ("0.0.0.0/0", "this machine itself"),
+        ("MOD", "about yourself"),
+        ("10.9.0.0/16", "about yourself"),
+        ("10.8.0.0/16", "may not decide about boss"),
+    ],
+)
+def test_nothing_is_done_that_would_hit_oneself_or_the_machine_or_who_is_above(
+    house: House, mod: User, act: str, target: str, why: str
+) -> None:
+    router, _ = house
+    person(router, "mod", Role.MODERATOR, "10.9.0.1")
+    person(router, "boss", Role.OPERATOR, "10.8.0.1")
+    assert why in answer(mod, act, target)
+    assert decided(router) == []
+    assert len(list(router.registry)) == 3
+
+
+def test_who_is_on_the_machine_itself_can_be_hit_by_name(house: House, mod: User) -> None:
+    guy = User(house[0], "guy", "127.0.0.1")
+    mod.send("/ban", "guy")
+    assert guy.client.disconnected
+
+
+RANKS = [Role.USER, Role.MODERATOR, Role.OPERATOR]
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(("actor", "other"), [*itertools.product([Role.GUEST, *RANKS], RANKS)])
+@pytest.mark.parametrize("state", ["here", "away", "in a network"])
+def test_nobody_decides_about_equals_or_those_above(house: House, act: str, actor: Role, other: Role, state: str) -> None:
+    router, _ = house
+    ann, bob = person(router, "ann", actor), person(router, "bob", other, "10.5.5.5")
+    if state == "away":
+        bob.send("/quit")
+    told = answer(ann, act, "10.5.0.0/16" if state == "in a network" else "bob")
+    if actor >= Role.MODERATOR and (other < actor or actor is Role.OPERATOR):
+        assert "may not" not in told
+        assert decided(router) or act not in {"/mute", "/ban"}
+    else:
+        assert any(why in told for why in ("may not decide", "for those with an account", "moderators do that"))
+        assert decided(router) == []
+        assert bob.client.disconnected is (state == "away")
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("role", RANKS[1:])
+def test_not_even_operators_decide_about_themselves(house: House, act: str, role: Role) -> None:
+    router, _ = house
+    ann = person(router, "ann", role)
+    assert "about yourself" in answer(ann, act, "ann")
+    assert decided(router) == []
+
+
+@pytest.mark.parametrize("act", [*ACTS, "/bans"])
+def test_a_stranger_decides_nothing(house: House, act: str) -> None:
+    router, _ = house
+    person(router, "mod", Role.MODERATOR).send("/quit")
+    assert answer(User(router, "mod"), act, "bob").startswith("Log in first")
+
+
+def test_a_muted_moderator_stays_muted(house: House, mod: User) -> None:
+    boss = person(house[0], "boss", Role.OPERATOR, "10.0.0.77")
+    boss.send("/mute", "10.0.0.2")
+    mod.shown()
+    assert "where you are yourself" in answer(mod, "/unmute", "10.0.0.2")
+    boss.send("/mute", "mod")
+    mod.shown()
+    assert "about yourself" in answer(mod, "/unmute", "mod")
+    assert len(decided(house[0])) == 2
+
+
+@pytest.mark.parametrize(
+    ("to", "msg", "why"),
+    [
+        ("/ban", "", "Usage: /ban TARGET [DURATION] [TEXT]"),
+        ("/kick", "  ", "Usage: /kick TARGET [TEXT]"),
+        ("/ban", "#ops", "Say who"),
+        ("/ban", "bob 10", "no duration"),
+        ("/mute", "bob 3 strikes", "no duration"),
+        ("/kick", "nobody", "nobody is not here"),
+        ("/unban", "bob", "bob is not banned. /bans lists"),
+        ("/unmute", "bob", "bob is not muted. /bans lists"),
+        ("/ban", "b@b", "no name, no address and no network"),
+        ("/ban", "#none bob", "The room #none is not available"),
+        ("/ban", f"bob 2h {'x' * 201}", "at most 200 characters"),
+    ],
+)
+def test_what_is_wrong_is_answered(house: House, mod: User, to: str, msg: str, why: str) -> None:
+    assert why in answer(mod, to, msg)
+    assert decided(house[0]) == []
+
+
+def test_a_reason_may_be_all_there_is(house: House, mod: User) -> None:
+    mod.send("/ban", "bob because of spam")
+    mod.send("/kick", "nobody 2h")
+    assert decided(house[0]) == [("ban", None, "bob", None, "because of spam", "mod")]
+
+
+def test_programs_give_the_parts_by_their_names(house: House, mod: User) -> None:
+    router, clock = house
+    mod.hello()
+    now = int(clock.seconds())
+    mod.send("/ban", "", target="bob", duration="2h", text="2m is not enough")
+    mod.send("/ban", "10m is not enough either", target="cat")
+    mod.send("/mute", "dan 10m words", cid="1")
+    mod.send("/unban", "", target="cat")
+    assert decided(router) == [
+        ("ban", None, "bob", now + 7200, "2m is not enough", "mod"),
+        ("mute", None, "dan", now + 600, "words", "mod"),
+    ]
+    mod.shown()
+    mod.send("/ban", "text", duration="2h")
+    x = mod.told().x
+    assert x is not None
+    assert (x.op, x.code) == ("fail", "USAGE")
+
+
+# In a room.
+
+
+def test_who_is_kicked_out_of_a_room_may_come_back(house: House, ops: Ops) -> None:
+    router, clock = house
+    olga, bob, guy = ops
+    room = router.rooms.find("#ops")
+    assert room is not None
+    for user in (bob, guy):
+        name = user.session.name.shown
+        told = answer(olga, "/kick", f"#ops {name} enough")
+        assert told == f"{name} was taken out of #ops by olga (enough). They may come back. /ban #ops {name} keeps them out."
+        assert user.told().msg == "You were taken out of #ops by olga (enough)."
+        assert user.session not in room.sessions
+        assert "You are not in #ops" in answer(user, "#ops", "hi")
+        assert "You are in #ops" in answer(user, "/join", "#ops")
+    olga.send("/kick", "#ops bob")
+    there = again(router, clock).rooms.find("#ops")
+    assert there is not None
+    assert [account.name.shown for account in there.members.values()] == ["olga"]
+    assert not bob.client.disconnected
+
+
+def test_a_member_who_is_away_can_be_taken_out(ops: Ops) -> None:
+    olga = ops.olga
+    ops.bob.send("/quit")
+    assert "bob was taken out of #ops" in answer(olga, "/kick", "#ops bob")
+    assert answer(olga, "/kick", "#ops bob") == "bob is not in #ops."
+    assert answer(olga, "/kick", "#ops nobody") == "nobody is not in #ops."
+
+
+def test_a_private_room_must_invite_again(ops: Ops) -> None:
+    olga, bob = ops.olga, ops.bob
+    olga.send("/create", "#den private")
+    olga.send("/invite", "bob #den")
+    bob.send("/join", "#den")
+    olga.shown()
+    assert "/invite bob #den lets them in again" in answer(olga, "/kick", "#den bob")
+
+
+def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(house: House, ops: Ops) -> None:
+    router, clock = house
+    olga, bob, guy = ops
+    olga.send("#ops", "hello")
+    olga.hello("presence", "room")
+    for user in (bob, guy):
+        user.shown()
+        name = user.session.name.shown
+        olga.send("/ban", f"#ops {name} 1h spam")
+        left, told = olga.shown()
+        assert left.msg == f"{name} left #ops"
+        assert told.msg.startswith(
+            f"{name} is banned from #ops by olga for 1h (spam). 1 connection was taken out. /unban #ops {name}"
+        )
+        banned = "You are banned from #ops by olga for 1h (spam)."
+        assert user.told().msg == banned
+        assert answer(user, "/join", "#ops") == banned
+        assert answer(user, "/history", "#ops") == banned
+        assert answer(user, "/search", "hello in:#ops") == banned
+        assert answer(user, "/history", "") == "There is nothing in your conversations."
+        assert "not in #ops" in answer(user, "#ops", "hi")
+        user.send("mod?", "hi")
+        assert "is not available" in user.told().msg
+    later = again(router, clock)
+    assert "You are banned from #ops" in answer(person(later, "bob", Role.USER), "/join", "#ops")
+    clock.advance(3601)
+    assert "You are in #ops" in answer(bob, "/join", "#ops")
+
+
+def test_a_ban_from_a_room_wins_over_joining_it_at_the_same_time(house: House, ops: Ops) -> None:
+    router, _ = house
+    olga, bob, _ = ops
+    bob.send("/leave", "#ops")
+    store = router.store
+    for first, second in ((olga, bob), (bob, olga)):
+        store.held = True  # type: ignore[attr-defined]  # it is a fake one
+        for user in (first, second):
+            user.send(*(("/ban", "#ops bob") if user is olga else ("/join", "#ops")))
+        store.release()  # type: ignore[attr-defined]  # as above
+        room = router.rooms.find("#ops")
+        assert room is not None
+        assert bob.session not in room.sessions
+        assert connection(router).execute("SELECT account FROM members WHERE conv = 'r1'").fetchall() == [(1,)]
+        olga.send("/unban", "#ops bob")
+
+
+def test_who_is_muted_in_a_room_talks_elsewhere(house: House, ops: Ops) -> None:
+    olga, bob, guy = ops
+    olga.send("/mute", "#ops bob 10m")
+    olga.shown()
+    assert bob.told().msg == "You are muted in #ops by olga for 10m."
+    assert answer(bob, "#ops", "hi") == "Nobody got that: you are muted in #ops by olga for 10m."
+    assert guy.shown() == []
+    bob.send("guy", "hi")
+    assert guy.told().msg == "hi"
+    house[1].advance(601)
+    bob.send("#ops", "again")
+    assert guy.told().msg.endswith("again")
+
+
+def test_a_muted_one_sets_no_topic_and_invites_nobody(house: House, olga: User, mod: User) -> None:
+    router, _ = house
+    person(router, "cat", Role.USER)
+    mod.send("/mute", "#ops olga")
+    for user in (mod, olga):
+        user.shown()
+    assert "you are muted in #ops" in answer(olga, "/topic", "#ops stupid")
+    assert "you are muted in #ops" in answer(olga, "/invite", "cat #ops")
+    assert "about yourself" in answer(olga, "/unmute", "#ops olga")
+    assert answer(mod, "/unmute", "#ops olga") == "olga is not muted in #ops any more."
+
+
+def test_an_address_is_kept_out_of_a_room(house: House, ops: Ops) -> None:
+    router, _ = house
+    olga, _, guy = ops
+    olga.send("/ban", "#ops 10.0.0.9")
+    assert "banned from #ops" in guy.told().msg
+    assert "banned from #ops" in answer(User(router, "guy2", "10.0.0.9"), "/join", "#ops")
+    assert "You are in #ops" in answer(User(router, "guy3", "10.0.0.8"), "/join", "#ops")
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("actor", ["bob", "guy", "eve"])
+def test_in_a_room_only_its_owner_and_moderators_decide(house: House, ops: Ops, act: str, actor: str) -> None:
+    router, _ = house
+    told = answer(person(router, "eve", Role.USER) if actor == "eve" else getattr(ops, actor), act, "#ops olga")
+    assert "Only whoever made #ops" in told or "for those with an account" in told
+    assert decided(router) == []
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("role", RANKS)
+def test_an_owner_decides_about_users_and_not_about_moderators(house: House, olga: User, act: str, role: Role) -> None:
+    router, _ = house
+    person(router, "cat", role, "10.0.0.4").send("/join", "#ops")
+    told = answer(olga, act, "#ops cat")
+    assert ("may not decide about cat" in told) is (role >= Role.MODERATOR)
+    assert bool(decided(router)) is (role is Role.USER and act in {"/mute", "/ban"})
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_owner_decides_nothing_outside(house: House, olga: User, act: str) -> None:
+    assert "In a room of yours" in answer(olga, act, "bob")
+    assert "In a room of yours" in answer(olga, "/bans", "")
+
+
+def test_a_moderator_decides_about_an_owner(house: House, olga: User, mod: User) -> None:
+    assert "olga was taken out of #ops by mod" in answer(mod, "/kick", "#ops olga")
+
+
+@pytest.mark.parametrize("act", ["/kick", "/ban"])
+def test_nobody_is_put_out_of_the_room_that_everybody_is_in(house: House, olga: User, mod: User, act: str) -> None:
+    router, _ = house
+    router.rooms.lobby = router.rooms.find("#ops")
+    assert "Everybody is in #ops" in answer(mod, act, "#ops bob")
+    assert "is muted in #ops" in answer(mod, "/mute", "#ops bob")
+
+
+# What is listed.
+
+
+def test_bans_and_mutes_are_listed(house: House, olga: User, mod: User) -> None:
+    _, clock = house
+    for order in ("bob 2h spam", "guy", "10.7.0.0/16"):
+        mod.send("/ban", order)
+        clock.advance(1)
+    mod.send("/mute", "#ops bob")
+    mod.shown()
+    assert answer(mod, "/bans", "") == (
+        "Bans and mutes (3):\n10.7.0.0/16: banned by mod until it is undone\nguy: banned by mod until it is undone\n"
+        "bob: banned by mod for 1h 59m (spam)"
+    )
+    assert answer(mod, "/bans", "B") == "Bans and mutes (1):\nbob: banned by mod for 1h 59m (spam)"
+    assert answer(olga, "/bans", "#ops") == "Bans and mutes (1):\nbob: muted in #ops by mod until it is undone"
+    assert answer(olga, "/bans", "#ops c") == "There are no such bans and mutes."
+    mod.hello()
+    mod.send("/bans", target="b")
+    x = mod.told().x
+    assert x is not None
+    assert x.n == 1
+    assert x.bans == [
+        {
+            "kind": "ban",
+            "target": "bob",
+            "until": "2026-11-20T16:03:22.000Z",
+            "reason": "spam",
+            "by": "mod",
+            "at": "2026-11-20T14:03:22.000Z",
+        }
+    ]
+
+
+def test_a_long_list_fits_into_a_packet(house: House, mod: User) -> None:
+    mod.hello()
+    for n in range(300):
+        mod.send("/ban", f"{'ä' * 20}{n} 7d {chr(34) * 200}")
+        house[1].advance(1)
+    mod.shown()
+    mod.send("/bans")
+    told = mod.told()
+    assert len(told.line) <= MAX_PACKET
+    assert "... and " in told.msg
+    assert told.msg.startswith("Bans and mutes (300):")
+
+
+def test_what_is_decided_is_noted_in_one_line_each(house: House, mod: User) -> None:
+    house[1].advance(0)
+    with capturedLogs() as events:
+        for to, msg in (("/ban", "bob 2h {spam}\x1b"), ("/unban", "bob"), ("/mute", "bob")):
+            mod.send(to, msg)
+        house[1].advance(0)
+    noted = formatEvent(events[0])
+    assert len(events) == 1
+    assert "bob is banned by mod for 2h ({spam}\\x1b); bob is not banned any more, says mod; bob is muted by mod" in noted
+
+
+def test_the_operator_decides_without_a_session(house: House) -> None:
+    router, _ = house
+    boss, guy = person(router, "boss", Role.OPERATOR), User(router, "guy")
+    told: list[str] = []
+    for work in (kick(router, OPERATOR, Order("boss")), ban(router, OPERATOR, Order("guy", 60))):
+        Deferred.fromCoroutine(work).addCallback(told.append)
+    assert told[0].startswith("boss was disconnected by operator")
+    assert told[1].startswith("guy is banned by operator for 1m")
+    assert boss.client.disconnected
+    assert guy.told().msg == "You are banned by operator for 1m."
