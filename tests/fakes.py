@@ -141,7 +141,6 @@ class FakeStore:
     """A store in memory: what is handed in comes back at once, or, while it is `held`, when `release` is called."""
 
     epoch = "e1"
-    keeps = True
     full = False
 
     def __init__(self, committed: Callable[[list[Entry]], None], kept: bool = True) -> None:
@@ -153,7 +152,7 @@ class FakeStore:
         #: Whether the disk takes nothing, and whether what is asked is answered only when the test says so.
         self.broken = self.slow = False
         self._asked: list[Deferred[None]] = []
-        self._kept = kept
+        self.keeps = kept
         self._committed = committed
         self._batch: list[Entry | Job[Any]] = []
 
@@ -194,7 +193,7 @@ class FakeStore:
         if self.broken:
             self._settle(batch, "disk full")  # as they came: neither stored nor done
             return
-        writer = Writer(self.connection, self._kept, self._settle)
+        writer = Writer(self.connection, self.keeps, self._settle)
         for item in (*batch, None):
             writer.put(item)
         writer.run()

@@ -87,6 +87,8 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
         raise Usage("You have said hello already; once is enough.")
     x = packet.x or X()
     caps = CAPS.intersection(cap for cap in x.caps or () if isinstance(cap, str))
+    if not router.store.keeps:
+        caps -= {"history", "resume"}
     if session in router.doorstep or session.account is not None:
         return _account_hello(router, session, packet, x, caps)
     if x.auth is not None:
@@ -147,8 +149,6 @@ def _account_facts(router: Router) -> dict[str, Any]:
 
 
 def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
-    if not router.store.keeps:
-        caps -= {"history", "resume"}
     session.caps, session.greeted = caps, True
     if session.account is None and "history" in caps:
         session.seen = router.store.last_seq
