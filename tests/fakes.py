@@ -151,7 +151,8 @@ class FakeStore:
         self.held = False
         #: Whether the disk takes nothing, and whether what is asked is answered only when the test says so.
         self.broken = self.slow = False
-        self._asked: list[Deferred[None]] = []
+        #: What was asked and not answered yet, the first first.
+        self.asks: list[tuple[Deferred[Any], Callable[[], Any]]] = []
         self.keeps = kept
         self._committed = committed
         self._batch: list[Entry | Job[Any]] = []
@@ -174,17 +175,23 @@ class FakeStore:
         """Run this, at once unless reading is `slow`."""
         if not self.slow:
             return execute(query, self.connection)
-        asked: Deferred[None] = Deferred()
-        self._asked.append(asked)
-        return asked.addCallback(lambda _: query(self.connection))
+        answer: Deferred[Any] = Deferred()
+        self.asks.append((answer, lambda: query(self.connection)))
+        return answer
+
+    def look(self) -> None:
+        """Find the answer to what was asked first: what is said from here on is not in it."""
+        answer, query = self.asks[0]
+        found = query()
+        self.asks[0] = (answer, lambda: found)
 
     def answer(self, error: ChatError | None = None) -> None:
-        """Answer what was asked first of what was not answered; or fail."""
-        asked = self._asked.pop(0)
+        """Answer what was asked first; or fail."""
+        answer, query = self.asks.pop(0)
         if error is None:
-            asked.callback(None)
+            answer.callback(query())
         else:
-            asked.errback(error)
+            answer.errback(error)
 
     def release(self) -> None:
         """Give back what was handed in."""

@@ -1,0 +1,419 @@
+"""Replay: what a device missed comes in the order of the log, then what is said now; nothing is lost between the two."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat.errors import RateLimited, TooSlow
+from lanchat.history import MAX_PAGE
+from lanchat.replay import SHOWN
+from lanchat.router import Router
+from tests.fakes import PASSWORD, FakeStore, User, Wire, dump, log_in, log_in_classic, make_router, store_of
+from tests.live import line
+
+
+@pytest.fixture
+def house() -> tuple[Router, Clock]:
+    router, clock = make_router()
+    User(router, "ann").register().leave()
+    return router, clock
+
+
+@pytest.fixture
+def router(house: tuple[Router, Clock]) -> Router:
+    return house[0]
+
+
+@pytest.fixture
+def store(router: Router) -> FakeStore:
+    return store_of(router)
+
+
+@pytest.fixture
+def bob(router: Router) -> User:
+    """A guest who talks."""
+    return User(router, "bob")
+
+
+def known_device(router: Router, dev: str = "phone") -> None:
+    """A device that was there before anything was said."""
+    log_in(router, "ann", dev=dev).leave()
+
+
+def say(bob: User, *texts: object) -> None:
+    """Say this to ann."""
+    for text in texts:
+        bob.send("ann", str(text))
+
+
+def read(user: User) -> list[tuple[str, object]]:
+    """What a capable client was shown: texts, with the batch they are in; and what else it was told, by its `op`."""
+    shown = [(packet.msg, dump(packet.x)) for packet in user.shown()]
+    return [(str(x["op"]), x.get("n")) if "op" in x else (msg, x.get("batch")) for msg, x in shown]
+
+
+# A device that can say how far it has come.
+
+
+def test_what_was_missed_comes_as_a_batch_then_its_end_then_what_is_said_now(router: Router, bob: User) -> None:
+    known_device(router)
+    say(bob, "one", "two")
+    phone = log_in(router, "ann", dev="phone")
+    say(bob, "three")
+    welcome, one, two, end, three = phone.shown()
+    assert (dump(welcome.x)["resumed"], dump(welcome.x)["missed"]) == (True, 2)
+    assert [dump(packet.x)["seq"] for packet in (one, two, three)] == [1, 2, 3]
+    assert [dump(packet.x).get("batch") for packet in (one, two, three)] == ["resume", "resume", None]
+    x = dump(end.x)
+    assert (x["op"], x["n"], x["more"], x["before"]) == ("end", 2, False, 1)
+
+
+def test_what_was_not_acknowledged_comes_again(router: Router, bob: User) -> None:
+    known_device(router)
+    say(bob, "one", "two")
+    phone = log_in(router, "ann", dev="phone")
+    phone.send("/ack", seq=1)
+    phone.leave()
+    assert read(log_in(router, "ann", dev="phone"))[1:] == [("two", "resume"), ("end", 1)]
+
+
+def test_a_client_may_say_from_where(router: Router, bob: User) -> None:
+    say(bob, "one", "two", "three")
+    phone = log_in(router, "ann", dev="new", resume={"epoch": "e1", "seq": 1})
+    assert read(phone)[1:] == [("two", "resume"), ("three", "resume"), ("end", 2)]
+
+
+@pytest.mark.parametrize(
+    "resume",
+    [
+        {"epoch": "e0", "seq": 1},
+        {"epoch": "e1", "seq": 3},
+        {"epoch": "e1", "seq": -1},
+        {"epoch": "e1", "seq": 10**30},
+        {"epoch": "e1", "seq": "1"},
+        {"epoch": "e1", "seq": 1.0},
+        {"epoch": "e1", "seq": True},
+        {"epoch": ["e1"], "seq": 1},
+        {"epoch": "e1"},
+        {"seq": 1},
+        {},
+    ],
+)
+def test_what_is_no_place_in_this_log_is_not_resumed(router: Router, bob: User, resume: dict[str, object]) -> None:
+    known_device(router)
+    say(bob, "one", "two")
+    phone = log_in(router, "ann", dev="phone", resume=resume)
+    say(bob, "three")
+    welcome, three = phone.shown()
+    assert (dump(welcome.x)["resumed"], "missed" in dump(welcome.x), dump(welcome.x)["seq"]) == (False, False, 2)
+    assert (three.msg, dump(three.x)["seq"]) == ("three", 3)
+
+
+def test_a_backlog_of_many_pages_comes_whole_and_in_order(router: Router, bob: User) -> None:
+    known_device(router)
+    router.limits.set("packets", "off")
+    many = 2 * MAX_PAGE + 7
+    say(bob, *range(many))
+    assert read(log_in(router, "ann", dev="phone"))[1:] == [*((str(n), "resume") for n in range(many)), ("end", many)]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_what_is_said_while_a_replay_reads_the_log_is_neither_lost_nor_doubled(
+    router: Router, store: FakeStore, bob: User, at: int
+) -> None:
+    known_device(router)
+    say(bob, "one")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    for step in range(3):
+        if step == at:
+            say(bob, "two")
+        if store.asks:
+            store.answer()
+    while store.asks:
+        store.answer()
+    say(bob, "three")
+    assert [msg for msg, _ in read(phone)[1:] if msg != "end"] == ["one", "two", "three"]
+
+
+def test_what_is_committed_between_the_reading_and_the_answer_comes_once(router: Router, store: FakeStore, bob: User) -> None:
+    known_device(router)
+    say(bob, "one")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()  # how many were missed
+    store.look()
+    say(bob, "two")  # (it is not in what was read)
+    while store.asks:
+        store.answer()
+    assert read(phone)[1:] == [("one", "resume"), ("two", "resume"), ("end", 2)]
+
+
+def test_a_replay_ends_also_where_a_room_was_left_meanwhile(router: Router, store: FakeStore, bob: User) -> None:
+    owner = User(router, "zoe").register()
+    owner.send("/create", "#ops")
+    tablet = log_in(router, "ann", dev="tablet")
+    tablet.send("/join", "#ops")
+    known_device(router)
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()
+    store.look()
+    owner.send("#ops", "news")
+    tablet.send("/leave", "#ops")
+    for _ in range(5):
+        if store.asks:
+            store.answer()
+    assert not store.asks
+    assert read(phone)[-1] == ("end", 0)
+    say(bob, "now")
+    assert read(phone) == [("now", None)]
+
+
+def test_what_one_says_during_its_own_replay_skips_nothing(router: Router, store: FakeStore, bob: User) -> None:
+    known_device(router)
+    say(bob, "one", "two")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()
+    phone.send("bob", "mine", cid="1")
+    while store.asks:
+        store.answer()
+    assert [(msg, n) for msg, n in read(phone)[1:] if msg not in ("ack", "mine")] == [
+        ("one", "resume"),
+        ("two", "resume"),
+        ("end", 3),
+    ]
+
+
+def test_a_replay_waits_for_a_client_that_does_not_read(router: Router, bob: User) -> None:
+    known_device(router)
+    say(bob, "one", "two")
+    phone = User(router, "ann", greeted=False)
+    phone.client.is_behind = True
+    auth = {"mech": "PLAIN", "password": PASSWORD}
+    phone.send("/hello", "lanchat", v=1, caps=["id", "resume", "history"], dev="phone", auth=auth)
+    assert read(phone) == [("welcome", None)]
+    say(bob, "three")
+    phone.client.is_behind = False
+    phone.client.drained.callback(None)
+    assert read(phone) == [("one", "resume"), ("two", "resume"), ("three", "resume"), ("end", 3)]
+
+
+@pytest.mark.parametrize("error", [RateLimited("busy"), TooSlow("slow")])
+def test_when_the_log_can_not_be_read_the_client_shall_come_again(
+    router: Router, store: FakeStore, bob: User, error: RateLimited | TooSlow
+) -> None:
+    known_device(router)
+    say(bob, "one")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()
+    store.answer(error)
+    assert read(phone) == [("welcome", None), ("bye", None)]
+    assert phone.client.disconnected
+    store.slow = False
+    assert read(log_in(router, "ann", dev="phone"))[1:] == [("one", "resume"), ("end", 1)]
+
+
+def test_who_goes_during_a_replay_is_owed_the_rest(router: Router, store: FakeStore, bob: User) -> None:
+    known_device(router)
+    say(bob, "one")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    phone.leave()
+    while store.asks:
+        store.answer()
+    store.slow = False
+    assert read(log_in(router, "ann", dev="phone"))[1:] == [("one", "resume"), ("end", 1)]
+    assert not phone.client.faults
+
+
+# A classic client.
+
+
+def test_a_classic_login_shows_what_was_missed_once(router: Router, bob: User) -> None:
+    say(bob, "one", "two")
+    ann = log_in_classic(router, "ann")
+    assert ann.msgs()[1:] == ["While you were away, 2 messages came for you. Here they are:", "one", "two"]
+    ann.leave()
+    again = log_in_classic(router, "ann")
+    assert len(again.msgs()) == 1
+    say(bob, "three")
+    assert again.msgs() == ["three"]
+
+
+def test_a_classic_login_shows_the_newest_fifty(router: Router, bob: User) -> None:
+    say(bob, *range(SHOWN + 10))
+    _, told, *shown = log_in_classic(router, "ann").msgs()
+    assert told == f"While you were away, 60 messages came for you. Here are the newest {SHOWN}; /history has the others:"
+    assert shown == [str(n) for n in range(10, SHOWN + 10)]
+
+
+def test_what_a_classic_client_said_itself_is_not_what_it_missed(router: Router, bob: User) -> None:
+    ann = log_in_classic(router, "ann")
+    ann.send("bob", "bye")
+    ann.leave()
+    assert len(log_in_classic(router, "ann").msgs()) == 1
+
+
+def test_a_second_classic_client_is_not_shown_what_the_first_was(router: Router, bob: User) -> None:
+    first = log_in_classic(router, "ann")
+    say(bob, "one")
+    assert len(log_in_classic(router, "ann").msgs()) == 1
+    assert first.msgs()[-1] == "one"
+
+
+def test_what_is_said_while_a_classic_client_is_shown_what_it_missed_comes_after_it(
+    router: Router, store: FakeStore, bob: User
+) -> None:
+    say(bob, "one")
+    store.slow = True
+    ann = log_in_classic(router, "ann")
+    store.look()
+    say(bob, "two")
+    while store.asks:
+        store.answer()
+    say(bob, "three")
+    assert ann.msgs()[2:] == ["one", "two", "three"]
+
+
+def test_what_was_not_written_to_a_classic_client_is_shown_next_time(router: Router, store: FakeStore, bob: User) -> None:
+    say(bob, "one")
+    store.slow = True
+    ann = log_in_classic(router, "ann")
+    ann.leave()
+    while store.asks:
+        store.answer()
+    store.slow = False
+    assert log_in_classic(router, "ann").msgs()[-1] == "one"
+
+
+def test_after_a_classic_login_that_could_not_read_the_log_new_words_still_come(
+    router: Router, store: FakeStore, bob: User
+) -> None:
+    say(bob, "one")
+    store.slow = True
+    ann = log_in_classic(router, "ann")
+    store.answer(TooSlow("That took too long."))
+    say(bob, "two")
+    assert ann.msgs()[1:] == ["That took too long.", "two"]
+
+
+def test_who_can_not_see_places_in_the_log_is_shown_what_it_missed_once(router: Router, bob: User) -> None:
+    say(bob, "one")
+    first = log_in(router, "ann", "ack")
+    assert first.msgs()[-1] == "one"
+    first.leave()
+    assert len(log_in(router, "ann", "ack").msgs()) == 1
+
+
+def test_a_classic_login_and_a_hello_after_it_leave_nothing_to_be_shown_twice(router: Router, bob: User) -> None:
+    known_device(router)
+    say(bob, "one")
+    ann = log_in_classic(router, "ann")
+    ann.send("/hello", "lanchat", v=1, caps=["id", "resume"], dev="phone")
+    ann.leave()
+    assert len(log_in_classic(router, "ann").msgs()) == 1
+
+
+# A reader who falls behind.
+
+
+def test_who_is_behind_is_told_of_the_gap_and_what_comes_then_is_live(router: Router, bob: User) -> None:
+    phone = log_in(router, "ann", dev="phone")
+    say(bob, "one")
+    phone.client.is_behind = True
+    say(bob, "two", "three")
+    phone.client.is_behind = False
+    phone.client.drained.callback(None)
+    say(bob, "four")
+    *_, one, gap, four = phone.shown()
+    assert one.msg == "one"
+    x = dump(gap.x)
+    assert (x["op"], x["after"], x["upto"], x["why"]) == ("gap", 1, 3, "SLOW")
+    assert (four.msg, dump(four.x)["seq"]) == ("four", 4)
+    phone.send("/history", after=1, limit=2)
+    assert [msg for msg, _ in read(phone)] == ["two", "three", "end"]
+
+
+def test_the_first_gap_begins_where_the_session_did(router: Router, bob: User) -> None:
+    say(bob, "one")
+    phone = log_in(router, "ann", dev="new")
+    phone.client.is_behind = True
+    say(bob, "two")
+    phone.client.drained.callback(None)
+    x = dump(phone.shown()[-1].x)
+    assert (x["after"], x["upto"]) == (1, 2)
+
+
+def test_a_guest_who_falls_behind_in_a_room_is_told_of_the_gap_too(router: Router) -> None:
+    owner = log_in(router, "ann")
+    owner.send("/create", "#ops")
+    owner.send("#ops", "one")
+    bob = User(router, "bob").hello("id", "history", "room")
+    bob.send("/join", "#ops")
+    bob.shown()
+    bob.client.is_behind = True
+    owner.send("#ops", "two")
+    bob.client.drained.callback(None)
+    x = dump(bob.told().x)
+    assert (x["op"], x["after"], x["upto"]) == ("gap", 1, 2)
+
+
+def test_without_the_cap_history_nobody_is_held_back(router: Router, bob: User) -> None:
+    ann = log_in(router, "ann", "id")
+    ann.shown()
+    ann.client.is_behind = True
+    say(bob, "one")
+    assert ann.msgs() == ["one"]
+
+
+# Over real connections.
+
+
+def test_a_burst_to_a_client_that_reads_makes_no_gap(house: tuple[Router, Clock], bob: User) -> None:
+    router, _ = house
+    router.limits.set("packets", "off")
+    wire = Wire(*house)
+    auth = {"mech": "PLAIN", "password": PASSWORD}
+    wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["id", "resume", "history"], auth=auth))
+    wire.bytes()
+    store_of(router).held = True
+    say(bob, *["x" * 10_000] * 40)
+    store_of(router).release()
+    assert [packet["x"].get("seq") for packet in wire.packets()] == list(range(1, 41))
+
+
+def test_a_backlog_that_is_larger_than_an_outbox_reaches_who_reads_slowly(house: tuple[Router, Clock], bob: User) -> None:
+    router, _ = house
+    router.limits.set("packets", "off")
+    known_device(router)
+    say(bob, *["\1" * 9_000] * 30)  # (six bytes each on the wire)
+    wire = Wire(*house)
+    auth = {"mech": "PLAIN", "password": PASSWORD}
+    wire.connection.outbox.pauseProducing()
+    wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["id", "resume", "history"], dev="phone", auth=auth))
+    seqs: list[int] = []
+    for _ in range(100):
+        wire.connection.outbox.resumeProducing()
+        packets = wire.packets()
+        wire.connection.outbox.pauseProducing()
+        seqs += [packet["x"]["seq"] for packet in packets if packet["x"].get("batch") and "op" not in packet["x"]]
+        if packets and packets[-1]["x"].get("op") == "end":
+            break
+    assert seqs == list(range(1, 31))
+
+
+def test_an_unframed_client_is_shown_all_that_it_missed(house: tuple[Router, Clock], bob: User) -> None:
+    router, _ = house
+    router.limits.set("packets", "off")
+    say(bob, *["ä" * 8_000] * SHOWN)
+    wire = Wire(*house)
+    wire.send(b"ann")
+    wire.wait(0.2)
+    wire.send(line("/login", PASSWORD).strip())
+    wire.wait(40)
+    assert sum(msg.count("ä") for msg in wire.msgs()) == 8 * 8_000  # as much as fits on a page
+    assert router.registry.find("ann") is not None
