@@ -79,7 +79,6 @@ async def ban(router: Router, by: By, order: Order) -> str:
     if room is not None:
         hit = _take_out(router, room, target, accounts.values(), f"You are {what}.")
     else:
-        hit = _hit(router, None, target)
         for session in hit:
             router.close(session, Banned.code, f"You are {what}.", why=what)
     return _answer(by, sanction, target, hit, what)

@@ -176,6 +176,32 @@ def test_a_mute_of_an_account_holds_wherever_it_logs_in(house: House, mod: User)
         assert "you are muted" in answer(user, "mod", "hi")
 
 
+def test_a_mute_from_before_there_was_an_account_can_be_undone(house: House, mod: User) -> None:
+    router, _ = house
+    bob = User(router, "bob")
+    mod.send("/mute", "bob")
+    bob.send("/register", "pw")
+    bob.shown()
+    mod.shown()
+    assert answer(mod, "/unmute", "bob") == "bob is not muted any more."
+    assert decided(router) == []
+    assert bob.told().msg == "You are not muted any more, says mod."
+    bob.send("mod", "hi")
+    assert mod.told().msg == "hi"
+
+
+def test_a_stranger_with_the_name_of_a_muted_one_must_log_in_all_the_same(house: House, mod: User) -> None:
+    router, _ = house
+    person(router, "bob", Role.USER).send("/quit")
+    stranger = User(router, "bob")
+    mod.send("/mute", "bob")
+    assert stranger.shown() == []
+    assert answer(stranger, "mod", "hi").startswith("Log in first")
+    stranger.send("/login", "pw")
+    stranger.shown()
+    assert "you are muted" in answer(stranger, "mod", "hi")
+
+
 def test_of_a_guest_it_is_said_that_they_can_come_back_under_another_name(house: House, mod: User) -> None:
     router, _ = house
     User(router, "guy", "10.0.0.9")
@@ -430,6 +456,9 @@ def test_a_muted_one_sets_no_topic_and_invites_nobody(house: House, olga: User, 
     assert "you are muted in #ops" in answer(olga, "/invite", "cat #ops")
     assert "about yourself" in answer(olga, "/unmute", "#ops olga")
     assert answer(mod, "/unmute", "#ops olga") == "olga is not muted in #ops any more."
+    mod.send("/mute", "olga")
+    olga.shown()
+    assert "you are muted by mod" in answer(olga, "/topic", "#ops stupid")
 
 
 def test_an_address_is_kept_out_of_a_room(house: House, ops: Ops) -> None:
