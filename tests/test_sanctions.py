@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from lanchat.sanctions import BAN, MUTE, Sanction, seconds, span
 from lanchat.session import Account, Role, Session
 from lanchat.targets import aim
 from tests.fakes import FakeStore, User, make_router
+from tests.live import Peer, Server, login
 from tests.people import again, connection, person
 
 House = tuple[Router, Clock]
@@ -334,3 +338,36 @@ def code(router: Router, session: Session) -> str:
     with pytest.raises(ChatError) as wrong:
         router.sanctions.check_may_speak(session, router.rooms.get("#ops", session))
     return wrong.value.code
+
+
+def account(port: int, name: str, word: str) -> Peer:
+    """Somebody who registers, or logs in."""
+    peer = Peer(port)
+    peer.send(name.encode() + b"\n")
+    peer.wait_for(name)
+    peer.say(word, "correct horse")
+    peer.wait_for(name)
+    return peer
+
+
+def test_a_real_server_keeps_what_was_decided_through_kill_9(tmp_path: Path) -> None:
+    with Server(tmp_path) as server, account(server.port(), "olga", "/register") as olga, login(server.port(), "bob"):
+        olga.say("/create", "#ops")
+        olga.say("/ban", "#ops bob 1h spam")
+        olga.wait_for("bob is banned from #ops by olga for 1h (spam)")
+        server.stop(signal.SIGKILL)
+    with sqlite3.connect(tmp_path / "data" / "lanchat.db") as database:
+        database.execute("UPDATE accounts SET role = 2")
+    with Server(tmp_path) as server, account(server.port(), "olga", "/login") as olga, login(server.port(), "bob") as bob:
+        bob.say("/join", "#ops")
+        bob.wait_for("You are banned from #ops by olga for ")
+        olga.say("/ban", "bob 1h spam")
+        olga.wait_for("1 connection was closed")
+        assert bob.packet()["msg"] == "You are banned by olga for 1h (spam)."
+        assert bob.at_end()
+        server.stop(signal.SIGKILL)
+    with Server(tmp_path) as server, Peer(server.port()) as bob:
+        bob.send(b"BOB\n")
+        bob.wait_for("You are banned by olga for ")
+        assert bob.at_end()
+        assert "BANNED" in server.logged("refused 127.0.0.1")
