@@ -1,0 +1,486 @@
+"""Rooms: who is in, who may come, what outsiders learn, and who reads what is said there."""
+
+from __future__ import annotations
+
+import pytest
+
+from lanchat.rooms import load, open_lobby, parse_name
+from lanchat.router import Router
+from lanchat.session import Role
+from tests.fakes import PASSWORD, User, dump, log_in, make_router, store_of
+
+
+@pytest.fixture
+def router() -> Router:
+    return make_router()[0]
+
+
+@pytest.fixture
+def ann(router: Router) -> User:
+    """An account that made #ops."""
+    ann = account(router, "ann")
+    ann.send("/create", "#Ops")
+    ann.shown()
+    return ann
+
+
+def account(router: Router, name: str, *caps: str) -> User:
+    """Somebody with an account and a capable client."""
+    User(router, name).register().leave()
+    user = log_in(router, name, *caps)
+    user.shown()
+    return user
+
+
+def guest(router: Router, name: str, room: str = "#ops") -> User:
+    """A guest with a capable client, in a room."""
+    user = User(router, name).hello("id", "ack", "room", "presence")
+    user.send("/join", room)
+    user.shown()
+    return user
+
+
+def code(user: User) -> object:
+    """Why the last thing that somebody asked for was refused."""
+    return dump(user.shown()[-1].x)["code"]
+
+
+def members(router: Router) -> list[tuple[int, str]]:
+    """Who belongs to which room, as the disk knows it."""
+    return store_of(router).connection.execute("SELECT account, conv FROM members ORDER BY 1, 2").fetchall()
+
+
+# Talking.
+
+
+def test_what_is_said_in_a_room_reaches_all_who_are_in_it_once(router: Router, ann: User) -> None:
+    bob, cat, outside = guest(router, "bob"), guest(router, "cat"), User(router, "dan")
+    ann.shown(), bob.shown()
+    bob.send("#OPS", "hi", cid="1")
+    for reader in (ann, cat):
+        (packet,) = reader.shown()
+        x = dump(packet.x)
+        assert (packet.to, packet.msg, x["conv"], x["seq"]) == ("#Ops", "hi", "#Ops", 1)
+    assert [x["op"] for x in bob.xs()] == ["ack"]
+    assert outside.shown() == []
+
+
+def test_all_devices_of_the_speaker_see_it_as_their_own(router: Router, ann: User) -> None:
+    phone, bob = log_in(router, "ann", dev="phone"), guest(router, "bob")
+    ann.shown(), phone.shown(), bob.shown()
+    ann.send("#ops", "hi")
+    x = dump(phone.told().x)
+    assert (x["conv"], x["self_"]) == ("#Ops", True)
+    assert "self_" not in dump(bob.told().x)
+    assert ann.shown() == []
+
+
+def test_who_is_not_in_a_room_can_not_speak_there(router: Router, ann: User) -> None:
+    bob = User(router, "bob").hello("id")
+    bob.send("#ops", "hi")
+    assert code(bob) == "NOT_MEMBER"
+    bob.send("#nowhere", "hi")
+    assert code(bob) == "NO_SUCH_TARGET"
+    assert ann.shown() == []
+
+
+def test_who_is_in_it_when_it_is_stored_gets_it(router: Router, ann: User) -> None:
+    leaves, comes = guest(router, "bob"), User(router, "cat")
+    ann.shown()
+    store_of(router).held = True
+    ann.send("#ops", "hi")
+    leaves.send("/leave", "#ops")
+    comes.send("/join", "#ops")
+    leaves.shown(), comes.shown()
+    store_of(router).release()
+    assert leaves.shown() == []
+    assert comes.msgs() == ["[#Ops] hi"]
+
+
+def test_a_member_that_is_away_is_owed_what_was_said_since_it_joined(router: Router, ann: User) -> None:
+    ann.send("#ops", "before")
+    zoe = account(router, "zoe")
+    zoe.send("/join", "#ops")
+    zoe.leave()
+    ann.send("#ops", "after")
+    batch = log_in(router, "zoe").shown()[1:-1]
+    assert [packet.msg for packet in batch] == ["after"]
+
+
+def test_who_has_left_is_owed_nothing_and_reads_nothing(router: Router, ann: User) -> None:
+    zoe = account(router, "zoe")
+    zoe.send("/join", "#ops")
+    ann.send("#ops", "before")
+    zoe.send("/leave", "#ops")
+    zoe.leave()
+    ann.send("#ops", "after")
+    zoe = log_in(router, "zoe")
+    assert [x.get("op") for x in zoe.xs()] == ["welcome", "end"]
+    zoe.send("/history", "#ops")
+    assert code(zoe) == "NOT_MEMBER"
+    zoe.send("/history")
+    assert [x["op"] for x in zoe.xs()] == ["end"]
+    assert members(router) == [(1, "r1")]
+
+
+def test_a_guest_that_registers_in_a_room_misses_nothing_there(router: Router, ann: User) -> None:
+    bob = guest(router, "bob")
+    store_of(router).held = True
+    ann.send("#ops", "one")
+    bob.send("/register", PASSWORD)
+    ann.send("#ops", "two")
+    store_of(router).release()
+    assert [msg for msg in bob.msgs() if "account" not in msg] == ["one", "two"]
+    assert members(router) == [(1, "r1"), (2, "r1")]
+    ann.send("#ops", "three")
+    assert bob.msgs() == ["three"]
+    bob.leave()
+    ann.send("#ops", "four")
+    assert log_in(router, "bob", resume={"epoch": "e1", "seq": 3}).msgs()[1:-1] == ["four"]
+
+
+def test_a_room_that_was_closed_while_a_guest_registered_is_gone(router: Router, ann: User) -> None:
+    bob = guest(router, "bob")
+    store_of(router).held = True
+    ann.send("/close", "#ops")
+    bob.send("/register", PASSWORD)
+    store_of(router).release()
+    assert bob.session.account is not None
+    assert members(router) == []
+
+
+# Making, joining, leaving.
+
+
+def test_only_an_account_makes_a_room_and_it_is_in_it(router: Router, ann: User) -> None:
+    bob = User(router, "bob").hello("id")
+    bob.send("/create", "#mine")
+    assert code(bob) == "AUTH_REQUIRED"
+    ann.send("/create", "#more", cid="1")
+    x = dump(ann.told().x)
+    assert (x["op"], x["rooms"]) == ("ok", [{"name": "#more", "topic": "", "private": False, "online": 1}])
+
+
+@pytest.mark.parametrize("name", ["ops", "#", "# ", "#a b", "##", "#" + "x" * 33, "#a\u200bb", "Everyone", "#SERVER"])
+def test_a_rooms_name_is_a_mark_and_what_a_user_may_be_called(ann: User, name: str) -> None:
+    ann.send("/create", room=name)
+    assert code(ann) == "BAD_NAME"
+
+
+def test_names_of_rooms_compare_without_case_and_are_taken_once(router: Router, ann: User) -> None:
+    zoe = account(router, "zoe")
+    zoe.send("/create", "#OPS")
+    assert code(zoe) == "NAME_TAKEN"
+    store_of(router).held = True
+    zoe.send("/create", "#new")
+    ann.send("/create", "#NEW")
+    store_of(router).release()
+    assert code(ann) == "NAME_TAKEN"
+    assert dump(zoe.told().x)["op"] == "ok"
+
+
+def test_who_joins_again_is_told_so_and_nobody_else(router: Router, ann: User) -> None:
+    bob = guest(router, "bob")
+    ann.shown()
+    bob.send("/join", "#ops")
+    assert bob.told().msg == "You are in #Ops, with 1 others online."
+    assert ann.shown() == []
+
+
+def test_a_guest_leaves_with_its_connection(router: Router, ann: User) -> None:
+    bob = guest(router, "bob")
+    bob.leave()
+    ann.shown()
+    ann.send("/members", "#ops")
+    assert ann.told().msg == "In #Ops (1 online, 0 away): ann"
+    again = User(router, "bob").hello("id")
+    again.send("#ops", "hi")
+    assert code(again) == "NOT_MEMBER"
+
+
+def test_members_are_listed_those_here_before_those_away(router: Router, ann: User) -> None:
+    zoe, bea = account(router, "zoe"), account(router, "bea")
+    for user in (zoe, bea):
+        user.send("/join", "#ops")
+    bea.leave()
+    ann.shown()
+    ann.send("/members", "#ops")
+    packet = ann.told()
+    assert packet.msg == "In #Ops (2 online, 1 away): ann, zoe, bea"
+    assert dump(packet.x)["names"] == ["ann", "zoe", "bea"]
+
+
+def test_when_nothing_can_be_stored_everything_stays_as_it_was(router: Router, ann: User) -> None:
+    zoe, watcher = account(router, "zoe"), guest(router, "bob")
+    store_of(router).broken = True
+    for user, command, args in (
+        (zoe, "/create", "#new"),
+        (zoe, "/join", "#ops"),
+        (ann, "/leave", "#ops"),
+        (ann, "/topic", "#ops pumps"),
+        (ann, "/close", "#ops"),
+    ):
+        user.send(command, args)
+        assert code(user) == "NOT_STORED"
+    assert len(router.rooms) == 1
+    room = router.rooms.find("#ops")
+    assert room is not None
+    assert (list(room.members), room.topic) == ([1], "")
+    assert watcher.shown() == []
+
+
+# Events.
+
+
+def test_who_asked_for_it_is_told_who_joined_and_left(router: Router, ann: User) -> None:
+    plain, classic = User(router, "cat").hello("id", "presence"), User(router, "dan")
+    for user in (plain, classic):
+        user.send("/join", "#ops")
+        user.shown()
+    ann.shown()
+    bob = guest(router, "bob")
+    bob.send("/leave", "#ops")
+    events = [dump(packet.x) for packet in ann.shown()]
+    assert [(x["op"], x["ev"], x["who"], x["conv"]) for x in events] == [
+        ("event", "joined", ["bob"], "#Ops"),
+        ("event", "left", ["bob"], "#Ops"),
+    ]
+    assert plain.shown() == classic.shown() == []
+
+
+# Private ones.
+
+
+@pytest.fixture
+def secret(router: Router, ann: User) -> User:
+    """Somebody with an account who is not in #secret, which is ann's."""
+    ann.send("/create", "#secret private")
+    ann.send("/topic", "#secret the merger")
+    ann.send("#secret", "sell")
+    ann.shown()
+    return account(router, "eve")
+
+
+OUTSIDE = [
+    ("/join", "{}"),
+    ("/leave", "{}"),
+    ("/members", "{}"),
+    ("/topic", "{}"),
+    ("/topic", "{} mine now"),
+    ("/invite", "eve {}"),
+    ("/close", "{}"),
+    ("/history", "{}"),
+    ("/search", "in:{} sell"),
+    ("{}", "hi"),
+]
+
+
+@pytest.mark.parametrize(("to", "msg"), OUTSIDE)
+@pytest.mark.parametrize("who", ["eve", "bob"])
+def test_of_a_private_room_outsiders_learn_what_they_do_of_none(
+    router: Router, ann: User, secret: User, to: str, msg: str, who: str
+) -> None:
+    outsider = secret if who == "eve" else User(router, "bob").hello("id")
+    answers = []
+    for name in ("#secret", "#nothin"):
+        outsider.send(to.format(name), msg.format(name), cid="1")
+        answers.append([(packet.msg.replace(name, "#"), dump(packet.x)) for packet in outsider.shown()])
+    assert answers[0] == answers[1]
+    assert ann.shown() == []
+
+
+def test_a_private_room_is_not_among_the_rooms_of_outsiders(router: Router, ann: User, secret: User) -> None:
+    for asked in ("", "#s", "secret"):
+        secret.send("/rooms", asked)
+    assert not any("secret" in packet.msg or "merger" in str(dump(packet.x)) for packet in secret.shown())
+    secret.send("/history")
+    secret.send("/search", "sell")
+    assert [x["op"] for x in secret.xs()] == ["end", "end"]
+    ann.send("/rooms", "SE")
+    assert ann.told().msg == "Rooms (1):\n#secret (1 online, private) the merger"
+
+
+def test_who_is_invited_sees_the_room_and_may_enter(router: Router, ann: User, secret: User) -> None:
+    ann.send("/invite", "eve #secret")
+    assert "invites you to #secret" in secret.told().msg
+    secret.send("/history", "#secret")
+    assert code(secret) == "NOT_MEMBER"
+    secret.send("/rooms", "#s")
+    assert "#secret" in secret.told().msg
+    secret.send("/join", "#secret")
+    assert secret.told().msg.startswith("You are in #secret")
+    secret.send("/leave", "#secret")
+    secret.shown()
+    secret.send("/join", "#secret")  # once
+    assert code(secret) == "NO_SUCH_TARGET"
+
+
+def test_a_guest_and_nobody_can_not_be_invited(router: Router, ann: User) -> None:
+    User(router, "bob")
+    ann.send("/create", "#secret private")
+    ann.shown()
+    ann.send("/invite", "bob #secret")
+    assert code(ann) == "NO_SUCH_TARGET"
+
+
+def test_a_moderator_sees_private_rooms(router: Router, secret: User) -> None:
+    secret.session.account.role = secret.session.role = Role.MODERATOR  # type: ignore[union-attr]
+    secret.send("/join", "#secret")
+    assert secret.told().msg.startswith("You are in #secret")
+
+
+# Owning.
+
+
+def test_only_the_owner_says_what_it_is_about_and_ends_it(router: Router, ann: User) -> None:
+    bob = guest(router, "bob")
+    zoe = account(router, "zoe")
+    zoe.send("/join", "#ops")
+    for command in ("/topic", "/close"):
+        zoe.send(command, "#ops mine" if command == "/topic" else "#ops")
+        assert code(zoe) == "FORBIDDEN"
+    ann.send("/topic", "#ops pumps\nand pipes")
+    bob.shown()
+    bob.send("/topic", "#ops")
+    assert bob.told().msg == r"pumps\nand pipes"
+    ann.send("/topic", "#ops " + "x" * 301)
+    assert code(ann) == "USAGE"
+
+
+def test_a_room_that_is_closed_is_gone_for_all_and_its_name_free(router: Router, ann: User) -> None:
+    bob, zoe = guest(router, "bob"), account(router, "zoe")
+    zoe.send("/join", "#ops")
+    zoe.leave()
+    ann.send("#ops", "old")
+    ann.shown(), bob.shown()
+    ann.send("/close", "#ops")
+    assert bob.told().msg == "#Ops is closed for good, by ann."
+    ann.send("/create", "#ops")
+    ann.shown()
+    ann.send("/history", "#ops")
+    assert [x["op"] for x in ann.xs()] == ["end"]
+    bob.send("#ops", "hi")
+    assert code(bob) == "NOT_MEMBER"
+    assert members(router) == [(1, "r2")]
+
+
+def test_two_devices_may_close_a_room_at_once(router: Router, ann: User) -> None:
+    phone = log_in(router, "ann", dev="phone")
+    store_of(router).held = True
+    ann.send("/close", "#ops")
+    ann.send("/create", "#ops")  # (a connection would hold this one back)
+    phone.send("/close", "#ops")
+    store_of(router).release()
+    assert not ann.client.faults
+    assert not phone.client.disconnected
+    assert router.rooms.find("#ops") is not None
+
+
+@pytest.mark.parametrize(("command", "args"), [("/join", "#ops"), ("/invite", "eve #ops")])
+def test_what_is_done_to_a_room_as_it_is_closed_is_refused(router: Router, ann: User, command: str, args: str) -> None:
+    zoe, eve = account(router, "zoe"), account(router, "eve")
+    if command == "/invite":
+        zoe.send("/join", "#ops")
+        zoe.shown()
+    store_of(router).held = True
+    ann.send("/close", "#ops")
+    zoe.send(command, args)
+    store_of(router).release()
+    assert code(zoe) == "NO_SUCH_TARGET"
+    assert members(router) == []
+    assert not zoe.client.disconnected
+    assert eve.shown() == []
+
+
+def test_a_moderator_that_is_not_in_a_room_can_not_leave_it(router: Router, ann: User) -> None:
+    zoe = account(router, "zoe")
+    zoe.session.role = Role.MODERATOR
+    zoe.send("/leave", "#ops")
+    assert code(zoe) == "NOT_MEMBER"
+    assert ann.shown() == []
+
+
+# Limits.
+
+
+def test_one_may_be_in_so_many_rooms(router: Router, ann: User) -> None:
+    router.limits.set("joined", 1)
+    ann.send("/create", "#more")
+    assert code(ann) == "FULL"
+    bob, zoe = guest(router, "bob"), account(router, "zoe")
+    zoe.send("/create", "#two")
+    bob.shown()
+    bob.send("/join", "#two")
+    assert code(bob) == "FULL"
+
+
+def test_so_many_may_belong_to_one_room(router: Router, ann: User) -> None:
+    router.limits.set("members", 1)
+    zoe = account(router, "zoe")
+    zoe.send("/join", "#ops")
+    assert code(zoe) == "FULL"
+
+
+def test_so_many_rooms_and_no_more(router: Router, ann: User) -> None:
+    router.limits.set("rooms", 1)
+    ann.send("/create", "#more")
+    assert code(ann) == "FULL"
+
+
+def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
+    router.limits.set("invitations", 1)
+    zoe, eve = account(router, "zoe"), account(router, "eve")
+    ann.shown()
+    ann.send("/invite", "zoe #ops")
+    ann.send("/invite", "zoe #ops")
+    ann.send("/invite", "eve #ops")
+    assert code(ann) == "FULL"
+    assert eve.shown() == []
+    zoe.send("/join", "#ops")
+    ann.send("/invite", "eve #ops")
+    assert "invites you" in eve.told().msg
+
+
+def test_a_list_of_many_rooms_says_that_there_are_more(router: Router, ann: User) -> None:
+    for n in range(99):
+        router.limits.set("joined", "off")
+        ann.send("/create", f"#room{n}")
+        ann.send("/topic", f"#room{n} " + "x" * 300)
+    ann.shown()
+    ann.send("/rooms", "room")
+    packet = ann.told()
+    assert packet.msg.splitlines()[-1].startswith("... and ")
+    assert len(packet.msg.encode()) <= 16384
+    assert dump(packet.x)["n"] == 99
+
+
+# What is kept.
+
+
+def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router, ann: User) -> None:
+    zoe = account(router, "zoe")
+    ann.send("/create", "#secret private")
+    ann.send("/invite", "zoe #secret")
+    ann.send("/topic", "#ops pumps")
+    zoe.send("/join", "#ops")
+    known = {user.session.account.id: user.session.account for user in (ann, zoe) if user.session.account}
+    ops, secret = load(store_of(router).connection, known)
+    assert (ops.name, ops.topic, ops.private, list(ops.members), ops.owner) == ("#Ops", "pumps", False, [1, 2], 1)
+    assert (secret.name, secret.private, list(secret.members), secret.invited) == ("#secret", True, [1], {2})
+
+
+def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
+    connection = store_of(router).connection
+    open_lobby(connection, parse_name("#lobby"), 0)
+    open_lobby(connection, parse_name("#lobby"), 0)  # as each start does
+    (lobby,) = load(connection, {})
+    router.rooms.add(lobby)
+    router.rooms.lobby = lobby
+    ann, bob = User(router, "ann"), User(router, "bob")
+    ann.send("#lobby", "hi")
+    assert bob.told().msg == "[#lobby] hi"
+    bob.send("/leave", "#lobby")
+    assert bob.told().msg == "Everybody is in #lobby."
+    ann.register()
+    bob.send("#lobby", "hello")
+    assert ann.told().msg == "[#lobby] hello"
