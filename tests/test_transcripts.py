@@ -4,10 +4,13 @@ A line is one of:
 
     ann opens                       a connection with that name, and its welcome
     ann sends bob: text             a private word
+    ann sends #ops: text            a word in a room
     ann shouts: text                a word to everyone else
+    ann shouts in vain: text        the same, which will be refused
     ann types /command arguments    a command
     bob reads ann: text             what ann said to everyone
     bob reads ann (private): text   what ann said to bob alone
+    bob reads ann: [#ops] text      what ann said in a room
     ann is told: text               what the server answers; `...` stands for anything
     ann reads nothing               nothing has come
     ann hangs up
@@ -15,6 +18,7 @@ A line is one of:
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -30,6 +34,8 @@ from lanchat.router import Router
 from tests.fakes import Wire, make_router
 from tests.live import line
 
+#: A capable client never uses one twice.
+CIDS = itertools.count()
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.chat"))
 
 
@@ -55,11 +61,12 @@ class Actor:
         self.wire.send(self.packet(to, msg))
 
     def read(self) -> None:
-        """Look at what came: `ann: text`, `ann (private): text`, or `* text` from the server."""
+        """Look at what came: `ann: text`, `ann (private): text`, or `* text` from the server; nobody here asked for rooms."""
         for packet in self.wire.packets():
             who, to = packet["from"]["name"], packet["to"]
             if packet["msg"]:  # an ack of a private word has no text for people
-                shown = "*" if who == "SERVER" else f"{who}:" if to == "Everyone" else f"{who} (private):"
+                to_many = to == "Everyone" or to.startswith("#")
+                shown = "*" if who == "SERVER" else f"{who}:" if to_many else f"{who} (private):"
                 self.unread.append(f"{shown} {packet['msg']}")
 
     def next(self) -> str:
@@ -79,7 +86,7 @@ class Capable(Actor):
 
     def packet(self, to: str, msg: str) -> bytes:
         """A packet that asks for an answer."""
-        return line(to, msg, cid="1")
+        return line(to, msg, cid=str(next(CIDS)))
 
 
 class Unframed(Actor):
@@ -142,6 +149,10 @@ class Stage:
         if self.dialect.confirmed:
             self.told(name, "Message sent to ... users")
 
+    def shouts_in_vain(self, name: str, text: str) -> None:
+        """Somebody says something to everyone, who may not."""
+        self.actors[name].send("Everyone", json.loads(f'"{text}"'))
+
     def types(self, name: str, command: str, arguments: str) -> None:
         """Somebody runs a command."""
         self.actors[name].send(command, arguments.strip())
@@ -165,6 +176,7 @@ STEPS: dict[str, Callable[..., None]] = {
     r"(\w+) opens": Stage.opens,
     r"(\w+) sends (\S+): (.*)": Stage.sends,
     r"(\w+) shouts: (.*)": Stage.shouts,
+    r"(\w+) shouts in vain: (.*)": Stage.shouts_in_vain,
     r"(\w+) types (/\w+)(.*)": Stage.types,
     r"(\w+) is told: (.*)": Stage.told,
     r"(\w+) reads (.*)": Stage.reads,
