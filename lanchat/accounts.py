@@ -88,4 +88,5 @@ def leave_device(connection: Connection, account: int, device: str, seq: int, on
 
 def may_read(connection: Connection, account: int, conv: str, since: int) -> None:
     """Add a conversation to what an account may read, and is owed from here on."""
-    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, conv, since))
+    there = "SELECT id, ?, ? FROM accounts WHERE id = ?"  # it may have been removed just now
+    connection.execute(f"INSERT OR IGNORE INTO members {there}", (conv, since, account))

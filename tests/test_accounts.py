@@ -265,6 +265,16 @@ def test_a_hello_with_anything_else_is_refused_and_stays_at_the_doorstep(router:
     assert ann.session.account is not None
 
 
+def test_who_logs_in_after_a_refused_hello_is_classic_and_may_say_another(router: Router) -> None:
+    User(router, "ann").register().leave()
+    ann = log_in(router, "ann", auth={"mech": "PLAIN", "password": "wrong"})
+    assert dump(ann.shown()[-1].x)["code"] == "AUTH_FAILED"
+    ann.send("/login", PASSWORD)
+    assert ann.told().x is None
+    ann.send("/hello", "lanchat", v=1, caps=["id", "resume"])
+    assert [x["op"] for x in ann.xs()] == ["welcome", "end"]
+
+
 def test_a_hello_without_a_secret_is_told_that_one_is_needed(router: Router) -> None:
     User(router, "ann").register().leave()
     ann = User(router, "ann", greeted=False)

@@ -63,6 +63,7 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
     account = await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await _enter_device(router, account, CLASSIC)
     _check_here(router, session, account, cursor)
+    session.caps = None  # it may have said a hello that was refused, and may say another
     router.admit(session, account)
     router.reply(session, packet, router.welcome_text(session))
     await router.replay.newest(session, cursor)
