@@ -92,14 +92,14 @@ class Control(LineOnlyReceiver, TimeoutMixin):
 
     def _tell(self, done: float, text: str) -> None:
         """How far it is, when that is more than was told."""
-        if self.connected and int(done * 100) > self._percent:
+        if self in self.factory.connected and int(done * 100) > self._percent:
             self._percent = int(done * 100)
             self.sendLine(msgspec.json.encode(Progress(done, text)))
 
     def _ended(self, outcome: Done | Failed | Failure) -> None:
         if isinstance(outcome, Failure):  # `Operations.do` raises nothing
             _log.failure("an operation went wrong", outcome)
-        elif self.connected:
+        elif self in self.factory.connected:
             self._answer(outcome)
 
     def _answer(self, answer: Done | Failed) -> None:
@@ -139,6 +139,7 @@ class ControlService(Service):
             self._clear()
             self._factory = Controls(self._operations.do, self._reactor)
             self._port = self._reactor.listenUNIX(str(self._path), self._factory, mode=0o600)
+            _log.info("lanchat-admin reaches this server at {path}", path=str(self._path))
         except (OSError, CannotListenError) as error:
             _log.warn(
                 "lanchat-admin can't reach this server while it runs: {path}: {why}", path=str(self._path), why=str(error)

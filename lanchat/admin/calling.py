@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from lanchat.admin import place
 from lanchat.control import FILE, MAX_PATH
 from lanchat.operations import ANSWER, Done, Failed, Request, Tell
 from lanchat.safekeeping import Refused
 
 #: Seconds for the first answer; what takes long says so before that.
 PATIENCE = 60
+#: Seconds for a server that has just been started, before its socket is there.
+START = 2
 
 
 def call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
-    """How it ended; None when no server listens there. Raises `Refused`."""
+    """How it ended; None when no server runs there. Raises `Refused`."""
+    deadline = time.monotonic() + START
+    while (outcome := _call(directory, request, tell)) is None and place.is_used(directory):
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"A server runs in {directory}, but can't be reached: its log says why. Stop it, and do this without it."
+            )
+        time.sleep(0.1)  # it starts, or ends
+    return outcome
+
+
+def _call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         if not _reached(connection, directory / FILE):
@@ -42,7 +58,8 @@ def _reached(connection: socket.socket, path: Path) -> bool:
 
 
 def _answer(connection: socket.socket, request: Request, tell: Tell) -> Done | Failed:
-    connection.sendall(msgspec.json.encode(request) + b"\n")
+    with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no already
+        connection.sendall(msgspec.json.encode(request) + b"\n")
     with connection.makefile("rb") as lines:
         for line in lines:
             answer = ANSWER.decode(line)

@@ -26,6 +26,16 @@ def check(directory: Path) -> Path:
     return path
 
 
+def is_used(directory: Path) -> bool:
+    """Whether a server runs there."""
+    if not (directory / "lock").exists():
+        return False
+    lock = _lock(directory)
+    if lock is not None:
+        lock.release()
+    return lock is None
+
+
 @contextmanager
 def reading(directory: Path) -> Iterator[Connection]:
     """A connection that reads what is there, beside a server that runs; raises `Refused`."""

@@ -26,7 +26,7 @@ from lanchat.store.store import Store
 #: What is shown in the place of a name.
 ERASED = "(erased)"
 #: So many places of the log are looked at in one step, and so many pages of the index (of 4 KiB) written.
-PLACES, PAGES = 2000, 500
+PLACES, PAGES = 1000, 250
 #: Seconds for which the writer waits while the file is rewritten: to wait is better than to keep nothing.
 PATIENCE, USUAL_PATIENCE = 3600, 5
 #: So often, after a second each, it is tried to empty the `-wal`, which somebody may be reading.
