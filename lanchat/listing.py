@@ -23,3 +23,10 @@ def and_more(names: list[str], total: int) -> str:
     """The names as text, and how many more there are."""
     more = total - len(names)
     return BETWEEN_NAMES.join(names) + (f", ... and {more} more" if more else "")
+
+
+def online(names: list[str], total: int, prefix: str) -> str:
+    """Who is here besides somebody, in words; `prefix` is what their names should begin with."""
+    if not total:
+        return "Nobody else has such a name." if prefix else "You are the only active user!"
+    return f"Online users ({total}): {and_more(names, total)}"

@@ -156,7 +156,7 @@ def _take_out(router: Router, room: Room, target: Target, accounts: Iterable[Acc
     """Those who are meant are in a room no more; they are told, and who stays there too. Who it was."""
     hit = _hit(router, room, target)
     for session in {session.name.key: session for session in hit}.values():
-        router.tell_room(room, "left", session)
+        router.presence.in_room(room, "left", session)
     for account in accounts:
         router.rooms.dismiss(account, room)
     for session in hit:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.interfaces import Clock
+from lanchat.listing import and_more, as_fit
+from lanchat.packet import EVERYONE, SERVER, ServerX, SharedPacket
+from lanchat.rooms import Room
 from lanchat.session import Session
 
 #: Seconds between two packets.
 PAUSE = 1.0
-
-#: Called with what happened ("came" or "went"), the names, and what each said at leaving.
-Tell = Callable[[str, dict[str, str]], None]
+#: Bytes of names in one packet.
+NAMES = 8192
 
 
 class Presence:
@@ -20,9 +22,10 @@ class Presence:
     Somebody who came and went between two packets is not mentioned.
     """
 
-    def __init__(self, clock: Clock, tell: Tell) -> None:
+    def __init__(self, clock: Clock, timestamp: Callable[[], str]) -> None:
+        """`timestamp` is the time as it is written in packets."""
         self._clock = clock
-        self._tell = tell
+        self._timestamp = timestamp
         self._news: dict[str, dict[str, str]] = {"went": {}, "came": {}}
         self._resting = False
         #: Who asked to be told.
@@ -69,3 +72,24 @@ class Presence:
                 self._clock.callLater(PAUSE, self._told)
                 return
         self._resting = False
+
+    def in_room(self, room: Room, event: str, session: Session) -> None:
+        """Somebody "joined" or "left" a room: those in it who want to know of such things are told, at once."""
+        name = session.name.shown
+        packet = self._event(event, [name], 1, room.name, f"{name} {event} {room.name}")
+        for reader in tuple(room.sessions):
+            if reader is not session and reader.may("presence") and reader.may("room"):
+                reader.client.deliver(packet)
+
+    def _tell(self, event: str, news: dict[str, str]) -> None:
+        names = as_fit(list(news), NAMES)
+        last_words = news[names[0]] if len(news) == 1 else ""
+        said = f"{and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
+        packet = self._event(event, names, len(news), EVERYONE, said)
+        for session in tuple(self.watchers):
+            if names != [session.name.shown]:
+                session.client.deliver(packet)
+
+    def _event(self, event: str, names: list[str], n: int, where: str, said: str) -> SharedPacket:
+        x = ServerX(op="event", ev=event, who=names, n=n, conv=where, ts=self._timestamp())
+        return SharedPacket(SERVER, where, said, x)

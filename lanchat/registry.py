@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from lanchat.errors import BadName, NameTaken
+from lanchat.listing import BETWEEN_NAMES, as_fit
 from lanchat.names import Name, key, parse, suggestions
 from lanchat.session import Account, Session
 
@@ -105,6 +106,14 @@ class Registry:
         start = key(prefix)
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
         return self._names[first : min(last, first + most)], last - first
+
+    def others(self, asker: Session, prefix: str, room: int) -> tuple[list[str], int, str]:
+        """Who is here besides the asker, with such a name: as many as fit into so many bytes, how many in all; the prefix."""
+        names, total = self.listed(prefix, room // (1 + len(BETWEEN_NAMES)) + 2)
+        total -= asker.name.key.startswith(key(prefix))
+        if asker.name.shown in names:
+            names.remove(asker.name.shown)
+        return as_fit(names, room), total, prefix
 
     def _look(self, name: Name, more: int) -> None:
         """There is one more name, or one less, that looks like this one."""

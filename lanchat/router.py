@@ -20,7 +20,7 @@ from lanchat.errors import AuthRequired, BadFrom, ChatError, NameTaken, NoSuchTa
 from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits
-from lanchat.listing import BETWEEN_NAMES, and_more, as_fit
+from lanchat.listing import online
 from lanchat.names import key, parse as parse_name
 from lanchat.packet import (
     EVERYONE,
@@ -48,9 +48,6 @@ from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 WELCOME_NAMES, WELCOME_REST = 256, 200
 #: What is listed of so many names costs a sender as much as another packet.
 NAMES_A_PACKET = 100
-#: Bytes of names in one presence packet.
-PRESENCE_NAMES = 8192
-
 #: What a stranger is told.
 LOG_IN = "The name {} is an account's. Send /login PASSWORD, or connect again with another name."
 
@@ -82,7 +79,7 @@ class Router:
         self.cursors = Cursors(clock, self.delivery)
         self.doorstep = Doorstep(clock)
         self.journal = Journal(clock)
-        self.presence = Presence(clock, self._tell_presence)
+        self.presence = Presence(clock, self.timestamp)
         self.pulse = Pulse(clock, self._ping, self._give_up)
         #: Messages relayed, and packets refused, since the start.
         self.relayed = self.refused = 0
@@ -185,7 +182,8 @@ class Router:
         """The welcome, for people."""
         # An unframed client should read it with one `recv`, and its name is in it twice.
         room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
-        return f"Welcome {session.name.shown}! Send /help to see the commands. {self.online(session, '', room)[0]}"
+        others = self.registry.others(session, "", room)
+        return f"Welcome {session.name.shown}! Send /help to see the commands. {online(*others)}"
 
     def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
         self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""
@@ -305,10 +303,10 @@ class Router:
 
     def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
         """Tell the sender what its message is known by, if it wants to know; whether it did."""
-        asked = packet.x is not None and packet.x.cid is not None and session.may("ack")
-        if asked:
-            self.reply(session, packet, told, op="ack", id=stamp.id, ts=stamp.ts, state="relayed", n=n)
-        return asked
+        cid = packet.x.cid if packet.x is not None and session.may("ack") else None
+        if cid is not None:
+            self.voice.answer(session, cid, told, op="ack", id=stamp.id, ts=stamp.ts, state="relayed", n=n)
+        return cid is not None
 
     # What goes out.
 
@@ -323,17 +321,6 @@ class Router:
             self.limits.met["bad"] += 1
             self.close(session, error.code, f"The connection is closed: {why}.", why=why)
 
-    def online(self, asker: Session, prefix: str, room: int) -> tuple[str, list[str], int]:
-        """Who is here besides the asker: the text (names for at most `room` bytes), those names, and how many in all."""
-        names, total = self.registry.listed(prefix, room // (1 + len(BETWEEN_NAMES)) + 2)
-        total -= asker.name.key.startswith(key(prefix))
-        if asker.name.shown in names:
-            names.remove(asker.name.shown)
-        names = as_fit(names, room)
-        if not total:
-            return ("Nobody else has such a name." if prefix else "You are the only active user!"), names, total
-        return f"Online users ({total}): {and_more(names, total)}", names, total
-
     def _gave_up(self, session: Session) -> None:
         """A stranger has not logged in in time."""
         self.close(session, "AUTH_REQUIRED", "You are closed: nobody logged in.", why="did not log in")
@@ -343,22 +330,3 @@ class Router:
 
     def _give_up(self, session: Session) -> None:
         self.close(session, "IDLE", "You are closed: no answer came to a ping.", why="no answer to a ping")
-
-    def tell_room(self, room: Room, event: str, session: Session) -> None:
-        """Somebody `joined` or `left` a room: those in it who want to know of such things are told."""
-        name = session.name.shown
-        x = ServerX(op="event", ev=event, who=[name], n=1, conv=room.name, ts=self.timestamp())
-        packet = SharedPacket(SERVER, room.name, f"{name} {event} {room.name}", x)
-        for reader in tuple(room.sessions):
-            if reader is not session and reader.may("presence") and reader.may("room"):
-                reader.client.deliver(packet)
-
-    def _tell_presence(self, event: str, news: dict[str, str]) -> None:
-        names = as_fit(list(news), PRESENCE_NAMES)
-        last_words = news[names[0]] if len(news) == 1 else ""
-        x = ServerX(op="event", ev=event, who=names, n=len(news), conv=EVERYONE, ts=self.timestamp())
-        said = f"{and_more(names, len(news))} {event}{last_words and ': '}{last_words}"
-        packet = SharedPacket(SERVER, EVERYONE, said, x)
-        for session in tuple(self.presence.watchers):
-            if names != [session.name.shown]:
-                session.client.deliver(packet)

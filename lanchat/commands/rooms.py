@@ -41,7 +41,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
             router.rooms.enter(session, room)
         else:
             await _admit(router, account, room)
-        router.tell_room(room, "joined", session)
+        router.presence.in_room(room, "joined", session)
     about = f" It is about: {room.topic}" if room.topic else ""
     router.reply(
         session, packet, f"You are in {room.name}, with {len(room.sessions) - 1} others online.{about}", rooms=[_row(room)]
@@ -68,7 +68,7 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
     else:
         await router.store.write(partial(rooms.dismiss, room=room.id, account=session.account.id))
         router.rooms.dismiss(session.account, room)
-    router.tell_room(room, "left", session)
+    router.presence.in_room(room, "left", session)
     router.reply(session, packet, f"You have left {room.name}.")
 
 

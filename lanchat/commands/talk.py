@@ -8,6 +8,7 @@ import msgspec
 
 from lanchat import packet as wire
 from lanchat.command import Command
+from lanchat.listing import online
 from lanchat.packet import EVERYONE, Packet, visible
 from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Role, Session
@@ -35,8 +36,8 @@ def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> 
 def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     router.charge(session, min(len(router.registry), MAX_LISTED) / NAMES_A_PACKET)
     # Room for the words round the names.
-    text, names, total = router.online(session, args[0].strip(), wire.MAX_MSG - 100)
-    router.reply(session, packet, text, names=names, n=total)
+    names, total, prefix = router.registry.others(session, args[0].strip(), wire.MAX_MSG - 100)
+    router.reply(session, packet, online(names, total, prefix), names=names, n=total)
 
 
 def _shout(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
