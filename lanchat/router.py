@@ -68,6 +68,7 @@ class Router:
         """
         self.clock = clock
         self.now = now
+        self._new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
         self.limits = Limits()
         self.registry = Registry()
         self.rooms = Rooms()
@@ -88,8 +89,6 @@ class Router:
         #: How people show who they are; set when the server starts.
         self.identity: Identity
         self._run_command = run_command
-        self._instance = instance
-        self._numbers = count(1)
 
     @property
     def store(self) -> Store:
@@ -297,9 +296,6 @@ class Router:
         """What a message is known by: its id, its time and its conversation."""
         re = packet.x.re if packet.x is not None else None
         return ServerX(id=self._new_id(), ts=self.timestamp(), conv=conv, re=re)
-
-    def _new_id(self) -> str:
-        return f"{self._instance}.{next(self._numbers)}"
 
     def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
         """Tell the sender what its message is known by, if it wants to know; whether it did."""
