@@ -1,0 +1,120 @@
+"""Erasure, with real files: what goes, what stays, and what the file still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+
+import pytest
+
+from lanchat import accounts
+from lanchat.names import parse
+from lanchat.session import Role
+from lanchat.store import erasure
+from tests.stores import Desk, entry, raw
+
+VICTOR = parse("victor")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A store with the accounts victor (1) and wanda (2)."""
+    with Desk(tmp_path) as one:
+        for name in ("victor", "wanda"):
+            one.write(partial(accounts.add, name=parse(name), password="", role=Role.USER, now=0, most=9))
+        yield one
+
+
+def erase(desk: Desk) -> None:
+    """All steps but the last."""
+    begun = desk.write(partial(erasure.begin, name=VICTOR))
+    assert begun is not None
+    while begun.after < begun.upto:
+        begun.after = desk.write(partial(erasure.step, erasure=begun))
+    first = True
+    while desk.write(partial(erasure.merge, first=first)):
+        first = False
+
+
+def test_what_the_free_parts_of_the_file_still_hold_goes_when_it_is_rewritten(desk: Desk, tmp_path: Path) -> None:
+    def leave_traces(connection: Connection) -> None:
+        connection.execute("PRAGMA secure_delete = 0")  # on some systems it is on, and leaves fewer of them
+
+    desk.write(leave_traces)
+    desk.say(*(entry(f"zebra{number} " * 50, author=1 + number % 2) for number in range(500)))
+    desk.write(lambda connection: None)
+    erase(desk)
+    desk.write(erasure.wait_long)
+    held = _content(tmp_path)
+    assert b"zebra2 " in held
+    desk.wait(erasure.rewrite(desk.store))
+    assert b"zebra2 " not in _content(tmp_path)
+    assert b"zebra1 " in _content(tmp_path)
+    desk.write(erasure.wait_as_usual)
+
+
+def _content(directory: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in directory.glob("lanchat.db*"))
+
+
+def test_what_is_said_while_the_file_is_rewritten_waits_and_is_kept(desk: Desk) -> None:
+    desk.write(erasure.wait_long)
+    rewritten = erasure.rewrite(desk.store)
+    said = desk.say(*(entry(f"number {number}", author=2) for number in range(100)))
+    desk.wait(rewritten)
+    assert [one.state for one in said] == ["stored"] * 100
+
+
+def test_only_what_was_said_to_them_alone_loses_their_name(desk: Desk) -> None:
+    desk.say(
+        entry("in a room", author=2, target="#ops"),
+        entry("to him", author=2, conv="p1x2", target="victor"),
+        entry("from a guest", author=None, conv="g1xgus", target="victor"),
+        entry("of another pair", author=2, conv="p2x11", target="victoria"),
+        entry("his own", author=1, conv="p1x2", target="wanda"),
+    )
+    erase(desk)
+    assert desk.ask("SELECT msg, target FROM log ORDER BY seq") == [
+        ("in a room", "#ops"),
+        ("to him", "(erased)"),
+        ("from a guest", "(erased)"),
+        ("of another pair", "victoria"),
+    ]
+
+
+def test_a_damaged_message_is_not_mended_by_the_way(desk: Desk) -> None:
+    desk.say(entry("to him", author=2, conv="p1x2", target="victor"))
+    desk.write(lambda connection: connection.execute("UPDATE log SET msg = 'changed'").rowcount)
+    ((before,),) = desk.ask("SELECT sum FROM log")
+    erase(desk)
+    assert desk.ask("SELECT target, sum FROM log") == [("(erased)", before)]
+
+
+def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk) -> None:
+    def decide(connection: Connection) -> None:
+        accounts.may_read(connection, 1, "p1x2", 0)
+        accounts.enter_device(connection, 1, "phone", 0, 9)
+        for target, by in (("@1", "wanda"), ("victor", "wanda"), ("@2", "victor")):
+            connection.execute(
+                "INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', ?, '', ?, 0)", (target, by)
+            )
+
+    desk.write(decide)
+    erase(desk)
+    for table in ("members", "devices", "tokens"):
+        assert desk.ask(f"SELECT * FROM {table}") == []  # noqa: S608 (our own words)
+    assert desk.ask("SELECT target, by_name FROM sanctions") == [("@2", "(erased)")]
+    assert desk.ask("SELECT name FROM accounts") == [("wanda",)]
+
+
+def test_until_it_is_finished_it_can_be_begun_again(desk: Desk, tmp_path: Path) -> None:
+    desk.say(entry("his own"))
+    assert desk.write(partial(erasure.begin, name=VICTOR)) is not None
+    again = desk.write(partial(erasure.begin, name=VICTOR))
+    assert again == erasure.Erasure(1, 1)
+    desk.write(partial(erasure.finish, name=VICTOR))
+    assert desk.write(partial(erasure.begin, name=VICTOR)) is None
+    desk.close()
+    assert raw(tmp_path, "SELECT count(*) FROM meta WHERE name LIKE 'erasing%'") == [(0,)]
