@@ -173,18 +173,16 @@ def test_a_replay_ends_also_where_a_room_was_left_meanwhile(router: Router, stor
 
 def test_what_one_says_during_its_own_replay_skips_nothing(router: Router, store: FakeStore, bob: User) -> None:
     known_device(router)
-    say(bob, "one", "two")
+    router.limits.set("packets", "off")
+    say(bob, *range(MAX_PAGE + 5))
     store.slow = True
     phone = log_in(router, "ann", dev="phone")
     store.answer()
+    store.look()  # (the first page)
     phone.send("bob", "mine", cid="1")
     while store.asks:
         store.answer()
-    assert [(msg, n) for msg, n in read(phone)[1:] if msg not in ("ack", "mine")] == [
-        ("one", "resume"),
-        ("two", "resume"),
-        ("end", 3),
-    ]
+    assert [msg for msg, batch in read(phone) if batch == "resume" and msg != "mine"] == [str(n) for n in range(MAX_PAGE + 5)]
 
 
 def test_a_replay_waits_for_a_client_that_does_not_read(router: Router, bob: User) -> None:
@@ -265,6 +263,13 @@ def test_a_second_classic_client_is_not_shown_what_the_first_was(router: Router,
     assert first.msgs()[-1] == "one"
 
 
+def test_while_one_classic_client_stays_the_account_counts_as_online(router: Router, store: FakeStore) -> None:
+    first, second = log_in_classic(router, "ann"), log_in_classic(router, "ann")
+    for leaver, online in ((first, 1), (second, 0)):
+        leaver.leave()
+        assert store.connection.execute("SELECT online FROM devices WHERE name = ''").fetchone() == (online,)
+
+
 def test_what_is_said_while_a_classic_client_is_shown_what_it_missed_comes_after_it(
     router: Router, store: FakeStore, bob: User
 ) -> None:
@@ -336,6 +341,21 @@ def test_who_is_behind_is_told_of_the_gap_and_what_comes_then_is_live(router: Ro
     assert (four.msg, dump(four.x)["seq"]) == ("four", 4)
     phone.send("/history", after=1, limit=2)
     assert [msg for msg, _ in read(phone)] == ["two", "three", "end"]
+
+
+def test_after_a_gap_all_up_to_its_end_may_be_acknowledged_and_the_next_begins_there(router: Router, bob: User) -> None:
+    phone = log_in(router, "ann", dev="phone")
+    gaps = []
+    for _ in range(2):
+        phone.client.is_behind = True
+        say(bob, "one", "two")
+        phone.client.is_behind = False
+        phone.client.drained.callback(None)
+        gaps.append(dump(phone.shown()[-1].x))
+    assert [(x["after"], x["upto"]) for x in gaps] == [(0, 2), (2, 4)]
+    phone.send("/ack", seq=4)
+    phone.leave()
+    assert read(log_in(router, "ann", dev="phone"))[1:] == [("end", 0)]
 
 
 def test_the_first_gap_begins_where_the_session_did(router: Router, bob: User) -> None:

@@ -400,6 +400,25 @@ def test_a_moderator_that_is_not_in_a_room_can_not_leave_it(router: Router, ann:
     assert ann.shown() == []
 
 
+def test_programs_may_give_the_arguments_by_name(router: Router, ann: User) -> None:
+    eve = account(router, "eve")
+    for to, x in (
+        ("/create", {"room": "#x", "private": True}),
+        ("/topic", {"room": "#x", "text": "pipes and pumps"}),
+        ("/invite", {"user": "eve", "room": "#x"}),
+        ("/members", {"room": "#x"}),
+        ("/rooms", {"prefix": "#x"}),
+        ("/leave", {"room": "#x"}),
+    ):
+        ann.send(to, cid=to, **x)
+    assert [(x["op"], x["cid"]) for x in ann.xs()] == [
+        ("ok", to) for to in ("/create", "/topic", "/invite", "/members", "/rooms", "/leave")
+    ]
+    eve.shown()
+    eve.send("/join", room="#x")
+    assert dump(eve.told().x)["rooms"] == [{"name": "#x", "topic": "pipes and pumps", "private": True, "online": 1}]
+
+
 # Limits.
 
 
