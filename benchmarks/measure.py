@@ -6,14 +6,21 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.servers import HERE, Failed, Server, cores, pinned, running
 from benchmarks.works import Load
+from lanchat.accounts import add
+from lanchat.names import parse
+from lanchat.passwords import token_hash
+from lanchat.realm import add_token
+from lanchat.session import Role
+from lanchat.store.opening import Lock, open_to_write, shut
 
 #: Seconds that the generator may take beyond those it measures: it gives up opening connections after 120.
 GENEROUS = 180.0
@@ -78,13 +85,36 @@ def put(program: Path, server: Server, load: Load, pace: Pace, number: int) -> O
     """Start the server afresh and put the load on it."""
     outcome = Outcome(number, server.name, load)
     try:
-        with tempfile.TemporaryDirectory() as directory, running(server, Path(directory), tls=load.tls) as (pid, port):
+        with tempfile.TemporaryDirectory() as directory, _started(server, Path(directory), load) as (pid, port):
             command = [str(program), *generator(server, load, pace), "-p", str(port), "-P", str(pid)]
             outcome.figures, complaint = _generate(command, pace)
         outcome.failure = _wrong(outcome.figures, load, complaint)
     except Failed as failure:
         outcome.failure = str(failure)
     return outcome
+
+
+@contextmanager
+def _started(server: Server, directory: Path, load: Load) -> Iterator[tuple[int, int]]:
+    """The server, which knows those who will come."""
+    if load.accounts:
+        accounts(directory / "data", load.users)
+    with running(server, directory, tls=load.tls) as started:
+        yield started
+
+
+def accounts(directory: Path, users: int) -> None:
+    """Make the accounts that the generator logs in with: u0 and so on, each with the token t0 and so on."""
+    directory.mkdir(mode=0o700)
+    lock = Lock(directory)
+    connection = open_to_write(directory, lock)
+    connection.execute("BEGIN")
+    for number in range(users):
+        account = add(connection, name=parse(f"u{number}"), password="", role=Role.USER, now=0, most=users)
+        add_token(connection, account.id, token_hash(f"t{number}"), 0)
+    connection.execute("COMMIT")
+    shut(connection)
+    lock.release()
 
 
 def generator(server: Server, load: Load, pace: Pace) -> list[str]:

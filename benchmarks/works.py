@@ -20,6 +20,8 @@ class Load(msgspec.Struct, frozen=True):
     #: How many of the users talk (0: all), and for how many seconds all are quiet before.
     talkers: int = 0
     quiet: float = 0.0
+    #: Whether all have accounts, so that lanchat stores what they say, and acknowledges it.
+    accounts: bool = False
 
     def arguments(self) -> list[str]:
         """The generator's options."""
@@ -28,6 +30,7 @@ class Load(msgspec.Struct, frozen=True):
         words += ["-I", str(self.sources)] if self.sources else []
         words += ["-k", str(self.talkers)] if self.talkers else []
         words += ["-q", f"{self.quiet:g}"] if self.quiet else []
+        words += ["-a"] if self.accounts else []
         return [*words, "-S"] if self.tls else words
 
     def small(self) -> Load:

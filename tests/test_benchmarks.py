@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import tables
+from benchmarks import stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
@@ -160,3 +160,9 @@ def test_a_profile_tells_whose_time_it_is() -> None:
         ]
     )
     assert told == {"the kernel": 0.6, "JSON": 0.2, "lanchat": 0.1, "Twisted": 0.1}
+
+
+@pytest.mark.usefixtures("generator")
+def test_the_short_form_of_storing_works(capsys: pytest.CaptureFixture[str]) -> None:
+    assert stored.main(["--short"]) == 0
+    assert "stored / relayed" in capsys.readouterr().out

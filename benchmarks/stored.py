@@ -1,0 +1,94 @@
+"""`python -m benchmarks.stored`: what it costs that messages are stored, and synced to the disk, before they are delivered."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import command, tables
+from benchmarks.measure import Outcome, measure
+from benchmarks.results import machine
+from benchmarks.servers import ROOT, checkout, raise_file_limit
+from benchmarks.works import PAIRS_MANY
+
+PROGRAM = "python -m benchmarks.stored"
+NOTES = """
+500 pairs, one message in flight each: relayed between guests, and between accounts that said hello, stored and acknowledged.
+The server has one core, its writing thread included, and the generator the other. Each message is committed and synced
+(`synchronous=FULL`) before it is delivered. In the last row messages are sent at a fixed rate, and times are taken from when
+each was due.
+"""
+STORED = msgspec.structs.replace(PAIRS_MANY, accounts=True)
+
+
+class Results(msgspec.Struct):
+    """All that was measured: the two ways at full speed, and storing at half of its."""
+
+    command: str
+    machine: dict[str, str]
+    server: str
+    outcomes: list[Outcome]
+
+    def failures(self) -> list[Outcome]:
+        """What did not work."""
+        return [outcome for outcome in self.outcomes if outcome.failure]
+
+
+def run(asked: argparse.Namespace) -> Results:
+    """Measure both ways in turns, and then the times at half the speed that storing reached."""
+    raise_file_limit()
+    # So many log in at a time: hashes are not what is measured.
+    server = msgspec.structs.replace(checkout("lanchat", ROOT), generator=["-C", "20"])
+    pace, stored = command.pace(asked), STORED.small() if asked.short else STORED
+    relayed = msgspec.structs.replace(stored, accounts=False)
+    before, tell = machine(), command.progress(3 * pace.rounds)
+    outcomes = measure([server], [relayed, stored], pace, tell)
+    speed = statistics.median(outcome.figures.get("msgs_s", 0.0) for outcome in outcomes if outcome.load == stored)
+    outcomes += measure([server], [msgspec.structs.replace(stored, rate=max(1, int(speed / 2)))], pace, tell)
+    return Results(command.typed(PROGRAM), before, server.version, outcomes)
+
+
+def shown(results: Results) -> str:
+    """The figures as a table, and the ratio within each round."""
+    if results.failures():
+        return "Something could not be measured."
+    ways = {
+        "relayed": [outcome.figures for outcome in results.outcomes if not outcome.load.accounts],
+        "stored": [outcome.figures for outcome in results.outcomes if outcome.load.accounts and not outcome.load.rate],
+        "stored, at half of that": [outcome.figures for outcome in results.outcomes if outcome.load.rate],
+    }
+    rows = [[name, *_row(rounds)] for name, rounds in ways.items()]
+    ratios = [one["msgs_s"] / other["msgs_s"] for one, other in zip(ways["stored"], ways["relayed"], strict=True)]
+    head = ["", "messages/s", "min to max", "p50, ms", "p99, ms", "ack p50, ms", "ack p99, ms"]
+    told = f"stored / relayed: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return f"{tables.table(head, rows)}\n\n{told}"
+
+
+def _row(rounds: list[dict[str, float]]) -> list[str]:
+    speeds = [figures["msgs_s"] for figures in rounds]
+    times = [[figures.get(name, 0.0) / 1000 for figures in rounds] for name in ("p50_us", "p99_us", "ack_p50_us", "ack_p99_us")]
+    shown = [f"{statistics.median(time):.2f}" if any(time) else "" for time in times]
+    return [f"{statistics.median(speeds):,.0f}", f"{min(speeds):,.0f} to {max(speeds):,.0f}", *shown]
+
+
+def write(results: Results, directory: Path) -> None:
+    """Write the report."""
+    facts = tables.table(["", ""], [*map(list, results.machine.items()), ["lanchat", results.server]], words=2)
+    (directory / "STORED.md").write_text(
+        f"# What it costs to store\n\n    {results.command}\n\n{facts}\n\n{shown(results)}\n{NOTES}"
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """The command; its exit code."""
+    about = "Measure what it costs that messages are stored, and synced to the disk, before they are delivered."
+    asked = command.parser(PROGRAM, about, rounds=5, written="STORED.md").parse_args(arguments)
+    return command.carry_out(asked, Results, run, shown, write)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
