@@ -187,10 +187,10 @@ class Delivery:
         if not seq:
             self.hand(reader, packet)
         elif reader.lag is not None:
-            reader.lag.upto = seq
+            reader.lag.add(seq, packet)
         elif reader.may("history") and reader.client.behind():
             reader.lag = Lag(reader.seen)
-            reader.lag.upto = seq
+            reader.lag.add(seq, packet)
             reader.client.perform(self._tell_gap(reader), hold=False)
         else:
             reader.seen = seq

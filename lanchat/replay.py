@@ -43,12 +43,13 @@ class Replay:
         """
         lag = self._begin(session, after)
         first, n, more = after + 1, 0, True
-        while (more or lag.upto > session.seen) and _is_here(session):
-            page = await self._go_on(session, RESUME)
+        while (more or _lacks(session, lag)) and _is_here(session):
+            page = await self._go_on(session, lag, RESUME)
             first = page.entries[0].seq if page.entries and not n else first
             n, more = n + len(page.entries), page.more
         session.lag = None
         self._voice.answer(session, None, "", op="end", batch=RESUME, n=n, more=False, before=first)
+        self._show_held(session, lag)
 
     async def newest(self, session: Session, after: int) -> None:
         """Show a classic session the newest of what it missed, as packets like any other."""
@@ -59,10 +60,11 @@ class Replay:
                 shown = f"Here are the newest {SHOWN}; /history has the others" if n > len(page.entries) else "Here they are"
                 self._voice.answer(session, None, f"While you were away, {n} messages came for you. {shown}:")
             await self._owed(session, page, None, newest)
-            while lag.upto > session.seen and _is_here(session):
-                await self._go_on(session, None)
+            while _lacks(session, lag) and _is_here(session):
+                await self._go_on(session, lag, None)
         finally:
             session.lag = None
+        self._show_held(session, lag)
 
     async def show(self, session: Session, page: Page, batch: str | None) -> None:
         """Deliver a page, in the order of the log."""
@@ -73,9 +75,9 @@ class Replay:
         session.lag, session.seen = Lag(after), after
         return session.lag
 
-    async def _go_on(self, session: Session, batch: str | None) -> Page:
-        """Send the next page of what a session is owed."""
-        newest = self._delivery.store.last_seq
+    async def _go_on(self, session: Session, lag: Lag, batch: str | None) -> Page:
+        """Send the next page of what a session is owed; what is said from here on is held, so that there is a last page."""
+        newest, lag.held = self._delivery.store.last_seq, []
         page: Page = await self._read(history.replay, session)
         await self._owed(session, page, batch, page.edge if page.more else newest)
         return page
@@ -98,6 +100,17 @@ class Replay:
         assert account is not None  # noqa: S101 (nobody else is owed anything)
         convs = dict(account.conversations)
         return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, **asked))
+
+    def _show_held(self, session: Session, lag: Lag) -> None:
+        """Show what was said while the last page was read."""
+        for seq, packet in lag.held or ():
+            if seq > session.seen:
+                self._delivery.show(session, packet, seq)
+
+
+def _lacks(session: Session, lag: Lag) -> bool:
+    """Whether something was said that a session was not sent, and that is not held for it."""
+    return lag.held is None and lag.upto > session.seen
 
 
 def _is_here(session: Session) -> bool:

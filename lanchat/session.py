@@ -17,6 +17,8 @@ from lanchat.packet import Sender, ServerPacket
 BAD_SECONDS = 10.0
 #: So many lines over the limit in all, and the connection is closed.
 MAX_LONG_LINES = 3
+#: What is said while the log is read for a session, and is not read there again: so many messages.
+MAX_HELD = 100
 #: The device of those whose client names none: the classic ones'.
 CLASSIC = ""
 
@@ -58,12 +60,22 @@ class Account:
 class Lag:
     """How far a session is behind: what it was not sent, of what it would have been."""
 
-    __slots__ = ("after", "upto")
+    __slots__ = ("after", "held", "upto")
 
     def __init__(self, after: int) -> None:
         self.after = after
         #: The newest that it was not sent; 0 while there is nothing.
         self.upto = 0
+        #: The last of that, each with its place in the log, while somebody reads the rest there; None if it is too much.
+        self.held: list[tuple[int, ServerPacket]] | None = None
+
+    def add(self, seq: int, packet: ServerPacket) -> None:
+        """It is not sent this either."""
+        self.upto = seq
+        if self.held is not None:
+            self.held.append((seq, packet))
+            if len(self.held) > MAX_HELD:
+                self.held = None
 
 
 class Session:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count, islice
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -9,6 +11,7 @@ from lanchat.errors import RateLimited, TooSlow
 from lanchat.history import MAX_PAGE
 from lanchat.replay import SHOWN
 from lanchat.router import Router
+from lanchat.session import MAX_HELD
 from tests.fakes import PASSWORD, FakeStore, User, Wire, dump, log_in, log_in_classic, make_router, store_of
 from tests.live import line
 
@@ -147,7 +150,28 @@ def test_what_is_committed_between_the_reading_and_the_answer_comes_once(router:
     say(bob, "two")  # (it is not in what was read)
     while store.asks:
         store.answer()
-    assert read(phone)[1:] == [("one", "resume"), ("two", "resume"), ("end", 2)]
+    assert read(phone)[1:] == [("one", "resume"), ("end", 1), ("two", None)]
+
+
+@pytest.mark.parametrize("at_once", [1, MAX_HELD, MAX_HELD + 1])
+def test_a_replay_ends_also_where_something_is_said_all_the_time(
+    router: Router, store: FakeStore, bob: User, at_once: int
+) -> None:
+    known_device(router)
+    router.limits.set("packets", "off")
+    store.slow = True
+    phone, numbers = log_in(router, "ann", dev="phone"), count()
+    store.answer()
+    for _ in range(3):
+        if store.asks:
+            store.look()
+            say(bob, *islice(numbers, at_once))
+            store.answer()
+    assert bool(store.asks) is (at_once > MAX_HELD)
+    while store.asks:
+        store.answer()
+    texts = [msg for msg, _ in read(phone)[1:] if msg != "end"]
+    assert texts == [str(n) for n in range(next(numbers))]
 
 
 def test_a_replay_ends_also_where_a_room_was_left_meanwhile(router: Router, store: FakeStore, bob: User) -> None:
@@ -162,6 +186,8 @@ def test_a_replay_ends_also_where_a_room_was_left_meanwhile(router: Router, stor
     store.look()
     owner.send("#ops", "news")
     tablet.send("/leave", "#ops")
+    assert phone.session.lag is not None
+    phone.session.lag.held = None  # (as if it had been too much to hold)
     for _ in range(5):
         if store.asks:
             store.answer()
@@ -196,7 +222,7 @@ def test_a_replay_waits_for_a_client_that_does_not_read(router: Router, bob: Use
     say(bob, "three")
     phone.client.is_behind = False
     phone.client.drained.callback(None)
-    assert read(phone) == [("one", "resume"), ("two", "resume"), ("three", "resume"), ("end", 3)]
+    assert read(phone) == [("one", "resume"), ("two", "resume"), ("end", 2), ("three", None)]
 
 
 @pytest.mark.parametrize("error", [RateLimited("busy"), TooSlow("slow")])
