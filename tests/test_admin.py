@@ -185,6 +185,8 @@ def test_what_can_not_be_done_is_said_in_one_line(shared_server: Server, data: P
     assert "There is an account zoe already" in refused(data, "account", "add", "zoe", "--password-stdin", stdin="x\n")
     assert "no account nobody-here" in refused(data, "account", "role", "nobody-here", "user")
     assert "no terminal" in refused(data, "account", "passwd", "zoe", code=3)
+    raw = {"stdin": "\udcff\n", "errors": "surrogateescape"}
+    assert "not in UTF-8" in refused(data, "account", "passwd", "zoe", "--password-stdin", code=3, **raw)
     assert "--yes" in refused(data, "purge", "zoe", code=3)
     assert "Say where with --data" in refused(tmp_path / "typo", "account", "remove", "zoe", code=3)
     assert not (tmp_path / "typo").exists()

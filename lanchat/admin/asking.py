@@ -14,10 +14,7 @@ LONGEST = 4096
 def password(name: str, from_stdin: bool) -> str:
     """A password for `name`: typed twice and not shown, or a line of stdin; raises `Refused`."""
     if from_stdin:
-        try:
-            found = sys.stdin.readline(LONGEST).strip()
-        except UnicodeDecodeError:
-            raise Refused("What came on stdin is not UTF-8. Write the password in that.") from None
+        found = sys.stdin.readline(LONGEST).strip()
     elif not sys.stdin.isatty():
         raise Refused("There is no terminal to type a password at. Give it on stdin, with --password-stdin.")
     else:

@@ -55,7 +55,6 @@ def backup(options: Namespace, tell: Tell) -> Done:
 def restore(options: Namespace, tell: Tell) -> Done:
     """Put a backup in the place of what is there."""
     old = backups.restore(options.data, options.file, time.strftime("%Y%m%d-%H%M%S"))
-    place.give_to_owner(options.data)
     aside = f" What was there is in {old.name}." if old.exists() else ""
     text = f"{options.file} is what the server goes on with.{aside}"
     return Done(text, {"file": str(options.file), "old": str(old) if aside else None})
@@ -98,10 +97,8 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
     """Write messages as lines of JSON."""
     wanted = Wanted(options.room, options.user, options.since, options.until)
     place.check(options.data)
-    with output(options.file) as out:
-        place.become_owner(options.data)  # the file is root's, if it was root who asked
-        with place.reading(options.data) as connection:
-            written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
+    with output(options.file) as out, place.reading(options.data) as connection:
+        written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
     note(options.data, f"export of {written} messages")
     if damaged:
         return Failed(

@@ -48,8 +48,6 @@ OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
     "list": files.list_accounts,
     "export": files.export,
 }
-#: Of these, what makes no file elsewhere, where root may have to write.
-AS_OWNER = ("new-epoch", "check", "list")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,22 +58,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = _do(asked, bar.show)
         bar.clear()
         return _show(asked, outcome)
-    except Refused as refused:
-        bar.clear()
-        return _complain(str(refused), UNUSABLE)
-    except KeyboardInterrupt:
-        bar.clear()
-        return _complain("Interrupted. Run it again: it goes on, or begins anew.", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
         return NOT_DONE
+    except (Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt, EOFError) as error:
+        bar.clear()
+        return _complain(_reason(error), INTERRUPTED if isinstance(error, KeyboardInterrupt) else UNUSABLE)
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, and what to do."""
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, (KeyboardInterrupt, EOFError)):
+        return "Interrupted. Run it again: it goes on, or begins anew."
+    if isinstance(error, UnicodeError):
+        return "A name or a password is not in UTF-8. Write it in that."
+    return f"It could not be done: {error}. See to that, and try again."
 
 
 def _do(asked: Namespace, tell: Tell) -> Done | Failed:
-    if asked.command in OWN:
-        if asked.command in AS_OWNER:
-            place.become_owner(asked.data)
-        return OWN[asked.command](asked, tell)
+    try:
+        return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
+    finally:
+        place.give_to_owner(asked.data)
+
+
+def _request(asked: Namespace, tell: Tell) -> Done | Failed:
     if asked.command != "add":  # the first account may be there before the first start of the server
         place.check(asked.data)
     request = REQUESTS[asked.command](asked)

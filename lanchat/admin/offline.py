@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from lanchat import commands
-from lanchat.admin import place
 from lanchat.operations import Done, Failed, Operations, Request, Tell
 from lanchat.passwords import Hasher
 from lanchat.router import Router
@@ -40,8 +39,6 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, ou
     router = Router(reactor, commands.run, "")
     store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)
     service = ChatService(router, store, hasher)
-    # Not sooner: who owns the data may not be able to read where lanchat is installed, and the reactor was imported just now.
-    place.become_owner(directory)
     try:
         service.startService()
     except CannotStore as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -55,26 +55,26 @@ def reading(directory: Path) -> Iterator[Connection]:
             lock.release()
 
 
-def become_owner(directory: Path) -> None:
-    """As root, go on as whoever owns the directory: a file of root's in it would be none that the server can use."""
-    if os.geteuid() == 0 and directory.exists() and (owner := directory.stat()).st_uid != 0:
-        os.setgroups([])
-        os.setegid(owner.st_gid)
-        os.seteuid(owner.st_uid)
-
-
 def give_to_owner(directory: Path) -> None:
-    """As root, give what was made there to whoever owns the directory."""
-    owner = directory.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
+    """What root made there is given to whoever owns the directory: with a file of root's in it no server of theirs starts.
+
+    SQLite does the same for what it puts beside the database.
+    """
+    if os.geteuid() != 0 or not directory.exists():
         return
+    owner = directory.stat()
     for name in (opening.FILE, "lock"):
-        file = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            if os.fstat(file).st_nlink == 1:  # the owner could have put a file of somebody else's there
-                os.fchown(file, owner.st_uid, owner.st_gid)
-        finally:
-            os.close(file)
+        with suppress(FileNotFoundError):
+            _give(directory / name, owner)
+
+
+def _give(path: Path, owner: os.stat_result) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if os.fstat(file).st_uid == 0 and os.fstat(file).st_nlink == 1:  # they could have put another file of root's there
+            os.fchown(file, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(file)
 
 
 def _lock(directory: Path) -> opening.Lock | None:
