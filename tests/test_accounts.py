@@ -384,8 +384,11 @@ def test_closing_one_device_leaves_the_other(router: Router, phone: User, laptop
     assert gone.client.disconnected
     assert not stays.client.disconnected
     assert router.registry.find("ann") is stays.session
-    User(router, "bob").send("ann", "hi")
-    assert stays.msgs()[-1] == "hi"
+    bob = User(router, "bob")
+    stays.shown()
+    bob.send("ann", "hi")
+    bob.send("Everyone", "hello")
+    assert stays.msgs() == ["hi", "hello"]
     stays.leave()
     assert len(router.registry) == 1
 
