@@ -387,3 +387,15 @@ def test_what_root_makes_belongs_to_who_owns_the_directory(tmp_path: Path) -> No
     assert {(file.name, file.stat().st_uid) for file in data.iterdir()} > {("lanchat.db", NOBODY), ("lock", NOBODY)}
     assert {file.stat().st_uid for file in data.iterdir()} == {NOBODY}
     assert copy.stat().st_uid == 0
+
+
+def test_what_can_be_read_of_a_damaged_database_is_saved(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    add(data, "ann")
+    file = data / "lanchat.db"
+    content = bytearray(file.read_bytes())
+    content[-4096:] = os.urandom(4096)
+    file.write_bytes(content)
+    assert "lanchat-admin salvage" in refused(data, "check", code=3)
+    assert "could be saved" in done(data, "salvage")
+    assert json.loads(done(data, "--json", "check"))["accounts"] == 1

@@ -16,7 +16,7 @@ from lanchat.entry import newest
 from lanchat.operations import Done, Failed, Note, Tell
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
-from lanchat.store import backup as backups, schema
+from lanchat.store import backup as backups, salvage as salvaging, schema
 
 #: Seconds between two looks at how far it is.
 LOOK = 0.1
@@ -65,6 +65,16 @@ def new_epoch(options: Namespace, tell: Tell) -> Done:
     place.check(options.data)
     backups.new_epoch(options.data)
     return Done("A new epoch begins: clients fetch anew what they are owed.", {})
+
+
+def salvage(options: Namespace, tell: Tell) -> Done:
+    """Go on with what can be read of a damaged database."""
+    place.check(options.data)
+    saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
+    text = (
+        f"{saved.messages} messages could be saved, and {saved.refused} rows could not. What was there is in {saved.old.name}."
+    )
+    return Done(text, {"messages": saved.messages, "refused": saved.refused, "old": str(saved.old)})
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:

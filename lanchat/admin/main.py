@@ -44,6 +44,7 @@ OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
     "backup": files.backup,
     "restore": files.restore,
     "new-epoch": files.new_epoch,
+    "salvage": files.salvage,
     "check": files.check,
     "list": files.list_accounts,
     "export": files.export,

@@ -15,8 +15,8 @@ from lanchat.safekeeping import default_data
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
-It does its work while the server runs, and while it does not; `restore` and `new-epoch`
-need it to be stopped. Run it as the user that the server runs as, or with sudo:
+It does its work while the server runs, and while it does not; `restore`, `new-epoch` and
+`salvage` need it to be stopped. Run it as the user that the server runs as, or with sudo:
 
     sudo lanchat-admin --data /var/lib/lanchat account add alice --role operator
     sudo lanchat-admin --data /var/lib/lanchat backup "/srv/backup/lanchat-$(date +%F)"
@@ -80,6 +80,7 @@ def _add_files(add: _Adds) -> None:
     restore = add("restore", help="put a backup in the place of what is kept, which is moved aside; the server must not run")
     restore.add_argument("file", type=Path, metavar="FILE")
     add("new-epoch", help="go on with a log that lacks its end; clients are told that their places are worth nothing")
+    add("salvage", help="without a backup: go on with what can be read of a damaged database, which is kept")
     add("check", help="see that every page and every message is as it was written, and count them")
 
 
