@@ -20,7 +20,8 @@ from twisted.logger import globalLogBeginner, textFileLogObserver
 from benchmarks.servers import LIFTED, Failed
 from lanchat import commands, pulse
 from lanchat.edge import Edge, networks
-from lanchat.gateways.connection import ChatFactory, Connection
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.router import Router
 from lanchat.session import Session

@@ -26,7 +26,7 @@ from twisted.python import usage
 from lanchat import certificates, commands, edge, tls
 from lanchat.control import ControlService
 from lanchat.errors import BadName
-from lanchat.gateways.connection import ChatFactory
+from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.identity import Identity

@@ -21,7 +21,8 @@ from lanchat import commands
 from lanchat.edge import Edge
 from lanchat.entry import Entry
 from lanchat.errors import AuthFailed, ChatError, Forbidden
-from lanchat.gateways.connection import ChatFactory, Connection
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.interfaces import IClient
 from lanchat.packet import Packet, Sender, ServerPacket, X

@@ -30,7 +30,8 @@ from twisted.internet.testing import StringTransport
 
 import lanchat
 from lanchat.edge import Edge, networks
-from lanchat.gateways.connection import ChatFactory, Connection
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from tests.fakes import make_router

@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 
 from lanchat.edge import QUIET_SECONDS, Edge, networks
 from lanchat.errors import Full
-from lanchat.gateways.connection import MAX_LINGERING, ChatFactory
+from lanchat.gateways.connection import MAX_LINGERING
+from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.limits import Limits
 from tests.fakes import Wire, make_router

@@ -45,8 +45,9 @@ FLOORS = [
         "lanchat.tls",
     ],
     ["lanchat.gateways.sockets", "lanchat.login", "lanchat.operations", "lanchat.realm"],
+    ["lanchat.gateways.doorway"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.identity", "lanchat.listener"],
-    ["lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
+    ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.admin", "lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}

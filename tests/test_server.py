@@ -232,7 +232,15 @@ def test_a_port_in_use_is_told_in_the_last_line(tmp_path: Path, shared_server: S
 
 
 def test_a_daemon_that_cannot_listen_says_so_on_the_terminal(tmp_path: Path, shared_server: Server) -> None:
-    command = [str(SCRIPTS / "twistd"), "--logfile=log", "lanchat", "--data", "data", "--port", f"tcp:{shared_server.port()}:interface=127.0.0.1"]
+    command = [
+        str(SCRIPTS / "twistd"),
+        "--logfile=log",
+        "lanchat",
+        "--data",
+        "data",
+        "--port",
+        f"tcp:{shared_server.port()}:interface=127.0.0.1",
+    ]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
     assert ended.returncode == 1
     assert "in use" in ended.stderr + ended.stdout

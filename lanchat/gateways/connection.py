@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
-from functools import partial
 from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.edge import Edge
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
-from lanchat.gateways.deadlines import Deadlines
+from lanchat.gateways.doorway import Doorway
 from lanchat.gateways.framing import Frame
-from lanchat.gateways.outbox import PACE_SECONDS, ITransport, Outbox, Tick
+from lanchat.gateways.outbox import ITransport, Outbox
 from lanchat.interfaces import Call, IClient
 from lanchat.limits import Bucket
 from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
-#: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
-HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
 #: Frames of one connection that are served in one turn of the reactor; then the others have theirs.
 FAIR_SHARE = 100
 #: Bytes that may come while something is waited for; then they wait unread.
@@ -50,7 +45,7 @@ class Connection(Protocol, ABC):
     #: How many times the limit `opening` a connection has until its name.
     opening_factor = 1
     transport: ITransport
-    factory: ChatFactory
+    factory: Doorway
     # (Here, as hardly any connection ever has another value.)
     _holds = 0
     _hears_no_more = _unread = False
@@ -82,14 +77,12 @@ class Connection(Protocol, ABC):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The far end is gone, or we closed: the name is free."""
         self.closed = self.halted = True
-        self.factory.connections.discard(self)
-        self.factory.lingering.discard(self)
         self.factory.edge.left(self.address)
         self.outbox.gone()
         self._rested()
         self.factory.openings.end(self._too_slow)
         self.leave(reason.getErrorMessage())
-        self.factory.check_drained()
+        self.factory.left(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; they are served now, or when those before them have been."""
@@ -285,80 +278,3 @@ class Connection(Protocol, ABC):
             goodbye = "You are closed: more waited for you than you read."
             self.router.close(self.session, "SLOW", goodbye, why="did not read what was sent to it")
         self.disconnect()
-
-
-class ChatFactory(Factory):
-    """Makes the connections of one gateway, all with the same router, and sees them off at the end."""
-
-    noisy = False
-
-    def __init__(self, protocol: type[Connection], router: Router, edge: Edge) -> None:
-        self._protocol = protocol
-        self.router = router
-        #: Who may connect, and how many; it counts for all gateways.
-        self.edge = edge
-        #: All that are open, named or not; those among them that were too many.
-        self.connections: set[Connection] = set()
-        self.lingering: set[Connection] = set()
-        self.openings = Deadlines(router.clock, self.opening_seconds)
-        later = router.clock.callLater
-        # Our own reactor has something cheaper than a delayed call for what is due in every turn.
-        self.turn = Tick(getattr(router.clock, "call_at_turn_end", partial(later, 0)))
-        self.pace = Tick(partial(later, PACE_SECONDS))
-        self._drained: Deferred[None] | None = None
-        self._deadlines: list[Call] = []
-
-    def opening_seconds(self) -> float:
-        """How long a connection has until its name."""
-        return self.router.limits["opening"] * self._protocol.opening_factor
-
-    @property
-    def gateway(self) -> str:
-        """The name of the dialect."""
-        return self._protocol.gateway
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """A connection for a new client; None, which closes it, for one from elsewhere."""
-        if addr is not None and not self.edge.allows(sockets.address_of(addr)):
-            return None
-        connection = self._protocol(self.router)
-        connection.factory = self
-        return connection
-
-    async def drain(self) -> None:
-        """Say goodbye to every client and wait until they are gone: those that read for what waits, others 3 seconds."""
-        if not self.connections:
-            return
-        if self._drained is None:  # each port of this gateway asks
-            self._drained = Deferred()
-            clock = self.router.clock
-            await self._settled()
-            self._deadlines = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
-            for connection in tuple(self.connections):
-                connection.goodbye()
-        await self._drained
-
-    async def _settled(self) -> None:
-        """What was said is on the disk and answered, unless that takes too long."""
-        settled = Deferred.fromCoroutine(self.router.delivery.settled())
-        late = self.router.clock.callLater(HURRY_SECONDS, settled.cancel)
-        with contextlib.suppress(Exception):  # (a disk that takes nothing has been told of already)
-            await settled
-        if late.active():
-            late.cancel()
-
-    def check_drained(self) -> None:
-        """A connection is gone: perhaps it was the last that `drain` waits for."""
-        if self._drained is not None and not self.connections and not self._drained.called:
-            for deadline in self._deadlines:
-                if deadline.active():
-                    deadline.cancel()
-            self._drained.callback(None)
-
-    def _hurry(self) -> None:
-        for connection in tuple(self.connections):
-            connection.outbox.flush()
-
-    def _end(self) -> None:
-        for connection in tuple(self.connections):
-            connection.outbox.end()

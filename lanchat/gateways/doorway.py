@@ -1,0 +1,42 @@
+"""Doorway: what the connections of one gateway have in common, and which they are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from twisted.internet.protocol import Factory, Protocol
+
+from lanchat.edge import Edge
+from lanchat.gateways.deadlines import Deadlines
+from lanchat.gateways.outbox import PACE_SECONDS, Tick
+from lanchat.interfaces import Clock
+from lanchat.limits import Limits
+
+
+class Doorway(Factory):
+    """Their deadlines and ticks, and who may come through."""
+
+    noisy = False
+
+    def __init__(self, clock: Clock, limits: Limits, edge: Edge, opening_factor: int) -> None:
+        """A connection has the limit `opening` so many times until its name."""
+        #: Who may connect, and how many; it counts for all gateways.
+        self.edge = edge
+        #: All that are open, named or not; those among them that were too many.
+        self.connections: set[Protocol] = set()
+        self.lingering: set[Protocol] = set()
+        self._limits = limits
+        self._opening_factor = opening_factor
+        self.openings = Deadlines(clock, self.opening_seconds)
+        # Our own reactor has something cheaper than a delayed call for what is due in every turn.
+        self.turn = Tick(getattr(clock, "call_at_turn_end", partial(clock.callLater, 0)))
+        self.pace = Tick(partial(clock.callLater, PACE_SECONDS))
+
+    def opening_seconds(self) -> float:
+        """How long a connection has until its name."""
+        return self._limits["opening"] * self._opening_factor
+
+    def left(self, connection: Protocol) -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+        self.lingering.discard(connection)

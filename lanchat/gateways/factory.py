@@ -1,0 +1,84 @@
+"""Factory: it makes the connections of one gateway, and sees them off at the end of the server."""
+
+from __future__ import annotations
+
+import contextlib
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol
+
+from lanchat.edge import Edge
+from lanchat.gateways import sockets
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.doorway import Doorway
+from lanchat.interfaces import Call
+from lanchat.router import Router
+
+#: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
+HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
+
+
+class ChatFactory(Doorway):
+    """Makes the connections of one gateway, all with the same router, and sees them off at the end."""
+
+    connections: set[Connection]  # type: ignore[assignment]  # it makes no others
+
+    def __init__(self, protocol: type[Connection], router: Router, edge: Edge) -> None:
+        super().__init__(router.clock, router.limits, edge, protocol.opening_factor)
+        self._protocol = protocol
+        self.router = router
+        self._drained: Deferred[None] | None = None
+        self._deadlines: list[Call] = []
+
+    @property
+    def gateway(self) -> str:
+        """The name of the dialect."""
+        return self._protocol.gateway
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """A connection for a new client; None, which closes it, for one from elsewhere."""
+        if addr is not None and not self.edge.allows(sockets.address_of(addr)):
+            return None
+        connection = self._protocol(self.router)
+        connection.factory = self
+        return connection
+
+    async def drain(self) -> None:
+        """Say goodbye to every client and wait until they are gone: those that read for what waits, others 3 seconds."""
+        if not self.connections:
+            return
+        if self._drained is None:  # each port of this gateway asks
+            self._drained = Deferred()
+            clock = self.router.clock
+            await self._settled()
+            self._deadlines = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
+            for connection in tuple(self.connections):
+                connection.goodbye()
+        await self._drained
+
+    async def _settled(self) -> None:
+        """What was said is on the disk and answered, unless that takes too long."""
+        settled = Deferred.fromCoroutine(self.router.delivery.settled())
+        late = self.router.clock.callLater(HURRY_SECONDS, settled.cancel)
+        with contextlib.suppress(Exception):  # (a disk that takes nothing has been told of already)
+            await settled
+        if late.active():
+            late.cancel()
+
+    def left(self, connection: Protocol) -> None:
+        """A connection has ended: perhaps it was the last that `drain` waits for."""
+        super().left(connection)
+        if self._drained is not None and not self.connections and not self._drained.called:
+            for deadline in self._deadlines:
+                if deadline.active():
+                    deadline.cancel()
+            self._drained.callback(None)
+
+    def _hurry(self) -> None:
+        for connection in tuple(self.connections):
+            connection.outbox.flush()
+
+    def _end(self) -> None:
+        for connection in tuple(self.connections):
+            connection.outbox.end()
