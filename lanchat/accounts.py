@@ -72,6 +72,12 @@ def enter_device(connection: Connection, account: int, device: str, now: int, mo
     return cursor
 
 
+def cursor_of(connection: Connection, account: int, device: str) -> int:
+    """Where a device is in the log; one that is not known is at the newest."""
+    known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
+    return int(known[0]) if known is not None else newest(connection)
+
+
 def move_cursors(connection: Connection, moved: Mapping[tuple[int, str], int]) -> None:
     """Each of these devices (account and name) has what is up to this place in the log; none goes back."""
     connection.executemany(

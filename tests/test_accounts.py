@@ -430,3 +430,10 @@ def test_what_is_relayed_reaches_who_is_still_brought_up_to_date() -> None:
     assert ann.session.lag is not None
     User(router, "bob").send("ann", "now")
     assert ann.msgs()[-1] == "now"
+
+
+def test_who_has_an_account_gets_in_while_nothing_can_be_stored(router: Router) -> None:
+    User(router, "ann").register().leave()
+    store_of(router).broken = True
+    assert log_in(router, "ann").session.account is not None
+    assert log_in_classic(router, "ann").session.account is not None

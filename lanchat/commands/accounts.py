@@ -8,7 +8,7 @@ from typing import Any
 
 from lanchat import accounts, packet as wire, rooms
 from lanchat.command import Command, Work
-from lanchat.errors import AuthFailed, AuthRequired, ChatError, NameTaken, Usage
+from lanchat.errors import AuthFailed, AuthRequired, ChatError, NameTaken, NotStored, Usage
 from lanchat.names import MAX_NAME
 from lanchat.packet import Packet, X, visible
 from lanchat.replay import RESUME
@@ -169,14 +169,19 @@ async def _prove(router: Router, session: Session, auth: dict[str, Any]) -> Acco
     router.identity.check_way(session.sender.ip, session.gateway)
     address = session.sender.ip
     prove = router.identity.by_token if auth["mech"] == "TOKEN" else router.identity.by_password
-    return await router.doorstep.tried(session, prove(session.name.key, address, secret.strip()))
+    account = await router.doorstep.tried(session, prove(session.name.key, address, secret.strip()))
+    router.sanctions.meet(session, account)
+    return account
 
 
 async def _enter_device(router: Router, account: Account, device: str) -> int:
     """A device comes: where in the log it is."""
     most, now = router.limits["devices"], int(router.now())
     router.cursors.write()
-    cursor = await router.store.write(partial(accounts.enter_device, account=account.id, device=device, now=now, most=most))
+    try:
+        cursor = await router.store.write(partial(accounts.enter_device, account=account.id, device=device, now=now, most=most))
+    except NotStored:  # whoever comes while the disk is full gets in all the same
+        cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
     seen = [session.seen for session in account.sessions if session.device == device == CLASSIC]
     return max([cursor, *seen])  # what another of the classic ones was just sent is not shown twice
 
