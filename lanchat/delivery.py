@@ -94,7 +94,7 @@ class Delivery:
         x = packet.x
         author = session.account.id if session.account is not None else None
         cid, re = (None, None) if x is None else (x.cid, x.re)
-        now = int(self._voice.now() * 1000)
+        now = round(self._voice.now() * 1000)
         source = (session, to, self._new_id())
         entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, source)
         if len(packet.msg) > SURE_TO_FIT:
@@ -140,15 +140,15 @@ class Delivery:
             return
         if session.lag is None:
             session.seen = max(session.seen, entry.seq)
-        reached = entry.dup or self._deliver(entry, session, to)
+        packet = self.seen_by(None, entry)
+        reached = entry.dup or self._deliver(packet, entry, session, to)
         if reached or entry.state != RELAYED:
-            self._acknowledge(session, entry, "" if reached else self._away(entry, to))
+            self._acknowledge(session, entry, packet, "" if reached else self._away(entry, to))
         else:
             self._voice.answer(session, entry.cid, self._away(entry, to), op="fail", code=NoSuchTarget.code)
 
-    def _deliver(self, entry: Entry, session: Session, to: To) -> bool:
+    def _deliver(self, packet: ServerPacket, entry: Entry, session: Session, to: To) -> bool:
         """Hand an entry to those who are there; whether anybody is whom it was meant for."""
-        others = self.seen_by(None, entry)
         if isinstance(to, Room):
             mine = to.members.get(entry.author or 0)
             readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
@@ -157,7 +157,7 @@ class Delivery:
             readers = to.sessions if isinstance(to, Account) else [to] * (to in self._registry)
         for reader in tuple(readers):
             if reader is not session or to is mine:
-                self.show(reader, others, entry.seq)
+                self.show(reader, packet, entry.seq)
         if mine is not None and to is not mine and mine.sessions != [session]:
             copy = self.seen_by(mine, entry)
             for reader in tuple(mine.sessions):
@@ -171,11 +171,10 @@ class Delivery:
             return f"{entry.target} is away. Your message is kept, and shown when they are back."
         return f"The user {entry.target} is not available any more."
 
-    def _acknowledge(self, session: Session, entry: Entry, told: str) -> None:
-        if session.may("ack") and entry.cid is not None:
-            seq, ts = entry.seq or None, self._voice.timestamp(entry.ts)
-            known = {"id": self.id_of(entry), "ts": ts, "state": entry.state, "seq": seq, "dup": entry.dup or None}
-            self._voice.answer(session, entry.cid, told, op="ack", **known)
+    def _acknowledge(self, session: Session, entry: Entry, packet: ServerPacket, told: str) -> None:
+        if session.may("ack") and entry.cid is not None and packet.x is not None:
+            x, dup = packet.x, entry.dup or None
+            self._voice.answer(session, entry.cid, told, op="ack", id=x.id, ts=x.ts, state=entry.state, seq=x.seq, dup=dup)
         elif told:
             self._voice.answer(session, entry.cid, told)
 
@@ -236,7 +235,7 @@ class Delivery:
 
 
 def _of_two(one: Account, other: Account) -> str:
-    return "p{}x{}".format(*sorted((one.id, other.id)))
+    return f"p{one.id}x{other.id}" if one.id < other.id else f"p{other.id}x{one.id}"
 
 
 def _with_guest(account: Account, guest: str) -> str:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from lanchat.errors import RateLimited, TooBig
@@ -43,9 +44,13 @@ class Voice:
 
     def timestamp(self, milliseconds: int | None = None) -> str:
         """A time (now, if none is given), as RFC 3339 in UTC with milliseconds."""
-        seconds = self.now() if milliseconds is None else milliseconds / 1000
-        then = datetime.fromtimestamp(seconds, timezone.utc)
-        return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return _written(round(self.now() * 1000) if milliseconds is None else milliseconds)
+
+
+@lru_cache(maxsize=256)  # what happens in one turn happens in the same millisecond, as often as not
+def _written(milliseconds: int) -> str:
+    then = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check_growth(message: ServerPacket) -> None:
