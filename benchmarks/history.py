@@ -21,7 +21,7 @@ from benchmarks.talk import Reader, Talk
 from lanchat.entry import COLUMNS
 from lanchat.history import lenient
 from lanchat.search import fill
-from lanchat.store import schema
+from lanchat.store import fresh, schema
 
 PROGRAM = "python -m benchmarks.history"
 #: Rows in a transaction while the log is made.
@@ -32,7 +32,9 @@ TIMES = 200
 RATE, COMMITS = 1000, 100
 _SIZE = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 _WORDS = "SELECT sum(length(block)) FROM words_data"
-_INSERT = f"INSERT INTO log VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 (no text from outside)
+#: So many commits are moved to where they stay at a time, and their words indexed.
+TOGETHER = 20
+_INSERT = f"INSERT INTO fresh VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 (no text from outside)
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -65,7 +67,7 @@ class Results(msgspec.Struct):
 
 
 class Writer:
-    """A thread that goes on writing, as the server's does: it commits, and fills the index of words behind that."""
+    """A thread that goes on writing, as the server's does: it commits, and behind that it moves rows and indexes words."""
 
     def __init__(self, path: Path, talk: Talk, rows: int) -> None:
         self._path = path
@@ -90,11 +92,15 @@ class Writer:
         return (self._seq - self._from) / (time.monotonic() - self._began)
 
     def _write(self) -> None:
+        moved = self._seq
         with closing(_connect(self._path)) as connection:
             while not self._stopped.wait(max(0.0, self._due() - time.monotonic())):
-                first = self._seq + 1
-                _append(connection, self._talk, first, first + RATE // COMMITS - 1)
+                with schema.transaction(connection):
+                    _append(connection, self._talk, self._seq + 1, self._seq + RATE // COMMITS)
                 self._seq += RATE // COMMITS
+                if self._seq - moved >= TOGETHER * RATE // COMMITS:
+                    _move(connection, moved, self._seq)
+                    moved = self._seq
 
     def _due(self) -> float:
         return self._began + (self._seq - self._from) / RATE
@@ -106,16 +112,22 @@ def build(path: Path, talk: Talk, rows: int, tell: Callable[[str], None]) -> Non
         schema.upgrade(connection, path)
         connection.execute("PRAGMA synchronous = OFF")
         for first in range(1, rows + 1, BATCH):
-            _append(connection, talk, first, min(first + BATCH - 1, rows))
+            last = min(first + BATCH - 1, rows)
+            with schema.transaction(connection):
+                _append(connection, talk, first, last)
+            _move(connection, first - 1, last)
             tell(f"{first - 1:,} messages are in the log")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _append(connection: sqlite3.Connection, talk: Talk, first: int, last: int) -> None:
-    connection.execute("BEGIN")
     connection.executemany(_INSERT, (talk.entry(seq).row() for seq in range(first, last + 1)))
-    fill(connection, first - 1, last)
-    connection.execute("COMMIT")
+
+
+def _move(connection: sqlite3.Connection, after: int, upto: int) -> None:
+    with schema.transaction(connection):
+        fresh.move(connection, upto)
+        fill(connection, after, upto)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-#: The columns of the table `log`, in the order of `Entry.row`.
+#: The columns of the log (`lanchat.store.fresh`), in the order of `Entry.row`.
 COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "cid", "sum")
 
 #: What became of an entry: it is on the disk; it was handed on and is kept nowhere. "" is neither.
@@ -62,5 +62,5 @@ def checksum(values: tuple[Any, ...]) -> int:
 
 def newest(connection: Connection) -> int:
     """The newest place in the log that was ever given, even when what had it was removed."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
-    return int(row[0]) if row is not None else 0
+    (seq,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name IN ('fresh', 'kept')").fetchone()
+    return int(seq or 0)

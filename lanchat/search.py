@@ -1,7 +1,8 @@
 """Search: which entries of the log have these words (docs/protocol.md, "Durable delivery").
 
 What people type has no operators but the three that are written with a colon: a word is a word, whatever it looks like.
-The index of words is SQLite's FTS5; rows that it finds are looked at again before they are served.
+The index of words is SQLite's FTS5; rows that it finds are looked at again before they are served. It has the words of what
+is in `kept`, where what is said comes to within moments (`lanchat.store.fresh`).
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ _UNSPACED = re.compile(
 )
 
 _SEARCH = f"""
-    SELECT {", ".join(f"log.{column}" for column in COLUMNS)} FROM words CROSS JOIN log ON log.seq = words.rowid
+    SELECT {", ".join(f"kept.{column}" for column in COLUMNS)} FROM words CROSS JOIN kept ON kept.seq = words.rowid
     WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ?
-        AND log.ts >= ? AND log.conv IN (SELECT value FROM json_each(?))
+        AND kept.ts >= ? AND kept.conv IN (SELECT value FROM json_each(?))
     ORDER BY words.rowid DESC
 """  # noqa: S608 (our own names)
 _HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
-_LAST = "SELECT coalesce(max(seq), 0) FROM log"
-_PLACE = "SELECT seq, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 1"
-_UNINDEXED = f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 (our own names)
+_LAST = "SELECT coalesce(max(seq), 0) FROM kept"
+_PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
+_UNINDEXED = f"SELECT {', '.join(COLUMNS)} FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 (our own names)
 _INDEX = "INSERT INTO words(rowid, msg, name, conv) VALUES (?, ?, ?, ?)"
 
 
@@ -112,7 +113,7 @@ def search(
 
 
 def fill(connection: sqlite3.Connection, after: int, upto: int) -> None:
-    """Put what is in the log above `after` and up to `upto` into the index of words; to be run where the log is written.
+    """Put what is kept above `after` and up to `upto` into the index of words; to be run where the log is written.
 
     A damaged row is left out.
     """

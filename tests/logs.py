@@ -17,14 +17,16 @@ def said(seq: int, conv: str, msg: str = "hello", name: str = "alice", ts: int =
     return Entry(conv, 1, name, "10.0.0.1", "#room", msg, ts or seq * 1000, seq=seq, state="stored")
 
 
-def log_of(entries: Iterable[Entry]) -> sqlite3.Connection:
-    """A log with these entries, and all of them in the index of words."""
+def log_of(entries: Iterable[Entry], fresh: int = 0) -> sqlite3.Connection:
+    """A log with these entries, of which so many are still fresh; the others are in the index of words."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.upgrade(connection, Path("log"))  # there is no file, and no older version to keep
     connection.text_factory = lenient
-    rows = [entry.row() for entry in entries]
-    connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    fill(connection, 0, max((row[0] for row in rows), default=0))
+    rows = sorted(entry.row() for entry in entries)
+    kept = len(rows) - fresh
+    connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[:kept])
+    connection.executemany("INSERT INTO fresh VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[kept:])
+    fill(connection, 0, rows[kept - 1][0] if kept else 0)
     return connection
 
 

@@ -111,7 +111,9 @@ def raw(directory: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
 _TALK = """
 import sys
 from pathlib import Path
+from lanchat.store import tidying
 from tests.stores import Desk, entry
+tidying.BATCHES = 1
 desk = Desk(Path(sys.argv[1]))
 said = 0
 while True:

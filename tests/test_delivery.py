@@ -10,7 +10,7 @@ import pytest
 from lanchat import accounts, history
 from lanchat.errors import NotStored
 from lanchat.router import Router
-from lanchat.store import words
+from lanchat.store import fresh, words
 from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
 
@@ -364,6 +364,7 @@ def test_words_are_found_in_ones_own_conversations_only(router: Router, ann: Use
     zoe = User(router, "zoe").register()
     bob.send("ann", "the pump is back")
     words.prepare(store_of(router).connection)
+    fresh.move(store_of(router).connection, store_of(router).last_seq)
     words.fill(store_of(router).connection)
     ann.shown()
     ann.send("/search", "pump", cid="s")

@@ -12,7 +12,7 @@ import pytest
 from lanchat import accounts
 from lanchat.names import parse
 from lanchat.session import Role
-from lanchat.store import erasure
+from lanchat.store import erasure, fresh
 from tests.stores import Desk, entry, raw
 
 VICTOR = parse("victor")
@@ -86,7 +86,8 @@ def test_only_what_was_said_to_them_alone_loses_their_name(desk: Desk) -> None:
 
 def test_a_damaged_message_is_not_mended_by_the_way(desk: Desk) -> None:
     desk.say(entry("to him", author=2, conv="p1x2", target="victor"))
-    desk.write(lambda connection: connection.execute("UPDATE log SET msg = 'changed'").rowcount)
+    desk.write(lambda connection: fresh.move(connection, 1))
+    desk.write(lambda connection: connection.execute("UPDATE kept SET msg = 'changed'").rowcount)
     ((before,),) = desk.ask("SELECT sum FROM log")
     erase(desk)
     assert desk.ask("SELECT target, sum FROM log") == [("(erased)", before)]

@@ -34,8 +34,14 @@ def places(found: Page) -> list[int]:
     return seqs(found.entries)
 
 
+def half_fresh(entries: Iterable[Entry]) -> sqlite3.Connection:
+    """A log in both its tables: what is asked must be the same as if it was one."""
+    said_so_far = list(entries)
+    return log_of(said_so_far, fresh=len(said_so_far) // 2)
+
+
 def room(*numbers: int) -> sqlite3.Connection:
-    return log_of(said(number, "r1") for number in numbers)
+    return half_fresh(said(number, "r1") for number in numbers)
 
 
 def all_pages(turn: Callable[[int], Page], start: int) -> list[list[int]]:
@@ -56,7 +62,7 @@ def joined(pages: Iterable[list[int]]) -> list[int]:
 @given(LOGS, ASKED, PLACES, LIMITS)
 def test_before_a_seq_are_the_newest_below_it(log: list[Entry], convs: set[str], before: int, limit: int) -> None:
     wanted = [entry.seq for entry in log if entry.conv in convs and entry.seq < before]
-    found = page(log_of(log), convs, before=before, limit=limit)
+    found = page(half_fresh(log), convs, before=before, limit=limit)
     assert places(found) == wanted[-limit:]
     assert found.more == (len(wanted) > limit)
 
@@ -64,7 +70,7 @@ def test_before_a_seq_are_the_newest_below_it(log: list[Entry], convs: set[str],
 @given(LOGS, ASKED, PLACES, LIMITS)
 def test_after_a_seq_are_the_oldest_above_it(log: list[Entry], convs: set[str], after: int, limit: int) -> None:
     wanted = [entry.seq for entry in log if entry.conv in convs and entry.seq > after]
-    found = page(log_of(log), convs, after=after, limit=limit)
+    found = page(half_fresh(log), convs, after=after, limit=limit)
     assert places(found) == wanted[:limit]
     assert found.more == (len(wanted) > limit)
 
@@ -73,14 +79,14 @@ def test_after_a_seq_are_the_oldest_above_it(log: list[Entry], convs: set[str], 
 def test_around_a_seq_is_it_with_what_is_before_and_after(log: list[Entry], convs: set[str], seq: int, limit: int) -> None:
     older = [entry.seq for entry in log if entry.conv in convs and entry.seq < seq]
     newer = [entry.seq for entry in log if entry.conv in convs and entry.seq >= seq]
-    found = page(log_of(log), convs, around=seq, limit=limit)
+    found = page(half_fresh(log), convs, around=seq, limit=limit)
     assert places(found) == [*older[max(0, len(older) - limit // 2) :], *newer[: limit - limit // 2]]
     assert found.more == (len(older) > limit // 2)
 
 
 @given(LOGS, ASKED, LIMITS)
 def test_from_around_a_seq_pages_go_on_in_both_directions(log: list[Entry], convs: set[str], limit: int) -> None:
-    connection, wanted = log_of(log), [entry.seq for entry in log if entry.conv in convs]
+    connection, wanted = half_fresh(log), [entry.seq for entry in log if entry.conv in convs]
     middle = page(connection, convs, around=30, limit=limit)
     last = places(middle)[-1] if middle.entries else 29
     onward = joined(all_pages(lambda edge: page(connection, convs, after=edge), last))
@@ -90,7 +96,7 @@ def test_from_around_a_seq_pages_go_on_in_both_directions(log: list[Entry], conv
 
 @given(LOGS, ASKED, LIMITS)
 def test_pages_one_after_another_have_everything_once(log: list[Entry], convs: set[str], limit: int) -> None:
-    connection, wanted = log_of(log), [entry.seq for entry in log if entry.conv in convs]
+    connection, wanted = half_fresh(log), [entry.seq for entry in log if entry.conv in convs]
     onward = all_pages(lambda edge: page(connection, convs, after=edge, limit=limit), 0)
     assert joined(onward) == wanted
     back = all_pages(lambda edge: page(connection, convs, before=edge, limit=limit), MAX_SEQ)
@@ -100,7 +106,7 @@ def test_pages_one_after_another_have_everything_once(log: list[Entry], convs: s
 @given(LOGS, OWED, PLACES, PLACES, LIMITS)
 def test_what_is_owed_is_above_both_marks(log: list[Entry], owed: dict[str, int], after: int, upto: int, limit: int) -> None:
     wanted = [entry.seq for entry in log if entry.conv in owed and max(after, owed[entry.conv]) < entry.seq <= upto]
-    connection = log_of(log)
+    connection = half_fresh(log)
     assert missed(connection, owed, after, upto) == len(wanted)
     assert joined(all_pages(lambda edge: replay(connection, owed, edge, upto, limit), after)) == wanted
     last, count = newest(connection, owed, after, upto, limit)
@@ -114,7 +120,7 @@ def test_without_a_seq_a_page_has_what_was_said_last() -> None:
 
 def test_an_entry_is_what_was_said() -> None:
     entry = Entry("p1x2", 2, "José", "10.0.0.7", "bob", "né\x00\n'x'", 123, re="a.1", cid="c", seq=9, state="stored")
-    assert page(log_of([entry]), ["p1x2"]).entries == [entry]
+    assert page(half_fresh([entry]), ["p1x2"]).entries == [entry]
 
 
 def test_a_page_is_before_after_or_around() -> None:
@@ -150,7 +156,7 @@ def test_a_seq_that_no_log_has_is_before_or_behind_everything() -> None:
 
 def test_long_texts_make_more_pages() -> None:
     longest = MAX_TEXT // 8
-    connection = log_of(said(seq, "r1", "é" * (longest // 2)) for seq in range(1, 20))
+    connection = half_fresh(said(seq, "r1", "é" * (longest // 2)) for seq in range(1, 20))
     found = page(connection, ["r1"], after=0)
     assert (places(found), found.more, found.edge) == ([*range(1, 9)], True, 8)
     assert places(page(connection, ["r1"], before=20)) == [*range(12, 20)]
@@ -159,10 +165,11 @@ def test_long_texts_make_more_pages() -> None:
 
 
 def test_a_text_that_fills_a_page_has_one_for_itself() -> None:
-    connection = log_of(said(seq, "r1", "x" * (MAX_TEXT + 1)) for seq in (1, 2))
+    connection = half_fresh(said(seq, "r1", "x" * (MAX_TEXT + 1)) for seq in (1, 2))
     assert all_pages(lambda edge: page(connection, ["r1"], after=edge), 0) == [[1], [2]]
 
 
+@pytest.mark.parametrize("at", [3, 4])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -174,16 +181,18 @@ def test_a_text_that_fills_a_page_has_one_for_itself() -> None:
         "name = x'00'",
     ],
 )
-def test_a_damaged_row_is_left_out_and_told(damage: str) -> None:
-    connection = log_of(said(seq, "r2" if seq == 3 else "r1") for seq in range(1, 7))
-    connection.execute(f"UPDATE log SET {damage} WHERE seq = 3")  # noqa: S608 (ours)
+def test_a_damaged_row_is_left_out_and_told(damage: str, at: int) -> None:
+    connection = half_fresh(said(seq, "r2" if seq == at else "r1") for seq in range(1, 7))
+    whole = [seq for seq in range(1, 7) if seq != at]
+    for table in ("kept", "fresh"):
+        connection.execute(f"UPDATE {table} SET {damage} WHERE seq = {at}")  # noqa: S608 (ours)
     convs = ["r1", "r2"]
     for found in (page(connection, convs), page(connection, convs, after=0), page(connection, convs, around=4)):
-        assert seqs(found.entries) == [1, 2, 4, 5, 6]
-        assert found.damaged == [3]
-    assert joined(all_pages(lambda edge: page(connection, convs, after=edge, limit=1), 0)) == [1, 2, 4, 5, 6]
+        assert seqs(found.entries) == whole
+        assert found.damaged == [at]
+    assert joined(all_pages(lambda edge: page(connection, convs, after=edge, limit=1), 0)) == whole
     back = all_pages(lambda edge: page(connection, convs, before=edge, limit=1), 7)
-    assert joined(reversed(back)) == [1, 2, 4, 5, 6]
+    assert joined(reversed(back)) == whole
 
 
 def test_a_row_that_an_index_took_for_another_conversations_is_not_shown() -> None:
@@ -195,7 +204,7 @@ def test_a_row_that_an_index_took_for_another_conversations_is_not_shown() -> No
 
 def test_what_is_owed_is_counted_so_far_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MAX_COUNT", 5)
-    connection = log_of(said(seq, CONVS[seq % 2]) for seq in range(1, 20))
+    connection = half_fresh(said(seq, CONVS[seq % 2]) for seq in range(1, 20))
     assert missed(connection, {"r1": 0, "r2": 0}, 0) == 5
     assert missed(connection, {"r1": 0, "r2": 0}, 16) == 3
 
@@ -204,7 +213,8 @@ def test_places_are_found_in_the_index_alone() -> None:
     connection = room(1)
     for query in (history._NEWEST, history._OLDEST, history._COUNT):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", ("r1", 0, 9, 9))]
-        assert "SEARCH log USING COVERING INDEX log_conv (conv=? AND seq>? AND seq<?)" in plan
+        for table in ("kept", "fresh"):
+            assert f"SEARCH {table} USING COVERING INDEX {table}_conv (conv=? AND seq>? AND seq<?)" in plan
         assert not any("TEMP" in step for step in plan)
 
 

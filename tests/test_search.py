@@ -183,7 +183,7 @@ def test_pages_of_what_was_found_have_everything_once() -> None:
 
 def test_a_damaged_row_is_not_found_but_told() -> None:
     connection = told("hello", "hello", "hello")
-    connection.execute("UPDATE log SET msg = CAST(x'ff' AS TEXT) WHERE seq = 2")
+    connection.execute("UPDATE kept SET msg = CAST(x'ff' AS TEXT) WHERE seq = 2")
     found = search(connection, Query(("hello",)), ["r1"])
     assert (seqs(found.entries), found.damaged) == ([1, 3], [2])
 
@@ -191,7 +191,7 @@ def test_a_damaged_row_is_not_found_but_told() -> None:
 @pytest.mark.parametrize("damage", ["name = x'ff'", "msg = x'ff'", "msg = CAST(x'ff' AS TEXT)", "conv = 'r2'"])
 def test_a_damaged_row_hinders_neither_the_index_nor_the_search(damage: str) -> None:
     connection = told("hello", "hello", "hello")
-    connection.execute(f"UPDATE log SET {damage} WHERE seq = 2")  # noqa: S608 (ours)
+    connection.execute(f"UPDATE kept SET {damage} WHERE seq = 2")  # noqa: S608 (ours)
     assert find(connection, "hello from:alice") == [1, 3]
     connection.execute("INSERT INTO words(words) VALUES ('delete-all')")
     fill(connection, 0, 3)
@@ -201,7 +201,7 @@ def test_a_damaged_row_hinders_neither_the_index_nor_the_search(damage: str) -> 
 def test_a_search_leaves_nothing_open_behind_it() -> None:
     connection = told(*["hello"] * 9)
     search(connection, Query(("hello",)), ["r1"], limit=1)
-    connection.execute("DROP TABLE log")  # refused while something is read
+    connection.execute("DROP TABLE kept")  # refused while something is read
 
 
 def test_a_query_is_read_as_it_was_typed() -> None:
@@ -242,4 +242,4 @@ def test_the_index_finds_the_newest_first_by_itself() -> None:
     asked = ("a", 0, 9, 0, "[]")
     plan = [row[3] for row in told("a").execute(f"EXPLAIN QUERY PLAN {module._SEARCH}", asked)]
     assert not any("TEMP" in step for step in plan)
-    assert any("log USING INTEGER PRIMARY KEY" in step for step in plan)
+    assert any("kept USING INTEGER PRIMARY KEY" in step for step in plan)

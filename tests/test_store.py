@@ -26,7 +26,8 @@ def count(connection: Connection) -> int:
 
 
 def forget(connection: Connection) -> None:
-    connection.execute("DELETE FROM log")
+    connection.execute("DELETE FROM kept")
+    connection.execute("DELETE FROM fresh")
 
 
 def test_what_is_said_is_stored_as_it_was_said(tmp_path: Path) -> None:

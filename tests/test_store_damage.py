@@ -12,7 +12,7 @@ import pytest
 
 from lanchat.entry import COLUMNS, of_row
 from lanchat.safekeeping import Refused
-from lanchat.store import backup, opening, schema
+from lanchat.store import backup, fresh, opening, schema, tidying, witness
 from lanchat.store.salvage import salvage
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
@@ -24,8 +24,12 @@ PAGE, LEAF_OF_AN_INDEX = 4096, 10
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that was closed as it should be, with some pages of everything."""
     directory = tmp_path_factory.mktemp("whole")
-    with Desk(directory) as desk:
-        desk.say(*(entry(f"number {n} " + "x" * (n % 300), f"c{n}", conv=f"r{n % 3}") for n in range(200)))
+    said = [entry(f"number {n} " + "x" * (n % 300), f"c{n}", conv=f"r{n % 3}") for n in range(200)]
+    with pytest.MonkeyPatch.context() as patch, Desk(directory) as desk:
+        patch.setattr(tidying, "PAUSE", 60)
+        desk.say(*said[:130])
+        desk.write(lambda connection: fresh.move(connection, 130))
+        desk.say(*said[130:])
     return directory
 
 
@@ -132,7 +136,9 @@ def test_a_wal_that_was_removed_after_a_crash_is_missed(tmp_path: Path, crashed:
 
 
 def test_a_wal_that_is_not_all_there_after_a_crash_is_missed(tmp_path: Path, crashed: tuple[Path, int]) -> None:
-    content = (crashed[0] / "lanchat.db-wal").read_bytes()
+    committed = witness.committed(crashed[0] / "lanchat.db")
+    assert committed is not None
+    content = (crashed[0] / "lanchat.db-wal").read_bytes()[: 32 + committed.pages * (PAGE + 24)]  # the rest was under way
     changed = [content[:at] for at in (0, 20, 5000, len(content) // 2, len(content) - PAGE - 24)]
     changed += [flipped for _, flipped in flips(content, 20)]
     for number, wal in enumerate(changed):
@@ -173,6 +179,7 @@ def test_what_can_be_read_of_a_damaged_database_can_be_saved(tmp_path: Path, who
     good = {row[0]: row for row in raw(directory, ROWS)}
     raw(directory, "INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0)")
     raw(directory, "INSERT INTO devices VALUES (1, '', 1000000, 1, 0), (7, 'nobody', 1, 1, 0)")
+    raw(directory, "VACUUM")  # so that no page is left that holds what was moved
     content = bytearray((directory / "lanchat.db").read_bytes())
     leaf = content.index(b"number 100 ") // PAGE * PAGE
     content[leaf : leaf + 100] = bytes(100)

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from lanchat.store import removal, writing
+from lanchat.store import removal, tidying
 from lanchat.store.removal import ENVELOPE, used
 from lanchat.store.retention import Retention, Rule, parse
 from tests.live import until
@@ -160,7 +160,7 @@ def test_a_repeat_is_known_for_a_day_though_what_was_said_is_gone(tmp_path: Path
 
 
 def test_what_was_not_indexed_can_go_and_the_rest_is_indexed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "PAUSE", 60)
+    monkeypatch.setattr(tidying, "PAUSE", 60)
     with Desk(tmp_path) as desk:
         desk.say(*(entry(f"old {n}", ts=NOW - 3 * DAY) for n in range(1000)), *(entry(f"new {n}") for n in range(500)))
         assert found(desk, "new") == []
@@ -173,19 +173,20 @@ def test_what_was_not_indexed_can_go_and_the_rest_is_indexed_later(tmp_path: Pat
 
 
 def test_words_are_indexed_now_and_then_when_there_is_no_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "PAUSE", 60)
+    monkeypatch.setattr(tidying, "PAUSE", 60)
+    monkeypatch.setattr(tidying, "BATCHES", 3)
     with Desk(tmp_path) as desk:
-        for n in range(writing.PATIENCE + 1):
+        for n in range(tidying.PATIENCE + 1):
             desk.say(entry(f"word{n}"))
         indexed_so_far = until(lambda: found(desk, "word0"), "the first word")
         assert indexed_so_far == [1]
 
 
 def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
     with Desk(tmp_path) as desk:
-        monkeypatch.setattr(writing, "PAUSE", 0)
+        monkeypatch.setattr(tidying, "PAUSE", 0)
         desk.write(lambda connection: connection.execute("ALTER TABLE words RENAME TO gone"))
         for n in range(20):
             assert desk.say(entry(f"word{n}"))[0].state == "stored"
@@ -193,3 +194,5 @@ def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
         desk.say(entry("at last"))
         indexed(desk)
         assert found(desk, "word7") == [8]
+    (line,) = logged
+    assert line.startswith("what is said can't be found by its words for now: no such table: ")

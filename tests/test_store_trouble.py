@@ -80,7 +80,9 @@ def test_what_was_acknowledged_before_a_kill_is_there_and_no_place_is_given_twic
             assert seq > max(told, default=0) or not told
             told[seq] = msg
         with Desk(tmp_path) as desk:
-            there = dict(desk.ask("SELECT seq, msg FROM log"))
+            rows = desk.ask("SELECT seq, msg FROM log")
+            there = dict(rows)
+            assert len(there) == len(rows)
             assert told.items() <= there.items()
             assert desk.store.last_seq == max(there)
             told = there

@@ -20,7 +20,7 @@ from lanchat import accounts
 from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.names import Name
 from lanchat.safekeeping import Refused
-from lanchat.store import opening, schema, words
+from lanchat.store import fresh, opening, schema, words
 from lanchat.store.store import Store
 
 #: What is shown in the place of a name.
@@ -66,10 +66,11 @@ def begin(connection: Connection, name: Name) -> Erasure | None:
 def step(connection: Connection, erasure: Erasure) -> int:
     """Erase what is theirs in the next places of the log; up to which that is done."""
     upto = min(erasure.after + PLACES, erasure.upto)
+    fresh.move(connection, upto)
     values = {"after": erasure.after, "upto": upto, "account": erasure.account, "indexed": schema.get(connection, "indexed")}
     theirs = "seq > :after AND seq <= :upto AND author = :account"
     words.remove(connection, f"{theirs} AND seq <= :indexed", values)
-    connection.execute(f"DELETE FROM log WHERE {theirs}", values)  # noqa: S608 (our own words)
+    connection.execute(f"DELETE FROM kept WHERE {theirs}", values)  # noqa: S608 (our own words)
     _take_name(connection, erasure, upto)
     return upto
 
@@ -128,7 +129,7 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> None:
     """What is left between somebody and them alone was said to them: there is their name."""
     number = erasure.account
     rows = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > ? AND seq <= ?"  # noqa: S608 (our own names)
+        f"SELECT {', '.join(COLUMNS)} FROM kept WHERE seq > ? AND seq <= ?"  # noqa: S608 (our own names)
         " AND (conv GLOB ? OR conv GLOB ? OR conv GLOB ?)",
         (erasure.after, upto, f"p{number}x*", f"p*x{number}", f"g{number}x*"),
     ).fetchall()
@@ -137,7 +138,7 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> None:
         if entry is not None:
             entry.target = ERASED
             kept = entry.row()[-1]
-        connection.execute("UPDATE log SET target = ?, sum = ? WHERE seq = ?", (ERASED, kept, row[0]))
+        connection.execute("UPDATE kept SET target = ?, sum = ? WHERE seq = ?", (ERASED, kept, row[0]))
 
 
 def _mark(name: Name) -> str:

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -25,6 +25,8 @@ FILE = "lanchat.db"
 OLDEST_SQLITE = (3, 35, 0)
 #: The log of SQLite is taken into the file when it has so many pages (of 4 KiB).
 CHECKPOINT_PAGES = 8000
+#: The pages that the writer has in memory, in KiB: to move what is fresh takes more than SQLite's usual 2 MiB.
+CACHE = 16 * 1024
 #: A file of up to so many bytes is looked through at the start with its indexes (1.5 s); a larger one without (3 s for a GB).
 THOROUGH = 100 * 2**20
 #: The head of the file (https://www.sqlite.org/fileformat.html): the magic words, `user_version` and `application_id`.
@@ -109,6 +111,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     before = witness.committed(path) if lock.same_boot else None
     connection = connect(path)
     try:
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
         check_pages(connection, path)
         if not schema.get(connection, "clean") and not wal_was_there:
             raise Refused(f"{path}-wal is missing: {_LOST}")
@@ -120,8 +123,11 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         schema.upgrade(connection, path, steps)
         _mark(connection)
+    except Refused:
+        connection.close()  # what is left of the `-wal` goes into the file: where it is missed, it is so the next time too
+        raise
     except BaseException:
-        connection.close()
+        leave(connection, path)
         raise
     return connection
 
@@ -143,6 +149,14 @@ def shut(connection: Connection) -> None:
         connection.close()  # the last connection takes the rest of the `-wal` into the file, and removes it
 
 
+def leave(connection: Connection, path: Path) -> None:
+    """Close it as if the process was killed: the next start finds the `-wal`, and misses nothing."""
+    with suppress(sqlite3.Error), closing(path, "ro") as other:
+        other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.close()  # it is not the last, which takes the `-wal` into the file; and the last can't
+    connection.close()
+
+
 def open_to_read(directory: Path) -> Connection:
     """A connection that can't write, for a thread of its own."""
     connection = connect(directory / FILE)
@@ -151,16 +165,16 @@ def open_to_read(directory: Path) -> Connection:
     return connection
 
 
-def connect(path: Path) -> Connection:
+def connect(path: Path, mode: str = "rw") -> Connection:
     """A connection to a file that is there; transactions are begun and ended by hand."""
-    uri = f"{path.resolve().as_uri()}?mode=rw"
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager
-def closing(path: Path) -> Iterator[Connection]:
+def closing(path: Path, mode: str = "rw") -> Iterator[Connection]:
     """A connection that is closed at the end of the block."""
-    connection = connect(path)
+    connection = connect(path, mode)
     try:
         yield connection
     finally:

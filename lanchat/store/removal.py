@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from lanchat.entry import COLUMNS, Entry
-from lanchat.store import schema, words
+from lanchat.store import fresh, schema, words
 
 #: So many rows at most are removed in one step, and so many looked at.
 STEP, PAGE = 500, 5000
@@ -54,6 +54,7 @@ def step(connection: Connection, cut: Cut, now: int) -> tuple[int, int] | None:
     ).fetchone()
     if not old:  # time goes up with the places, but for a clock that was set: a step without anything old is the end
         return None
+    fresh.move(connection, last)
     where = f"{scope} AND ts < :before AND conv NOT IN (SELECT value FROM json_each(:spared))"  # noqa: S608 (our own words)
     return last, _remove(connection, where, values | {"upto": last, "day": now - DAY_MS})
 
@@ -62,8 +63,8 @@ def _remove(connection: Connection, where: str, values: dict[str, object]) -> in
     indexed = {"indexed": schema.get(connection, "indexed")}
     words.remove(connection, f"{where} AND seq <= :indexed", values | indexed)
     once = "cid IS NOT NULL AND author IS NOT NULL AND ts >= :day"
-    removed = connection.execute(f"DELETE FROM log WHERE {where} AND NOT ({once})", values).rowcount  # noqa: S608 (ours)
-    left = connection.execute(f"SELECT seq, ts, author, cid FROM log WHERE {where}", values).fetchall()  # noqa: S608 (ours)
+    removed = connection.execute(f"DELETE FROM kept WHERE {where} AND NOT ({once})", values).rowcount  # noqa: S608 (ours)
+    left = connection.execute(f"SELECT seq, ts, author, cid FROM kept WHERE {where}", values).fetchall()  # noqa: S608 (ours)
     if left:
         _empty(connection, left)
         seqs: dict[str, object] = {"seqs": json.dumps([seq for seq, *_ in left])}
@@ -75,7 +76,7 @@ def _empty(connection: Connection, rows: list[tuple[int, int, int, str]]) -> Non
     marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(rows))
     entries = [Entry(NOWHERE, author, "", "", "", "", ts, cid=cid, seq=seq) for seq, ts, author, cid in rows]
     values = [value for entry in entries for value in entry.row()]
-    connection.execute(f"INSERT OR REPLACE INTO log VALUES {marks}", values)  # noqa: S608 (marks)
+    connection.execute(f"INSERT OR REPLACE INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
 
 
 def overflow(connection: Connection, conv: str, size: int, before: int, sofar: int) -> tuple[int, int, int | None] | None:

@@ -13,8 +13,9 @@ from lanchat.history import lenient
 from lanchat.store import opening
 from lanchat.store.backup import alone, begin_epoch, replace, told
 
-#: Those that others point to come first. What is in `meta` and `words` is made anew.
-TABLES = ("accounts", "tokens", "devices", "rooms", "members", "invitations", "sanctions", "log")
+#: The two that are the log, and all; those that others point to come first. What is in `meta` and `words` is made anew.
+LOG = ("kept", "fresh")
+TABLES = ("accounts", "tokens", "devices", "rooms", "members", "invitations", "sanctions", *LOG)
 
 
 class Saved(NamedTuple):
@@ -43,19 +44,19 @@ def salvage(directory: Path, when: str) -> Saved:
             refused = sum(_save(damaged, new, table) for table in TABLES)
             begin_epoch(new)
             new.execute("COMMIT")
-            (messages,) = new.execute("SELECT count(*) FROM log").fetchone()
+            (messages,) = new.execute("SELECT count(*) FROM kept").fetchone()
         return Saved(replace(path, part, when), messages, refused)
 
 
 def _save(damaged: Connection, new: Connection, table: str) -> int:
     """Copy the rows of a table; how many were refused."""
-    refused = 0
+    refused, into = 0, "kept" if table in LOG else table
     for row in _readable(damaged, table):
-        if table == "log" and of_row(row) is None:
+        if table in LOG and of_row(row) is None:
             refused += 1
             continue
         try:
-            new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
+            new.execute(f"INSERT OR IGNORE INTO {into} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
         except sqlite3.IntegrityError:  # it points to what could not be saved
             refused += 1
     return refused

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection, connect
 
 #: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
 APPLICATION_ID = 0x6C616E63
 
-_VERSION_1 = """
+_ENTRIES = """(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
+        ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL)"""
+_ONCE = "cid IS NOT NULL AND author IS NOT NULL"
+# The log is two tables (`lanchat.store.fresh`). What is in one must not be said again in the other: the trigger sees to that,
+# as a part of the one statement that adds all that was said.
+_VERSION_1 = f"""
     CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE accounts(
         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, role INTEGER NOT NULL,
@@ -35,14 +42,19 @@ _VERSION_1 = """
     CREATE TABLE sanctions(
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, room INTEGER REFERENCES rooms ON DELETE CASCADE,
         target TEXT NOT NULL, until INTEGER, reason TEXT NOT NULL, by_name TEXT NOT NULL, at INTEGER NOT NULL);
-    CREATE TABLE log(
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
-        ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL);
-    CREATE INDEX log_conv ON log(conv, seq);
-    CREATE UNIQUE INDEX log_cid ON log(author, cid) WHERE cid IS NOT NULL AND author IS NOT NULL;
+    CREATE TABLE kept{_ENTRIES};
+    CREATE INDEX kept_conv ON kept(conv, seq);
+    CREATE UNIQUE INDEX kept_cid ON kept(author, cid) WHERE {_ONCE};
+    CREATE TABLE fresh{_ENTRIES};
+    CREATE INDEX fresh_conv ON fresh(conv, seq);
+    CREATE UNIQUE INDEX fresh_cid ON fresh(author, cid) WHERE {_ONCE};
+    CREATE TRIGGER fresh_once BEFORE INSERT ON fresh WHEN new.cid IS NOT NULL AND new.author IS NOT NULL BEGIN
+        SELECT RAISE(ABORT, 'it is kept already') FROM kept WHERE author = new.author AND cid = new.cid AND {_ONCE};
+    END;
+    CREATE VIEW log AS SELECT * FROM kept UNION ALL SELECT * FROM fresh;
     CREATE VIRTUAL TABLE words USING fts5(
-        msg, name, conv, content='log', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
-"""
+        msg, name, conv, content='kept', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
+"""  # noqa: S608 (our own words)
 #: What makes version n + 1 of version n, from nothing on. A step is never changed once it was released.
 STEPS = (_VERSION_1,)
 
@@ -96,6 +108,18 @@ def sync(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All that is done in the block is, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
 
 
 def get(connection: Connection, name: str) -> str | int:

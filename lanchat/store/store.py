@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
@@ -72,21 +73,20 @@ class Store:
 
         `prepare` is run in a transaction before anything else can be.
         """
-        self._lock = opening.Lock(self.directory)
-        try:
+        with ExitStack() as undone:
+            self._lock = opening.Lock(self.directory)
+            undone.callback(self._lock.release)
             connection = opening.open_to_write(self.directory, self._lock)
-        except BaseException:
-            self._lock.release()
-            raise
-        self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest(connection)
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            prepare(connection)
-        self._connection = connection
-        self._writer = Writer(connection, self.keeps, self._written)
-        self._pages, self._searches = (
-            Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
-        )
+            undone.callback(opening.leave, connection, self.directory / opening.FILE)
+            self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest(connection)
+            with schema.transaction(connection):
+                prepare(connection)
+            self._connection = connection
+            self._writer = Writer(connection, self.keeps, self._written)
+            self._pages, self._searches = (
+                Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
+            )
+            undone.pop_all()
         self._threads = [
             Thread(target=run, name=f"lanchat {name}", daemon=True)
             for name, run in (("pages", self._pages.run), ("searches", self._searches.run), ("writer", self._write))

@@ -1,4 +1,7 @@
-"""Words: the index of what was said, for who looks for it. It follows behind the log, and catches up when nobody waits."""
+"""Words: the index of what was said, for who looks for it. It follows behind the log.
+
+Only rows that were moved to where they stay (`lanchat.store.fresh`) are in it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 
 from lanchat import search
-from lanchat.entry import newest
-from lanchat.store import schema
+from lanchat.store import fresh, schema
 
 #: So many rows are indexed in one transaction: a few milliseconds.
 ROWS = 200
 
 # What is plain ASCII is taken as it is: to call a function of ours for each row may take as long as the reactor is busy.
-_COLUMNS = "seq, CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(msg) END, name, conv FROM log WHERE"
+_COLUMNS = "seq, CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(msg) END, name, conv FROM kept WHERE"
 
 
 def prepare(connection: Connection) -> None:
@@ -23,23 +25,17 @@ def prepare(connection: Connection) -> None:
 
 def fill(connection: Connection) -> int:
     """Index the next rows that are not yet; up to where it is then done. Runs in a transaction of its own."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        indexed = _next(connection, int(schema.get(connection, "indexed")))
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.rollback()
-    return indexed
+    with schema.transaction(connection):
+        return _next(connection, int(schema.get(connection, "indexed")))
 
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
-    """Index these rows of the log."""
+    """Index these rows of `kept`."""
     connection.execute(f"INSERT INTO words(rowid, msg, name, conv) SELECT {_COLUMNS} {where}", values)
 
 
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
-    """Take these rows out of the index; they must still be in the log, as they were, for it does not keep them itself."""
+    """Take these rows out of the index; they must still be in `kept`, as they were, for it does not keep them itself."""
     connection.execute(
         f"INSERT INTO words(words, rowid, msg, name, conv) SELECT 'delete', {_COLUMNS} {where}",
         values,
@@ -47,10 +43,10 @@ def remove(connection: Connection, where: str, values: Mapping[str, object]) -> 
 
 
 def _next(connection: Connection, indexed: int) -> int:
-    rows = "SELECT seq FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
+    rows = "SELECT seq FROM kept WHERE seq > ? ORDER BY seq LIMIT ?"
     (upto,) = connection.execute(f"SELECT max(seq) FROM ({rows})", (indexed, ROWS)).fetchone()  # noqa: S608 (ours)
     if upto is None:
-        upto = newest(connection)  # the rest was removed again
+        upto = fresh.moved(connection)  # the rest was removed again
     else:
         add(connection, "seq > :indexed AND seq <= :upto", {"indexed": indexed, "upto": upto})
     schema.put(connection, "indexed", upto)

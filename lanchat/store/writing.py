@@ -20,24 +20,24 @@ from twisted.python.failure import Failure
 
 from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
 from lanchat.errors import NotStored
-from lanchat.store import schema, words
+from lanchat.store.tidying import Tidier
 
 T = TypeVar("T")
 
 #: At most so many entries and jobs are one transaction. A statement takes 32,766 values, and an entry has 11.
 BATCH = 2000
-#: Words are indexed after a pause of so many seconds, or after so many batches without one.
-PAUSE, PATIENCE = 0.05, 16
 NOT_STORED = "The server can't write to its disk now, so nothing of this was done. Try again in a while."
 
 #: SQLite's code for what is wrong with a statement itself.
 SQLITE_ERROR = 1
 
-#: All rows in one, for one step.
-_KNOWN = """
-    SELECT json_group_array(json_array(at, seq, ts)) FROM asked CROSS JOIN log
-    WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL
-"""
+#: All rows in one, for one step. (Before 3.39 SQLite would go through all of `log` to join it.)
+_KNOWN = " UNION ALL ".join(
+    f"SELECT at, seq, ts FROM asked CROSS JOIN {table}"  # noqa: S608 (ours)
+    " WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL"
+    for table in ("kept", "fresh")
+)
+_ALL_KNOWN = f"SELECT json_group_array(json_array(at, seq, ts)) FROM ({_KNOWN})"  # noqa: S608 (ours)
 _log = Logger()
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
@@ -82,29 +82,27 @@ class Writer:
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
         self._newest = newest(connection)
-        self._indexed = int(schema.get(connection, "indexed"))
-        self._since_indexed = 0  # batches
-        self._index_failing = self._ending = False
+        self._tidier = Tidier(connection)
+        self._ending = False
 
     def put(self, item: Entry | Job[Any] | None) -> None:
         """Hand something in; None is the last."""
         self._queue.put(item)
 
     def run(self) -> None:
-        """Write until there is nothing more to come; the words are indexed in between."""
+        """Write until there is nothing more to come, and tidy up in between."""
         while (batch := self._next()) is not None:
             if batch:
                 self._write(batch)
-            if self._indexed < self._newest and (not batch or self._since_indexed >= PATIENCE):
-                self._index()
+            self._tidier.step(idle=not batch)
 
     def _next(self) -> list[Entry | Job[Any]] | None:
-        """All that waits, or nothing after a pause in which there is something to index; None at the end."""
+        """All that waits, or nothing after a pause in which there is something to tidy up; None at the end."""
         if self._ending:
             return None
         batch: list[Entry | Job[Any]] = []
         try:
-            item = self._queue.get(timeout=self._pause())
+            item = self._queue.get(timeout=self._tidier.pause)
             while item is not None:
                 batch.append(item)
                 if len(batch) == BATCH:
@@ -115,28 +113,13 @@ class Writer:
         self._ending = True
         return batch or None
 
-    def _pause(self) -> float | None:
-        """How long to wait for more before words are indexed; not at all in the middle of it."""
-        if self._indexed >= self._newest:
-            return None
-        return PAUSE if self._since_indexed else 0
-
-    def _index(self) -> None:
-        try:
-            self._indexed, self._index_failing = words.fill(self._connection), False
-        except Exception:  # noqa: BLE001 (messages are kept all the same, and it is tried again after the next)
-            if not self._index_failing:
-                _log.failure("what is said can't be found by its words for now")
-            self._indexed, self._index_failing = self._newest, True
-        self._since_indexed = 0
-
     def _write(self, batch: list[Entry | Job[Any]]) -> None:
         newest, wrong = self._newest, ""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
             self._connection.execute("COMMIT")
-            self._since_indexed += 1
+            self._tidier.committed()
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
             self._newest, wrong = newest, str(error) or type(error).__name__
             _undo(batch)
@@ -158,7 +141,7 @@ class Writer:
         try:
             self._insert(entries)
         except sqlite3.IntegrityError:  # some are there already, which is rare
-            self._insert(self._fresh(entries))
+            self._insert(self._new(entries))
         except (UnicodeError, OverflowError):  # no bytes can be made of one of them
             if len(entries) == 1:
                 entries[0].seq, entries[0].state = 0, ""
@@ -174,13 +157,14 @@ class Writer:
             entry.seq, entry.state = seq, STORED
         rows = ",".join([_ROW] * len(entries))
         values = [value for entry in entries for value in entry.row()]
-        self._connection.execute(f"INSERT INTO log VALUES {rows}", values)  # noqa: S608 (marks)
+        self._connection.execute(f"INSERT INTO fresh VALUES {rows}", values)  # noqa: S608 (marks)
         self._newest += len(entries)
+        self._tidier.add(entries)
 
-    def _fresh(self, entries: list[Entry]) -> list[Entry]:
+    def _new(self, entries: list[Entry]) -> list[Entry]:
         """Those whose (author, cid) is new. The others get the place and the time of the first."""
         first = self._known(entries)
-        fresh, newest = [], self._newest
+        new, newest = [], self._newest
         for entry in entries:
             once = (entry.author, entry.cid)
             if None not in once and once in first:
@@ -189,14 +173,14 @@ class Writer:
                 continue
             newest += 1
             first[once] = (newest, entry.ts)
-            fresh.append(entry)
-        return fresh
+            new.append(entry)
+        return new
 
     def _known(self, entries: list[Entry]) -> dict[tuple[int | None, str | None], tuple[int, int]]:
         """Of the (author, cid) of these, those in the log: their places and times."""
         marks = ",".join(["(?,?,?)"] * len(entries))
         values = [value for at, entry in enumerate(entries) for value in (at, entry.author, entry.cid)]
-        (found,) = self._connection.execute(f"WITH asked(at, who, what) AS (VALUES {marks}) {_KNOWN}", values).fetchone()
+        (found,) = self._connection.execute(f"WITH asked(at, who, what) AS (VALUES {marks}) {_ALL_KNOWN}", values).fetchone()
         return {(entries[at].author, entries[at].cid): (seq, ts) for at, seq, ts in json.loads(found)}
 
 
