@@ -17,9 +17,10 @@ from lanchat.store import fresh, schema, words
 
 #: Seconds of a pause after which it begins.
 PAUSE = 0.05
-#: Without a pause, so many rows or characters are moved at a time (30 ms; 45 while the reactor is busy), or those of so many
-#: batches; and some words are indexed after so many.
-ROWS, CHARACTERS, BATCHES = 2000, 1024 * 1024, 64
+#: Without a pause, so many rows or characters are moved at a time, or those of so many batches; and some words are indexed
+#: after so many. What a move takes depends less on the rows than on the pages of the indexes that they are scattered over: for
+#: 500 pairs 30 to 60 ms, and another 40 when it is the commit that takes the `-wal` into the file.
+ROWS, CHARACTERS, BATCHES = 3000, 1024 * 1024, 128
 PATIENCE = 16
 
 _log = Logger()
