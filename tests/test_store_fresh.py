@@ -70,6 +70,7 @@ def test_a_repeat_is_known_wherever_the_first_is(desk: Desk) -> None:
     desk.say(entry("kept", "c1", ts=5))
     move(desk)
     desk.say(entry("fresh", "c2", ts=6))
+    assert desk.say(entry("again", "c1"))[0].dup, "though nothing else of its run was there"
     again = [entry("again", cid) for cid in ("c3", "c2", "c1", "c3")]
     back = desk.say(*again, entry("other", "c1", author=2), entry("a guest's"))
     assert counts(desk) == (1, 4)
