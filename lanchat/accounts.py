@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from sqlite3 import Connection
 
-from lanchat.entry import newest
 from lanchat.errors import Full, NameTaken
 from lanchat.names import Name, parse
 from lanchat.session import Account, Role
@@ -57,12 +56,12 @@ def remove(connection: Connection, account: int) -> None:
 
 
 def enter_device(connection: Connection, account: int, device: str, now: int, most: float) -> int:
-    """A device logs in: where it was in the log; a new one starts at the newest, and may replace the one longest not seen."""
+    """A device logs in: where it was in the log. A new one is where the account is; it may replace the one longest not seen."""
     known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
     if known is not None:
         connection.execute("UPDATE devices SET online = 1, seen = ? WHERE account = ? AND name = ?", (now, account, device))
         return int(known[0])
-    cursor = newest(connection)
+    cursor = _newest_cursor(connection, account)
     connection.execute("INSERT INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, cursor, now))
     connection.execute(
         "DELETE FROM devices WHERE account = ?1 AND name IN (SELECT name FROM devices"
@@ -73,9 +72,15 @@ def enter_device(connection: Connection, account: int, device: str, now: int, mo
 
 
 def cursor_of(connection: Connection, account: int, device: str) -> int:
-    """Where a device is in the log; one that is not known is at the newest."""
+    """Where a device is in the log; one that is not known is where the account is."""
     known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
-    return int(known[0]) if known is not None else newest(connection)
+    return int(known[0]) if known is not None else _newest_cursor(connection, account)
+
+
+def _newest_cursor(connection: Connection, account: int) -> int:
+    """How far the account has come on any device; at first it has seen nothing of what waits for it."""
+    (cursor,) = connection.execute("SELECT coalesce(max(cursor), 0) FROM devices WHERE account = ?", (account,)).fetchone()
+    return int(cursor)
 
 
 def move_cursors(connection: Connection, moved: Mapping[tuple[int, str], int]) -> None:

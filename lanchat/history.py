@@ -18,6 +18,8 @@ from lanchat.errors import Usage
 #: Entries in a page, at the most, and bytes of their texts; a single entry is always there in full.
 MAX_PAGE = 200
 MAX_TEXT = 128 * 1024
+#: For what is bounded by its number of entries alone.
+NO_BOUND = 2**62
 #: What is owed is counted so far.
 MAX_COUNT = 100_000
 #: The largest that a `seq` can be.
@@ -116,8 +118,8 @@ def replay(
 def newest(
     connection: sqlite3.Connection, convs: Mapping[str, int], after: int, upto: int = MAX_SEQ, limit: int = 50
 ) -> tuple[Page, int]:
-    """The last of what `missed` counts, and that count."""
-    last = _back(connection, _above(convs, after), upto + 1, Size.asked(limit))
+    """The last of what `missed` counts, however long these are, and that count."""
+    last = _back(connection, _above(convs, after), upto + 1, Size(Size.asked(limit).entries, NO_BOUND))
     return last, missed(connection, convs, after, upto)
 
 

@@ -57,8 +57,10 @@ class Replay:
         try:
             page, n = await self._read(history.newest, session, limit=SHOWN)
             if n:
-                shown = f"Here are the newest {SHOWN}; /history has the others" if n > len(page.entries) else "Here they are"
-                self._voice.answer(session, None, f"While you were away, {n} messages came for you. {shown}:")
+                shown = f"Here are the newest {len(page.entries)}; /history has the others" if page.more else "Here they are"
+                self._voice.answer(
+                    session, None, f"Since you were last here, {n} messages were said in your conversations. {shown}:"
+                )
             await self._owed(session, page, None, newest)
             while _lacks(session, lag) and _is_here(session):
                 await self._go_on(session, lag, None)

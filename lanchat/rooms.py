@@ -121,7 +121,7 @@ class Rooms:
     def shows(self, room: Room, asker: Session) -> bool:
         """Whether somebody may know that there is this room."""
         account = asker.account
-        mine = account is not None and (account.id in room.members or account.id in room.invited)
+        mine = account is not None and (account.id in room.members or account.id in room.invited or account.id == room.owner)
         return not room.private or mine or asker.role >= Role.MODERATOR
 
     def listed(self, asker: Session) -> list[Room]:
@@ -170,7 +170,10 @@ def parse_name(text: str) -> Name:
     text = text.strip()
     if not text.startswith(MARK):
         raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{visible(text, 32) or 'ops'}.")
-    name = parse(text.removeprefix(MARK))
+    try:
+        name = parse(text.removeprefix(MARK))
+    except BadName as error:
+        raise BadName(str(error).replace(" Try ", f" Try {MARK}")) from None
     return Name(MARK + name.shown, MARK + name.key, name.looks)
 
 

@@ -159,6 +159,8 @@ class Options(usage.Options):
             raise usage.UsageError("--tls-key and --tls-cert belong together: give both, or neither.")
         if not self["tls"] and (self["tls-key"] or self["tls-client-ca"]):
             raise usage.UsageError("--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen.")
+        if self["ephemeral"] and self["retain"]:
+            raise usage.UsageError("--ephemeral keeps no message, so there is nothing for --retain: leave one of them out.")
         if self["manhole"] and self["manhole-keys"] is None:
             raise usage.UsageError("--manhole needs --manhole-keys FILE, the public keys that may enter.")
         if self["manhole-keys"] is not None and not self["manhole"]:

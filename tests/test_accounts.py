@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from lanchat import accounts
 from lanchat.doorstep import MAX_WAITING, SECONDS
 from lanchat.entry import RELAYED
 from lanchat.errors import AuthRequired, NameTaken
+from lanchat.names import parse
 from lanchat.router import Router
 from lanchat.session import Account, Role
 from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
@@ -231,7 +236,7 @@ def test_a_hello_with_the_password_logs_in_and_the_welcome_says_where_the_log_is
     ann = log_in(router, "ann")
     welcome, *_ = ann.shown()
     x = dump(welcome.x)
-    assert (x["op"], x["account"], x["epoch"], x["seq"], x["resumed"], x["missed"]) == ("welcome", True, "e1", 1, True, 0)
+    assert (x["op"], x["account"], x["epoch"], x["seq"], x["resumed"], x["missed"]) == ("welcome", True, "e1", 1, True, 1)
     assert welcome.to == "ann"
 
 
@@ -426,7 +431,6 @@ def test_what_is_relayed_reaches_who_is_still_brought_up_to_date() -> None:
     User(router, "ann").register().leave()
     store_of(router).slow = True
     ann = log_in(router, "ann")
-    store_of(router).answer()  # (how many were missed)
     assert ann.session.lag is not None
     User(router, "bob").send("ann", "now")
     assert ann.msgs()[-1] == "now"
@@ -437,3 +441,34 @@ def test_who_has_an_account_gets_in_while_nothing_can_be_stored(router: Router) 
     store_of(router).broken = True
     assert log_in(router, "ann").session.account is not None
     assert log_in_classic(router, "ann").session.account is not None
+
+
+def test_what_was_said_before_the_first_login_is_owed(router: Router) -> None:
+    make = partial(accounts.add, name=parse("newbie"), password=PASSWORD, role=Role.USER, now=0, most=9)
+    made = store_of(router).write(make)
+    made.addCallback(router.own)
+    User(router, "bob").send("newbie", "welcome aboard")
+    assert "welcome aboard" in log_in_classic(router, "newbie").msgs()
+
+
+def test_a_password_with_blanks_is_not_changed_by_halves(router: Router) -> None:
+    ann = User(router, "ann").register()
+    ann.send("/password", f"{PASSWORD} correct horse")
+    assert "It can't be told" in ann.msgs()[-1]
+
+
+@pytest.mark.parametrize("x", [{"auth": {"mech": "PLAIN", "password": "x"}}, {"auth": {}, "dev": ""}])
+def test_a_hello_that_is_refused_has_one_answer_for_programs(router: Router, x: dict[str, Any]) -> None:
+    User(router, "ann").register().leave()
+    for name in ("ann", "nobody"):
+        refused = User(router, name, greeted=False)
+        refused.send("/hello", "lanchat", v=1, caps=["id"], **x)
+        assert [answer["op"] for answer in refused.xs()] == ["fail"]
+        refused.leave()
+
+
+def test_who_made_a_private_room_may_come_back(router: Router) -> None:
+    ann = User(router, "ann").register()
+    for command in ("/create", "/leave", "/join"):
+        ann.send(command, "#den" + " private" * (command == "/create"))
+    assert ann.msgs()[-1].startswith("You are in #den")

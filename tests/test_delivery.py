@@ -271,8 +271,9 @@ def test_a_guest_has_no_cursor(router: Router, bob: User) -> None:
     assert bob.shown() == []
 
 
-def test_a_new_device_begins_at_the_newest(router: Router, ann: User, bob: User) -> None:
+def test_a_new_device_begins_where_the_account_is(router: Router, ann: User, bob: User) -> None:
     bob.send("ann", "one")
+    ann.send("/ack", seq=1)
     assert [x.get("op") for x in log_in(router, "ann", dev="new").xs()] == ["welcome", "end"]
     assert cursor(router, "new") == 1
 
@@ -313,7 +314,7 @@ def test_a_page_in_words(router: Router, ann: User, bob: User, asked: str) -> No
     classic.send("/history", f"bob {asked}")
     *lines, more = classic.msgs()
     assert [line.split(" ", 2)[2] for line in lines] == ["bob -> ann: 1", "bob -> ann: 2"]
-    assert more == "There is more: ask again, with 2 after the word before, or after."
+    assert more == "There is more: /history bob 2 before 2"
 
 
 @pytest.mark.parametrize("asked", ["before", "20 behind 3", "1" * 40 + "x", "1" * 16000, "-3", "1 2 x", "before before 1"])

@@ -38,6 +38,8 @@ def _not_allowed(name: str, session: Session) -> AuthRequired | Forbidden:
     if session.role is Role.STRANGER:
         return AuthRequired("Log in first: send /login PASSWORD.")
     if session.role is Role.GUEST:
+        if name in moderation.COMMANDS:
+            return AuthRequired(f"{name} is for moderators, and in a room for whoever made it: for those with an account.")
         return AuthRequired(f"{name} is for those with an account. Send /register PASSWORD to make this name yours.")
     return Forbidden(f"{name} is for moderators and operators.")
 

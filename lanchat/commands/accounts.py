@@ -18,6 +18,8 @@ from lanchat.session import CLASSIC, Account, Role, Session
 
 #: What a hello can be granted.
 CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room"})
+#: What a program has that said hello, and was refused. It may say another.
+UNGRANTED: frozenset[str] = frozenset({""})
 #: What a welcome tells of the limits.
 LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
 #: What it costs to have a password hashed, in packets.
@@ -72,6 +74,8 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
 async def _password(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     account = session.account
     assert account is not None  # noqa: S101 (the table lets nobody else ask)
+    if len(packet.msg.split()) > 2:
+        raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
     await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
     kept = await router.identity.hash(args[1].strip())
@@ -84,15 +88,15 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     if not packet.is_hello:
         hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
         raise Usage(f"A hello is for programs: {hello}.")
-    if session.caps is not None and session not in router.doorstep:
+    if session.caps is not None and session.caps is not UNGRANTED:
         raise Usage("You have said hello already; once is enough.")
     x = packet.x or X()
-    caps = CAPS.intersection(cap for cap in x.caps or () if isinstance(cap, str))
-    if not router.store.keeps:
-        caps -= {"history", "resume"}
+    offered = CAPS if router.store.keeps else CAPS - {"history", "resume"}
+    caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
     if session in router.doorstep or session.account is not None:
         return _account_hello(router, session, packet, x, caps)
     if x.auth is not None:
+        session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
         raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
     _welcome(router, session, packet, caps)
     return None
@@ -100,14 +104,15 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
 
 async def _account_hello(router: Router, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
     """The hello of somebody who has an account, and logs in with it, or has done so."""
-    account = session.account or await _introduced(router, session, x.auth)
+    account = session.account or await _introduced(router, session, x.auth, x.dev)
     device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
         token = await router.identity.give_token(account.id)
     cursor = await _enter_device(router, account, device)
     after, resumed = (cursor, True) if x.resume is None else _resumed(router, x.resume)
-    missed = await router.replay.missed(session, account.conversations, after) if resumed else None
+    replays = {"id", "resume"} <= caps
+    missed = await router.replay.missed(session, account.conversations, after) if resumed and replays else None
     _check_here(router, session, account, cursor, device)
     if session.account is None:
         router.admit(session, account)
@@ -115,17 +120,27 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
         session.device = device
         router.cursors.leave(account, CLASSIC, session.seen)
     session.device, session.seen = device, router.store.last_seq
-    _welcome(router, session, packet, caps, **_account_facts(router), token=token, resumed=resumed, missed=missed)
-    if resumed and {"id", "resume"} <= caps:
+    _welcome(
+        router,
+        session,
+        packet,
+        caps,
+        **_account_facts(router),
+        token=token,
+        resumed=resumed if replays else None,
+        missed=missed,
+    )
+    if resumed and replays:
         session.client.perform(_resume(router, session, after), hold=False)
     elif resumed:
         await router.replay.newest(session, after)
 
 
-async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None) -> Account:
+async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
     """The account of a stranger who says hello. Whether that goes well or not, it is answered as a program from here on."""
-    session.caps = frozenset()
+    session.caps = UNGRANTED
     try:
+        _device(dev)
         if auth is None:
             raise AuthRequired(LOG_IN.format(session.name.shown))
         return await _prove(router, session, auth)

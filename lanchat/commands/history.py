@@ -32,7 +32,9 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
     router.charge(session, PAGE_COST)
     await _own_first(router, session)
     page = await router.store.read(lambda connection: history.page(connection, convs, **asked))
-    await _show(router, session, packet, page, "in this conversation" if target.strip() else "in your conversations")
+    where = "in this conversation" if target.strip() else "in your conversations"
+    further = f"{asked['limit']} {'after' if asked['after'] is not None else 'before'} {page.edge}"
+    await _show(router, session, packet, page, where, f"/history {visible(target.strip(), 64)} {further}")
 
 
 async def _search(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -42,7 +44,8 @@ async def _search(router: Router, session: Session, packet: Packet, args: list[s
     router.charge(session, SEARCH_COST)
     await _own_first(router, session)
     found = partial(search.search, query=query, readable=readable, before=x.before, limit=x.limit or PAGE)
-    await _show(router, session, packet, await router.store.read(found, slow=True), "that has these words")
+    page = await router.store.read(found, slow=True)
+    await _show(router, session, packet, page, "that has these words", "add in:#ROOM, from:NAME or since:7d")
 
 
 async def _own_first(router: Router, session: Session) -> None:
@@ -80,8 +83,10 @@ def _readable(router: Router, session: Session, target: str) -> list[str]:
     return [conv]
 
 
-async def _show(router: Router, session: Session, packet: Packet, page: history.Page, where: str) -> None:
-    """Answer with a page: as packets for programs, as lines of text for people."""
+async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
+    router: Router, session: Session, packet: Packet, page: history.Page, where: str, further: str
+) -> None:
+    """Answer with a page: as packets for programs, as lines of text for people, who are told how to go on."""
     before = page.edge if page.more or not page.entries else page.entries[0].seq
     if session.may("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
@@ -95,7 +100,7 @@ async def _show(router: Router, session: Session, packet: Packet, page: history.
     if not page.entries:
         router.reply(session, packet, f"There is nothing {where}.")
     elif page.more:
-        router.reply(session, packet, f"There is more: ask again, with {before} after the word before, or after.")
+        router.reply(session, packet, f"There is more: {further}")
 
 
 def _line(entry: Entry) -> str:

@@ -58,7 +58,7 @@ def _read(text: str, timed: bool) -> dict[str, str]:
     words = text.split()
     room = words.pop(0) if words and words[0].startswith(MARK) else ""
     target = words.pop(0) if words else ""
-    duration = words.pop(0) if timed and words and words[0][0].isdigit() else ""
+    duration = words.pop(0) if timed and words and words[0][0] in "-+0123456789" else ""
     return {"room": room, "target": target, "duration": duration, "text": " ".join(words)}
 
 

@@ -49,7 +49,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
 
 
 async def _admit(router: Router, account: Account, room: Room) -> None:
-    if room.private and account.id not in room.invited and account.id not in room.members and account.role < Role.MODERATOR:
+    if room.private and account.id not in (*room.invited, *room.members, room.owner) and account.role < Role.MODERATOR:
         raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
     if len(room.members) >= router.limits["members"]:
         router.limits.met["members"] += 1
@@ -117,7 +117,8 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
 
 
 async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room, guest = _room_of(router, session, args[1]), router.account_of(args[0])
+    user, name = reversed(args) if args[0].startswith(MARK) else args  # either order says what is meant
+    room, guest = _room_of(router, session, name), router.account_of(user)
     router.sanctions.check_may_speak(session, room)
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")

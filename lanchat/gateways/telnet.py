@@ -9,6 +9,7 @@ from lanchat.errors import BadName, ChatError
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Frame, Lines
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
+from lanchat.rooms import MARK
 from lanchat.router import Router
 
 ASK = "Your name: "
@@ -52,7 +53,28 @@ class TelnetProtocol(Connection):
             self._named(frame)
         else:
             self.session.confirms = isinstance(frame, bytes) and frame.startswith(b"/")
-            self.router.receive(self.session, _packet(frame))
+            self.router.receive(self.session, self._packet(frame))
+
+    def _packet(self, frame: Frame) -> Packet | ChatError:
+        """What a person typed, as a packet: a command with its arguments, or a word to everyone; or what is wrong with it.
+
+        A word to a room that is here begins with its name, as in `#ops hello`.
+        """
+        if not isinstance(frame, bytes):
+            return frame
+        line = frame.decode(errors="replace")
+        first, _, rest = line.partition(" ")
+        to, text = EVERYONE, line
+        if line.startswith("/"):
+            to, text = (*re.split(r"\s", line, maxsplit=1), "")[:2]
+        elif first.startswith(MARK) and rest.strip() and self.router.rooms.find(first) is not None:
+            to, text = first, rest
+        packet = Packet(_NOBODY, to, text)
+        try:
+            packet.check_size()
+        except ChatError as error:
+            return error
+        return packet
 
     def inputEnded(self) -> None:
         """The last line may have no end (`printf hello | nc -N`)."""
@@ -62,7 +84,7 @@ class TelnetProtocol(Connection):
         """Show a packet as lines: no line of anybody's text can be taken for another's."""
         if packet.from_ == SERVER:
             who = "*"
-        elif packet.to == EVERYONE or packet.to.startswith("#"):
+        elif packet.to == EVERYONE or packet.to.startswith(MARK):
             who = f"{packet.from_.name}:"
         else:
             who = f"{packet.from_.name} (private):"
@@ -107,19 +129,3 @@ def _without_commands(data: bytes) -> tuple[bytes, bytes]:
             return b"".join(text), data[start:]
         at = end
     return b"".join([*text, data[at:]]), b""
-
-
-def _packet(frame: Frame) -> Packet | ChatError:
-    """What a person typed, as a packet: a command with its arguments, or a word to everyone; or what is wrong with it."""
-    if not isinstance(frame, bytes):
-        return frame
-    line = frame.decode(errors="replace")
-    to, text = EVERYONE, line
-    if line.startswith("/"):
-        to, text = (*re.split(r"\s", line, maxsplit=1), "")[:2]
-    packet = Packet(_NOBODY, to, text)
-    try:
-        packet.check_size()
-    except ChatError as error:
-        return error
-    return packet
