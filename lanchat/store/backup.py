@@ -25,7 +25,7 @@ def backup(store: Store, target: Path) -> Deferred[None]:
 
     def run() -> None:
         try:
-            _copy_out(store.directory, target)
+            _copy_out(store.directory, target, "ro")
         except Exception as error:  # noqa: BLE001 (whatever it is, it is told to whoever waits)
             store.call_in_reactor(done.errback, Failure(error))
         else:
@@ -44,12 +44,12 @@ def copy_out(directory: Path, target: Path) -> None:
     try:
         lock = opening.Lock(directory)
     except Refused:  # by the server, which keeps all in order meanwhile
-        _copy_out(directory, target)
+        _copy_out(directory, target, "ro")
         return
     try:
         connection = opening.open_to_write(directory, lock)  # after a crash this is what puts it in order
         opening.shut(connection)
-        _copy_out(directory, target)
+        _copy_out(directory, target, "rw")
     finally:
         lock.release()
 
@@ -72,10 +72,10 @@ def restore(directory: Path, file: Path, when: str) -> Path:
         return replace(path, part, when)
 
 
-def new_epoch(directory: Path) -> None:
+def new_epoch(directory: Path) -> str:
     """Go on with what is there, though it may not be all that was: clients are told that their places are worth nothing.
 
-    The server must not run. Raises `Refused`.
+    Gives the new epoch. The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
     with alone(directory), told(path):
@@ -83,6 +83,7 @@ def new_epoch(directory: Path) -> None:
         with opening.closing(path) as connection:
             opening.check_pages(connection, path)
             begin_epoch(connection)
+            return str(schema.get(connection, "epoch"))
 
 
 def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
@@ -97,14 +98,18 @@ def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
             raise Refused(f"{file} is damaged (message {row[0]} is not what was written). Use an older backup.")
 
 
-def _copy_out(directory: Path, target: Path) -> None:
+def _copy_out(directory: Path, target: Path, mode: str) -> None:
+    """`mode` is "ro" beside a server: when it ends first, ours is the last connection, and must not take away its `-wal`.
+
+    Alone it is "rw", which leaves no `-wal` lying about.
+    """
     if target.exists():
         raise Refused(f"{target} is there already. Give another name, or move it.")
     part = target.with_name(f"{target.name}.part")
     with told(target):
         os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
         try:
-            with opening.closing(directory / opening.FILE) as connection:
+            with opening.closing(directory / opening.FILE, mode) as connection:
                 connection.execute("VACUUM INTO ?", (str(part),))
             with opening.closing(part) as connection:
                 schema.put(connection, "clean", 1)
