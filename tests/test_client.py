@@ -194,6 +194,14 @@ def test_ending_tells_what_was_not_acknowledged_and_what_was_not_sent() -> None:
     assert talk.endings == [Ending(NOT_DELIVERED)]
 
 
+def test_what_was_said_before_there_was_a_welcome_is_told_when_it_is_given_up() -> None:
+    talk = Talk()
+    talk.conversation.say("bob", "queued")
+    talk.conversation.end(DONE)
+    assert [msg for msg, why in talk.screen.marked] == ["queued"]
+    assert talk.endings == [Ending(NOT_DELIVERED)]
+
+
 def test_what_the_client_asks_for_itself_is_nobodys_loss() -> None:
     talk = Talk().welcome()
     talk.conversation.say("/list", "", quiet=True)

@@ -172,6 +172,42 @@ def test_a_token_that_is_refused_is_forgotten_and_asked_about(tokens: Tokens) ->
     assert talk.screen.questions == ["Not so. Password for alice: "]
 
 
+def test_a_token_that_is_refused_is_kept_if_another_client_has_put_a_better_one_there(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    talk = Talk(Keyring(tokens))
+    tokens.put(PLAIN, "t2")
+    refuse(talk)
+    assert tokens.get(PLAIN) == "t2"
+    assert talk.hello()["auth"] == token("t2")
+
+
+def test_a_token_that_was_kept_and_is_refused_on_a_later_connection_is_forgotten(tokens: Tokens) -> None:
+    talk = Talk(Keyring(tokens, password="hunter1", keep=True)).account(token="t1")
+    talk.lose()
+    talk.connect()
+    refuse(talk)
+    assert tokens.get(PLAIN) == ""
+    assert any("worth nothing" in notice for notice in talk.screen.notices)
+
+
+@pytest.mark.parametrize(("command", "kept"), [("/password", ""), ("/register", ""), ("/login", "t1")])
+def test_a_new_password_makes_the_token_that_is_kept_worthless(command: str, kept: str, tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    talk = Talk(Keyring(tokens)).account()
+    said = talk.conversation.say(command, "hunter1 hunter2")
+    assert tokens.get(PLAIN) == "t1"
+    talk.hear("Done.", op="ok", cid=said.cid)
+    assert tokens.get(PLAIN) == kept
+
+
+def test_a_token_that_can_not_be_forgotten_is_told(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    talk = Talk(Keyring(tokens))
+    tokens.file.chmod(0o644)
+    refuse(talk)
+    assert "can't be removed" in talk.screen.notices[0]
+
+
 def test_a_token_that_could_not_be_looked_at_is_not_forgotten(tokens: Tokens) -> None:
     tokens.put(PLAIN, "t1")
     refuse(Talk(Keyring(tokens)), "RATE_LIMITED")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
 from lanchat.client.conversation import Conversation
@@ -234,12 +235,32 @@ def test_a_token_is_not_shown() -> None:
     assert json.loads(talk.screen.lines[0])["x"]["missed"] == 1
 
 
-def test_a_conversation_of_which_nobody_sees_the_messages_does_not_ask_for_what_was_missed() -> None:
+def quiet() -> Talk:
+    """A conversation that does not ask for what was missed, connected once."""
     talk = Talk()
-    quiet = Conversation("alice", talk.clock, talk.screen, float)
-    quiet.skip_missed()
-    talk.conversation = talk.factory.conversation = quiet
-    assert "resume" not in talk.connect()["caps"]
+    talk.conversation = talk.factory.conversation = Conversation("alice", talk.clock, talk.screen, float)
+    talk.conversation.skip_missed()
+    talk.connect()
+    return talk
+
+
+def test_a_conversation_of_which_nobody_sees_the_messages_does_not_ask_for_what_was_missed() -> None:
+    assert "resume" not in quiet().hello()["caps"]
+
+
+@pytest.mark.parametrize("granted", [["ack", "history", "id"], ["ack", "history", "id", "resume"]])
+@pytest.mark.parametrize("resumed", [True, False])
+def test_who_did_not_ask_for_what_was_missed_does_not_wait_for_it(granted: list[str], resumed: bool) -> None:
+    talk = quiet()
+    talk.hear("Welcome alice!", op="welcome", v=1, caps=granted, account=True, epoch="e", seq=5, resumed=resumed, missed=0)
+    assert talk.conversation.waiting == 0
+    assert talk.screen.notices == []
+
+
+def test_what_was_missed_is_not_waited_for_from_a_server_that_did_not_grant_it() -> None:
+    talk = Talk()
+    talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "history", "id"], account=True, epoch="e", seq=5, resumed=True)
+    assert talk.conversation.waiting == 0
 
 
 class Server:
@@ -247,7 +268,7 @@ class Server:
 
     def __init__(self) -> None:
         self.cursor = Cursor()
-        self.cursor.welcomed(ServerX(epoch="e"))
+        self.cursor.welcomed(ServerX(epoch="e"), replays=True)
         self.newest = self.acknowledged = 0
         self.seen: list[int] = []
 
@@ -275,7 +296,7 @@ class Server:
         """The connection is lost, and perhaps the next one too, in the middle of what was missed."""
         self.cursor.lost()
         start = (self.cursor.resume or {}).get("seq", self.acknowledged)
-        self.cursor.welcomed(ServerX(epoch="e", resumed=True, seq=self.newest))
+        self.cursor.welcomed(ServerX(epoch="e", resumed=True, seq=self.newest), replays=True)
         missed = range(int(start) + 1, self.newest + 1)
         for seq in missed[:count]:
             self.show(seq)

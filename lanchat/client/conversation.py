@@ -85,6 +85,11 @@ class Conversation:
         """Whether we are welcome just now."""
         return self.link in (Link.CLASSIC, Link.CAPABLE)
 
+    @property
+    def locked(self) -> bool:
+        """Whether the server waits for a password."""
+        return self._opening.locked
+
     # What the face wants.
 
     def say(self, to: str, msg: str, quiet: bool = False, args: Mapping[str, Any] | None = None) -> Said:
@@ -121,7 +126,7 @@ class Conversation:
             return
         self.link = Link.ENDED
         self._timers.stop_all()
-        lost = self._delivery.end(self.begun)
+        lost = self._delivery.end(self.begun or status == DONE)
         self.ended.callback(Ending(status or (NOT_DELIVERED if lost else DONE), why))
 
     def unreachable(self, why: str) -> None:
@@ -163,7 +168,7 @@ class Conversation:
     def lost(self, why: str) -> None:
         """The connection is gone."""
         before, self._wire = self.link, None
-        asking = self._opening.locked
+        asking = self.locked
         self._opening.lost()
         self._reading.lost()
         if before is Link.ENDED:
@@ -190,13 +195,13 @@ class Conversation:
 
     def welcomed(self, x: ServerX | None) -> None:
         """The server takes us."""
-        caps = (x.caps if x else None) or ()
+        caps = self._opening.granted(x)
         self.link = Link.CAPABLE if "ack" in caps else Link.CLASSIC
         self._welcomes += 1
         self._failures = 0
-        kept = x is not None and bool(x.account) and {"ack", "history"} <= set(caps)
+        kept = x is not None and bool(x.account) and caps >= {"ack", "history"}
         self._delivery.welcomed(kept)
-        self._reading.welcomed(x or ServerX(), kept)
+        self._reading.welcomed(x or ServerX(), kept, replays=caps >= {"id", "resume"})
         if x is None:
             self._face.notice("This server acknowledges nothing: what is lost on the way will not be noticed.")
         self.flush()
@@ -229,7 +234,7 @@ class Conversation:
         if self._reading.takes(x, answers):
             return
         if x.op == "ok" and answers is not None and answers.command in SECRET:
-            self.keyring.learn(_new_password(answers))
+            self._opening.proved(_new_password(answers), is_new=answers.command != "/login")
         self._face.came(packet, answers, _without_token(line) if x.token else line)
         self._reading.follow(x)
         if x.op == "bye":

@@ -40,14 +40,17 @@ class Cursor:
         """Everything up to here was seen."""
         return min((after for after, _ in self._holes), default=self.last)
 
-    def welcomed(self, x: ServerX) -> None:
-        """A connection begins. In another epoch the numbers are others. After a resumption an `end` comes, if only that."""
+    def welcomed(self, x: ServerX, replays: bool) -> None:
+        """A connection begins. In another epoch the numbers are others.
+
+        After a resumption an `end` comes, if only that; but only if the server `replays`, which it was to be asked for.
+        """
         if x.epoch != self.epoch:
             self.epoch, self.last, self._acknowledged = x.epoch or "", 0, 0
             self._holes.clear()
             self._own.clear()
         self._newest = x.seq or 0
-        self.replaying = bool(x.resumed)
+        self.replaying = replays and bool(x.resumed)
 
     def replayed(self, more: bool) -> None:
         """The batch of what was missed is at its end; unless there is more, it went up to where live delivery begins."""

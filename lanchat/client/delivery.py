@@ -125,11 +125,11 @@ class Delivery:
         self._give_up([said for said in self._queue if said.command in SECRET], "the connection was lost before this was sent")
         self._queue = [said for said in self._queue if said.command not in SECRET]
 
-    def end(self, begun: bool) -> int:
-        """It is over: how much of what was said somebody will miss. What never had a connection is not told."""
+    def end(self, each: bool) -> int:
+        """It is over: how much of what was said somebody will miss. Unless `each` is told, what was never sent is not."""
         uncertain = [said for said in self._queue if said.uncertain]
         told = self._give_up([*self._pending.values(), *uncertain], "it ended before the acknowledgement came")
-        if begun:
+        if each:
             told += self._give_up([said for said in self._queue if not said.uncertain], "it ended before this was sent")
         self._queue.clear()
         self._pending.clear()

@@ -47,17 +47,24 @@ class Keyring:
         """The server gave a token, which is shown from now on."""
         self._token = token
 
-    def refused(self, proof: str, certain: bool) -> None:
-        """What was shown last is wrong; a token is kept nevertheless unless that is `certain`.
-
-        Raises `OSError` or `Unsafe` if it can't be forgotten.
-        """
-        if self.by_token:
-            self._refused, self._token = self.shown["token"], ""
-            if certain and self._tokens is not None and self._tokens.get(proof) == self._refused:
-                self._tokens.put(proof, "")
-        else:
+    def refused(self, proof: str, certain: bool) -> str:
+        """What was shown last is wrong; a token is kept nevertheless unless that is `certain`. As with `forget`."""
+        if not self.by_token:
             self._password = ""
+            return ""
+        self._refused, self._token = self.shown["token"], ""
+        return self.forget(proof, self._refused) if certain else ""
+
+    def forget(self, proof: str, token: str = "") -> str:
+        """Keep no token for this server any longer, or not this one; what a person should know of that."""
+        try:
+            kept = self._tokens.get(proof) if self._tokens is not None else ""
+            if self._tokens is None or not kept or kept != (token or kept):
+                return ""
+            self._tokens.put(proof, "")
+        except (OSError, Unsafe) as error:
+            return f"The token that is kept is worth nothing, and can't be removed: {error}"
+        return "The token that was kept is worth nothing any more, and was removed."
 
     def write_down(self, proof: str) -> str:
         """Keep the token for the next time; what a person should know of that."""

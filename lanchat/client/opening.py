@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from lanchat.client.interfaces import NOT_DELIVERED, Face, Wire
 from lanchat.client.keyring import Keyring
 from lanchat.client.timers import Timers
-from lanchat.client.tokens import Unsafe
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, X, visible
 
 #: What is asked for in the hello.
@@ -89,6 +88,17 @@ class Opening:
             self._say_hello()
         return self.locked
 
+    def proved(self, password: str, is_new: bool) -> None:
+        """The server took this password; a new one makes the token that is kept worthless."""
+        self.keyring.learn(password)
+        if is_new and self._wire is not None:
+            self._tell(self.keyring.forget(self._wire.proof))
+
+    def granted(self, x: ServerX | None) -> frozenset[str]:
+        """What a welcome grants of what was asked for."""
+        caps = (x.caps if x else None) or ()
+        return frozenset(cap for cap in self.caps if cap in caps)
+
     def _hello(self) -> bytes:
         """The first, or, when that brought no welcome, another with something better to show."""
         assert self._wire is not None  # noqa: S101 (there is a connection)
@@ -149,10 +159,7 @@ class Opening:
     def _wrong(self, why: str, certain: bool) -> None:
         """That was not it; the next thing to show, if there is one, or ask. A token is forgotten only if that is certain."""
         assert self._wire is not None  # noqa: S101 (something came)
-        try:
-            self.keyring.refused(self._wire.proof, certain)
-        except (OSError, Unsafe) as error:
-            self._face.notice(f"The token that is kept is worth nothing, and can't be removed: {error}")
+        self._tell(self.keyring.refused(self._wire.proof, certain))
         if self._asked >= MAX_PASSWORDS:
             self._outcome.end(NOT_DELIVERED, self._not_let_in(why))
         elif self.keyring.show(self._wire.proof):
@@ -192,8 +199,12 @@ class Opening:
     def _keep(self, answer: str | None) -> None:
         if answer and answer.strip().lower() in ("y", "yes") and self._wire is not None:
             self.keyring.keep = True
-            if told := self.keyring.write_down(self._wire.proof):
-                self._face.notice(told)
+            self._tell(self.keyring.write_down(self._wire.proof))
+
+    def _tell(self, what: str) -> None:
+        """What a person should know, if anything."""
+        if what:
+            self._face.notice(what)
 
     def _no_account(self) -> None:
         why = f"{visible(self._name)} is no account on this server: leave out --login, and make it one with /register"

@@ -47,13 +47,13 @@ class Reading:
         self._fetching: Said | None = None
         self._reached = 0
 
-    def welcomed(self, x: ServerX, kept: bool) -> None:
-        """A connection begins; with what was missed, if the server knows where we were."""
+    def welcomed(self, x: ServerX, kept: bool, replays: bool) -> None:
+        """A connection begins; with what was missed, if the server `replays` it and knows where we were."""
         self._connected, self.kept = True, kept
         if not kept:
             return
-        self.cursor.welcomed(x)
-        if x.resumed is False:
+        self.cursor.welcomed(x, replays)
+        if replays and x.resumed is False:
             self._face.notice("What was said while you were away is in the /history.")
         self._fetch()
 

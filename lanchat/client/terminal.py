@@ -10,7 +10,6 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
 
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -21,6 +20,7 @@ from lanchat.client.conversation import Conversation
 from lanchat.client.fold import folder
 from lanchat.client.interfaces import BATCHED, DONE, SECRET, Link, NotSent, Said
 from lanchat.client.pages import Pages
+from lanchat.client.passwords import Passwords
 from lanchat.client.prompt import Answered, Prompt
 from lanchat.client.reading import MISSED
 from lanchat.client.roster import Roster
@@ -59,6 +59,7 @@ class Terminal:
             "/more": lambda words: self._pages.more(),
         }
         self._prompt = Prompt(self._message, self._roster)
+        self._passwords = Passwords(self.ask, self.notice, self._with_secret)
 
     def start(self, client: Client) -> None:
         """Show the prompt."""
@@ -161,6 +162,8 @@ class Terminal:
             self._secret(command, rest)
         elif word.startswith("/"):
             self._conversation.say(word, rest)
+        elif self._conversation.locked:
+            raise NotSent("you are not logged in yet, and it might be a password. /quit leaves.")
         elif word.startswith("@"):
             self._say_to(word[1:], rest)
         elif word.startswith("#") and len(word) > 1 and rest.strip():
@@ -187,20 +190,10 @@ class Terminal:
         """A command with a password, which is asked for unseen if it was not typed."""
         if words.strip():
             self._with_secret(command, words)
-        elif command == "/password":
-            self.ask("The password until now: ", self._other_password)
         else:
-            self.ask("Password: ", partial(self._with_secret, command))
+            self._passwords.ask_for(command)
 
-    def _other_password(self, old: str | None) -> None:
-        if old:
-            self.ask(
-                "The new password: ", lambda new: self._with_secret("/password", new and f"{old} {new}", password=old, text=new)
-            )
-
-    def _with_secret(self, command: str, words: str | None, **args: str | None) -> None:
-        if not words:
-            return
+    def _with_secret(self, command: str, words: str, **args: str) -> None:
         try:
             if command == "/login":
                 self._conversation.log_in(words.strip())
