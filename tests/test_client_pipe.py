@@ -9,11 +9,13 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pytest
 
+from lanchat.client import show
 from lanchat.packet import MAX_MSG
 from tests.live import PATIENCE, SCRIPTS, Server, environment, login, until
 
@@ -112,11 +114,13 @@ def test_a_server_that_says_nothing_is_an_error_in_one_line() -> None:
     assert "no welcome came" in done.complaint
 
 
-def test_no_acknowledgement_in_time_is_an_error_in_one_line() -> None:
+@contextmanager
+def silent_after(**welcome: Any) -> Iterator[int]:
+    """A server that grants a hello, and says no more; its port."""
+
     def serve() -> None:
         connection, _ = listening.accept()
-        x = {"op": "welcome", "v": 1, "caps": ["ack"]}
-        packet = {"from": {"name": "SERVER", "ip": ""}, "to": "ci", "msg": "Welcome", "x": x}
+        packet = {"from": {"name": "SERVER", "ip": ""}, "to": "ci", "msg": "Welcome", "x": {"op": "welcome", "v": 1} | welcome}
         with connection:
             connection.sendall(json.dumps(packet).encode() + b"\n")
             while connection.recv(1024):
@@ -125,10 +129,37 @@ def test_no_acknowledgement_in_time_is_an_error_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve)
         thread.start()
-        done = lanchat(listening.getsockname()[1], "--name", "ci", "--timeout", "0.2", stdin=b"hi\n")
+        yield listening.getsockname()[1]
         thread.join(PATIENCE)
+
+
+def test_no_acknowledgement_in_time_is_an_error_in_one_line() -> None:
+    with silent_after(caps=["ack"]) as port:
+        done = lanchat(port, "--name", "ci", "--timeout", "0.2", stdin=b"hi\n")
     assert done.status == 1
     assert "no acknowledgement" in done.complaint
+
+
+def test_a_server_that_does_not_send_what_it_announced_is_an_error_in_one_line() -> None:
+    account = {"account": True, "epoch": "e", "seq": 5, "resumed": True, "missed": 3}
+    with silent_after(caps=["ack", "history", "id", "resume"], **account) as port:
+        done = lanchat(port, "--name", "ci", "--timeout", "0.2")
+    assert done.status == 1
+    assert "did not send all that it announced" in done.complaint
+
+
+def test_a_complaint_waits_for_room_on_a_stderr_that_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    filled = os.write(writer, bytes(1 << 20))
+    monkeypatch.setattr(show, "STDERR", writer)
+    thread = threading.Thread(target=show.complain, args=("it failed",))
+    thread.start()
+    with open(reader, "rb") as stderr:  # noqa: PTH123 (a descriptor has no path)
+        stderr.read(filled)
+        thread.join(PATIENCE)
+        os.close(writer)
+        assert stderr.read() == b"lanchat: it failed\n"
 
 
 def test_commands_are_answered_on_stdout_and_wrong_ones_on_stderr(shared_server: Server) -> None:

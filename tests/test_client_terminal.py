@@ -255,6 +255,40 @@ def test_a_login_asks_before_there_is_a_connection(shared_server: Server, accoun
     assert "hunter2" not in client.seen()
 
 
+def test_who_types_no_password_is_told_why_it_is_over(shared_server: Server, spawn: Open) -> None:
+    client = spawn(shared_server, "emil", "--login")
+    client.expect("Password for emil:")
+    client.send(CTRL_D)
+    client.expect("lanchat: no password was typed")
+    assert status(client) == 1
+
+
+def test_a_password_that_is_typed_once_more_than_it_is_asked_for_goes_to_nobody(
+    shared_server: Server, account: Callable[[str], None], spawn: Open, bob: Peer
+) -> None:
+    account("egon")
+    client = spawn(shared_server, "egon")
+    client.expect("Password for egon:")
+    client.send("wrong\rhunter2\r")
+    client.expect("Not sent: you are not logged in yet")
+    answer(client, "secret is wrong.*Password for egon:", "hunter2")
+    answer(client, "y/N", "n")
+    client.sendline("hello")
+    assert bob.packet()["msg"] == "hello"
+
+
+def test_a_new_password_with_a_typo_is_asked_for_anew(shared_server: Server, spawn: Open, bob: Peer) -> None:
+    client = spawn(shared_server, "ella")
+    client.expect("Welcome ella")
+    client.sendline("/register")
+    client.expect("Password:")
+    client.send("hunter1\rhunter2\r")
+    answer(client, "two different.*Password:", "hunter2")
+    answer(client, "same again:", "hunter2")
+    client.expect("ella is your account now")
+    assert "hunter" not in client.seen()
+
+
 def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows(shared_server: Server, spawn: Open) -> None:
     client = spawn(shared_server, "fritz")
     client.expect("Welcome fritz")
@@ -272,6 +306,7 @@ def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows
     client.sendline("/password")
     answer(client, "until now:", "hunter2")
     answer(client, "new password:", "hunter3")
+    answer(client, "same again:", "hunter3")
     client.expect("password is changed")
     assert "hunter3" not in client.seen()
 

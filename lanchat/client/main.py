@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(unusable))
         return WRONG_OPTIONS
     except (EOFError, KeyboardInterrupt):
+        complain("no password was typed, so nobody is logged in")
         return NOT_DELIVERED
     face = _terminal(wanted) if at_terminal else _pipe(wanted)
     from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)

@@ -201,7 +201,8 @@ class Pipe(Protocol):
         if self._conversation.resting:
             self._stalled = self._clock.callLater(self._patience, self._stall)
         elif self._conversation.begun:
-            self._conversation.end(NOT_DELIVERED)
+            why = "the server did not send all that it announced" if self._conversation.up else "there was no connection"
+            self._conversation.end(NOT_DELIVERED, f"{why}, and nothing came for {self._patience:.0f} s. Try again.")
 
     # What is printed.
 

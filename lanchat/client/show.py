@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Callable
 from datetime import datetime
+from select import select
 
 from lanchat.client.interfaces import Said, shown
 from lanchat.packet import EVERYONE, ServerPacket, visible
@@ -19,6 +20,10 @@ from lanchat.packet import EVERYONE, ServerPacket, visible
 MAX_LINES = 100
 #: Characters of a name that are shown.
 MAX_NAME = 40
+
+#: Seconds that stderr may take no more before what is said there is lost.
+COMPLAINT_SECONDS = 10.0
+STDERR = 2
 
 #: SGR parameters of ANSI terminals.
 FAINT, ERROR, NOTICE, PRIVATE = "2", "1;31", "33", "1"
@@ -100,9 +105,14 @@ class Painter:
 
 
 def complain(text: str) -> None:
-    """A line on stderr. Where nobody takes it there is nobody to tell."""
+    """A line on stderr. Where nobody takes it, or not for `COMPLAINT_SECONDS`, there is nobody to tell.
+
+    If stderr is the same pipe as stdout, it does not block while that is written to: room is waited for here.
+    """
+    line = f"lanchat: {visible(text)}\n".encode()
     try:
-        os.write(2, f"lanchat: {visible(text)}\n".encode())
+        while line and select([], [STDERR], [], COMPLAINT_SECONDS)[1]:
+            line = line[os.write(STDERR, line) :]
     except OSError:
         return
 
