@@ -17,11 +17,12 @@ from lanchat.store import fresh, schema, words
 
 #: Seconds of a pause after which it begins.
 PAUSE = 0.05
-#: Without a pause, so many rows or characters are moved at a time, or those of so many batches; and some words are indexed
-#: after so many. What a move takes depends less on the rows than on the pages of the indexes that they are scattered over: for
-#: 500 pairs 30 to 60 ms, and another 40 when it is the commit that takes the `-wal` into the file.
-ROWS, CHARACTERS, BATCHES = 3000, 1024 * 1024, 128
+#: Without a pause, all is moved that there is when there are so many rows or characters, or so many batches were written;
+#: and some words are indexed after so many.
+ROWS, CHARACTERS, BATCHES = 6000, 1024 * 1024, 128
 PATIENCE = 16
+#: So many rows, or characters, are moved in one transaction: whoever is to be acknowledged waits a few milliseconds for it.
+PIECE, PIECE_CHARACTERS = 500, 256 * 1024
 
 _log = Logger()
 
@@ -36,6 +37,7 @@ class Tidier:
         self._indexed = int(schema.get(connection, "indexed"))
         (self._rows,) = connection.execute("SELECT count(*) FROM fresh").fetchone()  # to be moved; perhaps they are not there
         self._characters = 0  # of those
+        self._upto = 0  # what is up to here is being moved; 0 while nothing is
         self._since_moved = self._since_indexed = 0  # batches
         self._failing = False
 
@@ -52,14 +54,16 @@ class Tidier:
     @property
     def pause(self) -> float | None:
         """How long to wait for more before the next step; not at all in the middle of it; None is for ever."""
-        if not self._rows and self._indexed >= self._moved:
+        if not self._rows and not self._upto and self._indexed >= self._moved:
             return None
         return PAUSE if self._since_indexed else 0
 
     def step(self, idle: bool) -> None:
         """Do some of it if it is time, which it is when nobody waits. It raises nothing: messages are kept all the same."""
         try:
-            if self._rows and (idle or self._many()):
+            if not self._upto and self._rows and (idle or self._many()):
+                self._upto = newest(self._connection)
+            if self._upto:
                 self._move()
             if self._indexed < self._moved and (idle or self._since_indexed >= PATIENCE):
                 self._index()
@@ -72,10 +76,17 @@ class Tidier:
         return self._rows >= ROWS or self._characters >= CHARACTERS or self._since_moved >= BATCHES
 
     def _move(self) -> None:
+        """Move a piece; after the last of them, know what is left."""
+        each = max(1, self._characters // max(1, self._rows))
+        most = max(1, min(PIECE, PIECE_CHARACTERS // each))
         with schema.transaction(self._connection):
-            self._moved = newest(self._connection)
-            fresh.move(self._connection, self._moved)
-        self._rows = self._characters = self._since_moved = 0
+            count = fresh.move_some(self._connection, self._upto, most)
+        self._rows, self._characters = self._rows - count, self._characters - count * each
+        if count < most:
+            self._moved = fresh.moved(self._connection)
+            (self._rows,) = self._connection.execute("SELECT count(*) FROM fresh").fetchone()
+            self._characters = max(0, self._characters)
+            self._upto = self._since_moved = 0
 
     def _index(self) -> None:
         self._indexed = words.fill(self._connection)
@@ -87,5 +98,5 @@ class Tidier:
         if not self._failing:
             _log.error("what is said can't be found by its words for now: {why}", why=visible(str(error)))
         self._failing = True
-        self._rows = self._characters = self._since_moved = self._since_indexed = 0
+        self._rows = self._characters = self._since_moved = self._since_indexed = self._upto = 0
         self._indexed = self._moved

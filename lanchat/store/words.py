@@ -43,10 +43,10 @@ def remove(connection: Connection, where: str, values: Mapping[str, object]) -> 
 
 
 def _next(connection: Connection, indexed: int) -> int:
-    rows = "SELECT seq FROM kept WHERE seq > ? ORDER BY seq LIMIT ?"
-    (upto,) = connection.execute(f"SELECT max(seq) FROM ({rows})", (indexed, ROWS)).fetchone()  # noqa: S608 (ours)
+    rows, moved = "SELECT seq FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", fresh.moved(connection)
+    (upto,) = connection.execute(f"SELECT max(seq) FROM ({rows})", (indexed, moved, ROWS)).fetchone()  # noqa: S608 (ours)
     if upto is None:
-        upto = fresh.moved(connection)  # the rest was removed again
+        upto = moved  # the rest was removed again
     else:
         add(connection, "seq > :indexed AND seq <= :upto", {"indexed": indexed, "upto": upto})
     schema.put(connection, "indexed", upto)
