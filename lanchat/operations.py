@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import msgspec
 from twisted.logger import Logger
 
 from lanchat import accounts, rooms
+from lanchat.entry import newest
 from lanchat.errors import ChatError, NoSuchTarget
 from lanchat.names import Name, parse
 from lanchat.packet import visible
@@ -24,6 +26,8 @@ from lanchat.store import erasure
 from lanchat.store.store import Store
 
 RoleName = Literal["user", "moderator", "operator"]
+#: The roles, as a sentence has them.
+TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
 #: Is told how much is done, from 0 to 1, and what is going on.
 Tell = Callable[[float, str], object]
 
@@ -60,7 +64,7 @@ class Remove(Request, tag="remove"):
 
 
 class Purge(Request, tag="purge"):
-    """The account goes, and all that was said with it."""
+    """The account goes, and all that was said with it, and with others that had its name and were removed."""
 
 
 class Note(Request, tag="note"):
@@ -90,6 +94,11 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
 
 REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Add | SetPassword | SetRole | Remove | Purge | Note)
 ANSWER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 class Operations:
@@ -132,7 +141,7 @@ class Operations:
         account = await self._store.write(partial(accounts.add, name=name, password=kept, role=role, now=now, most=most))
         router.own(account)
         await self._enter_lobby(account)
-        return Done(f"{name.shown} is an account now, as {asked.role}.", {"name": name.shown, "role": asked.role})
+        return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
     async def _enter_lobby(self, account: Account) -> None:
         lobby = self._router.rooms.lobby
@@ -144,7 +153,8 @@ class Operations:
         account, kept = self._router.account_of(asked.name), await self._hash(asked.password)
         await self._store.write(partial(accounts.set_password, account=account.id, password=kept))
         count = self._send_away(account, "Your password was changed by the administrator. Log in with the new one.")
-        text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing; {count} logins ended."
+        ended = counted(count, "login")
+        text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing; {ended} ended."
         return Done(text, {"name": account.name.shown, "ended": count})
 
     async def _set_role(self, asked: SetRole) -> Done:
@@ -153,34 +163,44 @@ class Operations:
         account.role = role
         for session in account.sessions:
             session.role = role
-            self._router.reply(session, None, f"The administrator made you {asked.role}.")
-        return Done(f"{account.name.shown} is {asked.role} now.", {"name": account.name.shown, "role": asked.role})
+            self._router.reply(session, None, f"The administrator made you {TITLES[asked.role]}.")
+        return Done(f"{account.name.shown} is {TITLES[asked.role]} now.", {"name": account.name.shown, "role": asked.role})
 
     async def _remove(self, asked: Remove) -> Done:
         account = self._router.account_of(asked.name)
         await self._store.write(partial(accounts.remove, account=account.id))
         count = self._forget(account)
-        text = f"The account {account.name.shown} is removed, and what was said with it stays; {count} logins ended."
-        return Done(text, {"name": account.name.shown, "ended": count})
+        name, ended = account.name.shown, counted(count, "login")
+        text = f"The account {name} is removed; {ended} ended. What was said with it stays, until lanchat-admin purge {name}."
+        return Done(text, {"name": name, "ended": count})
 
     async def _purge(self, name: Name, tell: Tell) -> Done:
         write = self._store.write
         account = self._router.registry.account(name.key)
         begun = await write(partial(erasure.begin, name=name))
-        if begun is None:
-            raise NoSuchTarget(f"There is no account {visible(name.shown, 40)}, so nothing was erased.")
         if account is not None:
             self._forget(account)
+            begun = replace(begun, upto=await write(newest))  # they may have gone on talking meanwhile
         while begun.after < begun.upto:
-            begun.after = await write(partial(erasure.step, erasure=begun))
+            begun = await write(partial(erasure.step, erasure=begun))
             tell(begun.done * 0.7, "erasing what was said")
+        if begun.found:
+            await self._leave_no_trace(tell)
+        await write(partial(erasure.finish, name=name))
+        if not begun.found:
+            shown = visible(name.shown, 40)
+            raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
+        words, said_to = counted(begun.messages, "message"), counted(begun.addressed, "message")
+        text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."
+        return Done(text, {"name": name.shown, "messages": begun.messages, "addressed": begun.addressed})
+
+    async def _leave_no_trace(self, tell: Tell) -> None:
+        """What is erased goes from the index, and from the free parts of the file."""
         tell(0.7, "erasing words from the index")
         first = True
-        while await write(partial(erasure.merge, first=first)):
+        while await self._store.write(partial(erasure.merge, first=first)):
             first = False
         await self._rewrite(tell)
-        await write(partial(erasure.finish, name=name))
-        return Done("An account and all that was said with it are erased.", {"erased": True})
 
     async def _rewrite(self, tell: Tell) -> None:
         """See that no trace is left in the file; meanwhile what is said waits."""

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import pexpect
 import pytest
 
+from lanchat.admin.main import main
 from lanchat.names import parse
-from lanchat.store import erasure
+from lanchat.store import backup, erasure, opening
 from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
-from tests.stores import Desk
+from tests.stores import Desk, entry
 
 ADMIN = str(SCRIPTS / "lanchat-admin")
 PASSWORD = "correct horse battery"  # noqa: S105 (of accounts that are made here)
@@ -46,6 +51,21 @@ def refused(data: Path, *arguments: str, code: int = 1, **how: Any) -> str:
     assert result.stderr.startswith("lanchat-admin: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+@pytest.fixture
+def declined(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What it says when it did not, as `refused` has it, and as JSON; in this process, which is soon done."""
+
+    def run(data: Path, *arguments: str, code: int = 1, stdin: str = "", error: str = "USAGE") -> str:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        assert main(["--data", str(data), "--json", *arguments]) == code
+        out, err = capsys.readouterr()
+        assert json.loads(out) == {"error": error, "text": err.removeprefix("lanchat-admin: ").removesuffix("\n")}
+        assert "\n" not in json.loads(out)["text"]
+        return err
+
+    return run
 
 
 def add(data: Path, *arguments: str) -> str:
@@ -99,7 +119,7 @@ def data(shared_server: Server) -> Path:
 
 def test_the_first_account_may_be_there_before_the_first_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert add(data, "ann", "--role", "operator") == "ann is an account now, as operator.\n"
+    assert add(data, "ann", "--role", "operator") == "ann is an account now, as an operator.\n"
     assert json.loads(done(data, "--json", "account", "list"))["accounts"][0] | {"created": ""} == {
         "name": "ann", "role": "operator", "created": "", "seen": None,
     }  # fmt: skip
@@ -118,15 +138,15 @@ def test_a_guest_who_has_the_name_is_closed_and_the_account_is_there_at_once(sha
     peer, x = enter(shared_server, "guest1")
     assert x["op"] == "welcome"
     peer.close()
-    assert "administrator (uid" in shared_server.logged("Guest1 is an account now, as user")
+    assert "administrator (uid" in shared_server.logged("Guest1 is an account now, as a user")
 
 
 def test_a_role_counts_at_once(shared_server: Server, data: Path) -> None:
     rolf, olga = registered(shared_server, "rolf", "olga")
     say(olga, "/create", "#secret private", "1")
     assert ask(rolf, "/join", "#secret")["op"] == "fail"
-    done(data, "account", "role", "rolf", "moderator")
-    rolf.wait_for("made you moderator")
+    assert done(data, "account", "role", "rolf", "moderator") == "rolf is a moderator now.\n"
+    rolf.wait_for("made you a moderator")
     assert ask(rolf, "/join", "#secret")["op"] == "ok"
     assert "moderator" in done(data, "account", "list")
     for peer in (rolf, olga):
@@ -145,7 +165,9 @@ def test_whoever_is_logged_in_is_closed_when_the_password_is_changed_or_the_acco
     assert enter(shared_server, "pat", auth={"mech": "TOKEN", "token": token})[1]["code"] == "AUTH_FAILED"
     peer, x = enter(shared_server, "pat", auth={"mech": "PLAIN", "password": "another one"})
     assert x["op"] == "welcome"
-    done(data, "account", "remove", "pat")
+    removed = done(data, "account", "remove", "pat")
+    assert "1 login ended" in removed
+    assert "lanchat-admin purge pat" in removed
     peer.wait_for("removed by the administrator")
     assert peer.at_end()
     login(shared_server.port(), "pat").close()  # the name is free
@@ -176,27 +198,61 @@ def test_two_different_passwords_are_none(tmp_path: Path) -> None:
     child.expect("two passwords, so nothing was changed")
     child.expect(pexpect.EOF)
     child.close()
-    assert child.exitstatus == 3
+    assert child.exitstatus == 1
     assert not (tmp_path / "data").exists()
 
 
-def test_what_can_not_be_done_is_said_in_one_line(shared_server: Server, data: Path, tmp_path: Path) -> None:
+def test_ctrl_c_is_told_from_what_was_refused(tmp_path: Path) -> None:
+    child = pexpect.spawn(ADMIN, ["--data", str(tmp_path / "data"), "account", "add", "tina"], timeout=PATIENCE)
+    child.expect("Password for tina: ")
+    child.sendintr()
+    child.expect("Interrupted")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+def test_what_can_not_be_done_is_said_in_one_line_and_as_json(
+    shared_server: Server, data: Path, tmp_path: Path, declined: Callable[..., str]
+) -> None:
     add(data, "zoe")
-    assert "There is an account zoe already" in refused(data, "account", "add", "zoe", "--password-stdin", stdin="x\n")
-    assert "no account nobody-here" in refused(data, "account", "role", "nobody-here", "user")
-    assert "no terminal" in refused(data, "account", "passwd", "zoe", code=3)
-    raw = {"stdin": "\udcff\n", "errors": "surrogateescape"}
-    assert "not in UTF-8" in refused(data, "account", "passwd", "zoe", "--password-stdin", code=3, **raw)
-    assert "--yes" in refused(data, "purge", "zoe", code=3)
-    assert "Say where with --data" in refused(tmp_path / "typo", "account", "remove", "zoe", code=3)
+    taken = declined(data, "account", "add", "zoe", "--password-stdin", stdin="x\n", error="NAME_TAKEN")
+    assert "There is an account zoe already" in taken
+    assert "no account nobody" in declined(data, "account", "role", "nobody", "user", error="NO_SUCH_TARGET")
+    assert "no account nobody" in declined(data, "purge", "nobody", "--yes", error="NO_SUCH_TARGET")
+    assert "no terminal" in declined(data, "account", "passwd", "zoe")
+    assert "no password" in declined(data, "account", "passwd", "zoe", "--password-stdin", stdin="\n")
+    raw: dict[str, Any] = {"stdin": "\udcff\n", "errors": "surrogateescape"}
+    assert "not in UTF-8" in refused(data, "account", "passwd", "zoe", "--password-stdin", **raw)
+    assert "--yes" in declined(data, "purge", "zoe")
+    nowhere = declined(tmp_path / "typo", "account", "remove", "zoe", code=3, error="UNUSABLE")
+    assert "Say where with --data" in nowhere
     assert not (tmp_path / "typo").exists()
-    assert "no room" in refused(data, "export", "--room", "#none", code=3)
 
 
-def test_while_a_server_runs_nothing_is_put_in_the_place_of_its_data(shared_server: Server, data: Path, tmp_path: Path) -> None:
+def test_what_is_not_there_or_there_already_is_told(
+    shared_server: Server, data: Path, tmp_path: Path, declined: Callable[..., str]
+) -> None:
+    there, new, nowhere = tmp_path / "there", str(tmp_path / "new"), str(tmp_path / "nope" / "x.db")
+    there.touch()
+    assert "no room" in declined(data, "export", "--room", "#none", new, error="NO_SUCH_TARGET")
+    assert "no account none" in declined(data, "export", "--user", "none", new, error="NO_SUCH_TARGET")
+    for command in ("backup", "export"):
+        assert "is there already" in declined(data, command, str(there), error="EXISTS")
+        assert f"no directory {tmp_path / 'nope'}." in declined(data, command, nowhere, error="NO_SUCH_TARGET")
+    assert f"no {nowhere}" in declined(data, "restore", nowhere, error="NO_SUCH_TARGET")
+    assert list(tmp_path.iterdir()) == [there]
+    result = admin(data, "--json", "export", "--room", "#none")
+    assert (result.returncode, result.stdout) == (1, "")  # that is where messages go, and nothing else
+    assert json.loads(result.stderr.splitlines()[1])["error"] == "NO_SUCH_TARGET"
+
+
+def test_while_a_server_runs_nothing_is_put_in_the_place_of_its_data(
+    shared_server: Server, data: Path, tmp_path: Path, declined: Callable[..., str]
+) -> None:
     done(data, "backup", str(tmp_path / "copy"))
-    assert "in use by another server" in refused(data, "restore", str(tmp_path / "copy"), code=3)
-    assert "in use by another server" in refused(data, "new-epoch", code=3)
+    for command in (["restore", str(tmp_path / "copy")], ["new-epoch"], ["salvage"]):
+        assert f"A server runs in {data}. Stop it first" in declined(data, *command, code=3, error="UNUSABLE")
     assert "administrator (uid" in shared_server.logged(f"backup to {tmp_path / 'copy'}")
 
 
@@ -239,6 +295,44 @@ def test_a_backup_made_while_others_write_is_whole_and_begins_a_new_epoch(tmp_pa
         bob.close()
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["beside a server", "without one"])
+def test_a_backup_leaves_the_files_beside_the_database_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    desk, closing = Desk(tmp_path / "data"), opening.closing
+    desk.say(entry("hello"))
+    if not beside:
+        desk.close()
+    seen: list[set[str]] = []
+
+    @contextmanager
+    def outliving(path: Path, mode: str = "rw") -> Iterator[Connection]:
+        with closing(path, mode) as connection:
+            yield connection
+            if path.parent == tmp_path / "data" and beside:
+                desk.close()  # the server ends first
+                seen.append(_names(tmp_path / "data"))
+
+    monkeypatch.setattr(opening, "closing", outliving)
+    backup.copy_out(tmp_path / "data", tmp_path / "copy")
+    whole = {"lanchat.db", "lock"}
+    assert _names(tmp_path / "data") == (seen[0] if beside else whole)
+    assert not beside or seen[0] > whole
+    monkeypatch.undo()
+    with Desk(tmp_path / "data") as again:
+        assert again.ask("SELECT msg FROM log") == [("hello",)]
+
+
+def _names(directory: Path) -> set[str]:
+    return {file.name for file in directory.iterdir()}
+
+
+def test_a_new_epoch_is_told_to_programs(tmp_path: Path) -> None:
+    add(tmp_path, "ann")
+    told = json.loads(done(tmp_path, "--json", "new-epoch"))
+    assert told == {"epoch": json.loads(done(tmp_path, "--json", "check"))["epoch"]}
+
+
 def test_export_writes_what_was_asked_for(shared_server: Server, data: Path, tmp_path: Path) -> None:
     eva, fred, gus = registered(shared_server, "eva", "fred", "gus")
     say(eva, "/create", "#exports", "1")
@@ -246,14 +340,13 @@ def test_export_writes_what_was_asked_for(shared_server: Server, data: Path, tmp
     say(eva, "fred", "to fred", "3")
     say(fred, "gus", "to gus \u202e", "4")
     file = tmp_path / "lines"
-    done(data, "export", "--user", "eva", str(file))
+    assert done(data, "export", "--user", "eva", str(file)) == "2 messages exported.\n"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(line["from"], line["to"], line["msg"]) for line in lines] == [
         ("eva", "#exports", "to the room"),
         ("eva", "fred", "to fred"),
     ]
     assert file.stat().st_mode & 0o777 == 0o600
-    assert "Give another name" in refused(data, "export", str(file), code=3)
     assert [json.loads(line)["msg"] for line in done(data, "export", "--room", "#Exports").splitlines()] == ["to the room"]
     assert "to gus" in done(data, "export", "--user", "GUS", "--since", lines[0]["ts"])
     assert done(data, "export", "--user", "gus", "--until", lines[0]["ts"]) == ""
@@ -278,13 +371,15 @@ def erased(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         say(wanda, "victor", "gnu for him alone", "g")
         if request.param == "beside a server":
             assert _traces(data)
-            done(data, "purge", "victor", "--yes")
+            told = json.loads(done(data, "--json", "purge", "victor", "--yes"))
+            assert told == {"name": "victor", "messages": 31, "addressed": 1}
             victor.wait_for("removed by the administrator")
             assert _traces(data) == []
             assert say(wanda, "#zoo", "still here", "s")["state"] == "stored"
         for peer in (victor, wanda):
             peer.close()
     if request.param == "without one":
+        done(data, "account", "remove", "victor")
         done(data, "purge", "Victor", "--yes")
     return data
 
@@ -320,7 +415,7 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
         victor.close()
         wanda.close()
     with Desk(data) as desk:
-        assert desk.write(partial(erasure.begin, name=parse("victor"))) is not None
+        assert desk.write(partial(erasure.begin, name=parse("victor"))).account
     assert "victor" not in done(data, "account", "list")
     assert "zebra" in done(data, "export")
     done(data, "purge", "victor", "--yes")
@@ -330,7 +425,7 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
 def test_to_erase_somebody_their_name_must_be_typed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     add(data, "victor")
-    for typed, told, code in (("yes", "so nothing was erased", 3), ("victor", r"\[#+\.+\] rewriting the file.*are erased", 0)):
+    for typed, told, code in (("yes", "so nothing was erased", 1), ("victor", r"\[#+\.+\] rewriting the file.* is erased", 0)):
         child = pexpect.spawn(ADMIN, ["--data", str(data), "purge", "victor"], encoding="utf-8", timeout=PATIENCE)
         child.expect("Type the name to go on: ")
         child.sendline(typed)

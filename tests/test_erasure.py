@@ -27,15 +27,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield one
 
 
-def erase(desk: Desk) -> None:
-    """All steps but the last."""
+def erase(desk: Desk) -> erasure.Erasure:
+    """All steps but the last; what came of them."""
     begun = desk.write(partial(erasure.begin, name=VICTOR))
-    assert begun is not None
     while begun.after < begun.upto:
-        begun.after = desk.write(partial(erasure.step, erasure=begun))
+        begun = desk.write(partial(erasure.step, erasure=begun))
     first = True
     while desk.write(partial(erasure.merge, first=first)):
         first = False
+    return begun
 
 
 def test_what_the_free_parts_of_the_file_still_hold_goes_when_it_is_rewritten(desk: Desk, tmp_path: Path) -> None:
@@ -84,6 +84,45 @@ def test_only_what_was_said_to_them_alone_loses_their_name(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["no account", "another account"])
+def test_accounts_of_the_name_that_were_removed_are_erased_and_guests_are_not(desk: Desk, again: bool) -> None:
+    desk.write(partial(accounts.remove, account=1))
+    if again:
+        desk.write(partial(accounts.add, name=VICTOR, password="", role=Role.USER, now=0, most=9))
+    desk.say(
+        entry("his own", author=1, name="victor"),
+        entry("so spelt", author=1, name="Victor", conv="p1x2", target="wanda"),
+        entry("of another who is removed", author=9, name="gus"),
+        entry("of another who is here", author=2, name="wanda"),
+        entry("to him", author=2, name="wanda", conv="p1x2", target="Victor"),
+        entry("from a guest to him", author=None, name="gus", conv="g1xgus", target="victor"),
+        entry("as a guest", author=None, name="victor", conv="g2xvictor", target="wanda"),
+        entry("to the guest", author=2, name="wanda", conv="g2xvictor", target="victor"),
+        entry("to the guest from one who is removed", author=9, name="gus", conv="g9xvictor", target="victor"),
+        entry("as a guest in a room", author=None, name="victor"),
+    )
+    begun = erase(desk)
+    assert (begun.found, begun.messages, begun.addressed) == (True, 2, 2)
+    assert desk.ask("SELECT msg, name, target FROM log ORDER BY seq") == [
+        ("of another who is removed", "gus", "#ops"),
+        ("of another who is here", "wanda", "#ops"),
+        ("to him", "wanda", "(erased)"),
+        ("from a guest to him", "gus", "(erased)"),
+        ("as a guest", "victor", "wanda"),
+        ("to the guest", "wanda", "victor"),
+        ("to the guest from one who is removed", "gus", "victor"),
+        ("as a guest in a room", "victor", "#ops"),
+    ]
+
+
+def test_what_was_said_to_an_account_that_is_there_keeps_its_name(desk: Desk) -> None:
+    number = desk.write(partial(accounts.add, name=parse("vic"), password="", role=Role.USER, now=0, most=9)).id
+    desk.say(entry("to vic", author=2, name="wanda", conv=f"p2x{number}", target="vic"))
+    desk.say(entry("by vic", author=number, name="vic", conv=f"p2x{number}", target="wanda"))
+    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure("vic", 0, upto=2, found=False))).found
+    assert desk.ask("SELECT name, target FROM log ORDER BY seq") == [("wanda", "vic"), ("vic", "wanda")]
+
+
 def test_a_damaged_message_is_not_mended_by_the_way(desk: Desk) -> None:
     desk.say(entry("to him", author=2, conv="p1x2", target="victor"))
     desk.write(lambda connection: fresh.move(connection, 1))
@@ -97,7 +136,7 @@ def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk
     def decide(connection: Connection) -> None:
         accounts.may_read(connection, 1, "p1x2", 0)
         accounts.enter_device(connection, 1, "phone", 0, 9)
-        for target, by in (("@1", "wanda"), ("victor", "wanda"), ("@2", "victor")):
+        for target, by in (("@1", "wanda"), ("victor", "wanda"), ("@2", "Victor")):
             connection.execute(
                 "INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', ?, '', ?, 0)", (target, by)
             )
@@ -112,10 +151,11 @@ def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk
 
 def test_until_it_is_finished_it_can_be_begun_again(desk: Desk, tmp_path: Path) -> None:
     desk.say(entry("his own"))
-    assert desk.write(partial(erasure.begin, name=VICTOR)) is not None
-    again = desk.write(partial(erasure.begin, name=VICTOR))
-    assert again == erasure.Erasure(1, 1)
+    begun = desk.write(partial(erasure.begin, name=VICTOR))
+    assert desk.write(partial(erasure.begin, name=VICTOR)) == begun == erasure.Erasure("victor", 1, 1, found=True)
+    erase(desk)
     desk.write(partial(erasure.finish, name=VICTOR))
-    assert desk.write(partial(erasure.begin, name=VICTOR)) is None
+    assert not erase(desk).found
+    desk.write(partial(erasure.finish, name=VICTOR))
     desk.close()
     assert raw(tmp_path, "SELECT count(*) FROM meta WHERE name LIKE 'erasing%'") == [(0,)]

@@ -5,32 +5,42 @@ from __future__ import annotations
 import getpass
 import sys
 
-from lanchat.safekeeping import Refused
+from lanchat.admin.ending import Declined
 
 #: Characters of a line of stdin that are looked at: more than a password can have.
 LONGEST = 4096
 
 
 def password(name: str, from_stdin: bool) -> str:
-    """A password for `name`: typed twice and not shown, or a line of stdin; raises `Refused`."""
+    """A password for `name`: typed twice and not shown, or a line of stdin; raises `Declined`."""
     if from_stdin:
         found = sys.stdin.readline(LONGEST).strip()
     elif not sys.stdin.isatty():
-        raise Refused("There is no terminal to type a password at. Give it on stdin, with --password-stdin.")
+        raise Declined("There is no terminal to type a password at. Give it on stdin, with --password-stdin.")
     else:
-        found = getpass.getpass(f"Password for {name}: ").strip()
-        if found != getpass.getpass("Once more: ").strip():
-            raise Refused("These are two passwords, so nothing was changed. Try again.")
+        found = _typed(f"Password for {name}: ")
+        if found and found != _typed("Once more: "):
+            raise Declined("These are two passwords, so nothing was changed. Try again.")
     if not found:
-        raise Refused("There was no password, so nothing was changed. Try again.")
+        raise Declined("There was no password, so nothing was changed. Try again.")
     return found
 
 
+def _typed(prompt: str) -> str:
+    """What is typed, unseen; nothing if Ctrl-D is."""
+    try:
+        return getpass.getpass(prompt).strip()
+    except EOFError:
+        return ""
+
+
 def certain(name: str) -> None:
-    """Let it be confirmed that somebody is erased; raises `Refused`."""
+    """Let it be confirmed that somebody is erased; raises `Declined`."""
     if not sys.stdin.isatty():
-        raise Refused("There is no terminal to confirm it at, so nothing was erased. Say --yes to erase without a question.")
-    sys.stderr.write(f"All that {name} said will be gone for good, with the account. Type the name to go on: ")
+        raise Declined("There is no terminal to confirm it at, so nothing was erased. Say --yes to erase without a question.")
+    sys.stderr.write(
+        f"All that was said with accounts of the name {name} will be gone for good, with the account. Type the name to go on: "
+    )
     sys.stderr.flush()
     if sys.stdin.readline().strip() != name.strip():
-        raise Refused("That was not the name, so nothing was erased.")
+        raise Declined("That was not the name, so nothing was erased.")

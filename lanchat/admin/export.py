@@ -12,9 +12,10 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import IO, Any, NamedTuple
 
+from lanchat.admin.ending import Declined
 from lanchat.entry import COLUMNS, Entry, newest, of_row
 from lanchat.names import key
-from lanchat.operations import Tell
+from lanchat.operations import Tell, counted
 from lanchat.packet import visible
 from lanchat.rooms import MARK
 from lanchat.safekeeping import Refused
@@ -22,6 +23,8 @@ from lanchat.store.removal import NOWHERE
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
+#: What somebody said, or was said to them alone. A guest, and an account that was removed, is no more than a name.
+THEIRS = "(key(name) = :user OR key(target) = :user)"
 
 
 class Wanted(NamedTuple):
@@ -36,7 +39,7 @@ class Wanted(NamedTuple):
 
 
 def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> tuple[int, int]:
-    """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Refused`."""
+    """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Declined`."""
     connection.create_function("key", 1, key, deterministic=True)
     where, values = _condition(connection, wanted)
     last, after, written, damaged = newest(connection), 0, 0, 0
@@ -53,7 +56,7 @@ def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> 
                 out.write(json.dumps(_line(entry)) + "\n")
                 written += 1
         after = upto
-        tell(after / last, f"{written} messages")
+        tell(after / last, counted(written, "message"))
     return written, damaged
 
 
@@ -84,7 +87,7 @@ def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, A
         parts.append("conv = :room")
         values["room"] = _room(connection, wanted.room)
     if wanted.user is not None:
-        parts.append("(author = :id OR key(name) = :user OR conv GLOB :first OR conv GLOB :second OR conv GLOB :guest)")
+        parts.append(THEIRS)
         values |= _user(connection, wanted.user)
     if wanted.since is not None:
         parts.append("ts >= :since")
@@ -96,14 +99,18 @@ def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, A
 def _room(connection: Connection, name: str) -> str:
     row = connection.execute("SELECT id FROM rooms WHERE key = ?", (MARK + key(name.removeprefix(MARK)),)).fetchone()
     if row is None:
-        raise Refused(f"There is no room {visible(name, 40)}, so nothing was exported.")
+        raise Declined(f"There is no room {visible(name, 40)}, so nothing was exported.", "NO_SUCH_TARGET")
     return f"r{row[0]}"
 
 
 def _user(connection: Connection, name: str) -> dict[str, Any]:
-    row = connection.execute("SELECT id FROM accounts WHERE key = ?", (key(name),)).fetchone()
-    number = row[0] if row is not None else 0  # a guest has none, nor has an account that was removed: only a name
-    return {"id": number, "user": key(name), "first": f"p{number}x*", "second": f"p*x{number}", "guest": f"g{number}x*"}
+    values = {"user": key(name), "nowhere": NOWHERE}
+    account = connection.execute("SELECT 1 FROM accounts WHERE key = :user", values)
+    said = connection.execute(f"SELECT 1 FROM log WHERE conv != :nowhere AND {THEIRS} LIMIT 1", values)  # noqa: S608 (ours)
+    if account.fetchone() is None and said.fetchone() is None:
+        shown = visible(name, 40)
+        raise Declined(f"There is no account {shown}, and nothing that a {shown} said or was told is kept.", "NO_SUCH_TARGET")
+    return values
 
 
 def _line(entry: Entry) -> dict[str, Any]:

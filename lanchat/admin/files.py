@@ -11,9 +11,10 @@ from sqlite3 import Connection
 from threading import Thread
 
 from lanchat.admin import calling, place
+from lanchat.admin.ending import EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.entry import newest
-from lanchat.operations import Done, Failed, Note, Tell
+from lanchat.operations import Done, Failed, Note, Tell, counted
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
 from lanchat.store import backup as backups, salvage as salvaging, schema
@@ -25,6 +26,7 @@ LOOK = 0.1
 def backup(options: Namespace, tell: Tell) -> Done:
     """Copy all to a new file."""
     size = place.check(options.data).stat().st_size
+    check_new(options.file)
     part = options.file.with_name(f"{options.file.name}.part")
     wrong: list[Exception] = []
 
@@ -54,6 +56,9 @@ def backup(options: Namespace, tell: Tell) -> Done:
 
 def restore(options: Namespace, tell: Tell) -> Done:
     """Put a backup in the place of what is there."""
+    if not options.file.exists():
+        raise Declined(f"There is no {options.file}, so nothing was restored. Name a backup.", "NO_SUCH_TARGET")
+    place.check_stopped(options.data)
     old = backups.restore(options.data, options.file, time.strftime("%Y%m%d-%H%M%S"))
     aside = f" What was there is in {old.name}." if old.exists() else ""
     text = f"{options.file} is what the server goes on with.{aside}"
@@ -63,17 +68,18 @@ def restore(options: Namespace, tell: Tell) -> Done:
 def new_epoch(options: Namespace, tell: Tell) -> Done:
     """Go on with a log that lacks its end."""
     place.check(options.data)
-    backups.new_epoch(options.data)
-    return Done("A new epoch begins: clients fetch anew what they are owed.", {})
+    place.check_stopped(options.data)
+    epoch = backups.new_epoch(options.data)
+    return Done("A new epoch begins: clients fetch anew what they are owed.", {"epoch": epoch})
 
 
 def salvage(options: Namespace, tell: Tell) -> Done:
     """Go on with what can be read of a damaged database."""
     place.check(options.data)
+    place.check_stopped(options.data)
     saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
-    text = (
-        f"{saved.messages} messages could be saved, and {saved.refused} rows could not. What was there is in {saved.old.name}."
-    )
+    messages, rows = counted(saved.messages, "message"), counted(saved.refused, "row")
+    text = f"{messages} could be saved, and {rows} could not. What was there is in {saved.old.name}."
     return Done(text, {"messages": saved.messages, "refused": saved.refused, "old": str(saved.old)})
 
 
@@ -84,8 +90,8 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
         facts |= {"seq": newest(connection), "bytes": place.check(options.data).stat().st_size}
-    counted = ", ".join(f"{facts[name]:,} {name}" for name in ("accounts", "rooms", "messages", "bytes"))
-    return Done(f"All is as it was written: {counted}.", facts)
+    parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
+    return Done(f"All is as it was written: {parts}.", facts)
 
 
 def list_accounts(options: Namespace, tell: Tell) -> Done:
@@ -107,14 +113,24 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
     """Write messages as lines of JSON."""
     wanted = Wanted(options.room, options.user, options.since, options.until)
     place.check(options.data)
+    if options.file is not None:
+        check_new(options.file)
     with output(options.file) as out, place.reading(options.data) as connection:
         written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
-    note(options.data, f"export of {written} messages")
+    messages = counted(written, "message")
+    note(options.data, f"export of {messages}")
     if damaged:
-        return Failed(
-            f"{damaged} messages are damaged, and are not among the {written} exported. See a backup for them.", "DAMAGED"
-        )
-    return Done(f"{written} messages are exported.", {"messages": written, "file": options.file and str(options.file)})
+        missing = f"{messages} exported, without {damaged:,} more that the disk has changed"
+        return Failed(f"{missing}. See a backup for what is missing.", "DAMAGED")
+    return Done(f"{messages} exported.", {"messages": written, "file": options.file and str(options.file)})
+
+
+def check_new(file: Path) -> None:
+    """See that this can be a new file; raises `Declined`."""
+    if file.exists() or file.is_symlink():
+        raise Declined(f"{file} is there already. Give another name, or move it.", EXISTS)
+    if not file.absolute().parent.is_dir():
+        raise Declined(f"There is no directory {file.absolute().parent}. Make it, or give another.", "NO_SUCH_TARGET")
 
 
 def note(directory: Path, what: str) -> None:

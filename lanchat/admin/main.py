@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 
-from lanchat.admin import asking, calling, files, offline, options, place
+from lanchat.admin import asking, calling, ending, files, offline, options, place
 from lanchat.operations import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
 from lanchat.progress import Bar
 from lanchat.safekeeping import Refused
-
-#: Exit codes; argparse ends with 2 when the options make no sense.
-DONE, NOT_DONE, UNUSABLE, INTERRUPTED = 0, 1, 3, 130
 
 
 def _add(asked: Namespace) -> Request:
@@ -56,26 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = options.read(arguments)
     bar = Bar(sys.stderr)
     try:
-        outcome = _do(asked, bar.show)
-        bar.clear()
-        return _show(asked, outcome)
+        return _end(asked, _tried(asked, bar))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
-        return NOT_DONE
-    except (Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt, EOFError) as error:
+        return ending.NOT_DONE
+
+
+def _tried(asked: Namespace, bar: Bar) -> Done | Failed:
+    try:
+        return _do(asked, bar.show)
+    except BrokenPipeError:
+        raise
+    except (ending.Declined, Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
+        return ending.failure(error)
+    finally:
         bar.clear()
-        return _complain(_reason(error), INTERRUPTED if isinstance(error, KeyboardInterrupt) else UNUSABLE)
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong, and what to do."""
-    if isinstance(error, Refused):
-        return str(error)
-    if isinstance(error, (KeyboardInterrupt, EOFError)):
-        return "Interrupted. Run it again: it goes on, or begins anew."
-    if isinstance(error, UnicodeError):
-        return "A name or a password is not in UTF-8. Write it in that."
-    return f"It could not be done: {error}. See to that, and try again."
 
 
 def _do(asked: Namespace, tell: Tell) -> Done | Failed:
@@ -95,18 +86,9 @@ def _request(asked: Namespace, tell: Tell) -> Done | Failed:
     return outcome
 
 
-def _show(asked: Namespace, outcome: Done | Failed) -> int:
-    if isinstance(outcome, Failed):
-        return _complain(outcome.text, NOT_DONE)
-    if asked.command == "purge" and (copies := files.older_copies(asked.data)):
+def _end(asked: Namespace, outcome: Done | Failed) -> int:
+    if asked.command == "purge" and isinstance(outcome, Done) and (copies := files.older_copies(asked.data)):
         outcome.facts["copies"] = copies
         outcome.text += f" Older copies still have it: {', '.join(copies)}, and your backups. Remove those you need no more."
     to_stdout = asked.command == "export" and asked.file is None  # that is where the messages went
-    out = sys.stderr if to_stdout else sys.stdout
-    out.write(f"{json.dumps(outcome.facts) if asked.json else outcome.text}\n")
-    return DONE
-
-
-def _complain(text: str, code: int) -> int:
-    sys.stderr.write(f"lanchat-admin: {text}\n")
-    return code
+    return ending.show(outcome, asked.json, sys.stderr if to_stdout else sys.stdout)

@@ -24,8 +24,11 @@ It does its work while the server runs, and while it does not; `restore`, `new-e
 A password is never an argument: it is typed, or a line of stdin (--password-stdin).
 
 exit codes:
-  0  it is done      1  it was refused, or not found, or not all could be exported
-  2  wrong options   3  what the server keeps is not there, damaged, or in use; no answer
+    0  it is done
+    1  it was refused; something was not found, or is there already; not all could be exported
+    2  the options are wrong
+    3  what the server keeps is not there, damaged, or in use; a disk failed; no answer came
+  130  somebody pressed Ctrl-C
 """
 
 _ROLES = get_args(RoleName)
@@ -44,7 +47,12 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help=f"where the server keeps all (default: {default_data()})",
     )
-    parser.add_argument("--json", action="store_true", help="say how it ended as a line of JSON, for scripts")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="say how it ended as a line of JSON, for scripts: what was done, or `error` and `text` "
+        "(on stdout; on stderr when exported messages go to stdout)",
+    )
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_accounts(commands.add_parser("account", help="make, change, list and remove accounts"))
@@ -98,10 +106,12 @@ def _add_export(add: _Adds) -> None:
 def _add_purge(add: _Adds) -> None:
     purge = add(
         "purge",
-        help="erase an account with all that was said with it, for good",
+        help="erase an account with all that was said with it, for good; a removed one too",
         description="Erase an account: its devices, its tokens, where it belongs, what it said, and its name where others said "
-        "something to it alone. What others wrote about it, older backups, what users have on their screens, and the system's "
-        "log of who came and went are not touched. While the file is rewritten, at the end, messages wait.",
+        "something to it alone. What accounts of that name said that were removed before is erased with it; there need be no "
+        "account any more. What guests of that name said, or were told, stays: a guest's name may be anybody's. What others "
+        "wrote about it, older backups, what users have on their screens, and the system's log of who came and went are not "
+        "touched either. While the file is rewritten, at the end, messages wait.",
     )
     purge.add_argument("name", metavar="USER")
     purge.add_argument("--yes", action="store_true", help="do not ask whether that is meant")

@@ -36,6 +36,12 @@ def is_used(directory: Path) -> bool:
     return lock is None
 
 
+def check_stopped(directory: Path) -> None:
+    """See that nothing is done there now, for what puts something in the place of all that is kept; raises `Refused`."""
+    if is_used(directory):
+        raise Refused(f"A server runs in {directory}. Stop it first: what it keeps can't be replaced while it runs.")
+
+
 @contextmanager
 def reading(directory: Path) -> Iterator[Connection]:
     """A connection that reads what is there, beside a server that runs; raises `Refused`."""

@@ -1,5 +1,8 @@
 """Erasure: what somebody said goes for good, and their name from what others said to them.
 
+Somebody is whoever had an account of that name: the one that there is, and those that were removed, whose words stayed. What
+guests say is no account's: a guest may be anybody, so it is left alone, as is what is said to them.
+
 Each function up to `rewrite` is one short step, and what was begun can be gone on with after a crash. SQLite leaves what was
 removed in the free parts of its pages, so at the end the file is written anew.
 """
@@ -7,18 +10,21 @@ removed in the free parts of its pages, so at the end the file is written anew.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat import accounts
 from lanchat.entry import COLUMNS, newest, of_row
-from lanchat.names import Name
+from lanchat.names import Name, key
 from lanchat.safekeeping import Refused
 from lanchat.store import fresh, opening, schema, words
 from lanchat.store.store import Store
@@ -33,14 +39,30 @@ PATIENCE, USUAL_PATIENCE = 3600, 5
 TRIES = 10
 
 
-@dataclass
+#: Where an account says something to another or a guest, or a guest to it (`lanchat.entry.Entry.conv`).
+_ALONE = "conv GLOB '[pg][0-9]*x*'"
+_PAIR = re.compile(r"p([0-9]{1,18})x([0-9]{1,18})|g([0-9]{1,18})x.*", re.DOTALL)
+_NEXT = "seq > :after AND seq <= :upto"
+#: Said by an account (a guest has no author) that there is no more.
+_REMOVED = "author NOT IN (SELECT id FROM accounts)"
+
+
+@dataclass(frozen=True)
 class Erasure:
     """Whose words go, and how far that is."""
 
+    #: Of the name, as `lanchat.names.key` has it.
+    key: str
+    #: The account that was removed for this; 0 is none.
     account: int
-    #: The newest place in the log when it began.
+    #: The newest place in the log that is looked at.
     upto: int
+    #: Whether there was anything of theirs so far.
+    found: bool
     after: int = 0
+    #: Messages that are erased, and messages from which the name is.
+    messages: int = 0
+    addressed: int = 0
 
     @property
     def done(self) -> float:
@@ -48,31 +70,34 @@ class Erasure:
         return self.after / self.upto if self.upto else 1.0
 
 
-def begin(connection: Connection, name: Name) -> Erasure | None:
-    """Remove the account, and remember whose words are to go; None when there is none of that name, nor one half erased."""
-    row = connection.execute("SELECT id FROM accounts WHERE key = ?", (name.key,)).fetchone()
-    if row is None:
-        row = connection.execute("SELECT value FROM meta WHERE name = ?", (_mark(name),)).fetchone()
-    if row is None:
-        return None
-    account = int(row[0])
-    connection.execute("DELETE FROM sanctions WHERE target IN (?, ?)", (f"@{account}", name.key))
-    connection.execute("UPDATE sanctions SET by_name = ? WHERE by_name = ?", (ERASED, name.shown))
-    accounts.remove(connection, account)
+def begin(connection: Connection, name: Name) -> Erasure:
+    """Remove the account if there is one, and remember that this was begun. The rest of them is found in the steps."""
+    begun = connection.execute("SELECT value FROM meta WHERE name = ?", (_mark(name),)).fetchone()
+    there = connection.execute("SELECT id FROM accounts WHERE key = ?", (name.key,)).fetchone()
+    account = int((there or begun or (0,))[0])
+    if account:
+        connection.execute("DELETE FROM sanctions WHERE target IN (?, ?)", (f"@{account}", name.key))
+        accounts.remove(connection, account)
+    signed = "SELECT DISTINCT by_name FROM sanctions"
+    spellings = _spellings(connection, name.key, signed, {})
+    connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
     schema.put(connection, _mark(name), account)
-    return Erasure(account, newest(connection))
+    return Erasure(name.key, account, newest(connection), found=bool(there or begun or spellings))
 
 
-def step(connection: Connection, erasure: Erasure) -> int:
-    """Erase what is theirs in the next places of the log; up to which that is done."""
+def step(connection: Connection, erasure: Erasure) -> Erasure:
+    """Erase what is theirs in the next places of the log; how far it is then."""
     upto = min(erasure.after + PLACES, erasure.upto)
     fresh.move(connection, upto)
-    values = {"after": erasure.after, "upto": upto, "account": erasure.account, "indexed": schema.get(connection, "indexed")}
-    theirs = "seq > :after AND seq <= :upto AND author = :account"
-    words.remove(connection, f"{theirs} AND seq <= :indexed", values)
-    connection.execute(f"DELETE FROM kept WHERE {theirs}", values)  # noqa: S608 (our own words)
-    _take_name(connection, erasure, upto)
-    return upto
+    messages = _take_words(connection, erasure, upto)
+    addressed = _take_name(connection, erasure, upto)
+    return replace(
+        erasure,
+        after=upto,
+        found=erasure.found or messages + addressed > 0,
+        messages=erasure.messages + messages,
+        addressed=erasure.addressed + addressed,
+    )
 
 
 def merge(connection: Connection, first: bool) -> bool:
@@ -125,20 +150,57 @@ def _rewrite(directory: Path) -> None:
     raise Refused(f"{opening.FILE}-wal is being read, perhaps by a backup, and could not be emptied")
 
 
-def _take_name(connection: Connection, erasure: Erasure, upto: int) -> None:
-    """What is left between somebody and them alone was said to them: there is their name."""
-    number = erasure.account
+def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:
+    """What they said goes, in the next places; how many messages that were."""
+    place: dict[str, Any] = {"after": erasure.after, "upto": upto}
+    removed = f"SELECT DISTINCT name FROM kept WHERE {_NEXT} AND {_REMOVED}"  # noqa: S608 (our own words)
+    names = json.dumps(_spellings(connection, erasure.key, removed, place))
+    values = place | {"account": erasure.account, "names": names, "indexed": schema.get(connection, "indexed")}
+    theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
+    words.remove(connection, f"{theirs} AND seq <= :indexed", values)
+    return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
+
+
+def _take_name(connection: Connection, erasure: Erasure, upto: int) -> int:
+    """What was said to them alone stays without their name, in the next places; how many messages that were."""
+    place: dict[str, Any] = {"after": erasure.after, "upto": upto}
+    addressed = f"SELECT DISTINCT target FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
+    names = json.dumps(_spellings(connection, erasure.key, addressed, place))
     rows = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM kept WHERE seq > ? AND seq <= ?"  # noqa: S608 (our own names)
-        " AND (conv GLOB ? OR conv GLOB ? OR conv GLOB ?)",
-        (erasure.after, upto, f"p{number}x*", f"p*x{number}", f"g{number}x*"),
+        f"SELECT {', '.join(COLUMNS)} FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
+        " AND target IN (SELECT value FROM json_each(:names))",
+        place | {"names": names},
     ).fetchall()
-    for row in rows:
+    theirs = [row for row in rows if _is_removed(connection, _addressee(conv=row[2], author=row[3]))]
+    for row in theirs:
         entry, kept = of_row(row), row[-1]  # the sum of a damaged one stays wrong
         if entry is not None:
             entry.target = ERASED
             kept = entry.row()[-1]
         connection.execute("UPDATE kept SET target = ?, sum = ? WHERE seq = ?", (ERASED, kept, row[0]))
+    return len(theirs)
+
+
+def _spellings(connection: Connection, wanted: str, query: str, values: dict[str, Any]) -> list[str]:
+    """Those of the names found that are this one. SQLite could ask us for each row, but then each may wait for the reactor."""
+    return [name for (name,) in connection.execute(query, values) if key(name) == wanted]
+
+
+def _addressee(conv: str, author: int | None) -> int:
+    """The account that something was said to; 0 when it was a guest."""
+    pair = _PAIR.fullmatch(conv)
+    if pair is None:
+        return 0
+    first, second, host = (int(number or 0) for number in pair.groups())
+    if host:
+        return host if author is None else 0
+    return second if author == first else first
+
+
+def _is_removed(connection: Connection, account: int) -> bool:
+    """Whether this was an account, and is none any more."""
+    there = connection.execute("SELECT 1 FROM accounts WHERE id = ?", (account,)).fetchone()
+    return account > 0 and there is None
 
 
 def _mark(name: Name) -> str:

@@ -1,0 +1,53 @@
+"""Ending: how it went, for a person or a program, and as an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TextIO
+
+from lanchat.operations import Done, Failed
+from lanchat.safekeeping import Refused
+
+#: Exit codes; argparse ends with 2 when the options make no sense.
+DONE, NOT_DONE, UNUSABLE, INTERRUPTED = 0, 1, 3, 130
+#: For programs, beside the codes of the wire: a file is there already; what is kept can't be used; somebody pressed Ctrl-C.
+EXISTS, CANT_USE, CTRL_C = "EXISTS", "UNUSABLE", "INTERRUPTED"
+#: What ends with another exit code than `NOT_DONE`.
+EXIT_CODES = {CANT_USE: UNUSABLE, CTRL_C: INTERRUPTED}
+
+
+class Declined(Exception):
+    """What was asked for can't be done so, though nothing is wrong with what is kept. The text is one line."""
+
+    def __init__(self, text: str, code: str = "USAGE") -> None:
+        """`code` is for programs."""
+        super().__init__(text)
+        self.code = code
+
+
+def failure(error: BaseException) -> Failed:
+    """What went wrong, and what to do."""
+    if isinstance(error, Declined):
+        return Failed(str(error), error.code)
+    if isinstance(error, Refused):
+        return Failed(str(error), CANT_USE)
+    if isinstance(error, KeyboardInterrupt):
+        return Failed("Interrupted. Run it again: it goes on, or begins anew.", CTRL_C)
+    if isinstance(error, UnicodeError):
+        return Failed("A name or a password is not in UTF-8. Write it in that.", "USAGE")
+    return Failed(f"It could not be done: {error}. See to that, and try again.", CANT_USE)
+
+
+def show(outcome: Done | Failed, as_json: bool, out: TextIO) -> int:
+    """Say how it went on `out`, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
+    if isinstance(outcome, Failed):
+        sys.stderr.write(f"lanchat-admin: {outcome.text}\n")
+        facts, code = {"error": outcome.code, "text": outcome.text}, EXIT_CODES.get(outcome.code, NOT_DONE)
+    else:
+        facts, code = outcome.facts, DONE
+    if as_json:
+        out.write(f"{json.dumps(facts)}\n")
+    elif code == DONE:
+        out.write(f"{outcome.text}\n".encode(errors="backslashreplace").decode())  # the name of a file may be no UTF-8
+    return code
