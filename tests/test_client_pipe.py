@@ -279,6 +279,16 @@ def test_an_account_logs_in_with_a_file_and_reads_what_was_said_before(shared_se
     assert "token" not in done.out
 
 
+def test_what_was_missed_does_not_disturb_a_quiet_one_and_is_there_for_the_next(shared_server: Server, password: Path) -> None:
+    port, options = shared_server.port(), ("--name", "quinn", "--password-file", str(password))
+    assert lanchat(port, "--name", "quinn", stdin=b"/register hunter2\n").status == 0
+    assert lanchat(port, "--name", "ci", "--to", "quinn", stdin=b"later\n").status == 0
+    quiet = lanchat(port, *options, "--quiet", "--timeout", "3600", stdin=b"/time\n")
+    assert (quiet.status, quiet.err, len(quiet.out.splitlines())) == (0, "", 1)
+    assert lanchat(port, *options).out.endswith("ci -> you: later\n")
+    assert lanchat(port, *options) == Result(0, "", "")
+
+
 def test_a_wrong_password_or_a_file_that_others_may_read_is_an_error_in_one_line(shared_server: Server, password: Path) -> None:
     port, options = shared_server.port(), ("--name", "otto", "--password-file", str(password))
     assert lanchat(port, "--name", "otto", stdin=b"/register hunter1\n").status == 0

@@ -233,9 +233,9 @@ class Conversation:
             return
         if self._reading.takes(x, answers):
             return
+        self._face.came(packet, answers, _without_token(line) if x.token else line)
         if x.op == "ok" and answers is not None and answers.command in SECRET:
             self._opening.proved(_new_password(answers), is_new=answers.command != "/login")
-        self._face.came(packet, answers, _without_token(line) if x.token else line)
         self._reading.follow(x)
         if x.op == "bye":
             self._bye(packet)

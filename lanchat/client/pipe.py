@@ -210,9 +210,10 @@ class Pipe(Protocol):
         """Whether this answers a command: welcomes, acknowledgements, comings and goings are not printed."""
         if packet.from_.name != "SERVER":
             return False
+        classic = self._conversation.link is Link.CLASSIC  # commands had no id there, and neither have answers
         if packet.x is None:
-            return self._conversation.link is Link.CLASSIC and packet.msg != "Goodbye"
-        return packet.x.op in ("ok", "end")
+            return classic and packet.msg != "Goodbye"
+        return packet.x.op in ("ok", "end") and (classic or packet.x.cid is not None)
 
     def _print(self, data: bytes) -> None:
         if self.transport is not None:
