@@ -101,6 +101,10 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def _ended(logins: int) -> str:
+    return f"; {counted(logins, 'login')} ended" if logins else ""
+
+
 class Operations:
     """What can be done with what one router and its store know."""
 
@@ -153,8 +157,7 @@ class Operations:
         account, kept = self._router.account_of(asked.name), await self._hash(asked.password)
         await self._store.write(partial(accounts.set_password, account=account.id, password=kept))
         count = self._send_away(account, "Your password was changed by the administrator. Log in with the new one.")
-        ended = counted(count, "login")
-        text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing; {ended} ended."
+        text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing{_ended(count)}."
         return Done(text, {"name": account.name.shown, "ended": count})
 
     async def _set_role(self, asked: SetRole) -> Done:
@@ -170,8 +173,8 @@ class Operations:
         account = self._router.account_of(asked.name)
         await self._store.write(partial(accounts.remove, account=account.id))
         count = self._forget(account)
-        name, ended = account.name.shown, counted(count, "login")
-        text = f"The account {name} is removed; {ended} ended. What was said with it stays, until lanchat-admin purge {name}."
+        name = account.name.shown
+        text = f"The account {name} is removed{_ended(count)}. What was said with it stays, until lanchat-admin purge {name}."
         return Done(text, {"name": name, "ended": count})
 
     async def _purge(self, name: Name, tell: Tell) -> Done:

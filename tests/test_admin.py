@@ -159,7 +159,7 @@ def test_whoever_is_logged_in_is_closed_when_the_password_is_changed_or_the_acco
     add(data, "pat")
     peer, x = enter(shared_server, "pat")
     token = x["token"]
-    done(data, "account", "passwd", "pat", "--password-stdin", stdin="another one\n")
+    assert "; 1 login ended." in done(data, "account", "passwd", "pat", "--password-stdin", stdin="another one\n")
     peer.wait_for("password was changed")
     assert peer.at_end()
     assert enter(shared_server, "pat", auth={"mech": "TOKEN", "token": token})[1]["code"] == "AUTH_FAILED"
@@ -418,7 +418,7 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
         assert desk.write(partial(erasure.begin, name=parse("victor"))).account
     assert "victor" not in done(data, "account", "list")
     assert "zebra" in done(data, "export")
-    done(data, "purge", "victor", "--yes")
+    assert "is erased: 1 message, and the name in 0 messages" in done(data, "purge", "victor", "--yes")
     assert _traces(data) == []
 
 
