@@ -17,11 +17,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from lanchat.admin import calling
+from lanchat.admin.ending import UNUSABLE
+from lanchat.admin.main import main
 from lanchat.control import FILE, MAX_REQUEST, MOST, SECONDS, Control, Controls
 from lanchat.operations import Done, Failed, Request, Tell
-from tests.live import PATIENCE, SCRIPTS, Server
+from tests.live import PATIENCE, Server
 
-ADMIN = str(SCRIPTS / "lanchat-admin")
 NOBODY = 65534
 ADD = b'{"do":"add","name":"ann","password":"secret"}\n'
 
@@ -130,7 +132,10 @@ def test_a_socket_that_somebody_removed_does_not_keep_the_server_from_its_end(tm
 
 
 @pytest.mark.parametrize("what", ["a file in its place", "a long path"])
-def test_where_there_can_be_no_socket_the_server_runs_and_says_so(tmp_path: Path, what: str) -> None:
+def test_where_there_can_be_no_socket_the_server_runs_and_says_so(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(calling, "START", 0.1)
     place = tmp_path
     if what == "a long path":
         place /= "long" * 30
@@ -140,9 +145,9 @@ def test_where_there_can_be_no_socket_the_server_runs_and_says_so(tmp_path: Path
         (place / "data" / FILE).write_text("mine")
     with Server(place) as server:
         server.logged("lanchat-admin can't reach this server while it runs")
-        told = ["--data", str(place / "data"), "account", "role", "ann", "user"]
-        result = subprocess.run([ADMIN, *told], capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-        assert result.stderr.startswith(f"lanchat-admin: A server runs in {place / 'data'}, but can't be reached")
+        assert main(["--data", str(place / "data"), "account", "role", "ann", "user"]) == UNUSABLE
+        told = capsys.readouterr().err
+        assert told.startswith(f"lanchat-admin: A server runs in {place / 'data'}, but can't be reached")
     assert what == "a long path" or (place / "data" / FILE).read_text() == "mine"
 
 
