@@ -14,6 +14,7 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -45,7 +46,8 @@ def test_three_kinds_of_client_talk_through_one_server(shared_server: Server) ->
 def test_an_unframed_client_reads_200_answers_with_one_recv_and_one_loads_each(shared_server: Server) -> None:
     with Peer(shared_server.port()) as peer:
         peer.send(b"greedy" + line("/time").strip() * 200)
-        answers, looked = [], time.monotonic()
+        answers: list[dict[str, Any]] = []
+        looked = time.monotonic()
         while len(answers) < 201:
             packets = peer.socket.recv(1024).splitlines()
             before, looked = looked, time.monotonic()
