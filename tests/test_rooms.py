@@ -183,7 +183,7 @@ def test_who_joins_again_is_told_so_and_nobody_else(router: Router, ann: User) -
     bob = guest(router, "bob")
     ann.shown()
     bob.send("/join", "#ops")
-    assert bob.told().msg == "You are in #Ops, with 1 others online."
+    assert bob.told().msg == "You are in #Ops, with 1 other online."
     assert ann.shown() == []
 
 

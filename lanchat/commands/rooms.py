@@ -43,9 +43,9 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
             await _admit(router, account, room)
         router.presence.in_room(room, "joined", session)
     about = f" It is about: {room.topic}" if room.topic else ""
-    router.reply(
-        session, packet, f"You are in {room.name}, with {len(room.sessions) - 1} others online.{about}", rooms=[_row(room)]
-    )
+    others = len(room.sessions) - 1
+    told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
+    router.reply(session, packet, told, rooms=[_row(room)])
 
 
 async def _admit(router: Router, account: Account, room: Room) -> None:
