@@ -12,7 +12,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from lanchat.errors import Banned, Forbidden, NoSuchTarget
-from lanchat.rooms import Room
+from lanchat.rooms import Room, dismiss
 from lanchat.router import Router
 from lanchat.sanctions import BAN, MUTE, Sanction, expel, state
 from lanchat.session import Account, Role, Session
@@ -159,6 +159,10 @@ def _take_out(router: Router, room: Room, target: Target, accounts: Iterable[Acc
         router.presence.in_room(room, "left", session)
     for account in accounts:
         router.rooms.dismiss(account, room)
+    for account in {session.account for session in hit if session.account and session.account.id in room.members}:
+        # Its /join was under way when this was decided.
+        router.rooms.dismiss(account, room)
+        router.store.jot(partial(dismiss, room=room.id, account=account.id))
     for session in hit:
         router.rooms.leave(session, room)
         router.reply(session, None, told)

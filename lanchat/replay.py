@@ -55,7 +55,7 @@ class Replay:
         """Show a classic session the newest of what it missed, as packets like any other."""
         lag, newest = self._begin(session, after), self._delivery.store.last_seq
         try:
-            page, n = await self._read(history.newest, session, limit=SHOWN)
+            page, n = await self._read(history.newest, session, limit=SHOWN, upto=newest)
             if n:
                 shown = f"Here are the newest {len(page.entries)}; /history has the others" if page.more else "Here they are"
                 self._voice.answer(
@@ -80,7 +80,8 @@ class Replay:
     async def _go_on(self, session: Session, lag: Lag, batch: str | None) -> Page:
         """Send the next page of what a session is owed; what is said from here on is held, so that there is a last page."""
         newest, lag.held = self._delivery.store.last_seq, []
-        page: Page = await self._read(history.replay, session)
+        # No further than is settled: what is committed while this waits may be of a conversation that is not asked for yet.
+        page: Page = await self._read(history.replay, session, upto=newest)
         await self._owed(session, page, batch, page.edge if page.more else newest)
         return page
 
@@ -88,6 +89,8 @@ class Replay:
         """Send a page; whatever else there is up to here is not for this session."""
         for entry in _whole(page):
             await self._hand(session, entry, batch)
+            if not _is_here(session):
+                return
             session.seen = max(session.seen, entry.seq)
         session.seen = max(session.seen, upto)
 

@@ -244,10 +244,10 @@ def admit(connection: Connection, room: int, account: int) -> int:
     Raises `NoSuchTarget`.
     """
     _check_there(connection, room)
-    since = newest(connection)
-    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", since))
+    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest(connection)))
     connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
-    return since
+    (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()
+    return int(since)
 
 
 def dismiss(connection: Connection, room: int, account: int) -> None:

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from lanchat import commands
 from lanchat.edge import Edge
 from lanchat.entry import Entry
-from lanchat.errors import AuthFailed, ChatError, Forbidden
+from lanchat.errors import AuthFailed, Forbidden
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
@@ -186,7 +186,7 @@ class FakeStore:
         found = query()
         self.asks[0] = (answer, lambda: found)
 
-    def answer(self, error: ChatError | None = None) -> None:
+    def answer(self, error: Exception | None = None) -> None:
         """Answer what was asked first; or fail."""
         answer, query = self.asks.pop(0)
         if error is None:
@@ -216,7 +216,7 @@ class FakeStore:
             if isinstance(run, Job):
                 run.tell()
             else:
-                self.last_seq = max(self.last_seq, run[-1].seq)
+                self.last_seq = max(self.last_seq, *(entry.seq for entry in run))
                 self._committed(run)
 
 

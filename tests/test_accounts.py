@@ -472,3 +472,30 @@ def test_who_made_a_private_room_may_come_back(router: Router) -> None:
     for command in ("/create", "/leave", "/join"):
         ann.send(command, "#den" + " private" * (command == "/create"))
     assert ann.msgs()[-1].startswith("You are in #den")
+
+
+def test_who_registers_and_goes_belongs_to_the_rooms_it_was_in(router: Router) -> None:
+    User(router, "bob").register().send("/create", "#ops")
+    dan = User(router, "dan")
+    dan.send("/join", "#ops")
+    store_of(router).held = True
+    dan.send("/register", PASSWORD)
+    dan.leave()
+    store_of(router).release()
+    account = router.registry.account("dan")
+    assert account is not None
+    assert list(account.conversations) == ["r1"]
+
+
+def test_who_is_banned_from_a_room_while_it_registers_stays_out(router: Router) -> None:
+    bob = User(router, "bob").register()
+    bob.send("/create", "#ops")
+    dan = User(router, "dan", ip="10.0.0.9")
+    dan.send("/join", "#ops")
+    store_of(router).held = True
+    bob.send("/ban", "#ops dan")
+    dan.send("/register", PASSWORD)
+    store_of(router).release()
+    dan.shown()
+    bob.send("#ops", "among us")
+    assert dan.shown() == []

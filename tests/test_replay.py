@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from itertools import count, islice
 
 import pytest
@@ -325,15 +326,54 @@ def test_what_was_not_written_to_a_classic_client_is_shown_next_time(router: Rou
     assert log_in_classic(router, "ann").msgs()[-1] == "one"
 
 
-def test_after_a_classic_login_that_could_not_read_the_log_new_words_still_come(
+def test_a_classic_login_that_could_not_read_the_log_ends_and_nothing_counts_as_read(
     router: Router, store: FakeStore, bob: User
 ) -> None:
     say(bob, "one")
     store.slow = True
     ann = log_in_classic(router, "ann")
     store.answer(TooSlow("That took too long."))
+    assert "That took too long." in ann.msgs()[-1]
+    assert ann.client.disconnected
     say(bob, "two")
-    assert ann.msgs()[1:] == ["That took too long.", "two"]
+    store.slow = False
+    assert log_in_classic(router, "ann").msgs()[2:] == ["one", "two"]
+
+
+def test_the_first_word_of_a_new_conversation_is_not_lost_to_a_replay_that_is_under_way(
+    router: Router, store: FakeStore, bob: User
+) -> None:
+    say(bob, "one")
+    cat = User(router, "cat")
+    store.slow = True
+    ann = log_in(router, "ann")
+    store.answer()  # (how many were missed; now the page is asked for)
+    cat.send("ann", "first word")
+    say(bob, "two")
+    while store.asks:
+        store.answer()
+    assert [msg for msg in ann.msgs() if msg in ("one", "first word", "two")] == ["one", "first word", "two"]
+
+
+def test_a_replay_that_fails_in_whatever_way_ends_the_session(router: Router, store: FakeStore, bob: User) -> None:
+    say(bob, "one")
+    store.slow = True
+    ann = log_in(router, "ann")
+    store.answer()
+    store.answer(sqlite3.DatabaseError("disk I/O error"))
+    assert ann.client.disconnected
+
+
+def test_who_goes_in_the_middle_of_a_replay_has_read_what_was_written(router: Router, store: FakeStore, bob: User) -> None:
+    say(bob, "one", "two")
+    store.slow = True
+    ann = log_in_classic(router, "ann")
+    ann.client.is_behind = True
+    store.answer()
+    ann.leave()
+    ann.client.drained.callback(None)
+    store.slow = False
+    assert log_in_classic(router, "ann").msgs()[-2:] == ["one", "two"]
 
 
 def test_who_can_not_see_places_in_the_log_is_shown_what_it_missed_once(router: Router, bob: User) -> None:

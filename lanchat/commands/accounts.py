@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import partial
 from sqlite3 import Connection
 from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from lanchat import accounts, packet as wire, rooms
 from lanchat.command import Command, Work
@@ -15,6 +19,8 @@ from lanchat.replay import RESUME
 from lanchat.rooms import Room
 from lanchat.router import LOG_IN, Router
 from lanchat.session import CLASSIC, Account, Role, Session
+
+_log = Logger()
 
 #: What a hello can be granted.
 CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room"})
@@ -47,10 +53,17 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
 
     account, since, cursor = await router.store.write(make)
     router.own(account, session)
+    # Who was shut out of a room meanwhile stays out; who is gone belongs to those it was in all the same.
+    still = router.rooms.of_guest(session) if session in router.registry else list(since)
+    for room in since:
+        if room in still:
+            router.rooms.admit(account, room, since[room])
+        else:
+            router.store.jot(partial(rooms.dismiss, room=room.id, account=account.id))
     _check_here(router, session, account, cursor)
     router.admit(session, account)
-    for room in since:
-        router.rooms.admit(account, room, since[room])
+    for room in router.rooms.of(session):
+        router.rooms.enter(session, room)
     session.seen = cursor
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
     token = await router.identity.give_token(account.id) if session.may("token") else None
@@ -68,7 +81,7 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
     session.caps = None  # it may have said a hello that was refused, and may say another
     router.admit(session, account)
     router.reply(session, packet, router.welcome_text(session))
-    await router.replay.newest(session, cursor)
+    await _brought_up(router, session, router.replay.newest(session, cursor))
 
 
 async def _password(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -131,9 +144,9 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
         missed=missed,
     )
     if resumed and replays:
-        session.client.perform(_resume(router, session, after), hold=False)
+        session.client.perform(_brought_up(router, session, router.replay.resume(session, after)), hold=False)
     elif resumed:
-        await router.replay.newest(session, after)
+        await _brought_up(router, session, router.replay.newest(session, after))
 
 
 async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
@@ -151,12 +164,17 @@ async def _introduced(router: Router, session: Session, auth: dict[str, Any] | N
         raise
 
 
-async def _resume(router: Router, session: Session, after: int) -> None:
+async def _brought_up(router: Router, session: Session, replay: Coroutine[Any, Any, None]) -> None:
+    """Let a replay bring a session up to date. If it can't, the session ends: it would take what comes next for all."""
     try:
-        await router.replay.resume(session, after)
-    except ChatError as error:  # if it went on, it would take what it is sent next for all there was
-        goodbye = f"What you missed can't be read now. Connect again in a while. ({error})"
-        router.close(session, error.code, goodbye, why="what it missed could not be read")
+        await replay
+    except Exception as error:  # noqa: BLE001 (whatever it was, what was missed is still to be had)
+        code = error.code if isinstance(error, ChatError) else ChatError.code
+        if not isinstance(error, ChatError):
+            _log.failure("what {name} missed could not be read", Failure(error), name=session.name.shown)
+        why = str(error) if isinstance(error, ChatError) else "The server's log says why."
+        goodbye = f"What you missed can't be read now. Connect again in a while. ({why})"
+        router.close(session, code, goodbye, why="what it missed could not be read")
 
 
 def _account_facts(router: Router) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from lanchat import history, search
 from lanchat.command import Command
 from lanchat.entry import Entry
-from lanchat.errors import NoSuchTarget, NotMember, Usage
+from lanchat.errors import ChatError, NoSuchTarget, NotMember, Usage
 from lanchat.packet import Packet, X, visible
 from lanchat.rooms import MARK
 from lanchat.router import Router
@@ -32,6 +32,7 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
     router.charge(session, PAGE_COST)
     await _own_first(router, session)
     page = await router.store.read(lambda connection: history.page(connection, convs, **asked))
+    _leave_out(router, session, target.strip(), page)
     where = "in this conversation" if target.strip() else "in your conversations"
     further = f"{asked['limit']} {'after' if asked['after'] is not None else 'before'} {page.edge}"
     await _show(router, session, packet, page, where, f"/history {visible(target.strip(), 64)} {further}")
@@ -45,7 +46,17 @@ async def _search(router: Router, session: Session, packet: Packet, args: list[s
     await _own_first(router, session)
     found = partial(search.search, query=query, readable=readable, before=x.before, limit=x.limit or PAGE)
     page = await router.store.read(found, slow=True)
+    _leave_out(router, session, query.where or "", page)
     await _show(router, session, packet, page, "that has these words", "add in:#ROOM, from:NAME or since:7d")
+
+
+def _leave_out(router: Router, session: Session, target: str, page: history.Page) -> None:
+    """While it was read somebody may have been sent out of a room: what is said there is nothing for them any more."""
+    try:
+        readable = set(_readable(router, session, target))
+    except ChatError:
+        readable = set()
+    page.entries = [entry for entry in page.entries if entry.conv in readable]
 
 
 async def _own_first(router: Router, session: Session) -> None:

@@ -207,7 +207,7 @@ class Outbox:
         self._gone = self._closing = True
         self._drop()
         if self._drained is not None:
-            self._tell_drained()
+            self._clock.callLater(0, self._tell_drained)  # once its session has ended: it is no reader any more
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from sqlite3 import Connection
 from typing import Any, TypeVar
@@ -69,5 +70,6 @@ class Reader:
             return Failure(error)
         finally:
             self._connection.set_progress_handler(None, 0)
-            if self._connection.in_transaction:
-                self._connection.rollback()
+            with suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.rollback()

@@ -134,7 +134,11 @@ class Store:
         return (self._searches if slow else self._pages).ask(query)
 
     def _check_room(self) -> None:
-        if self._closed is not None or self._waiting > self._most() * OVERFULL:
+        if (
+            self._closed is not None
+            or self._waiting > self._most() * OVERFULL
+            or self._characters > WAITING_CHARACTERS * OVERFULL
+        ):
             error = NotStored(NOT_STORED)
             error.retry_ms = 1000
             raise error
@@ -192,7 +196,7 @@ class Store:
             self.relieved()
 
     def _give_back(self, run: list[Entry]) -> None:
-        self.last_seq = max(self.last_seq, run[-1].seq, run[0].seq)
+        self.last_seq = max(self.last_seq, *(entry.seq for entry in run))
         try:
             self.committed(run)
         except Exception:  # noqa: BLE001 (what comes after it must come back too)

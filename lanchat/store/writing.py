@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from typing import Any, Generic, TypeVar
@@ -123,8 +124,9 @@ class Writer:
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
             self._newest, wrong = newest, str(error) or type(error).__name__
             _undo(batch)
-            if self._connection.in_transaction:
-                self._connection.rollback()
+            with suppress(sqlite3.Error):  # whatever a broken disk does, those who wait are told
+                if self._connection.in_transaction:
+                    self._connection.rollback()
         self._settle(batch, wrong)
 
     def _do(self, batch: list[Entry | Job[Any]]) -> None:
