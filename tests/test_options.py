@@ -1,0 +1,139 @@
+"""What the options about accounts and the log do, on a real server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
+
+PASSWORD = "correct horse battery"  # noqa: S105 (of accounts that are made here)
+
+
+def admin(data: Path, *arguments: str, stdin: str = "") -> str:
+    """What `lanchat-admin` says when it went well."""
+    command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=True)  # noqa: S603 (ours)
+    return done.stdout
+
+
+def add(tmp_path: Path, name: str) -> None:
+    admin(tmp_path / "data", "account", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+
+
+def opened(port: int, name: str, host: str = "127.0.0.1") -> Peer:
+    """A classic client that has given its name."""
+    peer = Peer(port, host)
+    peer.send(name.encode() + b"\n")
+    return peer
+
+
+def outside() -> str | None:
+    """An address of this machine that is not loopback's, if it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # (nothing is sent)
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+        return None if address.startswith("127.") else address
+
+
+def test_accounts_only_lets_in_nobody_else(tmp_path: Path) -> None:
+    add(tmp_path, "ann")
+    with Server(tmp_path, "--port", LOOPBACK, "--accounts-only") as server:
+        with opened(server.port(), "bob") as bob:
+            assert "Only those with an account" in bob.packet()["msg"]
+            assert bob.at_end()
+        with opened(server.port(), "ann") as ann:
+            ann.say("/login", PASSWORD)
+            ann.wait_for("Welcome ann!")
+
+
+def test_without_a_log_nothing_that_was_said_is_on_the_disk(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--ephemeral") as server, login(server.port(), "ann") as ann:
+        ann.say("/register", PASSWORD)
+        ann.wait_for("your account now")
+        with login(server.port(), "bob") as bob:
+            bob.say("ann", "burn after reading")
+            assert ann.wait_for("burn after reading")["from"]["name"] == "bob"
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("lanchat.db*"))
+    assert b"burn after reading" not in kept
+    assert b"ann" in kept, "the account is"
+
+
+def test_everybody_is_in_the_lobby_and_accounts_are_owed_what_is_said_there(tmp_path: Path) -> None:
+    add(tmp_path, "ann")
+    with Server(tmp_path, "--port", LOOPBACK, "--lobby", "#lobby") as server, login(server.port(), "bob") as bob:
+        with login(server.port(), "cat") as cat:
+            bob.say("#lobby", "good morning")
+            cat.wait_for("[#lobby] good morning")
+        with opened(server.port(), "ann") as ann:
+            ann.say("/login", PASSWORD)
+            ann.wait_for("[#lobby] good morning")
+
+
+def test_what_is_too_old_goes_when_the_server_starts(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK) as server, login(server.port(), "ann") as ann:
+        ann.say("/register", PASSWORD)
+        ann.wait_for("your account now")
+        ann.say("ann", "long ago")
+        ann.wait_for("long ago")
+    two_days_later = ["faketime", "-f", "+2d"]
+    if subprocess.run([*two_days_later, "true"], check=False, capture_output=True).returncode:  # noqa: S603 (ours)
+        pytest.skip("there is no faketime")
+    with Server(tmp_path, "--port", LOOPBACK, "--retain", "1d", under=two_days_later) as server:
+        server.logged("not to be kept any longer")
+    assert admin(tmp_path / "data", "export") == ""
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_password_that_others_could_read_is_taken_only_if_the_operator_says_so(tmp_path: Path, allowed: bool) -> None:
+    if (address := outside()) is None:
+        pytest.skip("this machine has no other address than its own")
+    options = ["--port", f"tcp:0:interface={address}", "--allow", "any", *["--plaintext-passwords"] * allowed]
+    with Server(tmp_path, *options) as server, opened(server.port(), "ann", address) as ann:
+        ann.say("/register", PASSWORD)
+        ann.wait_for("your account now" if allowed else "Others on the network can read this connection")
+
+
+def test_another_directory_can_be_asked_for_passwords(tmp_path: Path) -> None:
+    add(tmp_path, "ann")
+    (tmp_path / "chat.tac").write_text(
+        "from twisted.application.service import Application\n"
+        "from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse\n"
+        "from lanchat.tap import Options, makeService\n"
+        "config = Options()\n"
+        f"config.parseOptions(['--data', 'data', '--port', '{LOOPBACK}'])\n"
+        "directory = InMemoryUsernamePasswordDatabaseDontUse(ann=b'from the directory')\n"
+        "application = Application('chat')\n"
+        "makeService(config, checkers=[directory]).setServiceParent(application)\n"
+    )
+    log = tmp_path / "log"
+    command = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "-l", str(log), "-y", "chat.tac"]
+    with subprocess.Popen(command, cwd=tmp_path) as process:  # noqa: S603 (ours)
+        try:
+            line = until(lambda: _listening(log), "the server to listen")
+            with opened(int(line.rpartition(":")[2]), "ann") as ann:
+                ann.say("/login", "from the directory")
+                ann.wait_for("Welcome ann!")
+        finally:
+            process.terminate()
+
+
+def _listening(log: Path) -> str | None:
+    lines = log.read_text().splitlines() if log.exists() else []
+    return next((line for line in lines if "listening for json" in line), None)
+
+
+def test_what_contradicts_itself_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "twisted", "lanchat", "--ephemeral", "--retain", "90d"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert ended.returncode
+    assert "nothing for --retain" in ended.stdout + ended.stderr
+    assert "Traceback" not in json.dumps(ended.stderr)
