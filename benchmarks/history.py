@@ -20,8 +20,7 @@ from benchmarks.results import machine
 from benchmarks.talk import Reader, Talk
 from lanchat.entry import COLUMNS
 from lanchat.history import lenient
-from lanchat.search import fill
-from lanchat.store import fresh, schema
+from lanchat.store import fresh, schema, words
 
 PROGRAM = "python -m benchmarks.history"
 #: Rows in a transaction while the log is made.
@@ -127,11 +126,12 @@ def _append(connection: sqlite3.Connection, talk: Talk, first: int, last: int) -
 def _move(connection: sqlite3.Connection, after: int, upto: int) -> None:
     with schema.transaction(connection):
         fresh.move(connection, upto)
-        fill(connection, after, upto)
+        words.add(connection, "seq > :after AND seq <= :upto", {"after": after, "upto": upto})
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
+    words.prepare(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 8000")

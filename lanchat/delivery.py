@@ -95,7 +95,7 @@ class Delivery:
         author = session.account.id if session.account is not None else None
         cid, re = (None, None) if x is None else (x.cid, x.re)
         now = round(self._voice.now() * 1000)
-        source = (session, to, self._new_id())
+        source = (session, to, "" if self.store.keeps else self._new_id())
         entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, source)
         if len(packet.msg) > SURE_TO_FIT:
             check_growth(self.seen_by(None, entry))

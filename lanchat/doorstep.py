@@ -60,10 +60,6 @@ class Doorstep:
     def __iter__(self) -> Iterator[Session]:
         return iter(tuple(self._waiting))
 
-    def wanted(self, session: Session) -> Account:
-        """The account whose name a stranger gave."""
-        return self._waiting[session][0]
-
     def of(self, account: Account) -> list[Session]:
         """Those who want to be this one."""
         return [session for session, (wanted, _) in self._waiting.items() if wanted is account]

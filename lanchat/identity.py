@@ -17,7 +17,7 @@ ENCRYPTED = ("tls",)
 
 
 class Identity:
-    """What `lanchat.interfaces.Identity` asks for."""
+    """What `lanchat.doorstep.Identity` asks for."""
 
     def __init__(self, gate: Gate, hasher: Hasher, checker: AccountChecker, plaintext_allowed: bool) -> None:
         self._gate = gate

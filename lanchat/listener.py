@@ -14,16 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.gateways import sockets
+from lanchat.safekeeping import CannotStart
 
 _log = Logger()
-
-
-class CannotListen(SystemExit, Exception):
-    """Why the server does not start, in one line.
-
-    As a `SystemExit` it ends the process with that line and no traceback, which would help nobody. As an `Exception` it is
-    what twistd reports to the terminal when it has gone to the background already; for anything else the terminal would wait.
-    """
 
 
 class Listener(Service):
@@ -44,12 +37,12 @@ class Listener(Service):
         self._port: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
-        """Listen; raises `CannotListen`."""
+        """Listen; raises `CannotStart`."""
         super().privilegedStartService()
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
         if failures:
-            raise CannotListen(
+            raise CannotStart(
                 f"{_reason(failures[0].value)}: lanchat can't listen for {self._purpose} there. "
                 "Stop what uses that address already, or choose another."
             )

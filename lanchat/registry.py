@@ -48,10 +48,6 @@ class Registry:
         """The account with this number, or None."""
         return self._by_id.get(number)
 
-    def accounts(self) -> list[Account]:
-        """All of them, sorted by name."""
-        return [self._accounts[key] for key in sorted(self._accounts)]
-
     def reserve(self, account: Account) -> None:
         """This name is an account's from now on: nobody else is given it, or one that looks the same."""
         if account.name.key not in self._sessions:  # whoever makes their own name an account has its looks already

@@ -28,3 +28,11 @@ def keep(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+
+
+class CannotStart(SystemExit, Exception):
+    """Why the server does not start, in one line.
+
+    As a `SystemExit` it ends the process with that line and no traceback, which would help nobody. As an `Exception` it is
+    what twistd reports to the terminal when it has gone to the background already; for anything else the terminal would wait.
+    """

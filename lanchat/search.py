@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Collection
 from typing import NamedTuple
 
-from lanchat.entry import COLUMNS, of_row
+from lanchat.entry import COLUMNS
 from lanchat.errors import Usage
 from lanchat.history import MAX_SEQ, Page, Size, filled, within
 from lanchat.names import key
@@ -54,8 +54,6 @@ _SEARCH = f"""
 _HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
 _LAST = "SELECT coalesce(max(seq), 0) FROM kept"
 _PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
-_UNINDEXED = f"SELECT {', '.join(COLUMNS)} FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 (our own names)
-_INDEX = "INSERT INTO words(rowid, msg, name, conv) VALUES (?, ?, ?, ?)"
 
 
 class Query(NamedTuple):
@@ -110,16 +108,6 @@ def search(
         if page.more or not last:
             return page
     return look(f"{match} AND conv : ({' OR '.join(map(_quoted, readable))})", floor)
-
-
-def fill(connection: sqlite3.Connection, after: int, upto: int) -> None:
-    """Put what is kept above `after` and up to `upto` into the index of words; to be run where the log is written.
-
-    A damaged row is left out.
-    """
-    found = map(of_row, connection.execute(_UNINDEXED, (after, upto)))
-    whole = (entry for entry in found if entry is not None)
-    connection.executemany(_INDEX, ((entry.seq, indexed(entry.msg), entry.name, entry.conv) for entry in whole))
 
 
 def indexed(text: str) -> str:

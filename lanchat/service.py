@@ -28,7 +28,7 @@ class ChatService(MultiService):
         self._lobby = lobby
 
     def startService(self) -> None:
-        """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStore`."""
+        """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStart`."""
         self._keeping.startService()
         self._hasher.startService()
         super().startService()

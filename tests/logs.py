@@ -8,8 +8,7 @@ from pathlib import Path
 
 from lanchat.entry import Entry
 from lanchat.history import lenient
-from lanchat.search import fill
-from lanchat.store import schema
+from lanchat.store import schema, words
 
 
 def said(seq: int, conv: str, msg: str = "hello", name: str = "alice", ts: int = 0) -> Entry:
@@ -26,7 +25,8 @@ def log_of(entries: Iterable[Entry], fresh: int = 0) -> sqlite3.Connection:
     kept = len(rows) - fresh
     connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[:kept])
     connection.executemany("INSERT INTO fresh VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[kept:])
-    fill(connection, 0, rows[kept - 1][0] if kept else 0)
+    words.prepare(connection)
+    words.add(connection, "seq <= :upto", {"upto": rows[kept - 1][0] if kept else 0})
     return connection
 
 

@@ -15,7 +15,8 @@ from lanchat import search as module
 from lanchat.entry import Entry
 from lanchat.errors import Usage
 from lanchat.history import MAX_SEQ
-from lanchat.search import FEW, MAX_QUERY, MAX_WORDS, Query, fill, indexed, parse_query, search
+from lanchat.search import FEW, MAX_QUERY, MAX_WORDS, Query, indexed, parse_query, search
+from lanchat.store import words
 from tests.logs import log_of, said, seqs
 
 NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.timezone.utc).timestamp()
@@ -194,7 +195,7 @@ def test_a_damaged_row_hinders_neither_the_index_nor_the_search(damage: str) -> 
     connection.execute(f"UPDATE kept SET {damage} WHERE seq = 2")  # noqa: S608 (ours)
     assert find(connection, "hello from:alice") == [1, 3]
     connection.execute("INSERT INTO words(words) VALUES ('delete-all')")
-    fill(connection, 0, 3)
+    words.add(connection, "seq <= :upto", {"upto": 3})
     assert find(connection, "hello", ["r1", "r2"]) == [1, 3]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -21,21 +22,20 @@ def test_a_backup_made_while_the_server_writes_is_what_was_said_up_to_a_moment(t
     copy = tmp_path / "copy"
     with Desk(tmp_path / "data") as desk:
         fill(desk)
-        done = backup.backup(desk.store, copy)
-        while not done.called:
+        copying = Thread(target=backup.copy_out, args=(desk.store.directory, copy))
+        copying.start()
+        while copying.is_alive():
             desk.say(*(entry(f"meanwhile {number}") for number in range(20)))
-        desk.wait(done)
+        copying.join()
         assert copy.stat().st_mode & 0o777 == 0o600
         with pytest.raises(Refused, match="there already"):
-            desk.wait(backup.backup(desk.store, copy))
-        backup.copy_out(desk.store.directory, tmp_path / "by another process")
+            backup.copy_out(desk.store.directory, copy)
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
-    for file in (copy, tmp_path / "by another process"):
-        other = tmp_path / f"restored {file.name}"
-        backup.restore(other, file, "now")
-        seqs = [seq for (seq,) in raw(other, "SELECT seq FROM log ORDER BY seq")]
-        assert len(seqs) >= 300
-        assert seqs == list(range(1, len(seqs) + 1))
+    other = tmp_path / "restored"
+    backup.restore(other, copy, "now")
+    seqs = [seq for (seq,) in raw(other, "SELECT seq FROM log ORDER BY seq")]
+    assert len(seqs) >= 300
+    assert seqs == list(range(1, len(seqs) + 1))
 
 
 def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Pa
     with Desk(data) as desk:
         fill(desk, 10)
         before = desk.store.epoch
-        desk.wait(backup.backup(desk.store, copy))
+        backup.copy_out(desk.store.directory, copy)
         desk.say(entry("said after the backup"))
     old = backup.restore(data, copy, "2026-11-20")
     assert old.name == "lanchat.db.2026-11-20"
@@ -58,7 +58,7 @@ def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Pa
 
 def test_nothing_is_restored_under_a_running_server(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
-        desk.wait(backup.backup(desk.store, tmp_path / "copy"))
+        backup.copy_out(desk.store.directory, tmp_path / "copy")
         with pytest.raises(Refused, match="in use by another server"):
             backup.restore(tmp_path, tmp_path / "copy", "now")
 
@@ -68,7 +68,7 @@ def test_what_is_no_sound_backup_is_refused_and_what_is_there_stays(tmp_path: Pa
     data, copy = tmp_path / "data", tmp_path / "copy"
     with Desk(data) as desk:
         fill(desk)
-        desk.wait(backup.backup(desk.store, copy))
+        backup.copy_out(desk.store.directory, copy)
     content = copy.read_bytes()
     if damage == "absent":
         copy.unlink()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from lanchat.errors import NotStored
-from lanchat.safekeeping import Refused
-from lanchat.store.service import CannotStore, StoreService
+from lanchat.safekeeping import CannotStart, Refused
+from lanchat.store.service import StoreService
 from lanchat.store.store import Store
 from tests.live import PATIENCE
 from tests.stores import Desk, entry, raw, talk_and_be_killed
@@ -181,7 +181,7 @@ def test_what_is_kept_is_ours_alone(tmp_path: Path) -> None:
 def test_two_servers_do_not_share_a_directory(tmp_path: Path) -> None:
     with Desk(tmp_path):
         service = StoreService(Store(tmp_path, lambda call, *args: None))
-        with pytest.raises(CannotStore, match="in use by another server") as caught:
+        with pytest.raises(CannotStart, match="in use by another server") as caught:
             service.startService()
         assert isinstance(caught.value, SystemExit)
         service.stopService()

@@ -12,9 +12,8 @@ from lanchat import commands
 from lanchat.operations import Done, Failed, Operations, Request, Tell
 from lanchat.passwords import Hasher
 from lanchat.router import Router
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import CannotStart, Refused
 from lanchat.service import ChatService
-from lanchat.store.service import CannotStore
 from lanchat.store.store import Store
 
 
@@ -41,7 +40,7 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, ou
     service = ChatService(router, store, hasher)
     try:
         service.startService()
-    except CannotStore as error:
+    except CannotStart as error:
         outcome.append(Refused(str(error).removeprefix("lanchat: ")))
         return
     outcome.append(await Operations(router, store, hasher.hash).do(request, "no server runs", tell))

@@ -127,12 +127,12 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
     replays = {"id", "resume"} <= caps
     missed = await router.replay.missed(session, account.conversations, after) if resumed and replays else None
     _check_here(router, session, account, cursor, device)
-    if session.account is None:
+    seen, logged_in = session.seen, session.account is not None
+    if not logged_in:
         router.admit(session, account)
-    elif device != CLASSIC:
-        session.device = device
-        router.cursors.leave(account, CLASSIC, session.seen)
     session.device, session.seen = device, router.store.last_seq
+    if logged_in and device != CLASSIC:
+        router.cursors.leave(account, CLASSIC, seen)
     _welcome(
         router,
         session,

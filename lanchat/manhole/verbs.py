@@ -121,6 +121,8 @@ class Verbs:
                 "sessions": len(router.registry),
                 **{f"  {gateway}": count for gateway, count in sorted(gateways.items())},
                 "relayed": router.relayed,
+                "delivered": router.delivery.delivered,
+                "not stored": router.delivery.lost,
                 "refused": router.refused,
                 "uptime": str(uptime),
                 "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",

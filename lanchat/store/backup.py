@@ -8,35 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
-from threading import Thread
-
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.safekeeping import Refused
 from lanchat.store import opening, schema
-from lanchat.store.store import Store
-
-
-def backup(store: Store, target: Path) -> Deferred[None]:
-    """Copy all that is kept at this moment to a new file; fires when it is on the disk, or fails with `Refused`."""
-    done: Deferred[None] = Deferred()
-
-    def run() -> None:
-        try:
-            _copy_out(store.directory, target, "ro")
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is told to whoever waits)
-            store.call_in_reactor(done.errback, Failure(error))
-        else:
-            store.call_in_reactor(done.callback, None)
-
-    Thread(target=run, name="lanchat backup", daemon=True).start()
-    return done
 
 
 def copy_out(directory: Path, target: Path) -> None:
-    """What `backup` does, in a process of its own, whether a server runs or not. Raises `Refused`."""
+    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `Refused`."""
     if not (directory / opening.FILE).exists():
         raise Refused(
             f"{directory} has no {opening.FILE}: nothing is kept there. Name the directory that the server has (--data)."

@@ -8,12 +8,8 @@ from sqlite3 import Connection
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import CannotStart, Refused
 from lanchat.store.store import Store
-
-
-class CannotStore(SystemExit, Exception):
-    """Why the server does not start, in one line: both kinds, for the reasons of `lanchat.listener.CannotListen`."""
 
 
 class StoreService(Service):
@@ -25,11 +21,11 @@ class StoreService(Service):
         self._prepare = prepare
 
     def startService(self) -> None:
-        """Open it: neither threads nor a database may be taken along into a fork. Raises `CannotStore`."""
+        """Open it: neither threads nor a database may be taken along into a fork. Raises `CannotStart`."""
         try:
             self.store.open(self._prepare)
         except Refused as refused:
-            raise CannotStore(f"lanchat: {refused}") from None
+            raise CannotStart(f"lanchat: {refused}") from None
         super().startService()
 
     def stopService(self) -> Deferred[None]:

@@ -54,8 +54,6 @@ class Store:
         self.call_in_reactor = call_in_reactor
         #: Gets the entries back. `state` says what became of each.
         self.committed: Callable[[list[Entry]], object] = lambda entries: None
-        #: Is called once less than half of what makes it full waits, when it was full.
-        self.relieved: Callable[[], object] = lambda: None
         #: Unique to this log; another one after a backup was restored.
         self.epoch = ""
         #: The place in the log of the newest that came back.
@@ -64,7 +62,7 @@ class Store:
         self.keeps = not ephemeral
         self._most = waiting
         self._waiting = self._characters = 0
-        self._was_full = self._failing = False
+        self._failing = False
         self._relays: list[Entry] = []
         self._closed: Deferred[None] | None = None
 
@@ -145,7 +143,6 @@ class Store:
 
     def _hand_in(self, item: Entry | Job[Any]) -> None:
         self._waiting += 1
-        self._was_full = self._was_full or self.full
         self._writer.put(item)
 
     def _relay(self, entry: Entry) -> None:
@@ -191,9 +188,6 @@ class Store:
                 self._waiting -= len(run)
                 self._characters -= sum(map(_weight, run))
                 self._give_back(run)
-        if self._was_full and self._waiting * 2 < self._most() and self._characters * 2 < WAITING_CHARACTERS:
-            self._was_full = False
-            self.relieved()
 
     def _give_back(self, run: list[Entry]) -> None:
         self.last_seq = max(self.last_seq, *(entry.seq for entry in run))

@@ -15,12 +15,18 @@ from lanchat.store import fresh, schema
 ROWS = 200
 
 # What is plain ASCII is taken as it is: to call a function of ours for each row may take as long as the reactor is busy.
-_COLUMNS = "seq, CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(msg) END, name, conv FROM kept WHERE"
+_TEXT = "CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(CAST(msg AS BLOB)) END"
+_COLUMNS = f"seq, {_TEXT}, name, conv FROM kept WHERE"
 
 
 def prepare(connection: Connection) -> None:
     """Let a connection index words; the one that writes does."""
-    connection.create_function("indexed", 1, search.indexed, deterministic=True)
+    connection.create_function("indexed", 1, _indexed, deterministic=True)
+
+
+def _indexed(msg: bytes) -> str:
+    """As bytes, for a row that is damaged may have no text; it must not keep the others from being found."""
+    return search.indexed(msg.decode("utf-8", "replace"))
 
 
 def fill(connection: Connection) -> int:
