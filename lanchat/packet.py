@@ -175,18 +175,14 @@ class _once:  # noqa: N801 (it is used as `property` is)
         return value
 
 
-def _prefixed(packet: ServerPacket) -> SharedPacket:
-    """The packet with its room in front of its text, for those who know no rooms."""
-    return SharedPacket(packet.from_, packet.to, f"[{packet.to}] {packet.msg}", packet.x)
-
-
 class SharedPacket(ServerPacket, dict=True, gc=True):
     """A packet for many, which is not changed any more: each form of it is made once, however many read it."""
 
     line = _once(ServerPacket.line)
     classic = _once(ServerPacket.classic)
     unframed = _once(ServerPacket.unframed)
-    prefixed = _once(property(_prefixed))
+    #: With its room in front of its text, for those who know no rooms.
+    prefixed = _once(property(lambda packet: SharedPacket(packet.from_, packet.to, f"[{packet.to}] {packet.msg}", packet.x)))
 
 
 #: What the server says is from this.

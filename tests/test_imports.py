@@ -29,6 +29,7 @@ FLOORS = [
     ["lanchat.presence", "lanchat.sanctions"],
     ["lanchat.delivery"],
     ["lanchat.cursors", "lanchat.replay"],
+    ["lanchat.house"],
     ["lanchat.router"],
     ["lanchat.command", "lanchat.moderation"],
     ["lanchat.commands"],

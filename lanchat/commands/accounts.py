@@ -13,11 +13,12 @@ from twisted.python.failure import Failure
 from lanchat import accounts, packet as wire, rooms
 from lanchat.command import Command, Work
 from lanchat.errors import AuthFailed, AuthRequired, ChatError, NameTaken, NotStored, Usage
+from lanchat.house import LOG_IN
 from lanchat.names import MAX_NAME
 from lanchat.packet import Packet, X, visible
 from lanchat.replay import RESUME
 from lanchat.rooms import Room
-from lanchat.router import LOG_IN, Router
+from lanchat.router import Router
 from lanchat.session import CLASSIC, Account, Role, Session
 
 _log = Logger()
