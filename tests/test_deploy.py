@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.tap import Options
+from lanchat.options import Options
 from tests.live import PATIENCE
 
 UNIT = Path(__file__).parent.parent / "deploy" / "lanchat.service"

@@ -49,6 +49,7 @@ FLOORS = [
     ["lanchat.gateways.doorway"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.identity", "lanchat.listener"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
+    ["lanchat.options"],
     ["lanchat.admin", "lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.conch.ssh.keys import Key
 
 from lanchat.manhole.keys import Listed, authorized, fingerprint, host_keys
+from lanchat.options import Options
 from lanchat.safekeeping import Refused
-from lanchat.tap import Options
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS
 
 OURS = Key(ed25519.Ed25519PrivateKey.generate())

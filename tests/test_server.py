@@ -296,7 +296,7 @@ def test_help_shows_the_options_with_their_defaults(tmp_path: Path) -> None:
 
 
 def test_without_options_it_listens_on_port_5000() -> None:
-    from lanchat.tap import Options  # noqa: PLC0415 (the only test that looks inside)
+    from lanchat.options import Options  # noqa: PLC0415 (the only test that looks inside)
 
     options = Options()
     options.parseOptions([])
