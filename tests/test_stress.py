@@ -36,6 +36,7 @@ from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, environment, until
 
 COMMAND = str(SCRIPTS / "lanchat-stress")
 WRONG_OPTIONS, UNREACHABLE, INTERRUPTED = 2, 3, 130
+TRIES = 8
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "stress.md").read_text()
 
 
@@ -78,8 +79,12 @@ def finish(process: subprocess.Popen[str]) -> Result:
 
 
 def load(port: int, kind: str, *arguments: str) -> Result:
-    """Put a load on a server on this machine."""
-    return finish(start(kind, "--server", f"127.0.0.1:{port}", "--json", *arguments))
+    """Put a load on a server on this machine; again while the machine is too busy with other things to tell."""
+    for _ in range(TRIES):
+        done = finish(start(kind, "--server", f"127.0.0.1:{port}", "--json", *arguments))
+        if done.status != TOOL_WAS_THE_LIMIT:
+            break
+    return done
 
 
 def workers(process: subprocess.Popen[str]) -> list[int]:
