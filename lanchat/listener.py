@@ -50,17 +50,26 @@ class Listener(Service):
     def startService(self) -> None:
         """Listen, if that has not been done before privileges were dropped."""
         super().startService()
-        if self._port is None:
-            self.privilegedStartService()
+        self.reopen()
 
     def stopService(self) -> Deferred[None]:
         """Listen no more, and end the connections; fires when they are gone."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
+    async def shut(self) -> None:
+        """Listen no more; who is connected stays."""
+        port, self._port = self._port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
+
+    def reopen(self) -> None:
+        """Listen, unless it does; raises `CannotStart`."""
+        if self._port is None:
+            self.privilegedStartService()
+
     async def _stop(self) -> None:
-        if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
+        await self.shut()
         await self._drain()
 
     def _listening(self, port: IListeningPort) -> None:

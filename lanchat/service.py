@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from sqlite3 import Connection
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
 from lanchat import accounts, rooms, sanctions
+from lanchat.drain import Drain
+from lanchat.listener import Listener
 from lanchat.names import Name
 from lanchat.passwords import Hasher
 from lanchat.router import Router
@@ -18,9 +21,13 @@ from lanchat.store.store import Store
 class ChatService(MultiService):
     """The gateways (its children), and what they all need: the store, and a thread for passwords."""
 
-    def __init__(self, router: Router, store: Store, hasher: Hasher, lobby: Name | None = None) -> None:
-        """`lobby` is the name of a room that everybody is in, if there shall be one."""
+    def __init__(
+        self, router: Router, store: Store, hasher: Hasher, lobby: Name | None = None, stop: Callable[[], object] = lambda: None
+    ) -> None:
+        """`lobby` is a room that everybody is in, if there shall be one; `stop` ends the process, if it serves clients."""
         super().__init__()
+        self._draining = Drain(router, stop)
+        self._open = False
         self._router = router
         self._store = store
         self._keeping = StoreService(store, self._learn)
@@ -32,9 +39,34 @@ class ChatService(MultiService):
         self._keeping.startService()
         self._hasher.startService()
         super().startService()
+        self._open = True
+
+    def add_door(self, listener: Listener) -> None:
+        """Let clients in there, until the server ends or is about to."""
+        listener.setServiceParent(self)
+        self._draining.doors.append(listener)
+
+    @property
+    def ready(self) -> bool:
+        """Whether newcomers are let in: the doors are open, and no end is announced."""
+        return self._open and not self._draining.active
+
+    def drain(self, seconds: float) -> Deferred[str]:
+        """Let nobody new in, and end in so many seconds; again is another time. What was done; fails with `Usage`."""
+        return Deferred.fromCoroutine(self._draining.begin(seconds))
+
+    def call_off(self) -> Deferred[str]:
+        """Don't end, after all. What was done; fails with `Usage`."""
+        return Deferred.fromCoroutine(self._draining.call_off())
+
+    def on_drain(self, hook: Callable[[float | None], object]) -> None:
+        """Call this when the end is announced, with the seconds until then, and with None when that is called off."""
+        self._draining.hooks.append(hook)
 
     def stopService(self) -> Deferred[None]:
         """Close the doors, then what was behind them; fires when all that was said is on the disk."""
+        self._open = False
+        self._draining.forget()
         return Deferred.fromCoroutine(self._stop(super().stopService()))
 
     async def _stop(self, doors: Deferred[None]) -> None:

@@ -90,17 +90,16 @@ def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequenc
     checker = AccountChecker(store, hasher)
     portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
     router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
-    service = ChatService(router, store, hasher, config["lobby"])
+    service = ChatService(router, store, hasher, config["lobby"], reactor.stop)
     ControlService(config["data"], Operations(router, store, hasher.hash), reactor).setServiceParent(service)
     if config["retain"]:
         _add_timer(service, reactor, SWEEP_SECONDS, Retention(store, reactor, config["retain"], time.time).sweep)
     return service
 
 
-def _add_gateway(service: MultiService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
+def _add_gateway(service: ChatService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
     for port in ports:
-        listener = Listener(f"{factory.gateway} clients", serverFromString(reactor, port), factory, factory.drain)
-        listener.setServiceParent(service)
+        service.add_door(Listener(f"{factory.gateway} clients", serverFromString(reactor, port), factory, factory.drain))
 
 
 class CertifiedProtocol(ChatProtocol):
@@ -117,7 +116,7 @@ class CertifiedProtocol(ChatProtocol):
         return super().open(name)
 
 
-def _add_tls(service: MultiService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> None:
+def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> None:
     own = None if config["tls-key"] else certificates.Own(config["data"])
     key, cert = (config["tls-key"], config["tls-cert"]) if own is None else (own.key, own.cert)
     try:
@@ -126,7 +125,7 @@ def _add_tls(service: MultiService, reactor: IReactorTime, config: Options, chat
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor)
-        Listener("tls clients", serverFromString(reactor, port), factory, chat.drain).setServiceParent(service)
+        service.add_door(Listener("tls clients", serverFromString(reactor, port), factory, chat.drain))
     _add_timer(service, reactor, tls.DAY, contexts.look_after)
 
 

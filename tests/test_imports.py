@@ -38,7 +38,6 @@ FLOORS = [
         "lanchat.gateways.deadlines",
         "lanchat.gateways.framing",
         "lanchat.gateways.outbox",
-        "lanchat.manhole",
         "lanchat.store",
         "lanchat.edge",
         "lanchat.passwords",
@@ -47,8 +46,9 @@ FLOORS = [
     ],
     ["lanchat.gateways.sockets", "lanchat.login", "lanchat.operations", "lanchat.realm"],
     ["lanchat.gateways.doorway"],
-    ["lanchat.gateways.connection", "lanchat.control", "lanchat.identity", "lanchat.listener"],
+    ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
+    ["lanchat.manhole"],
     ["lanchat.options"],
     ["lanchat.admin", "lanchat.tap"],
 ]
