@@ -13,20 +13,23 @@ from benchmarks import command, tables
 from benchmarks.measure import Outcome, measure
 from benchmarks.results import machine
 from benchmarks.servers import ROOT, checkout, raise_file_limit
-from benchmarks.works import PAIRS_MANY
+from benchmarks.works import PAIRS_MANY, Load
 
 PROGRAM = "python -m benchmarks.stored"
 NOTES = """
-500 pairs, one message in flight each: relayed between guests, and between accounts that said hello, stored and acknowledged.
-The server has one core, its writing thread included, and the generator the other. Each message is committed and synced
-(`synchronous=FULL`) before it is delivered. In the last row messages are sent at a fixed rate, and times are taken from when
-each was due.
+500 pairs, one message in flight each: relayed between guests who are told nothing; relayed between accounts that said hello,
+and acknowledged (a server with `--ephemeral`); and the same stored: committed and synced (`synchronous=FULL`) before it is
+delivered and acknowledged. An acknowledgement is a third call of the system beside the two that a relayed message takes. The
+server has one core, its writing thread included, and the generator the other. In the last row messages are sent at a fixed
+rate, and times are taken from when each was due.
 """
+#: The server that keeps nothing.
+FORGETFUL = "ephemeral"
 STORED = msgspec.structs.replace(PAIRS_MANY, accounts=True)
 
 
 class Results(msgspec.Struct):
-    """All that was measured: the two ways at full speed, and storing at half of its."""
+    """All that was measured: the ways at full speed, and storing at half of its."""
 
     command: str
     machine: dict[str, str]
@@ -39,15 +42,16 @@ class Results(msgspec.Struct):
 
 
 def run(asked: argparse.Namespace) -> Results:
-    """Measure both ways in turns, and then the times at half the speed that storing reached."""
+    """Measure the ways in turns, and then the times at half the speed that storing reached."""
     raise_file_limit()
     # So many log in at a time: hashes are not what is measured.
     server = msgspec.structs.replace(checkout("lanchat", ROOT), generator=["-C", "20"])
+    forgetful = msgspec.structs.replace(server, name=FORGETFUL, plain=[*server.plain, "--ephemeral"])
     pace, stored = command.pace(asked), STORED.small() if asked.short else STORED
     relayed = msgspec.structs.replace(stored, accounts=False)
-    before, tell = machine(), command.progress(3 * pace.rounds)
-    outcomes = measure([server], [relayed, stored], pace, tell)
-    speed = statistics.median(outcome.figures.get("msgs_s", 0.0) for outcome in outcomes if outcome.load == stored)
+    before, tell = machine(), command.progress(5 * pace.rounds)
+    outcomes = measure([server, forgetful], [relayed, stored], pace, tell)
+    speed = statistics.median(figures.get("msgs_s", 0.0) for figures in _of(outcomes, "lanchat", stored))
     outcomes += measure([server], [msgspec.structs.replace(stored, rate=max(1, int(speed / 2)))], pace, tell)
     return Results(command.typed(PROGRAM), before, server.version, outcomes)
 
@@ -56,16 +60,28 @@ def shown(results: Results) -> str:
     """The figures as a table, and the ratio within each round."""
     if results.failures():
         return "Something could not be measured."
+    stored = next(outcome.load for outcome in results.outcomes if outcome.load.accounts and not outcome.load.rate)
+    relayed = msgspec.structs.replace(stored, accounts=False)
     ways = {
-        "relayed": [outcome.figures for outcome in results.outcomes if not outcome.load.accounts],
-        "stored": [outcome.figures for outcome in results.outcomes if outcome.load.accounts and not outcome.load.rate],
+        "relayed": _of(results.outcomes, "lanchat", relayed),
+        "relayed and acknowledged": _of(results.outcomes, FORGETFUL, stored),
+        "stored": _of(results.outcomes, "lanchat", stored),
         "stored, at half of that": [outcome.figures for outcome in results.outcomes if outcome.load.rate],
     }
     rows = [[name, *_row(rounds)] for name, rounds in ways.items()]
-    ratios = [one["msgs_s"] / other["msgs_s"] for one, other in zip(ways["stored"], ways["relayed"], strict=True)]
     head = ["", "messages/s", "min to max", "p50, ms", "p99, ms", "ack p50, ms", "ack p99, ms"]
-    told = f"stored / relayed: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    told = "; ".join(f"stored / {way}: {_ratio(ways['stored'], ways[way])}" for way in ("relayed", "relayed and acknowledged"))
     return f"{tables.table(head, rows)}\n\n{told}"
+
+
+def _of(outcomes: list[Outcome], server: str, load: Load) -> list[dict[str, float]]:
+    return [outcome.figures for outcome in outcomes if outcome.server == server and outcome.load == load]
+
+
+def _ratio(ours: list[dict[str, float]], others: list[dict[str, float]]) -> str:
+    """Within each round: the median, the least and the most."""
+    ratios = [one["msgs_s"] / other["msgs_s"] for one, other in zip(ours, others, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def _row(rounds: list[dict[str, float]]) -> list[str]:
