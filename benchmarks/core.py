@@ -120,7 +120,9 @@ class Chat:
         self.router = Router(self.clock, commands.run, "scale", self.clock.seconds)
         for limit in (*LIFTED, "users=off"):
             self.router.limits.set(*limit.split("="))
-        self.door = ChatFactory(ChatProtocol, self.router, Edge(self.router.limits, self.clock, networks([])))
+        self.door = ChatFactory(
+            ChatProtocol, self.router, Edge(self.router.limits, self.clock, networks([]), self.router.counts)
+        )
         # Names come in no order: each has to find its place among the others.
         self._numbers = iter(random.Random(1).sample(range(1, 2**20), sessions + MORE * TIMES + 4))  # noqa: S311 (no secret)
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from twisted.logger import Logger
 
 from lanchat import accounts
+from lanchat.counts import Counts
 from lanchat.entry import RELAYED, Entry
 from lanchat.errors import NoSuchTarget, NotMember, NotStored
 from lanchat.interfaces import Store
@@ -43,16 +44,17 @@ class Delivery:
     #: Set when the server starts.
     store: Store
 
-    def __init__(self, registry: Registry, voice: Voice, sanctions: Sanctions, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, registry: Registry, voice: Voice, sanctions: Sanctions, counts: Counts, new_id: Callable[[], str]
+    ) -> None:
         """`new_id` makes the ids of what is kept nowhere."""
         self._registry = registry
         self._voice = voice
         self._sanctions = sanctions
+        self._counts = counts
         self._new_id = new_id
         # What accounts may read, and the disk may not know yet.
         self._unkept: set[tuple[int, str]] = set()
-        #: Messages delivered, and messages the store could not keep.
-        self.delivered = self.lost = 0
 
     # Into the log.
 
@@ -135,7 +137,7 @@ class Delivery:
         session, to, _ = entry.source
         session.pending -= 1
         if not entry.state:
-            self.lost += 1
+            self._counts.lost += 1
             self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
             return
         if session.lag is None:
@@ -197,7 +199,7 @@ class Delivery:
 
     def hand(self, reader: Session, packet: ServerPacket) -> None:
         """Deliver a message: who knows no rooms reads in the text where it was said."""
-        self.delivered += 1
+        self._counts.delivered += 1
         if isinstance(packet, SharedPacket) and not reader.may("room"):
             packet = packet.prefixed
         reader.client.deliver(packet)
@@ -206,6 +208,7 @@ class Delivery:
         await reader.client.caught_up()
         lag, reader.lag = reader.lag, None
         if lag is not None:
+            self._counts.gaps += 1
             reader.seen = lag.upto
             told = "You read too slowly for what was said; send /history to see what you missed."
             self._voice.answer(reader, None, told, op="gap", after=lag.after, upto=lag.upto, why="SLOW")

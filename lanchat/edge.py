@@ -8,6 +8,7 @@ from collections import Counter
 
 from twisted.logger import Logger
 
+from lanchat.counts import Counts
 from lanchat.errors import ChatError, Full
 from lanchat.interfaces import Clock
 from lanchat.limits import Bucket, Limits
@@ -38,12 +39,14 @@ _log = Logger()
 class Edge:
     """Counts the connections of all gateways, and refuses those that are too many or from elsewhere."""
 
-    def __init__(self, limits: Limits, clock: Clock, networks: list[Network] | None) -> None:
+    def __init__(self, limits: Limits, clock: Clock, networks: list[Network] | None, counts: Counts) -> None:
         """`networks` are those that may connect; None lets everyone in."""
         self.limits = limits
         #: Connections, by address.
         self.connections: Counter[str] = Counter()
-        self._total = 0
+        #: And in all.
+        self.total = 0
+        self._counts = counts
         self._clock = clock
         self._inside = functools.lru_cache(maxsize=4096)(functools.partial(_inside, networks))
         self._opens: dict[str, Bucket] = {}
@@ -53,15 +56,16 @@ class Edge:
         """Whether a connection from there is let in at all."""
         if self._inside(address):
             return True
+        self._counts.strangers += 1
         self.refused("is not in a network that may connect (--allow)", address)
         return False
 
     def admit(self, address: str) -> ChatError | None:
         """Count a connection; why it must be refused, if it must. `left` is for both."""
         self.connections[address] += 1
-        self._total += 1
+        self.total += 1
         error = None
-        if self._total > self.limits["users"]:
+        if self.total > self.limits["users"]:
             error = self._full("users", "The server is full. Try again later.")
         elif not is_loopback(address):
             if self.connections[address] > self.limits["per-address"]:
@@ -75,7 +79,7 @@ class Edge:
     def left(self, address: str) -> None:
         """A connection has ended."""
         self.connections[address] -= 1
-        self._total -= 1
+        self.total -= 1
         if not self.connections[address]:
             del self.connections[address]
 

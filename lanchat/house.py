@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 
+from lanchat.counts import HUNG_UP, Counts
 from lanchat.cursors import Cursors
 from lanchat.delivery import Delivery
 from lanchat.doorstep import Doorstep, Identity
@@ -41,13 +42,14 @@ class House:
         self.clock = clock
         self.now = now
         self._new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
+        self.counts = Counts()
         self.limits = Limits()
         self.registry = Registry()
         self.rooms = Rooms()
         self.voice = Voice(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.voice.reply, self.voice.charge, self.voice.timestamp
         self.sanctions = Sanctions(self.limits, now)
-        self.delivery = Delivery(self.registry, self.voice, self.sanctions, self._new_id)
+        self.delivery = Delivery(self.registry, self.voice, self.sanctions, self.counts, self._new_id)
         self.replay = Replay(self.delivery, self.voice)
         self.cursors = Cursors(clock, self.delivery)
         self.doorstep = Doorstep(clock)
@@ -122,6 +124,7 @@ class House:
 
     def _enter(self, session: Session) -> None:
         self.registry.take(session)
+        self.counts.opened[session.gateway] += 1
         self.rooms.arrive(session)
         self.journal.note(f"{session.name.shown} joined from {session.sender.ip} ({session.gateway})")
         if session.account is None or len(session.account.sessions) == 1:
@@ -157,15 +160,16 @@ class House:
         """End a session on purpose: a goodbye, its name is free, the connection closes when all is written."""
         if session in self.registry or session in self.doorstep:
             self.reply(session, packet, goodbye, op="bye", code=code)
-            self.leave(session, why, last_words)
+            self.leave(session, why, last_words, code)
             session.client.disconnect()
 
-    def leave(self, session: Session, why: str, last_words: str = "") -> None:
-        """A session ended, in whatever way: its name is free at once."""
+    def leave(self, session: Session, why: str, last_words: str = "", code: str = HUNG_UP) -> None:
+        """A session ended, in whatever way: its name is free at once. `why` is for the log, `code` is counted."""
         self.pulse.forget(session)
         self.presence.forget(session)
         self.doorstep.leave(session)
         if self.registry.free(session):
+            self.counts.closed[session.gateway, code] += 1
             self.rooms.depart(session)
             self.cursors.left(session)
             self.journal.note(f"{session.name.shown} left: {visible(why, 200)}")

@@ -50,8 +50,6 @@ class Router(House):
         `clock` is for what waits and only goes forward; `now` is the time of day, which people set.
         """
         super().__init__(clock, instance, now)
-        #: Messages relayed, and packets refused, since the start.
-        self.relayed = self.refused = 0
         self._run_command = run_command
 
     # What comes in.
@@ -109,7 +107,7 @@ class Router(House):
         if len(packet.msg) > SURE_TO_FIT:
             check_growth(message)
         recipient.client.deliver(message)
-        self.relayed += 1
+        self.counts.relayed += 1
         if x is not None:
             self._acknowledge(session, packet, x)
 
@@ -135,7 +133,7 @@ class Router(House):
         for recipient in self.registry:
             if recipient is not session:
                 recipient.client.deliver(message)
-                self.relayed += 1
+                self.counts.relayed += 1
         n = len(self.registry) - 1  # an account with several connections is one user
         told = f"Message sent to {n} users"
         if not self._acknowledge(session, packet, x, told, n=n) and session.confirms:
@@ -158,7 +156,7 @@ class Router(House):
     def refuse(self, session: Session, error: ChatError, packet: Packet | None = None) -> None:
         """Answer what was wrong; a client that goes on and on is closed."""
         self.greet(session)
-        self.refused += 1
+        self.counts.refused[error.code] += 1
         if packet is None and error.cid is not None:
             packet = Packet(SERVER, "", "", X(cid=error.cid))
         self.reply(session, packet, str(error), op="fail", code=error.code, retry_ms=error.retry_ms)

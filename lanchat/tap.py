@@ -64,7 +64,7 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
         router.limits.set(name, value)
     router.limits.values["users"] = min(router.limits["users"], max(1, raise_file_limit() - RESERVED_FILES))
     router.accounts_only = bool(config["accounts-only"])
-    door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]))
+    door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]), router.counts)
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
     service = _with_store(config, reactor, router, checkers)
@@ -84,7 +84,8 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
 def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequence[ICredentialsChecker]) -> ChatService:
     """The service, with the log, the accounts, what lets people into these, and the administrator's door."""
     waiting = partial(router.limits.__getitem__, "waiting")
-    store = Store(config["data"], reactor.callFromThread, ephemeral=bool(config["ephemeral"]), waiting=waiting)
+    ephemeral = bool(config["ephemeral"])
+    store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=router.counts)
     store.committed = router.delivery.committed
     hasher = Hasher(reactor.callFromThread)
     checker = AccountChecker(store, hasher)
@@ -124,7 +125,7 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat:
     except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["tls"]:
-        factory = tls.TLSFactory(contexts, chat, reactor)
+        factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
         service.add_door(Listener("tls clients", serverFromString(reactor, port), factory, chat.drain))
     _add_timer(service, reactor, tls.DAY, contexts.look_after)
 

@@ -26,12 +26,14 @@ from twisted.internet.interfaces import (
     ITCPTransport,
     ITransport,
 )
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
 from lanchat.certificates import Own, fingerprint, now, read_certificates, read_key
+from lanchat.counts import Counts
 from lanchat.safekeeping import Refused
 
 #: For TLS 1.2: a key of its own for each connection, and authenticated encryption. TLS 1.3 has nothing else.
@@ -108,6 +110,7 @@ class Contexts:
 class Transport(TLSMemoryBIOProtocol):
     """TLS under a client's connection. Each direction ends by itself, as it does without TLS (RFC 8446, 6.1)."""
 
+    factory: TLSFactory
     transport: Any
     wrappedProtocol: Any  # noqa: N815 (Twisted names it)
     _begun = False
@@ -133,6 +136,16 @@ class Transport(TLSMemoryBIOProtocol):
             self.transport.loseConnection()  # we are asked twice when there was time enough to answer our last word
         else:
             super().loseConnection()
+
+    def _checkHandshakeStatus(self) -> None:
+        """Go on agreeing on TLS; it is counted when that is done."""
+        super()._checkHandshakeStatus()
+        self.factory.counts.handshakes += self._handshakeDone
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It has ended, perhaps before there was TLS."""
+        self.factory.counts.failed_handshakes += not self._handshakeDone
+        super().connectionLost(reason)
 
     def readConnectionLost(self) -> None:
         """The far end hung up without saying that it would: what came last may have been cut, so it is not served."""
@@ -167,8 +180,9 @@ class TLSFactory(TLSMemoryBIOFactory):
 
     protocol = Transport
 
-    def __init__(self, contexts: Contexts, factory: IProtocolFactory, clock: IReactorTime) -> None:
+    def __init__(self, contexts: Contexts, factory: IProtocolFactory, clock: IReactorTime, counts: Counts) -> None:
         super().__init__(contexts, False, factory, clock)
+        self.counts = counts
 
     def buildProtocol(self, addr: IAddress | None) -> Transport | None:  # type: ignore[override]  # None closes it
         """A connection with TLS under it; None where the factory above wants none."""

@@ -283,7 +283,7 @@ class Wire:
 
     def __init__(self, router: Router, clock: Clock, protocol: type[Connection] = ChatProtocol) -> None:
         self.clock = clock
-        self.factory = ChatFactory(protocol, router, Edge(router.limits, clock, None))
+        self.factory = ChatFactory(protocol, router, Edge(router.limits, clock, None, router.counts))
         self.transport = self.transport_type(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
         protocol_ = self.factory.buildProtocol(None)
         assert isinstance(protocol_, Connection)

@@ -160,7 +160,7 @@ def test_what_could_not_be_stored_is_delivered_to_nobody_and_refused(router: Rou
     assert [(x["op"], x["code"], x["cid"]) for x in bob.xs()] == [("fail", "NOT_STORED", "1")]
     assert "could not be stored" in cat.told().msg
     assert bob.session.pending == cat.session.pending == 0
-    assert router.delivery.lost == 2
+    assert router.counts.lost == 2
 
 
 def test_a_store_that_takes_no_more_refuses_and_nothing_is_pending(router: Router, ann: User, bob: User) -> None:

@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
 
+from lanchat.counts import Counts
 from lanchat.edge import QUIET_SECONDS, Edge, networks
 from lanchat.errors import Full
 from lanchat.gateways.connection import MAX_LINGERING
@@ -17,7 +18,7 @@ from tests.fakes import Wire, make_router
 
 def edge(*allow: str) -> tuple[Edge, Clock]:
     clock = Clock()
-    return Edge(Limits(), clock, networks(list(allow))), clock
+    return Edge(Limits(), clock, networks(list(allow)), Counts()), clock
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_networks_can_be_chosen() -> None:
 
 def test_who_is_from_elsewhere_is_refused_before_a_byte(logged: list[str]) -> None:
     router, clock = make_router()
-    factory = ChatFactory(ChatProtocol, router, Edge(router.limits, clock, networks([])))
+    factory = ChatFactory(ChatProtocol, router, Edge(router.limits, clock, networks([]), router.counts))
     for n in range(100):
         assert factory.buildProtocol(IPv4Address("TCP", f"8.8.8.{n}", 1)) is None
     assert factory.buildProtocol(IPv6Address("TCP", "::ffff:10.0.0.1", 1)) is not None

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from lanchat.counts import Counts
 from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_PACKETS, PACE_SECONDS, Outbox, Tick
 from lanchat.limits import LIMITS, Limits
 from lanchat.packet import SERVER, ServerPacket
@@ -37,7 +38,7 @@ class Rig:
         self.transport = Transport()
         self.overflows = 0
         self.turn, pace = Tick(partial(self.clock.callLater, 0)), Tick(partial(self.clock.callLater, PACE_SECONDS))
-        self.outbox = Outbox(self.transport, self.clock, Limits(), self.turn, pace, self._overflowed)  # type: ignore[arg-type]  # enough of one
+        self.outbox = Outbox(self.transport, self.clock, Limits(), Counts(), self.turn, pace, self._overflowed)  # type: ignore[arg-type]  # enough of one
 
     def _overflowed(self) -> None:
         self.overflows += 1
@@ -153,7 +154,7 @@ def test_many_outboxes_share_one_timer() -> None:
     tick = Tick(partial(clock.callLater, 0))
     transports = [Transport() for _ in range(50)]
     for transport in transports:
-        Outbox(transport, clock, Limits(), tick, tick, list).send(b"x")  # type: ignore[arg-type]  # enough of a transport
+        Outbox(transport, clock, Limits(), Counts(), tick, tick, list).send(b"x")  # type: ignore[arg-type]  # enough of a transport
     assert len(clock.getDelayedCalls()) == 1
     clock.advance(0)
     assert all(transport.writes == [b"x"] for transport in transports)
@@ -188,7 +189,7 @@ def test_packets_for_a_client_that_does_not_read_are_bounded_too(rig: Rig) -> No
 
 def test_what_cannot_be_written_costs_one_connection(rig: Rig, logged: list[str]) -> None:
     transport = Transport()
-    other = Outbox(transport, rig.clock, Limits(), rig.turn, rig.turn, list)  # type: ignore[arg-type]  # enough of a transport
+    other = Outbox(transport, rig.clock, Limits(), Counts(), rig.turn, rig.turn, list)  # type: ignore[arg-type]  # enough of a transport
     rig.outbox.send_line(ServerPacket(SERVER, "bob", "\ud800"))  # only an operator can make one
     other.send(b"all is well")
     rig.clock.advance(0)

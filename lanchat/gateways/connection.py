@@ -9,12 +9,14 @@ from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from lanchat.counts import HUNG_UP, LOST
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
 from lanchat.gateways.doorway import Doorway
@@ -68,8 +70,9 @@ class Connection(Protocol, ABC):
         """The clock for the name starts; a connection too many learns that it is."""
         self.factory.connections.add(self)
         self.address = sockets.address_of(self.transport.getPeer())
-        factory, clock = self.factory, self.router.clock
-        self.outbox = Outbox(self.transport, clock, self.router.limits, factory.turn, factory.pace, self._overflowed)
+        factory, router = self.factory, self.router
+        turn, pace = factory.turn, factory.pace
+        self.outbox = Outbox(self.transport, router.clock, router.limits, router.counts, turn, pace, self._overflowed)
         factory.openings.begin(self._too_slow)
         if (refusal := factory.edge.admit(self.address)) is not None:
             self.turn_away(refusal)
@@ -81,7 +84,7 @@ class Connection(Protocol, ABC):
         self.outbox.gone()
         self._rested()
         self.factory.openings.end(self._too_slow)
-        self.leave(reason.getErrorMessage())
+        self.leave(reason.getErrorMessage(), HUNG_UP if reason.type is ConnectionDone else LOST)
         self.factory.left(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -160,10 +163,10 @@ class Connection(Protocol, ABC):
     def inputEnded(self) -> None:
         """A dialect in which silence means something learns here that there is nothing but silence."""
 
-    def leave(self, why: str) -> None:
+    def leave(self, why: str, code: str = HUNG_UP) -> None:
         """The session, if there is one, is over; its name is free at once."""
         if self.session is not None:
-            self.router.leave(self.session, why)
+            self.router.leave(self.session, why, code=code)
 
     def open(self, name: str) -> Session:
         """Ask for a name, and so for a session; raises `BadName` or `NameTaken`."""
@@ -173,6 +176,7 @@ class Connection(Protocol, ABC):
 
     def refuse(self, error: ChatError) -> None:
         """Turn away a connection that has no name."""
+        self.router.counts.refused[error.code] += 1
         why = visible(str(error), 200)
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
@@ -255,6 +259,7 @@ class Connection(Protocol, ABC):
             # A chunk is looked at when those before it have been served: what is in them may say how.
             data, self._unserved = self._unserved, b""
             self._serving = self.frames(data)
+        self.router.counts.received += served
         return served
 
     def _rest(self, seconds: float) -> None:

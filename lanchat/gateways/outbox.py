@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPu
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from lanchat.counts import Counts
 from lanchat.interfaces import Call, Clock
 from lanchat.limits import Limits
 from lanchat.packet import ServerPacket, encode_lines
@@ -65,15 +66,22 @@ class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
     __slots__ = (
-        "_clock", "_closing", "_deadline", "_drained", "_gone", "_heard_out", "_idle", "_limits", "_losing", "_overflowed",
-        "_pace", "_packets", "_paused", "_queue", "_transport", "_turn", "_written_out", "paced", "waiting",
+        "_clock", "_closing", "_counts", "_deadline", "_drained", "_gone", "_heard_out", "_idle", "_limits", "_losing",
+        "_overflowed", "_pace", "_packets", "_paused", "_queue", "_transport", "_turn", "_written_out", "paced", "waiting",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
-        self, transport: ITransport, clock: Clock, limits: Limits, turn: Tick, pace: Tick, overflowed: Callable[[], None]
+        self,
+        transport: ITransport,
+        clock: Clock,
+        limits: Limits,
+        counts: Counts,
+        turn: Tick,
+        pace: Tick,
+        overflowed: Callable[[], None],
     ) -> None:
         """`overflowed` is called when more waits than the limit `outbox`; what waited has been dropped then."""
-        self._limits = limits
+        self._limits, self._counts = limits, counts
         #: Bytes that wait here.
         self.waiting = 0
         #: Whether packets go out one at a time.
@@ -114,6 +122,7 @@ class Outbox:
         if self._packets:
             self._encode()
         self._queue.append(piece)
+        self._counts.sent += 1
         self.waiting += len(piece)
         self._soon()
 
@@ -130,9 +139,11 @@ class Outbox:
             self._encode()
         if self._paused or not self._queue:
             return
-        data = self._queue.pop(0) if self.paced else b"".join(self._queue)
-        if not self.paced:
-            self._queue.clear()
+        if self.paced:
+            data = self._queue.pop(0)
+        else:
+            queue, self._queue = self._queue, []
+            data = b"".join(queue)
         self.waiting -= len(data)
         self._idle = True
         self._transport.write(data)
@@ -204,6 +215,8 @@ class Outbox:
 
     def gone(self) -> None:
         """The connection has ended: nothing is written any more, and nothing waits."""
+        if self in self._counts.held_up:
+            self._counts.held_up.remove(self)
         self._gone = self._closing = True
         self._drop()
         if self._drained is not None:
@@ -215,11 +228,13 @@ class Outbox:
         """The transport has enough."""
         self._paused = True
         self._idle = False
+        self._counts.held_up.add(self)
 
     def resumeProducing(self) -> None:
         """The transport has written all it had."""
         self._paused = False
         self._idle = True
+        self._counts.held_up.discard(self)
         if self._queue or self._packets:
             self._soon()
 
@@ -237,6 +252,7 @@ class Outbox:
 
     def _encode(self) -> None:
         packets, self._packets = self._packets, []
+        self._counts.sent += len(packets)
         lines = encode_lines(packets)
         self._queue.append(lines)
         self.waiting += len(lines)

@@ -120,10 +120,10 @@ class Verbs:
             {
                 "sessions": len(router.registry),
                 **{f"  {gateway}": count for gateway, count in sorted(gateways.items())},
-                "relayed": router.relayed,
-                "delivered": router.delivery.delivered,
-                "not stored": router.delivery.lost,
-                "refused": router.refused,
+                "relayed": router.counts.relayed,
+                "delivered": router.counts.delivered,
+                "not stored": router.counts.lost,
+                "refused": router.counts.refused.total(),
                 "uptime": str(uptime),
                 "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
                 "files": f"{len(os.listdir('/proc/self/fd'))} open" if os.path.isdir("/proc/self/fd") else "unknown",  # noqa: PTH112, PTH208 (names alone)

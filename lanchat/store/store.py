@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
+from lanchat.counts import Counts
 from lanchat.entry import RELAYED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.packet import visible
@@ -45,6 +47,7 @@ class Store:
         *,
         ephemeral: bool = False,
         waiting: Callable[[], float] = lambda: WAITING,
+        counts: Counts | None = None,
     ) -> None:
         """`call_in_reactor` calls a function in the reactor's thread, in order; it may be called in any thread.
 
@@ -62,7 +65,10 @@ class Store:
         self.keeps = not ephemeral
         self._most = waiting
         self._waiting = self._characters = 0
-        self._failing = False
+        #: Why the last batch could not be stored; "" when it was.
+        self.wrong = ""
+        self._counts = counts or Counts()
+        self._settled = 0.0  # when something came back last, or began to be waited for
         self._relays: list[Entry] = []
         self._closed: Deferred[None] | None = None
 
@@ -81,6 +87,7 @@ class Store:
                 prepare(connection)
             self._connection = connection
             self._writer = Writer(connection, self.keeps, self._written)
+            self._writer.commits = self._counts.commits
             self._pages, self._searches = (
                 Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
             )
@@ -103,6 +110,16 @@ class Store:
     def full(self) -> bool:
         """Whether so much waits to be written that nobody should hand in more for now."""
         return self._waiting > self._most() or self._characters > WAITING_CHARACTERS
+
+    @property
+    def waiting(self) -> int:
+        """How many entries and jobs wait to be written."""
+        return self._waiting
+
+    @property
+    def stalled(self) -> float:
+        """For how many seconds nothing has come back, though something waits; 0 when nothing does."""
+        return time.monotonic() - self._settled if self._waiting else 0.0
 
     def append(self, entry: Entry) -> None:
         """Add this to the log; raises `NotStored` when far too much waits already."""
@@ -142,6 +159,8 @@ class Store:
             raise error
 
     def _hand_in(self, item: Entry | Job[Any]) -> None:
+        if not self._waiting:
+            self._settled = time.monotonic()
         self._waiting += 1
         self._writer.put(item)
 
@@ -179,6 +198,7 @@ class Store:
 
     def _settle(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
         """A batch is done, well or not: everyone is told, in order."""
+        self._settled = time.monotonic()
         self._report(wrong)
         for run in runs(batch):
             if isinstance(run, Job):
@@ -198,11 +218,12 @@ class Store:
 
     def _report(self, wrong: str) -> None:
         """Say once that nothing can be kept, and once that it can again."""
-        if wrong and not self._failing:
+        self._counts.failed_commits += bool(wrong)
+        if wrong and not self.wrong:
             _log.error("nothing can be stored in {where}: {wrong}", where=str(self.directory), wrong=visible(wrong))
-        elif self._failing and not wrong:
+        elif self.wrong and not wrong:
             _log.info("storing in {where} works again", where=str(self.directory))
-        self._failing = bool(wrong)
+        self.wrong = wrong
 
 
 def _weight(entry: Entry) -> int:

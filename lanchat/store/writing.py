@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -19,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from lanchat.counts import COMMIT_SECONDS, Histogram
 from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.store.tidying import Tidier
@@ -82,13 +84,21 @@ class Writer:
         self._kept = kept
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
+        #: What each commit took.
+        self.commits = Histogram(COMMIT_SECONDS)
         self._newest = newest(connection)
         self._tidier = Tidier(connection)
         self._ending = False
+        # Why the last batch failed, until those who hand in are known to know.
+        self._wrong = ""
 
     def put(self, item: Entry | Job[Any] | None) -> None:
         """Hand something in; None is the last."""
         self._queue.put(item)
+
+    def go_on(self) -> None:
+        """Write again, after a failure. To be called when all that was handed in has been settled."""
+        self._wrong = ""
 
     def run(self) -> None:
         """Write until there is nothing more to come, and tidy up in between."""
@@ -115,11 +125,12 @@ class Writer:
         return batch or None
 
     def _write(self, batch: list[Entry | Job[Any]]) -> None:
-        newest, wrong = self._newest, ""
+        newest, wrong, began = self._newest, "", time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
             self._connection.execute("COMMIT")
+            self.commits.add(time.monotonic() - began)
             self._tidier.committed()
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
             self._newest, wrong = newest, str(error) or type(error).__name__
