@@ -1,11 +1,18 @@
-"""Ports: what an operator writes for one, as the endpoint strings of Twisted."""
+"""Ports: what an operator writes for one, as the endpoint strings of Twisted, and what is listened on for them."""
 
 from __future__ import annotations
 
+import os
 import socket
+from typing import Any
 
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IStreamServerEndpoint
 from twisted.python import usage
+from zope.interface import implementer
+
+from lanchat.safekeeping import CannotStart
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
 BACKLOG = 4096
@@ -22,10 +29,40 @@ def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     description = port if own_backlog else f"{port}:backlog={BACKLOG}"
     try:
         serverFromString(None, description)
-    except (ValueError, TypeError, LookupError, OSError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+        if isinstance(error, LookupError) and port.startswith("systemd:"):
+            return [description]  # whether systemd hands it over is seen at the start, which this need not be
         hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
         raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
     return [description]
+
+
+@implementer(IStreamServerEndpoint)
+class Inherited:
+    """A socket that was opened for us. A duplicate is listened on, so a door that was shut can be opened again."""
+
+    def __init__(self, reactor: IReactorSocket, socket_at: AdoptedStreamServerEndpoint) -> None:
+        self._reactor = reactor
+        self._descriptor, self._family = socket_at.fileno, socket_at.addressFamily
+        os.set_inheritable(self._descriptor, False)
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:  # noqa: N803 (Twisted names it)
+        """Take the connections that come there, and those that wait there already."""
+        duplicate = AdoptedStreamServerEndpoint(self._reactor, os.dup(self._descriptor), self._family)
+        listening: Deferred[IListeningPort] = duplicate.listen(protocolFactory)
+        return listening
+
+
+def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """What an endpoint string stands for; raises `CannotStart` when systemd was to hand a socket over, and did not."""
+    try:
+        found: IStreamServerEndpoint = serverFromString(reactor, description)
+    except (LookupError, AttributeError):
+        raise CannotStart(
+            f"lanchat: {description} is no port that systemd handed over. Start lanchat.socket, and see there what it is named "
+            "(FileDescriptorName=) and of which domain it is (INET6 for all addresses)."
+        ) from None
+    return Inherited(reactor, found) if isinstance(found, AdoptedStreamServerEndpoint) else found
 
 
 def _families(port: int) -> list[str]:

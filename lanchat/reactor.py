@@ -7,11 +7,12 @@ What they gain is in docs/performance.md. Nothing here knows of chat.
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable
 from select import EPOLLIN
 
 from twisted.internet import epollreactor, main, tcp
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python import log
 
@@ -64,6 +65,15 @@ class Reactor(epollreactor.EPollReactor):
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> Port:
         """Listen with our kind of port."""
         listening = Port(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> IListeningPort:  # noqa: N803 (Twisted names them)
+        """Listen with our kind of port on a socket that was opened for us, as systemd does."""
+        if addressFamily not in (socket.AF_INET, socket.AF_INET6):
+            adopted: IListeningPort = super().adoptStreamPort(fileDescriptor, addressFamily, factory)
+            return adopted
+        listening: Port = Port._fromListeningDescriptor(self, fileDescriptor, addressFamily, factory)  # noqa: SLF001 (as Twisted's own does)
         listening.startListening()
         return listening
 

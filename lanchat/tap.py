@@ -14,7 +14,6 @@ from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -28,10 +27,12 @@ from lanchat.identity import Identity
 from lanchat.listener import Listener
 from lanchat.login import Gate
 from lanchat.names import key
+from lanchat.notify import Notifier
 from lanchat.operations import Operations
 from lanchat.options import Options
 from lanchat.packet import visible
 from lanchat.passwords import Hasher
+from lanchat.ports import endpoint
 from lanchat.realm import AccountChecker, ChatRealm
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
@@ -74,6 +75,9 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
         _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, door))
     if config["manhole"]:
         _add_manhole(service, reactor, config, router)
+    notifier = Notifier(reactor, router.registry.__len__)
+    service.on_drain(notifier.draining)
+    notifier.setServiceParent(service)  # the last one: it starts when all doors are open
     # What has been imported by now stays to the end. The garbage collector, which has more to look at with every client who
     # comes, need not look at that each time.
     gc.collect()
@@ -100,13 +104,17 @@ def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequenc
 
 def _add_gateway(service: ChatService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
     for port in ports:
-        service.add_door(Listener(f"{factory.gateway} clients", serverFromString(reactor, port), factory, factory.drain))
+        service.add_door(Listener(f"{factory.gateway} clients", endpoint(reactor, port), factory, factory.drain))
 
 
 class CertifiedProtocol(ChatProtocol):
     """A JSON client over TLS. A certificate that it had to show settles its name."""
 
     gateway = "tls"
+
+    def encryption(self) -> str:
+        """The version of TLS that is spoken."""
+        return tls.version_of(self.transport)
 
     def open(self, name: str) -> Session:
         """Ask for a name; raises `BadName` when it is not the certificate's."""
@@ -126,7 +134,7 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
-        service.add_door(Listener("tls clients", serverFromString(reactor, port), factory, chat.drain))
+        service.add_door(Listener("tls clients", endpoint(reactor, port), factory, chat.drain))
     _add_timer(service, reactor, tls.DAY, contexts.look_after)
 
 
@@ -144,7 +152,7 @@ def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, 
     except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["manhole"]:
-        listener = Listener("manhole operators (SSH)", serverFromString(reactor, port), factory, factory.drain)
+        listener = Listener("manhole operators (SSH)", endpoint(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
 
 
