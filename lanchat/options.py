@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import select
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from twisted.internet.main import installReactor
 from twisted.python import usage
 
 from lanchat import edge
+from lanchat.config import Configured, Contradiction
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
 from lanchat.ports import endpoints
@@ -20,7 +22,7 @@ from lanchat.store.retention import parse as parse_rule
 DEFAULT_PORT = "5000"
 
 
-class Options(usage.Options):
+class Options(Configured):
     """What `twistd lanchat` can be told."""
 
     optFlags = (  # noqa: N815 (Twisted's name for it)
@@ -36,8 +38,8 @@ class Options(usage.Options):
         + "; ".join(f"{name}={limit.default:g} ({limit.unit})" for name, limit in LIMITS.items())
     )
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, directory: Path | None = None, file: Path | None = None) -> None:
+        super().__init__(directory, file)
         self["port"], self["tls"], self["telnet"], self["manhole"] = [], [], [], []
         self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
@@ -113,20 +115,27 @@ class Options(usage.Options):
         self["data"] = Path(directory)
 
     def postOptions(self) -> None:
-        """What was not said has its default, the reactor too."""
+        """What was not said has its default, the reactor too; raises `Mistakes`."""
         install_reactor()
+        super().postOptions()
         if not self["port"] and not self["tls"]:
             self.opt_port(DEFAULT_PORT)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What does not fit together, with the options that it is about."""
         if (self["tls-key"] is None) != (self["tls-cert"] is None):
-            raise usage.UsageError("--tls-key and --tls-cert belong together: give both, or neither.")
-        if not self["tls"] and (self["tls-key"] or self["tls-client-ca"]):
-            raise usage.UsageError("--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen.")
+            text = "--tls-key and --tls-cert belong together: give both, or neither."
+            yield Contradiction({"tls-key", "tls-cert"}, text)
+        if not self["tls"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
+            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen."
+            yield Contradiction({"tls"}, text)
         if self["ephemeral"] and self["retain"]:
-            raise usage.UsageError("--ephemeral keeps no message, so there is nothing for --retain: leave one of them out.")
+            text = "--ephemeral keeps no message, so there is nothing for --retain: leave one of them out."
+            yield Contradiction({"ephemeral", "retain"}, text)
         if self["manhole"] and self["manhole-keys"] is None:
-            raise usage.UsageError("--manhole needs --manhole-keys FILE, the public keys that may enter.")
+            yield Contradiction({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
         if self["manhole-keys"] is not None and not self["manhole"]:
-            raise usage.UsageError("--manhole-keys needs --manhole PORT, where to listen for their owners.")
+            yield Contradiction({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
 
 
 def install_reactor() -> None:

@@ -1,0 +1,213 @@
+"""The configuration file: what it can say, that the command line wins, and that every mistake is told at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lanchat import config
+from lanchat.config import MAX_BYTES, Mistakes, names
+from lanchat.options import Options
+from lanchat.store.retention import parse as rule
+from tests.live import LOOPBACK, PATIENCE, Peer, Server, login, twistd
+
+#: One mistake each, with the key and a word of what would be right.
+MISTAKES = [
+    ("prot = 5", "prot", "did you mean port?"),
+    ('tls_key = "x"', "tls_key", "did you mean tls-key?"),
+    ("zzzzz = 1", "zzzzz", "there are accounts-only"),
+    ('config = "x"', "config", "no such option"),
+    ("help = true", "help", "no such option"),
+    ("port = 1.5", "port", "a string, a number, or a list"),
+    ("port = true", "port", "a string, a number, or a list"),
+    ("port = [[1]]", "port", "a string, a number, or a list"),
+    ("port = 99999", "port", "up to 65535"),
+    ("port = [5000, 5000]", "port", "write it once"),
+    (f"port = 0x{'f' * 5000}", "port", "5000"),
+    ("port = 2026-11-21", "port", "a date or a time is wrong"),
+    ('ephemeral = "yes"', "ephemeral", "true or false"),
+    ("ephemeral = 1", "ephemeral", "true or false"),
+    ("data = 7", "data", "in quotes"),
+    ('data = ["a"]', "data", "a string"),
+    ('data = ""', "data", "empty"),
+    (r'data = "a\u0000b"', "data", "can't be seen"),
+    ("lobby = 5", "lobby", "begins with #"),
+    ('allow = "everyone"', "allow", "192.168.0.0/16"),
+    ('retain = ["90d", "9x"]', "retain", "write 90d"),
+    ("limit = 5", "limit", "[limit]"),
+    ("limit.packts = 5", "limit.packts", "did you mean packets?"),
+    ("limit.packets = -1", "limit.packets", "above 0"),
+    ("limit.packets = nan", "limit.packets", "above 0"),
+    ("limit.packets = true", "limit.packets", 'or "off"'),
+    ('limit.packets = "many"', "limit.packets", "above 0"),
+    ("[tls]\nkey = 5", "tls", "a table is wrong"),
+]
+#: Files that can't be read at all.
+UNREADABLE = [
+    (b"port = \n", "line 1"),
+    (b"port = 1\nport = 2\n", "line 2"),
+    (b"# h\xe9\n", "line 1 is not UTF-8"),
+    (b"port = " + b"[" * 20_000, "lists in lists"),
+    (b"port = " + b"9" * 5_000, "not TOML"),
+    (b"#" * (MAX_BYTES + 1), str(MAX_BYTES)),
+]
+
+
+def written(directory: Path, text: str | bytes, name: str = "chat.toml") -> Path:
+    """A file that nobody else can write."""
+    file = directory / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    file.chmod(0o644)
+    return file
+
+
+def read(file: Path, *words: str) -> Options:
+    """What a file and a command line say."""
+    options = Options()
+    options.parseOptions(["--config", str(file), *words])
+    return options
+
+
+def wrong(file: Path, *words: str) -> list[str]:
+    """What is wrong with them."""
+    with pytest.raises(Mistakes) as caught:
+        read(file, *words)
+    return caught.value.lines
+
+
+def test_it_says_what_the_options_say(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        'port = [5000, "tcp:5001"]\ntls = "5002"\nallow = ["10.0.0.0/8"]\nretain = "90d"\nlobby = "#hall"\n'
+        'data = "/srv/chat"\naccounts-only = true\nephemeral = false\n[limit]\npackets = 50\nbad = "off"\nopening = 2.5\n',
+    )
+    words = ["--port=5000", "--port=tcp:5001", "--tls=5002", "--allow=10.0.0.0/8", "--retain=90d", "--lobby=#hall"]
+    words += ["--data=/srv/chat", "--accounts-only", "--limit=packets=50", "--limit=bad=off", "--limit=opening=2.5"]
+    told = Options()
+    told.parseOptions(words)
+    assert {**read(file), "config": None} == {**told, "config": None}
+
+
+def test_the_command_line_wins_for_what_it_names(tmp_path: Path) -> None:
+    file = written(tmp_path, 'port = 5000\ntelnet = 5023\ndata = "/srv/chat"\n[limit]\npackets = 50\nbad = 7\n')
+    options = read(file, "--port", "6000", "--limit", "packets=60", "--data", str(Options()["data"]))
+    assert "6000" in options["port"][0]
+    assert len(options["port"]) == 1
+    assert "5023" in options["telnet"][0]
+    assert options["data"] == Options()["data"]
+    assert sorted(options["limit"]) == [("bad", "7"), ("packets", "60")]
+
+
+def test_what_the_command_line_overrides_must_be_right_all_the_same(tmp_path: Path) -> None:
+    assert wrong(written(tmp_path, 'port = "abc"'), "--port", "6000")
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    options = read(written(tmp_path, 'data = "kept"\nmanhole = 2222\nmanhole-keys = "/etc/keys"\n'))
+    assert (options["data"], options["manhole-keys"]) == (tmp_path / "kept", Path("/etc/keys"))
+
+
+@pytest.mark.parametrize(("text", "key", "right"), MISTAKES, ids=[text[:30] for text, _, _ in MISTAKES])
+def test_a_mistake_is_told_in_one_line_with_what_would_be_right(tmp_path: Path, text: str, key: str, right: str) -> None:
+    file = written(tmp_path, text)
+    (line,) = wrong(file)
+    assert line.startswith(f"{file}: {key}: ")
+    assert right in line
+    assert line.isprintable()
+    assert len(line) < len(str(file)) + 500
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    lines = wrong(written(tmp_path, 'prot = 5\nephemeral = 1\nretain = "9x"\ntls-key = "x"\n[limit]\npackts = 1\n'))
+    assert [line.split(": ")[1] for line in lines[:4]] == ["prot", "ephemeral", "retain", "limit.packts"]
+    assert "belong together" in lines[4]
+    assert "need --tls PORT" in lines[5]
+    assert len(lines) == 6
+
+
+def test_what_follows_from_a_mistake_is_no_mistake(tmp_path: Path) -> None:
+    (line,) = wrong(written(tmp_path, 'manhole = "abc"\nmanhole-keys = "keys"\n'))
+    assert "manhole: 'abc' is no port" in line
+
+
+@pytest.mark.parametrize(("content", "why"), UNREADABLE, ids=[why for _, why in UNREADABLE])
+def test_a_file_that_says_nothing_is_one_mistake(tmp_path: Path, content: bytes, why: str) -> None:
+    (line,) = wrong(written(tmp_path, content), "--tls-key", "x", "--tls-cert", "y", "--tls", "0")
+    assert why in line
+    assert line.isprintable()
+
+
+def test_a_file_that_is_not_there_or_no_file_is_one_mistake(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert "No such file" in wrong(tmp_path / "none")[0]
+    assert "no regular file" in wrong(tmp_path / "pipe")[0]
+    assert "Is a directory" in wrong(tmp_path)[0]
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    file = written(tmp_path, "port = 5000")
+    file.chmod(mode)
+    assert "chmod go-w" in wrong(file)[0]
+
+
+def test_the_usual_file_is_read_if_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "DEFAULT", tmp_path / "lanchat.toml")
+    options = Options()
+    options.parseOptions([])
+    assert (options["lobby"], options["config"]) == (None, None)
+    file = written(tmp_path, 'lobby = "#hall"', "lanchat.toml")
+    options = Options()
+    options.parseOptions([])
+    assert (options["lobby"].shown, options["config"]) == ("#hall", file)
+
+
+def test_read_afresh_it_is_the_same_file_which_must_still_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "DEFAULT", written(tmp_path, 'retain = "90d"', "lanchat.toml"))
+    options = Options()
+    options.parseOptions(["--port", "6000"])
+    written(tmp_path, 'retain = "30d"', "lanchat.toml")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    fresh = options.afresh()
+    assert (fresh["retain"], fresh["port"]) == ([rule("30d")], options["port"])
+    (tmp_path / "lanchat.toml").unlink()
+    with pytest.raises(Mistakes, match="No such file"):
+        options.afresh()
+
+
+def test_a_relative_name_is_what_it_was_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, 'lobby = "#hall"')
+    monkeypatch.chdir(tmp_path)
+    options = Options()
+    options.parseOptions(["--config", "chat.toml"])
+    monkeypatch.chdir("/")
+    assert options.afresh()["lobby"].shown == "#hall"
+
+
+def test_a_real_server_does_what_the_file_says(tmp_path: Path) -> None:
+    file = written(tmp_path, f'port = 1\ntelnet = "{LOOPBACK}"\n[limit]\nusers = 1\n')
+    with Server(tmp_path, "--config", str(file), "--port", LOOPBACK) as server, login(server.port(), "ann"):
+        server.logged("listening for telnet")
+        with Peer(server.port()) as bob:
+            assert "full" in bob.packet()["msg"]
+
+
+def test_a_real_server_does_not_start_with_mistakes_and_says_them_without_a_page_of_help(tmp_path: Path) -> None:
+    file = written(tmp_path, "prot = 5\ntelnet = 99999\n")
+    ended = subprocess.run(  # noqa: S603 (ours)
+        twistd(tmp_path, "--config", str(file)), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert ended.returncode == 1
+    assert (ended.stdout, len(ended.stderr.splitlines())) == ("", 2)
+    assert all(line.startswith(f"lanchat: {file}: ") for line in ended.stderr.splitlines())
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_a_file_can_say_is_what_a_command_line_can() -> None:
+    said = names(Options())
+    assert {"port", "tls", "limit", "allow", "data", "ephemeral"} <= said
+    assert not said & {"help", "version", "config"}
