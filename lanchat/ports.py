@@ -57,7 +57,7 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """What an endpoint string stands for; raises `CannotStart` when systemd was to hand a socket over, and did not."""
     try:
         found: IStreamServerEndpoint = serverFromString(reactor, description)
-    except (LookupError, AttributeError):
+    except LookupError:
         raise CannotStart(
             f"lanchat: {description} is no port that systemd handed over. Start lanchat.socket, and see there what it is named "
             "(FileDescriptorName=) and of which domain it is (INET6 for all addresses)."
