@@ -157,7 +157,7 @@ int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p
     if(work==W_FAN){ shout_t=now(); for(int i=0;i<W;i++) send_k(&cs[0],1);} else if(RATE==0) for(int i=0;i<snd;i++) send_k(&cs[i],W);
     uint64_t nsent=0; int rr=0; static char b[16384];
     for(;;){ uint64_t t=now(); double el=(t-s)/1e9; if(!measuring && el>=U){ measuring=1; t_begin=t; c0=cpu(); g0=selfcpu(); shouts0=shouts_done; } if(measuring && el>=U+T) break;
-      if(RATE>0){ uint64_t due=(uint64_t)(el*RATE); while(nsent<due){ uint64_t ti=s+(uint64_t)(nsent*1e9/RATE); C*c=&cs[rr]; char*p=build(b,c->id,partner(c->id),ti); out(c,b,p-b); nsent++; if(measuring)sent++; rr=(rr+1)%snd; } double wait=(nsent/RATE-el)*1000; step(wait>1?1:0); }
+      if(RATE>0){ uint64_t due=(uint64_t)(el*RATE)+1; while(nsent<due){ uint64_t ti=s+(uint64_t)(nsent*1e9/RATE); C*c=&cs[rr]; char*p=build(b,c->id,partner(c->id),ti); out(c,b,p-b); nsent++; if(measuring)sent++; rr=(rr+1)%snd; } double wait=(nsent/RATE-el)*1000; step(wait>1?1:0); }
       else step(20);
     }
     measuring=0; t_end=now(); double c1=cpu(), g1=selfcpu(), w=(t_end-t_begin)/1e9; stopping=1; long rss2=rss();

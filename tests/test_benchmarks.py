@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import stored, tables
+from benchmarks import sizing, stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
@@ -166,3 +166,11 @@ def test_a_profile_tells_whose_time_it_is() -> None:
 def test_the_short_form_of_storing_works(capsys: pytest.CaptureFixture[str]) -> None:
     assert stored.main(["--short"]) == 0
     assert "stored / relayed" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("generator")
+def test_the_short_form_of_sizing_has_a_row_for_each_number_of_users(capsys: pytest.CaptureFixture[str]) -> None:
+    assert sizing.main(["--short"]) == 0
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1].strip() for row in rows] == ["200", "400"]
+    assert all(float(cell) > 0 for row in rows for cell in row[3:7])
