@@ -14,6 +14,7 @@ from lanchat import edge
 from lanchat.config import Configured, Contradiction
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
+from lanchat.logs.server import parse_level
 from lanchat.ports import endpoints
 from lanchat.rooms import parse_name as parse_room
 from lanchat.safekeeping import default_data
@@ -29,6 +30,7 @@ class Options(Configured):
         ["ephemeral", None, "Keep no message: what is said is handed on to those who are there, and gone."],
         ["accounts-only", None, "Let in nobody without an account."],
         ["plaintext-passwords", None, "Take passwords over connections that others can read, too."],
+        ["log-json", None, "Log JSON, an object a line."],
     )  # fmt: skip
 
     longdesc = (
@@ -46,6 +48,7 @@ class Options(Configured):
         self["data"] = default_data()
         self["limit"], self["allow"] = [], []
         self["retain"], self["lobby"] = [], None
+        self["log-level"] = None
 
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
@@ -109,6 +112,14 @@ class Options(Configured):
             self["lobby"] = parse_room(room)
         except BadName as error:
             raise usage.UsageError(f"--lobby {room}: {error}") from None
+
+    def opt_log_level(self, level: str) -> None:
+        """Log what is at least so grave: debug, info, warn, error or critical. [default: info]"""
+        try:
+            parse_level(level)
+        except ValueError as error:
+            raise usage.UsageError(f"--log-level {level}: {error}.") from None
+        self["log-level"] = level
 
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""

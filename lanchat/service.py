@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sqlite3 import Connection
+from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
+from twisted.python.components import Componentized
 
 from lanchat import accounts, rooms, sanctions
 from lanchat.drain import Drain
 from lanchat.listener import Listener
+from lanchat.logs.server import ServerLog
 from lanchat.names import Name
 from lanchat.passwords import Hasher
 from lanchat.router import Router
@@ -28,11 +31,19 @@ class ChatService(MultiService):
         super().__init__()
         self._draining = Drain(router, stop)
         self._open = False
+        #: What twistd logs to, if that is to be ours.
+        self.log: ServerLog | None = None
         self._router = router
         self._store = store
         self._keeping = StoreService(store, self._learn)
         self._hasher = hasher
         self._lobby = lobby
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Be part of an application. twistd starts its log before it starts us, so ours has to be known by now."""
+        super().setServiceParent(parent)
+        if self.log is not None and isinstance(parent, Componentized):
+            self.log.begin(parent)
 
     def startService(self) -> None:
         """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStart`."""

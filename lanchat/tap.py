@@ -26,6 +26,7 @@ from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.identity import Identity
 from lanchat.listener import Listener
 from lanchat.login import Gate
+from lanchat.logs.server import ServerLog
 from lanchat.names import key
 from lanchat.notify import Notifier
 from lanchat.operations import Operations
@@ -69,6 +70,7 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
     service = _with_store(config, reactor, router, checkers)
+    service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
     _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
     if config["tls"]:

@@ -41,6 +41,7 @@ FLOORS = [
         "lanchat.store",
         "lanchat.config",
         "lanchat.edge",
+        "lanchat.logs",
         "lanchat.notify",
         "lanchat.passwords",
         "lanchat.reactor",

@@ -1,0 +1,80 @@
+"""Files: where the lines go. Each call writes all of its bytes, or none; what can't be written is an `OSError`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+#: Bytes of a file, and files that are kept besides the one that is written: 60 MB in all.
+FILE_BYTES, OLD_FILES = 10_000_000, 5
+#: Of a new file: who is here, from where, and what operators do is nobody else's business.
+MODE = 0o600
+
+
+class Stream:
+    """A descriptor that somebody else opened, and reads: a terminal, a pipe, the journal."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes) -> None:
+        """Write it all; raises `OSError`, and then nothing of it is in the file, if it is a file."""
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+        except OSError:
+            if written:
+                self._take_back(written)
+            raise
+
+    def _take_back(self, count: int) -> None:
+        with suppress(OSError):  # a pipe gives nothing back
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - count)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+
+
+class RotatedFile(Stream):
+    """A file that stays small: when it is full it becomes FILE.1, what was that FILE.2, and so on; the oldest is dropped."""
+
+    def __init__(self, path: Path, most_bytes: int = FILE_BYTES, old_files: int = OLD_FILES) -> None:
+        """Open it, to go on at its end; raises `OSError`."""
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 (a daemon changes its directory; a link stays one)
+        self._most_bytes = most_bytes
+        self._old_files = old_files
+        super().__init__(self._opened())
+
+    def write(self, data: bytes) -> None:
+        """Write it all, into a new file if this one would be too large; raises `OSError`."""
+        now = os.fstat(self._descriptor)
+        if stat.S_ISREG(now.st_mode) and now.st_size and now.st_size + len(data) > self._most_bytes:
+            self.rotate()
+        super().write(data)
+
+    def rotate(self) -> None:
+        """Begin a new file; somebody may have moved the old one away. Where there can't be another, this one begins anew."""
+        try:
+            self._shift()
+            fresh = self._opened()
+        except OSError:  # the directory is another user's, say: rather lose the old than fill the disk
+            os.ftruncate(self._descriptor, 0)
+            return
+        os.close(self._descriptor)
+        self._descriptor = fresh
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        os.close(self._descriptor)
+
+    def _shift(self) -> None:
+        names = [self._path, *(Path(f"{self._path}.{number}") for number in range(1, self._old_files + 1))]
+        for newer, older in reversed([*pairwise(names)]):
+            with suppress(FileNotFoundError):
+                newer.replace(older)
+
+    def _opened(self) -> int:
+        # A pipe that nobody reads must not hold up the start.
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, MODE)

@@ -1,0 +1,166 @@
+"""The log of the server, from event to file. twistd starts it; the operator may change its levels while it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.logger import (
+    ILogObserver,
+    LegacyLogObserverWrapper,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    PredicateResult,
+)
+from twisted.python.components import Componentized
+from zope.interface import implementer
+
+from lanchat.logs.files import RotatedFile, Stream
+from lanchat.logs.forms import Form, for_journald, json_form, text_form, untimed_form
+from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
+
+LEVELS = {level.name: level for level in LogLevel.iterconstants()}
+
+
+class Writer:
+    """Gives events their form and writes them. A full disk or a closed pipe stops nobody: what is lost is counted."""
+
+    def __init__(self, form: Form, out: Stream) -> None:
+        self._form = form
+        self._out = out
+        self._lost = 0
+        self._why = ""
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write an event; before it, when some were lost, how many."""
+        data = self._form(event)
+        if self._lost:
+            data = self._form(self._gap(event)) + data
+        try:
+            self._out.write(data)
+        except OSError as error:
+            self._lost, self._why = self._lost + 1, error.strerror or str(error)
+        else:
+            self._lost = 0
+
+    def _gap(self, event: LogEvent) -> LogEvent:
+        said = "{lost} lines of the log could not be written: {why}"
+        about = {"log_level": LogLevel.error, "log_namespace": __name__, "log_time": event.get("log_time")}
+        return {"log_format": said, "lost": self._lost, "why": self._why, **about}
+
+
+@implementer(ILogObserver)
+class ServerLog:
+    """What twistd logs to, unless the administrator has something else in mind (`--logger`)."""
+
+    def __init__(self, reactor: Any, twistd: Mapping[str, Any] | None, json: bool = False, level: str | None = None) -> None:
+        """`twistd` is what was said to it, if it is the one that runs us; raises `SystemExit` if that leaves nothing to us."""
+        self._reactor = reactor
+        self._twistd = twistd if twistd is not None and "nodaemon" in twistd and not twistd["logger"] else None
+        self._json = json
+        self._levels = LogLevelFilterPredicate()
+        self._repeats = Repeats()
+        self._in_window = self._at_end = False
+        self._lock = threading.RLock()  # threads log too, and what formats an event may log itself
+        self._write: Callable[[LogEvent], None] = _nowhere
+        if (json or level) and self._twistd is None:
+            raise SystemExit(
+                "lanchat: --log-json and --log-level are for `twistd lanchat` without --logger, which decides itself"
+            )
+        if json and self._twistd is not None and self._twistd["syslog"]:
+            raise SystemExit("lanchat: --log-json can't go into --syslog: leave out one of them")
+        if level:
+            self.set_level(level)
+
+    def begin(self, application: Componentized) -> None:
+        """Be what twistd logs to when it starts this application; raises `SystemExit` when the file can't be opened."""
+        if self._twistd is None:
+            return
+        self._write = self._destination(self._twistd)
+        application.setComponent(ILogObserver, self)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._end)
+
+    def set_level(self, name: str, namespace: str = "") -> None:
+        """Log what is at least so grave, in all or below a namespace such as "lanchat.tls"; raises `ValueError`."""
+        if self._twistd is None:
+            raise ValueError("another program writes the log (--logger, perhaps): it knows the levels")
+        self._levels.setLogLevelForNamespace(namespace, parse_level(name))
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write an event, or count it. Those with `audit=True` are always written."""
+        with self._lock:
+            if event.get("audit") is True or self._at_end or (self._is_wanted(event) and self._repeats.is_new(event)):
+                self._write(event)
+            if not self._in_window:
+                self._in_window = True
+                self._reactor.callFromThread(self._reactor.callLater, WINDOW_SECONDS, self._end_window)
+
+    def _is_wanted(self, event: LogEvent) -> bool:
+        return self._levels(event) is not PredicateResult.no
+
+    def _end_window(self) -> None:
+        with self._lock:
+            self._in_window = False
+            for event in self._repeats.ended():
+                self._write(event)
+
+    def _end(self) -> None:
+        """The reactor has stopped: what was counted is told, and nothing is counted any more."""
+        self._end_window()
+        self._in_window = self._at_end = True
+
+    def _destination(self, twistd: Mapping[str, Any]) -> Callable[[LogEvent], None]:
+        """What was said to twistd, as it would understand it (twisted.scripts._twistd_unix)."""
+        if twistd["syslog"]:
+            from twisted.python.syslog import SyslogObserver  # noqa: PLC0415 (not every system has it)
+
+            return LegacyLogObserverWrapper(SyslogObserver(twistd["prefix"]).emit)  # type: ignore[arg-type]  # a function, as twistd has it
+        if twistd["logfile"] == "-" or (twistd["nodaemon"] and not twistd["logfile"]):
+            return self._stdout()
+        return self._file(Path(twistd["logfile"] or "twistd.log"))
+
+    def _stdout(self) -> Writer:
+        sys.stdout.flush()
+        descriptor = sys.stdout.fileno()
+        if _is_journal(descriptor):
+            return Writer(for_journald(json_form if self._json else untimed_form), Stream(descriptor))
+        return Writer(self._form(), Stream(descriptor))
+
+    def _file(self, path: Path) -> Writer:
+        try:
+            file = RotatedFile(path)
+        except OSError as error:
+            raise SystemExit(f"lanchat: the log can't be written to {path}: {error.strerror}") from None
+        if not signal.getsignal(signal.SIGUSR1):
+            signal.signal(signal.SIGUSR1, lambda *_: self._reactor.callFromThread(self._rotate, file))
+        return Writer(self._form(), file)
+
+    def _form(self) -> Form:
+        return json_form if self._json else text_form
+
+    def _rotate(self, file: RotatedFile) -> None:
+        with self._lock:
+            file.rotate()
+
+
+def parse_level(name: str) -> Any:
+    """The `LogLevel` of this name; raises `ValueError` that tells which there are."""
+    if name not in LEVELS:
+        raise ValueError(f"there is no level {name!r}; there are {', '.join(LEVELS)}")
+    return LEVELS[name]
+
+
+def _nowhere(event: LogEvent) -> None:
+    """Where events go before there is a place for them: twistd keeps them until its log begins."""
+
+
+def _is_journal(descriptor: int) -> bool:
+    """Whether this leads to journald (systemd.exec(5), JOURNAL_STREAM)."""
+    about = os.fstat(descriptor)
+    return os.environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"
