@@ -35,7 +35,7 @@ def activated(tmp_path: Path, listening: socket.socket, port: str) -> Iterator[P
     log = tmp_path / "log"
     command = ["sh", "-c", HANDED, "sh", *twistd(tmp_path, "--port", port)]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out, stdin=listening)  # noqa: S603 (ours)
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out, stdin=listening.fileno())  # noqa: S603 (ours)
     try:
         until(lambda: "listening for json" in log.read_text() or process.poll() is not None, "the server to listen")
         yield log
