@@ -27,8 +27,6 @@ LOCAL_NETWORKS = (
 )
 #: `--allow` of this lets everyone in.
 ANY = "any"
-#: Seconds in which refusals of one kind make one line of the log.
-QUIET_SECONDS = 10.0
 #: Addresses whose rate of opening is remembered; the oldest are forgotten first.
 MAX_REMEMBERED = 10_000
 
@@ -50,14 +48,13 @@ class Edge:
         self._clock = clock
         self._inside = functools.lru_cache(maxsize=4096)(functools.partial(_inside, networks))
         self._opens: dict[str, Bucket] = {}
-        self._unsaid: Counter[str] = Counter()
 
     def allows(self, address: str) -> bool:
         """Whether a connection from there is let in at all."""
         if self._inside(address):
             return True
         self._counts.strangers += 1
-        self.refused("is not in a network that may connect (--allow)", address)
+        _refused(address, "is not in a network that may connect (--allow)")
         return False
 
     def admit(self, address: str) -> ChatError | None:
@@ -73,7 +70,7 @@ class Edge:
             elif self._bucket(address).afford(1, self._clock.seconds()):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
-            self.refused(str(error), address)
+            _refused(address, str(error))
         return error
 
     def left(self, address: str) -> None:
@@ -82,19 +79,6 @@ class Edge:
         self.total -= 1
         if not self.connections[address]:
             del self.connections[address]
-
-    def refused(self, why: str, address: str) -> None:
-        """Log a refusal: the first of its kind at once, and the number of the others after a while."""
-        if why not in self._unsaid:
-            _log.warn("refused {ip}: {why}", ip=visible(address, 60), why=why)
-            self._unsaid[why] = 0
-            self._clock.callLater(QUIET_SECONDS, self._sum_up, why)
-        else:
-            self._unsaid[why] += 1
-
-    def _sum_up(self, why: str) -> None:
-        if count := self._unsaid.pop(why):
-            _log.warn("refused {count} more: {why}", count=count, why=why)
 
     def _full(self, name: str, text: str) -> Full:
         self.limits.met[name] += 1
@@ -113,6 +97,10 @@ def networks(texts: list[str]) -> list[Network] | None:
     if ANY in texts:
         return None
     return [ipaddress.ip_network(text, strict=False) for text in texts or LOCAL_NETWORKS]
+
+
+def _refused(address: str, why: str) -> None:
+    _log.warn("refused {ip}: {why}", ip=visible(address, 60), why=why)
 
 
 def _inside(among: list[Network] | None, address: str) -> bool:

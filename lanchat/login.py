@@ -17,7 +17,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
-from lanchat.edge import MAX_REMEMBERED, QUIET_SECONDS, is_loopback
+from lanchat.edge import MAX_REMEMBERED, is_loopback
 from lanchat.errors import AuthFailed, RateLimited
 from lanchat.interfaces import Clock
 from lanchat.names import key
@@ -82,7 +82,6 @@ class Gate:
         self._pairs = Failures(clock)
         self._addresses = Failures(clock, FREE)
         self._trying: Counter[Hashable] = Counter()
-        self._unsaid: Counter[str] = Counter()
 
     async def login(self, name: str, address: str, credentials: Any) -> Account:
         """The account of that name, to whoever has its secret; it may take a minute until that is looked at.
@@ -133,7 +132,7 @@ class Gate:
         except (LoginFailed, CancelledError) as error:
             for failures, whose in self._counted(name, address):
                 failures.add(whose)
-            self._failed(name, address)
+            _log.warn("login as {name} from {ip} failed", name=visible(name, 60), ip=visible(address, 60))
             if isinstance(error, CancelledError):
                 raise
             raise AuthFailed(
@@ -147,19 +146,6 @@ class Gate:
         if not isinstance(account, Account) or account.name.key != key(name):
             raise LoginFailed("that opens another account")
         return account
-
-    def _failed(self, name: str, address: str) -> None:
-        """Log a failure: the first of an address at once, and the number of its others after a while."""
-        if address not in self._unsaid:
-            _log.warn("login as {name} from {ip} failed", name=visible(name, 60), ip=visible(address, 60))
-            self._unsaid[address] = 0
-            self._clock.callLater(QUIET_SECONDS, self._sum_up, address)
-        else:
-            self._unsaid[address] += 1
-
-    def _sum_up(self, address: str) -> None:
-        if count := self._unsaid.pop(address):
-            _log.warn("{count} more logins from {ip} failed", count=count, ip=visible(address, 60))
 
 
 def may_send_secret(address: str, encrypted: bool, plaintext_allowed: bool) -> bool:
