@@ -45,6 +45,7 @@ class Options(Configured):
         self["port"], self["tls"], self["telnet"], self["manhole"] = [], [], [], []
         self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
+        self["web"] = []
         self["data"] = default_data()
         self["limit"], self["allow"] = [], []
         self["retain"], self["lobby"] = [], None
@@ -81,6 +82,10 @@ class Options(Configured):
     def opt_manhole_keys(self, file: str) -> None:
         """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
         self["manhole-keys"] = Path(file)
+
+    def opt_web(self, port: str) -> None:
+        """Tell how the server is over HTTP: /healthz, /readyz, /metrics; a number is on loopback only. [default: off]"""
+        self["web"] += endpoints(port, loopback=True)
 
     def opt_limit(self, limit: str) -> None:
         """Change a limit, as NAME=VALUE, or lift it: NAME=off. [defaults: below]"""

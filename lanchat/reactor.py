@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Callable
-from select import EPOLLIN
+from select import EPOLLIN, epoll
 
 from twisted.internet import epollreactor, main, tcp
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
@@ -59,6 +60,23 @@ class Port(tcp.Port):
     transport = Server
 
 
+class Stopwatch:
+    """An epoll that tells how long it was not asked: that is what a turn takes, from when something happened."""
+
+    def __init__(self, asked: epoll, took: Callable[[float], object]) -> None:
+        self._poll, self._took = asked.poll, took
+        self._since = time.monotonic()
+        self.register, self.modify, self.unregister = asked.register, asked.modify, asked.unregister
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        """Wait, as the other does."""
+        self._took(time.monotonic() - self._since)
+        try:
+            return self._poll(timeout, most)
+        finally:
+            self._since = time.monotonic()
+
+
 class Reactor(epollreactor.EPollReactor):
     """Calls a connection that can be read at once; everything else goes the way it always did."""
 
@@ -80,6 +98,10 @@ class Reactor(epollreactor.EPollReactor):
     def __init__(self) -> None:
         self._at_turn_end: list[Callable[[], None]] = []
         super().__init__()
+
+    def time_turns(self, took: Callable[[float], object]) -> None:
+        """Tell this from now on how many seconds each turn took. Until then a turn has nothing to do with it."""
+        self._poller = Stopwatch(self._poller, took)
 
     def call_at_turn_end(self, call: Callable[[], None]) -> None:
         """Call this, which raises nothing, when all that happened at once has been served: as `callLater(0)`, but cheaper."""

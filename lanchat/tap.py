@@ -41,6 +41,7 @@ from lanchat.service import ChatService
 from lanchat.session import Session
 from lanchat.store.retention import Retention
 from lanchat.store.store import Store
+from lanchat.web.watched import Watched
 
 #: Seconds between two looks for what is not to be kept any longer.
 SWEEP_SECONDS = 3600.0
@@ -69,14 +70,16 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]), router.counts)
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
-    service = _with_store(config, reactor, router, checkers)
+    store = _make_store(config, reactor, router)
+    service = _with_store(config, reactor, router, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
     _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
-    if config["tls"]:
-        _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, door))
+    contexts = _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, door)) if config["tls"] else None
     if config["manhole"]:
         _add_manhole(service, reactor, config, router)
+    if config["web"]:
+        _add_web(service, reactor, config["web"], Watched(router, door, store, lambda: service.ready, contexts))
     notifier = Notifier(reactor, router.registry.__len__)
     service.on_drain(notifier.draining)
     notifier.setServiceParent(service)  # the last one: it starts when all doors are open
@@ -87,12 +90,19 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     return service
 
 
-def _with_store(config: Options, reactor: Any, router: Router, checkers: Sequence[ICredentialsChecker]) -> ChatService:
-    """The service, with the log, the accounts, what lets people into these, and the administrator's door."""
+def _make_store(config: Options, reactor: Any, router: Router) -> Store:
+    """The log."""
     waiting = partial(router.limits.__getitem__, "waiting")
     ephemeral = bool(config["ephemeral"])
     store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=router.counts)
     store.committed = router.delivery.committed
+    return store
+
+
+def _with_store(
+    config: Options, reactor: Any, router: Router, store: Store, checkers: Sequence[ICredentialsChecker]
+) -> ChatService:
+    """The service, with the log, the accounts, what lets people into these, and the administrator's door."""
     hasher = Hasher(reactor.callFromThread)
     checker = AccountChecker(store, hasher)
     portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
@@ -127,7 +137,8 @@ class CertifiedProtocol(ChatProtocol):
         return super().open(name)
 
 
-def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> None:
+def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> tls.Contexts:
+    """Let clients in over TLS; what they agree on it with."""
     own = None if config["tls-key"] else certificates.Own(config["data"])
     key, cert = (config["tls-key"], config["tls-cert"]) if own is None else (own.key, own.cert)
     try:
@@ -138,6 +149,7 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat:
         factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
         service.add_door(Listener("tls clients", endpoint(reactor, port), factory, chat.drain))
     _add_timer(service, reactor, tls.DAY, contexts.look_after)
+    return contexts
 
 
 def _add_timer(service: MultiService, reactor: IReactorTime, seconds: float, call: Callable[[], object]) -> None:
@@ -155,6 +167,15 @@ def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, 
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["manhole"]:
         listener = Listener("manhole operators (SSH)", endpoint(reactor, port), factory, factory.drain)
+        listener.setServiceParent(service)
+
+
+def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: Watched) -> None:
+    from lanchat.web.face import make_factory  # noqa: PLC0415 (most servers have none, and Prometheus' library takes memory)
+
+    factory = make_factory(watched, reactor)
+    for port in ports:
+        listener = Listener("web readers (health and metrics)", endpoint(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
 
 

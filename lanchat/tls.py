@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,6 +90,11 @@ class Contexts:
         else:
             self._tell()
 
+    @property
+    def ends(self) -> datetime:
+        """When the certificate that new connections get ends."""
+        return self._chain[0].not_valid_after_utc
+
     def look_after(self) -> None:
         """Once a day: our own certificate is renewed in time; of one that ends soon there is a warning."""
         try:
@@ -98,7 +103,7 @@ class Contexts:
         except Refused as refused:
             _log.error("the TLS certificate is not renewed: {refused}", refused=refused)
         self.refresh()
-        if (ends := self._chain[0].not_valid_after_utc) - now() < WARNING:
+        if (ends := self.ends) - now() < WARNING:
             _log.warn("the TLS certificate in {path} ends at {ends}: replace it", path=self._files.cert, ends=ends)
 
     def _tell(self) -> None:

@@ -48,7 +48,7 @@ class Server:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=env, cwd=directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
         try:
-            wanted = sum(option in ("--port", "--telnet", "--manhole") for option in options)
+            wanted = sum(option in ("--port", "--telnet", "--manhole", "--web") for option in options)
             until(lambda: len(self.listening()) >= wanted or self.process.poll() is not None, "the server to listen")
             assert self.process.poll() is None, self.text()
         except BaseException:

@@ -49,7 +49,7 @@ FLOORS = [
     ],
     ["lanchat.gateways.sockets", "lanchat.login", "lanchat.operations", "lanchat.realm"],
     ["lanchat.gateways.doorway"],
-    ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener"],
+    ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener", "lanchat.web"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.manhole"],
     ["lanchat.options"],
