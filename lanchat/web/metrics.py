@@ -98,8 +98,7 @@ class Report(Collector):
         yield _gauge("lanchat_held_up_clients", "Clients that read more slowly than they are written to.", len(counts.held_up))
         yield _gauge("lanchat_held_up_bytes", "Bytes that wait here for them.", waiting)
         yield _gauge("lanchat_limit", "What each limit is now.", limits.values, "limit")
-        met = {name: limits.met[name] for name in limits.values}
-        yield _counter("lanchat_limit_met", "How often somebody was over each limit.", met, "limit")
+        yield _counter("lanchat_limit_met", "How often somebody was over a limit.", limits.met, "limit")
 
     def _log(self) -> Iterator[Metric]:
         counts, store = self._counts, self._watched.store
