@@ -20,6 +20,12 @@ def default_data() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
 
 
+def handed_over(path: Path) -> bool:
+    """Whether systemd hands it to this service and to nobody else. Its rights may look wider: they show the mask of an ACL."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    return directory is not None and path.resolve().is_relative_to(Path(directory).resolve())
+
+
 def keep(path: Path, content: bytes) -> None:
     """Write a file that only we may read: whole, or not at all. Raises `OSError`."""
     part = path.with_name(f"{path.name}.{os.getpid()}.new")

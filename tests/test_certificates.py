@@ -13,6 +13,7 @@ import pytest
 
 from lanchat import certificates
 from lanchat.certificates import Own, read_certificates
+from lanchat.safekeeping import Refused
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
 from tests.live import LOOPBACK, PATIENCE, twistd
 
@@ -107,6 +108,16 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     key.chmod(0o640)
     said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
     assert said == f"lanchat: others can read or write {key}. Forbid it: chmod go= {key}"
+
+
+def test_a_key_that_systemd_hands_over_may_show_the_mask_of_an_acl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = Authority(tmp_path).issue("handed")
+    key.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "elsewhere"))
+    with pytest.raises(Refused):
+        certificates.read_key(key)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert certificates.read_key(key)
 
 
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
