@@ -44,8 +44,9 @@ def text_form(event: LogEvent) -> bytes:
 
 def untimed_form(event: LogEvent) -> bytes:
     """For people who are told the time by something else."""
-    source = event.get("log_system") or f"{event.get('log_namespace', '-')}#{_level(event)}"
-    lines = [f"[{visible(safe_str(source), MAX_NAME)}] {message(event)}", *trace(event)]
+    system = event.get("log_system")
+    source = f"{namespace(event)}#{_level(event)}" if system is None else visible(safe_str(system), MAX_NAME)
+    lines = [f"[{source}] {message(event)}", *trace(event)]
     return ("\n\t".join(lines) + "\n").encode()
 
 
@@ -54,7 +55,7 @@ def json_form(event: LogEvent) -> bytes:
     record: dict[str, Any] = {
         "time": datetime.fromtimestamp(_when(event), timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _level(event),
-        "namespace": visible(safe_str(event.get("log_namespace", "-")), MAX_NAME),
+        "namespace": namespace(event),
         "message": message(event),
         "fields": dict(islice(_fields(event), MAX_FIELDS)),
     }
@@ -72,6 +73,11 @@ def for_journald(form: Form) -> Form:
         return b"".join(priority + line for line in form(event).splitlines(keepends=True))
 
     return prefixed
+
+
+def namespace(event: LogEvent) -> str:
+    """Which module says so."""
+    return visible(safe_str(event.get("log_namespace", "-")), MAX_NAME)
 
 
 def message(event: LogEvent) -> str:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 
 from twisted.logger import LogEvent
+from twisted.python.reflect import safe_str
 
-from lanchat.logs.forms import failure, message
+from lanchat.logs.forms import failure, message, namespace
 
 #: Seconds of a window. The same line is written once in it.
 WINDOW_SECONDS = 10.0
@@ -51,7 +52,7 @@ class Repeats:
 
     def is_new(self, event: LogEvent) -> bool:
         """Whether this event is to be written; if not, `ended` will count it."""
-        name = (str(event.get("log_namespace")), str(event.get("log_format")))
+        name = (namespace(event), safe_str(event.get("log_format")))
         if name not in self._kinds and len(self._kinds) >= MAX_KINDS:
             name = ("", "")
         if name not in self._kinds:
