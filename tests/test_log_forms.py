@@ -109,7 +109,13 @@ def test_of_a_long_traceback_both_ends_are_shown() -> None:
 
 def test_a_failure_of_the_older_log_is_told_as_one_of_the_newer() -> None:
     failure = failed(ValueError("why"))
-    old = {"log_text": "Unhandled Error\nTraceback...", "failure": failure, "isError": 1, "message": (), "why": None}
+    old: dict[str, Any] = {
+        "log_text": "Unhandled Error\nTraceback...",
+        "failure": failure,
+        "isError": 1,
+        "message": (),
+        "why": None,
+    }
     read = record(event("{log_text}", **old))
     assert read["message"] == "Unhandled Error"
     assert read["traceback"].endswith("ValueError: why")
@@ -128,7 +134,7 @@ def test_what_is_too_long_for_a_line_is_cut_and_says_so() -> None:
 
 
 def test_an_event_has_a_bounded_number_of_fields() -> None:
-    assert len(record(event("x", **{f"field{n}": n for n in range(1000)}))["fields"]) == MAX_FIELDS
+    assert len(record(event("x", "info", **{f"field{n}": n for n in range(1000)}))["fields"]) == MAX_FIELDS
 
 
 @pytest.mark.parametrize("value", [2**53 + 1, 10**5000, -(10**400)], ids=["large", "larger than text", "negative"])

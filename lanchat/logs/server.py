@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from twisted.logger import (
     LogEvent,
     LogLevel,
     LogLevelFilterPredicate,
+    LogPublisher,
     PredicateResult,
 )
 from twisted.python.components import Componentized
@@ -28,6 +29,7 @@ from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
 
+@implementer(ILogObserver)
 class Writer:
     """Gives events their form and writes them. A full disk or a closed pipe stops nobody: what is lost is counted."""
 
@@ -68,12 +70,10 @@ class ServerLog:
         self._repeats = Repeats()
         self._in_window = self._at_end = False
         self._lock = threading.RLock()  # threads log too, and what formats an event may log itself
-        self._write: Callable[[LogEvent], None] = _nowhere
-        if (json or level) and self._twistd is None:
-            raise SystemExit(
-                "lanchat: --log-json and --log-level are for `twistd lanchat` without --logger, which decides itself"
-            )
-        if json and self._twistd is not None and self._twistd["syslog"]:
+        self._write: ILogObserver = LogPublisher()  # to nobody, until `begin`; twistd keeps what is logged before
+        if self._twistd is None and (json or level):
+            raise SystemExit("lanchat: --log-json and --log-level count under `twistd lanchat`, and without --logger")
+        if self._twistd is not None and self._twistd["syslog"] and json:
             raise SystemExit("lanchat: --log-json can't go into --syslog: leave out one of them")
         if level:
             self.set_level(level)
@@ -95,7 +95,7 @@ class ServerLog:
     def __call__(self, event: LogEvent) -> None:
         """Write an event, or count it. Those with `audit=True` are always written."""
         with self._lock:
-            if event.get("audit") is True or self._at_end or (self._is_wanted(event) and self._repeats.is_new(event)):
+            if event.get("audit") is True or (self._is_wanted(event) and (self._at_end or self._repeats.is_new(event))):
                 self._write(event)
             if not self._in_window:
                 self._in_window = True
@@ -115,7 +115,7 @@ class ServerLog:
         self._end_window()
         self._in_window = self._at_end = True
 
-    def _destination(self, twistd: Mapping[str, Any]) -> Callable[[LogEvent], None]:
+    def _destination(self, twistd: Mapping[str, Any]) -> ILogObserver:
         """What was said to twistd, as it would understand it (twisted.scripts._twistd_unix)."""
         if twistd["syslog"]:
             from twisted.python.syslog import SyslogObserver  # noqa: PLC0415 (not every system has it)
@@ -154,10 +154,6 @@ def parse_level(name: str) -> Any:
     if name not in LEVELS:
         raise ValueError(f"there is no level {name!r}; there are {', '.join(LEVELS)}")
     return LEVELS[name]
-
-
-def _nowhere(event: LogEvent) -> None:
-    """Where events go before there is a place for them: twistd keeps them until its log begins."""
 
 
 def _is_journal(descriptor: int) -> bool:

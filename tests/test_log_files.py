@@ -1,0 +1,123 @@
+"""The files of the log: small, whole lines, and no disk or directory that is not as it should be stops anybody."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lanchat.logs.files import RotatedFile, Stream
+
+LINE = b"x" * 9 + b"\n"
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """In here no file of this process grows beyond this, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def sizes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
+
+
+def test_a_full_file_becomes_an_old_one_and_the_oldest_is_dropped(tmp_path: Path) -> None:
+    file = RotatedFile(tmp_path / "log", most_bytes=100, old_files=3)
+    for n in range(1000):
+        file.write(b"%09d\n" % n)
+    assert sizes(tmp_path) == {"log": 100, "log.1": 100, "log.2": 100, "log.3": 100}
+    kept = b"".join((tmp_path / name).read_bytes() for name in ("log.3", "log.2", "log.1", "log"))
+    assert kept.splitlines() == [b"%09d" % n for n in range(960, 1000)]
+
+
+def test_a_line_that_is_larger_than_a_file_is_written_whole(tmp_path: Path) -> None:
+    file = RotatedFile(tmp_path / "log", most_bytes=5)
+    file.write(LINE)
+    file.write(LINE)
+    assert sizes(tmp_path) == {"log": 10, "log.1": 10}
+
+
+def test_a_file_that_is_there_is_continued_and_counts(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(LINE * 9)
+    file = RotatedFile(tmp_path / "log", most_bytes=100)
+    file.write(LINE)
+    file.write(LINE)
+    assert sizes(tmp_path) == {"log": 10, "log.1": 100}
+
+
+def test_a_new_file_is_nobody_elses_business(tmp_path: Path) -> None:
+    RotatedFile(tmp_path / "log").write(LINE)
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_somebody_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    file = RotatedFile(tmp_path / "log")
+    file.write(LINE)
+    (tmp_path / "log").rename(tmp_path / "log-yesterday")
+    file.write(LINE)
+    file.rotate()
+    file.write(LINE)
+    assert sizes(tmp_path) == {"log": 10, "log-yesterday": 20}
+
+
+def test_a_file_that_somebody_emptied_is_continued_at_its_beginning(tmp_path: Path) -> None:
+    file = RotatedFile(tmp_path / "log", most_bytes=100)
+    for _ in range(10):
+        file.write(LINE)
+    os.truncate(tmp_path / "log", 0)
+    file.write(LINE)
+    assert sizes(tmp_path) == {"log": 10}
+
+
+def test_where_there_can_not_be_another_file_it_begins_anew_rather_than_fill_the_disk(tmp_path: Path) -> None:
+    file = RotatedFile(tmp_path / "log", most_bytes=100, old_files=1)
+    (tmp_path / "log.1").mkdir()  # what nobody, not even root, can replace with a file
+    for n in range(15):
+        file.write(b"%09d\n" % n)
+    assert (tmp_path / "log").read_bytes().splitlines() == [b"%09d" % n for n in range(10, 15)]
+
+
+def test_a_line_for_which_there_is_no_room_leaves_no_piece_of_itself(tmp_path: Path) -> None:
+    file = RotatedFile(tmp_path / "log")
+    file.write(LINE)
+    with files_end_at(25), pytest.raises(OSError, match="File too large"):
+        file.write(LINE * 2)
+    file.write(LINE)
+    assert (tmp_path / "log").read_bytes() == LINE * 2
+
+
+def test_the_same_holds_for_a_file_that_somebody_else_opened(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb", 0) as opened:  # not for appending, as after `>` in a shell
+        out = Stream(opened.fileno())
+        out.write(LINE)
+        with files_end_at(15), pytest.raises(OSError, match="File too large"):
+            out.write(LINE)
+        out.write(LINE)
+    assert (tmp_path / "log").read_bytes() == LINE * 2
+
+
+def test_a_pipe_that_nobody_reads_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(OSError, match="No such device"):
+        RotatedFile(tmp_path / "log")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        Stream(writing).write(LINE)
+    os.close(writing)
+
+
+def test_what_is_no_file_is_not_rotated() -> None:
+    file = RotatedFile(Path("/dev/null"), most_bytes=5)
+    file.write(LINE)
+    file.write(LINE)
+    assert Path("/dev/null").is_char_device()
