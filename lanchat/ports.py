@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from typing import Any
@@ -23,6 +24,8 @@ def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     if port.isascii() and port.isdigit():
         if int(port) > 65535:
             raise usage.UsageError(f"{port} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
+        if opened := _opened(int(port)):
+            return opened
         families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
         return [f"{family}:backlog={BACKLOG}" for family in families]
     own_backlog = ":backlog=" in port or not port.startswith(("tcp:", "tcp6:", "unix:", "ssl:"))
@@ -35,6 +38,20 @@ def endpoints(port: str, *, loopback: bool = False) -> list[str]:
         hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
         raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
     return [description]
+
+
+def _opened(port: int) -> list[str]:
+    """The endpoint strings for what systemd has opened at a port already: it can't be opened twice, and is what was meant."""
+    found = []
+    for index in itertools.count():
+        try:
+            handed = serverFromString(None, f"systemd:domain=INET6:index={index}")
+        except LookupError:
+            break
+        with socket.socket(fileno=os.dup(handed.fileno)) as opened:
+            if opened.family in (socket.AF_INET, socket.AF_INET6) and opened.getsockname()[1] == port:
+                found.append(f"systemd:domain={opened.family.name.removeprefix('AF_')}:index={index}")
+    return found
 
 
 @implementer(IStreamServerEndpoint)

@@ -56,6 +56,18 @@ def test_a_socket_that_was_handed_over_is_served(tmp_path: Path, listening: sock
         assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
+def test_a_number_is_the_port_that_systemd_has_opened_already(tmp_path: Path, listening: socket.socket) -> None:
+    where = listening.getsockname()[1]
+    with activated(tmp_path, listening, str(where)), Peer(where, "::1") as ann:
+        ann.send(b"ann\n")
+        assert ann.wait_for("Welcome")
+
+
+def test_another_number_is_not(tmp_path: Path, listening: socket.socket) -> None:
+    with activated(tmp_path, listening, "0") as log:
+        assert f":{listening.getsockname()[1]}\n" not in log.read_text()
+
+
 def test_who_connects_between_two_servers_waits_and_is_served(tmp_path: Path, listening: socket.socket) -> None:
     where = listening.getsockname()[1]
     with activated(tmp_path, listening, "systemd:domain=INET6:name=json"), Peer(where, "::1") as bob:
