@@ -39,7 +39,7 @@ _log = Logger()
 class Request(http.Request):
     """One request, and the answer to it."""
 
-    channel: Channel
+    channel: Any  # (a `Channel`, until that is gone)
 
     def process(self) -> None:
         """Find the answer; RFC 9112, 2.3 has us say our own version of HTTP, whatever theirs is."""
@@ -66,8 +66,8 @@ class Request(http.Request):
         return all(_is_loopback(_without_port(name)) for name in self.requestHeaders.getRawHeaders("Host", []))
 
     def _answer(self, answer: Answer) -> None:
-        if self.channel.gone:
-            return
+        if self.channel is None:
+            return  # nobody reads it any more
         self.setResponseCode(answer.code, _REASONS.get(answer.code))
         body = answer.body if isinstance(answer.body, bytes) else f"{answer.body}\n".encode()
         told = {"Content-Type": answer.kind, "Content-Length": str(len(body)), "Date": http.datetimeToString().decode()}
@@ -90,8 +90,6 @@ class Channel(http.HTTPChannel):
     totalHeadersSize, maxHeaders = MAX_BYTES, MAX_HEADERS  # noqa: N815 (as above)
     MAX_LENGTH = MAX_BYTES
     timeOut = None  # noqa: N815 (as above)  # ours has one end, which a byte now and then does not put off
-    #: Whether nobody reads an answer any more.
-    gone = False
 
     def connectionMade(self) -> None:
         """The time for all of it begins."""
@@ -101,7 +99,6 @@ class Channel(http.HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is over."""
-        self.gone = True
         self.factory.connections.pop(self, None)
         if self._end.active():
             self._end.cancel()
@@ -115,9 +112,12 @@ class Channel(http.HTTPChannel):
         """All that matters has come; a request that has more to say than that is refused."""
         if self.length == 0:
             super().allHeadersReceived()
-            return
-        self.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.loseConnection()
+        else:
+            self._refuse(b"413 Content Too Large")
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line that is no line of ours."""
+        self._refuse(b"431 Request Header Fields Too Large")
 
     def rawDataReceived(self, data: bytes) -> None:
         """What comes after the headers is not looked at."""
@@ -125,6 +125,10 @@ class Channel(http.HTTPChannel):
     def cut_off(self) -> None:
         """Close it at once."""
         self.transport.abortConnection()
+
+    def _refuse(self, why: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 " + why + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.loseConnection()
 
 
 class WebFactory(Factory):
