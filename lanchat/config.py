@@ -12,7 +12,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from twisted.python import usage
 
@@ -33,6 +33,9 @@ MAX_BYTES, MAX_SHOWN = 65_536, 40
 TABLE = "limit"
 #: What only a command line can say.
 COMMANDS = {"config", "help", "version"}
+
+
+C = TypeVar("C", bound="Configured")
 
 
 class Mistakes(usage.UsageError):
@@ -90,7 +93,7 @@ class Configured(usage.Options):
         """What does not fit together, with the options that it is about."""
         yield from ()
 
-    def afresh(self) -> Configured:
+    def afresh(self: C) -> C:  # noqa: PYI019 (typing.Self is not in Python 3.10)
         """What the same words and the same file say now; raises `UsageError`."""
         fresh = type(self)(self._directory, self["config"])
         fresh.parseOptions(self._words)

@@ -46,8 +46,24 @@ class Edge:
         self.total = 0
         self._counts = counts
         self._clock = clock
-        self._inside = functools.lru_cache(maxsize=4096)(functools.partial(_inside, networks))
+        self._networks = networks
+        self._remember()
         self._opens: dict[str, Bucket] = {}
+
+    def allow(self, networks: list[Network] | None) -> bool:
+        """Let in connections from these networks from now on; whether they are others. Who is connected stays."""
+        changed = networks != self._networks
+        self._networks = networks
+        self._remember()
+        return changed
+
+    def outside(self) -> int:
+        """How many connections there are from where none is let in any more."""
+        return sum(count for address, count in self.connections.items() if not _inside(self._networks, address))
+
+    def _remember(self) -> None:
+        """Of each address it is found out once whether it is inside."""
+        self._inside = functools.lru_cache(maxsize=4096)(functools.partial(_inside, self._networks))
 
     def allows(self, address: str) -> bool:
         """Whether a connection from there is let in at all."""

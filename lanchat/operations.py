@@ -71,6 +71,12 @@ class Note(Request, tag="note"):
     """The administrator's command did this by itself: `name` says what. It is only noted."""
 
 
+class Reload(Request, tag="reload"):
+    """What can be read again while the server runs is."""
+
+    name: str = ""
+
+
 class Done(msgspec.Struct, tag_field="is", tag="done"):
     """It was done: in words, and for programs."""
 
@@ -79,10 +85,11 @@ class Done(msgspec.Struct, tag_field="is", tag="done"):
 
 
 class Failed(msgspec.Struct, tag_field="is", tag="failed"):
-    """It was not done; why, in one line, with a code as on the wire."""
+    """It was not done; why, with a code as on the wire. Mistakes in what is configured are told one by one, too."""
 
     text: str
     code: str
+    mistakes: list[str] = []
 
 
 class Progress(msgspec.Struct, tag_field="is", tag="progress"):
@@ -92,7 +99,7 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
     text: str
 
 
-REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Add | SetPassword | SetRole | Remove | Purge | Note)
+REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Add | SetPassword | SetRole | Remove | Purge | Note | Reload)
 ANSWER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 
 
@@ -108,7 +115,15 @@ def _ended(logins: int) -> str:
 class Operations:
     """What can be done with what one router and its store know."""
 
-    def __init__(self, router: Router, store: Store, hash_password: Callable[[str], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        router: Router,
+        store: Store,
+        hash_password: Callable[[str], Awaitable[str]],
+        read_again: Callable[[str], Done | Failed] | None = None,
+    ) -> None:
+        """`read_again` is told who asks for it; a server without doors has nothing to read again."""
+        self._read_again = read_again
         self._router = router
         self._store = store
         self._hash = hash_password
@@ -116,6 +131,8 @@ class Operations:
     async def do(self, request: Request, who: str, tell: Tell) -> Done | Failed:
         """Do it for `who`, which is noted in the log; it raises nothing."""
         try:
+            if isinstance(request, Reload) and self._read_again is not None:
+                return self._read_again(f"administrator, {who}")
             done = await self._do(request, tell)
         except (ChatError, Refused) as error:
             return Failed(str(error), getattr(error, "code", "REFUSED"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from sqlite3 import Connection
 from typing import Any
 
@@ -31,6 +31,8 @@ class ChatService(MultiService):
         super().__init__()
         self._draining = Drain(router, stop)
         self._open = False
+        #: Reads again what can be while the server runs; what came of it, for people.
+        self.reload: Callable[[], Coroutine[Any, Any, str]]
         #: What twistd logs to, if that is to be ours.
         self.log: ServerLog | None = None
         self._router = router

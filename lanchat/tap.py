@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
@@ -17,7 +17,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from lanchat import certificates, commands, edge, tls
+from lanchat import commands, edge, preflight, tls
 from lanchat.control import ControlService
 from lanchat.errors import BadName
 from lanchat.gateways.factory import ChatFactory
@@ -35,6 +35,7 @@ from lanchat.packet import visible
 from lanchat.passwords import Hasher
 from lanchat.ports import endpoint
 from lanchat.realm import AccountChecker, ChatRealm
+from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
 from lanchat.service import ChatService
@@ -42,6 +43,9 @@ from lanchat.session import Session
 from lanchat.store.retention import Retention
 from lanchat.store.store import Store
 from lanchat.web.watched import Watched
+
+if TYPE_CHECKING:
+    from lanchat.manhole.door import ManholeFactory
 
 #: Seconds between two looks for what is not to be kept any longer.
 SWEEP_SECONDS = 3600.0
@@ -58,30 +62,37 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
 
     `checkers` (twisted.cred) are asked before our own whether somebody may have an account: another directory, say.
     """
+    if wrong := preflight.mistakes(config):
+        raise SystemExit("\n".join(f"lanchat: {line}" for line in wrong))
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
     reactor.seconds = time.monotonic
     router = Router(reactor, commands.run, secrets.token_hex(4))
-    for name, value in config["limit"]:
-        router.limits.set(name, value)
-    router.limits.values["users"] = min(router.limits["users"], max(1, raise_file_limit() - RESERVED_FILES))
+    reloading = Reload(config)
+    limits = ConfiguredLimits(router.limits, max(1, raise_file_limit() - RESERVED_FILES))
+    limits.prepare(config)()
     router.accounts_only = bool(config["accounts-only"])
     door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]), router.counts)
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
+    reloading.parts += [limits, Networks(door)]
     store = _make_store(config, reactor, router)
-    service = _with_store(config, reactor, router, store, checkers)
+    service = _with_store(reloading, reactor, router, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
     _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
     contexts = _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, door)) if config["tls"] else None
+    if contexts is not None:
+        reloading.parts.append(Certificates(contexts))
     if config["manhole"]:
-        _add_manhole(service, reactor, config, router)
+        reloading.parts.append(Operators(_add_manhole(service, reactor, config, router)))
     if config["web"]:
         _add_web(service, reactor, config["web"], Watched(router, door, store, lambda: service.ready, contexts))
     notifier = Notifier(reactor, router.registry.__len__)
     service.on_drain(notifier.draining)
+    reloading.before.append(notifier.reloading)
+    reloading.after.append(notifier.reloaded)
     notifier.setServiceParent(service)  # the last one: it starts when all doors are open
     # What has been imported by now stays to the end. The garbage collector, which has more to look at with every client who
     # comes, need not look at that each time.
@@ -100,15 +111,19 @@ def _make_store(config: Options, reactor: Any, router: Router) -> Store:
 
 
 def _with_store(
-    config: Options, reactor: Any, router: Router, store: Store, checkers: Sequence[ICredentialsChecker]
+    reloading: Reload, reactor: Any, router: Router, store: Store, checkers: Sequence[ICredentialsChecker]
 ) -> ChatService:
     """The service, with the log, the accounts, what lets people into these, and the administrator's door."""
+    config = reloading.started
     hasher = Hasher(reactor.callFromThread)
     checker = AccountChecker(store, hasher)
     portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
     router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
     service = ChatService(router, store, hasher, config["lobby"], reactor.stop)
-    ControlService(config["data"], Operations(router, store, hasher.hash), reactor).setServiceParent(service)
+    service.reload = reloading.reload
+    Hangup(reloading, reactor).setServiceParent(service)
+    operations = Operations(router, store, hasher.hash, reloading.read_again)
+    ControlService(config["data"], operations, reactor).setServiceParent(service)
     if config["retain"]:
         _add_timer(service, reactor, SWEEP_SECONDS, Retention(store, reactor, config["retain"], time.time).sweep)
     return service
@@ -139,10 +154,8 @@ class CertifiedProtocol(ChatProtocol):
 
 def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> tls.Contexts:
     """Let clients in over TLS; what they agree on it with."""
-    own = None if config["tls-key"] else certificates.Own(config["data"])
-    key, cert = (config["tls-key"], config["tls-cert"]) if own is None else (own.key, own.cert)
     try:
-        contexts = tls.Contexts(tls.Files(key, cert, config["tls-client-ca"]), own)
+        contexts = tls.Contexts(*preflight.tls_files(config))
     except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["tls"]:
@@ -158,7 +171,7 @@ def _add_timer(service: MultiService, reactor: IReactorTime, seconds: float, cal
     timer.setServiceParent(service)
 
 
-def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, router: Router) -> None:
+def _add_manhole(service: ChatService, reactor: IReactorTime, config: Options, router: Router) -> ManholeFactory:
     from lanchat.manhole import door, keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
     try:
@@ -168,6 +181,7 @@ def _add_manhole(service: MultiService, reactor: IReactorTime, config: Options, 
     for port in config["manhole"]:
         listener = Listener("manhole operators (SSH)", endpoint(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
+    return factory
 
 
 def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: Watched) -> None:

@@ -65,13 +65,26 @@ class Contexts:
 
     def __init__(self, files: Files, own: Own | None = None) -> None:
         """`own` is where the files come from when the server makes them itself; raises `Refused`."""
-        self._own = own
+        self._chain: list[x509.Certificate] = []
+        self.prepare(files, own)()
+
+    def prepare(self, files: Files, own: Own | None = None) -> Callable[[], None]:
+        """Read these files; what is returned takes them for new connections. Raises `Refused`."""
         if own is not None:
             own.renew()
-        self._files = files
-        self._stamp = files.stamp()
-        self._context, self._chain = make_context(files)
-        self._tell()
+        stamp, (context, chain) = files.stamp(), make_context(files)
+
+        def take() -> None:
+            self._files, self._own, self._stamp = files, own, stamp
+            self._context, self._chain = context, chain
+            self._tell()
+
+        return take
+
+    def __str__(self) -> str:
+        """The certificate, for people."""
+        known, ends = fingerprint(self._chain[0].public_key()), self._chain[0].not_valid_after_utc
+        return f"the certificate in {self._files.cert} (key {known}, good until {ends:%Y-%m-%d})"
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """What a new connection agrees on TLS with."""
@@ -129,6 +142,11 @@ class Transport(TLSMemoryBIOProtocol):
         """The socket, for its options."""
         handle: socket.socket = self.transport.getHandle()
         return handle
+
+    @property
+    def version(self) -> str:
+        """What was agreed on, as in "TLSv1.3"; "" before that."""
+        return str(self._tlsConnection.get_protocol_version_name()) if self._handshakeDone and self._tlsConnection else ""
 
     def loseConnection(self) -> None:
         """Close, once all is written; who has had time to agree on TLS and did not is cut off, for that may never be.
@@ -212,6 +230,11 @@ def make_context(files: Files) -> tuple[SSL.Context, list[x509.Certificate]]:
     if files.client_ca is not None:
         _demand(context, files.client_ca)
     return context, chain
+
+
+def version_of(transport: object) -> str:
+    """The version of TLS that was agreed on, as in "TLSv1.3"; "" where there is none yet."""
+    return transport.version if isinstance(transport, Transport) else ""
 
 
 def name_of(transport: object) -> str | None:

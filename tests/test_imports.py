@@ -53,6 +53,8 @@ FLOORS = [
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.manhole"],
     ["lanchat.options"],
+    ["lanchat.preflight"],
+    ["lanchat.reload"],
     ["lanchat.admin", "lanchat.tap"],
 ]
 FLOOR = {module: number for number, floor in enumerate(FLOORS) for module in floor}

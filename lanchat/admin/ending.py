@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 from lanchat.operations import Done, Failed
 from lanchat.safekeeping import Refused
@@ -43,7 +43,9 @@ def show(outcome: Done | Failed, as_json: bool, out: TextIO) -> int:
     """Say how it went on `out`, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
     if isinstance(outcome, Failed):
         sys.stderr.write(f"lanchat-admin: {outcome.text}\n")
-        facts, code = {"error": outcome.code, "text": outcome.text}, EXIT_CODES.get(outcome.code, NOT_DONE)
+        facts: dict[str, Any] = {"error": outcome.code, "text": outcome.text}
+        facts |= {"mistakes": outcome.mistakes} if outcome.mistakes else {}
+        code = EXIT_CODES.get(outcome.code, NOT_DONE)
     else:
         facts, code = outcome.facts, DONE
     if as_json:

@@ -59,6 +59,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add_files(commands.add_parser)
     _add_export(commands.add_parser)
     _add_purge(commands.add_parser)
+    _add_configuration(commands.add_parser)
     options = parser.parse_args(arguments)
     if options.command == "account":
         options.command = options.account_command
@@ -115,6 +116,10 @@ def _add_purge(add: _Adds) -> None:
     )
     purge.add_argument("name", metavar="USER")
     purge.add_argument("--yes", action="store_true", help="do not ask whether that is meant")
+
+
+def _add_configuration(add: _Adds) -> None:
+    add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
 
 
 def _time(text: str) -> int:

@@ -145,7 +145,8 @@ class ManholeFactory(ConchFactory):
         """`listed` are the keys that may enter, `host` is the server's own private keys."""
         self.clock = router.clock
         names = Verbs(router).names
-        super().__init__(Portal(Realm(names, router.clock), [Checker(Listed(listed))]))
+        self._listed = Listed(listed)
+        super().__init__(Portal(Realm(names, router.clock), [Checker(self._listed)]))
         self._host = tuple(host)
         self.privateKeys: dict[bytes, Any] = {key.sshType(): key for key in self._host}
         self.publicKeys: dict[bytes, Any] = {key.sshType(): key.public() for key in self._host}
@@ -182,6 +183,21 @@ class ManholeFactory(ConchFactory):
         if service == b"ssh-userauth" and transport.service is not None:
             return None
         return super().getService(transport, service) if service in self.services else None
+
+    def list_keys(self, listed: Iterable[Key]) -> list[str]:
+        """Let in these keys from now on, and close what others opened; what is different now, a line for each key."""
+        old, self._listed.keys = self._listed.keys, tuple(listed)
+        before, now = ({fingerprint(key) for key in keys} for keys in (old, self._listed.keys))
+        return [f"manhole: {key} may enter" for key in sorted(now - before)] + [
+            f"manhole: {key} may not enter any more{self._close(key)}" for key in sorted(before - now)
+        ]
+
+    def _close(self, key: str) -> str:
+        """End the connections of one key; how many there were, in words, if any."""
+        theirs = [each for each in self.connections if getattr(getattr(each, "avatar", None), "key", None) == key]
+        for connection in theirs:
+            connection.sendDisconnect(DISCONNECT_BY_APPLICATION, b"this key may not enter any more")
+        return f"; connections closed: {len(theirs)}" if theirs else ""
 
     async def drain(self) -> None:
         """Close every connection, and wait until they are gone, which is half a second at most."""

@@ -35,11 +35,12 @@ class Listed:
     """The keys that may enter. The name that somebody logs in with is a label: the key decides."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._keys = tuple(keys)
+        #: As they are now.
+        self.keys = tuple(keys)
 
     def getAuthorizedKeys(self, username: bytes) -> tuple[Key, ...]:
         """The same for every name."""
-        return self._keys
+        return self.keys
 
 
 def authorized(path: Path) -> list[Key]:

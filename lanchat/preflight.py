@@ -1,0 +1,57 @@
+"""Preflight: what a start would find wrong in the files that the options name. It reads them, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from lanchat import tls
+from lanchat.certificates import Own, read_certificates, read_key
+from lanchat.options import Options
+from lanchat.safekeeping import Refused
+
+
+def mistakes(config: Options) -> list[str]:
+    """Every one, in a line that says what would be right."""
+    return [*_tls(config), *_manhole(config)]
+
+
+def tls_files(config: Options) -> tuple[tls.Files, Own | None]:
+    """Where the key and the certificates are, and who makes them if that is the server itself."""
+    if config["tls-key"] is not None:
+        return tls.Files(config["tls-key"], config["tls-cert"], config["tls-client-ca"]), None
+    own = Own(config["data"])
+    return tls.Files(own.key, own.cert, config["tls-client-ca"]), own
+
+
+def _tls(config: Options) -> Iterator[str]:
+    if not config["tls"]:
+        return
+    files, own = tls_files(config)
+    made = own is None or (own.key.exists() and own.cert.exists())
+    looks: list[Callable[[], object]] = [partial(read_key, files.key), partial(read_certificates, files.cert)] if made else []
+    if files.client_ca is not None:
+        looks.append(partial(read_certificates, files.client_ca))
+    found = [line for look in looks for line in _refusal(look)]
+    yield from found or (_refusal(partial(tls.make_context, files)) if made else ())
+
+
+def _manhole(config: Options) -> Iterator[str]:
+    if config["manhole"]:
+        yield from _refusal(partial(_operators, config["manhole-keys"]))
+
+
+def _operators(path: Path) -> None:
+    from lanchat.manhole import keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
+
+    keys.authorized(path)
+
+
+def _refusal(look: Callable[[], object]) -> list[str]:
+    """What a look says against going on, if anything."""
+    try:
+        look()
+    except Refused as refused:
+        return [str(refused)]
+    return []

@@ -1,0 +1,260 @@
+"""Reload: what is read again while the server runs, on real servers; and nothing is when anything is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat.counts import Counts
+from lanchat.edge import Edge, networks
+from lanchat.limits import LIMITS, Limits
+from lanchat.operations import Done, Failed
+from lanchat.options import Options
+from lanchat.reload import ConfiguredLimits, Hangup, Networks, Reload
+from tests.certs import Authority, TLSPeer, tls_login
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
+from tests.test_config import written
+from tests.test_manhole import keygen
+
+
+def options(*words: str) -> Options:
+    """What a command line says."""
+    found = Options()
+    found.parseOptions(words)
+    return found
+
+
+def served(directory: Path, text: str, *words: str) -> tuple[Server, Path]:
+    """A server with a configuration file, and the file."""
+    file = written(directory, text)
+    return Server(directory, "--config", str(file), *(words or ("--port", LOOPBACK))), file
+
+
+def hang_up(server: Server, line: str) -> str:
+    """Send SIGHUP; the new line of the log that has this text."""
+    server.logged("lanchat-admin reaches this server at")
+    seen = len(server.text())
+    server.process.send_signal(signal.SIGHUP)
+    return until(lambda: next((row for row in server.text()[seen:].splitlines() if line in row), None), f"{line!r} in the log")
+
+
+def admin(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
+    """How `lanchat-admin` ended."""
+    server.logged("lanchat-admin reaches this server at")
+    command = [str(SCRIPTS / "lanchat-admin"), "--data", str(server.log.parent / "data"), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+
+
+# --- the parts, alone ---
+
+
+def test_a_limit_that_is_configured_no_more_has_its_default_again() -> None:
+    limits = Limits()
+    part = ConfiguredLimits(limits, 10**6)
+    part.prepare(options("--limit", "packets=5", "--limit", "bad=off"))()
+    lines = part.prepare(options("--limit", "bad=off"))()
+    assert limits["packets"] == LIMITS["packets"].default
+    assert limits["bad"] == float("inf")
+    assert lines == ["limit packets is 200, and was 5"]
+
+
+def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
+    limits = Limits()
+    part = ConfiguredLimits(limits, 10**6)
+    limits.set("packets", 7)
+    assert part.prepare(options())() == ["limit packets is 200, and was 7 set at the operators' prompt"]
+    assert part.prepare(options())() == []
+
+
+def test_there_are_never_more_users_than_files() -> None:
+    limits = Limits()
+    ConfiguredLimits(limits, 100).prepare(options("--limit", "users=off"))()
+    assert limits["users"] == 100
+
+
+def test_a_network_that_is_let_in_no_more_is_refused_at_once_and_who_is_there_stays() -> None:
+    door = Edge(Limits(), Clock(), networks([]), Counts())
+    assert door.allows("10.0.0.1")
+    door.admit("10.0.0.1")
+    take = Networks(door).prepare(options("--allow", "192.168.0.0/16"))
+    assert door.allows("10.0.0.1"), "nothing is changed yet"
+    (line,) = take()
+    assert line == "connections are let in from 192.168.0.0/16; 1 connection from elsewhere may stay"
+    assert not door.allows("10.0.0.1")
+    assert door.allows("192.168.1.1")
+    assert Networks(door).prepare(options("--allow", "192.168.0.0/16"))() == []
+
+
+# --- the whole ---
+
+
+class Spy:
+    """A part that remembers."""
+
+    options = frozenset({"lobby"})
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def prepare(self, config: Options) -> Callable[[], list[str]]:
+        """Remember it."""
+        self.seen.append("prepared")
+        return lambda: self.seen.append("taken") or ["done"]  # type: ignore[func-returns-value]  # it returns None, as is meant
+
+
+def test_what_takes_a_restart_is_named(tmp_path: Path) -> None:
+    file = written(tmp_path, "port = 5000")
+    reload = Reload(options("--config", str(file)))
+    reload.parts.append(Spy())
+    written(tmp_path, 'telnet = 5023\nport = 5001\nlobby = "#hall"')
+    outcome = reload.read_again("a test")
+    assert isinstance(outcome, Done)
+    assert outcome.facts == {"now": ["done"], "restart": ["port", "telnet"]}
+    assert outcome.text == "done\nThis takes a restart: port, telnet"
+
+
+def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[str]) -> None:
+    file = written(tmp_path, "")
+    reload, spy = Reload(options("--config", str(file))), Spy()
+    reload.parts.append(spy)
+    written(tmp_path, 'prot = 1\ntls = 0\ntls-key = "none"\ntls-cert = "none"\n')
+    outcome = reload.read_again("a test")
+    assert isinstance(outcome, Failed)
+    assert (len(outcome.mistakes), spy.seen) == (1, [])
+    written(tmp_path, f'tls = "{LOOPBACK}"\ntls-key = "none"\ntls-cert = "none"\nmanhole = 0\nmanhole-keys = "none"\n')
+    outcome = reload.read_again("a test")
+    assert isinstance(outcome, Failed)
+    assert (len(outcome.mistakes), spy.seen) == (3, [])
+    for mistake in outcome.mistakes:
+        assert f"reload (a test): {mistake}" in logged
+
+
+def test_the_hooks_are_called_before_and_after_however_it_goes(tmp_path: Path) -> None:
+    file, calls = written(tmp_path, ""), list[str]()
+    reload = Reload(options("--config", str(file)))
+    reload.before.append(lambda: calls.append("before"))
+    reload.after.append(lambda: calls.append("after"))
+    reload.read_again("a test")
+    written(tmp_path, "prot = 1")
+    reload.read_again("a test")
+    assert calls == ["before", "after"] * 2
+
+
+def test_the_signal_is_given_back() -> None:
+    class Reactor:
+        """Does at once what others would do later."""
+
+        def callFromThread(self, call: Callable[..., object], *args: object) -> None:
+            """Do it."""
+            call(*args)
+
+    reload: Any = Reload(options())
+    spy = Spy()
+    reload.parts.append(spy)
+    before = signal.getsignal(signal.SIGHUP)
+    service = Hangup(reload, Reactor())
+    service.startService()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert spy.seen == ["prepared", "taken"]
+    service.stopService()
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+# --- a real server ---
+
+
+def test_sighup_takes_limits_and_networks_of_the_file(tmp_path: Path) -> None:
+    server, file = served(tmp_path, "")
+    with server, login(server.port(), "ann") as ann:
+        written(tmp_path, 'port = 1\nlobby = "#hall"\nallow = "10.0.0.0/8"\n[limit]\njoined = 1\n', file.name)
+        hang_up(server, "limit joined is 1, and was 100")
+        server.logged("connections are let in from 10.0.0.0/8; 1 connection from elsewhere may stay")
+        server.logged("This takes a restart: lobby")
+        with Peer(server.port()) as bob:
+            assert bob.at_end()
+        ann.say("ann", "still here")
+        ann.wait_for("still here")
+
+
+def test_sighup_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
+    server, file = served(tmp_path, "")
+    with server:
+        written(tmp_path, 'allow = "10.0.0.0/8"\n[limit]\nusrs = 1\n', file.name)
+        hang_up(server, "nothing was changed")
+        server.logged("did you mean users?")
+        login(server.port(), "ann").close()
+
+
+def test_sighup_takes_another_certificate_of_another_name(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    old, new = authority.issue("old"), authority.issue("new")
+    text = 'tls = "{}"\ntls-key = "{}"\ntls-cert = "{}"\n'
+    file = written(tmp_path, text.format(LOOPBACK, *old))
+    server = Server(tmp_path, "--config", str(file))
+    with server:
+        server.logged("listening for tls")
+        with tls_login(server.port("tls"), "ann") as ann:
+            before = ann.certificate()
+            written(tmp_path, text.format(LOOPBACK, *new), file.name)
+            hang_up(server, f"new TLS connections get the certificate in {new[1]}")
+            with TLSPeer(server.port("tls")) as bob:
+                assert bob.certificate() != before
+            ann.say("ann", "still here")
+            ann.wait_for("still here")
+        written(tmp_path, text.format(LOOPBACK, new[0], old[1]), file.name)
+        hang_up(server, "nothing was changed")
+        with TLSPeer(server.port("tls")) as bob:
+            assert bob.certificate() != before
+
+
+def test_lanchat_admin_says_what_came_of_it(tmp_path: Path) -> None:
+    server, file = served(tmp_path, "")
+    with server:
+        assert admin(server, "reload").stdout == "All is as it was.\n"
+        written(tmp_path, "telnet = 1\n[limit]\njoined = 1\n", file.name)
+        done = admin(server, "--json", "reload")
+        assert json.loads(done.stdout) == {"now": ["limit joined is 1, and was 100"], "restart": ["telnet"]}
+        written(tmp_path, "prot = 1\ntelnt = 1\n", file.name)
+        failed = admin(server, "--json", "reload")
+        assert failed.returncode == 1
+        told = json.loads(failed.stdout)
+        assert (told["error"], len(told["mistakes"])) == ("MISTAKES", 2)
+        assert "did you mean port?" in failed.stderr
+    server.stop()
+    none = admin(server, "reload")
+    assert none.returncode == 1
+    assert "No server runs" in none.stderr
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="the OpenSSH client is not installed")
+def test_an_operator_whose_key_is_gone_is_closed_and_a_new_one_may_enter(tmp_path: Path) -> None:
+    first, second = keygen(tmp_path / "first"), keygen(tmp_path / "second")
+    keys = written(tmp_path, first.with_suffix(".pub").read_text(), "keys")
+    server = Server(tmp_path, "--port", LOOPBACK, "--manhole", LOOPBACK, "--manhole-keys", str(keys))
+
+    def ssh(key: Path, *words: str) -> list[str]:
+        known = ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={tmp_path / 'known'}", "-o", "BatchMode=yes"]
+        port = str(server.port("manhole"))
+        return ["ssh", "-F", "none", "-p", port, "-i", str(key), "-o", "IdentitiesOnly=yes", *known, "127.0.0.1", *words]
+
+    with server, subprocess.Popen(ssh(first), stdin=PIPE, stdout=PIPE, stderr=PIPE) as prompt:  # noqa: S603 (ours)
+        server.logged("logged in from")
+        written(tmp_path, second.with_suffix(".pub").read_text(), "keys")
+        hang_up(server, "may not enter any more; connections closed: 1")
+        prompt.wait(PATIENCE)
+        assert prompt.stderr is not None
+        assert b"this key may not enter any more" in prompt.stderr.read()
+        refused = subprocess.run(ssh(first, "1 + 1"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+        assert b"Permission denied" in refused.stderr
+        entered = subprocess.run(ssh(second, "1 + 1"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+        assert entered.stdout.strip() == b"2"
