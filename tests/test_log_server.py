@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, Logger, LogLevel
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
+from twisted.python.syslog import SyslogObserver
 
 from lanchat.logs.files import Stream
 from lanchat.logs.forms import untimed_form
@@ -184,6 +185,21 @@ def test_a_log_that_is_not_ours_is_left_alone_and_says_so(said: dict[str, Any] |
         ServerLog(Reactor(), said, json=True)
     with pytest.raises(SystemExit, match="--log-level"):
         ServerLog(Reactor(), said, level="warn")
+
+
+def test_what_goes_to_syslog_is_summed_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(SyslogObserver, "openlog", lambda *_: None)
+    monkeypatch.setattr(SyslogObserver, "syslog", lambda _, priority, text: told.append(text))
+    reactor = Reactor()
+    log = ServerLog(reactor, TWISTD | {"syslog": True})
+    log.begin(Componentized())
+    for _ in range(5):
+        Logger("lanchat.test", observer=log).error("refused {ip}", ip="10.0.0.1")
+    reactor.advance(WINDOW_SECONDS)
+    assert told == ["[-] refused 10.0.0.1", "[-] 4 more like this: refused 10.0.0.1"]
+    with pytest.raises(SystemExit, match="--syslog"):
+        ServerLog(reactor, TWISTD | {"syslog": True}, json=True)
 
 
 def test_what_formats_an_event_may_log_itself(written: Written) -> None:
