@@ -25,6 +25,10 @@ class Journal:
             self._clock.callLater(0, self._write)
         self._notes.append(what)
 
+    def decided(self, what: str) -> None:
+        """Tell this at once, in a line of its own that is never summed up: somebody answers for it."""
+        _log.info("{what}", what=what, audit=True)
+
     def _write(self) -> None:
         notes, self._notes = self._notes, []
         for at in range(0, len(notes), MAX_NOTES):

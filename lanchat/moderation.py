@@ -63,7 +63,7 @@ async def kick(router: Router, by: By, order: Order) -> str:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:
             router.close(session, Forbidden.code, f"You were {what}.", why=what)
-    router.journal.note(f"{target.shown} was {what}")
+    router.journal.decided(f"{target.shown} was {what}")
     return f"{target.shown} was {what}. {back} {written(BAN, room, target.shown)} keeps them out."
 
 
@@ -75,7 +75,7 @@ async def ban(router: Router, by: By, order: Order) -> str:
     sanction = _sanction(router, by, order, BAN, target)
     await router.sanctions.impose(sanction, accounts)
     what = sanction.what(router.now())
-    router.journal.note(f"{target.shown} is {what}")
+    router.journal.decided(f"{target.shown} is {what}")
     if room is not None:
         hit = _take_out(router, room, target, accounts.values(), f"You are {what}.")
     else:
@@ -90,7 +90,7 @@ async def mute(router: Router, by: By, order: Order) -> str:
     sanction = _sanction(router, by, order, MUTE, target)
     await router.sanctions.impose(sanction)
     what = sanction.what(router.now())
-    router.journal.note(f"{target.shown} is {what}")
+    router.journal.decided(f"{target.shown} is {what}")
     hit = [session for session in _hit(router, room, target) if session.role is not Role.STRANGER]
     for session in hit:
         if room is None:
@@ -105,7 +105,7 @@ async def undo(router: Router, by: By, order: Order, kind: str) -> str:
     what = state(kind, room)
     if not await router.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {written('bans', room)} lists who is.")
-    router.journal.note(f"{target.shown} is not {what} any more, says {by.name}")
+    router.journal.decided(f"{target.shown} is not {what} any more, says {by.name}")
     for session in hit if kind == MUTE else ():
         router.reply(session, None, f"You are not {what} any more, says {by.name}.")
     return f"{target.shown} is not {what} any more."

@@ -139,7 +139,7 @@ class Operations:
         except Exception:  # noqa: BLE001 (a fault of ours costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)
             return Failed("The server made a mistake; its log tells more. Look there before you try again.", "INTERNAL")
-        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text))
+        _log.info("administrator ({who}): {text}", who=who, text=visible(done.text), audit=True)
         return done
 
     async def _do(self, request: Request, tell: Tell) -> Done:

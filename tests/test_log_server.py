@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, Logger, LogLevel
+from twisted.logger import ILogObserver, Logger, LogLevel, globalLogPublisher
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.python.syslog import SyslogObserver
 
+from lanchat.journal import Journal
 from lanchat.logs.files import Stream
 from lanchat.logs.forms import untimed_form
 from lanchat.logs.repeats import MAX_KINDS, MAX_LINES, WINDOW_SECONDS, Repeats
@@ -111,6 +112,18 @@ def test_what_somebody_answers_for_is_always_written(written: Written) -> None:
         written.module.info("operator runs: {what}", what="stats()", audit=True)
     assert written.lines() == ["[lanchat.test#info] operator runs: stats()"] * 300
     assert written.next_window() == []
+
+
+def test_a_ban_is_written_however_many_come_at_that_moment(written: Written) -> None:
+    journal = Journal(written.reactor)
+    globalLogPublisher.addObserver(written.log)
+    for n in range(6000):
+        journal.note(f"user{n} joined")
+    written.reactor.advance(0)
+    journal.decided("user7 is banned")
+    globalLogPublisher.removeObserver(written.log)
+    assert len(written.lines()) == MAX_LINES + 1
+    assert written.lines()[-1] == "[lanchat.journal#info] user7 is banned"
 
 
 def fail(text: str) -> Failure:
