@@ -563,7 +563,7 @@ def test_what_is_decided_is_noted_in_one_line_each(house: House, mod: User) -> N
     assert [formatEvent(event) for event in events] == [
         "bob is banned by mod for 2h ({spam}\\x1b)",
         "bob is not banned any more, says mod",
-        "bob is muted by mod",
+        "bob is muted by mod until it is undone",
     ]
 
 
