@@ -53,6 +53,19 @@ class IClient(Interface):
         """Wait until it is not behind any more, or gone."""
 
 
+class IConnection(IClient):
+    """The same, as operators look at it."""
+
+    def encryption() -> str:
+        """The version of TLS that is spoken; "" in plain text."""
+
+    def queued() -> int:
+        """Bytes that wait for the client."""
+
+    def serve_with(router: Any) -> None:  # noqa: N805 (zope's way)
+        """Let this router serve what comes from now on: one that listens in, or the usual one again."""
+
+
 class Store(Protocol):
     """What is kept (lanchat/store): one log, and tables beside it. Nothing here blocks.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lanchat.errors import Banned, Forbidden, NoSuchTarget
 from lanchat.rooms import Room, dismiss
@@ -17,6 +17,18 @@ from lanchat.router import Router
 from lanchat.sanctions import BAN, MUTE, Sanction, expel, state
 from lanchat.session import Account, Role, Session
 from lanchat.targets import Target, aim
+
+
+class Written(Protocol):
+    """A command in words."""
+
+    def __call__(self, command: str, room: Room | None, /, *rest: str) -> str:
+        """About the whole server, or a room."""
+
+
+def written(command: str, room: Room | None, /, *rest: str) -> str:
+    """A command as it is sent, about the whole server or a room."""
+    return " ".join([f"/{command}", *([room.name] if room is not None else []), *rest])
 
 
 class By(NamedTuple):
@@ -27,6 +39,8 @@ class By(NamedTuple):
     #: Of the name, and where they come from: nobody shall hit themselves.
     key: str = ""
     address: str = ""
+    #: How they write a command that they are told of.
+    written: Written = written
 
 
 #: Whoever can enter the server's own prompt.
@@ -64,7 +78,7 @@ async def kick(router: Router, by: By, order: Order) -> str:
         for session in hit:
             router.close(session, Forbidden.code, f"You were {what}.", why=what)
     router.journal.decided(f"{target.shown} was {what}")
-    return f"{target.shown} was {what}. {back} {written(BAN, room, target.shown)} keeps them out."
+    return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
 
 
 async def ban(router: Router, by: By, order: Order) -> str:
@@ -104,7 +118,7 @@ async def undo(router: Router, by: By, order: Order, kind: str) -> str:
     room, target, hit = _aim(router, by, order)
     what = state(kind, room)
     if not await router.sanctions.lift(kind, room, target):
-        raise NoSuchTarget(f"{target.shown} is not {what}. {written('bans', room)} lists who is.")
+        raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
     router.journal.decided(f"{target.shown} is not {what} any more, says {by.name}")
     for session in hit if kind == MUTE else ():
         router.reply(session, None, f"You are not {what} any more, says {by.name}.")
@@ -187,16 +201,19 @@ def _answer(by: By, sanction: Sanction, target: Target, hit: list[Session], what
     """What was done, to how many, how to undo it, and what it can't do."""
     done = "told" if sanction.kind == MUTE else "closed" if sanction.room is None else "taken out"
     here = f"{len(hit)} connection{'s were' if len(hit) > 1 else ' was'} {done}." if hit else "Nobody whom it hits is here."
-    told = f"{target.shown} is {what}. {here} {written(f'un{sanction.kind}', sanction.room, target.shown)} undoes it."
+    told = f"{target.shown} is {what}. {here} {by.written(f'un{sanction.kind}', sanction.room, target.shown)} undoes it."
     if target.network is not None or target.account is not None:
         return told
     told += f" {target.shown} has no account, and can come back under another name"
     ways = [session.sender.ip for session in hit if session.sender.ip != by.address]
     if ways and by.role >= Role.MODERATOR and not aim(ways[0], lambda name: None).is_machine:
-        told += f"; {written(sanction.kind, sanction.room, ways[0])} hits the address"
+        told += f"; {by.written(sanction.kind, sanction.room, ways[0])} hits the address"
     return f"{told}."
 
 
-def written(command: str, room: Room | None, *rest: str) -> str:
-    """A command as it is sent, about the whole server or a room."""
-    return " ".join([f"/{command}", *([room.name] if room is not None else []), *rest])
+def whom(router: Router, sanction: Sanction) -> str:
+    """Whom a sanction is about, as people write it; nobody ("") if the account is gone."""
+    if not sanction.target.startswith("@"):
+        return sanction.target
+    account = router.registry.account_by_id(int(sanction.target.removeprefix("@")))
+    return account.name.shown if account is not None else ""

@@ -61,6 +61,11 @@ class Hasher(Service):
         self._call_in_reactor(stopped.callback, None)
         return stopped
 
+    @property
+    def waiting(self) -> int:
+        """How many passwords wait to be checked or kept, with the one that is at work."""
+        return self._waiting
+
     async def hash(self, password: str | bytes) -> str:
         """What to keep of a password; raises `Usage` if it is too long or empty, `RateLimited` when too many wait."""
         return await self._beside(partial(self._argon2.hash, _bounded(password)))

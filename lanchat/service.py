@@ -35,10 +35,10 @@ class ChatService(MultiService):
         self.reload: Callable[[], Coroutine[Any, Any, str]]
         #: What twistd logs to, if that is to be ours.
         self.log: ServerLog | None = None
-        self._router = router
-        self._store = store
+        self.router = router
+        self.store = store
         self._keeping = StoreService(store, self._learn)
-        self._hasher = hasher
+        self.hasher = hasher
         self._lobby = lobby
 
     def setServiceParent(self, parent: Any) -> None:
@@ -50,7 +50,7 @@ class ChatService(MultiService):
     def startService(self) -> None:
         """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStart`."""
         self._keeping.startService()
-        self._hasher.startService()
+        self.hasher.startService()
         super().startService()
         self._open = True
 
@@ -84,17 +84,17 @@ class ChatService(MultiService):
 
     async def _stop(self, doors: Deferred[None]) -> None:
         await doors
-        self._router.cursors.write()
-        await self._hasher.stopService()
+        self.router.cursors.write()
+        await self.hasher.stopService()
         await self._keeping.stopService()
 
     def _learn(self, connection: Connection) -> None:
         """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it."""
         if self._lobby is not None:
-            rooms.open_lobby(connection, self._lobby, int(self._router.now()))
+            rooms.open_lobby(connection, self._lobby, int(self.router.now()))
         known = {account.id: account for account in accounts.load(connection)}
         places = rooms.load(connection, known)
-        in_force = sanctions.load(connection, places, self._router.now())
-        self._router.begin(self._store, list(known.values()), places, in_force)
+        in_force = sanctions.load(connection, places, self.router.now())
+        self.router.begin(self.store, list(known.values()), places, in_force)
         if self._lobby is not None:
-            self._router.rooms.lobby = self._router.rooms.find(self._lobby.shown)
+            self.router.rooms.lobby = self.router.rooms.find(self._lobby.shown)

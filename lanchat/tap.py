@@ -86,7 +86,7 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     if contexts is not None:
         reloading.parts.append(Certificates(contexts))
     if config["manhole"]:
-        reloading.parts.append(Operators(_add_manhole(service, reactor, config, router)))
+        reloading.parts.append(Operators(_add_manhole(service, reactor, config)))
     if config["web"]:
         _add_web(service, reactor, config["web"], Watched(router, door, store, lambda: service.ready, contexts))
     notifier = Notifier(reactor, router.registry.__len__)
@@ -171,11 +171,11 @@ def _add_timer(service: MultiService, reactor: IReactorTime, seconds: float, cal
     timer.setServiceParent(service)
 
 
-def _add_manhole(service: ChatService, reactor: IReactorTime, config: Options, router: Router) -> ManholeFactory:
+def _add_manhole(service: ChatService, reactor: IReactorTime, config: Options) -> ManholeFactory:
     from lanchat.manhole import door, keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
     try:
-        factory = door.ManholeFactory(router, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+        factory = door.ManholeFactory(service, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
     except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["manhole"]:

@@ -17,6 +17,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
 
 from lanchat import commands
 from lanchat.manhole.door import (
@@ -24,14 +26,17 @@ from lanchat.manhole.door import (
     LOGIN_SECONDS,
     MAX_CHANNELS,
     MAX_CONNECTIONS,
+    MAX_OPERATORS,
     Channels,
     ManholeFactory,
     Transport,
 )
+from lanchat.manhole.idle import IDLE_SECONDS, NOTICE_SECONDS
 from lanchat.manhole.keys import Listed, fingerprint
 from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, SIGNATURES, Checker, Operator, UserAuth
 from lanchat.manhole.shell import Shell
 from lanchat.router import Router
+from tests.manholes import make_service
 
 RSA = Key(rsa.generate_private_key(65537, 2048))
 ED25519 = Key(ed25519.Ed25519PrivateKey.generate())
@@ -50,6 +55,11 @@ class Socket(StringTransport):
         self.cut = True
 
 
+def no_names(window: object) -> dict[str, Any]:
+    """The names of a prompt that has none."""
+    return {}
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Time that stands still."""
@@ -59,8 +69,8 @@ def clock() -> Clock:
 @pytest.fixture
 def factory(clock: Clock) -> ManholeFactory:
     """A manhole that knows one key of each type."""
-    router = Router(clock, commands.run, "test")
-    made = ManholeFactory(router, [key.public() for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
+    service = make_service(Router(clock, commands.run, "test"))
+    made = ManholeFactory(service, [key.public() for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
     made.startFactory()
     return made
 
@@ -126,23 +136,136 @@ def test_who_does_not_log_in_is_cut_off(factory: ManholeFactory, clock: Clock) -
     assert socket.cut
 
 
-def test_who_has_logged_in_may_stay(factory: ManholeFactory, clock: Clock, logged: list[str]) -> None:
-    transport, socket = connect(factory)
+def let_in(transport: Transport, key: Key = ED25519) -> None:
+    """Log in with a listed key."""
     auth = UserAuth()
     transport.setService(auth)
     transport.sessionID = b"this connection"
-    asked = NS(b"ann") + NS(b"ssh-connection") + NS(b"publickey") + b"\1" + NS(b"ssh-ed25519") + NS(ED25519.public().blob())
-    signed = ED25519.sign(NS(transport.sessionID) + bytes([MSG_USERAUTH_REQUEST]) + asked)
+    kind = key.sshType()
+    asked = NS(b"ann") + NS(b"ssh-connection") + NS(b"publickey") + b"\1" + NS(kind) + NS(key.public().blob())
+    signed = key.sign(NS(transport.sessionID) + bytes([MSG_USERAUTH_REQUEST]) + asked)
     auth.ssh_USERAUTH_REQUEST(asked + NS(signed))
+
+
+def prompt_of(transport: Transport) -> Shell:
+    """A prompt on a terminal, in a new channel."""
+    transport.service.ssh_CHANNEL_OPEN(NS(b"session") + struct.pack(">3L", 7, 99999, 9999))
+    shell: Shell = [*transport.service.channels.values()][-1]
+    shell.requestReceived(b"pty-req", NS(b"xterm") + struct.pack(">4L", 80, 24, 0, 0) + NS(b""))
+    shell.requestReceived(b"shell", b"")
+    return shell
+
+
+def shown_by(shell: Shell) -> list[str]:
+    """What is shown at a prompt from now on."""
+    shown: list[str] = []
+    assert shell._editor is not None
+    shell._editor._write = shown.append
+    return shown
+
+
+def test_who_has_logged_in_may_stay_while_there_are_keys(factory: ManholeFactory, clock: Clock, logged: list[str]) -> None:
+    transport, socket = connect(factory)
+    let_in(transport)
     assert isinstance(transport.service, Channels)
-    clock.advance(LOGIN_SECONDS * 100)
-    assert not socket.cut
+    shell = prompt_of(transport)
+    for _ in range(10):
+        clock.advance(IDLE_SECONDS - 1)
+        shell.dataReceived(b"x")
+    assert not socket.disconnecting
     transport.connectionLost()
     key = fingerprint(ED25519)
     assert [line for line in logged if key in line][-2:] == [
         f"manhole: {key} logged in from 127.0.0.1 as ann",
         f"manhole: {key} from 127.0.0.1 logged out",
     ]
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_prompt_that_nobody_types_into_is_told_and_then_closed(
+    factory: ManholeFactory, clock: Clock, logged: list[str]
+) -> None:
+    transport, socket = connect(factory)
+    let_in(transport)
+    shown = shown_by(prompt_of(transport))
+    clock.advance(IDLE_SECONDS - NOTICE_SECONDS - 1)
+    assert shown == []
+    clock.advance(1)
+    assert "this closes in 60 seconds, unless you press a key" in "".join(shown)
+    clock.advance(NOTICE_SECONDS - 1)
+    assert not socket.disconnecting
+    clock.advance(1)
+    assert socket.disconnecting
+    assert any("is logged out: nothing was typed" in line for line in logged)
+
+
+def test_a_connection_without_a_prompt_is_closed_too(factory: ManholeFactory, clock: Clock) -> None:
+    transport, socket = connect(factory)
+    let_in(transport)
+    clock.pump([60] * int(IDLE_SECONDS / 60))
+    assert socket.disconnecting
+
+
+def test_a_result_that_is_waited_for_keeps_its_prompt(factory: ManholeFactory, clock: Clock) -> None:
+    transport, socket = connect(factory)
+    let_in(transport)
+    shell = prompt_of(transport)
+    later: Deferred[int] = Deferred()
+    shell._console.names["later"] = later
+    shell.dataReceived(b"later\r")
+    clock.pump([60] * 100)
+    assert not socket.disconnecting
+    later.callback(1)
+    clock.pump([60] * int(IDLE_SECONDS / 60))
+    assert socket.disconnecting
+
+
+def test_there_is_room_for_so_many_operators(factory: ManholeFactory, logged: list[str]) -> None:
+    first, *_ = [connect(factory) for _ in range(MAX_OPERATORS)]
+    for transport in tuple(factory.connections):
+        let_in(transport)
+    late, socket = connect(factory)
+    let_in(late)
+    assert socket.disconnecting
+    assert not isinstance(late.service, Channels)
+    assert any(f"{fingerprint(ED25519)} from 127.0.0.1 is one too many" in line for line in logged)
+    assert sum("logged in" in line for line in logged) == MAX_OPERATORS
+    first[0].connectionLost()
+    again, socket = connect(factory)
+    let_in(again)
+    assert not socket.disconnecting
+    assert isinstance(again.service, Channels)
+
+
+def test_what_operators_do_is_never_left_out_of_the_log() -> None:
+    events: list[LogEvent] = []
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        events.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    operator = Operator("SHA256:x", no_names, Clock())
+    operator.arrived("127.0.0.1", "ann")
+    operator.note("who()")
+    operator.audit("taps somebody")
+    operator.left()
+    globalLogPublisher.removeObserver(observe)
+    assert [event["audit"] for event in events] == [True] * 4
+
+
+def test_a_window_is_behind_while_the_network_or_the_client_takes_nothing(factory: ManholeFactory) -> None:
+    transport, _ = connect(factory)
+    let_in(transport)
+    shell = prompt_of(transport)
+    assert not shell.behind()
+    transport.pauseProducing()
+    assert shell.behind()
+    transport.resumeProducing()
+    shell.show("x" * 200_000)  # more than the client's window
+    assert shell.behind()
+    shell.addWindowBytes(200_000)
+    assert not shell.behind()
 
 
 def test_a_stranger_can_not_make_us_collect_what_never_ends(factory: ManholeFactory, logged: list[str]) -> None:
@@ -240,7 +363,7 @@ class FakeChannels:
 def open_shell(clock: Clock) -> tuple[Shell, FakeChannels]:
     """A session channel of an operator's."""
     channels = FakeChannels()
-    return Shell(avatar=Operator("SHA256:x", dict, clock), conn=channels, remoteWindow=9999, remoteMaxPacket=9999), channels
+    return Shell(avatar=Operator("SHA256:x", no_names, clock), conn=channels, remoteWindow=9999, remoteMaxPacket=9999), channels
 
 
 def test_a_command_answers_after_it_was_granted(clock: Clock) -> None:
@@ -281,7 +404,7 @@ def test_what_comes_after_the_end_of_a_channel_goes_nowhere(clock: Clock) -> Non
 
 def test_a_connection_has_so_many_channels_and_no_more(factory: ManholeFactory, clock: Clock) -> None:
     transport, _ = connect(factory)
-    transport.avatar = Operator("SHA256:x", dict, clock)
+    transport.avatar = Operator("SHA256:x", no_names, clock)
     transport.logoutFunction = transport.avatar.left
     channels = Channels()
     transport.setService(channels)
@@ -334,12 +457,14 @@ def test_what_strangers_send_is_escaped_in_the_log(factory: ManholeFactory, logg
     assert not [line for line in logged if "\n" in line or "\x1b" in line or len(line) > 250]
 
 
-def test_what_operators_type_is_escaped_and_cut_in_the_log(logged: list[str]) -> None:
-    operator = Operator("SHA256:x", dict, Clock())
+def test_what_operators_type_is_escaped_in_the_log_and_whole(logged: list[str]) -> None:
+    operator = Operator("SHA256:x", no_names, Clock())
     operator.arrived("127.0.0.1", "ann")
     operator.note("print('\x1b[31m')\n" + "x" * 10000)
     operator.note("  ")
     operator.left()
-    assert len(logged) == 3
-    assert logged[1].startswith(r"manhole: SHA256:x from 127.0.0.1 runs: print('\x1b[31m')\nxxx")
-    assert len(logged[1]) < MAX_NOTE + 100
+    pieces = logged[1:-1]
+    assert pieces[0].startswith(r"manhole: SHA256:x from 127.0.0.1 runs: print('\x1b[31m')\nxxx")
+    assert all(piece.startswith("manhole: SHA256:x from 127.0.0.1 goes on: xxx") for piece in pieces[1:])
+    assert all(len(piece) < MAX_NOTE + 100 for piece in pieces)
+    assert sum(piece.count("x") for piece in pieces) == 10_000 + pieces[0].count("\\x1b") + len(pieces)

@@ -1,23 +1,18 @@
-"""Pure tests of what is behind the manhole's door: the line editor, the Python console, and the verbs."""
+"""Pure tests of what is behind the manhole's door: the line editor and the Python console."""
 
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections.abc import Coroutine
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 
-from lanchat import commands
+from lanchat.errors import NoSuchTarget
 from lanchat.manhole.console import Console
 from lanchat.manhole.editor import MAX_LINE, Editor, width
-from lanchat.manhole.verbs import VERBS, Verbs
-from lanchat.names import Name
-from lanchat.router import Router
-from tests.fakes import User
+from lanchat.manhole.tables import Facts, Text
 
 
 class Typist:
@@ -276,81 +271,42 @@ def test_the_failure_of_a_coroutine_is_not_logged_as_unhandled(prompt: Prompt, m
     assert logged == []
 
 
-# The verbs.
+# What verbs have to say.
 
 
-@pytest.fixture
-def router() -> Router:
-    """A router with two users."""
-    made = Router(Clock(), commands.run, "test")
-    User(made, "bert", "10.0.0.2")
-    User(made, "Ann", "10.0.0.1")
-    return made
+def test_what_a_verb_says_against_what_it_was_given_is_one_line(prompt: Prompt) -> None:
+    async def later() -> None:
+        raise NoSuchTarget("Nobody here\nis called so.")
+
+    def at_once() -> None:
+        raise NoSuchTarget("Nobody here\nis called so.")
+
+    prompt.console.names.update(later=later, at_once=at_once)
+    assert not prompt.console.run("at_once()")
+    assert prompt.err == "Nobody here\\nis called so.\n"
+    assert not prompt.console.failed
+    prompt.console.push("later()")
+    assert prompt.err == "Nobody here\\nis called so.\n" * 2
+    assert prompt.console.failed
 
 
-def test_who_prints_a_sorted_table_and_is_a_sequence(router: Router) -> None:
-    table = Verbs(router).who()
-    assert [(row.name, row.address, row.gateway) for row in table] == [
-        ("Ann", "10.0.0.1", "json"),
-        ("bert", "10.0.0.2", "json"),
-    ]
-    lines = repr(table).splitlines()
-    assert lines[0].split() == ["name", "address", "gateway", "since"]
-    assert len({line.index("10.0.0") for line in lines[1:]}) == 1
-    assert (len(table), table[1].name) == (2, "bert")
-    assert repr(Verbs(Router(Clock(), commands.run, "test")).who()) == "(nobody)"
+def test_what_a_verb_tells_in_words_needs_no_number(prompt: Prompt) -> None:
+    told: Deferred[str] = Deferred()
+    prompt.console.names["told"] = told
+    prompt.console.push("told")
+    told.callback(Text("It is done."))
+    assert prompt.out == "<Deferred #0>\nIt is done.\n"
 
 
-def test_what_users_chose_is_escaped(router: Router) -> None:
-    session = User(router, "carl").session
-    session.name = Name("ca\x1b[31mrl", session.name.key, session.name.looks)
-    assert "ca\\x1b[31mrl" in repr(Verbs(router).who())
+def test_a_table_fits_the_window(prompt: Prompt) -> None:
+    prompt.console.names["table"] = Facts({"name": "x" * 50})
+    prompt.console.push("table")
+    assert prompt.out == f"name  {'x' * 50}\n"
+    prompt.console.columns = 20
+    prompt.console.push("table")
+    assert prompt.out.splitlines()[-1] == f"name  {'x' * 13}\u2026"
 
 
-def test_find_takes_any_spelling(router: Router) -> None:
-    session = Verbs(router).find("ANN")
-    assert session is not None
-    assert session.name.shown == "Ann"
-    assert Verbs(router).find("carl") is None
-
-
-def test_kick_frees_the_name_and_says_why(router: Router) -> None:
-    carl = User(router, "carl")
-    assert repr(Verbs(router).kick("CARL", "be nice")) == "carl was disconnected."
-    assert carl.client.packets[-1].msg == "You were disconnected by the operator: be nice"
-    assert carl.client.disconnected
-    assert router.registry.find("carl") is None
-    with pytest.raises(LookupError, match="nobody here"):
-        Verbs(router).kick("carl")
-
-
-@pytest.mark.parametrize("text", ["", "x" * 20_000, "\ud800"])
-def test_shout_says_only_what_can_be_said(router: Router, text: str) -> None:
-    carl = User(router, "carl")
-    with pytest.raises(ValueError, match=r"bytes|surrogates"):
-        Verbs(router).shout(text)
-    assert carl.client.packets == []
-    assert Verbs(router).shout("hello") == 3
-
-
-def test_stats_and_help_print_as_text(router: Router) -> None:
-    verbs = Verbs(router)
-    stats = verbs.stats()
-    assert (stats["sessions"], stats["  json"], stats["uptime"]) == (2, 2, "0:00:00")
-    assert (stats["delivered"], stats["not stored"]) == (0, 0)
-    assert re.match(r"sessions +2\n  json +2\n", repr(stats))
-    for name in ("who()", "find(name)", "kick(name", "shout(text)", "stats()", "exit()"):
-        assert name in repr(verbs.help())
-    assert "Disconnect somebody" in repr(verbs.help(verbs.kick))
-    assert set(verbs.names()) == {*VERBS, "router", "registry"}
-
-
-def test_limits_are_shown_and_changed(router: Router) -> None:
-    verbs = Verbs(router)
-    router.limits.met["packets"] = 7
-    assert "packets 200 7 packets a second from one session" in re.sub(" +", " ", repr(verbs.limits()))
-    assert repr(verbs.limit("packets", 5)) == "packets is 5 now."
-    assert router.limits["packets"] == 5
-    assert repr(verbs.limit("packets", "off")) == "packets is inf now."
-    with pytest.raises(ValueError, match="there is no limit 'speed'"):
-        verbs.limit("speed", 1)
+def test_what_can_not_be_run_is_noted_too(prompt: Prompt) -> None:
+    prompt.console.run("who(")
+    assert prompt.notes == ["who("]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from lanchat.command import Command
 from lanchat.commands.rooms import check_owner
 from lanchat.errors import Forbidden, Usage
-from lanchat.moderation import By, Order, ban, kick, mute, undo, written
+from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.packet import Packet, X, visible
 from lanchat.rooms import MARK, Room
 from lanchat.router import NAMES_A_PACKET, Router
@@ -79,7 +79,7 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
 def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     said = _read(args[0], timed=False)
     room = _place(router, session, _named(session, packet).room or said["room"])
-    found = [(shown, one) for one in router.sanctions.listed(room) if (shown := _shown(router, one.target))]
+    found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
     found = [(shown, one) for shown, one in found if shown.lower().startswith(said["target"].lower())]
     router.charge(session, len(found) / NAMES_A_PACKET)
     lines = [f"{shown}: {one.what(router.now())}" for shown, one in found]
@@ -88,14 +88,6 @@ def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> 
     more = [f"... and {len(lines) - fit} more: begin the name, as in {written('bans', room, 'bo')}"] if fit < len(lines) else []
     told = "\n".join([f"Bans and mutes ({len(lines)}):", *lines[:fit], *more]) if lines else "There are no such bans and mutes."
     router.reply(session, packet, told, bans=[_row(router, *pair) for pair in found[:fit]], n=len(lines))
-
-
-def _shown(router: Router, target: str) -> str:
-    """Whom a sanction is about; nobody if the account is gone."""
-    if not target.startswith("@"):
-        return target
-    account = router.registry.account_by_id(int(target.removeprefix("@")))
-    return account.name.shown if account is not None else ""
 
 
 def _row(router: Router, shown: str, one: Sanction) -> dict[str, object]:

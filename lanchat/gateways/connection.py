@@ -22,7 +22,7 @@ from lanchat.gateways import sockets
 from lanchat.gateways.doorway import Doorway
 from lanchat.gateways.framing import Frame
 from lanchat.gateways.outbox import ITransport, Outbox
-from lanchat.interfaces import Call, IClient
+from lanchat.interfaces import Call, IConnection
 from lanchat.limits import Bucket
 from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
@@ -38,7 +38,7 @@ MAX_LINGERING = 8
 _log = Logger()
 
 
-@implementer(IClient, IHalfCloseableProtocol)
+@implementer(IConnection, IHalfCloseableProtocol)
 class Connection(Protocol, ABC):
     """A client's connection: a subclass adds the dialect (`frames`, `frameReceived`, `deliver`)."""
 
@@ -224,6 +224,18 @@ class Connection(Protocol, ABC):
     def caught_up(self) -> Deferred[None]:
         """Fires when all that waited is written, or never will be."""
         return self.outbox.drained()
+
+    def encryption(self) -> str:
+        """The version of TLS that is spoken; "" in plain text."""
+        return ""
+
+    def queued(self) -> int:
+        """Bytes that wait for the client."""
+        return self.outbox.waiting
+
+    def serve_with(self, router: Router) -> None:
+        """Let this router serve what comes from now on."""
+        self.router = router
 
     def disconnect(self) -> None:
         """Close, once what was delivered is written."""

@@ -91,10 +91,19 @@ class ChatProtocol(Connection):
             self._match_pace()
             self.router.greet(self.session)
             self._lines = self._framing.lines
-            if self._lines is not None:
-                self._receive = partial(self.router.receive, self.session)
+            self._serve_directly()
         if (patience := self._framing.patience) is not None and not self.closed:
             self._silence = self.router.clock.callLater(patience, self._look_again)
+
+    def serve_with(self, router: Router) -> None:
+        """Let this router serve what comes from now on."""
+        super().serve_with(router)
+        self._serve_directly()
+
+    def _serve_directly(self) -> None:
+        """What comes on lines are packets already: the router serves them without us."""
+        if self._lines is not None and self.session is not None:
+            self._receive = partial(self.router.receive, self.session)
 
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""

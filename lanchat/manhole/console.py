@@ -18,6 +18,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.python.monkey import MonkeyPatcher
 
+from lanchat.errors import ChatError
+from lanchat.manhole.tables import Text, shown
+from lanchat.packet import visible
+
 #: What tracebacks call the place.
 FILE = "<manhole>"
 #: Characters in a script, or in a statement that is typed.
@@ -30,19 +34,25 @@ Write = Callable[[str], None]
 
 
 class Console:
-    """One operator's Python: names that last from line to line. `SystemExit` is for the caller, anything else is shown."""
+    """One operator's Python: names that last from line to line. `SystemExit` is for the caller, anything else is shown.
+
+    A `ChatError` is what a verb has to say against what it was given: one line, where other errors have a traceback.
+    """
 
     def __init__(self, names: dict[str, Any], out: Write, err: Write, note: Write) -> None:
-        """`out` and `err` show text; `note` is told each statement before it runs."""
+        """`out` and `err` show text; `note` is told what comes before it runs, and what can't run too."""
         self.names: dict[str, Any] = {"__name__": "__console__", "__doc__": None, **names}
         #: Whether something that was waited for has failed.
         self.failed = False
+        #: How wide the window is; 0 without one.
+        self.columns = 0
         self._out, self._err = _Stream(self, out), _Stream(self, err)
         self._note = note
         self._held: list[tuple[Write, str]] | None = None  # what the statement that runs has said so far
         self._compile = CommandCompiler()
         self._lines: list[str] = []
         self._numbers = itertools.count()
+        #: The numbers of what is waited for.
         self._pending: set[int] = set()
         self._when_done: Callable[[], None] | None = None
 
@@ -77,6 +87,7 @@ class Console:
             statements = ast.parse(source, FILE).body
             codes = [compile(ast.Interactive([statement]), FILE, "single") for statement in statements]
         except _WRONG as error:
+            self._note(source)
             self._show_wrong(error)
             return False
         lines = source.split("\n")
@@ -85,6 +96,11 @@ class Console:
             if not self._execute(code):
                 return False
         return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is waited for."""
+        return bool(self._pending)
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Call this once nothing is waited for."""
@@ -106,6 +122,9 @@ class Console:
                 exec(code, self.names)  # noqa: S102 (that is what this is for)
         except SystemExit:
             raise
+        except ChatError as error:
+            self._err.write(f"{visible(str(error))}\n")
+            return False
         except BaseException as error:  # noqa: BLE001 (whatever it is, it is the operator's)
             trace = error.__traceback__.tb_next if error.__traceback__ else None
             self._err.write("".join(traceback.format_exception(type(error), error, trace)))
@@ -130,7 +149,7 @@ class Console:
         elif isinstance(value, Deferred):
             self._wait_for(value)
         else:
-            self._out.write(f"{value!r}\n")
+            self._out.write(f"{shown(value, self.columns)}\n")
 
     def _wait_for(self, deferred: Deferred[Any]) -> None:
         number = next(self._numbers)
@@ -140,15 +159,26 @@ class Console:
             self._out.write(f"<Deferred #{number}>\n")
 
     def _came(self, result: Any, number: int) -> Any:
-        """A result that was waited for. It is passed on as it was: others may wait for it too."""
+        """A result that was waited for. It is passed on as it was: others may wait for it too.
+
+        What a verb tells in words needs no number.
+        """
         if isinstance(result, Failure):
             self.failed = True
-            self._err.write(f"Deferred #{number} failed: {result.getTraceback()}")
+            told = f"{visible(str(result.value))}\n" if result.check(ChatError) else ""
+            self._err.write(told or f"Deferred #{number} failed: {result.getTraceback()}")
         else:
-            self._out.write(f"Deferred #{number}: {_shown(result)}\n")
+            mark = "" if isinstance(result, Text) else f"Deferred #{number}: "
+            self._out.write(f"{mark}{self._shown(result)}\n")
         self._pending.discard(number)
         self._check_done()
         return result
+
+    def _shown(self, value: Any) -> str:
+        try:
+            return shown(value, self.columns)
+        except Exception as error:  # noqa: BLE001 (a result's own repr must not reach the reactor)
+            return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
     def _check_done(self) -> None:
         if self._when_done is not None and not self._pending:
@@ -169,10 +199,3 @@ class _Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         self._console.say(self._write, text)
         return len(text)
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001 (a result's own repr must not reach the reactor)
-        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"

@@ -18,18 +18,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.interfaces import Call
+from lanchat.manhole.idle import IDLE_SECONDS, Idle
 from lanchat.manhole.keys import Listed, fingerprint
-from lanchat.manhole.login import SIGNATURES, Checker, Realm, UserAuth
-from lanchat.manhole.shell import quiet
+from lanchat.manhole.login import SIGNATURES, Checker, Operator, Realm, UserAuth
+from lanchat.manhole.shell import Shell, quiet
 from lanchat.manhole.verbs import Verbs
-from lanchat.router import Router
+from lanchat.service import ChatService
 
 #: Seconds to log in, from the first moment on, and until a connection that is closed is aborted.
 LOGIN_SECONDS, GRACE_SECONDS = 30.0, 0.5
 #: Bytes of a packet that a stranger may send: as many as everybody must take (RFC 4253, 6.1), where conch takes a megabyte.
 MAX_STRANGERS_PACKET = 35000
-#: Connections at a time, and channels of a connection.
-MAX_CONNECTIONS, MAX_CHANNELS = 8, 8
+#: Connections at a time, logged in or not; operators among them; and channels of a connection.
+MAX_CONNECTIONS, MAX_OPERATORS, MAX_CHANNELS = 8, 4, 8
 
 #: What Twisted has without SHA-1; group exchange needs a file of primes, which we don't have.
 KEY_EXCHANGES = [
@@ -61,6 +62,9 @@ class Transport(SSHServerTransport):
     _log = quiet
     factory: ManholeFactory
     transport: Any
+    service: Any
+    avatar: Any
+    _idle: Idle | None = None
 
     def __init__(self, host_signatures: list[bytes]) -> None:
         self.supportedPublicKeys = host_signatures
@@ -74,6 +78,9 @@ class Transport(SSHServerTransport):
         self.factory.connections.add(self)
         self.address = str(getattr(self.transport.getPeer(), "host", "a local socket"))
         self._closing = False
+        #: Whether more was written than the network takes for now.
+        self.behind = False
+        self.transport.registerProducer(self, True)
         self._deadline: Call = self.factory.clock.callLater(LOGIN_SECONDS, self._too_slow)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpKeepAlive(True)  # a prompt may wait for days, but not for a machine that is gone
@@ -98,22 +105,54 @@ class Transport(SSHServerTransport):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Gone: an operator is logged out."""
         self._closing = True
-        self.logged_in()
+        self._let_be()
         self.factory.connections.discard(self)
         super().connectionLost(reason)
         self.factory.check_drained()
 
-    def logged_in(self) -> None:
-        """The deadline is met."""
-        if self._deadline.active():
-            self._deadline.cancel()
+    def logged_in(self, operator: Operator) -> None:
+        """The deadline is met; from now on it is keys that are waited for."""
+        self._deadline.cancel()
+        self._idle = Idle(self.factory.clock, self)
+        operator.typed = self._idle.typed
+
+    def is_operator(self) -> bool:
+        """Whether somebody has logged in here, and stays."""
+        return hasattr(self, "avatar") and not self._closing
+
+    def is_busy(self) -> bool:
+        """Whether something is done for the operator in one of the channels."""
+        return any(shell.is_busy() for shell in self._shells())
+
+    def warn(self, text: str) -> None:
+        """Tell the operator, at each prompt."""
+        for shell in self._shells():
+            shell.warn(text)
+
+    def close_idle(self) -> None:
+        """Nobody has typed for too long."""
+        self.avatar.audit("is logged out: nothing was typed")
+        self.sendDisconnect(DISCONNECT_BY_APPLICATION, b"nothing was typed for %d minutes" % (IDLE_SECONDS // 60))
+
+    def pauseProducing(self) -> None:
+        """The network has enough for now."""
+        self.behind = True
+
+    def resumeProducing(self) -> None:
+        """The network has taken it."""
+        self.behind = False
+
+    def stopProducing(self) -> None:
+        """Nothing more can be written."""
+        self.behind = True
 
     def sendDisconnect(self, reason: int, desc: bytes) -> None:
         """Close, the one way there is: a client that does not read can't put it off."""
         if not self._closing:
+            self.transport.unregisterProducer()  # what is left to write shall not wait for us
             super().sendDisconnect(reason, desc)
             self._closing = True
-            self.logged_in()
+            self._let_be()
             self._deadline = self.factory.clock.callLater(GRACE_SECONDS, self.transport.abortConnection)
 
     def sendExtInfo(self, extensions: object) -> None:
@@ -122,6 +161,16 @@ class Transport(SSHServerTransport):
 
     def receiveError(self, reason: int, description: bytes) -> None:
         """The client says goodbye, which conch would log as an error."""
+
+    def _shells(self) -> Iterable[Shell]:
+        return tuple(self.service.channels.values()) if isinstance(self.service, Channels) else ()
+
+    def _let_be(self) -> None:
+        """Wait for nothing any more."""
+        if self._deadline.active():
+            self._deadline.cancel()
+        if self._idle is not None:
+            self._idle.stop()
 
     def _fail(self, error: Exception) -> None:
         if hasattr(self, "avatar"):
@@ -141,12 +190,11 @@ class ManholeFactory(ConchFactory):
 
     noisy = False
 
-    def __init__(self, router: Router, listed: Iterable[Key], host: Iterable[Key]) -> None:
+    def __init__(self, service: ChatService, listed: Iterable[Key], host: Iterable[Key]) -> None:
         """`listed` are the keys that may enter, `host` is the server's own private keys."""
-        self.clock = router.clock
-        names = Verbs(router).names
+        self.clock = service.router.clock
         self._listed = Listed(listed)
-        super().__init__(Portal(Realm(names, router.clock), [Checker(self._listed)]))
+        super().__init__(Portal(Realm(Verbs(service).names, self.clock), [Checker(self._listed)]))
         self._host = tuple(host)
         self.privateKeys: dict[bytes, Any] = {key.sshType(): key for key in self._host}
         self.publicKeys: dict[bytes, Any] = {key.sshType(): key.public() for key in self._host}
@@ -178,6 +226,12 @@ class ManholeFactory(ConchFactory):
         transport.factory = self
         return transport
 
+    def no_room(self) -> str | None:
+        """Why no other operator can be let in, if that is so."""
+        if sum(connection.is_operator() for connection in self.connections) < MAX_OPERATORS:
+            return None
+        return f"there are {MAX_OPERATORS} operators already; one who types nothing is logged out after a while"
+
     def getService(self, transport: Transport, service: bytes) -> Any:
         """The login once, and then the connection; None refuses. A second login would begin to count attempts anew."""
         if service == b"ssh-userauth" and transport.service is not None:
@@ -194,7 +248,7 @@ class ManholeFactory(ConchFactory):
 
     def _close(self, key: str) -> str:
         """End the connections of one key; how many there were, in words, if any."""
-        theirs = [each for each in self.connections if getattr(getattr(each, "avatar", None), "key", None) == key]
+        theirs = [each for each in self.connections if each.is_operator() and each.avatar.key == key]
         for connection in theirs:
             connection.sendDisconnect(DISCONNECT_BY_APPLICATION, b"this key may not enter any more")
         return f"; connections closed: {len(theirs)}" if theirs else ""

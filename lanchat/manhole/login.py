@@ -11,6 +11,7 @@ from twisted.conch.error import IgnoreAuthentication
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.common import getNS
 from twisted.conch.ssh.keys import Key
+from twisted.conch.ssh.transport import DISCONNECT_TOO_MANY_CONNECTIONS
 from twisted.conch.ssh.userauth import SSHUserAuthServer
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm
@@ -22,14 +23,15 @@ from zope.interface import implementer
 from lanchat.interfaces import Clock
 from lanchat.manhole.keys import Listed, fingerprint
 from lanchat.manhole.shell import Shell, quiet
+from lanchat.manhole.tap import Window
 from lanchat.packet import visible
 
 if TYPE_CHECKING:
     from lanchat.manhole.door import Transport
 
 #: Keys (or other ways in) that a client may try.
-MAX_ATTEMPTS = 5
-#: Characters of a statement, and of a user's name, that are logged.
+MAX_ATTEMPTS = 3
+#: Characters of what an operator types in one line of the log (what is longer has several), and of a user's name.
 MAX_NOTE, MAX_LABEL = 500, 40
 
 #: The signatures that are made and taken: none with SHA-1.
@@ -44,31 +46,42 @@ SIGNATURES = [
 _log = Logger()
 
 
-class Operator(ConchUser):
-    """The avatar: somebody who got in with a listed key."""
+#: The names that the prompt in a window begins with.
+Names = Callable[[Window], dict[str, Any]]
 
-    def __init__(self, key: str, names: Callable[[], dict[str, Any]], clock: Clock) -> None:
+
+class Operator(ConchUser):
+    """The avatar: somebody who got in with a listed key. What an operator does is in the log, whatever its level."""
+
+    def __init__(self, key: str, names: Names, clock: Clock) -> None:
         super().__init__()
         #: The fingerprint of the key.
         self.key = key
         self.names = names
         self.clock = clock
         self.address = ""
+        #: Called at each key.
+        self.typed: Callable[[], None] = lambda: None
         self.channelLookup[b"session"] = Shell
 
     def arrived(self, address: str, label: str) -> None:
         """Logged in, from this address and under this name."""
         self.address = address
-        _log.info("manhole: {key} logged in from {ip} as {label}", key=self.key, ip=address, label=label)
+        _log.info("manhole: {key} logged in from {ip} as {label}", key=self.key, ip=address, label=label, audit=True)
 
     def left(self) -> None:
         """Logged out, or gone."""
-        _log.info("manhole: {key} from {ip} logged out", key=self.key, ip=self.address)
+        _log.info("manhole: {key} from {ip} logged out", key=self.key, ip=self.address, audit=True)
 
     def note(self, statement: str) -> None:
-        """What an operator does is in the log."""
-        if statement.strip():
-            _log.info("manhole: {key} from {ip} runs: {what}", key=self.key, ip=self.address, what=visible(statement, MAX_NOTE))
+        """What is run, whole."""
+        text = visible(statement.rstrip())
+        for at in range(0, len(text), MAX_NOTE):
+            self.audit(f"{'goes on' if at else 'runs'}: {text[at : at + MAX_NOTE]}")
+
+    def audit(self, what: str) -> None:
+        """What else is done, as it may be shown."""
+        _log.info("manhole: {key} from {ip} {what}", key=self.key, ip=self.address, what=what, audit=True)
 
     def gotGlobalRequest(self, request: bytes, data: bytes) -> int:
         """Nothing is asked of a connection as a whole: no port is forwarded."""
@@ -79,7 +92,7 @@ class Operator(ConchUser):
 class Realm:
     """Makes operators of those whom the checker knows."""
 
-    def __init__(self, names: Callable[[], dict[str, Any]], clock: Clock) -> None:
+    def __init__(self, names: Names, clock: Clock) -> None:
         self._names = names
         self._clock = clock
 
@@ -134,7 +147,11 @@ class UserAuth(SSHUserAuthServer):
         )
 
     def _arrived(self, avatar: tuple[object, Operator, object], label: str) -> Any:
-        self.transport.logged_in()
+        if (why := self.transport.factory.no_room()) is not None:
+            _log.warn("manhole: {key} from {ip} is one too many", key=avatar[1].key, ip=self.transport.address, audit=True)
+            self.transport.sendDisconnect(DISCONNECT_TOO_MANY_CONNECTIONS, why.encode())
+            raise UnauthorizedLogin(why)
+        self.transport.logged_in(avatar[1])
         avatar[1].arrived(self.transport.address, label)
         return avatar
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import getNS
-from twisted.conch.ssh.connection import EXTENDED_DATA_STDERR, SSHConnection
+from twisted.conch.ssh.connection import EXTENDED_DATA_STDERR
 from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_change
 from twisted.logger import FilteringLogObserver, Logger, LogLevel, LogLevelFilterPredicate, globalLogPublisher
 
@@ -20,6 +20,7 @@ from lanchat.manhole.console import MAX_SOURCE, Console
 from lanchat.manhole.editor import Editor
 
 if TYPE_CHECKING:
+    from lanchat.manhole.door import Channels
     from lanchat.manhole.login import Operator
 
 GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
@@ -34,7 +35,7 @@ class Shell(SSHChannel):
     name = b"session"
     _log = quiet
 
-    conn: SSHConnection
+    conn: Channels
 
     def __init__(self, *, avatar: Operator, **opened: Any) -> None:
         super().__init__(avatar=avatar, **opened)
@@ -42,8 +43,10 @@ class Shell(SSHChannel):
         self._columns = 0  # not 0: there is a terminal
         self._editor: Editor | None = None
         self._script: bytearray | None = None
-        self._started = False
-        self._console = Console(avatar.names(), self._out, self._err, avatar.note)
+        self._started = self._running = False
+        #: Called at Ctrl-C, and when this closes (`tap.Window`).
+        self.interruptions: list[Callable[[], object]] = []
+        self._console = Console(avatar.names(self), self._out, self._err, avatar.note)
 
     # What the client asks for and sends.
 
@@ -54,6 +57,7 @@ class Shell(SSHChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Keys, or a piece of a script."""
+        self._operator.typed()
         if self.closing:
             return
         if self._editor is not None:
@@ -76,21 +80,46 @@ class Shell(SSHChannel):
     def closeReceived(self) -> None:
         """The client wants nothing more, so what waits for it is dropped."""
         self.closing = 1
+        self._interrupt()
         self.conn.sendClose(self)
 
     def closed(self) -> None:
         """Gone: what comes later (the result of a Deferred) has nowhere to go."""
         self.closing = 1
+        self._interrupt()
+
+    # What others ask of it.
+
+    def is_busy(self) -> bool:
+        """Whether it does something for the operator, who need not type meanwhile."""
+        return not self.closing and (self._running or self._console.waits)
+
+    def warn(self, text: str) -> None:
+        """Tell the operator, if there is a prompt."""
+        if self._editor is not None:
+            self._out(text)
+
+    def show(self, text: str) -> None:
+        """Show what goes on meanwhile."""
+        self._out(text)
+
+    def behind(self) -> bool:
+        """Whether it is not read as fast as it is written to."""
+        return bool(self.buf) or self.conn.transport.behind
+
+    def audit(self, what: str) -> None:
+        """Note in the log what the operator does."""
+        self._operator.audit(what)
 
     # The three ways to work.
 
     def _terminal(self, data: bytes) -> bool:
         columns = parseRequest_pty_req(data)[1][1]
-        self._columns = columns or 80
+        self._columns = self._console.columns = columns or 80
         return True
 
     def _window_change(self, data: bytes) -> bool:
-        self._columns = parseRequest_window_change(data)[1] or 80
+        self._columns = self._console.columns = parseRequest_window_change(data)[1] or 80
         if self._editor is not None:
             self._editor.resize(self._columns)
         return True
@@ -118,6 +147,7 @@ class Shell(SSHChannel):
 
     def _run(self, source: str) -> None:
         """Run a command or a script; the channel closes when nothing is waited for."""
+        self._running = True
         try:
             went_well = self._console.run(source)
         except SystemExit as end:
@@ -134,8 +164,13 @@ class Shell(SSHChannel):
             self._ask("... " if more else ">>> ")
 
     def _interrupted(self) -> None:
+        self._interrupt()
         self._console.forget()
         self._ask(">>> ")
+
+    def _interrupt(self) -> None:
+        for call in tuple(self.interruptions):
+            call()
 
     def _ended(self) -> None:
         self._out("\n")
@@ -156,6 +191,7 @@ class Shell(SSHChannel):
 
     def _finish(self, status: int) -> None:
         if not self.closing:
+            self._interrupt()
             self.conn.sendRequest(self, b"exit-status", struct.pack(">L", status))
             self.loseConnection()
 

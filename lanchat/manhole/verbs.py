@@ -1,168 +1,92 @@
-"""Verbs: what an operator can say at the prompt. Each is a method, so `help()` and the documents come from the docstrings."""
+"""Verbs: all that an operator can say at the prompt, under the names that it has there."""
 
 from __future__ import annotations
 
-import os
-import platform
 import pydoc
-import resource
-from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import lanchat
-import twisted
-from lanchat.limits import LIMITS
-from lanchat.manhole.editor import width
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, SharedPacket, visible
-from lanchat.router import Router
-from lanchat.session import Session
+from twisted.internet.defer import Deferred
 
-#: What can be said, in the order in which help shows it.
-VERBS = ("who", "find", "kick", "shout", "stats", "limits", "limit", "help")
-
-
-class Here(NamedTuple):
-    """Somebody who is here: a row of `who()`."""
-
-    name: str
-    address: str
-    gateway: str
-    since: str
+from lanchat.errors import NoSuchTarget
+from lanchat.manhole.people import People
+from lanchat.manhole.tables import Table, Text
+from lanchat.manhole.tap import Taps, Window, Wires
+from lanchat.manhole.verb import Verb
+from lanchat.manhole.workings import Workings
+from lanchat.packet import visible
+from lanchat.service import ChatService
 
 
-class Table:
-    """Rows that print as a table."""
+class Said(NamedTuple):
+    """What can be said: a row of `help()`."""
 
-    def __init__(self, head: tuple[str, ...], rows: list[Here]) -> None:
-        self._head = head
-        self._rows = rows
-
-    def __iter__(self) -> Iterator[Here]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> Here:
-        return self._rows[index]
-
-    def __repr__(self) -> str:
-        return _aligned([self._head, *self._rows]) if self._rows else "(nobody)"
-
-
-class Facts(dict[str, Any]):
-    """A dict that prints a line for each entry."""
-
-    def __repr__(self) -> str:
-        return _aligned([(name, str(value)) for name, value in self.items()])
-
-
-class Text(str):
-    """A text that prints as it is, without quotes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
+    say: str
+    what: str
 
 
 class Verbs:
-    """What can be said, about one running server."""
+    """What can be said about one running server."""
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
-        self._started = router.clock.seconds()
-
-    def names(self) -> dict[str, Any]:
-        """The names that a prompt starts with."""
-        names = {name: getattr(self, name) for name in VERBS}
-        return names | {"router": self._router, "registry": self._router.registry}
-
-    def who(self) -> Table:
-        """Who is here, sorted by name: a table, whose rows have name, address, gateway and since."""
-        rows = [
-            Here(visible(s.name.shown), visible(s.sender.ip), s.gateway, _clock_time(s.since))
-            for s in sorted(self._router.registry, key=lambda session: session.name.key)
-        ]
-        return Table(Here._fields, rows)
-
-    def find(self, name: str) -> Session | None:
-        """The session of that name, in any spelling of it, or None."""
-        return self._router.registry.find(name)
-
-    def kick(self, name: str, why: str = "") -> Text:
-        """Disconnect somebody, who is told why."""
-        session = self.find(name)
-        if session is None:
-            raise LookupError(f"nobody here is called {visible(name, 40)}")
-        goodbye = "You were disconnected by the operator" + (f": {why}" if why else ".")
-        self._router.close(session, "FORBIDDEN", goodbye, why=f"kicked: {why}" if why else "kicked")
-        return Text(f"{visible(session.name.shown)} was disconnected.")
-
-    def shout(self, text: str) -> int:
-        """Say something to everybody, as the server; how many they were."""
-        if not 0 < len(text.encode()) <= MAX_MSG:
-            raise ValueError(f"a text has 1 to {MAX_MSG} bytes")
-        packet = SharedPacket(SERVER, EVERYONE, text)
-        sessions = list(self._router.registry)
-        for session in sessions:
-            session.client.deliver(packet)
-        return len(sessions)
-
-    def stats(self) -> Facts:
-        """How the server does."""
-        router = self._router
-        gateways = Counter(session.gateway for session in router.registry)
-        uptime = timedelta(seconds=int(router.clock.seconds() - self._started))
-        return Facts(
-            {
-                "sessions": len(router.registry),
-                **{f"  {gateway}": count for gateway, count in sorted(gateways.items())},
-                "relayed": router.counts.relayed,
-                "delivered": router.counts.delivered,
-                "not stored": router.counts.lost,
-                "refused": router.counts.refused.total(),
-                "uptime": str(uptime),
-                "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
-                "files": f"{len(os.listdir('/proc/self/fd'))} open" if os.path.isdir("/proc/self/fd") else "unknown",  # noqa: PTH112, PTH208 (names alone)
-                "process": os.getpid(),
-                "versions": f"lanchat {lanchat.__version__}, Twisted {twisted.__version__}, Python {platform.python_version()}",
-            }
+    def __init__(self, service: ChatService) -> None:
+        self._router = service.router
+        self._wires = Wires(service.router)
+        people, workings = People(service.router), Workings(service)
+        self._everywhere: tuple[Callable[..., Any], ...] = (
+            *(people.who, people.find, people.kick, people.mute, people.unmute, people.ban, people.unban, people.bans),
+            *(people.shout, workings.stats, workings.limits, workings.limit, workings.log, workings.reload),
+            *(workings.tasks, workings.drain),
         )
 
-    def limits(self) -> Text:
-        """The limits: what each is, how often it was met, and what happens then."""
-        now, met = self._router.limits.values, self._router.limits.met
-        rows = [(name, f"{now[name]:g}", str(met[name]), limit.unit, limit.consequence) for name, limit in LIMITS.items()]
-        return Text(_aligned([("name", "value", "met", "what it counts", "over it"), *rows]))
+    def names(self, window: Window) -> dict[str, Any]:
+        """The names that the prompt in a window starts with."""
+        here = AtWindow(self, window)
+        calls: tuple[Callable[..., Any], ...] = (*self._everywhere, here.tap, here.untap, here.help)
+        here.said = {call.__name__: Verb(call) for call in calls}
+        return {**here.said, "router": self._router, "registry": self._router.registry}
 
-    def limit(self, name: str, value: str | float) -> Text:
-        """Change a limit for everyone, at once and until the server ends; "off" lifts it."""
-        self._router.limits.set(name, value)
-        return Text(f"{name} is {self._router.limits[name]:g} now.")
+    def taps(self, window: Window) -> Taps:
+        """Those that will be begun in a window."""
+        return Taps(self._wires, window, self._router.now)
 
-    def help(self, thing: Any = None) -> Text:
+    def session(self, name: str) -> Any:
+        """The session of that name; raises `NoSuchTarget`."""
+        session = self._router.registry.find(name)
+        if session is None:
+            raise NoSuchTarget(f"Nobody here is called {visible(name, 40)}.")
+        return session
+
+
+class AtWindow:
+    """What is about the window it is said in."""
+
+    def __init__(self, verbs: Verbs, window: Window) -> None:
+        self._verbs = verbs
+        self._taps = verbs.taps(window)
+        #: All that can be said here.
+        self.said: dict[str, Verb] = {}
+
+    def tap(self, name: str) -> Deferred[Text]:
+        """Show the packets of one session as they come (>) and go (<), until Ctrl-C, untap() or the end of the window.
+
+        It begins and ends in the log. Passwords are not shown. Packets that this window is too slow for are counted, not kept.
+        """
+        return self._taps.begin(self._verbs.session(name))
+
+    def untap(self) -> int:
+        """Stop all taps of this window; how many there were."""
+        return self._taps.stop()
+
+    def help(self, thing: Any = None) -> Table[Said] | Text:
         """These lines; or, of anything you name, its own documentation."""
+        if isinstance(thing, Verb):
+            return Text(repr(thing))
         if thing is not None:
             return Text(pydoc.plain(pydoc.render_doc(thing)))
-        rows = [(_usage(name), (getattr(self, name).__doc__ or "")) for name in VERBS]
-        rows += [("router, registry", "The server's own objects."), ("exit()", "Leave; so does Ctrl-D. The server goes on.")]
-        return Text(_aligned(rows))
-
-
-def _usage(name: str) -> str:
-    arguments = {"find": "name", "kick": 'name, why=""', "shout": "text", "limit": "name, value", "help": "[thing]"}
-    return f"{name}({arguments.get(name, '')})"
-
-
-def _aligned(rows: list[Any]) -> str:
-    """Columns as wide as they must be, two spaces between them."""
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _clock_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        rows = [Said(verb.usage, verb.summary) for verb in self.said.values()]
+        rows += [
+            Said("help(ban)", "All about one of them. Addresses, networks, names and durations are texts, in quotes."),
+            Said("router, registry", "The server's own objects."),
+            Said("exit()", "Leave; so does Ctrl-D. The server goes on."),
+        ]
+        return Table(Said._fields, rows)

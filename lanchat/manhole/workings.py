@@ -1,0 +1,164 @@
+"""Workings: what an operator can say about the server itself: how it does, what it is allowed, and when it ends."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from types import FrameType
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+
+import lanchat
+import twisted
+from lanchat.errors import Usage
+from lanchat.interfaces import IConnection
+from lanchat.limits import LIMITS
+from lanchat.manhole.tables import Facts, Table, Text
+from lanchat.service import ChatService
+
+#: Where a thread is that waits for work: nothing to tell an operator of.
+_WAITING = ("wait", "get", "_wait_for_tstate_lock", "acquire")
+
+
+class Limited(NamedTuple):
+    """A limit: a row of `limits()`."""
+
+    name: str
+    value: float
+    met: int
+    unit: str
+    consequence: str
+
+
+class Doing(NamedTuple):
+    """Something that is under way: a row of `tasks()`."""
+
+    kind: str
+    name: str
+    many: int
+    what: str
+
+
+class Workings:
+    """The server, as a machine."""
+
+    def __init__(self, service: ChatService) -> None:
+        self._service = service
+        self._router = service.router
+        self._started = self._router.clock.seconds()
+
+    def stats(self) -> Facts:
+        """How the server does."""
+        router, counts = self._router, self._router.counts
+        uptime = timedelta(seconds=int(router.clock.seconds() - self._started))
+        sessions = {f"  {gateway}": count for gateway, count in sorted(counts.sessions.items()) if count}
+        return Facts(
+            {
+                "sessions": len(router.registry),
+                **sessions,
+                "ready": "yes" if self._service.ready else "no: nobody new is let in",
+                "relayed": counts.relayed,
+                "delivered": counts.delivered,
+                "not stored": counts.lost,
+                "refused": counts.refused.total(),
+                "uptime": str(uptime),
+                "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
+                "files": f"{len(os.listdir('/proc/self/fd'))} open" if os.path.isdir("/proc/self/fd") else "unknown",  # noqa: PTH112, PTH208 (names alone)
+                "process": os.getpid(),
+                "versions": f"lanchat {lanchat.__version__}, Twisted {twisted.__version__}, Python {platform.python_version()}",
+            }
+        )
+
+    def limits(self) -> Table[Limited]:
+        """The limits: what each is, how often it was met, what it counts, and what happens then."""
+        now, met = self._router.limits.values, self._router.limits.met
+        rows = [Limited(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
+        return Table(Limited._fields, rows)
+
+    def limit(self, name: str, value: str | float) -> Text:
+        """Change a limit for everyone, at once and until the server ends; 'off' lifts it."""
+        try:
+            self._router.limits.set(name, value)
+        except ValueError as error:
+            raise Usage(f"{error}. Nothing was changed; limits() lists them.") from None
+        return Text(f"{name} is {self._router.limits[name]:g} now.")
+
+    def log(self, level: str, namespace: str = "") -> Text:
+        """Log from now on what is at least so grave: 'debug', 'info', 'warn', 'error' or 'critical'.
+
+        With a namespace, such as 'lanchat.tls', only what comes from below it. What operators do is always logged.
+        """
+        if self._service.log is None:
+            raise Usage("Another program writes the log, and knows its levels. Nothing was changed.")
+        try:
+            self._service.log.set_level(level, namespace)
+        except ValueError as error:
+            raise Usage(f"{error}. Nothing was changed.") from None
+        return Text(f"{namespace or 'Everything'} is logged from {level} on.")
+
+    def reload(self) -> Deferred[Text]:
+        """Read the certificates, the limits, the lists of keys and of networks again; what came of it."""
+        return Deferred.fromCoroutine(self._reload())
+
+    async def _reload(self) -> Text:
+        return Text(await self._service.reload())
+
+    def drain(self, seconds: float | str) -> Deferred[Text]:
+        """End the server in so many seconds: nobody new is let in from now on, and those who are here are told.
+
+        Again with another number changes the time, and drain('off') calls it off. 0 is now.
+        """
+        if seconds == "off":
+            return self._service.call_off().addCallback(Text)
+        if isinstance(seconds, str):
+            raise Usage("Write it as drain(60), in seconds, or drain('off').")
+        return self._service.drain(seconds).addCallback(Text)
+
+    def tasks(self) -> Table[Doing]:
+        """What is under way: calls that are to be made (how many, when the next), threads (what they do), and what waits."""
+        return Table(Doing._fields, [*self._calls(), *_threads(), *self._queues()])
+
+    def _calls(self) -> Iterator[Doing]:
+        clock: Any = self._router.clock
+        due: dict[str, list[float]] = defaultdict(list)
+        for call in clock.getDelayedCalls():
+            due[_called(call.func)].append(call.getTime() - clock.seconds())
+        for name, times in sorted(due.items(), key=lambda item: min(item[1])):
+            yield Doing("call", name, len(times), f"in {max(0.0, min(times)):.1f} s")
+
+    def _queues(self) -> Iterator[Doing]:
+        service = self._service
+        connections = [IConnection(session.client, None) for session in self._router.registry]
+        queued = [connection.queued() for connection in connections if connection is not None]
+        waiting = [size for size in queued if size]
+        yield Doing("queue", "store", service.store.waiting, "messages and changes wait for the disk")
+        yield Doing("queue", "passwords", service.hasher.waiting, "wait to be checked")
+        yield Doing(
+            "queue", "outboxes", len(waiting), f"clients wait for {sum(waiting)} bytes, one for {max(waiting, default=0)}"
+        )
+
+
+def _threads() -> Iterator[Doing]:
+    frames = sys._current_frames()  # noqa: SLF001 (Python's own, for this)
+    for thread in threading.enumerate():
+        yield Doing("thread", thread.name, 1, _place(frames.get(thread.ident or 0)))
+
+
+def _place(frame: FrameType | None) -> str:
+    """What a thread does: the innermost function that is not Python's own way to wait."""
+    while frame is not None and frame.f_code.co_name in _WAITING and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}" if frame is not None else "ends"
+
+
+def _called(call: Any) -> str:
+    """A name for what a delayed call calls."""
+    call = getattr(call, "func", call)  # of a partial
+    return f"{getattr(call, '__module__', '?')}.{getattr(call, '__qualname__', type(call).__name__)}"

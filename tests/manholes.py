@@ -1,0 +1,66 @@
+"""Fakes for tests of the manhole: a service without doors, and an operator's window that remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lanchat.manhole.console import Console
+from lanchat.manhole.verbs import Verbs
+from lanchat.passwords import Hasher
+from lanchat.router import Router
+from lanchat.service import ChatService
+from lanchat.store.store import Store
+from tests.fakes import make_router
+
+
+def make_service(router: Router | None = None, stop: Callable[[], object] = lambda: None) -> ChatService:
+    """A service that was not started: its store and its hasher do nothing."""
+
+    def at_once(call: Callable[..., object], *args: Any) -> None:
+        call(*args)
+
+    return ChatService(router or make_router()[0], Store(Path("nowhere"), at_once), Hasher(at_once), None, stop)
+
+
+class FakeWindow:
+    """A window, with the prompt in it."""
+
+    def __init__(self, verbs: Verbs) -> None:
+        self.interruptions: list[Callable[[], object]] = []
+        self.is_behind = False
+        self.shown = self.out = self.err = ""
+        self.audited: list[str] = []
+        self.verbs = verbs
+        self.names = verbs.names(self)
+        self.console = Console(self.names, self._say, self._complain, self.audited.append)
+
+    def show(self, text: str) -> None:
+        """What comes in between."""
+        self.shown += text
+
+    def behind(self) -> bool:
+        """As the test says."""
+        return self.is_behind
+
+    def audit(self, what: str) -> None:
+        """What would be in the log."""
+        self.audited.append(what)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        for call in tuple(self.interruptions):
+            call()
+
+    def say(self, statement: str) -> str:
+        """What a statement shows, on standard output and then on the other."""
+        self.out = self.err = ""
+        self.console.run(statement)
+        return self.out + self.err
+
+    def _say(self, text: str) -> None:
+        self.out += text
+
+    def _complain(self, text: str) -> None:
+        self.err += text
