@@ -25,6 +25,8 @@ from lanchat.session import Account, Role
 from lanchat.store import erasure
 from lanchat.store.store import Store
 
+#: For programs, beside the codes of the wire: what is configured is wrong.
+MISTAKES = "MISTAKES"
 RoleName = Literal["user", "moderator", "operator"]
 #: The roles, as a sentence has them.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}

@@ -29,12 +29,11 @@ def _tls(config: Options) -> Iterator[str]:
     if not config["tls"]:
         return
     files, own = tls_files(config)
-    made = own is None or (own.key.exists() and own.cert.exists())
-    looks: list[Callable[[], object]] = [partial(read_key, files.key), partial(read_certificates, files.cert)] if made else []
+    if own is None or (own.key.exists() and own.cert.exists()):  # if not, they are made
+        alone = [*_refusal(partial(read_key, files.key)), *_refusal(partial(read_certificates, files.cert))]
+        yield from alone or _refusal(partial(tls.make_context, files._replace(client_ca=None)))
     if files.client_ca is not None:
-        looks.append(partial(read_certificates, files.client_ca))
-    found = [line for look in looks for line in _refusal(look)]
-    yield from found or (_refusal(partial(tls.make_context, files)) if made else ())
+        yield from _refusal(partial(read_certificates, files.client_ca))
 
 
 def _manhole(config: Options) -> Iterator[str]:

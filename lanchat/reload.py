@@ -15,7 +15,7 @@ from twisted.python import usage
 
 from lanchat import edge, preflight
 from lanchat.limits import Limits
-from lanchat.operations import Done, Failed, counted
+from lanchat.operations import MISTAKES, Done, Failed, counted
 from lanchat.options import Options
 from lanchat.packet import visible
 from lanchat.safekeeping import Refused
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Takes what was prepared, and says what is so now, a line for each thing.
 Take = Callable[[], list[str]]
-#: For programs: what is configured is wrong.
-MISTAKES = "MISTAKES"
 
 _log = Logger()
 

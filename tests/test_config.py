@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lanchat import config
 from lanchat.config import MAX_BYTES, Mistakes, names
+from lanchat.limits import LIMITS
 from lanchat.options import Options
 from lanchat.store.retention import parse as rule
-from tests.live import LOOPBACK, PATIENCE, Peer, Server, login, twistd
+from tests.certs import Authority
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, twistd
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EXAMPLE = Path(__file__).parent.parent / "deploy" / "lanchat.toml"
 #: One mistake each, with the key and a word of what would be right.
 MISTAKES = [
     ("prot = 5", "prot", "did you mean port?"),
@@ -211,3 +222,89 @@ def test_what_a_file_can_say_is_what_a_command_line_can() -> None:
     said = names(Options())
     assert {"port", "tls", "limit", "allow", "data", "ephemeral"} <= said
     assert not said & {"help", "version", "config"}
+
+
+# --- the example ---
+
+
+def uncommented(text: str, *without: str) -> str:
+    """The example with all that it says said, but for some options."""
+    lines = [re.sub(r"^#(?=[a-z\[])", "", line) for line in text.splitlines()]
+    return "\n".join(line for line in lines if line.partition(" ")[0] not in without)
+
+
+def test_the_example_has_every_option_and_every_limit_and_nothing_else() -> None:
+    said = tomllib.loads(uncommented(EXAMPLE.read_text()))
+    assert said.keys() == names(Options())
+    assert said["limit"] == {name: limit.default for name, limit in LIMITS.items()}
+
+
+def test_the_example_changes_nothing_as_it_is_and_is_right_when_it_is_used(tmp_path: Path) -> None:
+    assert tomllib.loads(EXAMPLE.read_text()) == {}
+    read(written(tmp_path, uncommented(EXAMPLE.read_text())))
+
+
+def test_what_the_example_says_is_the_default_where_it_does_not_say_example(tmp_path: Path) -> None:
+    blocks = [block for block in EXAMPLE.read_text().split("\n\n") if "xample;" in block or "the default is" in block]
+    examples = re.findall(r"^#([a-z-]+) =", "\n".join(blocks), re.MULTILINE)
+    assert {"tls", "data", "allow"} <= set(examples)
+    said, default = read(written(tmp_path, uncommented(EXAMPLE.read_text(), *examples))), Options()
+    default.parseOptions([])
+    changed = {name for name in said if said[name] != default[name]} - {"config", "limit"}
+    assert changed <= {"log-level"}, "info is what None means"
+    assert {name: float(value) for name, value in said["limit"]} == {name: limit.default for name, limit in LIMITS.items()}
+
+
+# --- lanchat-admin check-config ---
+
+
+def checked(*words: str) -> subprocess.CompletedProcess[str]:
+    """How `lanchat-admin check-config` ends."""
+    command = [str(SCRIPTS / "lanchat-admin"), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+
+
+def test_a_right_file_is_right(tmp_path: Path) -> None:
+    file = written(tmp_path, 'port = 5000\ntls = 5001\ndata = "nowhere"\n')
+    done = checked("check-config", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file} is right.\n", "")
+    assert json.loads(checked("--json", "check-config", str(file)).stdout) == {"file": str(file)}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chat.toml"], "nothing was made"
+
+
+def test_what_is_wrong_in_other_files_is_told_too(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    key, other = authority.issue("one")[0], authority.issue("two")[1]
+    written(tmp_path, "ssh-dss AAAA\n", "keys")
+    rest = 'manhole = 2222\nmanhole-keys = "keys"\ntls-client-ca = "keys"\n'
+    file = written(tmp_path, f'tls = 5001\ntls-key = "{key}"\ntls-cert = "{other}"\n{rest}')
+    failed = checked("--json", "check-config", str(file))
+    assert failed.returncode == 1
+    told = json.loads(failed.stdout)
+    assert told["error"] == "MISTAKES"
+    for mistake, why in zip(told["mistakes"], ["can't be used", "no certificate", "keys, line 1"], strict=True):
+        assert why in mistake
+
+
+def test_every_mistake_is_printed_and_none_is_raised(tmp_path: Path) -> None:
+    file = written(tmp_path, "prot = 1\ntelnt = 1\n")
+    failed = checked("check-config", str(file))
+    assert failed.returncode == 1
+    assert [line.count("did you mean") for line in failed.stderr.splitlines()] == [0, 1, 1]
+    assert "2 mistakes" in failed.stderr
+
+
+def test_without_a_file_there_is_nothing_to_check(tmp_path: Path) -> None:
+    failed = checked("check-config", str(tmp_path / "none"))
+    assert failed.returncode == 1
+    assert "Name the file" in failed.stderr
+
+
+def test_a_start_tells_every_mistake_in_other_files(tmp_path: Path) -> None:
+    file = written(tmp_path, 'tls = 5001\ntls-key = "a"\ntls-cert = "b"\nmanhole = 2222\nmanhole-keys = "c"\n')
+    ended = subprocess.run(  # noqa: S603 (ours)
+        twistd(tmp_path, "--config", str(file)), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert ended.returncode == 1
+    lines = [line for line in (ended.stdout + ended.stderr).splitlines() if "can't read" in line]
+    assert [line.partition(":")[0] for line in lines] == ["lanchat"] * 3

@@ -11,8 +11,9 @@ from lanchat.safekeeping import Refused
 
 #: Exit codes; argparse ends with 2 when the options make no sense.
 DONE, NOT_DONE, UNUSABLE, INTERRUPTED = 0, 1, 3, 130
-#: For programs, beside the codes of the wire: a file is there already; what is kept can't be used; somebody pressed Ctrl-C.
-EXISTS, CANT_USE, CTRL_C = "EXISTS", "UNUSABLE", "INTERRUPTED"
+#: For programs, beside the codes of the wire: a file is there already; what is kept can't be used; somebody pressed Ctrl-C;
+#: there is no server to ask.
+EXISTS, CANT_USE, CTRL_C, NOT_RUNNING = "EXISTS", "UNUSABLE", "INTERRUPTED", "NOT_RUNNING"
 #: What ends with another exit code than `NOT_DONE`.
 EXIT_CODES = {CANT_USE: UNUSABLE, CTRL_C: INTERRUPTED}
 

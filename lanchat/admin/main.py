@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 
-from lanchat.admin import asking, calling, ending, files, offline, options, place
-from lanchat.operations import Add, Done, Failed, Purge, Reload, Remove, Request, SetPassword, SetRole, Tell
+from lanchat.admin import asking, calling, configuration, ending, files, offline, options, place
+from lanchat.operations import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
 from lanchat.progress import Bar
 from lanchat.safekeeping import Refused
 
@@ -25,14 +25,6 @@ def _purge(asked: Namespace) -> Request:
     if not asked.yes:
         asking.certain(asked.name)
     return Purge(asked.name)
-
-
-def _reload(asked: Namespace, tell: Tell) -> Done | Failed:
-    outcome = calling.call(asked.data, Reload(), tell)
-    if outcome is None:
-        text = f"No server runs in {asked.data}, so nothing was read again. Say where it runs with --data DIR."
-        raise ending.Declined(text, "NOT_RUNNING")
-    return outcome
 
 
 #: What the server does, or one without doors in its place.
@@ -52,7 +44,8 @@ OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
     "check": files.check,
     "list": files.list_accounts,
     "export": files.export,
-    "reload": _reload,
+    "check-config": configuration.check,
+    "reload": configuration.reload,
 }
 
 
@@ -82,7 +75,8 @@ def _do(asked: Namespace, tell: Tell) -> Done | Failed:
     try:
         return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
     finally:
-        place.give_to_owner(asked.data)
+        if asked.command != "check-config":  # which changes nothing
+            place.give_to_owner(asked.data)
 
 
 def _request(asked: Namespace, tell: Tell) -> Done | Failed:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
+from lanchat.config import DEFAULT
 from lanchat.operations import RoleName
 from lanchat.packet import visible
 from lanchat.safekeeping import default_data
@@ -25,7 +26,8 @@ A password is never an argument: it is typed, or a line of stdin (--password-std
 
 exit codes:
     0  it is done
-    1  it was refused; something was not found, or is there already; not all could be exported
+    1  it was refused; something was not found, or is there already; not all could be exported;
+       a configuration has mistakes
     2  the options are wrong
     3  what the server keeps is not there, damaged, or in use; a disk failed; no answer came
   130  somebody pressed Ctrl-C
@@ -119,6 +121,13 @@ def _add_purge(add: _Adds) -> None:
 
 
 def _add_configuration(add: _Adds) -> None:
+    check = add(
+        "check-config",
+        help="see that a server would start with this configuration; nothing is opened or changed",
+        description="Check a configuration file, and the keys and certificates that it names, as a start would, and print "
+        "every mistake. Run it as the user that the server runs as, who must be able to read them.",
+    )
+    check.add_argument("file", type=Path, nargs="?", default=DEFAULT, metavar="FILE", help=f"(default: {DEFAULT})")
     add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
 
 
