@@ -19,6 +19,7 @@ from lanchat.errors import NoSuchTarget, NotMember, NotStored
 from lanchat.interfaces import Store
 from lanchat.names import key
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
+from lanchat.refusals import RETRY_MS, Refusals
 from lanchat.registry import Registry
 from lanchat.rooms import MARK, Room
 from lanchat.sanctions import Sanctions
@@ -27,9 +28,8 @@ from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 
 #: What is delivered to so many costs a sender as much as another packet.
 DELIVERIES_A_PACKET = 20
-#: Milliseconds after which it is worth trying again to store something.
-RETRY_MS = 5000
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
+BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
 
 _log = Logger()
 
@@ -101,12 +101,29 @@ class Delivery:
         entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, source)
         if len(packet.msg) > SURE_TO_FIT:
             check_growth(self.seen_by(None, entry))
+        self._check_turn(session, cid)
         for reader in readers:
             self._may_read(session, reader, conv)
-        self.store.append(entry)
+        try:
+            self.store.append(entry)
+        except NotStored:
+            self._not_taken(session, cid)
+            raise
         session.pending += 1
         if self.store.full:
             session.client.perform(self.settled(), hold=True)
+
+    def _check_turn(self, session: Session, cid: str | None) -> None:
+        """Raises `NotStored` for what would go past something that was refused, and that its client may send again."""
+        if session.refused is not None and session.refused.stop(cid, self._voice.seconds()):
+            self._not_taken(session, cid)
+            raise NotStored(BEHIND, retry_ms=RETRY_MS)
+
+    def _not_taken(self, session: Session, cid: str | None) -> None:
+        """This is refused for now. What has no `cid` is never sent again by itself."""
+        if cid is not None:
+            session.refused = session.refused or Refusals()
+            session.refused.add(cid, self._voice.seconds())
 
     def _may_read(self, session: Session, account: Account, conv: str) -> None:
         """The first word between two: each may read what is said there, and is owed it, from the beginning.
@@ -138,6 +155,7 @@ class Delivery:
         session.pending -= 1
         if not entry.state:
             self._counts.lost += 1
+            self._not_taken(session, entry.cid)
             self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
             return
         if session.lag is None:

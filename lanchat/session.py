@@ -12,6 +12,7 @@ from lanchat.interfaces import IClient
 from lanchat.limits import Bucket
 from lanchat.names import Name
 from lanchat.packet import Sender, ServerPacket
+from lanchat.refusals import Refusals
 
 #: Seconds within which bad packets are counted.
 BAD_SECONDS = 10.0
@@ -83,7 +84,7 @@ class Session:
 
     __slots__ = (
         "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "gateway", "greeted", "heard",
-        "lag", "name", "packets", "pending", "role", "seen", "sender", "since",
+        "lag", "name", "packets", "pending", "refused", "role", "seen", "sender", "since",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -115,6 +116,8 @@ class Session:
         self.barred: Callable[[], None] | None = None
         #: Messages of its that the store has not given back yet.
         self.pending = 0
+        #: Those that could not be stored, and of which its client may not have read yet.
+        self.refused: Refusals | None = None
         #: The newest of the log that it was sent; and, while it is not sent what is new, how far it is behind.
         self.seen = 0
         self.lag: Lag | None = None

@@ -25,7 +25,7 @@ class Voice:
     def __init__(self, clock: Clock, limits: Limits, now: Callable[[], float] = time.time) -> None:
         """`clock` is for what waits and only goes forward; `now` is the time of day, which people set."""
         self.now = now
-        self._clock = clock
+        self.seconds = clock.seconds
         self._limits = limits
 
     def reply(self, session: Session, packet: Packet | None, msg: str, op: str = "ok", **data: Any) -> None:
@@ -39,7 +39,7 @@ class Voice:
 
     def charge(self, session: Session, cost: float) -> None:
         """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
-        if wait := session.packets.afford(cost, self._clock.seconds()):
+        if wait := session.packets.afford(cost, self.seconds()):
             raise RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.", retry_ms=math.ceil(wait * 1000))
 
     def timestamp(self, milliseconds: int | None = None) -> str:

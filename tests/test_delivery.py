@@ -9,6 +9,7 @@ import pytest
 
 from lanchat import accounts, history
 from lanchat.errors import NotStored
+from lanchat.refusals import RETRY_MS, UNREAD
 from lanchat.router import Router
 from lanchat.store import fresh, words
 from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
@@ -163,14 +164,62 @@ def test_what_could_not_be_stored_is_delivered_to_nobody_and_refused(router: Rou
     assert router.counts.lost == 2
 
 
-def test_a_store_that_takes_no_more_refuses_and_nothing_is_pending(router: Router, ann: User, bob: User) -> None:
+def test_a_store_that_takes_no_more_refuses_that_and_what_is_behind_it_and_nothing_is_pending(
+    router: Router, ann: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(entry: object) -> None:
         raise NotStored("full", retry_ms=1000)
 
-    store_of(router).append = full  # type: ignore[method-assign]
-    bob.send("ann", "hi", cid="1")
-    assert [(x["op"], x["code"], x["retry_ms"]) for x in bob.xs()] == [("fail", "NOT_STORED", 1000)]
+    with monkeypatch.context() as patch:
+        patch.setattr(store_of(router), "append", full)
+        bob.send("ann", "hi", cid="1")
+    bob.send("ann", "hello", cid="2")
+    assert [(x["op"], x["code"], x["retry_ms"]) for x in bob.xs()] == [
+        ("fail", "NOT_STORED", 1000),
+        ("fail", "NOT_STORED", RETRY_MS),
+    ]
     assert bob.session.pending == 0
+
+
+def test_what_was_on_its_way_behind_what_could_not_be_stored_does_not_go_past_it(router: Router, ann: User, bob: User) -> None:
+    store_of(router).broken = True
+    bob.send("ann", "one", cid="1")
+    store_of(router).broken = False
+    bob.send("ann", "two", cid="2")  # before it has read that
+    bob.send("ann", "three")
+    refused = [(x.get("cid"), x["code"], x["retry_ms"]) for x in bob.xs()]
+    assert refused == [("1", "NOT_STORED", RETRY_MS), ("2", "NOT_STORED", RETRY_MS), (None, "NOT_STORED", RETRY_MS)]
+    assert ann.shown() == []
+    for cid, msg in (("1", "one"), ("4", "four"), ("2", "two"), ("4", "four"), ("5", "five")):
+        bob.send("ann", msg, cid=cid)
+    assert ann.msgs() == ["one", "two", "four", "five"]
+    assert [x["op"] for x in bob.xs()] == ["ack", "fail", "ack", "ack", "ack"]
+
+
+def test_who_does_not_send_again_what_was_refused_may_say_something_else_in_a_moment(
+    router: Router, ann: User, bob: User
+) -> None:
+    store_of(router).broken = True
+    bob.send("ann", "one", cid="1")
+    store_of(router).broken = False
+    router.clock.advance(UNREAD - 0.1)  # type: ignore[attr-defined]  # it is a test's
+    bob.send("ann", "two", cid="2")
+    router.clock.advance(0.2)  # type: ignore[attr-defined]  # the same
+    bob.send("ann", "three", cid="3")
+    assert [row[-1] for row in logged(router)] == ["three"]
+
+
+def test_others_and_who_counts_on_no_acknowledgement_speak_as_soon_as_there_is_room(
+    router: Router, ann: User, bob: User
+) -> None:
+    classic = User(router, "cat")
+    store_of(router).broken = True
+    bob.send("ann", "one", cid="1")
+    classic.send("ann", "one")
+    store_of(router).broken = False
+    classic.send("ann", "two")
+    User(router, "dan").hello("ack").send("ann", "hi", cid="1")
+    assert ann.msgs() == ["two", "hi"]
 
 
 def test_two_may_read_what_they_say_also_when_the_first_word_of_it_was_not_stored(router: Router, ann: User) -> None:

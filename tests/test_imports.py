@@ -15,7 +15,7 @@ FLOORS = [
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing"],
-    ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.search"],
+    ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.refusals", "lanchat.search"],
     ["lanchat.session"],
     [
         "lanchat.accounts",

@@ -15,6 +15,7 @@ import pytest
 
 from lanchat.errors import NotStored
 from lanchat.safekeeping import CannotStart, Refused
+from lanchat.store import writing
 from lanchat.store.service import StoreService
 from lanchat.store.store import Store
 from tests.live import PATIENCE
@@ -146,6 +147,26 @@ def test_all_of_a_batch_is_told_when_the_batch_is_lost(tmp_path: Path) -> None:
         desk.wait(lost)
         desk.write(lambda connection: None)
         assert order == [("before", ""), NotStored, ("after", "")]
+
+
+def test_what_was_handed_in_behind_what_could_not_be_stored_is_not_stored_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "BATCH", 1)  # each is a batch of its own, and there is room for each but one
+    with Desk(tmp_path) as desk:
+        lost = desk.store.write(lambda connection: connection.rollback())
+        desk.store.append(entry("behind"))
+        behind = desk.store.write(lambda connection: connection.execute("INSERT INTO meta VALUES ('behind', 1)"))
+        with pytest.raises(NotStored):
+            desk.wait(lost)
+        with pytest.raises(NotStored):  # not before all are told, or this would go past what comes again
+            desk.store.append(entry("past"))
+        with pytest.raises(NotStored):
+            desk.wait(behind)
+        assert [(one.msg, one.state) for one in desk.back] == [("behind", "")]
+        assert [one.state for one in desk.say(entry("behind"), entry("past"))] == ["stored", "stored"]
+        assert desk.ask("SELECT seq, msg FROM log") == [(1, "behind"), (2, "past")]
+        assert desk.ask("SELECT * FROM meta WHERE name = 'behind'") == []
 
 
 def test_another_program_that_writes_is_waited_for_and_readers_do_not_notice(tmp_path: Path) -> None:

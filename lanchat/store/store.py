@@ -17,6 +17,7 @@ from lanchat.counts import Counts
 from lanchat.entry import RELAYED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.packet import visible
+from lanchat.refusals import RETRY_MS
 from lanchat.store import opening, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
@@ -37,7 +38,7 @@ class Store:
     """One log, and tables beside it. It is used in the reactor's thread; its own threads are out of sight.
 
     What is handed in is done in that order, and comes back in that order: entries to `committed`, the results of jobs to
-    whoever waits for them.
+    whoever waits for them. When a part fails, so does all that was handed in behind it, until whoever hands in is told.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Store:
         self.keeps = not ephemeral
         self._most = waiting
         self._waiting = self._characters = 0
+        self._draining = False
         #: Why the last batch could not be stored; "" when it was.
         self.wrong = ""
         self._counts = counts or Counts()
@@ -122,8 +124,10 @@ class Store:
         return time.monotonic() - self._settled if self._waiting else 0.0
 
     def append(self, entry: Entry) -> None:
-        """Add this to the log; raises `NotStored` when far too much waits already."""
+        """Add this to the log; raises `NotStored` when far too much waits already, or what failed is not all told yet."""
         self._check_room()
+        if self._draining:
+            raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
         if not self.keeps and not self._waiting:  # nothing that it would overtake
             self._relay(entry)
             return
@@ -154,9 +158,7 @@ class Store:
             or self._waiting > self._most() * OVERFULL
             or self._characters > WAITING_CHARACTERS * OVERFULL
         ):
-            error = NotStored(NOT_STORED)
-            error.retry_ms = 1000
-            raise error
+            raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
 
     def _hand_in(self, item: Entry | Job[Any]) -> None:
         if not self._waiting:
@@ -197,9 +199,13 @@ class Store:
         self.call_in_reactor(self._settle, batch, wrong)
 
     def _settle(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
-        """A batch is done, well or not: everyone is told, in order."""
+        """A batch is done, well or not: everyone is told, in order.
+
+        After a failure the writer refuses what waits, and nothing more is taken until all of that has come back.
+        """
         self._settled = time.monotonic()
         self._report(wrong)
+        self._draining = self._draining or bool(wrong)
         for run in runs(batch):
             if isinstance(run, Job):
                 self._waiting -= 1
@@ -208,6 +214,9 @@ class Store:
                 self._waiting -= len(run)
                 self._characters -= sum(map(_weight, run))
                 self._give_back(run)
+        if self._draining and not self._waiting:
+            self._draining = False
+            self._writer.go_on()
 
     def _give_back(self, run: list[Entry]) -> None:
         self.last_seq = max(self.last_seq, *(entry.seq for entry in run))

@@ -125,7 +125,16 @@ class Writer:
         return batch or None
 
     def _write(self, batch: list[Entry | Job[Any]]) -> None:
-        newest, wrong, began = self._newest, "", time.monotonic()
+        """Write it or refuse it. What was handed in behind a failure is refused: it must not go past what is sent again."""
+        if not self._wrong:
+            self._wrong = self._commit(batch)
+        if self._wrong:
+            _undo(batch)
+        self._settle(batch, self._wrong)
+
+    def _commit(self, batch: list[Entry | Job[Any]]) -> str:
+        """All of it or nothing; what went wrong, or ""."""
+        newest, began = self._newest, time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
@@ -133,12 +142,12 @@ class Writer:
             self.commits.add(time.monotonic() - began)
             self._tidier.committed()
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
-            self._newest, wrong = newest, str(error) or type(error).__name__
-            _undo(batch)
+            self._newest = newest
             with suppress(sqlite3.Error):  # whatever a broken disk does, those who wait are told
                 if self._connection.in_transaction:
                     self._connection.rollback()
-        self._settle(batch, wrong)
+            return str(error) or type(error).__name__
+        return ""
 
     def _do(self, batch: list[Entry | Job[Any]]) -> None:
         for run in runs(batch):
