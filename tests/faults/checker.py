@@ -72,14 +72,14 @@ def shown_twice(history: History) -> Wrongs:
 def sender_order(history: History) -> Wrongs:
     """What a device says comes in the order in which it was said, in the log and at every device.
 
-    What was refused once and then sent again is later than what was sent between, and is left out.
+    That is so for what was refused, too: a device sends it again before it says anything new.
     """
     position = {key: place for place, key in enumerate(history.messages)}
     for reader, shas in _orders(history):
         last: dict[Device, Message] = {}
         for sha in shas:
             message = history.by_sha.get(sha)
-            if message is None or message.refused:
+            if message is None:
                 continue
             before = last.setdefault(message.device, message)
             if position[message.account, message.cid] < position[before.account, before.cid]:

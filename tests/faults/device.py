@@ -66,12 +66,12 @@ class Device:
         self.seat, self._port, self._rate, self._record, self._dice = seat, port, rate, record, dice
         self._me = (seat.account, seat.device)
         self.talking = True
-        self._said = 0
+        self._said = self._rests = 0
         self._last = self._acked = 0  # seqs: the last that was shown, and the last of which the server was told
         self._epoch = ""
         self._token = ""
         self._waiting: dict[str, Outgoing] = {}  # by cid, in the order in which they were said
-        self._again: list[Outgoing] = []  # refused, to be tried once more
+        self._again: dict[str, Outgoing] = {}  # refused, to be tried once more, by cid, and not before `_rests`
         self._held: list[Packet] | None = None  # while what came before is fetched
         self._page: list[Packet] = []
         self._ended: asyncio.Future[Packet] | None = None
@@ -127,8 +127,7 @@ class Device:
         self._epoch = welcome["epoch"]
         self._held = [] if welcome.get("resumed") else None
         self._record(Connected(now(), *self._me, self._epoch, bool(welcome.get("resumed"))))
-        for message in self._waiting.values():
-            self._send(message)
+        self._try_again()
         self._begin(self._work())
         self._begin(self._look())
 
@@ -152,17 +151,22 @@ class Device:
         beat = 0.0
         while True:
             await asyncio.sleep(TICK)
-            for message in self._again:
-                self._waiting[message.cid] = message
-                self._send(message)
-            self._again.clear()
-            if self.talking and len(self._waiting) < WINDOW and self._dice.random() < self._rate * TICK:
+            if self._again and not self._waiting and now() > self._rests:
+                self._try_again()
+            if self.talking and not self._again and len(self._waiting) < WINDOW and self._dice.random() < self._rate * TICK:
                 self._say()
             beat += TICK
             if beat > BEAT:
                 beat = 0.0
                 self._connection.send("/time")
                 self._acknowledge()
+
+    def _try_again(self) -> None:
+        """Send all that is not stored, in the order in which it was said: what was refused, and what was not answered."""
+        left = sorted([*self._waiting.values(), *self._again.values()], key=lambda one: int(one.cid.rpartition("-")[2]))
+        self._waiting, self._again = {message.cid: message for message in left}, {}
+        for message in left:
+            self._send(message)
 
     def _say(self) -> None:
         self._said += 1
@@ -224,7 +228,8 @@ class Device:
         elif message := self._waiting.pop(cid, None):
             self._record(Refused(now(), self.seat.account, message.cid, x["code"]))
             if self._dice.random() < 0.5:
-                asyncio.get_running_loop().call_later(0.2, self._again.append, message)
+                self._again[cid] = message
+                self._rests = now() + x.get("retry_ms", 0) * 10**6
 
     def _end(self, x: Packet) -> None:
         if x.get("cid") == "read" and self._ended is not None:

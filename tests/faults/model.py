@@ -40,6 +40,7 @@ BUGS = {
     "no look at the cid": "stored twice",
     "told again on the other connection": "shown twice",
     "a sender's messages swapped": "out of the sender's order",
+    "stored past what was refused": "out of the sender's order",
     "a later message with a lower seq": "out of real time",
     "a read that is late": "out of real time",
     "a room's messages swapped for one": "out of the room's order",
@@ -81,9 +82,8 @@ class Model:
 
     def _step(self) -> None:
         device = self._random.choice(DEVICES)
-        act = self._random.choice(
-            [self._say, self._say, self._say, self._refuse, self._move, self._look, self._own, self._crash]
-        )
+        says = [self._say, self._say, self._say, self._refuse, self._refuse_two]
+        act = self._random.choice([*says, self._move, self._look, self._own, self._crash])
         act(device)
 
     def _say(self, device: Device) -> None:
@@ -115,6 +115,18 @@ class Model:
         if self._has("refused and stored"):
             self._commit(device, sha)
         self._event(Refused(self._now(), device.account, cid, "NOT_STORED"))
+
+    def _refuse_two(self, device: Device) -> None:
+        """Two are on their way and refused. Of the first its sender doesn't hear, of the second it does. Both come again."""
+        first, second = self._invoke(device), self._invoke(device)
+        if past := self._has("stored past what was refused"):
+            self._event(Accepted(self._now(), device.account, second[0], self._commit(device, second[1]), False))
+        else:
+            self._event(Refused(self._now(), device.account, second[0], "NOT_STORED"))
+        self._event(Unknown(self._now(), device.account, first[0]))
+        for cid, sha in (first, second)[: 1 if past else 2]:
+            self._event(Invoked(self._now(), *device, cid, ROOM, sha))
+            self._event(Accepted(self._now(), device.account, cid, self._commit(device, sha), False))
 
     def _move(self, device: Device) -> None:
         """A device goes away or comes back."""

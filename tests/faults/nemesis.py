@@ -79,20 +79,25 @@ class Nemesis:
         await self._proxy.stall(self._dice.uniform(0.3, 1) * self._longest, self._share())
 
     async def full_disk(self) -> None:
-        """There is no room left for a while."""
+        """There is no room left for a while. Some of those to whom something was refused in the end never hear of it."""
         self._note("full disk")
         self._subject.disk.fill()
         await self._a_while()
-        self._subject.disk.free()
-        self._note("room again")
+        await asyncio.gather(self._recover(self._subject.disk.free, "room again"), self._proxy.cut(self._share(), ANSWERS))
 
     async def write_errors(self) -> None:
-        """Each write that would make a file longer is an error for a while (EFBIG, an I/O error to SQLite)."""
+        """Each write that would make a file longer is an error for a while (EFBIG, an I/O error to SQLite); the same."""
         self._note("write errors")
         self._subject.limit_files()
         await self._a_while()
-        self._subject.unlimit_files()
-        self._note("no more write errors")
+        heal = self._subject.unlimit_files
+        await asyncio.gather(self._recover(heal, "no more write errors"), self._proxy.cut(self._share(), ANSWERS))
+
+    async def _recover(self, heal: Callable[[], None], note: str) -> None:
+        """Heal the disk while answers are held back that will be lost: what is said now is stored, what was said was not."""
+        await asyncio.sleep(self._dice.uniform(0, ANSWERS))
+        heal()
+        self._note(note)
 
     def _in_turn(self) -> Iterator[Callable[[], Awaitable[None]]]:
         """The faults in an order that is never the same; each has its turn."""
