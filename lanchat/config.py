@@ -18,7 +18,7 @@ from twisted.python import usage
 
 from lanchat.limits import LIMITS
 from lanchat.packet import visible
-from lanchat.safekeeping import WRITE, Refused
+from lanchat.safekeeping import WRITE, Refused, default_data
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -84,6 +84,8 @@ class Configured(usage.Options):
         if self["config"] is None and DEFAULT.exists():
             self["config"] = DEFAULT
         wrong = {} if self["config"] is None else self._take(self["config"])
+        for name in [name for name, value in self.items() if isinstance(value, Path)]:
+            self[name] = self._directory / self[name]  # it is the same file when we are elsewhere (--rundir)
         lines = [line for lines in wrong.values() for line in lines]
         lines += [text for options, text in self.contradictions() if not options & wrong.keys()] * ("" not in wrong)
         if lines:
@@ -126,6 +128,15 @@ def _merged(file: list[tuple[str, str]], words: list[tuple[str, str]]) -> list[t
 def names(options: usage.Options) -> set[str]:
     """What a file can say."""
     return {name.removesuffix("=") for name in options.longOpt} - COMMANDS
+
+
+def usual_data() -> Path:
+    """Where a server keeps all that was told nothing else than the usual file says, as far as that can be read."""
+    try:
+        said = load(DEFAULT).get("data")
+    except Refused:
+        said = None
+    return DEFAULT.parent / said if isinstance(said, str) else default_data()
 
 
 def load(path: Path) -> dict[str, Any]:

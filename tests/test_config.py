@@ -15,6 +15,7 @@ from lanchat import config
 from lanchat.config import MAX_BYTES, Mistakes, names
 from lanchat.limits import LIMITS
 from lanchat.options import Options
+from lanchat.safekeeping import default_data
 from lanchat.store.retention import parse as rule
 from tests.certs import Authority
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, twistd
@@ -197,6 +198,24 @@ def test_a_relative_name_is_what_it_was_at_the_start(tmp_path: Path, monkeypatch
     options.parseOptions(["--config", "chat.toml"])
     monkeypatch.chdir("/")
     assert options.afresh()["lobby"].shown == "#hall"
+
+
+def test_paths_of_the_command_line_are_what_they_were_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = Options()
+    options.parseOptions(["--data", "kept"])
+    monkeypatch.chdir("/")
+    assert options["data"] == options.afresh()["data"] == tmp_path / "kept"
+
+
+def test_who_looks_after_the_server_finds_its_data_through_the_usual_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "DEFAULT", tmp_path / "lanchat.toml")
+    assert config.usual_data() == default_data()
+    for text, found in (('data = "kept"', tmp_path / "kept"), ("data = 5", default_data()), ("data =", default_data())):
+        written(tmp_path, text, "lanchat.toml")
+        assert config.usual_data() == found
 
 
 def test_a_real_server_does_what_the_file_says(tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
-from lanchat.config import DEFAULT
+from lanchat.config import DEFAULT, usual_data
 from lanchat.operations import RoleName
 from lanchat.packet import visible
-from lanchat.safekeeping import default_data
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
@@ -45,9 +44,9 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data",
         type=Path,
-        default=default_data(),
+        default=(data := usual_data()),
         metavar="DIR",
-        help=f"where the server keeps all (default: {default_data()})",
+        help=f"where the server keeps all (default: {data}, as {DEFAULT}, systemd or your environment says)",
     )
     parser.add_argument(
         "--json",
