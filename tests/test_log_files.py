@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from lanchat.logs.files import RotatedFile, Stream
+from lanchat.logs.files import PATIENCE_MS, RotatedFile, Stream
 
 LINE = b"x" * 9 + b"\n"
 
@@ -121,3 +122,22 @@ def test_what_is_no_file_is_not_rotated() -> None:
     file.write(LINE)
     file.write(LINE)
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_reader_who_stopped_keeps_nobody_waiting_twice() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    pipe, lines, waits = Stream(writing), 0, []
+    for _ in range(10_000):
+        began = time.monotonic()
+        try:
+            pipe.write(LINE)
+            lines += 1
+        except BlockingIOError:
+            waits.append(time.monotonic() - began)
+    assert sum(waits) < PATIENCE_MS / 1000 * 5, "the first waits, the others do not"
+    assert len(os.read(reading, 10**6)) == lines * len(LINE)
+    pipe.write(LINE)
+    assert os.read(reading, 10**6) == LINE
+    os.close(reading)
+    os.close(writing)

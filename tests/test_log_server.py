@@ -178,6 +178,8 @@ def test_the_level_counts_from_now_on_in_all_or_in_a_part(written: Written) -> N
     written.module.info("3")
     written.module.warn("4")
     other.debug("5")
+    written.log.set_level("error")
+    other.warn("6")
     assert [line.rpartition(" ")[2] for line in written.lines()] == ["2", "4", "5"]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -134,6 +136,29 @@ def test_a_reader_who_leaves_does_not_stop_the_server(tmp_path: Path) -> None:
                 peer.say("/quit")
                 assert peer.at_end()
         assert process.poll() is None
+
+
+def test_a_reader_who_stops_does_not_stop_the_server(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 8192)  # so that few lines fill it
+    with running(tmp_path, stdout=writing):
+        os.close(writing)
+        port = int(read_until(reading, rb"listening for json clients on 127\.0\.0\.1:(\d+)\n")[1])
+        for n in range(150):
+            login(port, f"user{n}").close()
+        read_until(reading, rb"user0 joined")
+        login(port, "last").close()
+        read_until(reading, rb"\[lanchat\.logs\.server#error\] \d+ lines of the log could not be written: nobody reads it\n")
+    os.close(reading)
+
+
+def read_until(descriptor: int, pattern: bytes) -> re.Match[bytes]:
+    """Read a pipe until there is this."""
+    text = b""
+    while not (found := re.search(pattern, text)):
+        assert select.select([descriptor], [], [], PATIENCE)[0], f"waited {PATIENCE} s for {pattern!r}, and read {text!r}"
+        text += os.read(descriptor, 4096)
+    return found
 
 
 def test_the_journal_is_told_the_priority_and_not_the_time(tmp_path: Path) -> None:

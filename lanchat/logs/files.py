@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import stat
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 #: Bytes of a file, and files that are kept besides the one that is written: 60 MB in all.
 FILE_BYTES, OLD_FILES = 10_000_000, 5
+#: How long a reader may keep the server waiting.
+PATIENCE_MS = 100
 #: Of a new file: who is here, from where, and what operators do is nobody else's business.
 MODE = 0o600
+
+
+class Out(Protocol):
+    """Somewhere to write."""
+
+    def write(self, data: bytes) -> None:
+        """Write it all; raises `OSError`."""
 
 
 class Stream:
@@ -19,25 +31,20 @@ class Stream:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
+        self._is_read = True
 
     def write(self, data: bytes) -> None:
-        """Write it all; raises `OSError`, and then nothing of it is in the file, if it is a file."""
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-        except OSError:
-            if written:
-                self._take_back(written)
-            raise
-
-    def _take_back(self, count: int) -> None:
-        with suppress(OSError):  # a pipe gives nothing back
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - count)
-            os.lseek(self._descriptor, 0, os.SEEK_END)
+        """Write it all; raises `OSError`, also when nobody reads. The server waits for a reader who stopped, but once."""
+        if not self._room.poll(PATIENCE_MS if self._is_read else 0):
+            self._is_read = False
+            raise BlockingIOError(errno.EAGAIN, "nobody reads it")
+        self._is_read = True
+        write_whole(self._descriptor, data)
 
 
-class RotatedFile(Stream):
+class RotatedFile:
     """A file that stays small: when it is full it becomes FILE.1, what was that FILE.2, and so on; the oldest is dropped."""
 
     def __init__(self, path: Path, most_bytes: int = FILE_BYTES, old_files: int = OLD_FILES) -> None:
@@ -45,14 +52,14 @@ class RotatedFile(Stream):
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 (a daemon changes its directory; a link stays one)
         self._most_bytes = most_bytes
         self._old_files = old_files
-        super().__init__(self._opened())
+        self._descriptor = self._opened()
 
     def write(self, data: bytes) -> None:
         """Write it all, into a new file if this one would be too large; raises `OSError`."""
         now = os.fstat(self._descriptor)
         if stat.S_ISREG(now.st_mode) and now.st_size and now.st_size + len(data) > self._most_bytes:
             self.rotate()
-        super().write(data)
+        write_whole(self._descriptor, data)
 
     def rotate(self) -> None:
         """Begin a new file; somebody may have moved the old one away. Where there can't be another, this one begins anew."""
@@ -78,3 +85,21 @@ class RotatedFile(Stream):
     def _opened(self) -> int:
         # A pipe that nobody reads must not hold up the start.
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, MODE)
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write it all; raises `OSError`, and then nothing of it is in the file, if it is a file."""
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        if written:
+            _take_back(descriptor, written)
+        raise
+
+
+def _take_back(descriptor: int, count: int) -> None:
+    with suppress(OSError):  # a pipe gives nothing back
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - count)
+        os.lseek(descriptor, 0, os.SEEK_END)

@@ -22,7 +22,7 @@ from twisted.logger import (
 from twisted.python.components import Componentized
 from zope.interface import implementer
 
-from lanchat.logs.files import RotatedFile, Stream
+from lanchat.logs.files import Out, RotatedFile, Stream
 from lanchat.logs.forms import Form, for_journald, json_form, text_form, untimed_form
 from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
 
@@ -33,7 +33,7 @@ LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 class Writer:
     """Gives events their form and writes them. A full disk or a closed pipe stops nobody: what is lost is counted."""
 
-    def __init__(self, form: Form, out: Stream) -> None:
+    def __init__(self, form: Form, out: Out) -> None:
         self._form = form
         self._out = out
         self._lost = 0
@@ -87,10 +87,13 @@ class ServerLog:
         self._reactor.addSystemEventTrigger("after", "shutdown", self._end)
 
     def set_level(self, name: str, namespace: str = "") -> None:
-        """Log what is at least so grave, in all or below a namespace such as "lanchat.tls"; raises `ValueError`."""
+        """Log what is at least so grave: everywhere, or below a namespace such as "lanchat.tls". Raises `ValueError`."""
         if self._twistd is None:
             raise ValueError("another program writes the log (--logger, perhaps): it knows the levels")
-        self._levels.setLogLevelForNamespace(namespace, parse_level(name))
+        level = parse_level(name)
+        if not namespace:
+            self._levels.clearLogLevels()
+        self._levels.setLogLevelForNamespace(namespace, level)
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event, or count it. Those with `audit=True` are always written."""
