@@ -7,77 +7,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
 
-from tests.live import LOOPBACK, PATIENCE, Peer, Server, environment, login
+from tests.live import PATIENCE, Peer, environment, login
+from tests.ssh import Manhole, fingerprint, keygen, leave
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="the OpenSSH client is not installed")
-
-
-def keygen(path: Path, *options: str) -> Path:
-    """A key pair made by ssh-keygen; the file of the private key."""
-    command = ["ssh-keygen", "-q", "-N", "", "-f", str(path), *(options or ("-t", "ed25519"))]
-    subprocess.run(command, check=True, timeout=PATIENCE)  # noqa: S603 (ours)
-    return path
-
-
-class Manhole:
-    """A server with a manhole, and the means to enter it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.key = keygen(directory / "operator")
-        self.rsa = keygen(directory / "rsa", "-t", "rsa", "-b", "2048")
-        self.keys = directory / "authorized"
-        self.keys.write_text(
-            f"# operators\n\n{self.key.with_suffix('.pub').read_text()}{self.rsa.with_suffix('.pub').read_text()}"
-        )
-        self.keys.chmod(0o600)
-        self.server = self.start()
-
-    def start(self) -> Server:
-        """Another run of the server, with the same keys."""
-        return Server(self.directory, "--port", LOOPBACK, "--manhole", LOOPBACK, "--manhole-keys", str(self.keys))
-
-    def command(self, *args: str, key: Path | None = None) -> list[str]:
-        """The words of a command that enters; the server is known by its host keys and by nothing else."""
-        port = str(self.server.port("manhole"))
-        known = self.directory / "known_hosts"
-        lines = [f"[127.0.0.1]:{port} {self.public(kind)}" for kind in ("ed25519", "ecdsa", "rsa")]
-        known.write_text("".join(lines))
-        options = ["StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}", "IdentitiesOnly=yes", "ConnectTimeout=10"]
-        options += ["NumberOfPasswordPrompts=1", "LogLevel=INFO"]
-        chosen = [word for option in options for word in ("-o", option)]
-        return ["ssh", "-F", "none", "-p", port, "-i", str(key or self.key), *chosen, *args]
-
-    def public(self, kind: str) -> str:
-        """The public half of a host key."""
-        file = self.directory / "data" / f"ssh_host_{kind}_key"
-        command = ["ssh-keygen", "-y", "-f", str(file)]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout  # noqa: S603 (ours)
-
-    def ssh(self, *args: str, key: Path | None = None, given: str = "") -> subprocess.CompletedProcess[str]:
-        """Run the client to its end, never asking anybody anything."""
-        command = self.command("-o", "BatchMode=yes", *args, key=key)
-        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-
-    def run(self, statement: str) -> str:
-        """What one command prints."""
-        done = self.ssh("127.0.0.1", statement)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def terminal(self, *args: str) -> Any:
-        """A prompt on a terminal."""
-        words = self.command("-t", *args, "127.0.0.1")
-        child = pexpect.spawn(
-            words[0], words[1:], timeout=PATIENCE, env=environment(TERM="xterm"), dimensions=(24, 100), encoding="utf-8"
-        )
-        child.expect_exact(">>> ")
-        return child
 
 
 @pytest.fixture(scope="module")
@@ -86,19 +23,6 @@ def manhole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manhole]:
     made = Manhole(tmp_path_factory.mktemp("manhole"))
     yield made
     made.server.stop()  # by now perhaps another than at first
-
-
-def fingerprint(key: Path) -> list[str]:
-    """What ssh-keygen -l says of a key: bits, fingerprint, comment, type."""
-    command = ["ssh-keygen", "-l", "-f", str(key)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout.split()  # noqa: S603 (ours)
-
-
-def leave(child: Any) -> int:
-    """Wait for the client to end; its exit status."""
-    child.expect(pexpect.EOF)
-    child.close()
-    return int(child.exitstatus)
 
 
 # Commands.
@@ -293,9 +217,37 @@ def test_an_rsa_key_gets_in_with_sha2(manhole: Manhole) -> None:
 
 
 def test_too_many_keys_end_the_connection(manhole: Manhole, tmp_path: Path) -> None:
-    keys = [keygen(tmp_path / f"key{n}") for n in range(6)]
-    said = refused(manhole, *(word for key in keys for word in ("-i", str(key))), key=keys[0])
+    wrong = [word for n in range(3) for word in ("-i", str(keygen(tmp_path / f"key{n}")))]
+    done = manhole.ssh(*wrong[2:4], "-i", str(manhole.key), "127.0.0.1", "print('in')", key=Path(wrong[1]))
+    assert done.stdout == "in\n"  # the third was right
+    said = refused(manhole, *wrong[2:], "-i", str(manhole.key), key=Path(wrong[1]))
     assert "too many bad auths" in said
+
+
+def test_a_password_is_never_asked_for_and_never_taken(manhole: Manhole, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    answer = tmp_path / "answer"
+    answer.write_text(f"#!/bin/sh\ntouch {asked}\necho x\n")
+    answer.chmod(0o700)
+    words = manhole.command("-o", "PubkeyAuthentication=no", "-l", "root", "127.0.0.1", "print('in')")
+    environ = environment(SSH_ASKPASS=str(answer), SSH_ASKPASS_REQUIRE="force", DISPLAY=":0")
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert (done.returncode, done.stdout) == (255, "")
+    assert "Permission denied (publickey)." in done.stderr
+    assert not asked.exists()
+
+
+def test_without_a_key_nobody_gets_in(manhole: Manhole) -> None:
+    before = len(manhole.server.text())
+    words = ["-o", "BatchMode=yes", "-o", "PubkeyAuthentication=no", "-o", "PreferredAuthentications=none,publickey"]
+    assert "Permission denied (publickey)." in refused(manhole, *words)
+    assert "logged in" not in manhole.server.text()[before:]
+
+
+def test_the_right_public_key_without_its_private_half_gets_nobody_in(manhole: Manhole, tmp_path: Path) -> None:
+    other = keygen(tmp_path / "other")
+    other.with_suffix(".pub").write_text(manhole.key.with_suffix(".pub").read_text())
+    refused(manhole, key=other)
 
 
 # What is negotiated.

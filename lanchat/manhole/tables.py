@@ -85,12 +85,16 @@ def cut(text: str, columns: int) -> str:
 
 
 def _fitting(widths: list[int], columns: int) -> list[int]:
-    """The widths of columns that fit: those that are wider than they may be have all the same."""
+    """The widths of columns that fit: those that can't be as wide as they would have all the same, and the last the rest."""
     room = columns - len(GAP) * (len(widths) - 1) if columns else sum(widths)
     most = max(widths)
     while most > 1 and sum(min(wide, most) for wide in widths) > room:
         most -= 1
-    return [min(wide, most) for wide in widths]
+    fitting = [min(wide, most) for wide in widths]
+    if most in fitting:
+        last = len(widths) - 1 - fitting[::-1].index(most)
+        fitting[last] = min(widths[last], most + max(0, room - sum(fitting)))
+    return fitting
 
 
 def _written(value: Any) -> str:
