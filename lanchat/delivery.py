@@ -128,7 +128,7 @@ class Delivery:
     def _may_read(self, session: Session, account: Account, conv: str) -> None:
         """The first word between two: each may read what is said there, and is owed it, from the beginning.
 
-        Until the disk is known to have that, it goes before each word: a batch that fails takes it along, the next may not.
+        Until the disk is known to have it, it goes before each word: if it fails so does the word behind it, but no later one.
         """
         if conv not in account.conversations or (account.id, conv) in self._unkept:
             account.conversations.setdefault(conv, 0)

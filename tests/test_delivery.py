@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from lanchat import accounts, history
+from lanchat.delivery import NOT_STORED
 from lanchat.errors import NotStored
 from lanchat.refusals import RETRY_MS, UNREAD
 from lanchat.router import Router
-from lanchat.store import fresh, words
+from lanchat.store import fresh, words, writing
 from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
 
@@ -229,6 +230,25 @@ def test_two_may_read_what_they_say_also_when_the_first_word_of_it_was_not_store
     store_of(router).broken = False
     zoe.send("ann", "two")
     kept = store_of(router).connection.execute("SELECT account FROM members WHERE conv = 'p1x2' ORDER BY account").fetchall()
+    assert kept == [(1,), (2,)]
+
+
+def test_no_word_is_stored_that_one_of_the_two_may_not_read_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "BATCH", 1)  # the word is in another batch than what fails
+    house = House(tmp_path)
+    ann, zoe = house.registered("ann"), house.registered("zoe")
+    with monkeypatch.context() as broken:
+        broken.setattr(accounts, "may_read", lambda connection, account, conv, since: connection.rollback())
+        zoe.send("ann", "one", cid="1")
+        house.until_told(zoe)
+    assert (zoe.msgs(), ann.shown()) == ([NOT_STORED], [])
+    zoe.send("ann", "one", cid="1")
+    house.until_told(ann)
+    assert ann.msgs() == ["one"]
+    kept = house.desk.ask("SELECT account FROM members WHERE conv = 'p1x2' ORDER BY account")
+    house.desk.close()
     assert kept == [(1,), (2,)]
 
 
