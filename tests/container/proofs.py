@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.certs import TLSPeer
+from tests.container.composed import composed_with
 from tests.container.engine import Engine, Failed
-from tests.container.running import TLS, Container, options, service
+from tests.container.running import TLS, Container, options, service, start
 from tests.live import PATIENCE, login, until
 
 #: Bytes that the image may have more than its base, and seconds that a stop may take.
@@ -31,7 +32,7 @@ class Subject:
 
     def start(self) -> Container:
         """A container as compose.yaml has it."""
-        self.running = Container(self.engine, self.image, NAME, NAME, *options())
+        self.running = start(self.engine, self.image, NAME, NAME, *options())
         return self.running
 
     def container(self) -> Container:
@@ -153,13 +154,19 @@ def contained(subject: Subject) -> str:
     """Where it could write anywhere, it writes to /data alone."""
     subject.container().remove()
     free = [option for option in options() if option != "--read-only" and not option.startswith("--tmpfs")]
-    subject.running = Container(subject.engine, subject.image, NAME, NAME, *free)
+    subject.running = start(subject.engine, subject.image, NAME, NAME, *free)
     with login(subject.running.port(), "bob"):
         changed = subject.running.changed()
     assert not changed, changed
     return "without --read-only, nothing outside /data was changed"
 
 
+def composed(subject: Subject) -> str:
+    """One command starts it, and what it keeps outlives another that takes it away."""
+    subject.container().remove()
+    return composed_with(subject.engine, subject.image, NAME)
+
+
 PROOFS: tuple[Callable[[Subject], str], ...] = (
-    small, lean, unprivileged, read_only, healthy, hanging, chat, goodbye, kept, contained,
+    small, lean, unprivileged, read_only, healthy, hanging, chat, goodbye, kept, contained, composed,
 )  # fmt: skip

@@ -31,22 +31,27 @@ def options() -> list[str]:
     return found + ["--read-only"] * said["read_only"]
 
 
-class Container:
-    """A running server."""
+def start(engine: Engine, image: str, name: str, volume: str, *more: str) -> Container:
+    """A server, with a port for TLS besides the other, once it listens; raises `Failed`."""
+    container = Container(engine, name)
+    ports = [f"--publish=127.0.0.1::{port}" for port in (PORT, TLS)]
+    health = ["--health-interval=1s"] if engine.name == "docker" else []
+    command = ["--port", str(PORT), "--tls", str(TLS)]
+    try:
+        engine("run", "--detach", f"--name={name}", f"--volume={volume}:/data", *ports, *health, *more, image, *command)
+        until(lambda: container.log().count("listening for") >= 2 or not container.runs(), "the server to listen")
+    except BaseException:
+        container.remove()
+        raise
+    return container
 
-    def __init__(self, engine: Engine, image: str, name: str, volume: str, *more: str) -> None:
-        """Start it, with a port for TLS besides the other, and wait until it listens; raises `Failed`."""
+
+class Container:
+    """A server that runs, or did."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = name
-        ports = [f"--publish=127.0.0.1::{port}" for port in (PORT, TLS)]
-        health = ["--health-interval=1s"] if engine.name == "docker" else []
-        command = ["--port", str(PORT), "--tls", str(TLS)]
-        try:
-            engine("run", "--detach", f"--name={name}", f"--volume={volume}:/data", *ports, *health, *more, image, *command)
-            until(lambda: self.log().count("listening for") >= 2 or not self.runs(), "the server to listen")
-        except BaseException:
-            self.remove()
-            raise
 
     def log(self) -> str:
         """All that it wrote."""
