@@ -84,12 +84,16 @@ class Configured(usage.Options):
         if self["config"] is None and DEFAULT.exists():
             self["config"] = DEFAULT
         wrong = {} if self["config"] is None else self._take(self["config"])
+        self.settle()
         for name in [name for name, value in self.items() if isinstance(value, Path)]:
             self[name] = self._directory / self[name]  # it is the same file when we are elsewhere (--rundir)
         lines = [line for lines in wrong.values() for line in lines]
         lines += [text for options, text in self.contradictions() if not options & wrong.keys()] * ("" not in wrong)
         if lines:
             raise Mistakes(lines)
+
+    def settle(self) -> None:
+        """Give a default to what was not said."""
 
     def contradictions(self) -> Iterator[Contradiction]:
         """What does not fit together, with the options that it is about."""

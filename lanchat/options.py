@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ from lanchat.safekeeping import default_data
 from lanchat.store.retention import parse as parse_rule
 
 DEFAULT_PORT = "5000"
+#: The options that say where to listen.
+PORTS = ("port", "tls", "telnet", "manhole", "web")
+#: A port that the system chooses, as often as it is asked.
+_ANY_PORT = re.compile(r"(tcp6?|ssl):0\b")
 
 
 class Options(Configured):
@@ -130,10 +135,9 @@ class Options(Configured):
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
         self["data"] = Path(directory)
 
-    def postOptions(self) -> None:
-        """What was not said has its default, the reactor too; raises `Mistakes`."""
+    def settle(self) -> None:
+        """What was not said has its default, the reactor too."""
         install_reactor()
-        super().postOptions()
         if not self["port"] and not self["tls"]:
             self.opt_port(DEFAULT_PORT)
 
@@ -152,6 +156,16 @@ class Options(Configured):
             yield Contradiction({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
         if self["manhole-keys"] is not None and not self["manhole"]:
             yield Contradiction({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
+        yield from self._shared_ports()
+
+    def _shared_ports(self) -> Iterator[Contradiction]:
+        wanted: dict[str, str] = {}
+        for name in PORTS:
+            for port in self[name]:
+                if wanted.setdefault(port, name) != name and not _ANY_PORT.match(port):
+                    where = port.partition(":backlog=")[0]
+                    text = f"--{wanted[port]} and --{name} can't both have {where}: give each a port of its own."
+                    yield Contradiction({wanted[port], name}, text)
 
 
 def install_reactor() -> None:

@@ -17,18 +17,18 @@ def mistakes(config: Options) -> list[str]:
     return [*_tls(config), *_manhole(config)]
 
 
-def tls_files(config: Options) -> tuple[tls.Files, Own | None]:
-    """Where the key and the certificates are, and who makes them if that is the server itself."""
+def tls_files(config: Options, data: Path) -> tuple[tls.Files, Own | None]:
+    """Where the key and the certificates are; if the server makes them itself, in this directory, who does that."""
     if config["tls-key"] is not None:
         return tls.Files(config["tls-key"], config["tls-cert"], config["tls-client-ca"]), None
-    own = Own(config["data"])
+    own = Own(data)
     return tls.Files(own.key, own.cert, config["tls-client-ca"]), own
 
 
 def _tls(config: Options) -> Iterator[str]:
     if not config["tls"]:
         return
-    files, own = tls_files(config)
+    files, own = tls_files(config, config["data"])
     if own is None or (own.key.exists() and own.cert.exists()):  # if not, they are made
         alone = [*_refusal(partial(read_key, files.key)), *_refusal(partial(read_certificates, files.cert))]
         yield from alone or _refusal(partial(tls.make_context, files._replace(client_ca=None)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import Service
@@ -43,8 +44,8 @@ class Part(Protocol):
 class Reload:
     """Reads again what its parts are about."""
 
-    def __init__(self, config: Options) -> None:
-        self.parts: list[Part] = []
+    def __init__(self, config: Options, *parts: Part) -> None:
+        self.parts = list(parts)
         #: Called before anything is read, and when all is over, however it went.
         self.before: list[Callable[[], object]] = []
         self.after: list[Callable[[], object]] = []
@@ -159,14 +160,16 @@ class Certificates:
 
     options = frozenset({"tls-key", "tls-cert", "tls-client-ca"})
 
-    def __init__(self, contexts: Contexts) -> None:
+    def __init__(self, contexts: Contexts, data: Path) -> None:
+        """`data` is where the server keeps all until it is restarted, also the certificates that it makes itself."""
         self._contexts = contexts
+        self._data = data
 
     def prepare(self, config: Options) -> Take:
         """The files as they are now. They are told in any case: they may have been taken already when they changed."""
         if not config["tls"]:  # to listen no more takes a restart, and until then all stays
             return list
-        take = self._contexts.prepare(*preflight.tls_files(config))
+        take = self._contexts.prepare(*preflight.tls_files(config, self._data))
 
         def tell() -> list[str]:
             take()
@@ -206,6 +209,8 @@ class Hangup(Service):
         super().startService()
         if hasattr(signal, "SIGHUP"):
             self._before = signal.signal(signal.SIGHUP, self._asked)
+        if (file := self._reload.started["config"]) is not None:
+            _log.info("configured by {file}; SIGHUP reads it again", file=str(file))
 
     def stopService(self) -> None:
         """Leave it to whoever had it."""

@@ -69,14 +69,13 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
     reactor.seconds = time.monotonic
     router = Router(reactor, commands.run, secrets.token_hex(4))
-    reloading = Reload(config)
     limits = ConfiguredLimits(router.limits, max(1, raise_file_limit() - RESERVED_FILES))
     limits.prepare(config)()
     router.accounts_only = bool(config["accounts-only"])
     door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]), router.counts)
     if edge.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
-    reloading.parts += [limits, Networks(door)]
+    reloading = Reload(config, limits, Networks(door))
     store = _make_store(config, reactor, router)
     service = _with_store(reloading, reactor, router, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
@@ -84,16 +83,12 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
     contexts = _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, door)) if config["tls"] else None
     if contexts is not None:
-        reloading.parts.append(Certificates(contexts))
+        reloading.parts.append(Certificates(contexts, config["data"]))
     if config["manhole"]:
         reloading.parts.append(Operators(_add_manhole(service, reactor, config)))
     if config["web"]:
         _add_web(service, reactor, config["web"], Watched(router, door, store, lambda: service.ready, contexts))
-    notifier = Notifier(reactor, router.registry.__len__)
-    service.on_drain(notifier.draining)
-    reloading.before.append(notifier.reloading)
-    reloading.after.append(notifier.reloaded)
-    notifier.setServiceParent(service)  # the last one: it starts when all doors are open
+    _add_notifier(service, reactor, reloading)  # the last one: it starts when all doors are open
     # What has been imported by now stays to the end. The garbage collector, which has more to look at with every client who
     # comes, need not look at that each time.
     gc.collect()
@@ -155,7 +150,7 @@ class CertifiedProtocol(ChatProtocol):
 def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> tls.Contexts:
     """Let clients in over TLS; what they agree on it with."""
     try:
-        contexts = tls.Contexts(*preflight.tls_files(config))
+        contexts = tls.Contexts(*preflight.tls_files(config, config["data"]))
     except Refused as refused:
         raise SystemExit(f"lanchat: {refused}") from None
     for port in config["tls"]:
@@ -191,6 +186,14 @@ def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: Watc
     for port in ports:
         listener = Listener("web readers (health and metrics)", endpoint(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)
+
+
+def _add_notifier(service: ChatService, reactor: Any, reloading: Reload) -> None:
+    notifier = Notifier(reactor, service.router.registry.__len__)
+    service.on_drain(notifier.draining)
+    reloading.before.append(notifier.reloading)
+    reloading.after.append(notifier.reloaded)
+    notifier.setServiceParent(service)
 
 
 def raise_file_limit() -> int:

@@ -140,6 +140,13 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     assert len(lines) == 6
 
 
+@pytest.mark.parametrize("text", ["port = 5000\ntelnet = 5000", "telnet = 5000", "manhole = 5000\nweb = 5000\nport = 1"])
+def test_two_cannot_have_one_port(tmp_path: Path, text: str) -> None:
+    lines = wrong(written(tmp_path, f'{text}\nmanhole-keys = "keys"' if "manhole" in text else text))
+    assert lines
+    assert all("give each a port of its own" in line for line in lines)
+
+
 def test_what_follows_from_a_mistake_is_no_mistake(tmp_path: Path) -> None:
     (line,) = wrong(written(tmp_path, 'manhole = "abc"\nmanhole-keys = "keys"\n'))
     assert "manhole: 'abc' is no port" in line

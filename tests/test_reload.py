@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
@@ -20,11 +19,13 @@ from lanchat.edge import Edge, networks
 from lanchat.limits import LIMITS, Limits
 from lanchat.operations import Done, Failed
 from lanchat.options import Options
-from lanchat.reload import ConfiguredLimits, Hangup, Networks, Reload
+from lanchat.preflight import tls_files
+from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Reload
+from lanchat.tls import Contexts
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
+from tests.ssh import keygen
 from tests.test_config import written
-from tests.test_manhole import keygen
 
 
 def options(*words: str) -> Options:
@@ -114,8 +115,7 @@ class Spy:
 
 def test_what_takes_a_restart_is_named(tmp_path: Path) -> None:
     file = written(tmp_path, "port = 5000")
-    reload = Reload(options("--config", str(file)))
-    reload.parts.append(Spy())
+    reload = Reload(options("--config", str(file)), Spy())
     written(tmp_path, 'telnet = 5023\nport = 5001\nlobby = "#hall"')
     outcome = reload.read_again("a test")
     assert isinstance(outcome, Done)
@@ -125,8 +125,8 @@ def test_what_takes_a_restart_is_named(tmp_path: Path) -> None:
 
 def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[str]) -> None:
     file = written(tmp_path, "")
-    reload, spy = Reload(options("--config", str(file))), Spy()
-    reload.parts.append(spy)
+    spy = Spy()
+    reload = Reload(options("--config", str(file)), spy)
     written(tmp_path, 'prot = 1\ntls = 0\ntls-key = "none"\ntls-cert = "none"\n')
     outcome = reload.read_again("a test")
     assert isinstance(outcome, Failed)
@@ -158,11 +158,9 @@ def test_the_signal_is_given_back() -> None:
             """Do it."""
             call(*args)
 
-    reload: Any = Reload(options())
     spy = Spy()
-    reload.parts.append(spy)
     before = signal.getsignal(signal.SIGHUP)
-    service = Hangup(reload, Reactor())
+    service = Hangup(Reload(options(), spy), Reactor())
     service.startService()
     os.kill(os.getpid(), signal.SIGHUP)
     assert spy.seen == ["prepared", "taken"]
@@ -215,6 +213,30 @@ def test_sighup_takes_another_certificate_of_another_name(tmp_path: Path) -> Non
         hang_up(server, "nothing was changed")
         with TLSPeer(server.port("tls")) as bob:
             assert bob.certificate() != before
+
+
+def test_certificates_that_the_server_made_stay_where_they_are_until_a_restart(tmp_path: Path) -> None:
+    file = written(tmp_path, f'tls = "{LOOPBACK}"\ndata = "kept"\n')
+    contexts = Contexts(*tls_files(config := options("--config", str(file)), config["data"]))
+    reload = Reload(config, Certificates(contexts, config["data"]))
+    written(tmp_path, f'tls = "{LOOPBACK}"\ndata = "elsewhere"\n')
+    outcome = reload.read_again("a test")
+    assert isinstance(outcome, Done)
+    assert outcome.facts["restart"] == ["data"]
+    assert str(tmp_path / "kept" / "tls_cert.pem") in outcome.text
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_who_asks_for_tls_no_more_keeps_it_until_a_restart(tmp_path: Path) -> None:
+    key, cert = Authority(tmp_path).issue("chat")
+    file = written(tmp_path, f'tls = "{LOOPBACK}"\ntls-key = "{key}"\ntls-cert = "{cert}"\ndata = "kept"\n')
+    contexts = Contexts(*tls_files(config := options("--config", str(file)), config["data"]))
+    reload, before = Reload(config, Certificates(contexts, config["data"])), str(contexts)
+    written(tmp_path, 'data = "kept"')
+    outcome = reload.read_again("a test")
+    assert isinstance(outcome, Done)
+    assert outcome.facts == {"now": [], "restart": ["port", "tls"]}
+    assert str(contexts) == before
 
 
 def test_lanchat_admin_says_what_came_of_it(tmp_path: Path) -> None:
