@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -28,6 +29,11 @@ class Systemd:
     def hears(self) -> list[str]:
         """The lines of the next message."""
         return self.socket.recv(4096).decode().split("\n")
+
+    def hears_at_last(self, line: str) -> None:
+        """Wait for a message that has this line."""
+        while line not in self.hears():
+            continue
 
     def hears_nothing(self) -> bool:
         """Whether no message waits."""
@@ -168,8 +174,9 @@ def test_a_real_server_is_ready_when_it_listens_and_counts_its_users(tmp_path: P
         assert "listening for json clients" in server.text()
         assert systemd.hears() == ["WATCHDOG=1", "STATUS=Serving; users: 0"]
         with login(server.port(), "ann"):
-            while systemd.hears() != ["WATCHDOG=1", "STATUS=Serving; users: 1"]:
-                continue
+            systemd.hears_at_last("STATUS=Serving; users: 1")
+            server.process.send_signal(signal.SIGHUP)
+            systemd.hears_at_last("RELOADING=1")
+            systemd.hears_at_last("READY=1")
         server.stop()
-        while systemd.hears()[0] != "STOPPING=1":
-            continue
+        systemd.hears_at_last("STOPPING=1")
