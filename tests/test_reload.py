@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.certs import Authority, TLSPeer, tls_login
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
 from tests.ssh import keygen
 from tests.test_config import written
+from tests.test_inherited import activated
 
 
 def options(*words: str) -> Options:
@@ -278,5 +280,33 @@ def test_an_operator_whose_key_is_gone_is_closed_and_a_new_one_may_enter(tmp_pat
         assert b"this key may not enter any more" in prompt.stderr.read()
         refused = subprocess.run(ssh(first, "1 + 1"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
         assert b"Permission denied" in refused.stderr
-        entered = subprocess.run(ssh(second, "1 + 1"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-        assert entered.stdout.strip() == b"2"
+        entered = subprocess.run(ssh(second, "reload()"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+        assert entered.stdout.strip() == b"All is as it was."
+
+
+def test_systemd_is_told_however_it_goes(tmp_path: Path) -> None:
+    file = written(tmp_path, "")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE)
+        env = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        with Server(tmp_path, "--port", LOOPBACK, "--config", str(file), env=env) as server:
+            for text in ("", "prot = 1"):
+                written(tmp_path, text)
+                hang_up(server, "reload (SIGHUP)")
+            server.stop()
+        heard = list(iter(lambda: systemd.recv(4096).decode().split("\n")[0], "STOPPING=1"))
+    assert [state for state in heard if not state.startswith("STATUS=")] == ["READY=1", *["RELOADING=1", "READY=1"] * 2]
+
+
+def test_a_port_that_systemd_opened_is_no_other_after_a_reload(tmp_path: Path) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as opened:
+        where = opened.getsockname()[1]
+        with activated(tmp_path, opened, str(where)) as log:
+            until(lambda: "lanchat-admin reaches this server" in log.read_text() or None, "the server to start")
+            command = [str(SCRIPTS / "lanchat-admin"), "--data", str(tmp_path / "data"), "reload"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+            assert done.stdout == "All is as it was.\n"
+            with Peer(where, "::1") as ann:
+                ann.send(b"ann\n")
+                ann.wait_for("Welcome")
