@@ -13,6 +13,8 @@ from tests.live import PATIENCE, until
 
 #: For setns(2).
 CLONE_NEWNET = 0x40000000
+#: Seconds until it has booted: two, or many on a busy machine.
+BOOT = 90.0
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 #: Where systemd-nspawn keeps what it has to say to a machine; it leaves the directory.
 LEFT = Path("/run/systemd/nspawn/propagate")

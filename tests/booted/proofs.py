@@ -164,12 +164,12 @@ class Proofs:
 
     def watched(self) -> str:
         """It runs on under the watchdog; hung by an operator it is ended, started again, and the journal says where it hung."""
-        self.unit.change("WatchdogSec=2")
+        self.unit.change("WatchdogSec=4")
         self.unit.ctl("restart", "lanchat")
         restarts, process = self.unit.show("NRestarts"), self.unit.show("MainPID")
         with login(JSON, "bob"):
             until(lambda: "users: 1" in self.unit.show("StatusText"), "the status to count bob")
-            time.sleep(5)  # twice the watchdog's time, and more: without beats it would have been ended
+            time.sleep(6)  # longer than the watchdog waits: without beats it would have been ended
             assert self.unit.show("MainPID") == process
         hanging = self.machine.begin(*self.unit.ssh("import time; time.sleep(300)"))
         self.unit.until("NRestarts", str(int(restarts) + 1))
