@@ -150,7 +150,9 @@ def load(path: Path) -> dict[str, Any]:
             _check(path, os.fstat(file.fileno()))
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Refused(f"can't read {path}: {error.strerror}.") from None
+        raise Refused(
+            f"can't read {path}: {error.strerror}. The user that the server runs as must be able to read it."
+        ) from None
     if len(content) > MAX_BYTES:
         raise Refused(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
     return _parsed(path, content)
