@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat.reactor import Reactor, Stopwatch
 from tests.live import LOOPBACK, PATIENCE, Server, line, login, twistd, until
 
 
@@ -31,3 +37,45 @@ def test_what_the_system_does_not_take_at_once_comes_later_whole_and_in_order(se
         ann.send(b"".join(line("slow", text) for text in texts) + line("/time"))
         assert ann.wait_for("Server time")  # all has been relayed, and nothing read yet
         assert [slow.packet()["msg"] for _ in texts] == texts
+
+
+class FakeEpoll:
+    """An epoll in which something happens after seconds that the test says."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.asked: list[tuple[float, int]] = []
+        self.register = self.modify = self.unregister = self.asked.clear
+
+    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+        """Wait."""
+        self.asked.append((timeout, most))
+        self._clock.advance(timeout)
+        return [(7, 1)]
+
+
+def test_a_turn_is_timed_from_when_something_happened_until_the_next_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, taken = Clock(), list[float]()
+    monkeypatch.setattr("lanchat.reactor.time", SimpleNamespace(monotonic=clock.seconds))
+    fake = FakeEpoll(clock)
+    watch = Stopwatch(fake, taken.append)  # type: ignore[arg-type]  # enough of one
+    clock.advance(2)
+    assert watch.poll(100, 512) == [(7, 1)]
+    clock.advance(0.25)
+    watch.poll(100, 512)
+    assert taken == [2, 0.25], "what it waited is not in it"
+    assert fake.asked == [(100, 512)] * 2
+
+
+def test_turns_are_timed_once_somebody_wants_to_know() -> None:
+    reactor, taken = Reactor(), list[float]()
+    try:
+        reactor.doPoll(0)
+        assert isinstance(reactor._poller, select.epoll), "until then there is nothing in between"
+        reactor.time_turns(taken.append)
+        reactor.doPoll(0)
+        reactor.doPoll(0)
+        assert len(taken) == 2
+    finally:
+        for waker in reactor._internalReaders:
+            waker.connectionLost(None)

@@ -157,7 +157,7 @@ def test_nobody_is_sent_to_a_server_that_drains(tmp_path: Path) -> None:
     command = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "-l", str(log), "-y", "chat.tac"]
     with subprocess.Popen(command, cwd=tmp_path) as process:  # noqa: S603 (ours)
         try:
-            line = until(lambda: _line(log, "listening for web"), "the server to listen")
+            line = until(lambda: line_of(log, "listening for web"), "the server to listen")
             port = int(line.rpartition(":")[2])
             assert get(port, "/readyz")[::2] == (200, "ready\n")
             process.send_signal(10)  # SIGUSR1
@@ -171,7 +171,8 @@ def test_nobody_is_sent_to_a_server_that_drains(tmp_path: Path) -> None:
             process.terminate()
 
 
-def _line(log: Path, text: str) -> str | None:
+def line_of(log: Path, text: str) -> str | None:
+    """The first line of a log with this text, once it is there."""
     lines = log.read_text().splitlines() if log.exists() else []
     return next((line for line in lines if text in line), None)
 

@@ -53,7 +53,8 @@ class Request(http.Request):
         if not self._asks_for_us():
             return Answer(421, "ask for localhost")
         accept = ",".join(self.requestHeaders.getRawHeaders("Accept", []))
-        return await self.channel.factory.pages.answer(self.path, accept)
+        answer: Answer = await self.channel.factory.pages.answer(self.path, accept)
+        return answer
 
     def _asks_for_us(self) -> bool:
         """Whether no other name than ours was asked for, on loopback.

@@ -1,7 +1,7 @@
 """Machine: what the process, and what is kept, take of it. To look at it all takes a few calls of the system.
 
-Prometheus' library could say most of it, but it would list all open files to count them: with 19,000 of them that took 17 ms,
-in which nobody was served. The system knows the number (Linux from 6.2 on).
+Prometheus' library could say most of it, but to count the open files it would list them, which takes the longer the more users
+there are. The system knows the number (Linux from 6.2 on).
 """
 
 from __future__ import annotations
