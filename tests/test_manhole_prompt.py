@@ -147,6 +147,7 @@ class Prompt:
         self.out = self.err = ""
         self.notes: list[str] = []
         self.console = Console({"router": "the router"}, self.say, self.complain, self.notes.append)
+        self.console.columns = 80
 
     def say(self, text: str) -> None:
         """Standard output."""
@@ -300,6 +301,7 @@ def test_what_a_verb_tells_in_words_needs_no_number(prompt: Prompt) -> None:
 
 def test_a_table_fits_the_window(prompt: Prompt) -> None:
     prompt.console.names["table"] = Facts({"name": "x" * 50})
+    prompt.console.columns = 0
     prompt.console.push("table")
     assert prompt.out == f"name  {'x' * 50}\n"
     prompt.console.columns = 20

@@ -121,8 +121,8 @@ def test_a_verb_without_its_brackets_tells_how_it_is_used(scene: Scene) -> None:
 def test_help_lists_every_verb_with_what_it_does(scene: Scene) -> None:
     lines = scene.say("help()").splitlines()
     assert [line.partition("(")[0] for line in lines[1 : len(VERBS) + 1]] == VERBS
-    for line in lines[1:]:
-        assert re.fullmatch(r"\S.*?\S  +\S.*[.:;,]?", line), line
+    assert all(line.endswith(".") for line in lines[1:])
+    assert max(map(len, lines)) <= 80  # it is read in a window
     assert set(scene.window.names) == {*VERBS, "router", "registry"}
     for name in VERBS:
         assert isinstance(scene.window.names[name], Verb)

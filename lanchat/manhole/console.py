@@ -155,7 +155,7 @@ class Console:
         number = next(self._numbers)
         self._pending.add(number)
         deferred.addBoth(self._came, number)
-        if number in self._pending:
+        if number in self._pending and self.columns:  # a script waits for all of them
             self._out.write(f"<Deferred #{number}>\n")
 
     def _came(self, result: Any, number: int) -> Any:

@@ -56,9 +56,10 @@ class People:
         self._by = OPERATOR._replace(written=_called)
 
     def who(self) -> Table[Here]:
-        """Who is here, sorted by name; idle in seconds since anything came from them, queued in bytes that wait for them.
+        """Who is here, sorted by name.
 
-        The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
+        They are idle for so many seconds: nothing came from them, not even an answer to a ping. Queued are the bytes that wait
+        for them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
         """
         return Table(Here._fields, [self._row(s) for s in sorted(self._router.registry, key=lambda s: (s.name.key, s.since))])
 
@@ -70,15 +71,26 @@ class People:
         return Here(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued)
 
     def find(self, name: str) -> Session | None:
-        """The session of that name, in any spelling of it, or None; of an account the one that came last."""
+        """The session of that name, or None.
+
+        Any spelling will do. Of an account that has several it is the one that came last.
+        """
         return self._router.registry.find(name)
 
     def kick(self, whom: str, why: str = "", room: str = "") -> Coroutine[Any, Any, Text]:
-        """Disconnect somebody (a name, an address or a network), who is told why; or take them out of a room."""
+        """Disconnect somebody, who is told why.
+
+        This is a name, an address or a network: kick('bob', 'be nice'), kick('10.0.0.7'). With room='#ops' they are taken out
+        of that room instead.
+        """
         return self._decide(moderation.kick, whom, why, "", room)
 
     def mute(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
-        """Let somebody say nothing: for '10m', '2h', '7d' or so many seconds, or until it is undone."""
+        """Let somebody say nothing.
+
+        For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: mute('bob', 'calm down', '10m').
+        With room='#ops' only there.
+        """
         return self._decide(moderation.mute, whom, why, duration, room)
 
     def unmute(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
@@ -86,7 +98,11 @@ class People:
         return self._decide(partial(moderation.undo, kind=MUTE), whom, "", "", room)
 
     def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
-        """Shut out a name, an address or a network: for '10m', '2h', '7d' or so many seconds, or until it is undone."""
+        """Shut out a name, or an address.
+
+        For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: ban('10.0.0.0/24', 'a storm', '2h').
+        With room='#ops' only from there.
+        """
         return self._decide(moderation.ban, whom, why, duration, room)
 
     def unban(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
@@ -94,7 +110,10 @@ class People:
         return self._decide(partial(moderation.undo, kind=BAN), whom, "", "", room)
 
     def bans(self, room: str = "") -> Table[Sanctioned]:
-        """Who is banned or muted, on the whole server or in a room, the newest first."""
+        """Who is banned or muted, newest first.
+
+        On the whole server, or in a room: bans('#ops').
+        """
         router = self._router
         found = [(moderation.whom(router, one), one) for one in router.sanctions.listed(self._room(room))]
         rows = [
@@ -105,7 +124,10 @@ class People:
         return Table(Sanctioned._fields, rows)
 
     def shout(self, text: str) -> int:
-        """Say something to everybody, as the server; how many connections that reached."""
+        """Say something to everybody.
+
+        It comes from the server. The answer is how many connections that reached.
+        """
         if not 0 < len(text.encode("utf-8", "surrogatepass")) <= MAX_MSG or _SURROGATE.search(text):
             raise Usage(f"A text has 1 to {MAX_MSG} bytes, and no surrogates. Nothing was said.")
         return announce(self._router, text)

@@ -67,26 +67,26 @@ class AtWindow:
         self.said: dict[str, Verb] = {}
 
     def tap(self, name: str) -> Deferred[Text]:
-        """Show the packets of one session as they come (>) and go (<), until Ctrl-C, untap() or the end of the window.
+        """Show somebody's packets, both ways.
 
-        It begins and ends in the log. Passwords are not shown. Packets that this window is too slow for are counted, not kept.
+        As they come (>) and go (<), until Ctrl-C, untap() or the end of the window. That it begins and ends is in the log.
+        Passwords are not shown. Packets that this window is too slow for are counted, and not kept.
         """
         return self._taps.begin(self._verbs.session(name))
 
     def untap(self) -> int:
-        """Stop all taps of this window; how many there were."""
+        """Stop all taps of this window."""
         return self._taps.stop()
 
     def help(self, thing: Any = None) -> Table[Said] | Text:
-        """These lines; or, of anything you name, its own documentation."""
+        """This; or all about what you name."""
         if isinstance(thing, Verb):
             return Text(repr(thing))
         if thing is not None:
             return Text(pydoc.plain(pydoc.render_doc(thing)))
         rows = [Said(verb.usage, verb.summary) for verb in self.said.values()]
         rows += [
-            Said("help(ban)", "All about one of them. Addresses, networks, names and durations are texts, in quotes."),
             Said("router, registry", "The server's own objects."),
-            Said("exit()", "Leave; so does Ctrl-D. The server goes on."),
+            Said("exit()", "Leave, as with Ctrl-D."),
         ]
         return Table(Said._fields, rows)

@@ -13,8 +13,6 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
-
 import lanchat
 import twisted
 from lanchat.errors import Usage
@@ -77,13 +75,19 @@ class Workings:
         )
 
     def limits(self) -> Table[Limited]:
-        """The limits: what each is, how often it was met, what it counts, and what happens then."""
+        """The limits, and how often each is met.
+
+        What each counts, and what happens to whoever meets it.
+        """
         now, met = self._router.limits.values, self._router.limits.met
         rows = [Limited(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
         return Table(Limited._fields, rows)
 
     def limit(self, name: str, value: str | float) -> Text:
-        """Change a limit for everyone, at once and until the server ends; 'off' lifts it."""
+        """Change a limit for everyone.
+
+        It holds at once, until reload() or the end of the server: limit('packets', 50). 'off' lifts it.
+        """
         try:
             self._router.limits.set(name, value)
         except ValueError as error:
@@ -91,9 +95,10 @@ class Workings:
         return Text(f"{name} is {self._router.limits[name]:g} now.")
 
     def log(self, level: str, namespace: str = "") -> Text:
-        """Log from now on what is at least so grave: 'debug', 'info', 'warn', 'error' or 'critical'.
+        """Log what is at least so grave.
 
-        With a namespace, such as 'lanchat.tls', only what comes from below it. What operators do is always logged.
+        That is 'debug', 'info', 'warn', 'error' or 'critical'; of what comes from below a namespace, if there is one:
+        log('debug', 'lanchat.tls'). What operators do is always logged.
         """
         if self._service.log is None:
             raise Usage("Another program writes the log, and knows its levels. Nothing was changed.")
@@ -103,26 +108,30 @@ class Workings:
             raise Usage(f"{error}. Nothing was changed.") from None
         return Text(f"{namespace or 'Everything'} is logged from {level} on.")
 
-    def reload(self) -> Deferred[Text]:
-        """Read the certificates, the limits, the lists of keys and of networks again; what came of it."""
-        return Deferred.fromCoroutine(self._reload())
+    async def reload(self) -> Text:
+        """Read what is configured again.
 
-    async def _reload(self) -> Text:
+        The certificates, the limits, the keys of operators, and the networks. When anything is wrong, nothing is changed.
+        """
         return Text(await self._service.reload())
 
-    def drain(self, seconds: float | str) -> Deferred[Text]:
-        """End the server in so many seconds: nobody new is let in from now on, and those who are here are told.
+    async def drain(self, seconds: float | str) -> Text:
+        """End the server in so many seconds.
 
-        Again with another number changes the time, and drain('off') calls it off. 0 is now.
+        Nobody new is let in from now on, and those who are here are told. Again with another number changes the time, and
+        drain('off') calls it off. drain(0) is now.
         """
         if seconds == "off":
-            return self._service.call_off().addCallback(Text)
+            return Text(await self._service.call_off())
         if isinstance(seconds, str):
             raise Usage("Write it as drain(60), in seconds, or drain('off').")
-        return self._service.drain(seconds).addCallback(Text)
+        return Text(await self._service.drain(seconds))
 
     def tasks(self) -> Table[Doing]:
-        """What is under way: calls that are to be made (how many, when the next), threads (what they do), and what waits."""
+        """What is under way, and what waits.
+
+        The calls that are to be made (how many of a kind, and when the next), the threads (what they do), and the queues.
+        """
         return Table(Doing._fields, [*self._calls(), *_threads(), *self._queues()])
 
     def _calls(self) -> Iterator[Doing]:
