@@ -21,6 +21,14 @@ class Rude:
         raise RuntimeError("no")
 
 
+class Shy(Failure):
+    """Does not tell its traceback."""
+
+    def getTraceback(self, *_: Any, **__: Any) -> str:
+        """Raise."""
+        raise RuntimeError("no")
+
+
 class Loud(Exception):
     """Raises when it is asked what it is about."""
 
@@ -124,6 +132,7 @@ def test_a_failure_of_the_older_log_is_told_as_one_of_the_newer() -> None:
 
 def test_an_exception_that_can_not_be_shown_is_named() -> None:
     assert "Loud" in record(event("x", log_failure=failed(Loud())))["traceback"]
+    assert "no traceback of this <class 'ValueError'>" in record(event("x", log_failure=Shy(ValueError())))["traceback"]
 
 
 def test_what_is_too_long_for_a_line_is_cut_and_says_so() -> None:

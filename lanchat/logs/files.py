@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import stat
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -56,8 +55,8 @@ class RotatedFile:
 
     def write(self, data: bytes) -> None:
         """Write it all, into a new file if this one would be too large; raises `OSError`."""
-        now = os.fstat(self._descriptor)
-        if stat.S_ISREG(now.st_mode) and now.st_size and now.st_size + len(data) > self._most_bytes:
+        size = os.fstat(self._descriptor).st_size  # 0 of what is no file
+        if size and size + len(data) > self._most_bytes:
             self.rotate()
         write_whole(self._descriptor, data)
 
