@@ -61,6 +61,7 @@ class Proofs:
             self.watched,
             self.activated,
             self.waited,
+            self.drained,
             self.stopped,
         ]
 
@@ -200,6 +201,20 @@ class Proofs:
         self.unit.ctl("stop", "lanchat.socket", "lanchat")
         self.unit.ctl("start", "lanchat")
         return f"waited {waited:.1f} s"
+
+    def drained(self) -> str:
+        """An end that an operator announces is in the status, and is not taken for a fault."""
+        with login(JSON, "bob") as bob:
+            assert self.unit.asked("drain(5)").returncode == 0
+            assert bob.wait_for("ends in 5")
+            status = self.unit.show("StatusText")
+            assert status.startswith("Ends in"), status
+            assert bob.wait_for("shutting down")
+            assert bob.at_end()
+        self.unit.until("ActiveState", "inactive")
+        assert self.unit.show("Result") == "success"
+        self.unit.ctl("start", "lanchat")
+        return status
 
     def stopped(self) -> str:
         """`systemctl stop` says goodbye to everybody, closes what is kept, and is counted as clean."""
