@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from lanchat.errors import Usage
 from lanchat.interfaces import Call
+from lanchat.operations import counted
 from lanchat.packet import EVERYONE, SERVER, SharedPacket
 from lanchat.router import Router
 from lanchat.safekeeping import CannotStart
@@ -59,7 +60,7 @@ class Drain:
         told = announce(self._router, f"The server ends in {left}. Please finish what you are saying.")
         self._tell_hooks(seconds)
         await self._lock.run(lambda: Deferred.fromCoroutine(self._shut()))
-        return f"Nobody new is let in, {told} who are here were told, and the server ends in {left}."
+        return f"Nobody new is let in, and the server ends in {left}. Told: {counted(told, 'connection')}."
 
     async def call_off(self) -> str:
         """Go on as if nothing had been announced; what was done, in words. Raises `Usage`."""

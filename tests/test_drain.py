@@ -73,7 +73,7 @@ def ending() -> Ending:
 
 def test_nobody_new_comes_in_everybody_is_told_and_then_it_ends(ending: Ending) -> None:
     ann = User(ending.router, "ann")
-    assert ending.begin(90) == "Nobody new is let in, 1 who are here were told, and the server ends in 1m 30s."
+    assert ending.begin(90) == "Nobody new is let in, and the server ends in 1m 30s. Told: 1 connection."
     assert not ending.door.open
     assert ann.client.packets[-1].msg == "The server ends in 1m 30s. Please finish what you are saying."
     ending.clock.advance(89)

@@ -123,7 +123,7 @@ def test_it_is_in_the_log_when_it_begins_and_when_it_ends(scene: Scene) -> None:
     scene.window.say("untap()")
     assert [note for note in scene.window.audited if "tap of" in note] == [
         "tap of ann (10.0.0.7) begins",
-        "tap of ann ends (stopped): 1 packets",
+        "tap of ann ends (stopped): 1 packet",
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_slow_window_loses_packets_and_is_told_how_many(scene: Scene) -> None:
     scene.window.is_behind = False
     scene.ann.send(line("bob", "the last"))
     told, shown = scene.tapped()
-    assert told == "(50 packets were not shown: this window did not keep up)"
+    assert told == "(not shown, as this window did not keep up: 50 packets)"
     assert "the last" in shown
     scene.window.out = ""
     scene.window.interrupt()

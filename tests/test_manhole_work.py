@@ -126,7 +126,7 @@ def test_a_window_that_does_not_read_loses_packets_and_costs_no_memory(manhole: 
             assert memory(server) - before < 12_000_000  # what was said is 20 MB
             ssh.send_signal(signal.SIGCONT)
             for line in ssh.stdout:
-                if "packets were not shown: this window did not keep up" in line:
+                if "not shown, as this window did not keep up: " in line:
                     break
                 flo.say("/list")
                 flo.packet()
@@ -243,7 +243,7 @@ def test_drain_lets_nobody_in_until_it_is_called_off(own_manhole: Manhole) -> No
     port = own_manhole.server.port()
     with login(port, "dan") as dan:
         told = own_manhole.run("drain(600)").strip()
-        assert told == "Nobody new is let in, 1 who are here were told, and the server ends in 10m."
+        assert told == "Nobody new is let in, and the server ends in 10m. Told: 1 connection."
         assert dan.packet()["msg"] == "The server ends in 10m. Please finish what you are saying."
         with pytest.raises(ConnectionRefusedError):
             Peer(port)

@@ -19,6 +19,7 @@ from lanchat.commands import COMMANDS
 from lanchat.errors import ChatError, NoSuchTarget
 from lanchat.interfaces import IClient, IConnection
 from lanchat.manhole.tables import Text
+from lanchat.operations import counted
 from lanchat.packet import Packet, ServerPacket, ServerX, X, visible
 from lanchat.router import Router
 from lanchat.session import Session
@@ -167,7 +168,7 @@ class Tap:
             self._untold += 1
             return
         if self._untold:
-            self._window.show(f"({self._untold} packets were not shown: this window did not keep up)\n")
+            self._window.show(f"(not shown, as this window did not keep up: {counted(self._untold, 'packet')})\n")
             self._untold = 0
         time = datetime.fromtimestamp(self._now()).astimezone().strftime("%H:%M:%S")
         self._window.show(f"{time} {self._name} {way} {written(heard)}\n")
@@ -178,7 +179,7 @@ class Tap:
             return
         self._wires.stop(self._session, self)
         lost = f", {self._lost} of them not shown" if self._lost else ""
-        told = f"tap of {self._name} ends ({why}): {self._heard} packets{lost}"
+        told = f"tap of {self._name} ends ({why}): {counted(self._heard, 'packet')}{lost}"
         self._window.audit(told)
         self.done.callback(Text(f"The {told}."))
 
