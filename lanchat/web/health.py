@@ -16,7 +16,7 @@ from lanchat.store.store import Store
 #: Seconds between two tries, while all is well and while it is not. Nothing is tried while nobody asks.
 EVERY, AGAIN = 30.0, 1.0
 #: Seconds that a try may take, and that something may wait to be stored.
-PATIENCE = 4.0
+PATIENCE = 3.0
 
 
 class Health:

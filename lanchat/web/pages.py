@@ -45,7 +45,7 @@ class Pages:
         return await page(accept.lower())
 
     async def _healthz(self, accept: str) -> Answer:
-        """Whether it can store. That there is an answer shows that the reactor turns. It may take four seconds."""
+        """Whether it can store. That there is an answer shows that the reactor turns. It may take three seconds."""
         trouble = await self._health.trouble()
         return _verdict(not trouble, "ok", f"the log can't store: {trouble}", accept)
 
