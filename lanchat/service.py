@@ -73,7 +73,7 @@ class ChatService(MultiService):
         return Deferred.fromCoroutine(self._draining.call_off())
 
     def on_drain(self, hook: Callable[[float | None], object]) -> None:
-        """Call this when the end is announced, with the seconds until then, and with None when that is called off."""
+        """Call this, which raises nothing, with the seconds until an end that is announced; with None when it is called off."""
         self._draining.hooks.append(hook)
 
     def stopService(self) -> Deferred[None]:
