@@ -202,6 +202,17 @@ def test_a_log_that_is_not_ours_is_left_alone_and_says_so(said: dict[str, Any] |
         ServerLog(Reactor(), said, level="warn")
 
 
+def test_a_daemon_is_told_that_it_has_no_standard_output() -> None:
+    log = ServerLog(Reactor(), TWISTD | {"nodaemon": False, "logfile": "-"})
+    with pytest.raises(SystemExit, match="--logfile"):
+        log.begin(Componentized())
+
+
+def test_an_event_of_unknown_gravity_is_written(written: Written) -> None:
+    written.log({"log_format": "x", "log_namespace": "lanchat.test"})
+    assert written.lines() == ["[lanchat.test#-] x"]
+
+
 def test_what_goes_to_syslog_is_summed_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(SyslogObserver, "openlog", lambda *_: None)

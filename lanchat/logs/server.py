@@ -105,7 +105,7 @@ class ServerLog:
                 self._reactor.callFromThread(self._reactor.callLater, WINDOW_SECONDS, self._end_window)
 
     def _is_wanted(self, event: LogEvent) -> bool:
-        return self._levels(event) is not PredicateResult.no
+        return event.get("log_level") is None or self._levels(event) is not PredicateResult.no
 
     def _end_window(self) -> None:
         with self._lock:
@@ -124,6 +124,8 @@ class ServerLog:
             from twisted.python.syslog import SyslogObserver  # noqa: PLC0415 (not every system has it)
 
             return LegacyLogObserverWrapper(SyslogObserver(twistd["prefix"]).emit)  # type: ignore[arg-type]  # a function, as twistd has it
+        if twistd["logfile"] == "-" and not twistd["nodaemon"]:
+            raise SystemExit("lanchat: a daemon has no standard output: give --logfile a file, or say -n as well")
         if twistd["logfile"] == "-" or (twistd["nodaemon"] and not twistd["logfile"]):
             return self._stdout()
         return self._file(Path(twistd["logfile"] or "twistd.log"))
