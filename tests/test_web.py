@@ -223,6 +223,10 @@ def test_what_is_no_request_of_ours_is_refused_and_closed(server: Server, reques
             pass  # that is closed, too
 
 
+def test_our_version_of_http_is_ours(server: Server) -> None:
+    assert said(server.port("web"), b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_a_connection_is_for_one_request(server: Server) -> None:
     answer = said(server.port("web"), b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
     assert answer.count(b"HTTP/1.1 ") == 1

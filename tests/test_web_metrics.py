@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             bob.say("ann", "kept")
             ann.wait_for("kept")
         socket.create_connection(("127.0.0.1", running.port("tls")), PATIENCE).close()
-        until(lambda: 'reason="HUNG_UP"} 2.0' in get(running.port("web"), "/metrics")[2], "both to be gone")
+        for _ in range(2):
+            shake_hands(running.port("tls"))
+        gone = ('gateway="json",reason="HUNG_UP"} 2.0', 'gateway="tls",reason')
+        until(lambda: all(text in get(running.port("web"), "/metrics")[2] for text in gone), "all to be gone")
         yield running
+
+
+def shake_hands(port: int) -> None:
+    """Agree on TLS, and go."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain, context.wrap_socket(plain) as secured:
+        secured.sendall(b"cat\n")
+        assert secured.recv(1000)
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +100,11 @@ def test_what_happened_is_told(metrics: dict[str, Metric]) -> None:
     assert value(metrics, "lanchat_packets_refused_total", code="NO_SUCH_TARGET") == 1
     assert value(metrics, "lanchat_messages_relayed_total") == 1
     assert value(metrics, "lanchat_messages_delivered_total") == 1
+    assert value(metrics, "lanchat_tls_handshakes_total") == 2
     assert value(metrics, "lanchat_tls_handshake_failures_total") == 1
     assert value(metrics, "lanchat_connections_refused_total", reason="allow") == 0
     assert value(metrics, "lanchat_limit", limit="outbox") == 262144
-    assert value(metrics, "lanchat_packets_received_total") == 6
+    assert value(metrics, "lanchat_packets_received_total") == 8
     assert value(metrics, "lanchat_log_storing") == value(metrics, "lanchat_ready") == 1
 
 
