@@ -258,5 +258,5 @@ def _kind(value: object) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name.replace("_", "-"), known, 1, 0.5)
+    close = difflib.get_close_matches(name, known, 1, 0.5)
     return f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"

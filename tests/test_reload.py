@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
@@ -21,7 +22,7 @@ from lanchat.limits import LIMITS, Limits
 from lanchat.operations import Done, Failed
 from lanchat.options import Options
 from lanchat.preflight import tls_files
-from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Reload
+from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
 from lanchat.tls import Contexts
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
@@ -96,6 +97,11 @@ def test_a_network_that_is_let_in_no_more_is_refused_at_once_and_who_is_there_st
     assert not door.allows("10.0.0.1")
     assert door.allows("192.168.1.1")
     assert Networks(door).prepare(options("--allow", "192.168.0.0/16"))() == []
+
+
+def test_who_asks_for_a_manhole_no_more_keeps_it_and_its_keys_until_a_restart() -> None:
+    untouched: Any = None
+    assert Operators(untouched).prepare(options())() == []
 
 
 # --- the whole ---
