@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.faults.checker import check
 from tests.faults.history import load
+from tests.faults.nemesis import Nemesis
 from tests.faults.report import report
 from tests.faults.trial import Trial
 
@@ -36,6 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seconds", type=float, help=f"spread the kills over so many (default: {PACE:g} for each)")
+    parser.add_argument("--brim", action="store_true", help="only fill the disk, for moments, between kills (as root)")
     parser.add_argument("--rate", type=float, default=12.0, help="messages a second of each of the six devices")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="leave the histories and the server's log here")
@@ -57,7 +59,14 @@ def run(directory: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run it in this directory; the report."""
     trial = Trial(directory, options.seed, options.rate, tell)
     seconds = options.seconds or PACE * options.kills
-    asyncio.run(trial.run(lambda nemesis: nemesis.torment(options.kills, seconds, tell), LONGEST))
+
+    async def torment(nemesis: Nemesis) -> None:
+        if options.brim:
+            await nemesis.brim(options.kills, tell)
+        else:
+            await nemesis.torment(options.kills, seconds, tell)
+
+    asyncio.run(trial.run(torment, LONGEST))
     tell("checking")
     (directory / "server.log").write_text(trial.subject.log)
     history = load(directory.glob("*.jsonl"))

@@ -13,6 +13,8 @@ from tests.faults.subject import Subject
 
 #: Seconds: so old are the oldest answers that a cut takes with it.
 ANSWERS = 0.3
+#: So often the disk is full between two kills when it is about that.
+MOMENTS = 3
 
 
 class Nemesis:
@@ -36,6 +38,15 @@ class Nemesis:
             await asyncio.sleep(max(0, (kill + self._dice.uniform(0.7, 1)) * pause - (now() - begun) / 1e9))
             await self.kill()
             await other
+
+    async def brim(self, kills: int, tell: Callable[[str], None]) -> None:
+        """Only let the disk be full for moments while all are talking, some before each of so many kills."""
+        for kill in range(kills):
+            tell(f"{kill} of {kills} kills")
+            for _ in range(MOMENTS):
+                await asyncio.sleep(self._dice.uniform(0.5, 1))
+                await self.full_disk(self._dice.uniform(0.05, 0.4))
+            await self.kill()
 
     async def kill(self) -> None:
         """Kill -9, and start it anew after a moment, or at once. Half of the times its last answers are lost with it.
@@ -78,11 +89,11 @@ class Nemesis:
         self._note("stall")
         await self._proxy.stall(self._dice.uniform(0.3, 1) * self._longest, self._share())
 
-    async def full_disk(self) -> None:
+    async def full_disk(self, seconds: float | None = None) -> None:
         """There is no room left for a while. Some of those to whom something was refused in the end never hear of it."""
         self._note("full disk")
         self._subject.disk.fill()
-        await self._a_while()
+        await (self._a_while() if seconds is None else asyncio.sleep(seconds))
         await asyncio.gather(self._recover(self._subject.disk.free, "room again"), self._proxy.cut(self._share(), ANSWERS))
 
     async def write_errors(self) -> None:
