@@ -34,8 +34,9 @@ def said(instruction: str) -> list[str]:
 
 
 def options() -> Options:
-    """What the server is started with."""
-    command = [*json.loads(said("ENTRYPOINT")[0]), *json.loads(said("CMD")[0])]
+    """What the server is started with, when nothing else is said."""
+    command = json.loads(said("ENTRYPOINT")[0])
+    assert not said("CMD")  # a configuration file may settle the ports, and the command line would win
     assert command[:4] == ["twistd", "--nodaemon", "--pidfile=", "lanchat"]
     parsed = Options()
     parsed.parseOptions(command[4:])

@@ -70,7 +70,7 @@ def prove(number: int, subject: Subject) -> int:
     tell(f"{number + 1}/{len(PROOFS)} {name}")
     try:
         line, failed = proof(subject), 0
-    except (AssertionError, engine.Failed, OSError) as error:
+    except (AssertionError, engine.Failed, OSError, ValueError) as error:
         line, failed = f"NOT SO: {error}", 1
     tell("")
     sys.stdout.write(f"{name:14}{line}\n")

@@ -40,6 +40,8 @@ def start(engine: Engine, image: str, name: str, volume: str, *more: str) -> Con
     try:
         engine("run", "--detach", f"--name={name}", f"--volume={volume}:/data", *ports, *health, *more, image, *command)
         until(lambda: container.log().count("listening for") >= 2 or not container.runs(), "the server to listen")
+        if not container.runs():
+            raise Failed(f"the server ended at once:\n{container.log()[-1000:]}")
     except BaseException:
         container.remove()
         raise
