@@ -281,6 +281,14 @@ def test_a_stranger_can_not_make_us_collect_what_never_ends(factory: ManholeFact
     assert len(transport.buf) == held
 
 
+def test_a_connection_that_closes_does_not_wait_for_who_writes_to_it(factory: ManholeFactory) -> None:
+    transport, socket = connect(factory)
+    assert socket.producer is transport
+    transport.sendDisconnect(11, b"enough")
+    assert socket.producer is None  # or what is left to write would wait for it (twisted.internet.abstract)
+    assert socket.disconnecting
+
+
 def test_no_timer_outlives_its_connection(factory: ManholeFactory, clock: Clock) -> None:
     transport, _ = connect(factory)
     transport.connectionLost()

@@ -192,7 +192,7 @@ def start(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--manhole-keys", "keys"], "--manhole-keys needs --manhole PORT"),
         (["--manhole", "66666", "--manhole-keys", "keys"], "66666 is no port"),
         (["--manhole", "nonsense", "--manhole-keys", "keys"], "'nonsense' is no port and no endpoint"),
-        (["--manhole", LOOPBACK, "--manhole-keys", "none"], "lanchat: can't read none: there is no such file."),
+        (["--manhole", LOOPBACK, "--manhole-keys", "none"], "/none: there is no such file."),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
