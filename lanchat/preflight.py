@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from lanchat import tls
 from lanchat.certificates import Own, read_certificates, read_key
 from lanchat.options import Options
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import Refused, handed_over
 
 
 def mistakes(config: Options) -> list[str]:
@@ -30,21 +31,31 @@ def _tls(config: Options) -> Iterator[str]:
         return
     files, own = tls_files(config, config["data"])
     if own is None or (own.key.exists() and own.cert.exists()):  # if not, they are made
-        alone = [*_refusal(partial(read_key, files.key)), *_refusal(partial(read_certificates, files.cert))]
-        yield from alone or _refusal(partial(tls.make_context, files._replace(client_ca=None)))
+        alone = [*_look(files.key, read_key), *_look(files.cert, read_certificates)]
+        together = not (_later(files.key) or _later(files.cert))
+        yield from alone or (_refusal(partial(tls.make_context, files._replace(client_ca=None))) if together else ())
     if files.client_ca is not None:
         yield from _refusal(partial(read_certificates, files.client_ca))
 
 
 def _manhole(config: Options) -> Iterator[str]:
     if config["manhole"]:
-        yield from _refusal(partial(_operators, config["manhole-keys"]))
+        yield from _look(config["manhole-keys"], _operators)
 
 
 def _operators(path: Path) -> None:
     from lanchat.manhole import keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
     keys.authorized(path)
+
+
+def _look(path: Path, read: Callable[[Path], object]) -> list[str]:
+    return [] if _later(path) else _refusal(partial(read, path))
+
+
+def _later(path: Path) -> bool:
+    """Whether systemd hands it over when the service starts: before, and for others, there is nothing to look at."""
+    return handed_over(path) and not os.access(path, os.R_OK)
 
 
 def _refusal(look: Callable[[], object]) -> list[str]:

@@ -8,6 +8,9 @@ from pathlib import Path
 #: The rights of others to files: to write, and any at all.
 WRITE, ANY = 0o022, 0o077
 
+#: Where systemd puts what it hands to services (systemd.exec(5), Credentials).
+CREDENTIALS = Path("/run/credentials")
+
 
 class Refused(Exception):
     """Files that can't be used. The text is one line, and says what to do."""
@@ -21,9 +24,9 @@ def default_data() -> Path:
 
 
 def handed_over(path: Path) -> bool:
-    """Whether systemd hands it to this service and to nobody else. Its rights may look wider: they show the mask of an ACL."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    return directory is not None and path.resolve().is_relative_to(Path(directory).resolve())
+    """Whether systemd keeps it for one service alone, which the rights of a file there need not show: an ACL may say it."""
+    places = {CREDENTIALS, Path(os.environ.get("CREDENTIALS_DIRECTORY") or CREDENTIALS).resolve()}
+    return not places.isdisjoint(path.resolve().parents)
 
 
 def keep(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lanchat import preflight
 from lanchat.gateways.sockets import KEEPALIVE, SYSTEM_BUFFER
 from lanchat.options import DEFAULT_PORT, Options
 from lanchat.ports import BACKLOG
@@ -69,6 +70,8 @@ def test_the_configuration_in_the_text_of_the_unit_is_one(tmp_path: Path) -> Non
     options.parseOptions(["--config", str(file)])
     credentials = set(re.findall(r"^LoadCredential=(\S+):", UNIT.read_text(), re.MULTILINE))
     assert {options["tls-key"].name, options["manhole-keys"].name} == credentials
+    # What systemd hands over at the start is no mistake before.
+    assert preflight.mistakes(options) == ["can't read /etc/lanchat.crt: No such file or directory."]
 
 
 def test_there_is_a_descriptor_for_each_of_100_000_clients() -> None:

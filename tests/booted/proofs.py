@@ -54,6 +54,7 @@ class Proofs:
             self.hardened,
             self.files,
             self.handed,
+            self.checked,
             self.encrypted,
             self.kept,
             self.reloaded,
@@ -117,6 +118,16 @@ class Proofs:
         assert stranger.returncode == 255, stranger
         return "42"
 
+    def checked(self) -> str:
+        """`lanchat-admin check-config` finds nothing wrong with what it runs with, whether it runs or not."""
+        check = ["/opt/lanchat/bin/lanchat-admin", "check-config"]
+        running = self.machine.says(*check)
+        self.unit.ctl("stop", "lanchat")
+        stopped = self.machine.says(*check)
+        self.unit.ctl("start", "lanchat")
+        assert running == stopped
+        return running.strip()
+
     def encrypted(self) -> str:
         """A TLS handshake succeeds, and memory that can be written and executed is refused all the same."""
         refused = self.unit.asked("import mmap; mmap.mmap(-1, 4096, prot=7)")
@@ -133,7 +144,7 @@ class Proofs:
         self._hear("before the restart")
         self._tell_ann("before the kill")
         restarts = int(self.unit.show("NRestarts"))
-        self.unit.ctl("kill", "--signal=KILL", "lanchat")
+        self.machine.says("kill", "-KILL", self.unit.show("MainPID"))
         self.unit.until("NRestarts", str(restarts + 1))
         self.unit.until("ActiveState", "active")
         self._hear("before the kill")
