@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from lanchat import config
 from lanchat.counts import Counts
 from lanchat.edge import Edge, networks
 from lanchat.limits import LIMITS, Limits
@@ -147,6 +148,17 @@ def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[st
         assert f"reload (a test): {mistake}" in logged
 
 
+def test_a_file_that_came_later_counts_and_must_not_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "DEFAULT", tmp_path / "lanchat.toml")
+    limits = Limits()
+    reload = Reload(options(), ConfiguredLimits(limits, 10**6))
+    file = written(tmp_path, "limit.packets = 5", "lanchat.toml")
+    assert isinstance(reload.read_again("a test"), Done)
+    file.unlink()
+    assert isinstance(reload.read_again("a test"), Failed)
+    assert limits["packets"] == 5
+
+
 def test_the_hooks_are_called_before_and_after_however_it_goes(tmp_path: Path) -> None:
     file, calls = written(tmp_path, ""), list[str]()
     reload = Reload(options("--config", str(file)))
@@ -225,8 +237,8 @@ def test_sighup_takes_another_certificate_of_another_name(tmp_path: Path) -> Non
 
 def test_certificates_that_the_server_made_stay_where_they_are_until_a_restart(tmp_path: Path) -> None:
     file = written(tmp_path, f'tls = "{LOOPBACK}"\ndata = "kept"\n')
-    contexts = Contexts(*tls_files(config := options("--config", str(file)), config["data"]))
-    reload = Reload(config, Certificates(contexts, config["data"]))
+    contexts = Contexts(*tls_files(asked := options("--config", str(file)), asked["data"]))
+    reload = Reload(asked, Certificates(contexts, asked["data"]))
     written(tmp_path, f'tls = "{LOOPBACK}"\ndata = "elsewhere"\n')
     outcome = reload.read_again("a test")
     assert isinstance(outcome, Done)
@@ -238,8 +250,8 @@ def test_certificates_that_the_server_made_stay_where_they_are_until_a_restart(t
 def test_who_asks_for_tls_no_more_keeps_it_until_a_restart(tmp_path: Path) -> None:
     key, cert = Authority(tmp_path).issue("chat")
     file = written(tmp_path, f'tls = "{LOOPBACK}"\ntls-key = "{key}"\ntls-cert = "{cert}"\ndata = "kept"\n')
-    contexts = Contexts(*tls_files(config := options("--config", str(file)), config["data"]))
-    reload, before = Reload(config, Certificates(contexts, config["data"])), str(contexts)
+    contexts = Contexts(*tls_files(asked := options("--config", str(file)), asked["data"]))
+    reload, before = Reload(asked, Certificates(contexts, asked["data"])), str(contexts)
     written(tmp_path, 'data = "kept"')
     outcome = reload.read_again("a test")
     assert isinstance(outcome, Done)
