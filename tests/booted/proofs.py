@@ -144,7 +144,7 @@ class Proofs:
         self._hear("before the restart")
         self._tell_ann("before the kill")
         restarts = int(self.unit.show("NRestarts"))
-        self.machine.says("kill", "-KILL", self.unit.show("MainPID"))
+        self.machine.says("sh", "-c", 'kill -KILL "$0"', self.unit.show("MainPID"))
         self.unit.until("NRestarts", str(restarts + 1))
         self.unit.until("ActiveState", "active")
         self._hear("before the kill")
