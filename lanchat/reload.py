@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from lanchat import edge, preflight
+from lanchat.errors import Usage
 from lanchat.limits import Limits
 from lanchat.operations import MISTAKES, Done, Failed, counted
 from lanchat.options import Options
@@ -54,8 +55,11 @@ class Reload:
         self._latest = config
 
     async def reload(self) -> str:
-        """What came of it, for people: what is so now, what takes a restart; or what is wrong, and then nothing is changed."""
-        return self.read_again("an operator").text
+        """What came of it, for people: what is so now, what takes a restart; raises `Usage` that tells each mistake."""
+        outcome = self.read_again("an operator")
+        if isinstance(outcome, Failed):
+            raise Usage(outcome.text)
+        return outcome.text
 
     def read_again(self, who: str) -> Done | Failed:
         """What came of it, when `who` asks, which is noted in the log."""

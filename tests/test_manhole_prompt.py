@@ -277,17 +277,17 @@ def test_the_failure_of_a_coroutine_is_not_logged_as_unhandled(prompt: Prompt, m
 
 def test_what_a_verb_says_against_what_it_was_given_is_one_line(prompt: Prompt) -> None:
     async def later() -> None:
-        raise NoSuchTarget("Nobody here\nis called so.")
+        raise NoSuchTarget("Nobody here\x1b is called so.")
 
     def at_once() -> None:
-        raise NoSuchTarget("Nobody here\nis called so.")
+        raise NoSuchTarget("Nobody here\x1b is called so.")
 
     prompt.console.names.update(later=later, at_once=at_once)
     assert not prompt.console.run("at_once()")
-    assert prompt.err == "Nobody here\\nis called so.\n"
+    assert prompt.err == "Nobody here\\x1b is called so.\n"
     assert not prompt.console.failed
     prompt.console.push("later()")
-    assert prompt.err == "Nobody here\\nis called so.\n" * 2
+    assert prompt.err == "Nobody here\\x1b is called so.\n" * 2
     assert prompt.console.failed
 
 

@@ -239,6 +239,16 @@ def test_reload_reads_the_keys_again_and_closes_whose_key_is_gone(own_manhole: M
     assert own_manhole.ssh("127.0.0.1", "1").returncode == 255
 
 
+def test_a_reload_with_a_mistake_says_so_and_changes_nothing(own_manhole: Manhole) -> None:
+    own_manhole.keys.write_text("no key\n")
+    done = own_manhole.ssh("127.0.0.1", "reload()")
+    assert (done.returncode, done.stdout) == (1, "")
+    head, mistake = done.stderr.splitlines()
+    assert head == "There is 1 mistake, so nothing was changed:"
+    assert "line 1: a line must begin with ssh-ed25519" in mistake
+    assert own_manhole.run("1") == "1\n"
+
+
 def test_drain_lets_nobody_in_until_it_is_called_off(own_manhole: Manhole) -> None:
     port = own_manhole.server.port()
     with login(port, "dan") as dan:

@@ -36,7 +36,7 @@ Write = Callable[[str], None]
 class Console:
     """One operator's Python: names that last from line to line. `SystemExit` is for the caller, anything else is shown.
 
-    A `ChatError` is what a verb has to say against what it was given: one line, where other errors have a traceback.
+    A `ChatError` is what a verb has to say against what it was given: a line, where other errors have a traceback.
     """
 
     def __init__(self, names: dict[str, Any], out: Write, err: Write, note: Write) -> None:
@@ -123,7 +123,7 @@ class Console:
         except SystemExit:
             raise
         except ChatError as error:
-            self._err.write(f"{visible(str(error))}\n")
+            self._err.write(_told(error))
             return False
         except BaseException as error:  # noqa: BLE001 (whatever it is, it is the operator's)
             trace = error.__traceback__.tb_next if error.__traceback__ else None
@@ -165,8 +165,8 @@ class Console:
         """
         if isinstance(result, Failure):
             self.failed = True
-            told = f"{visible(str(result.value))}\n" if result.check(ChatError) else ""
-            self._err.write(told or f"Deferred #{number} failed: {result.getTraceback()}")
+            told = isinstance(result.value, ChatError)
+            self._err.write(_told(result.value) if told else f"Deferred #{number} failed: {result.getTraceback()}")
         else:
             mark = "" if isinstance(result, Text) else f"Deferred #{number}: "
             self._out.write(f"{mark}{self._shown(result)}\n")
@@ -199,3 +199,8 @@ class _Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         self._console.say(self._write, text)
         return len(text)
+
+
+def _told(error: BaseException | None) -> str:
+    """What somebody has to say, without what could harm a terminal."""
+    return "".join(f"{visible(line)}\n" for line in str(error).splitlines())
