@@ -220,6 +220,22 @@ def test_a_result_that_is_waited_for_keeps_its_prompt(factory: ManholeFactory, c
     assert socket.disconnecting
 
 
+def test_ctrl_c_ends_the_waiting_but_not_what_is_waited_for(factory: ManholeFactory, clock: Clock) -> None:
+    transport, socket = connect(factory)
+    let_in(transport)
+    shell = prompt_of(transport)
+    shown = shown_by(shell)
+    later: Deferred[int] = Deferred()
+    shell._console.names["later"] = later
+    shell.dataReceived(b"later\r\x03")
+    later.callback(42)
+    assert any("Deferred #0: 42" in text for text in shown)
+    shell._console.names["never"] = Deferred()
+    shell.dataReceived(b"never\r\x03")
+    clock.pump([60] * int(IDLE_SECONDS / 60))
+    assert socket.disconnecting
+
+
 def test_there_is_room_for_so_many_operators(factory: ManholeFactory, logged: list[str]) -> None:
     first, *_ = [connect(factory) for _ in range(MAX_OPERATORS)]
     for transport in tuple(factory.connections):

@@ -77,8 +77,9 @@ class Console:
         return False
 
     def forget(self) -> None:
-        """The statement that was begun is not wanted any more."""
+        """The statement that was begun is not wanted any more, and nobody waits: what still comes is shown, that is all."""
         self._lines.clear()
+        self._pending.clear()
 
     def run(self, source: str) -> bool:
         """Run a whole text, statement by statement, until one raises; true when none did."""

@@ -26,7 +26,8 @@ class Typed(Protocol):
 class Idle:
     """Watches one connection. A command, a script, a tap, or a result that is waited for is not idle, however long it takes.
 
-    Whoever taps somebody watches, so a tap keeps its window until it is stopped; and one of the places for operators.
+    Ctrl-C ends the waiting. Whoever taps somebody watches, so a tap keeps its window until it is stopped; and one of the places
+    for operators.
     """
 
     def __init__(self, clock: Clock, connection: Typed) -> None:
