@@ -85,7 +85,7 @@ class Store(Protocol):
         """Whether so much waits to be written that nobody should hand in more for now."""
 
     def append(self, entry: Entry) -> None:
-        """Add this to the log."""
+        """Add this to the log; raises `NotStored`."""
 
     def write(self, job: Callable[[Connection], T]) -> Awaitable[T]:
         """Run this in a transaction; raises what it raises, or `NotStored`."""

@@ -17,7 +17,7 @@ WINDOW = 100
 #: Messages that a late acknowledgement is still told for.
 MAX_LATE = 1000
 #: How often one message is sent again, and how many seconds at most it waits for that when it was refused for now.
-MAX_TRIES, MAX_REST = 5, 60.0
+MAX_TRIES, MAX_REST = 15, 60.0
 #: Refusals that are about the moment.
 FOR_NOW = frozenset({"NOT_STORED", "RATE_LIMITED"})
 
