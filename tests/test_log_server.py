@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from twisted.python.failure import Failure
 from twisted.python.syslog import SyslogObserver
 
 from lanchat.journal import Journal
-from lanchat.logs.files import Stream
+from lanchat.logs import server
+from lanchat.logs.files import RotatedFile, Stream
 from lanchat.logs.forms import untimed_form
 from lanchat.logs.repeats import MAX_KINDS, MAX_LINES, WINDOW_SECONDS, Repeats
 from lanchat.logs.server import ServerLog, Writer
@@ -120,6 +122,7 @@ def test_a_ban_is_written_however_many_come_at_that_moment(written: Written) -> 
     for n in range(6000):
         journal.note(f"user{n} joined")
     written.reactor.advance(0)
+    written.log.set_level("error")
     journal.decided("user7 is banned")
     globalLogPublisher.removeObserver(written.log)
     assert len(written.lines()) == MAX_LINES + 1
@@ -238,18 +241,22 @@ def test_what_formats_an_event_may_log_itself(written: Written) -> None:
     assert {line.rpartition(" ")[2] for line in written.lines()} == {"inner", "outer"}
 
 
-def test_threads_that_log_at_the_same_time_write_whole_lines(written: Written) -> None:
+def test_threads_that_log_at_the_same_time_lose_no_line(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "RotatedFile", partial(RotatedFile, most_bytes=20_000, old_files=200))
+    small = Written(logfile="small")
+
     def work(n: int) -> None:
         for m in range(100):
-            written.module.info("{n} {m} {long}", n=n, m=m, long="x" * 2000, audit=True)
+            small.module.info("{n} {m} {long}", n=n, m=m, long="x" * 2000, audit=True)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {len(line) for line in written.lines()} <= {len(f"[lanchat.test#info] 1 {m} ") + 2000 for m in (1, 10)}
-    assert len(written.lines()) == 800
+    lines = [line for path in Path().glob("small*") for line in path.read_text().splitlines()]
+    assert {tuple(line.split()[2:4]) for line in lines} == {(str(n), str(m)) for n in range(8) for m in range(100)}
+    assert all(line.endswith(" " + "x" * 2000) for line in lines)
 
 
 def test_a_full_disk_stops_nobody_and_what_was_lost_is_counted(tmp_path: Path) -> None:
