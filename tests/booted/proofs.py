@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -16,7 +17,7 @@ from tests.booted.unit import KEY, Unit
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.live import PATIENCE, login, until
 
-JSON, TLS = 5000, 5001
+JSON, TLS, WEB = 5000, 5001, 5080
 CONFIGURED = f"""
 port = ["{JSON}"]
 tls = ["{TLS}"]
@@ -24,6 +25,7 @@ tls-key = "/run/credentials/lanchat.service/tls-key"
 tls-cert = "/etc/lanchat.crt"
 manhole = ["2222"]
 manhole-keys = "/run/credentials/lanchat.service/operators"
+web = ["{WEB}"]
 
 [limit]
 joined = 50
@@ -56,6 +58,7 @@ class Proofs:
             self.handed,
             self.checked,
             self.encrypted,
+            self.healthy,
             self.kept,
             self.reloaded,
             self.not_reloaded,
@@ -135,8 +138,20 @@ class Proofs:
         with tls_login(TLS, "ann") as ann:
             return f"{ann.tls.version()}, {ann.tls.cipher()[0]}"  # type: ignore[index]  # it is connected
 
+    def healthy(self) -> str:
+        """The web face says that it is well, and counts what the process has open."""
+        pages = {}
+        for page in ("healthz", "readyz", "metrics"):
+            with urlopen(f"http://127.0.0.1:{WEB}/{page}", timeout=PATIENCE) as answer:
+                pages[page] = answer.read().decode()
+        (files,) = re.findall(r"^process_open_fds ([\d.]+)", pages["metrics"], re.MULTILINE)
+        assert float(files) > 10
+        return f"{pages['healthz'].strip()}; {pages['readyz'].strip()}; {files} descriptors"
+
     def kept(self) -> str:
         """Accounts, and what is said to them, outlast a restart and kill -9."""
+        boot = self.unit.asked("from lanchat.store import witness; print(len(witness.boot()))")
+        assert int(boot.stdout), "without the boot id it could not tell whether the end of the log was lost"
         add = ["/opt/lanchat/bin/lanchat-admin", "--data", "/var/lib/lanchat", "account", "add", "ann", "--password-stdin"]
         self.machine.says(*add, given=f"{PASSWORD}\n")
         self._tell_ann("before the restart")
