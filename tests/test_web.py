@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import shutil
@@ -320,7 +321,7 @@ def test_whoever_holds_all_connections_keeps_nobody_out(server: Server) -> None:
             each.close()
 
 
-def test_what_ended_is_not_waited_for() -> None:
+def test_what_ended_is_not_waited_for(logged: list[str]) -> None:
     asked = Asked()
     channel, transport = asked.connect()
     channel.dataReceived(b"GET /healthz HTTP/1.1\r\n\r\n")
@@ -329,6 +330,9 @@ def test_what_ended_is_not_waited_for() -> None:
     assert transport.value() == b""
     assert not asked.factory.connections
     assert not asked.clock.getDelayedCalls()
+    del channel
+    gc.collect()
+    assert not logged
 
 
 # What is tried.

@@ -127,6 +127,7 @@ def test_what_the_machine_says_is_true(server: Server, metrics: dict[str, Metric
     assert value(metrics, "process_resident_memory_bytes") == pytest.approx(resident, rel=0.1)
     kept = server.log.parent / "data" / "lanchat.db"
     assert value(metrics, "lanchat_log_size_bytes", file="database") == kept.stat().st_size
+    assert value(metrics, "lanchat_log_size_bytes", file="wal") == kept.with_name("lanchat.db-wal").stat().st_size
     assert value(metrics, "lanchat_log_free_bytes") == pytest.approx(shutil.disk_usage(kept.parent).free, rel=0.2)
     started = kept.parent.stat().st_ctime
     assert value(metrics, "process_start_time_seconds") == pytest.approx(started, abs=60)
