@@ -6,6 +6,7 @@ import gc
 import json
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
@@ -161,12 +162,12 @@ def test_nobody_is_sent_to_a_server_that_drains(tmp_path: Path) -> None:
             line = until(lambda: line_of(log, "listening for web"), "the server to listen")
             port = int(line.rpartition(":")[2])
             assert get(port, "/readyz")[::2] == (200, "ready\n")
-            process.send_signal(10)  # SIGUSR1
+            process.send_signal(signal.SIGUSR1)
             until(lambda: get(port, "/readyz")[0] == 503, "the drain")
             assert get(port, "/readyz")[2] == "not ready: nobody new is let in\n"
             assert "lanchat_ready 0.0" in get(port, "/metrics")[2]
             assert get(port, "/healthz")[0] == 200
-            process.send_signal(12)  # SIGUSR2
+            process.send_signal(signal.SIGUSR2)
             until(lambda: get(port, "/readyz")[0] == 200, "the drain to be called off")
         finally:
             process.terminate()
@@ -265,6 +266,11 @@ def test_a_page_of_somebody_elses_can_not_read_it_through_a_browser_here(server:
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9100", "127.0.0.1:80", "[::1]:9100", "127.0.0.2", "localhost."])
 def test_who_asks_for_this_machine_is_answered(host: str) -> None:
     assert Asked().code(f"GET /readyz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()) == 200
+
+
+def test_loopback_in_an_ipv6_socket_is_loopback() -> None:
+    asked = Asked(IPv6Address("TCP", "::ffff:127.0.0.1", 9100))
+    assert asked.code(b"GET /readyz HTTP/1.1\r\nHost: evil.test\r\n\r\n") == 421
 
 
 def test_two_names_are_one_too_many() -> None:

@@ -29,7 +29,6 @@ MOST = 16
 MAX_BYTES, MAX_HEADERS = 8192, 64
 #: What each answer says: it is not kept, and is what it says it is.
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Connection": "close"}
-
 #: What Twisted has no words for (RFC 9110, 15.5.20).
 _REASONS = {421: b"Misdirected Request"}
 
@@ -62,7 +61,7 @@ class Request(http.Request):
         A page of somebody's may have its own name lead to 127.0.0.1, and a browser here would let it read what we answer.
         """
         host = self.channel.transport.getHost()
-        if not isinstance(host, (IPv4Address, IPv6Address)) or not _is_loopback(host.host):
+        if not isinstance(host, (IPv4Address, IPv6Address)) or not _is_loopback(sockets.address_of(host)):
             return True
         return all(_is_loopback(_without_port(name)) for name in self.requestHeaders.getRawHeaders("Host", []))
 
@@ -90,7 +89,7 @@ class Channel(http.HTTPChannel):
     requestFactory = Request  # noqa: N815 (Twisted names it)
     totalHeadersSize, maxHeaders = MAX_BYTES, MAX_HEADERS  # noqa: N815 (as above)
     MAX_LENGTH = MAX_BYTES
-    timeOut = None  # noqa: N815 (as above)  # ours has one end, which a byte now and then does not put off
+    timeOut = None  # noqa: N815 (as above; ours is one that a byte now and then does not put off)
 
     def connectionMade(self) -> None:
         """The time for all of it begins."""
