@@ -17,6 +17,7 @@ from prometheus_client import Metric, generate_latest, parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from twisted.internet.task import Clock
 
+from benchmarks import dashboard
 from lanchat.gateways.line import ChatProtocol
 from lanchat.store.store import Store
 from lanchat.web import machine
@@ -236,6 +237,29 @@ def test_the_dashboard_asks_for_nothing_that_is_not_there(metrics: dict[str, Met
     asked = set().union(*map(asked_of, expressions(DASHBOARD)))
     assert len(asked) > 20
     assert asked <= known(metrics)
+
+
+@needs_promtool
+def test_prometheus_understands_what_the_dashboard_asks(tmp_path: Path) -> None:
+    asked = [text for text in expressions(DASHBOARD) if not text.startswith("label_values(")]
+    filled = [text.replace("$__rate_interval", "5m").replace("$instance", ".*") for text in asked]
+    rules = [{"record": f"asked:{number}", "expr": text} for number, text in enumerate(filled)]
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))  # (JSON is YAML)
+    assert f"SUCCESS: {len(rules)} rules found" in promtool("check", "rules", str(file))
+
+
+def test_the_picture_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(dashboard, "USERS", 5)
+    picture, kept = tmp_path / "picture.png", tmp_path / "looks.json"
+    assert dashboard.main(["--seconds", "6", "--picture", str(picture), "--json", str(kept)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    last = json.loads(kept.read_text())[-1]
+    for panel in dashboard.PANELS:
+        for name in panel.lines.values():
+            assert any(key.split("{")[0] == name for key in last), name
+    assert last["lanchat_messages_delivered_total"] > 0
 
 
 def test_the_dashboard_is_one_that_grafana_loads() -> None:
