@@ -1,6 +1,6 @@
 """Prove the units in deploy/ in a real systemd: `python -m tests.booted --root /var/cache/lanchat-booted`.
 
-As root. A Debian is made once (debootstrap, some minutes) in the directory of --root, and booted with systemd-nspawn; lanchat
+As root. A Debian is made once (debootstrap, a minute or two) in the directory of --root, and booted with systemd-nspawn; lanchat
 is installed in it from this checkout, and each proof is a line; it ends at one that fails, with 1. It takes about a
 minute, and leaves nothing but that directory.
 """
@@ -22,16 +22,17 @@ from tests.booted.machine import NEEDED, Machine
 from tests.booted.proofs import Proofs
 from tests.booted.unit import Unit
 
+#: Where the Debian is kept, and which it is, unless told.
+KEPT, SUITE = Path("/var/cache/lanchat-booted"), "bookworm"
 #: Lines of the journal that are shown when a proof fails.
 SHOWN = 40
 
 
 def main() -> int:
     """Make what is missing, boot it, and prove all; 0 if that succeeded."""
-    kept = Path("/var/cache/lanchat-booted")
     parser = argparse.ArgumentParser("python -m tests.booted", description=__doc__)
-    parser.add_argument("--root", type=Path, default=kept, metavar="DIRECTORY", help="default: %(default)s")
-    parser.add_argument("--suite", default="bookworm", help="which Debian; default: %(default)s")
+    parser.add_argument("--root", type=Path, default=KEPT, metavar="DIRECTORY", help="default: %(default)s")
+    parser.add_argument("--suite", default=SUITE, help="which Debian; default: %(default)s")
     asked = parser.parse_args()
     if missing := lacks():
         parser.error(missing)
