@@ -57,8 +57,8 @@ class Engine:
 
     def build(self, context: Path, base: str, image: str) -> None:
         """Build deploy/Dockerfile in a copy of the tree."""
-        # Health checks are Docker's, and no part of the OCI's format.
-        form = ["--format", "docker"] if self.name == "podman" else []
+        # Health checks are Docker's, and no part of the OCI's format. Without layers, the first stage is not left behind.
+        form = ["--format=docker", "--layers=false"] if self.name == "podman" else []
         dockerfile = str(context / "deploy" / "Dockerfile")
         self("build", *form, "--build-arg", f"BASE={base}", "--file", dockerfile, "--tag", image, str(context))
 
