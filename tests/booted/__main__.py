@@ -1,8 +1,8 @@
 """Prove the units in deploy/ in a real systemd: `python -m tests.booted --root /var/cache/lanchat-booted`.
 
-As root. A Debian is made once (debootstrap, a minute or two) in the directory of --root, and booted with systemd-nspawn; lanchat
-is installed in it from this checkout, and each proof is a line; it ends at one that fails, with 1. It takes about a
-minute, and leaves nothing but that directory.
+As root. A Debian is made once (debootstrap, a minute or two) in the directory of --root, and booted with systemd-nspawn;
+lanchat is installed in it from this checkout, and each proof is a line; it ends at one that fails, with 1. It takes about
+a minute, and leaves nothing but that directory.
 """
 
 from __future__ import annotations
