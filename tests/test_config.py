@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lanchat import config
-from lanchat.admin import place
+from lanchat.admin import configuration, place
 from lanchat.admin.main import main
 from lanchat.config import MAX_BYTES, Mistakes, names
 from lanchat.limits import LIMITS
@@ -329,10 +329,16 @@ def test_every_mistake_is_printed_and_none_is_raised(tmp_path: Path) -> None:
     assert "2 mistakes" in failed.stderr
 
 
-def test_without_a_file_there_is_nothing_to_check(tmp_path: Path) -> None:
+def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     failed = checked("check-config", str(tmp_path / "none"))
-    assert failed.returncode == 1
-    assert "Name the file" in failed.stderr
+    assert (failed.returncode, "No such file" in failed.stderr) == (1, True)
+    monkeypatch.setattr(configuration, "DEFAULT", tmp_path / "none")
+    assert main(["check-config"]) == 0
+    assert "what its command line says" in capsys.readouterr().out
+    monkeypatch.setattr(configuration, "DEFAULT", written(tmp_path, "prot = 1"))
+    assert main(["check-config"]) == 1
 
 
 def test_a_start_tells_every_mistake_in_other_files(tmp_path: Path) -> None:

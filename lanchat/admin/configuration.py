@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from twisted.python import usage
 
 from lanchat import preflight
 from lanchat.admin import calling
 from lanchat.admin.ending import NOT_RUNNING, Declined
+from lanchat.config import DEFAULT
 from lanchat.operations import MISTAKES, Done, Failed, Reload, Tell, counted
 from lanchat.options import Options
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:
     """See that a server would start with this file; no port is opened, and nothing is changed."""
-    if not options.file.exists():
-        text = f"There is no {options.file}, so only a command line says what a server does. Name the file to check."
-        raise Declined(text, "NO_SUCH_TARGET")
-    if wrong := _wrong(options.file.absolute()):
+    file = options.file or DEFAULT
+    if options.file is None and not file.exists():
+        return Done(f"There is no {file}, so a server does what its command line says.", {"file": None})
+    if wrong := _wrong(file.absolute()):
         count = counted(len(wrong), "mistake")
-        return Failed("\n".join([f"{options.file} has {count}:", *wrong]), MISTAKES, wrong)
-    return Done(f"{options.file} is right.", {"file": str(options.file)})
+        return Failed("\n".join([f"{file} has {count}:", *wrong]), MISTAKES, wrong)
+    return Done(f"{file} is right.", {"file": str(file)})
 
 
-def _wrong(file: object) -> list[str]:
+def _wrong(file: Path) -> list[str]:
     config = Options()
     try:
         config.parseOptions(["--config", str(file)])

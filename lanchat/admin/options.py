@@ -126,7 +126,7 @@ def _add_configuration(add: _Adds) -> None:
         description="Check a configuration file, and the keys and certificates that it names, as a start would, and print "
         "every mistake. Run it as the user that the server runs as, who must be able to read them.",
     )
-    check.add_argument("file", type=Path, nargs="?", default=DEFAULT, metavar="FILE", help=f"(default: {DEFAULT})")
+    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help=f"(default: {DEFAULT})")
     add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
 
 
