@@ -35,7 +35,7 @@ def _tls(config: Options) -> Iterator[str]:
         together = not (_later(files.key) or _later(files.cert))
         yield from alone or (_refusal(partial(tls.make_context, files._replace(client_ca=None))) if together else ())
     if files.client_ca is not None:
-        yield from _refusal(partial(read_certificates, files.client_ca))
+        yield from _look(files.client_ca, read_certificates)
 
 
 def _manhole(config: Options) -> Iterator[str]:
