@@ -13,6 +13,8 @@ from tests.live import PATIENCE, until
 
 #: For setns(2).
 CLONE_NEWNET = 0x40000000
+#: Is there where this machine runs systemd itself (sd_booted(3)).
+BOOTED = Path("/run/systemd/system")
 #: Seconds until it has booted: two, or many on a busy machine.
 BOOT = 90.0
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
@@ -28,8 +30,9 @@ class Machine:
     def __init__(self, root: Path, **shown: Path) -> None:
         """`shown` are directories of this machine that it may read, at /NAME."""
         self.name = f"lanchat-booted-{os.getpid()}"
-        # Registered nowhere, it needs no systemd outside; it ends when this process does, in whatever way.
-        command = ["setpriv", "--pdeathsig=TERM", "systemd-nspawn", "--quiet", "--keep-unit", "--register=no", "--boot"]
+        # It ends when this process does, in whatever way.
+        command = ["setpriv", "--pdeathsig=TERM", "systemd-nspawn", "--quiet", "--register=no", "--boot"]
+        command += [] if BOOTED.is_dir() else ["--keep-unit"]  # there is no systemd outside to ask for a unit of its own
         command += [f"--machine={self.name}", f"--directory={root}", "--volatile=overlay", "--private-network"]
         command += ["--resolv-conf=off", "--console=pipe", *[f"--bind-ro={path}:/{name}" for name, path in shown.items()]]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=subprocess.STDOUT)  # noqa: S603 (ours)

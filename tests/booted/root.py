@@ -46,7 +46,11 @@ def wheels(directory: Path, root: Path) -> Path:
     (wheel,) = house.glob("lanchat-*.whl")
     platforms = [f"--platform={name}_{platform.machine()}" for name in PLATFORMS]
     fits = ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *platforms]
-    call(*pip, "download", *fits, "--find-links", str(house), "-d", str(house), str(wheel))
+    download = [*pip, "download", *fits, f"--find-links={house}", "-d", str(house), str(wheel)]
+    try:
+        call(*download, "--no-index")  # of the last time
+    except Failed:
+        call(*download)
     return house
 
 
