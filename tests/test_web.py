@@ -273,6 +273,12 @@ def test_loopback_in_an_ipv6_socket_is_loopback() -> None:
     assert asked.code(b"GET /readyz HTTP/1.1\r\nHost: evil.test\r\n\r\n") == 421
 
 
+@pytest.mark.parametrize(("header", "code"), [(b"Host: \xff\xfe", 421), (b"Accept: \xff\xfe", 200)])
+def test_what_is_no_utf_8_is_no_fault_of_the_server(header: bytes, code: int, logged: list[str]) -> None:
+    assert Asked().code(b"GET /readyz HTTP/1.1\r\n" + header + b"\r\n\r\n") == code
+    assert logged == []
+
+
 def test_two_names_are_one_too_many() -> None:
     assert Asked().code(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nHost: evil.test\r\n\r\n") == 421
 

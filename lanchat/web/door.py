@@ -51,9 +51,13 @@ class Request(http.Request):
             return Answer(405, "GET and HEAD only", headers={"Allow": "GET, HEAD"})
         if not self._asks_for_us():
             return Answer(421, "ask for localhost")
-        accept = ",".join(self.requestHeaders.getRawHeaders("Accept", []))
+        accept = ",".join(self._said(b"Accept"))
         answer: Answer = await self.channel.factory.pages.answer(self.path, accept)
         return answer
+
+    def _said(self, header: bytes) -> list[str]:
+        """What a header has, as often as it is there: any bytes, which need be no UTF-8 (RFC 9110, 5.5)."""
+        return [value.decode("latin-1") for value in self.requestHeaders.getRawHeaders(header, [])]
 
     def _asks_for_us(self) -> bool:
         """Whether no other name than ours was asked for, on loopback.
@@ -63,7 +67,7 @@ class Request(http.Request):
         host = self.channel.transport.getHost()
         if not isinstance(host, (IPv4Address, IPv6Address)) or not _is_loopback(sockets.address_of(host)):
             return True
-        return all(_is_loopback(_without_port(name)) for name in self.requestHeaders.getRawHeaders("Host", []))
+        return all(_is_loopback(_without_port(name)) for name in self._said(b"Host"))
 
     def _answer(self, answer: Answer) -> None:
         if self.channel is None:
