@@ -217,10 +217,10 @@ class Hangup(Service):
             _log.info("configured by {file}; SIGHUP reads it again", file=str(file))
 
     def stopService(self) -> None:
-        """Leave it to whoever had it."""
+        """Leave it to whoever had it; but if it would end us, it shall not cut short the end that has begun."""
         super().stopService()
         if hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, self._before or signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, self._before or signal.SIG_IGN)
 
     def _asked(self, number: int, frame: object) -> None:
         """In the middle of anything: the reactor does it when it is done with that."""

@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -170,7 +170,19 @@ def test_the_hooks_are_called_before_and_after_however_it_goes(tmp_path: Path) -
     assert calls == ["before", "after"] * 2
 
 
-def test_the_signal_is_given_back() -> None:
+@pytest.fixture
+def before() -> Iterator[Callable[[int, Any], None]]:
+    """Who has SIGHUP before a server does."""
+
+    def had(number: int, frame: Any) -> None:
+        """Somebody."""
+
+    usual = signal.signal(signal.SIGHUP, had)
+    yield had
+    signal.signal(signal.SIGHUP, usual)
+
+
+def test_the_signal_is_given_back(before: Callable[[int, Any], None]) -> None:
     class Reactor:
         """Does at once what others would do later."""
 
@@ -179,7 +191,6 @@ def test_the_signal_is_given_back() -> None:
             call(*args)
 
     spy = Spy()
-    before = signal.getsignal(signal.SIGHUP)
     service = Hangup(Reload(options(), spy), Reactor())
     service.startService()
     os.kill(os.getpid(), signal.SIGHUP)
@@ -202,6 +213,16 @@ def test_sighup_takes_limits_and_networks_of_the_file(tmp_path: Path) -> None:
             assert bob.at_end()
         ann.say("ann", "still here")
         ann.wait_for("still here")
+
+
+def test_sighup_does_not_cut_short_the_end(tmp_path: Path) -> None:
+    server, _ = served(tmp_path, "")
+    with server, login(server.port(), "ann") as ann:
+        server.process.terminate()
+        ann.wait_for("The server is shutting down.")
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(PATIENCE) == -signal.SIGTERM
+    server.logged("Main loop terminated.")
 
 
 def test_sighup_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
