@@ -77,15 +77,18 @@ class Drain:
 
     def forget(self) -> None:
         """The end that was announced is not brought by this any more."""
-        if self._end is not None and self._end.active():
-            self._end.cancel()
+        end, self._end = self._end, None
+        if end is not None and end.active():
+            end.cancel()
 
     async def _shut(self) -> None:
         for door in self.doors:
             await door.shut()
 
     async def _reopen(self) -> str:
-        """Open the doors; what went wrong with that, if something did."""
+        """Open the doors; what went wrong with that, if something did. Raises `Usage`."""
+        if self._end is not None:
+            raise Usage("Meanwhile another end was announced, which stays; to call that off, do so again.")
         wrong = ""
         for door in self.doors:
             try:

@@ -64,8 +64,8 @@ class Listener(Service):
             await maybeDeferred(port.stopListening)
 
     def reopen(self) -> None:
-        """Listen, unless it does; raises `CannotStart`."""
-        if self._port is None:
+        """Listen, unless it does, or the service has stopped; raises `CannotStart`."""
+        if self._port is None and self.running:
             self.privilegedStartService()
 
     async def _stop(self) -> None:

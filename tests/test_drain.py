@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactor
 
 from lanchat import commands
 from lanchat.drain import MAX_SECONDS, Drain
 from lanchat.errors import Usage
+from lanchat.listener import Listener
 from lanchat.router import Router
 from lanchat.safekeeping import CannotStart
 from tests.fakes import User
@@ -51,18 +56,19 @@ class Ending:
         self.drain.hooks.append(self.told.append)
 
     def begin(self, seconds: float) -> Any:
-        """Announce the end; what comes of that."""
-        return _outcome(Deferred.fromCoroutine(self.drain.begin(seconds)))
+        """Announce the end; what comes of that, None if nothing has yet."""
+        return next(iter(outcome(self.drain.begin(seconds))), None)
 
     def call_off(self) -> Any:
-        """Call it off; what comes of that."""
-        return _outcome(Deferred.fromCoroutine(self.drain.call_off()))
+        """Call it off; what comes of that, None if nothing has yet."""
+        return next(iter(outcome(self.drain.call_off())), None)
 
 
-def _outcome(done: Deferred[str]) -> Any:
-    outcome: list[Any] = []
-    done.addCallbacks(outcome.append, lambda failure: outcome.append(failure.value))
-    return outcome[0] if outcome else None
+def outcome(call: Coroutine[Any, Any, str]) -> list[Any]:
+    """Where the outcome of a call will be."""
+    came: list[Any] = []
+    Deferred.fromCoroutine(call).addCallbacks(came.append, lambda failure: came.append(failure.value))
+    return came
 
 
 @pytest.fixture
@@ -110,6 +116,20 @@ def test_a_door_that_is_closing_is_opened_when_it_is_closed(ending: Ending) -> N
     assert not ending.drain.active
 
 
+def test_an_end_that_is_announced_while_another_is_called_off_stays(ending: Ending) -> None:
+    ann = User(ending.router, "ann")
+    ending.door.closing = Deferred()
+    first, off, second = (outcome(call) for call in (ending.drain.begin(10), ending.drain.call_off(), ending.drain.begin(60)))
+    ending.door.closing.callback(None)
+    assert not ending.door.open
+    assert ending.drain.active
+    assert isinstance(off[0], Usage)
+    assert (len(first), len(second), ending.told[-1]) == (1, 1, 60)
+    assert ann.client.packets[-1].msg == "The server ends in 1m. Please finish what you are saying."
+    ending.clock.advance(60)
+    assert ending.ended == [60]
+
+
 def test_a_port_that_can_not_be_had_again_is_told_of(ending: Ending) -> None:
     ending.begin(10)
     ending.door.stuck = True
@@ -117,6 +137,18 @@ def test_a_port_that_can_not_be_had_again_is_told_of(ending: Ending) -> None:
     assert ending.drain.active
     ending.clock.advance(1000)
     assert ending.ended == []
+
+
+def test_a_door_of_a_server_that_has_stopped_is_not_opened_again() -> None:
+    async def nobody_is_here() -> None:
+        """There is nobody to see off."""
+
+    reactor = MemoryReactor()
+    door = Listener("nobody", TCP4ServerEndpoint(reactor, 5000), Factory(), nobody_is_here)
+    door.startService()
+    door.stopService()
+    door.reopen()
+    assert len(reactor.tcpServers) == 1
 
 
 @pytest.mark.parametrize("seconds", [-1, MAX_SECONDS + 1, float("nan"), float("inf")])
