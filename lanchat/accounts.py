@@ -29,7 +29,7 @@ def add(connection: Connection, *, name: Name, password: str, role: Role, now: i
     """Make a name an account, with the hash of its password; raises `NameTaken`, or `Full` when there are so many."""
     (count,) = connection.execute("SELECT count(*) FROM accounts").fetchone()
     if count >= most:
-        raise Full("There are as many accounts as this server keeps. Ask its operator.")
+        raise Full("There are as many accounts as this server keeps. Ask its operator.", "accounts")
     row = (name.shown, name.key, int(role), password, now)
     done = connection.execute(
         "INSERT INTO accounts(name, key, role, password, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row
@@ -55,20 +55,23 @@ def remove(connection: Connection, account: int) -> None:
     connection.execute("DELETE FROM accounts WHERE id = ?", (account,))
 
 
-def enter_device(connection: Connection, account: int, device: str, now: int, most: float) -> int:
-    """A device logs in: where it was in the log. A new one is where the account is; it may replace the one longest not seen."""
+def enter_device(connection: Connection, account: int, device: str, now: int, most: float) -> tuple[int, int]:
+    """A device logs in: where it was in the log, and how many others are forgotten for it: those longest not seen.
+
+    A new one is where the account is.
+    """
     known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
     if known is not None:
         connection.execute("UPDATE devices SET online = 1, seen = ? WHERE account = ? AND name = ?", (now, account, device))
-        return int(known[0])
+        return int(known[0]), 0
     cursor = _newest_cursor(connection, account)
     connection.execute("INSERT INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, cursor, now))
-    connection.execute(
+    forgotten = connection.execute(
         "DELETE FROM devices WHERE account = ?1 AND name IN (SELECT name FROM devices"
         " WHERE account = ?1 AND name NOT IN ('', ?2) ORDER BY seen DESC LIMIT -1 OFFSET ?3)",
         (account, device, min(most, MAX_DEVICES) - 1),
-    )
-    return cursor
+    ).rowcount
+    return cursor, forgotten
 
 
 def cursor_of(connection: Connection, account: int, device: str) -> int:

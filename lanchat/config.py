@@ -76,7 +76,7 @@ class Configured(usage.Options):
         except usage.UsageError as error:
             if self.parent is None:
                 raise
-            lines = [*str(error).splitlines(), *["All options: twistd lanchat --help"] * (not isinstance(error, Mistakes))]
+            lines = [*["All options: twistd lanchat --help"] * (not isinstance(error, Mistakes)), *str(error).splitlines()]
             raise SystemExit("\n".join(f"lanchat: {line}" for line in lines)) from None
 
     def postOptions(self) -> None:

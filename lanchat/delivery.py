@@ -111,6 +111,7 @@ class Delivery:
             raise
         session.pending += 1
         if self.store.full:
+            self._voice.limits.met["waiting"] += 1
             session.client.perform(self.settled(), hold=True)
 
     def _check_turn(self, session: Session, cid: str | None) -> None:

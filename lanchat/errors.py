@@ -85,9 +85,14 @@ class Idle(ChatError):
 
 
 class Full(ChatError):
-    """There is no room for another connection."""
+    """There is no room for another of these."""
 
     code = "FULL"
+
+    def __init__(self, text: str = "", limit: str = "") -> None:
+        """`limit` is the one that was met, where whoever answers this is to count that."""
+        super().__init__(text)
+        self.limit = limit
 
 
 class RateLimited(ChatError):

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from lanchat import accounts, rooms
 from lanchat.entry import newest
-from lanchat.errors import ChatError, NoSuchTarget
+from lanchat.errors import ChatError, Full, NoSuchTarget
 from lanchat.names import Name, parse
 from lanchat.packet import visible
 from lanchat.router import Router
@@ -137,6 +137,8 @@ class Operations:
                 return self._read_again(f"administrator, {who}")
             done = await self._do(request, tell)
         except (ChatError, Refused) as error:
+            if isinstance(error, Full) and error.limit:
+                self._router.limits.met[error.limit] += 1
             return Failed(str(error), getattr(error, "code", "REFUSED"))
         except Exception:  # noqa: BLE001 (a fault of ours costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)

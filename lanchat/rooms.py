@@ -196,7 +196,7 @@ def add(connection: Connection, name: Name, owner: int | None, private: bool, no
     """Make a room; raises `NameTaken`, or `Full` when there are so many."""
     (count,) = connection.execute("SELECT count(*) FROM rooms").fetchone()
     if count >= most:
-        raise Full("There are as many rooms as this server keeps. Use one of those in /rooms, or ask its operator.")
+        raise Full("There are as many rooms as this server keeps. Use one of those in /rooms, or ask its operator.", "rooms")
     done = connection.execute(
         "INSERT INTO rooms(name, key, owner, private, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (name.shown, name.key, owner, int(private), now),

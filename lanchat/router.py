@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.delivery import DELIVERIES_A_PACKET
-from lanchat.errors import BadFrom, ChatError, NoSuchTarget, Usage
+from lanchat.errors import BadFrom, ChatError, Full, NoSuchTarget, Usage
 from lanchat.house import House
 from lanchat.interfaces import Clock
 from lanchat.names import key
@@ -157,6 +157,8 @@ class Router(House):
         """Answer what was wrong; a client that goes on and on is closed."""
         self.greet(session)
         self.counts.refused[error.code] += 1
+        if isinstance(error, Full) and error.limit:
+            self.limits.met[error.limit] += 1
         if packet is None and error.cid is not None:
             packet = Packet(SERVER, "", "", X(cid=error.cid))
         self.reply(session, packet, str(error), op="fail", code=error.code, retry_ms=error.retry_ms)

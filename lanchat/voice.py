@@ -26,7 +26,7 @@ class Voice:
         """`clock` is for what waits and only goes forward; `now` is the time of day, which people set."""
         self.now = now
         self.seconds = clock.seconds
-        self._limits = limits
+        self.limits = limits
 
     def reply(self, session: Session, packet: Packet | None, msg: str, op: str = "ok", **data: Any) -> None:
         """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients."""

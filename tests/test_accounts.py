@@ -83,6 +83,7 @@ def test_so_many_accounts_and_no_more(router: Router) -> None:
     bob = User(router, "bob")
     bob.send("/register", PASSWORD)
     assert "as many accounts as this server keeps" in bob.told().msg
+    assert router.limits.met["accounts"] == 1
 
 
 def test_where_others_could_read_it_no_password_is_taken(router: Router) -> None:

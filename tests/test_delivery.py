@@ -355,6 +355,7 @@ def test_a_device_too_many_takes_the_place_of_the_one_longest_not_seen(router: R
         log_in(router, "ann", dev=dev)
     known = [row[0] for row in store_of(router).connection.execute("SELECT name FROM devices ORDER BY name")]
     assert known == (["", "a", "c"] if limit == "2" else ["", "a", "b", "c", "resume"])
+    assert router.limits.met["devices"] == (2 if limit == "2" else 0)
 
 
 # Reading back.

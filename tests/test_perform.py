@@ -178,6 +178,7 @@ def test_a_store_that_is_full_lets_its_senders_wait_until_what_they_said_is_stor
     store.full = False
     store.release()
     assert said(ann) == ["one", "1", "2"]
+    assert house[0].limits.met["waiting"] == 1
 
 
 def test_a_name_and_a_login_in_one_write_are_served_in_order(house: tuple[Router, Clock], ann: PausingWire) -> None:

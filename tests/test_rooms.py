@@ -431,6 +431,7 @@ def test_one_may_be_in_so_many_rooms(router: Router, ann: User) -> None:
     bob.shown()
     bob.send("/join", "#two")
     assert code(bob) == "FULL"
+    assert router.limits.met["joined"] == 2
 
 
 def test_so_many_may_belong_to_one_room(router: Router, ann: User) -> None:
@@ -438,12 +439,14 @@ def test_so_many_may_belong_to_one_room(router: Router, ann: User) -> None:
     zoe = account(router, "zoe")
     zoe.send("/join", "#ops")
     assert code(zoe) == "FULL"
+    assert router.limits.met["members"] == 1
 
 
 def test_so_many_rooms_and_no_more(router: Router, ann: User) -> None:
     router.limits.set("rooms", 1)
     ann.send("/create", "#more")
     assert code(ann) == "FULL"
+    assert router.limits.met["rooms"] == 1
 
 
 def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
@@ -454,6 +457,7 @@ def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
     ann.send("/invite", "zoe #ops")
     ann.send("/invite", "eve #ops")
     assert code(ann) == "FULL"
+    assert router.limits.met["invitations"] == 1
     assert eve.shown() == []
     zoe.send("/join", "#ops")
     ann.send("/invite", "eve #ops")

@@ -50,7 +50,7 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         account = accounts.add(connection, name=name, password=kept, role=Role.USER, now=now, most=most)
         there = [room for room in was_in if rooms.is_there(connection, room.id)]
         since = {room: rooms.admit(connection, room.id, account.id) for room in there}
-        return account, since, accounts.enter_device(connection, account.id, CLASSIC, now, devices)
+        return account, since, accounts.enter_device(connection, account.id, CLASSIC, now, devices)[0]
 
     account, since, cursor = await router.store.write(make)
     router.own(account, session)
@@ -212,8 +212,10 @@ async def _enter_device(router: Router, account: Account, device: str) -> int:
     """A device comes: where in the log it is."""
     most, now = router.limits["devices"], int(router.now())
     router.cursors.write()
+    enter = partial(accounts.enter_device, account=account.id, device=device, now=now, most=most)
     try:
-        cursor = await router.store.write(partial(accounts.enter_device, account=account.id, device=device, now=now, most=most))
+        cursor, forgotten = await router.store.write(enter)
+        router.limits.met["devices"] += forgotten
     except NotStored:  # whoever comes while the disk is full gets in all the same
         cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
     seen = [session.seen for session in account.sessions if session.device == device == CLASSIC]

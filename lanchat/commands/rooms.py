@@ -52,8 +52,7 @@ async def _admit(router: Router, account: Account, room: Room) -> None:
     if room.private and account.id not in (*room.invited, *room.members, room.owner) and account.role < Role.MODERATOR:
         raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
     if len(room.members) >= router.limits["members"]:
-        router.limits.met["members"] += 1
-        raise Full(f"{room.name} has as many members as a room can have.")
+        raise Full(f"{room.name} has as many members as a room can have.", "members")
     router.rooms.admit(account, room, await router.store.write(partial(rooms.admit, room=room.id, account=account.id)))
 
 
@@ -123,8 +122,7 @@ async def _invite(router: Router, session: Session, packet: Packet, args: list[s
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
     if len(room.invited) >= router.limits["invitations"] and guest.id not in room.invited:
-        router.limits.met["invitations"] += 1
-        raise Full(f"{room.name} has as many open invitations as a room can have.")
+        raise Full(f"{room.name} has as many open invitations as a room can have.", "invitations")
     await router.store.write(partial(rooms.invite, room=room.id, account=guest.id))
     room.invited.add(guest.id)
     for reader in tuple(guest.sessions):
@@ -163,8 +161,7 @@ def check_owner(session: Session, room: Room) -> None:
 
 def _check_room_for_more(router: Router, session: Session) -> None:
     if len(router.rooms.of(session)) >= router.limits["joined"]:
-        router.limits.met["joined"] += 1
-        raise Full("You are in as many rooms as one can be in. Leave one first.")
+        raise Full("You are in as many rooms as one can be in. Leave one first.", "joined")
 
 
 def _account(session: Session) -> Account:
