@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from lanchat.entry import newest
 from lanchat.errors import NotStored
 from lanchat.safekeeping import CannotStart, Refused
 from lanchat.store import writing
@@ -167,6 +170,40 @@ def test_what_was_handed_in_behind_what_could_not_be_stored_is_not_stored_either
         assert [one.state for one in desk.say(entry("behind"), entry("past"))] == ["stored", "stored"]
         assert desk.ask("SELECT seq, msg FROM log") == [(1, "behind"), (2, "past")]
         assert desk.ask("SELECT * FROM meta WHERE name = 'behind'") == []
+
+
+def test_who_asks_again_as_soon_as_it_is_refused_keeps_nothing_refused(tmp_path: Path) -> None:
+    refused = 0
+
+    def again(failure: Failure) -> Deferred[object] | None:
+        nonlocal refused
+        refused += 1
+        return desk.store.write(newest).addErrback(again) if refused < 100 else None
+
+    with Desk(tmp_path) as desk:
+        lost = desk.store.write(lambda connection: connection.rollback())
+        behind = desk.store.write(newest)
+        desk.wait(lost.addErrback(again))
+        assert refused < 3
+        with pytest.raises(NotStored):
+            desk.wait(behind)
+        assert desk.say(entry())[0].state == "stored"
+
+
+def test_what_is_handed_in_while_others_are_told_of_a_failure_comes_back_after_them(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def told(failure: Failure) -> None:
+        failure.trap(NotStored)
+        desk.store.write(newest).addBoth(lambda _: order.append("meanwhile"))
+
+    with Desk(tmp_path) as desk:
+        lost = desk.store.write(lambda connection: connection.rollback())
+        behind = desk.store.write(newest).addErrback(lambda _: order.append("behind"))
+        desk.wait(lost.addErrback(told))
+        desk.wait(behind)
+        desk.write(newest)
+        assert order == ["behind", "meanwhile"]
 
 
 def test_another_program_that_writes_is_waited_for_and_readers_do_not_notice(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ class Store:
         self._most = waiting
         self._waiting = self._characters = 0
         self._draining = False
+        self._refused: list[Job[Any]] = []  # what came while it drains: refused when all before it has come back
         #: Why the last batch could not be stored; "" when it was.
         self.wrong = ""
         self._counts = counts or Counts()
@@ -141,7 +142,10 @@ class Store:
         except NotStored as error:
             return fail(error)
         item = Job(job)
-        self._hand_in(item)
+        if self._draining:
+            self._refused.append(item)
+        else:
+            self._hand_in(item)
         return item.done
 
     def jot(self, job: Callable[[Connection], object]) -> None:
@@ -155,7 +159,7 @@ class Store:
     def _check_room(self) -> None:
         if (
             self._closed is not None
-            or self._waiting > self._most() * OVERFULL
+            or self._waiting + len(self._refused) > self._most() * OVERFULL
             or self._characters > WAITING_CHARACTERS * OVERFULL
         ):
             raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
@@ -215,8 +219,15 @@ class Store:
                 self._characters -= sum(map(_weight, run))
                 self._give_back(run)
         if self._draining and not self._waiting:
-            self._draining = False
-            self._writer.go_on()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """All that failed has come back, so what comes from now on goes past nothing."""
+        self._draining = False
+        self._writer.go_on()
+        refused, self._refused = self._refused, []
+        for job in refused:
+            job.tell()
 
     def _give_back(self, run: list[Entry]) -> None:
         self.last_seq = max(self.last_seq, *(entry.seq for entry in run))
