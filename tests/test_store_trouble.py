@@ -10,9 +10,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.entry import newest
@@ -175,7 +175,7 @@ def test_what_was_handed_in_behind_what_could_not_be_stored_is_not_stored_either
 def test_who_asks_again_as_soon_as_it_is_refused_keeps_nothing_refused(tmp_path: Path) -> None:
     refused = 0
 
-    def again(failure: Failure) -> Deferred[object] | None:
+    def again(failure: Failure) -> Any:
         nonlocal refused
         refused += 1
         return desk.store.write(newest).addErrback(again) if refused < 100 else None
