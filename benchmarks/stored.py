@@ -5,17 +5,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from pathlib import Path
 
 import msgspec
 
-from benchmarks import command, tables
+from benchmarks import alone, command, tables
 from benchmarks.measure import Outcome, measure
-from benchmarks.results import machine
-from benchmarks.servers import ROOT, checkout, raise_file_limit
+from benchmarks.servers import Server
 from benchmarks.works import PAIRS_MANY, Load
 
-PROGRAM = "python -m benchmarks.stored"
 NOTES = """
 500 pairs, one message in flight each: relayed between guests who are told nothing; relayed between accounts that said hello,
 and acknowledged (a server with `--ephemeral`); and the same stored: committed and synced (`synchronous=FULL`) before it is
@@ -28,38 +25,19 @@ FORGETFUL = "ephemeral"
 STORED = msgspec.structs.replace(PAIRS_MANY, accounts=True)
 
 
-class Results(msgspec.Struct):
-    """All that was measured: the ways at full speed, and storing at half of its."""
-
-    command: str
-    machine: dict[str, str]
-    server: str
-    outcomes: list[Outcome]
-
-    def failures(self) -> list[Outcome]:
-        """What did not work."""
-        return [outcome for outcome in self.outcomes if outcome.failure]
-
-
-def run(asked: argparse.Namespace) -> Results:
+def run(asked: argparse.Namespace, server: Server) -> list[Outcome]:
     """Measure the ways in turns, and then the times at half the speed that storing reached."""
-    raise_file_limit()
-    # So many log in at a time: hashes are not what is measured.
-    server = msgspec.structs.replace(checkout("lanchat", ROOT), generator=["-C", "20"])
     forgetful = msgspec.structs.replace(server, name=FORGETFUL, plain=[*server.plain, "--ephemeral"])
     pace, stored = command.pace(asked), STORED.small() if asked.short else STORED
     relayed = msgspec.structs.replace(stored, accounts=False)
-    before, tell = machine(), command.progress(5 * pace.rounds)
+    tell = command.progress(5 * pace.rounds)
     outcomes = measure([server, forgetful], [relayed, stored], pace, tell)
     speed = statistics.median(figures.get("msgs_s", 0.0) for figures in _of(outcomes, "lanchat", stored))
-    outcomes += measure([server], [msgspec.structs.replace(stored, rate=max(1, int(speed / 2)))], pace, tell)
-    return Results(command.typed(PROGRAM), before, server.version, outcomes)
+    return outcomes + measure([server], [msgspec.structs.replace(stored, rate=max(1, int(speed / 2)))], pace, tell)
 
 
-def shown(results: Results) -> str:
-    """The figures as a table, and the ratio within each round."""
-    if results.failures():
-        return "Something could not be measured."
+def table(results: alone.Results) -> str:
+    """The figures as a table, and the ratios within each round."""
     stored = next(outcome.load for outcome in results.outcomes if outcome.load.accounts and not outcome.load.rate)
     relayed = msgspec.structs.replace(stored, accounts=False)
     ways = {
@@ -91,20 +69,16 @@ def _row(rounds: list[dict[str, float]]) -> list[str]:
     return [f"{statistics.median(speeds):,.0f}", f"{min(speeds):,.0f} to {max(speeds):,.0f}", *shown]
 
 
-def write(results: Results, directory: Path) -> None:
-    """Write the report."""
-    facts = tables.table(["", ""], [*map(list, results.machine.items()), ["lanchat", results.server]], words=2)
-    (directory / "STORED.md").write_text(
-        f"# What it costs to store\n\n    {results.command}\n\n{facts}\n\n{shown(results)}\n{NOTES}"
-    )
-
-
-def main(arguments: list[str]) -> int:
-    """The command; its exit code."""
-    about = "Measure what it costs that messages are stored, and synced to the disk, before they are delivered."
-    asked = command.parser(PROGRAM, about, rounds=5, written="STORED.md").parse_args(arguments)
-    return command.carry_out(asked, Results, run, shown, write)
-
+TRIAL = alone.Trial(
+    program="python -m benchmarks.stored",
+    about="Measure what it costs that messages are stored, and synced to the disk, before they are delivered.",
+    title="What it costs to store",
+    file="STORED",
+    notes=NOTES,
+    rounds=5,
+    measure=run,
+    table=table,
+)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(TRIAL.main(sys.argv[1:]))

@@ -164,13 +164,13 @@ def test_a_profile_tells_whose_time_it_is() -> None:
 
 @pytest.mark.usefixtures("generator")
 def test_the_short_form_of_storing_works(capsys: pytest.CaptureFixture[str]) -> None:
-    assert stored.main(["--short"]) == 0
+    assert stored.TRIAL.main(["--short"]) == 0
     assert "stored / relayed" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("generator")
 def test_the_short_form_of_sizing_has_a_row_for_each_number_of_users(capsys: pytest.CaptureFixture[str]) -> None:
-    assert sizing.main(["--short"]) == 0
+    assert sizing.TRIAL.main(["--short"]) == 0
     rows = [line.split("|") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[1].strip() for row in rows] == ["200", "400"]
     assert all(float(cell) > 0 for row in rows for cell in row[3:7])
