@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.python import usage
 from zope.interface import implementer
 
+from lanchat.packet import visible
 from lanchat.safekeeping import CannotStart
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
@@ -22,8 +23,8 @@ BACKLOG = 4096
 def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     """The endpoint strings for what was given as a port; raises `UsageError` when that is none."""
     if port.isascii() and port.isdigit():
-        if int(port) > 65535:
-            raise usage.UsageError(f"{port} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
+        if len(port) > len("65535") or int(port) > 65535:
+            raise usage.UsageError(f"{visible(port, 20)} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
         if opened := _opened(int(port)):
             return opened
         families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
@@ -32,7 +33,7 @@ def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     description = port if own_backlog else f"{port}:backlog={BACKLOG}"
     try:
         serverFromString(None, description)
-    except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 (each kind of endpoint raises what it likes, OpenSSL's errors among them)
         if isinstance(error, LookupError) and port.startswith("systemd:"):
             return [description]  # whether systemd hands it over is seen at the start, which this need not be
         hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
