@@ -24,7 +24,8 @@ def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     """The endpoint strings for what was given as a port; raises `UsageError` when that is none."""
     if port.isascii() and port.isdigit():
         if len(port) > len("65535") or int(port) > 65535:
-            raise usage.UsageError(f"{visible(port, 20)} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
+            shown = visible(port, 20)
+            raise usage.UsageError(f"{shown} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
         if opened := _opened(int(port)):
             return opened
         families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
