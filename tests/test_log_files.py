@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from lanchat.logs.files import PATIENCE_MS, RotatedFile, Stream
+from lanchat.logs.files import PATIENCE_MS, RotatedFile, Stream, Torn
+from tests.live import PATIENCE
 
 LINE = b"x" * 9 + b"\n"
 
@@ -141,3 +144,27 @@ def test_a_reader_who_stopped_keeps_nobody_waiting_twice() -> None:
     assert os.read(reading, 10**6) == LINE
     os.close(reading)
     os.close(writing)
+
+
+def test_a_reader_who_stopped_in_a_long_line_keeps_nobody_waiting_either() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    pipe, long = Stream(writing), b"x" * (2 * select.PIPE_BUF) + b"\n"
+    written = Thread(target=fill, args=(pipe, long), daemon=True)
+    written.start()
+    written.join(PATIENCE)
+    assert not written.is_alive()
+    os.read(reading, 10**6)
+    pipe.write(LINE)
+    assert os.read(reading, 10**6) == b"\n" + LINE, "it does not go on in the middle of a line"
+    pipe.write(LINE)
+    assert os.read(reading, 10**6) == LINE
+    os.close(reading)
+    os.close(writing)
+
+
+def fill(pipe: Stream, line: bytes) -> None:
+    """Write lines until there is no room."""
+    with suppress(BlockingIOError, Torn):
+        while True:
+            pipe.write(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,10 @@ class Out(Protocol):
         """Write it all; raises `OSError`."""
 
 
+class Torn(OSError):
+    """A piece of what was to be written is, and can't be taken back."""
+
+
 class Stream:
     """A descriptor that somebody else opened, and reads: a terminal, a pipe, the journal."""
 
@@ -33,14 +38,23 @@ class Stream:
         self._room = select.poll()
         self._room.register(descriptor, select.POLLOUT)
         self._is_read = True
+        self._torn = False
 
     def write(self, data: bytes) -> None:
-        """Write it all; raises `OSError`, also when nobody reads. The server waits for a reader who stopped, but once."""
+        """Write it all; raises `OSError`, also when nobody reads. What comes after a torn line begins on a line of its own."""
+        try:
+            write_whole(self._descriptor, b"\n" * self._torn + data, self._wait)
+        except Torn:
+            self._torn = True
+            raise
+        self._torn = False
+
+    def _wait(self) -> None:
+        """See that a piece can be written at once; raises `OSError`. The server waits for a reader who stopped, but once."""
         if not self._room.poll(PATIENCE_MS if self._is_read else 0):
             self._is_read = False
             raise BlockingIOError(errno.EAGAIN, "nobody reads it")
         self._is_read = True
-        write_whole(self._descriptor, data)
 
 
 class RotatedFile:
@@ -86,19 +100,26 @@ class RotatedFile:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, MODE)
 
 
-def write_whole(descriptor: int, data: bytes) -> None:
-    """Write it all; raises `OSError`, and then nothing of it is in the file, if it is a file."""
+def write_whole(descriptor: int, data: bytes, wait: Callable[[], object] = lambda: None) -> None:
+    """Write it all; raises `OSError`, and then nothing of it is in the file, or `Torn`, if it is no file.
+
+    `wait` is called before each piece. A pipe that says that there is room has it for one of those, and no more (pipe(7)).
+    """
     written = 0
     try:
         while written < len(data):
-            written += os.write(descriptor, data[written:])
-    except OSError:
-        if written:
-            _take_back(descriptor, written)
+            wait()
+            written += os.write(descriptor, data[written : written + select.PIPE_BUF])
+    except OSError as error:
+        if written and not _taken_back(descriptor, written):
+            raise Torn(error.errno, error.strerror) from error
         raise
 
 
-def _take_back(descriptor: int, count: int) -> None:
-    with suppress(OSError):  # a pipe gives nothing back
+def _taken_back(descriptor: int, count: int) -> bool:
+    try:
         os.ftruncate(descriptor, os.fstat(descriptor).st_size - count)
         os.lseek(descriptor, 0, os.SEEK_END)
+    except OSError:  # a pipe gives nothing back
+        return False
+    return True
