@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import stat
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -50,8 +51,11 @@ def _opened(port: int) -> list[str]:
             handed = serverFromString(None, f"systemd:domain=INET6:index={index}")
         except LookupError:
             break
+        if not stat.S_ISSOCK(os.fstat(handed.fileno).st_mode):
+            continue  # it hands over files, too
         with socket.socket(fileno=os.dup(handed.fileno)) as opened:
-            if opened.family in (socket.AF_INET, socket.AF_INET6) and opened.getsockname()[1] == port:
+            by_ip = opened.family in (socket.AF_INET, socket.AF_INET6) and opened.type == socket.SOCK_STREAM
+            if by_ip and opened.getsockname()[1] == port:
                 found.append(f"systemd:domain={opened.family.name.removeprefix('AF_')}:index={index}")
     return found
 

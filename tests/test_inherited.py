@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint
@@ -30,7 +31,7 @@ def listening() -> Iterator[socket.socket]:
 
 
 @contextmanager
-def activated(tmp_path: Path, listening: socket.socket, port: str) -> Iterator[Path]:
+def activated(tmp_path: Path, listening: socket.socket | TextIO, port: str) -> Iterator[Path]:
     """A server that was handed the socket; its log."""
     log = tmp_path / "log"
     command = ["sh", "-c", HANDED, "sh", *twistd(tmp_path, "--port", port)]
@@ -66,6 +67,16 @@ def test_a_number_is_the_port_that_systemd_has_opened_already(tmp_path: Path, li
 def test_another_number_is_not(tmp_path: Path, listening: socket.socket) -> None:
     with activated(tmp_path, listening, "0") as log:
         assert f":{listening.getsockname()[1]}\n" not in log.read_text()
+
+
+def test_what_is_handed_over_and_is_no_port_is_left_alone(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams:
+        datagrams.bind(("::1", 0))
+        where = datagrams.getsockname()[1]
+        with activated(tmp_path, datagrams, str(where)) as log:
+            assert f":{where} (IPv4 and IPv6)\n" in log.read_text()
+    with Path("/dev/null").open() as file, activated(tmp_path, file, "0") as log:
+        assert "listening for json clients" in log.read_text()
 
 
 def test_who_connects_between_two_servers_waits_and_is_served(tmp_path: Path, listening: socket.socket) -> None:
