@@ -149,10 +149,12 @@ def load(path: Path) -> dict[str, Any]:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             _check(path, os.fstat(file.fileno()))
             content = file.read(MAX_BYTES + 1)
-    except OSError as error:
+    except PermissionError as error:
         raise Refused(
             f"can't read {path}: {error.strerror}. The user that the server runs as must be able to read it."
         ) from None
+    except OSError as error:
+        raise Refused(f"can't read {path}: {error.strerror}. Name another file.") from None
     if len(content) > MAX_BYTES:
         raise Refused(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
     return _parsed(path, content)
@@ -204,7 +206,8 @@ def _table(options: Configured, value: Any) -> Iterator[str]:
     for name, number in value.items():
         where = f"{TABLE}.{_shown(name)}"
         if name not in LIMITS:
-            yield f"{where}: there is no such limit; {_nearest(name, LIMITS)}"
+            meant = f"write {name} above [{TABLE}]" if name in names(options) else _nearest(name, LIMITS)
+            yield f"{where}: there is no such limit; {meant}"
         elif isinstance(number, bool) or not isinstance(number, (int, float, str)):
             yield f'{where}: {_kind(number)} is wrong here: write a number above 0, or "off"'
         else:

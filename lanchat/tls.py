@@ -225,8 +225,9 @@ def make_context(files: Files) -> tuple[SSL.Context, list[x509.Certificate]]:
     _filled(files.cert, lambda: context.use_certificate(chain[0]))
     for certificate in chain[1:]:
         context.add_extra_chain_cert(certificate)
+    if key.public_key() != chain[0].public_key():
+        raise Refused(f"{files.key} is not the key of the certificate in {files.cert}: give the two that belong together.")
     _filled(files.key, lambda: context.use_privatekey(key))  # type: ignore[arg-type]  # of other types it refuses
-    _filled(files.key, context.check_privatekey)
     if files.client_ca is not None:
         _demand(context, files.client_ca)
     return context, chain

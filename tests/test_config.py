@@ -56,6 +56,7 @@ MISTAKES = [
     ('retain = ["90d", "9x"]', "retain", "write 90d"),
     ("limit = 5", "limit", "[limit]"),
     ("limit.packts = 5", "limit.packts", "did you mean packets?"),
+    ("[limit]\nport = 5000", "limit.port", "write port above [limit]"),
     ("limit.packets = -1", "limit.packets", "above 0"),
     ("limit.packets = nan", "limit.packets", "above 0"),
     ("limit.packets = true", "limit.packets", 'or "off"'),
@@ -166,7 +167,8 @@ def test_a_file_that_says_nothing_is_one_mistake(tmp_path: Path, content: bytes,
 
 def test_a_file_that_is_not_there_or_no_file_is_one_mistake(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "No such file" in wrong(tmp_path / "none")[0]
+    (none,) = wrong(tmp_path / "none")
+    assert none.endswith("No such file or directory. Name another file.")
     assert "no regular file" in wrong(tmp_path / "pipe")[0]
     assert "Is a directory" in wrong(tmp_path)[0]
 
@@ -320,7 +322,7 @@ def test_what_is_wrong_in_other_files_is_told_too(tmp_path: Path) -> None:
     assert failed.returncode == 1
     told = json.loads(failed.stdout)
     assert told["error"] == "MISTAKES"
-    for mistake, why in zip(told["mistakes"], ["can't be used", "no certificate", "keys, line 1"], strict=True):
+    for mistake, why in zip(told["mistakes"], ["is not the key of", "no certificate", "keys, line 1"], strict=True):
         assert why in mistake
 
 

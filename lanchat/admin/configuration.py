@@ -39,6 +39,6 @@ def reload(options: Namespace, tell: Tell) -> Done | Failed:
     """Let the server that runs read again what it can."""
     outcome = calling.call(options.data, Reload(), tell)
     if outcome is None:
-        text = f"No server runs in {options.data}, so nothing was read again. Say where it runs with --data DIR."
+        text = f"No server runs in {options.data}, so nothing was read again. Start it, or say where it runs with --data DIR."
         raise Declined(text, NOT_RUNNING)
     return outcome

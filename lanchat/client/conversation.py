@@ -178,7 +178,7 @@ class Conversation:
         if self.quitting:
             self.end(DONE)
         elif not self.begun and not asking:
-            self.unreachable("the connection was closed without a welcome: is that a lanchat server, and does it want --tls?")
+            self.unreachable("closed without a welcome: is that a lanchat server, does it want --tls, and may you connect?")
         self._face.changed()
         if before in (Link.CLASSIC, Link.CAPABLE) and self.link is Link.OFFLINE:
             self._face.notice(f"The connection was lost: {why}")
