@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lanchat.safekeeping import ANY, WRITE, Refused, handed_over, keep
+from lanchat.safekeeping import ANY, WRITE, Refused, handed_over, keep, read_file
 
 #: How long a certificate that is made here is good for, and when it is made anew (browsers take no more than 398 days).
 LIFE, RENEWAL = timedelta(days=397), timedelta(days=30)
@@ -98,7 +98,7 @@ def fingerprint(key: PublicKeyTypes) -> str:
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """The certificates in a PEM file, at least one; raises `Refused`."""
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        return x509.load_pem_x509_certificates(read_file(path)[1])
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}.") from None
     except ValueError:
@@ -108,8 +108,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
 def read_key(path: Path) -> PrivateKeyTypes:
     """The private key in a PEM file that nobody else may read; raises `Refused`."""
     try:
-        with path.open("rb") as file:
-            found, content = os.fstat(file.fileno()), file.read()
+        found, content = read_file(path)
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}.") from None
     if found.st_mode & ANY and not handed_over(path):

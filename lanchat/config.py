@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import difflib
 import getopt
-import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +16,7 @@ from twisted.python import usage
 
 from lanchat.limits import LIMITS
 from lanchat.packet import visible
-from lanchat.safekeeping import WRITE, Refused, default_data
+from lanchat.safekeeping import WRITE, Refused, default_data, read_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -116,7 +114,7 @@ class Configured(usage.Options):
             table = load(file)
         except Refused as refused:
             return {"": [str(refused)]}
-        said = type(self)()
+        said = type(self)(self._directory)
         wrong = fill(said, table, file.parent)
         settled = {name.lstrip("-") for name, _ in getopt.getopt(self._words, self.shortOpt, self.longOpt)[0]} - {TABLE}
         for name in table.keys() & names(self) - settled:
@@ -146,25 +144,18 @@ def usual_data() -> Path:
 def load(path: Path) -> dict[str, Any]:
     """What is in a file; raises `Refused`."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            _check(path, os.fstat(file.fileno()))
-            content = file.read(MAX_BYTES + 1)
+        found, content = read_file(path, MAX_BYTES + 1)
     except PermissionError as error:
         raise Refused(
             f"can't read {path}: {error.strerror}. The user that the server runs as must be able to read it."
         ) from None
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}. Name another file.") from None
+    if found.st_mode & WRITE:
+        raise Refused(f"others can write {path}, and so could change what the server does. Forbid it: chmod go-w {path}")
     if len(content) > MAX_BYTES:
         raise Refused(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
     return _parsed(path, content)
-
-
-def _check(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise Refused(f"{path} is no regular file: name a file with --config.")
-    if found.st_mode & WRITE:
-        raise Refused(f"others can write {path}, and so could change what the server does. Forbid it: chmod go-w {path}")
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 #: The rights of others to files: to write, and any at all.
@@ -26,7 +28,16 @@ def default_data() -> Path:
 def handed_over(path: Path) -> bool:
     """Whether systemd keeps it for one service alone, which the rights of a file there need not show: an ACL may say it."""
     places = {CREDENTIALS, Path(os.environ.get("CREDENTIALS_DIRECTORY") or CREDENTIALS).resolve()}
-    return not places.isdisjoint(path.resolve().parents)
+    return not places.isdisjoint(Path(os.path.realpath(path)).parents)  # (`resolve` raises where links go in circles)
+
+
+def read_file(path: Path, most: int = -1) -> tuple[os.stat_result, bytes]:
+    """What is known of a file, and what is in it, or so many bytes of that; raises `OSError`, also for a pipe or a device."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return found, file.read(most)
 
 
 def keep(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -127,6 +128,19 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None
         refused_start(tmp_path)
         == f"lanchat: others can change what is in {tmp_path}/data. Forbid it: chmod go-w {tmp_path}/data"
     )
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe, circle, device = tmp_path / "pipe", tmp_path / "circle", Path("/dev/zero")
+    os.mkfifo(pipe, 0o600)
+    circle.symlink_to(circle)
+    for key, cert, why in (
+        (pipe, device, "it is no regular file"),
+        (device, pipe, "it is no regular file"),
+        (circle, circle, "Too many levels of symbolic links"),
+    ):
+        said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
+        assert said.splitlines() == [f"lanchat: can't read {path}: {why}." for path in (key, cert)]
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:

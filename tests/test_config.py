@@ -146,6 +146,18 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     assert len(lines) == 6
 
 
+def test_it_is_read_again_where_the_server_was_started_and_the_directory_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    started.mkdir()
+    monkeypatch.chdir(started)
+    options = Options()
+    options.parseOptions(["--config", str(written(tmp_path, "telnet = 5023"))])
+    started.rmdir()
+    assert options.afresh()["telnet"] == options["telnet"]
+
+
 @pytest.mark.parametrize("text", ["port = 5000\ntelnet = 5000", "telnet = 5000", "manhole = 5000\nweb = 5000\nport = 1"])
 def test_two_cannot_have_one_port(tmp_path: Path, text: str) -> None:
     lines = wrong(written(tmp_path, f'{text}\nmanhole-keys = "keys"' if "manhole" in text else text))
