@@ -69,6 +69,11 @@ class Limits:
         self.values[name] = number
 
 
+def written(value: float) -> str:
+    """A value as one would write it: 50, 0.5, off."""
+    return "off" if value == math.inf else f"{value:.12g}"
+
+
 class Bucket:
     """What is left of a rate: it fills at that rate, up to a burst, and may be overdrawn by the last who took from it.
 

@@ -16,7 +16,7 @@ from twisted.python import usage
 
 from lanchat import edge, preflight
 from lanchat.errors import Usage
-from lanchat.limits import Limits
+from lanchat.limits import Limits, written
 from lanchat.operations import MISTAKES, Done, Failed, counted
 from lanchat.options import Options
 from lanchat.packet import visible
@@ -130,11 +130,7 @@ class ConfiguredLimits:
     def _change(self, name: str, value: float) -> str:
         was = self._limits[name]
         prompt = "" if was == self._configured[name] else " set at the operators' prompt"
-        return f"limit {name} is {_number(value)}, and was {_number(was)}{prompt}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.12g}".replace("inf", "off")
+        return f"limit {name} is {written(value)}, and was {written(was)}{prompt}"
 
 
 class Networks:

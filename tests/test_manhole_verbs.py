@@ -96,6 +96,7 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         ("who(1)", "Write it as who(): too many positional arguments."),
         ("drain('soon')", "Write it as drain(60), in seconds, or drain('off')."),
         ("limit('speed', 1)", "there is no limit 'speed'"),
+        ("help('kik')", "'kik' can't be said here; help() shows what can."),
         ("kick('nobody')", "nobody is not here."),
         ("kick('')", "Say whom: a name, an address or a network. Nothing was done."),
         ("kick('bert', 'x' * 201)", "A reason is at most 200 characters; this one has 201. Nothing was done."),
@@ -126,6 +127,7 @@ def test_help_lists_every_verb_with_what_it_does(scene: Scene) -> None:
     assert set(scene.window.names) == {*VERBS, "router", "registry"}
     for name in VERBS:
         assert isinstance(scene.window.names[name], Verb)
+        assert scene.say(f"help({name})") == scene.say(f"help('{name}')")
         assert scene.say(f"help({name})").startswith(f"{name}(")
     assert "router.py" not in scene.say("help(router.say)")
 
@@ -225,8 +227,10 @@ def test_limits_are_shown_and_changed(scene: Scene) -> None:
     scene.router.limits.met["packets"] = 7
     assert re.search(r"\npackets +200 +7 +packets a second from one session", scene.say("limits()"))
     assert scene.say("limit('packets', 5)") == "packets is 5 now.\n"
+    assert scene.say("limit('bytes', 26214400)") == "bytes is 26214400 now.\n"
     assert scene.router.limits["packets"] == 5
-    assert scene.say("limit('packets', 'off')") == "packets is inf now.\n"
+    assert scene.say("limit('packets', 'off')") == "packets is off now.\n"
+    assert re.search(r"\npackets +off +7 ", scene.say("limits()"))
 
 
 class FakeLog:

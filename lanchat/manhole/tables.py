@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from lanchat.limits import written
 from lanchat.manhole.editor import width
 
 #: Between two columns, and where something was cut.
@@ -64,7 +65,7 @@ def shown(value: Any, columns: int) -> str:
 
 def aligned(rows: Sequence[Sequence[Any]], columns: int) -> str:
     """Columns as wide as they must be; where a window is too narrow for that, the widest are cut. Numbers are on the right."""
-    cells = [[_written(cell) for cell in row] for row in rows]
+    cells = [[_text(cell) for cell in row] for row in rows]
     widths = _fitting([max(map(width, column)) for column in zip(*cells, strict=True)], columns)
     numeric = [isinstance(value, (int, float)) for value in rows[-1]]
     lines = (GAP.join(map(_cell, row, widths, numeric)).rstrip() for row in cells)
@@ -97,9 +98,8 @@ def _fitting(widths: list[int], columns: int) -> list[int]:
     return fitting
 
 
-def _written(value: Any) -> str:
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if whole else value)
+def _text(value: Any) -> str:
+    return written(value) if isinstance(value, float) else str(value)
 
 
 def _cell(text: str, columns: int, numeric: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 
-from lanchat.errors import NoSuchTarget
+from lanchat.errors import NoSuchTarget, Usage
 from lanchat.manhole.people import People
 from lanchat.manhole.tables import Table, Text
 from lanchat.manhole.tap import Taps, Window, Wires
@@ -80,10 +80,13 @@ class AtWindow:
 
     def help(self, thing: Any = None) -> Table[Said] | Text:
         """This; or all about what you name."""
-        if isinstance(thing, Verb):
-            return Text(repr(thing))
-        if thing is not None:
-            return Text(pydoc.plain(pydoc.render_doc(thing)))
+        about = self.said.get(thing, thing) if isinstance(thing, str) else thing
+        if isinstance(about, Verb):
+            return Text(repr(about))
+        if isinstance(about, str):
+            raise Usage(f"{visible(repr(about))} can't be said here; help() shows what can.")
+        if about is not None:
+            return Text(pydoc.plain(pydoc.render_doc(about)))
         rows = [Said(verb.usage, verb.summary) for verb in self.said.values()]
         rows += [
             Said("router, registry", "The server's own objects."),

@@ -17,7 +17,7 @@ import lanchat
 import twisted
 from lanchat.errors import Usage
 from lanchat.interfaces import IConnection
-from lanchat.limits import LIMITS
+from lanchat.limits import LIMITS, written
 from lanchat.manhole.tables import Facts, Table, Text
 from lanchat.service import ChatService
 
@@ -92,7 +92,7 @@ class Workings:
             self._router.limits.set(name, value)
         except ValueError as error:
             raise Usage(f"{error}. Nothing was changed; limits() lists them.") from None
-        return Text(f"{name} is {self._router.limits[name]:g} now.")
+        return Text(f"{name} is {written(self._router.limits[name])} now.")
 
     def log(self, level: str, namespace: str = "") -> Text:
         """Log what is at least so grave.
