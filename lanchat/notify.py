@@ -36,6 +36,7 @@ class Notifier(Service):
         self._users = users
         self._ends: float | None = None
         self._address = environ.pop("NOTIFY_SOCKET", "")
+        self._way: socket.socket | None = None
         self._watchdog = _watchdog_seconds(environ)
         self._beats = LoopingCall(self._beat)
         self._beats.clock = reactor
@@ -44,6 +45,9 @@ class Notifier(Service):
         """It is ready when the reactor turns, which it does once all services are started."""
         super().startService()
         if self._address:
+            # It stays open: where no file can be opened any more, the server still serves, and the watchdog must hear of that.
+            self._way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._way.settimeout(PATIENCE)
             self._reactor.callWhenRunning(self._begin)
 
     def stopService(self) -> None:
@@ -52,6 +56,9 @@ class Notifier(Service):
         if self._beats.running:
             self._beats.stop()
         self._tell("STOPPING=1", "STATUS=Seeing off who is here")
+        if self._way is not None:
+            self._way.close()
+            self._way = None
 
     def reloading(self) -> None:
         """What can be read again at run time is about to be."""
@@ -82,13 +89,11 @@ class Notifier(Service):
         return f"STATUS={does}; users: {self._users()}"
 
     def _tell(self, *lines: str) -> None:
-        if not self._address:
+        if self._way is None:
             return
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address  # an abstract name
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
-                way.settimeout(PATIENCE)
-                way.sendto("\n".join(lines).encode(), address)
+            self._way.sendto("\n".join(lines).encode(), address)
         except OSError as error:
             _log.warn("systemd could not be told {lines}: {error}", lines=" ".join(lines), error=error.strerror or str(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import time
@@ -103,6 +104,20 @@ def test_a_watchdog_that_is_not_ours_hears_nothing(systemd: Systemd, watchdog: d
     reactor.advance(STATUS_SECONDS)
     heard = [systemd.hears() for _ in range(3)]
     assert heard == [["READY=1"], ["STATUS=Serving; users: 3"], ["STATUS=Serving; users: 3"]]
+
+
+def test_the_watchdog_hears_of_it_when_no_file_can_be_opened(systemd: Systemd) -> None:
+    reactor = MemoryReactorClock()
+    notifier(reactor, NOTIFY_SOCKET=systemd.address, WATCHDOG_USEC="30000000")
+    turn(reactor)
+    assert [systemd.hears()[0] for _ in range(2)] == ["READY=1", "WATCHDOG=1"]
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, usual[1]))
+    try:
+        reactor.advance(15)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    assert systemd.hears()[0] == "WATCHDOG=1"
 
 
 def test_a_reload_is_told_with_its_time_and_ends_with_ready(systemd: Systemd) -> None:
