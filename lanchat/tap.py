@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks for what is not to be kept any longer.
 SWEEP_SECONDS = 3600.0
-#: Files besides the clients': logs, listening ports, keys, and the last words of those who are refused.
-RESERVED_FILES = 32
+#: Files besides the clients': some 30 are the server's own (ports, logs, what is kept), and while the house is full there may
+#: be a crowd at each of its doors: operators, programs that ask how it is, and those who are refused and read why.
+RESERVED_FILES = 96
 #: How many there may be where the system sets no limit: Linux allows no more in one process.
 MANY_FILES = 1_048_576
 

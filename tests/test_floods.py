@@ -10,11 +10,14 @@ import statistics
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from lanchat.tap import RESERVED_FILES
 from tests.live import LOOPBACK, SCRIPTS, Peer, Server, line, login, until
+from tests.ssh import keygen
 
 
 class Honest:
@@ -120,7 +123,7 @@ def test_with_few_files_those_inside_are_served_and_those_outside_are_told(tmp_p
     prlimit = shutil.which("prlimit")
     if prlimit is None:
         pytest.skip("there is no prlimit here")
-    with Server(tmp_path, "--port", LOOPBACK, under=[prlimit, "--nofile=64:64"]) as server:
+    with Server(tmp_path, "--port", LOOPBACK, under=[prlimit, f"--nofile={RESERVED_FILES + 32}"]) as server:
         peers = [Peer(server.port()) for _ in range(192)]
         told = []
         for n, peer in enumerate(peers):
@@ -136,6 +139,26 @@ def test_with_few_files_those_inside_are_served_and_those_outside_are_told(tmp_p
             peer.close()
         until(lambda: _admitted(server), "a place")
         assert "Traceback" not in server.text()
+
+
+def test_a_crowd_at_all_doors_of_a_full_house_leaves_files_for_the_server_itself(tmp_path: Path) -> None:
+    prlimit = shutil.which("prlimit")
+    if prlimit is None:
+        pytest.skip("there is no prlimit here")
+    doors = "--port", LOOPBACK, "--telnet", LOOPBACK, "--tls", LOOPBACK, "--web", LOOPBACK, "--manhole", LOOPBACK
+    keygen(tmp_path / "operator")
+    keys = "--manhole-keys", str(tmp_path / "operator.pub")
+    with Server(tmp_path, *doors, *keys, under=[prlimit, "--nofile=128:128"]) as server, ExitStack() as crowd:
+        server.logged("listening for tls")
+        ports = dict(server.listening())
+        for n in range(128 - RESERVED_FILES):
+            crowd.enter_context(login(ports["json"], f"user{n}"))
+        for kind in ("manhole", "json", "telnet", "tls", "web"):
+            for _ in range(16):
+                crowd.enter_context(Peer(ports[kind]))
+        with Peer(ports["web"]) as asking:
+            asking.send(b"GET /healthz HTTP/1.1\r\n\r\n")
+            assert asking.line() == "HTTP/1.1 200 OK"
 
 
 def listed(peer: Peer) -> str:
