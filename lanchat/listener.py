@@ -82,13 +82,16 @@ class Listener(Service):
 def _reason(error: BaseException | None) -> str:
     """Where, and why not; the start of the line, as twistd's terminal shows but a hundred bytes of it."""
     if isinstance(error, CannotListenError):
-        return f"{error.interface or '0.0.0.0'}:{error.port} {error.socketError.strerror}"  # noqa: S104 (only shown)
+        return f"{_written(error.interface or '0.0.0.0', error.port)} {error.socketError.strerror}"  # noqa: S104 (only shown)
     return str(error)
 
 
 def _where(address: IAddress) -> str:
     if not isinstance(address, (IPv4Address, IPv6Address)):
         return str(getattr(address, "name", address))
-    if address.host == "::":
-        return f"[::]:{address.port} (IPv4 and IPv6)"
-    return f"[{address.host}]:{address.port}" if isinstance(address, IPv6Address) else f"{address.host}:{address.port}"
+    both = " (IPv4 and IPv6)" if address.host == "::" else ""
+    return _written(address.host, address.port) + both
+
+
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -244,6 +244,13 @@ def test_a_port_in_use_is_told_in_the_last_line(tmp_path: Path, shared_server: S
     assert "Traceback" not in ended.stdout
 
 
+def test_an_ipv6_port_in_use_is_told_as_it_is_written_elsewhere(tmp_path: Path) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        ended = run(tmp_path, "--port", rf"tcp:{port}:interface=\:\:1")
+    assert f"[::1]:{port} Address already in use: " in ended.stdout.splitlines()[-1]
+
+
 def test_a_daemon_that_cannot_listen_says_so_on_the_terminal(tmp_path: Path, shared_server: Server) -> None:
     command = [
         str(SCRIPTS / "twistd"),
