@@ -163,6 +163,19 @@ def test_a_reader_who_stopped_in_a_long_line_keeps_nobody_waiting_either() -> No
     os.close(writing)
 
 
+def test_a_terminal_that_hangs_keeps_nobody_waiting_either() -> None:
+    screen, terminal = os.openpty()
+    stream = Stream(terminal)
+    written = Thread(target=fill, args=(stream, b"x" * 200 + b"\n"), daemon=True)
+    written.start()
+    written.join(PATIENCE)
+    assert not written.is_alive()
+    assert os.get_blocking(terminal), "what others have is as it was"
+    assert os.read(screen, 202) == b"x" * 200 + b"\r\n"
+    os.close(terminal)
+    os.close(screen)
+
+
 def fill(pipe: Stream, line: bytes) -> None:
     """Write lines until there is no room."""
     with suppress(BlockingIOError, Torn):

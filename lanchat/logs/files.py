@@ -34,9 +34,9 @@ class Stream:
     """A descriptor that somebody else opened, and reads: a terminal, a pipe, the journal."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self._descriptor = _unwaiting(descriptor)
         self._room = select.poll()
-        self._room.register(descriptor, select.POLLOUT)
+        self._room.register(self._descriptor, select.POLLOUT)
         self._is_read = True
         self._torn = False
 
@@ -55,6 +55,19 @@ class Stream:
             self._is_read = False
             raise BlockingIOError(errno.EAGAIN, "nobody reads it")
         self._is_read = True
+
+
+def _unwaiting(descriptor: int) -> int:
+    """The same terminal, opened anew so that a write does not wait, as a terminal has room for a byte and not for a piece.
+
+    (To have the descriptor itself not wait would change that for whoever gave it to us, a shell perhaps.)
+    """
+    if not os.isatty(descriptor):
+        return descriptor
+    try:
+        return os.open(os.ttyname(descriptor), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # it is one of another container, say
+        return descriptor
 
 
 class RotatedFile:
