@@ -1,4 +1,4 @@
-"""Files: where the lines go. Each call writes all of its bytes, or none; what can't be written is an `OSError`."""
+"""Files: where the lines go. A call writes a line, or nothing of it where that can be had; what can't be written is an `OSError`."""
 
 from __future__ import annotations
 
