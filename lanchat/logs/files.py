@@ -1,4 +1,4 @@
-"""Files: where the lines go. A call writes a line, or nothing of it where that can be had; what can't be written is an `OSError`."""
+"""Files: where the lines go. What can't be written is an `OSError`, and then there is nothing of it, where that can be had."""
 
 from __future__ import annotations
 
