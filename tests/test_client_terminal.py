@@ -277,15 +277,17 @@ def test_a_password_that_is_typed_once_more_than_it_is_asked_for_goes_to_nobody(
     assert bob.packet()["msg"] == "hello"
 
 
-def test_a_new_password_with_a_typo_is_asked_for_anew(shared_server: Server, spawn: Open, bob: Peer) -> None:
-    client = spawn(shared_server, "ella")
-    client.expect("Welcome ella")
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_new_password_with_a_typo_is_asked_for_anew(shared_server: Server, spawn: Open, bob: Peer, term: str) -> None:
+    name = f"ella-{term}"
+    client = spawn(shared_server, name, TERM=term)
+    client.expect(f"Welcome {name}")
     client.sendline("/register")
     client.expect("Password:")
     client.send("hunter1\rhunter2\r")
     answer(client, "two different.*Password:", "hunter2")
     answer(client, "same again:", "hunter2")
-    client.expect("ella is your account now")
+    client.expect(f"{name} is your account now")
     assert "hunter" not in client.seen()
 
 

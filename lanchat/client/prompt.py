@@ -10,6 +10,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
+from prompt_toolkit.output import create_output
 
 from lanchat.client.interfaces import SECRET
 from lanchat.client.roster import Roster
@@ -50,7 +51,8 @@ class Prompt:
         self._lines: PromptSession[str | None] = PromptSession(
             history=Discreet(), completer=Completions(roster), complete_while_typing=False
         )
-        self._answers: PromptSession[str | None] = PromptSession(history=DummyHistory())
+        # An output of its own: without, a dumb terminal would show what is typed, passwords too.
+        self._answers: PromptSession[str | None] = PromptSession(history=DummyHistory(), output=create_output())
 
     async def line(self) -> str | None:
         """What was typed; None when a question came, and was answered. Raises `EOFError` or `KeyboardInterrupt`."""
