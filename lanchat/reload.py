@@ -204,11 +204,15 @@ class Hangup(Service):
         self._reactor = reactor
         self._before: Any = None
 
+    def privilegedStartService(self) -> None:
+        """Take the signal: it may come while what is kept is looked through, which takes long, and would end us."""
+        super().privilegedStartService()
+        self._take()
+
     def startService(self) -> None:
-        """Take the signal."""
+        """Take the signal, if that has not been done yet."""
         super().startService()
-        if hasattr(signal, "SIGHUP"):
-            self._before = signal.signal(signal.SIGHUP, self._asked)
+        self._take()
         if (file := self._reload.started["config"]) is not None:
             _log.info("configured by {file}; SIGHUP reads it again", file=str(file))
 
@@ -217,6 +221,10 @@ class Hangup(Service):
         super().stopService()
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, self._before or signal.SIG_IGN)
+
+    def _take(self) -> None:
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != self._asked:
+            self._before = signal.signal(signal.SIGHUP, self._asked)
 
     def _asked(self, number: int, frame: object) -> None:
         """In the middle of anything: the reactor does it when it is done with that."""

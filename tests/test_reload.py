@@ -182,7 +182,7 @@ def before() -> Iterator[Callable[[int, Any], None]]:
     signal.signal(signal.SIGHUP, usual)
 
 
-def test_the_signal_is_given_back(before: Callable[[int, Any], None]) -> None:
+def test_the_signal_is_taken_before_what_is_kept_is_opened_and_given_back(before: Callable[[int, Any], None]) -> None:
     class Reactor:
         """Does at once what others would do later."""
 
@@ -192,9 +192,12 @@ def test_the_signal_is_given_back(before: Callable[[int, Any], None]) -> None:
 
     spy = Spy()
     service = Hangup(Reload(options(), spy), Reactor())
-    service.startService()
+    service.privilegedStartService()
     os.kill(os.getpid(), signal.SIGHUP)
     assert spy.seen == ["prepared", "taken"]
+    service.startService()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert spy.seen == ["prepared", "taken"] * 2
     service.stopService()
     assert signal.getsignal(signal.SIGHUP) == before
 
