@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import difflib
 import getopt
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from twisted.python import usage
 
@@ -75,7 +76,7 @@ class Configured(usage.Options):
             if self.parent is None:
                 raise
             lines = [*["All options: twistd lanchat --help"] * (not isinstance(error, Mistakes)), *str(error).splitlines()]
-            raise SystemExit("\n".join(f"lanchat: {line}" for line in lines)) from None
+            refuse(lines)
 
     def postOptions(self) -> None:
         """Take what the file says, and see that all fits together; raises `Mistakes`."""
@@ -120,6 +121,12 @@ class Configured(usage.Options):
         for name in table.keys() & names(self) - settled:
             self[name] = _merged(said[name], self[name]) if name == TABLE else said[name]
         return {key: [f"{file}: {line}" for line in lines] for key, lines in wrong.items()}
+
+
+def refuse(mistakes: Iterable[str]) -> NoReturn:
+    """Tell what is wrong with the options, and end with a status that says: to start again is no use (sysexits.h)."""
+    sys.stderr.writelines(f"lanchat: {line}\n" for line in mistakes)
+    raise SystemExit(os.EX_CONFIG)
 
 
 def _merged(file: list[tuple[str, str]], words: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -47,9 +48,11 @@ ROUNDING = 1e-3
 class Limits:
     """The bounds as they are now, and how often each was met."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: Mapping[str, float] | None = None) -> None:
+        """`most` is what the system allows at the most, whatever is asked for."""
+        self.most = dict(most or {})
         #: The values by name; lifted ones are infinite.
-        self.values: dict[str, float] = {name: limit.default for name, limit in LIMITS.items()}
+        self.values = {name: self._possible(name, limit.default) for name, limit in LIMITS.items()}
         #: How often somebody was over each.
         self.met: Counter[str] = Counter()
 
@@ -66,7 +69,10 @@ class Limits:
             number = math.nan
         if not number > 0:
             raise ValueError(f"{value!r} is no value for {name}: write a number above 0 ({LIMITS[name].unit}), or off")
-        self.values[name] = number
+        self.values[name] = self._possible(name, number)
+
+    def _possible(self, name: str, value: float) -> float:
+        return min(value, self.most.get(name, math.inf))
 
 
 def written(value: float) -> str:

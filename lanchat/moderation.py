@@ -77,7 +77,7 @@ async def kick(router: Router, by: By, order: Order) -> str:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:
             router.close(session, Forbidden.code, f"You were {what}.", why=what)
-    router.journal.decided(f"{target.shown} was {what}")
+    _note(router, by, f"{target.shown} was {what}")
     return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
 
 
@@ -89,7 +89,7 @@ async def ban(router: Router, by: By, order: Order) -> str:
     sanction = _sanction(router, by, order, BAN, target)
     await router.sanctions.impose(sanction, accounts)
     what = sanction.what(router.now())
-    router.journal.decided(f"{target.shown} is {what}")
+    _note(router, by, f"{target.shown} is {what}")
     if room is not None:
         hit = _take_out(router, room, target, accounts.values(), f"You are {what}.")
     else:
@@ -104,7 +104,7 @@ async def mute(router: Router, by: By, order: Order) -> str:
     sanction = _sanction(router, by, order, MUTE, target)
     await router.sanctions.impose(sanction)
     what = sanction.what(router.now())
-    router.journal.decided(f"{target.shown} is {what}")
+    _note(router, by, f"{target.shown} is {what}")
     hit = [session for session in _hit(router, room, target) if session.role is not Role.STRANGER]
     for session in hit:
         if room is None:
@@ -119,10 +119,15 @@ async def undo(router: Router, by: By, order: Order, kind: str) -> str:
     what = state(kind, room)
     if not await router.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
-    router.journal.decided(f"{target.shown} is not {what} any more, says {by.name}")
+    _note(router, by, f"{target.shown} is not {what} any more, says {by.name}")
     for session in hit if kind == MUTE else ():
         router.reply(session, None, f"You are not {what} any more, says {by.name}.")
     return f"{target.shown} is not {what} any more."
+
+
+def _note(router: Router, by: By, what: str) -> None:
+    """In the log. Who decides in a room of their own may do so as often as they like, and does not fill it."""
+    (router.journal.decided if by.role >= Role.MODERATOR else router.journal.note)(what)
 
 
 # Whom it is about.

@@ -237,7 +237,7 @@ class Operations:
                 f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
             ) from None
         finally:
-            await self._store.write(erasure.wait_as_usual)
+            self._store.jot(erasure.wait_as_usual)
 
     def _forget(self, account: Account) -> int:
         """An account is no more; how many logins of its ended."""

@@ -107,18 +107,15 @@ class ConfiguredLimits:
 
     options = frozenset({"limit"})
 
-    def __init__(self, limits: Limits, most_users: int) -> None:
-        """There can be `most_users` connections, as the system allows no more."""
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._most_users = most_users
         self._configured = dict(limits.values)
 
     def prepare(self, config: Options) -> Take:
         """The values as configured now."""
-        fresh = Limits()
+        fresh = Limits(self._limits.most)
         for name, value in config["limit"]:
             fresh.set(name, value)
-        fresh.values["users"] = min(fresh["users"], self._most_users)
         return lambda: self._take(fresh.values)
 
     def _take(self, values: dict[str, float]) -> list[str]:

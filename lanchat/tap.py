@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lanchat import commands, edge, preflight, tls
+from lanchat.config import refuse
 from lanchat.control import ControlService
 from lanchat.errors import BadName
 from lanchat.gateways.factory import ChatFactory
@@ -64,13 +65,14 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     `checkers` (twisted.cred) are asked before our own whether somebody may have an account: another directory, say.
     """
     if wrong := preflight.mistakes(config):
-        raise SystemExit("\n".join(f"lanchat: {line}" for line in wrong))
+        refuse(wrong)
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
     reactor.seconds = time.monotonic
     router = Router(reactor, commands.run, secrets.token_hex(4))
-    limits = ConfiguredLimits(router.limits, max(1, raise_file_limit() - RESERVED_FILES))
+    router.limits.most["users"] = max(1, raise_file_limit() - RESERVED_FILES)
+    limits = ConfiguredLimits(router.limits)
     limits.prepare(config)()
     router.accounts_only = bool(config["accounts-only"])
     door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]), router.counts)

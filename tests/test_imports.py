@@ -47,7 +47,7 @@ FLOORS = [
         "lanchat.reactor",
         "lanchat.tls",
     ],
-    ["lanchat.gateways.sockets", "lanchat.login", "lanchat.operations", "lanchat.realm"],
+    ["lanchat.gateways.sockets", "lanchat.login", "lanchat.machine", "lanchat.operations", "lanchat.realm"],
     ["lanchat.gateways.doorway"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener", "lanchat.web"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],

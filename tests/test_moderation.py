@@ -577,3 +577,13 @@ def test_the_operator_decides_without_a_session(house: House) -> None:
     assert told[1].startswith("guy is banned by operator for 1m")
     assert boss.client.disconnected
     assert guy.told().msg == "You are banned by operator for 1m."
+
+
+def test_what_moderators_decide_is_logged_whatever_else_is(house: House, mod: User, olga: User) -> None:
+    with capturedLogs() as events:
+        mod.send("/mute", "guy 1h")
+        olga.send("/mute", "#ops bob 1h")
+        house[1].advance(0)
+    texts = {bool(event.get("audit")): formatEvent(event) for event in events}
+    assert "guy is muted" in texts[True]
+    assert "bob is muted" in texts[False]

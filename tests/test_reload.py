@@ -65,7 +65,7 @@ def admin(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_limit_that_is_configured_no_more_has_its_default_again() -> None:
     limits = Limits()
-    part = ConfiguredLimits(limits, 10**6)
+    part = ConfiguredLimits(limits)
     part.prepare(options("--limit", "packets=5", "--limit", "bad=off"))()
     lines = part.prepare(options("--limit", "bad=off"))()
     assert limits["packets"] == LIMITS["packets"].default
@@ -75,7 +75,7 @@ def test_a_limit_that_is_configured_no_more_has_its_default_again() -> None:
 
 def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
     limits = Limits()
-    part = ConfiguredLimits(limits, 10**6)
+    part = ConfiguredLimits(limits)
     limits.set("packets", 7)
     assert part.prepare(options())() == ["limit packets is 200, and was 7 set at the operators' prompt"]
     assert part.prepare(options())() == []
@@ -83,7 +83,10 @@ def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
 
 def test_there_are_never_more_users_than_files() -> None:
     limits = Limits()
-    ConfiguredLimits(limits, 100).prepare(options("--limit", "users=off"))()
+    limits.most["users"] = 100
+    ConfiguredLimits(limits).prepare(options("--limit", "users=off"))()
+    assert limits["users"] == 100
+    limits.set("users", "off")  # at the operators' prompt
     assert limits["users"] == 100
 
 
@@ -151,7 +154,7 @@ def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[st
 def test_a_file_that_came_later_counts_and_must_not_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "DEFAULT", tmp_path / "lanchat.toml")
     limits = Limits()
-    reload = Reload(options(), ConfiguredLimits(limits, 10**6))
+    reload = Reload(options(), ConfiguredLimits(limits))
     file = written(tmp_path, "limit.packets = 5", "lanchat.toml")
     assert isinstance(reload.read_again("a test"), Done)
     file.unlink()

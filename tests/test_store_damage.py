@@ -120,6 +120,12 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     assert "not a database of lanchat's" in refused(tmp_path)
 
 
+def test_a_log_of_before_the_first_release_is_refused(tmp_path: Path, whole: Path) -> None:
+    directory = copied(whole, tmp_path / "data")
+    raw(directory, "DROP TABLE fresh")
+    assert "never released" in refused(directory)
+
+
 def test_a_crash_loses_nothing(tmp_path: Path, crashed: tuple[Path, int]) -> None:
     directory = copied(crashed[0], tmp_path / "data")
     with Desk(directory) as desk:

@@ -18,9 +18,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from twisted.internet.task import Clock
 
 from benchmarks import dashboard
+from lanchat import machine
 from lanchat.gateways.line import ChatProtocol
 from lanchat.store.store import Store
-from lanchat.web import machine
 from lanchat.web.health import Health
 from lanchat.web.lateness import EVERY, Lateness
 from lanchat.web.metrics import Report

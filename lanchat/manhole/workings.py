@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import lanchat
 import twisted
+from lanchat import machine
 from lanchat.errors import Usage
 from lanchat.interfaces import IConnection
 from lanchat.limits import LIMITS, written
@@ -68,7 +69,7 @@ class Workings:
                 "refused": counts.refused.total(),
                 "uptime": str(uptime),
                 "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
-                "files": f"{len(os.listdir('/proc/self/fd'))} open" if os.path.isdir("/proc/self/fd") else "unknown",  # noqa: PTH112, PTH208 (names alone)
+                "files": f"{machine.open_files()} open of {machine.most_files():g}",
                 "process": os.getpid(),
                 "versions": f"lanchat {lanchat.__version__}, Twisted {twisted.__version__}, Python {platform.python_version()}",
             }

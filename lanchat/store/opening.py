@@ -122,6 +122,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         connection.execute("PRAGMA foreign_keys = 1")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         schema.upgrade(connection, path, steps)
+        _check_tables(connection, path)
         _mark(connection)
     except Refused:
         connection.close()  # what is left of the `-wal` goes into the file: where it is missed, it is so the next time too
@@ -130,6 +131,15 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         leave(connection, path)
         raise
     return connection
+
+
+def _check_tables(connection: Connection, path: Path) -> None:
+    """See that the log is where it is looked for; raises `Refused`. (Before the first release the tables were others.)"""
+    (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('kept', 'fresh', 'log')").fetchone()
+    if found != 3:
+        raise Refused(
+            f"{path} was made by a lanchat that was never released, and can't be read. Have that one export it, and move it away."
+        )
 
 
 def _mark(connection: Connection) -> None:

@@ -22,8 +22,8 @@ from prometheus_client.registry import Collector
 
 import lanchat
 import twisted
+from lanchat import machine
 from lanchat.counts import Histogram
-from lanchat.web import machine
 from lanchat.web.health import Health
 from lanchat.web.watched import Watched
 
