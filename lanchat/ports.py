@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.python import usage
 from zope.interface import implementer
 
+from lanchat.config import refuse
 from lanchat.packet import visible
-from lanchat.safekeeping import CannotStart
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
 BACKLOG = 4096
@@ -77,14 +77,13 @@ class Inherited:
 
 
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """What an endpoint string stands for; raises `CannotStart` when systemd was to hand a socket over, and did not."""
+    """What an endpoint string stands for; ends the process when systemd was to hand a socket over, and did not."""
     try:
         found: IStreamServerEndpoint = serverFromString(reactor, description)
     except LookupError:
-        raise CannotStart(
-            f"lanchat: {description} is no port that systemd handed over. Start lanchat.socket, and see there what it is named "
-            "(FileDescriptorName=) and of which domain it is (INET6 for all addresses)."
-        ) from None
+        what = f"{description} is no port that systemd handed over"
+        mend = "see there what it is named (FileDescriptorName=) and of which domain it is (INET6 for all addresses)"
+        refuse([f"{what}. Start lanchat.socket, and {mend}."])
     return Inherited(reactor, found) if isinstance(found, AdoptedStreamServerEndpoint) else found
 
 

@@ -257,7 +257,7 @@ def test_a_real_server_does_not_start_with_mistakes_and_says_them_without_a_page
     ended = subprocess.run(  # noqa: S603 (ours)
         twistd(tmp_path, "--config", str(file)), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert ended.returncode == 1
+    assert ended.returncode == os.EX_CONFIG
     assert (ended.stdout, len(ended.stderr.splitlines())) == ("", 2)
     assert all(line.startswith(f"lanchat: {file}: ") for line in ended.stderr.splitlines())
     assert not (tmp_path / "data").exists()
@@ -363,6 +363,6 @@ def test_a_start_tells_every_mistake_in_other_files(tmp_path: Path) -> None:
     ended = subprocess.run(  # noqa: S603 (ours)
         twistd(tmp_path, "--config", str(file)), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert ended.returncode == 1
+    assert ended.returncode == os.EX_CONFIG
     lines = [line for line in (ended.stdout + ended.stderr).splitlines() if "can't read" in line]
     assert [line.partition(":")[0] for line in lines] == ["lanchat"] * 3

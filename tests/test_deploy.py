@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -43,6 +44,10 @@ def test_systemd_has_nothing_to_say_against_the_units(tmp_path: Path) -> None:
     for unit, copy in zip((UNIT, SOCKET), copies, strict=True):
         copy.write_text(re.sub(rf"{PROGRAMS}\S+", "/bin/true", unit.read_text()))
     assert systemd_analyze("verify", "--man=no", *map(str, copies)) == ""
+
+
+def test_the_service_is_not_started_again_with_the_same_mistakes() -> None:
+    assert re.findall(r"^RestartPreventExitStatus=(.*)", UNIT.read_text(), re.MULTILINE) == [str(os.EX_CONFIG)]
 
 
 @analyze

@@ -102,7 +102,7 @@ def test_a_socket_that_was_not_handed_over_is_one_line(tmp_path: Path, listening
 def test_without_systemd_it_is_one_line_too(tmp_path: Path) -> None:
     command = twistd(tmp_path, "--port", "systemd:domain=INET6:name=json")
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-    assert ended.returncode == 1
+    assert ended.returncode == os.EX_CONFIG
     assert "is no port that systemd handed over. Start lanchat.socket" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
 

@@ -292,7 +292,7 @@ def test_a_daemon_starts_and_ends(tmp_path: Path) -> None:
 )
 def test_a_wrong_option_is_told_in_the_last_line(tmp_path: Path, options: list[str], says: str) -> None:
     ended = run(tmp_path, *options)
-    assert ended.returncode == 1
+    assert ended.returncode == os.EX_CONFIG
     assert says in ended.stdout.strip().splitlines()[-1]
     assert "Traceback" not in ended.stdout
 

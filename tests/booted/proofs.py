@@ -62,6 +62,7 @@ class Proofs:
             self.kept,
             self.reloaded,
             self.not_reloaded,
+            self.mistaken,
             self.watched,
             self.activated,
             self.waited,
@@ -188,6 +189,18 @@ class Proofs:
         assert self.unit.show("ActiveState") == "active"
         self.unit.configure(CONFIGURED)
         return self._said(r"joined: '-1'.*")
+
+    def mistaken(self) -> str:
+        """With a mistake in its configuration it says so once, and is not started again for the same."""
+        self.unit.configure(CONFIGURED.replace("joined = 50", "joined = -2"))
+        failed = self.machine.run("systemctl", "restart", "lanchat")
+        assert failed.returncode, failed
+        time.sleep(5)  # longer than RestartSec
+        assert (self.unit.show("ActiveState"), self.unit.show("ExecMainStatus")) == ("failed", "78")
+        assert len(re.findall("joined: '-2'", self.unit.journal())) == 1
+        self.unit.configure(CONFIGURED)
+        self.unit.ctl("restart", "lanchat")
+        return self._said(r"joined: '-2'.*")
 
     def watched(self) -> str:
         """It runs on under the watchdog; hung by an operator it is ended, started again, and the journal says where it hung."""
