@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import signal
@@ -11,9 +12,14 @@ from typing import Any
 
 import pexpect
 import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output.plain_text import PlainTextOutput
 
+from lanchat.client.prompt import Prompt
+from lanchat.client.roster import Roster
 from lanchat.packet import MAX_MSG
-from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
 
 Open = Callable[..., Any]
 CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
@@ -180,6 +186,14 @@ def test_a_signal_ends_it_and_the_terminal_is_as_it_was(shared_server: Server, t
     assert "Traceback" not in client.before
 
 
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_who_is_not_let_in_is_told_why_without_a_key_pressed(tmp_path: Path, spawn: Open, term: str) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--limit", "users=1") as server, login(server.port(), "ann"):
+        client = spawn(server, "bob", TERM=term)
+        client.expect("lanchat: .*full")
+        assert status(client) == 1
+
+
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {}])
 def test_colours_are_left_out_where_they_are_not_wanted(
     variables: dict[str, str], shared_server: Server, bob: Peer, terminal: Open
@@ -228,22 +242,48 @@ def answer(client: Any, question: str, text: str) -> None:
     client.sendline(text)
 
 
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_a_password_is_asked_for_unseen_and_a_token_kept_for_the_next_time(
-    shared_server: Server, account: Callable[[str], None], spawn: Open
+    shared_server: Server, account: Callable[[str], None], spawn: Open, term: str
 ) -> None:
-    account("dora")
-    client = spawn(shared_server, "dora")
-    answer(client, "Password for dora:", "wrong")
-    answer(client, "secret is wrong.*Password for dora:", "hunter2")
-    client.expect("Welcome dora")
+    name = f"dora-{term}"
+    account(name)
+    client = spawn(shared_server, name, TERM=term)
+    answer(client, f"Password for {name}:", "wrong")
+    answer(client, f"secret is wrong.*Password for {name}:", "hunter2")
+    client.expect(f"Welcome {name}")
     answer(client, "Stay logged in.*y/N", "y")
     client.expect("A token is kept in")
     client.send(CTRL_D)
     assert status(client) == 0
     assert "hunter2" not in client.seen()
-    client = spawn(shared_server, "dora")
-    client.expect("Welcome dora")
+    client = spawn(shared_server, name)
+    client.expect(f"Welcome {name}")
     client.expect("Everyone>")
+
+
+def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    screen = io.StringIO()
+    answers: list[str | None] = []
+
+    async def typed() -> str | None:
+        prompt = Prompt(lambda: [("", "> ")], Roster())
+        line = asyncio.ensure_future(prompt.line())
+        keys.send_text("half a ")
+        while not screen.getvalue().endswith("half a "):  # noqa: ASYNC110 (the screen tells nobody; the whole has a bound)
+            await asyncio.sleep(0)
+        prompt.ask("Well?", answers.append, hidden=False)
+        assert await line is None
+        keys.send_text("yes\r")
+        assert await prompt.line() is None
+        keys.send_text("line\r")
+        return await prompt.line()
+
+    with create_pipe_input() as keys, create_app_session(input=keys, output=PlainTextOutput(screen)):
+        assert asyncio.run(asyncio.wait_for(typed(), PATIENCE)) == "half a line"
+    assert answers == ["yes"]
+    assert screen.getvalue().endswith("> half a line\r\n")
 
 
 def test_a_login_asks_before_there_is_a_connection(shared_server: Server, account: Callable[[str], None], spawn: Open) -> None:

@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app_or_none
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.formatted_text import AnyFormattedText
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.output import create_output
+from prompt_toolkit.utils import is_dumb_terminal
 
 from lanchat.client.interfaces import SECRET
 from lanchat.client.roster import Roster
@@ -43,7 +45,7 @@ class Completions(Completer):
 class Prompt:
     """Gets one line after another. A question interrupts the line that is being typed, which comes back after it."""
 
-    def __init__(self, message: Callable[[], AnyFormattedText], roster: Roster) -> None:
+    def __init__(self, message: Callable[[], StyleAndTextTuples], roster: Roster) -> None:
         self._message = message
         self._draft = ""
         self._closed = False
@@ -60,21 +62,20 @@ class Prompt:
             await self._answer(*self._questions.popleft())
             return None
         draft, self._draft = self._draft, ""
-        return await self._lines.prompt_async(self._message, default=draft, handle_sigint=False)
+        shown = draft if is_dumb_terminal() else ""  # only what is typed appears there
+        return await self._lines.prompt_async(lambda: [*self._message(), ("", shown)], default=draft, handle_sigint=False)
 
     def ask(self, question: str, answered: Answered, hidden: bool) -> None:
         """Ask this next."""
         self._questions.append((question, answered, hidden))
-        if self._typing(self._lines):
+        if self._end(self._lines):
             self._draft = self._lines.default_buffer.text
-            self._lines.app.exit(result=None)
 
     def close(self) -> None:
         """Take the prompt away."""
         self._closed = True
         for session in (self._lines, self._answers):
-            if self._typing(session):
-                session.app.exit(result=None)
+            self._end(session)
 
     def redraw(self) -> None:
         """What stands before the line has changed."""
@@ -89,5 +90,10 @@ class Prompt:
             answered(answer)
 
     @staticmethod
-    def _typing(session: PromptSession[str | None]) -> bool:
-        return session.app.is_running and not session.app.is_done
+    def _end(session: PromptSession[str | None]) -> bool:
+        """End what is typed there; False if nothing is."""
+        app = get_app_or_none()  # on a dumb terminal it is not `session.app` that runs
+        typing = app is not None and app.layout is session.layout and not app.is_done
+        if app is not None and typing:
+            app.exit(result=None)
+        return typing

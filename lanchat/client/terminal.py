@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from prompt_toolkit.formatted_text import AnyFormattedText
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.patch_stdout import patch_stdout
 from twisted.internet.defer import Deferred
 
@@ -135,7 +135,7 @@ class Terminal:
         else:
             self._typed(text or "")
 
-    def _message(self) -> AnyFormattedText:
+    def _message(self) -> StyleAndTextTuples:
         link = "" if self._conversation.up else "(offline) " if self._conversation.begun else "(connecting) "
         return [("", f"{link}{visible(self.target, 40)}> ")]
 
