@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -14,7 +18,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.gateways import sockets
+from lanchat.packet import visible
 from lanchat.safekeeping import CannotStart
+
+#: What to do about an address that can't be had, by what the system says of it.
+IN_USE = "Stop what uses that address already, or choose another."
+MENDING = {
+    errno.ENOENT: "Make that directory, or choose another.",
+    errno.EACCES: "Choose a port above 1023, or a directory that the server may write in.",
+    errno.EROFS: "Choose a directory that the server may write in.",
+    errno.EADDRNOTAVAIL: "Choose an address that this machine has (`ip address` shows them).",
+    socket.EAI_NONAME: "Choose an address that this machine has (`ip address` shows them).",
+}
 
 _log = Logger()
 
@@ -42,10 +57,8 @@ class Listener(Service):
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
         if failures:
-            raise CannotStart(
-                f"{_reason(failures[0].value)}: lanchat can't listen for {self._purpose} there. "
-                "Stop what uses that address already, or choose another."
-            )
+            where, why, mend = _reason(failures[0].value)
+            raise CannotStart(f"{where} {why}: lanchat can't listen for {self._purpose} there. {mend}")
 
     def startService(self) -> None:
         """Listen, if that has not been done before privileges were dropped."""
@@ -79,19 +92,26 @@ class Listener(Service):
         _log.info("listening for {purpose} on {where}", purpose=self._purpose, where=_where(port.getHost()))
 
 
-def _reason(error: BaseException | None) -> str:
-    """Where, and why not; the start of the line, as twistd's terminal shows but a hundred bytes of it."""
+def _reason(error: Any) -> tuple[str, str, str]:
+    """Where, and why not, which begin the line, as twistd's terminal shows but a hundred bytes of it; and what to do."""
     if isinstance(error, CannotListenError):
-        return f"{_written(error.interface or '0.0.0.0', error.port)} {error.socketError.strerror}"  # noqa: S104 (only shown)
-    return str(error)
+        where, error = _written(error.interface or "0.0.0.0", error.port), error.socketError  # noqa: S104 (only shown)
+    else:  # the lock beside a socket in the file system
+        where = _written("", getattr(error, "filename2", None) or b"")
+    return where, getattr(error, "strerror", None) or str(error), MENDING.get(getattr(error, "errno", 0), IN_USE)
 
 
 def _where(address: IAddress) -> str:
+    if isinstance(address, UNIXAddress):
+        return _written("", address.name or b"")
     if not isinstance(address, (IPv4Address, IPv6Address)):
-        return str(getattr(address, "name", address))
+        return str(address)
     both = " (IPv4 and IPv6)" if address.host == "::" else ""
     return _written(address.host, address.port) + both
 
 
-def _written(host: str, port: int) -> str:
+def _written(host: str, port: int | bytes) -> str:
+    """As one would write it: a socket in the file system has a path, and no host."""
+    if isinstance(port, bytes):
+        return visible(os.fsdecode(port))
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

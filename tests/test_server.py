@@ -251,6 +251,27 @@ def test_an_ipv6_port_in_use_is_told_as_it_is_written_elsewhere(tmp_path: Path) 
     assert f"[::1]:{port} Address already in use: " in ended.stdout.splitlines()[-1]
 
 
+def test_a_socket_in_a_directory_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "chat.socket"
+    last = run(tmp_path, "--port", f"unix:{path}").stdout.splitlines()[-1]
+    assert f"{path}.lock No such file or directory: lanchat can't listen for json clients there. Make that directory" in last
+
+
+def test_a_socket_of_a_server_that_runs_is_told_as_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "chat.socket"
+    with Server(tmp_path, "--port", f"unix:{path}") as server:
+        assert server.logged("listening for json").endswith(f" on {path}")
+        last = run(tmp_path, "--data", "other", "--port", f"unix:{path}").stdout.splitlines()[-1]
+    assert f"{path} Cannot acquire lock: " in last
+    assert "Stop what uses that address already" in last
+
+
+def test_an_address_of_another_machine_is_told_as_such(tmp_path: Path) -> None:
+    last = run(tmp_path, "--port", "tcp:0:interface=192.0.2.7").stdout.splitlines()[-1]
+    assert "192.0.2.7:0 Cannot assign requested address: " in last
+    assert "an address that this machine has" in last
+
+
 def test_a_daemon_that_cannot_listen_says_so_on_the_terminal(tmp_path: Path, shared_server: Server) -> None:
     command = [
         str(SCRIPTS / "twistd"),
