@@ -16,6 +16,7 @@ from lanchat.config import Configured, Contradiction
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
 from lanchat.logs.server import parse_level
+from lanchat.packet import visible
 from lanchat.ports import endpoints
 from lanchat.rooms import parse_name as parse_room
 from lanchat.safekeeping import default_data
@@ -134,6 +135,12 @@ class Options(Configured):
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
         self["data"] = Path(directory)
+
+    def parseArgs(self, *words: str) -> None:
+        """Everything is an option; raises `UsageError`."""
+        if words:
+            right = "Write --NAME VALUE, such as --port 5000; what is on or off, such as --ephemeral, has no value."
+            raise usage.UsageError(f"{visible(words[0], 100)!r} belongs to no option. {right}")
 
     def settle(self) -> None:
         """What was not said has its default, the reactor too."""

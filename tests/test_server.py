@@ -308,7 +308,7 @@ def test_a_daemon_starts_and_ends(tmp_path: Path) -> None:
         (["--telnet", "tcp:5000:intreface=::"], "is no port"),
         (["--telnet", ""], "is no port"),
         (["--volume", "11"], "--volume"),
-        (["surplus"], "rong number of arguments"),
+        (["--ephemeral", "yes"], "'yes' belongs to no option. Write --NAME VALUE"),
     ],
 )
 def test_a_wrong_option_is_told_in_the_last_line(tmp_path: Path, options: list[str], says: str) -> None:
