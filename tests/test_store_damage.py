@@ -205,6 +205,27 @@ def test_what_can_be_read_of_a_damaged_database_can_be_saved(tmp_path: Path, who
         assert desk.say(entry("number 180 ", "c180"))[0].seq == 201
 
 
+@pytest.mark.parametrize(("index_is_read", "told"), [(True, (1, 2)), (False, (1, None))])
+def test_how_many_accounts_are_lost_is_told_if_it_can_be(
+    tmp_path: Path, whole: Path, index_is_read: bool, told: tuple[int, int | None]
+) -> None:
+    directory = copied(whole, tmp_path / "data")
+    for name in ("ann", "bob", "cat"):
+        person = (name, name, 1, "x" * 3000, 0)  # it takes a page
+        raw(directory, "INSERT INTO accounts(name, key, role, password, created) VALUES (?, ?, ?, ?, ?)", *person)
+    raw(directory, "INSERT INTO rooms(name, key, created) VALUES ('#ops', '#ops', 0)")
+    raw(directory, "VACUUM")  # so that no page is left that holds what was moved
+    content = bytearray((directory / "lanchat.db").read_bytes())
+    pages = [content.rindex(rows) // PAGE * PAGE for rows in (b"bobbob", b"catcat")]
+    ((root,),) = raw(directory, "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_accounts_1'")
+    for page in [*pages, *[(root - 1) * PAGE] * (not index_is_read)]:
+        content[page : page + 100] = bytes(100)
+    (directory / "lanchat.db").write_bytes(content)
+    saved = salvage(directory, "then")
+    assert saved.accounts == told
+    assert saved.rooms == (1, 0)
+
+
 def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path, crashed: tuple[Path, int]) -> None:
     directory = copied(crashed[0], tmp_path / "data")
     file = directory / "lanchat.db"

@@ -78,9 +78,11 @@ def salvage(options: Namespace, tell: Tell) -> Done:
     place.check(options.data)
     place.check_stopped(options.data)
     saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
+    accounts, rooms = _saved(saved.accounts, "account"), _saved(saved.rooms, "room")
     messages, rows = counted(saved.messages, "message"), counted(saved.refused, "row")
-    text = f"{messages} could be saved, and {rows} could not. What was there is in {saved.old.name}."
-    return Done(text, {"messages": saved.messages, "refused": saved.refused, "old": str(saved.old)})
+    text = f"{accounts}, {rooms} and {messages} could be saved; {rows} could not. What was there is in {saved.old.name}."
+    facts = {"messages": saved.messages, "refused": saved.refused, "old": str(saved.old)}
+    return Done(text, facts | {"accounts": saved.accounts._asdict(), "rooms": saved.rooms._asdict()})
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:
@@ -142,6 +144,10 @@ def note(directory: Path, what: str) -> None:
 def older_copies(directory: Path) -> list[str]:
     """Copies of before a restore or an upgrade: who was erased since is still in them."""
     return sorted(path.name for path in directory.glob("lanchat.db.*"))
+
+
+def _saved(part: salvaging.Part, what: str) -> str:
+    return f"{counted(part.saved, what)} ({'it is not known how many were' if part.lost is None else f'{part.lost:,}'} lost)"
 
 
 def _count(connection: Connection, table: str) -> int:

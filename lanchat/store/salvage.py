@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
@@ -18,11 +19,23 @@ LOG = ("kept", "fresh")
 TABLES = ("accounts", "tokens", "devices", "rooms", "members", "invitations", "sanctions", *LOG)
 
 
+class Part(NamedTuple):
+    """How much of a table came through."""
+
+    #: Rows that are in the new one.
+    saved: int
+    #: Rows that are not; None if nothing can be read that says how many there were.
+    lost: int | None
+
+
 class Saved(NamedTuple):
     """What came of it."""
 
     #: Where the damaged one is kept.
     old: Path
+    #: Who can log in, and what they had.
+    accounts: Part
+    rooms: Part
     #: Messages that are in the new one.
     messages: int
     #: Rows that were not what was written, or that nothing can be done with.
@@ -44,8 +57,9 @@ def salvage(directory: Path, when: str) -> Saved:
             refused = sum(_save(damaged, new, table) for table in TABLES)
             begin_epoch(new)
             new.execute("COMMIT")
+            accounts, rooms = _part(damaged, new, "accounts"), _part(damaged, new, "rooms")
             (messages,) = new.execute("SELECT count(*) FROM kept").fetchone()
-        return Saved(replace(path, part, when), messages, refused)
+        return Saved(replace(path, part, when), accounts, rooms, messages, refused)
 
 
 def _save(damaged: Connection, new: Connection, table: str) -> int:
@@ -62,11 +76,27 @@ def _save(damaged: Connection, new: Connection, table: str) -> int:
     return refused
 
 
+def _part(damaged: Connection, new: Connection, table: str) -> Part:
+    """How much of a table with keys is in the new one. Of the old one its index is counted, which has pages of its own."""
+    (saved,) = new.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 (our own names)
+    try:
+        query = f"SELECT count(*) FROM {table} INDEXED BY sqlite_autoindex_{table}_1"  # noqa: S608 (our own names)
+        (found,) = damaged.execute(query).fetchone()
+    except sqlite3.DatabaseError:
+        return Part(saved, None)
+    return Part(saved, max(0, found - saved))
+
+
 def _readable(connection: Connection, table: str) -> Iterator[tuple[Any, ...]]:
     """The rows up to the first damage, and if there is one, those from the other end."""
     for order in ("ASC", "DESC"):
+        query, read = f"SELECT * FROM {table} ORDER BY 1 {order}", 0  # noqa: S608 (our own names)
         try:
-            yield from connection.execute(f"SELECT * FROM {table} ORDER BY 1 {order}")  # noqa: S608 (our own names)
+            for row in connection.execute(query):
+                yield row
+                read += 1
         except sqlite3.DatabaseError:
-            continue
-        return
+            with suppress(sqlite3.DatabaseError):  # Python looks a row ahead: the last one before the damage was not handed on
+                yield from connection.execute(f"{query} LIMIT 1 OFFSET {read}")
+        else:
+            return
