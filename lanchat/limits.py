@@ -39,6 +39,8 @@ LIMITS = {
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be decided there"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
+#: Rates and times, which may be fractions. All others count what is whole.
+FRACTIONS = frozenset({"opens", "packets", "bytes", "opening"})
 #: A session that was quiet may go over a rate for so many seconds.
 BURST_SECONDS = 10
 #: What is wanting by so little is there.
@@ -67,8 +69,10 @@ class Limits:
             number = math.inf if value == "off" else float(value)
         except ValueError:
             number = math.nan
-        if not number > 0:
-            raise ValueError(f"{value!r} is no value for {name}: write a number above 0 ({LIMITS[name].unit}), or off")
+        fits = name in FRACTIONS or number == math.inf or number.is_integer()
+        if not (number > 0 and fits):
+            right = "a number" if name in FRACTIONS else "a whole number"
+            raise ValueError(f"{value!r} is no value for {name}: write {right} above 0 ({LIMITS[name].unit}), or off")
         self.values[name] = self._possible(name, number)
 
     def _possible(self, name: str, value: float) -> float:

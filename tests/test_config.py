@@ -58,6 +58,7 @@ MISTAKES = [
     ("limit.packts = 5", "limit.packts", "did you mean packets?"),
     ("[limit]\nport = 5000", "limit.port", "write port above [limit]"),
     ("limit.packets = -1", "limit.packets", "above 0"),
+    ("limit.rooms = 1.5", "limit.rooms", "a whole number above 0"),
     ("limit.packets = nan", "limit.packets", "above 0"),
     ("limit.packets = true", "limit.packets", 'or "off"'),
     ('limit.packets = "many"', "limit.packets", "above 0"),

@@ -104,7 +104,7 @@ def test_one_too_many_is_told_why_and_the_others_are_served() -> None:
     house = make_router()
     inside = Wire(*house)
     inside.send(b"ann\n")
-    inside.factory.edge.limits.set("users", 0.5)
+    inside.factory.edge.limits.values["users"] = 0  # nobody fits in any more
     outside = Wire(*house)
     outside.send(b"bob\n")
     assert outside.msgs() == ["The server is full. Try again later."]
@@ -116,7 +116,7 @@ def test_one_too_many_is_told_why_and_the_others_are_served() -> None:
 def test_few_of_those_that_are_too_many_linger() -> None:
     house = make_router()
     first = Wire(*house)
-    house[0].limits.set("users", 0.5)
+    house[0].limits.values["users"] = 0  # nobody fits in any more
     wires = [first]
     for _ in range(MAX_LINGERING + 3):
         wire = Wire(*house)

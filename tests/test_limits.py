@@ -29,6 +29,9 @@ def house() -> tuple[Router, Clock]:
         ("speed", "1", "there are users, per-address"),
         ("users", "many", "above 0"),
         ("users", "-1", "above 0"),
+        ("users", "1.5", "a whole number above 0"),
+        ("outbox", "0.5", "a whole number above 0"),
+        ("packets", "nan", "write a number above 0"),
         ("bad", "", "off"),
     ],
 )
