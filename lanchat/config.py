@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import difflib
 import getopt
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from twisted.python import usage
 
 from lanchat.limits import LIMITS
 from lanchat.packet import visible
-from lanchat.safekeeping import WRITE, Refused, default_data, read_file
+from lanchat.safekeeping import WRITE, Refused, default_data, read_file, refuse
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -121,12 +120,6 @@ class Configured(usage.Options):
         for name in table.keys() & names(self) - settled:
             self[name] = _merged(said[name], self[name]) if name == TABLE else said[name]
         return {key: [f"{file}: {line}" for line in lines] for key, lines in wrong.items()}
-
-
-def refuse(mistakes: Iterable[str]) -> NoReturn:
-    """Tell what is wrong with the options, and end with a status that says: to start again is no use (sysexits.h)."""
-    sys.stderr.writelines(f"lanchat: {line}\n" for line in mistakes)
-    raise SystemExit(os.EX_CONFIG)
 
 
 def _merged(file: list[tuple[str, str]], words: list[tuple[str, str]]) -> list[tuple[str, str]]:

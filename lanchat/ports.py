@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.python import usage
 from zope.interface import implementer
 
-from lanchat.config import refuse
 from lanchat.packet import visible
+from lanchat.safekeeping import refuse
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
 BACKLOG = 4096

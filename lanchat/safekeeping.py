@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 #: The rights of others to files: to write, and any at all.
 WRITE, ANY = 0o022, 0o077
@@ -48,6 +51,12 @@ def keep(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+
+
+def refuse(mistakes: Iterable[str]) -> NoReturn:
+    """Tell what is wrong with the options, and end with a status that says: to start again is no use (sysexits.h)."""
+    sys.stderr.writelines(f"lanchat: {line}\n" for line in mistakes)
+    raise SystemExit(os.EX_CONFIG)
 
 
 class CannotStart(SystemExit, Exception):

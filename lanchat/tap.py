@@ -18,7 +18,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from lanchat import commands, edge, preflight, tls
-from lanchat.config import refuse
 from lanchat.control import ControlService
 from lanchat.errors import BadName
 from lanchat.gateways.factory import ChatFactory
@@ -38,7 +37,7 @@ from lanchat.ports import endpoint
 from lanchat.realm import AccountChecker, ChatRealm
 from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
 from lanchat.router import Router
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import Refused, refuse
 from lanchat.service import ChatService
 from lanchat.session import Session
 from lanchat.store.retention import Retention

@@ -71,8 +71,10 @@ def test_another_number_is_not(tmp_path: Path, listening: socket.socket) -> None
 
 def test_what_is_handed_over_and_is_no_port_is_left_alone(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams:
-        datagrams.bind(("::1", 0))
-        where = datagrams.getsockname()[1]
+        with socket.socket(socket.AF_INET6) as free:  # a number that is free for the server, too
+            free.bind(("::", 0))
+            where = free.getsockname()[1]
+            datagrams.bind(("::1", where))
         with activated(tmp_path, datagrams, str(where)) as log:
             assert f":{where} (IPv4 and IPv6)\n" in log.read_text()
     with Path("/dev/null").open() as file, activated(tmp_path, file, "0") as log:

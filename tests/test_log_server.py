@@ -192,23 +192,26 @@ def test_a_level_that_is_none_is_answered_with_those_there_are(written: Written)
 
 
 @pytest.mark.parametrize("said", [None, {"logFile": None}, TWISTD | {"logger": "mine"}])
-def test_a_log_that_is_not_ours_is_left_alone_and_says_so(said: dict[str, Any] | None) -> None:
+def test_a_log_that_is_not_ours_is_left_alone_and_says_so(
+    said: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = ServerLog(Reactor(), said)
     application = Componentized()
     log.begin(application)
     assert application.getComponent(ILogObserver) is None
     with pytest.raises(ValueError, match="--logger"):
         log.set_level("warn")
-    with pytest.raises(SystemExit, match="--log-json"):
-        ServerLog(Reactor(), said, json=True)
-    with pytest.raises(SystemExit, match="--log-level"):
-        ServerLog(Reactor(), said, level="warn")
+    for asked in ({"json": True}, {"level": "warn"}):
+        with pytest.raises(SystemExit, match=str(os.EX_CONFIG)):
+            ServerLog(Reactor(), said, **asked)
+        assert "--log-json and --log-level count under" in capsys.readouterr().err
 
 
-def test_a_daemon_is_told_that_it_has_no_standard_output() -> None:
+def test_a_daemon_is_told_that_it_has_no_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     log = ServerLog(Reactor(), TWISTD | {"nodaemon": False, "logfile": "-"})
-    with pytest.raises(SystemExit, match="--logfile"):
+    with pytest.raises(SystemExit, match=str(os.EX_CONFIG)):
         log.begin(Componentized())
+    assert "give --logfile a file" in capsys.readouterr().err
 
 
 def test_an_event_of_unknown_gravity_is_written(written: Written) -> None:
@@ -216,7 +219,7 @@ def test_an_event_of_unknown_gravity_is_written(written: Written) -> None:
     assert written.lines() == ["[lanchat.test#-] x"]
 
 
-def test_what_goes_to_syslog_is_summed_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_to_syslog_is_summed_up_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     told: list[str] = []
     monkeypatch.setattr(SyslogObserver, "openlog", lambda *_: None)
     monkeypatch.setattr(SyslogObserver, "syslog", lambda _, priority, text: told.append(text))
@@ -227,8 +230,9 @@ def test_what_goes_to_syslog_is_summed_up_too(monkeypatch: pytest.MonkeyPatch) -
         Logger("lanchat.test", observer=log).error("refused {ip}", ip="10.0.0.1")
     reactor.advance(WINDOW_SECONDS)
     assert told == ["[-] refused 10.0.0.1", "[-] 4 more like this: refused 10.0.0.1"]
-    with pytest.raises(SystemExit, match="--syslog"):
+    with pytest.raises(SystemExit, match=str(os.EX_CONFIG)):
         ServerLog(reactor, TWISTD | {"syslog": True}, json=True)
+    assert "can't go into --syslog" in capsys.readouterr().err
 
 
 def test_what_formats_an_event_may_log_itself(written: Written) -> None:

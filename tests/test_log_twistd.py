@@ -185,7 +185,7 @@ def test_a_logger_of_the_administrators_own_gets_everything(tmp_path: Path) -> N
     assert not (tmp_path / "log").exists()
     asked = command("--logger", "mine.logger", "lanchat", "--log-json")
     ended = subprocess.run(asked, cwd=tmp_path, env=mine, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-    assert ended.returncode == 1
+    assert ended.returncode == os.EX_CONFIG
     assert ended.stderr.strip().splitlines()[-1].startswith("lanchat: --log-json and --log-level count under")
 
 

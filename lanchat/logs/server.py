@@ -25,6 +25,7 @@ from zope.interface import implementer
 from lanchat.logs.files import Out, RotatedFile, Stream
 from lanchat.logs.forms import Form, for_journald, json_form, text_form, untimed_form
 from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
+from lanchat.safekeeping import refuse
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
@@ -72,9 +73,9 @@ class ServerLog:
         self._lock = threading.RLock()  # threads log too, and what formats an event may log itself
         self._write: ILogObserver = LogPublisher()  # to nobody, until `begin`; twistd keeps what is logged before
         if self._twistd is None and (json or level):
-            raise SystemExit("lanchat: --log-json and --log-level count under `twistd lanchat`, and without --logger")
+            refuse(["--log-json and --log-level count under `twistd lanchat`, and without --logger"])
         if self._twistd is not None and self._twistd["syslog"] and json:
-            raise SystemExit("lanchat: --log-json can't go into --syslog: leave out one of them")
+            refuse(["--log-json can't go into --syslog: leave out one of them"])
         if level:
             self.set_level(level)
 
@@ -125,7 +126,7 @@ class ServerLog:
 
             return LegacyLogObserverWrapper(SyslogObserver(twistd["prefix"]).emit)  # type: ignore[arg-type]  # a function, as twistd has it
         if twistd["logfile"] == "-" and not twistd["nodaemon"]:
-            raise SystemExit("lanchat: a daemon has no standard output: give --logfile a file, or say -n as well")
+            refuse(["a daemon has no standard output: give --logfile a file, or say -n as well"])
         if twistd["logfile"] == "-" or (twistd["nodaemon"] and not twistd["logfile"]):
             return self._stdout()
         return self._file(Path(twistd["logfile"] or "twistd.log"))

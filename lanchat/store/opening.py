@@ -134,11 +134,12 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
 
 
 def _check_tables(connection: Connection, path: Path) -> None:
-    """See that the log is where it is looked for; raises `Refused`. (Before the first release the tables were others.)"""
+    """See that the log is where it is looked for, which it was not before the first release; raises `Refused`."""
     (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('kept', 'fresh', 'log')").fetchone()
     if found != 3:
         raise Refused(
-            f"{path} was made by a lanchat that was never released, and can't be read. Have that one export it, and move it away."
+            f"{path} was made by a lanchat that was never released, and can't be read. "
+            "Have that one export it, and move it away."
         )
 
 
