@@ -198,7 +198,7 @@ def start(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
 )
 def test_what_is_wrong_is_said_in_the_last_lines(file: Path, options: list[str], said: str) -> None:
     done = start(file.parent, *options)
-    assert done.returncode == 1
+    assert done.returncode == os.EX_CONFIG
     told = done.stdout + done.stderr  # usage errors go to the first, and the rest to the second
     assert said in "\n".join(told.splitlines()[-2:])
     assert "Traceback" not in told
