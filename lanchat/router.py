@@ -130,10 +130,10 @@ class Router(House):
         x = self._stamp(packet, EVERYONE)
         message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
         check_growth(message)
-        for recipient in self.registry:
-            if recipient is not session:
-                recipient.client.deliver(message)
-                self.counts.relayed += 1
+        recipients = [recipient for recipient in self.registry if recipient is not session]
+        for recipient in recipients:
+            recipient.client.deliver(message)
+        self.counts.relayed += len(recipients)
         n = len(self.registry) - 1  # an account with several connections is one user
         told = f"Message sent to {n} users"
         if not self._acknowledge(session, packet, x, told, n=n) and session.confirms:

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat import commands
+from lanchat.counts import COMMIT_SECONDS, Histogram
 from lanchat.edge import Edge
 from lanchat.entry import Entry
 from lanchat.errors import AuthFailed, Forbidden
@@ -201,7 +202,7 @@ class FakeStore:
         if self.broken:
             self._settle(batch, "disk full")  # as they came: neither stored nor done
             return
-        writer = Writer(self.connection, self.keeps, self._settle)
+        writer = Writer(self.connection, self.keeps, self._settle, Histogram(COMMIT_SECONDS))
         for item in (*batch, None):
             writer.put(item)
         writer.run()

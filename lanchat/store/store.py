@@ -89,8 +89,7 @@ class Store:
             with schema.transaction(connection):
                 prepare(connection)
             self._connection = connection
-            self._writer = Writer(connection, self.keeps, self._written)
-            self._writer.commits = self._counts.commits
+            self._writer = Writer(connection, self.keeps, self._written, self._counts.commits)
             self._pages, self._searches = (
                 Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
             )

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.counts import COMMIT_SECONDS, Histogram
+from lanchat.counts import Histogram
 from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.store.tidying import Tidier
@@ -78,14 +78,22 @@ class Job(Generic[T]):
 class Writer:
     """What the writing thread does."""
 
-    def __init__(self, connection: Connection, kept: bool, settle: Callable[[list[Entry | Job[Any]], str], object]) -> None:
-        """With `kept` false entries are only handed on. `settle` gets each batch, with what went wrong, or ""."""
+    def __init__(
+        self,
+        connection: Connection,
+        kept: bool,
+        settle: Callable[[list[Entry | Job[Any]], str], object],
+        commits: Histogram,
+    ) -> None:
+        """With `kept` false entries are only handed on. `settle` gets each batch, with what went wrong, or "".
+
+        `commits` is told what each took.
+        """
         self._connection = connection
         self._kept = kept
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
-        #: What each commit took.
-        self.commits = Histogram(COMMIT_SECONDS)
+        self._commits = commits
         self._newest = newest(connection)
         self._tidier = Tidier(connection)
         self._ending = False
@@ -139,7 +147,7 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
             self._connection.execute("COMMIT")
-            self.commits.add(time.monotonic() - began)
+            self._commits.add(time.monotonic() - began)
             self._tidier.committed()
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
             self._newest = newest
