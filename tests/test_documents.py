@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.limits import LIMITS
+from lanchat.tap import RESERVED_FILES
 from tests.fakes import Wire, make_router
 
 ROOT = Path(__file__).parent.parent
@@ -81,3 +82,4 @@ def test_the_table_of_limits_is_the_one_that_holds() -> None:
     text = (ROOT / "docs" / "security.md").read_text()
     for name, limit in LIMITS.items():
         assert f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.consequence} |" in text
+    assert f"less {RESERVED_FILES};" in text
