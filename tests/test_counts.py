@@ -75,6 +75,12 @@ def test_packets_are_counted_as_they_come_and_as_they_go(house: tuple[Router, Cl
     assert counts.relayed == 31
 
 
+def test_a_shout_counts_for_each_who_gets_it(house: tuple[Router, Clock]) -> None:
+    wires = [named(house, name) for name in ("ann", "bob", "cat")]
+    wires[0].send(line("/shout", "to all"))
+    assert house[0].counts.relayed == 2
+
+
 def test_what_is_refused_is_counted_by_its_code(house: tuple[Router, Clock]) -> None:
     router = house[0]
     ann = named(house, "ann")
