@@ -40,6 +40,9 @@ class IClient(Interface):
     def deliver(packet: ServerPacket) -> None:  # noqa: N805 (zope's way)
         """Show this packet. It never waits and never raises."""
 
+    def deliver_all(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
+        """The same for some that differ in nothing but their texts and what they are known by."""
+
     def disconnect() -> None:
         """Close the connection, once what was delivered is written. Nothing more is read from it."""
 

@@ -99,9 +99,13 @@ class Bucket:
         self._rate = limits.values[name]
         self._full_at = 0.0
 
-    def take(self, cost: float, now: float) -> None:
-        """Take so much, whether it is there or not."""
-        self._full_at = max(self._full_at, now) + cost / self._limits.values[self._name]
+    def take(self, cost: float, now: float) -> bool:
+        """Take so much, whether it is there or not; whether there surely is nothing to wait for afterwards."""
+        rate = self._limits.values[self._name]
+        if rate != self._rate:
+            self._change(rate, now)
+        self._full_at = full_at = max(self._full_at, now) + cost / rate
+        return full_at - now <= BURST_SECONDS
 
     def wait(self, now: float, cost: float = 0.0) -> float:
         """How many seconds it takes until so much is there; for 0, until nothing is owed."""
@@ -123,10 +127,14 @@ class Bucket:
     def _there(self, now: float) -> float:
         """What there is, as the seconds in which so much comes; what is owed is below 0."""
         rate = self._limits.values[self._name]
-        if rate != self._rate:  # it was changed: what was owed is as much as it was, but comes sooner or later
-            owed = 0.0 if self._rate == math.inf else max(self._full_at - now, 0.0) * self._rate
-            self._full_at, self._rate = now + owed / rate, rate
+        if rate != self._rate:
+            self._change(rate, now)
         return _burst(rate) - max(self._full_at - now, 0.0)
+
+    def _change(self, rate: float, now: float) -> None:
+        """What is owed stays as much as it was, but comes sooner or later."""
+        owed = 0.0 if self._rate == math.inf else max(self._full_at - now, 0.0) * self._rate
+        self._full_at, self._rate = now + owed / rate, rate
 
     def afford(self, cost: float, now: float) -> float:
         """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""

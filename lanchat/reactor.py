@@ -17,9 +17,9 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python import log
 
-#: Events that are taken from the system at once. Asked for as many as there are descriptors, it would be given
-#: a buffer for all of them each time.
-MAX_EVENTS = 512
+#: Events that are taken from the system at once. What a few did is still in the processor's cache when it is answered, and
+#: who is first waits for no more than those few; with very few, each turn costs more than what is done in it.
+MAX_EVENTS = 32
 
 _log = Logger()
 

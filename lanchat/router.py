@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from twisted.logger import Logger
@@ -35,6 +37,7 @@ from lanchat.voice import SURE_TO_FIT, check_growth
 NAMES_A_PACKET = 100
 
 _EVERYONE = key(EVERYONE)
+_TO = attrgetter("to")
 _log = Logger()
 
 #: Runs the command that a packet is addressed to; raises `ChatError`. What may take a while is returned, to be waited for.
@@ -64,7 +67,7 @@ class Router(House):
                 raise packet
             if not session.greeted and not packet.is_hello:
                 self.greet(session)
-            if session.caps is not None and packet.from_.name and key(packet.from_.name) != session.name.key:
+            if _pretends(session, packet):
                 raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
             if packet.to[:1] != "/":
                 self.say(session, packet)
@@ -72,6 +75,29 @@ class Router(House):
                 session.client.perform(self._finish(session, packet, work), hold=True)
         except Exception as error:  # noqa: BLE001 (nothing that one client sends may end the others)
             self._went_wrong(session, packet, error)
+
+    def relay(self, session: Session, packets: list[Packet]) -> int:
+        """Pass on what one guest says to others, all to the same one together; how many packets that was, from the first on.
+
+        From the first that is anything else they are for `receive`, one at a time. They were lines, read at once, of a
+        session that has been greeted.
+        """
+        if session.account is not None or session.barred is not None:
+            return 0
+        relayed = 0
+        try:
+            for to, group in groupby(packets, _TO):
+                recipient = self.registry.find(to)
+                if recipient is None or recipient.account is not None or recipient is session:
+                    break
+                run = list(group)
+                if session.caps is not None and any(_pretends(session, packet) for packet in run):
+                    break
+                self._pass_on(session, recipient, run)
+                relayed += len(run)
+        except Exception as error:  # noqa: BLE001 (as in `receive`)
+            self._went_wrong(session, packets[relayed], error)
+        return relayed
 
     async def _finish(self, session: Session, packet: Packet, work: Coroutine[Any, Any, None]) -> None:
         """The rest of a command that had to wait for something."""
@@ -100,16 +126,23 @@ class Router(House):
         if recipient is None or session.account is not None or recipient.account is not None:
             self._say_further(session, packet, recipient)
             return
-        x = None
-        if session.caps is not None or recipient.caps is not None:  # or nobody would see it
-            x = self._stamp(packet, f"@{session.name.shown}")
-        message = ServerPacket(session.sender, recipient.name.shown, packet.msg, x)
-        if len(packet.msg) > SURE_TO_FIT:
-            check_growth(message)
-        recipient.client.deliver(message)
-        self.counts.relayed += 1
-        if x is not None:
-            self._acknowledge(session, packet, x)
+        self._pass_on(session, recipient, [packet])
+
+    def _pass_on(self, session: Session, recipient: Session, packets: list[Packet]) -> None:
+        """Deliver what one guest says to another, and acknowledge it. Raises `TooBig` for one that came alone."""
+        sender, to = session.sender, recipient.name.shown
+        if session.caps is None and recipient.caps is None:  # nobody would see by what they are known
+            messages = [ServerPacket(sender, to, packet.msg) for packet in packets]
+        else:
+            conv = f"@{session.name.shown}"
+            messages = [ServerPacket(sender, to, packet.msg, self._stamp(packet, conv)) for packet in packets]
+        if len(messages[0].msg) > SURE_TO_FIT:
+            check_growth(messages[0])  # (of many that were read at once none is so long)
+        recipient.client.deliver_all(messages)
+        self.counts.relayed += len(messages)
+        if session.caps is not None:
+            for packet, message in zip(packets, messages, strict=True):
+                self._acknowledge(session, packet, message.x)
 
     def _say_further(self, session: Session, packet: Packet, recipient: Session | None) -> None:
         if packet.to.startswith(MARK):
@@ -144,10 +177,12 @@ class Router(House):
         re = packet.x.re if packet.x is not None else None
         return ServerX(id=self._new_id(), ts=self.timestamp(), conv=conv, re=re)
 
-    def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
+    def _acknowledge(
+        self, session: Session, packet: Packet, stamp: ServerX | None, told: str = "", n: int | None = None
+    ) -> bool:
         """Tell the sender what its message is known by, if it wants to know; whether it did."""
         cid = packet.x.cid if packet.x is not None and session.may("ack") else None
-        if cid is not None:
+        if cid is not None and stamp is not None:
             self.voice.answer(session, cid, told, op="ack", id=stamp.id, ts=stamp.ts, state="relayed", n=n)
         return cid is not None
 
@@ -165,3 +200,8 @@ class Router(House):
         if why := session.offended(error, self.clock.seconds(), self.limits["bad"]):
             self.limits.met["bad"] += 1
             self.close(session, error.code, f"The connection is closed: {why}.", why=why)
+
+
+def _pretends(session: Session, packet: Packet) -> bool:
+    """Whether a capable client's packet claims to be from somebody else; in a classic one nobody looks at that."""
+    return session.caps is not None and bool(packet.from_.name) and key(packet.from_.name) != session.name.key

@@ -51,6 +51,10 @@ class FakeClient:
         """Remember the packet."""
         self.packets.append(packet)
 
+    def deliver_all(self, packets: list[ServerPacket]) -> None:
+        """Remember them."""
+        self.packets += packets
+
     def disconnect(self) -> None:
         """Remember that the server hung up."""
         self.disconnected = True

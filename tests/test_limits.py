@@ -97,6 +97,15 @@ def test_what_is_owed_comes_at_the_rate_of_today() -> None:
     assert bucket.wait(now=5) == 0
 
 
+def test_what_is_taken_right_after_a_change_is_taken_at_the_new_rate() -> None:
+    limits = Limits()
+    limits.set("bytes", 1000)
+    bucket = Bucket(limits, "bytes")
+    limits.set("bytes", 10)
+    bucket.take(150, 0)
+    assert bucket.wait(0) == 5
+
+
 def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
     bob, wire = User(house[0], "bob"), Wire(*house)
     wire.send(b"ann\n")

@@ -342,3 +342,77 @@ def test_the_last_packet_of_a_client_that_does_not_read_is_its_goodbye(wire: Wir
     else:
         assert wire.packets()[-1]["x"] == {"op": "bye", "code": "RELOAD"}
     assert wire.transport.disconnecting
+
+
+WHAT = {
+    "to bob": line("bob", "one", cid="b"),
+    "to BOB": line("BOB", "two"),
+    "to carol": line("carol", "three", cid="c"),
+    "to herself": line("alice", "four", cid="a"),
+    "to everyone": line("Everyone", "five", cid="e"),
+    "to nobody": line("dave", "six", cid="d"),
+    "a command": line("/list", "", cid="l"),
+    "junk": b"junk\n",
+    "as somebody else": line("bob", "seven", cid="s").replace(b'"name": ""', b'"name": "carol"'),
+    "long": line("bob", "x" * 9000),
+    "beyond ASCII": line("carol", "h\u00e9"),
+}
+
+
+@given(
+    said=st.lists(st.sampled_from(sorted(WHAT)), min_size=1, max_size=12),
+    capable=st.sets(st.sampled_from(["alice", "bob"])),
+    rate=st.sampled_from(["off", "200", "0.4"]),
+)
+def test_what_is_said_at_once_is_told_as_if_it_came_line_by_line(said: list[str], capable: set[str], rate: str) -> None:
+    lines = [WHAT[what] for what in said]
+    assert _told(lines, capable, rate) == _told([b"".join(lines)], capable, rate)
+
+
+def _told(chunks: list[bytes], capable: set[str], rate: str) -> list[object]:
+    """What three are told when one of them says this, and what was counted."""
+    router, clock = make_router()
+    wires = {name: Wire(router, clock) for name in ("alice", "bob", "carol")}
+    for name, wire in wires.items():
+        wire.send(f"{name}\n".encode(), *[HELLO] * (name in capable))
+        wire.wait(0.2)
+        wire.packets()
+    router.limits.set("packets", rate)
+    wires["alice"].send(*chunks)
+    wires["alice"].wait(60)
+    told = [[(packet["msg"], packet["from"]["name"], *_known(packet)) for packet in wire.packets()] for wire in wires.values()]
+    return [*told, router.counts.received, router.counts.relayed, router.counts.sent, dict(router.counts.refused)]
+
+
+def _known(packet: dict[str, Any]) -> list[object]:
+    return [packet.get("x", {}).get(member) for member in ("id", "op", "cid", "code")]
+
+
+def test_whole_lines_are_read_no_further_than_the_rates_allow(house: tuple[Router, Clock]) -> None:
+    alice, bob = Wire(*house), Wire(*house)
+    for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
+        wire.send(name)
+        wire.packets()
+    house[0].limits.set("packets", 1)
+    alice.send(*[line("bob", "hi") * 4] * 3)
+    assert len(bob.msgs()) == 10
+    alice.wait(2.1)
+    assert len(bob.msgs()) == 2
+    house[0].limits.set("bytes", 100)
+    alice.wait(60)
+    alice.send(line("bob", "x" * 2000))
+    assert alice.transport.producerState == "paused"
+    assert len(bob.msgs()) == 1
+
+
+def test_a_fault_while_many_are_told_at_once_costs_the_sender_only(house: tuple[Router, Clock], logged: list[str]) -> None:
+    alice, bob, carol = (Wire(*house) for _ in range(3))
+    for wire, name in ((alice, b"alice\n"), (bob, b"bob\n"), (carol, b"carol\n")):
+        wire.send(name)
+        wire.packets()
+    bob.connection.outbox = None  # type: ignore[assignment]  # a fault of ours
+    alice.send(line("carol", "before") + line("bob", "hi") * 3 + line("carol", "after"))
+    assert carol.msgs() == ["before"]
+    assert "made a mistake" in alice.msgs()[0]
+    assert alice.transport.disconnecting
+    assert any("was not served" in text for text in logged)

@@ -163,7 +163,7 @@ def test_many_outboxes_share_one_timer() -> None:
 def test_packets_of_one_turn_are_one_write_in_their_order(rig: Rig) -> None:
     texts = [str(n) for n in range(3 * MAX_PACKETS)]
     for text in texts:
-        rig.outbox.send_line(ServerPacket(SERVER, "bob", text))
+        rig.outbox.send_lines([ServerPacket(SERVER, "bob", text)])
         rig.outbox.send(b'{"msg":"between"}\n')
     assert rig.transport.value() == b""
     rig.clock.advance(0)
@@ -172,7 +172,7 @@ def test_packets_of_one_turn_are_one_write_in_their_order(rig: Rig) -> None:
 
 
 def test_a_packet_that_is_not_encoded_yet_is_written_before_the_end(rig: Rig) -> None:
-    rig.outbox.send_line(ServerPacket(SERVER, "bob", "last words"))
+    rig.outbox.send_lines([ServerPacket(SERVER, "bob", "last words")])
     rig.outbox.close()
     assert b"last words" in rig.transport.value()
 
@@ -182,7 +182,7 @@ def test_packets_for_a_client_that_does_not_read_are_bounded_too(rig: Rig) -> No
     packet = ServerPacket(SERVER, "bob", "x" * 100)
     most = MAX_WAITING // len(packet.line) + MAX_PACKETS
     for _ in range(most):
-        rig.outbox.send_line(packet)
+        rig.outbox.send_lines([packet])
     assert rig.overflows == 1
     assert rig.outbox.waiting == 0
 
@@ -190,7 +190,7 @@ def test_packets_for_a_client_that_does_not_read_are_bounded_too(rig: Rig) -> No
 def test_what_cannot_be_written_costs_one_connection(rig: Rig, logged: list[str]) -> None:
     transport = Transport()
     other = Outbox(transport, rig.clock, Limits(), Counts(), rig.turn, rig.turn, list)  # type: ignore[arg-type]  # enough of a transport
-    rig.outbox.send_line(ServerPacket(SERVER, "bob", "\ud800"))  # only an operator can make one
+    rig.outbox.send_lines([ServerPacket(SERVER, "bob", "\ud800")])  # only an operator can make one
     other.send(b"all is well")
     rig.clock.advance(0)
     assert transport.value() == b"all is well"

@@ -7,7 +7,7 @@ import pytest
 from lanchat.commands import COMMANDS
 from lanchat.errors import BadJson, LineTooBig, NameTaken
 from lanchat.limits import LIMITS
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet
 from lanchat.router import Router
 from tests.fakes import FakeClient, User, dump, make_router
 
@@ -39,6 +39,21 @@ def test_a_capable_client_that_claims_another_name_is_refused(router: Router) ->
     assert dump(ann.told().x) == {"op": "fail", "cid": "1", "code": "BAD_FROM"}
     ann.send("bob", "hi", claim="ANN")
     assert bob.told().msg == "hi"
+
+
+def test_what_guests_say_at_once_is_told_together_up_to_the_first_that_needs_more(router: Router) -> None:
+    ann, bob, cat = User(router, "ann"), User(router, "bob"), User(router, "cat")
+    said = [Packet(SERVER, to, str(n)) for n, to in enumerate(["bob", "bob", "cat", "/time", "bob"])]
+    assert router.relay(ann.session, said) == 3
+    assert ([packet.msg for packet in bob.shown()], [packet.msg for packet in cat.shown()]) == (["0", "1"], ["2"])
+
+
+def test_nothing_of_an_account_or_of_one_who_may_not_speak_is_told_together(router: Router) -> None:
+    ann, guest, muted = User(router, "ann").register(), User(router, "gus"), User(router, "muted")
+    muted.session.barred = lambda: None
+    said = [(ann, "gus"), (guest, "ann"), (muted, "gus"), (guest, "gus"), (guest, "nobody"), (guest, "/list")]
+    assert [router.relay(user.session, [Packet(SERVER, to, "psst")]) for user, to in said] == [0] * len(said)
+    assert not any(user.shown() for user in (ann, guest, muted))
 
 
 @pytest.mark.parametrize("to", ["Everyone", "everyone", "/shout", "/SHOUT"])

@@ -195,6 +195,11 @@ class Connection(Protocol, ABC):
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet in this dialect."""
 
+    def deliver_all(self, packets: list[ServerPacket]) -> None:
+        """Show some packets that are alike."""
+        for packet in packets:
+            self.deliver(packet)
+
     def perform(self, work: Coroutine[Any, Any, None], hold: bool) -> None:
         """Do what may have to wait; with `hold` what else comes from the client waits too, in its place."""
         task = Deferred.fromCoroutine(work)

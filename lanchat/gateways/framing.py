@@ -107,9 +107,13 @@ class Lines(Reader):
         self.strict = False
         self._skipping = False
 
+    def whole(self, data: bytes) -> bool:
+        """Whether these bytes are whole lines, which need nothing of what came before, and of which none is too long."""
+        return not self.rest and data.endswith(b"\n") and len(data) <= self.limit and not self._skipping
+
     def block(self, data: bytes) -> bytes | None:
         """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
-        if not self.rest and data.endswith(b"\n") and len(data) <= self.limit and not self._skipping:
+        if self.whole(data):
             return data
         if self._skipping or len(self.rest) + len(data) > self.limit:
             return None

@@ -9,7 +9,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from lanchat.errors import ChatError
-from lanchat.gateways.connection import Connection
+from lanchat.gateways.connection import FAIR_SHARE, Connection
 from lanchat.gateways.framing import Frame, Framing, Lines, split
 from lanchat.interfaces import Call
 from lanchat.packet import Packet, ServerPacket, SharedPacket, parse, parse_lines
@@ -28,6 +28,27 @@ class ChatProtocol(Connection):
         #: The reader of its lines, once it has a name and sends nothing else; and whether it has said hello. Both stay so.
         self._lines: Lines | None = None
         self._capable = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """Whole lines that wait for nothing are served as they are: what guests say to each other goes on together."""
+        session, lines = self.session, self._lines
+        if (
+            session is None or lines is None or self.halted or self._resting is not None
+            or not lines.whole(data) or (packets := parse_lines(data)) is None
+        ):  # fmt: skip
+            super().dataReceived(data)
+            return
+        session.heard = now = self._seconds()
+        plenty, count = self._bytes.take(len(data), now), len(packets)
+        if plenty and count < FAIR_SHARE and session.packets.whole(count, now) == count:
+            relayed = self.router.relay(session, packets)
+            session.packets.take(relayed, now)
+            self.router.counts.received += relayed
+            if relayed == count:
+                return
+            packets = packets[relayed:]
+        self._serving = iter(packets)
+        self.serve(now)
 
     def frames(self, data: bytes) -> Iterator[Frame | Packet | ChatError]:
         """Lines, or objects; from a client that is known to send lines they are packets already."""
@@ -53,9 +74,18 @@ class ChatProtocol(Connection):
         elif isinstance(packet, SharedPacket):
             self.outbox.send(packet.line if sees_x else packet.classic)
         elif sees_x or packet.x is None:
-            self.outbox.send_line(packet)
+            self.outbox.send_lines([packet])
         else:
             self.outbox.send(packet.classic)
+
+    def deliver_all(self, packets: list[ServerPacket]) -> None:
+        """Write packets that are alike, all at once if this client reads lines."""
+        session, first = self.session, packets[0]
+        capable = self._capable and session is not None and session.sees_x(first)
+        if self.outbox.paced or not (capable or first.x is None):
+            super().deliver_all(packets)
+        else:
+            self.outbox.send_lines(packets)
 
     def disconnect(self) -> None:
         """What silence would mean is of no interest any more."""

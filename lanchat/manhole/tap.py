@@ -121,6 +121,11 @@ class _Client:
         self._hear(WENT, packet)
         self._client.deliver(packet)
 
+    def deliver_all(self, packets: list[ServerPacket]) -> None:
+        """Show each."""
+        for packet in packets:
+            self.deliver(packet)
+
     def disconnect(self) -> None:
         """Nothing more comes after this."""
         self._client.disconnect()
@@ -140,6 +145,10 @@ class _Router:
         """Show it to the operator too."""
         self._hear(CAME, packet)
         self._router.receive(session, packet)
+
+    def relay(self, session: Session, packets: list[Packet]) -> int:
+        """Nothing goes past the operator."""
+        return 0
 
     def leave(self, session: Session, *how: Any, **more: Any) -> None:
         """The far end is gone."""
