@@ -62,6 +62,8 @@ class Server(msgspec.Struct, frozen=True):
     #: The most users that its model can hold, and the most messages in flight from one; 0 is no limit.
     users: int = 0
     window: int = 0
+    #: Whether it serves nobody, and is only there to show what the system itself takes.
+    floor: bool = False
 
     def lacks(self, load: Load) -> str:
         """Why this load cannot be put on it; empty when it can."""
@@ -220,6 +222,13 @@ def _written_here(name: str, dialect: str = "json", users: int = 0, window: int 
     return Server(name, dialect, command, f"Python {sys.version.split()[0]}", users=users, window=window)
 
 
+def _floor() -> Server:
+    """A relay in C that looks at nothing, compiled where it runs."""
+    version = re.search(r"\d+(\.\d+)+", _said(["cc", "--version"], {}))
+    command = ["sh", "-c", f"cc -O2 -o relay {PEERS / 'relay.c'} && exec ./relay @PORT@"]
+    return Server("c_relay", "json", command, f"cc {version[0] if version else 'unknown'}", floor=True)
+
+
 def known() -> dict[str, Server | None]:
     """Every server there is a comparison with, by name; None where it is not installed."""
     root = ["--runasroot"] if os.geteuid() == 0 else []
@@ -234,4 +243,5 @@ def known() -> dict[str, Server | None]:
         "select_loop": _written_here("select_loop", users=1010),
         "asyncio_streams": _written_here("asyncio_streams"),
         "plain_twisted": _written_here("plain_twisted"),
+        "c_relay": _floor(),
     }

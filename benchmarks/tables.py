@@ -96,7 +96,8 @@ def behind(results: Results, work: Work) -> list[str]:
 
 def verdict(results: Results, work: Work) -> str:
     """Who wins, in a sentence."""
-    ranking, base = results.ranking(work), results.base()
+    floors = {server.name for server in results.servers if server.floor}
+    ranking, base = [name for name in results.ranking(work) if name not in floors], results.base()
     if base not in ranking:
         return f"There is no figure of {base}."
     said = {name: number(work, results.median(work, name) or 0.0) for name in ranking}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from confusable_homoglyphs import categories, confusables
 from precis_i18n import get_profile
@@ -41,8 +41,7 @@ _MIXES = (
 _NUMBER = re.compile(r"0x[0-9a-f]+|[0-9]+", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name that passed the rules: `shown` to people, `key` for comparing, `looks` for what it may be mistaken for."""
 
     shown: str
@@ -66,7 +65,7 @@ def parse(text: str) -> Name:
     if len(text) > MAX_NAME:
         raise _bad(text, f"is longer than {MAX_NAME} characters")
     shown, mapped = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text)
-    name = Name(shown, mapped, frozenset({skeleton(shown).lower(), skeleton(mapped).lower()}))
+    name = Name(shown, mapped, frozenset({skeleton(spelling).lower() for spelling in {shown, mapped}}))
     if _reserved(name):
         raise _bad(text, "is reserved", f"{shown}_1" if shown.isascii() and not _like_address(shown) else "")
     return name

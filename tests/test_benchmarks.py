@@ -19,7 +19,7 @@ from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
 OURS, OTHER = (Server(name, "json", ["none"], "1.0") for name in ("lanchat", "inspircd"))
 SPEED = next(work for work in WORKS if work.number == 2)
 MEMORY = next(work for work in WORKS if work.number == 6)
-WRITTEN_HERE = {"threads", "select_loop", "asyncio_streams", "plain_twisted"}
+WRITTEN_HERE = {"threads", "select_loop", "asyncio_streams", "plain_twisted", "c_relay"}
 
 
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -290,7 +290,8 @@ class Framing:
         yield from self._reader.feed(data)
         while self._reader.successor is not None:
             rest, self._reader = self._reader.rest, self._reader.successor
-            yield from self._reader.feed(rest)
+            if rest:
+                yield from self._reader.feed(rest)
 
     def silence(self) -> Iterator[Frame]:
         """The frames that silence completes."""
