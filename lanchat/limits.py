@@ -122,7 +122,7 @@ class Bucket:
         """How many there are now, at most so many."""
         if max(self._full_at - now, 0.0) + most / self._limits.values[self._name] <= BURST_SECONDS:
             return most
-        return max(0, min(most, int(self._there(now) * self._rate + ROUNDING)))
+        return max(0, int(min(most, self._there(now) * self._rate + ROUNDING)))
 
     def _there(self, now: float) -> float:
         """What there is, as the seconds in which so much comes; what is owed is below 0."""
@@ -132,9 +132,12 @@ class Bucket:
         return _burst(rate) - max(self._full_at - now, 0.0)
 
     def _change(self, rate: float, now: float) -> None:
-        """What is owed stays as much as it was, but comes sooner or later."""
-        owed = 0.0 if self._rate == math.inf else max(self._full_at - now, 0.0) * self._rate
-        self._full_at, self._rate = now + owed / rate, rate
+        """What is overdrawn stays as much as it was, but comes sooner or later; nothing is owed of what was there."""
+        used = over = 0.0
+        if self._rate != math.inf:
+            used = max(self._full_at - now, 0.0) * self._rate
+            over = max(used - _burst(self._rate) * self._rate, 0.0)
+        self._full_at, self._rate = now + min(used / rate, _burst(rate) + over / rate), rate
 
     def afford(self, cost: float, now: float) -> float:
         """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""

@@ -84,17 +84,19 @@ class Router(House):
         """
         if session.account is not None or session.barred is not None:
             return 0
-        relayed = 0
+        relayed, capable = 0, session.caps is not None
+        runs = [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]
         try:
-            for to, group in groupby(packets, _TO):
-                recipient = self.registry.find(to)
+            for run in runs:
+                recipient = self.registry.find(run[0].to)
                 if recipient is None or recipient.account is not None or recipient is session:
                     break
-                run = list(group)
-                if session.caps is not None and any(_pretends(session, packet) for packet in run):
+                if capable and (recipient.client.behind() or any(_pretends(session, packet) for packet in run)):
                     break
                 self._pass_on(session, recipient, run)
                 relayed += len(run)
+                if capable and session not in self.registry:  # it does not read what it is acknowledged
+                    break
         except Exception as error:  # noqa: BLE001 (as in `receive`)
             self._went_wrong(session, packets[relayed], error)
         return relayed

@@ -106,6 +106,30 @@ def test_what_is_taken_right_after_a_change_is_taken_at_the_new_rate() -> None:
     assert bucket.wait(0) == 5
 
 
+@pytest.mark.parametrize("used", [0.5, 3, 10])
+def test_who_owed_nothing_owes_next_to_nothing_when_a_rate_is_lowered(used: float) -> None:
+    limits = Limits()
+    bucket = Bucket(limits, "bytes")
+    bucket.take(used * limits["bytes"], 0)
+    limits.set("bytes", 1000)
+    assert bucket.take(64, 0) is False
+    assert bucket.wait(0) == pytest.approx(0.064)
+
+
+def test_a_rate_that_is_lowered_and_lifted_keeps_nobody(house: tuple[Router, Clock]) -> None:
+    alice, bob = Wire(*house), Wire(*house)
+    for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
+        wire.send(name)
+        wire.packets()
+    alice.send(*[line("bob", "hi") * 90] * 10)
+    house[0].limits.set("packets", 5)
+    alice.send(line("bob", "hi") * 90, line("bob", "hi") * 90)
+    house[0].limits.set("packets", "off")
+    alice.wait(2)
+    alice.send(line("bob", "last"))
+    assert bob.msgs() == ["hi"] * 12 * 90 + ["last"]
+
+
 def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
     bob, wire = User(house[0], "bob"), Wire(*house)
     wire.send(b"ann\n")

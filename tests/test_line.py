@@ -416,3 +416,18 @@ def test_a_fault_while_many_are_told_at_once_costs_the_sender_only(house: tuple[
     assert "made a mistake" in alice.msgs()[0]
     assert alice.transport.disconnecting
     assert any("was not served" in text for text in logged)
+
+
+def test_who_is_closed_for_not_reading_its_acknowledgements_says_no_more(house: tuple[Router, Clock]) -> None:
+    alice, bob = Wire(*house), Wire(*house)
+    for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
+        wire.send(name, HELLO)
+        wire.packets()
+    house[0].limits.set("outbox", 2000)
+    alice.connection.outbox.pauseProducing()
+    alice.send(b"".join(line("bob" if n % 2 else "BOB", str(n), cid=str(n)) for n in range(90)))
+    alice.wait(0.1)
+    told = [packet["msg"] for packet in bob.packets()]
+    assert told == [str(n) for n in range(len(told))]
+    assert len(told) < 90
+    assert alice.transport.disconnecting

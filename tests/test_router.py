@@ -7,7 +7,7 @@ import pytest
 from lanchat.commands import COMMANDS
 from lanchat.errors import BadJson, LineTooBig, NameTaken
 from lanchat.limits import LIMITS
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender
 from lanchat.router import Router
 from tests.fakes import FakeClient, User, dump, make_router
 
@@ -54,6 +54,15 @@ def test_nothing_of_an_account_or_of_one_who_may_not_speak_is_told_together(rout
     said = [(ann, "gus"), (guest, "ann"), (muted, "gus"), (guest, "gus"), (guest, "nobody"), (guest, "/list")]
     assert [router.relay(user.session, [Packet(SERVER, to, "psst")]) for user, to in said] == [0] * len(said)
     assert not any(user.shown() for user in (ann, guest, muted))
+
+
+def test_what_is_acknowledged_is_told_one_by_one_to_who_is_behind(router: Router) -> None:
+    ann, bob = User(router, "ann").hello("ack"), User(router, "bob")
+    bob.client.is_behind = True
+    said = [Packet(Sender("", ""), "bob", text) for text in ("1", "2")]
+    assert router.relay(ann.session, said) == 0
+    bob.client.is_behind = False
+    assert router.relay(ann.session, said) == 2
 
 
 @pytest.mark.parametrize("to", ["Everyone", "everyone", "/shout", "/SHOUT"])

@@ -32,23 +32,19 @@ class ChatProtocol(Connection):
     def dataReceived(self, data: bytes) -> None:
         """Whole lines that wait for nothing are served as they are: what guests say to each other goes on together."""
         session, lines = self.session, self._lines
-        if (
-            session is None or lines is None or self.halted or self._resting is not None
-            or not lines.whole(data) or (packets := parse_lines(data)) is None
-        ):  # fmt: skip
+        if session is None or lines is None or self.halted or self._resting is not None or not lines.whole(data):
             super().dataReceived(data)
             return
         session.heard = now = self._seconds()
-        plenty, count = self._bytes.take(len(data), now), len(packets)
-        if plenty and count < FAIR_SHARE and session.packets.whole(count, now) == count:
+        plenty, packets = self._bytes.take(len(data), now), parse_lines(data)
+        relayed = 0
+        if packets and plenty and len(packets) < FAIR_SHARE and session.packets.whole(len(packets), now) == len(packets):
             relayed = self.router.relay(session, packets)
             session.packets.take(relayed, now)
             self.router.counts.received += relayed
-            if relayed == count:
-                return
-            packets = packets[relayed:]
-        self._serving = iter(packets)
-        self.serve(now)
+        if packets is None or relayed < len(packets):
+            self._serving = map(_packet, split(data)) if packets is None else iter(packets[relayed:])
+            self.serve(now)
 
     def frames(self, data: bytes) -> Iterator[Frame | Packet | ChatError]:
         """Lines, or objects; from a client that is known to send lines they are packets already."""
