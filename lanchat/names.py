@@ -46,7 +46,7 @@ class Name(NamedTuple):
 
     shown: str
     key: str
-    looks: frozenset[str]
+    looks: tuple[str, ...]
 
 
 def key(text: str) -> str:
@@ -65,7 +65,7 @@ def parse(text: str) -> Name:
     if len(text) > MAX_NAME:
         raise _bad(text, f"is longer than {MAX_NAME} characters")
     shown, mapped = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text)
-    name = Name(shown, mapped, frozenset({skeleton(spelling).lower() for spelling in {shown, mapped}}))
+    name = Name(shown, mapped, tuple({skeleton(spelling).lower() for spelling in (shown, mapped)}))
     if _reserved(name):
         raise _bad(text, "is reserved", f"{shown}_1" if shown.isascii() and not _like_address(shown) else "")
     return name
@@ -114,7 +114,7 @@ def _mixed(shown: str) -> bool:
 def _reserved(name: Name) -> bool:
     if _like_address(name.shown) or name.key in _RESERVED_KEYS:
         return True
-    return not name.shown.isascii() and bool(name.looks & _RESERVED_LOOKS)
+    return not name.shown.isascii() and not _RESERVED_LOOKS.isdisjoint(name.looks)
 
 
 def _like_address(shown: str) -> bool:

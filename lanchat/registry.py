@@ -128,5 +128,6 @@ class Registry:
     def _taken(self, name: Name) -> bool:
         if name.key in self._sessions or name.key in self._accounts:
             return True
-        like = name.looks & self._other_looks.keys()
-        return bool(like) or (not name.shown.isascii() and bool(name.looks & self._ascii_looks.keys()))
+        if any(look in self._other_looks for look in name.looks):
+            return True
+        return not name.shown.isascii() and any(look in self._ascii_looks for look in name.looks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,6 @@ from lanchat.counts import HUNG_UP, LOST
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
 from lanchat.gateways.doorway import Doorway
-from lanchat.gateways.framing import Frame
 from lanchat.gateways.outbox import ITransport, Outbox
 from lanchat.interfaces import Call, IConnection
 from lanchat.limits import Bucket
@@ -34,6 +33,8 @@ FAIR_SHARE = 100
 MAX_UNSERVED = 65536
 #: Refused connections that may read why; more are closed at once.
 MAX_LINGERING = 8
+#: What is served when there is nothing: one for all, as most are silent most of the time.
+NOTHING: Iterator[Any] = iter(())
 
 _log = Logger()
 
@@ -61,10 +62,8 @@ class Connection(Protocol, ABC):
         self._seconds = router.clock.seconds
         self._bytes = Bucket(router.limits, "bytes")
         self._unserved = b""
-        self._serving: Iterator[Any] = iter(())
+        self._serving = NOTHING
         self._resting: Call | None = None
-        #: Who serves a frame.
-        self._receive: Callable[[Any], None] = self.frameReceived
 
     def connectionMade(self) -> None:
         """The clock for the name starts; a connection too many learns that it is."""
@@ -128,8 +127,8 @@ class Connection(Protocol, ABC):
         """The frames that these bytes complete, in this dialect: something that whoever serves them can serve."""
 
     @abstractmethod
-    def frameReceived(self, frame: Frame) -> None:
-        """Serve one frame."""
+    def frameReceived(self, frame: Any) -> None:
+        """Serve one frame, or what `frames` has made of it."""
 
     def served(self) -> None:
         """All that came has been served."""
@@ -267,11 +266,14 @@ class Connection(Protocol, ABC):
         served = 0
         while not self.halted:
             for frame in islice(self._serving, share - served):
-                self._receive(frame)
+                self.frameReceived(frame)
                 served += 1
                 if self.halted:
                     break
-            if served == share or not self._unserved:
+            if self.halted or served == share:
+                break
+            self._serving = NOTHING
+            if not self._unserved:
                 break
             # A chunk is looked at when those before it have been served: what is in them may say how.
             data, self._unserved = self._unserved, b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -98,7 +97,7 @@ class ChatProtocol(Connection):
         if not self.closed and self._framing.patience is not None:
             self._complete()
 
-    def frameReceived(self, frame: Frame) -> None:
+    def frameReceived(self, frame: Frame | Packet | ChatError) -> None:
         """The name first, then packets."""
         self._match_pace()
         if self.session is not None:
@@ -117,19 +116,8 @@ class ChatProtocol(Connection):
             self._match_pace()
             self.router.greet(self.session)
             self._lines = self._framing.lines
-            self._serve_directly()
         if (patience := self._framing.patience) is not None and not self.closed:
             self._silence = self.router.clock.callLater(patience, self._look_again)
-
-    def serve_with(self, router: Router) -> None:
-        """Let this router serve what comes from now on."""
-        super().serve_with(router)
-        self._serve_directly()
-
-    def _serve_directly(self) -> None:
-        """What comes on lines are packets already: the router serves them without us."""
-        if self._lines is not None and self.session is not None:
-            self._receive = partial(self.router.receive, self.session)
 
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""
@@ -161,7 +149,7 @@ class ChatProtocol(Connection):
             self._silence.cancel()
 
 
-def _packet(frame: Frame) -> Packet | ChatError:
+def _packet(frame: Frame | Packet | ChatError) -> Packet | ChatError:
     """What a frame is: a packet, or what is wrong with it."""
     if not isinstance(frame, bytes):
         return frame
