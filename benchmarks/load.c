@@ -15,7 +15,8 @@
  *   -n N conns  -W window  -t seconds measured  -u warm-up seconds  -z text bytes (>=20)
  *   -r RATE  pairs only: open loop, RATE msg/s in total, latency from the SCHEDULED time
  *   -P pid[,pid..]  server pids (cpu, rss)    -L label    -h host (127.0.0.1)
- *   -S  TLS (no verification)   -I n  spread sources over n addresses 127.0.1.1..
+ *   -S  TLS (no verification)   -g GROUPS  for the key exchange (X25519, so that it is the same with each OpenSSL)
+ *   -I n  spread sources over n addresses 127.0.1.1..
  *   -C n  at most n connects in progress (0 = all at once)   -B n  give every conn i port p+(i%n)
  *   -X port2  pairs: receivers (second half) connect to port2 instead (cross-worker)
  *   -A 1 two-way pairs (every conn sends to its partner; window per direction)
@@ -51,7 +52,7 @@ enum {S_NEW,S_CONN,S_TLS,S_HS,S_READY,S_DEAD};
 typedef struct { int fd; uint8_t st, want_out; int id; int outst; int cl;
   char carry[64]; char *ob; int ol, oc, oo; char *hs; int hl; SSL *ssl; uint64_t t0; } C;
 static int dialect=D_JSON, work=W_PAIRS, N=100, K=0, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0, accounts=0;
-static double T=3, U=0.5, RATE=0, HOLD=0, Q=0; static int Z=60; static char *host="127.0.0.1",*label="",*pids="";
+static double T=3, U=0.5, RATE=0, HOLD=0, Q=0; static int Z=60; static char *host="127.0.0.1",*label="",*pids="",*groups="X25519";
 static C *cs; static int ep; static int nready,nconn,ndead,inprog,nextc; static SSL_CTX *ctx;
 static uint64_t delivered, sent, t_begin, t_end; static int measuring, stopping;
 static char rb[1<<18]; static char pad[8192];
@@ -138,11 +139,11 @@ static int step(int ms){ int n=epoll_wait(ep,evs,4096,ms); for(int i=0;i<n;i++){
    if(e&EPOLLOUT){ flush_c(c); if(c->st==S_DEAD) continue; }
    if(e&(EPOLLIN|EPOLLHUP|EPOLLERR)){ for(;;){ int r=rawrecv(c,rb+64,sizeof rb-64); if(r==0||r==-1){ kill_c(c); break;} if(r==-2) break; int was=c->st; data(c,rb+64,r); if(was==S_HS&&c->st==S_READY) chist[hb(now()-c->t0)]++; if(c->st==S_DEAD) break; if(!c->ssl && r<(int)sizeof rb-64) break; } } }
   return n; }
-int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:a"))!=-1) switch(o){
+int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:ag:"))!=-1) switch(o){
   case 'd': dialect=!strcmp(optarg,"json")?D_JSON:!strcmp(optarg,"irc")?D_IRC:!strcmp(optarg,"sock")?D_SOCK:!strcmp(optarg,"seed")?D_SEED:!strcmp(optarg,"mqtt")?D_MQTT:D_NATS; break;
   case 'w': work=!strcmp(optarg,"pairs")?W_PAIRS:!strcmp(optarg,"fan")?W_FAN:W_STORM; break;
-  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'a':accounts=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
-  signal(SIGPIPE,SIG_IGN); memset(pad,'x',sizeof pad); if(tls){ ctx=SSL_CTX_new(TLS_client_method()); SSL_CTX_set_mode(ctx,SSL_MODE_ENABLE_PARTIAL_WRITE|SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER|SSL_MODE_RELEASE_BUFFERS);} 
+  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'g':groups=optarg;break; case 'a':accounts=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
+  signal(SIGPIPE,SIG_IGN); memset(pad,'x',sizeof pad); if(tls){ ctx=SSL_CTX_new(TLS_client_method()); if(!SSL_CTX_set1_groups_list(ctx,groups)){ fprintf(stderr,"no such groups: %s\n",groups); return 2; } SSL_CTX_set_mode(ctx,SSL_MODE_ENABLE_PARTIAL_WRITE|SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER|SSL_MODE_RELEASE_BUFFERS);} 
   if(K<2||K>N) K=N;
   cs=calloc(N,sizeof(C)); ep=epoll_create1(0); long rss0=rss(); double c00=cpu(); uint64_t ts=now();
   double lim=120; while(nready+ndead<N){ while(nextc<N && (maxc==0||inprog<maxc) && (maxc||nextc<N)) { start_conn(nextc++); if(maxc==0 && (nextc&63)==0) step(0);} step(20); if(now()-ts>lim*1e9){ fprintf(stderr,"connect timeout: ready=%d dead=%d\n",nready,ndead); break; } }

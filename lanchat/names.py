@@ -65,7 +65,7 @@ def parse(text: str) -> Name:
     if len(text) > MAX_NAME:
         raise _bad(text, f"is longer than {MAX_NAME} characters")
     shown, mapped = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text)
-    name = Name(shown, mapped, tuple({skeleton(spelling).lower() for spelling in (shown, mapped)}))
+    name = Name(shown, mapped, tuple({skeleton(spelling).lower() for spelling in {shown, mapped}}))
     if _reserved(name):
         raise _bad(text, "is reserved", f"{shown}_1" if shown.isascii() and not _like_address(shown) else "")
     return name
