@@ -13,7 +13,6 @@ from benchmarks import sizing, stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
-from benchmarks.shares import shares
 from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
 
 OURS, OTHER = (Server(name, "json", ["none"], "1.0") for name in ("lanchat", "inspircd"))
@@ -147,19 +146,6 @@ def test_what_cannot_be_done_is_said_in_a_line(arguments: tuple[str, ...], said:
     done = benchmarks(*arguments)
     assert done.returncode == 2
     assert said in done.stderr.splitlines()[-1]
-
-
-def test_a_profile_tells_whose_time_it_is() -> None:
-    outer = "run (twisted/internet/base.py:686);"
-    told = shares(
-        [
-            outer + "write (lanchat/reactor.py:43);sock_send (socketmodule.c:4207);send (libc.so.6) 6",
-            outer + "parse_lines (lanchat/packet.py:157);json_decode (msgspec/_core.so) 2",
-            outer + "say (lanchat/router.py:130);PyDict_GetItem (libpython3.11.so.1.0) 1",
-            outer + "doRead (twisted/internet/tcp.py:269) 1",
-        ]
-    )
-    assert told == {"the kernel": 0.6, "JSON": 0.2, "lanchat": 0.1, "Twisted": 0.1}
 
 
 @pytest.mark.usefixtures("generator")
