@@ -91,12 +91,12 @@ class Router(House):
                 recipient = self.registry.find(run[0].to)
                 if recipient is None or recipient.account is not None or recipient is session:
                     break
-                if capable and (recipient.client.behind() or any(_pretends(session, packet) for packet in run)):
+                if capable and any(_pretends(session, packet) for packet in run):
                     break
+                if capable and len(packets) > 1 and (recipient.client.behind() or session not in self.registry):
+                    break  # who reads too little is closed, perhaps by one of these
                 self._pass_on(session, recipient, run)
                 relayed += len(run)
-                if capable and session not in self.registry:  # it does not read what it is acknowledged
-                    break
         except Exception as error:  # noqa: BLE001 (as in `receive`)
             self._went_wrong(session, packets[relayed], error)
         return relayed
