@@ -90,7 +90,7 @@ class Router(House):
             for run in runs:
                 recipient = self.registry.find(run[0].to)
                 if recipient is None or recipient.account is not None or recipient is session:
-                    break
+                    break  # (who says too much to itself is closed by that, and must be heard no more)
                 if capable and any(_pretends(session, packet) for packet in run):
                     break
                 if capable and len(packets) > 1 and (recipient.client.behind() or session not in self.registry):
@@ -144,7 +144,8 @@ class Router(House):
         self.counts.relayed += len(messages)
         if session.caps is not None:
             for packet, message in zip(packets, messages, strict=True):
-                self._acknowledge(session, packet, message.x)
+                if message.x is not None:
+                    self._acknowledge(session, packet, message.x)
 
     def _say_further(self, session: Session, packet: Packet, recipient: Session | None) -> None:
         if packet.to.startswith(MARK):
@@ -179,12 +180,10 @@ class Router(House):
         re = packet.x.re if packet.x is not None else None
         return ServerX(id=self._new_id(), ts=self.timestamp(), conv=conv, re=re)
 
-    def _acknowledge(
-        self, session: Session, packet: Packet, stamp: ServerX | None, told: str = "", n: int | None = None
-    ) -> bool:
+    def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
         """Tell the sender what its message is known by, if it wants to know; whether it did."""
         cid = packet.x.cid if packet.x is not None and session.may("ack") else None
-        if cid is not None and stamp is not None:
+        if cid is not None:
             self.voice.answer(session, cid, told, op="ack", id=stamp.id, ts=stamp.ts, state="relayed", n=n)
         return cid is not None
 

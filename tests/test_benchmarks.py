@@ -121,6 +121,12 @@ def test_less_memory_wins() -> None:
     assert "3.00 |    ≤ 4 | met" in tables.of_targets(results)
 
 
+def test_a_relay_that_serves_nobody_wins_nothing() -> None:
+    results = measured(SPEED, [90.0], [100.0])
+    results.servers[1] = msgspec.structs.replace(OTHER, floor=True)
+    assert tables.verdict(results, SPEED) == "Only lanchat was measured: 90 messages/s."
+
+
 def test_a_failed_round_counts_for_nothing_and_the_reason_is_shown() -> None:
     results = measured(SPEED, [90.0, 80.0], [100.0])
     results.outcomes.append(Outcome(1, "inspircd", SPEED.load, {SPEED.figure: 1.0}, "connections were lost under way."))

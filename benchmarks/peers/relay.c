@@ -28,7 +28,8 @@ static char data[1 << 17];
 static void die(const char *what) { perror(what); exit(1); }
 
 static void give(int fd, int size) {
-    if (send(fd, data, size, MSG_NOSIGNAL) != size && errno != EPIPE && errno != ECONNRESET) die("send");
+    int sent = send(fd, data, size, MSG_NOSIGNAL);
+    if (sent != size && (sent >= 0 || (errno != EPIPE && errno != ECONNRESET))) die("send");
 }
 
 static void enter(int epoll, int door) {

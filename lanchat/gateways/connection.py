@@ -103,8 +103,6 @@ class Connection(Protocol, ABC):
 
     def serve(self, now: float) -> None:
         """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
-        if self.halted:
-            return
         session = self.session
         while session is None and self._serve(1) and not self.halted:
             session = self.session  # after a name there is a rate
@@ -183,7 +181,6 @@ class Connection(Protocol, ABC):
 
     def turn_away(self, error: ChatError) -> None:
         """Refuse a connection that is one too many, and don't let it linger if there are many such."""
-        self.closed = self.halted = True
         self.factory.lingering.add(self)
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
@@ -272,12 +269,11 @@ class Connection(Protocol, ABC):
                     break
             if self.halted or served == share:
                 break
-            self._serving = NOTHING
-            if not self._unserved:
-                break
             # A chunk is looked at when those before it have been served: what is in them may say how.
             data, self._unserved = self._unserved, b""
-            self._serving = self.frames(data)
+            self._serving = self.frames(data) if data else NOTHING
+            if not data:
+                break
         self.router.counts.received += served
         return served
 

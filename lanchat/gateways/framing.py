@@ -113,8 +113,6 @@ class Lines(Reader):
 
     def block(self, data: bytes) -> bytes | None:
         """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
-        if self.whole(data):
-            return data
         if self._skipping or len(self.rest) + len(data) > self.limit:
             return None
         whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
@@ -122,9 +120,6 @@ class Lines(Reader):
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The lines that these bytes complete."""
-        if (block := self.block(data)) is not None:
-            yield from split(block)
-            return
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             if self._skipping:
