@@ -109,16 +109,17 @@ class Classic(Client):
         #: What was written to it at any time; and what it need not be shown any more though it was not.
         self.ever: set[str] = set()
         self.excused: set[str] = set()
-        self._asked = False
+        self._asked, self._read = False, b""
 
     def begin(self, line: Line) -> None:
         """Give the name."""
         line.up += f"{self.name}\n".encode()
-        self._asked = False
+        self._asked, self._read = False, b""
 
     def came(self, data: bytes) -> None:
         """Log in, when asked to."""
-        if not self._asked and self.line is not None and b"Send /login" in self.line.written:
+        self._read += b"" if self._asked else data
+        if not self._asked and b"Send /login" in self._read and self.line is not None:
             self._asked = True
             self.line.up += encoded("/login", PASSWORD)
 
