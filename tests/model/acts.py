@@ -155,6 +155,23 @@ def make_room(house: House) -> None:
         house.set_full(False)
 
 
+def flicker(house: House) -> None:
+    """The disk is full and has room by turns, while those who have several messages on their way go on."""
+    house.note("the disk is full and has room by turns")
+    for _ in range(house.dice.choice([3, 8, 20])):
+        house.set_full(not house.full and house.dice.random() < 0.5)
+        for client in house.clients:
+            if isinstance(client, Windowed) and house.dice.random() < 0.7:
+                for _ in range(house.dice.choice([1, 2, 4])):
+                    client.say("#ops")
+        if house.dice.random() < 0.2:
+            house.core.hold()
+        house.pump(house.dice.choice([0.05, 0.05, 0.3, 2.0, 2.9]))
+        house.core.release()
+    make_room(house)
+    house.counts["full disks"] += 1
+
+
 def crash(house: House) -> None:
     """The server is killed, and started again."""
     make_room(house)

@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from argon2 import Parameters, Type
@@ -20,6 +20,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from lanchat import commands
+from lanchat.entry import Entry
 from lanchat.identity import Identity
 from lanchat.login import Gate
 from lanchat.operations import Done, Failed, Operations, Request
@@ -96,19 +97,47 @@ class PlainHasher(Hasher):
 
 
 class CountingStore(Store):
-    """The store, which knows in addition whether a read is still to be answered."""
+    """The store, which knows in addition what its threads have done and the reactor's thread has not taken yet."""
 
+    #: Reads that are to be answered.
     reads = 0
+    #: What the writing thread has handed back, and what of that was taken.
+    done = taken = 0
+    #: Whether the writing thread does each thing before the next is handed in: each is a batch of its own then.
+    stepwise = False
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Ask, and count."""
 
-        def done(result: Any) -> Any:
+        def answered(result: Any) -> Any:
             self.reads -= 1
             return result
 
         self.reads += 1
-        return super().read(query, slow).addBoth(done)
+        return super().read(query, slow).addBoth(answered)
+
+    def append(self, entry: Entry) -> None:
+        """Hand it in, and let it be done if it goes `stepwise`."""
+        super().append(entry)
+        self._step()
+
+    def write(self, job: Callable[[Connection], T]) -> Deferred[T]:
+        """The same."""
+        answer = super().write(job)
+        self._step()
+        return answer
+
+    def _step(self) -> None:
+        if self.stepwise:
+            self.let_write()
+
+    def let_write(self) -> None:
+        """Wait until the writing thread has done all that was handed in; nobody is told of it yet."""
+        deadline = monotonic() + PATIENCE
+        while self.done - self.taken < self.waiting:
+            if monotonic() > deadline:
+                raise Wrong("it hangs", f"nothing was written for {PATIENCE:.0f} s")
+            sleep(0.0002)
 
 
 class Core:
@@ -132,6 +161,13 @@ class Core:
 
     def _call(self, call: Callable[..., object], *args: Any) -> None:
         self._calls.put((call, args))
+        if args and isinstance(args[0], list):  # a batch
+            self.store.done += len(args[0])
+
+    def _make(self, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if args and isinstance(args[0], list):
+            self.store.taken += len(args[0])
+        call(*args)
 
     # The reactor's part.
 
@@ -146,12 +182,13 @@ class Core:
             call, args = self._calls.get(timeout=PATIENCE)
         except Empty:
             raise Wrong("it hangs", f"nothing came back from the store for {PATIENCE:.0f} s") from None
-        call(*args)
+        self._make(call, args)
 
-    def settle(self) -> None:
-        """Make calls until the threads have nothing more."""
-        while self.busy:
+    def settle(self, most: int = -1) -> None:
+        """Make calls until the threads have nothing more, or so many."""
+        while self.busy and most:
             self.turn()
+            most -= 1
 
     def pass_time(self, seconds: float) -> None:
         """Let so many seconds pass, in steps, and let the threads do what is due then."""
@@ -176,7 +213,7 @@ class Core:
             except Empty:
                 self.time.advance(TICK)
             else:
-                call(*args)
+                self._make(call, args)
         if isinstance(found[0], Failure):
             found[0].raiseException()
         result: T = found[0]
@@ -205,10 +242,19 @@ class Core:
     # What the driver does to it.
 
     def hold(self) -> None:
-        """Keep the writing thread busy, so that all that is handed in from here on waits, and is one batch."""
-        if self._held is None:
-            held = self._held = Event()
-            self.store.jot(lambda connection: held.wait(PATIENCE))
+        """Keep the writing thread busy, if it is idle, so that all that is handed in from here on waits, and is one batch."""
+        if self._held is not None or self.store.waiting or self.store.stepwise:
+            return
+        started, held = Event(), Event()
+
+        def wait(_: Connection) -> None:
+            started.set()
+            held.wait(PATIENCE)
+
+        self.store.jot(wait)
+        if not started.wait(PATIENCE):
+            raise Wrong("it hangs", f"the writer does nothing for {PATIENCE:.0f} s")
+        self._held = held
 
     def release(self) -> None:
         """Let the writing thread go on."""

@@ -23,6 +23,7 @@ ACTIONS: dict[Callable[[House], None], int] = {
     acts.start_again: 4,
     acts.fill: 5,
     acts.make_room: 10,
+    acts.flicker: 3,
     acts.crash: 1,
     acts.restart: 1,
     acts.move: 4,

@@ -50,6 +50,8 @@ class House:
         #: How many guests and visiting devices there were.
         self.visitors = 0
         self._runs = 0
+        #: Whether the store is told of each message alone, and what came of it is taken piece by piece.
+        self.stepwise = dice.random() < 0.3
         globalLogPublisher.addObserver(self._logged)
         self.open(directory / "data0")
         self.clients: list[Client] = []
@@ -58,6 +60,7 @@ class House:
     def open(self, place: Path) -> None:
         """Start the server on this directory."""
         self.core = Core(place, self.time)
+        self.core.store.stepwise = self.stepwise
         for name, value in LIMITS.items():
             self.core.router.limits.set(name, value)  # type: ignore[arg-type]  # a number or "off"
 
@@ -126,11 +129,14 @@ class House:
         """Let so much time pass, while the lines carry what is on them."""
         for _ in range(max(1, round(seconds / STEP))):
             self.time.advance(STEP)
-            for client in self.clients:
+            for client in tuple(self.clients):
                 if (line := client.line) is not None and line.open:
                     line.carry_up()
                     line.carry_down(SLOW if line.slow else self.dice.choice([400, 1000, 100_000]))
-            self.core.settle()
+                    if self.core.store.stepwise:
+                        self.core.settle(self.dice.choice([0, 0, 1, 3]))
+            if not self.core.store.stepwise or self.dice.random() < 0.3:
+                self.core.settle()
             self.time.advance(0)  # what is written together at the end of a turn
             for client in self.clients:
                 client.tick()
