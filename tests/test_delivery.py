@@ -10,7 +10,7 @@ import pytest
 from lanchat import accounts, history
 from lanchat.delivery import NOT_STORED
 from lanchat.errors import NotStored
-from lanchat.refusals import RETRY_MS, UNREAD
+from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
 from lanchat.store import fresh, words, writing
 from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
@@ -37,6 +37,11 @@ def bob(router: Router, ann: User) -> User:
     bob = User(router, "bob").hello("id", "ack", "room")
     ann.shown()
     return bob
+
+
+def full(entry: object) -> None:
+    """What a store does that takes no more."""
+    raise NotStored("full", retry_ms=1000)
 
 
 class House:
@@ -168,9 +173,6 @@ def test_what_could_not_be_stored_is_delivered_to_nobody_and_refused(router: Rou
 def test_a_store_that_takes_no_more_refuses_that_and_what_is_behind_it_and_nothing_is_pending(
     router: Router, ann: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(entry: object) -> None:
-        raise NotStored("full", retry_ms=1000)
-
     with monkeypatch.context() as patch:
         patch.setattr(store_of(router), "append", full)
         bob.send("ann", "hi", cid="1")
@@ -207,7 +209,25 @@ def test_who_does_not_send_again_what_was_refused_may_say_something_else_in_a_mo
     bob.send("ann", "two", cid="2")
     router.clock.advance(0.2)  # type: ignore[attr-defined]  # the same
     bob.send("ann", "three", cid="3")
-    assert [row[-1] for row in logged(router)] == ["three"]
+    assert logged(router) == []
+    router.clock.advance(SILENT - UNREAD)  # type: ignore[attr-defined]  # the same
+    bob.send("ann", "four", cid="4")
+    assert [row[-1] for row in logged(router)] == ["four"]
+
+
+def test_who_sends_again_in_order_keeps_its_order_however_the_refusals_were_told(router: Router, ann: User, bob: User) -> None:
+    store_of(router).held = True
+    bob.send("ann", "one", cid="1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_of(router), "append", full)
+        bob.send("ann", "two", cid="2")
+    store_of(router).broken = True
+    store_of(router).release()
+    store_of(router).held = store_of(router).broken = False
+    assert [x["cid"] for x in bob.xs()] == ["2", "1"]
+    for cid, msg in (("1", "one"), ("2", "two"), ("3", "three")):
+        bob.send("ann", msg, cid=cid)
+    assert ann.msgs() == ["one", "two", "three"]
 
 
 def test_others_and_who_counts_on_no_acknowledgement_speak_as_soon_as_there_is_room(
