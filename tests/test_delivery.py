@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, fail
 
 from lanchat import accounts, history
 from lanchat.delivery import NOT_STORED
 from lanchat.errors import NotStored
 from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
+from lanchat.session import Role
 from lanchat.store import fresh, words, writing
 from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
@@ -319,6 +321,93 @@ def test_after_it_was_refused_the_same_id_may_be_sent_again(router: Router, ann:
     ann.send("zoe", "hi", cid="1")
     assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", None)]
     assert zoe.msgs() == ["hi"]
+
+
+def repeat(user: User, to: str) -> list[dict[str, object]]:
+    """What is answered to the message that was stored first, when it is sent again."""
+    user.shown()
+    user.send(to, "hi", cid="1")
+    return user.xs()
+
+
+@pytest.mark.parametrize("what", ["leaves", "is muted", "is closed"])
+def test_a_repeat_to_a_room_is_one_whatever_has_become_of_the_room(router: Router, ann: User, what: str) -> None:
+    zoe = User(router, "zoe").register().hello("id", "ack")
+    zoe.session.role = zoe.session.account.role = Role.MODERATOR  # type: ignore[union-attr]
+    zoe.send("/create", "#ops")
+    ann.send("/join", "#ops")
+    ann.shown()
+    ann.send("#ops", "hi", cid="1")
+    (first,) = ann.xs()
+    if what == "leaves":
+        ann.send("/leave", "#ops")
+    elif what == "is muted":
+        zoe.send("/mute", "ann")
+    else:
+        zoe.send("/close", "#ops")
+    assert repeat(ann, "#ops") == [first | {"dup": True}]
+    ann.send("#ops", "something else", cid="1")
+    assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("fail", None)]
+    ann.send("#ops", "hi", cid="2")
+    assert [x["op"] for x in ann.xs()] == ["fail"]
+    ann.send("#ops", "hi")
+    assert [x["op"] for x in ann.xs()] == ["fail"]
+
+
+def test_a_repeat_to_a_guest_is_one_after_the_guest_has_gone(router: Router, ann: User, bob: User) -> None:
+    ann.send("bob", "hi", cid="1")
+    (first,) = ann.xs()
+    bob.leave()
+    assert repeat(ann, "bob") == [first | {"dup": True}]
+    User(router, "bob").register()
+    assert repeat(ann, "BOB") == [first | {"dup": True}]
+    assert len(logged(router)) == 1
+
+
+def test_a_repeat_by_pm_is_one_too(router: Router, ann: User, bob: User) -> None:
+    ann.send("/pm", "bob hi", cid="1")
+    bob.leave()
+    ann.shown()
+    ann.send("/pm", "bob hi", cid="1")
+    assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", True)]
+
+
+def test_whether_it_is_a_repeat_is_told_when_the_first_is_there_or_is_not(router: Router, ann: User, bob: User) -> None:
+    store_of(router).held = True
+    ann.send("bob", "hi", cid="1")
+    bob.leave()
+    phone = log_in(router, "ann", dev="phone")  # (it waits for its place, which is behind that)
+    ann.shown()
+    ann.send("bob", "hi", cid="1")
+    assert ann.xs() == []
+    store_of(router).release()
+    assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", None), ("ack", True)]
+    assert phone.session.account is not None
+
+
+def test_while_the_disk_is_full_a_repeat_whose_addressee_is_gone_is_refused_for_now(
+    router: Router, ann: User, bob: User
+) -> None:
+    ann.send("bob", "hi", cid="1")
+    bob.leave()
+    ann.shown()
+
+    def full(job: object) -> Deferred[None]:
+        return fail(NotStored("full", retry_ms=RETRY_MS))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_of(router), "write", full)
+        assert [(x["op"], x["code"], x["retry_ms"]) for x in repeat(ann, "bob")] == [("fail", "NOT_STORED", RETRY_MS)]
+    assert [x["op"] for x in repeat(ann, "bob")] == ["ack"]
+
+
+def test_a_second_message_under_an_old_id_is_another_message(router: Router, ann: User, bob: User) -> None:
+    zoe = User(router, "zoe").register()
+    ann.send("ann", "a note to myself", cid="1")
+    ann.shown()
+    ann.send("zoe", "the pump is on fire", cid="1")
+    assert [(x["op"], x["seq"], x.get("dup"), x["cid"]) for x in ann.xs()] == [("ack", 2, None, "1")]
+    assert zoe.msgs() == ["the pump is on fire"]
 
 
 # Cursors.

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from lanchat.counts import Counts
 from lanchat.edge import Edge, networks
 from lanchat.errors import Full
-from lanchat.gateways.connection import MAX_LINGERING
+from lanchat.gateways.doorway import MAX_LINGERING
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
 from lanchat.limits import Limits

@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from lanchat.repeats import digest
 from lanchat.store import removal, tidying
 from lanchat.store.removal import ENVELOPE, used
-from lanchat.store.repeats import digest
 from lanchat.store.retention import Retention, Rule, parse
 from tests.live import until
 from tests.stores import NOW, Desk, entry

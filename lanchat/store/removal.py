@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from lanchat.entry import COLUMNS, NOWHERE, REPEAT_MS, Entry
+from lanchat.repeats import digest
 from lanchat.store import fresh, schema, words
-from lanchat.store.repeats import digest
 
 #: So many rows at most are removed in one step, and so many looked at.
 STEP, PAGE = 500, 5000

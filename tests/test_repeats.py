@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lanchat import repeats
 from lanchat.entry import COLUMNS, ERASED, NOWHERE, REPEAT_MS, Entry, of_row
-from lanchat.store import repeats
-from lanchat.store.repeats import Known, digest, sent_cid
+from lanchat.repeats import Known, digest, sent_cid
 from tests.stores import NOW, Desk, entry
 
 
@@ -93,7 +93,7 @@ def test_a_repeat_whose_addressee_was_erased_is_still_one() -> None:
 
 def test_a_damaged_row_is_no_reason_to_lose_a_message(desk: Desk) -> None:
     desk.say(entry("a", "1"))
-    desk.write(lambda c: [c.execute(f"UPDATE {table} SET msg = CAST(x'ff61' AS TEXT)") for table in ("kept", "fresh")])
+    desk.write(lambda c: [c.execute(f"UPDATE {table} SET msg = CAST(x'ff61' AS TEXT)") for table in ("kept", "fresh")])  # noqa: S608 (ours)
     (back,) = desk.say(entry("a", "1"))
     assert (back.dup, back.seq) == (False, 2)
     desk.say(entry("b", "1", ts=NOW + REPEAT_MS))
