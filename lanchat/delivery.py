@@ -30,6 +30,7 @@ from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 DELIVERIES_A_PACKET = 20
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
 BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
+PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
 
 _log = Logger()
 
@@ -154,7 +155,13 @@ class Delivery:
         assert author is not None  # noqa: S101 (`may_be_repeat`)
         now, name = round(self._voice.now() * 1000), session.name.shown
         sent = Entry("", author.id, name, session.sender.ip, packet.to.strip(), packet.msg, now, None, cid)
-        known = await self.store.write(partial(repeats.find, sent=sent))  # behind what was handed in, and may be the first
+        try:
+            known = await self.store.write(partial(repeats.find, sent=sent))  # behind what was handed in: that may be the first
+        except NotStored:
+            self._not_taken(session, cid)
+            raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
+        if session.refused is not None:
+            session.refused.stored(cid)
         if known is None:
             raise refusal
         sent.seq, sent.ts, sent.state, sent.dup = known.seq, known.ts, STORED, True
