@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
+    ["lanchat.addresses", "lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],

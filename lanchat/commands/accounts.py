@@ -40,7 +40,8 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         raise Usage(f"{session.name.shown} is your account already. Send /password OLD NEW to change its password.")
     router.identity.check_way(session.sender.ip, session.gateway)
     router.charge(session, HASH_COST)
-    kept = await router.identity.hash(args[0].strip())
+    router.doorstep.check_place(session)
+    kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip()))
     _check_here(router, session)
     was_in, devices, device = router.rooms.of(session), router.limits["devices"], session.device
     name, now, most = session.name, int(router.now()), router.limits["accounts"]
@@ -94,7 +95,7 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
         raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
     await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
-    kept = await router.identity.hash(args[1].strip())
+    kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip()))
     await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
     router.journal.note(f"{account.name.shown} changed their password")
     router.reply(session, packet, "Your password is changed. Tokens that your other devices kept are worth nothing now.")
