@@ -18,7 +18,6 @@ def counted_as(address: str) -> str:
 
     One machine may use any address of its /64 (RFC 4291, 2.5.4). Loopback stays as it is.
     """
-    there = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(there, ipaddress.IPv4Address) or there.is_loopback:
+    if ":" not in address or is_loopback(address):
         return address
-    return str(ipaddress.ip_network((there, 64), strict=False))
+    return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))

@@ -101,8 +101,8 @@ class Doorstep:
 
     def leave(self, session: Session) -> None:
         """It has logged in, or is gone."""
-        if (attempt := self._attempts.pop(session, None)) is not None:
-            attempt.cancel()
+        if session in self._attempts:
+            self._attempts.pop(session).cancel()
         if session not in self._waiting:
             return
         _, call = self._waiting.pop(session)
