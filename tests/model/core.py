@@ -83,11 +83,11 @@ class PlainHasher(Hasher):
     def __init__(self, call_in_reactor: Callable[..., Any]) -> None:
         super().__init__(call_in_reactor, _CHEAP)
 
-    async def hash(self, password: str | bytes, *_: Any) -> str:
+    async def hash(self, password: str | bytes, *_: Any, **__: Any) -> str:
         """The password."""
         return password if isinstance(password, str) else password.decode()
 
-    async def verify(self, kept: str | None, password: str | bytes, *_: Any) -> bool:
+    async def verify(self, kept: str | None, password: str | bytes, *_: Any, **__: Any) -> bool:
         """Whether it is the one."""
         return kept == (password if isinstance(password, str) else password.decode())
 

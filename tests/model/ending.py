@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from sqlite3 import DatabaseError
 
-from lanchat.entry import COLUMNS, of_row
+from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.history import lenient
 from lanchat.store import backup as backups, opening
 from lanchat.store.salvage import Saved, salvage
@@ -91,10 +91,10 @@ def save(world: World) -> None:
     world.note(f"salvage, with the pages {at} damaged; {len(readable)} of {len(world.log.rows)} rows can be read")
     saved = salvage(world.core.directory, f"before-{world.next()}")
     with opening.closing(file) as connection:
-        rows = rows_of(connection)
-    _check_saved(world, saved, {row[0] for row in rows if row[2]}, readable)
+        there, last = {row[0] for row in rows_of(connection) if row[2]}, newest(connection)
+    _check_saved(world, saved, there, readable)
     _remove_old(world)
-    _after_salvage(world, {row[0] for row in rows if row[2]}, max((row[0] for row in rows), default=0))
+    _after_salvage(world, there, last)
     _start(world, epoch, renewed=True)
     world.counts["salvages"] += 1
 
@@ -107,15 +107,14 @@ def _check_saved(world: World, saved: Saved, found: set[int], readable: set[int]
     check(not lost or saved.refused, "a salvage does not tell what is lost", f"{lost} messages are lost, and {saved} is told")
 
 
-def _after_salvage(world: World, found: set[int], newest: int) -> None:
+def _after_salvage(world: World, found: set[int], last: int) -> None:
     """Take note of what is left. Places may be given again, in another epoch; numbers of accounts and rooms never."""
     known, log = world.known, world.log
     log.rows = {seq: said for seq, said in log.rows.items() if seq in found}
-    log.newest = newest
-    log.doubt(0, upto=0 if len(found) < len(log.rows) else None)
+    log.newest = last
     for firsts in log.firsts.values():
         firsts[:] = [first if first.seq in found else first._replace(sure=False) for first in firsts]
-    known.members = {member: min(since, newest) for member, since in known.members.items()}
+    known.members = {member: min(since, last) for member, since in known.members.items()}
 
 
 def _damage(world: World, file: Path) -> list[int]:

@@ -26,12 +26,11 @@ class Said(NamedTuple):
     name: str
     target: str
     msg: str
-    cid: str | None
 
-    @property
-    def content(self) -> Content | None:
-        """What a repeat of it has in common with it; None if it can't be repeated."""
-        return None if self.author is None or self.cid is None else (self.author, self.cid, self.target, self.msg)
+
+def content_of(entry: Entry) -> Content | None:
+    """What a repeat of this has in common with it; None if it can't be repeated."""
+    return None if entry.author is None or entry.cid is None else (entry.author, entry.cid, entry.target, entry.msg)
 
 
 class First(NamedTuple):
@@ -60,44 +59,44 @@ class Logbook:
 
     def came_back(self, entry: Entry) -> str:
         """Compare what the store made of an entry with what is promised, and take note of it; what became of it, in a word."""
-        said = Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg, entry.cid)
+        said = Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
         if not entry.state:
             check(not entry.seq, "refused with a place", f"{said} was refused and has the place {entry.seq}")
             return "refused"
         if entry.dup:
             self._check_repeat(entry, said)
             return "repeated"
-        known = self._must_know(entry, said)
+        known = self._must_know(entry)
         check(known is None, "a repeat is stored again", f"{said} is at {entry.seq}, and at {known} already")
         check(entry.seq > self.newest, "a place is given again", f"{said} got {entry.seq} after {self.newest}")
         self.rows[entry.seq], self.newest = said, entry.seq
-        if said.content is not None:
-            self.firsts.setdefault(said.content, []).append(First(entry.seq, entry.ts, sure=True))
+        if (content := content_of(entry)) is not None:
+            self.firsts.setdefault(content, []).append(First(entry.seq, entry.ts, sure=True))
         return "stored"
 
     def _check_repeat(self, entry: Entry, said: Said) -> None:
-        firsts = [] if said.content is None else self.firsts.get(said.content, [])
+        firsts = self._firsts(entry)
         places = {first.seq: first.ts for first in firsts}
         told = f"{said} was taken for a repeat of {entry.seq}, {self.rows.get(entry.seq, 'which is gone')}"
         check(entry.seq in places, "another message is taken for a repeat", told)
         if entry.seq in self.rows:
             same(entry.ts, self.rows[entry.seq].ts, "a repeat has another time", told)
 
-    def _must_know(self, entry: Entry, said: Said) -> int | None:
+    def _firsts(self, entry: Entry) -> list[First]:
+        content = content_of(entry)
+        return [] if content is None else self.firsts.get(content, [])
+
+    def _must_know(self, entry: Entry) -> int | None:
         """The place of what this certainly repeats."""
-        firsts = [] if said.content is None else self.firsts.get(said.content, [])
-        for first in firsts:
+        for first in self._firsts(entry):
             if first.sure and 0 <= entry.ts - first.ts < DAY - 60_000:
                 return first.seq
         return None
 
-    def doubt(self, before: int, upto: int | None = None) -> None:
-        """Repeats of what was said before this time, or at a place above `upto`, need not be known any more."""
+    def doubt(self, before: int) -> None:
+        """Repeats of what was said before this time need not be known any more."""
         for firsts in self.firsts.values():
-            firsts[:] = [
-                first._replace(sure=first.sure and first.ts >= before and (upto is None or first.seq <= upto))
-                for first in firsts
-            ]
+            firsts[:] = [first._replace(sure=first.sure and first.ts >= before) for first in firsts]
 
     # What is asked.
 

@@ -87,8 +87,8 @@ class Windowed(Client):
                     self._rests = self.time.seconds + x["retry_ms"] / 1000
                 else:
                     self.books.refused(message, x["code"])
-            case "fail" | "bye" if x.get("code") in ("INTERNAL", "AUTH_FAILED"):
-                raise Wrong("a fault of the server's", f"{self.name} is told: {packet}")
+            case "fail" if x["code"] == "AUTH_FAILED":
+                raise Wrong("a password is refused", f"{self.name} is told: {packet}")
 
     def _send_again(self) -> None:
         left = sorted([*self._waiting.values(), *self._again.values()], key=lambda message: message.number)

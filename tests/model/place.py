@@ -138,10 +138,10 @@ class House:
             if not self.core.store.stepwise or self.dice.random() < 0.3:
                 self.core.settle()
             self.time.advance(0)  # what is written together at the end of a turn
+            if self.faults:
+                raise Wrong("the server logs a fault", self.faults[0])
             for client in self.clients:
                 client.tick()
-        if self.faults:
-            raise Wrong("the server logs a fault", self.faults[0])
 
     def quiet(self, seconds: float) -> bool:
         """Let time pass until all is settled, at most so much; whether it is."""

@@ -163,4 +163,4 @@ def check_log(rows: list[tuple[Any, ...]], log: Logbook, what: str = "the log") 
 
 def said_of(entry: Entry) -> Said:
     """A row as the model has it."""
-    return Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg, entry.cid)
+    return Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
