@@ -414,6 +414,8 @@ def _all_there(client: Client, wanted: set[str], shown: set[str], log: dict[str,
 
 
 def _called(client: Client) -> str:
-    return f"{client.name} {client.device}" if isinstance(client, (RealClient, Visitor)) else (
-        f"{client.name} {'window' if isinstance(client, Windowed) else 'classic'}"
+    return (
+        f"{client.name} {client.device}"
+        if isinstance(client, (RealClient, Visitor))
+        else (f"{client.name} {'window' if isinstance(client, Windowed) else 'classic'}")
     )

@@ -18,8 +18,8 @@ def page(world: World) -> None:
     place, limit = dice.randrange(log.newest + 3), dice.choice([1, 2, 7, 50, 200])
     side = dice.choice(["before", "after", ""])
     world.note(f"ask for {limit} {side} {place if side else ''} of {len(convs)} conversations")
-    asked = {"limit": limit} | ({side: place} if side else {})
-    found = world.core.read(partial(history.page, convs=convs, **asked))
+    before, after = (place if side == name else None for name in ("before", "after"))
+    found = world.core.read(partial(history.page, convs=convs, before=before, after=after, limit=limit))
     floors = dict.fromkeys(convs, 0)
     if side == "after":
         wanted, more = log.fit(log.at(floors, after=place), limit)

@@ -125,17 +125,15 @@ class Books:
                 continue
             before = last.get(message.sender)
             if before is not None and row.seq < log[before.token].seq:
-                raise Wrong("out of the sender's order", f"{message} is at {row.seq}, and at {log[before.token].seq} is {before}")
+                raise Wrong(
+                    "out of the sender's order", f"{message} is at {row.seq}, and at {log[before.token].seq} is {before}"
+                )
             last[message.sender] = message
 
     def owed(self, account: str, number: int, log: dict[str, Row], rooms: dict[str, str]) -> dict[str, Row]:
         """What an account is owed, by token; `rooms` are the conversations of the rooms by name."""
         since = {rooms[room]: place for (who, room), place in self.members.items() if who == account and room in rooms}
-        return {
-            token: row
-            for token, row in log.items()
-            if row.seq > since.get(row.conv, 2**62) or _concerns(row.conv, number)
-        }
+        return {token: row for token, row in log.items() if row.seq > since.get(row.conv, 2**62) or _concerns(row.conv, number)}
 
     def may_read(self, account: str, token: str) -> bool:
         """Whether an account may be shown this at all."""
@@ -160,5 +158,3 @@ def _concerns(conv: str, number: int) -> bool:
     """Whether a conversation is an account's with somebody."""
     kind, numbers = conv[:1], conv[1:].split("x")
     return (kind == "p" and str(number) in numbers) or (kind == "g" and numbers[0] == str(number))
-
-

@@ -193,5 +193,3 @@ def clone(place: Path, target: Path) -> Path:
     """A copy of a directory, to do something to."""
     shutil.copytree(place, target)
     return target
-
-

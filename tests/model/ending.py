@@ -17,7 +17,7 @@ from tests.model.wrong import check, same
 
 #: Bytes of a page of the database, and of it those that are overwritten.
 PAGE, DAMAGE = 4096, 200
-_ROW = f"SELECT {', '.join(COLUMNS)} FROM"  # noqa: S608 (our own names)
+_ROW = f"SELECT {', '.join(COLUMNS)} FROM"
 
 
 def restart(world: World) -> None:
@@ -169,5 +169,3 @@ def _remove_old(world: World) -> None:
     """What was replaced is not looked at any more."""
     for path in world.core.directory.glob(f"{opening.FILE}.before-*"):
         path.unlink()
-
-

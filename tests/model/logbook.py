@@ -102,9 +102,7 @@ class Logbook:
 
     def at(self, convs: Mapping[str, int], after: int = 0, upto: int = 2**62) -> list[int]:
         """The places in these conversations, each above its own floor, and above `after` and up to `upto`."""
-        return [
-            seq for seq, said in sorted(self.rows.items()) if after < seq <= upto and seq > convs.get(said.conv, 2**62)
-        ]
+        return [seq for seq, said in sorted(self.rows.items()) if after < seq <= upto and seq > convs.get(said.conv, 2**62)]
 
     def fit(self, seqs: Iterable[int], limit: int) -> tuple[list[int], bool]:
         """Those of these places, in this order, that fit on a page, and whether there is more."""

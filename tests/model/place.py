@@ -52,7 +52,7 @@ class House:
         self._runs = 0
         #: Whether the store is told of each message alone, and what came of it is taken piece by piece.
         self.stepwise = dice.random() < 0.3
-        globalLogPublisher.addObserver(self._logged)
+        globalLogPublisher.addObserver(self._logged)  # type: ignore[arg-type]  # it is a function, as most are
         self.open(directory / "data0")
         self.clients: list[Client] = []
         self._furnish()

@@ -147,7 +147,7 @@ def _where(error: BaseException) -> str:
 def _listen(read: int, child: int) -> list[str]:
     """The last lines of a child, to its end; one that is silent for too long is killed."""
     lines: deque[str] = deque([""], maxlen=LAST)
-    with open(read, "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
+    with open(read, "rb", buffering=0) as pipe:
         rest = b""
         while True:
             if not select.select([pipe], [], [], PATIENCE)[0]:

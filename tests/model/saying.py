@@ -15,8 +15,7 @@ GUESTS = ["tom", "Pam"]
 
 def say(world: World) -> None:
     """Hand in some messages, perhaps as one batch, and wait for them."""
-    some = [_message(world) for _ in range(world.dice.choice([1, 1, 2, 5, 20]))]
-    some = [one for one in some if one is not None]
+    some = _messages(world, world.dice.choice([1, 1, 2, 5, 20]))
     together = world.dice.random() < 0.5
     world.note(f"say {len(some)} messages{', in one batch' if together else ''}: {', '.join(_shown(one) for one in some[:4])}")
     hand_in(world, some, together)
@@ -38,8 +37,7 @@ def hand_in(world: World, some: list[Entry], together: bool = True) -> list[str]
 
 def full(world: World) -> None:
     """The disk takes nothing for a while; what is told to be stored is, what is told to be refused is nowhere."""
-    before = [one for _ in range(world.dice.choice([0, 1, 3])) if (one := _message(world)) is not None]
-    some = [one for _ in range(world.dice.choice([0, 1, 3])) if (one := _message(world)) is not None]
+    before, some = (_messages(world, world.dice.choice([0, 1, 3])) for _ in range(2))
     world.note(f"say {len(before)} messages, then fill the disk, say {len(some)} more, and make room")
     for one in before:
         world.core.store.append(one)
@@ -58,6 +56,11 @@ def full(world: World) -> None:
         say(world)
     if world.dice.random() < 0.5:
         world.indexed()
+
+
+def _messages(world: World, number: int) -> list[Entry]:
+    """So many messages, but for those to nobody."""
+    return [one for _ in range(number) if (one := _message(world)) is not None]
 
 
 def _message(world: World) -> Entry | None:

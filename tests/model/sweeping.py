@@ -43,8 +43,8 @@ def sweep(world: World) -> None:
     """Sweep with some rules of age; a room's own rule holds for what was said in it, also when it is closed."""
     dice = world.dice
     rules = [Rule(None, dice.choice([HOUR, 24 * HOUR, 7 * 24 * HOUR]), None)] if dice.random() < 0.7 else []
-    for room in dice.sample(ROOMS, dice.choice([0, 1, 2])):
-        rules.append(Rule(room, dice.choice([None, HOUR, 48 * HOUR]), None))
+    rooms = dice.sample(ROOMS, dice.choice([0, 1, 2]))
+    rules += [Rule(room, dice.choice([None, HOUR, 48 * HOUR]), None) for room in rooms]
     if not rules:
         return
     world.note(f"sweep with {_shown(rules)} at {world.time.ms}")
@@ -52,8 +52,8 @@ def sweep(world: World) -> None:
     now = world.time.ms
     spans = {rule.room: rule.seconds for rule in rules}
     for seq, said in list(world.log.rows.items()):
-        room = said.target if said.conv.startswith("r") else None
-        seconds = spans[room] if room in spans else spans.get(None)
+        own = said.conv.startswith("r") and said.target in spans
+        seconds = spans[said.target] if own else spans.get(None)
         if seconds is not None and said.ts < now - seconds * 1000:
             del world.log.rows[seq]
     world.log.doubt(now - DAY)
@@ -107,7 +107,8 @@ def _sweep_to_size(world: World, spare: int) -> None:
     _sweep(world, [Rule(None, None, SIZE)])
     there = {seq for (seq,) in world.core.ask("SELECT seq FROM log WHERE conv != ''")}
     kept, gone = [seq for seq in before if seq in there], [seq for seq in before if seq not in there]
-    check(not kept or not gone or max(gone) < min(kept), "not the oldest are removed", f"{gone[-1:]} is gone, {kept[:1]} is there")
+    in_order = not kept or not gone or max(gone) < min(kept)
+    check(in_order, "not the oldest are removed", f"{gone[-1:]} is gone, {kept[:1]} is there")
     weight = sum(ENVELOPE + len(world.log.rows[seq].msg.encode()) for seq in kept)
     told = f"{len(kept)} of {len(before)} messages are left, with {weight:,} bytes, by a bound of {SIZE:,}"
     check(not gone or weight >= LEAST * SIZE, "more is removed than must be, by size", told)

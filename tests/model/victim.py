@@ -100,7 +100,7 @@ def _arm(place: str, at: int) -> Callable[[], int]:
     connect = sqlite3.connect
 
     def traced(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*args, **options)
+        connection: sqlite3.Connection = connect(*args, **options)
         connection.set_trace_callback(point)
         return connection
 

@@ -1,4 +1,4 @@
-"""World: what the store driver knows: the server it drives, who has an account, which rooms there are, and the model of the log."""
+"""World: what the store driver knows: the server that it drives, the accounts and rooms, and the model of the log."""
 
 from __future__ import annotations
 
