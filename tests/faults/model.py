@@ -71,17 +71,10 @@ class Model:
 
     def _step(self) -> None:
         device = self._random.choice(DEVICES)
-        says = [
-            self._say,
-            self._say,
-            self._say,
-            self._refuse,
-            self._refuse_two,
-            self._refuse_again,
-            self._use_again,
-            self._repeat,
-        ]
-        act = self._random.choice([*says, self._slow, self._move, self._look, self._outside, self._own, self._crash])
+        says = [self._say, self._say, self._say, self._use_again, self._repeat]
+        refused = [self._refuse, self._refuse_two, self._refuse_again]
+        others = [self._slow, self._move, self._look, self._outside, self._own, self._crash]
+        act = self._random.choice([*says, *refused, *others])
         act(device)
 
     def _say(self, device: Device) -> None:

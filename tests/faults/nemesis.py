@@ -38,7 +38,10 @@ class Nemesis:
         for kill in range(kills):
             tell(f"{kill} of {kills} kills")
             await asyncio.sleep(self._dice.uniform(0.1, 0.4) * pause)
-            other = asyncio.ensure_future(next(others)())
+            fault = next(others)
+            other = asyncio.ensure_future(fault())
+            if fault == self.slow:  # a kill would break the lines before anything waits for them
+                await other
             await asyncio.sleep(max(0, (kill + self._dice.uniform(0.7, 1)) * pause - (now() - begun) / 1e9))
             await self.kill()
             await other
@@ -110,10 +113,10 @@ class Nemesis:
         await self._proxy.stall(self._dice.uniform(0.3, 1) * self._longest, self._share())
 
     async def slow(self) -> None:
-        """Some connections carry only a little to their clients for a while, so that more and more waits, and then are cut."""
+        """Some connections carry little to their clients until much waits in the server, and then they are cut."""
         self._note("slow")
         rate = self._dice.choice([1000, 3000, 10_000])
-        await self._proxy.slow(rate, self._dice.uniform(0.3, 1) * self._longest, self._share())
+        await self._proxy.slow(rate, self._dice.uniform(1, 2) * self._longest, self._share())
 
     async def full_disk(self, seconds: float | None = None) -> None:
         """There is no room left for a while. Some of those to whom something was refused in the end never hear of it."""

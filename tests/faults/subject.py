@@ -81,7 +81,7 @@ class Subject:
         while self._server is None:
             try:
                 self._server = await asyncio.to_thread(Server, self._directory, "--port", port, *self._options)
-            except AssertionError as error:
+            except AssertionError as error:  # noqa: PERF203 (it takes a second to start)
                 if IN_USE not in str(error) or time.monotonic() > begun + PATIENCE:
                     raise
                 await asyncio.sleep(0.1)

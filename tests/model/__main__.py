@@ -63,14 +63,14 @@ def _report(name: str, plan: Plan, result: Result) -> None:
 
 
 def _tell(name: str, plan: Plan, failure: Failure) -> None:
+    again = f"python -m tests.model {name} --seed {plan.seed} --steps {plan.steps} --round {failure.round}"
     lines = [
         f"{name}: {failure.kind}",
         *failure.text.splitlines(),
         "",
         *(f"  {line}" for line in failure.trace),
         "",
-        f"seed {plan.seed}, round {failure.round}, step {failure.step}; again: "
-        f"python -m tests.model {name} --seed {plan.seed} --steps {plan.steps} --round {failure.round}",
+        f"seed {plan.seed}, round {failure.round}, step {failure.step}; again: {again}",
         "",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

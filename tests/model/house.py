@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.model import acts
+from tests.model import acts, coming, troubles, verdict
 from tests.model.place import House
 from tests.model.rounds import Note
 
@@ -21,22 +21,22 @@ ACTIONS: dict[Callable[[House], None], int] = {
     acts.reconnect: 12,
     acts.slow_down: 6,
     acts.start_again: 4,
-    acts.fill: 5,
-    acts.make_room: 10,
-    acts.flicker: 3,
-    acts.crash: 1,
-    acts.restart: 1,
-    acts.move: 4,
-    acts.close_room: 1,
-    acts.visit: 3,
-    acts.guest_comes: 3,
-    acts.guest_goes: 2,
-    acts.register: 2,
+    troubles.fill: 5,
+    troubles.make_room: 10,
+    troubles.flicker: 3,
+    troubles.crash: 1,
+    troubles.restart: 1,
+    coming.move: 4,
+    coming.close_room: 1,
+    coming.visit: 3,
+    coming.guest_comes: 3,
+    coming.guest_goes: 2,
+    coming.register: 2,
     acts.classic_goes: 3,
     acts.stop_reading: 2,
 }
 #: Those that are done in every round; of the others each round has about half.
-ALWAYS = {acts.say, acts.flow, acts.reconnect, acts.make_room}
+ALWAYS = {acts.say, acts.flow, acts.reconnect, troubles.make_room}
 
 
 class HouseDriver:
@@ -59,6 +59,6 @@ class HouseDriver:
 
     def end(self) -> None:
         """Let all heal, and compare what everybody saw with what is in the log."""
-        acts.heal(self._house)
-        acts.compare(self._house)
+        verdict.heal(self._house)
+        verdict.compare(self._house)
         self._house.core.stop()

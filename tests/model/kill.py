@@ -115,11 +115,11 @@ class KillDriver:
         self._one_or_other(place, done, self._backup_rows, partial(deeds.restore, place, self._backup))
 
     def _save(self) -> None:
-        place, done = self._kill("salvage", lambda place, tell: deeds.save(place, tell))
+        place, done = self._kill("salvage", deeds.save)
         self._one_or_other(place, done, self._rows, partial(deeds.save, place))
 
     def _new_epoch(self) -> None:
-        place, _ = self._kill("new epoch", lambda place, tell: deeds.begin_epoch(place, tell))
+        place, _ = self._kill("new epoch", deeds.begin_epoch)
         same_rows(self._look(place), self._rows, "the log differs", "after a new epoch that was killed")
 
     def _one_or_other(self, place: Path, done: Outcome, new: Rows, again: Callable[[Tell], None]) -> None:

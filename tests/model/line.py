@@ -1,4 +1,4 @@
-"""Line: a connection between a client and the server's gateway, in memory. The driver says how fast it is, and when it breaks."""
+"""Line: a connection between a client and the server's gateway, in memory, as fast or slow as the driver says."""
 
 from __future__ import annotations
 

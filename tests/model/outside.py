@@ -1,4 +1,4 @@
-"""Readers from outside in the store driver: lanchat-admin runs beside the server, in a process of its own, while people talk."""
+"""Readers from outside in the store driver: lanchat-admin runs beside the server while people talk."""
 
 from __future__ import annotations
 

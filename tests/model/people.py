@@ -1,4 +1,4 @@
-"""Who comes and goes in the store driver: accounts and rooms are made, removed and erased, as their owners or operators do it."""
+"""Who comes and goes in the store driver: accounts and rooms are made, removed and erased, as people do it."""
 
 from __future__ import annotations
 
