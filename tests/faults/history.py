@@ -126,7 +126,7 @@ class Owned(Event, frozen=True, tag="owned"):
 
 
 class Bound(Event, frozen=True, tag="bound"):
-    """The server removes the oldest messages so that its file has no more than so many bytes."""
+    """The server removes the oldest messages so that those that are left have no more than so many bytes."""
 
     size: int
 
@@ -226,7 +226,7 @@ class History:
         self.owned: list[Owned] = []
         self.faults: list[Fault] = []
         self.outside: list[Outside] = []
-        #: The most bytes that the server's file may have; 0 if there is no bound.
+        #: The most bytes that all messages may have; 0 if there is no bound.
         self.bound = 0
         for event in events:
             self._take(event)

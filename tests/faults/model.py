@@ -33,7 +33,7 @@ OUTSIDER = Device("eve", "laptop")
 #: From one seq to the next: gaps are allowed.
 STEP = 4
 #: Bytes of each message, the bound on the history, and how many of its newest messages are left at the end.
-SIZE, BOUND, LEFT = 1000, 300_000, 200
+SIZE, BOUND, LEFT = 1000, 300_000, 240
 
 
 class Model:

@@ -47,6 +47,8 @@ class Logbook:
 
     def __init__(self) -> None:
         self.rows: dict[int, Said] = {}
+        #: When each was really said, in the driver's seconds, whatever the server's clock showed.
+        self.said_at: dict[int, float] = {}
         #: The newest place that was given in this epoch.
         self.newest = 0
         self.firsts: dict[Content, list[First]] = {}
@@ -57,8 +59,11 @@ class Logbook:
 
     # What comes in.
 
-    def came_back(self, entry: Entry) -> str:
-        """Compare what the store made of an entry with what is promised, and take note of it; what became of it, in a word."""
+    def came_back(self, entry: Entry, seconds: float) -> str:
+        """Compare what the store made of an entry with what is promised, and take note of it; what became of it, in a word.
+
+        `seconds` is the driver's time.
+        """
         said = Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
         if not entry.state:
             check(not entry.seq, "refused with a place", f"{said} was refused and has the place {entry.seq}")
@@ -69,7 +74,7 @@ class Logbook:
         known = self._must_know(entry)
         check(known is None, "a repeat is stored again", f"{said} is at {entry.seq}, and at {known} already")
         check(entry.seq > self.newest, "a place is given again", f"{said} got {entry.seq} after {self.newest}")
-        self.rows[entry.seq], self.newest = said, entry.seq
+        self.rows[entry.seq], self.said_at[entry.seq], self.newest = said, seconds, entry.seq
         if (content := content_of(entry)) is not None:
             self.firsts.setdefault(content, []).append(First(entry.seq, entry.ts, sure=True))
         return "stored"

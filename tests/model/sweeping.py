@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.store.retention import Rule
 from tests.model.logbook import DAY
 from tests.model.saying import entry, hand_in
 from tests.model.world import ROOMS, World
-from tests.model.wrong import check, same
+from tests.model.wrong import Wrong, check, spans
 
 HOUR = 3600
-#: What a message is counted as beside its text, in a bound on the size of a room.
+#: What a message is counted as beside its text, in a bound on a size.
 ENVELOPE = 200
-#: A bound on the size of all, and the share of it that messages must still fill when some were removed for it: the rest is
-#: indexes, and the room that the file has left.
-SIZE, LEAST = 1_500_000, 0.15
+#: A bound on the size of all messages, in bytes.
+SIZE = 1_500_000
+#: Seconds: what is nearer to the end of its time may be removed or not, as time passes while a sweep goes on; and after a
+#: clock was wrong, what is older than its time by so much more must go in any case.
+NEAR, SURELY = 120, 26 * HOUR
 
 
 def wait(world: World) -> None:
     """Let time go by."""
-    seconds = world.dice.choice([60, HOUR, 5 * HOUR, 30 * HOUR, 24 * 9 * HOUR])
+    seconds = world.dice.choice([60, HOUR + 400, 5 * HOUR, 30 * HOUR, 24 * 9 * HOUR])
     world.note(f"{seconds // 60} minutes pass")
-    world.time.offset += seconds
+    world.time.advance(seconds)
+    world.core.settle()
 
 
 def set_clock(world: World) -> None:
@@ -34,6 +37,7 @@ def set_clock(world: World) -> None:
         seconds = world.dice.choice([-40, -2, 2, 300]) * 24 * HOUR
         world.note(f"the clock is wrong by {seconds // HOUR} hours")
     world.wrong_by += seconds
+    world.ever_wrong = True
     world.time.offset += seconds
     world.log.doubt(2**62)  # by a wrong clock nobody can tell a day
     world.counts["clocks set"] += 1
@@ -47,17 +51,34 @@ def sweep(world: World) -> None:
     rules += [Rule(room, dice.choice([None, HOUR, 48 * HOUR]), None) for room in rooms]
     if not rules:
         return
-    world.note(f"sweep with {_shown(rules)} at {world.time.ms}")
-    _sweep(world, rules)
-    now = world.time.ms
-    spans = {rule.room: rule.seconds for rule in rules}
-    for seq, said in list(world.log.rows.items()):
-        own = said.conv.startswith("r") and said.target in spans
-        seconds = spans[said.target] if own else spans.get(None)
-        if seconds is not None and said.ts < now - seconds * 1000:
-            del world.log.rows[seq]
-    world.log.doubt(now - DAY)
-    _look(world, "after a sweep by age")
+    shown = (f"{rule.room or 'all'}={'off' if rule.seconds is None else f'{rule.seconds // HOUR}h'}" for rule in rules)
+    world.note(f"sweep with {', '.join(shown)} at {world.time.ms}")
+    kept = {rule.room: rule.seconds for rule in rules}
+
+    def seconds_of(seq: int) -> int | None:
+        said = world.log.rows[seq]
+        return kept[said.target] if said.conv.startswith("r") and said.target in kept else kept.get(None)
+
+    _sweep(world, rules, lambda seq: _too_old(world, seq, seconds_of(seq)))
+
+
+def _too_old(world: World, seq: int, seconds: int | None) -> bool | None:
+    """Whether a message must go by its age; None if it may stay or go.
+
+    Where the clock was wrong, it must go if it is too old by its own time and by that which really passed, and stay if it is
+    neither.
+    """
+    if seconds is None:
+        return False
+    by_clock = world.time.now() - world.log.rows[seq].ts / 1000 - seconds
+    really = world.time.seconds - world.log.said_at[seq] - seconds
+    if abs(by_clock) < NEAR:
+        return None
+    if not world.ever_wrong:
+        return by_clock > 0
+    if by_clock > 0 and really > SURELY:
+        return True
+    return False if by_clock < 0 and really < 0 else None
 
 
 def sweep_room(world: World) -> None:
@@ -65,60 +86,35 @@ def sweep_room(world: World) -> None:
     if not world.known.rooms:
         return
     room = world.dice.choice(sorted(world.known.rooms))
-    conv, size = f"r{world.known.rooms[room]}", world.dice.choice([1000, 4000, 20_000])
+    size = world.dice.choice([1000, 4000, 20_000])
     world.note(f"sweep with {room} bound to {size} bytes")
-    _sweep(world, [Rule(room, None, size)])
-    left = size
-    there = sorted((seq for seq, said in world.log.rows.items() if said.conv == conv), reverse=True)
-    for n, seq in enumerate(there):
-        left -= ENVELOPE + len(world.log.rows[seq].msg.encode())
-        if left < 0:
-            for gone in there[n:]:
-                del world.log.rows[gone]
-            break
-    world.log.doubt(world.time.ms - DAY)
-    _look(world, f"after a sweep of {room} by size")
+    there = [seq for seq, said in world.log.rows.items() if said.conv.startswith("r") and said.target == room]
+    beyond = _beyond(world, there, size)
+    _sweep(world, [Rule(room, None, size)], lambda seq: seq in beyond)
 
 
 def sweep_all(world: World) -> None:
-    """Fill the log with ordinary words and sweep with a bound on the size of the file: the newest that fit are left.
+    """Fill the log with ordinary words and sweep with a bound on the size of all: the newest that fit are left.
 
-    Then the server lives at its bound: a few messages more, and the next sweep takes about as much as they are.
+    Then the server lives at its bound: a few messages more, and the next sweep takes no more than they are.
     """
     if not world.known.rooms or not world.known.accounts:
         return
-    number = world.dice.choice([1500, 4000])
-    world.note(f"say {number} messages, and sweep with all bound to {SIZE} bytes")
-    _fill(world, number)
-    world.indexed()
-    _sweep_to_size(world, spare=0)
-    for _ in range(2):
-        more = world.dice.choice([1, 50])
-        world.note(f"say {more} more, and sweep again")
-        world.time.offset += HOUR
-        _fill(world, more)
-        world.indexed()
-        _sweep_to_size(world, spare=more)
+    for number in (world.dice.choice([1500, 4000]), *world.dice.sample([1, 20, 200], 2)):
+        world.note(f"say {number} messages, and sweep with all bound to {SIZE} bytes")
+        _fill(world, number)
+        beyond = _beyond(world, world.log.rows, SIZE)
+        _sweep(world, [Rule(None, None, SIZE)], lambda seq, beyond=beyond: seq in beyond)  # type: ignore[misc]
 
 
-def _sweep_to_size(world: World, spare: int) -> None:
-    """Sweep, and see that what is left is the newest, and enough; with few messages more, few are removed."""
-    before = sorted(world.log.rows)
-    _sweep(world, [Rule(None, None, SIZE)])
-    there = {seq for (seq,) in world.core.ask("SELECT seq FROM log WHERE conv != ''")}
-    kept, gone = [seq for seq in before if seq in there], [seq for seq in before if seq not in there]
-    in_order = not kept or not gone or max(gone) < min(kept)
-    check(in_order, "not the oldest are removed", f"{gone[-1:]} is gone, {kept[:1]} is there")
-    weight = sum(ENVELOPE + len(world.log.rows[seq].msg.encode()) for seq in kept)
-    told = f"{len(kept)} of {len(before)} messages are left, with {weight:,} bytes, by a bound of {SIZE:,}"
-    check(not gone or weight >= LEAST * SIZE, "more is removed than must be, by size", told)
-    check(weight <= SIZE, "a bound on the size is not kept", told)
-    most = 10 * spare + 1000  # a sweep removes in steps
-    check(not spare or len(gone) <= most, "more is removed than must be, at the bound", f"{len(gone)} for {spare} more: {told}")
-    for seq in gone:
-        del world.log.rows[seq]
-    world.log.doubt(world.time.ms - DAY)
-    _look(world, "after a sweep by size")
+def _beyond(world: World, seqs: Iterable[int], size: int) -> set[int]:
+    """The oldest of these, which are more than so many bytes with those behind them."""
+    beyond: set[int] = set()
+    for seq in sorted(seqs, reverse=True):
+        size -= ENVELOPE + len(world.log.rows[seq].msg.encode())
+        if size < 0:
+            beyond.add(seq)
+    return beyond
 
 
 def _fill(world: World, number: int) -> None:
@@ -128,22 +124,28 @@ def _fill(world: World, number: int) -> None:
     conv, author = f"r{known.rooms[room]}", known.accounts[name]
     for begin in range(0, number, 500):
         hand_in(world, [entry(world, conv, author, name, room, None, 35) for _ in range(min(500, number - begin))])
+    world.indexed()
 
 
-def _sweep(world: World, rules: Sequence[Rule]) -> None:
+def _sweep(world: World, rules: Sequence[Rule], goes: Callable[[int], bool | None]) -> None:
+    """Sweep, and compare: `goes` says of each message whether it must; None is either. A second sweep finds nothing to do."""
     retention = world.core.retention
     retention.rules = rules
     removed = world.core.run(retention.sweep())
     again = world.core.run(retention.sweep())
-    same(again, 0, "a second sweep removes more", f"after {removed}")
+    there = {seq for (seq,) in world.core.ask("SELECT seq FROM log WHERE conv != ''")}
+    fates = {seq: goes(seq) for seq in world.log.rows}
+    check(again <= sum(fate is None for fate in fates.values()), "a second sweep removes more", f"{again} after {removed}")
+    _none(world, [seq for seq, fate in fates.items() if fate is False and seq not in there], "a sweep removes too much")
+    _none(world, [seq for seq, fate in fates.items() if fate and seq in there], "a sweep leaves too much")
+    for seq in [seq for seq in world.log.rows if seq not in there]:
+        del world.log.rows[seq]
+    world.log.doubt(world.time.ms - DAY)
     world.counts["sweeps"] += 1
     world.counts["removed"] += removed
-
-
-def _look(world: World, what: str) -> None:
-    world.note(what)
     world.look()
 
 
-def _shown(rules: Sequence[Rule]) -> str:
-    return ", ".join(f"{rule.room or 'all'}={'off' if rule.seconds is None else f'{rule.seconds // HOUR}h'}" for rule in rules)
+def _none(world: World, seqs: list[int], kind: str) -> None:
+    if seqs:
+        raise Wrong(kind, f"{len(seqs)} of {len(world.log.rows)} messages: {spans(sorted(seqs))}, as {world.log.rows[seqs[0]]}")

@@ -64,6 +64,8 @@ class World:
         self.reuses = dice.random() < 0.3
         #: Seconds by which the time of day is wrong.
         self.wrong_by = 0
+        #: Whether it ever was.
+        self.ever_wrong = False
         self.back: list[Entry] = []
         self.open(directory / "data0")
 
@@ -116,7 +118,7 @@ class World:
         """Wait until so many entries are back, and compare each with the model; what became of them."""
         self.core.settle()
         same(len(self.back), wanted, "an entry does not come back", "entries")
-        fates = [self.log.came_back(entry) for entry in self.back]
+        fates = [self.log.came_back(entry, self.time.seconds) for entry in self.back]
         self.back.clear()
         self.counts["messages"] += len(fates)
         return fates
