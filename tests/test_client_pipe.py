@@ -212,11 +212,11 @@ def test_no_stdin_at_all_is_an_empty_one(shared_server: Server) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_end_of_the_reader_is_the_end(shared_server: Server) -> None:
+def test_the_end_of_the_reader_is_the_end_and_needs_no_words(shared_server: Server) -> None:
     with Bot(shared_server.port(), "bot1", "--json") as bot:
         assert json.loads(bot.stdout.readline())["x"]["op"] == "welcome"
         bot.stdout.close()
-        assert bot.process.wait(PATIENCE) == 0
+        assert bot.process.wait(PATIENCE) == 1
         assert bot.stderr.read() == b""
         bot.process.stdout = None
 
