@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 #: The exit code of a command that did everything but print it.
@@ -20,6 +21,16 @@ class NotPrinted(Exception):
         super().__init__("" if isinstance(error, BrokenPipeError) else f"can't write to stdout: {error.strerror}")
 
 
+class Parser(ArgumentParser):
+    """Raises `NotPrinted` when its help can't be written, where argparse says nothing."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            show(message)
+        elif message:
+            complain(message.rstrip("\n"))
+
+
 def checked(program: str, run: Callable[[], int]) -> int:
     """Run a command; its exit code, or `NOT_PRINTED` if all went well but what it printed can't be written.
 
@@ -28,7 +39,7 @@ def checked(program: str, run: Callable[[], int]) -> int:
     open_closed()
     code, why = _run(run)
     try:
-        show("")
+        flush()
     except NotPrinted as error:
         why = why or (None if code else str(error))
         code = code or NOT_PRINTED
@@ -40,9 +51,22 @@ def checked(program: str, run: Callable[[], int]) -> int:
 
 
 def show(text: str) -> None:
-    """Print this on stdout, at once; raises `NotPrinted`."""
+    """Print a text on stdout, with a newline at its end, and at once; raises `NotPrinted`."""
+    write(text if text.endswith("\n") else f"{text}\n")
+    flush()
+
+
+def write(text: str) -> None:
+    """Print a text on stdout, with others that follow; raises `NotPrinted`."""
     try:
         sys.stdout.write(text)
+    except OSError as error:
+        raise NotPrinted(error) from None
+
+
+def flush() -> None:
+    """Print what was written; raises `NotPrinted`."""
+    try:
         sys.stdout.flush()
     except OSError as error:
         raise NotPrinted(error) from None

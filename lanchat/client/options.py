@@ -13,6 +13,7 @@ from pathlib import Path
 from lanchat import __version__
 from lanchat.client.conversation import PATIENCE
 from lanchat.packet import EVERYONE, visible
+from lanchat.printing import Parser
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
 #: Characters in the name of a device.
@@ -64,9 +65,7 @@ you in without a password, if you wanted that. Messages are not kept on this mac
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; ends the program with a usage message if that makes no sense."""
-    parser = argparse.ArgumentParser(
-        "lanchat", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("lanchat", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "server",
         nargs="?",
