@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lanchat.client.conversation import Conversation
+from lanchat.client.interfaces import DONE
 from lanchat.client.reading import ACK_SECONDS
-from tests.talk import Talk
+from tests.talk import CAPS, Talk
 
 
 def asked(talk: Talk) -> dict[str, Any]:
@@ -264,3 +266,225 @@ def test_what_was_missed_is_not_waited_for_from_a_server_that_did_not_grant_it()
     talk = Talk()
     talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "history", "id"], account=True, epoch="e", seq=5, resumed=True)
     assert talk.conversation.waiting == 0
+
+
+def gap(talk: Talk, after: int, upto: int) -> dict[str, Any]:
+    """The server left something out; `x` of what was asked then."""
+    talk.hear(op="gap", after=after, upto=upto, why="SLOW")
+    return asked(talk)
+
+
+def say(talk: Talk, seq: int, to: str = "bob") -> None:
+    """Something is said, and acknowledged with this place."""
+    said = talk.conversation.say(to, "mine")
+    talk.hear(op="ack", cid=said.cid, id=f"e.{seq}", seq=seq, state="stored")
+
+
+UNORDERED = [cap for cap in CAPS if cap != "order"]
+
+
+def test_the_acknowledgement_of_own_words_moves_the_place_where_the_server_tells_of_gaps_first() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    say(talk, 9)
+    assert acknowledged(talk) == [9]
+    talk.lose()
+    assert talk.connect()["resume"]["seq"] == 9
+
+
+def test_elsewhere_it_moves_no_place_past_what_may_be_held_back() -> None:
+    talk = Talk().account(caps=UNORDERED)
+    talk.said(5)
+    say(talk, 9)
+    assert acknowledged(talk) == [5]
+    talk.lose()
+    assert talk.connect()["resume"]["seq"] == 5
+    talk.account(caps=UNORDERED, seq=9, resumed=True, missed=4)
+    for seq in (6, 7, 8, 9):
+        talk.said(seq, batch="resume", self=seq == 9)
+    talk.hear(op="end", batch="resume", n=4, more=False)
+    assert talk.screen.heard == ["5", "6", "7", "8"]
+    assert acknowledged(talk) == [9]
+
+
+@pytest.mark.parametrize("caps", [CAPS, UNORDERED])
+def test_a_gap_before_or_after_it_is_fetched_and_then_all_is_acknowledged(caps: list[str]) -> None:
+    talk = Talk().account(caps=caps)
+    talk.said(5)
+    if caps is CAPS:
+        x = gap(talk, 5, 8)
+        say(talk, 9)
+    else:
+        say(talk, 9)
+        talk.written()
+        x = gap(talk, 5, 8)
+    assert acknowledged(talk) == [5]
+    for seq in (6, 7, 8, 9):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=4, more=False)
+    assert talk.screen.heard == ["5", "6", "7", "8"]
+    assert acknowledged(talk) == [9]
+
+
+def test_what_comes_after_a_batch_is_shown_though_something_later_was_said_meanwhile() -> None:
+    talk = Talk().account(caps=UNORDERED, seq=6, resumed=True, missed=1)
+    say(talk, 8)
+    talk.said(6, batch="resume")
+    talk.hear(op="end", batch="resume", n=1, more=False)
+    talk.said(7)
+    assert talk.screen.heard == ["6", "7"]
+
+
+def test_a_log_that_lacks_our_place_is_read_from_its_own_end_on() -> None:
+    talk = Talk().account()
+    talk.said(50)
+    talk.lose()
+    talk.connect()
+    talk.account(seq=20, resumed=False)
+    talk.said(21)
+    assert talk.screen.heard == ["50", "21"]
+    assert acknowledged(talk) == [21]
+
+
+def register(talk: Talk, seq: int) -> None:
+    """The name is made an account."""
+    said = talk.conversation.say("/register", "hunter2")
+    talk.hear("alice is yours", op="ok", cid=said.cid, account=True, epoch="e", seq=seq)
+    talk.transport.clear()
+
+
+def test_who_registers_acknowledges_from_there_on_and_goes_on_there_after_a_cut() -> None:
+    talk = Talk().welcome()
+    register(talk, 7)
+    assert acknowledged(talk) == [7]
+    talk.said(8)
+    assert acknowledged(talk) == [8]
+    talk.conversation.say("bob", "perhaps")
+    talk.lose()
+    x = talk.connect()
+    assert (x["resume"], x["auth"]) == ({"epoch": "e", "seq": 8}, {"mech": "PLAIN", "password": "hunter2"})
+    talk.account(seq=10, resumed=True, missed=2)
+    talk.said(10, batch="resume")
+    talk.hear(op="end", batch="resume", n=1, more=False)
+    assert talk.screen.heard == ["8", "10"]
+    assert talk.screen.marked == []
+
+
+def test_what_was_on_its_way_when_the_connection_of_a_new_account_broke_is_sent_again() -> None:
+    talk = Talk().welcome()
+    register(talk, 7)
+    said = talk.conversation.say("bob", "perhaps")
+    talk.lose()
+    lines = talk.reconnect(account=True, epoch="e", seq=7, resumed=True, missed=0).splitlines()
+    (packet,) = [json.loads(line) for line in lines if b'"perhaps"' in line]
+    assert packet["x"]["cid"] == said.cid
+
+
+def test_what_was_left_out_before_registering_is_owed_to_the_account() -> None:
+    talk = Talk().welcome()
+    x = gap(talk, 3, 6)
+    register(talk, 7)
+    assert acknowledged(talk) == [3]
+    for seq in (4, 5, 6):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=3, more=False)
+    assert acknowledged(talk) == [7]
+
+
+@pytest.mark.parametrize("caps", [["ack"], ["ack", "id"]])
+def test_where_no_log_is_kept_a_new_account_acknowledges_nothing(caps: list[str]) -> None:
+    talk = Talk().welcome(caps=caps)
+    register(talk, 7)
+    assert acknowledged(talk) == []
+
+
+def test_a_guest_fetches_what_was_left_out_too() -> None:
+    talk = Talk().welcome()
+    talk.said(5, to="#ops")
+    say(talk, 7, to="#ops")
+    x = gap(talk, 5, 8)
+    for seq in (6, 7, 8, 9):
+        talk.said(seq, to="#ops", batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=4, more=False)
+    talk.said(9, to="#ops")
+    assert talk.screen.heard == ["5", "6", "8", "9"]
+    assert (acknowledged(talk), talk.screen.missing) == ([], [])
+
+
+def test_what_a_guest_can_not_fetch_is_told_once() -> None:
+    talk = Talk().welcome()
+    x = gap(talk, 5, 8)
+    talk.hear("You are not in a room.", op="fail", cid=x["cid"], code="NOT_MEMBER")
+    talk.lose()
+    talk.conversation.end(DONE)
+    (told,) = talk.screen.missing
+    assert "can't be fetched now (You are not in a room.)" in told
+
+
+@pytest.mark.parametrize("finish", [Talk.lose, lambda talk: talk.conversation.end(DONE)])
+def test_what_a_guest_has_not_fetched_when_the_connection_ends_is_lost_and_told(finish: Callable[[Talk], None]) -> None:
+    talk = Talk().welcome()
+    gap(talk, 5, 8)
+    finish(talk)
+    (told,) = talk.screen.missing
+    assert "did not come" in told
+
+
+def test_an_account_is_owed_what_it_has_not_fetched_at_the_end_so_nothing_is_missing() -> None:
+    talk = Talk().account()
+    gap(talk, 5, 8)
+    talk.lose()
+    talk.conversation.end(DONE)
+    assert talk.screen.missing == []
+
+
+def test_the_next_connection_of_a_guest_begins_anew() -> None:
+    talk = Talk().welcome()
+    talk.said(50)
+    talk.lose()
+    talk.connect()
+    talk.welcome()
+    talk.said(3)
+    assert talk.screen.heard == ["50", "3"]
+
+
+def test_a_fetch_that_had_to_wait_does_not_outlive_its_connection() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    x = gap(talk, 5, 8)
+    talk.hear("Wait.", op="fail", cid=x["cid"], code="RATE_LIMITED", retry_ms=1000)
+    talk.lose()
+    talk.connect()
+    talk.account(seq=8, resumed=True, missed=3)
+    for seq in (6, 7, 8):
+        talk.said(seq, batch="resume")
+    talk.hear(op="end", batch="resume", n=3, more=False)
+    talk.clock.advance(60)
+    assert [packet["to"] for packet in talk.written()] == ["/ack"]
+    assert talk.conversation.waiting == 0
+
+
+def test_a_page_that_somebody_asks_for_does_not_mix_with_one_that_is_fetched() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    said = talk.conversation.say("/history", "@bob")
+    talk.written()
+    x = gap(talk, 5, 7)
+    talk.said(5, batch=said.cid)
+    talk.hear(op="end", cid=said.cid, batch=said.cid, n=1, more=False)
+    talk.said(6, batch=x["cid"])
+    talk.said(7, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], batch=x["cid"], n=2, more=False)
+    assert talk.screen.heard == ["5", "5", "6", "7"]
+    assert acknowledged(talk) == [7]
+
+
+def test_what_had_to_wait_for_the_face_is_acknowledged_as_soon_as_that_has_caught_up() -> None:
+    talk = Talk().account()
+    talk.screen.caught_up = False
+    talk.said(5)
+    assert acknowledged(talk) == []
+    talk.screen.caught_up = True
+    talk.conversation.reading.shown()
+    talk.conversation.reading.shown()
+    assert talk.acknowledged() == [5]

@@ -19,12 +19,13 @@ class Screen:
         self._failed = failed
         self._waiting: list[str] = []
         self._writing: asyncio.Future[None] | None = None
-        self._broken = False
+        #: Whether it takes no more.
+        self.broken = False
 
     @property
     def caught_up(self) -> bool:
         """Whether the terminal has taken all."""
-        return not self._waiting and not self._broken
+        return not self._waiting and not self.broken
 
     def show(self, text: str) -> None:
         """Show this soon."""
@@ -34,7 +35,7 @@ class Screen:
 
     def flush(self) -> None:
         """Write what waits. There must be no prompt."""
-        if not self._waiting or self._broken:
+        if not self._waiting or self.broken:
             return
         output = get_app_session().output
         try:
@@ -47,7 +48,7 @@ class Screen:
             self._waiting.clear()
 
     async def _write(self) -> None:
-        while self._waiting and not self._broken:
+        while self._waiting and not self.broken:
             try:
                 async with in_terminal():
                     self.flush()
@@ -56,6 +57,6 @@ class Screen:
             await asyncio.sleep(PAUSE)
 
     def _fail(self, error: OSError) -> None:
-        if not self._broken:
-            self._broken = True
+        if not self.broken:
+            self.broken = True
             self._failed(error)

@@ -40,8 +40,6 @@ class Terminal:
 
     def __init__(self, to: str, colours: bool, bell: bool, as_json: bool) -> None:
         self.target = to
-        #: A person has seen what failed; it does not make the whole a failure.
-        self.failed = False
         self._painter = Painter(colours, folder(lambda: shutil.get_terminal_size().columns))
         self._bell = bell
         self._json = as_json
@@ -76,6 +74,11 @@ class Terminal:
         self._over.set()
         self._prompt.close()
         await self._closed
+
+    @property
+    def failed(self) -> bool:
+        """Whether not all could be shown. Other failures a person has seen, so they don't make the whole a failure."""
+        return self._screen.broken
 
     @property
     def caught_up(self) -> bool:
