@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from lanchat.client.cursor import Cursor
 from lanchat.packet import ServerX
@@ -165,8 +165,22 @@ class Line:
 
 STEPS = [Line.say, Line.say_own, Line.hold_back, Line.catch_up, Line.read, Line.acknowledge, Line.fetch, Line.cut]
 steps = st.lists(st.tuples(st.sampled_from([*STEPS, Line.start_anew]), st.integers(1, 5)), max_size=60)
+#: Own words are acknowledged while others' are held back, and while others' are sent that were missed; then the line breaks.
+HELD = [
+    (Line.catch_up, 1),
+    (Line.read, 1),
+    (Line.hold_back, 1),
+    (Line.say, 2),
+    (Line.say_own, 1),
+    (Line.read, 1),
+    (Line.cut, 1),
+]
+MISSED = [(Line.say, 1), (Line.say_own, 1), (Line.read, 1), (Line.cut, 1)]
 
 
+@example(ordered=True, steps=HELD)
+@example(ordered=False, steps=HELD)
+@example(ordered=True, steps=MISSED)
 @given(ordered=st.booleans(), steps=steps)
 def test_whatever_happens_all_is_shown_and_nothing_is_acknowledged_that_did_not_come(
     ordered: bool, steps: list[tuple[Any, int]]

@@ -454,14 +454,24 @@ def test_a_fetch_that_had_to_wait_does_not_outlive_its_connection() -> None:
     x = gap(talk, 5, 8)
     talk.hear("Wait.", op="fail", cid=x["cid"], code="RATE_LIMITED", retry_ms=1000)
     talk.lose()
-    talk.connect()
-    talk.account(seq=8, resumed=True, missed=3)
+    talk.reconnect(account=True, epoch="e", seq=8, resumed=True, missed=3)
     for seq in (6, 7, 8):
         talk.said(seq, batch="resume")
     talk.hear(op="end", batch="resume", n=3, more=False)
-    talk.clock.advance(60)
-    assert [packet["to"] for packet in talk.written()] == ["/ack"]
     assert talk.conversation.waiting == 0
+    assert b"/history" not in talk.transport.value()
+
+
+def test_what_is_on_a_page_beyond_what_was_left_out_comes_by_itself() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    x = gap(talk, 5, 8)
+    for seq in (6, 8, 10):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=3, more=False)
+    talk.said(9, name="zoe")
+    talk.said(10)
+    assert talk.screen.heard == ["5", "6", "8", "9", "10"]
 
 
 def test_a_page_that_somebody_asks_for_does_not_mix_with_one_that_is_fetched() -> None:
