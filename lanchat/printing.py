@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-#: The exit code of a command that did everything but print it.
+#: The exit code of most commands when they did everything but print it.
 NOT_PRINTED = 1
 
 
@@ -31,18 +31,18 @@ class Parser(ArgumentParser):
             complain(message.rstrip("\n"))
 
 
-def checked(program: str, run: Callable[[], int]) -> int:
-    """Run a command; its exit code, or `NOT_PRINTED` if all went well but what it printed can't be written.
+def checked(program: str, run: Callable[[], int], not_printed: int = NOT_PRINTED) -> int:
+    """Run a command; its exit code, or `not_printed` if all went well but what it printed can't be written.
 
     What ends the command with `SystemExit`, as `--help` does, is treated the same.
     """
     open_closed()
-    code, why = _run(run)
+    code, why = _run(run, not_printed)
     try:
         flush()
     except NotPrinted as error:
         why = why or (None if code else str(error))
-        code = code or NOT_PRINTED
+        code = code or not_printed
     if why:
         complain(f"{program}: {why}")
     for stream in (sys.stdout, sys.stderr):
@@ -91,12 +91,12 @@ def open_closed() -> None:
     sys.stderr = sys.stderr or _stream(STDERR)
 
 
-def _run(run: Callable[[], int]) -> tuple[int, str | None]:
+def _run(run: Callable[[], int], not_printed: int) -> tuple[int, str | None]:
     """The exit code of a command, and why it could print no more, if so."""
     try:
         return run(), None
     except NotPrinted as error:
-        return NOT_PRINTED, str(error)
+        return not_printed, str(error)
     except SystemExit as ended:
         if isinstance(ended.code, str):
             raise

@@ -46,7 +46,7 @@ def test_what_an_administrator_can_not_be_shown_is_an_error_in_one_line(kept: Pa
 def test_the_load_tool_says_so_too(words: str) -> None:
     for unbuffered in ("", "1"):
         done = run(f"lanchat-stress {words}", "> /dev/full", unbuffered)
-        assert (done.returncode, done.stderr) == (1, f"lanchat-stress: can't write to stdout: {FULL}\n")
+        assert (done.returncode, done.stderr) == (4, f"lanchat-stress: can't write to stdout: {FULL}\n")
 
 
 def test_a_load_ends_when_its_table_can_not_be_printed(kept: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_load_ends_when_its_table_can_not_be_printed(kept: Path) -> None:
         load = f"stress --server 127.0.0.1:{server.port()} --bots 2 --for 1 --processes 1"
         for more in ("", " --json"):
             done = run(f"lanchat-stress {load}{more}", "> /dev/full")
-            assert (done.returncode, done.stderr) == (1, f"lanchat-stress: can't write to stdout: {FULL}\n")
+            assert (done.returncode, done.stderr) == (4, f"lanchat-stress: can't write to stdout: {FULL}\n")
 
 
 @pytest.mark.parametrize("words", ["account list", "export", "--help"])

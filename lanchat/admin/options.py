@@ -26,8 +26,8 @@ A password is never an argument: it is typed, or a line of stdin (--password-std
 
 exit codes:
     0  it is done
-    1  it was refused; something was not found, or is there already; not all could be exported;
-       a configuration has mistakes
+    1  it was refused; something was not found, or is there already; not all could be exported,
+       or printed; a configuration has mistakes
     2  the options are wrong
     3  what the server keeps is not there, damaged, or in use; a disk failed; no answer came
   130  somebody pressed Ctrl-C

@@ -38,7 +38,7 @@ CONNECT_SECONDS = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return checked("lanchat-stress", partial(_main, arguments))
+    return checked("lanchat-stress", partial(_main, arguments), TOOL_WAS_THE_LIMIT)
 
 
 def _main(arguments: Sequence[str] | None) -> int:
