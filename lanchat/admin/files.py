@@ -117,8 +117,8 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
     place.check(options.data)
     if options.file is not None:
         check_new(options.file)
-    with output(options.file) as out, place.reading(options.data) as connection:
-        written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
+    with output(options.file) as write, place.reading(options.data) as connection:
+        written, damaged = write_lines(connection, wanted, write, tell if options.file else _nothing)
     messages = counted(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:

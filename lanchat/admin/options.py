@@ -12,6 +12,7 @@ from lanchat import __version__
 from lanchat.config import DEFAULT, usual_data
 from lanchat.operations import RoleName
 from lanchat.packet import visible
+from lanchat.printing import Parser
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
@@ -25,8 +26,8 @@ A password is never an argument: it is typed, or a line of stdin (--password-std
 
 exit codes:
     0  it is done
-    1  it was refused; something was not found, or is there already; not all could be exported;
-       a configuration has mistakes
+    1  it was refused; something was not found, or is there already; not all could be exported,
+       or printed; a configuration has mistakes
     2  the options are wrong
     3  what the server keeps is not there, damaged, or in use; a disk failed; no answer came
   130  somebody pressed Ctrl-C
@@ -38,9 +39,7 @@ _Adds = Callable[..., argparse.ArgumentParser]
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for, `command` says which; ends the program with a usage message if that makes no sense."""
-    parser = argparse.ArgumentParser(
-        "lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data",
         type=Path,
