@@ -81,8 +81,10 @@ class House:
         The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
         """
         packets = Bucket(self.limits, "packets")
-        session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
-        account = self.registry.account(session.name.key)
+        account = self.registry.account(text.strip())  # whoever has a name keeps it, though today's rules may forbid it
+        name = account.name if account is not None else parse_name(text)
+        account = account or self.registry.account(name.key)
+        session = Session(name, client, address, gateway, self.now(), packets, self.clock.seconds())
         self.sanctions.meet(session, account)
         if account is not None:
             self.doorstep.wait(session, account, self._gave_up)
@@ -117,7 +119,7 @@ class House:
 
     def account_of(self, name: str) -> Account:
         """The account of that name; raises `NoSuchTarget`."""
-        account = self.registry.account(name.strip().removeprefix("@"))
+        account = self.registry.account(name) or self.registry.account(name.strip().removeprefix("@"))
         if account is None:
             raise NoSuchTarget(f"There is no account {visible(name, 40) or '(no name)'}.")
         return account

@@ -87,11 +87,15 @@ class Done(msgspec.Struct, tag_field="is", tag="done"):
 
 
 class Failed(msgspec.Struct, tag_field="is", tag="failed"):
-    """It was not done; why, with a code as on the wire. Mistakes in what is configured are told one by one, too."""
+    """It was not done, or not wholly; why, with a code as on the wire.
+
+    Where several things are wrong they are told one by one, too. `facts` are for programs, of what was done.
+    """
 
     text: str
     code: str
     mistakes: list[str] = []
+    facts: dict[str, Any] = {}
 
 
 class Progress(msgspec.Struct, tag_field="is", tag="progress"):

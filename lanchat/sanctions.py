@@ -21,6 +21,7 @@ from lanchat.limits import Limits
 from lanchat.packet import visible
 from lanchat.rooms import Room
 from lanchat.session import Account, Session
+from lanchat.stored import Wrong, note, usable
 from lanchat.targets import Target, kept_under, network_of
 
 #: The kinds of sanctions, as the table has them.
@@ -231,14 +232,17 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def load(connection: Connection, places: Iterable[Room], now: float) -> list[Sanction]:
-    """Those that are in force; what has run out, or is about an account that is gone, is removed."""
+def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wrong = note) -> list[Sanction]:
+    """Those that are in force; what has run out, or is about an account that is gone, is removed.
+
+    `wrong` is told of each row that can't be used.
+    """
     remove_over(connection, now)
     gone = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
     connection.execute(f"DELETE FROM sanctions WHERE {gone}")  # noqa: S608 (our own words)
     by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in places}}
-    rows = connection.execute("SELECT kind, room, target, until, reason, by_name, at FROM sanctions ORDER BY id")
-    return [Sanction(kind, by_id[room], *rest) for kind, room, *rest in rows if room in by_id]
+    rows = usable(connection, "sanctions", wrong)
+    return [Sanction(kind, by_id[room], *rest) for _, kind, room, *rest in rows if room in by_id]
 
 
 def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:

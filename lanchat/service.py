@@ -10,11 +10,11 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.python.components import Componentized
 
-from lanchat import accounts, rooms, sanctions
+from lanchat import accounts, rooms, sanctions, stored
 from lanchat.drain import Drain
 from lanchat.listener import Listener
 from lanchat.logs.server import ServerLog
-from lanchat.names import Name
+from lanchat.names import Name, key
 from lanchat.passwords import Hasher
 from lanchat.router import Router
 from lanchat.store.service import StoreService
@@ -92,6 +92,8 @@ class ChatService(MultiService):
         """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it."""
         if self._lobby is not None:
             rooms.open_lobby(connection, self._lobby, int(self.router.now()))
+        stored.renew_keys(connection, "accounts", key)
+        stored.renew_keys(connection, "rooms", rooms.room_key)
         known = {account.id: account for account in accounts.load(connection)}
         places = rooms.load(connection, known)
         in_force = sanctions.load(connection, places, self.router.now())

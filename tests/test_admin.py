@@ -496,5 +496,5 @@ def test_what_can_be_read_of_a_damaged_database_is_saved(tmp_path: Path) -> None
     content[-4096:] = os.urandom(4096)
     file.write_bytes(content)
     assert "lanchat-admin salvage" in refused(data, "check", code=3)
-    assert "1 account (0 lost), 0 rooms (0 lost) and 0 messages could be saved" in done(data, "salvage")
+    assert "1 account (0 lost), 0 rooms (0 lost) and 0 messages (0 lost) could be saved" in done(data, "salvage")
     assert json.loads(done(data, "--json", "check"))["accounts"] == 1

@@ -44,7 +44,7 @@ def show(outcome: Done | Failed, as_json: bool, out: TextIO) -> int:
     """Say how it went on `out`, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
     if isinstance(outcome, Failed):
         sys.stderr.write(f"lanchat-admin: {outcome.text}\n")
-        facts: dict[str, Any] = {"error": outcome.code, "text": outcome.text}
+        facts: dict[str, Any] = {**outcome.facts, "error": outcome.code, "text": outcome.text}
         facts |= {"mistakes": outcome.mistakes} if outcome.mistakes else {}
         code = EXIT_CODES.get(outcome.code, NOT_DONE)
     else:
