@@ -6,6 +6,7 @@ connection run on the store's threads, not in the reactor's.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from sqlite3 import Connection
 
 from lanchat.entry import newest
@@ -107,6 +108,12 @@ class Rooms:
         account.conversations.pop(room.conv, None)
         for session in account.sessions:
             self.leave(session, room)
+
+    def clear_topics(self, numbers: Collection[int]) -> None:
+        """These have no topic any more."""
+        for room in self._rooms.values():
+            if room.id in numbers:
+                room.topic = ""
 
     def forget(self, account: Account) -> None:
         """An account is no more: it belongs to no room, and owns none."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from sqlite3 import Connection
 
@@ -18,6 +18,7 @@ from lanchat import rooms
 from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, Usage
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
+from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.rooms import Room
 from lanchat.session import Account, Session
@@ -163,6 +164,18 @@ class Sanctions:
         for sanction in found:
             self._drop(sanction)
         return bool(found)
+
+    def erase(self, keys: Collection[str], account: int, instead: str) -> None:
+        """Somebody is erased, with these keys of their name: nothing is decided about their account any more.
+
+        What they decided themselves still holds, by `instead` and for no reason.
+        """
+        about = {f"@{account}", *keys} if account else set()
+        for sanction in [sanction for place in self._places.values() for sanction in place.values()]:
+            if sanction.target in about:
+                self._drop(sanction)
+            elif key(sanction.by) in keys:
+                self._put(replace(sanction, by=instead, reason=""))
 
     def forget(self, room: Room) -> None:
         """A room is gone; what was decided there goes from the table with it."""

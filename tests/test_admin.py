@@ -376,7 +376,7 @@ def erased(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         if request.param == "beside a server":
             assert _traces(data)
             told = json.loads(done(data, "--json", "purge", "victor", "--yes"))
-            assert told == {"name": "victor", "messages": 31, "addressed": 1}
+            assert told == {"name": "victor", "messages": 31, "addressed": 1, "topics": 0}
             victor.wait_for("removed by the administrator")
             assert _traces(data) == []
             assert say(wanda, "#zoo", "still here", "s")["state"] == "stored"

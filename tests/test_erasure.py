@@ -119,7 +119,7 @@ def test_what_was_said_to_an_account_that_is_there_keeps_its_name(desk: Desk) ->
     number = desk.write(partial(accounts.add, name=parse("vic"), password="", role=Role.USER, now=0, most=9)).id
     desk.say(entry("to vic", author=2, name="wanda", conv=f"p2x{number}", target="vic"))
     desk.say(entry("by vic", author=number, name="vic", conv=f"p2x{number}", target="wanda"))
-    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure("vic", 0, upto=2, found=False))).found
+    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure(frozenset({"vic"}), 0, upto=2, found=False))).found
     assert desk.ask("SELECT name, target FROM log ORDER BY seq") == [("wanda", "vic"), ("vic", "wanda")]
 
 
@@ -152,7 +152,8 @@ def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk
 def test_until_it_is_finished_it_can_be_begun_again(desk: Desk, tmp_path: Path) -> None:
     desk.say(entry("his own"))
     begun = desk.write(partial(erasure.begin, name=VICTOR))
-    assert desk.write(partial(erasure.begin, name=VICTOR)) == begun == erasure.Erasure("victor", 1, 1, found=True)
+    assert desk.write(partial(erasure.begin, name=VICTOR)) == begun
+    assert begun == erasure.Erasure(frozenset({"victor"}), 1, 1, found=True)
     erase(desk)
     desk.write(partial(erasure.finish, name=VICTOR))
     assert not erase(desk).found
