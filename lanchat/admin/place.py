@@ -18,8 +18,8 @@ def check(directory: Path) -> Path:
     """The database that is there; raises `Refused` when there is none."""
     path = directory / opening.FILE
     try:
-        if replacing.is_begun(path):
-            is_used(directory)  # whoever has the lock finishes it
+        if replacing.is_begun(path) and (lock := _lock(directory)) is not None:
+            lock.release()  # whoever has taken it has finished that
         path.stat()
     except FileNotFoundError:
         raise Refused(f"There is no {path}, so this is not where a server keeps its data. Say where with --data DIR.") from None

@@ -3,7 +3,7 @@
 Somebody is whoever had an account of that name: the one that there is, and those that were removed, whose words stayed. What
 guests say is no account's: a guest may be anybody, so it is left alone, as is what is said to them.
 
-Beside the log somebody may have written the topics of rooms, and why others are banned or muted. Who set a topic is not kept, so
+Beside the log somebody may have written topics of rooms, and why others are banned or muted. Who set a topic is not kept, so
 all go that may be theirs: of rooms that they made, or whose maker is gone; of every room, if they were a moderator.
 
 Each function up to `rewrite` is one short step, and what was begun can be gone on with after a crash. SQLite leaves what was
