@@ -38,8 +38,10 @@ def finish(path: Path) -> None:
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
         for end in ("-wal", "-journal", ""):  # nothing of the old one may lie beside the new one
             beside = path.with_name(path.name + end)
-            if beside.exists():
+            if beside.exists() and (beside == path or beside.stat().st_size):
                 beside.rename(old.with_name(old.name + end))
+            elif beside != path:
+                beside.unlink(missing_ok=True)
         schema.sync_directory(path.parent)
         new.rename(path)
         schema.sync_directory(path.parent)
