@@ -74,7 +74,7 @@ def test_a_row_that_can_not_be_used_costs_that_row_and_is_named(damaged: Path) -
             assert f"{told}; this row is left out" in text
     assert "Traceback" not in text
     done = admin(damaged, "--json", "check")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert sorted(json.loads(done.stdout)["mistakes"]) == sorted(told for _, told in WRONG)
     assert done.stderr.startswith("lanchat-admin: 16 rows can't be used")
 

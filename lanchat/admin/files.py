@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from lanchat.admin import calling, place
-from lanchat.admin.ending import EXISTS, Declined
+from lanchat.admin.ending import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.entry import newest
 from lanchat.operations import Done, Failed, Note, Tell, counted
@@ -26,7 +26,7 @@ _ROLES = {int(role): role.name.lower() for role in Role}
 LOOK = 0.1
 #: So many rows that can't be used are told to people.
 TOLD = 20
-#: For programs: the disk has changed something.
+#: For programs: it was done, but for what the disk has changed.
 DAMAGED = "DAMAGED"
 
 
@@ -113,7 +113,7 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
     parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
         told = f"{counted(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
-        return Failed("\n".join([told, *_first(wrong, len(wrong))]), DAMAGED, wrong, facts)
+        return Failed("\n".join([told, *_first(wrong, len(wrong))]), CANT_USE, wrong, facts)
     return Done(f"All is as it was written: {parts}.", facts)
 
 

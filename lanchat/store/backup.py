@@ -62,7 +62,8 @@ def new_epoch(directory: Path) -> str:
         opening.check_head(path, len(schema.STEPS))
         with opening.closing(path) as connection:
             opening.check_pages(connection, path)
-            begin_epoch(connection)
+            with schema.transaction(connection):
+                begin_epoch(connection)
             return str(schema.get(connection, "epoch"))
 
 
