@@ -90,10 +90,10 @@ class ChatService(MultiService):
 
     def _learn(self, connection: Connection) -> None:
         """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it."""
-        if self._lobby is not None:
-            rooms.open_lobby(connection, self._lobby, int(self.router.now()))
         stored.renew_keys(connection, "accounts", key)
         stored.renew_keys(connection, "rooms", rooms.room_key)
+        if self._lobby is not None:
+            rooms.open_lobby(connection, self._lobby, int(self.router.now()))
         known = {account.id: account for account in accounts.load(connection)}
         places = rooms.load(connection, known)
         in_force = sanctions.load(connection, places, self.router.now())

@@ -214,6 +214,21 @@ def test_whatever_goes_wrong_at_the_start_is_one_line(tmp_path: Path, raised: Ex
         assert desk.say(entry())[0].state == "stored"
 
 
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM meta WHERE name = 'epoch'", "UPDATE meta SET value = 'x' WHERE name = 'indexed'"]
+)
+def test_what_the_server_itself_keeps_is_told_in_one_line_too(tmp_path: Path, change: str) -> None:
+    with Desk(tmp_path):
+        pass
+    raw(tmp_path, change)
+    with pytest.raises(Refused, match="lanchat-admin salvage") as caught:
+        Desk(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert admin(tmp_path, "salvage").returncode == 0
+    with Desk(tmp_path) as desk:
+        assert desk.say(entry())[0].state == "stored"
+
+
 def test_an_account_with_an_odd_name_can_be_administered(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         for name in ("a b", "c d"):

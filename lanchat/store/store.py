@@ -81,17 +81,16 @@ class Store:
 
         `prepare` is run in a transaction before anything else can be.
         """
-        with ExitStack() as undone:
+        with ExitStack() as undone, _refused(self.directory / opening.FILE):
             self._lock = opening.Lock(self.directory)
             undone.callback(self._lock.release)
             connection = opening.open_to_write(self.directory, self._lock)
             undone.callback(opening.leave, connection, self.directory / opening.FILE)
             self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest(connection)
-            with _refused(self.directory / opening.FILE):
-                with schema.transaction(connection):
-                    prepare(connection)
-                self._writer = Writer(connection, self.keeps, self._written, self._counts.commits)
+            with schema.transaction(connection):
+                prepare(connection)
             self._connection = connection
+            self._writer = Writer(connection, self.keeps, self._written, self._counts.commits)
             self._pages, self._searches = (
                 Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
             )
