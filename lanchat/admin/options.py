@@ -111,7 +111,7 @@ def _add_purge(add: _Adds) -> None:
         help="erase an account with all that was said with it, for good; a removed one too",
         description="Erase an account: its devices, its tokens, where it belongs, what it said, why it banned or muted others, "
         "and its name where others said something to it alone. Topics go that it may have set: of rooms that it made or whose "
-        "maker is gone; of all rooms, if it was a moderator. What accounts of that name said that were removed before is erased "
+        "maker is gone; of all rooms, if it was a moderator. What accounts of that name said that were removed before goes, "
         "too; there need be no account any more. What guests of that name said, or were told, stays: a guest's name may be "
         "anybody's. What others wrote about it, names of rooms, older backups, what users have on their screens, and the "
         "system's log of who came and went are not touched either. While the file is rewritten, at the end, messages wait.",
