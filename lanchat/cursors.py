@@ -9,7 +9,8 @@ from functools import partial
 
 from lanchat import accounts
 from lanchat.delivery import Delivery
-from lanchat.interfaces import Call, Clock
+from lanchat.interfaces import Call, Clock, IReceipts
+from lanchat.receipts import Receipts
 from lanchat.session import CLASSIC, Account, Session
 
 #: Seconds that one may have moved before that is written.
@@ -30,18 +31,40 @@ class Cursors:
         seq = min(seq, session.seen)
         if session.account is None or seq <= 0:
             return
-        where = (session.account.id, session.device)
+        self._move(session.account, session.device, seq)
+
+    def _move(self, account: Account, device: str, seq: int) -> None:
+        where = (account.id, device)
         self._moved[where] = max(seq, self._moved.get(where, 0))
         if self._timer is None:
             self._timer = self._clock.callLater(PAUSE, self.write)
 
+    def begin(self, session: Session, device: str, seq: int) -> None:
+        """A session of an account is on this device, which has everything up to the place `seq`."""
+        session.device, session.seen = device, seq
+        connection = IReceipts(session.client, None) if device == CLASSIC else None
+        session.receipts = Receipts(connection, seq) if connection is not None else None
+
+    def read(self, session: Session) -> int:
+        """The place up to which a classic session counts as having read everything."""
+        return session.seen if session.receipts is None else session.receipts.written
+
     def left(self, session: Session) -> None:
-        """A session ended."""
-        if session.account is not None:
-            self.leave(session.account, session.device, session.seen)
+        """A session ended, or goes on as another device."""
+        if session.account is None or session.device != CLASSIC:
+            return
+        self.leave(session.account, CLASSIC, self.read(session))
+        if session.receipts is not None:
+            session.client.perform(self._finish(session.account, session.receipts), hold=False)
+
+    async def _finish(self, account: Account, receipts: Receipts) -> None:
+        """What still waits for a session that has ended may be written yet."""
+        before, written = receipts.written, await receipts.finished()
+        if written > before:
+            self._move(account, CLASSIC, written)
 
     def leave(self, account: Account, device: str, seq: int) -> None:
-        """A session is on this device no more. To a classic one all up to here was written, so it has that."""
+        """A session is on this device no more. Of a classic one all up to this place was written, so it has that."""
         if device == CLASSIC:
             here = any(other.device == CLASSIC for other in account.sessions)
             leave = partial(accounts.leave_device, account=account.id, device=CLASSIC, seq=seq, online=here)

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from twisted.logger import Logger
 
-from lanchat import accounts
+from lanchat import accounts, repeats
 from lanchat.counts import Counts
-from lanchat.entry import RELAYED, Entry
-from lanchat.errors import NoSuchTarget, NotMember, NotStored
+from lanchat.entry import RELAYED, STORED, Entry
+from lanchat.errors import ChatError, NoSuchTarget, NotMember, NotStored
 from lanchat.interfaces import Store
 from lanchat.names import key
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
@@ -30,6 +30,7 @@ from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 DELIVERIES_A_PACKET = 20
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
 BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
+PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
 
 _log = Logger()
 
@@ -141,6 +142,31 @@ class Delivery:
             await self.store.write(partial(accounts.may_read, account=account, conv=conv, since=0))
             self._unkept.discard((account, conv))
 
+    def may_be_repeat(self, session: Session, packet: Packet) -> bool:
+        """Whether a packet has what a repeat is recognised by: an account as its author, and a `cid`."""
+        return session.account is not None and self.store.keeps and packet.x is not None and packet.x.cid is not None
+
+    async def answer_repeat(self, session: Session, packet: Packet, refusal: ChatError) -> None:
+        """Answer a packet that is refused now, but may repeat one that was stored when it was not.
+
+        Raises `refusal` if it does not, or `NotStored` if that can't be told now.
+        """
+        author, cid = session.account, packet.x.cid if packet.x is not None else None
+        assert author is not None  # noqa: S101 (`may_be_repeat`)
+        now, name = round(self._voice.now() * 1000), session.name.shown
+        sent = Entry("", author.id, name, session.sender.ip, packet.to.strip(), packet.msg, now, None, cid)
+        try:
+            known = await self.store.write(partial(repeats.find, sent=sent))  # behind what was handed in: that may be the first
+        except NotStored:
+            self._not_taken(session, cid)
+            raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
+        if session.refused is not None:
+            session.refused.stored(cid)
+        if known is None:
+            raise refusal
+        sent.seq, sent.ts, sent.state, sent.dup = known.seq, known.ts, STORED, True
+        self._acknowledge(session, sent, self.seen_by(None, sent), "")
+
     # Out of the log.
 
     def committed(self, entries: list[Entry]) -> None:
@@ -159,10 +185,12 @@ class Delivery:
             self._not_taken(session, entry.cid)
             self._voice.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
             return
-        if session.lag is None:
-            session.seen = max(session.seen, entry.seq)
+        if session.refused is not None:
+            session.refused.stored(entry.cid)
         packet = self.seen_by(None, entry)
         reached = entry.dup or self._deliver(packet, entry, session, to)
+        if not entry.dup:
+            self.pass_place(session, entry.seq)
         if reached or entry.state != RELAYED:
             self._acknowledge(session, entry, packet, "" if reached else self._away(entry, to))
         else:
@@ -202,19 +230,32 @@ class Delivery:
     def show(self, reader: Session, packet: ServerPacket, seq: int) -> None:
         """Show somebody what was just added to the log, unless they are so far behind that they shall fetch it themselves.
 
-        What has no place in the log can't be fetched, so it is always shown.
+        What can't be fetched is always shown: what has no place in the log, and private words to a guest.
         """
-        if not seq:
+        if not seq or (reader.account is None and not isinstance(packet, SharedPacket)):
             self.hand(reader, packet)
         elif reader.lag is not None:
             reader.lag.add(seq, packet)
         elif reader.may("history") and reader.client.behind():
             reader.lag = Lag(reader.seen)
             reader.lag.add(seq, packet)
-            reader.client.perform(self._tell_gap(reader), hold=False)
+            reader.client.perform(self._end_lag(reader), hold=False)
         else:
             reader.seen = seq
             self.hand(reader, packet)
+            if reader.receipts is not None:
+                reader.receipts.sent(seq)
+
+    def pass_place(self, session: Session, seq: int) -> None:
+        """A session is about to be told a place in the log that is not that of a message it was sent.
+
+        Its client takes such a place for "everything up to here has come or is announced". So what is held back is announced.
+        """
+        lag = session.lag
+        if lag is None:
+            session.sent(seq)
+        elif not lag.replays:
+            self._tell_gap(session, lag)
 
     def hand(self, reader: Session, packet: ServerPacket) -> None:
         """Deliver a message: who knows no rooms reads in the text where it was said."""
@@ -223,14 +264,19 @@ class Delivery:
             packet = packet.prefixed
         reader.client.deliver(packet)
 
-    async def _tell_gap(self, reader: Session) -> None:
+    async def _end_lag(self, reader: Session) -> None:
         await reader.client.caught_up()
         lag, reader.lag = reader.lag, None
         if lag is not None:
+            self._tell_gap(reader, lag)
+
+    def _tell_gap(self, reader: Session, lag: Lag) -> None:
+        """Tell a session what was held back since it was told of a gap last."""
+        if lag.upto > lag.after:
             self._counts.gaps += 1
-            reader.seen = lag.upto
             told = "You read too slowly for what was said; send /history to see what you missed."
             self._voice.answer(reader, None, told, op="gap", after=lag.after, upto=lag.upto, why="SLOW")
+            reader.seen = lag.after = lag.upto
 
     def id_of(self, entry: Entry) -> str:
         """What an entry is known by on the wire."""

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from lanchat.errors import AuthRequired, Full
+from lanchat.addresses import counted_as, is_loopback
+from lanchat.errors import AuthRequired, Full, RateLimited
 from lanchat.interfaces import Call, Clock
 from lanchat.session import Account, Role, Session
 
 #: Seconds in which one must have logged in, and how many from one address may be asked to at a time: programs say at once
 #: who they are, and after a restart all of a house come back at the same moment.
 SECONDS, MAX_WAITING = 30.0, 8
+#: So many from one address may be making an account at a time: a password takes a while to be hashed.
+MAX_MAKING = 4
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Attempt(Protocol):
-    """A login that is being looked at."""
+class Attempt(Protocol[T_co]):
+    """A login that is being looked at, or a password that is being hashed."""
 
-    def __await__(self) -> Generator[Any, Any, Account]:
-        """The account."""
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        """The account, or what is to be kept of the password."""
 
     def cancel(self) -> None:
         """Nobody waits for it any more."""
@@ -31,16 +37,16 @@ class Identity(Protocol):
     def check_way(self, address: str, gateway: str) -> None:
         """Raise `Forbidden` if a secret that came this way could be read by others."""
 
-    def hash(self, password: str) -> Awaitable[str]:
+    def hash(self, password: str) -> Attempt[str]:
         """What to keep of a password; raises `Usage` or `RateLimited`."""
 
     def give_token(self, account: int) -> Awaitable[str]:
         """A new token for an account; raises `NotStored`."""
 
-    def by_password(self, name: str, address: str, password: str) -> Attempt:
+    def by_password(self, name: str, address: str, password: str) -> Attempt[Account]:
         """The account of that name, if this is its password; raises `AuthFailed`, after a while, or `RateLimited`."""
 
-    def by_token(self, name: str, address: str, token: str) -> Attempt:
+    def by_token(self, name: str, address: str, token: str) -> Attempt[Account]:
         """The account of that name, if this is a token of its."""
 
 
@@ -52,7 +58,7 @@ class Doorstep:
         self._waiting: dict[Session, tuple[Account, Call]] = {}
         self._asked: dict[Session, str] = {}
         self._addresses: Counter[str] = Counter()
-        self._attempts: dict[Session, Attempt] = {}
+        self._attempts: dict[Session, Attempt[Any]] = {}
 
     def __contains__(self, session: object) -> bool:
         return session in self._waiting
@@ -71,29 +77,37 @@ class Doorstep:
 
     def ask(self, session: Session) -> None:
         """A stranger did not say at once who it is, and is asked; raises `Full` when as many from there are being asked."""
-        address = session.sender.ip
+        address = counted_as(session.sender.ip)
         if self._addresses[address] >= MAX_WAITING:
             raise Full("Too many connections from your address are waiting to log in. Try again in half a minute.")
         self._addresses[address] += 1
         self._asked[session] = address
 
-    async def tried(self, session: Session, attempt: Attempt) -> Account:
-        """Wait for a login of a stranger, who may go while that takes."""
+    async def tried(self, session: Session, attempt: Attempt[T]) -> T:
+        """Wait for what takes a while, for a session that may go meanwhile: then nobody waits for it any more."""
         self._attempts[session] = attempt
         try:
             return await attempt
         finally:
             self._attempts.pop(session, None)
 
+    def check_place(self, session: Session) -> None:
+        """Raise `RateLimited` if as many as may be from there are making accounts already; `tried` takes the place."""
+        if is_loopback(session.sender.ip):  # many people may come from there, as through a tunnel
+            return
+        address = counted_as(session.sender.ip)
+        if sum(counted_as(other.sender.ip) == address for other in self._attempts) >= MAX_MAKING:
+            raise RateLimited("Others at your address are making accounts. Try again in a second.", retry_ms=1000)
+
     def leave(self, session: Session) -> None:
         """It has logged in, or is gone."""
+        if session in self._attempts:
+            self._attempts.pop(session).cancel()
         if session not in self._waiting:
             return
         _, call = self._waiting.pop(session)
         if call.active():
             call.cancel()
-        if (attempt := self._attempts.pop(session, None)) is not None:
-            attempt.cancel()
         address = self._asked.pop(session, None)
         if address is not None:
             self._addresses[address] -= 1

@@ -8,6 +8,7 @@ from collections import Counter
 
 from twisted.logger import Logger
 
+from lanchat.addresses import counted_as, is_loopback
 from lanchat.counts import Counts
 from lanchat.errors import ChatError, Full
 from lanchat.interfaces import Clock
@@ -40,7 +41,7 @@ class Edge:
     def __init__(self, limits: Limits, clock: Clock, networks: list[Network] | None, counts: Counts) -> None:
         """`networks` are those that may connect; None lets everyone in."""
         self.limits = limits
-        #: Connections, by address.
+        #: Connections, by what their addresses are counted as (`counted_as`).
         self.connections: Counter[str] = Counter()
         #: And in all.
         self.total = 0
@@ -59,7 +60,8 @@ class Edge:
 
     def outside(self) -> int:
         """How many connections there are from where none is let in any more."""
-        return sum(count for address, count in self.connections.items() if not _inside(self._networks, address))
+        counts = self.connections.items()
+        return sum(count for counted, count in counts if not _inside(self._networks, counted.partition("/")[0]))
 
     def _remember(self) -> None:
         """Of each address it is found out once whether it is inside."""
@@ -75,15 +77,16 @@ class Edge:
 
     def admit(self, address: str) -> ChatError | None:
         """Count a connection; why it must be refused, if it must. `left` is for both."""
-        self.connections[address] += 1
+        counted = counted_as(address)
+        self.connections[counted] += 1
         self.total += 1
         error = None
         if self.total > self.limits["users"]:
             error = self._full("users", "The server is full. Try again later.")
         elif not is_loopback(address):
-            if self.connections[address] > self.limits["per-address"]:
+            if self.connections[counted] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
-            elif self._bucket(address).afford(1, self._clock.seconds()):
+            elif self._bucket(counted).afford(1, self._clock.seconds()):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
             _refused(address, str(error))
@@ -91,18 +94,19 @@ class Edge:
 
     def left(self, address: str) -> None:
         """A connection has ended."""
-        self.connections[address] -= 1
+        counted = counted_as(address)
+        self.connections[counted] -= 1
         self.total -= 1
-        if not self.connections[address]:
-            del self.connections[address]
+        if not self.connections[counted]:
+            del self.connections[counted]
 
     def _full(self, name: str, text: str) -> Full:
         self.limits.met[name] += 1
         return Full(text)
 
-    def _bucket(self, address: str) -> Bucket:
-        bucket = self._opens.pop(address, None) or Bucket(self.limits, "opens")
-        self._opens[address] = bucket  # the newest is the last
+    def _bucket(self, counted: str) -> Bucket:
+        bucket = self._opens.pop(counted, None) or Bucket(self.limits, "opens")
+        self._opens[counted] = bucket  # the newest is the last
         if len(self._opens) > MAX_REMEMBERED:
             del self._opens[next(iter(self._opens))]
         return bucket
@@ -124,9 +128,3 @@ def _inside(among: list[Network] | None, address: str) -> bool:
         return True
     there = ipaddress.ip_address(address.partition("%")[0])
     return any(there in network for network in among)
-
-
-@functools.lru_cache(maxsize=4096)
-def is_loopback(address: str) -> bool:
-    """Whether this is an address of the machine itself."""
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -13,6 +13,12 @@ COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "
 
 #: What became of an entry: it is on the disk; it was handed on and is kept nowhere. "" is neither.
 STORED, RELAYED = "stored", "relayed"
+#: Milliseconds for which a message that is sent again is known as a repeat (`lanchat.repeats`).
+REPEAT_MS = 86_400_000
+#: The conversation of a row whose text was removed while it can still be repeated; it is nobody's.
+NOWHERE = ""
+#: What is shown in the place of an erased name.
+ERASED = "(erased)"
 
 
 class Entry(msgspec.Struct):
@@ -30,7 +36,7 @@ class Entry(msgspec.Struct):
     #: When the server got it, in milliseconds since the epoch.
     ts: int
     re: str | None = None
-    #: The sender's own id of it; (author, cid) is unique.
+    #: The sender's own id of it; in the log (author, cid) is unique.
     cid: str | None = None
     #: For whoever handed it in; never stored.
     source: Any = None
@@ -38,7 +44,7 @@ class Entry(msgspec.Struct):
     seq: int = 0
     #: STORED, RELAYED, or "" when it could not be stored.
     state: str = ""
-    #: Whether its (author, cid) was in the log already: seq and ts are those of the first, and nothing was added.
+    #: Whether it repeats a message that is in the log: seq and ts are those of the first, and nothing was added.
     dup: bool = False
 
     def row(self) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ class Identity:
     def __init__(self, gate: Gate, hasher: Hasher, checker: AccountChecker, plaintext_allowed: bool) -> None:
         self._gate = gate
         self._plaintext_allowed = plaintext_allowed
-        self.hash = hasher.hash
+        self._hasher = hasher
         self.give_token = checker.give_token
 
     def check_way(self, address: str, gateway: str) -> None:
@@ -32,6 +32,10 @@ class Identity:
                 "Others on the network can read this connection, so no password is taken here. "
                 "Connect to the TLS port, or ask the operator; and if you use that password elsewhere, change it."
             )
+
+    def hash(self, password: str) -> Deferred[str]:
+        """What to keep of a new password; fails with `Usage` or `RateLimited`."""
+        return Deferred.fromCoroutine(self._hasher.hash(password, newcomer=True)).addErrback(_gave_up)
 
     def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
         """The account of that name, if this is its password; fails with what `Gate.login` raises."""

@@ -56,6 +56,19 @@ class IClient(Interface):
         """Wait until it is not behind any more, or gone."""
 
 
+class IReceipts(Interface):
+    """A connection that knows how much of what was delivered to it has been written, in bytes from its beginning."""
+
+    def delivered() -> int:
+        """How many bytes there were to write so far, those that still wait included."""
+
+    def written() -> int:
+        """How many of these bytes the system has taken."""
+
+    def finished() -> Awaitable[None]:
+        """Wait until nothing more will be written: all of it is, or the connection has ended."""
+
+
 class IConnection(IClient):
     """The same, as operators look at it."""
 

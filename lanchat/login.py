@@ -17,7 +17,8 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
-from lanchat.edge import MAX_REMEMBERED, is_loopback
+from lanchat.addresses import counted_as, is_loopback
+from lanchat.edge import MAX_REMEMBERED
 from lanchat.errors import AuthFailed, RateLimited
 from lanchat.interfaces import Clock
 from lanchat.names import key
@@ -104,8 +105,9 @@ class Gate:
         Loopback as a whole is not slowed down: a tunnel, or a gateway to elsewhere, brings many people from there. So a program
         on this machine may try one password on many names, as fast as passwords are looked at.
         """
-        pair = (self._pairs, (key(name), address))
-        return [pair] if is_loopback(address) else [pair, (self._addresses, address)]
+        counted = counted_as(address)
+        pair = (self._pairs, (key(name), counted))
+        return [pair] if is_loopback(address) else [pair, (self._addresses, counted)]
 
     @contextmanager
     def _place(self, failures: Failures, whose: Hashable) -> Iterator[None]:
@@ -138,7 +140,7 @@ class Gate:
             raise AuthFailed(
                 "The name or its secret is wrong. Try again; each failure makes the next try wait longer."
             ) from None
-        self._pairs.forget((key(name), address))
+        self._pairs.forget((key(name), counted_as(address)))
         return account
 
     async def _avatar(self, name: str, credentials: Any) -> Account:

@@ -15,6 +15,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from lanchat import accounts, rooms
+from lanchat.entry import ERASED
 from lanchat.errors import ChatError, Full, NoSuchTarget
 from lanchat.names import Name, key, parse, stored
 from lanchat.packet import visible
@@ -235,7 +236,7 @@ class Operations:
     def _reflect(self, begun: erasure.Erasure) -> None:
         """What is erased beside the log is not shown any more."""
         self._router.rooms.clear_topics(begun.topics)
-        self._router.sanctions.erase(begun.keys, begun.account, erasure.ERASED)
+        self._router.sanctions.erase(begun.keys, begun.account, ERASED)
 
     async def _leave_no_trace(self, tell: Tell) -> None:
         """What is erased goes from the index, and from the free parts of the file."""

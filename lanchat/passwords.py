@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from argon2 import Parameters, PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
@@ -28,16 +29,26 @@ COST = Parameters(type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=
 HASH_MS = 30
 #: Bytes in a password, at the most.
 MAX_PASSWORD = 1024
-#: Passwords that are looked at or wait for that: three seconds' worth. Whoever comes on top is told to come again.
-MAX_WAITING = 100
+#: Passwords of accounts that wait, three seconds' worth, and new passwords that wait behind them. Whoever comes on top is
+#: told to come again.
+MAX_WAITING, MAX_NEW = 100, 100
 #: Threads that compute: with one, the reactor has the other processor of a small machine to itself.
 THREADS = 1
 
-T = TypeVar("T")
+
+class _Task:
+    """A hash that is to be computed, and who waits for it."""
+
+    def __init__(self, work: Callable[[], Any], cancel: Callable[[_Task], None]) -> None:
+        self.work = work
+        self.done: Deferred[Any] = Deferred(lambda _: cancel(self))
 
 
 class Hasher(Service):
-    """Hashes and checks passwords, in a thread of its own, while the service runs."""
+    """Hashes and checks passwords, one after the other in a thread of its own, while the service runs.
+
+    There are two queues: whoever has an account does not wait for those who want one.
+    """
 
     _pool: ThreadPoolExecutor
 
@@ -46,7 +57,8 @@ class Hasher(Service):
         self._call_in_reactor = call_in_reactor
         self._argon2 = PasswordHasher.from_parameters(cost)
         self._nobodys = self._argon2.hash(make_token())
-        self._waiting = 0
+        self._first, self._second = deque[_Task](), deque[_Task]()
+        self._computing = False
 
     def startService(self) -> None:
         """From now on there is somebody to do it."""
@@ -56,7 +68,10 @@ class Hasher(Service):
     def stopService(self) -> Deferred[None]:
         """End the thread: it finishes the hash it is at, and whoever waits for another is refused. Fires after that."""
         super().stopService()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown()
+        for queue in (self._first, self._second):
+            while queue:
+                queue.popleft().done.errback(_stopped())
         stopped: Deferred[None] = Deferred()
         self._call_in_reactor(stopped.callback, None)
         return stopped
@@ -64,11 +79,16 @@ class Hasher(Service):
     @property
     def waiting(self) -> int:
         """How many passwords wait to be checked or kept, with the one that is at work."""
-        return self._waiting
+        return len(self._first) + len(self._second) + self._computing
 
-    async def hash(self, password: str | bytes) -> str:
-        """What to keep of a password; raises `Usage` if it is too long or empty, `RateLimited` when too many wait."""
-        return await self._beside(partial(self._argon2.hash, _bounded(password)))
+    async def hash(self, password: str | bytes, newcomer: bool = False) -> str:
+        """What to keep of a password; a `newcomer` has no account yet, and waits behind those who have one.
+
+        Raises `Usage` if it is too long or empty, `RateLimited` when too many wait.
+        """
+        queue, most = (self._second, MAX_NEW) if newcomer else (self._first, MAX_WAITING)
+        result: str = await self._beside(partial(self._argon2.hash, _bounded(password)), queue, most)
+        return result
 
     async def verify(self, kept: str | None, password: str | bytes) -> bool:
         """Whether this was kept of that password; raises as `hash` does.
@@ -76,7 +96,8 @@ class Hasher(Service):
         For None, what is kept of nobody, it takes as long: whether there is such an account can't be told by the clock. (What
         was kept at another `COST` takes longer or shorter, until its owner has logged in.)
         """
-        return await self._beside(partial(self._verify, kept, _bounded(password)))
+        result: bool = await self._beside(partial(self._verify, kept, _bounded(password)), self._first, MAX_WAITING)
+        return result
 
     def needs_rehash(self, kept: str) -> bool:
         """Whether this was computed at another cost than is asked for now."""
@@ -95,34 +116,41 @@ class Hasher(Service):
         except VerifyMismatchError:
             return False
 
-    def _beside(self, work: Callable[[], T]) -> Deferred[T]:
-        """Do this in the thread. What is cancelled before it was begun is not done."""
+    def _beside(self, work: Callable[[], Any], queue: deque[_Task], most: int) -> Deferred[Any]:
+        """Do this in the thread, in its turn. What is cancelled before it was begun is not done."""
         if not self.running:
             raise _stopped()
-        if self._waiting >= MAX_WAITING:
+        if len(queue) + self._computing >= most:
             raise RateLimited(
-                "Too many passwords are waiting to be checked. Try again in a few seconds.", retry_ms=self._waiting * HASH_MS
+                "Too many passwords are waiting to be checked. Try again in a few seconds.", retry_ms=self.waiting * HASH_MS
             )
-        self._waiting += 1
-        future = self._pool.submit(work)
+        task = _Task(work, self._cancel)
+        queue.append(task)
+        self._compute_next()
+        return task.done
 
-        def cancel(_: object) -> None:
-            future.cancel()
+    def _compute_next(self) -> None:
+        queue = self._first or self._second
+        if queue and not self._computing and self.running:
+            self._computing = True
+            task = queue.popleft()
+            future = self._pool.submit(task.work)
+            future.add_done_callback(partial(self._call_in_reactor, self._computed, task))
 
-        done: Deferred[T] = Deferred(cancel)
-        future.add_done_callback(partial(self._call_in_reactor, self._done, done))
-        return done
+    def _cancel(self, task: _Task) -> None:
+        for queue in (self._first, self._second):
+            if task in queue:
+                queue.remove(task)
 
-    def _done(self, done: Deferred[T], future: Future[T]) -> None:
-        self._waiting -= 1
-        if done.called:  # it was cancelled
+    def _computed(self, task: _Task, future: Future[Any]) -> None:
+        self._computing = False
+        self._compute_next()
+        if task.done.called:  # it was cancelled
             return
-        if future.cancelled():
-            done.errback(_stopped())
-        elif error := future.exception():
-            done.errback(error)
+        if error := future.exception():
+            task.done.errback(error)
         else:
-            done.callback(future.result())
+            task.done.callback(future.result())
 
 
 def make_token() -> str:

@@ -74,7 +74,7 @@ class Replay:
             await self._hand(session, entry, batch)
 
     def _begin(self, session: Session, after: int) -> Lag:
-        session.lag, session.seen = Lag(after), after
+        session.lag, session.seen = Lag(after, replays=True), after
         return session.lag
 
     async def _go_on(self, session: Session, lag: Lag, batch: str | None) -> Page:
@@ -91,8 +91,8 @@ class Replay:
             await self._hand(session, entry, batch)
             if not _is_here(session):
                 return
-            session.seen = max(session.seen, entry.seq)
-        session.seen = max(session.seen, upto)
+            session.sent(entry.seq)
+        session.sent(upto)
 
     async def _hand(self, session: Session, entry: Entry, batch: str | None) -> None:
         if session.client.behind():

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.delivery import DELIVERIES_A_PACKET
-from lanchat.errors import BadFrom, ChatError, Full, NoSuchTarget, Usage
+from lanchat.errors import BadFrom, ChatError, Full, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.house import House
 from lanchat.interfaces import Clock
 from lanchat.names import key
@@ -122,11 +122,18 @@ class Router(House):
 
         What one guest says to another goes straight on; what rooms and accounts are concerned with is kept first.
         """
-        if session.barred is not None:
-            session.barred()
         recipient = self.registry.find(packet.to)
-        if recipient is None or session.account is not None or recipient.account is not None:
-            self._say_further(session, packet, recipient)
+        try:
+            if session.barred is not None:
+                session.barred()
+            if recipient is None or session.account is not None or recipient.account is not None:
+                self._say_further(session, packet, recipient)
+                return
+        except (NoSuchTarget, NotMember, Muted) as refusal:
+            if not self.delivery.may_be_repeat(session, packet):
+                raise
+            answer = self.delivery.answer_repeat(session, packet, refusal)
+            session.client.perform(self._finish(session, packet, answer), hold=True)
             return
         self._pass_on(session, recipient, [packet])
 

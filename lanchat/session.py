@@ -12,6 +12,7 @@ from lanchat.interfaces import IClient
 from lanchat.limits import Bucket
 from lanchat.names import Name
 from lanchat.packet import Sender, ServerPacket
+from lanchat.receipts import Receipts
 from lanchat.refusals import Refusals
 
 #: Seconds within which bad packets are counted.
@@ -61,10 +62,12 @@ class Account:
 class Lag:
     """How far a session is behind: what it was not sent, of what it would have been."""
 
-    __slots__ = ("after", "held", "upto")
+    __slots__ = ("after", "held", "replays", "upto")
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, replays: bool = False) -> None:
+        """With `replays` what it was not sent comes by itself; otherwise it is told of a gap, and fetches it."""
         self.after = after
+        self.replays = replays
         #: The newest that it was not sent; 0 while there is nothing.
         self.upto = 0
         #: The last of that, each with its place in the log, while somebody reads the rest there; None if it is too much.
@@ -84,7 +87,7 @@ class Session:
 
     __slots__ = (
         "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "gateway", "greeted", "heard",
-        "lag", "name", "packets", "pending", "refused", "role", "seen", "sender", "since",
+        "lag", "name", "packets", "pending", "receipts", "refused", "role", "seen", "sender", "since",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -118,14 +121,23 @@ class Session:
         self.pending = 0
         #: Those that could not be stored, and of which its client may not have read yet.
         self.refused: Refusals | None = None
-        #: The newest of the log that it was sent; and, while it is not sent what is new, how far it is behind.
+        #: The place in the log up to which it was sent, or told to fetch, everything that it is owed.
         self.seen = 0
+        #: How far it is behind, while it is not sent what is new.
         self.lag: Lag | None = None
+        #: How much of that was written, for a classic session of an account: it counts as read then.
+        self.receipts: Receipts | None = None
         self._bad: list[float] = []  # (a deque takes 600 bytes, and hardly anybody needs it)
         self._long_lines = 0
 
     def __repr__(self) -> str:
         return f"<Session {self.name.shown} {self.sender.ip} {self.gateway}>"
+
+    def sent(self, seq: int) -> None:
+        """It has been sent everything up to this place that it is owed."""
+        self.seen = max(self.seen, seq)
+        if self.receipts is not None:
+            self.receipts.sent(self.seen)
 
     def may(self, cap: str) -> bool:
         """Whether the hello was granted this capability."""

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail as failed
 from twisted.internet.task import Clock
 
 from lanchat import accounts
-from lanchat.doorstep import MAX_WAITING, SECONDS
+from lanchat.doorstep import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.entry import RELAYED
-from lanchat.errors import AuthRequired, NameTaken
+from lanchat.errors import AuthFailed, AuthRequired, NameTaken
 from lanchat.names import parse
 from lanchat.router import Router
 from lanchat.session import Account, Role
@@ -52,6 +52,48 @@ def test_a_guest_that_goes_while_it_registers_leaves_an_account_that_works(route
     store_of(router).release()
     assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")
     assert not ann.client.faults
+
+
+def slow_hashes(router: Router, monkeypatch: pytest.MonkeyPatch) -> list[Deferred[str]]:
+    """Passwords that are being hashed, for as long as the test likes."""
+    hashes: list[Deferred[str]] = []
+
+    def hash_later(password: str) -> Deferred[str]:
+        hashes.append(Deferred())
+        return hashes[-1].addErrback(lambda _: failed(AuthFailed("You left.")))
+
+    monkeypatch.setattr(router.identity, "hash", hash_later)
+    return hashes
+
+
+def test_nothing_is_hashed_for_a_guest_that_has_gone(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = slow_hashes(router, monkeypatch)
+    ann = User(router, "ann")
+    ann.send("/register", PASSWORD)
+    assert not hashes[0].called
+    ann.leave()
+    assert hashes[0].called, "it was cancelled"
+    assert router.registry.account("ann") is None
+    assert not ann.client.faults
+
+
+@pytest.mark.parametrize(("address", "most"), [("10.0.0.1", MAX_MAKING), ("127.0.0.1", MAX_MAKING + 3)])
+def test_few_of_one_address_make_accounts_at_a_time(
+    router: Router, monkeypatch: pytest.MonkeyPatch, address: str, most: int
+) -> None:
+    hashes = slow_hashes(router, monkeypatch)
+    users = [User(router, f"user{n}", address) for n in range(MAX_MAKING + 3)]
+    for user in users:
+        user.send("/register", PASSWORD)
+    assert len(hashes) == most
+    assert [user.msgs() for user in users[most:]] == [
+        ["Others at your address are making accounts. Try again in a second."] for _ in users[most:]
+    ]
+    User(router, "zoe", "10.0.0.2").send("/register", PASSWORD)
+    hashes[0].callback("kept")
+    assert "is your account now" in users[0].told().msg
+    User(router, "eve", address).send("/register", PASSWORD)
+    assert len(hashes) == most + 2
 
 
 def test_whoever_took_the_name_while_somebody_registered_it_must_go(router: Router) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, fail
 
 from lanchat import accounts, history
 from lanchat.delivery import NOT_STORED
 from lanchat.errors import NotStored
-from lanchat.refusals import RETRY_MS, UNREAD
+from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
+from lanchat.session import Role
 from lanchat.store import fresh, words, writing
 from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
@@ -37,6 +39,11 @@ def bob(router: Router, ann: User) -> User:
     bob = User(router, "bob").hello("id", "ack", "room")
     ann.shown()
     return bob
+
+
+def full(entry: object) -> None:
+    """What a store does that takes no more."""
+    raise NotStored("full", retry_ms=1000)
 
 
 class House:
@@ -168,9 +175,6 @@ def test_what_could_not_be_stored_is_delivered_to_nobody_and_refused(router: Rou
 def test_a_store_that_takes_no_more_refuses_that_and_what_is_behind_it_and_nothing_is_pending(
     router: Router, ann: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(entry: object) -> None:
-        raise NotStored("full", retry_ms=1000)
-
     with monkeypatch.context() as patch:
         patch.setattr(store_of(router), "append", full)
         bob.send("ann", "hi", cid="1")
@@ -207,7 +211,25 @@ def test_who_does_not_send_again_what_was_refused_may_say_something_else_in_a_mo
     bob.send("ann", "two", cid="2")
     router.clock.advance(0.2)  # type: ignore[attr-defined]  # the same
     bob.send("ann", "three", cid="3")
-    assert [row[-1] for row in logged(router)] == ["three"]
+    assert logged(router) == []
+    router.clock.advance(SILENT - UNREAD)  # type: ignore[attr-defined]  # the same
+    bob.send("ann", "four", cid="4")
+    assert [row[-1] for row in logged(router)] == ["four"]
+
+
+def test_who_sends_again_in_order_keeps_its_order_however_the_refusals_were_told(router: Router, ann: User, bob: User) -> None:
+    store_of(router).held = True
+    bob.send("ann", "one", cid="1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_of(router), "append", full)
+        bob.send("ann", "two", cid="2")
+    store_of(router).broken = True
+    store_of(router).release()
+    store_of(router).held = store_of(router).broken = False
+    assert [x["cid"] for x in bob.xs()] == ["2", "1"]
+    for cid, msg in (("1", "one"), ("2", "two"), ("3", "three")):
+        bob.send("ann", msg, cid=cid)
+    assert ann.msgs() == ["one", "two", "three"]
 
 
 def test_others_and_who_counts_on_no_acknowledgement_speak_as_soon_as_there_is_room(
@@ -299,6 +321,93 @@ def test_after_it_was_refused_the_same_id_may_be_sent_again(router: Router, ann:
     ann.send("zoe", "hi", cid="1")
     assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", None)]
     assert zoe.msgs() == ["hi"]
+
+
+def repeat(user: User, to: str) -> list[dict[str, object]]:
+    """What is answered to the message that was stored first, when it is sent again."""
+    user.shown()
+    user.send(to, "hi", cid="1")
+    return user.xs()
+
+
+@pytest.mark.parametrize("what", ["leaves", "is muted", "is closed"])
+def test_a_repeat_to_a_room_is_one_whatever_has_become_of_the_room(router: Router, ann: User, what: str) -> None:
+    zoe = User(router, "zoe").register().hello("id", "ack")
+    zoe.session.role = zoe.session.account.role = Role.MODERATOR  # type: ignore[union-attr]
+    zoe.send("/create", "#ops")
+    ann.send("/join", "#ops")
+    ann.shown()
+    ann.send("#ops", "hi", cid="1")
+    (first,) = ann.xs()
+    if what == "leaves":
+        ann.send("/leave", "#ops")
+    elif what == "is muted":
+        zoe.send("/mute", "ann")
+    else:
+        zoe.send("/close", "#ops")
+    assert repeat(ann, "#ops") == [first | {"dup": True}]
+    ann.send("#ops", "something else", cid="1")
+    assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("fail", None)]
+    ann.send("#ops", "hi", cid="2")
+    assert [x["op"] for x in ann.xs()] == ["fail"]
+    ann.send("#ops", "hi")
+    assert [x["op"] for x in ann.xs()] == ["fail"]
+
+
+def test_a_repeat_to_a_guest_is_one_after_the_guest_has_gone(router: Router, ann: User, bob: User) -> None:
+    ann.send("bob", "hi", cid="1")
+    (first,) = ann.xs()
+    bob.leave()
+    assert repeat(ann, "bob") == [first | {"dup": True}]
+    User(router, "bob").register()
+    assert repeat(ann, "BOB") == [first | {"dup": True}]
+    assert len(logged(router)) == 1
+
+
+def test_a_repeat_by_pm_is_one_too(router: Router, ann: User, bob: User) -> None:
+    ann.send("/pm", "bob hi", cid="1")
+    bob.leave()
+    ann.shown()
+    ann.send("/pm", "bob hi", cid="1")
+    assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", True)]
+
+
+def test_whether_it_is_a_repeat_is_told_when_the_first_is_there_or_is_not(router: Router, ann: User, bob: User) -> None:
+    store_of(router).held = True
+    ann.send("bob", "hi", cid="1")
+    bob.leave()
+    phone = log_in(router, "ann", dev="phone")  # (it waits for its place, which is behind that)
+    ann.shown()
+    ann.send("bob", "hi", cid="1")
+    assert ann.xs() == []
+    store_of(router).release()
+    assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", None), ("ack", True)]
+    assert phone.session.account is not None
+
+
+def test_while_the_disk_is_full_a_repeat_whose_addressee_is_gone_is_refused_for_now(
+    router: Router, ann: User, bob: User
+) -> None:
+    ann.send("bob", "hi", cid="1")
+    bob.leave()
+    ann.shown()
+
+    def full(job: object) -> Deferred[None]:
+        return fail(NotStored("full", retry_ms=RETRY_MS))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_of(router), "write", full)
+        assert [(x["op"], x["code"], x["retry_ms"]) for x in repeat(ann, "bob")] == [("fail", "NOT_STORED", RETRY_MS)]
+    assert [x["op"] for x in repeat(ann, "bob")] == ["ack"]
+
+
+def test_a_second_message_under_an_old_id_is_another_message(router: Router, ann: User, bob: User) -> None:
+    zoe = User(router, "zoe").register()
+    ann.send("ann", "a note to myself", cid="1")
+    ann.shown()
+    ann.send("zoe", "the pump is on fire", cid="1")
+    assert [(x["op"], x["seq"], x.get("dup"), x["cid"]) for x in ann.xs()] == [("ack", 2, None, "1")]
+    assert zoe.msgs() == ["the pump is on fire"]
 
 
 # Cursors.

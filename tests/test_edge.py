@@ -6,13 +6,14 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
 
+from lanchat.addresses import counted_as
 from lanchat.counts import Counts
 from lanchat.edge import Edge, networks
 from lanchat.errors import Full
-from lanchat.gateways.connection import MAX_LINGERING
+from lanchat.gateways.doorway import MAX_LINGERING
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
-from lanchat.limits import Limits
+from lanchat.limits import BURST_SECONDS, Limits
 from tests.fakes import Wire, make_router
 
 
@@ -69,6 +70,21 @@ def test_an_address_is_limited_and_loopback_is_not() -> None:
     assert [door.admit(address) is None for address in ["10.0.0.1"] * 3 + ["10.0.0.2"] + ["127.0.0.1"] * 5] == [True] * 2 + [
         False
     ] + [True] * 6
+
+
+def test_an_ipv6_machine_is_counted_by_its_64_as_it_may_use_any_address_there() -> None:
+    door, clock = edge()
+    door.limits.set("per-address", 3)
+    assert [door.admit(f"fd00::1:{n}") is None for n in range(5)] == [True, True, True, False, False]
+    assert door.admit("fd00:0:0:1::1") is None
+    door.limits.set("per-address", "off")
+    door.limits.set("opens", 1)
+    clock.advance(60)
+    assert sum(door.admit(f"fd00:0:0:2::{n}%eth0") is None for n in range(50)) == BURST_SECONDS
+    door.allow(networks(["fd00:0:0:1::/64"]))
+    assert door.outside() == 55
+    assert counted_as("10.0.0.1") == "10.0.0.1"
+    assert counted_as("::1") == "::1"
 
 
 def test_openings_per_second_are_limited_for_an_address() -> None:

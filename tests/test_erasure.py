@@ -11,6 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from lanchat import accounts, rooms
+from lanchat.entry import ERASED
 from lanchat.names import parse, stored
 from lanchat.operations import Operations
 from lanchat.session import Role
@@ -154,7 +155,7 @@ def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk
 
 def test_why_they_decided_something_is_not_kept(desk: Desk) -> None:
     def decide(connection: Connection) -> None:
-        for number, by, why in ((1, "Victor", "his"), (2, "wanda", "hers"), (3, erasure.ERASED, "of before")):
+        for number, by, why in ((1, "Victor", "his"), (2, "wanda", "hers"), (3, ERASED, "of before")):
             row = (number, "bob", why, by)
             connection.execute("INSERT INTO sanctions VALUES (?, 'mute', NULL, ?, NULL, ?, ?, 0)", row)
 

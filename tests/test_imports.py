@@ -11,11 +11,11 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
+    ["lanchat.addresses", "lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
-    ["lanchat.interfaces", "lanchat.history", "lanchat.listing"],
-    ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.refusals", "lanchat.search"],
+    ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],
+    ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.receipts", "lanchat.refusals", "lanchat.search"],
     ["lanchat.session"],
     ["lanchat.stored"],
     [
@@ -34,6 +34,7 @@ FLOORS = [
     ["lanchat.router"],
     ["lanchat.command", "lanchat.moderation"],
     ["lanchat.commands"],
+    ["lanchat.gateways.sockets", "lanchat.gateways.tick"],
     [
         "lanchat.gateways",
         "lanchat.gateways.deadlines",
@@ -48,7 +49,7 @@ FLOORS = [
         "lanchat.reactor",
         "lanchat.tls",
     ],
-    ["lanchat.gateways.sockets", "lanchat.login", "lanchat.machine", "lanchat.operations", "lanchat.realm"],
+    ["lanchat.login", "lanchat.machine", "lanchat.operations", "lanchat.realm"],
     ["lanchat.gateways.doorway"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener", "lanchat.web"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],

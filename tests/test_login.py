@@ -148,6 +148,14 @@ def test_all_names_together_are_counted_for_an_address(door: Door) -> None:
     assert door.succeed("alice", THERE) == 0
 
 
+def test_any_address_of_a_64_counts_for_all_of_it(door: Door) -> None:
+    waits = [door.fail(f"user{n}", f"fd00::{n:x}") for n in range(FREE + 5)]
+    assert waits[FREE + 1 :] == pytest.approx([1, 2, 4, 8], rel=0.1)
+    assert door.fail("alice", "fd00:0:0:1::1") == 0
+    assert door.fail("alice", "fd00:0:0:1::2") > 0.9
+    assert door.succeed("bob", "fd00:0:0:1::3") == 0
+
+
 def test_success_is_the_end_of_the_wait_for_that_name_only(door: Door) -> None:
     for _ in range(3):
         door.fail("alice")

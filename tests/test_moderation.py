@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs, formatEvent
 from lanchat.errors import Banned
 from lanchat.moderation import OPERATOR, Order, ban, kick
 from lanchat.packet import MAX_PACKET
+from lanchat.presence import PAUSE
 from lanchat.router import Router
 from lanchat.session import Role
 from tests.fakes import User, make_router
@@ -393,6 +394,9 @@ def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(house: Hous
     olga.hello("presence", "room")
     for user in (bob, guy):
         user.shown()
+        for _ in range(5):
+            clock.advance(PAUSE)  # all that happened before is told
+        olga.shown()
         name = user.session.name.shown
         olga.send("/ban", f"#ops {name} 1h spam")
         left, told = olga.shown()

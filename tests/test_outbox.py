@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from lanchat.counts import Counts
-from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_PACKETS, PACE_SECONDS, Outbox, Tick
+from lanchat.gateways.outbox import CLOSE_SECONDS, MAX_PACKETS, PACE_SECONDS, Outbox
+from lanchat.gateways.tick import Tick
 from lanchat.limits import LIMITS, Limits
 from lanchat.packet import SERVER, ServerPacket
 

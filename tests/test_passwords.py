@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from lanchat import passwords
 from lanchat.errors import RateLimited, Usage
-from lanchat.passwords import COST, MAX_PASSWORD, MAX_WAITING, Hasher, make_token, token_hash
+from lanchat.passwords import COST, MAX_NEW, MAX_PASSWORD, MAX_WAITING, Hasher, make_token, token_hash
 from tests.live import PATIENCE
 from tests.turns import Turns
 
@@ -153,6 +153,25 @@ def test_no_more_may_wait_than_can_be_served_soon(hasher: Hasher, turns: Turns, 
     assert not turns.wait(verify(hasher, None, "x"))
 
 
+def test_who_has_an_account_does_not_wait_for_those_who_want_one(hasher: Hasher, turns: Turns, slow: Slow) -> None:
+    busy = verify(hasher, None, "x")
+    assert slow.begun.wait(PATIENCE)
+    order: list[str] = []
+    newcomers = [Deferred.fromCoroutine(hasher.hash("x", newcomer=True)) for _ in range(MAX_NEW - 1)]
+    for newcomer in newcomers:
+        newcomer.addCallback(lambda _: order.append("newcomer"))
+    with pytest.raises(RateLimited):
+        turns.wait(Deferred.fromCoroutine(hasher.hash("x", newcomer=True)))
+    member = verify(hasher, None, "x").addCallback(lambda _: order.append("member"))
+    assert hasher.waiting == MAX_NEW + 1
+    slow.go_on.set()
+    turns.wait(busy)
+    turns.wait(member)
+    assert order == ["member"]
+    turns.wait(newcomers[-1])
+    assert len(order) == MAX_NEW
+
+
 def test_what_is_given_up_while_it_waits_is_not_computed(hasher: Hasher, turns: Turns, slow: Slow) -> None:
     busy = verify(hasher, None, "x")
     assert slow.begun.wait(PATIENCE)
@@ -165,7 +184,7 @@ def test_what_is_given_up_while_it_waits_is_not_computed(hasher: Hasher, turns: 
     turns.wait(busy)
     turns.wait(verify(hasher, None, "x"))
     assert slow.hashes == 2
-    assert hasher._waiting == 0
+    assert hasher.waiting == 0
 
 
 def test_what_is_given_up_while_it_is_computed_is_forgotten(hasher: Hasher, turns: Turns, slow: Slow) -> None:
@@ -176,7 +195,7 @@ def test_what_is_given_up_while_it_is_computed_is_forgotten(hasher: Hasher, turn
         turns.wait(result)
     slow.go_on.set()
     turns.wait(verify(hasher, None, "x"))
-    assert hasher._waiting == 0
+    assert hasher.waiting == 0
 
 
 def test_the_end_waits_for_one_hash_and_for_no_more(hasher: Hasher, turns: Turns, slow: Slow) -> None:
@@ -203,7 +222,7 @@ def test_what_goes_wrong_is_told_to_who_asked(hasher: Hasher, turns: Turns, monk
     monkeypatch.setattr(hasher, "_matches", broken)
     with pytest.raises(MemoryError):
         turns.wait(verify(hasher, None, "x"))
-    assert hasher._waiting == 0
+    assert hasher.waiting == 0
 
 
 def test_many_logins_leave_the_reactor_its_time(turns: Turns) -> None:

@@ -452,6 +452,100 @@ def test_a_guest_who_falls_behind_in_a_room_is_told_of_the_gap_too(router: Route
     assert (x["op"], x["after"], x["upto"]) == ("gap", 1, 2)
 
 
+def test_an_acknowledgement_never_passes_what_is_held_back(router: Router, bob: User) -> None:
+    phone = log_in(router, "ann", dev="phone")
+    phone.shown()
+    phone.client.is_behind = True
+    say(bob, "one", "two")
+    phone.send("bob", "mine", cid="1")
+    gap, ack = phone.xs()
+    assert (gap["op"], gap["after"], gap["upto"]) == ("gap", 0, 2)
+    assert (ack["op"], ack["seq"]) == ("ack", 3)
+    say(bob, "three")
+    phone.send("bob", "mine too", cid="2")
+    gap, ack = phone.xs()
+    assert (gap["op"], gap["after"], gap["upto"]) == ("gap", 2, 4), "what was told of already is not told again"
+    assert ack["seq"] == 5
+    phone.send("bob", "more", cid="3")
+    assert [x["op"] for x in phone.xs()] == ["ack"]
+    phone.client.is_behind = False
+    phone.client.drained.callback(None)
+    assert phone.xs() == []
+    say(bob, "four")
+    assert phone.msgs() == ["four"]
+
+
+def test_an_acknowledgement_during_a_replay_tells_of_no_gap(router: Router, store: FakeStore, bob: User) -> None:
+    known_device(router)
+    say(bob, "one")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()
+    phone.send("bob", "mine", cid="1")
+    store.slow = False
+    while store.asks:
+        store.answer()
+    assert [x.get("op", x.get("batch")) for x in phone.xs()] == ["welcome", "ack", "resume", "end"]
+
+
+def test_who_makes_an_account_while_it_is_behind_is_told_of_the_gap_first(router: Router) -> None:
+    owner = log_in(router, "ann")
+    owner.send("/create", "#ops")
+    bob = User(router, "bob").hello("id", "ack", "resume", "history", "room")
+    bob.send("/join", "#ops")
+    bob.client.is_behind = True
+    owner.send("#ops", "one")
+    bob.shown()
+    bob.send("/register", PASSWORD)
+    gap, registered = bob.xs()
+    assert (gap["op"], gap["after"], gap["upto"]) == ("gap", 0, 1)
+    assert (registered["op"], registered["seq"]) == ("ok", 1)
+
+
+def test_private_words_to_a_guest_are_never_held_back_as_it_can_not_fetch_them(router: Router) -> None:
+    owner = log_in(router, "ann")
+    owner.send("/create", "#ops")
+    bob = User(router, "bob").hello("id", "history", "room")
+    bob.send("/join", "#ops")
+    bob.shown()
+    bob.client.is_behind = True
+    owner.send("bob", "one")
+    owner.send("#ops", "two")
+    owner.send("bob", "three")
+    assert bob.msgs() == ["one", "three"]
+    bob.client.is_behind = False
+    bob.client.drained.callback(None)
+    x = dump(bob.told().x)
+    assert (x["op"], x["after"], x["upto"]) == ("gap", 0, 2)
+
+
+def test_who_registers_in_a_capable_session_is_on_the_device_of_its_hello(router: Router, store: FakeStore, bob: User) -> None:
+    eve = User(router, "eve")
+    eve.send("/hello", "lanchat", v=1, caps=["id", "ack", "resume"], dev="desk")
+    eve.shown()
+    eve.register()
+    bob.send("eve", "one")
+    assert eve.msgs() == ["one"]
+    eve.leave()
+    devices = store.connection.execute(
+        "SELECT devices.name, cursor FROM devices JOIN accounts ON id = account WHERE key = 'eve'"
+    )
+    assert devices.fetchall() == [("desk", 0)], "what was only written is not read"
+    again = log_in(router, "eve", dev="desk")
+    assert read(again) == [("welcome", None), ("one", "resume"), ("end", 1)]
+
+
+@pytest.mark.parametrize("dev", ["", "x" * 33, "a\nb"])
+def test_a_guest_whose_device_has_an_odd_name_registers_as_one_that_names_none(
+    router: Router, store: FakeStore, dev: str
+) -> None:
+    eve = User(router, "eve")
+    eve.send("/hello", "lanchat", v=1, caps=["id"], dev=dev)
+    eve.shown()
+    eve.register()
+    assert [name for (name,) in store.connection.execute("SELECT name FROM devices WHERE account = 2")] == ["resume"]
+
+
 def test_without_the_cap_history_nobody_is_held_back(router: Router, bob: User) -> None:
     ann = log_in(router, "ann", "id")
     ann.shown()

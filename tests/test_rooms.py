@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lanchat.limits import Bucket
+from lanchat.presence import PAUSE
 from lanchat.rooms import load, open_lobby, parse_name
 from lanchat.router import Router
 from lanchat.session import Role
@@ -237,15 +239,61 @@ def test_who_asked_for_it_is_told_who_joined_and_left(router: Router, ann: User)
     for user in (plain, classic):
         user.send("/join", "#ops")
         user.shown()
+    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
+    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
     ann.shown()
     bob = guest(router, "bob")
+    assert events(ann) == [("joined", ["bob"], "#Ops")], "at once"
     bob.send("/leave", "#ops")
-    events = [dump(packet.x) for packet in ann.shown()]
-    assert [(x["op"], x["ev"], x["who"], x["conv"]) for x in events] == [
-        ("event", "joined", ["bob"], "#Ops"),
-        ("event", "left", ["bob"], "#Ops"),
-    ]
-    assert plain.shown() == classic.shown() == []
+    assert events(ann) == []
+    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
+    assert events(ann) == [("left", ["bob"], "#Ops")]
+    assert events(plain) == events(classic) == []
+
+
+def test_comings_and_goings_in_a_room_are_told_together_once_a_second(router: Router, ann: User) -> None:
+    bob, eve = guest(router, "bob"), guest(router, "eve")
+    ann.shown()
+    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
+    assert events(ann) == [("joined", ["eve"], "#Ops")]
+    for _ in range(10):
+        bob.send("/leave", "#ops")
+        bob.send("/join", "#ops")
+        eve.send("/leave", "#ops")
+    assert events(ann) == []
+    for user in (eve, bob):
+        user.send("/join", "#ops")
+        user.send("/leave", "#ops")
+    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
+    assert events(ann) == [("left", ["eve", "bob"], "#Ops")]
+    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
+    assert events(ann) == []
+
+
+def test_each_room_has_news_of_its_own(router: Router, ann: User) -> None:
+    ann.send("/create", "#dev")
+    ann.shown()
+    bob = guest(router, "bob")
+    bob.send("/join", "#dev")
+    assert events(ann) == [("joined", ["bob"], "#Ops"), ("joined", ["bob"], "#dev")]
+
+
+def test_entering_and_leaving_cost_as_much_as_telling_those_who_are_there(router: Router, ann: User) -> None:
+    for n in range(40):
+        guest(router, f"user{n}")
+    bob = guest(router, "bob")
+    router.limits.set("packets", 1)
+    bob.session.packets = Bucket(router.limits, "packets")
+    for _ in range(10):
+        bob.send("/leave", "#ops")
+        bob.send("/join", "#ops")
+    assert sum("too much at once" in msg for msg in bob.msgs()) == 8
+
+
+def events(user: User) -> list[tuple[object, ...]]:
+    """The comings and goings that somebody was told of."""
+    told = [dump(packet.x) for packet in user.shown()]
+    return [(x["ev"], x["who"], x["conv"]) for x in told if x.get("op") == "event" and x["conv"] != "Everyone"]
 
 
 # Private ones.

@@ -17,7 +17,7 @@ from lanchat.safekeeping import Refused
 from lanchat.store import fresh, opening, schema, tidying
 from lanchat.store.salvage import salvage
 from tests.live import PATIENCE, until
-from tests.stores import Desk, entry, raw, talk_and_be_killed
+from tests.stores import NOW, Desk, entry, raw, talk_and_be_killed
 
 #: A server that does not get as far as to run; what it holds open is closed when the process ends.
 _UNPREPARED = """
@@ -67,16 +67,16 @@ def test_what_is_fresh_is_moved_now_and_then_when_somebody_always_waits(
 
 
 def test_a_repeat_is_known_wherever_the_first_is(desk: Desk) -> None:
-    desk.say(entry("kept", "c1", ts=5))
+    desk.say(entry("kept", "c1", ts=NOW - 2))
     move(desk)
-    desk.say(entry("fresh", "c2", ts=6))
-    assert desk.say(entry("again", "c1"))[0].dup, "though nothing else of its run was there"
-    again = [entry("again", cid) for cid in ("c3", "c2", "c1", "c3")]
+    desk.say(entry("fresh", "c2", ts=NOW - 1))
+    assert desk.say(entry("kept", "c1"))[0].dup, "though nothing else of its run was there"
+    again = [entry("new", "c3"), entry("fresh", "c2"), entry("kept", "c1"), entry("new", "c3")]
     back = desk.say(*again, entry("other", "c1", author=2), entry("a guest's"))
     assert counts(desk) == (1, 4)
     known = [(one.seq, one.dup) for one in back]
     assert known == [(3, False), (2, True), (1, True), (3, True), (4, False), (5, False)]
-    assert [one.ts for one in back[1:3]] == [6, 5]
+    assert [one.ts for one in back[1:3]] == [NOW - 1, NOW - 2]
 
 
 def test_the_database_itself_refuses_what_is_kept_already(desk: Desk) -> None:
@@ -119,7 +119,7 @@ def test_what_can_not_be_moved_is_read_where_it_is_and_moved_when_it_can(tmp_pat
             desk.say(entry(f"word{n}", f"c{n}"))
             until(lambda: logged, "a line in the log")
         assert counts(desk) == (0, 5)
-        assert desk.say(entry("again", "c1"))[0].seq == 2
+        assert desk.say(entry("word1", "c1"))[0].seq == 2
         desk.write(lambda connection: connection.execute("DROP TRIGGER trouble"))
         desk.say(entry("at last"))
         until(lambda: counts(desk) == (6, 0), "the rows to be moved")

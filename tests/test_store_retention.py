@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from lanchat.repeats import digest
 from lanchat.store import removal, tidying
 from lanchat.store.removal import ENVELOPE, used
 from lanchat.store.retention import Retention, Rule, parse
@@ -149,10 +150,14 @@ def test_a_repeat_is_known_for_a_day_though_what_was_said_is_gone(tmp_path: Path
         assert left(desk) == ["new"]
         assert found(desk, "secret") == []
         sound(desk)
-        assert desk.ask("SELECT seq, conv, name, ip, target, msg FROM log WHERE cid = 'c1'") == [(1, "", "", "", "", "")]
+        left_over = [(1, "", "", "", digest("#ops", "secret plan"), "")]
+        assert desk.ask("SELECT seq, conv, name, ip, target, msg FROM log WHERE cid = 'c1'") == left_over
     with Desk(tmp_path) as desk:
-        (again,) = desk.say(entry("secret plan", "c1"))
+        again, other = desk.say(entry("secret plan", "c1"), entry("another plan", "c1", ts=NOW - 13 * 3_600_000))
         assert (again.dup, again.seq, again.ts) == (True, 1, NOW - 13 * 3_600_000)
+        assert (other.dup, other.seq) == (False, 4)
+        assert sweep(desk, "12h") == 1
+        assert [one.dup for one in desk.say(entry("another plan", "c1"), entry("secret plan", "c1"))] == [True, True]
         assert sweep(desk, "12h") == 0
         assert sweep(desk, "12h", now=NOW + DAY // 2 + 1) == 1, "the new one is old by then"
         assert [seq for (seq,) in desk.ask("SELECT seq FROM log")] == []

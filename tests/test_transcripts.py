@@ -23,6 +23,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
@@ -63,11 +64,15 @@ class Actor:
     def read(self) -> None:
         """Look at what came: `ann: text`, `ann (private): text`, or `* text` from the server; nobody here asked for rooms."""
         for packet in self.wire.packets():
+            self.came(packet)
             who, to = packet["from"]["name"], packet["to"]
             if packet["msg"]:  # an ack of a private word has no text for people
                 to_many = to == "Everyone" or to.startswith("#")
                 shown = "*" if who == "SERVER" else f"{who}:" if to_many else f"{who} (private):"
                 self.unread.append(f"{shown} {packet['msg']}")
+
+    def came(self, packet: dict[str, Any]) -> None:
+        """A packet came."""
 
     def next(self) -> str:
         """The next thing that came, waiting for as long as an unframed client must."""
@@ -87,6 +92,11 @@ class Capable(Actor):
     def packet(self, to: str, msg: str) -> bytes:
         """A packet that asks for an answer."""
         return line(to, msg, cid=str(next(CIDS)))
+
+    def came(self, packet: dict[str, Any]) -> None:
+        """Say of what came from the log that it has come: it is shown again otherwise."""
+        if seq := packet.get("x", {}).get("seq"):
+            self.wire.send(line("/ack", "", seq=seq))
 
 
 class Unframed(Actor):

@@ -13,13 +13,13 @@ from sqlite3 import Connection
 from typing import IO, Any, NamedTuple
 
 from lanchat.admin.ending import Declined
-from lanchat.entry import COLUMNS, Entry, newest, of_row
+from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.operations import Tell, counted
 from lanchat.packet import visible
+from lanchat.repeats import sent_cid
 from lanchat.rooms import MARK
 from lanchat.safekeeping import Refused
-from lanchat.store.removal import NOWHERE
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
@@ -116,4 +116,4 @@ def _user(connection: Connection, name: str) -> dict[str, Any]:
 def _line(entry: Entry) -> dict[str, Any]:
     when = datetime.fromtimestamp(entry.ts / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     said = {"seq": entry.seq, "ts": when, "from": entry.name, "ip": entry.ip, "to": entry.target, "msg": entry.msg}
-    return said | {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": entry.cid}
+    return said | {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": sent_cid(entry.cid)}

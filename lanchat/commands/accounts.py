@@ -40,9 +40,10 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         raise Usage(f"{session.name.shown} is your account already. Send /password OLD NEW to change its password.")
     router.identity.check_way(session.sender.ip, session.gateway)
     router.charge(session, HASH_COST)
-    kept = await router.identity.hash(args[0].strip())
+    router.doorstep.check_place(session)
+    kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip()))
     _check_here(router, session)
-    was_in, devices = router.rooms.of(session), router.limits["devices"]
+    was_in, devices, device = router.rooms.of(session), router.limits["devices"], session.device
     name, now, most = session.name, int(router.now()), router.limits["accounts"]
 
     def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
@@ -50,7 +51,7 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         account = accounts.add(connection, name=name, password=kept, role=Role.USER, now=now, most=most)
         there = [room for room in was_in if rooms.is_there(connection, room.id)]
         since = {room: rooms.admit(connection, room.id, account.id) for room in there}
-        return account, since, accounts.enter_device(connection, account.id, CLASSIC, now, devices)[0]
+        return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
 
     account, since, cursor = await router.store.write(make)
     router.own(account, session)
@@ -61,13 +62,14 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
             router.rooms.admit(account, room, since[room])
         else:
             router.store.jot(partial(rooms.dismiss, room=room.id, account=account.id))
-    _check_here(router, session, account, cursor)
+    _check_here(router, session, account, cursor, device)
     router.admit(session, account)
     for room in router.rooms.of(session):
         router.rooms.enter(session, room)
-    session.seen = cursor
+    router.cursors.begin(session, device, max(cursor, session.seen))
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
     token = await router.identity.give_token(account.id) if session.may("token") else None
+    router.delivery.pass_place(session, router.store.last_seq)
     router.reply(session, packet, told, token=token, **_account_facts(router))
 
 
@@ -81,6 +83,7 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
     _check_here(router, session, account, cursor)
     session.caps = None  # it may have said a hello that was refused, and may say another
     router.admit(session, account)
+    router.cursors.begin(session, CLASSIC, cursor)
     router.reply(session, packet, router.welcome_text(session))
     await _brought_up(router, session, router.replay.newest(session, cursor))
 
@@ -92,7 +95,7 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
         raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
     await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
-    kept = await router.identity.hash(args[1].strip())
+    kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip()))
     await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
     router.journal.note(f"{account.name.shown} changed their password")
     router.reply(session, packet, "Your password is changed. Tokens that your other devices kept are worth nothing now.")
@@ -112,6 +115,8 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     if x.auth is not None:
         session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
         raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
+    if "id" in caps:
+        session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # in case it registers
     _welcome(router, session, packet, caps)
     return None
 
@@ -128,12 +133,11 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
     replays = {"id", "resume"} <= caps
     missed = await router.replay.missed(session, account.conversations, after) if resumed and replays else None
     _check_here(router, session, account, cursor, device)
-    seen, logged_in = session.seen, session.account is not None
-    if not logged_in:
+    if session.account is None:
         router.admit(session, account)
-    session.device, session.seen = device, router.store.last_seq
-    if logged_in and device != CLASSIC:
-        router.cursors.leave(account, CLASSIC, seen)
+    elif device != CLASSIC:
+        router.cursors.left(session)
+    router.cursors.begin(session, device, router.store.last_seq)
     _welcome(
         router,
         session,
@@ -218,8 +222,8 @@ async def _enter_device(router: Router, account: Account, device: str) -> int:
         router.limits.met["devices"] += forgotten
     except NotStored:  # whoever comes while the disk is full gets in all the same
         cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
-    seen = [session.seen for session in account.sessions if session.device == device == CLASSIC]
-    return max([cursor, *seen])  # what another of the classic ones was just sent is not shown twice
+    others = [session for session in account.sessions if session.device == device == CLASSIC]
+    return max([cursor, *map(router.cursors.read, others)])  # what another classic session was shown is not shown twice
 
 
 def _resumed(router: Router, asked: dict[str, Any]) -> tuple[int, bool]:
@@ -234,9 +238,13 @@ def _device(name: str | None) -> str:
     """The name of a device; that of classic clients, which move their own cursor, is nobody else's."""
     if name is None:
         return RESUME
-    if not 0 < len(name) <= MAX_DEVICE or not name.isprintable():
+    if not _names_device(name):
         raise Usage(f"The name of a device (dev) has 1 to {MAX_DEVICE} characters that can be seen.")
     return name
+
+
+def _names_device(name: str) -> bool:
+    return 0 < len(name) <= MAX_DEVICE and name.isprintable()
 
 
 def _check_here(

@@ -21,7 +21,7 @@ from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
 from lanchat.gateways.doorway import Doorway
 from lanchat.gateways.outbox import ITransport, Outbox
-from lanchat.interfaces import Call, IConnection
+from lanchat.interfaces import Call, IConnection, IReceipts
 from lanchat.limits import Bucket
 from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
@@ -31,8 +31,6 @@ from lanchat.session import Session
 FAIR_SHARE = 100
 #: Bytes that may come while something is waited for; then they wait unread.
 MAX_UNSERVED = 65536
-#: Refused connections that may read why; more are closed at once.
-MAX_LINGERING = 8
 #: What is served when there is nothing: one for all, as most are silent most of the time.
 NOTHING: Iterator[Any] = iter(())
 
@@ -69,11 +67,10 @@ class Connection(Protocol, ABC):
         """The clock for the name starts; a connection too many learns that it is."""
         self.factory.connections.add(self)
         self.address = sockets.address_of(self.transport.getPeer())
-        factory, router = self.factory, self.router
-        turn, pace = factory.turn, factory.pace
+        router, turn, pace = self.router, self.factory.turn, self.factory.pace
         self.outbox = Outbox(self.transport, router.clock, router.limits, router.counts, turn, pace, self._overflowed)
-        factory.openings.begin(self._too_slow)
-        if (refusal := factory.edge.admit(self.address)) is not None:
+        self.factory.openings.begin(self._too_slow)
+        if (refusal := self.factory.edge.admit(self.address)) is not None:
             self.turn_away(refusal)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -181,10 +178,9 @@ class Connection(Protocol, ABC):
 
     def turn_away(self, error: ChatError) -> None:
         """Refuse a connection that is one too many, and don't let it linger if there are many such."""
-        self.factory.lingering.add(self)
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
-        if len(self.factory.lingering) > MAX_LINGERING:
+        if not self.factory.lets_linger(self):
             self.transport.loseConnection()
 
     @abstractmethod
@@ -225,6 +221,10 @@ class Connection(Protocol, ABC):
     def caught_up(self) -> Deferred[None]:
         """Fires when all that waited is written, or never will be."""
         return self.outbox.drained()
+
+    def __conform__(self, interface: object) -> Outbox | None:
+        """How much was written to it is known to its outbox."""
+        return self.outbox if interface is IReceipts else None
 
     def encryption(self) -> str:
         """The version of TLS that is spoken; "" in plain text."""

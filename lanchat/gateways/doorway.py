@@ -8,9 +8,13 @@ from twisted.internet.protocol import Factory, Protocol
 
 from lanchat.edge import Edge
 from lanchat.gateways.deadlines import Deadlines
-from lanchat.gateways.outbox import PACE_SECONDS, Tick
+from lanchat.gateways.outbox import PACE_SECONDS
+from lanchat.gateways.tick import Tick
 from lanchat.interfaces import Clock
 from lanchat.limits import Limits
+
+#: Refused connections that may read why; more are closed at once.
+MAX_LINGERING = 8
 
 
 class Doorway(Factory):
@@ -35,6 +39,11 @@ class Doorway(Factory):
     def opening_seconds(self) -> float:
         """How long a connection has until its name."""
         return self._limits["opening"] * self._opening_factor
+
+    def lets_linger(self, connection: Protocol) -> bool:
+        """Whether a connection that is one too many may stay until it has read why."""
+        self.lingering.add(connection)
+        return len(self.lingering) <= MAX_LINGERING
 
     def left(self, connection: Protocol) -> None:
         """A connection has ended."""

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from lanchat.counts import Counts
-from lanchat.interfaces import Call, Clock
+from lanchat.gateways.sockets import unsent
+from lanchat.gateways.tick import Tick
+from lanchat.interfaces import Call, Clock, IReceipts
 from lanchat.limits import Limits
 from lanchat.packet import ServerPacket, encode_lines
 
@@ -27,8 +28,6 @@ MAX_PACKETS, SMALL = 64, 256
 #: Seconds that a closing connection may take to be read to its end; then it is aborted.
 CLOSE_SECONDS = 5.0
 
-_log = Logger()
-
 
 class ITransport(ITCPTransport, IConsumer, IPushProducer):
     """What Twisted's TCP transports are, over TLS too: they take a producer, and are one."""
@@ -37,37 +36,14 @@ class ITransport(ITCPTransport, IConsumer, IPushProducer):
         """The socket."""
 
 
-class Tick:
-    """One call for many outboxes: all that have something to write do so together."""
-
-    def __init__(self, later: Callable[[Callable[[], None]], object]) -> None:
-        """`later` calls what it is given when they shall write."""
-        self._later = later
-        self._due: dict[Outbox, None] = {}
-
-    def add(self, outbox: Outbox) -> None:
-        """Let this outbox write at the next tick."""
-        if not self._due:
-            self._later(self._ticked)
-        self._due[outbox] = None
-
-    def _ticked(self) -> None:
-        due, self._due = self._due, {}
-        for outbox in due:
-            try:
-                outbox.write()
-            except Exception:  # noqa: BLE001, PERF203 (a fault of ours costs this connection, not all who are due)
-                _log.failure("what was to be sent could not be written")
-                outbox.abort()
-
-
-@implementer(IPushProducer)
+@implementer(IPushProducer, IReceipts)
 class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
     __slots__ = (
-        "_clock", "_closing", "_counts", "_deadline", "_drained", "_gone", "_heard_out", "_idle", "_limits", "_losing",
-        "_overflowed", "_pace", "_packets", "_paused", "_queue", "_transport", "_turn", "_written_out", "paced", "waiting",
+        "_clock", "_closing", "_counts", "_deadline", "_drained", "_finished", "_gone", "_handed", "_heard_out", "_idle",
+        "_limits", "_losing", "_overflowed", "_pace", "_packets", "_paused", "_queue", "_transport", "_turn", "_unwritten",
+        "_written_out", "paced", "waiting",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -94,6 +70,9 @@ class Outbox:
         self._overflowed = overflowed
         self._paused = False
         self._drained: Deferred[None] | None = None
+        self._finished: Deferred[None] | None = None
+        self._handed = 0  # bytes that were given to the transport
+        self._unwritten: int | None = None  # once something was dropped: how many bytes were written before it
         self._idle = True  # neither due at a tick nor paused
         self._closing = False
         self._deadline: Call | None = None
@@ -144,7 +123,9 @@ class Outbox:
         else:
             queue, self._queue = self._queue, []
             data = b"".join(queue)
-        self.waiting -= len(data)
+        size = len(data)
+        self.waiting -= size
+        self._handed += size
         self._idle = True
         self._transport.write(data)
         if self._queue:
@@ -168,6 +149,22 @@ class Outbox:
             self._drained = Deferred()
         return self._drained
 
+    def delivered(self) -> int:
+        """Bytes that there were to write so far, those that wait included."""
+        return self._handed + self.waiting
+
+    def written(self) -> int:
+        """Bytes that the system has taken, up to the first that were dropped."""
+        return self._handed - unsent(self._transport) if self._unwritten is None else self._unwritten
+
+    def finished(self) -> Deferred[None]:
+        """Fires when nothing more will be written."""
+        if self._gone or self._written_out:
+            return succeed(None)
+        if self._finished is None:
+            self._finished = Deferred()
+        return self._finished
+
     def close(self) -> None:
         """Close the connection once all is written; abort it if the client does not read that."""
         if self._gone or self._closing:
@@ -188,6 +185,7 @@ class Outbox:
     def written_out(self) -> None:
         """All is handed to the system, which delivers it even when we are gone."""
         self._written_out = True
+        self._tell_finished()
 
     def end(self) -> None:
         """Time is up: a client that could be sent everything is let go, one that does not read is cut off."""
@@ -217,12 +215,14 @@ class Outbox:
         """The connection has ended: nothing is written any more, and nothing waits."""
         if self in self._counts.held_up:
             self._counts.held_up.remove(self)
-        self._gone = self._closing = True
         self._drop()
+        self._gone = self._closing = True
         if self._drained is not None:
             self._clock.callLater(0, self._tell_drained)  # once its session has ended: it is no reader any more
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
+        if self._finished is not None:
+            self._tell_finished()
 
     def pauseProducing(self) -> None:
         """The transport has enough."""
@@ -270,7 +270,14 @@ class Outbox:
         if drained is not None:
             drained.callback(None)
 
+    def _tell_finished(self) -> None:
+        finished, self._finished = self._finished, None
+        if finished is not None:
+            finished.callback(None)
+
     def _drop(self) -> None:
+        if self.waiting or self._packets:
+            self._unwritten = self.written()
         self._queue.clear()
         self._packets.clear()
         self.waiting = 0

@@ -31,6 +31,14 @@ def prepare(listening: socket.socket) -> None:
             listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def unsent(transport: object) -> int:
+    """Bytes that a transport of Twisted's was given and that the system has not taken yet; in encrypted form over TLS."""
+    text = sum(map(len, getattr(transport, "_appSendBuffer", ())))  # what TLS has not encrypted yet
+    beneath = getattr(transport, "transport", transport)
+    buffered = len(getattr(beneath, "dataBuffer", b"")) - getattr(beneath, "offset", 0) + getattr(beneath, "_tempDataLen", 0)
+    return text + int(buffered)
+
+
 @functools.lru_cache(maxsize=4096)
 def _shown(host: str) -> str:
     """An address as it is stamped: IPv4 where it is that in an IPv6 socket."""

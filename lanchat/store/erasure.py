@@ -26,15 +26,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat import accounts
-from lanchat.entry import COLUMNS, newest, of_row
+from lanchat.entry import COLUMNS, ERASED, newest, of_row
 from lanchat.names import Name, key
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
 from lanchat.store import fresh, opening, schema, words
 from lanchat.store.store import Store
 
-#: What is shown in the place of a name.
-ERASED = "(erased)"
 #: So many places of the log are looked at in one step, and so many pages of the index (of 4 KiB) written.
 PLACES, PAGES = 1000, 250
 #: Seconds for which the writer waits while the file is rewritten: to wait is better than to keep nothing.

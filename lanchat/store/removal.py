@@ -1,7 +1,7 @@
 """Removal: rows of the log go, some at a time, and what points to them with them. Each function is one short step.
 
-A repeat must be known for a day whatever is removed. So what is younger is emptied, and goes when the day is over: its
-place, its time, its author and their id for it are left, in no conversation.
+A repeat must be recognised for a day whatever is removed. So a younger row is emptied first, and goes when the day is over:
+its place, its time, its author and their id for it are left, and a digest of its content, in no conversation.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import json
 from dataclasses import dataclass
 from sqlite3 import Connection
 
-from lanchat.entry import COLUMNS, Entry
+from lanchat.entry import COLUMNS, NOWHERE, REPEAT_MS, Entry
+from lanchat.repeats import digest
 from lanchat.store import fresh, schema, words
 
 #: So many rows at most are removed in one step, and so many looked at.
 STEP, PAGE = 500, 5000
-#: Milliseconds for which a repeat is known for what it is.
-DAY_MS = 86_400_000
-#: The conversation of what was emptied, which is nobody's.
-NOWHERE = ""
 #: What a row takes beside its text, in bytes.
 ENVELOPE = 200
+# Of a row that is emptied (as bytes, for a damaged one may have no text).
+_LEFT = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
 #: Larger than any time or place.
 NEVER = 2**63 - 1
 
@@ -56,7 +55,7 @@ def step(connection: Connection, cut: Cut, now: int) -> tuple[int, int] | None:
         return None
     fresh.move(connection, last)
     where = f"{scope} AND ts < :before AND conv NOT IN (SELECT value FROM json_each(:spared))"  # noqa: S608 (our own words)
-    return last, _remove(connection, where, values | {"upto": last, "day": now - DAY_MS})
+    return last, _remove(connection, where, values | {"upto": last, "day": now - REPEAT_MS})
 
 
 def _remove(connection: Connection, where: str, values: dict[str, object]) -> int:
@@ -64,18 +63,21 @@ def _remove(connection: Connection, where: str, values: dict[str, object]) -> in
     words.remove(connection, f"{where} AND seq <= :indexed", values | indexed)
     once = "cid IS NOT NULL AND author IS NOT NULL AND ts >= :day"
     removed = connection.execute(f"DELETE FROM kept WHERE {where} AND NOT ({once})", values).rowcount  # noqa: S608 (ours)
-    left = connection.execute(f"SELECT seq, ts, author, cid FROM kept WHERE {where}", values).fetchall()  # noqa: S608 (ours)
+    left = connection.execute(f"{_LEFT} WHERE {where}", values).fetchall()
     if left:
         _empty(connection, left)
-        seqs: dict[str, object] = {"seqs": json.dumps([seq for seq, *_ in left])}
+        seqs: dict[str, object] = {"seqs": json.dumps([row[0] for row in left])}
         words.add(connection, "seq IN (SELECT value FROM json_each(:seqs)) AND seq <= :indexed", seqs | indexed)
     return removed + len(left)
 
 
-def _empty(connection: Connection, rows: list[tuple[int, int, int, str]]) -> None:
+def _empty(connection: Connection, rows: list[tuple[int, int, int, str, bytes, bytes]]) -> None:
+    """Take everything from these rows that is not needed to recognise a repeat."""
     marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(rows))
-    entries = [Entry(NOWHERE, author, "", "", "", "", ts, cid=cid, seq=seq) for seq, ts, author, cid in rows]
-    values = [value for entry in entries for value in entry.row()]
+    values: list[object] = []
+    for seq, ts, author, cid, target, msg in rows:
+        left = digest(target.decode(errors="replace"), msg.decode(errors="replace"))
+        values += Entry(NOWHERE, author, "", "", left, "", ts, cid=cid, seq=seq).row()
     connection.execute(f"INSERT OR REPLACE INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
 
 

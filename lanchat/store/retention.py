@@ -16,11 +16,12 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from lanchat.entry import NOWHERE, REPEAT_MS
 from lanchat.errors import ChatError
 from lanchat.interfaces import Clock
 from lanchat.names import key
 from lanchat.packet import visible
-from lanchat.store.removal import DAY_MS, NEVER, NOWHERE, Cut, overflow, step, used
+from lanchat.store.removal import NEVER, Cut, overflow, step, used
 from lanchat.store.store import Store
 
 #: Seconds between two steps, so that others have the disk.
@@ -84,7 +85,7 @@ class Retention:
         for rule in self.rules:
             if rule.room is None:
                 removed += await self._apply(rule, Cut(spared=spared if rule.size is None else ()))
-        await self._cut(Cut(NOWHERE, before=self._ms() - DAY_MS))
+        await self._cut(Cut(NOWHERE, before=self._ms() - REPEAT_MS))
         return removed
 
     def _rooms(self, connection: Connection) -> list[tuple[str, Rule]]:

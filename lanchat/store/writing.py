@@ -7,7 +7,6 @@ statement, however long it is.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from twisted.python.failure import Failure
 from lanchat.counts import Histogram
 from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
 from lanchat.errors import NotStored
+from lanchat.repeats import Repeats
 from lanchat.store.tidying import Tidier
 
 T = TypeVar("T")
@@ -34,13 +34,6 @@ NOT_STORED = "The server can't write to its disk now, so nothing of this was don
 #: SQLite's code for what is wrong with a statement itself.
 SQLITE_ERROR = 1
 
-#: All rows in one, for one step. (Before 3.39 SQLite would go through all of `log` to join it.)
-_KNOWN = " UNION ALL ".join(
-    f"SELECT at, seq, ts FROM asked CROSS JOIN {table}"  # noqa: S608 (ours)
-    " WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL"
-    for table in ("kept", "fresh")
-)
-_ALL_KNOWN = f"SELECT json_group_array(json_array(at, seq, ts)) FROM ({_KNOWN})"  # noqa: S608 (ours)
 _log = Logger()
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
@@ -169,9 +162,10 @@ class Writer:
 
     def _add(self, entries: list[Entry]) -> None:
         try:
-            self._insert(entries)
-        except sqlite3.IntegrityError:  # some are there already, which is rare
-            self._insert(self._new(entries))
+            try:
+                self._insert(entries)
+            except sqlite3.IntegrityError:  # the `cid` of some is in the log already, which is rare
+                self._insert_new(entries)
         except (UnicodeError, OverflowError):  # no bytes can be made of one of them
             if len(entries) == 1:
                 entries[0].seq, entries[0].state = 0, ""
@@ -191,27 +185,23 @@ class Writer:
         self._newest += len(entries)
         self._tidier.add(entries)
 
-    def _new(self, entries: list[Entry]) -> list[Entry]:
-        """Those whose (author, cid) is new. The others get the place and the time of the first."""
-        first = self._known(entries)
-        new, newest = [], self._newest
+    def _insert_new(self, entries: list[Entry]) -> None:
+        """Add those that are no repeats. A repeat gets the place and the time of the message that it repeats."""
+        repeats, new, given = Repeats(self._connection, entries), list[Entry](), list[str | None]()
         for entry in entries:
-            once = (entry.author, entry.cid)
-            if None not in once and once in first:
-                entry.seq, entry.ts = first[once]
-                entry.state, entry.dup = STORED, True
+            known, cid = repeats.find(entry)
+            if known is not None:
+                entry.seq, entry.ts, entry.state, entry.dup = known.seq, known.ts, STORED, True
                 continue
-            newest += 1
-            first[once] = (newest, entry.ts)
             new.append(entry)
-        return new
-
-    def _known(self, entries: list[Entry]) -> dict[tuple[int | None, str | None], tuple[int, int]]:
-        """Of the (author, cid) of these, those in the log: their places and times."""
-        marks = ",".join(["(?,?,?)"] * len(entries))
-        values = [value for at, entry in enumerate(entries) for value in (at, entry.author, entry.cid)]
-        (found,) = self._connection.execute(f"WITH asked(at, who, what) AS (VALUES {marks}) {_ALL_KNOWN}", values).fetchone()
-        return {(entries[at].author, entries[at].cid): (seq, ts) for at, seq, ts in json.loads(found)}
+            given.append(entry.cid)
+            entry.cid = cid
+            repeats.add(entry, self._newest + len(new))
+        try:
+            self._insert(new)
+        finally:
+            for entry, asked in zip(new, given, strict=True):
+                entry.cid = asked
 
 
 def runs(batch: Sequence[Entry | Job[Any]]) -> list[list[Entry] | Job[Any]]:
