@@ -17,6 +17,7 @@ FLOORS = [
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],
     ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.receipts", "lanchat.refusals", "lanchat.search"],
     ["lanchat.session"],
+    ["lanchat.stored"],
     [
         "lanchat.accounts",
         "lanchat.doorstep",

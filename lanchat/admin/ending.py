@@ -45,7 +45,7 @@ def show(outcome: Done | Failed, as_json: bool, say: Callable[[str], None]) -> i
     """Let `say` print how it went, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
     if isinstance(outcome, Failed):
         complain(f"lanchat-admin: {outcome.text}")
-        facts: dict[str, Any] = {"error": outcome.code, "text": outcome.text}
+        facts: dict[str, Any] = {**outcome.facts, "error": outcome.code, "text": outcome.text}
         facts |= {"mistakes": outcome.mistakes} if outcome.mistakes else {}
         code = EXIT_CODES.get(outcome.code, NOT_DONE)
     else:
