@@ -9,19 +9,21 @@ from collections.abc import Mapping
 from sqlite3 import Connection
 
 from lanchat.errors import Full, NameTaken
-from lanchat.names import Name, parse
+from lanchat.names import Name, stored
 from lanchat.session import Account, Role
+from lanchat.stored import Wrong, note, usable
 
 #: Devices that an account has at the most, even where the limit is lifted.
 MAX_DEVICES = 10_000
 
 
-def load(connection: Connection) -> list[Account]:
-    """Every account, with what it may read."""
-    rows = connection.execute("SELECT id, name, role FROM accounts")
-    accounts = {number: Account(number, parse(name), Role(role)) for number, name, role in rows}
-    for account, conv, since in connection.execute("SELECT account, conv, since FROM members"):
-        accounts[account].conversations[conv] = since
+def load(connection: Connection, wrong: Wrong = note) -> list[Account]:
+    """Every account, with what it may read; `wrong` is told of each row that can't be used."""
+    rows = usable(connection, "accounts", wrong)
+    accounts = {number: Account(number, stored(name, kept), Role(role)) for number, name, kept, role, *_ in rows}
+    for account, conv, since in usable(connection, "members", wrong):
+        if account in accounts:
+            accounts[account].conversations[conv] = since
     return list(accounts.values())
 
 

@@ -13,7 +13,7 @@ from lanchat.counts import HUNG_UP, Counts
 from lanchat.cursors import Cursors
 from lanchat.delivery import Delivery
 from lanchat.doorstep import Doorstep, Identity
-from lanchat.errors import AuthRequired, ChatError, NameTaken, NoSuchTarget
+from lanchat.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
 from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits
@@ -81,8 +81,16 @@ class House:
         The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
         """
         packets = Bucket(self.limits, "packets")
-        session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
-        account = self.registry.account(session.name.key)
+        try:
+            name = parse_name(text)
+            account = self.registry.account(name.shown)
+        except BadName:
+            account = self.registry.account(text.strip())
+            if account is None:
+                raise
+        if account is not None:
+            name = account.name  # whoever has a name keeps it, though today's rules may forbid it
+        session = Session(name, client, address, gateway, self.now(), packets, self.clock.seconds())
         self.sanctions.meet(session, account)
         if account is not None:
             self.doorstep.wait(session, account, self._gave_up)
@@ -117,7 +125,7 @@ class House:
 
     def account_of(self, name: str) -> Account:
         """The account of that name; raises `NoSuchTarget`."""
-        account = self.registry.account(name.strip().removeprefix("@"))
+        account = self.registry.account(name) or self.registry.account(name.strip().removeprefix("@"))
         if account is None:
             raise NoSuchTarget(f"There is no account {visible(name, 40) or '(no name)'}.")
         return account

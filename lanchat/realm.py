@@ -30,6 +30,8 @@ from lanchat.session import Account, IAccount
 
 #: Tokens that an account may have; one more, and its oldest is worth nothing any more.
 MAX_TOKENS = 32
+#: The account of a name: the one that is kept under just that, or under its key.
+_NAMED = "WHERE key IN (:name, :key) ORDER BY key = :name DESC LIMIT 1"
 
 _log = Logger()
 
@@ -127,7 +129,7 @@ class ChatRealm:
 
 def find_password(connection: Connection, name: str) -> tuple[int | None, str | None]:
     """The account of that name and what is kept of its password; None and None if there is no such account."""
-    row = connection.execute("SELECT id, password FROM accounts WHERE key = ?", (key(name),)).fetchone()
+    row = connection.execute(f"SELECT id, password FROM accounts {_NAMED}", {"name": name, "key": key(name)}).fetchone()  # noqa: S608 (ours)
     return row or (None, None)
 
 
@@ -138,8 +140,9 @@ def replace_password(connection: Connection, account: int, kept: str, better: st
 
 def find_token(connection: Connection, name: str, kept: bytes) -> int | None:
     """The account of that name, if this is kept of one of its tokens."""
-    found = "SELECT id FROM tokens JOIN accounts ON id = account WHERE hash = ? AND key = ?"
-    row = connection.execute(found, (kept, key(name))).fetchone()
+    named = f"SELECT id FROM accounts {_NAMED}"  # noqa: S608 (ours)
+    found = f"SELECT account FROM tokens WHERE hash = :hash AND account = ({named})"  # noqa: S608 (ours)
+    row = connection.execute(found, {"hash": kept, "name": name, "key": key(name)}).fetchone()
     return row and int(row[0])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+import msgspec
 from twisted.logger import Logger
 
 from lanchat import history
@@ -43,13 +44,15 @@ class Replay:
         """
         lag = self._begin(session, after)
         first, n, more = after + 1, 0, True
-        while (more or _lacks(session, lag)) and _is_here(session):
+        while (more or lag.upto > session.seen) and _is_here(session):
+            if lag.held and not more:
+                n += await self._hand_held(session, lag)
+                continue
             page = await self._go_on(session, lag, RESUME)
             first = page.entries[0].seq if page.entries and not n else first
             n, more = n + len(page.entries), page.more
         session.lag = None
         self._voice.answer(session, None, "", op="end", batch=RESUME, n=n, more=False, before=first)
-        self._show_held(session, lag)
 
     async def newest(self, session: Session, after: int) -> None:
         """Show a classic session the newest of what it missed, as packets like any other."""
@@ -105,6 +108,20 @@ class Replay:
         assert account is not None  # noqa: S101 (nobody else is owed anything)
         convs = dict(account.conversations)
         return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, **asked))
+
+    async def _hand_held(self, session: Session, lag: Lag) -> int:
+        """Send what was said while the last page was read, as a part of the batch: its `end` says that all has come."""
+        held, lag.held = lag.held or [], []
+        n = 0
+        for seq, packet in held:
+            if seq > session.seen and packet.x is not None:
+                if session.client.behind():
+                    await session.client.caught_up()
+                in_batch = msgspec.structs.replace(packet, x=msgspec.structs.replace(packet.x, batch=RESUME))
+                self._delivery.hand(session, in_batch)
+                session.sent(seq)
+                n += 1
+        return n
 
     def _show_held(self, session: Session, lag: Lag) -> None:
         """Show what was said while the last page was read."""

@@ -6,6 +6,7 @@ connection run on the store's threads, not in the reactor's.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from sqlite3 import Connection
 
 from lanchat.entry import newest
@@ -13,6 +14,7 @@ from lanchat.errors import BadName, Full, NameTaken, NoSuchTarget
 from lanchat.names import Name, key, parse
 from lanchat.packet import visible
 from lanchat.session import Account, Role, Session
+from lanchat.stored import Wrong, note, usable
 
 #: What the names of rooms begin with.
 MARK = "#"
@@ -23,12 +25,23 @@ MAX_TOPIC = 300
 class Room:
     """One room, as it is known while the server runs."""
 
-    __slots__ = ("conv", "id", "invited", "members", "name", "owner", "private", "sessions", "topic")
+    __slots__ = ("conv", "id", "invited", "key", "members", "name", "owner", "private", "sessions", "topic")
 
-    def __init__(self, id: int, name: str, owner: int | None, private: bool = False, topic: str = "") -> None:  # noqa: A002 (it is one)
+    def __init__(  # noqa: PLR0913, PLR0917 (a row)
+        self,
+        id: int,  # noqa: A002 (it is one)
+        name: str,
+        owner: int | None,
+        private: bool = False,
+        topic: str = "",
+        kept: str = "",
+    ) -> None:
+        """`kept` is the key under which it is kept, if that is not the one that its name has by today's rules."""
         self.id = id
         #: With the mark before it.
         self.name = name
+        #: What any spelling of its name has in common.
+        self.key = kept or room_key(name)
         #: What the log calls it.
         self.conv = f"r{id}"
         #: The account that made it.
@@ -49,11 +62,6 @@ class Room:
         account = session.account
         return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
 
-    @property
-    def key(self) -> str:
-        """What any spelling of its name has in common."""
-        return key(self.name)
-
 
 class Rooms:
     """All rooms."""
@@ -61,6 +69,7 @@ class Rooms:
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
         self._by_conv: dict[str, Room] = {}
+        self._odd: dict[str, Room] = {}  # by name: those whose key is not that of their name, as another has it
         self._guests: dict[Session, dict[Room, None]] = {}
         #: Where everybody is, if the operator wants such a room.
         self.lobby: Room | None = None
@@ -71,6 +80,8 @@ class Rooms:
     def add(self, room: Room) -> None:
         """There is one more."""
         self._rooms[room.key] = self._by_conv[room.conv] = room
+        if room.key != room_key(room.name):
+            self._odd[room.name] = room
 
     def remove(self, room: Room) -> None:
         """It is gone, for everyone; two may have closed it."""
@@ -81,6 +92,7 @@ class Rooms:
         for session in tuple(room.sessions):
             self.leave(session, room)
         del self._rooms[room.key], self._by_conv[room.conv]
+        self._odd.pop(room.name, None)
 
     def admit(self, account: Account, room: Room, since: int) -> None:
         """An account belongs to it from now on, and is owed what is said there after this place in the log."""
@@ -97,6 +109,12 @@ class Rooms:
         for session in account.sessions:
             self.leave(session, room)
 
+    def clear_topics(self, numbers: Collection[int]) -> None:
+        """These have no topic any more."""
+        for room in self._rooms.values():
+            if room.id in numbers:
+                room.topic = ""
+
     def forget(self, account: Account) -> None:
         """An account is no more: it belongs to no room, and owns none."""
         for room in self._rooms.values():
@@ -107,7 +125,9 @@ class Rooms:
 
     def find(self, name: str) -> Room | None:
         """The room of that name, in any spelling of it, with or without the mark."""
-        return self._rooms.get(key(name if name.startswith(MARK) else MARK + name))
+        if name in self._odd:
+            return self._odd[name]
+        return self._rooms.get(room_key(name))
 
     def get(self, name: str, asker: Session) -> Room:
         """The same, as far as somebody may know of it; raises `NoSuchTarget`."""
@@ -165,6 +185,11 @@ class Rooms:
         self._guests.pop(session, None)
 
 
+def room_key(name: str) -> str:
+    """What two spellings of the name of a room have in common, with or without the mark; raises nothing."""
+    return MARK + key(name.removeprefix(MARK))
+
+
 def parse_name(text: str) -> Name:
     """What a room may be called is what a user may, after the mark; raises `BadName`."""
     text = text.strip()
@@ -177,18 +202,22 @@ def parse_name(text: str) -> Name:
     return Name(MARK + name.shown, MARK + name.key, name.looks)
 
 
-def load(connection: Connection, accounts: dict[int, Account]) -> list[Room]:
-    """Every room, with its members and those who are invited."""
-    rooms = {
-        number: Room(number, name, owner, bool(private), topic)
-        for number, name, owner, private, topic in connection.execute("SELECT id, name, owner, private, topic FROM rooms")
-    }
+def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = note) -> list[Room]:
+    """Every room, with its members (of these accounts) and those who are invited.
+
+    `wrong` is told of each row that can't be used.
+    """
+    rooms: dict[int, Room] = {}
+    for number, name, kept, topic, private, owner, *_ in usable(connection, "rooms", wrong):
+        rooms[number] = Room(number, name, owner if owner in accounts else None, private != 0, topic, kept)
     by_conv = {room.conv: room for room in rooms.values()}
-    for account, conv in connection.execute("SELECT account, conv FROM members WHERE conv LIKE 'r%'"):
-        if conv in by_conv:
-            by_conv[conv].members[account] = accounts[account]
-    for room, account in connection.execute("SELECT room, account FROM invitations"):
-        rooms[room].invited.add(account)
+    for account in accounts.values():
+        for conv in account.conversations:
+            if conv in by_conv:
+                by_conv[conv].members[account.id] = account
+    for room, invited in usable(connection, "invitations", wrong):
+        if room in rooms:
+            rooms[room].invited.add(invited)
     return list(rooms.values())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from sqlite3 import Connection
 
@@ -18,9 +18,11 @@ from lanchat import rooms
 from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, Usage
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
+from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.rooms import Room
 from lanchat.session import Account, Session
+from lanchat.stored import Wrong, note, usable
 from lanchat.targets import Target, kept_under, network_of
 
 #: The kinds of sanctions, as the table has them.
@@ -163,6 +165,18 @@ class Sanctions:
             self._drop(sanction)
         return bool(found)
 
+    def erase(self, keys: Collection[str], account: int, instead: str) -> None:
+        """Somebody is erased, with these keys of their name: nothing is decided about their account any more.
+
+        What they decided themselves still holds, by `instead` and for no reason.
+        """
+        about = {f"@{account}", *keys} if account else set()
+        for sanction in [sanction for place in self._places.values() for sanction in place.values()]:
+            if sanction.target in about:
+                self._drop(sanction)
+            elif key(sanction.by) in keys:
+                self._put(replace(sanction, by=instead, reason=""))
+
     def forget(self, room: Room) -> None:
         """A room is gone; what was decided there goes from the table with it."""
         self._places.pop(room, None)
@@ -231,14 +245,17 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def load(connection: Connection, places: Iterable[Room], now: float) -> list[Sanction]:
-    """Those that are in force; what has run out, or is about an account that is gone, is removed."""
+def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wrong = note) -> list[Sanction]:
+    """Those that are in force; what has run out, or is about an account that is gone, is removed.
+
+    `wrong` is told of each row that can't be used.
+    """
     remove_over(connection, now)
     gone = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
     connection.execute(f"DELETE FROM sanctions WHERE {gone}")  # noqa: S608 (our own words)
     by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in places}}
-    rows = connection.execute("SELECT kind, room, target, until, reason, by_name, at FROM sanctions ORDER BY id")
-    return [Sanction(kind, by_id[room], *rest) for kind, room, *rest in rows if room in by_id]
+    rows = usable(connection, "sanctions", wrong)
+    return [Sanction(kind, by_id[room], *rest) for _, kind, room, *rest in rows if room in by_id]
 
 
 def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:

@@ -10,11 +10,11 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.python.components import Componentized
 
-from lanchat import accounts, rooms, sanctions
+from lanchat import accounts, rooms, sanctions, stored
 from lanchat.drain import Drain
 from lanchat.listener import Listener
 from lanchat.logs.server import ServerLog
-from lanchat.names import Name
+from lanchat.names import Name, key
 from lanchat.passwords import Hasher
 from lanchat.router import Router
 from lanchat.store.service import StoreService
@@ -90,6 +90,8 @@ class ChatService(MultiService):
 
     def _learn(self, connection: Connection) -> None:
         """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it."""
+        stored.renew_keys(connection, "accounts", key)
+        stored.renew_keys(connection, "rooms", rooms.room_key)
         if self._lobby is not None:
             rooms.open_lobby(connection, self._lobby, int(self.router.now()))
         known = {account.id: account for account in accounts.load(connection)}

@@ -174,6 +174,23 @@ def test_a_server_that_restarts_is_waited_for_and_any_other_goodbye_is_the_end()
     assert talk.endings == [Ending(NOT_DELIVERED, "the server closed the connection: You are\\nbanned.")]
 
 
+@pytest.mark.parametrize("answer", ["Goodbye", "", "the time is up"])
+def test_where_nothing_is_acknowledged_only_a_goodbye_shows_that_all_was_read(answer: str) -> None:
+    talk = Talk()
+    talk.hear("Welcome alice!")
+    talk.clock.advance(SETTLE_SECONDS)
+    talk.conversation.say("bob", "perhaps")
+    talk.conversation.say("/quit", "")
+    if answer == "the time is up":
+        talk.clock.advance(QUIT_SECONDS)
+    elif answer:
+        talk.hear(answer)
+    talk.lose()
+    (ending,) = talk.endings
+    assert ending.status == (DONE if answer == "Goodbye" else NOT_DELIVERED)
+    assert ("did not answer our goodbye" in ending.why) is (answer != "Goodbye")
+
+
 def test_the_answer_to_quit_is_the_end_and_so_is_none() -> None:
     talk, silent = Talk().welcome(), Talk().welcome()
     said = talk.conversation.say("/quit", "bye")
@@ -350,9 +367,7 @@ def test_an_address_may_be_written_in_these_ways(text: str, where: tuple[str, in
     "arguments", [["host:"], ["h:0"], ["h:65536"], ["h:x"], ["[::1]x"], ["h", "--name", "a\nb"], ["h", "--timeout", "0"]]
 )
 def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    assert ending.value.code == 2
+    assert main(arguments) == 2
     assert "usage: lanchat" in capsys.readouterr().err
 
 
@@ -362,7 +377,7 @@ def test_the_client_imports_only_the_packet_and_the_safekeeping_of_the_server() 
     froms = {node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = {name.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
-    assert ours <= {"lanchat", "lanchat.packet", "lanchat.safekeeping"}  # of `lanchat` itself, the version
+    assert ours <= {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.safekeeping"}  # of `lanchat` itself, the version
 
 
 def test_a_ping_is_answered_and_not_shown() -> None:

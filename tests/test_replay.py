@@ -151,7 +151,7 @@ def test_what_is_committed_between_the_reading_and_the_answer_comes_once(router:
     say(bob, "two")  # (it is not in what was read)
     while store.asks:
         store.answer()
-    assert read(phone)[1:] == [("one", "resume"), ("end", 1), ("two", None)]
+    assert read(phone)[1:] == [("one", "resume"), ("two", "resume"), ("end", 2)], "all of it before the end"
 
 
 @pytest.mark.parametrize("at_once", [1, MAX_HELD, MAX_HELD + 1])
@@ -223,7 +223,9 @@ def test_a_replay_waits_for_a_client_that_does_not_read(router: Router, bob: Use
     say(bob, "three")
     phone.client.is_behind = False
     phone.client.drained.callback(None)
-    assert read(phone) == [("one", "resume"), ("two", "resume"), ("end", 2), ("three", None)]
+    assert read(phone) == [("one", "resume"), ("two", "resume"), ("three", "resume"), ("end", 3)]
+    say(bob, "four")
+    assert read(phone) == [("four", None)]
 
 
 @pytest.mark.parametrize("error", [RateLimited("busy"), TooSlow("slow")])

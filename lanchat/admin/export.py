@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from lanchat import printing
 from lanchat.admin.ending import Declined
 from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     until: int | None
 
 
-def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> tuple[int, int]:
+def export(connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: Tell) -> tuple[int, int]:
     """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Declined`."""
     connection.create_function("key", 1, key, deterministic=True)
     where, values = _condition(connection, wanted)
@@ -53,7 +53,7 @@ def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> 
             entry = of_row(row)
             damaged += entry is None
             if entry is not None:
-                out.write(json.dumps(_line(entry)) + "\n")
+                write(json.dumps(_line(entry)) + "\n")
                 written += 1
         after = upto
         tell(after / last, counted(written, "message"))
@@ -61,11 +61,14 @@ def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> 
 
 
 @contextmanager
-def output(file: Path | None) -> Iterator[IO[str]]:
-    """Where lines go: a new file, which is there in the end only if it is whole, or stdout. Raises `Refused`."""
+def output(file: Path | None) -> Iterator[Callable[[str], object]]:
+    """What writes lines: to a new file, which is there in the end only if it is whole, or to stdout.
+
+    Raises `Refused`, or `NotPrinted`.
+    """
     if file is None:
-        yield sys.stdout
-        sys.stdout.flush()
+        yield printing.write
+        printing.flush()
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -73,7 +76,7 @@ def output(file: Path | None) -> Iterator[IO[str]]:
         raise Refused(f"{file} can't be written: {error.strerror}. Give another name, or move what is there.") from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            yield out
+            yield out.write
             out.flush()
             os.fsync(descriptor)
     except BaseException:

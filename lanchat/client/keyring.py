@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from lanchat.client.tokens import Tokens, Unsafe
 
 #: How a server is known to which there is no TLS, but where nobody is on the way.
@@ -83,3 +85,10 @@ class Keyring:
         except Unsafe:
             return ""
         return "" if token == self._refused else token
+
+
+def without_token(line: bytes) -> bytes:
+    """A packet as it came, but for the token in its `x`: what is printed may be read by others."""
+    packet = json.loads(line)
+    del packet["x"]["token"]
+    return json.dumps(packet, ensure_ascii=False, separators=(",", ":")).encode()

@@ -10,7 +10,7 @@ from lanchat.client.timers import Timers
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, X, visible
 
 #: What is asked for in the hello.
-CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room"]
+CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"]
 #: Seconds that a classic welcome is given to be followed by a capable one, before nothing more is expected.
 SETTLE_SECONDS = 1.0
 #: Seconds that a login may take: a server makes those wait who were wrong before.

@@ -24,7 +24,7 @@ from lanchat.session import CLASSIC, Account, Role, Session
 _log = Logger()
 
 #: What a hello can be granted.
-CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room"})
+CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"})
 #: What a program has that said hello, and was refused. It may say another.
 UNGRANTED: frozenset[str] = frozenset({""})
 #: What a welcome tells of the limits.
@@ -108,7 +108,7 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     if session.caps is not None and session.caps is not UNGRANTED:
         raise Usage("You have said hello already; once is enough.")
     x = packet.x or X()
-    offered = CAPS if router.store.keeps else CAPS - {"history", "resume"}
+    offered = CAPS if router.store.keeps else CAPS - {"history", "resume", "order"}
     caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
     if session in router.doorstep or session.account is not None:
         return _account_hello(router, session, packet, x, caps)

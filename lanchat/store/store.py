@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
@@ -18,6 +18,7 @@ from lanchat.entry import RELAYED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.packet import visible
 from lanchat.refusals import RETRY_MS
+from lanchat.safekeeping import Refused
 from lanchat.store import opening, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
@@ -80,7 +81,7 @@ class Store:
 
         `prepare` is run in a transaction before anything else can be.
         """
-        with ExitStack() as undone:
+        with ExitStack() as undone, _refused(self.directory / opening.FILE):
             self._lock = opening.Lock(self.directory)
             undone.callback(self._lock.release)
             connection = opening.open_to_write(self.directory, self._lock)
@@ -243,6 +244,18 @@ class Store:
         elif self.wrong and not wrong:
             _log.info("storing in {where} works again", where=str(self.directory))
         self.wrong = wrong
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Whatever is met in what is kept, the server ends with one line: `Refused`."""
+    try:
+        yield
+    except (Refused, SystemExit):
+        raise
+    except Exception as error:
+        why = visible(f"{type(error).__name__}: {error}")
+        raise Refused(f"{path} can't be read ({why}). {opening.REMEDY}") from error
 
 
 def _weight(entry: Entry) -> int:
