@@ -86,6 +86,9 @@ class Screen:
     def unanswered(self, said: Said, why: str) -> None:
         """Its sender does not know what became of it."""
 
+    def incomplete(self, why: str) -> None:
+        """Something could not be had; what is missing at the end is looked at then."""
+
     def notice(self, text: str) -> None:
         """Nobody reads it."""
 

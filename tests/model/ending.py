@@ -112,8 +112,10 @@ def _after_salvage(world: World, found: set[int], last: int) -> None:
     known, log = world.known, world.log
     log.rows = {seq: said for seq, said in log.rows.items() if seq in found}
     log.newest = last
-    for firsts in log.firsts.values():
-        firsts[:] = [first if first.seq in found else first._replace(sure=False) for first in firsts]
+    # Under one cid several messages are kept in a way that needs all of them.
+    lost = {content[:2] for content, firsts in log.firsts.items() if any(first.seq not in found for first in firsts)}
+    for content, firsts in log.firsts.items():
+        firsts[:] = [first._replace(sure=first.sure and content[:2] not in lost) for first in firsts]
     known.members = {member: min(since, last) for member, since in known.members.items()}
 
 
