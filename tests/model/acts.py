@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from tests.model.clients import Client, RealClient
-from tests.model.others import NEWEST, Classic, Visitor, Windowed
+from tests.model.others import Classic, Visitor, Windowed
 from tests.model.place import ACCOUNTS, House
 
-#: Of the newest that a classic client is shown when it logs in, so many may be others than expected.
-MARGIN = 10
 #: Seconds after which what a device acknowledged is on the disk.
 SAFE = 5.0
 
@@ -77,10 +75,6 @@ def connect(house: House, client: Client, slow: bool) -> None:
     if isinstance(client, RealClient) and client.ended is not None:
         client.start()
     house.note(f"{called(client)} connects{', slowly' if slow else ''}")
-    if isinstance(client, Classic):
-        missed = house.missed(client)
-        if len(missed) > NEWEST - MARGIN:  # (more may come before it has logged in)
-            client.excused |= set(missed[: -(NEWEST - 2 * MARGIN)])
     client.connect(house.core, slow)
 
 

@@ -14,8 +14,6 @@ from tests.model.wrong import Wrong, check
 
 #: Messages that may be on their way at a time.
 WINDOW = 8
-#: Of what a classic client missed, so many are shown at most.
-NEWEST = 50
 
 
 class Windowed(Client):
@@ -109,12 +107,15 @@ class Classic(Client):
         #: What was written to it at any time; and what it need not be shown any more though it was not.
         self.ever: set[str] = set()
         self.excused: set[str] = set()
+        #: The first that was shown each time when only the newest of what was missed were: what is older is in the history.
+        self.newest: list[str] = []
+        self._only_newest = False
         self._asked, self._read = False, b""
 
     def begin(self, line: Line) -> None:
         """Give the name."""
         line.up += f"{self.name}\n".encode()
-        self._asked, self._read = False, b""
+        self._asked, self._read, self._only_newest = False, b"", False
 
     def came(self, data: bytes) -> None:
         """Log in, when asked to."""
@@ -131,8 +132,11 @@ class Classic(Client):
         self.line.written = bytearray(rest)
         for one in whole.split(b"\n"):
             packet = json.loads(one)
-            token = token_of(packet["msg"]) if packet["from"]["name"] != "SERVER" else ""
-            if token:
+            if packet["from"]["name"] == "SERVER":
+                self._only_newest = self._only_newest or "Here are the newest" in packet["msg"]
+            elif token := token_of(packet["msg"]):
+                self.newest += [token] if self._only_newest else []
+                self._only_newest = False
                 check(token not in self.ever, "written twice to a classic client", f"{token} to {self.name}")
                 self.ever.add(token)
 

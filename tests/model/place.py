@@ -115,11 +115,11 @@ class House:
         guest.kill()
 
     def missed(self, classic: Classic) -> list[str]:
-        """What a classic client has still to be shown, the oldest first."""
+        """What a classic client was never shown, the oldest first."""
         found: list[tuple[int, str]] = []
         number = self.numbers[classic.name]
         for token, row in self.books.owed(classic.name, number, rows_by_token(self.log()), self.rooms).items():
-            if row.author != number and token not in classic.ever | classic.excused:
+            if row.author != number and token not in classic.ever:
                 found.append((row.seq, token))
         return [token for _, token in sorted(found)]
 

@@ -47,7 +47,8 @@ def compare(house: House) -> None:
             _compare_guest(house, client, log)
         elif isinstance(client, Classic):
             owed = house.books.owed(client.name, house.numbers[client.name], log, house.rooms)
-            wanted = {token for token, row in owed.items() if row.author != house.numbers[client.name]}
+            since = max((log[token].seq for token in client.newest if token in log), default=0)
+            wanted = {token for token, row in owed.items() if row.seq >= since and row.author != house.numbers[client.name]}
             _all_there(client, wanted - client.excused, client.ever, owed)
     for client in house.real:
         for token in client.ever:
