@@ -33,9 +33,9 @@ WINDOW = 16
 TICK, BEAT, READ = 0.02, 1.0, 1.5
 #: Seconds of silence after which a connection is given up: soon, or after it was long enough for a gap.
 PATIENCE = (3.0, 15.0)
-#: Words of a text: most are short, one in 16 has 14 kB, and a stalled reader soon has too many of them. The words are drawn
+#: Words of a text: most are short, one in 8 has 14 kB, and a stalled reader soon has too many of them. The words are drawn
 #: from so many, as in what people write: the index of words then takes its part of the file.
-LENGTHS, VOCABULARY = (*range(0, 30, 2), 2800), 3000
+LENGTHS, VOCABULARY = (*range(0, 28, 2), 2800, 2800), 3000
 #: How often a `cid` is used again for another message: a program that counts from 1 in each run does so.
 AGAIN = 0.03
 #: How far a read goes back during the run.

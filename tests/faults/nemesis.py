@@ -113,10 +113,11 @@ class Nemesis:
         await self._proxy.stall(self._dice.uniform(0.3, 1) * self._longest, self._share())
 
     async def slow(self) -> None:
-        """Some connections carry little to their clients until much waits in the server, and then they are cut."""
+        """Some connections carry little to their clients until much waits in the server; then they break, or are fast."""
         self._note("slow")
-        rate = self._dice.choice([1000, 3000, 10_000])
-        await self._proxy.slow(rate, self._dice.uniform(1, 2) * self._longest, self._share())
+        rate = self._dice.choice([5000, 8000, 20_000])
+        share, breaks = self._dice.choice([0.2, 0.4]), self._dice.random() < 0.6  # the others talk on
+        await self._proxy.slow(rate, self._dice.uniform(1, 2) * self._longest, share, breaks)
 
     async def full_disk(self, seconds: float | None = None) -> None:
         """There is no room left for a while. Some of those to whom something was refused in the end never hear of it."""

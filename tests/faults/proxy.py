@@ -95,14 +95,16 @@ class Proxy:
         for way in ways:
             way.flowing.set()
 
-    async def slow(self, rate: float, seconds: float, share: float = 1.0) -> None:
-        """Pass on only so many bytes a second of what the server says, for some time, and then cut those connections."""
+    async def slow(self, rate: float, seconds: float, share: float = 1.0, breaks: bool = True) -> None:
+        """Pass on only so many bytes a second of what the server says, for some time; then they are cut, or fast."""
         links = self._some(share)
         for link in links:
             link.down.rate = rate
         await asyncio.sleep(seconds)
         for link in links:
-            link.cut()
+            link.down.rate = 0.0
+            if breaks:
+                link.cut()
 
     def _some(self, share: float) -> list[Link]:
         links = list(self._links)
