@@ -120,6 +120,7 @@ def erase(world: World) -> None:
     _check_no_trace(world, decided, "a topic or reason of theirs is in the file after an erasure")
     if name == NAMES[0]:
         _check_no_trace(world, [name], "their name is in the file after an erasure")
+    _check_memory(world, name, decided)
 
 
 def crowd(world: World) -> None:
@@ -152,6 +153,15 @@ def _check_no_trace(world: World, words: list[str], kind: str) -> None:
         for word in words:
             if word.encode() in content:
                 raise Wrong(kind, f"{word} is in {path.name}")
+
+
+def _check_memory(world: World, name: str, words: list[str]) -> None:
+    """See that the running server shows nothing of them either: no topic, no reason, and no name of who decided."""
+    router = world.core.router
+    for room in filter(None, map(router.rooms.find, world.known.rooms)):
+        shown = [room.topic, *(text for one in router.sanctions.listed(room) for text in (one.reason, f"by {one.by}"))]
+        left = [text for text in shown if text == f"by {name}" or any(word in text for word in words)]
+        check(not left, "shown by the running server after an erasure", f"{left} in {room.name}")
 
 
 def _done(answer: object) -> None:

@@ -23,7 +23,7 @@ ACCOUNTS = ["ann", "bob", "cat", "dan", "eve"]
 #: The rooms, with who makes them and who is in them from the beginning.
 ROOMS = {"#ops": ["ann", "bob", "cat", "dan", "eve"], "#den": ["bob", "ann", "cat"]}
 #: The limits that are another: little may wait for a reader, and there are few devices.
-LIMITS = {"outbox": 8000, "devices": 5, "packets": "off", "bytes": "off", "opens": "off"}
+LIMITS = {"outbox": 8000, "devices": 5, "bytes": "off", "opens": "off"}
 #: Bytes that a slow line carries to a client at a time.
 SLOW = 150
 STEP = 0.05
@@ -52,6 +52,8 @@ class House:
         self._runs = 0
         #: Whether the store is told of each message alone, and what came of it is taken piece by piece.
         self.stepwise = dice.random() < 0.3
+        #: How many packets a second one session may send: with few, pages of the history are refused for the moment.
+        self.packets = 8 if dice.random() < 0.2 else "off"
         globalLogPublisher.addObserver(self._logged)  # type: ignore[arg-type]  # it is a function, as most are
         self.open(directory / "data0")
         self.clients: list[Client] = []
@@ -61,7 +63,7 @@ class House:
         """Start the server on this directory."""
         self.core = Core(place, self.time)
         self.core.store.stepwise = self.stepwise
-        for name, value in LIMITS.items():
+        for name, value in (LIMITS | {"packets": self.packets}).items():
             self.core.router.limits.set(name, value)  # type: ignore[arg-type]  # a number or "off"
 
     def next_place(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.store.retention import Rule
+from tests.model.core import full_disk
 from tests.model.logbook import DAY
 from tests.model.saying import entry, hand_in
 from tests.model.world import ROOMS, World
@@ -131,6 +132,10 @@ def _sweep(world: World, rules: Sequence[Rule], goes: Callable[[int], bool | Non
     """Sweep, and compare: `goes` says of each message whether it must; None is either. A second sweep finds nothing to do."""
     retention = world.core.retention
     retention.rules = rules
+    if world.dice.random() < 0.1:
+        world.note("the disk is full during a first sweep")
+        with full_disk():
+            world.core.run(retention.sweep())
     removed = world.core.run(retention.sweep())
     again = world.core.run(retention.sweep())
     there = {seq for (seq,) in world.core.ask("SELECT seq FROM log WHERE conv != ''")}
