@@ -26,7 +26,7 @@ from lanchat import accounts
 from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.names import Name, key
 from lanchat.safekeeping import Refused
-from lanchat.store import fresh, opening, schema, words
+from lanchat.store import fresh, opening, removal, schema, words
 from lanchat.store.store import Store
 
 #: What is shown in the place of a name.
@@ -102,9 +102,7 @@ def step(connection: Connection, erasure: Erasure) -> Erasure:
 
 def merge(connection: Connection, first: bool) -> bool:
     """Let go of words in the index that are nowhere in the log any more; whether there is more to be done."""
-    before = connection.total_changes
-    connection.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (-PAGES if first else PAGES,))
-    return connection.total_changes - before > 1
+    return words.merge(connection, first, PAGES)
 
 
 def finish(connection: Connection, name: Name) -> None:
@@ -158,6 +156,7 @@ def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:
     values = place | {"account": erasure.account, "names": names, "indexed": schema.get(connection, "indexed")}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
     words.remove(connection, f"{theirs} AND seq <= :indexed", values)
+    removal.disturb(connection)
     return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
 
 

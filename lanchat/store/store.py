@@ -68,6 +68,8 @@ class Store:
         self._waiting = self._characters = 0
         self._draining = False
         self._refused: list[Job[Any]] = []  # what came while it drains: refused when all before it has come back
+        #: Bytes of the file that hold nothing any more, and are used before it grows, as far as is known.
+        self.reusable = 0
         #: Why the last batch could not be stored; "" when it was.
         self.wrong = ""
         self._counts = counts or Counts()
