@@ -176,19 +176,19 @@ def take(connection: Connection, rows: Sequence[Row], day: Age, disturbed: int) 
     values = {"seqs": json.dumps([row.seq for row in rows]), "indexed": schema.get(connection, "indexed"), **day._asdict()}
     words.remove(connection, f"{where} AND seq <= :indexed", values)
     once = f"cid IS NOT NULL AND author IS NOT NULL AND NOT {_OLD}"
-    removed = connection.execute(f"DELETE FROM kept WHERE {where} AND NOT ({once})", values).rowcount  # noqa: S608 (ours)
-    left = connection.execute(f"SELECT seq, ts, author, cid FROM kept WHERE {where}", values).fetchall()  # noqa: S608 (ours)
-    if left:
-        _empty(connection, left)
+    repeats = connection.execute(f"SELECT seq, ts, author, cid FROM kept WHERE {where} AND {once}", values).fetchall()  # noqa: S608 (ours)
+    removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
+    if repeats:  # added anew: to make a row smaller in its place would leave the pages of the file as they are
+        _add_emptied(connection, repeats)
         words.add(connection, f"{where} AND seq <= :indexed", values)
-    return removed + len(left)
+    return removed
 
 
-def _empty(connection: Connection, rows: list[tuple[int, int, int, str]]) -> None:
-    marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(rows))
-    entries = [Entry(NOWHERE, author, "", "", "", "", ts, cid=cid, seq=seq) for seq, ts, author, cid in rows]
+def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str]]) -> None:
+    marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(repeats))
+    entries = [Entry(NOWHERE, author, "", "", "", "", ts, cid=cid, seq=seq) for seq, ts, author, cid in repeats]
     values = [value for entry in entries for value in entry.row()]
-    connection.execute(f"INSERT OR REPLACE INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
+    connection.execute(f"INSERT INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
 
 
 def disturb(connection: Connection) -> None:
@@ -202,7 +202,16 @@ def disturbance(connection: Connection) -> int:
     return int(count or 0)
 
 
+def used(connection: Connection) -> int:
+    """Bytes of the file that hold something."""
+    return _pages(connection, "page_count") - reusable(connection)
+
+
 def reusable(connection: Connection) -> int:
     """Bytes of the file that hold nothing, and are used before it grows."""
-    (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+    return _pages(connection, "freelist_count")
+
+
+def _pages(connection: Connection, name: str) -> int:
+    (pages,), (size,) = (connection.execute(f"PRAGMA {asked}").fetchone() for asked in (name, "page_size"))
     return int(pages * size)

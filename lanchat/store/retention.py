@@ -81,7 +81,7 @@ class Retention:
         self._noted = clock.seconds()  # when the last note was made
         self._surveys: dict[Scope, Survey] = {}
         self._disturbed = 0
-        self._merging = False
+        self._merging = _Merging(self._pace)
         self._told: set[str] = set()  # what was said once
 
     async def sweep(self) -> int:
@@ -108,7 +108,7 @@ class Retention:
         plan = self._plan(rooms)
         used = {scope for _, scopes in plan for scope in scopes}
         self._surveys = {scope: survey for scope, survey in self._surveys.items() if scope in used}
-        sweep = _Sweep(self._pace, self._surveys, place, known, self._disturbed)
+        sweep = _Sweep(self._pace, self._merging, self._surveys, place, known, self._disturbed)
         try:
             for rule, scopes in plan:
                 await sweep.apply(rule, scopes)
@@ -116,7 +116,6 @@ class Retention:
         finally:
             if sweep.removed:
                 _log.info("{count} messages were not to be kept any longer", count=sweep.removed)
-        await self._merge(sweep.size)
         self._store.reusable = await self._pace.read(removal.reusable)
         return sweep.removed
 
@@ -157,23 +156,33 @@ class Retention:
             self._told.add(text)
             _log.warn("{text}", text=text)
 
-    async def _merge(self, size: int) -> None:
-        """Let the index of words give back the place of what was removed, of which that were so many bytes."""
-        pages = -(-MERGED * size // words.PAGE)
-        while pages > 0:
-            self._merging = await self._pace.write(partial(words.merge, first=not self._merging))
-            if not self._merging:
-                return
-            pages -= words.PAGES
+
+class _Merging:
+    """Lets the index of words give back the place of what goes, while it goes."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._owed = 0  # bytes that are to be merged
+        self._begun = False
+
+    async def removed(self, size: int) -> None:
+        """So many bytes of messages went."""
+        self._owed += MERGED * size
+        while self._owed >= words.STEP:
+            self._begun = await self._pace.write(partial(words.merge, first=not self._begun))
+            self._owed = self._owed - words.STEP if self._begun else 0
 
 
 class _Sweep:
     """One time through the log."""
 
-    def __init__(self, pace: Pace, surveys: dict[Scope, Survey], place: int, known: Timeline, disturbed: int) -> None:
-        #: Messages that went, and bytes of them.
-        self.removed = self.size = 0
+    def __init__(  # noqa: PLR0913, PLR0917 (what one time through the log has of the retention)
+        self, pace: Pace, merging: _Merging, surveys: dict[Scope, Survey], place: int, known: Timeline, disturbed: int
+    ) -> None:
+        #: Messages that went.
+        self.removed = 0
         self._pace = pace
+        self._merging = merging
         self._surveys = surveys
         self._place = place
         self._timeline = known
@@ -194,7 +203,7 @@ class _Sweep:
         after = 0
         while found := await self._pace.read(partial(removal.emptied, age=self._day, after=after, page=removal.PAGE)):
             after, rows = found
-            await self._take(rows)
+            await self._take(rows, counted=False)
 
     async def _survey(self, scope: Scope, upto: int) -> Survey:
         """What is in a scope, up to this place at least."""
@@ -213,7 +222,7 @@ class _Sweep:
         for block in survey.blocks:
             if not block.has(age):
                 continue
-            self.removed += await self._take(await self._pace.read(partial(removal.old, scope=scope, block=block, age=age)))
+            await self._take(await self._pace.read(partial(removal.old, scope=scope, block=block, age=age)))
             look = partial(removal.look, scope=scope, after=block.after, upto=block.last, page=block.rows)
             left = await self._pace.read(look)
             block.size, block.oldest = (left.size, left.oldest) if left is not None else (0, None)
@@ -225,21 +234,19 @@ class _Sweep:
                 if beyond > 0 and block.size:
                     found = partial(removal.excess, scope=survey.scope, block=block, size=beyond)
                     rows = await self._pace.read(found)
-                    self.removed += await self._take(rows)
+                    await self._take(rows)
                     beyond -= sum(row.size for row in rows)
 
-    async def _take(self, rows: Sequence[Row]) -> int:
-        """Remove these; how many they were."""
-        removed = 0
+    async def _take(self, rows: Sequence[Row], counted: bool = True) -> None:
+        """Remove these."""
         for part in removal.steps(rows):
             done = await self._pace.write(partial(removal.take, rows=part, day=self._day, disturbed=self._disturbed))
             if done is None:
                 raise Stopped  # an erasure is under way, so what was seen is not so any more
             for survey in self._surveys.values():
                 survey.without(part)
-            self.size += sum(row.size for row in part)
-            removed += done
-        return removed
+            self.removed += done if counted else 0
+            await self._merging.removed(sum(row.size for row in part))
 
 
 def _begin(connection: Connection, at: int, ran: int) -> tuple[int, Timeline, int]:

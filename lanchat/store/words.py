@@ -13,8 +13,9 @@ from lanchat.store import fresh, schema
 
 #: So many rows are indexed in one transaction: a few milliseconds.
 ROWS = 200
-#: So many pages of the index, of so many bytes, are written in one step of a merge: a few milliseconds.
-PAGES, PAGE = 64, 4096
+#: So many pages of the index are written in one step of a merge, which are so many bytes: a few milliseconds.
+PAGES = 64
+STEP = PAGES * 4096
 
 # What is plain ASCII is taken as it is: to call a function of ours for each row may take as long as the reactor is busy.
 _TEXT = "CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(CAST(msg AS BLOB)) END"
