@@ -128,10 +128,10 @@ class Retention:
         if disturbed != self._disturbed:
             self._surveys.clear()
             self._disturbed = disturbed
-        if days := known.unsettled() // DAY_MS:
+        if days := round(known.unsettled() / DAY_MS):
             self._tell_once(
-                f"by the clock {days} days went by in which this server did not run: what only that makes too old goes when it"
-                " has run for 24 hours. If the clock is wrong, set it right before."
+                f"the clock went ahead by {days} days: the server was off, or the clock is wrong. What is too old only by that "
+                "goes when the server has run for 24 hours; if the clock is wrong, set it right before."
             )
         while await self._pace.write(partial(fresh.move_some, upto=place, most=MOVED)) == MOVED:
             pass

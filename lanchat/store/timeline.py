@@ -22,7 +22,7 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 FAR_MS = 7 * DAY_MS
 #: It is believed when the server has run for so long since.
 GRACE_MS = DAY_MS
-#: Notes are this far apart (in running time) at least, and the further the older they are: by a sixteenth of their age. Two
+#: Notes are about this far apart (in running time), and the further the older they are: by up to a sixteenth of their age. Two
 #: between which the clock went a day further than the server ran are both kept.
 APART_MS, SHARE = HOUR_MS // 2, 16
 #: So many notes are kept at the most.
@@ -85,15 +85,19 @@ class Timeline:
         return max(0, sum(jump for jump in jumps if abs(jump) > FAR_MS))
 
     def thinned(self) -> list[Note]:
-        """The notes that are worth keeping."""
-        kept = [self._now]
-        for note in self.notes[-2::-1]:
-            apart = max(APART_MS, (self._now.ran - note.ran) // SHARE)
-            if kept[-1].ran - note.ran >= apart or abs(_jump(note, kept[-1])) > DAY_MS or note is self.notes[0]:
-                kept.append(note)
+        """The notes that are worth keeping: of each span of running time the first, and those before and after a jump."""
+        kept = self.notes[:1]
+        for before, after in pairwise(self.notes):
+            jumped = abs(_jump(before, after)) > DAY_MS
+            if jumped and kept[-1] is not before:
+                kept.append(before)
+            times = max(1, (self._now.ran - after.ran) // SHARE // APART_MS)
+            span = APART_MS << times.bit_length() - 1  # it doubles with the age, so that a note that was kept stays the first
+            if jumped or after.ran // span != kept[-1].ran // span or after is self._now:
+                kept.append(after)
         if len(kept) > MOST:
-            del kept[MOST - 1 : -1]  # the oldest stays: it says for how long the clock is known
-        return kept[::-1]
+            del kept[1 : len(kept) - MOST + 1]  # the oldest stays: it says since when the clock is known
+        return kept
 
 
 def load(connection: Connection) -> list[Note]:
