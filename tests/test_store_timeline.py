@@ -137,7 +137,7 @@ def test_what_was_emptied_goes_though_it_carries_a_time_to_come(tmp_path: Path) 
 
 
 @given(LIVES, st.sampled_from([2 * HOUR_MS, 3 * DAY_MS, 30 * DAY_MS]))
-def test_nothing_is_proven_to_be_older_than_it_is_and_everything_ends(lives: list[tuple[int, int, int, int]], span: int) -> None:
+def test_nothing_is_taken_for_older_than_it_is_and_all_ends(lives: list[tuple[int, int, int, int]], span: int) -> None:
     """The true time of each place is known here; clocks say what they like."""
     true, place, notes, said = 0, 0, [Note(0, NOW, 0)], dict[int, int]()
     for hours, days_off, wrong, messages in lives:
