@@ -352,6 +352,10 @@ def test_export_writes_what_was_asked_for(shared_server: Server, data: Path, tmp
     ]
     assert file.stat().st_mode & 0o777 == 0o600
     assert [json.loads(line)["msg"] for line in done(data, "export", "--room", "#Exports").splitlines()] == ["to the room"]
+    for again in ("5", "6"):  # of a room that was closed, and of all that had the name
+        say(eva, "/close", "#exports", again)
+        assert '"to the room"' in done(data, "export", "--room", "#exports")
+        say(eva, "/create", "#exports", f"{again}.")
     assert "to gus" in done(data, "export", "--user", "GUS", "--since", lines[0]["ts"])
     assert done(data, "export", "--user", "gus", "--until", lines[0]["ts"]) == ""
     assert "\u202e" not in done(data, "export", "--user", "gus")  # nothing that turns a terminal's line round
