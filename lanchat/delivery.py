@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from twisted.logger import Logger
 
-from lanchat import accounts, repeats
+from lanchat import accounts
 from lanchat.counts import Counts
-from lanchat.entry import RELAYED, STORED, Entry
+from lanchat.entry import RELAYED, Entry
 from lanchat.errors import ChatError, NoSuchTarget, NotMember, NotStored
 from lanchat.interfaces import Store
 from lanchat.names import key
@@ -156,7 +156,7 @@ class Delivery:
         now, name = round(self._voice.now() * 1000), session.name.shown
         sent = Entry("", author.id, name, session.sender.ip, packet.to.strip(), packet.msg, now, None, cid)
         try:
-            known = await self.store.write(partial(repeats.find, sent=sent))  # behind what was handed in: that may be the first
+            known = await self.store.find_repeated(sent)
         except NotStored:
             self._not_taken(session, cid)
             raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
@@ -164,8 +164,7 @@ class Delivery:
             session.refused.stored(cid)
         if known is None:
             raise refusal
-        sent.seq, sent.ts, sent.state, sent.dup = known.seq, known.ts, STORED, True
-        self._acknowledge(session, sent, self.seen_by(None, sent), "")
+        self._acknowledge(session, known, self.seen_by(None, known), "")
 
     # Out of the log.
 

@@ -106,6 +106,12 @@ class Store(Protocol):
     def write(self, job: Callable[[Connection], T]) -> Awaitable[T]:
         """Run this in a transaction; raises what it raises, or `NotStored`."""
 
+    def find_repeated(self, sent: Entry) -> Awaitable[Entry | None]:
+        """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`.
+
+        Its `ts` is the time of now, and its `conv` is not looked at.
+        """
+
     def jot(self, job: Callable[[Connection], object]) -> None:
         """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
 

@@ -28,7 +28,7 @@ MAX_WORDS = 20
 #: so many messages that have the words are looked at, wherever they were said.
 FEW = 32
 MANY = 5000
-#: The clock of the server may have been set back by so much (milliseconds), and `since:` is still right.
+#: Clocks are set back by so much (milliseconds) all the time, so what is not older than that is looked at.
 SETBACK = 3_600_000
 #: Where the name is in a row.
 NAME = COLUMNS.index("name")
@@ -54,6 +54,7 @@ _SEARCH = f"""
 _HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
 _LAST = "SELECT coalesce(max(seq), 0) FROM kept"
 _PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
+_NEAR = "SELECT min(seq) FROM (SELECT seq, ts FROM kept WHERE seq <= ? ORDER BY seq DESC LIMIT ?) WHERE ts >= ?"
 
 
 class Query(NamedTuple):
@@ -180,14 +181,40 @@ def _quoted(text: str) -> str:
 
 
 def _floor(connection: sqlite3.Connection, since: int) -> int:
-    """A seq that is below everything that was said since then, and not far below; found by halving.
+    """A seq that is below what was said since then, and not far below; found by halving.
 
-    Times in the log go up, but for when the clock was set back. Where a row is older than `SETBACK` before `since`, all
-    rows before it are older than `since`.
+    Times in the log go up with the places, but where the clock was wrong. So when a place is found, those before it are looked
+    at, all that are near and some that are far, for one that is not so old after all; then it is below that.
     """
-    low, high = 0, connection.execute(_LAST).fetchone()[0] if since else 0
+    high = connection.execute(_LAST).fetchone()[0] if since else 0
+    while high > 0:
+        low = _halved(connection, since, high)
+        newer = _newer_before(connection, since, low)
+        if newer is None:
+            return low
+        high = newer - 1
+    return 0
+
+
+def _halved(connection: sqlite3.Connection, since: int, high: int) -> int:
+    """A seq up to `high` with something old at it, and something younger after it. If times go up, all before it is old."""
+    low = 0
     while low < high:
         middle = (low + high) // 2 + 1
         seq, ts = connection.execute(_PLACE, (middle,)).fetchone()
         low, high = (seq, high) if ts < since - SETBACK else (low, middle - 1)
     return low
+
+
+def _newer_before(connection: sqlite3.Connection, since: int, seq: int) -> int | None:
+    """A seq up to this one with something that was said since then; None if none is found."""
+    (near,) = connection.execute(_NEAR, (seq, MANY, since)).fetchone()
+    if near is not None:
+        return int(near)
+    far = seq - MANY
+    while far > 0:
+        found, ts = connection.execute(_PLACE, (far,)).fetchone()
+        if ts >= since and found <= seq:
+            return int(found)
+        far -= (seq - far) // 64 + 1
+    return None

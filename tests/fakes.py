@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from lanchat.interfaces import IClient
 from lanchat.packet import Packet, Sender, ServerPacket, X
 from lanchat.router import Router
 from lanchat.session import Account, Session
-from lanchat.store import schema
+from lanchat.store import repeats, schema
 from lanchat.store.writing import Job, Writer, runs
 
 #: The password of everyone in pure tests, and what most clients ask for.
@@ -172,6 +173,10 @@ class FakeStore:
         item = Job(job)
         self._hand_in(item)
         return item.done
+
+    def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
+        """The message that this one repeats."""
+        return self.write(partial(repeats.find, sent=sent))
 
     def jot(self, job: Callable[[sqlite3.Connection], object]) -> None:
         """Run this."""

@@ -354,6 +354,10 @@ def test_export_writes_what_was_asked_for(shared_server: Server, data: Path, tmp
     ]
     assert file.stat().st_mode & 0o777 == 0o600
     assert [json.loads(line)["msg"] for line in done(data, "export", "--room", "#Exports").splitlines()] == ["to the room"]
+    for again in ("5", "6"):  # of a room that was closed, and of all that had the name
+        say(eva, "/close", "#exports", again)
+        assert '"to the room"' in done(data, "export", "--room", "#exports")
+        say(eva, "/create", "#exports", f"{again}.")
     assert "to gus" in done(data, "export", "--user", "GUS", "--since", lines[0]["ts"])
     assert done(data, "export", "--user", "gus", "--until", lines[0]["ts"]) == ""
     assert "\u202e" not in done(data, "export", "--user", "gus")  # nothing that turns a terminal's line round
@@ -466,7 +470,8 @@ from lanchat.service import ChatService
 from twisted.internet.defer import Deferred
 
 async def do(self, request, who, tell):
-    print("begun", flush=True)
+    from twisted.internet import reactor
+    reactor.callLater(0, print, "begun", flush=True)  # Ctrl-C is the reactor's by then
     await Deferred()
 
 def fail(self):
@@ -490,7 +495,10 @@ def test_an_end_is_told_for_what_it_is_and_what_is_kept_is_closed(tmp_path: Path
         if how == "Ctrl-C":
             assert process.stdout.readline() == "begun\n"
             process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert (out.rstrip("\n"), err) == (told, "")
     assert _names(tmp_path) <= {"lanchat.db", "lock"}, "no -wal is left"
 

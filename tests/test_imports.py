@@ -14,7 +14,7 @@ FLOORS = [
     ["lanchat.addresses", "lanchat.errors", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
-    ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],
+    ["lanchat.interfaces", "lanchat.history", "lanchat.listing"],
     ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.receipts", "lanchat.refusals", "lanchat.search"],
     ["lanchat.session"],
     ["lanchat.stored"],

@@ -21,6 +21,7 @@ from tests.logs import log_of, said, seqs
 
 NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.timezone.utc).timestamp()
 DAY = 86_400
+DAY_MS = DAY * 1000
 WORDS = ["a", "b", "the", "near", "or", "not", "and"]
 CONVS = ["r1", "r11", "p1x2", "g1xbob", "g1xbob.smith", "g1xbob.smith-x"]
 #: What would mean something to FTS5, in some order.
@@ -164,6 +165,23 @@ def test_since_is_right_when_the_clock_was_set_back(hours: list[int], since: int
     wanted = [entry.seq for entry in log if entry.ts >= since * 3_600_000]
     found = search(log_of(log), Query(("hello",), since=since * 3_600_000), ["r1"], limit=100)
     assert seqs(found.entries) == wanted
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(-60, 60)), max_size=12), st.integers(0, 60))
+def test_since_is_right_when_the_clock_was_wrong_for_a_while(runs: list[tuple[int, int]], since: int) -> None:
+    """Ahead or behind, by any number of days, for any number of messages."""
+    days = [day for number, day in runs for _ in range(number)]
+    log = [said(seq, "r1", ts=(60 + seq // 10 + day) * DAY_MS) for seq, day in enumerate(days, 1)]
+    wanted = [entry.seq for entry in log if entry.ts >= (60 + since) * DAY_MS]
+    found = search(log_of(log), Query(("hello",), since=(60 + since) * DAY_MS), ["r1"], limit=200)
+    assert seqs(found.entries) == wanted
+
+
+def test_since_is_right_when_the_clock_was_behind_for_very_many_messages() -> None:
+    behind = range(1001, 1001 + 8 * module.MANY)
+    log = [said(seq, "r1", ts=seq * 1000 + (0 if seq in behind else 90 * DAY_MS)) for seq in range(1, behind.stop + 10)]
+    found = search(log_of(log), Query(("hello",), since=80 * DAY_MS), ["r1"], before=1001, limit=200)
+    assert seqs(found.entries) == list(range(801, 1001))
 
 
 def test_since_skips_what_was_said_long_before() -> None:

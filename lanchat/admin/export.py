@@ -17,9 +17,9 @@ from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.operations import Tell, counted
 from lanchat.packet import visible
-from lanchat.repeats import sent_cid
-from lanchat.rooms import MARK
+from lanchat.rooms import conversations, room_key
 from lanchat.safekeeping import Refused
+from lanchat.store.repeats import sent_cid
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
@@ -30,6 +30,7 @@ THEIRS = "(key(name) = :user OR key(target) = :user)"
 class Wanted(NamedTuple):
     """Which messages: all that fits what is not None."""
 
+    #: In rooms of that name, those that were closed too.
     room: str | None
     #: What was said by somebody, or to them alone.
     user: str | None
@@ -87,8 +88,8 @@ def output(file: Path | None) -> Iterator[Callable[[str], object]]:
 def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:
     parts, values = ["conv != :nowhere"], {"nowhere": NOWHERE, **wanted._asdict()}
     if wanted.room is not None:
-        parts.append("conv = :room")
-        values["room"] = _room(connection, wanted.room)
+        parts.append("conv IN (SELECT value FROM json_each(:room))")
+        values["room"] = json.dumps(_convs(connection, wanted.room))
     if wanted.user is not None:
         parts.append(THEIRS)
         values |= _user(connection, wanted.user)
@@ -99,11 +100,13 @@ def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, A
     return " AND ".join(parts), values
 
 
-def _room(connection: Connection, name: str) -> str:
-    row = connection.execute("SELECT id FROM rooms WHERE key = ?", (MARK + key(name.removeprefix(MARK)),)).fetchone()
-    if row is None:
-        raise Declined(f"There is no room {visible(name, 40)}, so nothing was exported.", "NO_SUCH_TARGET")
-    return f"r{row[0]}"
+def _convs(connection: Connection, name: str) -> list[str]:
+    """What the log calls the rooms that have or had this name."""
+    convs = conversations(connection).get(room_key(name))
+    if convs is None:
+        text = f"There is no room {visible(name, 40)}, and nothing is kept of one, so nothing was exported."
+        raise Declined(text, "NO_SUCH_TARGET")
+    return convs
 
 
 def _user(connection: Connection, name: str) -> dict[str, Any]:

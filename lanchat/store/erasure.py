@@ -30,7 +30,7 @@ from lanchat.entry import COLUMNS, ERASED, newest, of_row
 from lanchat.names import Name, key
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
-from lanchat.store import fresh, opening, schema, words
+from lanchat.store import fresh, opening, removal, schema, words
 from lanchat.store.store import Store
 
 #: So many places of the log are looked at in one step, and so many pages of the index (of 4 KiB) written.
@@ -128,9 +128,7 @@ def step(connection: Connection, erasure: Erasure) -> Erasure:
 
 def merge(connection: Connection, first: bool) -> bool:
     """Let go of words in the index that are nowhere in the log any more; whether there is more to be done."""
-    before = connection.total_changes
-    connection.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (-PAGES if first else PAGES,))
-    return connection.total_changes - before > 1
+    return words.merge(connection, first, PAGES)
 
 
 def finish(connection: Connection, name: Name) -> None:
@@ -184,6 +182,7 @@ def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:
     values = place | {"account": erasure.account, "names": names, "indexed": schema.get(connection, "indexed")}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
     words.remove(connection, f"{theirs} AND seq <= :indexed", values)
+    removal.disturb(connection)
     return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
 
 

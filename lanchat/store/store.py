@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
@@ -19,7 +20,7 @@ from lanchat.errors import NotStored
 from lanchat.packet import visible
 from lanchat.refusals import RETRY_MS
 from lanchat.safekeeping import Refused
-from lanchat.store import opening, schema
+from lanchat.store import opening, repeats, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
 
@@ -69,6 +70,8 @@ class Store:
         self._waiting = self._characters = 0
         self._draining = False
         self._refused: list[Job[Any]] = []  # what came while it drains: refused when all before it has come back
+        #: Bytes of the file that hold nothing any more, and are used before it grows, as far as is known.
+        self.reusable = 0
         #: Why the last batch could not be stored; "" when it was.
         self.wrong = ""
         self._counts = counts or Counts()
@@ -147,6 +150,10 @@ class Store:
         else:
             self._hand_in(item)
         return item.done
+
+    def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
+        """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
+        return self.write(partial(repeats.find, sent=sent))
 
     def jot(self, job: Callable[[Connection], object]) -> None:
         """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
