@@ -100,10 +100,10 @@ def _repeated(world: World) -> Entry | None:
     if not firsts:
         return None
     author, cid, target, msg = content = world.dice.choice(firsts)
-    seqs = [first.seq for first in world.log.firsts[content] if first.seq in world.log.rows]
-    if not seqs:
+    there = [said for first in world.log.firsts[content] if (said := world.log.rows.get(first.seq)) is not None]
+    before = next((said for said in there if (said.target, said.msg) == (target, msg)), None)
+    if before is None:
         return None
-    before = world.log.rows[seqs[-1]]
     again = Entry(before.conv, author, before.name, "10.0.0.1", target, msg, world.time.ms, cid=cid)
     if world.reuses and world.dice.random() < 0.4:
         new = _new(world)
