@@ -12,7 +12,8 @@ import pytest
 
 from lanchat.client.interfaces import NOT_DELIVERED, Link
 from lanchat.client.keyring import PLAIN, Keyring
-from lanchat.client.tokens import Tokens, Unsafe, first_line
+from lanchat.client.statefile import Unsafe
+from lanchat.client.tokens import Tokens, first_line
 from tests.talk import Talk
 
 PASSWORD = {"mech": "PLAIN", "password": "hunter2"}
@@ -218,7 +219,7 @@ def test_a_file_that_others_may_read_is_not_used(tokens: Tokens) -> None:
     tokens.put(PLAIN, "hunter2")
     tokens.file.chmod(0o640)
     for use in (lambda: tokens.get(PLAIN), lambda: first_line(tokens.file)):
-        with pytest.raises(Unsafe, match="chmod 600"):
+        with pytest.raises(Unsafe, match="chmod go="):
             use()
     tokens.file.chmod(0o600)
     tokens.file.write_text("\nsecond")

@@ -98,7 +98,7 @@ def test_a_list_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     assert authorized(file)
 
 
-@pytest.mark.parametrize("mode", [0o720, 0o702, 0o1777])
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
 def test_a_list_in_a_directory_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     file.parent.chmod(mode)
     assert why(file) == f"others can write {file.parent}. Forbid it: chmod go-w {file.parent}"

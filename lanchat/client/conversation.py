@@ -8,7 +8,6 @@ no socket, no terminal and no reactor: connections come and go below it, a `Face
 from __future__ import annotations
 
 import itertools
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,13 +16,15 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from lanchat.client.answers import Answers
 from lanchat.client.delivery import Delivery
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, SECRET, UNREACHABLE, Ending, Face, Link, NotSent, Said, Wire
 from lanchat.client.keyring import Keyring
 from lanchat.client.opening import Opening
 from lanchat.client.reading import Reading
 from lanchat.client.timers import Timers
-from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, ServerX, X, visible
+from lanchat.client.tokens import without_token
+from lanchat.packet import MAX_MSG, MAX_PACKET, ServerPacket, ServerX, X, visible
 
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
@@ -62,6 +63,7 @@ class Conversation:
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         self._timers = Timers(clock)
         self._opening = Opening(name, device, self.keyring, self._timers, face, patience, self)
+        self._answers = Answers(name)
         self._delivery = Delivery(self._timers, face, patience, self.flush)
         self._reading = Reading(self._timers, face, self._delivery, self._ask_for, self._tell_seen)
 
@@ -154,13 +156,14 @@ class Conversation:
             self._face.notice(f"The server sent something that is not a packet: {text}")
             return
         if packet.x is not None and packet.x.op == "ping" and self._wire is not None:
-            self._wire.write(Packet(Sender(self.name, ""), "/pong", "", X(t=packet.x.t)).line)
+            self._answers.owe("/pong", X(t=packet.x.t))
         elif not self._opening.meets(packet, self.link is Link.OPENING):
             self._take(packet, line)
         self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as the connection takes it."""
+        self._answers.write(self._wire)
         while self.up and self._wire is not None and not self._wire.full and (said := self._delivery.next()):
             self._write(said)
         self._face.changed()
@@ -169,6 +172,7 @@ class Conversation:
         """The connection is gone."""
         before, self._wire = self.link, None
         asking = self.locked
+        self._answers.lost()
         self._opening.lost()
         self._reading.lost()
         if before is Link.ENDED:
@@ -233,7 +237,7 @@ class Conversation:
             return
         if self._reading.takes(x, answers):
             return
-        self._face.came(packet, answers, _without_token(line) if x.token else line)
+        self._face.came(packet, answers, without_token(line) if x.token else line)
         if x.op == "ok" and answers is not None and answers.command in SECRET:
             self._opening.proved(_new_password(answers), is_new=answers.command != "/login")
         self._reading.follow(x)
@@ -266,8 +270,8 @@ class Conversation:
         return self.say("/history", "", quiet=True, args={"after": after})
 
     def _tell_seen(self, seq: int) -> None:
-        if self._wire is not None:
-            self._wire.write(Packet(Sender(self.name, ""), "/ack", "", X(seq=seq)).line)
+        self._answers.owe("/ack", X(seq=seq))
+        self._answers.write(self._wire)
 
     def _check_private(self) -> None:
         """A password is told to nobody else, and waits for nothing but the first welcome; raises `NotSent`."""
@@ -288,10 +292,3 @@ def _new_password(said: Said) -> str:
     """The password that is good once this has succeeded; before a new one stands the old."""
     text: str = said.args.get("text") or said.msg.strip()
     return text.split(maxsplit=1)[-1] if said.command == "/password" and text == said.msg.strip() else text
-
-
-def _without_token(line: bytes) -> bytes:
-    """A packet as it came, but for the token: what is printed may be read by others."""
-    packet = json.loads(line)
-    del packet["x"]["token"]
-    return json.dumps(packet, ensure_ascii=False, separators=(",", ":")).encode()

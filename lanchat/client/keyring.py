@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lanchat.client.tokens import Tokens, Unsafe
+from lanchat.client.statefile import Unsafe
+from lanchat.client.tokens import Tokens
 
 #: How a server is known to which there is no TLS, but where nobody is on the way.
 PLAIN = "plain"
@@ -62,7 +63,7 @@ class Keyring:
             if self._tokens is None or not kept or kept != (token or kept):
                 return ""
             self._tokens.put(proof, "")
-        except (OSError, Unsafe) as error:
+        except Unsafe as error:
             return f"The token that is kept is worth nothing, and can't be removed: {error}"
         return "The token that was kept is worth nothing any more, and was removed."
 
@@ -72,7 +73,7 @@ class Keyring:
             return ""
         try:
             self._tokens.put(proof, self._token)
-        except (OSError, Unsafe) as error:
+        except Unsafe as error:
             return f"The token can't be kept: {error}"
         return f"A token is kept in {self._tokens.file}: who can read it can be you here. /password makes it worthless."
 
