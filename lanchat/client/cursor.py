@@ -10,6 +10,8 @@ from lanchat.packet import ServerX
 
 #: Own messages, acknowledged while a batch came, that are remembered so that they are not shown.
 MAX_OWN = 10_000
+#: Stretches that are missing, and are told apart.
+MAX_HOLES = 1_000
 
 
 class Cursor:
@@ -61,7 +63,10 @@ class Cursor:
         self._pass_own()
 
     def interrupted(self, after: int, upto: int) -> None:
-        """The server left these out."""
+        """The server left these out. Where there are too many stretches, the last becomes longer."""
+        if len(self._holes) >= MAX_HOLES:
+            after, end = self._holes.pop()
+            upto = max(upto, end)
         if upto > after:
             self._holes.append((after, upto))
 
