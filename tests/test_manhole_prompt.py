@@ -228,7 +228,8 @@ def test_each_note_is_one_statement_and_nothing_is_left_out(source: str) -> None
     prompt.console.names = dict.fromkeys("xyéfg", lambda *args: None)
     prompt.console.run(source)
     try:
-        statements = ast.parse(source).body
+        statements = ast.parse(source := source.replace("\r\n", "\n").replace("\r", "\n")).body
+        compile(source, "", "exec")
     except (SyntaxError, ValueError):
         return
     noted = [ast.parse(note).body for note in prompt.notes]

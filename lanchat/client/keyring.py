@@ -20,6 +20,8 @@ class Keyring:
         self._password = password
         self._token = ""
         self._refused = ""
+        #: Why the tokens that are kept can't be used, if that is so.
+        self.trouble = ""
         #: What was shown last.
         self.shown: dict[str, str] = {}
 
@@ -81,6 +83,7 @@ class Keyring:
         """The token in the file, but for one that was refused."""
         try:
             token = self._tokens.get(proof) if self._tokens is not None else ""
-        except Unsafe:
+        except Unsafe as unsafe:
+            self.trouble = f"The tokens that are kept are not used: {unsafe}"
             return ""
         return "" if token == self._refused else token

@@ -94,7 +94,7 @@ def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:
     password = ""
     if wanted.password_file is not None:
         password = first_line(wanted.password_file)
-    elif not tokens.any() and wanted.login and at_terminal:
+    elif wanted.login and not tokens.any() and at_terminal:
         password = getpass.getpass(f"Password for {visible(wanted.name)}: ")
     return Keyring(tokens, password, wanted.login, wanted.keep_token)
 

@@ -158,6 +158,7 @@ class Opening:
         if self._wire is None or not self._wire.proof:
             self._outcome.end(NOT_DELIVERED, f"{visible(self._name)} {OPEN_TO_ALL}")
         elif not self._asking:
+            self._tell(self.keyring.trouble)
             self._asking, self._why = True, why
             self._face.ask(f"{lead}Password for {visible(self._name)}: ", self._answered)
 
