@@ -199,7 +199,7 @@ def test_a_traceback_shows_the_operators_lines_only(prompt: Prompt) -> None:
         ("@print\ndef f(): pass\n5", ["@print\ndef f(): pass", "5"]),
         ("x = (1, # one\r 2)\rx", ["x = (1, # one\n 2)", "x"]),
         ("'a\x0bb\x0cc\x1c\x85\u2028'\n1", ["'a\x0bb\x0cc\x1c\x85\u2028'", "1"]),
-        ("\x0c1\n\x0c2", ["\x0c1", "\x0c2"]),
+        ("\x0c1\n\x0c2", ["1", "2"]),
         ("é = 'ä'; é\n'𝄞'; é", ["é = 'ä'", "é", "'𝄞'", "é"]),
         ("'''\r'''; 1 \\\r+ 1", ["'''\n'''", "1 \\\n+ 1"]),
         ("# nothing\r# at all", ["# nothing\n# at all"]),

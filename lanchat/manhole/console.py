@@ -202,7 +202,7 @@ def _pieces(source: str, statements: Sequence[ast.stmt]) -> Iterator[str]:
     starts = [0, *itertools.accumulate(len(line) + 1 for line in encoded.split(b"\n"))]
     cuts = [starts[(each.end_lineno or 1) - 1] + (each.end_col_offset or 0) for each in statements[:-1]]
     for start, end in itertools.pairwise([0, *cuts, len(encoded)]):
-        yield encoded[start:end].decode().lstrip("; \t\n")
+        yield encoded[start:end].decode().lstrip("; \t\f\n")
 
 
 class _Stream(io.TextIOBase):
