@@ -61,10 +61,12 @@ class Account:
 class Lag:
     """How far a session is behind: what it was not sent, of what it would have been."""
 
-    __slots__ = ("after", "held", "upto")
+    __slots__ = ("after", "asked", "held", "upto")
 
     def __init__(self, after: int) -> None:
         self.after = after
+        #: Up to which place in the log the rest was asked for.
+        self.asked = 0
         #: The newest that it was not sent; 0 while there is nothing.
         self.upto = 0
         #: The last of that, each with its place in the log, while somebody reads the rest there; None if it is too much.
@@ -85,6 +87,7 @@ class Session:
     __slots__ = (
         "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "gateway", "greeted", "heard",
         "lag", "name", "packets", "pending", "refused", "role", "seen", "sender", "since",
+        "skipped",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -121,11 +124,18 @@ class Session:
         #: The newest of the log that it was sent; and, while it is not sent what is new, how far it is behind.
         self.seen = 0
         self.lag: Lag | None = None
+        #: What follows this place in the log could not be read for it, and was not sent; None if all was.
+        self.skipped: int | None = None
         self._bad: list[float] = []  # (a deque takes 600 bytes, and hardly anybody needs it)
         self._long_lines = 0
 
     def __repr__(self) -> str:
         return f"<Session {self.name.shown} {self.sender.ip} {self.gateway}>"
+
+    @property
+    def place(self) -> int:
+        """The place in the log up to which it was sent all that it is owed."""
+        return self.seen if self.skipped is None else min(self.seen, self.skipped)
 
     def may(self, cap: str) -> bool:
         """Whether the hello was granted this capability."""
