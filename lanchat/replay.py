@@ -78,8 +78,10 @@ class Replay:
         lag, newest = self._begin(session, after), self._delivery.store.last_seq
         try:
             page, count = await self._read(history.newest, session, lag, limit=SHOWN, upto=newest)
-            if told := _since_last(page, count):
-                self._voice.answer(session, None, told)
+            if page.more and not page.entries:
+                self._skip(session, after)
+            elif page.entries:
+                self._voice.answer(session, None, _since_last(page, count))
             await self._owed(session, page, None, newest)
             while _lacks(session, lag) and _is_here(session):
                 await self._go_on(session, lag, None)
@@ -147,10 +149,8 @@ class Replay:
 
 
 def _since_last(page: Page, count: Count) -> str:
-    """What a classic session is told before it is shown what it missed; "" if that is nothing."""
+    """What a classic session is told before it is shown the newest of what it missed."""
     shown, n = len(page.entries), max(count.number, len(page.entries))
-    if not shown:
-        return "More may have been said since you were last here: /history has it." if page.more else ""
     number = f"{'more than ' if count.more else ''}{n} messages were"
     what = f"Here are the newest {shown}; /history has the others" if page.more or n > shown else "Here they are"
     return f"Since you were last here, {number} said in your conversations. {what}:"

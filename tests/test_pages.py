@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
 from twisted.internet.task import Clock
 
 from lanchat import accounts, places
+from lanchat.admin.export import Wanted, export
 from lanchat.conversations import with_name
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.operations import Operations
@@ -126,6 +128,17 @@ def test_conversations_are_told_apart_by_the_numbers_in_their_names() -> None:
     assert sorted(with_name(log, 12, "bob")) == ["g12xbob", "p2x12"]
     assert with_name(log, 12, "zoe") == ["p12x12"]
     assert not with_name(log, 2, "eve")
+
+
+@pytest.mark.parametrize(("authors", "several"), [((7, 7), False), ((7, 8), True), ((None, 7), True)])
+def test_an_export_by_name_knows_whether_more_than_one_had_it(authors: tuple[int | None, int], several: bool) -> None:
+    entries = [said(seq, "r1", name="Bob") for seq in (1, 2)]
+    for entry, author in zip(entries, authors, strict=True):
+        entry.author = author
+    for user, told in (("bob", several), (None, False)):
+        lines = io.StringIO()
+        found = export(log_of(entries), Wanted(None, user, None, None), lines, lambda done, text: None)
+        assert (found, len(lines.getvalue().splitlines())) == ((2, 0, told), 2)
 
 
 # The way on.

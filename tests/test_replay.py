@@ -320,6 +320,22 @@ def test_a_page_that_was_not_full_in_time_is_not_the_last(
     assert "more than 2 messages were said" in classic.msgs()[1]
 
 
+def test_a_classic_client_that_could_not_be_shown_anything_in_time_has_not_read_it(
+    router: Router, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"FEW": 0, "SOME": 0, "PIECE": 2, "BUDGET": 0}.items():
+        monkeypatch.setattr(places, name, value)
+    say(bob, "one")
+    User(router, "eve").register()
+    for _ in range(4):
+        bob.send("eve", "not for ann")
+    ann = log_in_classic(router, "ann")
+    assert ann.msgs()[1:] == [SKIPPED]
+    ann.leave()
+    monkeypatch.undo()
+    assert log_in_classic(router, "ann").msgs()[-1] == "one"
+
+
 def test_who_goes_during_a_replay_is_owed_the_rest(router: Router, store: FakeStore, bob: User) -> None:
     known_device(router)
     say(bob, "one")

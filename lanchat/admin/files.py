@@ -15,6 +15,7 @@ from lanchat.admin.ending import EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.entry import newest
 from lanchat.operations import Done, Failed, Note, Tell, counted
+from lanchat.packet import visible
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
 from lanchat.store import backup as backups, salvage as salvaging, schema
@@ -118,13 +119,14 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
     if options.file is not None:
         check_new(options.file)
     with output(options.file) as out, place.reading(options.data) as connection:
-        written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
+        written, damaged, several = write_lines(connection, wanted, out, tell if options.file else _nothing)
     messages = counted(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
         missing = f"{messages} exported, without {damaged:,} more that the disk has changed"
         return Failed(f"{missing}. See a backup for what is missing.", "DAMAGED")
-    return Done(f"{messages} exported.", {"messages": written, "file": options.file and str(options.file)})
+    people = f" They may be of different people: more than one has had the name {visible(options.user, 40)}." if several else ""
+    return Done(f"{messages} exported.{people}", {"messages": written, "file": options.file and str(options.file)})
 
 
 def check_new(file: Path) -> None:
