@@ -14,7 +14,7 @@ from lanchat.operations import counted
 from lanchat.packet import EVERYONE, SERVER, SharedPacket
 from lanchat.router import Router
 from lanchat.safekeeping import CannotStart
-from lanchat.sanctions import span
+from lanchat.spans import span
 
 #: Seconds beforehand at the most: a day.
 MAX_SECONDS = 86400

@@ -51,7 +51,7 @@ class House:
         self.sanctions = Sanctions(self.limits, now)
         self.delivery = Delivery(self.registry, self.voice, self.sanctions, self.counts, self._new_id)
         self.replay = Replay(self.delivery, self.voice)
-        self.cursors = Cursors(clock, self.delivery)
+        self.cursors = Cursors(clock, self.delivery, now)
         self.doorstep = Doorstep(clock)
         self.journal = Journal(clock)
         self.presence = Presence(clock, self.timestamp)

@@ -112,8 +112,11 @@ class Store(Protocol):
         Its `ts` is the time of now, and its `conv` is not looked at.
         """
 
-    def jot(self, job: Callable[[Connection], object]) -> None:
-        """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
+    def jot(self, job: Callable[[Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+        """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
+
+        With `not_stored`, that is called instead when it could not be stored.
+        """
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Awaitable[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""

@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import Attribute, implementer
 
+from lanchat.accounts import check_there
 from lanchat.errors import ChatError
 from lanchat.interfaces import Store
 from lanchat.names import key
@@ -70,7 +71,7 @@ class AccountChecker:
         return Deferred.fromCoroutine(look(credentials))
 
     async def give_token(self, account: int) -> str:
-        """Make a token for an account, which is told this once; raises `NotStored`."""
+        """Make a token for an account, which is told this once; raises `NotStored` or `NoSuchTarget`."""
         token = make_token()
         await self._store.write(partial(add_token, account=account, kept=token_hash(token), now=round(self._now() * 1000)))
         return token
@@ -147,7 +148,11 @@ def find_token(connection: Connection, name: str, kept: bytes) -> int | None:
 
 
 def add_token(connection: Connection, account: int, kept: bytes, now: int) -> None:
-    """Keep another token of an account, and only the newest `MAX_TOKENS`; `now` is in milliseconds since the epoch."""
+    """Keep another token of an account, and only the newest `MAX_TOKENS`; `now` is in milliseconds since the epoch.
+
+    Raises `NoSuchTarget`.
+    """
+    check_there(connection, account)
     connection.execute("INSERT INTO tokens(hash, account, created) VALUES (?, ?, ?)", (kept, account, now))
     connection.execute(
         "DELETE FROM tokens WHERE hash IN "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from sqlite3 import Connection
 
+from lanchat.accounts import check_there as check_account
 from lanchat.entry import newest
 from lanchat.errors import BadName, Full, NameTaken, NoSuchTarget
 from lanchat.names import Name, key, parse
@@ -83,7 +84,8 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._by_conv: dict[str, Room] = {}
         self._odd: dict[str, Room] = {}  # by name: those whose key is not that of their name, as another has it
-        self._guests: dict[Session, dict[Room, None]] = {}
+        #: Where each account belongs, and where each guest is, in the order in which they came there.
+        self._of: dict[Account | Session, dict[Room, None]] = {}
         #: Where everybody is, if the operator wants such a room.
         self.lobby: Room | None = None
 
@@ -95,6 +97,8 @@ class Rooms:
         self._rooms[room.key] = self._by_conv[room.conv] = room
         if room.key != room_key(room.name):
             self._odd[room.name] = room
+        for account in room.members.values():
+            self._of.setdefault(account, {})[room] = None
 
     def remove(self, room: Room) -> None:
         """It is gone, for everyone; two may have closed it."""
@@ -102,6 +106,7 @@ class Rooms:
             return
         for account in room.members.values():
             account.conversations.pop(room.conv, None)
+            self._drop(account, room)
         for session in tuple(room.sessions):
             self.leave(session, room)
         del self._rooms[room.key], self._by_conv[room.conv]
@@ -112,6 +117,7 @@ class Rooms:
         room.members[account.id] = account
         room.invited.discard(account.id)
         account.conversations[room.conv] = since
+        self._of.setdefault(account, {})[room] = None
         for session in account.sessions:
             self.enter(session, room)
 
@@ -119,6 +125,7 @@ class Rooms:
         """An account does not belong to it any more."""
         room.members.pop(account.id, None)
         account.conversations.pop(room.conv, None)
+        self._drop(account, room)
         for session in account.sessions:
             self.leave(session, room)
 
@@ -130,6 +137,7 @@ class Rooms:
 
     def forget(self, account: Account) -> None:
         """An account is no more: it belongs to no room, and owns none."""
+        self._of.pop(account, None)
         for room in self._rooms.values():
             room.members.pop(account.id, None)
             room.invited.discard(account.id)
@@ -163,25 +171,22 @@ class Rooms:
 
     def of_guest(self, session: Session) -> list[Room]:
         """Where a guest is."""
-        return list(self._guests.get(session, ()))
+        return list(self._of.get(session, ()))
 
     def of(self, session: Session) -> list[Room]:
         """Where a session is."""
-        if session.account is None:
-            return self.of_guest(session)
-        return [self._by_conv[conv] for conv in session.account.conversations if conv in self._by_conv]
+        return list(self._of.get(session.account or session, ()))
 
     def enter(self, session: Session, room: Room) -> None:
         """A session is there from now on."""
         room.sessions[session] = None
         if session.account is None:
-            self._guests.setdefault(session, {})[room] = None
+            self._of.setdefault(session, {})[room] = None
 
     def leave(self, session: Session, room: Room) -> None:
         """It is not there any more."""
         room.sessions.pop(session, None)
-        if session in self._guests:
-            self._guests[session].pop(room, None)
+        self._drop(session, room)
 
     def arrive(self, session: Session) -> None:
         """Somebody opened a session: an account is where it belongs, and a guest in the lobby."""
@@ -195,7 +200,14 @@ class Rooms:
         """A session ended."""
         for room in self.of(session):
             room.sessions.pop(session, None)
-        self._guests.pop(session, None)
+        self._of.pop(session, None)
+
+    def _drop(self, whose: Account | Session, room: Room) -> None:
+        """Somebody belongs to it, or is there, no more."""
+        if (rooms := self._of.get(whose)) is not None:
+            rooms.pop(room, None)
+            if not rooms:
+                del self._of[whose]
 
 
 def room_key(name: str) -> str:
@@ -252,7 +264,9 @@ def conversations(connection: Connection) -> dict[str, list[str]]:
 
 
 def add(connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float) -> Room:  # noqa: PLR0913, PLR0917 (a row)
-    """Make a room; raises `NameTaken`, or `Full` when there are so many."""
+    """Make a room; raises `NameTaken`, `NoSuchTarget` if its owner is gone, or `Full` when there are so many."""
+    if owner is not None:
+        check_account(connection, owner)
     (count,) = connection.execute("SELECT count(*) FROM rooms").fetchone()
     if count >= most:
         raise Full("There are as many rooms as this server keeps. Use one of those in /rooms, or ask its operator.", "rooms")
@@ -282,7 +296,8 @@ def remove(connection: Connection, room: int) -> None:
 
 
 def set_topic(connection: Connection, room: int, topic: str) -> None:
-    """What a room is about."""
+    """What a room is about; raises `NoSuchTarget`."""
+    _check_there(connection, room)
     connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (topic, room))
 
 
@@ -294,6 +309,7 @@ def is_there(connection: Connection, room: int) -> bool:
 def invite(connection: Connection, room: int, account: int) -> None:
     """An account may come in; raises `NoSuchTarget`."""
     _check_there(connection, room)
+    check_account(connection, account)
     connection.execute("INSERT OR IGNORE INTO invitations VALUES (?, ?)", (room, account))
 
 
@@ -303,6 +319,7 @@ def admit(connection: Connection, room: int, account: int) -> int:
     Raises `NoSuchTarget`.
     """
     _check_there(connection, room)
+    check_account(connection, account)
     connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest(connection)))
     connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
     (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()

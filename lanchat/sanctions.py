@@ -1,6 +1,7 @@
 """Sanctions: who may not speak, or not come in, on the whole server or in one room; by whom, why, and until when.
 
-All that are in force are in memory, by what they are about, so whoever is under none costs nothing: a session is looked at
+All that are in force are in memory, by what they are about: as they are stored, and beside them those that are being stored,
+which hold already. So whoever is under none costs nothing: a session is looked at
 when it begins, and what is said in a room only if somebody is under a sanction there. One that has run out is dropped by
 whoever comes upon it. The functions that take a connection run on the store's threads, not in the reactor's.
 """
@@ -8,28 +9,26 @@ whoever comes upon it. The functions that take a connection run on the store's t
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from sqlite3 import Connection
 
 from lanchat import rooms
-from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, Usage
+from lanchat.accounts import check_there as check_account
+from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
 from lanchat.names import key
-from lanchat.packet import visible
 from lanchat.rooms import Room
 from lanchat.session import Account, Session
+from lanchat.spans import span
 from lanchat.stored import Wrong, note, usable
 from lanchat.targets import Target, kept_under, network_of
 
 #: The kinds of sanctions, as the table has them.
 MUTE, BAN = "mute", "ban"
 _STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_SPAN = re.compile(r"([0-9]{1,5})([smhd])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,10 @@ class Sanctions:
         """`now` is the time of day."""
         self._limits = limits
         self._now = now
+        # As they are stored: changed when a transaction came back, and in that order.
         self._places: dict[Room | None, dict[tuple[str, str], Sanction]] = {}
+        # Those that are being stored, the oldest first.
+        self._proposed: dict[Room | None, list[Sanction]] = {}
         self._lengths: set[int] = set()  # of the networks that there ever were: only those are looked for
 
     def __len__(self) -> int:
@@ -111,7 +113,9 @@ class Sanctions:
         """Raise `Muted` if somebody may say nothing in a room, or anywhere."""
         if session.barred is not None:
             session.barred()
-        if room in self._places and (mute := self._find(MUTE, room, session, session.account)) is not None:
+        if (room in self._places or room in self._proposed) and (
+            mute := self._find(MUTE, room, session, session.account)
+        ) is not None:
             raise mute.error(self._now())
 
     def _check_muted(self, session: Session) -> None:
@@ -122,12 +126,15 @@ class Sanctions:
 
     def _find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
         place = self._places.get(room)
-        if place is None:
+        if place is None and not self._proposed:
             return None
-        found = [place[kind, target] for target in kept_under(session, account, self._lengths) if (kind, target) in place]
+        place, proposed = place or {}, self._proposed.get(room, ())
+        forms = [*kept_under(session, account, self._lengths)]
+        found = [place[kind, form] for form in forms if (kind, form) in place]
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
             self._sweep()
+        in_force += [one for one in proposed if one.kind == kind and one.target in forms and one.holds(self._now())]
         return in_force[0] if in_force else None
 
     # What is decided.
@@ -144,26 +151,32 @@ class Sanctions:
         as it was.
         """
         self._check_room_for_more(sanction)
-        before = self._places.get(sanction.room, {}).get((sanction.kind, sanction.target))
-        self._put(sanction)
+        proposed = self._proposed.setdefault(sanction.room, [])
+        proposed.append(sanction)
+        self._note_length(sanction)
         try:
             await self.store.write(partial(add, sanction=sanction, expelled=expelled))
-        except Exception:
-            self._drop(sanction)
-            if before is not None:
-                self._put(before)
-            raise
+            self._put(sanction)
+        finally:
+            proposed.remove(sanction)
+            if not proposed:
+                self._proposed.pop(sanction.room, None)
 
     async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
         """Undo a sanction; whether there was one. Raises `NotStored`."""
         self._sweep()
-        place = self._places.get(room, {})
-        found = [place[kind, form] for form in target.forms if (kind, form) in place]
-        if found:
-            await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        proposed = self._proposed.get(room, ())
+        if not self._kept(kind, room, target) and not any(one.kind == kind and one.target in target.forms for one in proposed):
+            return False
+        await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        found = self._kept(kind, room, target)
         for sanction in found:
             self._drop(sanction)
         return bool(found)
+
+    def _kept(self, kind: str, room: Room | None, target: Target) -> list[Sanction]:
+        place = self._places.get(room, {})
+        return [place[kind, form] for form in target.forms if (kind, form) in place]
 
     def erase(self, keys: Collection[str], account: int, instead: str) -> None:
         """Somebody is erased, with these keys of their name: nothing is decided about their account any more.
@@ -182,7 +195,9 @@ class Sanctions:
         self._places.pop(room, None)
 
     def _check_room_for_more(self, sanction: Sanction) -> None:
-        if (sanction.kind, sanction.target) in self._places.get(sanction.room, {}):
+        same = (sanction.kind, sanction.target)
+        proposed = self._proposed.get(sanction.room, ())
+        if same in self._places.get(sanction.room, {}) or any((one.kind, one.target) == same for one in proposed):
             return
         if self._over(sanction.room):
             self._sweep()
@@ -192,12 +207,22 @@ class Sanctions:
 
     def _over(self, room: Room | None) -> str:
         """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and every room its own."""
-        here, everywhere = len(self._places.get(room, {})), len(self._places.get(None, {}))
-        counts = {"sanctions": everywhere} if room is None else {"sanctions": len(self) - everywhere, "room-sanctions": here}
+        counts = {"sanctions": self._count(None)}
+        if room is not None:
+            rooms = sum(map(self._count, {*self._places, *self._proposed} - {None}))
+            counts = {"sanctions": rooms, "room-sanctions": self._count(room)}
         return next((name for name, count in counts.items() if count >= self._limits[name]), "")
+
+    def _count(self, room: Room | None) -> int:
+        """How many there are in one place, with those that are being stored."""
+        proposed = {(one.kind, one.target) for one in self._proposed.get(room, ())}
+        return len(proposed | self._places.get(room, {}).keys())
 
     def _put(self, sanction: Sanction) -> None:
         self._places.setdefault(sanction.room, {})[sanction.kind, sanction.target] = sanction
+        self._note_length(sanction)
+
+    def _note_length(self, sanction: Sanction) -> None:
         if (network := network_of(sanction.target)) is not None:
             self._lengths.add(network.prefixlen)
 
@@ -225,26 +250,6 @@ def state(kind: str, room: Room | None) -> str:
     return done if room is None else f"{done} {before} {room.name}"
 
 
-def seconds(text: str) -> int | None:
-    """How long "30s", "10m", "2h" or "7d" is; nothing at all is None, for ever. Raises `Usage`."""
-    if not text.strip():
-        return None
-    found = _SPAN.fullmatch(text.strip())
-    if found is None or not int(found[1]):
-        raise Usage(f"{visible(text, 20)} is no duration. Write 30s, 10m, 2h or 7d, or none: then it holds until it is undone.")
-    return int(found[1]) * _UNITS[found[2].lower()]
-
-
-def span(seconds: float) -> str:
-    """So many seconds as people read them: "1h 59m", the two largest units of it, and never nothing."""
-    rest, parts = max(1, math.ceil(seconds)), []
-    for unit, size in _UNITS.items():
-        if rest >= size:
-            parts.append(f"{rest // size}{unit}")
-            rest %= size
-    return " ".join(parts[:2])
-
-
 def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wrong = note) -> list[Sanction]:
     """Those that are in force; what has run out, or is about an account that is gone, is removed.
 
@@ -261,8 +266,10 @@ def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wron
 def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:
     """Keep a sanction, in place of one of its kind that is about the same; these accounts leave its room.
 
-    Raises `NoSuchTarget` if the room is gone.
+    Raises `NoSuchTarget` if the room is gone, or the account that it is about.
     """
+    if sanction.target.startswith("@"):
+        check_account(connection, int(sanction.target.removeprefix("@")))
     remove(connection, sanction.kind, sanction.room, [sanction.target])
     room = sanction.room.id if sanction.room is not None else None
     if room is not None and connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is None:

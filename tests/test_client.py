@@ -11,14 +11,16 @@ import pytest
 import lanchat.client
 from lanchat.client.connection import MAX_LINE
 from lanchat.client.conversation import PATIENCE, QUIT_SECONDS
+from lanchat.client.cursor import MAX_HOLES, Cursor
 from lanchat.client.delivery import WINDOW
 from lanchat.client.fold import fold
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent
+from lanchat.client.keyring import Keyring
 from lanchat.client.main import main
 from lanchat.client.opening import CAPS, SETTLE_SECONDS
 from lanchat.client.options import address
 from lanchat.client.pipe import Lines
-from lanchat.client.roster import Roster
+from lanchat.client.roster import MAX_KNOWN, Roster
 from lanchat.client.show import MAX_LINES, Painter, harmless, is_private
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.talk import Talk
@@ -387,3 +389,45 @@ def test_a_ping_is_answered_and_not_shown() -> None:
     (pong,) = talk.written()
     assert (pong["to"], pong["x"]) == ("/pong", {"t": 17})
     assert len(talk.screen.packets) == shown
+
+
+def test_a_server_that_asks_and_does_not_read_gets_one_answer_when_it_does() -> None:
+    talk = Talk().account()
+    talk.connection.pauseProducing()
+    for n in range(1, 1001):
+        talk.said(n)
+        talk.hear(op="end", batch="resume", n=1)
+        talk.hear(op="ping", t=n)
+    talk.clock.advance(2)  # an acknowledgement is due
+    assert talk.written() == []
+    talk.connection.resumeProducing()
+    assert [(packet["to"], packet["x"]) for packet in talk.written()] == [("/pong", {"t": 1000}), ("/ack", {"seq": 1000})]
+
+
+def test_what_was_owed_on_a_connection_ends_with_it() -> None:
+    talk = Talk().account()
+    talk.connection.pauseProducing()
+    talk.hear(op="ping", t=17)
+    talk.lose()
+    talk.connect()
+    assert b"/pong" not in talk.transport.value()
+
+
+def test_each_hello_has_one_welcome() -> None:
+    talk = Talk(Keyring(password="hunter2"))  # noqa: S106 (a test's)
+    for n in range(100):
+        talk.hear("Welcome alice!", op="welcome", v=1, caps=CAPS if n % 2 == 0 else [], account=True, token=f"t{n}")
+    assert (len(talk.screen.questions), talk.conversation.link) == (1, Link.CAPABLE)
+    assert talk.connection.transport.writes == 1
+
+
+def test_what_a_server_tells_of_without_end_is_not_all_remembered() -> None:
+    roster, cursor = Roster(), Cursor()
+    for n in range(MAX_KNOWN + 10):
+        roster.learn(
+            ServerPacket(Sender("SERVER", ""), "Everyone", "", ServerX(op="event", ev="came", who=[f"n{n}", "x" * 1000]))
+        )
+        cursor.interrupted(2 * n, 2 * n + 1)
+    assert len(roster.names) == MAX_KNOWN
+    assert len(cursor._holes) == MAX_HOLES
+    assert cursor._holes[-1][1] == 2 * (MAX_KNOWN + 9) + 1

@@ -424,9 +424,12 @@ def test_two_devices_may_close_a_room_at_once(router: Router, ann: User) -> None
     assert router.rooms.find("#ops") is not None
 
 
-@pytest.mark.parametrize(("command", "args"), [("/join", "#ops"), ("/invite", "eve #ops")])
+@pytest.mark.parametrize(("command", "args"), [("/join", "#ops"), ("/invite", "eve #ops"), ("/topic", "#ops new")])
 def test_what_is_done_to_a_room_as_it_is_closed_is_refused(router: Router, ann: User, command: str, args: str) -> None:
     zoe, eve = account(router, "zoe"), account(router, "eve")
+    if command == "/topic":
+        assert zoe.session.account is not None
+        zoe.session.role = zoe.session.account.role = Role.MODERATOR
     if command == "/invite":
         zoe.send("/join", "#ops")
         zoe.shown()

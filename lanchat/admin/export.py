@@ -39,11 +39,15 @@ class Wanted(NamedTuple):
     until: int | None
 
 
-def export(connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: Tell) -> tuple[int, int]:
-    """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Declined`."""
+def export(connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: Tell) -> tuple[int, int, bool]:
+    """Write them; how many those were, and how many could not be read because the disk changed them.
+
+    And whether more than one said something under the name that was asked for. Raises `Declined`.
+    """
     connection.create_function("key", 1, key, deterministic=True)
     where, values = _condition(connection, wanted)
     last, after, written, damaged = newest(connection), 0, 0, 0
+    authors: set[int | None] = set()
     while after < last:
         upto = min(after + ROWS, last)
         rows = connection.execute(
@@ -56,9 +60,11 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
             if entry is not None:
                 write(json.dumps(_line(entry)) + "\n")
                 written += 1
+                if wanted.user is not None and key(entry.name) == key(wanted.user):
+                    authors.add(entry.author)
         after = upto
         tell(after / last, counted(written, "message"))
-    return written, damaged
+    return written, damaged, len(authors) > 1
 
 
 @contextmanager

@@ -139,13 +139,14 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
     if options.file is not None:
         check_new(options.file)
     with output(options.file) as write, place.reading(options.data) as connection:
-        written, damaged = write_lines(connection, wanted, write, tell if options.file else _nothing)
+        written, damaged, several = write_lines(connection, wanted, write, tell if options.file else _nothing)
     messages = counted(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
         missing = f"{messages} exported, without {damaged:,} more that the disk has changed"
         return Failed(f"{missing}. See a backup for what is missing.", DAMAGED)
-    return Done(f"{messages} exported.", {"messages": written, "file": options.file and str(options.file)})
+    people = f" They may be of different people: more than one has had the name {visible(options.user, 40)}." if several else ""
+    return Done(f"{messages} exported.{people}", {"messages": written, "file": options.file and str(options.file)})
 
 
 def check_new(file: Path) -> None:

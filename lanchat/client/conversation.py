@@ -10,19 +10,22 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from lanchat.client.answers import Answers
 from lanchat.client.delivery import Delivery
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, SECRET, UNREACHABLE, Ending, Face, Link, NotSent, Said, Wire
-from lanchat.client.keyring import Keyring, without_token
+from lanchat.client.keyring import Keyring
 from lanchat.client.opening import Opening
 from lanchat.client.reading import Reading
 from lanchat.client.timers import Timers
-from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, ServerX, X, visible
+from lanchat.client.tokens import without_token
+from lanchat.packet import MAX_MSG, MAX_PACKET, ServerPacket, ServerX, X, visible
 
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
@@ -66,9 +69,11 @@ class Conversation:
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         self._timers = Timers(clock)
         self._opening = Opening(name, device, self.keyring, self._timers, face, patience, self)
+        self._answers = Answers(name)
         self._delivery = Delivery(self._timers, face, patience, self.flush)
         #: What came of the log, and what the server knows of that.
-        self.reading = Reading(self._timers, face, self._delivery.moved, self._ask_for, self._tell_seen)
+        ask = partial(self.say, "/history", "", True)
+        self.reading = Reading(self._timers, face, self._delivery.moved, lambda after: ask({"after": after}), self._tell_seen)
         self._caps: frozenset[str] = frozenset()
         self._goodbye = False
 
@@ -158,13 +163,14 @@ class Conversation:
             self._face.notice(f"The server sent something that is not a packet: {text}")
             return
         if packet.x is not None and packet.x.op == "ping" and self._wire is not None:
-            self._wire.write(Packet(Sender(self.name, ""), "/pong", "", X(t=packet.x.t)).line)
+            self._answers.owe("/pong", X(t=packet.x.t))
         elif not self._opening.meets(packet, self.link is Link.OPENING):
             self._take(packet, line)
         self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as the connection takes it."""
+        self._answers.write(self._wire)
         while self.up and self._wire is not None and not self._wire.full and (said := self._delivery.next()):
             self._write(said)
         self._face.changed()
@@ -173,6 +179,7 @@ class Conversation:
         """The connection is gone."""
         before, self._wire = self.link, None
         asking = self.locked
+        self._answers.lost()
         self._opening.lost()
         self.reading.lost()
         if before is Link.ENDED:
@@ -269,12 +276,9 @@ class Conversation:
             self._delivery.written(said)
         self._wire.write(said.encode(self.name, capable))
 
-    def _ask_for(self, after: int) -> Said:
-        return self.say("/history", "", quiet=True, args={"after": after})
-
     def _tell_seen(self, seq: int) -> None:
-        if self._wire is not None:
-            self._wire.write(Packet(Sender(self.name, ""), "/ack", "", X(seq=seq)).line)
+        self._answers.owe("/ack", X(seq=seq))
+        self._answers.write(self._wire)
 
     def _check_private(self) -> None:
         """A password is told to nobody else, and waits for nothing but the first welcome; raises `NotSent`."""

@@ -14,6 +14,8 @@ from lanchat.packet import ServerX
 
 #: Places of own messages that are remembered, so that a server which sends those back does not have them shown.
 MAX_OWN = 10_000
+#: Stretches that are missing, and are told apart.
+MAX_HOLES = 1_000
 
 
 class Cursor:
@@ -142,5 +144,9 @@ class Cursor:
         return False
 
     def _leave_out(self, after: int, upto: int) -> None:
+        """Note a stretch that is missing. Where there are too many of them, the last becomes longer."""
+        if len(self._holes) >= MAX_HOLES:
+            after, end = self._holes.pop()
+            upto = max(upto, end)
         if upto > after:
             self._holes.append((after, upto))

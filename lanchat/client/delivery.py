@@ -98,7 +98,7 @@ class Delivery:
             return False
         if not (said.is_message or said.quiet):
             return False
-        seconds = min(x.retry_ms / 1000, MAX_REST)
+        seconds = min(max(x.retry_ms, 0) / 1000, MAX_REST)
         if not said.quiet:
             self._face.notice(f"The server did not take it now; sending it again in {seconds:.1f} s: {shown(said)}")
         self._again(said)

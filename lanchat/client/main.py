@@ -21,7 +21,8 @@ from lanchat.client.connection import Client
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
 from lanchat.client.keyring import Keyring
 from lanchat.client.show import Painter, complain
-from lanchat.client.tokens import Tokens, Unsafe, first_line
+from lanchat.client.statefile import Unsafe
+from lanchat.client.tokens import Tokens, first_line
 from lanchat.packet import visible
 from lanchat.printing import checked
 
@@ -98,7 +99,7 @@ def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:
     password = ""
     if wanted.password_file is not None:
         password = first_line(wanted.password_file)
-    elif wanted.login and at_terminal and not tokens.any():
+    elif wanted.login and not tokens.any() and at_terminal:
         password = getpass.getpass(f"Password for {visible(wanted.name)}: ")
     return Keyring(tokens, password, wanted.login, wanted.keep_token)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import sqlite3
 from functools import partial
 from sqlite3 import Connection
 from typing import Any
 
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from lanchat import accounts, packet as wire, rooms
 from lanchat.command import Command, Work
@@ -68,7 +67,7 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         router.rooms.enter(session, room)
     router.cursors.begin(session, device, max(cursor, session.seen))
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
-    token = await router.identity.give_token(account.id) if session.may("token") else None
+    token = await _token(router, account) if session.may("token") else None
     router.delivery.pass_place(session, router.store.last_seq)
     router.reply(session, packet, told, token=token, **_account_facts(router))
 
@@ -80,12 +79,15 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
         raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
     account = await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await _enter_device(router, account, CLASSIC)
-    _check_here(router, session, account, cursor)
+    _check_here(router, session, account, cursor or 0)
     session.caps = None  # it may have said a hello that was refused, and may say another
     router.admit(session, account)
-    router.cursors.begin(session, CLASSIC, cursor)
+    router.cursors.begin(session, CLASSIC, cursor or 0)
     router.reply(session, packet, router.welcome_text(session))
-    await _brought_up(router, session, router.replay.newest(session, cursor))
+    if cursor is None:
+        router.replay.skip(session)
+    else:
+        await router.replay.newest(session, cursor)
 
 
 async def _password(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -127,17 +129,17 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
     device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
-        token = await router.identity.give_token(account.id)
+        token = await _token(router, account)
     cursor = await _enter_device(router, account, device)
-    after, resumed = (cursor, True) if x.resume is None else _resumed(router, x.resume)
+    after, resumed = _resumed(router, x.resume, cursor)
     replays = {"id", "resume"} <= caps
-    missed = await router.replay.missed(session, account.conversations, after) if resumed and replays else None
-    _check_here(router, session, account, cursor, device)
+    missed = await router.replay.missed(account, after) if resumed and replays else None
+    _check_here(router, session, account, cursor or 0, device)
     if session.account is None:
         router.admit(session, account)
     elif device != CLASSIC:
         router.cursors.left(session)
-    router.cursors.begin(session, device, router.store.last_seq)
+    router.cursors.begin(session, device, after if resumed and device == CLASSIC else router.store.last_seq)
     _welcome(
         router,
         session,
@@ -149,9 +151,11 @@ async def _account_hello(router: Router, session: Session, packet: Packet, x: X,
         missed=missed,
     )
     if resumed and replays:
-        session.client.perform(_brought_up(router, session, router.replay.resume(session, after)), hold=False)
+        session.client.perform(router.replay.resume(session, after), hold=False)
     elif resumed:
-        await _brought_up(router, session, router.replay.newest(session, after))
+        await router.replay.newest(session, after)
+    elif device == CLASSIC and cursor is None:
+        router.replay.skip(session)
 
 
 async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
@@ -169,17 +173,12 @@ async def _introduced(router: Router, session: Session, auth: dict[str, Any] | N
         raise
 
 
-async def _brought_up(router: Router, session: Session, replay: Coroutine[Any, Any, None]) -> None:
-    """Let a replay bring a session up to date. If it can't, the session ends: it would take what comes next for all."""
+async def _token(router: Router, account: Account) -> str | None:
+    """A token for an account; None while nothing can be stored: who has the password gets in all the same."""
     try:
-        await replay
-    except Exception as error:  # noqa: BLE001 (whatever it was, what was missed is still to be had)
-        code = error.code if isinstance(error, ChatError) else ChatError.code
-        if not isinstance(error, ChatError):
-            _log.failure("what {name} missed could not be read", Failure(error), name=session.name.shown)
-        why = str(error) if isinstance(error, ChatError) else "The server's log says why."
-        goodbye = f"What you missed can't be read now. Connect again in a while. ({why})"
-        router.close(session, code, goodbye, why="what it missed could not be read")
+        return await router.identity.give_token(account.id)
+    except NotStored:
+        return None
 
 
 def _account_facts(router: Router) -> dict[str, Any]:
@@ -212,26 +211,35 @@ async def _prove(router: Router, session: Session, auth: dict[str, Any]) -> Acco
     return account
 
 
-async def _enter_device(router: Router, account: Account, device: str) -> int:
-    """A device comes: where in the log it is."""
+async def _enter_device(router: Router, account: Account, device: str) -> int | None:
+    """A device comes: where in the log it is; None if that can't be read."""
     most, now = router.limits["devices"], int(router.now())
+    online = {session.device for session in account.sessions}
     router.cursors.write()
-    enter = partial(accounts.enter_device, account=account.id, device=device, now=now, most=most)
+    enter = partial(accounts.enter_device, account=account.id, device=device, now=now, most=most, online=online)
     try:
         cursor, forgotten = await router.store.write(enter)
         router.limits.met["devices"] += forgotten
     except NotStored:  # whoever comes while the disk is full gets in all the same
-        cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
-    others = [session for session in account.sessions if session.device == device == CLASSIC]
-    return max([cursor, *map(router.cursors.read, others)])  # what another classic session was shown is not shown twice
+        try:
+            cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
+        except (ChatError, sqlite3.Error) as error:
+            _log.info("where {name} is in the log could not be read: {why}", name=account.name.shown, why=str(error))
+            return None
+    # What another of the classic ones was just sent is not shown twice.
+    sent = [session.place for session in account.sessions if session.device == device == CLASSIC]
+    return max([cursor, router.cursors.pending(account, device), *sent])
 
 
-def _resumed(router: Router, asked: dict[str, Any]) -> tuple[int, bool]:
-    """From where a client goes on; it can't, if what it saw was of another log."""
+def _resumed(router: Router, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:
+    """From where a client goes on: from there as it says itself, or from its cursor; it can't if that is unknown here."""
+    newest = router.store.last_seq
+    if asked is None:
+        return (newest, False) if cursor is None else (cursor, True)
     seq = asked.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= router.store.last_seq:
-        return router.store.last_seq, False
-    return (seq, True) if asked.get("epoch") == router.store.epoch else (router.store.last_seq, False)
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= newest:
+        return newest, False
+    return (seq, True) if asked.get("epoch") == router.store.epoch else (newest, False)
 
 
 def _device(name: str | None) -> str:

@@ -14,8 +14,9 @@ from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.packet import Packet, X, visible
 from lanchat.rooms import MARK, Room
 from lanchat.router import NAMES_A_PACKET, Router
-from lanchat.sanctions import BAN, MUTE, Sanction, seconds
+from lanchat.sanctions import BAN, MUTE, Sanction
 from lanchat.session import Role, Session
+from lanchat.spans import seconds
 
 #: Characters of a reason.
 MAX_REASON = 200

@@ -18,8 +18,9 @@ from lanchat.moderation import OPERATOR, By, Order
 from lanchat.packet import MAX_MSG, visible
 from lanchat.rooms import Room
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE, seconds
+from lanchat.sanctions import BAN, MUTE
 from lanchat.session import Session
+from lanchat.spans import seconds
 
 #: What Python allows in a text, and UTF-8 does not.
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from lanchat.counts import Counts
 from lanchat.entry import RELAYED, Entry, newest
@@ -155,9 +156,19 @@ class Store:
         """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
         return self.write(partial(repeats.find, sent=sent))
 
-    def jot(self, job: Callable[[Connection], object]) -> None:
-        """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
-        self.write(job).addErrback(lambda failure: _log.error("not stored: {why}", why=visible(str(failure.value))))
+    def jot(self, job: Callable[[Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+        """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
+
+        With `not_stored`, that is called instead when it could not be stored.
+        """
+
+        def failed(failure: Failure) -> None:
+            if not_stored is not None and failure.check(NotStored):
+                not_stored()
+            else:
+                _log.error("not stored: {why}", why=visible(str(failure.value)))
+
+        self.write(job).addErrback(failed)
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
