@@ -32,6 +32,10 @@ class Cursors:
         self._moved: dict[tuple[Account, str], int] = {}
         self._timer: Call | None = None
 
+    def came(self, account: Account, device: str) -> None:
+        """A device has logged in, and that could not be written: it is written when something can be."""
+        self._move(account, device, 0)
+
     def acknowledge(self, session: Session, seq: int) -> None:
         """A device has all that is up to here, or up to what it was sent; whoever has no account has no cursor."""
         seq = min(seq, session.place)

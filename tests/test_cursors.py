@@ -112,6 +112,19 @@ def test_a_device_that_came_while_the_disk_was_full_is_known_later(
     assert device(store, "phone") == (1, 1)
 
 
+def test_a_classic_client_that_came_while_the_disk_was_full_is_on_line_for_the_disk_too_later(
+    store: FakeStore, router: Router, clock: Clock, bob: User
+) -> None:
+    """Else it would be shown after a crash what it was shown in this session."""
+    log_in_classic(router, "ann").leave()
+    store.broken = True
+    log_in_classic(router, "ann")
+    store.broken = False
+    assert device(store, "") == (0, 0)
+    clock.advance(PAUSE)
+    assert device(store, "") == (0, 1)
+
+
 def test_of_an_account_that_was_removed_nothing_is_written(store: FakeStore, router: Router, clock: Clock, bob: User) -> None:
     phone = log_in(router, "ann", dev="phone")
     bob.send("ann", "one")

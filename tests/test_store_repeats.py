@@ -66,6 +66,13 @@ def test_what_is_too_old_makes_way_for_another_message_too(desk: Desk) -> None:
     assert [one.cid for one in log(desk)] == [None, "1"]
 
 
+def test_a_repeat_is_one_also_when_what_was_said_first_under_its_cid_is_too_old(desk: Desk) -> None:
+    first, second = entry("in the morning", "1", ts=NOW), entry("at noon", "1", ts=NOW + 1000)
+    assert [one.seq for one in (*desk.say(first), *desk.say(second))] == [1, 2]
+    again, new = entry("at noon", "1", ts=LATER), entry("at night", "1", ts=LATER)
+    assert [(one.seq, one.dup) for one in (*desk.say(again), *desk.say(new))] == [(2, True), (3, False)]
+
+
 def test_two_of_one_batch_that_are_a_day_apart_are_both_stored(desk: Desk) -> None:
     back = desk.say(entry("monday", "1", ts=NOW), entry("tuesday", "1", ts=LATER))
     assert [(one.seq, one.dup) for one in back] == [(1, False), (2, False)]

@@ -221,6 +221,7 @@ async def _enter_device(router: Router, account: Account, device: str) -> int | 
         cursor, forgotten = await router.store.write(enter)
         router.limits.met["devices"] += forgotten
     except NotStored:  # whoever comes while the disk is full gets in all the same
+        router.cursors.came(account, device)
         try:
             cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
         except (ChatError, sqlite3.Error) as error:

@@ -29,6 +29,14 @@ ENVELOPE = 200
 
 _SIZE = f"{ENVELOPE} + length(CAST(msg AS BLOB))"
 _OLD = "(seq <= :proven OR (seq <= :recent AND ts < :before))"
+# Another message was said under the same `cid`, and is not old: what is sent again is looked for there only while the `cid`
+# itself is in use (`lanchat.store.repeats`).
+_NEEDED = " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} AS later WHERE later.author = kept.author AND later.cid > kept.cid || char(0)"  # noqa: S608 (ours)
+    " AND later.cid < kept.cid || char(1) AND later.author IS NOT NULL AND later.cid IS NOT NULL"
+    f" AND NOT {_OLD.replace('seq', 'later.seq').replace('ts <', 'later.ts <')})"
+    for table in ("kept", "fresh")
+)
 # What a repeat is recognised by (as bytes, for a damaged row may have no text).
 _REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
 #: The name in `meta` of how often something was removed otherwise than here.
@@ -176,7 +184,7 @@ def take(connection: Connection, rows: Sequence[Row], day: Age, disturbed: int) 
     where = "seq IN (SELECT value FROM json_each(:seqs))"
     values = {"seqs": json.dumps([row.seq for row in rows]), "indexed": schema.get(connection, "indexed"), **day._asdict()}
     words.remove(connection, f"{where} AND seq <= :indexed", values)
-    once = f"cid IS NOT NULL AND author IS NOT NULL AND NOT {_OLD}"
+    once = f"cid IS NOT NULL AND author IS NOT NULL AND (NOT {_OLD} OR {_NEEDED})"
     repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
     removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
     if repeats:  # added anew: to make a row smaller in its place would leave the pages of the file as they are

@@ -78,16 +78,18 @@ class Repeats:
         """The message that an entry repeats, or None and the `cid` to keep it under. An old row gives up that `cid`."""
         if entry.author is None:  # what guests say is not recognised
             return None, entry.cid
-        for author, cid in _both(entry):
-            known = self._known.get((author, cid))
-            if known is not None and ((author, cid) in self._added or not known.is_old(self._age)):
-                if known.says(entry.target, entry.msg):
-                    return known, cid
-                continue
-            if known is not None:
-                release(self._connection, known.seq)
-            return None, cid
-        return None, None  # it has none, or one that looks like another with a digest
+        free: list[Once] = []
+        for once in _both(entry):
+            known = self._known.get(once)
+            if known is None or (once not in self._added and known.is_old(self._age)):
+                free.append(once)
+            elif known.says(entry.target, entry.msg):
+                return known, once[1]
+        if not free:  # it has no `cid`, or one that looks like another with a digest
+            return None, None
+        if (old := self._known.get(free[0])) is not None:
+            release(self._connection, old.seq)
+        return None, free[0][1]
 
     def add(self, entry: Entry, seq: int) -> None:
         """This entry will be in the log, at this place."""
