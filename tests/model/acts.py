@@ -7,7 +7,7 @@ from tests.model.others import Classic, Visitor, Windowed
 from tests.model.place import ACCOUNTS, House
 
 #: Seconds after which what a device acknowledged is on the disk.
-SAFE = 5.0
+SAFE = 6.0
 
 
 def say(house: House) -> None:

@@ -25,6 +25,8 @@ class Message:
     text: str
     #: How many messages had been acknowledged when it was sent first: all those have lower places.
     begun: int
+    #: Whether its sender may not have read that something before it was refused.
+    late: bool = False
     #: Its place in the log, if the server told one.
     seq: int = 0
     #: The code with which it was refused for good.
@@ -59,11 +61,11 @@ class Books:
     #: Who ever was in which room.
     were_in: set[tuple[str, str]] = field(default_factory=set)
 
-    def say(self, sender: str, name: str, target: str) -> Message:
+    def say(self, sender: str, name: str, target: str, late: bool) -> Message:
         """A new message, of some length."""
         number = len(self.messages) + 1
         text = f"m{number}q " + "lorem " * self.dice.choice([0, 1, 10, 60])
-        message = Message(number, sender, name, target, text.strip(), len(self.acknowledged))
+        message = Message(number, sender, name, target, text.strip(), len(self.acknowledged), late)
         self.messages[message.token] = message
         return message
 
@@ -118,10 +120,10 @@ class Books:
             check(row is None, "refused and stored", f"{message}: {row}")
 
     def _check_order(self, log: dict[str, Row]) -> None:
-        """What one sender said is in the log in the order in which it was said."""
+        """What one sender said is in the log in the order in which it was said, unless it read too late what was refused."""
         last: dict[str, Message] = {}
         for message in self.messages.values():
-            if (row := log.get(message.token)) is None:
+            if (row := log.get(message.token)) is None or message.late:
                 continue
             before = last.get(message.sender)
             if before is not None and row.seq < log[before.token].seq:

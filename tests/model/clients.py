@@ -22,6 +22,8 @@ from tests.model.wrong import Wrong, check
 
 #: Endings that are right: it read too slowly, it answered no ping, or its very first line broke.
 FORGIVEN = ("more waited for you than you read", "no answer came to a ping", "without a welcome", "no welcome came")
+#: Seconds after which something that the server told counts as read late.
+LATE = 2.0
 
 
 class Client:
@@ -39,6 +41,11 @@ class Client:
     def connected(self) -> bool:
         """Whether there is a line."""
         return self.line is not None and self.line.open
+
+    @property
+    def late(self) -> bool:
+        """Whether it may not have read for seconds what the server told it: a refusal holds up others for three."""
+        return self.line is not None and self.time.seconds - self.line.empty_at > LATE
 
     @property
     def up(self) -> bool:
@@ -198,7 +205,7 @@ class RealClient(Client):
 
     def say(self, target: str) -> None:
         """Say something new."""
-        message = self.books.say(f"{self.name} {self.device}", self.name, target)
+        message = self.books.say(f"{self.name} {self.device}", self.name, target, self.late)
         try:
             self._messages[self.conversation.say(target, message.text)] = message
         except NotSent as error:

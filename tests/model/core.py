@@ -243,15 +243,19 @@ class Core:
 
     def hold(self) -> None:
         """Keep the writing thread busy, if it is idle, so that all that is handed in from here on waits, and is one batch."""
-        if self._held is not None or self.store.waiting or self.store.stepwise:
-            return
+        if not (self._held or self.store.waiting or self.store.stepwise):
+            self._block()
+
+    def _block(self) -> None:
         started, held = Event(), Event()
 
         def wait(_: Connection) -> None:
             started.set()
             held.wait(PATIENCE)
 
+        stepwise, self.store.stepwise = self.store.stepwise, False  # (it would be waited for)
         self.store.jot(wait)
+        self.store.stepwise = stepwise
         if not started.wait(PATIENCE):
             raise Wrong("it hangs", f"the writer does nothing for {PATIENCE:.0f} s")
         self._held = held
@@ -270,6 +274,9 @@ class Core:
 
     def crash(self, into: Path) -> None:
         """Copy what is on the disk at this moment, as a kill would leave it, and end this run on the old directory."""
+        if self._held is None:
+            self.settle()
+            self._block()  # or a file might be copied before, and another after, something was written
         subprocess.run(["cp", "-a", str(self.directory), str(into)], check=True)  # noqa: S603, S607 (ours)
         self.release()
         self.store.committed = lambda entries: None

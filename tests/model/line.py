@@ -63,6 +63,8 @@ class Line:
         #: Whether the client hangs up, once what it wrote is carried.
         self.hanging_up = False
         self.up, self.down = bytearray(), bytearray()
+        #: When all that the server wrote had come last, in the driver's seconds.
+        self.empty_at = core.time.seconds
         #: All that the server wrote, and the places that it was told to be acknowledged.
         self.written = bytearray()
         self.acknowledged: list[int] = []
@@ -92,6 +94,8 @@ class Line:
         del self.down[:most]
         if data:
             self._far.came(data)
+        if not self.down:
+            self.empty_at = self._core.time.seconds
         if not self.down and self.full:
             self.full = False
             if self.transport.producer is not None:

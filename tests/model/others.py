@@ -51,7 +51,7 @@ class Windowed(Client):
     def say(self, target: str) -> None:
         """Say something new, if nothing is to be sent again first."""
         if self.up and not self._again and len(self._waiting) < WINDOW:
-            message = self.books.say(f"{self.name} window", self.name, target)
+            message = self.books.say(f"{self.name} window", self.name, target, self.late)
             self._waiting[message.token] = message
             self._send(message)
 
