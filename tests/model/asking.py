@@ -42,7 +42,7 @@ def owed(world: World) -> None:
     convs = world.core.read(partial(_conversations, number=number))
     floors = {conv: since for (account, conv), since in known.members.items() if account == number}
     wanted = world.log.at(floors, after=after)
-    count = world.core.read(partial(history.missed, convs=convs, after=after))
+    count = world.core.read(partial(history.missed, convs=convs, after=after)).number
     same(count, len(wanted), "what is owed is counted wrong", f"to {name} after {after}")
     found: list[int] = []
     more, place = True, after
