@@ -30,6 +30,8 @@ class Cursors:
         self._now = now
         #: The place of each device that moved or left; 0 for one that only left.
         self._moved: dict[tuple[Account, str], int] = {}
+        # Those that are being written, and may come back.
+        self._under_way: list[dict[tuple[Account, str], int]] = []
         self._timer: Call | None = None
 
     def came(self, account: Account, device: str) -> None:
@@ -74,7 +76,7 @@ class Cursors:
 
     def pending(self, account: Account, device: str) -> int:
         """Where a device is, if that is not written yet; else 0."""
-        return self._moved.get((account, device), 0)
+        return max(moved.get((account, device), 0) for moved in (self._moved, *self._under_way))
 
     def write(self) -> None:
         """Write them now."""
@@ -86,7 +88,8 @@ class Cursors:
         moved, self._moved = self._moved, {}
         rows = [Moved(account.id, device, seq, _is_on_line(account, device)) for (account, device), seq in moved.items()]
         write = partial(accounts.move_cursors, moved=rows, now=int(self._now()))
-        self._delivery.store.jot(write, partial(self._not_written, moved))
+        self._under_way.append(moved)
+        self._delivery.store.jot(write, partial(self._written, moved))
 
     def _move(self, account: Account, device: str, seq: int, pause: float = PAUSE) -> None:
         where = (account, device)
@@ -94,9 +97,11 @@ class Cursors:
         if self._timer is None:
             self._timer = self._clock.callLater(pause, self.write)
 
-    def _not_written(self, moved: dict[tuple[Account, str], int]) -> None:
-        for (account, device), seq in moved.items():
-            self._move(account, device, seq, AGAIN)
+    def _written(self, moved: dict[tuple[Account, str], int], done: bool) -> None:
+        self._under_way.remove(moved)
+        if not done:
+            for (account, device), seq in moved.items():
+                self._move(account, device, seq, AGAIN)
 
 
 def _is_on_line(account: Account, device: str) -> bool:

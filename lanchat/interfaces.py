@@ -112,10 +112,10 @@ class Store(Protocol):
         Its `ts` is the time of now, and its `conv` is not looked at.
         """
 
-    def jot(self, job: Callable[[Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+    def jot(self, job: Callable[[Connection], object], told: Callable[[bool], object] | None = None) -> None:
         """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
 
-        With `not_stored`, that is called instead when it could not be stored.
+        `told` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
         """
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Awaitable[T]:

@@ -179,9 +179,10 @@ class FakeStore:
         """The message that this one repeats."""
         return self.write(partial(repeats.find, sent=sent))
 
-    def jot(self, job: Callable[[sqlite3.Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+    def jot(self, job: Callable[[sqlite3.Connection], object], told: Callable[[bool], object] | None = None) -> None:
         """Run this."""
-        self.write(job).addErrback(lambda failure: not_stored() if not_stored and failure.check(NotStored) else None)
+        done = self.write(job).addCallbacks(lambda _: True, lambda failure: not failure.check(NotStored))
+        done.addCallback(told or (lambda _: None))
 
     def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
         """Run this, at once unless reading is `slow`."""

@@ -99,6 +99,23 @@ def test_what_was_written_to_a_classic_client_is_not_shown_again_also_if_the_dis
     assert device(store, "") == (1, 1)  # the other is still here
 
 
+def test_where_a_device_is_is_known_while_that_is_being_written(store: FakeStore, router: Router, bob: User) -> None:
+    ann = log_in_classic(router, "ann")
+    bob.send("ann", "one")
+    store.held = True
+    ann.leave()  # this is being written when another login reads the log
+    account = router.registry.account("ann")
+    assert account is not None
+    assert router.cursors.pending(account, "") == 1
+    store.broken = True
+    store.release()
+    assert router.cursors.pending(account, "") == 1
+    store.broken = False
+    router.cursors.write()
+    assert router.cursors.pending(account, "") == 0
+    assert device(store, "") == (1, 0)
+
+
 def test_a_device_that_came_while_the_disk_was_full_is_known_later(
     store: FakeStore, router: Router, clock: Clock, bob: User
 ) -> None:

@@ -156,19 +156,21 @@ class Store:
         """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
         return self.write(partial(repeats.find, sent=sent))
 
-    def jot(self, job: Callable[[Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+    def jot(self, job: Callable[[Connection], object], told: Callable[[bool], object] | None = None) -> None:
         """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
 
-        With `not_stored`, that is called instead when it could not be stored.
+        `told` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
         """
 
-        def failed(failure: Failure) -> None:
-            if not_stored is not None and failure.check(NotStored):
-                not_stored()
-            else:
-                _log.error("not stored: {why}", why=visible(str(failure.value)))
+        def failed(failure: Failure) -> bool:
+            if told is not None and failure.check(NotStored):
+                return False
+            _log.error("not stored: {why}", why=visible(str(failure.value)))
+            return True
 
-        self.write(job).addErrback(failed)
+        done = self.write(job).addCallbacks(lambda _: True, failed)
+        if told is not None:
+            done.addCallback(told)
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
