@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from lanchat.client.connection import ChatFactory
 from lanchat.client.conversation import Conversation
+from lanchat.client.delivery import FOR_NOW
 from lanchat.client.interfaces import Ending, NotSent, Said
 from lanchat.client.keyring import PLAIN, Keyring
 from lanchat.packet import ServerPacket
@@ -222,7 +223,7 @@ class RealClient(Client):
         x = packet.x
         if answers is not None and answers in self._messages:
             message = self._messages[answers]
-            if x is not None and x.op == "fail":
+            if x is not None and x.op == "fail" and x.code not in FOR_NOW:  # (or it may have been stored before)
                 self.books.refused(message, x.code or "?")
             elif x is not None and x.op == "ack" and x.state == "stored":
                 self.books.stored(message, x.seq or 0)
@@ -236,6 +237,7 @@ class RealClient(Client):
     def _show(self, token: str, seq: int) -> None:
         check(token not in self.shown, "shown twice", f"{token} at {seq} by one program of {self.name} {self.device}")
         told = f"{token} at {seq} by {self.name} {self.device}, which acknowledged {self._floor}"
-        check(not seq or seq > self._floor, "shown again after it was acknowledged", told)
+        own = self.books.messages[token].sender == f"{self.name} {self.device}"  # of its own a device knows by other means
+        check(not seq or seq > self._floor or own, "shown again after it was acknowledged", told)
         self.shown[token] = seq
         self.ever.add(token)

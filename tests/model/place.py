@@ -54,6 +54,7 @@ class House:
         self.stepwise = dice.random() < 0.3
         #: How many packets a second one session may send: with few, pages of the history are refused for the moment.
         self.packets = 8 if dice.random() < 0.2 else "off"
+        self.books.ordered = self.packets == "off"
         globalLogPublisher.addObserver(self._logged)  # type: ignore[arg-type]  # it is a function, as most are
         self.open(directory / "data0")
         self.clients: list[Client] = []
