@@ -15,17 +15,20 @@ def move(house: House) -> None:
     room = house.dice.choice(sorted(house.rooms))
     if not client.up:
         return
+    client.answers.clear()
     if (client.name, room) in house.books.members:
         house.note(f"{called(client)} leaves {room}")
         house.books.leaves(client.name, room)
         client.command("/leave", room)
+        house.pump(1.0)
+        if not client.answers:  # it may leave at any time now
+            house.leaving.add((client.name, room))
     else:
         house.note(f"{called(client)} joins {room}")
-        client.answers.clear()
         house.books.were_in.add((client.name, room))
         client.command("/join", room)
         house.pump(1.0)
-        if ("/join", "ok") in client.answers:
+        if ("/join", "ok") in client.answers and (client.name, room) not in house.leaving:
             house.books.joined(client.name, room, house.core.store.last_seq)
 
 

@@ -47,6 +47,8 @@ class House:
         #: Guests by name, with the place after which they are owed what is said to them; and the rooms that each is in.
         self.guests: dict[str, int] = {}
         self.guest_rooms: dict[str, dict[str, int]] = {}
+        #: Who asked to leave which room, and was not answered at once.
+        self.leaving: set[tuple[str, str]] = set()
         #: How many guests and visiting devices there were.
         self.visitors = 0
         self._runs = 0

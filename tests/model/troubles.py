@@ -74,6 +74,7 @@ def crash(house: House) -> None:
     house.open(place)
     for classic in online:  # what was on its way to it, nobody knows
         classic.excused |= set(house.missed(classic))
+        classic.twice |= classic.ever if just_full else set()
     house.counts["crashes"] += 1
 
 
