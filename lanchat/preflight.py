@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from lanchat import tls
+from lanchat import lobby, tls
 from lanchat.certificates import Own, read_certificates, read_key
 from lanchat.options import Options
 from lanchat.safekeeping import Refused, handed_over
+from lanchat.store import opening
 
 
 def mistakes(config: Options) -> list[str]:
     """Every one, in a line that says what would be right."""
-    return [*_tls(config), *_manhole(config)]
+    return [*_tls(config), *_manhole(config), *_lobby(config)]
 
 
 def tls_files(config: Options, data: Path) -> tuple[tls.Files, Own | None]:
@@ -41,6 +44,18 @@ def _tls(config: Options) -> Iterator[str]:
 def _manhole(config: Options) -> Iterator[str]:
     if config["manhole"]:
         yield from _look(config["manhole-keys"], _operators)
+
+
+def _lobby(config: Options) -> Iterator[str]:
+    """What speaks against the lobby in what is kept; where that can't be read the start says why."""
+    if config["lobby"] is None:
+        return
+    path = config["data"] / opening.FILE
+    with suppress(sqlite3.Error, OSError):
+        # While nobody has it open all is in one file, and SQLite need put nothing beside it to read it.
+        alone = not path.with_name(f"{path.name}-wal").exists()
+        with opening.closing(path, "ro&immutable=1" if alone else "ro") as connection:
+            yield from _refusal(partial(lobby.check, connection, config["lobby"]))
 
 
 def _operators(path: Path) -> None:

@@ -6,11 +6,14 @@ connection run on the store's threads, not in the reactor's.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, insort
 from sqlite3 import Connection
 
 from lanchat.entry import newest
-from lanchat.errors import BadName, Full, NameTaken, NoSuchTarget
-from lanchat.names import Name, key, parse
+from lanchat.errors import BadName, Forbidden, Full, NameTaken, NoSuchTarget
+from lanchat.looks import Looks
+from lanchat.names import Name, key, looks, parse
 from lanchat.packet import visible
 from lanchat.session import Account, Role, Session
 
@@ -23,12 +26,14 @@ MAX_TOPIC = 300
 class Room:
     """One room, as it is known while the server runs."""
 
-    __slots__ = ("conv", "id", "invited", "members", "name", "owner", "private", "sessions", "topic")
+    __slots__ = ("conv", "id", "invited", "key", "members", "name", "owner", "private", "sessions", "topic")
 
     def __init__(self, id: int, name: str, owner: int | None, private: bool = False, topic: str = "") -> None:  # noqa: A002 (it is one)
         self.id = id
         #: With the mark before it.
         self.name = name
+        #: What any spelling of that has in common.
+        self.key = key(name)
         #: What the log calls it.
         self.conv = f"r{id}"
         #: The account that made it.
@@ -50,9 +55,9 @@ class Room:
         return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
 
     @property
-    def key(self) -> str:
-        """What any spelling of its name has in common."""
-        return key(self.name)
+    def looks(self) -> Name:
+        """Its name, with what it may be mistaken for."""
+        return Name(self.name, self.key, looks({self.name.removeprefix(MARK), self.key.removeprefix(MARK)}))
 
 
 class Rooms:
@@ -60,7 +65,10 @@ class Rooms:
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
+        self._keys: list[str] = []  # sorted
         self._by_conv: dict[str, Room] = {}
+        #: What the names look like.
+        self.looks = Looks()
         self._guests: dict[Session, dict[Room, None]] = {}
         #: Where everybody is, if the operator wants such a room.
         self.lobby: Room | None = None
@@ -70,7 +78,14 @@ class Rooms:
 
     def add(self, room: Room) -> None:
         """There is one more."""
+        if room.key not in self._rooms:
+            insort(self._keys, room.key)
         self._rooms[room.key] = self._by_conv[room.conv] = room
+        self.looks.add(room.looks)
+
+    def open_lobby(self, room: Room) -> None:
+        """Everybody is in this room from now on. Whoever made it does not rule over everybody: moderators do."""
+        self.lobby, room.owner = room, None
 
     def remove(self, room: Room) -> None:
         """It is gone, for everyone; two may have closed it."""
@@ -81,6 +96,8 @@ class Rooms:
         for session in tuple(room.sessions):
             self.leave(session, room)
         del self._rooms[room.key], self._by_conv[room.conv]
+        del self._keys[bisect_left(self._keys, room.key)]
+        self.looks.discard(room.looks)
 
     def admit(self, account: Account, room: Room, since: int) -> None:
         """An account belongs to it from now on, and is owed what is said there after this place in the log."""
@@ -91,8 +108,9 @@ class Rooms:
             self.enter(session, room)
 
     def dismiss(self, account: Account, room: Room) -> None:
-        """An account does not belong to it any more."""
+        """An account does not belong to it any more, and is not invited to it."""
         room.members.pop(account.id, None)
+        room.invited.discard(account.id)
         account.conversations.pop(room.conv, None)
         for session in account.sessions:
             self.leave(session, room)
@@ -124,9 +142,11 @@ class Rooms:
         mine = account is not None and (account.id in room.members or account.id in room.invited or account.id == room.owner)
         return not room.private or mine or asker.role >= Role.MODERATOR
 
-    def listed(self, asker: Session) -> list[Room]:
-        """Those that somebody may know of, sorted."""
-        return [room for _, room in sorted(self._rooms.items()) if self.shows(room, asker)]
+    def beginning(self, prefix: str) -> list[Room]:
+        """Those whose name begins so, in any case, with or without the mark; sorted."""
+        start = MARK + key(prefix.removeprefix(MARK))
+        first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
+        return [self._rooms[key] for key in self._keys[first:last]]
 
     def of_guest(self, session: Session) -> list[Room]:
         """Where a guest is."""
@@ -192,9 +212,13 @@ def load(connection: Connection, accounts: dict[int, Account]) -> list[Room]:
     return list(rooms.values())
 
 
-def add(connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float) -> Room:  # noqa: PLR0913, PLR0917 (a row)
-    """Make a room; raises `NameTaken`, or `Full` when there are so many."""
-    (count,) = connection.execute("SELECT count(*) FROM rooms").fetchone()
+def add(  # noqa: PLR0913, PLR0917 (a row)
+    connection: Connection, name: Name, owner: int, private: bool, now: int, most: float, owned: float = math.inf
+) -> Room:
+    """Make a room; raises `NameTaken`, or `Full` when there are `most`, or `owned` of this owner's."""
+    count, own = connection.execute("SELECT count(*), count(*) FILTER (WHERE owner = ?) FROM rooms", (owner,)).fetchone()
+    if own >= owned:
+        raise Full("There are as many rooms that you made as one may have. Send /close to end one first.", "owned")
     if count >= most:
         raise Full("There are as many rooms as this server keeps. Use one of those in /rooms, or ask its operator.", "rooms")
     done = connection.execute(
@@ -204,16 +228,6 @@ def add(connection: Connection, name: Name, owner: int | None, private: bool, no
     if not done.rowcount or done.lastrowid is None:
         raise NameTaken(f"There is a room of that name already. Send /join {name.shown} to enter it, if it is open to you.")
     return Room(done.lastrowid, name.shown, owner, private)
-
-
-def open_lobby(connection: Connection, name: Name, now: int) -> None:
-    """Make the room that everybody is in, if there is none, and let all accounts belong to it."""
-    connection.execute(
-        "INSERT INTO rooms(name, key, private, created) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING", (name.shown, name.key, now)
-    )
-    (room,) = connection.execute("SELECT id FROM rooms WHERE key = ?", (name.key,)).fetchone()
-    for (account,) in connection.execute("SELECT id FROM accounts").fetchall():
-        admit(connection, room, account)
 
 
 def remove(connection: Connection, room: int) -> None:
@@ -232,27 +246,44 @@ def is_there(connection: Connection, room: int) -> bool:
     return connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is not None
 
 
-def invite(connection: Connection, room: int, account: int) -> None:
-    """An account may come in; raises `NoSuchTarget`."""
+def invite(connection: Connection, room: int, account: int, most: float = math.inf) -> None:
+    """An account may come in; raises `NoSuchTarget`, or `Full` when `most` others are invited."""
     _check_there(connection, room)
-    connection.execute("INSERT OR IGNORE INTO invitations VALUES (?, ?)", (room, account))
+    others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
+    if connection.execute(others, (room, account)).fetchone()[0] >= most:
+        raise Full("As many are invited to that room as can be. Send /uninvite to take one back.", "invitations")
+    outside = "WHERE NOT EXISTS (SELECT 1 FROM members WHERE account = ?2 AND conv = ?3)"
+    connection.execute(f"INSERT OR IGNORE INTO invitations SELECT ?1, ?2 {outside}", (room, account, f"r{room}"))
 
 
-def admit(connection: Connection, room: int, account: int) -> int:
+def uninvite(connection: Connection, room: int, account: int) -> None:
+    """An account may not come in after all."""
+    connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
+
+
+def admit(connection: Connection, room: int, account: int, *, invited: bool = False) -> int:
     """An account belongs to a room; the place in the log from which on it is owed what is said there.
 
-    Raises `NoSuchTarget`.
+    Raises `NoSuchTarget`, and `Forbidden` if it must be `invited` and is not, or not any more.
     """
     _check_there(connection, room)
+    if invited and not _is_invited(connection, room, account):
+        raise Forbidden("The invitation to that room was taken back just now.")
     connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest(connection)))
-    connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
+    uninvite(connection, room, account)
     (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()
     return int(since)
 
 
 def dismiss(connection: Connection, room: int, account: int) -> None:
-    """An account does not belong to a room any more."""
+    """An account does not belong to a room any more, and is not invited to it."""
     connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{room}"))
+    uninvite(connection, room, account)
+
+
+def _is_invited(connection: Connection, room: int, account: int) -> bool:
+    found = connection.execute("SELECT 1 FROM invitations WHERE room = ? AND account = ?", (room, account))
+    return found.fetchone() is not None
 
 
 def _check_there(connection: Connection, room: int) -> None:

@@ -8,26 +8,30 @@ whoever comes upon it. The functions that take a connection run on the store's t
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from heapq import heapify, heappop, heappush
+from itertools import count
 from sqlite3 import Connection
 
 from lanchat import rooms
-from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, Usage
+from lanchat.durations import span
+from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
-from lanchat.packet import visible
 from lanchat.rooms import Room
-from lanchat.session import Account, Session
-from lanchat.targets import Target, kept_under, network_of
+from lanchat.session import Account, Role, Session
+from lanchat.targets import Place, Target
 
 #: The kinds of sanctions, as the table has them.
-MUTE, BAN = "mute", "ban"
+KINDS = MUTE, BAN = "mute", "ban"
+#: The name under which is decided at the operators' prompt.
+PROMPT = "operator"
 _STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_SPAN = re.compile(r"([0-9]{1,5})([smhd])", re.IGNORECASE)
+#: How many that were undone, or replaced, may wait for their end to be forgotten.
+MOST_UNDONE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Sanction:
         """Whether it has not run out."""
         return self.until is None or self.until > now
 
+    @property
+    def is_about_an_account(self) -> bool:
+        """Whether it is about one account, and not about a name that is nobody's, or an address."""
+        return self.target.startswith("@")
+
     def what(self, now: float) -> str:
         """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
         how_long = "until it is undone" if self.until is None else f"for {span(self.until - now)}"
@@ -71,12 +80,15 @@ class Sanctions:
     #: Set when the server starts.
     store: Store
 
-    def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
-        """`now` is the time of day."""
+    def __init__(self, limits: Limits, now: Callable[[], float], is_operator: Callable[[str], bool]) -> None:
+        """`now` is the time of day; `is_operator` says whether who decides under that name is an operator."""
         self._limits = limits
         self._now = now
-        self._places: dict[Room | None, dict[tuple[str, str], Sanction]] = {}
-        self._lengths: set[int] = set()  # of the networks that there ever were: only those are looked for
+        self._is_operator = is_operator
+        self._places: dict[Room | None, Place[Sanction]] = {}
+        self._decided: Counter[str] = Counter()  # how many of them each has decided
+        self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first is the first
+        self._numbers = count()  # (of two that end together, neither sanction need be compared)
 
     def __len__(self) -> int:
         return sum(map(len, self._places.values()))
@@ -105,8 +117,8 @@ class Sanctions:
         if (ban := self._find(BAN, room, session, session.account)) is not None:
             raise ban.error(self._now())
 
-    def check_may_speak(self, session: Session, room: Room) -> None:
-        """Raise `Muted` if somebody may say nothing in a room, or anywhere."""
+    def check_may_speak(self, session: Session, room: Room | None) -> None:
+        """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere."""
         if session.barred is not None:
             session.barred()
         if room in self._places and (mute := self._find(MUTE, room, session, session.account)) is not None:
@@ -122,18 +134,31 @@ class Sanctions:
         place = self._places.get(room)
         if place is None:
             return None
-        found = [place[kind, target] for target in kept_under(session, account, self._lengths) if (kind, target) in place]
+        found = place.hitting(kind, session, account)
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
             self._sweep()
-        return in_force[0] if in_force else None
+        return next((sanction for sanction in in_force if self._may_hit(sanction, account)), None)
+
+    def _may_hit(self, sanction: Sanction, account: Account | None) -> bool:
+        """Whether whoever decided it may decide about this account, which nobody thought of if it is not about an account.
+
+        About moderators and operators only operators decide, as far as they are operators now.
+        """
+        if account is None or account.role < Role.MODERATOR or sanction.is_about_an_account:
+            return True
+        return self._is_operator(sanction.by)
 
     # What is decided.
 
     def listed(self, room: Room | None) -> list[Sanction]:
-        """Those in one place that are in force, the newest first."""
+        """Those in one place that are in force, the newest first; `count` says how many there are to sort."""
         self._sweep()
-        return sorted(self._places.get(room, {}).values(), key=lambda sanction: sanction.at)[::-1]
+        return sorted(self._place(room).values(), key=lambda sanction: sanction.at)[::-1]
+
+    def count(self, room: Room | None) -> int:
+        """How many there are in one place."""
+        return len(self._places.get(room, ()))
 
     async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
         """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
@@ -142,7 +167,7 @@ class Sanctions:
         as it was.
         """
         self._check_room_for_more(sanction)
-        before = self._places.get(sanction.room, {}).get((sanction.kind, sanction.target))
+        before = self._place(sanction.room).get((sanction.kind, sanction.target))
         self._put(sanction)
         try:
             await self.store.write(partial(add, sanction=sanction, expelled=expelled))
@@ -155,7 +180,7 @@ class Sanctions:
     async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
         """Undo a sanction; whether there was one. Raises `NotStored`."""
         self._sweep()
-        place = self._places.get(room, {})
+        place = self._place(room)
         found = [place[kind, form] for form in target.forms if (kind, form) in place]
         if found:
             await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
@@ -165,43 +190,61 @@ class Sanctions:
 
     def forget(self, room: Room) -> None:
         """A room is gone; what was decided there goes from the table with it."""
-        self._places.pop(room, None)
+        for sanction in list(self._place(room).values()):
+            self._drop(sanction)
 
     def _check_room_for_more(self, sanction: Sanction) -> None:
-        if (sanction.kind, sanction.target) in self._places.get(sanction.room, {}):
+        if (sanction.kind, sanction.target) in self._place(sanction.room):
             return
-        if self._over(sanction.room):
-            self._sweep()
-        if name := self._over(sanction.room):
+        self._sweep()
+        if name := self._over(sanction):
             self._limits.met[name] += 1
             raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
 
-    def _over(self, room: Room | None) -> str:
-        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and every room its own."""
-        here, everywhere = len(self._places.get(room, {})), len(self._places.get(None, {}))
-        counts = {"sanctions": everywhere} if room is None else {"sanctions": len(self) - everywhere, "room-sanctions": here}
+    def _over(self, sanction: Sanction) -> str:
+        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and everybody has a share."""
+        here, everywhere = self.count(sanction.room), self.count(None)
+        counts = {"sanctions": everywhere, "decided": self._decided[sanction.by]}
+        if sanction.room is not None:
+            counts |= {"sanctions": len(self) - everywhere, "room-sanctions": here}
         return next((name for name, count in counts.items() if count >= self._limits[name]), "")
 
     def _put(self, sanction: Sanction) -> None:
-        self._places.setdefault(sanction.room, {})[sanction.kind, sanction.target] = sanction
-        if (network := network_of(sanction.target)) is not None:
-            self._lengths.add(network.prefixlen)
+        if (before := self._place(sanction.room).get((sanction.kind, sanction.target))) is not None:
+            self._drop(before)
+        self._places.setdefault(sanction.room, Place(KINDS)).put(sanction)
+        self._decided[sanction.by] += 1
+        if sanction.until is not None:
+            heappush(self._ends, (sanction.until, next(self._numbers), sanction))
+        if len(self._ends) > 2 * len(self) + MOST_UNDONE:
+            self._ends = [end for end in self._ends if self._is_in_force(end[2])]
+            heapify(self._ends)
 
     def _drop(self, sanction: Sanction) -> None:
         """Forget this one, unless another has taken its place."""
-        place = self._places.get(sanction.room, {})
-        if place.get((sanction.kind, sanction.target)) is sanction:
-            del place[sanction.kind, sanction.target]
-            if not place:
-                del self._places[sanction.room]
+        if not self._is_in_force(sanction):
+            return
+        place = self._places[sanction.room]
+        place.drop(sanction)
+        self._decided[sanction.by] -= 1
+        if not self._decided[sanction.by]:
+            del self._decided[sanction.by]
+        if not place:
+            del self._places[sanction.room]
+
+    def _is_in_force(self, sanction: Sanction) -> bool:
+        return self._place(sanction.room).get((sanction.kind, sanction.target)) is sanction
+
+    def _place(self, room: Room | None) -> Mapping[tuple[str, str], Sanction]:
+        return self._places.get(room, {})
 
     def _sweep(self) -> None:
         """Forget all that have run out."""
-        now = self._now()
-        over = [sanction for place in self._places.values() for sanction in place.values() if not sanction.holds(now)]
-        for sanction in over:
-            self._drop(sanction)
-        if over:
+        now, some = self._now(), False
+        while self._ends and self._ends[0][0] <= now:
+            some |= self._is_in_force(self._ends[0][2])
+            self._drop(heappop(self._ends)[2])
+        if some:
             self.store.jot(partial(remove_over, now=now))
 
 
@@ -209,26 +252,6 @@ def state(kind: str, room: Room | None) -> str:
     """What somebody under a sanction is: "muted", or "banned from #ops"."""
     done, before = _STATES[kind]
     return done if room is None else f"{done} {before} {room.name}"
-
-
-def seconds(text: str) -> int | None:
-    """How long "30s", "10m", "2h" or "7d" is; nothing at all is None, for ever. Raises `Usage`."""
-    if not text.strip():
-        return None
-    found = _SPAN.fullmatch(text.strip())
-    if found is None or not int(found[1]):
-        raise Usage(f"{visible(text, 20)} is no duration. Write 30s, 10m, 2h or 7d, or none: then it holds until it is undone.")
-    return int(found[1]) * _UNITS[found[2].lower()]
-
-
-def span(seconds: float) -> str:
-    """So many seconds as people read them: "1h 59m", the two largest units of it, and never nothing."""
-    rest, parts = max(1, math.ceil(seconds)), []
-    for unit, size in _UNITS.items():
-        if rest >= size:
-            parts.append(f"{rest // size}{unit}")
-            rest %= size
-    return " ".join(parts[:2])
 
 
 def load(connection: Connection, places: Iterable[Room], now: float) -> list[Sanction]:

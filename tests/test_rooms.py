@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lanchat.limits import Bucket
+from lanchat.lobby import open_room
 from lanchat.presence import PAUSE
-from lanchat.rooms import load, open_lobby, parse_name
+from lanchat.rooms import load, parse_name
 from lanchat.router import Router
 from lanchat.session import Role
 from tests.fakes import PASSWORD, User, dump, log_in, make_router, store_of
@@ -542,11 +543,11 @@ def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router,
 
 def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
     connection = store_of(router).connection
-    open_lobby(connection, parse_name("#lobby"), 0)
-    open_lobby(connection, parse_name("#lobby"), 0)  # as each start does
+    open_room(connection, parse_name("#lobby"), 0)
+    open_room(connection, parse_name("#lobby"), 0)  # as each start does
     (lobby,) = load(connection, {})
     router.rooms.add(lobby)
-    router.rooms.lobby = lobby
+    router.rooms.open_lobby(lobby)
     ann, bob = User(router, "ann"), User(router, "bob")
     ann.send("#lobby", "hi")
     assert bob.told().msg == "[#lobby] hi"

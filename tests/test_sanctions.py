@@ -14,9 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from lanchat.durations import seconds, span
 from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, NotStored, Usage
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE, Sanction, seconds, span
+from lanchat.sanctions import BAN, MUTE, Sanction
 from lanchat.session import Account, Role, Session
 from lanchat.targets import aim
 from tests.fakes import FakeStore, User, make_router

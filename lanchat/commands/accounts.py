@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat import accounts, packet as wire, rooms
+from lanchat.addresses import counted_as, is_loopback
 from lanchat.command import Command, Work
 from lanchat.errors import AuthFailed, AuthRequired, ChatError, NameTaken, NotStored, Usage
 from lanchat.house import LOG_IN
@@ -31,6 +32,8 @@ UNGRANTED: frozenset[str] = frozenset({""})
 LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
 #: What it costs to have a password hashed, in packets.
 HASH_COST = 200
+#: What there can be too many of from one address.
+ACCOUNTS_MADE = "accounts from your address"
 #: Characters in the name of a device.
 MAX_DEVICE = 32
 
@@ -41,20 +44,10 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
     router.identity.check_way(session.sender.ip, session.gateway)
     router.charge(session, HASH_COST)
     router.doorstep.check_place(session)
+    router.registrations.check(_counted(session), ACCOUNTS_MADE)
     kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip()))
     _check_here(router, session)
-    was_in, devices, device = router.rooms.of(session), router.limits["devices"], session.device
-    name, now, most = session.name, int(router.now()), router.limits["accounts"]
-
-    def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
-        """All in one step, so that nothing that is said in its rooms meanwhile is lost."""
-        account = accounts.add(connection, name=name, password=kept, role=Role.USER, now=now, most=most)
-        there = [room for room in was_in if rooms.is_there(connection, room.id)]
-        since = {room: rooms.admit(connection, room.id, account.id) for room in there}
-        return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
-
-    account, since, cursor = await router.store.write(make)
-    router.own(account, session)
+    account, since, cursor = await _make_account(router, session, kept)
     # Who was shut out of a room meanwhile stays out; who is gone belongs to those it was in all the same.
     still = router.rooms.of_guest(session) if session in router.registry else list(since)
     for room in since:
@@ -62,15 +55,45 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
             router.rooms.admit(account, room, since[room])
         else:
             router.store.jot(partial(rooms.dismiss, room=room.id, account=account.id))
-    _check_here(router, session, account, cursor, device)
+    _check_here(router, session, account, cursor, session.device)
     router.admit(session, account)
     for room in router.rooms.of(session):
         router.rooms.enter(session, room)
-    router.cursors.begin(session, device, max(cursor, session.seen))
+    router.cursors.begin(session, session.device, max(cursor, session.seen))
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
+    if full := [room.name for room in still if room not in since]:
+        told += f" You are not in {', '.join(full)} any more: no more accounts can belong there."
     token = await router.identity.give_token(account.id) if session.may("token") else None
     router.delivery.pass_place(session, router.store.last_seq)
     router.reply(session, packet, told, token=token, **_account_facts(router))
+
+
+async def _make_account(router: Router, session: Session, password: str) -> tuple[Account, dict[Room, int], int]:
+    """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
+    devices, device = router.limits["devices"], session.device
+    was_in = [room for room in router.rooms.of(session) if router.places.has_room_for_member(room)]  # (for guests all have)
+    name, now, most = session.name, int(router.now()), router.limits["accounts"]
+
+    def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
+        """All in one step, so that nothing that is said in its rooms meanwhile is lost."""
+        account = accounts.add(connection, name=name, password=password, role=Role.USER, now=now, most=most)
+        there = [room for room in was_in if rooms.is_there(connection, room.id)]
+        since = {room: rooms.admit(connection, room.id, account.id) for room in there}
+        return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
+
+    with (
+        router.registry.looks.held(name),
+        router.places.kept(session, was_in, 0),
+        router.registrations.taken(_counted(session), ACCOUNTS_MADE),
+    ):
+        account, since, cursor = await router.store.write(make)
+        router.own(account, session)
+        return account, since, cursor
+
+
+def _counted(session: Session) -> str | None:
+    """The address for which it is counted how many accounts are made; on loopback, which many may share, it is not."""
+    return None if is_loopback(session.sender.ip) else counted_as(session.sender.ip)
 
 
 async def _login(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -98,7 +121,10 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
     kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip()))
     await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
     router.journal.note(f"{account.name.shown} changed their password")
-    router.reply(session, packet, "Your password is changed. Tokens that your other devices kept are worth nothing now.")
+    goodbye = "Your password was changed on another of your devices. Log in with the new one."
+    count = router.end_logins(account, goodbye, why="the password was changed", but=session)
+    ended = f"; {count} other login{'s' * (count > 1)} ended" if count else ""
+    router.reply(session, packet, f"Your password is changed{ended}. Tokens that your devices kept are worth nothing now.")
 
 
 def _hello(router: Router, session: Session, packet: Packet, args: list[str]) -> Work:
