@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lanchat.names import Name
+from lanchat.errors import NameTaken
+from lanchat.names import Name, alike
 
 
 class Looks:
@@ -19,6 +20,7 @@ class Looks:
     def __init__(self) -> None:
         self._ascii: Counter[str] = Counter()
         self._other: Counter[str] = Counter()
+        self._held: list[Name] = []
 
     def __len__(self) -> int:
         return len(self._ascii) + len(self._other)
@@ -45,9 +47,16 @@ class Looks:
 
     @contextmanager
     def held(self, name: Name) -> Iterator[None]:
-        """While the block runs, which may wait for the disk, what looks like this name is taken."""
+        """While the block runs, which waits for the disk, what looks like this name is taken.
+
+        Raises `NameTaken` if such a name is being made in another block.
+        """
+        if any(alike(name, other) for other in self._held):
+            raise NameTaken(f"The name {name.shown} is just being taken, or one that looks like it. Choose another.")
+        self._held.append(name)
         self.add(name)
         try:
             yield
         finally:
+            self._held.remove(name)
             self.discard(name)

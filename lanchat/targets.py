@@ -80,14 +80,14 @@ class Index:
 
     def __init__(self) -> None:
         self._networks: dict[tuple[int, int, int], str] = {}  # by version, length and the leading bits of the address
-        self._lengths: Counter[tuple[int, int]] = Counter()  # by version: only those that there are are looked for
+        self._lengths: dict[int, Counter[int]] = {4: Counter(), 6: Counter()}  # by version: only these are looked for
         self._looks: dict[str, set[str]] = {}  # the names that have a look
 
     def add(self, target: str) -> None:
         """A sanction is about this (`Target.kept`), which no other was about."""
         if (network := network_of(target)) is not None:
             self._networks[_leading(network)] = target
-            self._lengths[network.version, network.prefixlen] += 1
+            self._lengths[network.version][network.prefixlen] += 1
         elif not target.startswith("@"):
             for look in _looks(target):
                 self._looks.setdefault(look, set()).add(target)
@@ -96,7 +96,7 @@ class Index:
         """No sanction is about this any more."""
         if (network := network_of(target)) is not None:
             del self._networks[_leading(network)]
-            self._lengths -= Counter({(network.version, network.prefixlen): 1})
+            self._lengths[network.version] -= Counter({network.prefixlen: 1})  # (what is 0 is not there)
         elif not target.startswith("@"):
             for look in _looks(target):
                 self._looks[look].discard(target)
@@ -113,10 +113,10 @@ class Index:
             yield f"@{account.id}"
         elif self._looks:
             yield from self._alike(session.name)
-        if self._lengths:
+        if self._networks:
             version, bits, address = _numbers(session.sender.ip)
-            for of, length in self._lengths:
-                if of == version and (target := self._networks.get((version, length, address >> bits - length))) is not None:
+            for length in self._lengths[version]:
+                if (target := self._networks.get((version, length, address >> bits - length))) is not None:
                     yield target
 
     def _alike(self, name: Name) -> Iterator[str]:
