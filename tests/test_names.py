@@ -137,7 +137,7 @@ def test_what_looks_alike_looks_the_same_whatever_it_is_spelt_with() -> None:
         (
             "\u05d9\u05e8\u05d5",
             "\u05d9\u05e8\u05df",
-        ),  # vav and final nun: to UTS 39 both look like l, and that is taken as it is
+        ),  # vav and final nun: to UTS 39 both look like l
     ],
 )
 def test_names_written_on_another_keyboard_are_alike(one: str, other: str) -> None:
@@ -162,5 +162,5 @@ def test_every_name_is_found_in_every_spelling_of_it(text: str) -> None:
     except BadName:
         return
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
-        assert names.key(unicodedata.normalize(form, name.shown)) == name.key  # type: ignore[arg-type]  # a form
-        assert names.key(unicodedata.normalize(form, f"#{name.shown}")) == f"#{name.key}"  # type: ignore[arg-type]  # the same
+        assert names.key(unicodedata.normalize(form, name.shown)) == name.key
+        assert names.key(unicodedata.normalize(form, f"#{name.shown}")) == f"#{name.key}"

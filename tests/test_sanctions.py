@@ -44,7 +44,7 @@ def impose(
     now(router.sanctions.impose(sanction))
 
 
-def now(work: Coroutine[Any, Any, None]) -> None:
+def now(work: Coroutine[Any, Any, object]) -> None:
     """Do this, which need not wait; it raises what it raises."""
     wrong: list[Exception] = []
 
