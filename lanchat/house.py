@@ -114,7 +114,11 @@ class House:
 
     def own(self, account: Account, maker: Session | None = None) -> None:
         """A name has become an account's. Guests that have it, or one that looks so, must come again, but not its maker."""
-        for holder in self.registry.guests_alike(account.name):
+        if maker is None:
+            holders = self.registry.guests_alike(account.name)
+        else:  # while its name was being made an account, nobody could come whose name looks like it
+            holders = [holder for holder in [self.registry.find(account.name.key)] if holder is not None]
+        for holder in holders:
             if holder is not maker:
                 goodbye = (
                     f"The name {account.name.shown} is an account's now. If it is yours, log in; else come back with another."

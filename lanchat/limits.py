@@ -109,8 +109,8 @@ class Quota:
         self._seconds = seconds
         self._whole_at: dict[Hashable, float] = {}  # in the order in which they took something
 
-    def check(self, who: Hashable, what: str) -> None:
-        """Raise `RateLimited`, which names `what` can't be made, if nothing is left. Nothing is counted for None."""
+    def check(self, who: Hashable, told: str) -> None:
+        """Raise `RateLimited`, which begins with what shall be `told`, if nothing is left. Nothing is counted for None."""
         if who is None:
             return
         now = self._seconds()
@@ -118,13 +118,12 @@ class Quota:
         wait = self._whole_at.get(who, now) + step - now - HOUR
         if wait > ROUNDING:
             self._limits.met[self._name] += 1
-            told = f"That is one of too many {what} within an hour. Try again in {_minutes(wait)}."
-            raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
+            raise RateLimited(f"{told} Try again in {_minutes(wait)}.", retry_ms=math.ceil(wait * 1000))
 
     @contextmanager
-    def taken(self, who: Hashable, what: str) -> Iterator[None]:
+    def taken(self, who: Hashable, told: str) -> Iterator[None]:
         """Take one for what is made in the block, and give it back if that raises. Raises as `check` does."""
-        self.check(who, what)
+        self.check(who, told)
         self._add(who, 1)
         try:
             yield

@@ -26,7 +26,7 @@ from lanchat.session import Account, Role, Session
 from lanchat.targets import Place, Target
 
 #: The kinds of sanctions, as the table has them.
-KINDS = MUTE, BAN = "mute", "ban"
+MUTE, BAN = "mute", "ban"
 #: The name under which is decided at the operators' prompt.
 PROMPT = "operator"
 _STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
@@ -212,7 +212,7 @@ class Sanctions:
     def _put(self, sanction: Sanction) -> None:
         if (before := self._place(sanction.room).get((sanction.kind, sanction.target))) is not None:
             self._drop(before)
-        self._places.setdefault(sanction.room, Place(KINDS)).put(sanction)
+        self._places.setdefault(sanction.room, Place()).put(sanction)
         self._decided[sanction.by] += 1
         if sanction.until is not None:
             heappush(self._ends, (sanction.until, next(self._numbers), sanction))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol, TypeAlias, TypeVar
@@ -76,7 +76,7 @@ def aim(text: str, account: Callable[[str], Account | None]) -> Target:
 
 
 class Index:
-    """Which of the targets that sanctions in one place are about hit somebody; what is in no sanction costs nothing."""
+    """The targets of the sanctions of one kind in one place, and which of them somebody is among."""
 
     def __init__(self) -> None:
         self._networks: dict[tuple[int, int, int], str] = {}  # by version, length and the leading bits of the address
@@ -95,7 +95,7 @@ class Index:
     def discard(self, target: str) -> None:
         """No sanction is about this any more."""
         if (network := network_of(target)) is not None:
-            del self._networks[_leading(network)]
+            self._networks.pop(_leading(network), None)
             self._lengths[network.version] -= Counter({network.prefixlen: 1})  # (what is 0 is not there)
         elif not target.startswith("@"):
             for look in _looks(target):
@@ -104,9 +104,9 @@ class Index:
                     del self._looks[look]
 
     def hitting(self, session: Session, account: Account | None) -> Iterator[str]:
-        """All that a sanction that hits somebody may be kept under.
+        """All that a sanction about somebody may be kept under (`Target.kept`).
 
-        The name of a guest hits what looks the same, as it does where names are given; an account is nobody's look-alike.
+        A guest whose name looks like another's is taken for that one; an account never is, it has shown whose name it is.
         """
         yield session.name.key
         if account is not None:
@@ -144,9 +144,9 @@ T = TypeVar("T", bound=_About)
 class Place(dict[tuple[str, str], T]):
     """What was decided in one place, by kind and target; and which of it hits somebody."""
 
-    def __init__(self, kinds: Iterable[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._index = {kind: Index() for kind in kinds}
+        self._index: defaultdict[str, Index] = defaultdict(Index)
 
     def put(self, decided: T) -> None:
         """It is in force; nothing of its kind about the same target may be."""

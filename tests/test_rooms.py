@@ -579,7 +579,7 @@ def test_of_rooms_it_counts_what_was_made_and_not_only_what_there_is(router: Rou
     packet = ann.told()
     x = dump(packet.x)
     assert (x["code"], x["retry_ms"]) == ("RATE_LIMITED", 1_800_000)
-    assert packet.msg == "That is one of too many rooms within an hour. Try again in 30 min."
+    assert packet.msg == "You have made as many rooms as one may within an hour. Try again in 30 min."
     assert router.limits.met["creations"] == 1
     router.clock.advance(1800)  # type: ignore[attr-defined]  # it is a test's
     ann.send("/create", "#x3")

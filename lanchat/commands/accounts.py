@@ -32,8 +32,8 @@ UNGRANTED: frozenset[str] = frozenset({""})
 LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
 #: What it costs to have a password hashed, in packets.
 HASH_COST = 200
-#: What there can be too many of from one address.
-ACCOUNTS_MADE = "accounts from your address"
+#: What is said when from one address no more can be made for now.
+ACCOUNTS_MADE = "As many accounts were made from your address as may be within an hour."
 #: Characters in the name of a device.
 MAX_DEVICE = 32
 
@@ -71,7 +71,8 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
 async def _make_account(router: Router, session: Session, password: str) -> tuple[Account, dict[Room, int], int]:
     """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
     devices, device = router.limits["devices"], session.device
-    was_in = [room for room in router.rooms.of(session) if router.places.has_room_for_member(room)]  # (for guests all have)
+    # (A guest may be where no more accounts can belong.)
+    was_in = [room for room in router.rooms.of(session) if router.places.has_room_for_member(room)]
     name, now, most = session.name, int(router.now()), router.limits["accounts"]
 
     def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:

@@ -47,6 +47,8 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
     if len(reason) > MAX_REASON:
         raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
     room = _place(router, session, x.room or said.get("room", ""))
+    if room is None:
+        router.charge(session, len(router.registry) / NAMES_A_PACKET)  # all who are here are looked at
     if reason:
         router.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
     return Order(said["target"], seconds(said.get("duration", "")), reason, room)

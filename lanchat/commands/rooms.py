@@ -32,7 +32,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
         return room, rooms.admit(connection, room.id, account.id)
 
     with (
-        router.creations.taken(account.id, "rooms"),
+        router.creations.taken(account.id, "You have made as many rooms as one may within an hour."),
         router.places.kept(session, []),
         router.rooms.looks.held(name),
     ):
@@ -144,7 +144,8 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
 async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room, guest = _room_and_account(router, session, args)
     router.sanctions.check_may_speak(session, room)
-    with router.invites.taken(_account(session).id, "invitations"):
+    told = "You have sent as many invitations as one may within an hour."
+    with router.invites.taken(_account(session).id, told):
         await router.store.write(partial(rooms.invite, room=room.id, account=guest.id, most=router.limits["invitations"]))
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
