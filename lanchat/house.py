@@ -20,7 +20,7 @@ from lanchat.limits import Bucket, Limits, Quota
 from lanchat.listing import online
 from lanchat.names import parse as parse_name
 from lanchat.packet import MAX_UNFRAMED, Packet, Sender, escaped_size, visible
-from lanchat.places import Places
+from lanchat.reservations import Reservations
 from lanchat.presence import Presence
 from lanchat.pulse import Pulse
 from lanchat.registry import Registry
@@ -47,7 +47,7 @@ class House:
         self.limits = Limits()
         self.registry = Registry()
         self.rooms = Rooms()
-        self.places = Places(self.rooms, self.limits)
+        self.reservations = Reservations(self.rooms, self.limits)
         self.voice = Voice(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.voice.reply, self.voice.charge, self.voice.timestamp
         self.sanctions = Sanctions(self.limits, now, self._is_operator)

@@ -34,7 +34,7 @@ FLOORS = [
         "lanchat.targets",
         "lanchat.voice",
     ],
-    ["lanchat.lobby", "lanchat.places", "lanchat.presence", "lanchat.sanctions"],
+    ["lanchat.lobby", "lanchat.presence", "lanchat.reservations", "lanchat.sanctions"],
     ["lanchat.delivery"],
     ["lanchat.cursors", "lanchat.replay"],
     ["lanchat.house"],

@@ -72,7 +72,7 @@ async def _make_account(router: Router, session: Session, password: str) -> tupl
     """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
     devices, device = router.limits["devices"], session.device
     # (A guest may be where no more accounts can belong.)
-    was_in = [room for room in router.rooms.of(session) if router.places.has_room_for_member(room)]
+    was_in = [room for room in router.rooms.of(session) if router.reservations.has_room_for_member(room)]
     name, now, most = session.name, int(router.now()), router.limits["accounts"]
 
     def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
@@ -84,7 +84,7 @@ async def _make_account(router: Router, session: Session, password: str) -> tupl
 
     with (
         router.registry.looks.held(name),
-        router.places.kept(session, was_in, 0),
+        router.reservations.kept(session, was_in, 0),
         router.registrations.taken(_counted(session), ACCOUNTS_MADE),
     ):
         account, since, cursor = await router.store.write(make)

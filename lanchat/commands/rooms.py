@@ -23,7 +23,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
     name, private = rooms.parse_name(args[0]), _is_private(args[1])
     account, now, most, owned = _account(session), int(router.now()), router.limits["rooms"], router.limits["owned"]
     router.sanctions.check_may_speak(session, None)  # the name is shown to everybody
-    router.places.check_joined(session)
+    router.reservations.check_joined(session)
     if router.rooms.find(name.key) is None and router.rooms.looks.taken(name):
         raise NameTaken(f"There is a room whose name looks like {name.shown}. Choose another.")
 
@@ -33,7 +33,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
 
     with (
         router.creations.taken(account.id, "You have made as many rooms as one may within an hour."),
-        router.places.kept(session, []),
+        router.reservations.kept(session, []),
         router.rooms.looks.held(name),
     ):
         room, since = await router.store.write(make)
@@ -47,7 +47,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     room, account = router.rooms.get(args[0], session), session.account
     if session not in room.sessions:
         router.sanctions.check_may_join(session, room)
-        router.places.check_joined(session)
+        router.reservations.check_joined(session)
         router.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
         if account is None:
             router.rooms.enter(session, room)
@@ -66,8 +66,8 @@ async def _admit(router: Router, session: Session, account: Account, room: Room)
     )
     if must_be_invited and account.id not in room.invited:
         raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
-    router.places.check_members(room)
-    with router.places.kept(session, [room]):
+    router.reservations.check_members(room)
+    with router.reservations.kept(session, [room]):
         admit = partial(rooms.admit, room=room.id, account=account.id, invited=must_be_invited)
         router.rooms.admit(account, room, await router.store.write(admit))
 

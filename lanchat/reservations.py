@@ -1,4 +1,4 @@
-"""Places: in how many rooms one may be, and how many accounts may belong to one. Who is about to come has a place already."""
+"""Reservations: in how many rooms one may be, and how many accounts may belong to one; places kept for those who are about to come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lanchat.rooms import Room, Rooms
 from lanchat.session import Account, Session
 
 
-class Places:
+class Reservations:
     """The places there are, less those that are taken or kept for somebody."""
 
     def __init__(self, rooms: Rooms, limits: Limits) -> None:
