@@ -5,23 +5,36 @@ The functions that take a connection run on the store's threads, not in the reac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Iterable
 from sqlite3 import Connection
+from typing import NamedTuple
 
-from lanchat.errors import Full, NameTaken
-from lanchat.names import Name, parse
+from lanchat.errors import Full, NameTaken, NoSuchTarget
+from lanchat.names import Name, stored
 from lanchat.session import Account, Role
+from lanchat.stored import Wrong, note, usable
 
 #: Devices that an account has at the most, even where the limit is lifted.
 MAX_DEVICES = 10_000
 
 
-def load(connection: Connection) -> list[Account]:
-    """Every account, with what it may read."""
-    rows = connection.execute("SELECT id, name, role FROM accounts")
-    accounts = {number: Account(number, parse(name), Role(role)) for number, name, role in rows}
-    for account, conv, since in connection.execute("SELECT account, conv, since FROM members"):
-        accounts[account].conversations[conv] = since
+class Moved(NamedTuple):
+    """How far in the log a device has come (0: no further than it was), and whether it is on line."""
+
+    account: int
+    device: str
+    seq: int
+    online: bool
+
+
+def load(connection: Connection, wrong: Wrong = note) -> list[Account]:
+    """Every account, with what it may read; `wrong` is told of each row that can't be used."""
+    rows = usable(connection, "accounts", wrong)
+    accounts = {number: Account(number, stored(name, kept), Role(role)) for number, name, kept, role, *_ in rows}
+    for account, conv, since in usable(connection, "members", wrong):
+        if account in accounts:
+            accounts[account].conversations[conv] = since
     return list(accounts.values())
 
 
@@ -40,13 +53,18 @@ def add(connection: Connection, *, name: Name, password: str, role: Role, now: i
 
 
 def set_password(connection: Connection, account: int, password: str) -> None:
-    """Keep another hash; the tokens that were given for the old password are worth nothing any more."""
+    """Keep another hash; the tokens that were given for the old password are worth nothing any more.
+
+    Raises `NoSuchTarget`.
+    """
+    check_there(connection, account)
     connection.execute("UPDATE accounts SET password = ? WHERE id = ?", (password, account))
     connection.execute("DELETE FROM tokens WHERE account = ?", (account,))
 
 
 def set_role(connection: Connection, account: int, role: Role) -> None:
-    """Let it do more, or less."""
+    """Let it do more, or less; raises `NoSuchTarget`."""
+    check_there(connection, account)
     connection.execute("UPDATE accounts SET role = ? WHERE id = ?", (int(role), account))
 
 
@@ -55,21 +73,32 @@ def remove(connection: Connection, account: int) -> None:
     connection.execute("DELETE FROM accounts WHERE id = ?", (account,))
 
 
-def enter_device(connection: Connection, account: int, device: str, now: int, most: float) -> tuple[int, int]:
+def check_there(connection: Connection, account: int) -> None:
+    """Raise `NoSuchTarget` if there is no such account any more: it may be removed while somebody asks for something."""
+    if connection.execute("SELECT 1 FROM accounts WHERE id = ?", (account,)).fetchone() is None:
+        raise NoSuchTarget("That account was removed just now.")
+
+
+def enter_device(  # noqa: PLR0913, PLR0917 (a row, and what else must be known)
+    connection: Connection, account: int, device: str, now: int, most: float, online: Collection[str] = ()
+) -> tuple[int, int]:
     """A device logs in: where it was in the log, and how many others are forgotten for it: those longest not seen.
 
-    A new one is where the account is.
+    A new one is where the account is. Those that are `online` are seen now, so they are not forgotten. Raises `NoSuchTarget`.
     """
+    check_there(connection, account)
     known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
     if known is not None:
         connection.execute("UPDATE devices SET online = 1, seen = ? WHERE account = ? AND name = ?", (now, account, device))
         return int(known[0]), 0
     cursor = _newest_cursor(connection, account)
     connection.execute("INSERT INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, cursor, now))
+    here = json.dumps(["", device, *online])
     forgotten = connection.execute(
-        "DELETE FROM devices WHERE account = ?1 AND name IN (SELECT name FROM devices"
-        " WHERE account = ?1 AND name NOT IN ('', ?2) ORDER BY seen DESC LIMIT -1 OFFSET ?3)",
-        (account, device, min(most, MAX_DEVICES) - 1),
+        "DELETE FROM devices WHERE account = ?1 AND name NOT IN (SELECT value FROM json_each(?2)) AND name IN"
+        " (SELECT name FROM devices WHERE account = ?1 AND name NOT IN ('', ?3)"
+        " ORDER BY name IN (SELECT value FROM json_each(?2)) DESC, seen DESC LIMIT -1 OFFSET ?4)",
+        (account, here, device, min(most, MAX_DEVICES) - 1),
     ).rowcount
     return cursor, forgotten
 
@@ -86,18 +115,19 @@ def _newest_cursor(connection: Connection, account: int) -> int:
     return int(cursor)
 
 
-def move_cursors(connection: Connection, moved: Mapping[tuple[int, str], int]) -> None:
-    """Each of these devices (account and name) has what is up to this place in the log; none goes back."""
-    connection.executemany(
-        "UPDATE devices SET cursor = max(cursor, ?) WHERE account = ? AND name = ?",
-        [(seq, account, device) for (account, device), seq in moved.items()],
-    )
+def move_cursors(connection: Connection, moved: Iterable[Moved], now: int) -> None:
+    """These devices have come so far in the log, and were seen now; none goes back.
 
-
-def leave_device(connection: Connection, account: int, device: str, seq: int, online: bool) -> None:
-    """A session of a classic client ended: it was sent what is up to here. Others of its may still be `online`."""
-    move_cursors(connection, {(account, device): seq})
-    connection.execute("UPDATE devices SET online = ? WHERE account = ? AND name = ?", (int(online), account, device))
+    One that is not known is added: it logged in while nothing could be stored.
+    """
+    for account, device, seq, online in moved:
+        known = connection.execute(
+            "UPDATE devices SET cursor = max(cursor, ?), online = ?, seen = max(seen, ?) WHERE account = ? AND name = ?",
+            (seq, int(online), now, account, device),
+        ).rowcount
+        if not known and seq:
+            there = "SELECT id, ?, ?, ?, ? FROM accounts WHERE id = ?"  # it may have been removed just now
+            connection.execute(f"INSERT INTO devices {there}", (device, seq, int(online), now, account))
 
 
 def may_read(connection: Connection, account: int, conv: str, since: int) -> None:

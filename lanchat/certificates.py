@@ -5,7 +5,6 @@ It reads and makes files; it knows no socket that is open, and no connection.
 
 from __future__ import annotations
 
-import os
 import socket
 from base64 import b64encode
 from collections.abc import Iterable
@@ -29,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lanchat.safekeeping import ANY, WRITE, Refused, handed_over, keep, read_file
+from lanchat.safekeeping import Refused, check_directory, keep, read_safely
 
 #: How long a certificate that is made here is good for, and when it is made anew (browsers take no more than 398 days).
 LIFE, RENEWAL = timedelta(days=397), timedelta(days=30)
@@ -71,8 +70,7 @@ class Own(NamedTuple):
         """
         try:
             self.directory.mkdir(0o700, parents=True, exist_ok=True)
-            if (found := self.directory.stat()).st_mode & WRITE or found.st_uid not in (0, os.geteuid()):
-                raise Refused(f"others can change what is in {self.directory}. Forbid it: chmod go-w {self.directory}")
+            check_directory(self.directory)
             return self._renew()
         except OSError as error:
             raise Refused(f"can't keep certificates in {self.directory}: {error.strerror}.") from None
@@ -96,9 +94,9 @@ def fingerprint(key: PublicKeyTypes) -> str:
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
-    """The certificates in a PEM file, at least one; raises `Refused`."""
+    """The certificates in a PEM file that nobody else may change, at least one; raises `Refused`."""
     try:
-        return x509.load_pem_x509_certificates(read_file(path)[1])
+        return x509.load_pem_x509_certificates(read_safely(path))
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}.") from None
     except ValueError:
@@ -108,11 +106,9 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
 def read_key(path: Path) -> PrivateKeyTypes:
     """The private key in a PEM file that nobody else may read; raises `Refused`."""
     try:
-        found, content = read_file(path)
+        content = read_safely(path, secret=True)
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}.") from None
-    if found.st_mode & ANY and not handed_over(path):
-        raise Refused(f"others can read or write {path}. Forbid it: chmod go= {path}")
     try:
         return load_pem_private_key(content, None)
     except TypeError:

@@ -16,7 +16,7 @@ from twisted.python import usage
 
 from lanchat.limits import LIMITS
 from lanchat.packet import visible
-from lanchat.safekeeping import WRITE, Refused, default_data, read_file, refuse
+from lanchat.safekeeping import Refused, default_data, read_safely, refuse
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -144,15 +144,13 @@ def usual_data() -> Path:
 def load(path: Path) -> dict[str, Any]:
     """What is in a file; raises `Refused`."""
     try:
-        found, content = read_file(path, MAX_BYTES + 1)
+        content = read_safely(path, most=MAX_BYTES + 1)
     except PermissionError as error:
         raise Refused(
             f"can't read {path}: {error.strerror}. The user that the server runs as must be able to read it."
         ) from None
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}. Name another file.") from None
-    if found.st_mode & WRITE:
-        raise Refused(f"others can write {path}, and so could change what the server does. Forbid it: chmod go-w {path}")
     if len(content) > MAX_BYTES:
         raise Refused(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
     return _parsed(path, content)
@@ -162,7 +160,7 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise Refused(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
     except RecursionError:
         raise Refused(f"{path}: there are lists in lists in lists. Write one list, as in deploy/lanchat.toml.") from None

@@ -12,16 +12,16 @@ from typing import TypeAlias
 
 from twisted.logger import Logger
 
-from lanchat import accounts, repeats
+from lanchat import accounts
+from lanchat.conversations import of_two, with_guest
 from lanchat.counts import Counts
-from lanchat.entry import RELAYED, STORED, Entry
+from lanchat.entry import RELAYED, Entry
 from lanchat.errors import ChatError, NoSuchTarget, NotMember, NotStored
 from lanchat.interfaces import Store
-from lanchat.names import key
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
 from lanchat.refusals import RETRY_MS, Refusals
 from lanchat.registry import Registry
-from lanchat.rooms import MARK, Room
+from lanchat.room import MARK, Room
 from lanchat.sanctions import Sanctions
 from lanchat.session import Account, Lag, Session
 from lanchat.voice import SURE_TO_FIT, Voice, check_growth
@@ -70,22 +70,16 @@ class Delivery:
     def to_account(self, session: Session, packet: Packet, account: Account) -> None:
         """Say something to whoever has this account, here or away."""
         if session.account is None:
-            self._hand_in(session, packet, _with_guest(account, session.name.key), account.name.shown, account, account)
+            self._hand_in(session, packet, with_guest(account.id, session.name.key), account.name.shown, account, account)
         else:
-            conv = _of_two(account, session.account)
+            conv = of_two(account.id, session.account.id)
             self._hand_in(session, packet, conv, account.name.shown, account, account, session.account)
 
     def to_guest(self, session: Session, packet: Packet, guest: Session) -> None:
         """An account says something to somebody who has none."""
         assert session.account is not None  # noqa: S101 (what guests say to each other is not kept)
-        conv = _with_guest(session.account, guest.name.key)
+        conv = with_guest(session.account.id, guest.name.key)
         self._hand_in(session, packet, conv, guest.name.shown, guest, session.account)
-
-    def between(self, account: Account, name: str) -> str | None:
-        """The conversation of an account with whoever has this name, if there is one."""
-        other = self._registry.account(name)
-        known = [_of_two(account, other)] if other is not None else []
-        return next((conv for conv in (*known, _with_guest(account, key(name))) if conv in account.conversations), None)
 
     async def settled(self) -> None:
         """Wait until all that was handed in has come back, stored or not."""
@@ -156,7 +150,7 @@ class Delivery:
         now, name = round(self._voice.now() * 1000), session.name.shown
         sent = Entry("", author.id, name, session.sender.ip, packet.to.strip(), packet.msg, now, None, cid)
         try:
-            known = await self.store.write(partial(repeats.find, sent=sent))  # behind what was handed in: that may be the first
+            known = await self.store.find_repeated(sent)
         except NotStored:
             self._not_taken(session, cid)
             raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
@@ -164,8 +158,7 @@ class Delivery:
             session.refused.stored(cid)
         if known is None:
             raise refusal
-        sent.seq, sent.ts, sent.state, sent.dup = known.seq, known.ts, STORED, True
-        self._acknowledge(session, sent, self.seen_by(None, sent), "")
+        self._acknowledge(session, known, self.seen_by(None, known), "")
 
     # Out of the log.
 
@@ -300,11 +293,3 @@ class Delivery:
             batch=batch,
         )
         return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), entry.target, entry.msg, x)
-
-
-def _of_two(one: Account, other: Account) -> str:
-    return f"p{one.id}x{other.id}" if one.id < other.id else f"p{other.id}x{one.id}"
-
-
-def _with_guest(account: Account, guest: str) -> str:
-    return f"g{account.id}x{guest}"

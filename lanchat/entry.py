@@ -13,7 +13,7 @@ COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "
 
 #: What became of an entry: it is on the disk; it was handed on and is kept nowhere. "" is neither.
 STORED, RELAYED = "stored", "relayed"
-#: Milliseconds for which a message that is sent again is known as a repeat (`lanchat.repeats`).
+#: Milliseconds for which a message that is sent again is known as a repeat (`lanchat.store.repeats`).
 REPEAT_MS = 86_400_000
 #: The conversation of a row whose text was removed while it can still be repeated; it is nobody's.
 NOWHERE = ""

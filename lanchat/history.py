@@ -1,19 +1,21 @@
 """History: what is asked about the log, page by page (docs/protocol.md, "Durable delivery").
 
 Plain functions of a connection that reads, for whoever may read these conversations: who that is, the caller knows. Each is
-to be run in one transaction, so that it sees the log as it was at one moment.
+to be run in one transaction, so that it sees the log as it was at one moment. Of an account with very many conversations a
+page may be short, or empty, and there is `more` all the same: so much could be looked through in time (`lanchat.places`).
 """
 
 from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lanchat.entry import COLUMNS, Entry, of_row
 from lanchat.errors import Usage
+from lanchat.places import Count, Found, OfAccount, Places
 
 #: Entries in a page, at the most, and bytes of their texts; a single entry is always there in full.
 MAX_PAGE = 200
@@ -30,9 +32,6 @@ MAX_SEQ = 2**63 - 1
 lenient = functools.partial(str, encoding="utf-8", errors="replace")
 
 _ROW = f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq = ?"  # noqa: S608 (our own names)
-_OLDEST = "SELECT seq FROM log WHERE conv = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
-_NEWEST = "SELECT seq FROM log WHERE conv = ? AND seq > ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
-_COUNT = "SELECT count(*) FROM (SELECT 1 FROM log WHERE conv = ? AND seq > ? AND seq <= ? LIMIT ?)"
 
 
 class Size(NamedTuple):
@@ -74,7 +73,7 @@ class Page:
 
 def page(  # noqa: PLR0913 (the members of a request)
     connection: sqlite3.Connection,
-    convs: Collection[str],
+    convs: Collection[str] | OfAccount,
     *,
     before: int | None = None,
     after: int | None = None,
@@ -87,52 +86,57 @@ def page(  # noqa: PLR0913 (the members of a request)
     """
     if sum(asked is not None for asked in (before, after, around)) > 1:
         raise Usage("A page is before, after or around a message: ask for one of the three.")
-    size, floors = Size.asked(limit), dict.fromkeys(convs, 0)
+    size = Size.asked(limit)
+    log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0))
     if after is not None:
-        return _onward(connection, floors, after, MAX_SEQ, size)
+        return _onward(connection, log, after, MAX_SEQ, size)
     if around is not None:
-        return _around(connection, floors, around, size)
-    return _back(connection, floors, MAX_SEQ if before is None else before, size)
+        return _around(connection, log, around, size)
+    return _back(connection, log, 0, MAX_SEQ if before is None else before, size)
 
 
-def missed(connection: sqlite3.Connection, convs: Mapping[str, int], after: int, upto: int = MAX_SEQ) -> int:
+def missed(connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, after: int, upto: int = MAX_SEQ) -> Count:
     """How many entries an account is owed; more than `MAX_COUNT` are not counted.
 
     `convs` are its conversations, each with the seq that what is owed is above; `after` is the newest seq that the account
     has, and `upto` the newest to count.
     """
-    count = 0
-    for conv, floor in _above(convs, after).items():
-        asked = (conv, floor, within(upto, 0, MAX_SEQ), MAX_COUNT - count)
-        count += connection.execute(_COUNT, asked).fetchone()[0]
-    return count
+    log = Places(connection, convs, owed=True)
+    return log.count(within(after, 0, MAX_SEQ), within(upto, 0, MAX_SEQ), MAX_COUNT)
 
 
 def replay(
-    connection: sqlite3.Connection, convs: Mapping[str, int], after: int, upto: int = MAX_SEQ, limit: int = MAX_PAGE
+    connection: sqlite3.Connection,
+    convs: Mapping[str, int] | OfAccount,
+    after: int,
+    upto: int = MAX_SEQ,
+    limit: int = MAX_PAGE,
 ) -> Page:
     """The first of what `missed` counts, with what the account said itself; the next page is after `edge`."""
-    return _onward(connection, convs, after, upto, Size.asked(limit))
+    return _onward(connection, Places(connection, convs, owed=True), after, upto, Size.asked(limit))
 
 
 def newest(
-    connection: sqlite3.Connection, convs: Mapping[str, int], after: int, upto: int = MAX_SEQ, limit: int = 50
-) -> tuple[Page, int]:
+    connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, after: int, upto: int = MAX_SEQ, limit: int = 50
+) -> tuple[Page, Count]:
     """The last of what `missed` counts, however long these are, and that count."""
-    last = _back(connection, _above(convs, after), upto + 1, Size(Size.asked(limit).entries, NO_BOUND))
+    size = Size(Size.asked(limit).entries, NO_BOUND)
+    last = _back(connection, Places(connection, convs, owed=True), after, upto + 1, size)
     return last, missed(connection, convs, after, upto)
 
 
-def filled(rows: Iterable[tuple[Any, ...]], readable: Collection[str], size: Size, edge: int = 0) -> Page:
+def filled(
+    rows: Iterable[tuple[Any, ...]], size: Size, edge: int = 0, wanted: Callable[[Entry], bool] = lambda entry: True
+) -> Page:
     """A page of these rows of `COLUMNS`, in their order, until it is full; of no rows, with this `edge`.
 
-    A row is served only if it is whole, and of a conversation in `readable`.
+    A row is served only if it is whole, and what was `wanted`: an index that is damaged may lead to another.
     """
     full, room = Page(edge=edge), size.text
     for row in rows:
         entry = of_row(row)
-        if entry is not None and entry.conv not in readable:
-            entry = None  # an index leads to the wrong row
+        if entry is not None and not wanted(entry):
+            entry = None
         room -= len(entry.msg.encode()) if entry else 0
         if len(full.entries) + len(full.damaged) == size.entries or (room < 0 and full.entries):
             full.more = True
@@ -150,48 +154,36 @@ def within(number: int, least: int, most: int) -> int:
     return max(least, min(number, most))
 
 
-def _onward(connection: sqlite3.Connection, convs: Mapping[str, int], after: int, upto: int, size: Size) -> Page:
+def _onward(connection: sqlite3.Connection, log: Places, after: int, upto: int, size: Size) -> Page:
     """The oldest above `after`."""
-    floors = _above(convs, after)
-    seqs = _seqs(connection, floors, upto, size.entries + 1, newest=False)
-    return filled(_rows(connection, seqs), floors, size, within(after, 0, MAX_SEQ))
+    after = within(after, 0, MAX_SEQ)
+    found = log.find(after, within(upto, 0, MAX_SEQ), size.entries + 1, newest=False)
+    return _page(connection, found, size, after)
 
 
-def _back(connection: sqlite3.Connection, floors: Mapping[str, int], before: int, size: Size) -> Page:
-    """The newest below `before`."""
-    seqs = _seqs(connection, floors, before - 1, size.entries + 1, newest=True)
-    return filled(_rows(connection, seqs), floors, size).turned()
+def _back(connection: sqlite3.Connection, log: Places, after: int, before: int, size: Size) -> Page:
+    """The newest below `before`, and above `after`."""
+    upto = within(before, 0, MAX_SEQ + 1) - 1
+    found = log.find(within(after, 0, MAX_SEQ), upto, size.entries + 1, newest=True)
+    return _page(connection, found, size).turned()
 
 
-def _around(connection: sqlite3.Connection, floors: Mapping[str, int], seq: int, size: Size) -> Page:
+def _around(connection: sqlite3.Connection, log: Places, seq: int, size: Size) -> Page:
     """The entry and those after it, and as many before it."""
-    older = _back(connection, floors, seq, size.half())
-    newer = _onward(connection, floors, seq - 1, MAX_SEQ, size.rest())
+    older = _back(connection, log, 0, seq, size.half())
+    newer = _onward(connection, log, seq - 1, MAX_SEQ, size.rest())
     return Page(older.entries + newer.entries, older.more, older.edge or seq, older.damaged + newer.damaged)
 
 
-def _above(convs: Mapping[str, int], after: int) -> dict[str, int]:
-    """The seq that each conversation is asked for what is above: that of the reader, or its own."""
-    after = within(after, 0, MAX_SEQ)
-    return {conv: max(since, after) for conv, since in convs.items()}
+def _page(connection: sqlite3.Connection, found: Found, size: Size, edge: int = 0) -> Page:
+    """A page of what was found. If there was no time to look for all of it, the next one goes on from there."""
+    rows = (connection.execute(_ROW, (seq,)).fetchone() or _gone(seq) for seq in found.places)
+    full = filled(rows, size, edge, wanted=lambda entry: found.places[entry.seq] == entry.conv)
+    if found.stopped is not None and not full.more:
+        full.more, full.edge = True, found.stopped
+    return full
 
 
-def _seqs(connection: sqlite3.Connection, floors: Mapping[str, int], upto: int, most: int, newest: bool) -> list[int]:
-    """The oldest or newest places in the log that belong to one of the conversations: above its floor, and up to `upto`.
-
-    Each conversation is asked only for what may still be among them, so hundreds cost little more than one.
-    """
-    found: list[int] = []
-    low, high = 0, within(upto, 0, MAX_SEQ)
-    for conv, floor in floors.items():
-        rows = connection.execute(_NEWEST if newest else _OLDEST, (conv, max(floor, low), high, most))
-        found = sorted([*found, *(seq for (seq,) in rows)], reverse=newest)[:most]
-        if len(found) == most:
-            low, high = (found[-1], high) if newest else (low, found[-1])
-    return found
-
-
-def _rows(connection: sqlite3.Connection, seqs: Iterable[int]) -> Iterator[tuple[Any, ...]]:
-    """The rows at these places; one that only the index knows is as good as damaged."""
-    for seq in seqs:
-        yield connection.execute(_ROW, (seq,)).fetchone() or (seq, *[None] * (len(COLUMNS) - 1))
+def _gone(seq: int) -> tuple[Any, ...]:
+    """A row that only the index knows is as good as damaged."""
+    return (seq, *[None] * (len(COLUMNS) - 1))

@@ -13,20 +13,22 @@ from lanchat.counts import HUNG_UP, Counts
 from lanchat.cursors import Cursors
 from lanchat.delivery import Delivery
 from lanchat.doorstep import Doorstep, Identity
-from lanchat.errors import AuthRequired, ChatError, NameTaken, NoSuchTarget
+from lanchat.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
 from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits, Quota
 from lanchat.listing import online
 from lanchat.names import parse as parse_name
 from lanchat.packet import MAX_UNFRAMED, Packet, Sender, escaped_size, visible
-from lanchat.reservations import Reservations
 from lanchat.presence import Presence
 from lanchat.pulse import Pulse
 from lanchat.registry import Registry
 from lanchat.replay import Replay
-from lanchat.rooms import Room, Rooms
-from lanchat.sanctions import PROMPT, Sanction, Sanctions
+from lanchat.reservations import Reservations
+from lanchat.room import Room
+from lanchat.rooms import Rooms
+from lanchat.sanction import PROMPT, Sanction
+from lanchat.sanctions import Sanctions
 from lanchat.session import Account, Role, Session
 from lanchat.voice import Voice
 
@@ -53,7 +55,7 @@ class House:
         self.sanctions = Sanctions(self.limits, now, self._is_operator)
         self.delivery = Delivery(self.registry, self.voice, self.sanctions, self.counts, self._new_id)
         self.replay = Replay(self.delivery, self.voice)
-        self.cursors = Cursors(clock, self.delivery)
+        self.cursors = Cursors(clock, self.delivery, now)
         self.doorstep = Doorstep(clock)
         self.journal = Journal(clock)
         self.presence = Presence(clock, self.timestamp)
@@ -87,8 +89,16 @@ class House:
         The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
         """
         packets = Bucket(self.limits, "packets")
-        session = Session(parse_name(text), client, address, gateway, self.now(), packets, self.clock.seconds())
-        account = self.registry.account(session.name.key)
+        try:
+            name = parse_name(text)
+            account = self.registry.account(name.shown)
+        except BadName:
+            account = self.registry.account(text.strip())
+            if account is None:
+                raise
+        if account is not None:
+            name = account.name  # whoever has a name keeps it, though today's rules may forbid it
+        session = Session(name, client, address, gateway, self.now(), packets, self.clock.seconds())
         self.sanctions.meet(session, account)
         if account is not None:
             self.doorstep.wait(session, account, self._gave_up)
@@ -136,7 +146,7 @@ class House:
 
     def account_of(self, name: str) -> Account:
         """The account of that name; raises `NoSuchTarget`."""
-        account = self.registry.account(name.strip().removeprefix("@"))
+        account = self.registry.account(name) or self.registry.account(name.strip().removeprefix("@"))
         if account is None:
             raise NoSuchTarget(f"There is no account {visible(name, 40) or '(no name)'}.")
         return account

@@ -106,8 +106,17 @@ class Store(Protocol):
     def write(self, job: Callable[[Connection], T]) -> Awaitable[T]:
         """Run this in a transaction; raises what it raises, or `NotStored`."""
 
-    def jot(self, job: Callable[[Connection], object]) -> None:
-        """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
+    def find_repeated(self, sent: Entry) -> Awaitable[Entry | None]:
+        """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`.
+
+        Its `ts` is the time of now, and its `conv` is not looked at.
+        """
+
+    def jot(self, job: Callable[[Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+        """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
+
+        With `not_stored`, that is called instead when it could not be stored.
+        """
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Awaitable[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""

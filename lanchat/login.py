@@ -145,7 +145,7 @@ class Gate:
 
     async def _avatar(self, name: str, credentials: Any) -> Account:
         _, account, _ = await self._portal.login(credentials, None, IAccount)
-        if not isinstance(account, Account) or account.name.key != key(name):
+        if not isinstance(account, Account) or account.name.key not in (name, key(name)):
             raise LoginFailed("that opens another account")
         return account
 

@@ -12,9 +12,11 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from lanchat.errors import Banned, Forbidden, NoSuchTarget
-from lanchat.rooms import Room, dismiss
+from lanchat.room import Room
+from lanchat.rooms import dismiss
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE, PROMPT, Sanction, expel, state
+from lanchat.sanction import BAN, MUTE, PROMPT, Sanction, state
+from lanchat.sanctions import expel
 from lanchat.session import Account, Role, Session
 from lanchat.targets import Target, aim
 

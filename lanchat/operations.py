@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
 import msgspec
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from lanchat import accounts, rooms
-from lanchat.entry import newest
+from lanchat.entry import ERASED
 from lanchat.errors import ChatError, Full, NameTaken, NoSuchTarget
-from lanchat.names import Name, parse
+from lanchat.names import Name, key, parse, stored
 from lanchat.packet import visible
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
@@ -91,11 +91,15 @@ class Done(msgspec.Struct, tag_field="is", tag="done"):
 
 
 class Failed(msgspec.Struct, tag_field="is", tag="failed"):
-    """It was not done; why, with a code as on the wire. Mistakes in what is configured are told one by one, too."""
+    """It was not done, or not wholly; why, with a code as on the wire.
+
+    Where several things are wrong they are told one by one, too. `facts` are for programs, of what was done.
+    """
 
     text: str
     code: str
     mistakes: list[str] = []
+    facts: dict[str, Any] = {}
 
 
 class Progress(msgspec.Struct, tag_field="is", tag="progress"):
@@ -133,6 +137,7 @@ class Operations:
         self._router = router
         self._store = store
         self._hash = hash_password
+        self._rewriting = DeferredLock()
 
     async def do(self, request: Request, who: str, tell: Tell) -> Done | Failed:
         """Do it for `who`, which is noted in the log; it raises nothing."""
@@ -160,7 +165,9 @@ class Operations:
         if isinstance(request, Remove):
             return await self._remove(request)
         if isinstance(request, Purge):
-            return await self._purge(parse(request.name), tell)
+            account = self._router.registry.account(request.name)
+            name = account.name if account is not None else stored(request.name, key(request.name.strip()))
+            return await self._purge(name, tell)
         return Done(request.name, {})
 
     async def _add(self, asked: Add) -> Done:
@@ -215,10 +222,15 @@ class Operations:
         begun = await write(partial(erasure.begin, name=name))
         if account is not None:
             self._forget(account)
-            begun = replace(begun, upto=await write(newest))  # they may have gone on talking meanwhile
+            begun = await write(partial(erasure.take_rest, erasure=begun))  # they may have gone on meanwhile
+        self._reflect(begun)
+        known = begun.found
         while begun.after < begun.upto:
             begun = await write(partial(erasure.step, erasure=begun))
             tell(begun.done * 0.7, "erasing what was said")
+        if begun.found and not known:
+            begun = await write(partial(erasure.take_rest, erasure=begun))
+            self._reflect(begun)
         if begun.found:
             await self._leave_no_trace(tell)
         await write(partial(erasure.finish, name=name))
@@ -227,7 +239,15 @@ class Operations:
             raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
         words, said_to = counted(begun.messages, "message"), counted(begun.addressed, "message")
         text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."
-        return Done(text, {"name": name.shown, "messages": begun.messages, "addressed": begun.addressed})
+        if begun.topics:
+            text += f" Topics that may have been theirs are gone, of {counted(len(begun.topics), 'room')}."
+        facts = {"messages": begun.messages, "addressed": begun.addressed, "topics": len(begun.topics)}
+        return Done(text, {"name": name.shown} | facts)
+
+    def _reflect(self, begun: erasure.Erasure) -> None:
+        """What is erased beside the log is not shown any more."""
+        self._router.rooms.clear_topics(begun.topics)
+        self._router.sanctions.erase(begun.keys, begun.account, ERASED)
 
     async def _leave_no_trace(self, tell: Tell) -> None:
         """What is erased goes from the index, and from the free parts of the file."""
@@ -238,17 +258,18 @@ class Operations:
         await self._rewrite(tell)
 
     async def _rewrite(self, tell: Tell) -> None:
-        """See that no trace is left in the file; meanwhile what is said waits."""
-        tell(0.8, "rewriting the file")
-        await self._store.write(erasure.wait_long)
-        try:
-            await erasure.rewrite(self._store)
-        except (Refused, OSError, sqlite3.Error) as error:
-            raise Refused(
-                f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
-            ) from None
-        finally:
-            self._store.jot(erasure.wait_as_usual)
+        """See that no trace is left in the file; meanwhile what is said waits. One at a time: the first must not end that."""
+        async with self._rewriting:
+            tell(0.8, "rewriting the file")
+            await self._store.write(erasure.wait_long)
+            try:
+                await erasure.rewrite(self._store)
+            except (Refused, OSError, sqlite3.Error) as error:
+                raise Refused(
+                    f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
+                ) from None
+            finally:
+                self._store.jot(erasure.wait_as_usual)
 
     def _forget(self, account: Account) -> int:
         """An account is no more; how many logins of its ended."""

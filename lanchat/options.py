@@ -16,11 +16,13 @@ from lanchat.config import Configured, Contradiction
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
 from lanchat.logs.server import parse_level
+from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.ports import endpoints
 from lanchat.rooms import parse_name as parse_room
 from lanchat.safekeeping import default_data
-from lanchat.store.retention import parse as parse_rule
+from lanchat.store.removal import ENVELOPE
+from lanchat.store.retention import Rule, parse as parse_rule
 
 DEFAULT_PORT = "5000"
 #: The options that say where to listen.
@@ -42,6 +44,7 @@ class Options(Configured):
     longdesc = (
         "A private chat server for a local network. PORT is a number (all addresses, IPv4 and IPv6), or a Twisted endpoint "
         "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once. "
+        f"A message that is kept is as many bytes as its text, and {ENVELOPE}. "
         "Limits, with their defaults: "
         + "; ".join(f"{name}={limit.default:g} ({limit.unit})" for name, limit in LIMITS.items())
     )
@@ -111,7 +114,7 @@ class Options(Configured):
         self["allow"].append(network)
 
     def opt_retain(self, rule: str) -> None:
-        """Keep messages so long (90d), or so many bytes (2G), in all or in one room (#ops=30d). [default: all, for ever]"""
+        """Keep messages so long (90d), or so many bytes of them (2G), of all or of one room (#ops=30d). [default: all]"""
         try:
             self["retain"].append(parse_rule(rule))
         except ValueError as error:
@@ -159,11 +162,19 @@ class Options(Configured):
         if self["ephemeral"] and self["retain"]:
             text = "--ephemeral keeps no message, so there is nothing for --retain: leave one of them out."
             yield Contradiction({"ephemeral", "retain"}, text)
+        yield from self._kept_and_not()
         if self["manhole"] and self["manhole-keys"] is None:
             yield Contradiction({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
         if self["manhole-keys"] is not None and not self["manhole"]:
             yield Contradiction({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
         yield from self._shared_ports()
+
+    def _kept_and_not(self) -> Iterator[Contradiction]:
+        kept = {key(rule.room) for rule in self["retain"] if rule.room is not None and rule == Rule(rule.room, None, None)}
+        for rule in self["retain"]:
+            if rule.room is not None and key(rule.room) in kept and rule != Rule(rule.room, None, None):
+                text = f"--retain {rule.room}=off keeps all of that room, and another rule does not: leave one of them out."
+                yield Contradiction({"retain"}, text)
 
     def _shared_ports(self) -> Iterator[Contradiction]:
         wanted: dict[str, str] = {}

@@ -12,13 +12,16 @@ from pathlib import Path
 from lanchat import lobby, tls
 from lanchat.certificates import Own, read_certificates, read_key
 from lanchat.options import Options
-from lanchat.safekeeping import Refused, handed_over
+from lanchat.safekeeping import Refused, check_directory, handed_over
 from lanchat.store import opening
 
 
 def mistakes(config: Options) -> list[str]:
     """Every one, in a line that says what would be right."""
-    return [*_tls(config), *_manhole(config), *_lobby(config)]
+    makes_keys = config["manhole"] or (config["tls"] and config["tls-key"] is None)
+    wrong = _own_directory(config["data"]) if makes_keys else []
+    look_inside = not wrong and not _belongs_to_the_service(config["data"])
+    return [*wrong, *_tls(config, look_inside), *_manhole(config, look_inside), *_lobby(config)]
 
 
 def tls_files(config: Options, data: Path) -> tuple[tls.Files, Own | None]:
@@ -29,21 +32,22 @@ def tls_files(config: Options, data: Path) -> tuple[tls.Files, Own | None]:
     return tls.Files(own.key, own.cert, config["tls-client-ca"]), own
 
 
-def _tls(config: Options) -> Iterator[str]:
+def _tls(config: Options, look_inside: bool) -> Iterator[str]:
+    """What is wrong with the files for TLS; with those that the server makes only if they are there, and to be looked at."""
     if not config["tls"]:
         return
     files, own = tls_files(config, config["data"])
-    if own is None or (own.key.exists() and own.cert.exists()):  # if not, they are made
-        alone = [*_look(files.key, read_key), *_look(files.cert, read_certificates)]
-        together = not (_later(files.key) or _later(files.cert))
-        yield from alone or (_refusal(partial(tls.make_context, files._replace(client_ca=None))) if together else ())
+    if own is None or (look_inside and own.key.exists() and own.cert.exists()):
+        yield from _pair(files)
     if files.client_ca is not None:
         yield from _look(files.client_ca, read_certificates)
 
 
-def _manhole(config: Options) -> Iterator[str]:
-    if config["manhole"]:
-        yield from _look(config["manhole-keys"], _operators)
+def _pair(files: tls.Files) -> Iterator[str]:
+    """A key and a certificate, each by itself and then together."""
+    alone = [*_look(files.key, read_key), *_look(files.cert, read_certificates)]
+    together = not (_later(files.key) or _later(files.cert))
+    yield from alone or (_refusal(partial(tls.make_context, files._replace(client_ca=None))) if together else ())
 
 
 def _lobby(config: Options) -> Iterator[str]:
@@ -58,10 +62,30 @@ def _lobby(config: Options) -> Iterator[str]:
             yield from _refusal(partial(lobby.check, connection, config["lobby"]))
 
 
-def _operators(path: Path) -> None:
+def _manhole(config: Options, look_inside: bool) -> Iterator[str]:
+    """What is wrong with the operators' keys, and with the host keys if they are there, and to be looked at."""
+    if not config["manhole"]:
+        return
     from lanchat.manhole import keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
-    keys.authorized(path)
+    yield from _look(config["manhole-keys"], keys.authorized)
+    if look_inside:
+        yield from _refusal(partial(keys.made_host_keys, config["data"]))
+
+
+def _own_directory(directory: Path) -> list[str]:
+    """What is wrong with the directory in which the server makes keys; if it is not there, it will be made."""
+    try:
+        return [] if _belongs_to_the_service(directory) else _refusal(partial(check_directory, directory))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [f"can't look into {directory}: {error.strerror}. Check as the user that the server runs as."]
+
+
+def _belongs_to_the_service(directory: Path) -> bool:
+    """Whether root checks for a server that runs as another user, whose own files are right for that user, and not for root."""
+    return os.geteuid() == 0 and directory.exists() and directory.stat().st_uid != 0
 
 
 def _look(path: Path, read: Callable[[Path], object]) -> list[str]:

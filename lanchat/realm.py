@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import Attribute, implementer
 
+from lanchat.accounts import check_there
 from lanchat.errors import ChatError
 from lanchat.interfaces import Store
 from lanchat.names import key
@@ -30,6 +31,8 @@ from lanchat.session import Account, IAccount
 
 #: Tokens that an account may have; one more, and its oldest is worth nothing any more.
 MAX_TOKENS = 32
+#: The account of a name: the one that is kept under just that, or under its key.
+_NAMED = "WHERE key IN (:name, :key) ORDER BY key = :name DESC LIMIT 1"
 
 _log = Logger()
 
@@ -68,7 +71,7 @@ class AccountChecker:
         return Deferred.fromCoroutine(look(credentials))
 
     async def give_token(self, account: int) -> str:
-        """Make a token for an account, which is told this once; raises `NotStored`."""
+        """Make a token for an account, which is told this once; raises `NotStored` or `NoSuchTarget`."""
         token = make_token()
         await self._store.write(partial(add_token, account=account, kept=token_hash(token), now=round(self._now() * 1000)))
         return token
@@ -127,7 +130,7 @@ class ChatRealm:
 
 def find_password(connection: Connection, name: str) -> tuple[int | None, str | None]:
     """The account of that name and what is kept of its password; None and None if there is no such account."""
-    row = connection.execute("SELECT id, password FROM accounts WHERE key = ?", (key(name),)).fetchone()
+    row = connection.execute(f"SELECT id, password FROM accounts {_NAMED}", {"name": name, "key": key(name)}).fetchone()  # noqa: S608 (ours)
     return row or (None, None)
 
 
@@ -138,13 +141,18 @@ def replace_password(connection: Connection, account: int, kept: str, better: st
 
 def find_token(connection: Connection, name: str, kept: bytes) -> int | None:
     """The account of that name, if this is kept of one of its tokens."""
-    found = "SELECT id FROM tokens JOIN accounts ON id = account WHERE hash = ? AND key = ?"
-    row = connection.execute(found, (kept, key(name))).fetchone()
+    named = f"SELECT id FROM accounts {_NAMED}"  # noqa: S608 (ours)
+    found = f"SELECT account FROM tokens WHERE hash = :hash AND account = ({named})"  # noqa: S608 (ours)
+    row = connection.execute(found, {"hash": kept, "name": name, "key": key(name)}).fetchone()
     return row and int(row[0])
 
 
 def add_token(connection: Connection, account: int, kept: bytes, now: int) -> None:
-    """Keep another token of an account, and only the newest `MAX_TOKENS`; `now` is in milliseconds since the epoch."""
+    """Keep another token of an account, and only the newest `MAX_TOKENS`; `now` is in milliseconds since the epoch.
+
+    Raises `NoSuchTarget`.
+    """
+    check_there(connection, account)
     connection.execute("INSERT INTO tokens(hash, account, created) VALUES (?, ?, ?)", (kept, account, now))
     connection.execute(
         "DELETE FROM tokens WHERE hash IN "

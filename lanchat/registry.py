@@ -23,6 +23,7 @@ class Registry:
         self._names: list[str] = []
         self._accounts: dict[str, Account] = {}  # by key
         self._by_id: dict[int, Account] = {}
+        self._odd: dict[str, Account] = {}  # by name: those whose key is not that of their name, as another has it
         #: What the names look like of those who are here, and of accounts.
         self.looks = Looks()
 
@@ -41,6 +42,8 @@ class Registry:
 
     def account(self, name: str) -> Account | None:
         """The account of that name, in any spelling of it, or None."""
+        if name in self._odd:
+            return self._odd[name]
         return self._accounts.get(key(name)) if self._accounts else None
 
     def account_by_id(self, number: int) -> Account | None:
@@ -52,10 +55,14 @@ class Registry:
         if account.name.key not in self._sessions:  # whoever makes their own name an account has its looks already
             self.looks.add(account.name)
         self._accounts[account.name.key] = self._by_id[account.id] = account
+        if account.name.key != key(account.name.shown):
+            self._odd[account.name.shown] = self._odd[account.name.key] = account
 
     def release(self, account: Account) -> None:
         """The name is no account's any more; its sessions have ended."""
         del self._accounts[account.name.key], self._by_id[account.id]
+        for spelling in (account.name.shown, account.name.key):
+            self._odd.pop(spelling, None)
         self.looks.discard(account.name)
 
     def accounts_alike(self, name: Name) -> list[Account]:

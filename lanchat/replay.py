@@ -6,13 +6,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+import msgspec
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from lanchat import history
 from lanchat.delivery import Delivery
 from lanchat.entry import Entry
+from lanchat.errors import ChatError, TooSlow
 from lanchat.history import Page
-from lanchat.session import Lag, Session
+from lanchat.places import Count, OfAccount
+from lanchat.session import Account, Lag, Session
 from lanchat.voice import Voice
 
 #: What a replay calls itself in `x.batch`.
@@ -32,41 +36,73 @@ class Replay:
         self._delivery = delivery
         self._voice = voice
 
-    async def missed(self, session: Session, conversations: dict[str, int], after: int) -> int:
-        """How many entries of these conversations there are after a place in the log."""
-        return await self._delivery.store.read(partial(history.missed, convs=dict(conversations), after=after))
+    async def missed(self, account: Account, after: int) -> int | None:
+        """How many entries an account is owed after a place in the log, as far as it is counted; None if that can't be read."""
+        try:
+            count: Count = await self._delivery.store.read(partial(history.missed, convs=OfAccount(account.id), after=after))
+        except Exception:  # noqa: BLE001 (whatever it was, one may log in without this number)
+            _tell("how many messages {name} missed could not be read", account)
+            return None
+        return count.number
 
     async def resume(self, session: Session, after: int) -> None:
         """Send a capable session all that it is owed after this; nothing live is shown until that is all, and said to be.
 
-        Raises `RateLimited` or `TooSlow` when the log can't be read; then it must not go on as if it had been.
+        If the log can't be read the batch ends early, and there is `more`: what lies between the last that came and the place
+        that the welcome told of. If there is still more, that is told as a gap.
         """
-        lag = self._begin(session, after)
+        lag, welcomed = self._begin(session, after), self._delivery.store.last_seq
         first, n, more = after + 1, 0, True
-        while (more or _lacks(session, lag)) and _is_here(session):
-            page = await self._go_on(session, lag, RESUME)
-            first = page.entries[0].seq if page.entries and not n else first
-            n, more = n + len(page.entries), page.more
+        try:
+            while (more or lag.upto > session.seen) and _is_here(session):
+                if lag.held and not more:
+                    n += await self._hand_held(session, lag)
+                    continue
+                page = await self._go_on(session, lag, RESUME)
+                first = page.entries[0].seq if page.entries and not n else first
+                n, more = n + len(page.entries), page.more
+            more = False
+        except Exception:  # noqa: BLE001 (whatever it was, what was missed is still to be had)
+            _tell("what {name} missed could not be read", session)
+            more = True
         session.lag = None
-        self._voice.answer(session, None, "", op="end", batch=RESUME, n=n, more=False, before=first)
-        self._show_held(session, lag)
+        self._voice.answer(session, None, "", op="end", batch=RESUME, n=n, more=more, before=first)
+        if more:
+            upto = lag.asked if lag.held is not None else lag.upto
+            if upto > (known := max(session.seen, welcomed)):
+                self._voice.answer(session, None, "", op="gap", after=known, upto=upto, why=TooSlow.code)
+            session.seen = max(session.seen, welcomed, upto)
+            self._show_held(session, lag)
 
     async def newest(self, session: Session, after: int) -> None:
-        """Show a classic session the newest of what it missed, as packets like any other."""
+        """Show a classic session the newest of what it missed, as packets like any other.
+
+        If the log can't be read it goes on without, and is told so. As it can't know what it lacks, its place stays there.
+        """
         lag, newest = self._begin(session, after), self._delivery.store.last_seq
         try:
-            page, n = await self._read(history.newest, session, limit=SHOWN, upto=newest)
-            if n:
-                shown = f"Here are the newest {len(page.entries)}; /history has the others" if page.more else "Here they are"
-                self._voice.answer(
-                    session, None, f"Since you were last here, {n} messages were said in your conversations. {shown}:"
-                )
+            page, count = await self._read(history.newest, session, lag, limit=SHOWN, upto=newest)
+            if page.more and not page.entries:
+                self._skip(session, after)
+            elif page.entries:
+                self._voice.answer(session, None, _since_last(page, count))
             await self._owed(session, page, None, newest)
             while _lacks(session, lag) and _is_here(session):
                 await self._go_on(session, lag, None)
-        finally:
-            session.lag = None
+        except Exception:  # noqa: BLE001 (as above)
+            _tell("what {name} missed could not be read", session)
+            self._skip(session, session.seen)
+        session.lag = None
         self._show_held(session, lag)
+
+    def skip(self, session: Session) -> None:
+        """The same for a session of which not even the place is known."""
+        session.seen = self._delivery.store.last_seq
+        self._skip(session, 0)
+
+    def _skip(self, session: Session, place: int) -> None:
+        session.skipped = place
+        self._voice.answer(session, None, "What you missed can't be shown now. Send /history to see it.")
 
     async def show(self, session: Session, page: Page, batch: str | None) -> None:
         """Deliver a page, in the order of the log."""
@@ -78,10 +114,9 @@ class Replay:
         return session.lag
 
     async def _go_on(self, session: Session, lag: Lag, batch: str | None) -> Page:
-        """Send the next page of what a session is owed; what is said from here on is held, so that there is a last page."""
-        newest, lag.held = self._delivery.store.last_seq, []
-        # No further than is settled: what is committed while this waits may be of a conversation that is not asked for yet.
-        page: Page = await self._read(history.replay, session, upto=newest)
+        """Send the next page of what a session is owed."""
+        newest = self._delivery.store.last_seq
+        page: Page = await self._read(history.replay, session, lag, upto=newest)
         await self._owed(session, page, batch, page.edge if page.more else newest)
         return page
 
@@ -99,18 +134,53 @@ class Replay:
             await session.client.caught_up()
         self._delivery.hand(session, self._delivery.seen_by(session.account, entry, batch))
 
-    async def _read(self, query: Callable[..., T], session: Session, **asked: int) -> T:
-        """What the log has for a session after what it has seen."""
+    async def _read(self, query: Callable[..., T], session: Session, lag: Lag, upto: int, **asked: int) -> T:
+        """What the log has for a session after what it has seen; what is said from here on is held, so that there is an end.
+
+        No further than is settled: what is committed while this waits may be of a conversation that is not asked for yet.
+        """
         account = session.account
         assert account is not None  # noqa: S101 (nobody else is owed anything)
-        convs = dict(account.conversations)
-        return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, **asked))
+        lag.held, lag.asked = [], upto
+        convs = OfAccount(account.id)
+        return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, upto=upto, **asked))
+
+    async def _hand_held(self, session: Session, lag: Lag) -> int:
+        """Send what was said while the last page was read, as a part of the batch: its `end` says that all has come."""
+        held, lag.held = lag.held or [], []
+        n = 0
+        for seq, packet in held:
+            if seq > session.seen and packet.x is not None:
+                if session.client.behind():
+                    await session.client.caught_up()
+                in_batch = msgspec.structs.replace(packet, x=msgspec.structs.replace(packet.x, batch=RESUME))
+                self._delivery.hand(session, in_batch)
+                session.sent(seq)
+                n += 1
+        return n
 
     def _show_held(self, session: Session, lag: Lag) -> None:
         """Show what was said while the last page was read."""
         for seq, packet in lag.held or ():
             if seq > session.seen:
                 self._delivery.show(session, packet, seq)
+
+
+def _since_last(page: Page, count: Count) -> str:
+    """What a classic session is told before it is shown the newest of what it missed."""
+    shown, n = len(page.entries), max(count.number, len(page.entries))
+    number = f"{'more than ' if count.more else ''}{n} messages were"
+    what = f"Here are the newest {shown}; /history has the others" if page.more or n > shown else "Here they are"
+    return f"Since you were last here, {number} said in your conversations. {what}:"
+
+
+def _tell(what: str, whose: Session | Account) -> None:
+    """Note in the log what could not be read, with the reason."""
+    failure = Failure()
+    if failure.check(ChatError):
+        _log.info(f"{what}: {{why}}", name=whose.name.shown, why=str(failure.value))
+    else:
+        _log.failure(what, failure, name=whose.name.shown)
 
 
 def _lacks(session: Session, lag: Lag) -> bool:

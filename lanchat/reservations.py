@@ -1,4 +1,4 @@
-"""Reservations: in how many rooms one may be, and how many accounts may belong to one; places kept for those who are about to come."""
+"""Reservations: in how many rooms one may be, and how many accounts may belong to one. Who is about to come has a place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from lanchat.errors import Full
 from lanchat.limits import Limits
-from lanchat.rooms import Room, Rooms
+from lanchat.room import Room
+from lanchat.rooms import Rooms
 from lanchat.session import Account, Session
 
 

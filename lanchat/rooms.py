@@ -8,56 +8,18 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections.abc import Collection
 from sqlite3 import Connection
 
+from lanchat.accounts import check_there as check_account
 from lanchat.entry import newest
 from lanchat.errors import BadName, Forbidden, Full, NameTaken, NoSuchTarget
 from lanchat.looks import Looks
-from lanchat.names import Name, key, looks, parse
+from lanchat.names import Name, parse
 from lanchat.packet import visible
+from lanchat.room import MARK, Room, room_key
 from lanchat.session import Account, Role, Session
-
-#: What the names of rooms begin with.
-MARK = "#"
-#: Characters of a topic.
-MAX_TOPIC = 300
-
-
-class Room:
-    """One room, as it is known while the server runs."""
-
-    __slots__ = ("conv", "id", "invited", "key", "members", "name", "owner", "private", "sessions", "topic")
-
-    def __init__(self, id: int, name: str, owner: int | None, private: bool = False, topic: str = "") -> None:  # noqa: A002 (it is one)
-        self.id = id
-        #: With the mark before it.
-        self.name = name
-        #: What any spelling of that has in common.
-        self.key = key(name)
-        #: What the log calls it.
-        self.conv = f"r{id}"
-        #: The account that made it.
-        self.owner = owner
-        self.private = private
-        self.topic = topic
-        #: Accounts that belong to it, and those that may come to.
-        self.members: dict[int, Account] = {}
-        self.invited: set[int] = set()
-        #: Who is there, in the order in which they came; those of members and of guests.
-        self.sessions: dict[Session, None] = {}
-
-    def __repr__(self) -> str:
-        return f"<Room {self.id} {self.name}>"
-
-    def is_owned_by(self, session: Session) -> bool:
-        """Whether somebody may decide about it: whoever made it, and moderators."""
-        account = session.account
-        return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
-
-    @property
-    def looks(self) -> Name:
-        """Its name, with what it may be mistaken for."""
-        return Name(self.name, self.key, looks({self.name.removeprefix(MARK), self.key.removeprefix(MARK)}))
+from lanchat.stored import Wrong, note, usable
 
 
 class Rooms:
@@ -69,7 +31,9 @@ class Rooms:
         self._by_conv: dict[str, Room] = {}
         #: What the names look like.
         self.looks = Looks()
-        self._guests: dict[Session, dict[Room, None]] = {}
+        self._odd: dict[str, Room] = {}  # by name: those whose key is not that of their name, as another has it
+        #: Where each account belongs, and where each guest is, in the order in which they came there.
+        self._of: dict[Account | Session, dict[Room, None]] = {}
         #: Where everybody is, if the operator wants such a room.
         self.lobby: Room | None = None
 
@@ -82,6 +46,10 @@ class Rooms:
             insort(self._keys, room.key)
         self._rooms[room.key] = self._by_conv[room.conv] = room
         self.looks.add(room.looks)
+        if room.key != room_key(room.name):
+            self._odd[room.name] = room
+        for account in room.members.values():
+            self._of.setdefault(account, {})[room] = None
 
     def open_lobby(self, room: Room) -> None:
         """Everybody is in this room from now on. Whoever made it does not rule over everybody: moderators do."""
@@ -93,17 +61,20 @@ class Rooms:
             return
         for account in room.members.values():
             account.conversations.pop(room.conv, None)
+            self._drop(account, room)
         for session in tuple(room.sessions):
             self.leave(session, room)
         del self._rooms[room.key], self._by_conv[room.conv]
         del self._keys[bisect_left(self._keys, room.key)]
         self.looks.discard(room.looks)
+        self._odd.pop(room.name, None)
 
     def admit(self, account: Account, room: Room, since: int) -> None:
         """An account belongs to it from now on, and is owed what is said there after this place in the log."""
         room.members[account.id] = account
         room.invited.discard(account.id)
         account.conversations[room.conv] = since
+        self._of.setdefault(account, {})[room] = None
         for session in account.sessions:
             self.enter(session, room)
 
@@ -112,11 +83,19 @@ class Rooms:
         room.members.pop(account.id, None)
         room.invited.discard(account.id)
         account.conversations.pop(room.conv, None)
+        self._drop(account, room)
         for session in account.sessions:
             self.leave(session, room)
 
+    def clear_topics(self, numbers: Collection[int]) -> None:
+        """These have no topic any more."""
+        for room in self._rooms.values():
+            if room.id in numbers:
+                room.topic = ""
+
     def forget(self, account: Account) -> None:
         """An account is no more: it belongs to no room, and owns none."""
+        self._of.pop(account, None)
         for room in self._rooms.values():
             room.members.pop(account.id, None)
             room.invited.discard(account.id)
@@ -125,7 +104,9 @@ class Rooms:
 
     def find(self, name: str) -> Room | None:
         """The room of that name, in any spelling of it, with or without the mark."""
-        return self._rooms.get(key(name if name.startswith(MARK) else MARK + name))
+        if name in self._odd:
+            return self._odd[name]
+        return self._rooms.get(room_key(name))
 
     def get(self, name: str, asker: Session) -> Room:
         """The same, as far as somebody may know of it; raises `NoSuchTarget`."""
@@ -144,31 +125,28 @@ class Rooms:
 
     def beginning(self, prefix: str) -> list[Room]:
         """Those whose name begins so, in any case, with or without the mark; sorted."""
-        start = MARK + key(prefix.removeprefix(MARK))
+        start = room_key(prefix)
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
         return [self._rooms[key] for key in self._keys[first:last]]
 
     def of_guest(self, session: Session) -> list[Room]:
         """Where a guest is."""
-        return list(self._guests.get(session, ()))
+        return list(self._of.get(session, ()))
 
     def of(self, session: Session) -> list[Room]:
         """Where a session is."""
-        if session.account is None:
-            return self.of_guest(session)
-        return [self._by_conv[conv] for conv in session.account.conversations if conv in self._by_conv]
+        return list(self._of.get(session.account or session, ()))
 
     def enter(self, session: Session, room: Room) -> None:
         """A session is there from now on."""
         room.sessions[session] = None
         if session.account is None:
-            self._guests.setdefault(session, {})[room] = None
+            self._of.setdefault(session, {})[room] = None
 
     def leave(self, session: Session, room: Room) -> None:
         """It is not there any more."""
         room.sessions.pop(session, None)
-        if session in self._guests:
-            self._guests[session].pop(room, None)
+        self._drop(session, room)
 
     def arrive(self, session: Session) -> None:
         """Somebody opened a session: an account is where it belongs, and a guest in the lobby."""
@@ -182,7 +160,14 @@ class Rooms:
         """A session ended."""
         for room in self.of(session):
             room.sessions.pop(session, None)
-        self._guests.pop(session, None)
+        self._of.pop(session, None)
+
+    def _drop(self, whose: Account | Session, room: Room) -> None:
+        """Somebody belongs to it, or is there, no more."""
+        if (rooms := self._of.get(whose)) is not None:
+            rooms.pop(room, None)
+            if not rooms:
+                del self._of[whose]
 
 
 def parse_name(text: str) -> Name:
@@ -197,25 +182,34 @@ def parse_name(text: str) -> Name:
     return Name(MARK + name.shown, MARK + name.key, name.looks)
 
 
-def load(connection: Connection, accounts: dict[int, Account]) -> list[Room]:
-    """Every room, with its members and those who are invited."""
-    rooms = {
-        number: Room(number, name, owner, bool(private), topic)
-        for number, name, owner, private, topic in connection.execute("SELECT id, name, owner, private, topic FROM rooms")
-    }
+def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = note) -> list[Room]:
+    """Every room, with its members (of these accounts) and those who are invited.
+
+    `wrong` is told of each row that can't be used.
+    """
+    rooms: dict[int, Room] = {}
+    for number, name, kept, topic, private, owner, *_ in usable(connection, "rooms", wrong):
+        rooms[number] = Room(number, name, owner if owner in accounts else None, private != 0, topic, kept)
     by_conv = {room.conv: room for room in rooms.values()}
-    for account, conv in connection.execute("SELECT account, conv FROM members WHERE conv LIKE 'r%'"):
-        if conv in by_conv:
-            by_conv[conv].members[account] = accounts[account]
-    for room, account in connection.execute("SELECT room, account FROM invitations"):
-        rooms[room].invited.add(account)
+    for account in accounts.values():
+        for conv in account.conversations:
+            if conv in by_conv:
+                by_conv[conv].members[account.id] = account
+    for room, invited in usable(connection, "invitations", wrong):
+        if room in rooms:
+            rooms[room].invited.add(invited)
     return list(rooms.values())
 
 
 def add(  # noqa: PLR0913, PLR0917 (a row)
-    connection: Connection, name: Name, owner: int, private: bool, now: int, most: float, owned: float = math.inf
+    connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float, owned: float = math.inf
 ) -> Room:
-    """Make a room; raises `NameTaken`, or `Full` when there are `most`, or `owned` of this owner's."""
+    """Make a room; raises `NameTaken`, `NoSuchTarget` if its owner is gone, or `Full`.
+
+    It is full when there are `most`, or `owned` of this owner's.
+    """
+    if owner is not None:
+        check_account(connection, owner)
     count, own = connection.execute("SELECT count(*), count(*) FILTER (WHERE owner = ?) FROM rooms", (owner,)).fetchone()
     if own >= owned:
         raise Full("There are as many rooms that you made as one may have. Send /close to end one first.", "owned")
@@ -237,7 +231,8 @@ def remove(connection: Connection, room: int) -> None:
 
 
 def set_topic(connection: Connection, room: int, topic: str) -> None:
-    """What a room is about."""
+    """What a room is about; raises `NoSuchTarget`."""
+    _check_there(connection, room)
     connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (topic, room))
 
 
@@ -249,6 +244,7 @@ def is_there(connection: Connection, room: int) -> bool:
 def invite(connection: Connection, room: int, account: int, most: float = math.inf) -> None:
     """An account may come in; raises `NoSuchTarget`, or `Full` when `most` others are invited."""
     _check_there(connection, room)
+    check_account(connection, account)
     others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
     if connection.execute(others, (room, account)).fetchone()[0] >= most:
         raise Full("As many are invited to that room as can be. Send /uninvite to take one back.", "invitations")
@@ -267,6 +263,7 @@ def admit(connection: Connection, room: int, account: int, *, invited: bool = Fa
     Raises `NoSuchTarget`, and `Forbidden` if it must be `invited` and is not, or not any more.
     """
     _check_there(connection, room)
+    check_account(connection, account)
     if invited and not _is_invited(connection, room, account):
         raise Forbidden("The invitation to that room was taken back just now.")
     connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest(connection)))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
+import secrets
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 #: The rights of others to files: to write, and any at all.
 WRITE, ANY = 0o022, 0o077
+#: Links that are followed to a file, as many as the system does (path_resolution(7)).
+MAX_LINKS = 40
 
 #: Where systemd puts what it hands to services (systemd.exec(5), Credentials).
 CREDENTIALS = Path("/run/credentials")
@@ -34,23 +39,90 @@ def handed_over(path: Path) -> bool:
     return not places.isdisjoint(Path(os.path.realpath(path)).parents)  # (`resolve` raises where links go in circles)
 
 
-def read_file(path: Path, most: int = -1) -> tuple[os.stat_result, bytes]:
-    """What is known of a file, and what is in it, or so many bytes of that; raises `OSError`, also for a pipe or a device."""
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+def read_safely(path: Path, *, secret: bool = False, most: int = -1, or_pipe: bool = False) -> bytes:
+    """What is in a file (or its first `most` bytes) that nobody but root and this user can change.
+
+    The file, and each link that leads to it, must belong to root or to this user, in a directory where nobody else can put
+    another in its place; a `secret` must not be readable by others either. What systemd hands over is taken as it is.
+    With `or_pipe` it may be a pipe, which is read to its end. Raises `OSError` when the file can't be read or is no file,
+    `Refused` when somebody else could have written it.
+    """
+    trusted = handed_over(path)
+    for name in () if trusted else _names(path):
+        check_directory(name.parent)
+        with suppress(FileNotFoundError):
+            _check_owner(name, name.lstat(), secret)
+    flags = 0 if or_pipe else os.O_NONBLOCK
+    with open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags)) as file:
         found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        if not (stat.S_ISREG(found.st_mode) or (or_pipe and stat.S_ISFIFO(found.st_mode))):
             raise OSError(errno.EINVAL, "it is no regular file")
-        return found, file.read(most)
+        if not trusted:
+            _check_owner(path, found, secret)
+            _check_rights(path, found, ANY if secret else WRITE)
+        return file.read(most)
+
+
+def check_directory(directory: Path) -> None:
+    """See that nobody but root and this user can rename or replace files of theirs there. Raises `OSError` or `Refused`.
+
+    In a sticky directory such as /tmp everybody may make files, and rename and remove their own (inode(7)).
+    """
+    found = directory.stat()
+    _check_owner(directory, found)
+    if not found.st_mode & stat.S_ISVTX:
+        _check_rights(directory, found, WRITE)
+
+
+def _names(path: Path) -> Iterator[Path]:
+    """The name of a file, and while that is a link, the name that it leads to; opening tells if links go in circles."""
+    name = path.absolute()
+    for _ in range(MAX_LINKS):
+        yield name
+        try:
+            name = name.parent / os.readlink(name)  # noqa: PTH115 (a Path would lose the dots and slashes of a link)
+        except OSError:  # it is no link, or not there
+            return
+
+
+def _check_owner(path: Path, found: os.stat_result, secret: bool = False) -> None:
+    """Refuse what belongs to anybody but root and this user."""
+    if found.st_uid not in (0, os.geteuid()):
+        right = _user(os.geteuid() if secret else 0)  # what is no secret can be read by all, and is safest with root
+        raise Refused(
+            f"{path} belongs to another user ({_user(found.st_uid)}), who could change it. "
+            f"Give it to {right}, or use another: chown {right} {path}"
+        )
+
+
+def _check_rights(path: Path, found: os.stat_result, rights: int) -> None:
+    """Refuse what others have any of these rights to."""
+    if found.st_mode & rights:
+        can, bits = ("write", "go-w") if rights == WRITE else ("read or write", "go=")
+        raise Refused(f"others can {can} {path}. Forbid it: chmod {bits} {path}")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def keep(path: Path, content: bytes) -> None:
     """Write a file that only we may read: whole, or not at all. Raises `OSError`."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:  # noqa: PTH123 (a descriptor)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    # O_EXCL: if something of that name is there, it is somebody else's, and would stay theirs.
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def refuse(mistakes: Iterable[str]) -> NoReturn:

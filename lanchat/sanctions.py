@@ -1,77 +1,36 @@
 """Sanctions: who may not speak, or not come in, on the whole server or in one room; by whom, why, and until when.
 
-All that are in force are in memory, by what they are about, so whoever is under none costs nothing: a session is looked at
-when it begins, and what is said in a room only if somebody is under a sanction there. One that has run out is dropped by
-whoever comes upon it. The functions that take a connection run on the store's threads, not in the reactor's.
+All that are in force are in memory, by what they are about: as they are stored, and beside them those that are being stored,
+which hold already. So whoever is under none costs nothing: a session is looked at when it begins, and what is said in a room
+only if somebody is under a sanction there. One that has run out is dropped by whoever comes upon it. The functions that take a
+connection run on the store's threads, not in the reactor's.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 from sqlite3 import Connection
 
 from lanchat import rooms
-from lanchat.durations import span
-from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget
+from lanchat.accounts import check_there as check_account
+from lanchat.errors import Full, NoSuchTarget
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
-from lanchat.rooms import Room
+from lanchat.names import key
+from lanchat.room import Room
+from lanchat.sanction import BAN, MUTE, Sanction
 from lanchat.session import Account, Role, Session
+from lanchat.stored import Wrong, note, usable
 from lanchat.targets import Place, Target
 
-#: The kinds of sanctions, as the table has them.
-MUTE, BAN = "mute", "ban"
-#: The name under which is decided at the operators' prompt.
-PROMPT = "operator"
-_STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
 #: How many that were undone, or replaced, may wait for their end to be forgotten.
 MOST_UNDONE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Sanction:
-    """What was decided about somebody."""
-
-    kind: str
-    #: Where it holds; None is the whole server.
-    room: Room | None
-    #: Whom it is about (`Target.kept`).
-    target: str
-    #: Until when, in seconds since the epoch; None is until it is undone.
-    until: int | None
-    #: As it may be shown.
-    reason: str
-    #: The name of whoever decided it, and when that was.
-    by: str
-    at: int
-
-    def holds(self, now: float) -> bool:
-        """Whether it has not run out."""
-        return self.until is None or self.until > now
-
-    @property
-    def is_about_an_account(self) -> bool:
-        """Whether it is about one account, and not about a name that is nobody's, or an address."""
-        return self.target.startswith("@")
-
-    def what(self, now: float) -> str:
-        """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
-        how_long = "until it is undone" if self.until is None else f"for {span(self.until - now)}"
-        why = f" ({self.reason})" if self.reason else ""
-        return f"{state(self.kind, self.room)} by {self.by} {how_long}{why}"
-
-    def error(self, now: float) -> ChatError:
-        """What whoever is under it is answered."""
-        retry_ms = None if self.until is None else math.ceil((self.until - now) * 1000)
-        if self.kind == MUTE:
-            return Muted(f"Nobody got that: you are {self.what(now)}.", retry_ms)
-        return Banned(f"You are {self.what(now)}.", retry_ms)
 
 
 class Sanctions:
@@ -85,7 +44,11 @@ class Sanctions:
         self._limits = limits
         self._now = now
         self._is_operator = is_operator
+        # As they are stored: changed when a transaction came back, and in that order.
         self._places: dict[Room | None, Place[Sanction]] = {}
+        # Those that are being stored, the oldest first; and where they hold (of some about the same, the newest).
+        self._waiting: list[Sanction] = []
+        self._proposed: dict[Room | None, Place[Sanction]] = {}
         self._decided: Counter[str] = Counter()  # how many of them each has decided
         self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first is the first
         self._numbers = count()  # (of two that end together, neither sanction need be compared)
@@ -121,20 +84,21 @@ class Sanctions:
         """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere."""
         if session.barred is not None:
             session.barred()
-        if room in self._places and (mute := self._find(MUTE, room, session, session.account)) is not None:
+        if (room in self._places or room in self._proposed) and (
+            mute := self._find(MUTE, room, session, session.account)
+        ) is not None:
             raise mute.error(self._now())
 
     def _check_muted(self, session: Session) -> None:
-        mute = self._find(MUTE, None, session, session.account)
-        if mute is not None:
+        if (mute := self._find(MUTE, None, session, session.account)) is not None:
             raise mute.error(self._now())
         session.barred = None
 
     def _find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
-        place = self._places.get(room)
-        if place is None:
+        if room not in self._places and room not in self._proposed:
             return None
-        found = place.hitting(kind, session, account)
+        places = [place for place in (self._places.get(room), self._proposed.get(room)) if place is not None]
+        found = [sanction for place in places for sanction in place.hitting(kind, session, account)]
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
             self._sweep()
@@ -167,26 +131,50 @@ class Sanctions:
         as it was.
         """
         self._check_room_for_more(sanction)
-        before = self._place(sanction.room).get((sanction.kind, sanction.target))
-        self._put(sanction)
-        try:
+        with self._held(sanction):
             await self.store.write(partial(add, sanction=sanction, expelled=expelled))
-        except Exception:
-            self._drop(sanction)
-            if before is not None:
-                self._put(before)
-            raise
+            self._put(sanction)
+
+    @contextmanager
+    def _held(self, sanction: Sanction) -> Iterator[None]:
+        """While the block runs, which waits for the disk, let a sanction hold."""
+        self._waiting.append(sanction)
+        place = self._proposed.setdefault(sanction.room, Place())
+        place.put(sanction)
+        try:
+            yield
+        finally:
+            self._waiting.remove(sanction)
+            if same := [other for other in self._waiting if other.about == sanction.about]:
+                place.put(same[-1])
+            else:
+                place.drop(sanction)
+            if not place:
+                del self._proposed[sanction.room]
 
     async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
         """Undo a sanction; whether there was one. Raises `NotStored`."""
         self._sweep()
-        place = self._place(room)
-        found = [place[kind, form] for form in target.forms if (kind, form) in place]
-        if found:
-            await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        meant = {(kind, form) for form in target.forms}
+        if meant.isdisjoint(self._place(room)) and meant.isdisjoint(self._proposed.get(room, ())):
+            return False
+        await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        found = [self._place(room)[form] for form in meant if form in self._place(room)]
         for sanction in found:
             self._drop(sanction)
         return bool(found)
+
+    def erase(self, keys: Collection[str], account: int, instead: str) -> None:
+        """Somebody is erased, with these keys of their name: nothing is decided about their account any more.
+
+        What they decided themselves still holds, by `instead` and for no reason.
+        """
+        about = {f"@{account}", *keys} if account else set()
+        for sanction in [sanction for place in self._places.values() for sanction in place.values()]:
+            if sanction.target in about:
+                self._drop(sanction)
+            elif key(sanction.by) in keys:
+                self._put(replace(sanction, by=instead, reason=""))
 
     def forget(self, room: Room) -> None:
         """A room is gone; what was decided there goes from the table with it."""
@@ -194,7 +182,7 @@ class Sanctions:
             self._drop(sanction)
 
     def _check_room_for_more(self, sanction: Sanction) -> None:
-        if (sanction.kind, sanction.target) in self._place(sanction.room):
+        if self._has_like(sanction) or any(other.about == sanction.about for other in self._waiting):
             return
         self._sweep()
         if name := self._over(sanction):
@@ -202,11 +190,16 @@ class Sanctions:
             raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
 
     def _over(self, sanction: Sanction) -> str:
-        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and everybody has a share."""
-        here, everywhere = self.count(sanction.room), self.count(None)
-        counts = {"sanctions": everywhere, "decided": self._decided[sanction.by]}
+        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and everybody has a share.
+
+        What is being stored counts as well.
+        """
+        more = {one.about: one for one in self._waiting if not self._has_like(one)}.values()
+        everywhere = self.count(None) + sum(one.room is None for one in more)
+        counts = {"sanctions": everywhere, "decided": self._decided[sanction.by] + sum(one.by == sanction.by for one in more)}
         if sanction.room is not None:
-            counts |= {"sanctions": len(self) - everywhere, "room-sanctions": here}
+            counts["sanctions"] = len(self) + len(more) - everywhere
+            counts["room-sanctions"] = self.count(sanction.room) + sum(one.room is sanction.room for one in more)
         return next((name for name, count in counts.items() if count >= self._limits[name]), "")
 
     def _put(self, sanction: Sanction) -> None:
@@ -232,6 +225,10 @@ class Sanctions:
         if not place:
             del self._places[sanction.room]
 
+    def _has_like(self, sanction: Sanction) -> bool:
+        """Whether one of its kind about the same is stored."""
+        return (sanction.kind, sanction.target) in self._place(sanction.room)
+
     def _is_in_force(self, sanction: Sanction) -> bool:
         return self._place(sanction.room).get((sanction.kind, sanction.target)) is sanction
 
@@ -248,30 +245,29 @@ class Sanctions:
             self.store.jot(partial(remove_over, now=now))
 
 
-def state(kind: str, room: Room | None) -> str:
-    """What somebody under a sanction is: "muted", or "banned from #ops"."""
-    done, before = _STATES[kind]
-    return done if room is None else f"{done} {before} {room.name}"
+def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wrong = note) -> list[Sanction]:
+    """Those that are in force; what has run out, or is about an account that is gone, is removed.
 
-
-def load(connection: Connection, places: Iterable[Room], now: float) -> list[Sanction]:
-    """Those that are in force; what has run out, or is about an account that is gone, is removed."""
+    `wrong` is told of each row that can't be used.
+    """
     remove_over(connection, now)
     gone = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
     connection.execute(f"DELETE FROM sanctions WHERE {gone}")  # noqa: S608 (our own words)
     by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in places}}
-    rows = connection.execute("SELECT kind, room, target, until, reason, by_name, at FROM sanctions ORDER BY id")
-    return [Sanction(kind, by_id[room], *rest) for kind, room, *rest in rows if room in by_id]
+    rows = usable(connection, "sanctions", wrong)
+    return [Sanction(kind, by_id[room], *rest) for _, kind, room, *rest in rows if room in by_id]
 
 
 def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:
     """Keep a sanction, in place of one of its kind that is about the same; these accounts leave its room.
 
-    Raises `NoSuchTarget` if the room is gone.
+    Raises `NoSuchTarget` if the room is gone, or the account that it is about.
     """
+    if sanction.target.startswith("@"):
+        check_account(connection, int(sanction.target.removeprefix("@")))
     remove(connection, sanction.kind, sanction.room, [sanction.target])
     room = sanction.room.id if sanction.room is not None else None
-    if room is not None and connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is None:
+    if room is not None and not rooms.is_there(connection, room):
         raise NoSuchTarget("That room is closed.")
     row = (sanction.kind, room, sanction.target, sanction.until, sanction.reason, sanction.by, sanction.at)
     connection.execute(

@@ -12,14 +12,16 @@ import datetime
 import json
 import re
 import sqlite3
+import time
 import unicodedata
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 from lanchat.entry import COLUMNS
 from lanchat.errors import Usage
 from lanchat.history import MAX_SEQ, Page, Size, filled, within
 from lanchat.names import key
+from lanchat.places import OfAccount
 
 #: Characters in a search, and words in it, at the most.
 MAX_QUERY = 256
@@ -28,12 +30,14 @@ MAX_WORDS = 20
 #: so many messages that have the words are looked at, wherever they were said.
 FEW = 32
 MANY = 5000
-#: The clock of the server may have been set back by so much (milliseconds), and `since:` is still right.
+#: For more conversations than this only messages that have the words are looked at, so many after so many, for so many seconds.
+SOME, BUDGET = 300, 0.5
+#: Clocks are set back by so much (milliseconds) all the time, so what is not older than that is looked at.
 SETBACK = 3_600_000
 #: Where the name is in a row.
 NAME = COLUMNS.index("name")
 
-_FILTER = re.compile(r"(from|in|since):(.*)", re.IGNORECASE)
+_FILTER = re.compile(r"(from|in|since|before):(.*)", re.IGNORECASE)
 _AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.IGNORECASE)
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DATE = re.compile(
@@ -48,12 +52,16 @@ _UNSPACED = re.compile(
 _SEARCH = f"""
     SELECT {", ".join(f"kept.{column}" for column in COLUMNS)} FROM words CROSS JOIN kept ON kept.seq = words.rowid
     WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ?
-        AND kept.ts >= ? AND kept.conv IN (SELECT value FROM json_each(?))
+        AND kept.ts >= ? AND {{}}
     ORDER BY words.rowid DESC
 """  # noqa: S608 (our own names)
+_GIVEN = _SEARCH.format("kept.conv IN (SELECT value FROM json_each(?))")
+_OF_ACCOUNT = _SEARCH.format("EXISTS (SELECT 1 FROM members WHERE account = ? AND members.conv = kept.conv)")
+_THEIRS = "SELECT json_group_array(conv) FROM (SELECT conv FROM members WHERE account = ? LIMIT ?)"
 _HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
 _LAST = "SELECT coalesce(max(seq), 0) FROM kept"
 _PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
+_NEAR = "SELECT min(seq) FROM (SELECT seq, ts FROM kept WHERE seq <= ? ORDER BY seq DESC LIMIT ?) WHERE ts >= ?"
 
 
 class Query(NamedTuple):
@@ -66,11 +74,13 @@ class Query(NamedTuple):
     where: str | None = None
     #: Not before this time, in milliseconds since the epoch.
     since: int = 0
+    #: Only what comes before this place in the log.
+    before: int | None = None
 
 
 def parse_query(text: str, now: float) -> Query:
     """Read what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
-    if len(text) > MAX_QUERY:
+    if len(_without_before(text)) > MAX_QUERY:
         raise Usage(f"A search is at most {MAX_QUERY} characters; look for fewer words.")
     words: list[str] = []
     filters: dict[str, str] = {}
@@ -80,34 +90,88 @@ def parse_query(text: str, now: float) -> Query:
         elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
             raise Usage(f"A search has only one {match[1].lower()}: in it.")
     sender, where = _sender(filters.get("from")), _where(filters.get("in"))
-    return Query(_words(words, sender is not None), sender, where, _since(filters.get("since"), now))
+    since, before = _since(filters.get("since"), now), _before(filters.get("before"))
+    return Query(_words(words, sender is not None), sender, where, since, before)
+
+
+def going_on(text: str, before: int) -> str:
+    """What to type for the page that comes before this place, after the one that `text` asked for."""
+    return f"{_without_before(text)} before:{before}"
 
 
 def search(
-    connection: sqlite3.Connection, query: Query, readable: Collection[str], *, before: int | None = None, limit: int = 50
+    connection: sqlite3.Connection,
+    query: Query,
+    readable: Collection[str] | OfAccount,
+    *,
+    before: int | None = None,
+    limit: int = 50,
 ) -> Page:
     """The newest entries that the query asks for, of `readable` conversations and no others; the next page is older.
 
-    To be run in one transaction, as what `history` has.
+    To be run in one transaction, as what `history` has. Of an account with very many conversations a page may be short, or
+    empty, and there is `more` all the same: so much could be looked through in time.
     """
-    if not readable or not (query.words or query.sender):
+    convs = _named(connection, readable)
+    if convs == [] or not (query.words or query.sender):
         return Page()
-    below = within(MAX_SEQ if before is None else before, 0, MAX_SEQ)
-    convs = json.dumps([*readable])
-
-    def look(match: str, floor: int) -> Page:
-        asked = (match, floor, below, query.since, convs)
-        with contextlib.closing(connection.execute(_SEARCH, asked)) as rows:
-            wanted = rows if query.sender is None else (row for row in rows if key(str(row[NAME])) == key(query.sender))
-            return filled(wanted, readable, Size.asked(limit)).turned()
-
-    match, floor = _match(query), _floor(connection, query.since)
-    if len(readable) > FEW:
-        last = connection.execute(_HIT, (match, floor, below, MANY)).fetchone()
-        page = look(match, last[0] if last else floor)
-        if page.more or not last:
+    below = within(min(MAX_SEQ if place is None else place for place in (before, query.before)), 0, MAX_SEQ)
+    match, size = _match(query), Size.asked(limit)
+    hits = _Hits(connection, query, readable if convs is None else convs)
+    if convs is None:
+        page = hits.page(hits.stretches(match, below, BUDGET), match, size)
+        return page if page.more or not hits.left else Page(page.entries, True, hits.left, page.damaged)
+    if len(convs) > FEW:
+        page = hits.page(hits.stretches(match, below, 0), match, size)
+        if page.more or not hits.left:
             return page
-    return look(f"{match} AND conv : ({' OR '.join(map(_quoted, readable))})", floor)
+    return hits.page(iter([(hits.floor, below)]), f"{match} AND conv : ({' OR '.join(map(_quoted, convs))})", size)
+
+
+class _Hits:
+    """The rows that a query asks for, the newest first."""
+
+    def __init__(self, connection: sqlite3.Connection, query: Query, convs: Collection[str] | OfAccount) -> None:
+        self._connection = connection
+        self._query = query
+        self._of_account = isinstance(convs, OfAccount)
+        self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
+        #: All of them are above this place in the log.
+        self.floor = _floor(connection, query.since)
+        #: Before which place there may be more that were not looked at, because time was up; 0 if there are none.
+        self.left = 0
+
+    def page(self, stretches: Iterator[tuple[int, int]], match: str, size: Size) -> Page:
+        """A page of those in some stretches of the log that `match`."""
+        return filled(self._rows(stretches, match), size=size).turned()
+
+    def stretches(self, match: str, below: int, seconds: float) -> Iterator[tuple[int, int]]:
+        """Stretches of the log, each between two places and with `MANY` rows that `match`, until time is up."""
+        deadline = time.monotonic() + seconds
+        while (last := self._connection.execute(_HIT, (match, self.floor, below, MANY)).fetchone()) is not None:
+            self.left = last[0] + 1
+            yield last[0], below
+            if time.monotonic() >= deadline:
+                return
+            below = self.left
+        self.left = 0
+        yield self.floor, below
+
+    def _rows(self, stretches: Iterator[tuple[int, int]], match: str) -> Iterator[tuple[Any, ...]]:
+        statement, sender = _OF_ACCOUNT if self._of_account else _GIVEN, self._query.sender
+        for above, below in stretches:
+            asked = (match, above, below, self._query.since, self._convs)
+            with contextlib.closing(self._connection.execute(statement, asked)) as rows:
+                yield from rows if sender is None else (row for row in rows if key(str(row[NAME])) == key(sender))
+
+
+def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount) -> list[str] | None:
+    """The conversations one by one; None if they are too many for that."""
+    if not isinstance(readable, OfAccount):
+        return [*readable]
+    (convs,) = connection.execute(_THEIRS, (readable.account, SOME + 1)).fetchone()
+    found: list[str] = json.loads(convs)
+    return found if len(found) <= SOME else None
 
 
 def indexed(text: str) -> str:
@@ -139,6 +203,16 @@ def _where(typed: str | None) -> str | None:
     if typed is not None and not (typed[:1] in {"#", "@"} and typed[1:]):
         raise Usage("in: needs a room or a user right after it, as in in:#ops or in:@alice.")
     return typed
+
+
+def _before(typed: str | None) -> int | None:
+    if typed is not None and not re.fullmatch("[0-9]{1,19}", typed):
+        raise Usage("before: needs the number of a message right after it, as in before:1234.")
+    return None if typed is None else int(typed)
+
+
+def _without_before(text: str) -> str:
+    return " ".join(part for part in text.split() if not part.lower().startswith("before:"))
 
 
 def _since(typed: str | None, now: float) -> int:
@@ -180,14 +254,40 @@ def _quoted(text: str) -> str:
 
 
 def _floor(connection: sqlite3.Connection, since: int) -> int:
-    """A seq that is below everything that was said since then, and not far below; found by halving.
+    """A seq that is below what was said since then, and not far below; found by halving.
 
-    Times in the log go up, but for when the clock was set back. Where a row is older than `SETBACK` before `since`, all
-    rows before it are older than `since`.
+    Times in the log go up with the places, but where the clock was wrong. So when a place is found, those before it are looked
+    at, all that are near and some that are far, for one that is not so old after all; then it is below that.
     """
-    low, high = 0, connection.execute(_LAST).fetchone()[0] if since else 0
+    high = connection.execute(_LAST).fetchone()[0] if since else 0
+    while high > 0:
+        low = _halved(connection, since, high)
+        newer = _newer_before(connection, since, low)
+        if newer is None:
+            return low
+        high = newer - 1
+    return 0
+
+
+def _halved(connection: sqlite3.Connection, since: int, high: int) -> int:
+    """A seq up to `high` with something old at it, and something younger after it. If times go up, all before it is old."""
+    low = 0
     while low < high:
         middle = (low + high) // 2 + 1
         seq, ts = connection.execute(_PLACE, (middle,)).fetchone()
         low, high = (seq, high) if ts < since - SETBACK else (low, middle - 1)
     return low
+
+
+def _newer_before(connection: sqlite3.Connection, since: int, seq: int) -> int | None:
+    """A seq up to this one with something that was said since then; None if none is found."""
+    (near,) = connection.execute(_NEAR, (seq, MANY, since)).fetchone()
+    if near is not None:
+        return int(near)
+    far = seq - MANY
+    while far > 0:
+        found, ts = connection.execute(_PLACE, (far,)).fetchone()
+        if ts >= since and found <= seq:
+            return int(found)
+        far -= (seq - far) // 64 + 1
+    return None

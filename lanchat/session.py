@@ -62,12 +62,14 @@ class Account:
 class Lag:
     """How far a session is behind: what it was not sent, of what it would have been."""
 
-    __slots__ = ("after", "held", "replays", "upto")
+    __slots__ = ("after", "asked", "held", "replays", "upto")
 
     def __init__(self, after: int, replays: bool = False) -> None:
         """With `replays` what it was not sent comes by itself; otherwise it is told of a gap, and fetches it."""
         self.after = after
         self.replays = replays
+        #: Up to which place in the log the rest was asked for.
+        self.asked = 0
         #: The newest that it was not sent; 0 while there is nothing.
         self.upto = 0
         #: The last of that, each with its place in the log, while somebody reads the rest there; None if it is too much.
@@ -87,7 +89,7 @@ class Session:
 
     __slots__ = (
         "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "gateway", "greeted", "heard",
-        "lag", "name", "packets", "pending", "receipts", "refused", "role", "seen", "sender", "since",
+        "lag", "name", "packets", "pending", "receipts", "refused", "role", "seen", "sender", "since", "skipped",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -127,6 +129,8 @@ class Session:
         self.lag: Lag | None = None
         #: How much of that was written, for a classic session of an account: it counts as read then.
         self.receipts: Receipts | None = None
+        #: What follows this place in the log could not be read for it, and was not sent; None if all was.
+        self.skipped: int | None = None
         self._bad: list[float] = []  # (a deque takes 600 bytes, and hardly anybody needs it)
         self._long_lines = 0
 
@@ -138,6 +142,12 @@ class Session:
         self.seen = max(self.seen, seq)
         if self.receipts is not None:
             self.receipts.sent(self.seen)
+
+    @property
+    def place(self) -> int:
+        """The place in the log up to which it has all that it is owed: what was sent; of a classic one, what was written."""
+        place = self.seen if self.receipts is None else self.receipts.written
+        return place if self.skipped is None else min(place, self.skipped)
 
     def may(self, cap: str) -> bool:
         """Whether the hello was granted this capability."""

@@ -6,12 +6,11 @@ import gc
 import resource
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.internet import TimerService
-from twisted.application.service import MultiService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
@@ -41,14 +40,13 @@ from lanchat.safekeeping import Refused, refuse
 from lanchat.service import ChatService
 from lanchat.session import Session
 from lanchat.store.retention import Retention
+from lanchat.store.service import RetentionService
 from lanchat.store.store import Store
 from lanchat.web.watched import Watched
 
 if TYPE_CHECKING:
     from lanchat.manhole.door import ManholeFactory
 
-#: Seconds between two looks for what is not to be kept any longer.
-SWEEP_SECONDS = 3600.0
 #: Files besides the clients': some 30 are the server's own (ports, logs, what is kept), and while the house is full there may
 #: be a crowd at each of its doors: operators, programs that ask how it is, and those who are refused and read why.
 RESERVED_FILES = 96
@@ -122,7 +120,7 @@ def _with_store(
     operations = Operations(router, store, hasher.hash, reloading.read_again)
     ControlService(config["data"], operations, reactor).setServiceParent(service)
     if config["retain"]:
-        _add_timer(service, reactor, SWEEP_SECONDS, Retention(store, reactor, config["retain"], time.time).sweep)
+        RetentionService(Retention(store, reactor, config["retain"], time.time), reactor).setServiceParent(service)
     return service
 
 
@@ -158,14 +156,10 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat:
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
         service.add_door(Listener("tls clients", endpoint(reactor, port), factory, chat.drain))
-    _add_timer(service, reactor, tls.DAY, contexts.look_after)
+    daily = TimerService(tls.DAY, contexts.look_after)
+    daily.clock = reactor
+    daily.setServiceParent(service)
     return contexts
-
-
-def _add_timer(service: MultiService, reactor: IReactorTime, seconds: float, call: Callable[[], object]) -> None:
-    timer = TimerService(seconds, call)
-    timer.clock = reactor
-    timer.setServiceParent(service)
 
 
 def _add_manhole(service: ChatService, reactor: IReactorTime, config: Options) -> ManholeFactory:

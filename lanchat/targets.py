@@ -149,8 +149,9 @@ class Place(dict[tuple[str, str], T]):
         self._index: defaultdict[str, Index] = defaultdict(Index)
 
     def put(self, decided: T) -> None:
-        """It is in force; nothing of its kind about the same target may be."""
-        self._index[decided.kind].add(decided.target)
+        """It is in force, in place of what was of its kind and about the same target."""
+        if (decided.kind, decided.target) not in self:
+            self._index[decided.kind].add(decided.target)
         self[decided.kind, decided.target] = decided
 
     def drop(self, decided: T) -> None:

@@ -47,6 +47,7 @@ class Authority:
         """A key and a certificate in one file."""
         key, cert = self.issue(name, *others)
         cert.write_bytes(cert.read_bytes() + key.read_bytes())
+        cert.chmod(0o600)
         return cert
 
     def _builder(self, subject: x509.Name, key: Key, days: float) -> x509.CertificateBuilder:

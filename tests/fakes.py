@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lanchat import commands
 from lanchat.counts import COMMIT_SECONDS, Histogram
 from lanchat.edge import Edge
 from lanchat.entry import Entry
-from lanchat.errors import AuthFailed, Forbidden
+from lanchat.errors import AuthFailed, Forbidden, NotStored
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.line import ChatProtocol
@@ -29,7 +30,7 @@ from lanchat.interfaces import IClient
 from lanchat.packet import Packet, Sender, ServerPacket, X
 from lanchat.router import Router
 from lanchat.session import Account, Session
-from lanchat.store import schema
+from lanchat.store import repeats, schema
 from lanchat.store.writing import Job, Writer, runs
 
 #: The password of everyone in pure tests, and what most clients ask for.
@@ -153,6 +154,7 @@ class FakeStore:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         schema.upgrade(self.connection, Path())
         schema.fill(self.connection)
+        self.connection.execute("PRAGMA foreign_keys = 1")
         self.last_seq = 0
         self.held = False
         #: Whether the disk takes nothing, and whether what is asked is answered only when the test says so.
@@ -173,9 +175,13 @@ class FakeStore:
         self._hand_in(item)
         return item.done
 
-    def jot(self, job: Callable[[sqlite3.Connection], object]) -> None:
+    def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
+        """The message that this one repeats."""
+        return self.write(partial(repeats.find, sent=sent))
+
+    def jot(self, job: Callable[[sqlite3.Connection], object], not_stored: Callable[[], object] | None = None) -> None:
         """Run this."""
-        self.write(job)
+        self.write(job).addErrback(lambda failure: not_stored() if not_stored and failure.check(NotStored) else None)
 
     def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
         """Run this, at once unless reading is `slow`."""

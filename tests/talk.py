@@ -19,7 +19,7 @@ from lanchat.client.interfaces import Ending, Said
 from lanchat.client.keyring import PLAIN, Keyring
 from lanchat.packet import ServerPacket
 
-CAPS = ["ack", "history", "id", "presence", "resume", "room", "token"]
+CAPS = ["ack", "history", "id", "order", "presence", "resume", "room", "token"]
 
 
 class Screen:
@@ -30,6 +30,7 @@ class Screen:
         self.lines: list[bytes] = []
         self.marked: list[tuple[str, str]] = []
         self.notices: list[str] = []
+        self.missing: list[str] = []
         self.changes = 0
         self.caught_up = True
         self.questions: list[str] = []
@@ -43,6 +44,10 @@ class Screen:
     def unanswered(self, said: Said, why: str) -> None:
         """Remember what was marked."""
         self.marked.append((said.msg, why))
+
+    def incomplete(self, why: str) -> None:
+        """Remember what will not come."""
+        self.missing.append(why)
 
     def notice(self, text: str) -> None:
         """Remember what was told."""
@@ -115,7 +120,8 @@ class Talk:
 
     def welcome(self, **x: Any) -> Talk:
         """The server grants the hello."""
-        self.hear("Welcome alice!", op="welcome", v=1, caps=CAPS, **x)
+        granted: dict[str, Any] = {"v": 1, "caps": CAPS} | x
+        self.hear("Welcome alice!", op="welcome", **granted)
         self.transport.clear()
         return self
 

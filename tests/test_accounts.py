@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from twisted.internet.defer import Deferred, fail as failed
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from lanchat import accounts
 from lanchat.doorstep import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.entry import RELAYED
-from lanchat.errors import AuthFailed, AuthRequired, NameTaken
+from lanchat.errors import AuthFailed, AuthRequired, NameTaken, NoSuchTarget, NotStored
 from lanchat.names import parse
+from lanchat.packet import ServerX
+from lanchat.realm import add_token
 from lanchat.router import Router
 from lanchat.session import Account, Role
-from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
+from tests.fakes import ALL, PASSWORD, FakeIdentity, User, dump, log_in, log_in_classic, make_router, store_of
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def slow_hashes(router: Router, monkeypatch: pytest.MonkeyPatch) -> list[Deferre
 
     def hash_later(password: str) -> Deferred[str]:
         hashes.append(Deferred())
-        return hashes[-1].addErrback(lambda _: failed(AuthFailed("You left.")))
+        return hashes[-1].addErrback(lambda _: fail(AuthFailed("You left.")))
 
     monkeypatch.setattr(router.identity, "hash", hash_later)
     return hashes
@@ -661,3 +664,84 @@ def test_who_is_banned_from_a_room_while_it_registers_stays_out(router: Router) 
     dan.shown()
     bob.send("#ops", "among us")
     assert dan.shown() == []
+
+
+# While the disk is full, or somebody is removed.
+
+
+A_TOKEN = "a token"  # noqa: S105 (nobody's)
+
+
+class Tokens(FakeIdentity):
+    """Tokens that are kept, as a real server keeps them."""
+
+    async def give_token(self, account: int) -> str:  # type: ignore[override]  # a coroutine is as good
+        """Keep one, and give it."""
+        await self._router.store.write(partial(add_token, account=account, kept=b"x", now=0))
+        return A_TOKEN
+
+
+def test_while_nothing_can_be_stored_a_login_is_welcomed_without_a_token(router: Router) -> None:
+    router.identity = Tokens(router)
+    User(router, "ann").register().leave()
+    assert dump(log_in(router, "ann", *ALL, "token").shown()[0].x)["token"] == A_TOKEN
+    store_of(router).broken = True
+    welcome = dump(log_in(router, "ann", *ALL, "token").shown()[0].x)
+    assert (welcome["op"], welcome.get("token"), welcome["account"]) == ("welcome", None, True)
+
+
+def test_an_account_that_was_made_is_told_to_be_made_also_without_a_token(router: Router) -> None:
+    router.identity = Tokens(router)
+    bob = User(router, "bob").hello(*ALL, "token")
+    store = store_of(router)
+    store.held = True
+    bob.send("/register", PASSWORD)
+    store.release()
+    assert dump(bob.told().x)["token"] == A_TOKEN
+    cat = User(router, "cat").hello(*ALL, "token")
+    store.held = True
+    cat.send("/register", PASSWORD)
+    with patch.object(store, "write", lambda job: fail(NotStored("full"))):
+        store.release()
+    told = cat.told()
+    assert (told.msg.split(":")[0], dump(told.x).get("token")) == ("cat is your account now", None)
+    assert cat.session.account is router.registry.account("cat")
+
+
+@pytest.mark.parametrize("command", ["/invite ann #ops", "/mute #ops ann", "/ban #ops ann", "/ban ann"])
+def test_who_asks_something_about_an_account_that_is_removed_just_then_is_answered(router: Router, command: str) -> None:
+    User(router, "ann").register()
+    olga = User(router, "olga").register()
+    assert olga.session.account is not None
+    olga.session.role = olga.session.account.role = Role.OPERATOR
+    olga.send("/create", "#ops")
+    olga.shown()
+    ann, store = router.account_of("ann"), store_of(router)
+    store.held = True
+    store.jot(partial(accounts.remove, account=ann.id))
+    olga.send(*command.split(" ", 1))
+    store.release()
+    assert dump(olga.told().x or ServerX()).get("code") in (None, "NO_SUCH_TARGET")
+    assert not olga.client.disconnected
+    assert not router.sanctions.listed(None)
+    assert all(not room.invited and not router.sanctions.listed(room) for room in router.rooms.beginning(""))
+
+
+def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) -> None:
+    User(router, "ann").register().leave()
+    store, account = store_of(router), router.account_of("ann")
+    router.identity = Tokens(router)
+    store.held = True
+    store.jot(partial(accounts.remove, account=account.id))
+    classic, phone = log_in_classic(router, "ann"), log_in(router, "ann", *ALL, "token")
+    store.release()
+    for user in (classic, phone):
+        assert "That account was removed just now." in [packet.msg for packet in user.shown()]
+        assert user.session.account is None
+        assert not user.client.faults
+
+
+@pytest.mark.parametrize("job", [accounts.set_password, accounts.set_role])
+def test_of_an_account_that_is_gone_nothing_is_said_to_be_changed(router: Router, job: Any) -> None:
+    with pytest.raises(NoSuchTarget):
+        job(store_of(router).connection, 99, Role.USER)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -368,6 +370,10 @@ def test_export_writes_what_was_asked_for(shared_server: Server, data: Path, tmp
     ]
     assert file.stat().st_mode & 0o777 == 0o600
     assert [json.loads(line)["msg"] for line in done(data, "export", "--room", "#Exports").splitlines()] == ["to the room"]
+    for again in ("5", "6"):  # of a room that was closed, and of all that had the name
+        say(eva, "/close", "#exports", again)
+        assert '"to the room"' in done(data, "export", "--room", "#exports")
+        say(eva, "/create", "#exports", f"{again}.")
     assert "to gus" in done(data, "export", "--user", "GUS", "--since", lines[0]["ts"])
     assert done(data, "export", "--user", "gus", "--until", lines[0]["ts"]) == ""
     assert "\u202e" not in done(data, "export", "--user", "gus")  # nothing that turns a terminal's line round
@@ -384,6 +390,10 @@ def erased(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         victor, wanda = registered(server, "victor", "wanda")
         say(victor, "/create", "#zoo", "0")
         say(wanda, "/join", "#zoo", "0")
+        say(victor, "/topic", "#zoo zebra crossing", "t")
+        say(victor, "/mute", "#zoo gus 9d quagga at home", "m")
+        gus = login(server.port(), "gus")
+        gus.say("/join", "#zoo")
         for number in range(30):
             victor.say("#zoo", f"zebra{number} of mine")
             wanda.say("#zoo", f"okapi{number} of hers")
@@ -392,11 +402,14 @@ def erased(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         if request.param == "beside a server":
             assert _traces(data)
             told = json.loads(done(data, "--json", "purge", "victor", "--yes"))
-            assert told == {"name": "victor", "messages": 31, "addressed": 1}
+            assert told == {"name": "victor", "messages": 31, "addressed": 1, "topics": 1}
             victor.wait_for("removed by the administrator")
             assert _traces(data) == []
             assert say(wanda, "#zoo", "still here", "s")["state"] == "stored"
-        for peer in (victor, wanda):
+            assert ask(wanda, "/topic", "#zoo")["topic"] == ""
+            gus.say("#zoo", "let me")
+            assert re.search(r"muted in #zoo by \(erased\) for [89]d( 23h)?\.$", gus.wait_for("Nobody got that")["msg"])
+        for peer in (victor, wanda, gus):
             peer.close()
     if request.param == "without one":
         done(data, "account", "remove", "victor")
@@ -463,6 +476,49 @@ def test_check_finds_what_the_disk_changed(tmp_path: Path) -> None:
     assert "damaged" in refused(data, "check", code=3)
 
 
+#: A server without doors in which something goes wrong: what it is to do never ends, or a mistake of ours is met.
+OFFLINE = """
+import sys
+from pathlib import Path
+from lanchat.admin import offline
+from lanchat.operations import Operations, Remove
+from lanchat.service import ChatService
+from twisted.internet.defer import Deferred
+
+async def do(self, request, who, tell):
+    from twisted.internet import reactor
+    reactor.callLater(0, print, "begun", flush=True)  # Ctrl-C is the reactor's by then
+    await Deferred()
+
+def fail(self):
+    raise ValueError("a mistake")
+
+Operations.do = do
+if sys.argv[2] == "a mistake":
+    ChatService.startService = fail
+try:
+    offline.do(Path(sys.argv[1]), Remove("ann"), print)
+except BaseException as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(("how", "told"), [("a mistake", "ValueError a mistake"), ("Ctrl-C", "KeyboardInterrupt ")])
+def test_an_end_is_told_for_what_it_is_and_what_is_kept_is_closed(tmp_path: Path, how: str, told: str) -> None:
+    command = [sys.executable, "-c", OFFLINE, str(tmp_path), how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 (ours)
+        assert process.stdout is not None
+        if how == "Ctrl-C":
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGINT)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert (out.rstrip("\n"), err) == (told, "")
+    assert _names(tmp_path) <= {"lanchat.db", "lock"}, "no -wal is left"
+
+
 #: `lanchat-admin` as another user, who may not be able to read where it is installed.
 AS_NOBODY = f"""
 import os, sys
@@ -512,5 +568,5 @@ def test_what_can_be_read_of_a_damaged_database_is_saved(tmp_path: Path) -> None
     content[-4096:] = os.urandom(4096)
     file.write_bytes(content)
     assert "lanchat-admin salvage" in refused(data, "check", code=3)
-    assert "1 account (0 lost), 0 rooms (0 lost) and 0 messages could be saved" in done(data, "salvage")
+    assert "1 account (0 lost), 0 rooms (0 lost) and 0 messages (0 lost) could be saved" in done(data, "salvage")
     assert json.loads(done(data, "--json", "check"))["accounts"] == 1

@@ -11,14 +11,16 @@ import pytest
 import lanchat.client
 from lanchat.client.connection import MAX_LINE
 from lanchat.client.conversation import PATIENCE, QUIT_SECONDS
+from lanchat.client.cursor import MAX_HOLES, Cursor
 from lanchat.client.delivery import WINDOW
 from lanchat.client.fold import fold
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent
+from lanchat.client.keyring import Keyring
 from lanchat.client.main import main
 from lanchat.client.opening import CAPS, SETTLE_SECONDS
 from lanchat.client.options import address
 from lanchat.client.pipe import Lines
-from lanchat.client.roster import Roster
+from lanchat.client.roster import MAX_KNOWN, Roster
 from lanchat.client.show import MAX_LINES, Painter, harmless, is_private
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.talk import Talk
@@ -172,6 +174,23 @@ def test_a_server_that_restarts_is_waited_for_and_any_other_goodbye_is_the_end()
     talk.welcome()
     talk.hear("You are\nbanned.", op="bye", code="BANNED")
     assert talk.endings == [Ending(NOT_DELIVERED, "the server closed the connection: You are\\nbanned.")]
+
+
+@pytest.mark.parametrize("answer", ["Goodbye", "", "the time is up"])
+def test_where_nothing_is_acknowledged_only_a_goodbye_shows_that_all_was_read(answer: str) -> None:
+    talk = Talk()
+    talk.hear("Welcome alice!")
+    talk.clock.advance(SETTLE_SECONDS)
+    talk.conversation.say("bob", "perhaps")
+    talk.conversation.say("/quit", "")
+    if answer == "the time is up":
+        talk.clock.advance(QUIT_SECONDS)
+    elif answer:
+        talk.hear(answer)
+    talk.lose()
+    (ending,) = talk.endings
+    assert ending.status == (DONE if answer == "Goodbye" else NOT_DELIVERED)
+    assert ("did not answer our goodbye" in ending.why) is (answer != "Goodbye")
 
 
 def test_the_answer_to_quit_is_the_end_and_so_is_none() -> None:
@@ -350,9 +369,7 @@ def test_an_address_may_be_written_in_these_ways(text: str, where: tuple[str, in
     "arguments", [["host:"], ["h:0"], ["h:65536"], ["h:x"], ["[::1]x"], ["h", "--name", "a\nb"], ["h", "--timeout", "0"]]
 )
 def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    assert ending.value.code == 2
+    assert main(arguments) == 2
     assert "usage: lanchat" in capsys.readouterr().err
 
 
@@ -362,7 +379,7 @@ def test_the_client_imports_only_the_packet_and_the_safekeeping_of_the_server() 
     froms = {node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = {name.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
-    assert ours <= {"lanchat", "lanchat.packet", "lanchat.safekeeping"}  # of `lanchat` itself, the version
+    assert ours <= {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.safekeeping"}  # of `lanchat` itself, the version
 
 
 def test_a_ping_is_answered_and_not_shown() -> None:
@@ -372,3 +389,45 @@ def test_a_ping_is_answered_and_not_shown() -> None:
     (pong,) = talk.written()
     assert (pong["to"], pong["x"]) == ("/pong", {"t": 17})
     assert len(talk.screen.packets) == shown
+
+
+def test_a_server_that_asks_and_does_not_read_gets_one_answer_when_it_does() -> None:
+    talk = Talk().account()
+    talk.connection.pauseProducing()
+    for n in range(1, 1001):
+        talk.said(n)
+        talk.hear(op="end", batch="resume", n=1)
+        talk.hear(op="ping", t=n)
+    talk.clock.advance(2)  # an acknowledgement is due
+    assert talk.written() == []
+    talk.connection.resumeProducing()
+    assert [(packet["to"], packet["x"]) for packet in talk.written()] == [("/pong", {"t": 1000}), ("/ack", {"seq": 1000})]
+
+
+def test_what_was_owed_on_a_connection_ends_with_it() -> None:
+    talk = Talk().account()
+    talk.connection.pauseProducing()
+    talk.hear(op="ping", t=17)
+    talk.lose()
+    talk.connect()
+    assert b"/pong" not in talk.transport.value()
+
+
+def test_each_hello_has_one_welcome() -> None:
+    talk = Talk(Keyring(password="hunter2"))  # noqa: S106 (a test's)
+    for n in range(100):
+        talk.hear("Welcome alice!", op="welcome", v=1, caps=CAPS if n % 2 == 0 else [], account=True, token=f"t{n}")
+    assert (len(talk.screen.questions), talk.conversation.link) == (1, Link.CAPABLE)
+    assert talk.connection.transport.writes == 1
+
+
+def test_what_a_server_tells_of_without_end_is_not_all_remembered() -> None:
+    roster, cursor = Roster(), Cursor()
+    for n in range(MAX_KNOWN + 10):
+        roster.learn(
+            ServerPacket(Sender("SERVER", ""), "Everyone", "", ServerX(op="event", ev="came", who=[f"n{n}", "x" * 1000]))
+        )
+        cursor.interrupted(2 * n, 2 * n + 1)
+    assert len(roster.names) == MAX_KNOWN
+    assert len(cursor._holes) == MAX_HOLES
+    assert cursor._holes[-1][1] == 2 * (MAX_KNOWN + 9) + 1

@@ -232,3 +232,13 @@ def test_a_password_on_its_way_is_neither_shown_nor_sent_again() -> None:
     talk.clock.advance(PATIENCE)
     talk.hear("ok", op="ok", cid=late.cid)
     assert "hunter" not in "".join(talk.screen.notices)
+
+
+def test_a_time_to_wait_that_makes_no_sense_does_no_harm() -> None:
+    talk = Talk().welcome()
+    said = talk.conversation.say("bob", "hi")
+    talk.written()
+    talk.hear("No.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=-5)
+    assert all(call.getTime() >= talk.clock.seconds() for call in talk.clock.getDelayedCalls()), "no reactor takes less than 0"
+    talk.clock.advance(0)
+    assert [packet["msg"] for packet in talk.written()] == ["hi"]

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 
 from lanchat.client.interfaces import NOT_DELIVERED, Link
 from lanchat.client.keyring import PLAIN, Keyring
-from lanchat.client.tokens import Tokens, Unsafe, first_line
+from lanchat.client.statefile import MAX_BYTES, Unsafe
+from lanchat.client.tokens import Tokens, first_line
 from tests.talk import Talk
 
 PASSWORD = {"mech": "PLAIN", "password": "hunter2"}
@@ -208,6 +211,83 @@ def test_a_token_that_can_not_be_forgotten_is_told(tokens: Tokens) -> None:
     assert "can't be removed" in talk.screen.notices[0]
 
 
+def test_tokens_that_others_could_have_read_are_not_shown_and_that_is_told(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    tokens.file.chmod(0o644)
+    talk = Talk(Keyring(tokens))
+    assert "auth" not in talk.hello()
+    refuse(talk, "AUTH_REQUIRED")
+    assert f"chmod go= {tokens.file}" in talk.screen.notices[0]
+    assert Talk(Keyring(tokens)).welcome().screen.notices == [], "a guest needs none"
+
+
+@pytest.mark.parametrize(
+    "given", ["t1\n[chat.lan]:5000 alice plain t2", "two words", "t\u2028", "t\x00", "é", "t" * 513, "x\x1b[2J", " t"], ids=repr
+)
+def test_a_token_that_is_no_token_is_neither_kept_nor_shown(tokens: Tokens, given: str) -> None:
+    tokens.put("SHA256:one", "kept")
+    talk = Talk(Keyring(tokens, password="hunter2", keep=True)).account(token=given)
+    assert (talk.conversation.link, "is no token" in talk.screen.notices[0]) == (Link.CAPABLE, True)
+    assert tokens.file.read_text() == "[chat.lan]:5000 alice SHA256:one kept\n"
+    talk.lose()
+    assert talk.connect()["auth"] == PASSWORD
+
+
+def test_what_can_not_be_read_back_is_not_written(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    before = tokens.file.read_bytes()
+    for owner, proof in ((Tokens(tokens.file, "two words", SERVER), PLAIN), (tokens, "a\nproof"), (tokens, "")):
+        with pytest.raises(Unsafe, match="can't be kept"):
+            owner.put(proof, "t2")
+    assert tokens.file.read_bytes() == before
+
+
+def test_what_else_is_in_the_file_stays_there(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    others = "# by hand\n\n[other.lan]:1 bob plain t9\nhalf a line\r\n[last.lan]:1 bob plain t8"
+    tokens.file.write_text(f"[chat.lan]:5000 alice plain t1\n{others}", newline="")
+    tokens.put(PLAIN, "t2")
+    assert tokens.file.read_bytes().decode() == f"{others}\n[chat.lan]:5000 alice plain t2\n"
+    assert Tokens(tokens.file, "bob", ("last.lan", 1)).get(PLAIN) == "t8"
+
+
+def test_a_file_that_is_too_long_is_not_used_and_not_shortened(tokens: Tokens) -> None:
+    tokens.put(PLAIN, "t1")
+    with tokens.file.open("a") as file:
+        file.write("# x\n" * (MAX_BYTES // 4 - 10))
+    assert tokens.get(PLAIN) == "t1"
+    for proof in ("SHA256:one", "SHA256:two"):
+        before = tokens.file.read_bytes()
+        with pytest.raises(Unsafe, match="bytes"):
+            tokens.put(proof, "t" * 500)
+        assert tokens.file.read_bytes() == before
+        with tokens.file.open("a") as file:
+            file.write("# x\n" * 10)
+    with pytest.raises(Unsafe, match="more than"):
+        tokens.get(PLAIN)
+
+
+def test_several_clients_keep_their_tokens_at_the_same_moment(tokens: Tokens) -> None:
+    start = threading.Barrier(8)
+
+    def client(number: int) -> None:
+        start.wait()
+        for server in range(5):
+            Tokens(tokens.file, f"n{number}", ("lan", server)).put(PLAIN, "t")
+
+    together(client, 8)
+    assert len(tokens.file.read_text().splitlines()) == 40
+
+
+def together(call: Callable[[int], None], many: int) -> None:
+    """Call this in so many threads, each with its number."""
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(many)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_a_token_that_could_not_be_looked_at_is_not_forgotten(tokens: Tokens) -> None:
     tokens.put(PLAIN, "t1")
     refuse(Talk(Keyring(tokens)), "RATE_LIMITED")
@@ -218,7 +298,7 @@ def test_a_file_that_others_may_read_is_not_used(tokens: Tokens) -> None:
     tokens.put(PLAIN, "hunter2")
     tokens.file.chmod(0o640)
     for use in (lambda: tokens.get(PLAIN), lambda: first_line(tokens.file)):
-        with pytest.raises(Unsafe, match="chmod 600"):
+        with pytest.raises(Unsafe, match="chmod go="):
             use()
     tokens.file.chmod(0o600)
     tokens.file.write_text("\nsecond")

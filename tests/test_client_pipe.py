@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
+import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -17,7 +22,7 @@ import pytest
 
 from lanchat.client import show
 from lanchat.packet import MAX_MSG
-from tests.live import PATIENCE, SCRIPTS, Server, environment, login, until
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, environment, line, login, until
 
 COMMAND = str(SCRIPTS / "lanchat")
 
@@ -212,11 +217,11 @@ def test_no_stdin_at_all_is_an_empty_one(shared_server: Server) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_end_of_the_reader_is_the_end(shared_server: Server) -> None:
+def test_the_end_of_the_reader_is_the_end_and_needs_no_words(shared_server: Server) -> None:
     with Bot(shared_server.port(), "bot1", "--json") as bot:
         assert json.loads(bot.stdout.readline())["x"]["op"] == "welcome"
         bot.stdout.close()
-        assert bot.process.wait(PATIENCE) == 0
+        assert bot.process.wait(PATIENCE) == 1
         assert bot.stderr.read() == b""
         bot.process.stdout = None
 
@@ -296,7 +301,7 @@ def test_a_wrong_password_or_a_file_that_others_may_read_is_an_error_in_one_line
     assert (done.status, "does not let otto in" in done.complaint) == (1, True)
     password.chmod(0o644)
     done = lanchat(port, *options, stdin=b"hi\n")
-    assert (done.status, "chmod 600" in done.complaint) == (2, True)
+    assert (done.status, "chmod go=" in done.complaint) == (2, True)
 
 
 def test_what_was_said_is_stored_once_even_if_the_server_is_killed_meanwhile(tmp_path: Path, password: Path) -> None:
@@ -316,6 +321,139 @@ def test_what_was_said_is_stored_once_even_if_the_server_is_killed_meanwhile(tmp
     said = [int(line.rpartition(" ")[2]) for line in done.out.splitlines()]
     assert sorted(said) == list(range(400))
     assert said[:200] == list(range(200, 400))
+
+
+@pytest.fixture
+def missed(shared_server: Server, password: Path) -> Callable[[str, int], list[str]]:
+    """Makes an account with a device, and lets so many messages be said to it while it is away; the options of that device."""
+
+    def make(name: str, count: int) -> list[str]:
+        options = ["--name", name, "--password-file", str(password), "--dev", "desk"]
+        assert lanchat(shared_server.port(), "--name", name, stdin=b"/register hunter2\n").status == 0
+        assert lanchat(shared_server.port(), *options).status == 0
+        lines = b"".join(b"number %d\n" % n for n in range(count))
+        assert lanchat(shared_server.port(), "--name", "ci", "--to", name, stdin=lines).status == 0
+        return options
+
+    return make
+
+
+def numbers(out: str) -> list[int]:
+    """Which of the messages were printed."""
+    return [int(line.rpartition("number ")[2].partition('"')[0]) for line in out.splitlines() if "number " in line]
+
+
+Missed = Callable[[str, int], list[str]]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+@pytest.mark.parametrize("where", ["> /dev/full", ">&-"])
+def test_what_can_not_be_printed_is_an_error_in_one_line_and_comes_again(
+    shared_server: Server, missed: Missed, where: str, more: list[str]
+) -> None:
+    options = missed(f"nemo{len(where)}{len(more)}", 2)
+    command = shlex.join([COMMAND, f"127.0.0.1:{shared_server.port()}", *options, *more])
+    done = subprocess.run(["/bin/sh", "-c", f"exec {command} < /dev/null {where}"], stderr=subprocess.PIPE, check=False)  # noqa: S603 (ours)
+    assert done.returncode == 1
+    assert re.fullmatch(b"lanchat: can't write to stdout: (No space left on device|Bad file descriptor)\n", done.stderr)
+    assert numbers(lanchat(shared_server.port(), *options, *more).out) == [0, 1]
+    assert numbers(lanchat(shared_server.port(), *options, *more).out) == []
+
+
+def test_what_a_reader_did_not_wait_for_comes_again(shared_server: Server, missed: Missed) -> None:
+    options = missed("headley", 3)
+    with Bot(shared_server.port(), *options[1:]) as bot:
+        assert numbers(bot.stdout.readline().decode()) == [0]
+        bot.stdout.close()
+        assert (bot.process.wait(PATIENCE), bot.stderr.read()) == (1, b"")
+        bot.process.stdout = None
+    assert numbers(lanchat(shared_server.port(), *options).out) == [0, 1, 2]
+
+
+def test_a_reader_that_has_enough_when_all_is_over_leaves_the_rest_to_come_again(
+    shared_server: Server, missed: Missed, tmp_path: Path
+) -> None:
+    options = missed("heather", 3)
+    command = shlex.join([COMMAND, f"127.0.0.1:{shared_server.port()}", *options])
+    script = f"{{ {command} < /dev/null; echo $? > {tmp_path}/code; }} | head -n 1"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert (numbers(done.stdout), done.stderr, (tmp_path / "code").read_text()) == ([0], "", "1\n")
+    assert numbers(lanchat(shared_server.port(), *options).out) == [0, 1, 2]
+
+
+def test_only_what_is_printed_is_acknowledged_while_a_bot_runs(shared_server: Server, missed: Missed) -> None:
+    options = missed("robo", 1)
+    with Bot(shared_server.port(), *options[1:]) as bot:
+        assert numbers(bot.stdout.readline().decode()) == [0]
+        until(lambda: numbers(lanchat(shared_server.port(), *options).out) == [] or None, "the acknowledgement")
+
+
+def test_answers_that_can_not_be_printed_are_an_error_too(shared_server: Server) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 (it is one for all)
+        command = [COMMAND, f"127.0.0.1:{shared_server.port()}", "--name", "ci", "--quiet"]
+        done = subprocess.run(command, input=b"/time\n", stdout=full, stderr=subprocess.PIPE, check=False)  # noqa: S603 (ours)
+    assert (done.returncode, done.stderr) == (1, b"lanchat: can't write to stdout: No space left on device\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_can_not_be_printed_is_an_error_in_one_line(option: str, unbuffered: str) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 (it is one for all)
+        env = environment(PYTHONUNBUFFERED=unbuffered)
+        done = subprocess.run([COMMAND, option], stdout=full, stderr=subprocess.PIPE, check=False, env=env)  # noqa: S603 (ours)
+    assert (done.returncode, done.stderr) == (1, b"lanchat: can't write to stdout: No space left on device\n")
+
+
+@pytest.mark.parametrize("where", ["2> /dev/full", "2>&-"])
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(shared_server: Server, where: str) -> None:
+    port = shared_server.port()
+    for command, code in ((f"{COMMAND} --nonsense", 2), (f"echo /nope | {COMMAND} 127.0.0.1:{port} --name ci", 1)):
+        done = subprocess.run(["/bin/sh", "-c", f"{command} {where}"], capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+        assert (done.returncode, done.stdout) == (code, b"")
+
+
+def test_nothing_to_print_is_no_error_where_nothing_can_be(shared_server: Server) -> None:
+    command = f"echo hello | {COMMAND} 127.0.0.1:{shared_server.port()} --name ci >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_stdin_that_can_not_be_read_to_its_end_is_an_error(shared_server: Server) -> None:
+    with open("/proc/self/mem", "rb") as stdin:  # noqa: PTH123 (where it begins there is nothing, which is an error of reading)
+        done = lanchat(shared_server.port(), "--name", "ci", stdin=stdin)
+    assert done == Result(1, "", "lanchat: can't read stdin to its end: Input/output error\n")
+
+
+def test_whoever_is_stopped_before_all_is_printed_says_so(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob, Bot(shared_server.port(), "stuck") as bot:
+        shared_server.logged("stuck joined")
+        for _ in range(100):
+            bob.say("stuck", "x" * 4000)
+        waiting = array.array("i", [0])
+        until(lambda: (not fcntl.ioctl(bot.stdout, termios.FIONREAD, waiting) and waiting[0] > 60_000) or None, "a full pipe")
+        bot.process.send_signal(signal.SIGTERM)
+        assert bot.process.wait(PATIENCE) == 1
+        assert b"not all that came could be printed" in bot.stderr.read()
+
+
+def test_a_guest_reads_all_that_a_room_says_however_late_it_reads(tmp_path: Path) -> None:
+    count = 1500
+    with Server(tmp_path, "--port", LOOPBACK, "--limit", "packets=off", "--limit", "bytes=off") as server:
+        port = server.port()
+        assert lanchat(port, "--name", "owner", stdin=b"/register hunter2\n/create #stream\n").status == 0
+        with Bot(port, "late") as bot, login(port, "talker") as talker:
+            bot.stdin.write(b"/join #stream\n")
+            bot.stdout.readline()
+            talker.say("/join", "#stream")
+            talker.wait_for("You are in #stream")
+            talker.send(b"".join(line("#stream", f"number {n} " + "x" * 4000) for n in range(count)))
+            talker.say("/time")
+            talker.wait_for("Server time")
+            lines = [bot.stdout.readline().decode() for _ in range(count)]
+            # What is fetched comes later than what is said meanwhile.
+            assert sorted(int(text.partition("number ")[2].split()[0]) for text in lines) == list(range(count))
+            bot.process.communicate(timeout=PATIENCE)
+            assert bot.process.returncode == 0
 
 
 class Bot:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
 
 from lanchat.client.conversation import Conversation
-from lanchat.client.cursor import Cursor
+from lanchat.client.interfaces import DONE
 from lanchat.client.reading import ACK_SECONDS
-from lanchat.packet import ServerX
-from tests.talk import Talk
+from tests.talk import CAPS, Talk
 
 
 def asked(talk: Talk) -> dict[str, Any]:
@@ -21,6 +20,12 @@ def asked(talk: Talk) -> dict[str, Any]:
     assert packet["msg"] == ""
     x: dict[str, Any] = packet["x"]
     return x
+
+
+def acknowledged(talk: Talk) -> list[int]:
+    """The places that were acknowledged since this was asked last, once the time for that has come."""
+    talk.clock.advance(ACK_SECONDS)
+    return talk.acknowledged()
 
 
 def test_what_was_shown_is_acknowledged_cumulatively_and_at_most_once_a_second() -> None:
@@ -33,7 +38,7 @@ def test_what_was_shown_is_acknowledged_cumulatively_and_at_most_once_a_second()
     talk.clock.advance(5)
     assert talk.acknowledged() == []
     talk.said(8)
-    talk.conversation.acknowledge()
+    talk.conversation.reading.acknowledge()
     assert talk.acknowledged() == [8]
 
 
@@ -61,7 +66,7 @@ def test_a_guest_acknowledges_nothing() -> None:
     talk.said(5)
     talk.clock.advance(ACK_SECONDS)
     assert talk.acknowledged() == []
-    assert talk.screen.heard == ["5", "5"]
+    assert talk.screen.heard == ["5"]
 
 
 def test_what_came_before_is_not_shown_again() -> None:
@@ -83,7 +88,7 @@ def test_a_reconnect_goes_on_where_it_was_and_shows_what_was_missed_once() -> No
         talk.said(seq, batch="resume")
     assert talk.conversation.waiting == 1
     talk.hear(op="end", batch="resume", n=2, more=False)
-    assert talk.acknowledged() == [8]
+    assert acknowledged(talk) == [8]
     assert talk.conversation.waiting == 0
     assert talk.screen.heard == ["5", "7", "8"]
 
@@ -125,7 +130,7 @@ def test_own_messages_are_not_shown_when_the_log_brings_them_back() -> None:
         talk.said(seq, batch="resume", self=seq == 9)
     talk.hear(op="end", batch="resume", n=3, more=False)
     assert talk.screen.heard == ["6", "7"]
-    assert talk.acknowledged() == [9]
+    assert acknowledged(talk) == [9]
 
 
 def test_what_the_server_left_out_is_fetched_page_by_page_and_shown_once() -> None:
@@ -145,7 +150,7 @@ def test_what_the_server_left_out_is_fetched_page_by_page_and_shown_once() -> No
     talk.hear(op="end", cid=x["cid"], n=4, more=False)
     talk.said(10)
     assert talk.screen.heard == ["5", "9", "6", "7", "8", "10"]
-    assert talk.acknowledged()[-1] == 10
+    assert acknowledged(talk)[-1] == 10
     assert not any(packet.x is not None and packet.x.op == "end" for packet, _ in talk.screen.packets)
 
 
@@ -164,7 +169,7 @@ def test_nothing_after_a_hole_is_acknowledged_before_it_is_filled() -> None:
     for seq in (7, 8, 9):
         talk.said(seq, batch="resume")
     talk.hear(op="end", batch="resume", n=3, more=False)
-    assert talk.acknowledged() == [9]
+    assert acknowledged(talk) == [9]
     assert talk.screen.heard == ["5", "9", "6", "7", "8"]
 
 
@@ -173,7 +178,7 @@ def test_a_hole_that_is_empty_is_passed_over() -> None:
     talk.hear(op="gap", after=5, upto=8, why="SLOW")
     x = asked(talk)
     talk.hear(op="end", cid=x["cid"], n=0, more=False)
-    assert talk.acknowledged() == [8]
+    assert acknowledged(talk) == [8]
 
 
 def test_two_holes_are_fetched_one_after_the_other() -> None:
@@ -188,7 +193,7 @@ def test_two_holes_are_fetched_one_after_the_other() -> None:
     talk.said(13, batch=second["cid"])
     talk.hear(op="end", cid=second["cid"], n=1, more=False)
     assert talk.screen.heard == ["8", "13"]
-    assert talk.acknowledged() == [13]
+    assert acknowledged(talk) == [13]
 
 
 def test_a_hole_that_can_not_be_fetched_is_owed_and_not_acknowledged() -> None:
@@ -200,7 +205,7 @@ def test_a_hole_that_can_not_be_fetched_is_owed_and_not_acknowledged() -> None:
     talk.said(9)
     talk.clock.advance(ACK_SECONDS)
     assert talk.acknowledged() == [5]
-    assert "can't be fetched" in talk.screen.notices[0]
+    assert "can't be fetched now (No.)" in talk.screen.missing[0]
 
 
 def test_what_was_missed_beyond_the_batch_is_fetched_too() -> None:
@@ -263,70 +268,233 @@ def test_what_was_missed_is_not_waited_for_from_a_server_that_did_not_grant_it()
     assert talk.conversation.waiting == 0
 
 
-class Server:
-    """A log, and a reader who is told of it with interruptions of every kind."""
-
-    def __init__(self) -> None:
-        self.cursor = Cursor()
-        self.cursor.welcomed(ServerX(epoch="e"), replays=True)
-        self.newest = self.acknowledged = 0
-        self.seen: list[int] = []
-
-    def say(self, count: int) -> None:
-        """Some are said and delivered."""
-        for _ in range(count):
-            self.newest += 1
-            self.show(self.newest)
-
-    def leave_out(self, count: int) -> None:
-        """Some are said while the reader is too slow."""
-        self.cursor.interrupted(self.newest, self.newest + count)
-        self.newest += count
-
-    def fetch(self, count: int) -> None:
-        """The reader asks for a page of what was left out."""
-        if (hole := self.cursor.hole) is None:
-            return
-        page = range(hole[0] + 1, min(hole[0] + count, self.newest) + 1)
-        for seq in page:
-            self.show(seq)
-        self.cursor.fetched(page[-1] if page else self.newest)
-
-    def reconnect(self, count: int) -> None:
-        """The connection is lost, and perhaps the next one too, in the middle of what was missed."""
-        self.cursor.lost()
-        start = (self.cursor.resume or {}).get("seq", self.acknowledged)
-        self.cursor.welcomed(ServerX(epoch="e", resumed=True, seq=self.newest), replays=True)
-        missed = range(int(start) + 1, self.newest + 1)
-        for seq in missed[:count]:
-            self.show(seq)
-        if count < len(missed):
-            self.reconnect(count + 1)
-        else:
-            self.cursor.replayed(more=False)
-
-    def acknowledge(self, count: int) -> None:
-        """What is acknowledged was seen, all of it."""
-        self.acknowledged = max(self.acknowledged, self.cursor.acknowledge())
-        assert set(range(1, self.acknowledged + 1)) <= set(self.seen)
-
-    def show(self, seq: int) -> None:
-        """Deliver one."""
-        if self.cursor.sees(seq):
-            self.seen.append(seq)
+def gap(talk: Talk, after: int, upto: int) -> dict[str, Any]:
+    """The server left something out; `x` of what was asked then."""
+    talk.hear(op="gap", after=after, upto=upto, why="SLOW")
+    return asked(talk)
 
 
-STEPS = [Server.say, Server.leave_out, Server.fetch, Server.reconnect, Server.acknowledge]
+def say(talk: Talk, seq: int, to: str = "bob") -> None:
+    """Something is said, and acknowledged with this place."""
+    said = talk.conversation.say(to, "mine")
+    talk.hear(op="ack", cid=said.cid, id=f"e.{seq}", seq=seq, state="stored")
 
 
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 5)), max_size=40))
-def test_whatever_happens_everything_is_seen_once_and_nothing_unseen_is_acknowledged(steps: list[tuple[Any, int]]) -> None:
-    server = Server()
-    for step, count in steps:
-        step(server, count)
-        server.acknowledge(0)
-    while server.cursor.hole:
-        server.fetch(3)
-    server.acknowledge(0)
-    assert sorted(server.seen) == list(range(1, server.newest + 1))
-    assert server.acknowledged == server.newest
+UNORDERED = [cap for cap in CAPS if cap != "order"]
+
+
+def test_the_acknowledgement_of_own_words_moves_the_place_where_the_server_tells_of_gaps_first() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    say(talk, 9)
+    assert acknowledged(talk) == [9]
+    talk.lose()
+    assert talk.connect()["resume"]["seq"] == 9
+
+
+def test_elsewhere_it_moves_no_place_past_what_may_be_held_back() -> None:
+    talk = Talk().account(caps=UNORDERED)
+    talk.said(5)
+    say(talk, 9)
+    assert acknowledged(talk) == [5]
+    talk.lose()
+    assert talk.connect()["resume"]["seq"] == 5
+    talk.account(caps=UNORDERED, seq=9, resumed=True, missed=4)
+    for seq in (6, 7, 8, 9):
+        talk.said(seq, batch="resume", self=seq == 9)
+    talk.hear(op="end", batch="resume", n=4, more=False)
+    assert talk.screen.heard == ["5", "6", "7", "8"]
+    assert acknowledged(talk) == [9]
+
+
+@pytest.mark.parametrize("caps", [CAPS, UNORDERED])
+def test_a_gap_before_or_after_it_is_fetched_and_then_all_is_acknowledged(caps: list[str]) -> None:
+    talk = Talk().account(caps=caps)
+    talk.said(5)
+    if caps is CAPS:
+        x = gap(talk, 5, 8)
+        say(talk, 9)
+    else:
+        say(talk, 9)
+        talk.written()
+        x = gap(talk, 5, 8)
+    assert acknowledged(talk) == [5]
+    for seq in (6, 7, 8, 9):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=4, more=False)
+    assert talk.screen.heard == ["5", "6", "7", "8"]
+    assert acknowledged(talk) == [9]
+
+
+def test_what_comes_after_a_batch_is_shown_though_something_later_was_said_meanwhile() -> None:
+    talk = Talk().account(caps=UNORDERED, seq=6, resumed=True, missed=1)
+    say(talk, 8)
+    talk.said(6, batch="resume")
+    talk.hear(op="end", batch="resume", n=1, more=False)
+    talk.said(7)
+    assert talk.screen.heard == ["6", "7"]
+
+
+def test_a_log_that_lacks_our_place_is_read_from_its_own_end_on() -> None:
+    talk = Talk().account()
+    talk.said(50)
+    talk.lose()
+    talk.connect()
+    talk.account(seq=20, resumed=False)
+    talk.said(21)
+    assert talk.screen.heard == ["50", "21"]
+    assert acknowledged(talk) == [21]
+
+
+def register(talk: Talk, seq: int) -> None:
+    """The name is made an account."""
+    said = talk.conversation.say("/register", "hunter2")
+    talk.hear("alice is yours", op="ok", cid=said.cid, account=True, epoch="e", seq=seq)
+    talk.transport.clear()
+
+
+def test_who_registers_acknowledges_from_there_on_and_goes_on_there_after_a_cut() -> None:
+    talk = Talk().welcome()
+    register(talk, 7)
+    assert acknowledged(talk) == [7]
+    talk.said(8)
+    assert acknowledged(talk) == [8]
+    talk.conversation.say("bob", "perhaps")
+    talk.lose()
+    x = talk.connect()
+    assert (x["resume"], x["auth"]) == ({"epoch": "e", "seq": 8}, {"mech": "PLAIN", "password": "hunter2"})
+    talk.account(seq=10, resumed=True, missed=2)
+    talk.said(10, batch="resume")
+    talk.hear(op="end", batch="resume", n=1, more=False)
+    assert talk.screen.heard == ["8", "10"]
+    assert talk.screen.marked == []
+
+
+def test_what_was_on_its_way_when_the_connection_of_a_new_account_broke_is_sent_again() -> None:
+    talk = Talk().welcome()
+    register(talk, 7)
+    said = talk.conversation.say("bob", "perhaps")
+    talk.lose()
+    lines = talk.reconnect(account=True, epoch="e", seq=7, resumed=True, missed=0).splitlines()
+    (packet,) = [json.loads(line) for line in lines if b'"perhaps"' in line]
+    assert packet["x"]["cid"] == said.cid
+
+
+def test_what_was_left_out_before_registering_is_owed_to_the_account() -> None:
+    talk = Talk().welcome()
+    x = gap(talk, 3, 6)
+    register(talk, 7)
+    assert acknowledged(talk) == [3]
+    for seq in (4, 5, 6):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=3, more=False)
+    assert acknowledged(talk) == [7]
+
+
+@pytest.mark.parametrize("caps", [["ack"], ["ack", "id"]])
+def test_where_no_log_is_kept_a_new_account_acknowledges_nothing(caps: list[str]) -> None:
+    talk = Talk().welcome(caps=caps)
+    register(talk, 7)
+    assert acknowledged(talk) == []
+
+
+def test_a_guest_fetches_what_was_left_out_too() -> None:
+    talk = Talk().welcome()
+    talk.said(5, to="#ops")
+    say(talk, 7, to="#ops")
+    x = gap(talk, 5, 8)
+    for seq in (6, 7, 8, 9):
+        talk.said(seq, to="#ops", batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=4, more=False)
+    talk.said(9, to="#ops")
+    assert talk.screen.heard == ["5", "6", "8", "9"]
+    assert (acknowledged(talk), talk.screen.missing) == ([], [])
+
+
+def test_what_a_guest_can_not_fetch_is_told_once() -> None:
+    talk = Talk().welcome()
+    x = gap(talk, 5, 8)
+    talk.hear("You are not in a room.", op="fail", cid=x["cid"], code="NOT_MEMBER")
+    talk.lose()
+    talk.conversation.end(DONE)
+    (told,) = talk.screen.missing
+    assert "can't be fetched now (You are not in a room.)" in told
+
+
+@pytest.mark.parametrize("finish", [Talk.lose, lambda talk: talk.conversation.end(DONE)])
+def test_what_a_guest_has_not_fetched_when_the_connection_ends_is_lost_and_told(finish: Callable[[Talk], None]) -> None:
+    talk = Talk().welcome()
+    gap(talk, 5, 8)
+    finish(talk)
+    (told,) = talk.screen.missing
+    assert "did not come" in told
+
+
+def test_an_account_is_owed_what_it_has_not_fetched_at_the_end_so_nothing_is_missing() -> None:
+    talk = Talk().account()
+    gap(talk, 5, 8)
+    talk.lose()
+    talk.conversation.end(DONE)
+    assert talk.screen.missing == []
+
+
+def test_the_next_connection_of_a_guest_begins_anew() -> None:
+    talk = Talk().welcome()
+    talk.said(50)
+    talk.lose()
+    talk.connect()
+    talk.welcome()
+    talk.said(3)
+    assert talk.screen.heard == ["50", "3"]
+
+
+def test_a_fetch_that_had_to_wait_does_not_outlive_its_connection() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    x = gap(talk, 5, 8)
+    talk.hear("Wait.", op="fail", cid=x["cid"], code="RATE_LIMITED", retry_ms=1000)
+    talk.lose()
+    talk.reconnect(account=True, epoch="e", seq=8, resumed=True, missed=3)
+    for seq in (6, 7, 8):
+        talk.said(seq, batch="resume")
+    talk.hear(op="end", batch="resume", n=3, more=False)
+    assert talk.conversation.waiting == 0
+    assert b"/history" not in talk.transport.value()
+
+
+def test_what_is_on_a_page_beyond_what_was_left_out_comes_by_itself() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    x = gap(talk, 5, 8)
+    for seq in (6, 8, 10):
+        talk.said(seq, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], n=3, more=False)
+    talk.said(9, name="zoe")
+    talk.said(10)
+    assert talk.screen.heard == ["5", "6", "8", "9", "10"]
+
+
+def test_a_page_that_somebody_asks_for_does_not_mix_with_one_that_is_fetched() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    said = talk.conversation.say("/history", "@bob")
+    talk.written()
+    x = gap(talk, 5, 7)
+    talk.said(5, batch=said.cid)
+    talk.hear(op="end", cid=said.cid, batch=said.cid, n=1, more=False)
+    talk.said(6, batch=x["cid"])
+    talk.said(7, batch=x["cid"])
+    talk.hear(op="end", cid=x["cid"], batch=x["cid"], n=2, more=False)
+    assert talk.screen.heard == ["5", "5", "6", "7"]
+    assert acknowledged(talk) == [7]
+
+
+def test_what_had_to_wait_for_the_face_is_acknowledged_as_soon_as_that_has_caught_up() -> None:
+    talk = Talk().account()
+    talk.screen.caught_up = False
+    talk.said(5)
+    assert acknowledged(talk) == []
+    talk.screen.caught_up = True
+    talk.conversation.reading.shown()
+    talk.conversation.reading.shown()
+    assert talk.acknowledged() == [5]

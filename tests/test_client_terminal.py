@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
+from lanchat.client.pages import Pages
 from lanchat.client.prompt import Prompt
 from lanchat.client.roster import Roster
-from lanchat.packet import MAX_MSG
+from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
+from tests.talk import Talk
 
 Open = Callable[..., Any]
 CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
@@ -384,3 +388,44 @@ def test_what_was_said_while_one_was_away_is_shown_and_so_is_what_was_before(
     client.expect("#attic you: .*anybody?")
     client.sendline("/search dust")
     client.expect("dust 0.*dust 1.*dust 2.*That is all.")
+
+
+def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
+    shared_server: Server, account: Callable[[str], None], bob: Peer, tmp_path: Path
+) -> None:
+    account("hugo")
+    (secret := tmp_path / "password").touch(0o600)
+    secret.write_text("hunter2\n")
+    command = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{shared_server.port()}", "--name", "hugo", "--password-file", str(secret)]
+    (keyboard, stdin), (screen, stdout) = os.openpty(), os.openpty()
+    env = environment(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1")
+    client = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env, start_new_session=True)  # noqa: S603 (ours)
+    for device in (stdin, stdout):
+        os.close(device)
+    with client:
+        seen = b""
+        while b"Everyone>" not in seen:
+            seen += os.read(screen, 4096)
+        os.close(screen)
+        bob.say("hugo", "nobody sees this")
+        assert client.wait(PATIENCE) == 1
+        assert client.stderr is not None
+        assert client.stderr.read() == b"lanchat: can't write to the terminal: Input/output error\n"
+    os.close(keyboard)
+    again = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert again.stdout.endswith("bob -> you: nobody sees this\n")
+
+
+def test_the_rest_of_a_page_whose_connection_broke_is_no_part_of_the_next_one() -> None:
+    conversation = Talk().account().conversation
+    pages = Pages(conversation)
+    pages.ask("/history", "@bob", "Everyone")
+    page = [
+        ServerPacket(Sender("bob", ""), "alice", text, ServerX(seq=seq, batch="c")) for seq, text in ((1, "old"), (2, "new"))
+    ]
+    assert pages.holds(page[0])
+    pages.forget()
+    said = conversation.say("/history", "@bob")
+    assert pages.holds(page[1])
+    end = ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid=said.cid, n=1, more=False))
+    assert pages.turned(end, said) == [page[1]]

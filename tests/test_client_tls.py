@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.certificates import fingerprint, read_certificates
+from lanchat.client.known import KnownServers
 from tests.certs import Authority
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login
 
@@ -122,6 +123,89 @@ def test_a_server_whose_key_has_changed_is_told_nothing(tmp_path: Path, authorit
     assert err.count("\n") == 1
     assert trap.heard() == [b""]
     assert known.read_text() == before
+
+
+def test_a_file_whose_last_line_has_no_end_is_added_to_on_a_line_of_its_own(
+    tmp_path: Path, server: Server, authority: Authority, known: Path
+) -> None:
+    where, shown = f"localhost:{server.port('tls')}", print_of(authority.directory / "server.pem")
+    known.parent.mkdir(parents=True)
+    before = f"# mine\n[localhost]:1 SHA256:{'y' * 43}"
+    known.write_text(before)
+    assert chat(tmp_path, where, "--tls")[0] == DONE
+    assert known.read_text() == f"{before}\n[localhost]:{server.port('tls')} {shown}\n"
+    trap = Trap(*authority.issue("impostor"))
+    known.write_text(known.read_text().replace(f":{server.port('tls')} ", f":{trap.port} ").rstrip("\n"))
+    assert "ITS KEY HAS CHANGED" in chat(tmp_path, f"localhost:{trap.port}", "--tls")[2]
+    assert trap.heard() == [b""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"[localhost]:1 SHA256:{'y' * 43}[localhost]:2 SHA256:{'z' * 43}",
+        "[localhost]:1",
+        f"[localhost]:1 SHA256:{'y' * 42}",
+        f"localhost:1 SHA256:{'y' * 43}",
+        f"[localhost]:1 SHA256:{'y' * 43}\x0c[localhost]:2 SHA256:{'z' * 43}",
+        f"SHA256:{'y' * 43}",
+    ],
+)
+def test_a_line_that_is_damaged_is_told_and_nobody_is_believed(
+    tmp_path: Path, authority: Authority, known: Path, line: str
+) -> None:
+    trap = Trap(*authority.issue("damaged"))
+    known.parent.mkdir(parents=True)
+    known.write_text(f"\n# mine\n{line}\n")
+    status, _, err = chat(tmp_path, f"localhost:{trap.port}", "--tls")
+    assert (status, f"line 3 of {known} is damaged" in err, err.count("\n")) == (UNREACHABLE, True, 1)
+    assert trap.heard() == [b""]
+    assert known.read_text() == f"\n# mine\n{line}\n"
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620])
+def test_keys_that_others_could_have_written_are_not_believed(
+    tmp_path: Path, authority: Authority, known: Path, mode: int
+) -> None:
+    trap = Trap(*authority.issue("written"))
+    known.parent.mkdir(parents=True)
+    known.write_text(f"[localhost]:{trap.port} {print_of(authority.directory / 'written.pem')}\n")
+    known.chmod(mode)
+    status, _, err = chat(tmp_path, f"localhost:{trap.port}", "--tls")
+    assert (status, f"chmod go-w {known}" in err) == (UNREACHABLE, True)
+    assert trap.heard() == [b""]
+
+
+def test_a_key_that_can_not_be_written_down_is_not_believed(tmp_path: Path, authority: Authority, known: Path) -> None:
+    known.parent.mkdir(parents=True)
+    known.parent.chmod(0o777)
+    for way in ("others can write", "Is a directory"):
+        trap = Trap(*authority.issue("new"))
+        status, _, err = chat(tmp_path, f"localhost:{trap.port}", "--tls")
+        assert (status, way in err, "--fingerprint" in err) == (UNREACHABLE, True, True)
+        assert trap.heard() == [b""]
+        known.parent.chmod(0o700)
+        known.mkdir(exist_ok=True)
+
+
+def test_of_two_keys_that_come_at_the_same_moment_one_is_remembered(known: Path) -> None:
+    start = threading.Barrier(8)
+    new: list[str] = []
+
+    def client(number: int) -> None:
+        servers = KnownServers(known)
+        assert servers.keys("[lan]:1") == []
+        start.wait()
+        if servers.add("[lan]:1", key := f"SHA256:{str(number) * 43}"):
+            new.append(key)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(new) == 1
+    assert known.read_text() == f"[lan]:1 {new[0]}\n"
 
 
 def test_a_renewed_certificate_with_the_same_key_is_the_same_server(tmp_path: Path, known: Path) -> None:

@@ -166,6 +166,11 @@ def test_two_cannot_have_one_port(tmp_path: Path, text: str) -> None:
     assert all("give each a port of its own" in line for line in lines)
 
 
+def test_a_room_can_not_be_kept_and_not(tmp_path: Path) -> None:
+    (line,) = wrong(written(tmp_path, 'retain = ["#ops=off", "#OPS=1d", "#dev=off", "30d"]'))
+    assert "#OPS=off keeps all of that room" in line
+
+
 def test_what_follows_from_a_mistake_is_no_mistake(tmp_path: Path) -> None:
     (line,) = wrong(written(tmp_path, 'manhole = "abc"\nmanhole-keys = "keys"\n'))
     assert "manhole: 'abc' is no port" in line

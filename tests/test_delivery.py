@@ -459,9 +459,10 @@ def test_a_new_device_begins_where_the_account_is(router: Router, ann: User, bob
 @pytest.mark.parametrize("limit", ["2", "off"])
 def test_a_device_too_many_takes_the_place_of_the_one_longest_not_seen(router: Router, ann: User, limit: str) -> None:
     router.limits.set("devices", limit)
+    ann.leave()
     for dev in ("a", "b", "a", "c"):
         router.clock.advance(1)  # type: ignore[attr-defined]  # as above
-        log_in(router, "ann", dev=dev)
+        log_in(router, "ann", dev=dev).leave()
     known = [row[0] for row in store_of(router).connection.execute("SELECT name FROM devices ORDER BY name")]
     assert known == (["", "a", "c"] if limit == "2" else ["", "a", "b", "c", "resume"])
     assert router.limits.met["devices"] == (2 if limit == "2" else 0)
@@ -493,7 +494,7 @@ def test_a_page_in_words(router: Router, ann: User, bob: User, asked: str) -> No
     classic.send("/history", f"bob {asked}")
     *lines, more = classic.msgs()
     assert [line.split(" ", 2)[2] for line in lines] == ["bob -> ann: 1", "bob -> ann: 2"]
-    assert more == "There is more: /history bob 2 before 2"
+    assert more == "There is more: /history @bob 2 before 2"
 
 
 @pytest.mark.parametrize("asked", ["before", "20 behind 3", "1" * 40 + "x", "1" * 16000, "-3", "1 2 x", "before before 1"])

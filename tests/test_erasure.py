@@ -8,11 +8,15 @@ from pathlib import Path
 from sqlite3 import Connection
 
 import pytest
+from twisted.internet.defer import Deferred, succeed
 
-from lanchat import accounts
-from lanchat.names import parse
+from lanchat import accounts, rooms
+from lanchat.entry import ERASED
+from lanchat.names import parse, stored
+from lanchat.operations import Operations
 from lanchat.session import Role
 from lanchat.store import erasure, fresh
+from tests.fakes import make_router
 from tests.stores import Desk, entry, raw
 
 VICTOR = parse("victor")
@@ -119,7 +123,7 @@ def test_what_was_said_to_an_account_that_is_there_keeps_its_name(desk: Desk) ->
     number = desk.write(partial(accounts.add, name=parse("vic"), password="", role=Role.USER, now=0, most=9)).id
     desk.say(entry("to vic", author=2, name="wanda", conv=f"p2x{number}", target="vic"))
     desk.say(entry("by vic", author=number, name="vic", conv=f"p2x{number}", target="wanda"))
-    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure("vic", 0, upto=2, found=False))).found
+    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure(frozenset({"vic"}), 0, upto=2, found=False))).found
     assert desk.ask("SELECT name, target FROM log ORDER BY seq") == [("wanda", "vic"), ("vic", "wanda")]
 
 
@@ -149,10 +153,108 @@ def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk
     assert desk.ask("SELECT name FROM accounts") == [("wanda",)]
 
 
+def test_why_they_decided_something_is_not_kept(desk: Desk) -> None:
+    def decide(connection: Connection) -> None:
+        for number, by, why in ((1, "Victor", "his"), (2, "wanda", "hers"), (3, ERASED, "of before")):
+            row = (number, "bob", why, by)
+            connection.execute("INSERT INTO sanctions VALUES (?, 'mute', NULL, ?, NULL, ?, ?, 0)", row)
+
+    desk.write(decide)
+    erase(desk)
+    assert desk.ask("SELECT reason, by_name FROM sanctions ORDER BY id") == [
+        ("", "(erased)"),
+        ("hers", "wanda"),
+        ("", "(erased)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "stay"), [(Role.USER, ["wanda's"]), (Role.MODERATOR, [])], ids=["of a user", "of a moderator"]
+)
+def test_topics_that_may_be_theirs_go(desk: Desk, role: Role, stay: list[str]) -> None:
+    def make(connection: Connection) -> None:
+        connection.execute("UPDATE accounts SET role = ? WHERE id = 1", (int(role),))
+        for number, (owner, topic) in enumerate([(1, "his"), (2, "wanda's"), (None, "of somebody who is gone"), (1, "")], 1):
+            room = rooms.add(connection, rooms.parse_name(f"#room{number}"), owner, False, 0, 9)
+            rooms.set_topic(connection, room.id, topic)
+
+    desk.write(make)
+    begun = erase(desk)
+    assert desk.ask("SELECT topic FROM rooms WHERE topic != ''") == [(topic,) for topic in stay]
+    assert begun.topics == ({1, 3} if stay else {1, 2, 3})
+
+
+def test_who_never_was_takes_no_topic(desk: Desk) -> None:
+    def make(connection: Connection) -> None:
+        room = rooms.add(connection, rooms.parse_name("#ops"), None, False, 0, 9)
+        rooms.set_topic(connection, room.id, "pumps")
+
+    desk.write(make)
+    assert not desk.write(partial(erasure.begin, name=parse("nobody"))).found
+    assert desk.ask("SELECT topic FROM rooms") == [("pumps",)]
+
+
+def test_what_they_write_until_they_are_gone_is_erased_too(desk: Desk) -> None:
+    begun = desk.write(partial(erasure.begin, name=VICTOR))
+    row = ("bob", "his", "victor")
+    desk.write(
+        lambda connection: connection.execute("INSERT INTO sanctions VALUES (1, 'mute', NULL, ?, NULL, ?, ?, 0)", row).rowcount
+    )
+    desk.say(entry("his last words"))
+    begun = desk.write(partial(erasure.take_rest, erasure=begun))
+    assert begun.upto == 1
+    assert desk.ask("SELECT reason, by_name FROM sanctions") == [("", "(erased)")]
+
+
+def test_a_name_of_older_rules_is_erased_as_it_is_written_and_as_it_is_kept(desk: Desk) -> None:
+    desk.write(lambda connection: connection.execute("UPDATE accounts SET name = 'Vic', key = 'VIC' WHERE id = 1").rowcount)
+    desk.say(entry("his own", name="Vic"), entry("to him", author=2, name="wanda", conv="p1x2", target="Vic"))
+    begun = desk.write(partial(erasure.begin, name=stored("Vic", "VIC")))
+    assert (begun.account, begun.keys) == (1, frozenset(("VIC", "vic")))
+    desk.write(partial(erasure.step, erasure=begun))
+    assert desk.ask("SELECT msg, target FROM log") == [("to him", "(erased)")]
+
+
+def test_a_text_that_is_no_utf_8_does_not_end_an_erasure(desk: Desk) -> None:
+    desk.say(entry("his own"), entry("of another who is removed", author=9, name="gus"))
+    desk.write(lambda connection: fresh.move(connection, 2))
+    desk.write(lambda connection: connection.execute("UPDATE kept SET name = CAST(x'ff' AS TEXT) WHERE seq = 2").rowcount)
+    assert erase(desk).messages == 1
+
+
+def test_one_rewrite_at_a_time_and_the_writer_waits_until_the_last_has_ended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Deferred[None]] = []
+
+    def rewrite(store: object) -> Deferred[None]:
+        begun.append(Deferred())
+        return begun[-1]
+
+    def patience() -> int:
+        return desk.write(lambda connection: int(connection.execute("PRAGMA busy_timeout").fetchone()[0]))
+
+    monkeypatch.setattr(erasure, "rewrite", rewrite)
+    router, _ = make_router()
+    operations = Operations(router, desk.store, succeed)
+    both = [Deferred.fromCoroutine(operations._rewrite(lambda done, text: None)) for _ in range(2)]
+    assert patience() == erasure.PATIENCE * 1000
+    assert len(begun) == 1
+    begun[0].callback(None)
+    desk.wait(both[0])
+    patience()
+    assert len(begun) == 2
+    assert patience() == erasure.PATIENCE * 1000, "the other is under way"
+    begun[1].callback(None)
+    desk.wait(both[1])
+    assert patience() == erasure.USUAL_PATIENCE * 1000
+
+
 def test_until_it_is_finished_it_can_be_begun_again(desk: Desk, tmp_path: Path) -> None:
     desk.say(entry("his own"))
     begun = desk.write(partial(erasure.begin, name=VICTOR))
-    assert desk.write(partial(erasure.begin, name=VICTOR)) == begun == erasure.Erasure("victor", 1, 1, found=True)
+    assert desk.write(partial(erasure.begin, name=VICTOR)) == begun
+    assert begun == erasure.Erasure(frozenset({"victor"}), 1, 1, found=True)
     erase(desk)
     desk.write(partial(erasure.finish, name=VICTOR))
     assert not erase(desk).found

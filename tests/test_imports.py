@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
-    ["lanchat"],
-    ["lanchat.addresses", "lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
+    ["lanchat", "lanchat.places"],
+    ["lanchat.addresses", "lanchat.errors", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
-    ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.looks", "lanchat.repeats"],
+    ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.looks"],
     [
         "lanchat.counts",
         "lanchat.durations",
@@ -25,16 +25,19 @@ FLOORS = [
         "lanchat.search",
     ],
     ["lanchat.session"],
+    ["lanchat.stored"],
     [
         "lanchat.accounts",
         "lanchat.doorstep",
         "lanchat.pulse",
         "lanchat.registry",
-        "lanchat.rooms",
         "lanchat.targets",
         "lanchat.voice",
     ],
-    ["lanchat.lobby", "lanchat.presence", "lanchat.reservations", "lanchat.sanctions"],
+    ["lanchat.room"],
+    ["lanchat.rooms"],
+    ["lanchat.lobby", "lanchat.presence", "lanchat.reservations", "lanchat.sanction"],
+    ["lanchat.sanctions"],
     ["lanchat.delivery"],
     ["lanchat.cursors", "lanchat.replay"],
     ["lanchat.house"],
@@ -112,7 +115,7 @@ def test_the_core_knows_no_reactor(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith(USERS)))
 def test_of_the_server_its_users_import_hardly_more_than_packet(module: str) -> None:
-    allowed = {"lanchat", "lanchat.packet", "lanchat.progress", "lanchat.safekeeping"}
+    allowed = {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping"}
     assert all(name in allowed or name.startswith(USERS) for name in ours(module))
 
 

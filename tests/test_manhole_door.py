@@ -492,3 +492,10 @@ def test_what_operators_type_is_escaped_in_the_log_and_whole(logged: list[str]) 
     assert all(piece.startswith("manhole: SHA256:x from 127.0.0.1 goes on: xxx") for piece in pieces[1:])
     assert all(len(piece) < MAX_NOTE + 100 for piece in pieces)
     assert sum(piece.count("x") for piece in pieces) == 10_000 + pieces[0].count("\\x1b") + len(pieces)
+
+
+def test_what_is_typed_as_a_newline_is_not_logged_as_one(logged: list[str]) -> None:
+    operator = Operator("SHA256:x", no_names, Clock())
+    operator.note("f( # a\\n b)")
+    operator.note("f( # a\n b)")
+    assert [line.partition("runs: ")[2] for line in logged] == [r"f( # a\\n b)", r"f( # a\n b)"]

@@ -80,6 +80,13 @@ def test_what_is_no_key_is_refused_with_its_line(file: Path) -> None:
         assert said in why(file), bad
 
 
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028"])
+def test_a_line_that_may_be_taken_for_two_is_refused(file: Path, end: str) -> None:
+    for first in ("# ann", line(OURS)):
+        file.write_text(f"{line(RSA)}\n{first}{end}{line(OURS)}\n", newline="")
+        assert "line 2: there is a character in it" in why(file)
+
+
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
 def test_ecdsa_keys_may_be_listed(file: Path, curve: ec.EllipticCurve) -> None:
     key = Key(ec.generate_private_key(curve))
@@ -98,7 +105,7 @@ def test_a_list_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     assert authorized(file)
 
 
-@pytest.mark.parametrize("mode", [0o720, 0o702, 0o1777])
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
 def test_a_list_in_a_directory_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     file.parent.chmod(mode)
     assert why(file) == f"others can write {file.parent}. Forbid it: chmod go-w {file.parent}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import gc
+import re
 import sys
 from collections.abc import Coroutine
 
 import pytest
+from hypothesis import given, strategies as st
 from twisted.internet.defer import Deferred
 
 from lanchat.errors import NoSuchTarget
@@ -185,6 +188,56 @@ def test_a_traceback_shows_the_operators_lines_only(prompt: Prompt) -> None:
     assert "KeyError: 'x'" in prompt.err
     assert "console.py" not in prompt.err
     assert prompt.notes == ["def f():\n    raise KeyError('x')", "f()"]
+
+
+@pytest.mark.parametrize(
+    ("source", "noted"),
+    [
+        ("#\r#\r#\rrouter\rrouter", ["#\n#\n#\nrouter", "router"]),
+        ("1\r2\r\n3\n4", ["1", "2", "3", "4"]),
+        ("1; 2;3 # and so on\n4", ["1", "2", "3", "# and so on\n4"]),
+        ("@print\ndef f(): pass\n5", ["@print\ndef f(): pass", "5"]),
+        ("x = (1, # one\r 2)\rx", ["x = (1, # one\n 2)", "x"]),
+        ("'a\x0bb\x0cc\x1c\x85\u2028'\n1", ["'a\x0bb\x0cc\x1c\x85\u2028'", "1"]),
+        ("\x0c1\n\x0c2", ["1", "2"]),
+        ("é = 'ä'; é\n'𝄞'; é", ["é = 'ä'", "é", "'𝄞'", "é"]),
+        ("'''\r'''; 1 \\\r+ 1", ["'''\n'''", "1 \\\n+ 1"]),
+        ("# nothing\r# at all", ["# nothing\n# at all"]),
+        ("1\n# the end", ["1\n# the end"]),
+        ("1\r2\x00", ["1\n2\x00"]),
+        ("\ufeff1\r2(", ["\ufeff1\n2("]),
+        ("\ud800", ["\ud800"]),
+        ("1/0\rrouter", ["1/0"]),
+        ("", [""]),
+    ],
+    ids=repr,
+)
+def test_what_is_noted_is_what_runs(prompt: Prompt, source: str, noted: list[str]) -> None:
+    prompt.console.run(source)
+    assert prompt.notes == noted
+
+
+#: Pieces of Python, and of what may be between them.
+_PIECES = ["x = 1", "f(\n)", "'''\n\r'''", "@g\ndef f():\n  pass", "if x:\n\ty", "é", "'\u2028\x0c'", "#c", "\\", "(", ")"]
+_BETWEEN = ["\n", "\r", "\r\n", ";", "; ", "\x0c", " ", "\n\n", "\t"]
+
+
+@given(st.lists(st.sampled_from(_PIECES + _BETWEEN), max_size=12).map("".join))
+def test_each_note_is_one_statement_and_nothing_is_left_out(source: str) -> None:
+    prompt = Prompt()
+    prompt.console.names = dict.fromkeys("xyéfg", lambda *args: None)
+    prompt.console.run(source)
+    try:
+        statements = ast.parse(source := source.replace("\r\n", "\n").replace("\r", "\n")).body
+        compile(source, "", "exec")
+    except (SyntaxError, ValueError):
+        return
+    noted = [ast.parse(note).body for note in prompt.notes]
+    assert [ast.dump(one) for body in noted for one in body] == [ast.dump(one) for one in statements[: len(noted)]]
+    assert all(len(body) == 1 for body in noted) or not statements
+    if not prompt.err:
+        parts = [re.sub(r"[\s;]", "", text) for text in ("".join(prompt.notes), source)]
+        assert parts[0] == parts[1]
 
 
 @pytest.mark.parametrize("raised", ["KeyboardInterrupt", "GeneratorExit", "BaseException", "RecursionError"])

@@ -153,6 +153,8 @@ def test_every_line_is_in_the_log_whatever_its_level(manhole: Manhole) -> None:
     child.expect_exact("'typed'\r\n")
     child.send("exit()\r")
     leave(child)
+    manhole.ssh("127.0.0.1", "'old'; 'mac'\r#\r#\rrouter.limits.set('bad', 99)")
+    manhole.ssh("-T", "127.0.0.1", given="# only\r\n'dos'\r\n'line'\r\n")
     manhole.ssh("127.0.0.1", "this is no python")
     manhole.server.logged("this is no python")
     for what in (
@@ -160,6 +162,11 @@ def test_every_line_is_in_the_log_whatever_its_level(manhole: Manhole) -> None:
         r"runs: for n in (1, 2):\n    print(n, 'script')",
         "runs: if True:",
         "runs:     'typed'",
+        "runs: 'old'",
+        "runs: 'mac'",
+        r"runs: #\n#\nrouter.limits.set('bad', 99)",
+        r"runs: # only\n'dos'",
+        "runs: 'line'",
         "runs: this is no python",
     ):
         assert f"manhole: {key} from 127.0.0.1 {what}" in manhole.server.logged(what)

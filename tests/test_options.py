@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, twistd, until
+from tests.stores import Desk, entry
 
 PASSWORD = "correct horse battery"  # noqa: S105 (of accounts that are made here)
 
@@ -132,6 +133,17 @@ def test_what_is_too_old_goes_when_the_server_starts(tmp_path: Path) -> None:
     with Server(tmp_path, "--port", LOOPBACK, "--retain", "1d", under=two_days_later) as server:
         server.logged("not to be kept any longer")
     assert admin(tmp_path / "data", "export") == ""
+
+
+def test_the_server_stops_in_the_middle_of_a_sweep(tmp_path: Path) -> None:
+    with Desk(tmp_path / "data") as desk:
+        for n in range(20):
+            desk.say(*(entry(f"old {n}", ts=1_000_000) for _ in range(1000)))
+    with Server(tmp_path, "--port", LOOPBACK, "--retain", "30d") as server:
+        server.logged("reaches this server")
+        assert server.stop() < 3
+    with Desk(tmp_path / "data") as desk:
+        assert desk.ask("SELECT count(*) > 0 FROM log") == [(1,)]
 
 
 @pytest.mark.parametrize("allowed", [False, True])

@@ -17,7 +17,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import succeed
 from zope.interface.verify import verifyObject
 
-from lanchat.errors import NotStored, TooSlow, Usage
+from lanchat.errors import NoSuchTarget, NotStored, TooSlow, Usage
 from lanchat.interfaces import Store
 from lanchat.names import key, parse
 from lanchat.passwords import Hasher
@@ -256,7 +256,7 @@ def test_tokens_go_with_their_account(house: House, alice: Account) -> None:
     assert find_token(connection, "alice", b"kept") == alice.id
     connection.execute("DELETE FROM accounts WHERE id = ?", (alice.id,))
     assert find_token(connection, "alice", b"kept") is None
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(NoSuchTarget):
         add_token(connection, alice.id, b"kept", 1)
 
 

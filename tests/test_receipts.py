@@ -153,6 +153,17 @@ def test_who_can_say_how_far_it_has_come_has_no_receipts(house: tuple[Router, Cl
     assert ann.connection.session.receipts is not None
 
 
+def test_what_was_missed_and_not_written_is_shown_next_time(house: tuple[Router, Clock], bob: User) -> None:
+    say(bob, "number 1", "number 2")
+    ann = Wire(*house)
+    ann.connection.outbox.pauseProducing()
+    ann.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ack"], auth={"mech": "PLAIN", "password": PASSWORD}))
+    ann.lose()
+    shown = missed(house)
+    assert "2 messages were said" in shown
+    assert "number" not in missed(house)
+
+
 def test_a_classic_session_that_becomes_a_device_has_read_what_was_written(house: tuple[Router, Clock], bob: User) -> None:
     ann = Reader(house)
     say(bob, "number 1")

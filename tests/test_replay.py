@@ -8,6 +8,7 @@ from itertools import count, islice
 import pytest
 from twisted.internet.task import Clock
 
+from lanchat import places
 from lanchat.errors import RateLimited, TooSlow
 from lanchat.history import MAX_PAGE
 from lanchat.replay import SHOWN
@@ -151,7 +152,7 @@ def test_what_is_committed_between_the_reading_and_the_answer_comes_once(router:
     say(bob, "two")  # (it is not in what was read)
     while store.asks:
         store.answer()
-    assert read(phone)[1:] == [("one", "resume"), ("end", 1), ("two", None)]
+    assert read(phone)[1:] == [("one", "resume"), ("two", "resume"), ("end", 2)], "all of it before the end"
 
 
 @pytest.mark.parametrize("at_once", [1, MAX_HELD, MAX_HELD + 1])
@@ -223,23 +224,118 @@ def test_a_replay_waits_for_a_client_that_does_not_read(router: Router, bob: Use
     say(bob, "three")
     phone.client.is_behind = False
     phone.client.drained.callback(None)
-    assert read(phone) == [("one", "resume"), ("two", "resume"), ("end", 2), ("three", None)]
+    assert read(phone) == [("one", "resume"), ("two", "resume"), ("three", "resume"), ("end", 3)]
+    say(bob, "four")
+    assert read(phone) == [("four", None)]
 
 
-@pytest.mark.parametrize("error", [RateLimited("busy"), TooSlow("slow")])
-def test_when_the_log_can_not_be_read_the_client_shall_come_again(
-    router: Router, store: FakeStore, bob: User, error: RateLimited | TooSlow
+SKIPPED = "What you missed can't be shown now. Send /history to see it."
+ERRORS = [RateLimited("busy"), TooSlow("slow"), sqlite3.DatabaseError("disk I/O error")]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_when_the_log_can_not_be_read_a_client_goes_on_and_knows_what_it_lacks(
+    router: Router, store: FakeStore, bob: User, error: Exception
 ) -> None:
+    known_device(router)
+    say(bob, "one", "two")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()
+    say(bob, "three")
+    store.answer(error)
+    say(bob, "four")
+    welcome, end, *live = phone.shown()
+    assert (dump(welcome.x)["seq"], dump(end.x)["more"], dump(end.x)["n"]) == (2, True, 0)
+    assert [packet.msg for packet in live] == ["three", "four"]
+    store.slow = False
+    phone.send("/history", after=0, limit=2, cid="h")
+    assert read(phone) == [("one", "h"), ("two", "h"), ("end", 2)]
+    phone.leave()
+    again = log_in(router, "ann", dev="phone")
+    assert read(again)[1:] == [*((n, "resume") for n in ("one", "two", "three", "four")), ("end", 4)]
+
+
+def test_what_was_neither_in_the_batch_nor_shown_live_is_told_as_a_gap(router: Router, store: FakeStore, bob: User) -> None:
+    known_device(router)
+    say(bob, *range(MAX_PAGE + 1))
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
+    store.answer()
+    say(bob, "meanwhile")
+    store.answer()
+    say(bob, "while the second page is read")
+    store.answer(TooSlow("slow"))
+    *batch, end, gap, live = phone.shown()
+    assert len(batch) == 1 + MAX_PAGE
+    assert dump(end.x)["more"] is True
+    assert (dump(gap.x)["op"], dump(gap.x)["after"], dump(gap.x)["upto"]) == ("gap", MAX_PAGE + 1, MAX_PAGE + 2)
+    assert live.msg == "while the second page is read"
+
+
+def test_what_is_too_much_to_be_held_is_in_the_gap(router: Router, store: FakeStore, bob: User) -> None:
     known_device(router)
     say(bob, "one")
     store.slow = True
     phone = log_in(router, "ann", dev="phone")
     store.answer()
+    say(bob, *range(MAX_HELD + 1))
+    store.answer(TooSlow("slow"))
+    say(bob, "live")
+    _, end, gap, live = phone.shown()
+    assert dump(end.x)["more"] is True
+    assert (dump(gap.x)["after"], dump(gap.x)["upto"], live.msg) == (1, MAX_HELD + 2, "live")
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_without_the_number_of_what_was_missed_one_gets_in_all_the_same(
+    router: Router, store: FakeStore, bob: User, error: Exception
+) -> None:
+    known_device(router)
+    say(bob, "one")
+    store.slow = True
+    phone = log_in(router, "ann", dev="phone")
     store.answer(error)
-    assert read(phone) == [("welcome", None), ("bye", None)]
-    assert phone.client.disconnected
-    store.slow = False
-    assert read(log_in(router, "ann", dev="phone"))[1:] == [("one", "resume"), ("end", 1)]
+    store.answer()
+    welcome, one, end = phone.xs()
+    assert (welcome["resumed"], welcome.get("missed"), one["batch"], end["more"]) == (True, None, "resume", False)
+
+
+def test_a_page_that_was_not_full_in_time_is_not_the_last(
+    router: Router, store: FakeStore, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account with so many conversations that the log is gone through, piece by piece."""
+    monkeypatch.setattr(places, "FEW", 0)
+    monkeypatch.setattr(places, "SOME", 0)
+    monkeypatch.setattr(places, "PIECE", 2)
+    monkeypatch.setattr(places, "BUDGET", 0)
+    known_device(router)
+    eve = User(router, "eve").register()
+    for n in range(7):
+        bob.send("eve", f"not for ann {n}")
+        say(bob, n)
+    phone = log_in(router, "ann", dev="phone")
+    assert read(phone)[1:] == [*((str(n), "resume") for n in range(7)), ("end", 7)]
+    assert len(eve.shown()) == 7
+    eve.send("ann", "and this")
+    classic = log_in_classic(router, "ann")
+    assert "more than 2 messages were said" in classic.msgs()[1]
+
+
+def test_a_classic_client_that_could_not_be_shown_anything_in_time_has_not_read_it(
+    router: Router, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"FEW": 0, "SOME": 0, "PIECE": 2, "BUDGET": 0}.items():
+        monkeypatch.setattr(places, name, value)
+    say(bob, "one")
+    User(router, "eve").register()
+    for _ in range(4):
+        bob.send("eve", "not for ann")
+    ann = log_in_classic(router, "ann")
+    assert ann.msgs()[1:] == [SKIPPED]
+    ann.leave()
+    monkeypatch.undo()
+    assert log_in_classic(router, "ann").msgs()[-1] == "one"
 
 
 def test_who_goes_during_a_replay_is_owed_the_rest(router: Router, store: FakeStore, bob: User) -> None:
@@ -326,17 +422,33 @@ def test_what_was_not_written_to_a_classic_client_is_shown_next_time(router: Rou
     assert log_in_classic(router, "ann").msgs()[-1] == "one"
 
 
-def test_a_classic_login_that_could_not_read_the_log_ends_and_nothing_counts_as_read(
-    router: Router, store: FakeStore, bob: User
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_classic_login_that_could_not_read_the_log_goes_on_and_nothing_counts_as_read(
+    router: Router, store: FakeStore, bob: User, error: Exception
 ) -> None:
     say(bob, "one")
     store.slow = True
     ann = log_in_classic(router, "ann")
-    store.answer(TooSlow("That took too long."))
-    assert "That took too long." in ann.msgs()[-1]
-    assert ann.client.disconnected
     say(bob, "two")
+    store.answer(error)
+    say(bob, "three")
+    assert ann.msgs()[1:] == [SKIPPED, "two", "three"]
+    ann.leave()
     store.slow = False
+    assert log_in_classic(router, "ann").msgs()[2:] == ["one", "two", "three"]
+
+
+def test_a_classic_login_gets_in_when_not_even_its_place_can_be_read(router: Router, store: FakeStore, bob: User) -> None:
+    say(bob, "one")
+    store.broken = store.slow = True
+    ann = log_in_classic(router, "ann")
+    store.answer(TooSlow("slow"))
+    assert ann.session.account is not None
+    assert ann.msgs()[1:] == [SKIPPED]
+    store.broken = store.slow = False
+    say(bob, "two")
+    assert ann.msgs() == ["two"]
+    ann.leave()
     assert log_in_classic(router, "ann").msgs()[2:] == ["one", "two"]
 
 
@@ -353,15 +465,6 @@ def test_the_first_word_of_a_new_conversation_is_not_lost_to_a_replay_that_is_un
     while store.asks:
         store.answer()
     assert [msg for msg in ann.msgs() if msg in ("one", "first word", "two")] == ["one", "first word", "two"]
-
-
-def test_a_replay_that_fails_in_whatever_way_ends_the_session(router: Router, store: FakeStore, bob: User) -> None:
-    say(bob, "one")
-    store.slow = True
-    ann = log_in(router, "ann")
-    store.answer()
-    store.answer(sqlite3.DatabaseError("disk I/O error"))
-    assert ann.client.disconnected
 
 
 def test_who_goes_in_the_middle_of_a_replay_has_read_what_was_written(router: Router, store: FakeStore, bob: User) -> None:

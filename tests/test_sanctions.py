@@ -16,9 +16,10 @@ from twisted.python.failure import Failure
 
 from lanchat.durations import seconds, span
 from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, NotStored, Usage
-from lanchat.rooms import Room
+from lanchat.room import Room
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MOST_UNDONE, MUTE, Sanction
+from lanchat.sanction import BAN, MUTE, Sanction
+from lanchat.sanctions import MOST_UNDONE
 from lanchat.session import Account, Role, Session
 from lanchat.targets import aim
 from tests.fakes import FakeStore, User, make_router
@@ -271,6 +272,7 @@ def test_a_room_that_is_gone_takes_its_sanctions_along(house: House) -> None:
 def test_a_sanction_of_a_room_that_is_not_there_is_nobodys(house: House) -> None:
     """And never one of the whole server, whatever became of the room."""
     router, clock = house
+    connection(router).execute("PRAGMA foreign_keys = 0")  # as in a file that somebody has changed
     connection(router).execute("INSERT INTO sanctions VALUES (1, 'ban', 99, 'bob', NULL, '', 'ann', 0)")
     assert not refused(again(router, clock), "bob", "10.0.0.1")
 
@@ -300,6 +302,82 @@ def test_what_could_not_be_kept_was_not_decided(house: House, monkeypatch: pytes
     monkeypatch.undo()
     clock.advance(61)
     assert not refused(router, "bob", "10.0.0.1")
+
+
+@pytest.mark.parametrize("kind", [BAN, MUTE])
+def test_of_two_that_both_could_not_be_kept_neither_is_in_force(house: House, kind: str) -> None:
+    router, _ = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    store.held = store.broken = True
+    faults = [proposed(router, kind, "bob"), proposed(router, kind, "bob")]
+    store.release()
+    assert [fault.type for found in faults for fault in found] == [NotStored, NotStored]
+    assert not router.sanctions.listed(None)
+    assert not refused(router, "bob", "10.0.0.1")
+    assert User(router, "bob").session.barred is None
+
+
+def test_of_two_the_one_that_was_kept_is_in_force(house: House) -> None:
+    router, clock = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    impose(router, BAN, "bob", clock.seconds() + 60)
+    store.held = True
+    proposed(router, BAN, "bob", clock.seconds() + 120)
+    store.release()
+    store.held = store.broken = True
+    proposed(router, BAN, "bob", clock.seconds() + 240)
+    assert len(router.sanctions.listed(None)) == 1
+    store.release()
+    clock.advance(119)
+    assert refused(router, "bob", "10.0.0.1")
+    clock.advance(2)
+    assert not refused(router, "bob", "10.0.0.1")
+
+
+def test_a_ban_that_is_undone_while_it_is_being_written_is_over(house: House) -> None:
+    router, clock = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    store.held = True
+    proposed(router, BAN, "bob")
+    undone = Deferred.fromCoroutine(router.sanctions.lift(BAN, None, aim("bob", lambda name: None)))
+    store.release()
+    assert undone.result is True
+    assert not router.sanctions.listed(None)
+    assert not refused(again(router, clock), "bob", "10.0.0.1")
+
+
+def test_what_could_not_be_undone_is_still_in_force(house: House) -> None:
+    router, _ = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    impose(router, BAN, "bob")
+    store.broken = True
+    undone = Deferred.fromCoroutine(router.sanctions.lift(BAN, None, aim("bob", lambda name: None)))
+    undone.addErrback(lambda failure: failure.trap(NotStored))
+    assert refused(router, "bob", "10.0.0.1")
+
+
+def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(house: House) -> None:
+    router, _ = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    router.limits.set("sanctions", "1")
+    store.held = True
+    proposed(router, BAN, "bob")
+    assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
+    store.release()
+
+
+def proposed(router: Router, kind: str, target: str, until: float | None = None) -> list[Failure]:
+    """Decide something, which may have to wait; what goes wrong then, or later."""
+    faults: list[Failure] = []
+    until = None if until is None else int(until)
+    sanction = Sanction(kind, None, aim(target, router.registry.account).kept, until, "spam", "ann", int(router.now()))
+    Deferred.fromCoroutine(router.sanctions.impose(sanction)).addErrback(faults.append)
+    return faults
 
 
 def test_there_are_so_many_and_rooms_leave_moderators_theirs(house: House) -> None:

@@ -15,12 +15,14 @@ from lanchat import search as module
 from lanchat.entry import Entry
 from lanchat.errors import Usage
 from lanchat.history import MAX_SEQ
-from lanchat.search import FEW, MAX_QUERY, MAX_WORDS, Query, indexed, parse_query, search
+from lanchat.places import OfAccount
+from lanchat.search import FEW, MAX_QUERY, MAX_WORDS, Query, going_on, indexed, parse_query, search
 from lanchat.store import words
 from tests.logs import log_of, said, seqs
 
 NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.timezone.utc).timestamp()
 DAY = 86_400
+DAY_MS = DAY * 1000
 WORDS = ["a", "b", "the", "near", "or", "not", "and"]
 CONVS = ["r1", "r11", "p1x2", "g1xbob", "g1xbob.smith", "g1xbob.smith-x"]
 #: What would mean something to FTS5, in some order.
@@ -59,6 +61,44 @@ def test_found_is_what_has_every_word_and_may_be_read(log: list[Entry], typed: l
             found = search(connection, query, readable, limit=limit)
         assert seqs(found.entries) == wanted[-limit:]
         assert found.more == (len(wanted) > limit)
+    belong(connection, convs | crowd)
+    for few, many in ((FEW, 9), (FEW, 0), (0, 1), (0, 9)):
+        with patch.multiple(module, MANY=many, SOME=few * 100):
+            found = search(connection, query, OfAccount(1), limit=limit)
+        assert seqs(found.entries) == wanted[-limit:]
+        assert found.more == (len(wanted) > limit)
+
+
+@given(LOGS, st.sets(st.sampled_from(CONVS)), st.integers(1, 5))
+def test_when_time_is_up_the_next_page_of_a_search_goes_on_there(log: list[Entry], convs: set[str], limit: int) -> None:
+    wanted = [entry.seq for entry in log if entry.conv in convs and "a" in words_of(entry.msg)]
+    connection, found, before, more = log_of(log), list[int](), MAX_SEQ, True
+    belong(connection, convs)
+    with patch.multiple(module, MANY=2, SOME=0, BUDGET=0):
+        while more and convs:
+            page = search(connection, Query(("a",)), OfAccount(1), before=before, limit=limit)
+            assert not page.more or page.edge < before
+            found, before, more = [*seqs(page.entries), *found], page.edge, page.more
+    assert found == wanted
+
+
+def belong(connection: sqlite3.Connection, convs: Collection[str]) -> None:
+    """Let account 1 read these."""
+    connection.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0)")
+    connection.executemany("INSERT INTO members VALUES (1, ?, 0)", [(conv,) for conv in convs])
+
+
+@given(st.integers(1, 30))
+def test_before_a_place_is_a_filter_too(before: int) -> None:
+    connection = told(*["hello"] * 20)
+    assert find(connection, f"hello before:{before}") == [*range(1, min(before, 21))]
+    assert find(connection, going_on("before:5 hello", before)) == [*range(1, min(before, 21))]
+
+
+@pytest.mark.parametrize("typed", ["before:", "before:x", "before:-1"])
+def test_a_place_is_a_number(typed: str) -> None:
+    with pytest.raises(Usage, match="number of a message"):
+        parse_query(f"hello {typed}", NOW)
 
 
 @given(HOSTILE | st.text(max_size=30))
@@ -166,6 +206,23 @@ def test_since_is_right_when_the_clock_was_set_back(hours: list[int], since: int
     assert seqs(found.entries) == wanted
 
 
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(-60, 60)), max_size=12), st.integers(0, 60))
+def test_since_is_right_when_the_clock_was_wrong_for_a_while(runs: list[tuple[int, int]], since: int) -> None:
+    """Ahead or behind, by any number of days, for any number of messages."""
+    days = [day for number, day in runs for _ in range(number)]
+    log = [said(seq, "r1", ts=(60 + seq // 10 + day) * DAY_MS) for seq, day in enumerate(days, 1)]
+    wanted = [entry.seq for entry in log if entry.ts >= (60 + since) * DAY_MS]
+    found = search(log_of(log), Query(("hello",), since=(60 + since) * DAY_MS), ["r1"], limit=200)
+    assert seqs(found.entries) == wanted
+
+
+def test_since_is_right_when_the_clock_was_behind_for_very_many_messages() -> None:
+    behind = range(1001, 1001 + 8 * module.MANY)
+    log = [said(seq, "r1", ts=seq * 1000 + (0 if seq in behind else 90 * DAY_MS)) for seq in range(1, behind.stop + 10)]
+    found = search(log_of(log), Query(("hello",), since=80 * DAY_MS), ["r1"], before=1001, limit=200)
+    assert seqs(found.entries) == list(range(801, 1001))
+
+
 def test_since_skips_what_was_said_long_before() -> None:
     connection = log_of(said(seq, "r1") for seq in range(1, 5000))
     assert module._floor(connection, 3000 * 1000 + module.SETBACK) == 2999
@@ -241,6 +298,6 @@ def test_what_cannot_be_read_is_told_in_a_line(typed: str, says: str) -> None:
 
 def test_the_index_finds_the_newest_first_by_itself() -> None:
     asked = ("a", 0, 9, 0, "[]")
-    plan = [row[3] for row in told("a").execute(f"EXPLAIN QUERY PLAN {module._SEARCH}", asked)]
+    plan = [row[3] for row in told("a").execute(f"EXPLAIN QUERY PLAN {module._GIVEN}", asked)]
     assert not any("TEMP" in step for step in plan)
     assert any("kept USING INTEGER PRIMARY KEY" in step for step in plan)

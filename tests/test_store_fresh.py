@@ -136,7 +136,8 @@ def test_a_row_that_is_in_both_tables_after_all_is_saved_once(desk: Desk) -> Non
     raw(directory, "DROP TRIGGER fresh_once")
     raw(directory, "INSERT INTO fresh SELECT * FROM kept WHERE seq = 2")
     saved = salvage(directory, "then")
-    assert saved.messages == 3
+    assert saved.messages == (3, 0)
+    assert saved.all
     with Desk(directory) as again:
         assert counts(again) == (3, 0)
         assert again.say(entry("two", "c2"))[0].dup

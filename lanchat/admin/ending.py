@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import Any
 
 from lanchat.operations import Done, Failed
+from lanchat.printing import complain
 from lanchat.safekeeping import Refused
 
 #: Exit codes; argparse ends with 2 when the options make no sense.
@@ -40,17 +41,17 @@ def failure(error: BaseException) -> Failed:
     return Failed(f"It could not be done: {error}. See to that, and try again.", CANT_USE)
 
 
-def show(outcome: Done | Failed, as_json: bool, out: TextIO) -> int:
-    """Say how it went on `out`, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
+def show(outcome: Done | Failed, as_json: bool, say: Callable[[str], None]) -> int:
+    """Let `say` print how it went, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
     if isinstance(outcome, Failed):
-        sys.stderr.write(f"lanchat-admin: {outcome.text}\n")
-        facts: dict[str, Any] = {"error": outcome.code, "text": outcome.text}
+        complain(f"lanchat-admin: {outcome.text}")
+        facts: dict[str, Any] = {**outcome.facts, "error": outcome.code, "text": outcome.text}
         facts |= {"mistakes": outcome.mistakes} if outcome.mistakes else {}
         code = EXIT_CODES.get(outcome.code, NOT_DONE)
     else:
         facts, code = outcome.facts, DONE
     if as_json:
-        out.write(f"{json.dumps(facts)}\n")
+        say(json.dumps(facts))
     elif code == DONE:
-        out.write(f"{outcome.text}\n".encode(errors="backslashreplace").decode())  # the name of a file may be no UTF-8
+        say(outcome.text.encode(errors="backslashreplace").decode())  # the name of a file may be no UTF-8
     return code

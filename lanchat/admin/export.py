@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from lanchat import printing
 from lanchat.admin.ending import Declined
 from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.operations import Tell, counted
 from lanchat.packet import visible
-from lanchat.repeats import sent_cid
-from lanchat.rooms import MARK
+from lanchat.room import room_key
 from lanchat.safekeeping import Refused
+from lanchat.store.repeats import sent_cid
+from lanchat.store.rooms import conversations
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
@@ -30,6 +31,7 @@ THEIRS = "(key(name) = :user OR key(target) = :user)"
 class Wanted(NamedTuple):
     """Which messages: all that fits what is not None."""
 
+    #: In rooms of that name, those that were closed too.
     room: str | None
     #: What was said by somebody, or to them alone.
     user: str | None
@@ -38,11 +40,15 @@ class Wanted(NamedTuple):
     until: int | None
 
 
-def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> tuple[int, int]:
-    """Write them; how many those were, and how many could not be read because the disk changed them. Raises `Declined`."""
+def export(connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: Tell) -> tuple[int, int, bool]:
+    """Write them; how many those were, and how many could not be read because the disk changed them.
+
+    And whether more than one said something under the name that was asked for. Raises `Declined`.
+    """
     connection.create_function("key", 1, key, deterministic=True)
     where, values = _condition(connection, wanted)
     last, after, written, damaged = newest(connection), 0, 0, 0
+    authors: set[int | None] = set()
     while after < last:
         upto = min(after + ROWS, last)
         rows = connection.execute(
@@ -53,19 +59,24 @@ def export(connection: Connection, wanted: Wanted, out: IO[str], tell: Tell) -> 
             entry = of_row(row)
             damaged += entry is None
             if entry is not None:
-                out.write(json.dumps(_line(entry)) + "\n")
+                write(json.dumps(_line(entry)) + "\n")
                 written += 1
+                if wanted.user is not None and key(entry.name) == key(wanted.user):
+                    authors.add(entry.author)
         after = upto
         tell(after / last, counted(written, "message"))
-    return written, damaged
+    return written, damaged, len(authors) > 1
 
 
 @contextmanager
-def output(file: Path | None) -> Iterator[IO[str]]:
-    """Where lines go: a new file, which is there in the end only if it is whole, or stdout. Raises `Refused`."""
+def output(file: Path | None) -> Iterator[Callable[[str], object]]:
+    """What writes lines: to a new file, which is there in the end only if it is whole, or to stdout.
+
+    Raises `Refused`, or `NotPrinted`.
+    """
     if file is None:
-        yield sys.stdout
-        sys.stdout.flush()
+        yield printing.write
+        printing.flush()
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -73,7 +84,7 @@ def output(file: Path | None) -> Iterator[IO[str]]:
         raise Refused(f"{file} can't be written: {error.strerror}. Give another name, or move what is there.") from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            yield out
+            yield out.write
             out.flush()
             os.fsync(descriptor)
     except BaseException:
@@ -84,8 +95,8 @@ def output(file: Path | None) -> Iterator[IO[str]]:
 def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:
     parts, values = ["conv != :nowhere"], {"nowhere": NOWHERE, **wanted._asdict()}
     if wanted.room is not None:
-        parts.append("conv = :room")
-        values["room"] = _room(connection, wanted.room)
+        parts.append("conv IN (SELECT value FROM json_each(:room))")
+        values["room"] = json.dumps(_convs(connection, wanted.room))
     if wanted.user is not None:
         parts.append(THEIRS)
         values |= _user(connection, wanted.user)
@@ -96,11 +107,13 @@ def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, A
     return " AND ".join(parts), values
 
 
-def _room(connection: Connection, name: str) -> str:
-    row = connection.execute("SELECT id FROM rooms WHERE key = ?", (MARK + key(name.removeprefix(MARK)),)).fetchone()
-    if row is None:
-        raise Declined(f"There is no room {visible(name, 40)}, so nothing was exported.", "NO_SUCH_TARGET")
-    return f"r{row[0]}"
+def _convs(connection: Connection, name: str) -> list[str]:
+    """What the log calls the rooms that have or had this name."""
+    convs = conversations(connection).get(room_key(name))
+    if convs is None:
+        text = f"There is no room {visible(name, 40)}, and nothing is kept of one, so nothing was exported."
+        raise Declined(text, "NO_SUCH_TARGET")
+    return convs
 
 
 def _user(connection: Connection, name: str) -> dict[str, Any]:

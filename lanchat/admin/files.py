@@ -9,18 +9,25 @@ from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
+from typing import Any
 
 from lanchat.admin import calling, place
-from lanchat.admin.ending import EXISTS, Declined
+from lanchat.admin.ending import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.entry import newest
 from lanchat.operations import Done, Failed, Note, Tell, counted
+from lanchat.packet import visible
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
 from lanchat.store import backup as backups, salvage as salvaging, schema
 
+_ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two looks at how far it is.
 LOOK = 0.1
+#: So many rows that can't be used are told to people.
+TOLD = 20
+#: For programs: it was done, but for what the disk has changed.
+DAMAGED = "DAMAGED"
 
 
 def backup(options: Namespace, tell: Tell) -> Done:
@@ -73,26 +80,40 @@ def new_epoch(options: Namespace, tell: Tell) -> Done:
     return Done("A new epoch begins: clients fetch anew what they are owed.", {"epoch": epoch})
 
 
-def salvage(options: Namespace, tell: Tell) -> Done:
+def salvage(options: Namespace, tell: Tell) -> Done | Failed:
     """Go on with what can be read of a damaged database."""
     place.check(options.data)
     place.check_stopped(options.data)
     saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
-    accounts, rooms = _saved(saved.accounts, "account"), _saved(saved.rooms, "room")
-    messages, rows = counted(saved.messages, "message"), counted(saved.refused, "row")
-    text = f"{accounts}, {rooms} and {messages} could be saved; {rows} could not. What was there is in {saved.old.name}."
-    facts = {"messages": saved.messages, "refused": saved.refused, "old": str(saved.old)}
-    return Done(text, facts | {"accounts": saved.accounts._asdict(), "rooms": saved.rooms._asdict()})
+    parts = {"account": saved.accounts, "room": saved.rooms, "message": saved.messages}
+    accounts, rooms, messages = (_saved(part, what) for what, part in parts.items())
+    kept = f"What was there is in {saved.old.name}."
+    text = f"{accounts}, {rooms} and {messages} could be saved; {counted(saved.refused, 'row')} could not be used. {kept}"
+    facts: dict[str, Any] = {
+        "messages": saved.messages.saved,
+        "lost": saved.messages.lost,
+        "refused": saved.refused,
+        "old": str(saved.old),
+    }
+    facts |= {"accounts": saved.accounts._asdict(), "rooms": saved.rooms._asdict()}
+    if saved.all:
+        return Done(text, facts)
+    rest = f" Not all could be read of: {', '.join(saved.unread)}." if saved.unread else ""
+    return Failed("\n".join([f"{text}{rest}", *_first(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:
     """See that all is as it was written, and count it."""
     with place.reading(options.data) as connection:
-        backups.check_all(connection, place.check(options.data), wal_was_there=True)
+        backups.check_pages(connection, place.check(options.data), wal_was_there=True)
+        wrong = backups.unusable_rows(connection)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
         facts |= {"seq": newest(connection), "bytes": place.check(options.data).stat().st_size}
     parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
+    if wrong:
+        told = f"{counted(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
+        return Failed("\n".join([told, *_first(wrong, len(wrong))]), CANT_USE, wrong, facts)
     return Done(f"All is as it was written: {parts}.", facts)
 
 
@@ -103,10 +124,10 @@ def list_accounts(options: Namespace, tell: Tell) -> Done:
             "SELECT a.name, role, created, (SELECT max(seen) FROM devices WHERE account = a.id) FROM accounts a ORDER BY key"
         ).fetchall()
     accounts = [
-        {"name": name, "role": Role(role).name.lower(), "created": _day(created), "seen": _day(seen)}
+        {"name": visible(str(name)), "role": _ROLES.get(role, "?"), "created": _day(created), "seen": _day(seen)}
         for name, role, created, seen in rows
     ]
-    width = max((len(name) for name, *_ in rows), default=0)
+    width = max((len(str(one["name"])) for one in accounts), default=0)
     lines = [f"{one['name']:{width}}  {one['role']:9}  made {one['created']}  seen {one['seen'] or '-'}" for one in accounts]
     return Done("\n".join(lines) or "There are no accounts.", {"accounts": accounts})
 
@@ -117,14 +138,15 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
     place.check(options.data)
     if options.file is not None:
         check_new(options.file)
-    with output(options.file) as out, place.reading(options.data) as connection:
-        written, damaged = write_lines(connection, wanted, out, tell if options.file else _nothing)
+    with output(options.file) as write, place.reading(options.data) as connection:
+        written, damaged, several = write_lines(connection, wanted, write, tell if options.file else _nothing)
     messages = counted(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
         missing = f"{messages} exported, without {damaged:,} more that the disk has changed"
-        return Failed(f"{missing}. See a backup for what is missing.", "DAMAGED")
-    return Done(f"{messages} exported.", {"messages": written, "file": options.file and str(options.file)})
+        return Failed(f"{missing}. See a backup for what is missing.", DAMAGED)
+    people = f" They may be of different people: more than one has had the name {visible(options.user, 40)}." if several else ""
+    return Done(f"{messages} exported.{people}", {"messages": written, "file": options.file and str(options.file)})
 
 
 def check_new(file: Path) -> None:
@@ -146,6 +168,12 @@ def older_copies(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.glob("lanchat.db.*"))
 
 
+def _first(wrong: list[str], count: int) -> list[str]:
+    """Some of what is wrong, a line each, and how many more there are."""
+    more = [f"... and {count - TOLD:,} more"] if count > TOLD else []
+    return [*wrong[:TOLD], *more]
+
+
 def _saved(part: salvaging.Part, what: str) -> str:
     return f"{counted(part.saved, what)} ({'it is not known how many were' if part.lost is None else f'{part.lost:,}'} lost)"
 
@@ -155,7 +183,13 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def _day(seconds: int | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+    """The day of a time; None where there is none, or none that can be written."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _nothing(done: float, text: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from lanchat.admin import asking, calling, configuration, ending, files, offline, options, place
 from lanchat.operations import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
+from lanchat.printing import checked, complain, show
 from lanchat.progress import Bar
 from lanchat.safekeeping import Refused
 
@@ -51,20 +52,17 @@ OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
+    return checked("lanchat-admin", partial(_main, arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     asked = options.read(arguments)
-    bar = Bar(sys.stderr)
-    try:
-        return _end(asked, _tried(asked, bar))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
-        return ending.NOT_DONE
+    return _end(asked, _tried(asked, Bar(sys.stderr)))
 
 
 def _tried(asked: Namespace, bar: Bar) -> Done | Failed:
     try:
         return _do(asked, bar.show)
-    except BrokenPipeError:
-        raise
     except (ending.Declined, Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
         return ending.failure(error)
     finally:
@@ -94,4 +92,4 @@ def _end(asked: Namespace, outcome: Done | Failed) -> int:
         outcome.facts["copies"] = copies
         outcome.text += f" Older copies still have it: {', '.join(copies)}, and your backups. Remove those you need no more."
     to_stdout = asked.command == "export" and asked.file is None  # that is where the messages went
-    return ending.show(outcome, asked.json, sys.stderr if to_stdout else sys.stdout)
+    return ending.show(outcome, asked.json, complain if to_stdout else show)

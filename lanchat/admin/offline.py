@@ -18,8 +18,8 @@ from lanchat.store.store import Store
 
 
 def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
-    """Do this, and end; raises `Refused` when the directory can't be used, and `KeyboardInterrupt`."""
-    outcome: list[Done | Failed | Refused] = []
+    """Do this, and end; raises `Refused` when the directory can't be used, `KeyboardInterrupt`, and what is our own mistake."""
+    outcome: list[Done | Failed | Exception] = []
 
     def serve(reactor: Any) -> Deferred[None]:
         return Deferred.fromCoroutine(_serve(reactor, directory, request, tell, outcome))
@@ -27,21 +27,23 @@ def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
     try:
         react(serve)
     except SystemExit:
-        if not outcome:
+        if not outcome:  # the reactor was stopped before it was done
             raise KeyboardInterrupt from None
-    if isinstance(outcome[0], Refused):
+    if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]
 
 
 async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, outcome: list[Any]) -> None:
-    router = Router(reactor, commands.run, "")
-    store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)
-    service = ChatService(router, store, hasher)
+    """What came of it goes to `outcome`, whatever it is. What is kept is closed when the reactor stops, on Ctrl-C as well."""
     try:
+        router = Router(reactor, commands.run, "")
+        store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)
+        service = ChatService(router, store, hasher)
         service.startService()
+        reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+        outcome.append(await Operations(router, store, hasher.hash).do(request, "no server runs", tell))
     except CannotStart as error:
         outcome.append(Refused(str(error).removeprefix("lanchat: ")))
-        return
-    outcome.append(await Operations(router, store, hasher.hash).do(request, "no server runs", tell))
-    await service.stopService()
+    except Exception as error:  # noqa: BLE001 (it is raised again, where it is waited for)
+        outcome.append(error)

@@ -12,6 +12,7 @@ from lanchat import __version__
 from lanchat.config import DEFAULT, usual_data
 from lanchat.operations import RoleName
 from lanchat.packet import visible
+from lanchat.printing import Parser
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
@@ -25,8 +26,8 @@ A password is never an argument: it is typed, or a line of stdin (--password-std
 
 exit codes:
     0  it is done
-    1  it was refused; something was not found, or is there already; not all could be exported;
-       a configuration has mistakes
+    1  it was refused; something was not found, or is there already; not all could be exported,
+       salvaged or printed; a configuration has mistakes
     2  the options are wrong
     3  what the server keeps is not there, damaged, or in use; a disk failed; no answer came
   130  somebody pressed Ctrl-C
@@ -38,9 +39,7 @@ _Adds = Callable[..., argparse.ArgumentParser]
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for, `command` says which; ends the program with a usage message if that makes no sense."""
-    parser = argparse.ArgumentParser(
-        "lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data",
         type=Path,
@@ -92,7 +91,7 @@ def _add_files(add: _Adds) -> None:
     restore.add_argument("file", type=Path, metavar="FILE")
     add("new-epoch", help="go on with a log that lacks its end; clients are told that their places are worth nothing")
     add("salvage", help="without a backup: go on with what can be read of a damaged database, which is kept")
-    add("check", help="see that every page and every message is as it was written, and count them")
+    add("check", help="see that every page, message and row can be used, count them, and name those that can't")
 
 
 def _add_export(add: _Adds) -> None:
@@ -110,11 +109,12 @@ def _add_purge(add: _Adds) -> None:
     purge = add(
         "purge",
         help="erase an account with all that was said with it, for good; a removed one too",
-        description="Erase an account: its devices, its tokens, where it belongs, what it said, and its name where others said "
-        "something to it alone. What accounts of that name said that were removed before is erased with it; there need be no "
-        "account any more. What guests of that name said, or were told, stays: a guest's name may be anybody's. What others "
-        "wrote about it, older backups, what users have on their screens, and the system's log of who came and went are not "
-        "touched either. While the file is rewritten, at the end, messages wait.",
+        description="Erase an account: its devices, its tokens, where it belongs, what it said, why it banned or muted others, "
+        "and its name where others said something to it alone. Topics go that it may have set: of rooms that it made or whose "
+        "maker is gone; of all rooms, if it was a moderator. What accounts of that name said that were removed before goes, "
+        "too; there need be no account any more. What guests of that name said, or were told, stays: a guest's name may be "
+        "anybody's. What others wrote about it, names of rooms, older backups, what users have on their screens, and the "
+        "system's log of who came and went are not touched either. While the file is rewritten, at the end, messages wait.",
     )
     purge.add_argument("name", metavar="USER")
     purge.add_argument("--yes", action="store_true", help="do not ask whether that is meant")

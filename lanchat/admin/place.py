@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 
-from lanchat.history import lenient
 from lanchat.safekeeping import Refused
-from lanchat.store import opening
+from lanchat.store import opening, replacing
 
 
 def check(directory: Path) -> Path:
     """The database that is there; raises `Refused` when there is none."""
     path = directory / opening.FILE
     try:
+        if replacing.is_begun(path) and (lock := _lock(directory)) is not None:
+            lock.release()  # whoever has taken it has finished that
         path.stat()
     except FileNotFoundError:
         raise Refused(f"There is no {path}, so this is not where a server keeps its data. Say where with --data DIR.") from None
@@ -52,7 +54,8 @@ def reading(directory: Path) -> Iterator[Connection]:
             opening.shut(opening.open_to_write(directory, lock))  # after a crash this is what puts it in order
         # Beside a server nothing may be changed, not even when it ends meanwhile and leaves the last connection to us; alone,
         # we leave nothing lying about.
-        with _open(path, "ro" if lock is None else "rw") as connection:
+        with opening.closing(path, "ro" if lock is None else "rw") as connection:
+            connection.execute("PRAGMA query_only = 1")
             yield connection
     except sqlite3.Error as error:
         raise Refused(f"{path} can't be read: {error}. Restore a backup: lanchat-admin restore FILE.") from None
@@ -75,10 +78,16 @@ def give_to_owner(directory: Path) -> None:
 
 
 def _give(path: Path, owner: os.stat_result) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    """Change the owner of a file of root's.
+
+    Where the system can do without, it is not opened for reading: to close it would give up the locks that SQLite has there
+    (`lanchat.store.witness`).
+    """
+    file = os.open(path, getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW)
     try:
-        if os.fstat(file).st_uid == 0 and os.fstat(file).st_nlink == 1:  # they could have put another file of root's there
-            os.fchown(file, owner.st_uid, owner.st_gid)
+        found = os.fstat(file)
+        if stat.S_ISREG(found.st_mode) and found.st_uid == 0 and found.st_nlink == 1:  # they could have put another one there
+            os.chown(f"/proc/self/fd/{file}" if hasattr(os, "O_PATH") else file, owner.st_uid, owner.st_gid)
     finally:
         os.close(file)
 
@@ -89,14 +98,3 @@ def _lock(directory: Path) -> opening.Lock | None:
         return opening.Lock(directory)
     except Refused:
         return None
-
-
-@contextmanager
-def _open(path: Path, mode: str) -> Iterator[Connection]:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-    connection.execute("PRAGMA query_only = 1")
-    connection.text_factory = lenient
-    try:
-        yield connection
-    finally:
-        connection.close()

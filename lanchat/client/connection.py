@@ -10,10 +10,11 @@ from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint, ITCPTransport
+from twisted.internet.interfaces import IAddress, IPushProducer, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from lanchat.client.conversation import PATIENCE, Conversation
 from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face
@@ -95,6 +96,7 @@ class ChatConnection(LineOnlyReceiver):
         self.full = True
 
 
+@implementer(IPushProducer)
 class ChatFactory(Factory):
     """Makes the connections of one conversation, one after another; a face that can't keep up may pause what comes in."""
 
@@ -177,7 +179,7 @@ class Client:
 
     async def stop(self) -> None:
         """Close the connection, once what was written is sent; a server that reads nothing is not waited for."""
-        self.conversation.acknowledge()
+        self.conversation.reading.acknowledge()
         self.factory.release()
         await self._service.stopService().addTimeout(CLOSE_SECONDS, self.reactor, lambda result, seconds: None)
 

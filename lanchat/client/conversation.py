@@ -8,27 +8,34 @@ no socket, no terminal and no reactor: connections come and go below it, a `Face
 from __future__ import annotations
 
 import itertools
-import json
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from lanchat.client.answers import Answers
 from lanchat.client.delivery import Delivery
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, SECRET, UNREACHABLE, Ending, Face, Link, NotSent, Said, Wire
 from lanchat.client.keyring import Keyring
 from lanchat.client.opening import Opening
 from lanchat.client.reading import Reading
 from lanchat.client.timers import Timers
-from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, ServerX, X, visible
+from lanchat.client.tokens import without_token
+from lanchat.packet import MAX_MSG, MAX_PACKET, ServerPacket, ServerX, X, visible
 
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
 #: Seconds that a goodbye may take.
 QUIT_SECONDS = 3.0
+#: What a server without acknowledgements answers to one.
+GOODBYE = "Goodbye"
+
+#: What a server grants to an account for which it keeps a log.
+KEPT = frozenset({"ack", "history"})
 
 _decode = msgspec.json.Decoder(ServerPacket).decode
 
@@ -62,13 +69,18 @@ class Conversation:
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         self._timers = Timers(clock)
         self._opening = Opening(name, device, self.keyring, self._timers, face, patience, self)
+        self._answers = Answers(name)
         self._delivery = Delivery(self._timers, face, patience, self.flush)
-        self._reading = Reading(self._timers, face, self._delivery, self._ask_for, self._tell_seen)
+        #: What came of the log, and what the server knows of that.
+        ask = partial(self.say, "/history", "", True)
+        self.reading = Reading(self._timers, face, self._delivery.moved, lambda after: ask({"after": after}), self._tell_seen)
+        self._caps: frozenset[str] = frozenset()
+        self._goodbye = False
 
     @property
     def waiting(self) -> int:
         """How much of what was said, or is to be heard, is not done with."""
-        return self._delivery.waiting + self._reading.cursor.replaying
+        return self._delivery.waiting + self.reading.cursor.replaying
 
     @property
     def resting(self) -> bool:
@@ -116,16 +128,13 @@ class Conversation:
         """Do not ask for what was missed: nobody would see it."""
         self._opening.caps.remove("resume")
 
-    def acknowledge(self) -> None:
-        """Tell the server what was shown; the face has no more of it."""
-        self._reading.acknowledge()
-
     def end(self, status: int, why: str = "") -> None:
         """It is over. What was not acknowledged is said to be so, unless nothing was ever to be had here."""
         if self.link is Link.ENDED:
             return
         self.link = Link.ENDED
         self._timers.stop_all()
+        self.reading.end()
         lost = self._delivery.end(self.begun or status == DONE)
         self.ended.callback(Ending(status or (NOT_DELIVERED if lost else DONE), why))
 
@@ -141,7 +150,7 @@ class Conversation:
             wire.abort()
             return
         self._wire, self.link = wire, Link.OPENING
-        self._opening.begin(wire, self._reading.cursor.resume)
+        self._opening.begin(wire, self.reading.cursor.resume)
 
     def received(self, line: bytes) -> None:
         """A line came from the server."""
@@ -154,13 +163,14 @@ class Conversation:
             self._face.notice(f"The server sent something that is not a packet: {text}")
             return
         if packet.x is not None and packet.x.op == "ping" and self._wire is not None:
-            self._wire.write(Packet(Sender(self.name, ""), "/pong", "", X(t=packet.x.t)).line)
+            self._answers.owe("/pong", X(t=packet.x.t))
         elif not self._opening.meets(packet, self.link is Link.OPENING):
             self._take(packet, line)
         self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as the connection takes it."""
+        self._answers.write(self._wire)
         while self.up and self._wire is not None and not self._wire.full and (said := self._delivery.next()):
             self._write(said)
         self._face.changed()
@@ -169,14 +179,15 @@ class Conversation:
         """The connection is gone."""
         before, self._wire = self.link, None
         asking = self.locked
+        self._answers.lost()
         self._opening.lost()
-        self._reading.lost()
+        self.reading.lost()
         if before is Link.ENDED:
             return
         self.link = Link.OFFLINE
-        self._delivery.lost(self._reading.kept and not self.quitting)
+        self._delivery.lost(self.reading.kept and not self.quitting)
         if self.quitting:
-            self.end(DONE)
+            self._left(before is Link.CAPABLE)
         elif not self.begun and not asking:
             self.unreachable("closed without a welcome: is that a lanchat server, does it want --tls, and may you connect?")
         self._face.changed()
@@ -195,13 +206,13 @@ class Conversation:
 
     def welcomed(self, x: ServerX | None) -> None:
         """The server takes us."""
-        caps = self._opening.granted(x)
+        self._caps = caps = self._opening.granted(x)
         self.link = Link.CAPABLE if "ack" in caps else Link.CLASSIC
         self._welcomes += 1
         self._failures = 0
-        kept = x is not None and bool(x.account) and caps >= {"ack", "history"}
+        kept = x is not None and bool(x.account) and caps >= KEPT
         self._delivery.welcomed(kept)
-        self._reading.welcomed(x or ServerX(), kept, replays=caps >= {"id", "resume"})
+        self.reading.welcomed(x or ServerX(), kept, replays=caps >= {"id", "resume"}, ordered="order" in caps)
         if x is None:
             self._face.notice("This server acknowledges nothing: what is lost on the way will not be noticed.")
         self.flush()
@@ -226,17 +237,20 @@ class Conversation:
     def _take(self, packet: ServerPacket, line: bytes) -> None:
         """What is new is shown."""
         x = packet.x or ServerX()
-        if x.op is None and not self._reading.is_new(x):
+        if x.op is None and not self.reading.is_new(x):
             return
+        self._goodbye = self._goodbye or (packet.x is None and packet.from_.name == "SERVER" and packet.msg == GOODBYE)
         answers = self._delivery.answered(packet)
         if answers is not None and self._delivery.takes_back(answers, packet):
             return
-        if self._reading.takes(x, answers):
+        if self.reading.takes(x, answers, packet.msg):
             return
-        self._face.came(packet, answers, _without_token(line) if x.token else line)
+        self._face.came(packet, answers, without_token(line) if x.token else line)
         if x.op == "ok" and answers is not None and answers.command in SECRET:
-            self._opening.proved(_new_password(answers), is_new=answers.command != "/login")
-        self._reading.follow(x)
+            self._opening.proved(answers.new_password, is_new=answers.command != "/login")
+            if x.account and self._caps >= KEPT:
+                self.reading.registered(x)
+        self.reading.follow(x)
         if x.op == "bye":
             self._bye(packet)
 
@@ -255,19 +269,16 @@ class Conversation:
             return
         capable = self.link is Link.CAPABLE
         if said.is_quit:
-            self._reading.acknowledge()
+            self.reading.acknowledge()
             self.quitting = True
             self._timers.start(QUIT_SECONDS, self._quit_unanswered)
         if capable:
             self._delivery.written(said)
         self._wire.write(said.encode(self.name, capable))
 
-    def _ask_for(self, after: int) -> Said:
-        return self.say("/history", "", quiet=True, args={"after": after})
-
     def _tell_seen(self, seq: int) -> None:
-        if self._wire is not None:
-            self._wire.write(Packet(Sender(self.name, ""), "/ack", "", X(seq=seq)).line)
+        self._answers.owe("/ack", X(seq=seq))
+        self._answers.write(self._wire)
 
     def _check_private(self) -> None:
         """A password is told to nobody else, and waits for nothing but the first welcome; raises `NotSent`."""
@@ -277,21 +288,15 @@ class Conversation:
             raise NotSent("there is no connection, and a password is not kept for later.")
 
     def _quit_unanswered(self) -> None:
-        self.end(DONE)
+        self._left(self.link is Link.CAPABLE)
+
+    def _left(self, acknowledged: bool) -> None:
+        """It ended after our goodbye. Where nothing is acknowledged, only the server's goodbye shows that it has read all."""
+        if acknowledged or self._goodbye:
+            self.end(DONE)
+        else:
+            self.end(NOT_DELIVERED, "the server did not answer our goodbye: what was said last may not have arrived")
 
     def _abort(self) -> None:
         if self._wire is not None:
             self._wire.abort()
-
-
-def _new_password(said: Said) -> str:
-    """The password that is good once this has succeeded; before a new one stands the old."""
-    text: str = said.args.get("text") or said.msg.strip()
-    return text.split(maxsplit=1)[-1] if said.command == "/password" and text == said.msg.strip() else text
-
-
-def _without_token(line: bytes) -> bytes:
-    """A packet as it came, but for the token: what is printed may be read by others."""
-    packet = json.loads(line)
-    del packet["x"]["token"]
-    return json.dumps(packet, ensure_ascii=False, separators=(",", ":")).encode()

@@ -98,7 +98,7 @@ class Delivery:
             return False
         if not (said.is_message or said.quiet):
             return False
-        seconds = min(x.retry_ms / 1000, MAX_REST)
+        seconds = min(max(x.retry_ms, 0) / 1000, MAX_REST)
         if not said.quiet:
             self._face.notice(f"The server did not take it now; sending it again in {seconds:.1f} s: {shown(said)}")
         self._again(said)
@@ -123,7 +123,8 @@ class Delivery:
                 said.uncertain = True
                 self._again(said)
         self._give_up([said for said in self._queue if said.command in SECRET], "the connection was lost before this was sent")
-        self._queue = [said for said in self._queue if said.command not in SECRET]
+        # What the client asked for itself (`quiet`) was about the connection that is gone.
+        self._queue = [said for said in self._queue if said.command not in SECRET and not said.quiet]
 
     def end(self, each: bool) -> int:
         """It is over: how much of what was said somebody will miss. Unless `each` is told, what was never sent is not."""

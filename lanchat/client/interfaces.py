@@ -78,6 +78,12 @@ class Said:
         """Whether the server can keep it in its log, where the same `cid` is not taken twice."""
         return self.is_message and self.command != "/shout" and self.to.lower() != EVERYONE.lower()
 
+    @property
+    def new_password(self) -> str:
+        """The password that is good once this command has succeeded; before a new one stands the old."""
+        text: str = self.args.get("text") or self.msg.strip()
+        return text.split(maxsplit=1)[-1] if self.command == "/password" and text == self.msg.strip() else text
+
     def encode(self, name: str, capable: bool) -> bytes:
         """The packet as it goes over the wire, with its newline."""
         return Packet(Sender(name, ""), self.to, self.msg, X(cid=self.cid, **self.args) if capable else None).line
@@ -88,13 +94,19 @@ class Face(Protocol):
 
     @property
     def caught_up(self) -> bool:
-        """Whether all messages that came have been shown, so that the server need not keep them for us."""
+        """Whether all messages that came have been shown, so that the server need not keep them for us.
+
+        Shown is what a file, a pipe or a terminal has taken. What can't be written is not shown, whatever was tried.
+        """
 
     def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """A packet came; `answers` is what was said that it answers, `line` is how it came."""
 
     def unanswered(self, said: Said, why: str) -> None:
         """This was not acknowledged, and will not be sent again."""
+
+    def incomplete(self, why: str) -> None:
+        """Something that was said to us can't be had, now or at all."""
 
     def notice(self, text: str) -> None:
         """The client itself has something to tell."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lanchat.client.tokens import Tokens, Unsafe
+from lanchat.client.statefile import Unsafe
+from lanchat.client.tokens import Tokens
 
 #: How a server is known to which there is no TLS, but where nobody is on the way.
 PLAIN = "plain"
@@ -19,6 +20,8 @@ class Keyring:
         self._password = password
         self._token = ""
         self._refused = ""
+        #: Why the tokens that are kept can't be used, if that is so.
+        self.trouble = ""
         #: What was shown last.
         self.shown: dict[str, str] = {}
 
@@ -62,7 +65,7 @@ class Keyring:
             if self._tokens is None or not kept or kept != (token or kept):
                 return ""
             self._tokens.put(proof, "")
-        except (OSError, Unsafe) as error:
+        except Unsafe as error:
             return f"The token that is kept is worth nothing, and can't be removed: {error}"
         return "The token that was kept is worth nothing any more, and was removed."
 
@@ -72,7 +75,7 @@ class Keyring:
             return ""
         try:
             self._tokens.put(proof, self._token)
-        except (OSError, Unsafe) as error:
+        except Unsafe as error:
             return f"The token can't be kept: {error}"
         return f"A token is kept in {self._tokens.file}: who can read it can be you here. /password makes it worthless."
 
@@ -80,6 +83,7 @@ class Keyring:
         """The token in the file, but for one that was refused."""
         try:
             token = self._tokens.get(proof) if self._tokens is not None else ""
-        except Unsafe:
+        except Unsafe as unsafe:
+            self.trouble = f"The tokens that are kept are not used: {unsafe}"
             return ""
         return "" if token == self._refused else token

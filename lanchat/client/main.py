@@ -8,6 +8,7 @@ import contextlib
 import getpass
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet import asyncioreactor
@@ -20,8 +21,10 @@ from lanchat.client.connection import Client
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
 from lanchat.client.keyring import Keyring
 from lanchat.client.show import Painter, complain
-from lanchat.client.tokens import Tokens, Unsafe, first_line
+from lanchat.client.statefile import Unsafe
+from lanchat.client.tokens import Tokens, first_line
 from lanchat.packet import visible
+from lanchat.printing import checked
 
 #: Seconds that closing may take, once it is over.
 HURRY_SECONDS = 2.0
@@ -45,8 +48,11 @@ class Face(interfaces.Face, Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
+    return checked("lanchat", partial(_main, arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     wanted = options.read(arguments)
-    _open_closed()
     at_terminal = os.isatty(0) and os.isatty(1)
     try:
         trust = tls.trust(wanted) if wanted.tls else None
@@ -93,7 +99,7 @@ def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:
     password = ""
     if wanted.password_file is not None:
         password = first_line(wanted.password_file)
-    elif wanted.login and at_terminal and not tokens.any():
+    elif wanted.login and not tokens.any() and at_terminal:
         password = getpass.getpass(f"Password for {visible(wanted.name)}: ")
     return Keyring(tokens, password, wanted.login, wanted.keep_token)
 
@@ -142,10 +148,3 @@ def _stop(result: object, reactor: Any) -> None:
 def _colours() -> bool:
     """Whether this terminal wants colours (no-color.org)."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def _open_closed() -> None:
-    """Cron and the like may start us with stdin, stdout or stderr closed: /dev/null is there then."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        continue
-    os.close(descriptor)

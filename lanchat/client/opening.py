@@ -7,10 +7,11 @@ from typing import Any, Protocol
 from lanchat.client.interfaces import NOT_DELIVERED, Face, Wire
 from lanchat.client.keyring import Keyring
 from lanchat.client.timers import Timers
+from lanchat.client.tokens import is_token
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, X, visible
 
 #: What is asked for in the hello.
-CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room"]
+CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"]
 #: Seconds that a classic welcome is given to be followed by a capable one, before nothing more is expected.
 SETTLE_SECONDS = 1.0
 #: Seconds that a login may take: a server makes those wait who were wrong before.
@@ -57,6 +58,8 @@ class Opening:
         self._outcome = outcome
         self._wire: Wire | None = None
         self._resume: dict[str, Any] | None = None
+        #: Whether a hello was sent that no welcome has answered.
+        self._greeting = False
         self._asking = False
         self._asked = 0
         self._why = ""
@@ -75,7 +78,8 @@ class Opening:
     def meets(self, packet: ServerPacket, opening: bool) -> bool:
         """Notice a welcome, or what stands in its way; whether the packet is of no interest to anybody else."""
         x = packet.x
-        if x is not None and x.op == "welcome":
+        if x is not None and x.op == "welcome" and self._greeting:
+            self._greeting = False  # each hello has one welcome; others, of which there could be any number, begin nothing
             self._welcomed(x)
         elif opening and packet.from_.name == "SERVER":
             return self._stopped(packet) if x is not None and x.op == "fail" else self._greeted(packet)
@@ -102,6 +106,7 @@ class Opening:
     def _hello(self) -> bytes:
         """The first, or, when that brought no welcome, another with something better to show."""
         assert self._wire is not None  # noqa: S101 (there is a connection)
+        self._greeting = True
         auth = self.keyring.show(self._wire.proof)
         self._timers.start(max(self._patience, LOGIN_SECONDS if auth else 0), self._not_welcomed)
         # Each token that is given may push out that of another device: with one, no other is asked for.
@@ -153,6 +158,7 @@ class Opening:
         if self._wire is None or not self._wire.proof:
             self._outcome.end(NOT_DELIVERED, f"{visible(self._name)} {OPEN_TO_ALL}")
         elif not self._asking:
+            self._tell(self.keyring.trouble)
             self._asking, self._why = True, why
             self._face.ask(f"{lead}Password for {visible(self._name)}: ", self._answered)
 
@@ -190,6 +196,9 @@ class Opening:
         self._outcome.welcomed(x)
 
     def _offer_to_keep(self, token: str) -> None:
+        if not is_token(token):
+            self._tell("What the server gave to log in with is no token, so it is not kept.")
+            return
         self.keyring.given(token)
         if self.keyring.keep:
             self._keep("yes")

@@ -13,6 +13,7 @@ from pathlib import Path
 from lanchat import __version__
 from lanchat.client.conversation import PATIENCE
 from lanchat.packet import EVERYONE, visible
+from lanchat.printing import Parser
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
 #: Characters in the name of a device.
@@ -47,12 +48,13 @@ in a script (stdin or stdout is not a terminal):
 accounts:
   What you say with an account, and exit code 0, is on the server's disk. What is
   said to you while you are away is shown when you are back, on each device (--dev)
-  once; with --quiet it is left for another time. A password is never an argument:
-  it is typed, or the first line of --password-file, or there is a token from an
-  earlier login. Neither goes over a network without --tls.
+  once; with --quiet it is left for another time, and so is what could not be
+  printed. Printed is what the terminal, file or pipe has taken. A password is never
+  an argument: it is typed, or the first line of --password-file, or there is a
+  token from an earlier login. Neither goes over a network without --tls.
 
 exit codes:
-  0  all went well      1  not delivered, refused, or sent away by the server
+  0  all went well      1  not delivered, not printed, refused, or sent away by the server
   2  wrong options      3  could not connect
 
 Colours are used at a terminal unless NO_COLOR is set. In ~/.local/state/lanchat
@@ -64,9 +66,7 @@ you in without a password, if you wanted that. Messages are not kept on this mac
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; ends the program with a usage message if that makes no sense."""
-    parser = argparse.ArgumentParser(
-        "lanchat", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("lanchat", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "server",
         nargs="?",

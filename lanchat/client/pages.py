@@ -37,6 +37,10 @@ class Pages:
             raise NotSent("there is no page to go on from. Ask for one with /history or /search.")
         self._say(self._asked.to, self._asked.msg, {**self._asked.args, "before": self._before})
 
+    def forget(self) -> None:
+        """The connection is gone: the rest of a page will not come, and what there is of it is no part of the next one."""
+        self._packets = []
+
     def holds(self, packet: ServerPacket) -> bool:
         """Keep a message of a page until all of it is here; whether it is one."""
         x = packet.x

@@ -7,25 +7,24 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet import fdesc
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.stdio import StandardIO
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from lanchat.client.connection import Client
-from lanchat.client.conversation import Conversation
+from lanchat.client.conversation import GOODBYE, Conversation
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
 from lanchat.client.reading import MISSED
 from lanchat.client.show import Painter, complain, harmless
+from lanchat.client.streams import Input, Output
 from lanchat.packet import MAX_MSG, ServerPacket, visible
+from lanchat.printing import STDIN, STDOUT, NotPrinted
 
 #: So much said and not acknowledged, and no more is read from stdin for now.
 MAX_WAITING = 100
 #: Failures that are told one by one.
 MAX_COMPLAINTS = 20
-STDIN, STDOUT = 0, 1
+#: Seconds in which a program that reads stdout, and has enough, ends. Only then is what it was given at last acknowledged.
+READER_SECONDS = 0.2
 
 
 class Lines:
@@ -50,11 +49,8 @@ class Lines:
         return self.feed(b"\n") if self._rest or self._skipping else ()
 
 
-@implementer(IHalfCloseableProtocol)
-class Pipe(Protocol):
+class Pipe:
     """Says what is on stdin, prints what comes in, and ends when stdin has and all is acknowledged."""
-
-    transport: Any
 
     def __init__(self, to: str, painter: Painter, as_json: bool, quiet: bool, patience: float) -> None:
         self._failures = 0
@@ -66,26 +62,37 @@ class Pipe(Protocol):
         self._lines = Lines(MAX_MSG + 1)  # a carriage return may be on it yet
         self._count = 0
         self._stalled: Any = None
-        self._closed: Deferred[None] = Deferred()
         self._reading = True
+        self._broken = False
         self._client: Client
         self._conversation: Conversation
         self._clock: Any
+        self._input: Input
+        self._output: Output
 
     def start(self, client: Client) -> None:
         """Take over stdin and stdout; while stdout takes no more, nothing is read from the server."""
         self._client = client
         self._conversation = client.conversation
         self._clock = client.reactor
-        pipes = StandardIO(self, STDIN, STDOUT, client.reactor)  # type: ignore[call-arg]  # mypy reads the one for Windows
-        pipes.registerProducer(client.factory, True)
+        self._output = Output(client.reactor, self, STDOUT, self._conversation.reading.shown)
+        self._output.registerProducer(client.factory, True)
+        self._input = Input(client.reactor, self, STDIN)
 
     async def close(self) -> None:
         """Write out what is still to be printed, and give back stdin and stdout as they were."""
-        if self.transport is not None:
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
-            await self._closed
+        self._input.stopReading()
+        try:
+            await self._output.written()
+            if self._output.is_pipe and self._conversation.reading.owes:
+                await deferLater(self._clock, READER_SECONDS)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._output.leave()
+        if self._output.waiting and not self._broken:
+            self._fail("not all that came could be printed: nobody reads stdout.")
         if self._failures > MAX_COMPLAINTS:
             complain(f"... and {self._failures - MAX_COMPLAINTS} more")
         for descriptor in (STDIN, STDOUT):
@@ -93,13 +100,13 @@ class Pipe(Protocol):
 
     @property
     def failed(self) -> bool:
-        """Whether anything was not delivered."""
-        return self._failures > 0
+        """Whether anything was not delivered, or not printed."""
+        return self._failures > 0 or self._broken
 
     @property
     def caught_up(self) -> bool:
-        """Whether somebody has read what came: not while stdout takes no more, and never if it is not printed at all."""
-        return not self._quiet and not self._client.factory.paused
+        """Whether all that came is written to stdout, which somebody reads yet; it never is if it is not printed at all."""
+        return not self._quiet and not self._broken and self._output.flush()
 
     def ask(self, question: str, answered: Callable[[str | None], None], hidden: bool = True) -> None:
         """There is nobody."""
@@ -107,28 +114,34 @@ class Pipe(Protocol):
 
     # What stdin and stdout tell.
 
-    def dataReceived(self, data: bytes) -> None:
+    def childDataReceived(self, name: str, data: bytes) -> None:
         """Lines to say."""
         self._say_all(self._lines.feed(data))
         self._match_reading()
 
-    def readConnectionLost(self) -> None:
-        """Stdin is at its end: what is on its way is waited for."""
+    def childConnectionLost(self, name: str, reason: Failure) -> None:
+        """Stdin is at its end, or stdout takes no more."""
+        if name == "write":
+            self._unprinted()
+        else:
+            self._all_read()
+
+    def _all_read(self) -> None:
+        """What is on its way is waited for."""
+        if (error := self._input.error) is not None:
+            self._fail(f"can't read stdin to its end: {error.strerror}")
         self._say_all(self._lines.end())
         self._reading = False
         self._stalled = self._clock.callLater(self._patience, self._stall)
         self.changed()
 
-    def writeConnectionLost(self) -> None:
-        """Nobody reads stdout any more, and so nobody wants the rest."""
-        self.transport.pauseProducing()
-        self.transport = None
-        self._conversation.end(DONE)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Both are closed."""
-        self.transport = None
-        self._closed.callback(None)
+    def _unprinted(self) -> None:
+        """Whatever else comes can't be printed, so it shall come another time. Of a reader who has gone nobody needs a word."""
+        self._broken = True
+        if self._output.error is not None and (why := str(NotPrinted(self._output.error))):
+            complain(why)
+        self._input.stopReading()
+        self._conversation.end(NOT_DELIVERED)
 
     # What the conversation tells.
 
@@ -146,6 +159,10 @@ class Pipe(Protocol):
     def unanswered(self, said: Said, why: str) -> None:
         """Say what may not have arrived, and remember it for the exit code."""
         self._fail(f"not acknowledged ({why}): {visible(said.to, 64)}: {visible(said.msg, 100)}")
+
+    def incomplete(self, why: str) -> None:
+        """Tell it, and remember it for the exit code."""
+        self._fail(why)
 
     def notice(self, text: str) -> None:
         """Tell a person who looks; a program that reads stdout is not concerned."""
@@ -185,9 +202,9 @@ class Pipe(Protocol):
     def _match_reading(self) -> None:
         """Read no faster than messages are acknowledged."""
         wanted = self._conversation.waiting < MAX_WAITING
-        if wanted is not self._reading and self.transport is not None:
+        if wanted is not self._reading and not self._broken:
             self._reading = wanted
-            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
+            (self._input.startReading if wanted else self._input.stopReading)()
 
     def _finish(self) -> None:
         """All is acknowledged. A server without acknowledgements answers a goodbye when it has read all before it."""
@@ -212,12 +229,12 @@ class Pipe(Protocol):
             return False
         classic = self._conversation.link is Link.CLASSIC  # commands had no id there, and neither have answers
         if packet.x is None:
-            return classic and packet.msg != "Goodbye"
+            return classic and packet.msg != GOODBYE
         return packet.x.op in ("ok", "end") and (classic or packet.x.cid is not None)
 
     def _print(self, data: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(data)
+        if not self._broken:
+            self._output.write(data)
 
     def _fail(self, text: str) -> None:
         self._failures += 1

@@ -8,6 +8,8 @@ from lanchat.packet import ServerPacket
 
 #: What the client itself understands, before any server has said what it knows.
 COMMANDS = ("/help", "/list", "/more", "/pm", "/quit", "/shout", "/time", "/to")
+#: Words of each kind that are remembered, as many as a server may have users by default; and characters of one.
+MAX_KNOWN, MAX_WORD = 20_000, 64
 
 
 class Roster:
@@ -22,18 +24,18 @@ class Roster:
         """Take in what a packet tells about names and commands."""
         x = packet.x
         if packet.to.startswith("#"):
-            self.rooms.add(packet.to)
+            _learn(self.rooms, [packet.to])
         if x is not None and x.rooms is not None:
-            self.rooms.update(room["name"] for room in x.rooms if isinstance(room.get("name"), str))
+            _learn(self.rooms, (room["name"] for room in x.rooms if isinstance(room.get("name"), str)))
         if packet.from_.name != "SERVER":
             if x is None or x.batch is None:  # who said something long ago may not be here
-                self.names.add(packet.from_.name)
+                _learn(self.names, [packet.from_.name])
         elif x is not None and x.ev is not None:
             self._changed(x.ev, x.who or ())
         elif x is not None and x.names is not None:
-            self.names.update(x.names)
+            _learn(self.names, x.names)
         elif x is not None and x.commands is not None:
-            self.commands.update(command["name"] for command in x.commands if "name" in command)
+            _learn(self.commands, (command["name"] for command in x.commands if "name" in command))
 
     def forget(self) -> None:
         """A new connection: who was online before may not be now, and we may be in other rooms."""
@@ -53,11 +55,18 @@ class Roster:
 
     def _changed(self, event: str, who: Iterable[str]) -> None:
         if event == "came":
-            self.names.update(who)
+            _learn(self.names, who)
         elif event == "went":
             self.names.difference_update(who)
 
 
+def _learn(known: set[str], words: Iterable[str]) -> None:
+    """Add words, up to `MAX_KNOWN`, that a person can be shown and would type."""
+    for word in words:
+        if len(known) < MAX_KNOWN and len(word) <= MAX_WORD and word.isprintable():
+            known.add(word)
+
+
 def _starting(word: str, choices: Iterable[str]) -> list[tuple[str, int]]:
-    fitting = (choice for choice in choices if choice.isprintable() and choice.lower().startswith(word.lower()))
+    fitting = (choice for choice in choices if choice.lower().startswith(word.lower()))
     return [(choice, len(word)) for choice in sorted(fitting, key=str.lower)]

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 from collections.abc import Callable
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.patch_stdout import patch_stdout
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from lanchat.client.connection import Client
 from lanchat.client.conversation import Conversation
 from lanchat.client.fold import folder
-from lanchat.client.interfaces import BATCHED, DONE, SECRET, Link, NotSent, Said
+from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, SECRET, Link, NotSent, Said
 from lanchat.client.pages import Pages
 from lanchat.client.passwords import Passwords
 from lanchat.client.prompt import Answered, Prompt
 from lanchat.client.reading import MISSED
 from lanchat.client.roster import Roster
+from lanchat.client.screen import Screen
 from lanchat.client.show import Painter, harmless, is_private, plural
 from lanchat.packet import EVERYONE, ServerPacket, ServerX, visible
 
@@ -39,11 +40,10 @@ class Terminal:
 
     def __init__(self, to: str, colours: bool, bell: bool, as_json: bool) -> None:
         self.target = to
-        #: A person has seen what failed; it does not make the whole a failure.
-        self.failed = False
         self._painter = Painter(colours, folder(lambda: shutil.get_terminal_size().columns))
         self._bell = bell
         self._json = as_json
+        self._screen = Screen(self._unwritable)
         self._roster = Roster()
         self._link = Link.OFFLINE
         self._leaving = False
@@ -66,7 +66,7 @@ class Terminal:
         self._conversation = client.conversation
         self._pages = Pages(client.conversation)
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
-        self._closed.addErrback(lambda failure: self._broken(failure.getTraceback()))
+        self._closed.addErrback(self._broken)
 
     async def close(self) -> None:
         """Take the prompt away, and leave the terminal as it was."""
@@ -76,9 +76,14 @@ class Terminal:
         await self._closed
 
     @property
+    def failed(self) -> bool:
+        """Whether not all could be shown. Other failures a person has seen, so they don't make the whole a failure."""
+        return self._screen.broken
+
+    @property
     def caught_up(self) -> bool:
-        """What came is on the screen."""
-        return True
+        """Whether all that came is on the screen."""
+        return self._screen.caught_up
 
     def ask(self, question: str, answered: Answered, hidden: bool = True) -> None:
         """Ask between two lines."""
@@ -102,6 +107,10 @@ class Terminal:
         """Mark what may not have arrived."""
         self._print(self._painter.unanswered(said, why))
 
+    def incomplete(self, why: str) -> None:
+        """Show it."""
+        self.notice(why)
+
     def notice(self, text: str) -> None:
         """Show what the client itself has to tell."""
         self._print(self._painter.notice(text))
@@ -112,6 +121,8 @@ class Terminal:
         if link is self._link:
             return
         self._link = link
+        if link is Link.OFFLINE:
+            self._pages.forget()
         if link is Link.CAPABLE:
             self._roster.forget()
             self._conversation.say("/list", "", quiet=True)
@@ -125,6 +136,7 @@ class Terminal:
             while not self._leaving:
                 await self._prompted()
             await self._over.wait()  # what is still said (a goodbye) is shown before the terminal is given back
+        self._screen.flush()
 
     async def _prompted(self) -> None:
         """One line, or a key that means that there will be no more."""
@@ -247,9 +259,15 @@ class Terminal:
         return self._painter.error(f"NOT DELIVERED to {visible(answers.to, 64)}: {visible(answers.msg, 2000)}")
 
     def _print(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        self._screen.show(text)
 
-    def _broken(self, trace: str) -> None:
-        """A fault of ours at the prompt: without one there is nothing left to do."""
-        self._conversation.end(1, trace)
+    def _unwritable(self, error: OSError) -> None:
+        """The terminal is gone: what comes is shown to nobody, and so it shall come another time."""
+        self._conversation.end(NOT_DELIVERED, f"can't write to the terminal: {error.strerror}")
+
+    def _broken(self, failure: Failure) -> None:
+        """Without a prompt nothing is left to do. Either the terminal is gone, or a fault of ours is shown whole."""
+        if isinstance(failure.value, OSError):
+            self._unwritable(failure.value)
+        else:
+            self._conversation.end(NOT_DELIVERED, failure.getTraceback())

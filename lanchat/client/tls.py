@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Callable
@@ -30,6 +29,11 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from lanchat.client.known import KnownServers
+from lanchat.client.statefile import Unsafe
+from lanchat.packet import visible
+from lanchat.safekeeping import Refused, read_safely
 
 #: Seconds that the server may take to agree on TLS.
 HANDSHAKE_SECONDS = 10.0
@@ -75,8 +79,8 @@ class Trust(ABC):
         self.context.set_cipher_list(CIPHERS)
         self.context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
         if own is not None:
-            _loaded(own, self.context.use_certificate_chain_file)
-            _loaded(own, self.context.use_privatekey_file)
+            _loaded(own, self.context.use_certificate_chain_file, secret=True)
+            _loaded(own, self.context.use_privatekey_file, secret=True)
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """A connection that names the host it is for, as servers with several names want to know."""
@@ -146,38 +150,27 @@ class Remembered(Trust):
         super().__init__(host, own)
         self._where = f"[{host.lower()}]:{port}"
         self._file = file
+        self._servers = KnownServers(file)
 
     def check(self, certificate: Certificate) -> str:
-        """Look it up; write it down."""
-        found, known = fingerprint(certificate), self._known()
-        self.proof = found
-        if found in known:
-            return ""
-        if known:
+        """Look the key up. One that is new is written down before it is believed."""
+        found = fingerprint(certificate)
+        try:
+            is_new = not self._servers.keys(self._where) and self._servers.add(self._where, found)
+            known = self._servers.keys(self._where)
+        except Unsafe as unsafe:
             raise Untrusted(
-                f"ITS KEY HAS CHANGED. It is {found}, and {known[-1]} is remembered. Somebody may be listening in! "
+                f"the keys of servers can't be remembered ({unsafe}). "
+                "Mend that, or give the key that is right with --fingerprint."
+            ) from None
+        if found not in known:
+            remembered = known[-1] if known else "another"
+            raise Untrusted(
+                f"ITS KEY HAS CHANGED. It is {found}, and {remembered} is remembered. Somebody may be listening in! "
                 f"Only if you know that the server has a new key, remove the line {self._where} from {self._file}."
             )
-        return f"The server is new here. Its key is {found}; {self._remember(found)}"
-
-    def _known(self) -> list[str]:
-        try:
-            lines = self._file.read_text().splitlines()
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise Untrusted(f"the keys that are remembered in {self._file} can't be read ({error}).") from None
-        return [line.split()[1] for line in lines if line.split()[:1] == [self._where] and len(line.split()) > 1]
-
-    def _remember(self, found: str) -> str:
-        try:
-            self._file.parent.mkdir(0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 (a descriptor)
-                file.write(f"{self._where} {found}\n")
-        except OSError as error:
-            return f"it can't be remembered: {self._file}: {error.strerror}."
-        return "from now on, no other is believed."
+        self.proof = found
+        return f"The server is new here. Its key is {found}; from now on, no other is believed." if is_new else ""
 
 
 def trust(wanted: argparse.Namespace) -> Trust:
@@ -278,10 +271,13 @@ def _handed_over(connection: Any, factory: IProtocolFactory) -> IProtocol:
     return made
 
 
-def _loaded(path: Path, load: Callable[[str], object]) -> None:
+def _loaded(path: Path, load: Callable[[str], object], secret: bool = False) -> None:
+    """Have OpenSSL load a file, which nobody else may change; raises `Unusable`."""
     try:
-        path.read_bytes()
+        read_safely(path, secret=secret)
         load(str(path))
+    except Refused as refused:
+        raise Unusable(visible(str(refused))) from None
     except OSError as error:
         raise Unusable(f"can't read {path}: {error.strerror}") from None
     except SSL.Error as error:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+import re
 from pathlib import Path
 
+from lanchat.client.statefile import StateFile, Unsafe, line_of, read_text
 from lanchat.packet import visible
-from lanchat.safekeeping import ANY, keep
 
-
-class Unsafe(Exception):
-    """A file with secrets can't be used, or others may read it. The text is one line."""
+#: What servers make (`secrets.token_urlsafe`), of any sensible length.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,512}")
 
 
 class Tokens:
@@ -21,64 +18,46 @@ class Tokens:
 
     def __init__(self, file: Path, name: str, server: tuple[str, int]) -> None:
         self.file = file
+        self._state = StateFile(file, secret=True)
         host, port = server
         self._owner = [f"[{host.lower()}]:{port}", name.casefold()]
 
     def get(self, proof: str) -> str:
         """The token for a server that is known in this way; "" if there is none. Raises `Unsafe`."""
-        return next((line[3] for line in self._lines() if line[:3] == [*self._owner, proof]), "")
+        return next((words[3] for words in self._words() if words[:3] == [*self._owner, proof]), "")
 
     def any(self) -> bool:
         """Whether there is a token at all. Raises `Unsafe`."""
-        return any(line[:2] == self._owner for line in self._lines())
+        return any(words[:2] == self._owner for words in self._words())
 
     def put(self, proof: str, token: str) -> None:
-        """Keep a token ("": none) instead of the one that was kept. Raises `OSError` or `Unsafe`."""
+        """Keep a token ("": none) instead of the one that was kept. All else stays in the file. Raises `Unsafe`."""
         mine = [*self._owner, proof]
-        with self._locked():
-            lines = [line for line in self._lines() if line[:3] != mine]
-            if token:
-                lines.append([*mine, token])
-            keep(self.file, "".join(f"{' '.join(line)}\n" for line in lines).encode())
+        added = [line_of(*mine, token)] if token else []
+        with self._state.changing() as lines:
+            lines[:] = [line for line in lines if line.split()[:3] != mine] + added
 
-    def _lines(self) -> list[list[str]]:
+    def _words(self) -> list[list[str]]:
         """Server, name, proof and token of each."""
-        try:
-            text = read_secret(self.file)
-        except FileNotFoundError:
-            return []
-        return [line for line in map(str.split, text.splitlines()) if len(line) == 4]
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """No other client writes the file meanwhile."""
-        self.file.parent.mkdir(0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return [words for words in map(str.split, self._state.lines()) if len(words) == 4]
 
 
-def read_secret(path: Path) -> str:
-    """The text of a file that nobody else may read. Raises `FileNotFoundError` or `Unsafe`."""
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & ANY:
-                raise Unsafe(f"others may read {visible(str(path))}. Say: chmod 600 {visible(str(path))}")
-            return file.read(1 << 20).decode()
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise Unsafe(f"can't read {visible(str(path))}: {why}") from None
+def is_token(text: str) -> bool:
+    """Whether what a server gave is a token, which is one word."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def without_token(line: bytes) -> bytes:
+    """A packet as it came, but for the token: what is printed may be read by others."""
+    packet = json.loads(line)
+    del packet["x"]["token"]
+    return json.dumps(packet, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def first_line(path: Path) -> str:
-    """The password in a file. Raises `Unsafe`."""
+    """The password in a file, or from a pipe. Raises `Unsafe`."""
     try:
-        password = read_secret(path).partition("\n")[0].rstrip("\r")
+        password = read_text(path, secret=True, or_pipe=True).partition("\n")[0].rstrip("\r")
     except FileNotFoundError:
         raise Unsafe(f"there is no file {visible(str(path))}") from None
     if not password:

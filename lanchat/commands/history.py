@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import partial
-from typing import Any
+from sqlite3 import Connection
+from typing import Any, TypeAlias
 
 from lanchat import history, search
 from lanchat.command import Command
+from lanchat.conversations import with_name
 from lanchat.entry import Entry
-from lanchat.errors import ChatError, NoSuchTarget, NotMember, Usage
+from lanchat.errors import NoSuchTarget, NotMember, Usage
 from lanchat.packet import Packet, X, visible
-from lanchat.rooms import MARK
+from lanchat.places import OfAccount
+from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.session import Session
 
@@ -23,40 +27,62 @@ PAGE = 50
 
 # One of the words of a request. Each has one way to match: a pattern for all of them could try for hours.
 _WORD = re.compile(r"(?:(before|after|around)\s+)?(\d{1,19})(?:\s+|$)", re.IGNORECASE)
+# The words that are a request by themselves, without saying of what.
+_PLACE = r"(?:before|after|around)\s+\d{1,19}"
+_ALONE = re.compile(rf"\d{{1,19}}(?:\s+{_PLACE})?|{_PLACE}(?:\s+\d{{1,19}})?", re.IGNORECASE)
+
+#: What somebody may read: some conversations, or all of an account's.
+Readable: TypeAlias = Collection[str] | OfAccount
 
 
 async def _history(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    target, rest = args
+    target, rest = _target(session, packet, args)
     asked = _asked(packet.x or X(), rest)
-    convs = _readable(router, session, target.strip())
+    find = _readable(router, session, target)
     router.charge(session, PAGE_COST)
     await _own_first(router, session)
-    page = await router.store.read(lambda connection: history.page(connection, convs, **asked))
-    _leave_out(router, session, target.strip(), page)
-    where = "in this conversation" if target.strip() else "in your conversations"
-    further = f"{asked['limit']} {'after' if asked['after'] is not None else 'before'} {page.edge}"
-    await _show(router, session, packet, page, where, f"/history {visible(target.strip(), 64)} {further}")
+
+    def read(connection: Connection) -> tuple[Readable, history.Page]:
+        convs = find(connection)
+        return convs, history.page(connection, convs, **asked)
+
+    convs, page = await router.store.read(read)
+    _leave_out(router, session, page)
+    if not isinstance(convs, OfAccount) and len(convs) > 1 and session.account is not None:
+        _tell_several(router, session, target)
+    where = "in this conversation" if target else "in your conversations"
+    further = f"{history.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
+    await _show(router, session, packet, page, where, " ".join(filter(None, ["/history", _written(target), further])))
 
 
 async def _search(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     query = search.parse_query(args[0], router.now())
-    readable = _readable(router, session, query.where or "")
+    find = _readable(router, session, query.where or "")
     x = packet.x or X()
     router.charge(session, SEARCH_COST)
     await _own_first(router, session)
-    found = partial(search.search, query=query, readable=readable, before=x.before, limit=x.limit or PAGE)
-    page = await router.store.read(found, slow=True)
-    _leave_out(router, session, query.where or "", page)
-    await _show(router, session, packet, page, "that has these words", "add in:#ROOM, from:NAME or since:7d")
+
+    def read(connection: Connection) -> history.Page:
+        return search.search(connection, query, find(connection), before=x.before, limit=x.limit or PAGE)
+
+    page = await router.store.read(read, slow=True)
+    _leave_out(router, session, page)
+    if query.sender is not None and len({entry.author for entry in page.entries}) > 1:
+        _tell_several(router, session, query.sender)
+    await _show(router, session, packet, page, "that has these words", f"/search {search.going_on(args[0], page.edge)}")
 
 
-def _leave_out(router: Router, session: Session, target: str, page: history.Page) -> None:
+def _tell_several(router: Router, session: Session, name: str) -> None:
+    """Tell that a name need not have been one person's."""
+    shown = visible(name.removeprefix("@"), 40)
+    router.reply(session, None, f"These may be different people: more than one has had the name {shown}.")
+
+
+def _leave_out(router: Router, session: Session, page: history.Page) -> None:
     """While it was read somebody may have been sent out of a room: what is said there is nothing for them any more."""
-    try:
-        readable = set(_readable(router, session, target))
-    except ChatError:
-        readable = set()
-    page.entries = [entry for entry in page.entries if entry.conv in readable]
+    account = session.account
+    mine = account.conversations if account is not None else {room.conv for room in router.rooms.of(session)}
+    page.entries = [entry for entry in page.entries if entry.conv in mine]
 
 
 async def _own_first(router: Router, session: Session) -> None:
@@ -77,21 +103,49 @@ def _asked(x: X, rest: str) -> dict[str, Any]:
     return asked
 
 
-def _readable(router: Router, session: Session, target: str) -> list[str]:
-    """The conversations that somebody may read: one of them, or all; raises `NotMember`, `Banned` or `NoSuchTarget`."""
+def _target(session: Session, packet: Packet, args: list[str]) -> tuple[str, str]:
+    """What a page is of, and the rest of the request.
+
+    `20 before 99` is a request by itself: of everything. (With a mark, as in `@20`, it is somebody's name.)
+    """
+    x = packet.x if session.caps is not None else None
+    if (x is None or x.target is x.text is None) and _ALONE.fullmatch(packet.msg.strip()):
+        return "", packet.msg
+    return args[0].strip(), args[1]
+
+
+def _written(target: str) -> str:
+    """A room or a user as it is typed, so that it is taken for nothing else."""
+    return visible(target if target[:1] in ("", MARK, "@") else f"@{target}", 64)
+
+
+def _readable(router: Router, session: Session, target: str) -> Callable[[Connection], Readable]:
+    """How to find the conversations that somebody may read: those that are meant, or all.
+
+    Raises `NotMember`, `Banned` or `NoSuchTarget`; what it gives raises `NoSuchTarget`.
+    """
     account = session.account
     if not target:
-        return list(account.conversations) if account is not None else [room.conv for room in router.rooms.of(session)]
+        mine = OfAccount(account.id) if account is not None else [room.conv for room in router.rooms.of(session)]
+        return lambda connection: mine
     if target.startswith(MARK):
         room = router.rooms.get(target, session)
         if session not in room.sessions:
             router.sanctions.check_may_join(session, room)
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to read what is said there.")
-        return [room.conv]
-    conv = None if account is None else router.delivery.between(account, target.removeprefix("@"))
-    if conv is None:
-        raise NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
-    return [conv]
+        return lambda connection: [room.conv]
+    nothing = NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
+    if account is None:
+        raise nothing
+    return partial(_talk, account=account.id, name=target.removeprefix("@"), nothing=nothing)
+
+
+def _talk(connection: Connection, account: int, name: str, nothing: NoSuchTarget) -> list[str]:
+    """The talk with whoever had this name; raises `nothing` if there is none."""
+    convs = with_name(connection, account, name)
+    if not convs:
+        raise nothing
+    return convs
 
 
 async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
@@ -108,10 +162,10 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
         if session.client.behind():
             await session.client.caught_up()
         router.reply(session, packet, _line(entry))
-    if not page.entries:
-        router.reply(session, packet, f"There is nothing {where}.")
-    elif page.more:
+    if page.more:
         router.reply(session, packet, f"There is more: {further}")
+    elif not page.entries:
+        router.reply(session, packet, f"There is nothing {where}.")
 
 
 def _line(entry: Entry) -> str:

@@ -13,9 +13,9 @@ from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.packet import Packet, X, visible
-from lanchat.rooms import MARK, Room
+from lanchat.room import MARK, Room
 from lanchat.router import NAMES_A_PACKET, Router
-from lanchat.sanctions import BAN, MUTE, Sanction
+from lanchat.sanction import BAN, MUTE, Sanction
 from lanchat.session import Role, Session
 
 #: Characters of a reason.

@@ -11,7 +11,7 @@ from lanchat.delivery import DELIVERIES_A_PACKET
 from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
 from lanchat.listing import and_more, as_fit
 from lanchat.packet import MAX_MSG, Packet, visible
-from lanchat.rooms import MARK, MAX_TOPIC, Room
+from lanchat.room import MARK, MAX_TOPIC, Room
 from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Account, Role, Session
 

@@ -8,7 +8,7 @@ import itertools
 import sys
 import traceback
 from codeop import CommandCompiler
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from inspect import iscoroutine
 from operator import itemgetter
 from types import CodeType
@@ -58,6 +58,7 @@ class Console:
 
     def push(self, line: str) -> bool:
         """Take a line that was typed, and run the statement if that ends it; true when more is to come."""
+        line = _with_newlines(line)
         self._lines.append(line)
         self._note(line)
         source = "\n".join(self._lines)
@@ -83,7 +84,7 @@ class Console:
 
     def run(self, source: str) -> bool:
         """Run a whole text, statement by statement, until one raises; true when none did."""
-        source = source.replace("\r\n", "\n")
+        source = _with_newlines(source)
         try:
             statements = ast.parse(source, FILE).body
             codes = [compile(ast.Interactive([statement]), FILE, "single") for statement in statements]
@@ -91,10 +92,10 @@ class Console:
             self._note(source)
             self._show_wrong(error)
             return False
-        lines = source.split("\n")
-        for statement, code in zip(statements, codes, strict=True):
-            self._note("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
-            if not self._execute(code):
+        # Without a statement there is one piece all the same: comments.
+        for piece, code in itertools.zip_longest(_pieces(source, statements), codes):
+            self._note(piece)
+            if code is not None and not self._execute(code):
                 return False
         return True
 
@@ -185,6 +186,23 @@ class Console:
         if self._when_done is not None and not self._pending:
             call, self._when_done = self._when_done, None
             call()
+
+
+def _with_newlines(source: str) -> str:
+    """The same with each line ended by a newline. Python takes a carriage return for the end of a line, too."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _pieces(source: str, statements: Sequence[ast.stmt]) -> Iterator[str]:
+    """The whole source in pieces, one for each statement: all behind the one before (decorators, comments), and itself.
+
+    Python counts lines by newlines alone, once a source has no carriage returns, and columns in bytes of UTF-8.
+    """
+    encoded = source.encode()
+    starts = [0, *itertools.accumulate(len(line) + 1 for line in encoded.split(b"\n"))]
+    cuts = [starts[(each.end_lineno or 1) - 1] + (each.end_col_offset or 0) for each in statements[:-1]]
+    for start, end in itertools.pairwise([0, *cuts, len(encoded)]):
+        yield encoded[start:end].decode().lstrip("; \t\f\n")
 
 
 class _Stream(io.TextIOBase):

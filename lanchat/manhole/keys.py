@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from hashlib import sha256
@@ -15,7 +14,7 @@ from twisted.conch.checkers import IAuthorizedKeysDB
 from twisted.conch.ssh.keys import Key
 from zope.interface import implementer
 
-from lanchat.safekeeping import ANY, WRITE, Refused, handed_over, keep
+from lanchat.safekeeping import Refused, check_directory, keep, read_safely
 
 #: The types of keys that may be listed: none whose signatures are made with SHA-1 alone.
 TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
@@ -45,8 +44,11 @@ class Listed:
 
 def authorized(path: Path) -> list[Key]:
     """The keys in a file in the format of authorized_keys; raises `Refused`."""
-    lines = [line.strip() for line in _read(path, WRITE).decode("utf-8", "replace").split("\n")]
-    keys = [_public(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line and not line.startswith("#")]
+    text = _read(path, secret=False).decode("utf-8", "replace")
+    lines = [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1)]
+    for where, line in lines:
+        _check_one_line(line, where)
+    keys = [_public(line, where) for where, line in lines if line and not line.startswith("#")]
     if not keys:
         raise Refused(f"there is no key in {path}: put a line of a .pub file there for each operator.")
     return keys
@@ -56,14 +58,30 @@ def host_keys(directory: Path) -> list[Key]:
     """The server's own keys, of all types, made on the first occasion; raises `Refused`."""
     try:
         directory.mkdir(0o700, parents=True, exist_ok=True)
-        return [_host_key(directory / f"ssh_host_{name}_key", kind, make) for name, kind, make in HOST_KEYS]
+        check_directory(directory)
+        for name, _, make in HOST_KEYS:
+            if not (path := _host_file(directory, name)).exists():
+                keep(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+        return made_host_keys(directory)
     except OSError as error:
         raise Refused(f"can't keep host keys in {directory}: {error.strerror}.") from None
+
+
+def made_host_keys(directory: Path) -> list[Key]:
+    """Those of the server's own keys that were made already; raises `Refused`."""
+    files = [(_host_file(directory, name), kind) for name, kind, _ in HOST_KEYS]
+    return [_host_key(path, kind) for path, kind in files if path.exists()]
 
 
 def fingerprint(key: Key) -> str:
     """As `ssh-keygen -l` shows it."""
     return "SHA256:" + b64encode(sha256(key.public().blob()).digest()).decode().rstrip("=")
+
+
+def _check_one_line(line: str, where: str) -> None:
+    """Refuse a line that an editor may show as two: a key that is seen there as one of its own would be part of a comment."""
+    if len(line.splitlines()) > 1:
+        raise Refused(f"{where}: there is a character in it that some programs take for the end of a line. Remove it.")
 
 
 def _public(line: str, where: str) -> Key:
@@ -79,10 +97,12 @@ def _public(line: str, where: str) -> Key:
     return key
 
 
-def _host_key(path: Path, kind: str, make: Callable[[], Any]) -> Key:
-    if not path.exists():
-        keep(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    key = _parsed(_read(path, ANY), str(path))
+def _host_file(directory: Path, name: str) -> Path:
+    return directory / f"ssh_host_{name}_key"
+
+
+def _host_key(path: Path, kind: str) -> Key:
+    key = _parsed(_read(path, secret=True), str(path))
     if key.isPublic() or key.type() != kind:
         raise Refused(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
     return key
@@ -96,25 +116,11 @@ def _parsed(content: bytes, where: str, **how: Any) -> Key:
     return key
 
 
-def _read(path: Path, rights: int) -> bytes:
-    """The bytes of a file, when it and the directory it is in are in safe hands; raises `Refused`."""
+def _read(path: Path, secret: bool) -> bytes:
+    """The bytes of a file that nobody else can change; raises `Refused`."""
     try:
-        if not path.is_file():
-            raise Refused(f"can't read {path}: there is no such file.")
-        if handed_over(path):
-            return path.read_bytes()
-        for directory in {path.absolute().parent, path.resolve().parent}:
-            _in_safe_hands(directory, directory.stat(), WRITE)
-        with path.open("rb") as file:
-            _in_safe_hands(path, os.fstat(file.fileno()), rights)
-            return file.read()
+        return read_safely(path, secret=secret)
+    except (FileNotFoundError, IsADirectoryError):
+        raise Refused(f"can't read {path}: there is no such file.") from None
     except OSError as error:
         raise Refused(f"can't read {path}: {error.strerror}.") from None
-
-
-def _in_safe_hands(path: Path, found: os.stat_result, rights: int) -> None:
-    if found.st_uid not in (0, os.geteuid()):
-        raise Refused(f"{path} belongs to another user, not to root and not to the user that runs this.")
-    if found.st_mode & rights:
-        can, bits = ("write", "go-w") if rights == WRITE else ("read or write", "go=")
-        raise Refused(f"others can {can} {path}. Forbid it: chmod {bits} {path}")

@@ -74,8 +74,8 @@ class Operator(ConchUser):
         _log.info("manhole: {key} from {ip} logged out", key=self.key, ip=self.address, audit=True)
 
     def note(self, statement: str) -> None:
-        """What is run, whole."""
-        text = visible(statement.rstrip())
+        """What is run, whole. A backslash is written twice, so that what was typed can't be taken for a newline."""
+        text = visible(statement.rstrip().replace("\\", "\\\\"))
         for at in range(0, len(text), MAX_NOTE):
             self.audit(f"{'goes on' if at else 'runs'}: {text[at : at + MAX_NOTE]}")
 

@@ -17,9 +17,9 @@ from lanchat.interfaces import IConnection
 from lanchat.manhole.tables import Table, Text
 from lanchat.moderation import OPERATOR, By, Order
 from lanchat.packet import MAX_MSG, visible
-from lanchat.rooms import Room
+from lanchat.room import Room
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE
+from lanchat.sanction import BAN, MUTE
 from lanchat.session import Session
 
 #: What Python allows in a text, and UTF-8 does not.

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 
+from lanchat import stored
 from lanchat.entry import COLUMNS, newest, of_row
 from lanchat.safekeeping import Refused
-from lanchat.store import opening, schema
+from lanchat.store import opening, replacing, schema
 
 
 def copy_out(directory: Path, target: Path) -> None:
@@ -48,7 +49,7 @@ def restore(directory: Path, file: Path, when: str) -> Path:
             schema.copy(connection, part)
         with opening.closing(part) as connection:
             begin_epoch(connection)
-        return replace(path, part, when)
+        return replacing.replace(path, part, when)
 
 
 def new_epoch(directory: Path) -> str:
@@ -61,20 +62,41 @@ def new_epoch(directory: Path) -> str:
         opening.check_head(path, len(schema.STEPS))
         with opening.closing(path) as connection:
             opening.check_pages(connection, path)
-            begin_epoch(connection)
+            with schema.transaction(connection):
+                begin_epoch(connection)
             return str(schema.get(connection, "epoch"))
 
 
 def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
     """Look at every page, every index and every row of the log; raises `Refused` or `sqlite3.Error`."""
+    check_pages(connection, file, wal_was_there)
+    for told in damaged_messages(connection):
+        raise Refused(f"{file} is damaged ({told}). Use an older backup.")
+
+
+def unusable_rows(connection: Connection) -> list[str]:
+    """Every row with which nothing can be done, in words."""
+    found: list[str] = []
+    for table in stored.COLUMNS:
+        for _ in stored.usable(connection, table, found.append):
+            continue
+    return [*found, *damaged_messages(connection)]
+
+
+def damaged_messages(connection: Connection) -> Iterator[str]:
+    """The messages that are not what was written, in words."""
+    for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
+        if of_row(row) is None:
+            yield f"message {row[0]} is not what was written"
+
+
+def check_pages(connection: Connection, file: Path, wal_was_there: bool) -> None:
+    """Look at every page and every index; raises `Refused` or `sqlite3.Error`."""
     if not schema.get(connection, "clean") and not wal_was_there:
         raise Refused(f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup.")
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise Refused(f"{file} is damaged ({' '.join(found.split())}). Use an older backup.")
-    for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
-        if of_row(row) is None:
-            raise Refused(f"{file} is damaged (message {row[0]} is not what was written). Use an older backup.")
 
 
 def _copy_out(directory: Path, target: Path, mode: str) -> None:
@@ -102,23 +124,10 @@ def _copy_out(directory: Path, target: Path, mode: str) -> None:
 def begin_epoch(connection: Connection) -> None:
     """What is in it is all there is from now on."""
     schema.renew(connection)
-    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", (newest(connection),))
+    last = (newest(connection),)
+    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", last)
+    connection.execute("UPDATE members SET since = min(since, ?)", last)  # what is said next is owed to all of them
     schema.put(connection, "clean", 1)
-
-
-def replace(path: Path, part: Path, when: str) -> Path:
-    """Put another database in the place of the one that is there, and keep that; under which name. Raises `Refused`."""
-    old = path.with_name(f"{path.name}.{when}")
-    if old.exists():
-        raise Refused(f"{old} is there already. Move it, or wait a second, and try again.")
-    schema.sync(part)
-    for end in ("", "-wal", "-shm"):
-        beside = path.with_name(path.name + end)
-        if beside.exists():
-            beside.rename(old.with_name(old.name + end))
-    part.rename(path)
-    schema.sync(path)
-    return old
 
 
 @contextmanager

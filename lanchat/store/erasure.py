@@ -3,6 +3,9 @@
 Somebody is whoever had an account of that name: the one that there is, and those that were removed, whose words stayed. What
 guests say is no account's: a guest may be anybody, so it is left alone, as is what is said to them.
 
+Beside the log somebody may have written topics of rooms, and why others are banned or muted. Who set a topic is not kept, so
+all go that may be theirs: of rooms that they made, or whose maker is gone; of every room, if they were a moderator.
+
 Each function up to `rewrite` is one short step, and what was begun can be gone on with after a crash. SQLite leaves what was
 removed in the free parts of its pages, so at the end the file is written anew.
 """
@@ -26,7 +29,8 @@ from lanchat import accounts
 from lanchat.entry import COLUMNS, ERASED, newest, of_row
 from lanchat.names import Name, key
 from lanchat.safekeeping import Refused
-from lanchat.store import fresh, opening, schema, words
+from lanchat.session import Role
+from lanchat.store import fresh, opening, removal, schema, words
 from lanchat.store.store import Store
 
 #: So many places of the log are looked at in one step, and so many pages of the index (of 4 KiB) written.
@@ -49,14 +53,18 @@ _REMOVED = "author NOT IN (SELECT id FROM accounts)"
 class Erasure:
     """Whose words go, and how far that is."""
 
-    #: Of the name, as `lanchat.names.key` has it.
-    key: str
+    #: Of the name, as it is kept and as `lanchat.names.key` has it, which are the same but for names of older rules.
+    keys: frozenset[str]
     #: The account that was removed for this; 0 is none.
     account: int
     #: The newest place in the log that is looked at.
     upto: int
     #: Whether there was anything of theirs so far.
     found: bool
+    #: Whether they were a moderator, or an operator.
+    moderated: bool = False
+    #: Rooms that have no topic any more.
+    topics: frozenset[int] = frozenset()
     after: int = 0
     #: Messages that are erased, and messages from which the name is.
     messages: int = 0
@@ -71,16 +79,36 @@ class Erasure:
 def begin(connection: Connection, name: Name) -> Erasure:
     """Remove the account if there is one, and remember that this was begun. The rest of them is found in the steps."""
     begun = connection.execute("SELECT value FROM meta WHERE name = ?", (_mark(name),)).fetchone()
-    there = connection.execute("SELECT id FROM accounts WHERE key = ?", (name.key,)).fetchone()
+    there = connection.execute("SELECT id, role >= ? FROM accounts WHERE key = ?", (int(Role.MODERATOR), name.key)).fetchone()
     account = int((there or begun or (0,))[0])
+    keys = frozenset((name.key, key(name.shown)))
+    erasure = Erasure(keys, account, newest(connection), found=bool(there or begun), moderated=bool(there and there[1]))
+    erasure = take_rest(connection, erasure)
     if account:
-        connection.execute("DELETE FROM sanctions WHERE target IN (?, ?)", (f"@{account}", name.key))
         accounts.remove(connection, account)
-    signed = "SELECT DISTINCT by_name FROM sanctions"
-    spellings = _spellings(connection, name.key, signed, {})
-    connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
     schema.put(connection, _mark(name), account)
-    return Erasure(name.key, account, newest(connection), found=bool(there or begun or spellings))
+    return erasure
+
+
+def take_rest(connection: Connection, erasure: Erasure) -> Erasure:
+    """Erase what is theirs beside the log; and what was said up to now is to be looked at.
+
+    It is done again when they have gone, who may have written something meanwhile.
+    """
+    spellings = _spellings(connection, erasure.keys, "SELECT DISTINCT by_name FROM sanctions", {})
+    connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
+    connection.execute("UPDATE sanctions SET reason = '' WHERE by_name = ?", (ERASED,))
+    if erasure.account:
+        about = (f"@{erasure.account}", *erasure.keys)
+        connection.executemany("DELETE FROM sanctions WHERE target = ?", [(target,) for target in about])
+    found = erasure.found or bool(spellings)
+    theirs = connection.execute(
+        "SELECT id FROM rooms WHERE topic != '' AND (:moderated OR owner = :account OR (:found AND owner IS NULL))",
+        {"moderated": erasure.moderated, "account": erasure.account, "found": found},
+    ).fetchall()
+    connection.executemany("UPDATE rooms SET topic = '' WHERE id = ?", theirs)
+    topics = erasure.topics | {room for (room,) in theirs}
+    return replace(erasure, found=found, topics=topics, upto=newest(connection))
 
 
 def step(connection: Connection, erasure: Erasure) -> Erasure:
@@ -100,9 +128,7 @@ def step(connection: Connection, erasure: Erasure) -> Erasure:
 
 def merge(connection: Connection, first: bool) -> bool:
     """Let go of words in the index that are nowhere in the log any more; whether there is more to be done."""
-    before = connection.total_changes
-    connection.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (-PAGES if first else PAGES,))
-    return connection.total_changes - before > 1
+    return words.merge(connection, first, PAGES)
 
 
 def finish(connection: Connection, name: Name) -> None:
@@ -152,10 +178,11 @@ def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:
     """What they said goes, in the next places; how many messages that were."""
     place: dict[str, Any] = {"after": erasure.after, "upto": upto}
     removed = f"SELECT DISTINCT name FROM kept WHERE {_NEXT} AND {_REMOVED}"  # noqa: S608 (our own words)
-    names = json.dumps(_spellings(connection, erasure.key, removed, place))
+    names = json.dumps(_spellings(connection, erasure.keys, removed, place))
     values = place | {"account": erasure.account, "names": names, "indexed": schema.get(connection, "indexed")}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
     words.remove(connection, f"{theirs} AND seq <= :indexed", values)
+    removal.disturb(connection)
     return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
 
 
@@ -163,7 +190,7 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> int:
     """What was said to them alone stays without their name, in the next places; how many messages that were."""
     place: dict[str, Any] = {"after": erasure.after, "upto": upto}
     addressed = f"SELECT DISTINCT target FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
-    names = json.dumps(_spellings(connection, erasure.key, addressed, place))
+    names = json.dumps(_spellings(connection, erasure.keys, addressed, place))
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)} FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
         " AND target IN (SELECT value FROM json_each(:names))",
@@ -179,9 +206,9 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> int:
     return len(theirs)
 
 
-def _spellings(connection: Connection, wanted: str, query: str, values: dict[str, Any]) -> list[str]:
+def _spellings(connection: Connection, wanted: frozenset[str], query: str, values: dict[str, Any]) -> list[str]:
     """Those of the names found that are this one. SQLite could ask us for each row, but then each may wait for the reactor."""
-    return [name for (name,) in connection.execute(query, values) if key(name) == wanted]
+    return [name for (name,) in connection.execute(query, values) if isinstance(name, str) and key(name) in wanted]
 
 
 def _addressee(conv: str, author: int | None) -> int:

@@ -18,7 +18,7 @@ from sqlite3 import Connection
 from lanchat.entry import newest
 from lanchat.history import lenient
 from lanchat.safekeeping import ANY, Refused
-from lanchat.store import schema, witness, words
+from lanchat.store import replacing, schema, witness, words
 
 FILE = "lanchat.db"
 #: `RETURNING` and what is like it came with this version.
@@ -38,7 +38,7 @@ class Lock:
     """A directory is used by one process. It holds until `release`, or the end of the process."""
 
     def __init__(self, directory: Path) -> None:
-        """Take it; makes the directory where there is none. Raises `Refused`."""
+        """Take it; makes the directory where there is none. A replacement that was cut off is finished. Raises `Refused`."""
         try:
             directory.mkdir(0o700, parents=True, exist_ok=True)
             if directory.stat().st_mode & ANY:
@@ -51,6 +51,11 @@ class Lock:
         except OSError:
             os.close(self._file)
             raise Refused(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
+        try:
+            replacing.finish(directory / FILE)
+        except OSError as error:
+            os.close(self._file)
+            raise Refused(f"A restore in {directory} was cut off, and can't be finished: {error}. See to that.") from None
         boot = witness.boot()
         #: Whether the machine has not been started again since the lock was taken last.
         self.same_boot = bool(boot) and os.pread(self._file, len(boot) + 1, 0) == boot
@@ -76,10 +81,10 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
     except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
         raise Refused(f"{path} can't be used: {error}. See to that, and start again.") from None
     except (sqlite3.Error, LookupError) as error:
-        raise Refused(f"{path} is damaged: {error}. {_REMEDY}") from None
+        raise Refused(f"{path} is damaged: {error}. {REMEDY}") from None
 
 
-_REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
+REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
 _LOST = (
     "the server was cut off, and what was said last was in that file. Put it back, or restore a backup "
     "(lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
@@ -87,18 +92,22 @@ _LOST = (
 
 
 def _create(path: Path, steps: Sequence[str]) -> None:
-    """A new database, under its name only when it is whole."""
+    """A new database, under its name only when it is whole. Where another was before, nothing is made in its place."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         raise Refused(f"{path} is gone, but {wal.name} is there. Put it back, or restore a backup: lanchat-admin restore FILE.")
+    if copies := replacing.copies(path):
+        raise Refused(
+            f"{path} is gone, but {copies[-1].name} is there. Put {path.name} back, or restore a backup (lanchat-admin "
+            f"restore FILE); to begin with nothing, move {copies[-1].name} away."
+        )
     make(path.with_name(f"{path.name}.new"), steps).rename(path)
     schema.sync(path)
 
 
 def make(part: Path, steps: Sequence[str] = schema.STEPS) -> Path:
     """A new database in a file that nobody uses yet; raises `OSError` or `sqlite3.Error`."""
-    part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    schema.create(part)
     with closing(part) as connection:
         schema.upgrade(connection, part, steps)
         schema.fill(connection)
@@ -108,14 +117,14 @@ def make(part: Path, steps: Sequence[str] = schema.STEPS) -> Path:
 def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     check_head(path, len(steps))
     wal_was_there = path.with_name(f"{path.name}-wal").exists()
-    before = witness.committed(path) if lock.same_boot else None
-    connection = connect(path)
+    committed = witness.committed(path) if lock.same_boot else 0
+    connection = connect(path)  # from here on nobody else in this process may open the file, or what is beside it
     try:
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
         check_pages(connection, path)
         if not schema.get(connection, "clean") and not wal_was_there:
             raise Refused(f"{path}-wal is missing: {_LOST}")
-        if before is not None and not before.within(witness.committed(path)):
+        if witness.found(connection) < committed:
             raise Refused(f"{path}-wal is damaged: {_LOST}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -172,14 +181,18 @@ def open_to_read(directory: Path) -> Connection:
     """A connection that can't write, for a thread of its own."""
     connection = connect(directory / FILE)
     connection.execute("PRAGMA query_only = 1")
-    connection.text_factory = lenient
     return connection
 
 
 def connect(path: Path, mode: str = "rw") -> Connection:
-    """A connection to a file that is there; transactions are begun and ended by hand."""
+    """A connection to a file that is there; transactions are begun and ended by hand.
+
+    A text that is not UTF-8 is read all the same: it must cost its row only.
+    """
     uri = f"{path.resolve().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.text_factory = lenient
+    return connection
 
 
 @contextmanager
@@ -201,7 +214,7 @@ def check_head(path: Path, known: int) -> None:
         head = file.read(_HEAD.size)
     magic, version, application = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0, 0)
     if magic != _MAGIC or application != schema.APPLICATION_ID:
-        raise Refused(f"{path} is not a database of lanchat's, or its beginning is damaged. {_REMEDY}")
+        raise Refused(f"{path} is not a database of lanchat's, or its beginning is damaged. {REMEDY}")
     if version > known:
         raise Refused(
             f"{path} was made by a newer lanchat (schema {version}, this one knows {known}). Use that one again, "
@@ -214,4 +227,4 @@ def check_pages(connection: Connection, path: Path) -> None:
     check = "integrity_check" if path.stat().st_size <= THOROUGH else "quick_check"
     (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
-        raise Refused(f"{path} is damaged ({' '.join(found.split())}). {_REMEDY}")
+        raise Refused(f"{path} is damaged ({' '.join(found.split())}). {REMEDY}")

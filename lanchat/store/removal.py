@@ -1,4 +1,7 @@
-"""Removal: rows of the log go, some at a time, and what points to them with them. Each function is one short step.
+"""Removal: which rows of the log are to go, and how they do. Each function is one short step.
+
+What is to go is found by threads that read. The writer, for whom people wait, is only given the places of it. All of this is
+about `kept`, where what is said comes to within moments (`lanchat.store.fresh`).
 
 A repeat must be recognised for a day whatever is removed. So a younger row is emptied first, and goes when the day is over:
 its place, its time, its author and their id for it are left, and a digest of its content, in no conversation.
@@ -7,98 +10,211 @@ its place, its time, its author and their id for it are left, and a digest of it
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from sqlite3 import Connection
+from typing import Any, NamedTuple
 
-from lanchat.entry import COLUMNS, NOWHERE, REPEAT_MS, Entry
-from lanchat.repeats import digest
-from lanchat.store import fresh, schema, words
+from lanchat.entry import COLUMNS, NOWHERE, Entry
+from lanchat.store import schema, words
+from lanchat.store.repeats import digest
+from lanchat.store.timeline import Age
 
 #: So many rows at most are removed in one step, and so many looked at.
 STEP, PAGE = 500, 5000
+#: So many bytes at most are removed in one step, but for a single row: whoever waits for the writer waits for the step.
+STEP_BYTES = 256 * 1024
 #: What a row takes beside its text, in bytes.
 ENVELOPE = 200
-# Of a row that is emptied (as bytes, for a damaged one may have no text).
-_LEFT = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
-#: Larger than any time or place.
-NEVER = 2**63 - 1
+
+_SIZE = f"{ENVELOPE} + length(CAST(msg AS BLOB))"
+_OLD = "(seq <= :proven OR (seq <= :recent AND ts < :before))"
+# What a repeat is recognised by (as bytes, for a damaged row may have no text).
+_REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
+#: The name in `meta` of how often something was removed otherwise than here.
+_DISTURBED = "disturbed"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which messages: those of one conversation, or of all that are not spared."""
+
+    conv: str | None = None
+    spared: frozenset[str] = frozenset()
+
+    def __contains__(self, conv: str) -> bool:
+        return conv == self.conv if self.conv is not None else conv not in self.spared and conv != NOWHERE
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For the statements below."""
+        return {"conv": self.conv, "spared": json.dumps([NOWHERE, *self.spared])}
+
+    @property
+    def mine(self) -> str:
+        """What is true for a row that is meant."""
+        return "conv = :conv" if self.conv is not None else "conv NOT IN (SELECT value FROM json_each(:spared))"
+
+
+class Row(NamedTuple):
+    """A message that is to go."""
+
+    seq: int
+    conv: str
+    size: int
 
 
 @dataclass
-class Cut:
-    """What is to go: of one conversation or of all, up to a place, and said before a time."""
+class Block:
+    """A number of rows that follow each other in a scope, seen at once: those after one place, up to another."""
 
-    conv: str | None = None
-    #: Conversations that are left alone.
-    spared: tuple[str, ...] = ()
-    upto: int = NEVER
-    #: In milliseconds since the epoch.
-    before: int = NEVER
-    #: How far it is done.
-    after: int = 0
+    after: int
+    last: int
+    #: How many were looked at; and of those that are meant, the bytes, and the oldest time (None if there is none).
+    rows: int
+    size: int
+    oldest: int | None
+
+    def has(self, age: Age) -> bool:
+        """Whether there may be something in it that is older than that."""
+        early = self.oldest is not None and self.oldest < age.before and self.after < age.recent
+        return self.size > 0 and (early or self.after < age.proven)
 
 
-def step(connection: Connection, cut: Cut, now: int) -> tuple[int, int] | None:
-    """Let the next rows go; up to where it is done, and how many they were. None when there was nothing to be done.
+@dataclass
+class Survey:
+    """What is in a scope, block by block, as far as it was looked at. To look at it once is enough: messages don't change."""
 
-    `now` is in milliseconds since the epoch.
-    """
-    scope = "seq > :after AND seq <= :upto" + ("" if cut.conv is None else " AND conv = :conv")
-    spared = json.dumps([*cut.spared, *([] if cut.conv == NOWHERE else [NOWHERE])])
-    values = {"after": cut.after, "upto": cut.upto, "conv": cut.conv, "before": cut.before, "step": STEP, "spared": spared}
-    last, old = connection.execute(
-        "SELECT max(seq), total(ts < :before) FROM"  # noqa: S608 (our own words)
-        f" (SELECT seq, ts FROM log WHERE {scope} ORDER BY seq LIMIT :step)",
-        values,
+    scope: Scope
+    blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        return sum(block.size for block in self.blocks)
+
+    def reopen(self) -> int:
+        """The place to look on from. Empty blocks are left out, and the last one is looked at again if it was not full."""
+        self.blocks = [*(block for block in self.blocks[:-1] if block.size), *self.blocks[-1:]]
+        if self.blocks and self.blocks[-1].rows < PAGE:
+            return self.blocks.pop().after
+        return self.blocks[-1].last if self.blocks else 0
+
+    def without(self, rows: Sequence[Row]) -> None:
+        """These are gone; they are in the order of the log."""
+        blocks = iter(self.blocks)
+        block = next(blocks, None)
+        for row in rows:
+            while block is not None and block.last < row.seq:
+                block = next(blocks, None)
+            if block is not None and block.after < row.seq and row.conv in self.scope:
+                block.size -= row.size
+
+
+def look(connection: Connection, scope: Scope, after: int, upto: int, page: int) -> Block | None:
+    """The next block, of so many rows at the most; None when there are no more."""
+    of_one = "conv = :conv AND" if scope.conv is not None else ""
+    last, rows, size, oldest = connection.execute(
+        "SELECT max(seq), count(*), sum(size) FILTER (WHERE mine), min(ts) FILTER (WHERE mine) FROM"  # noqa: S608 (our own words)
+        f" (SELECT seq, ts, {_SIZE} AS size, {scope.mine} AS mine FROM kept"
+        f" WHERE {of_one} seq > :after AND seq <= :upto ORDER BY seq LIMIT :page)",
+        scope.values | {"after": after, "upto": upto, "page": page},
     ).fetchone()
-    if not old:  # time goes up with the places, but for a clock that was set: a step without anything old is the end
+    return None if last is None else Block(after, last, rows, size or 0, oldest)
+
+
+def old(connection: Connection, scope: Scope, block: Block, age: Age) -> list[Row]:
+    """The rows in a block that are older than that."""
+    found = connection.execute(
+        f"SELECT seq, conv, {_SIZE} FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine} AND {_OLD} ORDER BY seq",  # noqa: S608 (ours)
+        scope.values | age._asdict() | {"after": block.after, "last": block.last},
+    )
+    return list(map(Row._make, found))
+
+
+def excess(connection: Connection, scope: Scope, block: Block, size: int) -> list[Row]:
+    """The oldest rows in a block, as few as are at least so many bytes; all if they are fewer."""
+    found = connection.execute(
+        f"SELECT seq, conv, size FROM (SELECT *, sum(size) OVER (ORDER BY seq) AS total FROM"  # noqa: S608 (our own words)
+        f" (SELECT seq, conv, {_SIZE} AS size FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine}))"
+        " WHERE total - size < :size ORDER BY seq",
+        scope.values | {"after": block.after, "last": block.last, "size": size},
+    )
+    return list(map(Row._make, found))
+
+
+def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[int, list[Row]] | None:
+    """Of the next that were emptied, those that are older than that, and up to which place that is; None for no more."""
+    last, seqs = connection.execute(
+        f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {_OLD}) FROM"  # noqa: S608 (our own words)
+        " (SELECT seq, ts FROM kept WHERE conv = :nowhere AND seq > :after ORDER BY seq LIMIT :page)",
+        age._asdict() | {"nowhere": NOWHERE, "after": after, "page": page},
+    ).fetchone()
+    return None if last is None else (last, [Row(seq, NOWHERE, ENVELOPE) for seq in sorted(json.loads(seqs))])
+
+
+def steps(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows in parts that are removed in one step each."""
+    parts: list[list[Row]] = []
+    room = 0
+    for row in rows:
+        room -= row.size
+        if room < 0 or len(parts[-1]) == STEP:
+            parts.append([])
+            room = STEP_BYTES - row.size
+        parts[-1].append(row)
+    return parts
+
+
+def take(connection: Connection, rows: Sequence[Row], day: Age, disturbed: int) -> int | None:
+    """Remove these rows; how many they were. None, and nothing, if there was another `disturbance`: then look again first.
+
+    Repeats that are not older than `day` are known as what they are.
+    """
+    if disturbance(connection) != disturbed:
         return None
-    fresh.move(connection, last)
-    where = f"{scope} AND ts < :before AND conv NOT IN (SELECT value FROM json_each(:spared))"  # noqa: S608 (our own words)
-    return last, _remove(connection, where, values | {"upto": last, "day": now - REPEAT_MS})
+    where = "seq IN (SELECT value FROM json_each(:seqs))"
+    values = {"seqs": json.dumps([row.seq for row in rows]), "indexed": schema.get(connection, "indexed"), **day._asdict()}
+    words.remove(connection, f"{where} AND seq <= :indexed", values)
+    once = f"cid IS NOT NULL AND author IS NOT NULL AND NOT {_OLD}"
+    repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
+    removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
+    if repeats:  # added anew: to make a row smaller in its place would leave the pages of the file as they are
+        _add_emptied(connection, repeats)
+        words.add(connection, f"{where} AND seq <= :indexed", values)
+    return removed
 
 
-def _remove(connection: Connection, where: str, values: dict[str, object]) -> int:
-    indexed = {"indexed": schema.get(connection, "indexed")}
-    words.remove(connection, f"{where} AND seq <= :indexed", values | indexed)
-    once = "cid IS NOT NULL AND author IS NOT NULL AND ts >= :day"
-    removed = connection.execute(f"DELETE FROM kept WHERE {where} AND NOT ({once})", values).rowcount  # noqa: S608 (ours)
-    left = connection.execute(f"{_LEFT} WHERE {where}", values).fetchall()
-    if left:
-        _empty(connection, left)
-        seqs: dict[str, object] = {"seqs": json.dumps([row[0] for row in left])}
-        words.add(connection, "seq IN (SELECT value FROM json_each(:seqs)) AND seq <= :indexed", seqs | indexed)
-    return removed + len(left)
-
-
-def _empty(connection: Connection, rows: list[tuple[int, int, int, str, bytes, bytes]]) -> None:
-    """Take everything from these rows that is not needed to recognise a repeat."""
-    marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(rows))
+def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str, bytes, bytes]]) -> None:
+    marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(repeats))
     values: list[object] = []
-    for seq, ts, author, cid, target, msg in rows:
+    for seq, ts, author, cid, target, msg in repeats:
         left = digest(target.decode(errors="replace"), msg.decode(errors="replace"))
         values += Entry(NOWHERE, author, "", "", left, "", ts, cid=cid, seq=seq).row()
-    connection.execute(f"INSERT OR REPLACE INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
+    connection.execute(f"INSERT INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
 
 
-def overflow(connection: Connection, conv: str, size: int, before: int, sofar: int) -> tuple[int, int, int | None] | None:
-    """Look from a place back at what was said in a conversation, with what was counted so far, in bytes.
+def disturb(connection: Connection) -> None:
+    """Something is removed that was not found here, so that what was counted is counted again."""
+    schema.put(connection, _DISTURBED, disturbance(connection) + 1)
 
-    Gives how far that is, what is counted then, and the newest that is beyond the size, if it was met; None at the beginning.
-    """
-    found: tuple[int | None, int, int | None] = connection.execute(
-        "SELECT min(seq), max(running), max(seq) FILTER (WHERE running > :size) FROM"
-        " (SELECT seq, :sofar + sum(:envelope + length(CAST(msg AS BLOB))) OVER (ORDER BY seq DESC) AS running FROM"
-        " (SELECT seq, msg FROM log WHERE conv = :conv AND seq < :before ORDER BY seq DESC LIMIT :page))",
-        {"size": size, "sofar": sofar, "envelope": ENVELOPE, "conv": conv, "before": before, "page": PAGE},
-    ).fetchone()
-    lowest, counted, beyond = found
-    return None if lowest is None else (lowest, counted, beyond)
+
+def disturbance(connection: Connection) -> int:
+    """How often that was."""
+    (count,) = connection.execute("SELECT max(value) FROM meta WHERE name = ?", (_DISTURBED,)).fetchone()
+    return int(count or 0)
 
 
 def used(connection: Connection) -> int:
     """Bytes of the file that hold something."""
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
+    return _pages(connection, "page_count") - reusable(connection)
+
+
+def reusable(connection: Connection) -> int:
+    """Bytes of the file that hold nothing, and are used before it grows."""
+    return _pages(connection, "freelist_count")
+
+
+def _pages(connection: Connection, name: str) -> int:
+    (pages,), (size,) = (connection.execute(f"PRAGMA {asked}").fetchone() for asked in (name, "page_size"))
+    return int(pages * size)

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from lanchat.entry import of_row
-from lanchat.history import lenient
-from lanchat.store import opening
-from lanchat.store.backup import alone, begin_epoch, replace, told
+from lanchat import stored
+from lanchat.entry import COLUMNS, of_row
+from lanchat.store import opening, replacing
+from lanchat.store.backup import alone, begin_epoch, told
+from lanchat.store.recovery import Damaged, Row
 
 #: The two that are the log, and all; those that others point to come first. What is in `meta` and `words` is made anew.
 LOG = ("kept", "fresh")
-TABLES = ("accounts", "tokens", "devices", "rooms", "members", "invitations", "sanctions", *LOG)
+TABLES = (*stored.COLUMNS, *LOG)
+#: Tables of which an index says how much there was: accounts, rooms, messages.
+COUNTED = (("accounts",), ("rooms",), LOG)
+#: Tables whose numbers are never given twice: what is kept of an account or a room that is gone must not become another's.
+NUMBERED = ("accounts", "rooms", "sanctions")
+#: Where it can't be read which numbers were given, so many are left out. No server has given more than the second.
+MARGIN, MOST = 1_000_000, 10**12
+#: Rows that could not be saved are told one by one up to so many.
+TOLD = 100
+
+#: Accounts and rooms in the name of a conversation (`lanchat.entry.Entry.conv`).
+_IN_CONV = re.compile(r"r(?P<room>[0-9]{1,12})|[pg](?P<first>[0-9]{1,12})x(?:(?P<second>[0-9]{1,12})$)?")
 
 
 class Part(NamedTuple):
@@ -36,10 +49,19 @@ class Saved(NamedTuple):
     #: Who can log in, and what they had.
     accounts: Part
     rooms: Part
-    #: Messages that are in the new one.
-    messages: int
-    #: Rows that were not what was written, or that nothing can be done with.
+    messages: Part
+    #: Rows that were not what was written, or that nothing can be done with; and some of them, in words.
     refused: int
+    wrong: list[str]
+    #: What else could not be read as a whole: names of tables.
+    unread: list[str]
+
+    @property
+    def all(self) -> bool:
+        """Whether nothing is missing."""
+        return (
+            not self.unread and not self.refused and all(part.lost == 0 for part in (self.accounts, self.rooms, self.messages))
+        )
 
 
 def salvage(directory: Path, when: str) -> Saved:
@@ -50,53 +72,154 @@ def salvage(directory: Path, when: str) -> Saved:
     path = directory / opening.FILE
     with alone(directory), told(path):
         part = opening.make(path.with_name(f"{path.name}.new"))
-        with opening.closing(path) as damaged, opening.closing(part) as new:
-            damaged.text_factory = lenient
-            new.execute("PRAGMA foreign_keys = 1")
-            new.execute("BEGIN")
-            refused = sum(_save(damaged, new, table) for table in TABLES)
-            begin_epoch(new)
-            new.execute("COMMIT")
-            accounts, rooms = _part(damaged, new, "accounts"), _part(damaged, new, "rooms")
-            (messages,) = new.execute("SELECT count(*) FROM kept").fetchone()
-        return Saved(replace(path, part, when), accounts, rooms, messages, refused)
+        # Nothing is changed in what is kept, unless SQLite has to take something back first.
+        mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
+        with opening.closing(path, mode) as damaged, opening.closing(part) as new:
+            work = _Salvage(damaged, new)
+            work.run()
+            accounts, rooms, messages = (work.part(*tables) for tables in COUNTED)
+        old = replacing.replace(path, part, when)
+        return Saved(old, accounts, rooms, messages, sum(work.refused.values()), work.wrong, work.unread())
 
 
-def _save(damaged: Connection, new: Connection, table: str) -> int:
-    """Copy the rows of a table; how many were refused."""
-    refused, into = 0, "kept" if table in LOG else table
-    for row in _readable(damaged, table):
-        if table in LOG and of_row(row) is None:
-            refused += 1
-            continue
+class _Salvage:
+    """From a damaged database into a new one."""
+
+    def __init__(self, damaged: Connection, new: Connection) -> None:
+        self._damaged = damaged
+        self._new = new
+        # By table: rows that could not be used, reads in vain, messages that are in both tables of the log.
+        self.refused: Counter[str] = Counter()
+        self._unread: Counter[str] = Counter()
+        self._twice: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        # The largest number that is mentioned anywhere, of each of these tables.
+        self._mentioned = dict.fromkeys(NUMBERED, 0)
+        self._conversations: set[str] = set()
+
+    def run(self) -> None:
+        """Do it, in one transaction."""
+        self._new.execute("PRAGMA foreign_keys = 1")
+        self._new.execute("BEGIN")
+        for table in TABLES:
+            self._save(table)
+        self._keep_numbers()
+        begin_epoch(self._new)
+        self._new.execute("COMMIT")
+
+    def part(self, *tables: str) -> Part:
+        """How much is in the new one. Of the old one indexes are counted, which have pages of their own."""
+        saved = sum(self._count(self._new, table, "NOT INDEXED") for table in tables)
         try:
-            new.execute(f"INSERT OR IGNORE INTO {into} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
-        except sqlite3.IntegrityError:  # it points to what could not be saved
-            refused += 1
-    return refused
-
-
-def _part(damaged: Connection, new: Connection, table: str) -> Part:
-    """How much of a table with keys is in the new one. Of the old one its index is counted, which has pages of its own."""
-    (saved,) = new.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 (our own names)
-    try:
-        query = f"SELECT count(*) FROM {table} INDEXED BY sqlite_autoindex_{table}_1"  # noqa: S608 (our own names)
-        (found,) = damaged.execute(query).fetchone()
-    except sqlite3.DatabaseError:
-        return Part(saved, None)
-    return Part(saved, max(0, found - saved))
-
-
-def _readable(connection: Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    """The rows up to the first damage, and if there is one, those from the other end."""
-    for order in ("ASC", "DESC"):
-        query, read = f"SELECT * FROM {table} ORDER BY 1 {order}", 0  # noqa: S608 (our own names)
-        try:
-            for row in connection.execute(query):
-                yield row
-                read += 1
+            found = sum(self._count(self._damaged, table, f"INDEXED BY {_index(table)}") for table in tables)
         except sqlite3.DatabaseError:
-            with suppress(sqlite3.DatabaseError):  # Python looks a row ahead: the last one before the damage was not handed on
-                yield from connection.execute(f"{query} LIMIT 1 OFFSET {read}")
-        else:
-            return
+            known = not any(self._unread[table] for table in tables)
+            return Part(saved, sum(self.refused[table] for table in tables) if known else None)
+        return Part(saved, max(0, found - saved - sum(self._twice[table] for table in tables)))
+
+    def unread(self) -> list[str]:
+        """The tables of which something could not be read, and nobody knows how much."""
+        counted = {table for tables in COUNTED for table in tables}
+        return [table for table in TABLES if self._unread[table] and table not in counted]
+
+    def _count(self, connection: Connection, table: str, how: str) -> int:
+        return int(connection.execute(f"SELECT count(*) FROM {table} {how}").fetchone()[0])  # noqa: S608 (our own names)
+
+    def _save(self, table: str) -> None:
+        """Copy the rows of a table that can be read and used."""
+        into = "kept" if table in LOG else table
+        reading = self._reading(table)
+        for found in reading.rows():
+            row = self._adopted(found) if table == "rooms" else found
+            wrong = _fault(table, row)
+            if table in NUMBERED:
+                self._notice(table, row[0])
+            if not wrong:
+                self._mention(table, row)
+                try:
+                    self._new.execute(f"INSERT INTO {into} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
+                except sqlite3.IntegrityError as error:  # it points to what could not be saved, or is there already
+                    wrong = "" if self._is_twice(table, row) else stored.told(table, row, str(error))
+            if wrong:
+                self.refused[table] += 1
+                self.wrong += [wrong] if len(self.wrong) < TOLD else []
+        self._unread[table] = reading.unread
+
+    def _is_twice(self, table: str, row: Row) -> bool:
+        """Whether a message is in the other table of the log too."""
+        same = table in LOG and self._new.execute("SELECT * FROM kept WHERE seq = ?", row[:1]).fetchone() == row
+        self._twice[table] += same
+        return same
+
+    def _reading(self, table: str) -> Damaged:
+        if table == "tokens":  # by the first two bytes of the hash
+            return Damaged(self._damaged, table, 0xFFFF, _beginning, lambda found: int.from_bytes(found[:2], "big"))
+        whose = {"devices": "accounts", "members": "accounts", "invitations": "rooms"}.get(table, table)
+        return Damaged(self._damaged, table, self._last(whose))
+
+    def _last(self, table: str) -> int:
+        """The largest number that may be in a table."""
+        found = []
+        for query in (
+            f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'",  # noqa: S608 (our own names)
+            f"SELECT max(rowid) FROM {table} INDEXED BY {_index(table)}",  # noqa: S608 (our own names)
+            f"SELECT max(rowid) FROM {table}",  # noqa: S608 (our own names)
+        ):
+            with suppress(sqlite3.DatabaseError):
+                found += [number for (number,) in self._damaged.execute(query) if isinstance(number, int) and number <= MOST]
+        return max(found, default=MARGIN)
+
+    def _adopted(self, room: Row) -> Row:
+        """A room whose owner could not be saved has none, as one has whose owner was removed."""
+        there = self._new.execute("SELECT 1 FROM accounts WHERE id = ?", (room[5],)).fetchone()
+        self._notice("accounts", room[5])
+        return room if there else (*room[:5], None, *room[6:])
+
+    # Numbers.
+
+    def _mention(self, table: str, row: Row) -> None:
+        """Remember the numbers in a row, which may not be saved because what has them is lost."""
+        values = dict(zip(COLUMNS if table in LOG else stored.COLUMNS[table], row, strict=False))
+        self._notice("accounts", values.get("author", values.get("account")))
+        self._notice("rooms", values.get("room"))
+        if table == "sanctions" and values["target"].startswith("@"):
+            self._notice("accounts", values["target"][1:])
+        conv = values.get("conv")
+        if conv is not None and conv not in self._conversations and (found := _IN_CONV.match(conv)):
+            self._conversations.add(conv)
+            self._notice("rooms", found["room"])
+            self._notice("accounts", found["first"])
+            self._notice("accounts", found["second"])
+
+    def _notice(self, table: str, number: Any) -> None:
+        with suppress(TypeError, ValueError):
+            if self._mentioned[table] < int(number) <= MOST:
+                self._mentioned[table] = int(number)
+
+    def _keep_numbers(self) -> None:
+        """Give no number again, of an account that was removed or is lost least of all."""
+        for table in NUMBERED:
+            number = self._mentioned[table]
+            try:
+                found = self._damaged.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone() or (0,)
+                given = found[0] if isinstance(found[0], int) and 0 <= found[0] <= MOST else number + MARGIN
+            except sqlite3.DatabaseError:
+                given = number + MARGIN
+            self._new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self._new.execute("INSERT INTO sqlite_sequence(name, seq) VALUES (?, ?)", (table, max(number, given)))
+
+
+def _fault(table: str, row: Row) -> str:
+    if table in LOG:
+        return "" if of_row(row) is not None else f"message {row[0]} is not what was written"
+    return stored.fault(table, row)
+
+
+def _index(table: str) -> str:
+    """An index that has all rows of a table with numbers of its own."""
+    return f"{table}_conv" if table in LOG else f"sqlite_autoindex_{table}_1"
+
+
+def _beginning(number: int) -> bytes:
+    """What the hashes with these first two bytes, and all that are larger, are not less than."""
+    return number.to_bytes(2, "big") if number <= 0xFFFF else b"\xff" * 64

@@ -11,6 +11,8 @@ from sqlite3 import Connection, connect
 
 #: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
 APPLICATION_ID = 0x6C616E63
+#: What SQLite keeps beside a database. All but the first hold what was written, and belong to that one file.
+BESIDE = ("-shm", "-wal", "-journal")
 
 _ENTRIES = """(
         seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
@@ -90,7 +92,7 @@ def renew(connection: Connection) -> None:
 
 def copy(connection: Connection, target: Path) -> None:
     """Write all that is in the database to another file, that only we may read. Raises `OSError` or `sqlite3.Error`."""
-    os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
+    create(target)
     other = connect(target, isolation_level=None)
     try:
         connection.backup(other)
@@ -100,14 +102,36 @@ def copy(connection: Connection, target: Path) -> None:
     sync(target)
 
 
+def create(path: Path) -> None:
+    """Make an empty file for a database, that only we may read. What is left of an unfinished one of that name is removed.
+
+    SQLite would take what lies beside it for a part of the new one. Raises `OSError`.
+    """
+    for end in (*BESIDE, ""):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+
+
 def sync(path: Path) -> None:
-    """Wait until a file, and its name in its directory, are on the disk."""
-    for place in (path, path.parent):
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Wait until a file, and its name in its directory, are on the disk.
+
+    Not for a database that is open in this process: it would lose its locks (`lanchat.store.witness`).
+    """
+    _sync(path)
+    _sync(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
+    _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

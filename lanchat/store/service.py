@@ -1,14 +1,20 @@
-"""StoreService: the store as a part of the server. It opens when the server has gone to the background, and closes last."""
+"""StoreService: the store as a part of the server. It opens when the server has gone to the background, and closes last.
+
+RetentionService: what is not to be kept any longer goes, at the start and then once an hour.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from sqlite3 import Connection
 
+from twisted.application.internet import TimerService
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
+from lanchat.interfaces import Clock
 from lanchat.safekeeping import CannotStart, Refused
+from lanchat.store.retention import Retention
 from lanchat.store.store import Store
 
 
@@ -34,3 +40,21 @@ class StoreService(Service):
             return succeed(None)
         super().stopService()
         return self.store.close()
+
+
+class RetentionService(TimerService):
+    """Has the retention sweep while it runs, and does not wait for the end of a sweep."""
+
+    #: Seconds between two sweeps.
+    EVERY = 3600.0
+
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        super().__init__(self.EVERY, retention.sweep)
+        self.clock = clock
+        self._retention = retention
+
+    def stopService(self) -> Deferred[None]:
+        """End; fires after the step that a sweep is in."""
+        self._retention.stop()
+        ended: Deferred[None] = super().stopService()
+        return ended

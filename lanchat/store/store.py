@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
@@ -12,13 +13,15 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from lanchat.counts import Counts
 from lanchat.entry import RELAYED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.packet import visible
 from lanchat.refusals import RETRY_MS
-from lanchat.store import opening, schema
+from lanchat.safekeeping import Refused
+from lanchat.store import opening, repeats, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
 
@@ -68,6 +71,8 @@ class Store:
         self._waiting = self._characters = 0
         self._draining = False
         self._refused: list[Job[Any]] = []  # what came while it drains: refused when all before it has come back
+        #: Bytes of the file that hold nothing any more, and are used before it grows, as far as is known.
+        self.reusable = 0
         #: Why the last batch could not be stored; "" when it was.
         self.wrong = ""
         self._counts = counts or Counts()
@@ -80,7 +85,7 @@ class Store:
 
         `prepare` is run in a transaction before anything else can be.
         """
-        with ExitStack() as undone:
+        with ExitStack() as undone, _refused(self.directory / opening.FILE):
             self._lock = opening.Lock(self.directory)
             undone.callback(self._lock.release)
             connection = opening.open_to_write(self.directory, self._lock)
@@ -147,9 +152,23 @@ class Store:
             self._hand_in(item)
         return item.done
 
-    def jot(self, job: Callable[[Connection], object]) -> None:
-        """Run this in a transaction, where nobody waits for it; what goes wrong is logged."""
-        self.write(job).addErrback(lambda failure: _log.error("not stored: {why}", why=visible(str(failure.value))))
+    def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
+        """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
+        return self.write(partial(repeats.find, sent=sent))
+
+    def jot(self, job: Callable[[Connection], object], not_stored: Callable[[], object] | None = None) -> None:
+        """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
+
+        With `not_stored`, that is called instead when it could not be stored.
+        """
+
+        def failed(failure: Failure) -> None:
+            if not_stored is not None and failure.check(NotStored):
+                not_stored()
+            else:
+                _log.error("not stored: {why}", why=visible(str(failure.value)))
+
+        self.write(job).addErrback(failed)
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
@@ -243,6 +262,18 @@ class Store:
         elif self.wrong and not wrong:
             _log.info("storing in {where} works again", where=str(self.directory))
         self.wrong = wrong
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Whatever is met in what is kept, the server ends with one line: `Refused`."""
+    try:
+        yield
+    except (Refused, SystemExit):
+        raise
+    except Exception as error:
+        why = visible(f"{type(error).__name__}: {error}")
+        raise Refused(f"{path} can't be read ({why}). {opening.REMEDY}") from error
 
 
 def _weight(entry: Entry) -> int:

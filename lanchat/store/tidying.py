@@ -6,6 +6,7 @@ its own. What was not done before a crash is done after it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from sqlite3 import Connection
 
@@ -15,8 +16,9 @@ from lanchat.entry import Entry, newest
 from lanchat.packet import visible
 from lanchat.store import fresh, schema, words
 
-#: Seconds of a pause after which it begins.
+#: Seconds of a pause after which it begins, and after which it is tried again when it failed: the disk may be full.
 PAUSE = 0.05
+AGAIN = 2.0
 #: Without a pause, all is moved that there is when there are so many rows or characters, or so many batches were written;
 #: and some words are indexed after so many.
 ROWS, CHARACTERS, BATCHES = 6000, 1024 * 1024, 128
@@ -40,6 +42,7 @@ class Tidier:
         self._upto = 0  # what is up to here is being moved; 0 while nothing is
         self._since_moved = self._since_indexed = 0  # batches
         self._failing = False
+        self._not_before = 0.0  # when it may be tried again (by the clock that can't be set)
 
     def add(self, entries: Sequence[Entry]) -> None:
         """These are fresh."""
@@ -56,10 +59,13 @@ class Tidier:
         """How long to wait for more before the next step; not at all in the middle of it; None is for ever."""
         if not self._rows and not self._upto and self._indexed >= self._moved:
             return None
-        return PAUSE if self._since_indexed else 0
+        usual = PAUSE if self._since_indexed else 0
+        return max(usual, self._not_before - time.monotonic()) if self._failing else usual
 
     def step(self, idle: bool) -> None:
         """Do some of it if it is time, which it is when nobody waits. It raises nothing: messages are kept all the same."""
+        if self._failing and time.monotonic() < self._not_before:
+            return
         try:
             if not self._upto and self._rows and (idle or self._many()):
                 self._upto = newest(self._connection)
@@ -67,8 +73,9 @@ class Tidier:
                 self._move()
             if self._indexed < self._moved and (idle or self._since_indexed >= PATIENCE):
                 self._index()
-        except Exception as error:  # noqa: BLE001 (it is tried again after the next batch)
-            self._give_up(error)
+            self._failing = self._failing and (self._upto > 0 or self._indexed < self._moved)
+        except Exception as error:  # noqa: BLE001 (it is tried again)
+            self._put_off(error)
         if idle:
             self._since_indexed = 0
 
@@ -91,12 +98,10 @@ class Tidier:
     def _index(self) -> None:
         self._indexed = words.fill(self._connection)
         self._since_indexed = 0
-        self._failing = False
 
-    def _give_up(self, error: Exception) -> None:
-        """Say so once, and let it be until more is said."""
+    def _put_off(self, error: Exception) -> None:
+        """Say so once, and let it be for a while."""
         if not self._failing:
             _log.error("what is said can't be found by its words for now: {why}", why=visible(str(error)))
         self._failing = True
-        self._rows = self._characters = self._since_moved = self._since_indexed = self._upto = 0
-        self._indexed = self._moved
+        self._not_before = time.monotonic() + AGAIN

@@ -13,6 +13,9 @@ from lanchat.store import fresh, schema
 
 #: So many rows are indexed in one transaction: a few milliseconds.
 ROWS = 200
+#: So many pages of the index are written in one step of a merge, which are so many bytes: a few milliseconds.
+PAGES = 64
+STEP = PAGES * 4096
 
 # What is plain ASCII is taken as it is: to call a function of ours for each row may take as long as the reactor is busy.
 _TEXT = "CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(CAST(msg AS BLOB)) END"
@@ -46,6 +49,17 @@ def remove(connection: Connection, where: str, values: Mapping[str, object]) -> 
         f"INSERT INTO words(words, rowid, msg, name, conv) SELECT 'delete', {_COLUMNS} {where}",
         values,
     )
+
+
+def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
+    """Let go of words in the index that are nowhere in the log any more; whether there is more to be done.
+
+    `first` begins with all parts of the index; otherwise it goes on with what was begun. (The numbers are FTS5's way to say so:
+    https://www.sqlite.org/fts5.html#the_merge_command)
+    """
+    before = connection.total_changes
+    connection.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (-pages if first else pages,))
+    return connection.total_changes - before > 1
 
 
 def _next(connection: Connection, indexed: int) -> int:

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from lanchat.counts import Histogram
 from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
 from lanchat.errors import NotStored
-from lanchat.repeats import Repeats
+from lanchat.store.repeats import Repeats
 from lanchat.store.tidying import Tidier
 
 T = TypeVar("T")

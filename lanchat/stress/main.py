@@ -11,6 +11,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from twisted.python.failure import Failure
 
 from lanchat.client import tls
 from lanchat.packet import visible
+from lanchat.printing import NotPrinted, checked, complain, show
 from lanchat.progress import Bar
 from lanchat.stress import report
 from lanchat.stress.crew import Crew, WorkerLost
@@ -36,9 +38,13 @@ CONNECT_SECONDS = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
+    return checked("lanchat-stress", partial(_main, arguments), TOOL_WAS_THE_LIMIT)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = Options()
     try:
-        options.parseOptions(arguments)
+        _parse(options, arguments)
         wanted: Load = options.subOptions
         _check_trust(wanted)
     except usage.UsageError as error:
@@ -48,6 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _complain(f"can't connect to {visible(wanted['server'], 100)}: {error.strerror or error}.", UNREACHABLE)
     return Command(wanted, address).run()
+
+
+def _parse(options: Options, arguments: Sequence[str] | None) -> None:
+    """Raises `UsageError`; `--help` prints, and ends the program, or raises `NotPrinted`."""
+    try:
+        options.parseOptions(arguments)
+    except OSError as error:
+        raise NotPrinted(error) from None
 
 
 class Command:
@@ -61,6 +75,7 @@ class Command:
         self._bar = Bar(sys.stderr)
         self._rows: list[Row] = []
         self._fault = ""
+        self._unprinted: NotPrinted | None = None
         self._interrupted = True
 
     def run(self) -> int:
@@ -71,6 +86,8 @@ class Command:
         reactor_.callWhenRunning(self._begin, reactor_)
         reactor_.run()
         self._bar.clear()
+        if self._unprinted is not None:
+            raise self._unprinted
         if self._fault:
             return _complain(self._fault, TOOL_WAS_THE_LIMIT)
         if self._wanted["plot"] and any(row.tally.times for row in self._rows):
@@ -98,8 +115,10 @@ class Command:
         self._interrupted = False
 
     def _failed(self, failure: Failure) -> None:
-        """Interrupted, or a worker is lost, or a fault of ours, which is shown whole."""
-        if failure.check(WorkerLost):
+        """Interrupted, or stdout takes no more, or a worker is lost, or a fault of ours, which is shown whole."""
+        if isinstance(failure.value, NotPrinted):
+            self._unprinted = failure.value
+        elif failure.check(WorkerLost):
             self._fault = failure.getErrorMessage()
         elif not failure.check(CancelledError):
             self._fault = failure.getTraceback()
@@ -120,7 +139,7 @@ class Command:
     def _conclude(self) -> int:
         code = INTERRUPTED if self._interrupted else status(self._verdicts)
         if self._wanted["json"]:
-            print(json.dumps(self._as_json(code)))  # noqa: T201 (it was asked for)
+            show(json.dumps(self._as_json(code)))
         else:
             self._say("\n" + report.ending(self._verdicts, self._rows, self._interrupted))
         return code
@@ -139,7 +158,7 @@ class Command:
 
     def _say(self, *lines: str) -> None:
         if not self._wanted["json"]:
-            print(*lines, sep="\n", flush=True)  # noqa: T201 (it is what the command is for)
+            show("\n".join(lines))
 
 
 def _plan(wanted: Load, address: str) -> dict[str, Any]:
@@ -206,5 +225,5 @@ def _stop(result: object, reactor: Any) -> None:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"lanchat-stress: {text}", file=sys.stderr)  # noqa: T201 (it is a command)
+    complain(f"lanchat-stress: {text}")
     return code

@@ -16,6 +16,7 @@ from twisted.python import usage
 from lanchat import __version__
 from lanchat.client import options as client
 from lanchat.packet import visible
+from lanchat.printing import show
 
 #: Files of a worker process that are no connections of its users.
 FILES_RESERVED = 64
@@ -238,7 +239,7 @@ class Options(usage.Options):
 
 
 def _show_version() -> None:
-    print(f"lanchat-stress {__version__}")  # noqa: T201 (it was asked for)
+    show(f"lanchat-stress {__version__}")
     raise SystemExit(0)
 
 

@@ -108,7 +108,8 @@ class Report(Collector):
         yield _histogram("lanchat_log_commit_seconds", "A commit, with all that was written in it.", counts.commits)
         yield _counter("lanchat_log_commit_failures", "Commits that failed, with all that was in them.", counts.failed_commits)
         yield _gauge("lanchat_log_size_bytes", "What is kept, by file.", machine.sizes(store.directory), "file")
-        yield _gauge("lanchat_log_free_bytes", "What can still be written where it is kept.", machine.free(store.directory))
+        free = machine.free(store.directory) + store.reusable
+        yield _gauge("lanchat_log_free_bytes", "What can still be written where it is kept, or in its file.", free)
 
     def _machine(self) -> Iterator[Metric]:
         yield _gauge("process_resident_memory_bytes", "Memory of the process.", machine.resident())

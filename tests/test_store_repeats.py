@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lanchat import repeats
 from lanchat.entry import COLUMNS, ERASED, NOWHERE, REPEAT_MS, Entry, of_row
-from lanchat.repeats import Known, digest, sent_cid
+from lanchat.store import repeats
+from lanchat.store.repeats import Known, digest, sent_cid
 from tests.stores import NOW, Desk, entry
+
+#: When what was said now is no more recognised.
+LATER = NOW + REPEAT_MS + 1
 
 
 @pytest.fixture
@@ -50,27 +53,27 @@ def test_a_repeat_is_one_whatever_conversation_its_addressee_is_in_by_now(desk: 
 
 def test_a_repeat_is_one_for_a_day_and_not_for_ever(desk: Desk) -> None:
     desk.say(entry("good morning", "1", ts=NOW))
-    last = entry("good morning", "1", ts=NOW + REPEAT_MS - 1)
-    new = entry("good morning", "1", ts=NOW + REPEAT_MS)
-    assert [(one.seq, one.dup) for one in desk.say(last, new)] == [(1, True), (2, False)]
-    assert [(one.cid, one.ts) for one in log(desk)] == [(None, NOW), ("1", NOW + REPEAT_MS)]
-    assert desk.say(entry("good morning", "1", ts=NOW + REPEAT_MS + 1))[0].seq == 2
+    last = entry("good morning", "1", ts=NOW + REPEAT_MS)
+    new = entry("good morning", "1", ts=LATER)
+    assert [(one.seq, one.dup) for one in (*desk.say(last), *desk.say(new))] == [(1, True), (2, False)]
+    assert [(one.cid, one.ts) for one in log(desk)] == [(None, NOW), ("1", LATER)]
+    assert desk.say(entry("good morning", "1", ts=LATER + 1))[0].seq == 2
 
 
 def test_what_is_too_old_makes_way_for_another_message_too(desk: Desk) -> None:
     desk.say(entry("monday", "1", ts=NOW))
-    desk.say(entry("tuesday", "1", ts=NOW + REPEAT_MS))
+    desk.say(entry("tuesday", "1", ts=LATER))
     assert [one.cid for one in log(desk)] == [None, "1"]
 
 
 def test_two_of_one_batch_that_are_a_day_apart_are_both_stored(desk: Desk) -> None:
-    back = desk.say(entry("monday", "1", ts=NOW), entry("tuesday", "1", ts=NOW + REPEAT_MS))
+    back = desk.say(entry("monday", "1", ts=NOW), entry("tuesday", "1", ts=LATER))
     assert [(one.seq, one.dup) for one in back] == [(1, False), (2, False)]
 
 
 def test_the_end_of_an_older_repeat_is_that_of_its_content(desk: Desk) -> None:
     desk.say(entry("a", "1"), entry("b", "1"))
-    desk.say(entry("b", "1", ts=NOW + REPEAT_MS))
+    desk.say(entry("b", "1", ts=LATER))
     assert [(one.msg, one.cid) for one in log(desk)] == [("a", None), ("b", f"1\0{digest('#ops', 'b')}"), ("b", "1")]
 
 
@@ -96,7 +99,7 @@ def test_a_damaged_row_is_no_reason_to_lose_a_message(desk: Desk) -> None:
     desk.write(lambda c: [c.execute(f"UPDATE {table} SET msg = CAST(x'ff61' AS TEXT)") for table in ("kept", "fresh")])  # noqa: S608 (ours)
     (back,) = desk.say(entry("a", "1"))
     assert (back.dup, back.seq) == (False, 2)
-    desk.say(entry("b", "1", ts=NOW + REPEAT_MS))
+    desk.say(entry("b", "1", ts=LATER))
     assert desk.ask("SELECT cid FROM log ORDER BY seq")[0] == (None,)
 
 
@@ -112,7 +115,7 @@ def test_it_can_be_asked_whether_a_message_is_in_the_log(desk: Desk) -> None:
     assert find(msg="a") == 1
     assert find(target="#OPS") == 2
     assert [find(msg="c"), find(cid="2"), find(author=2), find(author=None), find(target="bob")] == [0] * 5
-    assert find(ts=NOW + REPEAT_MS) == 0
+    assert find(ts=LATER) == 0
 
 
 def test_many_are_looked_up_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Repeats: messages that are in the log already, and that a client sends again because it got no answer.
 
 A client gives each message an id of its own (`cid`). Two messages of one account are the same message when their `cid`, their
-addressee and their text are the same and the second comes within `REPEAT_MS` of the first. A `cid` that is used for another
-message, or used again after that time, does not make it a repeat: a program may count from 1 each time it starts.
+addressee and their text are the same and the second comes within `REPEAT_MS` of the first, as far as the clock can be believed
+(`lanchat.store.timeline`). A `cid` that is used for another message, or used again after that time, does not make it a repeat:
+a program may count from 1 each time it starts.
 
 In the log (author, `cid`) is unique. So a message whose `cid` is in use for another one is kept under a `cid` to which a digest
 of its content is added, and a row that is too old to be repeated gives its `cid` up when somebody else needs it.
@@ -17,8 +18,12 @@ from contextlib import suppress
 from sqlite3 import Connection, OperationalError
 from typing import NamedTuple, TypeAlias
 
-from lanchat.entry import COLUMNS, ERASED, REPEAT_MS, Entry, of_row
+from msgspec.structs import replace
+
+from lanchat.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, of_row
 from lanchat.names import key
+from lanchat.store import timeline
+from lanchat.store.timeline import Age
 
 #: A row of the log is known by its author and the `cid` it is kept under.
 Once: TypeAlias = tuple[int, str]
@@ -48,9 +53,9 @@ class Known(NamedTuple):
     target: str
     msg: str
 
-    def is_recent(self, now: int) -> bool:
-        """Whether it can still be repeated; `now` in milliseconds since the epoch."""
-        return now - self.ts < REPEAT_MS
+    def is_old(self, age: Age) -> bool:
+        """Whether it is older than that."""
+        return self.seq <= age.proven or (self.seq <= age.recent and self.ts < age.before)
 
     def says(self, target: str, msg: str) -> bool:
         """Whether it has this addressee and this text, whatever has become of the addressee since."""
@@ -66,6 +71,7 @@ class Repeats:
         self._connection = connection
         asked = {once for entry in entries for once in _both(entry)}
         self._known = dict(_look_up(connection, sorted(asked)))
+        self._age = timeline.older_than(connection, REPEAT_MS, max((entry.ts for entry in entries), default=0))
         self._added: set[Once] = set()
 
     def find(self, entry: Entry) -> tuple[Known | None, str | None]:
@@ -74,7 +80,7 @@ class Repeats:
             return None, entry.cid
         for author, cid in _both(entry):
             known = self._known.get((author, cid))
-            if known is not None and (known.is_recent(entry.ts) or (author, cid) in self._added):
+            if known is not None and ((author, cid) in self._added or not known.is_old(self._age)):
                 if known.says(entry.target, entry.msg):
                     return known, cid
                 continue
@@ -90,12 +96,15 @@ class Repeats:
             self._known[entry.author, entry.cid] = Known(seq, entry.ts, False, entry.target, entry.msg)
 
 
-def find(connection: Connection, sent: Entry) -> Known | None:
-    """The message in the log that this one repeats, if there is one. `sent.ts` is now; its `conv` is not looked at."""
-    known = dict(_look_up(connection, list(_both(sent))))
+def find(connection: Connection, sent: Entry) -> Entry | None:
+    """`sent` with the place and the time of the message in the log that it repeats; None if it repeats none.
+
+    Its `ts` is the time of now, and its `conv` is not looked at.
+    """
+    known, age = dict(_look_up(connection, list(_both(sent)))), timeline.older_than(connection, REPEAT_MS, sent.ts)
     for found in known.values():
-        if found.is_recent(sent.ts) and found.says(sent.target, sent.msg):
-            return found
+        if not found.is_old(age) and found.says(sent.target, sent.msg):
+            return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
     return None
 
 

@@ -1,0 +1,58 @@
+"""Replacing: another database in the place of the one that is there. Killed at any moment, it leaves the old or the new one.
+
+A database is a file and what SQLite keeps beside it, so to replace it takes several renames. The first gives the new one a name
+that says what is to be done (`lanchat.db.WHEN.next`). From then on the new one counts: whoever uses the directory next finishes
+what is left to do (`finish`), before they look at anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lanchat.safekeeping import Refused
+from lanchat.store import schema
+
+#: The end of the name of a database that is to take the place of the one that is there.
+NEXT = ".next"
+
+
+def replace(path: Path, part: Path, when: str) -> Path:
+    """Put `part`, which is whole and closed, in the place of `path`; that is kept with `when` in its name, which is given back.
+
+    Raises `Refused` or `OSError`.
+    """
+    old = path.with_name(f"{path.name}.{when}")
+    if old.exists():
+        raise Refused(f"{old} is there already. Move it, or wait a second, and try again.")
+    schema.sync(part)
+    part.rename(old.with_name(f"{old.name}{NEXT}"))
+    finish(path)
+    return old
+
+
+def finish(path: Path) -> None:
+    """Do the rest of a replacement that was begun, if one was. Nobody else may use the directory. Raises `OSError`."""
+    for new in path.parent.glob(f"{path.name}.*{NEXT}"):
+        schema.sync_directory(path.parent)
+        old = new.with_name(new.name.removesuffix(NEXT))
+        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        for end in ("-wal", "-journal", ""):  # nothing of the old one may lie beside the new one
+            beside = path.with_name(path.name + end)
+            if beside.exists() and (beside == path or beside.stat().st_size):
+                beside.rename(old.with_name(old.name + end))
+            elif beside != path:
+                beside.unlink(missing_ok=True)
+        schema.sync_directory(path.parent)
+        new.rename(path)
+        schema.sync_directory(path.parent)
+
+
+def is_begun(path: Path) -> bool:
+    """Whether there is something for `finish` to do."""
+    return any(path.parent.glob(f"{path.name}.*{NEXT}"))
+
+
+def copies(path: Path) -> list[Path]:
+    """What else there is of it: what a replacement or an upgrade kept, or one that was cut off."""
+    unfinished = (f"{path.name}.new", *(f"{path.name}.new{end}" for end in schema.BESIDE))
+    return sorted(copy for copy in path.parent.glob(f"{path.name}.*") if copy.name not in unfinished)

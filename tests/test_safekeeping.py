@@ -1,0 +1,253 @@
+"""Whose files are trusted: one rule, and everything that is read by it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from twisted.conch.ssh.keys import Key
+
+from lanchat import config, preflight
+from lanchat.certificates import Own, read_certificates, read_key
+from lanchat.client import tls
+from lanchat.client.known import KnownServers
+from lanchat.client.statefile import Unsafe
+from lanchat.client.tokens import Tokens, first_line
+from lanchat.manhole import keys
+from lanchat.options import Options
+from lanchat.safekeeping import Refused, check_directory, keep, read_safely
+from tests.certs import Authority
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+STRANGER = 12345
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file in safe hands."""
+    path = tmp_path / "file"
+    path.write_text("content")
+    path.chmod(0o600)
+    return path
+
+
+def why(path: Path, **how: bool) -> str:
+    """Why a file is refused."""
+    with pytest.raises(Refused) as refused:
+        read_safely(path, **how)
+    return str(refused.value)
+
+
+# The rule.
+
+
+def test_a_file_of_ours_is_read(file: Path) -> None:
+    assert read_safely(file) == read_safely(file, secret=True) == b"content"
+    assert read_safely(file, most=3) == b"con"
+    file.chmod(0o644)
+    assert read_safely(file) == b"content"
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_what_others_can_write_is_refused(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert why(file) == f"others can write {file}. Forbid it: chmod go-w {file}"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+def test_a_secret_that_others_can_read_is_refused(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert why(file, secret=True) == f"others can read or write {file}. Forbid it: chmod go= {file}"
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_directory_in_which_others_can_put_another_file_is_refused(file: Path, mode: int) -> None:
+    file.parent.chmod(mode)
+    assert why(file) == f"others can write {file.parent}. Forbid it: chmod go-w {file.parent}"
+
+
+def test_in_a_sticky_directory_others_can_not_touch_what_is_ours(file: Path) -> None:
+    file.parent.chmod(0o1777)
+    assert read_safely(file, secret=True) == b"content"
+    check_directory(Path("/tmp"))  # noqa: S108 (that is the point)
+
+
+@needs_root
+def test_a_file_or_directory_of_another_user_is_refused_whatever_its_mode(file: Path) -> None:
+    os.chown(file, STRANGER, -1)
+    assert why(file).startswith(f"{file} belongs to another user ({STRANGER}), who could change it. ")
+    assert why(file).endswith(f": chown root {file}")
+    file.parent.chmod(0o1777)
+    assert "another user" in why(file)
+    os.chown(file, 0, -1)
+    os.chown(file.parent, STRANGER, -1)
+    assert why(file).startswith(f"{file.parent} belongs to another user")
+
+
+@needs_root
+def test_each_link_on_the_way_is_looked_at(file: Path) -> None:
+    places = [file.parent / name for name in ("first", "second", "third")]
+    for place in places:
+        place.mkdir()
+    links = [place / "link" for place in places]
+    for link, target in zip(links, ["../second/link", str(links[2]), str(file)], strict=True):
+        link.symlink_to(target)
+    assert read_safely(links[0]) == b"content"
+    places[1].chmod(0o777)
+    assert f"others can write {places[0]}/../second" in why(links[0])
+    places[1].chmod(0o1777)
+    assert read_safely(links[0]) == b"content"
+    os.chown(links[1], STRANGER, -1, follow_symlinks=False)
+    assert f"{places[0]}/../second/link belongs to another user" in why(links[0])
+
+
+def test_a_pipe_is_read_only_where_one_may_be(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    with pytest.raises(OSError, match="no regular file"):
+        read_safely(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"hunter2\n",))
+    writer.start()
+    assert first_line(pipe) == "hunter2"
+    writer.join()
+    reading, writing = os.pipe()
+    os.write(writing, b"hunter3\n")
+    os.close(writing)
+    assert first_line(Path(f"/dev/fd/{reading}")) == "hunter3"
+    os.close(reading)
+
+
+@needs_root
+def test_what_systemd_hands_over_is_taken_as_it_is(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.chmod(0o440)
+    os.chown(file, STRANGER, -1)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(file.parent))
+    assert read_safely(file, secret=True) == b"content"
+
+
+def test_what_is_kept_is_made_new_and_for_us_alone(file: Path) -> None:
+    old = os.umask(0)
+    try:
+        with file.open("rb") as before:
+            keep(file, b"other")
+            assert before.read() == b"content", "who had it open sees nothing of the new one"
+    finally:
+        os.umask(old)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"other", 0o600)
+    assert [path.name for path in file.parent.iterdir()] == ["file"]
+
+
+def test_what_can_not_be_kept_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "directory" / "full").mkdir(parents=True)
+    with pytest.raises(OSError, match="irectory"):
+        keep(tmp_path / "directory", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["directory"]
+
+
+# Everything that is read by it.
+
+
+def _client(load: Callable[[], object]) -> None:
+    """What the client refuses, as the server's parts do."""
+    try:
+        load()
+    except (Unsafe, tls.Unusable) as error:
+        raise Refused(str(error)) from None
+
+
+#: Who reads which files, and what is a good one.
+READERS: dict[str, Callable[[Path], object]] = {
+    "configuration": config.load,
+    "TLS key": read_key,
+    "certificate": read_certificates,
+    "operators' keys": keys.authorized,
+    "password": lambda path: _client(lambda: first_line(path)),
+    "tokens": lambda path: _client(Tokens(path, "ann", ("lan", 1)).any),
+    "known servers": lambda path: _client(lambda: KnownServers(path).keys("[lan]:1")),
+    "authority of the client": lambda path: _client(lambda: tls.Signed("lan", None, path)),
+    "certificate of the client": lambda path: _client(lambda: tls.Pinned("lan", path, "")),
+}
+
+
+def _good(kind: str, directory: Path) -> Path:
+    authority = Authority(directory)
+    if kind in ("TLS key", "certificate"):
+        return authority.issue("server")[kind == "certificate"]
+    if kind.endswith("of the client"):
+        return authority.path if kind.startswith("authority") else authority.both("ann")
+    path = directory / "file"
+    public = Key(Ed25519PrivateKey.generate()).public().toString("openssh").decode()
+    path.write_text({"operators' keys": public, "password": "hunter2"}.get(kind, ""))
+    path.chmod(0o600)
+    return path
+
+
+@needs_root
+@pytest.mark.parametrize("kind", READERS)
+def test_nothing_is_read_that_somebody_else_could_have_written(tmp_path: Path, kind: str) -> None:
+    path, read = _good(kind, tmp_path), READERS[kind]
+    read(path)
+    os.chown(path, STRANGER, -1)
+    with pytest.raises(Refused, match="belongs to another user"):
+        read(path)
+    os.chown(path, 0, -1)
+    path.chmod(path.stat().st_mode | 0o020)
+    with pytest.raises(Refused, match=r"others can (read or )?write"):
+        read(path)
+    path.chmod(0o600)
+    tmp_path.chmod(0o777)
+    with pytest.raises(Refused, match="others can write"):
+        read(path)
+    tmp_path.chmod(0o700)
+    os.chown(tmp_path, STRANGER, -1)
+    with pytest.raises(Refused, match="belongs to another user"):
+        read(path)
+
+
+@pytest.mark.parametrize("make", [lambda path: Own(path).renew(), keys.host_keys], ids=["certificates", "host keys"])
+def test_no_key_is_made_where_others_can_put_another(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(Refused, match="others can write"):
+        make(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def _options(tmp_path: Path) -> Options:
+    """Options of a server that makes its own keys, with another's list of operators and authority."""
+    listed = _good("operators' keys", tmp_path)
+    options = Options()
+    words = ["--tls", "5001", "--tls-client-ca", str(Authority(tmp_path).path), "--data", str(tmp_path / "data")]
+    options.parseOptions([*words, "--manhole", "2222", "--manhole-keys", str(listed)])
+    return options
+
+
+def test_a_check_finds_all_of_it(tmp_path: Path) -> None:
+    options = _options(tmp_path)
+    assert preflight.mistakes(options) == []
+    data = tmp_path / "data"
+    Own(data).renew()
+    keys.host_keys(data)
+    assert preflight.mistakes(options) == []
+    bad = [options["tls-client-ca"], options["manhole-keys"], data / "tls_key.pem", data / "ssh_host_rsa_key"]
+    for path in bad:
+        path.chmod(0o666)
+    assert len(wrong := preflight.mistakes(options)) == 4
+    assert all(any(f" {path}. Forbid it: chmod" in line for line in wrong) for path in bad)
+    data.chmod(0o722)
+    assert len([line for line in preflight.mistakes(options) if f"others can write {data}." in line]) == 1
+
+
+@needs_root
+def test_root_does_not_judge_what_a_service_made_for_itself(tmp_path: Path) -> None:
+    options = _options(tmp_path)
+    data = tmp_path / "data"
+    Own(data).renew()
+    for path in (data, *data.iterdir()):
+        os.chown(path, STRANGER, -1)
+    assert preflight.mistakes(options) == []
+    with pytest.raises(Refused, match="belongs to another user"):
+        Own(data).renew()
