@@ -34,7 +34,6 @@ PERHAPS_STORED = "The server can't look now whether it has stored this before. T
 
 _log = Logger()
 
-
 #: Where something is said: in a room, to an account, or to somebody who has none.
 To: TypeAlias = Room | Account | Session
 
@@ -107,7 +106,13 @@ class Delivery:
         session.pending += 1
         if self.store.full:
             self._voice.limits.met["waiting"] += 1
-            session.client.perform(self.settled(), hold=True)
+            session.client.perform(self._wait_for_room(session), hold=True)
+
+    async def _wait_for_room(self, session: Session) -> None:
+        began = self._voice.seconds()
+        await self.settled()
+        if session.refused is not None:
+            session.refused.held(self._voice.seconds() - began)
 
     def _check_turn(self, session: Session, cid: str | None) -> None:
         """Raises `NotStored` for what would go past something that was refused, and that its client may send again."""

@@ -62,6 +62,12 @@ class Refusals:
         self._until.pop(cid, None)
         return False
 
+    def held(self, seconds: float) -> None:
+        """For so long nothing was served that came from the client, so it could not send anything again."""
+        self._until = {cid: until + seconds for cid, until in self._until.items()}
+        if self._since is not None:
+            self._since += seconds
+
     def stored(self, cid: str | None) -> None:
         """This message is in the log now."""
         if cid is not None:

@@ -103,10 +103,13 @@ class Router(House):
 
     async def _finish(self, session: Session, packet: Packet, work: Coroutine[Any, Any, None]) -> None:
         """The rest of a command that had to wait for something."""
+        began = self.clock.seconds()
         try:
             await work
         except Exception as error:  # noqa: BLE001 (as above)
             self._went_wrong(session, packet, error)
+        if session.refused is not None:
+            session.refused.held(self.clock.seconds() - began)
 
     def _went_wrong(self, session: Session, packet: Packet | ChatError, error: Exception) -> None:
         asked = packet if isinstance(packet, Packet) else None

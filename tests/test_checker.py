@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.bugs import BUGS
 from tests.faults.checker import CHECKS, check
 from tests.faults.history import History, Recorder, conversation, load, now
-from tests.faults.model import BUGS, Model
+from tests.faults.model import Model
 
 SEEDS = range(1, 21)
 

@@ -6,6 +6,7 @@ This is the short form of `python -m tests.faults`; the parts that harm and repo
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -17,9 +18,9 @@ import pytest
 
 from tests.faults.__main__ import main, show
 from tests.faults.checker import CHECKS, check
-from tests.faults.history import Accepted, AnyEvent, Fault, History, Invoked, load
+from tests.faults.history import Accepted, AnyEvent, Fault, History, Invoked, digest, load, now
 from tests.faults.model import Model
-from tests.faults.nemesis import Nemesis
+from tests.faults.nemesis import Nemesis, exported
 from tests.faults.proxy import Proxy
 from tests.faults.report import report
 from tests.faults.trial import Trial
@@ -30,10 +31,11 @@ SECOND = 10**9
 
 
 async def short_torment(nemesis: Nemesis) -> None:
-    """Each fault once, and four kills."""
+    """Each fault once, and four kills. By the last of them more was said than is kept."""
     await asyncio.sleep(1)
     await nemesis.kill()
-    for fault in (nemesis.cut, nemesis.stop, nemesis.truncate, nemesis.full_disk):
+    await nemesis.slow()
+    for fault in (nemesis.cut, nemesis.stop, nemesis.truncate, nemesis.read_from_outside, nemesis.full_disk):
         if fault in nemesis.faults:  # only root can make a disk
             await fault()
         await asyncio.sleep(0.7)
@@ -46,7 +48,7 @@ async def short_torment(nemesis: Nemesis) -> None:
 
 def test_nothing_is_lost_or_doubled_over_kills_cuts_a_stop_and_a_full_disk(tmp_path: Path) -> None:
     told: list[str] = []
-    trial = Trial(tmp_path, seed=1, rate=15, tell=told.append)
+    trial = Trial(tmp_path, seed=1, rate=15, tell=told.append, retain=2)
     asyncio.run(asyncio.wait_for(trial.run(short_torment, LONGEST), 120))
     history = load(tmp_path.glob("*.jsonl"))
     found = report(history, check(history), trial.subject.log)
@@ -56,6 +58,7 @@ def test_nothing_is_lost_or_doubled_over_kills_cuts_a_stop_and_a_full_disk(tmp_p
     assert found["deliveries by resume"] > 0
     assert found["names owned"] > 10
     assert found["faults: kill"] == 4
+    assert history.floor > min(message.accepted[0].seq for message in history.messages.values() if message.accepted)
     if trial.subject.disk.own:
         assert found["refusals"] > 0
 
@@ -182,6 +185,34 @@ def test_nothing_comes_through_while_it_is_stalled_and_all_of_it_after() -> None
         await answer
 
     through_a_proxy(use)
+
+
+def test_a_slow_connection_carries_so_many_bytes_a_second_and_then_breaks_or_is_fast() -> None:
+    async def use(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await echoed(reader, writer, b"before")
+        for breaks in (False, True):
+            slow = asyncio.ensure_future(proxy.slow(20_000, 0.5, breaks=breaks))
+            await asyncio.sleep(0)
+            begun = now()
+            await echoed(reader, writer, b"x" * 4096)
+            assert now() - begun > 0.2 * SECOND
+            await slow
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+
+    through_a_proxy(use)
+
+
+def test_an_export_is_read_as_the_conversations_that_clients_know() -> None:
+    lines = [
+        {"seq": 4, "from": "ann", "to": "#ops", "msg": "a"},
+        {"seq": 5, "from": "ann", "to": "bob", "msg": "b"},
+        {"seq": 6, "from": "bob", "to": "ann", "msg": "c"},
+    ]
+    assert exported("".join(json.dumps(line) + "\n" for line in lines)) == {
+        "#ops": [(4, "ann", digest("a"))],
+        "@ann@bob": [(5, "ann", digest("b")), (6, "bob", digest("c"))],
+    }
 
 
 # What is run.

@@ -85,6 +85,13 @@ def test_what_is_stored_stops_nothing() -> None:
     assert not refusals.stop("3", 11)
 
 
+def test_time_in_which_nothing_is_served_does_not_count() -> None:
+    refusals = refused("1")
+    refusals.held(20)
+    assert refusals.stop("2", 10 + 20 + UNREAD - 0.1)
+    assert not refusals.stop("2", 10 + 20 + UNREAD)
+
+
 def test_who_sends_again_when_it_is_told_to_is_in_time() -> None:
     assert RETRY_MS / 1000 < UNREAD
 

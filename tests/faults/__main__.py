@@ -24,6 +24,8 @@ from tests.faults.trial import Trial
 
 #: Seconds from kill to kill, unless told; and that another fault lasts at most.
 PACE, LONGEST = 5.0, 6.0
+#: MiB that the log may have, unless told: some minutes of what is said, so that it is removed only when all have read it.
+RETAIN = 8
 
 
 def tell(text: str) -> None:
@@ -39,6 +41,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help=f"spread the kills over so many (default: {PACE:g} for each)")
     parser.add_argument("--brim", action="store_true", help="only fill the disk, for moments, between kills (as root)")
     parser.add_argument("--rate", type=float, default=12.0, help="messages a second of each of the six devices")
+    parser.add_argument("--retain", type=int, default=RETAIN, help="MiB that the log may have; 0 is no bound")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="leave the histories and the server's log here")
     parser.add_argument("--json", type=Path, help="write the report here")
@@ -57,7 +60,7 @@ def main() -> int:
 
 def run(directory: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run it in this directory; the report."""
-    trial = Trial(directory, options.seed, options.rate, tell)
+    trial = Trial(directory, options.seed, options.rate, tell, options.retain)
     seconds = options.seconds or PACE * options.kills
 
     async def torment(nemesis: Nemesis) -> None:

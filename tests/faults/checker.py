@@ -13,7 +13,11 @@ from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from tests.faults.history import Device, History, Message, Owned
+from tests.faults.history import ADMINISTRATOR, Device, History, Message, Owned
+
+#: What a message is counted as beside its text, in bytes; and the share of a bound that messages fill when some were removed:
+#: clients do not know of all that is stored.
+ENVELOPE, LEAST = 200, 0.7
 
 Wrongs = Iterator[str]
 K = TypeVar("K")
@@ -21,12 +25,16 @@ V = TypeVar("V")
 
 
 def lost(history: History) -> Wrongs:
-    """What was acknowledged is in the final history, and that was delivered to every device of every member."""
+    """What was acknowledged is in the final history, and that was delivered to every device of every member.
+
+    The oldest may have been removed from the history, where it has a bound; they were delivered before.
+    """
+    floor = history.floor
     stored = {sha for read in history.final for _, _, sha in read.entries}
     shown = {device: {d.sha for d in seen if not d.dropped} for device, seen in history.deliveries.items()}
     owed = _owed(history)
     for message in history.messages.values():
-        if message.accepted and message.sha not in stored:
+        if message.accepted and message.sha not in stored and message.accepted[0].seq > floor:
             yield f"{_called(message)} was acknowledged and is not in the history"
         if message.accepted or message.sha in stored:
             for device, since in owed.get(message.conv, {}).items():
@@ -34,13 +42,29 @@ def lost(history: History) -> Wrongs:
                     yield f"{_called(message)} never came to {device.name} of {device.account}"
 
 
+def removed_new(history: History) -> Wrongs:
+    """Where the history has a bound, the newest messages that fit are left, and they fill a good part of it."""
+    accepted = [message for message in history.messages.values() if message.accepted]
+    left = [message for message in accepted if message.accepted[0].seq >= history.floor]
+    weight = sum(ENVELOPE + message.size for message in left)
+    if len(left) < len(accepted) and weight < LEAST * history.bound:
+        yield f"{len(left)} of {len(accepted)} messages are left, with {weight} bytes, by a bound of {history.bound}"
+
+
+def outside_failed(history: History) -> Wrongs:
+    """An administrator's command that only reads does so beside a server, whatever has happened to that."""
+    for outside in history.outside:
+        if outside.status:
+            yield f"{outside.command} ended with {outside.status}: {outside.told}"
+
+
 def invented(history: History) -> Wrongs:
     """What was delivered, or is in the history, was said there, by its sender, before; and its reader may read it."""
     members = {conv: history.members(conv) for conv in {seen.conv for seen in _all_seen(history)}}
     for seen in _all_seen(history):
-        message = history.by_sha.get(seen.sha)
+        message = history.messages.get(seen.sha)
         where = f"seq {seen.seq}, seen by {seen.reader} in {seen.conv},"
-        if seen.at < members[seen.conv].get(seen.reader, seen.at + 1):
+        if seen.reader != ADMINISTRATOR and seen.at < members[seen.conv].get(seen.reader, seen.at + 1):
             yield f"{where} was for others"
         if message is None:
             yield f"{where} was said by nobody"
@@ -51,10 +75,10 @@ def invented(history: History) -> Wrongs:
 
 
 def stored_twice(history: History) -> Wrongs:
-    """An (account, cid) has one seq, in acknowledgements, deliveries and the history."""
+    """A message has one seq, in acknowledgements, deliveries and the history, however often it was sent."""
     for sha, seqs in _gathered((sha, seq) for seq, sha in _placements(history)).items():
-        if len(seqs) > 1 and sha in history.by_sha:
-            yield f"{_called(history.by_sha[sha])} has the seqs {sorted(seqs)}"
+        if len(seqs) > 1 and sha in history.messages:
+            yield f"{_called(history.messages[sha])} has the seqs {sorted(seqs)}"
 
 
 def shown_twice(history: History) -> Wrongs:
@@ -74,33 +98,33 @@ def sender_order(history: History) -> Wrongs:
 
     That is so for what was refused, too: a device sends it again before it says anything new.
     """
-    position = {key: place for place, key in enumerate(history.messages)}
     for reader, shas in _orders(history):
         last: dict[Device, Message] = {}
         for sha in shas:
-            message = history.by_sha.get(sha)
+            message = history.messages.get(sha)
             if message is None:
                 continue
             before = last.setdefault(message.device, message)
-            if position[message.account, message.cid] < position[before.account, before.cid]:
+            if message.number < before.number:
                 yield f"{_called(message)} was said before {before.cid} and comes after it in {reader}"
             last[message.device] = message
 
 
 def real_time(history: History) -> Wrongs:
     """What was acknowledged before another message was sent has a lower seq; and a read that begins later has it."""
-    accepted = sorted(chain.from_iterable(message.accepted for message in history.messages.values()), key=attrgetter("at"))
-    yield from _overtaken(history, [(ok.at, ok.seq) for ok in accepted])
-    conv = {(message.account, message.cid): message.conv for message in history.messages.values()}
+    accepted = sorted((ok.at, ok.seq, message.conv) for message in history.messages.values() for ok in message.accepted)
+    yield from _overtaken(history, [(at, seq) for at, seq, _ in accepted])
+    floor = history.floor
     seqs: dict[str, list[int]] = defaultdict(list)
     accepted.reverse()
     for read in sorted(history.reads, key=attrgetter("at")):
-        while accepted and accepted[-1].at < read.at:
-            ok = accepted.pop()
-            insort(seqs[conv[ok.account, ok.cid]], ok.seq)
+        while accepted and accepted[-1][0] < read.at:
+            _, seq, conv = accepted.pop()
+            insort(seqs[conv], seq)
         have = {seq for seq, _, _ in read.entries}
+        oldest = min([floor, *have])  # what is older may have been removed
         for seq in seqs[read.conv][bisect_right(seqs[read.conv], read.after) :]:
-            if seq not in have:
+            if seq not in have and seq > oldest:
                 yield f"a read of {read.conv} by {read.account} lacks seq {seq}, which was acknowledged before"
 
 
@@ -114,7 +138,7 @@ def room_order(history: History) -> Wrongs:
     for reader, shas in _orders(history):
         last: dict[str, int] = {}
         for sha in shas:
-            message = history.by_sha.get(sha)
+            message = history.messages.get(sha)
             if message is None or (at := place.get(message.conv, {}).get(sha)) is None:
                 continue
             if at < last.get(message.conv, -1):
@@ -126,15 +150,15 @@ def seq_reused(history: History) -> Wrongs:
     """A seq is one message for ever, and the epoch of the log stays."""
     for seq, shas in _gathered(_placements(history)).items():
         if len(shas) > 1:
-            yield f"seq {seq} is {len(shas)} messages: {', '.join(_called(history.by_sha.get(sha)) for sha in sorted(shas))}"
+            yield f"seq {seq} is {len(shas)} messages: {', '.join(_called(history.messages.get(sha)) for sha in sorted(shas))}"
     if len(history.epochs) > 1:
         yield f"the epoch changed: {', '.join(sorted(history.epochs))}"
 
 
 def refused_appears(history: History) -> Wrongs:
-    """What was refused each time it was sent is nowhere."""
+    """What was refused each time it was sent, or once for good, is nowhere."""
     for seen in _all_seen(history):
-        message = history.by_sha.get(seen.sha)
+        message = history.messages.get(seen.sha)
         if message and message.failed:
             yield f"{_called(message)} was refused and {seen.reader} has it as seq {seen.seq}"
 
@@ -152,6 +176,8 @@ def name_shared(history: History) -> Wrongs:
 
 CHECKS: dict[str, Callable[[History], Wrongs]] = {
     "lost": lost,
+    "removed though new": removed_new,
+    "reader from outside failed": outside_failed,
     "invented": invented,
     "stored twice": stored_twice,
     "shown twice": shown_twice,
@@ -215,7 +241,7 @@ def _orders(history: History) -> Iterator[tuple[str, Iterable[str]]]:
     for read in history.final:
         yield f"the history of {read.conv}", (sha for _, _, sha in sorted(read.entries))
     for device, deliveries in history.deliveries.items():
-        others = (d.sha for d in deliveries if (said := history.by_sha.get(d.sha)) is None or said.device != device)
+        others = (d.sha for d in deliveries if (said := history.messages.get(d.sha)) is None or said.device != device)
         yield f"{device.name} of {device.account}", dict.fromkeys(others)  # its own it knows from acknowledgements
 
 

@@ -24,6 +24,7 @@ from tests.faults.history import (
     digest,
     now,
 )
+from tests.faults.pages import Pages
 from tests.faults.wire import Connection, LostConnection, Packet
 
 #: Messages that wait for their acknowledgement, at most.
@@ -32,10 +33,13 @@ WINDOW = 16
 TICK, BEAT, READ = 0.02, 1.0, 1.5
 #: Seconds of silence after which a connection is given up: soon, or after it was long enough for a gap.
 PATIENCE = (3.0, 15.0)
-#: How often a text is repeated: most are short, one in 16 has some kB, and a stalled reader soon has too many of them.
-REPEATED = (*range(15), 600)
-#: Messages on one page of a history, and how far a read goes back during the run.
-PAGE, BACK = 100, 150
+#: Words of a text: most are short, one in 8 has 14 kB, and a stalled reader soon has too many of them. The words are drawn
+#: from so many, as in what people write: the index of words then takes its part of the file.
+LENGTHS, VOCABULARY = (*range(0, 28, 2), 2800, 2800), 3000
+#: How often a `cid` is used again for another message: a program that counts from 1 in each run does so.
+AGAIN = 0.03
+#: How far a read goes back during the run.
+BACK = 150
 
 
 class Seat(msgspec.Struct):
@@ -53,6 +57,8 @@ class Seat(msgspec.Struct):
 class Outgoing(NamedTuple):
     """A message that the server has not yet answered."""
 
+    #: Which it is of the device's; it is sent again in this order.
+    number: int
     cid: str
     to: str
     text: str
@@ -72,10 +78,9 @@ class Device:
         self._token = ""
         self._waiting: dict[str, Outgoing] = {}  # by cid, in the order in which they were said
         self._again: dict[str, Outgoing] = {}  # refused, to be tried once more, by cid, and not before `_rests`
+        self._settled: list[str] = []  # cids of messages of which all is known
         self._held: list[Packet] | None = None  # while what came before is fetched
-        self._page: list[Packet] = []
-        self._ended: asyncio.Future[Packet] | None = None
-        self._reading = asyncio.Lock()
+        self._pages = Pages()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -122,7 +127,7 @@ class Device:
         }
 
     def _welcomed(self, connection: Connection, welcome: Packet) -> None:
-        self._connection = connection
+        self._connection = self._pages.connection = connection
         self._token = welcome.get("token") or self._token
         self._epoch = welcome["epoch"]
         self._held = [] if welcome.get("resumed") else None
@@ -163,21 +168,23 @@ class Device:
 
     def _try_again(self) -> None:
         """Send all that is not stored, in the order in which it was said: what was refused, and what was not answered."""
-        left = sorted([*self._waiting.values(), *self._again.values()], key=lambda one: int(one.cid.rpartition("-")[2]))
+        left = sorted([*self._waiting.values(), *self._again.values()], key=lambda one: one.number)
         self._waiting, self._again = {message.cid: message for message in left}, {}
         for message in left:
             self._send(message)
 
     def _say(self) -> None:
         self._said += 1
-        cid, to = f"{self.seat.device}-{self._said}", self._dice.choice(self.seat.convs)
-        text = f"{self.seat.account} {cid} " + "lorem ipsum " * self._dice.choice(REPEATED)
-        message = self._waiting[cid] = Outgoing(cid, to, text)
+        own, to = f"{self.seat.device}-{self._said}", self._dice.choice(self.seat.convs)
+        cid = self._settled.pop() if self._settled and self._dice.random() < AGAIN else own
+        words = (f"w{self._dice.randrange(VOCABULARY):x}" for _ in range(self._dice.choice(LENGTHS)))
+        text = " ".join([self.seat.account, own, *words])
+        message = self._waiting[cid] = Outgoing(self._said, cid, to, text)
         self._send(message)
 
     def _send(self, message: Outgoing) -> None:
         conv = conversation(message.to, self.seat.account)
-        self._record(Invoked(now(), *self._me, message.cid, conv, digest(message.text)))
+        self._record(Invoked(now(), *self._me, message.cid, conv, digest(message.text), len(message.text)))
         self._connection.send(message.to.removeprefix("@"), message.text, cid=message.cid)
 
     def _acknowledge(self) -> None:
@@ -194,8 +201,7 @@ class Device:
             case None if "seq" in x:
                 self._came(packet)
             case "ack":
-                if self._waiting.pop(x.get("cid", ""), None):
-                    self._record(Accepted(now(), self.seat.account, x["cid"], x.get("seq", 0), bool(x.get("dup"))))
+                self._accepted(x)
             case "fail":
                 self._failed(x)
             case "end":
@@ -204,9 +210,18 @@ class Device:
                 self._held = self._held or []
                 self._begin(self._fetch())
 
+    def _accepted(self, x: Packet) -> None:
+        """What is stored counts as seen, unless something that was said before is still to come."""
+        if self._waiting.pop(x.get("cid", ""), None) is None:
+            return
+        self._record(Accepted(now(), self.seat.account, x["cid"], x.get("seq", 0), bool(x.get("dup"))))
+        self._settled = [*self._settled[-20:], x["cid"]]
+        if self._held is None and not x.get("dup"):
+            self._last = max(self._last, x.get("seq", 0))
+
     def _came(self, packet: Packet) -> None:
         if packet["x"].get("batch") not in (None, "resume"):
-            self._page.append(packet)
+            self._pages.came(packet)
         elif self._held is not None:
             self._held.append(packet)
         else:
@@ -223,18 +238,16 @@ class Device:
 
     def _failed(self, x: Packet) -> None:
         cid = x.get("cid", "")
-        if self._ended is not None and cid == "read":
-            self._ended.set_result(x)
-        elif message := self._waiting.pop(cid, None):
+        if not self._pages.ended(x) and (message := self._waiting.pop(cid, None)):
             self._record(Refused(now(), self.seat.account, message.cid, x["code"]))
             if self._dice.random() < 0.5:
                 self._again[cid] = message
                 self._rests = now() + x.get("retry_ms", 0) * 10**6
 
     def _end(self, x: Packet) -> None:
-        if x.get("cid") == "read" and self._ended is not None:
-            self._ended.set_result(x)
-        elif x.get("more"):
+        if self._pages.ended(x):
+            return
+        if x.get("more"):
             self._begin(self._fetch())
         else:
             self._release()
@@ -244,7 +257,7 @@ class Device:
     async def _fetch(self) -> None:
         """Get what is missing from the histories, put it before what was held, and go on."""
         for conv in self.seat.convs:
-            pages = await self._pages(conv, self._last)
+            pages = await self._pages.read(conv, self._last)
             if pages is None or self._held is None:
                 self._connection.close()  # the next one begins anew
                 return
@@ -266,34 +279,9 @@ class Device:
     async def _read(self, conv: str, after: int, final: bool = False) -> bool:
         """Read a history on one connection and record it; false when that did not work."""
         at = now()
-        pages = await self._pages(conv, after)
+        pages = await self._pages.read(conv, after)
         if pages is not None:
             entries = [(packet["x"]["seq"], packet["from"]["name"], digest(packet["msg"])) for packet in pages]
             name = conversation(conv, self.seat.account)
             self._record(Read(at, self.seat.account, name, after, now(), entries, final))
         return pages is not None
-
-    async def _pages(self, conv: str, after: int) -> list[Packet] | None:
-        """All that a conversation has after this seq; None when it could not be read."""
-        found: list[Packet] = []
-        async with self._reading:
-            while True:
-                end = await self._one_page(conv, after)
-                found += self._page
-                if end is None or end["op"] == "fail":
-                    return None
-                if not end["more"]:
-                    return found
-                after = found[-1]["x"]["seq"]
-
-    async def _one_page(self, conv: str, after: int) -> Packet | None:
-        self._page = []
-        self._ended = asyncio.get_running_loop().create_future()
-        self._connection.send("/history", conv, cid="read", after=after, limit=PAGE)
-        try:
-            return await asyncio.wait_for(self._ended, max(PATIENCE))
-        except asyncio.TimeoutError:
-            self._connection.close()  # or what comes late would be taken for another page
-            return None
-        finally:
-            self._ended = None

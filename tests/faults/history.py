@@ -15,6 +15,10 @@ from typing import NamedTuple
 
 import msgspec
 
+#: Who reads what was exported: an administrator, who may read everything.
+ADMINISTRATOR = "lanchat-admin"
+#: Refusals that are about the moment, and say nothing about whether it was stored before.
+FOR_NOW = frozenset({"NOT_STORED", "RATE_LIMITED"})
 #: What tells the time of an event.
 now = time.monotonic_ns
 
@@ -33,6 +37,8 @@ class Invoked(Event, frozen=True, tag="invoke"):
     cid: str
     conv: str
     sha: str
+    #: Bytes of its text.
+    size: int = 0
 
 
 class Accepted(Event, frozen=True, tag="ok"):
@@ -119,13 +125,29 @@ class Owned(Event, frozen=True, tag="owned"):
     until: int
 
 
+class Bound(Event, frozen=True, tag="bound"):
+    """The server removes the oldest messages so that those that are left have no more than so many bytes."""
+
+    size: int
+
+
+class Outside(Event, frozen=True, tag="outside"):
+    """An administrator's command that was begun at `at`, beside the server, has ended."""
+
+    command: str
+    status: int
+    told: str
+
+
 class Fault(Event, frozen=True, tag="fault"):
     """Something was done to the server or to the network."""
 
     kind: str
 
 
-AnyEvent = Invoked | Accepted | Refused | Unknown | Delivered | Read | ClientAck | Connected | Joined | Owned | Fault
+AnyEvent = (
+    Invoked | Accepted | Refused | Unknown | Delivered | Read | ClientAck | Connected | Joined | Owned | Bound | Outside | Fault
+)
 _decode = msgspec.json.Decoder(AnyEvent).decode
 
 
@@ -158,16 +180,21 @@ class Device(NamedTuple):
 
 
 class Message(msgspec.Struct):
-    """All that its sender knows of one message; an (account, cid) is one message."""
+    """All that its sender knows of one message. A `cid` may be used again for another text, once all is known of the first."""
 
     device: Device
     cid: str
     conv: str
     sha: str
+    size: int = 0
+    #: Which message it is of the sender's, counted in the order in which they were said.
+    number: int = 0
     invoked: list[int] = []
     accepted: list[Accepted] = []
     refused: int = 0
     unknown: int = 0
+    #: Whether the server said once that nobody got it, and nobody will.
+    denied: bool = False
 
     @property
     def account(self) -> str:
@@ -176,8 +203,11 @@ class Message(msgspec.Struct):
 
     @property
     def failed(self) -> bool:
-        """Whether each time it was sent it was refused; with one time unknown it may be stored for all that."""
-        return bool(self.refused) and not self.accepted and not self.unknown
+        """Whether nobody may have it: each time it was sent it was refused, or once for good.
+
+        With one time unknown, a refusal for the moment does not say that it was not stored then.
+        """
+        return self.denied or (bool(self.refused) and not self.accepted and not self.unknown)
 
 
 class History:
@@ -185,8 +215,8 @@ class History:
 
     def __init__(self, events: Iterable[AnyEvent]) -> None:
         """Take the events; those of one device or sender in the order in which it wrote them."""
-        self.messages: dict[tuple[str, str], Message] = {}  # by (account, cid)
-        self.by_sha: dict[str, Message] = {}
+        self.messages: dict[str, Message] = {}  # by sha, in the order in which they were said
+        self._latest: dict[tuple[str, str], Message] = {}  # by (account, cid)
         self.deliveries: dict[Device, list[Delivered]] = defaultdict(list)
         #: When each device was welcomed first: what was sent later must come to it.
         self.devices: dict[Device, int] = {}
@@ -195,6 +225,9 @@ class History:
         self.reads: list[Read] = []
         self.owned: list[Owned] = []
         self.faults: list[Fault] = []
+        self.outside: list[Outside] = []
+        #: The most bytes that all messages may have; 0 if there is no bound.
+        self.bound = 0
         for event in events:
             self._take(event)
 
@@ -203,11 +236,13 @@ class History:
             case Invoked():
                 self._invoked(event)
             case Accepted():
-                self.messages[event.account, event.cid].accepted.append(event)
+                self._latest[event.account, event.cid].accepted.append(event)
             case Refused():
-                self.messages[event.account, event.cid].refused += 1
+                message = self._latest[event.account, event.cid]
+                message.refused += 1
+                message.denied = message.denied or event.code not in FOR_NOW
             case Unknown():
-                self.messages[event.account, event.cid].unknown += 1
+                self._latest[event.account, event.cid].unknown += 1
             case _:
                 self._keep(event)
 
@@ -224,15 +259,19 @@ class History:
                 self.reads.append(event)
             case Owned():
                 self.owned.append(event)
+            case Bound():
+                self.bound = event.size
+            case Outside():
+                self.outside.append(event)
             case Fault():
                 self.faults.append(event)
 
     def _invoked(self, event: Invoked) -> None:
-        key = event.account, event.cid
-        message = self.messages.get(key)
+        message = self.messages.get(event.sha)
         if message is None:
-            message = Message(Device(event.account, event.device), event.cid, event.conv, event.sha)
-            self.messages[key] = self.by_sha[event.sha] = message
+            device = Device(event.account, event.device)
+            message = Message(device, event.cid, event.conv, event.sha, event.size, len(self.messages))
+            self.messages[event.sha] = self._latest[event.account, event.cid] = message
         message.invoked.append(event.at)
 
     def members(self, conv: str) -> dict[str, int]:
@@ -240,6 +279,13 @@ class History:
         if conv.startswith("@"):
             return dict.fromkeys(conv[1:].split("@"), 0)
         return {account: at for (account, room), at in self.joined.items() if room == conv}
+
+    @property
+    def floor(self) -> int:
+        """The place of the oldest message that is left, where the history has a bound: what is older may have been removed."""
+        if not self.bound:
+            return 0
+        return min((seq for read in self.final for seq, _, _ in read.entries), default=2**63)
 
     @property
     def final(self) -> list[Read]:

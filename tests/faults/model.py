@@ -6,17 +6,20 @@ With it the checker is checked: it must find each bug, and nothing where there i
 from __future__ import annotations
 
 import random
-from bisect import insort
+from bisect import bisect_right, insort
 from operator import itemgetter
 
 from tests.faults.history import (
+    ADMINISTRATOR,
     Accepted,
     AnyEvent,
+    Bound,
     Connected,
     Delivered,
     Device,
     Invoked,
     Joined,
+    Outside,
     Owned,
     Read,
     Refused,
@@ -29,26 +32,8 @@ DEVICES = [Device("ann", "laptop"), Device("ann", "phone"), Device("bob", "lapto
 OUTSIDER = Device("eve", "laptop")
 #: From one seq to the next: gaps are allowed.
 STEP = 4
-#: Each bug, and the check that must find it.
-BUGS = {
-    "acknowledged before the commit": "lost",
-    "forgotten while away": "lost",
-    "not told to one's own other device": "lost",
-    "told to a non-member": "invented",
-    "another text": "invented",
-    "another sender": "invented",
-    "no look at the cid": "stored twice",
-    "told again on the other connection": "shown twice",
-    "a sender's messages swapped": "out of the sender's order",
-    "stored past what was refused": "out of the sender's order",
-    "a later message with a lower seq": "out of real time",
-    "a read that is late": "out of real time",
-    "a room's messages swapped for one": "out of the room's order",
-    "seq from memory, and not from the disk": "seq used again",
-    "a new epoch": "seq used again",
-    "refused and stored": "refused and there",
-    "a name given to two": "name shared",
-}
+#: Bytes of each message, the bound on the history, and how many of its newest messages are left at the end.
+SIZE, BOUND, LEFT = 1000, 300_000, 240
 
 
 class Model:
@@ -65,25 +50,31 @@ class Model:
         self._events: list[AnyEvent] = []
         self._waiting: dict[Device, list[tuple[int, Device, str]]] = {}  # for whom is away
         self._fresh: dict[Device, tuple[int, Device, str]] = {}  # what a device got last
+        self._last: dict[Device, tuple[str, int]] = {}  # what a device was acknowledged last: cid and seq
 
     def run(self) -> list[AnyEvent]:
         """The events of the run. It has its bug at least once."""
+        self._event(Bound(self._now(), BOUND))
         for device in [*DEVICES, OUTSIDER]:
             self._event(Connected(self._now(), *device, "e1", False))
             if device != OUTSIDER:
                 self._event(Joined(self._now(), device.account, ROOM))
-        while self._sent < self._messages or (self._bug and not self._bugs):
+        planted = self._bug not in ("", "removed though new")
+        while self._sent < self._messages or (planted and not self._bugs):
             self._step()
         for device in DEVICES:
             self._come_back(device)
+        del self._log[: -(LEFT // 20 if self._bug == "removed though new" else LEFT)]
         self._read(DEVICES[0], 0, final=True)
         self._read(DEVICES[2], 0, final=True)
         return self._events
 
     def _step(self) -> None:
         device = self._random.choice(DEVICES)
-        says = [self._say, self._say, self._say, self._refuse, self._refuse_two]
-        act = self._random.choice([*says, self._move, self._look, self._own, self._crash])
+        says = [self._say, self._say, self._say, self._use_again, self._repeat]
+        refused = [self._refuse, self._refuse_two, self._refuse_again]
+        others = [self._slow, self._move, self._look, self._outside, self._own, self._crash]
+        act = self._random.choice([*says, *refused, *others])
         act(device)
 
     def _say(self, device: Device) -> None:
@@ -96,12 +87,13 @@ class Model:
         if self._random.random() < 0.2:
             seq = self._again(device, cid, sha, seq)
         self._event(Accepted(self._now(), device.account, cid, seq, False))
+        self._last[device] = cid, seq
         if self._has("a sender's messages swapped"):
             self._swapped(device)
 
     def _again(self, device: Device, cid: str, sha: str, seq: int) -> int:
         self._event(Unknown(self._now(), device.account, cid))
-        self._event(Invoked(self._now(), *device, cid, ROOM, sha))
+        self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE))
         return self._commit(device, sha) if self._has("no look at the cid") else seq
 
     def _swapped(self, device: Device) -> None:
@@ -125,8 +117,64 @@ class Model:
             self._event(Refused(self._now(), device.account, second[0], "NOT_STORED"))
         self._event(Unknown(self._now(), device.account, first[0]))
         for cid, sha in (first, second)[: 1 if past else 2]:
-            self._event(Invoked(self._now(), *device, cid, ROOM, sha))
+            self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE))
             self._event(Accepted(self._now(), device.account, cid, self._commit(device, sha), False))
+
+    def _refuse_again(self, device: Device) -> None:
+        """Two are on their way and refused. They come again, and the first is refused once more, so the second must be."""
+        two = self._invoke(device), self._invoke(device)
+        past = self._has("stored past what was refused a second time")
+        for refused in (two, two[:1] if past else two):
+            for cid, _ in refused:
+                self._event(Refused(self._now(), device.account, cid, "NOT_STORED"))
+            for cid, sha in two:
+                self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE))
+        for cid, sha in two[::-1] if past else two:
+            self._event(Accepted(self._now(), device.account, cid, self._commit(device, sha), False))
+
+    def _use_again(self, device: Device) -> None:
+        """A program that counts from 1 each time it starts uses a cid for another message."""
+        if device not in self._last:
+            return
+        cid, seq = self._last[device]
+        _, sha = self._invoke(device, cid)
+        if dup := self._has("another message taken for a repeat"):
+            self._event(Accepted(self._now(), device.account, cid, seq, dup))
+            return
+        self._last[device] = cid, self._commit(device, sha)
+        self._event(Accepted(self._now(), device.account, *self._last[device], dup))
+
+    def _repeat(self, device: Device) -> None:
+        """A message is stored, the answer is lost, and when it comes again its sender may not say anything there any more."""
+        cid, sha = self._invoke(device)
+        seq = self._commit(device, sha)
+        self._event(Unknown(self._now(), device.account, cid))
+        self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE))
+        if self._has("a repeat refused though stored"):
+            self._event(Refused(self._now(), device.account, cid, "NOT_MEMBER"))
+        else:
+            self._event(Accepted(self._now(), device.account, cid, seq, True))
+
+    def _slow(self, device: Device) -> None:
+        """A device that reads slowly says something, and is acknowledged before what others said has come; its line breaks."""
+        waiting = self._waiting.setdefault(device, [])
+        for other in DEVICES[::2]:
+            if other != device:
+                self._commit(other, self._invoke(other)[1])
+        cid, sha = self._invoke(device)
+        seq = self._commit(device, sha)
+        self._event(Accepted(self._now(), device.account, cid, seq, False))
+        if self._has("passed by an acknowledgement on a slow line that breaks"):
+            waiting.clear()
+        self._come_back(device)
+
+    def _outside(self, _: Device) -> None:
+        """An administrator exports everything, beside the server."""
+        failed, late = self._has("a reader from outside is refused"), self._has("an export that is late")
+        at, after = self._now(), max(0, self._seq - 20 * STEP)  # (all of it would take too long each time)
+        self._event(Outside(at, "export", int(failed), "refused" if failed else ""))
+        entries = self._entries(after)[: -1 if late else None]
+        self._event(Read(at, ADMINISTRATOR, ROOM, after, self._now(), entries))
 
     def _move(self, device: Device) -> None:
         """A device goes away or comes back."""
@@ -146,6 +194,8 @@ class Model:
             self._show(device, self._fresh[device], "resume", dropped=not shown)
 
     def _look(self, device: Device) -> None:
+        if self._has("read by a newcomer under an old number"):
+            self._read(OUTSIDER, 0)
         self._read(device, max(0, self._seq - 20 * STEP))
 
     def _own(self, _: Device) -> None:
@@ -164,10 +214,10 @@ class Model:
         if self._log and self._has("seq from memory, and not from the disk"):
             self._commit(DEVICES[0], self._invoke(DEVICES[0])[1], 0)
 
-    def _invoke(self, device: Device) -> tuple[str, str]:
+    def _invoke(self, device: Device, cid: str = "") -> tuple[str, str]:
         self._sent += 1
-        cid, sha = f"{device.name}-{self._sent}", digest(str(self._sent))
-        self._event(Invoked(self._now(), *device, cid, ROOM, sha))
+        cid, sha = cid or f"{device.name}-{self._sent}", digest(str(self._sent))
+        self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE))
         return cid, sha
 
     def _commit(self, device: Device, sha: str, step: int = STEP) -> int:
@@ -213,10 +263,14 @@ class Model:
         self._event(Delivered(self._now(), *device, seq, sender.account, ROOM, sha, batch, dropped))
 
     def _read(self, device: Device, after: int, final: bool = False) -> None:
-        entries = [(seq, sender.account, sha) for seq, sender, sha in self._log if seq > after]
+        entries = self._entries(after)
         if entries and not final and self._has("a read that is late"):
             entries.pop()
         self._event(Read(self._now(), device.account, ROOM, after, self._now(), entries, final))
+
+    def _entries(self, after: int) -> list[tuple[int, str, str]]:
+        first = bisect_right(self._log, after, key=itemgetter(0))
+        return [(seq, sender.account, sha) for seq, sender, sha in self._log[first:]]
 
     def _has(self, bug: str) -> bool:
         """Whether the run has this bug, here and now."""

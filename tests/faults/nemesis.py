@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 
-from tests.faults.history import AnyEvent, Fault, now
+from tests.faults.history import ADMINISTRATOR, AnyEvent, Fault, Outside, Read, conversation, digest, now
 from tests.faults.proxy import Proxy
 from tests.faults.subject import Subject
 
@@ -26,7 +28,9 @@ class Nemesis:
         """A fault that lasts takes at most `longest` seconds."""
         self._subject, self._proxy, self._record, self._dice, self._longest = subject, proxy, record, dice, longest
         disk = [self.full_disk] if subject.disk.own else []
-        self.faults = [self.stop, self.cut, self.truncate, self.stall, self.write_errors, *disk]
+        self.faults = [
+            self.stop, self.cut, self.truncate, self.stall, self.slow, self.write_errors, self.read_from_outside, *disk,
+        ]  # fmt: skip
 
     async def torment(self, kills: int, seconds: float, tell: Callable[[str], None]) -> None:
         """Kill the server so many times in about so many seconds; between two kills, or through one, comes another fault."""
@@ -34,7 +38,10 @@ class Nemesis:
         for kill in range(kills):
             tell(f"{kill} of {kills} kills")
             await asyncio.sleep(self._dice.uniform(0.1, 0.4) * pause)
-            other = asyncio.ensure_future(next(others)())
+            fault = next(others)
+            other = asyncio.ensure_future(fault())
+            if fault == self.slow:  # a kill would break the lines before anything waits for them
+                await other
             await asyncio.sleep(max(0, (kill + self._dice.uniform(0.7, 1)) * pause - (now() - begun) / 1e9))
             await self.kill()
             await other
@@ -51,7 +58,8 @@ class Nemesis:
     async def kill(self) -> None:
         """Kill -9, and start it anew after a moment, or at once. Half of the times its last answers are lost with it.
 
-        One of three times it is killed once more in the middle of its start, when it opens its log.
+        One of three times it is killed once more in the middle of its start, when it opens its log; and one of three times
+        an administrator reads from outside as soon as it is back.
         """
         if self._dice.random() < 0.5:
             await self._proxy.cut(under_way=ANSWERS)
@@ -66,6 +74,21 @@ class Nemesis:
             await self._subject.end()
             await self._subject.start()
         await self._subject.serving()
+        if self._dice.random() < 1 / 3:
+            await self.read_from_outside()
+
+    async def read_from_outside(self) -> None:
+        """An administrator exports everything, makes a backup, or checks all, beside the server."""
+        self._note("reader from outside")
+        command = self._dice.choice(["export", "export", "backup", "check"])
+        copy = self._subject.data.with_name("copy.db")
+        at = now()
+        status, out, error = await self._subject.administrate(command, *([str(copy)] if command == "backup" else []))
+        copy.unlink(missing_ok=True)
+        self._record(Outside(at, command, status, error.strip()))
+        if command == "export" and not status:
+            for conv, entries in exported(out).items():
+                self._record(Read(at, ADMINISTRATOR, conv, 0, now(), entries))
 
     async def stop(self) -> None:
         """SIGSTOP for a while: its peers can't tell it from a cut cable."""
@@ -88,6 +111,13 @@ class Nemesis:
         """Nothing gets through on some connections, or all, for a while."""
         self._note("stall")
         await self._proxy.stall(self._dice.uniform(0.3, 1) * self._longest, self._share())
+
+    async def slow(self) -> None:
+        """Some connections carry little to their clients until much waits in the server; then they break, or are fast."""
+        self._note("slow")
+        rate = self._dice.choice([5000, 8000, 20_000])
+        share, breaks = self._dice.choice([0.2, 0.4]), self._dice.random() < 0.6  # the others talk on
+        await self._proxy.slow(rate, self._dice.uniform(1, 2) * self._longest, share, breaks)
 
     async def full_disk(self, seconds: float | None = None) -> None:
         """There is no room left for a while. Some of those to whom something was refused in the end never hear of it."""
@@ -123,3 +153,14 @@ class Nemesis:
 
     def _note(self, kind: str) -> None:
         self._record(Fault(now(), kind))
+
+
+def exported(text: str) -> dict[str, list[tuple[int, str, str]]]:
+    """The lines of an export, as entries of the conversations."""
+    found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    for line in text.splitlines():
+        said = json.loads(line)
+        to, sender = said["to"], said["from"]
+        conv = to if to.startswith("#") else conversation(f"@{to}", sender)
+        found[conv].append((said["seq"], sender, digest(said["msg"])))
+    return found

@@ -26,6 +26,8 @@ class Way:
         self.flowing.set()
         #: A part of what comes next is passed on, and then the connection is cut.
         self.truncate = False
+        #: Bytes a second that are passed on; 0 is as many as come.
+        self.rate = 0.0
 
 
 class Link:
@@ -93,6 +95,17 @@ class Proxy:
         for way in ways:
             way.flowing.set()
 
+    async def slow(self, rate: float, seconds: float, share: float = 1.0, breaks: bool = True) -> None:
+        """Pass on only so many bytes a second of what the server says, for some time; then they are cut, or fast."""
+        links = self._some(share)
+        for link in links:
+            link.down.rate = rate
+        await asyncio.sleep(seconds)
+        for link in links:
+            link.down.rate = 0.0
+            if breaks:
+                link.cut()
+
     def _some(self, share: float) -> list[Link]:
         links = list(self._links)
         return self._dice.sample(links, round(len(links) * share))
@@ -123,6 +136,8 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
                 await way.flowing.wait()
+                if way.rate:
+                    await asyncio.sleep(len(data) / way.rate)
                 if way.truncate:
                     data = data[: self._dice.randrange(len(data))]
                 writer.write(data)

@@ -10,16 +10,20 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import NoReturn
 
 from tests.faults.wire import Connection, LostConnection
-from tests.live import Server
+from tests.live import SCRIPTS, Server
 
 #: The most that its disk may hold, in bytes: memory, which is taken only as it is filled.
 ROOM = 2**30
 #: A slow reader is soon one whose messages are held back.
 OPTIONS = ("--limit", "outbox=32768")
+#: Seconds that an administrator's command may take, or that a start may have to wait until one has ended; and how a server says
+#: that it can't start because of one.
+PATIENCE, IN_USE = 60.0, "is in use by another"
 
 
 class Disk:
@@ -54,10 +58,13 @@ class Disk:
 class Subject:
     """The server, and the disk that it keeps its log on."""
 
-    def __init__(self, directory: Path) -> None:
-        """Keep everything in this directory."""
+    def __init__(self, directory: Path, retain: str = "") -> None:
+        """Keep everything in this directory; `retain` is how large the log may become ("4M"), if there is a bound."""
         self._directory = directory
-        self.disk = Disk(directory / "data")
+        self._options = (*OPTIONS, *(("--retain", retain) if retain else ()))
+        #: Where the server keeps all.
+        self.data = directory / "data"
+        self.disk = Disk(self.data)
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.port: int = listening.getsockname()[1]
         self._server: Server | None = None
@@ -70,7 +77,25 @@ class Subject:
         It may still open its log then: `serving` tells when that is done.
         """
         port = f"tcp:{self.port}:interface=127.0.0.1"
-        self._server = await asyncio.to_thread(Server, self._directory, "--port", port, *OPTIONS)
+        begun = time.monotonic()
+        while self._server is None:
+            try:
+                self._server = await asyncio.to_thread(Server, self._directory, "--port", port, *self._options)
+            except AssertionError as error:  # noqa: PERF203 (it takes a second to start)
+                if IN_USE not in str(error) or time.monotonic() > begun + PATIENCE:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def administrate(self, *words: str) -> tuple[int, str, str]:
+        """Run an administrator's command beside the server, or while there is none: its status, and what it wrote."""
+        pipe, command = asyncio.subprocess.PIPE, [str(SCRIPTS / "lanchat-admin"), "--data", str(self.data), *words]
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+        try:
+            out, error = await asyncio.wait_for(process.communicate(), PATIENCE)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        return process.returncode or 0, out.decode(), error.decode()
 
     async def serving(self) -> None:
         """Wait until somebody is welcomed."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tests.faults.device import Seat
-from tests.faults.history import Joined, Recorder, now
+from tests.faults.history import Bound, Joined, Recorder, now
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy
 from tests.faults.subject import Subject
@@ -66,12 +66,14 @@ class Worker:
 class Trial:
     """One run. What was seen is then in `directory`/*.jsonl."""
 
-    def __init__(self, directory: Path, seed: int, rate: float, tell: Callable[[str], None]) -> None:
-        """`rate`: messages a second of each device; `tell` hears how far it is."""
+    def __init__(self, directory: Path, seed: int, rate: float, tell: Callable[[str], None], retain: int = 0) -> None:
+        """`rate`: messages a second of each device; `tell` hears how far it is; `retain`: MiB that the log may have, or 0."""
         self._directory, self._seed, self._rate, self._tell = directory, seed, rate, tell
         self._dice = random.Random(seed)  # noqa: S311 (the same trial each time)
         self._record = Recorder(directory / "trial.jsonl")
-        self.subject = Subject(directory)
+        if retain:
+            self._record(Bound(now(), retain * 2**20))
+        self.subject = Subject(directory, f"{retain}M" if retain else "")
         self._proxy = Proxy(self.subject.port, self._dice)
         self._workers: list[Worker] = []
 

@@ -1,0 +1,56 @@
+"""Pages: a device reads the history of a conversation, page by page, over the connection that it has."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.faults.wire import Connection, Packet
+
+#: Seconds that a page may take, and messages on it.
+PATIENCE, PAGE = 15.0, 100
+
+
+class Pages:
+    """What one device asks for."""
+
+    def __init__(self) -> None:
+        self.connection: Connection
+        self._page: list[Packet] = []
+        self._ended: asyncio.Future[Packet] | None = None
+        self._asking = asyncio.Lock()
+
+    async def read(self, conv: str, after: int) -> list[Packet] | None:
+        """All that a conversation has after this seq; None when it could not be read."""
+        found: list[Packet] = []
+        async with self._asking:
+            while True:
+                end = await self._one(conv, after)
+                found += self._page
+                if end is None or end["op"] == "fail":
+                    return None
+                if not end["more"]:
+                    return found
+                after = found[-1]["x"]["seq"]
+
+    def came(self, packet: Packet) -> None:
+        """A message of the page came."""
+        self._page.append(packet)
+
+    def ended(self, x: Packet) -> bool:
+        """The page is at its end, or was refused; False if that is about something else."""
+        if x.get("cid") != "read" or self._ended is None:
+            return False
+        self._ended.set_result(x)
+        return True
+
+    async def _one(self, conv: str, after: int) -> Packet | None:
+        self._page = []
+        self._ended = asyncio.get_running_loop().create_future()
+        self.connection.send("/history", conv, cid="read", after=after, limit=PAGE)
+        try:
+            return await asyncio.wait_for(self._ended, PATIENCE)
+        except asyncio.TimeoutError:
+            self.connection.close()  # or what comes late would be taken for another page
+            return None
+        finally:
+            self._ended = None

@@ -1,0 +1,75 @@
+"""The random drivers of tests/model: in a short run all is well, and each finds a fault that is planted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: A seed for each driver, and seconds: CI runs each for a minute, with another seed.
+SEED, SECONDS = 7, 5
+
+#: Python statements that plant a fault, and what the driver must call it.
+PLANTED = {
+    "store": (
+        """
+from lanchat import history
+whole = history.replay
+def shorter(*args, **options):
+    page = whole(*args, **options)
+    del page.entries[3:4]
+    return page
+history.replay = shorter
+""",
+        "a replay is wrong",
+    ),
+    "house": (
+        """
+from lanchat.delivery import Delivery
+whole = Delivery.show
+Delivery.show = lambda self, reader, packet, seq: seq % 50 == 0 or whole(self, reader, packet, seq)
+""",
+        "never shown",
+    ),
+    "kill": (
+        """
+from lanchat.store import fresh
+def torn(connection, upto, most):
+    rows = connection.execute("SELECT seq FROM fresh WHERE seq <= ? ORDER BY conv, seq LIMIT ?", (upto, most)).fetchall()
+    connection.executemany("INSERT INTO kept SELECT * FROM fresh WHERE seq = ?", rows)
+    connection.execute("COMMIT")
+    connection.execute("BEGIN")
+    connection.executemany("DELETE FROM fresh WHERE seq = ?", rows)
+    return len(rows)
+fresh.move_some = torn
+""",
+        "in both tables",
+    ),
+}
+
+
+def drive(driver: str, seconds: int, planted: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a driver in a process of its own."""
+    run = f"import sys\nsys.argv[1:] = {[driver, '--seconds', str(seconds), '--seed', str(SEED)]}\n"
+    code = f"{planted}\n{run}from tests.model.__main__ import main\nsys.exit(main())"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)  # noqa: S603 (ours)
+
+
+@pytest.mark.parametrize("driver", PLANTED)
+def test_a_driver_finds_nothing_wrong(driver: str) -> None:
+    done = drive(driver, SECONDS)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.startswith(f"{driver}, seed {SEED}: ")
+    assert done.stdout.endswith(": all is well\n")
+
+
+@pytest.mark.parametrize("driver", PLANTED)
+def test_a_driver_finds_a_planted_fault_and_says_how_to_see_it_again(driver: str) -> None:
+    planted, kind = PLANTED[driver]
+    done = drive(driver, 60, planted)
+    assert done.returncode == 1
+    told = done.stdout
+    assert kind in told
+    assert f"again: python -m tests.model {driver} --seed {SEED} " in told
+    assert told.splitlines()[-2].endswith(": WRONG")
