@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
@@ -368,7 +368,29 @@ def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(house: Ho
     store.held = True
     proposed(router, BAN, "bob")
     assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
+    assert not proposed(router, BAN, "bob")  # in place of the first
+    router.limits.set("sanctions", "off")
+    router.limits.set("decided", "1")
+    assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
     store.release()
+    assert len(router.sanctions.listed(None)) == 1
+
+
+@pytest.mark.parametrize("target", ["bob", "10.0.0.0/8"])
+def test_what_is_being_written_holds_though_another_about_the_same_could_not_be_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    router, _ = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    store.held = True
+    proposed(router, BAN, target)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", lambda job: fail(NotStored("too much waits to be stored")))
+        assert [fault.type for fault in proposed(router, BAN, target)] == [NotStored]
+    assert refused(router, "bob", "10.0.0.1")
+    store.release()
+    assert refused(router, "bob", "10.0.0.1")
 
 
 def proposed(router: Router, kind: str, target: str, until: float | None = None) -> list[Failure]:
