@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping"],
+    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping", "lanchat.unframed"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],
@@ -33,7 +33,8 @@ FLOORS = [
     ["lanchat.router"],
     ["lanchat.command", "lanchat.moderation"],
     ["lanchat.commands"],
-    ["lanchat.gateways.sockets", "lanchat.gateways.tick"],
+    ["lanchat.gateways.objects", "lanchat.gateways.sockets", "lanchat.gateways.tick"],
+    ["lanchat.gateways.lines"],
     [
         "lanchat.gateways",
         "lanchat.gateways.deadlines",

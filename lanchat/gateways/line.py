@@ -9,7 +9,9 @@ from twisted.python.failure import Failure
 
 from lanchat.errors import ChatError
 from lanchat.gateways.connection import FAIR_SHARE, Connection
-from lanchat.gateways.framing import Frame, Framing, Lines, split
+from lanchat.gateways.framing import Framing
+from lanchat.gateways.lines import Lines, split
+from lanchat.gateways.objects import Frame
 from lanchat.interfaces import Call
 from lanchat.packet import Packet, ServerPacket, SharedPacket, parse, parse_lines
 from lanchat.router import Router
@@ -101,7 +103,8 @@ class ChatProtocol(Connection):
         """The name first, then packets."""
         self._match_pace()
         if self.session is not None:
-            self.router.receive(self.session, _packet(frame))
+            if frame:  # or it was only work
+                self.router.receive(self.session, _packet(frame))
             return
         try:
             self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
@@ -141,8 +144,7 @@ class ChatProtocol(Connection):
 
     def _complete(self) -> None:
         """Let what silence completes be served next."""
-        frames = self._framing.silence()
-        self._serving = frames if self._lines is None else map(_packet, frames)
+        self._serving = self._framing.silence()
 
     def _hush(self) -> None:
         if self._silence is not None and self._silence.active():
