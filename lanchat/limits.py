@@ -26,7 +26,7 @@ LIMITS = {
     "opens": Limit(100, "connections a second from one address, loopback exempt", "a new one is closed"),
     "packets": Limit(200, "packets a second from one session", "reading waits; /shout and /list are refused"),
     "bytes": Limit(262_144, "bytes a second from one connection", "reading waits"),
-    "outbox": Limit(262_144, "bytes that wait for one session", "it is told, and closed"),
+    "outbox": Limit(262_144, "bytes that wait for one session", "it is told, and closed; an unframed one misses some"),
     "opening": Limit(10, "seconds until a connection has its name", "it is told, and closed"),
     "waiting": Limit(10_000, "packets that wait to be stored", "their senders' reading waits"),
     "accounts": Limit(100_000, "accounts", "no more can be made"),

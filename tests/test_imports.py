@@ -50,7 +50,7 @@ FLOORS = [
         "lanchat.tls",
     ],
     ["lanchat.login", "lanchat.machine", "lanchat.operations", "lanchat.realm"],
-    ["lanchat.gateways.doorway"],
+    ["lanchat.gateways.doorway", "lanchat.gateways.pacing"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener", "lanchat.web"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.manhole"],

@@ -20,7 +20,7 @@ from lanchat.counts import HUNG_UP, LOST
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
 from lanchat.gateways.doorway import Doorway
-from lanchat.gateways.outbox import ITransport, Outbox
+from lanchat.gateways.outbox import Outbox
 from lanchat.interfaces import Call, IConnection, IReceipts
 from lanchat.limits import Bucket
 from lanchat.packet import SERVER, ServerPacket, visible
@@ -45,7 +45,7 @@ class Connection(Protocol, ABC):
     gateway = ""
     #: How many times the limit `opening` a connection has until its name.
     opening_factor = 1
-    transport: ITransport
+    transport: sockets.ITransport
     factory: Doorway
     # (Here, as hardly any connection ever has another value.)
     _holds = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -12,8 +13,9 @@ from lanchat.gateways.connection import FAIR_SHARE, Connection
 from lanchat.gateways.framing import Framing
 from lanchat.gateways.lines import Lines, split
 from lanchat.gateways.objects import Frame
+from lanchat.gateways.pacing import Pacing
 from lanchat.interfaces import Call
-from lanchat.packet import Packet, ServerPacket, SharedPacket, parse, parse_lines
+from lanchat.packet import SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
 from lanchat.router import Router
 
 
@@ -29,6 +31,11 @@ class ChatProtocol(Connection):
         #: The reader of its lines, once it has a name and sends nothing else; and whether it has said hello. Both stay so.
         self._lines: Lines | None = None
         self._capable = False
+
+    @cached_property
+    def _pacing(self) -> Pacing:
+        """What goes to it while it is not known to read lines."""
+        return Pacing(self.outbox, self.router.limits, self._tell)
 
     def dataReceived(self, data: bytes) -> None:
         """Whole lines that wait for nothing are served as they are: what guests say to each other goes on together."""
@@ -66,8 +73,7 @@ class ChatProtocol(Connection):
         if sees_x and not self._capable:
             self._become_capable()
         if self.outbox.paced and not sees_x:
-            for piece in packet.unframed:
-                self.outbox.send(piece)
+            self._pacing.send(packet)
         elif isinstance(packet, SharedPacket):
             self.outbox.send(packet.line if sees_x else packet.classic)
         elif sees_x or packet.x is None:
@@ -121,6 +127,10 @@ class ChatProtocol(Connection):
             self._lines = self._framing.lines
         if (patience := self._framing.patience) is not None and not self.closed:
             self._silence = self.router.clock.callLater(patience, self._look_again)
+
+    def _tell(self, text: str) -> None:
+        to = "Guest" if self.session is None else self.session.name.shown
+        self.deliver(ServerPacket(SERVER, to, text))
 
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""

@@ -78,13 +78,11 @@ class Objects(Reader):
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The objects that these bytes complete."""
         self.rest += data
-        while self.successor is None and (frame := self.next()) is not None:
+        while self.successor is None and self.rest and (frame := self.next()) is not None:
             yield frame
 
     def next(self) -> Frame | None:
         """The next object, or an error; `NO_FRAME` after some work without either; None where bytes are wanting."""
-        if not self.rest:
-            return None
         frame = None if self._depth else self._text_outside()
         return self._object() if frame is None and self._depth else frame
 
