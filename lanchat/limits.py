@@ -41,6 +41,9 @@ LIMITS = {
 }
 #: Rates and times, which may be fractions. All others count what is whole.
 FRACTIONS = frozenset({"opens", "packets", "bytes", "opening"})
+#: Bytes that each piece of what comes counts as, besides its own: to take it up is work, however short it is. A piece is what
+#: is read at once; under TLS it is a record, which may have no content.
+PIECE = 256
 #: A session that was quiet may go over a rate for so many seconds.
 BURST_SECONDS = 10
 #: What is wanting by so little is there.

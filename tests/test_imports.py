@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping", "lanchat.unframed"],
+    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping", "lanchat.records", "lanchat.unframed"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],
@@ -51,6 +51,7 @@ FLOORS = [
     ],
     ["lanchat.login", "lanchat.machine", "lanchat.operations", "lanchat.realm"],
     ["lanchat.gateways.doorway", "lanchat.gateways.pacing"],
+    ["lanchat.gateways.intake"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener", "lanchat.web"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.manhole"],

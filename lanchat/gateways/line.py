@@ -9,12 +9,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from lanchat.errors import ChatError
-from lanchat.gateways.connection import FAIR_SHARE, Connection
+from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Framing
+from lanchat.gateways.intake import FAIR_SHARE
 from lanchat.gateways.lines import Lines, split
 from lanchat.gateways.objects import Frame
 from lanchat.gateways.pacing import Pacing
 from lanchat.interfaces import Call
+from lanchat.limits import PIECE
 from lanchat.packet import SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
 from lanchat.router import Router
 
@@ -44,7 +46,9 @@ class ChatProtocol(Connection):
             super().dataReceived(data)
             return
         session.heard = now = self._seconds()
-        plenty, packets = self._bytes.take(len(data), now), parse_lines(data)
+        cost = len(data) + PIECE
+        self.taken += cost
+        plenty, packets = self._bytes.take(cost, now), parse_lines(data)
         relayed = 0
         if packets and plenty and len(packets) < FAIR_SHARE and session.packets.whole(len(packets), now) == len(packets):
             relayed = self.router.relay(session, packets)
