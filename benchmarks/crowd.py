@@ -1,0 +1,237 @@
+"""Who is at a server while strangers storm it: honest clients whose delay is measured, and the strangers themselves.
+
+Each runs in a process of its own, on another core than the server where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.servers import Failed, cores
+from benchmarks.strangers import Row, opening, packet
+from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
+
+#: Honest clients, and seconds between two questions of each.
+HONEST, PAUSE = 20, 0.05
+#: Connections that one address may open in a second; who is closed comes again so often.
+OPENS = LIMITS["opens"].default
+#: Bytes that are read at once; nobody looks at them.
+_READ = 1 << 20
+_fork = get_context("fork")
+
+
+def _elsewhere() -> None:
+    """This process runs on another core than the server, where there is one."""
+    core = cores()[1]
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+class Ports(msgspec.Struct):
+    """Where the server listens; and what the stranger with an account logs in with."""
+
+    json: int
+    telnet: int
+    tls: int
+    token: str = ""
+
+    def of(self, gateway: str) -> int:
+        """The port of a gateway."""
+        return {"telnet": self.telnet, "TLS": self.tls}.get(gateway, self.json)
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that all threads of a process have taken so far."""
+    taken = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            taken += int((task / "schedstat").read_text().split()[0])
+    return taken / 1e9
+
+
+class Honest:
+    """Clients that ask the time again and again, in a process of their own."""
+
+    def __init__(self, port: int) -> None:
+        self._ours, theirs = _fork.Pipe()
+        self._process = _fork.Process(target=_ask, args=(port, theirs), daemon=True)
+        self._process.start()
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[list[float]]:
+        """The seconds that answers take which come until the end of the block."""
+        self._ours.send("from here")
+        taken: list[float] = []
+        yield taken
+        self._ours.send("up to here")
+        taken += self._ours.recv()
+
+    def stop(self) -> None:
+        """They leave."""
+        self._process.terminate()
+        self._process.join()
+
+
+def _ask(port: int, control: Connection) -> None:
+    """The process of the honest."""
+    _elsewhere()
+    peers = [connect(port) for _ in range(HONEST)]
+    for n, peer in enumerate(peers):
+        peer.sendall(b"honest%d\n" % n)
+    asked: dict[int, float] = {}
+    taken: list[float] = []
+    due, turn, question = time.monotonic(), 0, packet("/time") + b"\n"
+    with selectors.DefaultSelector() as ready:
+        ready.register(control, selectors.EVENT_READ)
+        for n, peer in enumerate(peers):
+            ready.register(peer, selectors.EVENT_READ, n)
+        while True:
+            for key, _ in ready.select(max(0.0, due - time.monotonic())):
+                if key.data is None:
+                    if control.recv() == "up to here":
+                        now = time.monotonic()  # who waits is late too
+                        control.send(taken + [now - at for at in asked.values() if now - at > PAUSE])
+                    taken = []
+                elif b"Server time" in peers[key.data].recv(_READ) and key.data in asked:
+                    taken.append(time.monotonic() - asked.pop(key.data))
+            if time.monotonic() >= due:
+                due += PAUSE / HONEST
+                turn = (turn + 1) % HONEST
+                if turn not in asked:
+                    asked[turn] = time.monotonic()
+                    peers[turn].sendall(question)
+
+
+def connect(port: int, tls: bool = False) -> socket.socket:
+    """A connection to the server."""
+    plain = socket.create_connection(("127.0.0.1", port), 10)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not tls:
+        return plain
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain)
+
+
+@contextlib.contextmanager
+def silent(ports: Ports, each: int) -> Iterator[None]:
+    """So many of each kind are in the room, and read whatever comes, until the end of the block; in a process of their own."""
+    process = _fork.Process(target=_read, args=(ports, each), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _read(ports: Ports, each: int) -> None:
+    _elsewhere()
+    with selectors.DefaultSelector() as ready:
+        for gateway in ("lines", "unframed", "telnet"):
+            for _ in range(each):
+                peer = connect(ports.of(gateway))
+                peer.sendall(opening(gateway, ""))
+                ready.register(peer, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                if not key.fileobj.recv(_READ):  # type: ignore[union-attr]  # they are sockets
+                    ready.unregister(key.fileobj)
+
+
+def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> None:
+    """Let so many send this for so long, in a process of their own. Raises `Failed`."""
+    process = _fork.Process(target=_storm, args=(ports, row, strangers, seconds), daemon=True)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise Failed(f"the strangers ended early: {row.gateway}, {row.title}")
+
+
+def _storm(ports: Ports, row: Row, strangers: int, seconds: float) -> None:
+    _elsewhere()
+    until, places = time.monotonic() + seconds, int(OPENS * seconds)
+    with selectors.DefaultSelector() as ready:
+        links = [Link(ports, row, ready) for _ in range(strangers)]
+        while time.monotonic() < until:
+            for key, events in ready.select(0.01):
+                key.data.turn(events)
+            for n, link in enumerate(links):
+                if link.ended and places:
+                    links[n], places = Link(ports, row, ready), places - 1
+
+
+class Link:
+    """One connection of a stranger's: it sends the same thing as fast as it is taken, and reads all that comes."""
+
+    def __init__(self, ports: Ports, row: Row, ready: selectors.BaseSelector) -> None:
+        self._row, self._ready = row, ready
+        self._again = memoryview(row.frame * max(1, _READ // 8 // len(row.frame)) if row.frame else b"")
+        self._left = memoryview(opening(row.gateway, ports.token))
+        self._socket = connect(ports.of(row.gateway), row.tls)
+        self._socket.setblocking(False)
+        self.ended = False
+        ready.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
+
+    def turn(self, events: int) -> None:
+        """It may send or read."""
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._left = self._left[self._socket.send(self._left[: self._row.piece]) :] or self._again
+                if not self._left:
+                    self._ready.modify(self._socket, selectors.EVENT_READ, self)
+            if events & selectors.EVENT_READ:
+                self.ended = not self._socket.recv(_READ)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            self.ended = True
+        if self.ended:
+            self._ready.unregister(self._socket)
+            self._socket.close()
+
+
+def alone(ports: Ports, size: int) -> int:
+    """Ordinary messages of so many bytes, from one guest to another: each is sent when the one before it has come. How many."""
+    with connect(ports.json) as sender, connect(ports.json) as reader:
+        sender.sendall(b"sender\n")
+        reader.sendall(b"reader\n")
+        time.sleep(0.3)
+        reader.recv(_READ)
+        frame = packet("reader", "x" * (size - len(packet("reader")) - 1)) + b"\n"
+        for _ in range(most := allowed(size, 0)):
+            sender.sendall(frame)
+            while not reader.recv(_READ).endswith(b"\n"):
+                continue
+    return most
+
+
+def allowed(size: int, seconds: float) -> int:
+    """How many messages of so many bytes one connection may send within so many seconds, the burst included."""
+    packets, by_bytes = LIMITS["packets"].default, LIMITS["bytes"].default / (size + PIECE)
+    return int(min(packets, by_bytes) * (seconds + BURST_SECONDS))
+
+
+def ask(peer: socket.socket, to: str, msg: str = "", **x: Any) -> dict[str, Any]:
+    """Send a packet of a capable client's and wait for its answer."""
+    peer.sendall(packet(to, msg, cid="asked", **x) + b"\n")
+    read = b""
+    while True:
+        read += peer.recv(_READ)
+        for row in read.splitlines():
+            with contextlib.suppress(msgspec.DecodeError):
+                said: dict[str, Any] = msgspec.json.decode(row).get("x", {})
+                if said.get("cid") == "asked" or said.get("op") == "welcome":
+                    return said
