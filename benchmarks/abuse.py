@@ -18,7 +18,7 @@ from benchmarks import command, crowd, tables
 from benchmarks.measure import Outcome
 from benchmarks.results import machine
 from benchmarks.servers import ROOT, Failed, Server, checkout, free_port, raise_file_limit, running
-from benchmarks.strangers import CAPS, OWN_ROOM, OWNER, ROOM, Row, rows
+from benchmarks.strangers import CAPS, GATEWAYS, OWN_ROOM, OWNER, ROOM, Row, rows, written
 
 PROGRAM = "python -m benchmarks.abuse"
 #: Silent ones of each kind, who read what is said to all and in the room.
@@ -35,10 +35,11 @@ NOTES = """
 A stranger sends the same thing over and over again, as fast as the limits and the server allow, and reads all that comes; when
 it is closed it comes again, {opens:g} times a second at the most. {honest} honest clients are there, and {silent} silent ones
 of each kind (lines, unframed, telnet) in a room that has a log with long messages in it. *CPU* is what the server takes for
-that in {seconds:g} s, threads included, as milliseconds. *Times* is that beside as many ordinary messages of that size as the
-limits allow in this time: from one guest to another, each sent by itself. (A session that was quiet may send ten seconds' worth
-at once, and that is most of it.) *p50* and *p99* are what the honest wait for the time of day meanwhile. Commands that need an
-account are asked by one that owns a room.
+that in {seconds:g} s, threads included, as milliseconds. *Times* is that, less what it takes to connect, beside as many
+ordinary messages of that size as the limits allow in this time (or as were served, if that is more, as a new connection has a
+new allowance): from one guest to another, each sent by itself. A session that was quiet may send ten seconds' worth at once,
+and that is most of it. *p50* and *p99* are what the honest wait for the time of day meanwhile. Commands that need an account are
+asked by one that owns a room.
 """
 
 
@@ -66,6 +67,8 @@ class Results(msgspec.Struct):
     seconds: float
     #: Microseconds of CPU for ordinary messages of `SIZES`.
     ordinary: list[float]
+    #: Seconds of CPU for a connection that quits at once, by gateway.
+    connect: dict[str, float]
     rows: list[Figures]
     #: What the honest wait in peace, and with many strangers at once.
     peace: Figures
@@ -82,6 +85,10 @@ class Trial:
     def __init__(self, pid: int, ports: crowd.Ports, honest: crowd.Honest, seconds: float) -> None:
         self._pid, self._ports, self._honest, self._seconds = pid, ports, honest, seconds
         self._idle = 0.0  # seconds of CPU that the honest take in a second
+        # In the last storm: connections, and seconds of CPU that were not for connecting.
+        self._connected, self._left = 0, 0.0
+        #: Seconds of CPU for a connection that quits at once, by gateway.
+        self.connect: dict[str, float] = {}
         #: Microseconds of CPU for ordinary messages of `SIZES`.
         self.ordinary: list[float] = []
 
@@ -92,26 +99,35 @@ class Trial:
         return figures
 
     def calibrate(self) -> None:
-        """What ordinary messages take."""
+        """What ordinary messages take, and connections."""
         for size in SIZES:
-            before, began = crowd.cpu(self._pid), time.monotonic()
-            sent = crowd.alone(self._ports, size)
-            used = crowd.cpu(self._pid) - before - self._idle * (time.monotonic() - began)
-            self.ordinary.append(used / sent * 1e6)
+            self.ordinary.append(statistics.median(crowd.alone(self._ports, size, self._pid) for _ in range(5)) * 1e6)
+            time.sleep(0.1)
+        for gateway in GATEWAYS:
+            self.connect[gateway] = 0.0
+            self.storm(Row("/quit", gateway, written(gateway, "/quit", "")))
+            self.connect[gateway] = self._left / self._connected
 
     def storm(self, row: Row, strangers: int = 1, longer: int = 1) -> Figures:
         """So many strangers, so many times as long as one."""
         seconds = self._seconds * longer
-        figures = self._measured(row, lambda: crowd.storm(self._ports, row, strangers, seconds))
+
+        def storm() -> None:
+            self._connected = crowd.storm(self._ports, row, strangers, seconds)
+
+        before = crowd.received(self._ports)
+        figures = self._measured(row, storm)
+        served = crowd.received(self._ports) - before - crowd.HONEST / crowd.PAUSE * seconds
         figures.cpu = max(0.0, figures.cpu - self._idle * seconds)
-        figures.times = figures.cpu / self._allowed(len(row.frame), seconds) / strangers
+        self._left = max(0.0, figures.cpu - self._connected * self.connect[row.gateway])
+        size = max(len(row.frame), SIZES[0])
+        figures.times = self._left / self._ordinary(size) / max(served, strangers * crowd.allowed(size, seconds))
         return figures
 
-    def _allowed(self, size: int, seconds: float) -> float:
-        """Seconds of CPU for as many ordinary messages of that size as one may send."""
+    def _ordinary(self, size: int) -> float:
+        """Seconds of CPU for an ordinary message of that size."""
         (small, large), (least, most) = SIZES, self.ordinary
-        one = least + (most - least) * max(0, size - small) / (large - small)
-        return crowd.allowed(max(size, small), seconds) * one / 1e6
+        return (least + (most - least) * (size - small) / (large - small)) / 1e6
 
     def _measured(self, row: Row, run: Callable[[], None]) -> Figures:
         before = crowd.cpu(self._pid)
@@ -130,10 +146,11 @@ def _percentiles(seconds: list[float]) -> tuple[float, float]:
 @contextmanager
 def house(server: Server, directory: Path) -> Iterator[tuple[int, crowd.Ports]]:
     """A server with its default limits, a room with a log, an account for strangers, and those who are silent."""
-    telnet, tls = free_port(), free_port()
+    telnet, tls, web = free_port(), free_port(), free_port()
     more = ["--telnet", f"tcp:{telnet}:interface=127.0.0.1", "--tls", f"tcp:{tls}:interface=127.0.0.1"]
+    more += ["--web", f"tcp:{web}:interface=127.0.0.1"]
     with running(msgspec.structs.replace(server, plain=[*server.plain, *more]), directory) as (pid, json):
-        ports = crowd.Ports(json, telnet, tls)
+        ports = crowd.Ports(json, telnet, tls, web)
         owner = _account(ports, "owner")
         crowd.ask(owner, "/create", ROOM)
         for n in range(100):
@@ -190,7 +207,9 @@ def run(asked: argparse.Namespace) -> Results:
         finally:
             honest.stop()
     figures = [found[row] for row in ordered]
-    return Results(command.typed(PROGRAM), before, server.version, seconds, trial.ordinary, figures, peace, together)
+    return Results(
+        command.typed(PROGRAM), before, server.version, seconds, trial.ordinary, trial.connect, figures, peace, together
+    )
 
 
 def shown(results: Results) -> str:
@@ -203,7 +222,8 @@ def shown(results: Results) -> str:
     small, large = results.ordinary
     about = (
         f"An ordinary message takes {small:.0f} us ({SIZES[0]} bytes) to {large:.0f} us ({SIZES[1]:,} bytes); in peace an\n"
-        f"answer takes {results.peace.p50:.1f} ms, p99 {results.peace.p99:.1f} ms.\n"
+        f"answer takes {results.peace.p50:.1f} ms, p99 {results.peace.p99:.1f} ms. To connect and to quit takes, in ms:\n"
+        f"{', '.join(f'{taken * 1000:.1f} ({gateway})' for gateway, taken in results.connect.items())}.\n"
         f"{len(over)} of {len(results.rows)} rows take more than {MOST:.0f} times as much; none is the aim.\n"
         f"Beside {TOGETHER} of the worst, p99 is {'above' if slow else 'at most'} {MOST_MS:.0f} ms, which is the aim."
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import selectors
 import socket
 import ssl
@@ -20,7 +21,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.servers import Failed, cores
-from benchmarks.strangers import Row, opening, packet
+from benchmarks.strangers import VICTIM, Row, opening, packet
 from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
 
 #: Honest clients, and seconds between two questions of each.
@@ -29,6 +30,7 @@ HONEST, PAUSE = 20, 0.05
 OPENS = LIMITS["opens"].default
 #: Bytes that are read at once; nobody looks at them.
 _READ = 1 << 20
+_ANSWER = b"Server time"
 _fork = get_context("fork")
 
 
@@ -45,6 +47,7 @@ class Ports(msgspec.Struct):
     json: int
     telnet: int
     tls: int
+    web: int
     token: str = ""
 
     def of(self, gateway: str) -> int:
@@ -91,6 +94,7 @@ def _ask(port: int, control: Connection) -> None:
     for n, peer in enumerate(peers):
         peer.sendall(b"honest%d\n" % n)
     asked: dict[int, float] = {}
+    last = [b""] * HONEST  # what they read last, as an answer may come in two pieces
     taken: list[float] = []
     due, turn, question = time.monotonic(), 0, packet("/time") + b"\n"
     with selectors.DefaultSelector() as ready:
@@ -104,8 +108,12 @@ def _ask(port: int, control: Connection) -> None:
                         now = time.monotonic()  # who waits is late too
                         control.send(taken + [now - at for at in asked.values() if now - at > PAUSE])
                     taken = []
-                elif b"Server time" in peers[key.data].recv(_READ) and key.data in asked:
-                    taken.append(time.monotonic() - asked.pop(key.data))
+                else:
+                    read = last[key.data] + peers[key.data].recv(_READ)
+                    last[key.data] = read[-len(_ANSWER) :]
+                    if _ANSWER in read and key.data in asked:
+                        last[key.data] = b""
+                        taken.append(time.monotonic() - asked.pop(key.data))
             if time.monotonic() >= due:
                 due += PAUSE / HONEST
                 turn = (turn + 1) % HONEST
@@ -141,9 +149,9 @@ def _read(ports: Ports, each: int) -> None:
     _elsewhere()
     with selectors.DefaultSelector() as ready:
         for gateway in ("lines", "unframed", "telnet"):
-            for _ in range(each):
+            for n in range(each):
                 peer = connect(ports.of(gateway))
-                peer.sendall(opening(gateway, ""))
+                peer.sendall(opening(gateway, "", VICTIM if gateway == "lines" and not n else ""))
                 ready.register(peer, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select():
@@ -151,18 +159,23 @@ def _read(ports: Ports, each: int) -> None:
                     ready.unregister(key.fileobj)
 
 
-def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> None:
-    """Let so many send this for so long, in a process of their own. Raises `Failed`."""
-    process = _fork.Process(target=_storm, args=(ports, row, strangers, seconds), daemon=True)
+def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> int:
+    """Let so many send this for so long, in a process of their own; how often they connected. Raises `Failed`."""
+    ours, theirs = _fork.Pipe()
+    process = _fork.Process(target=_storm, args=(ports, row, strangers, seconds, theirs), daemon=True)
     process.start()
+    theirs.close()
+    try:
+        connected: int = ours.recv()
+    except EOFError:
+        raise Failed(f"the strangers ended early: {row.gateway}, {row.title}") from None
     process.join()
-    if process.exitcode:
-        raise Failed(f"the strangers ended early: {row.gateway}, {row.title}")
+    return connected
 
 
-def _storm(ports: Ports, row: Row, strangers: int, seconds: float) -> None:
+def _storm(ports: Ports, row: Row, strangers: int, seconds: float, told: Connection) -> None:
     _elsewhere()
-    until, places = time.monotonic() + seconds, int(OPENS * seconds)
+    until, places, connected = time.monotonic() + seconds, int(OPENS * seconds), strangers
     with selectors.DefaultSelector() as ready:
         links = [Link(ports, row, ready) for _ in range(strangers)]
         while time.monotonic() < until:
@@ -170,7 +183,8 @@ def _storm(ports: Ports, row: Row, strangers: int, seconds: float) -> None:
                 key.data.turn(events)
             for n, link in enumerate(links):
                 if link.ended and places:
-                    links[n], places = Link(ports, row, ready), places - 1
+                    links[n], places, connected = Link(ports, row, ready), places - 1, connected + 1
+    told.send(connected)
 
 
 class Link:
@@ -203,19 +217,27 @@ class Link:
             self._socket.close()
 
 
-def alone(ports: Ports, size: int) -> int:
-    """Ordinary messages of so many bytes, from one guest to another: each is sent when the one before it has come. How many."""
+def alone(ports: Ports, size: int, pid: int) -> float:
+    """Seconds of CPU for an ordinary message of so many bytes: from one guest to another, sent when the one before has come."""
     with connect(ports.json) as sender, connect(ports.json) as reader:
         sender.sendall(b"sender\n")
         reader.sendall(b"reader\n")
         time.sleep(0.3)
         reader.recv(_READ)
-        frame = packet("reader", "x" * (size - len(packet("reader")) - 1)) + b"\n"
-        for _ in range(most := allowed(size, 0)):
+        frame, before = packet("reader", "x" * (size - len(packet("reader")) - 1)) + b"\n", cpu(pid)
+        for _ in range(most := min(1000, allowed(size, 0) // 2)):
             sender.sendall(frame)
             while not reader.recv(_READ).endswith(b"\n"):
                 continue
-    return most
+        return (cpu(pid) - before) / most
+
+
+def received(ports: Ports) -> float:
+    """How many packets the server has received so far."""
+    with connect(ports.web) as web:
+        web.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        text = b"".join(iter(lambda: web.recv(_READ), b"")).decode()
+    return float(re.search(r"^lanchat_packets_received_total (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]  # it is there
 
 
 def allowed(size: int, seconds: float) -> int:

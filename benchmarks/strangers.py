@@ -15,7 +15,7 @@ GATEWAYS = ("lines", "capable", "account", "unframed", "telnet", "TLS")
 #: What a capable one asks for.
 CAPS = ["id", "ack", "presence", "history", "room"]
 #: The room that everybody is in, and that of the stranger with an account; his name; somebody who is there.
-ROOM, OWN_ROOM, OWNER, VICTIM = "#ops", "#mal", "mallory", "honest0"
+ROOM, OWN_ROOM, OWNER, VICTIM = "#ops", "#mal", "mallory", "victim"
 #: What is written for an argument of a command.
 _SHORT = {"room": ROOM, "target": ROOM, "user": VICTIM, "prefix": "h", "password": "wrong", "duration": "1s", "command": "pm"}
 #: Texts: their length is their cost.
@@ -52,9 +52,9 @@ def written(gateway: str, to: str, msg: str) -> bytes:
     return packet(to, msg) + (b"" if gateway == "unframed" else b"\n")
 
 
-def opening(gateway: str, token: str) -> bytes:
-    """The beginning of a connection: a new name, or that of the account, and all that one must be to say anything."""
-    name = OWNER if gateway == "account" else f"stranger{os.getpid()}-{next(_numbers)}"
+def opening(gateway: str, token: str, name: str = "") -> bytes:
+    """The beginning of a connection: a new name, if none is given, and all that one must be to say anything."""
+    name = OWNER if gateway == "account" else name or f"stranger{os.getpid()}-{next(_numbers)}"
     begin = name.encode() + {"unframed": b"", "telnet": b"\r\n"}.get(gateway, b"\n")
     if gateway == "capable":
         begin += packet("/hello", "benchmark", v=1, caps=CAPS) + b"\n"

@@ -56,12 +56,12 @@ class Connection(Intake):
         self.leave(reason.getErrorMessage(), HUNG_UP if reason.type is ConnectionDone else LOST)
         self.factory.left(self)
 
-    def heldUntilNow(self) -> None:
+    def holdEnded(self) -> None:
         """What was waited for is there: what came meanwhile is served, perhaps all that ever will come."""
         if self._hears_no_more:
             self._hear_out()
         else:
-            super().heldUntilNow()
+            super().holdEnded()
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""

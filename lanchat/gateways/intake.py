@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from lanchat.gateways.doorway import Doorway
-from lanchat.gateways.sockets import ITransport
+from lanchat.gateways.sockets import SYSTEM_BUFFER, ITransport
 from lanchat.interfaces import Call
 from lanchat.limits import PIECE, Bucket
 from lanchat.router import Router
@@ -26,6 +26,8 @@ from lanchat.session import Session
 FAIR_SHARE = 100
 #: Bytes that may come while something is waited for; then they wait unread.
 MAX_UNSERVED = 65536
+#: Bytes that are read of a client that has been closed. The system keeps no more than that on their way.
+MAX_DISCARDED = 2 * SYSTEM_BUFFER
 #: What is served when there is nothing: one for all, as most are silent most of the time.
 NOTHING: Iterator[Any] = iter(())
 
@@ -40,7 +42,7 @@ class Intake(Protocol, ABC):
     #: The address at the far end.
     address: str
     # (Here, as hardly any connection ever has another value.)
-    _holds = 0
+    _holds = _discarded = 0
     _unread = False
 
     def __init__(self, router: Router) -> None:
@@ -60,6 +62,7 @@ class Intake(Protocol, ABC):
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; they are served now, or when those before them have been."""
         if self.closed:
+            self._discard(len(data) + PIECE)
             return
         now = self._seconds()
         if self.session is not None:
@@ -79,9 +82,11 @@ class Intake(Protocol, ABC):
         It is below 0 when a part of a record was taken before its content could be.
         """
         now = self._seconds()
-        if self._bytes.take(cost, now) or self.closed:
+        if self.closed:
+            self._discard(cost)
+        elif self._bytes.take(cost, now):
             return
-        if self._holds:
+        elif self._holds:
             self._read_no_more()
         elif self._resting is None and (wait := self._bytes.wait(now)):
             self._rest(wait)
@@ -135,9 +140,9 @@ class Intake(Protocol, ABC):
         if self._unread and self._resting is None:
             self.transport.resumeProducing()
         self._unread = False
-        self.heldUntilNow()
+        self.holdEnded()
 
-    def heldUntilNow(self) -> None:
+    def holdEnded(self) -> None:
         """What was waited for is there: what came meanwhile is served."""
         if self._resting is None:
             self.serve(self._seconds())
@@ -175,6 +180,12 @@ class Intake(Protocol, ABC):
             if not self._unread:
                 self.transport.resumeProducing()
             self.serve(self.router.clock.seconds())
+
+    def _discard(self, cost: int) -> None:
+        """This comes too late. What was on its way is read, or our last words could be lost, but not whatever else comes."""
+        self._discarded += cost
+        if self._discarded > MAX_DISCARDED:
+            self.transport.pauseProducing()
 
     def _read_no_more(self) -> None:
         """Read nothing until what is waited for is there."""

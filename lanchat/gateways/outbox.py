@@ -6,7 +6,7 @@ that lets more wait is told and closed, so that it harms nobody else. Clients th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableDescriptor, IPushProducer
@@ -67,10 +67,7 @@ class Outbox:
         self._idle = True  # neither due at a tick nor paused
         self._closing = False
         self._deadline: Call | None = None
-        self._losing = False
-        self._gone = False
-        self._heard_out = False
-        self._written_out = False
+        self._losing = self._gone = self._heard_out = self._written_out = False
         transport.registerProducer(self, True)
 
     def send_lines(self, packets: list[ServerPacket]) -> None:
@@ -95,6 +92,14 @@ class Outbox:
         self._counts.sent += 1
         self.waiting += len(piece)
         self._soon()
+
+    def send_all(self, pieces: Sequence[bytes], size: int) -> None:
+        """Queue these, which have so many bytes, for a client that is paced."""
+        if not self._closing:
+            self._queue += pieces
+            self._counts.sent += len(pieces)
+            self.waiting += size
+            self._soon()
 
     def pace(self, paced: bool) -> None:
         """Write packets one at a time from now on, or no longer."""

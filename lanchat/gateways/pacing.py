@@ -41,8 +41,7 @@ class Pacing:
             elif not waiting:
                 self._until = {}
             self._until[sender] = self._outbox.handed + self._outbox.waiting + size
-        for piece in pieces:
-            self._outbox.send(piece)
+        self._outbox.send_all(pieces, size)
 
     def _has_enough(self, sender: str, most: float) -> bool:
         """Whether much waits, something of this sender's too. Once something was left out, it has to become less first."""
