@@ -38,8 +38,8 @@ of each kind (lines, unframed, telnet) in a room that has a log with long messag
 that in {seconds:g} s, threads included, as milliseconds. *Times* is that, less what it takes to connect, beside as many
 ordinary messages of that size as the limits allow in this time (or as were served, if that is more, as a new connection has a
 new allowance): from one guest to another, each sent by itself. A session that was quiet may send ten seconds' worth at once,
-and that is most of it. *p50* and *p99* are what the honest wait for the time of day meanwhile. Commands that need an account are
-asked by one that owns a room.
+and that is most of it. *p50* and *p99* are what the honest wait for the time of day meanwhile. Commands that need an account
+are asked by one that owns a room.
 """
 
 

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -71,6 +72,7 @@ class Honest:
         self._ours, theirs = _fork.Pipe()
         self._process = _fork.Process(target=_ask, args=(port, theirs), daemon=True)
         self._process.start()
+        theirs.close()
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[list[float]]:
@@ -78,48 +80,75 @@ class Honest:
         self._ours.send("from here")
         taken: list[float] = []
         yield taken
-        self._ours.send("up to here")
-        taken += self._ours.recv()
+        try:
+            self._ours.send("up to here")
+            taken += self._ours.recv()
+        except (EOFError, BrokenPipeError):
+            raise Failed("an honest client was closed") from None
 
     def stop(self) -> None:
         """They leave."""
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
+
+
+class _Asker:
+    """One honest client."""
+
+    def __init__(self, port: int, number: int) -> None:
+        self.name = f"honest{number}"
+        self.socket = connect(port)
+        self.socket.sendall(self.name.encode() + b"\n")
+        #: Since when it waits for an answer; None when it does not.
+        self.since: float | None = None
+        self._last = b""  # what it read last, as an answer may come in two pieces
+
+    def ask(self) -> None:
+        """Ask the time, unless it waits already."""
+        if self.since is None:
+            self.since = time.monotonic()
+            self.socket.sendall(packet("/time") + b"\n")
+
+    def answered(self) -> list[float]:
+        """Read what came: the seconds that the answer took, if it is there. Raises `Failed`."""
+        came = self.socket.recv(_READ)
+        if not came:
+            raise Failed(f"{self.name} was closed")
+        read, since = self._last + came, self.since
+        self._last = read[-len(_ANSWER) :]
+        if since is None or _ANSWER not in read:
+            return []
+        self._last, self.since = b"", None
+        return [time.monotonic() - since]
+
+    def late(self) -> list[float]:
+        """The seconds that it has waited so far, if that is long."""
+        waited = 0.0 if self.since is None else time.monotonic() - self.since
+        return [waited] if waited > PAUSE else []
 
 
 def _ask(port: int, control: Connection) -> None:
     """The process of the honest."""
     _elsewhere()
-    peers = [connect(port) for _ in range(HONEST)]
-    for n, peer in enumerate(peers):
-        peer.sendall(b"honest%d\n" % n)
-    asked: dict[int, float] = {}
-    last = [b""] * HONEST  # what they read last, as an answer may come in two pieces
+    askers = [_Asker(port, n) for n in range(HONEST)]
+    turns = cycle(askers)
     taken: list[float] = []
-    due, turn, question = time.monotonic(), 0, packet("/time") + b"\n"
+    due = time.monotonic()
     with selectors.DefaultSelector() as ready:
         ready.register(control, selectors.EVENT_READ)
-        for n, peer in enumerate(peers):
-            ready.register(peer, selectors.EVENT_READ, n)
+        for asker in askers:
+            ready.register(asker.socket, selectors.EVENT_READ, asker)
         while True:
             for key, _ in ready.select(max(0.0, due - time.monotonic())):
-                if key.data is None:
-                    if control.recv() == "up to here":
-                        now = time.monotonic()  # who waits is late too
-                        control.send(taken + [now - at for at in asked.values() if now - at > PAUSE])
-                    taken = []
-                else:
-                    read = last[key.data] + peers[key.data].recv(_READ)
-                    last[key.data] = read[-len(_ANSWER) :]
-                    if _ANSWER in read and key.data in asked:
-                        last[key.data] = b""
-                        taken.append(time.monotonic() - asked.pop(key.data))
+                if key.data is not None:
+                    taken += key.data.answered()
+                    continue
+                if control.recv() == "up to here":
+                    control.send(taken + [waited for asker in askers for waited in asker.late()])
+                taken = []
             if time.monotonic() >= due:
                 due += PAUSE / HONEST
-                turn = (turn + 1) % HONEST
-                if turn not in asked:
-                    asked[turn] = time.monotonic()
-                    peers[turn].sendall(question)
+                next(turns).ask()
 
 
 def connect(port: int, tls: bool = False) -> socket.socket:
@@ -141,7 +170,7 @@ def silent(ports: Ports, each: int) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
+        process.kill()
         process.join()
 
 
