@@ -169,14 +169,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def checkout(name: str, place: Path) -> Server:
-    """A lanchat: as a checkout's directory has it, run by this Python, or as another Python has it installed.
+def checkout(name: str, place: Path, lifted: tuple[str, ...] = LIFTED) -> Server:
+    """A lanchat: as a checkout's directory has it, run by this Python, or as another Python has it installed; and its limits.
 
     Raises `Failed` when there is none at that place.
     """
     here = place.is_dir()
     python, env = (sys.executable, {"PYTHONPATH": str(place.resolve())}) if here else (str(place.absolute()), {})
-    limits = [word for limit in LIFTED for word in ("--limit", limit)]
+    limits = [word for limit in lifted for word in ("--limit", limit)]
     command = [python, "-c", _TWISTD, "-n", "--pidfile=", "-l", "twistd.log", "lanchat", "--data", "data", *limits]
     plain, tls = ["--port", "tcp:@PORT@:interface=127.0.0.1"], ["--tls", "tcp:@TLS@:interface=127.0.0.1"]
     return Server(name, "json", command, _revision(place, python, env), plain=plain, tls=tls, env=env)

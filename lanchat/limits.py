@@ -29,7 +29,7 @@ LIMITS = {
     "opens": Limit(100, "connections a second from one address, loopback exempt", "a new one is closed"),
     "packets": Limit(200, "packets a second from one session", "reading waits; /shout and /list are refused"),
     "bytes": Limit(262_144, "bytes a second from one connection", "reading waits"),
-    "outbox": Limit(262_144, "bytes that wait for one session", "it is told, and closed"),
+    "outbox": Limit(262_144, "bytes that wait for one session", "it is told, and closed; an unframed one misses some"),
     "opening": Limit(10, "seconds until a connection has its name", "it is told, and closed"),
     "waiting": Limit(10_000, "packets that wait to be stored", "their senders' reading waits"),
     "accounts": Limit(100_000, "accounts", "no more can be made"),
@@ -51,6 +51,9 @@ LIMITS = {
 }
 #: Rates and times, which may be fractions. All others count what is whole.
 FRACTIONS = frozenset({"opens", "packets", "bytes", "opening"})
+#: Bytes that each piece of what comes counts as, besides its own: to take it up is work, however short it is. A piece is what
+#: is read at once; under TLS it is a record, which may have no content.
+PIECE = 256
 #: A session that was quiet may go over a rate for so many seconds.
 BURST_SECONDS = 10
 #: The seconds that a quota is for, and how many are remembered who took something of one.

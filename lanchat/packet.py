@@ -7,11 +7,13 @@ sockets, no sessions and no clock; the client imports it as well as the server.
 from __future__ import annotations
 
 import json
-import unicodedata
+import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 
+from lanchat import unframed
 from lanchat.errors import BadJson, BadPacket, TooBig
 
 #: Bytes in a packet, without its newline.
@@ -148,18 +150,11 @@ class ServerPacket(Packet):
     @property
     def unframed(self) -> tuple[bytes, ...]:
         """The packet for a client that reads with one `recv(1024)`: ASCII, in as many parts as it takes."""
-        whole = _ascii(self, self.msg)
-        if len(whole) <= MAX_UNFRAMED:
-            return (whole,)
-        digits = 1
-        while len(str(len(parts := self._parts(digits)))) > digits:
-            digits += 1
-        return tuple(_ascii(self, f"({n}/{len(parts)}) {part}") for n, part in enumerate(parts, 1))
+        return unframed.written(self.from_.name, self.from_.ip, self.to, self.msg, MAX_UNFRAMED)
 
-    def _parts(self, digits: int) -> list[str]:
-        """The text, cut so that each part is small enough with two numbers of so many digits before it."""
-        number = "9" * digits
-        return _split(self.msg, MAX_UNFRAMED - len(_ascii(self, f"({number}/{number}) ")))
+    def written(self, write: Callable[[ServerPacket], bytes]) -> bytes:
+        """What `write` makes of the packet, for those who don't read JSON."""
+        return write(self)
 
 
 class _once:  # noqa: N801 (it is used as `property` is)
@@ -182,12 +177,23 @@ class SharedPacket(ServerPacket, dict=True, gc=True):
     line = _once(ServerPacket.line)
     classic = _once(ServerPacket.classic)
     unframed = _once(ServerPacket.unframed)
+
+    def written(self, write: Callable[[ServerPacket], bytes]) -> bytes:
+        """What `write` makes of the packet: it is asked once, as whoever reads that reads the same."""
+        kept: dict[Any, bytes] = self.__dict__
+        if write not in kept:
+            kept[write] = write(self)
+        return kept[write]
+
     #: With its room in front of its text, for those who know no rooms.
     prefixed = _once(property(lambda packet: SharedPacket(packet.from_, packet.to, f"[{packet.to}] {packet.msg}", packet.x)))
 
 
 #: What the server says is from this.
 SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (the contract's address, not one to bind to)
+
+#: What is shown as a space: a tab, and the category Zs.
+_SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 _decode = msgspec.json.Decoder(Packet).decode
 _encoder = msgspec.json.Encoder()
@@ -246,20 +252,19 @@ def visible(text: str, most: int | None = None) -> str:
     if most is not None:
         shown = visible(text[:most])
         return shown[:most] + "..." if len(text) > most or len(shown) > most else shown
-    return text if text.isprintable() else "".join(map(_visible, text))
+    if text.isprintable():
+        return text
+    # repr() writes out what can't be shown, in one step for the whole text. The rest of what it does is undone: it doubles
+    # backslashes (NUL stands for them meanwhile, which it never gives), and writes out quotes and joiners.
+    shown = repr('"' + _SPACES.sub(" ", text))[2:-1].replace(r"\\", "\0").replace(r"\'", "'")
+    for joiner in "\u200c\u200d":  # of Persian and of emoji
+        shown = shown.replace(repr(joiner)[1:-1], joiner)
+    return shown.replace("\0", "\\")
 
 
 def escaped_size(text: str) -> int:
     """How many bytes a text takes inside an ASCII packet."""
-    return len(text) if text.isascii() and text.isalnum() else len(json.dumps(text)) - 2
-
-
-def _visible(char: str) -> str:
-    if char.isprintable() or char in "\u200c\u200d":  # the joiners of Persian and of emoji
-        return char
-    if char == "\t" or unicodedata.category(char) == "Zs":
-        return " "
-    return char.encode("unicode_escape").decode()
+    return len(json.dumps(text)) - 2
 
 
 class _OnlyX(msgspec.Struct):
@@ -276,23 +281,3 @@ def _cid(data: bytes) -> str | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return cid if isinstance(cid, str) and len(cid) <= MAX_CID else None
-
-
-def _ascii(packet: Packet, msg: str) -> bytes:
-    whole = {"from": {"name": packet.from_.name, "ip": packet.from_.ip}, "to": packet.to, "msg": msg}
-    return json.dumps(whole, separators=(",", ":")).encode() + b"\n"
-
-
-def _split(text: str, room: int) -> list[str]:
-    """Cut a text into parts that take at most `room` bytes each once they are escaped."""
-    parts: list[str] = []
-    part: list[str] = []
-    used = 0
-    for char in text:
-        size = escaped_size(char)
-        if used + size > room:
-            parts.append("".join(part))
-            part, used = [], 0
-        part.append(char)
-        used += size
-    return [*parts, "".join(part)]

@@ -34,6 +34,8 @@ from zope.interface import directlyProvides, implementer
 
 from lanchat.certificates import Own, fingerprint, now, read_certificates, read_key
 from lanchat.counts import Counts
+from lanchat.limits import PIECE
+from lanchat.records import READ_SIZE, Records
 from lanchat.safekeeping import Refused
 
 #: For TLS 1.2: a key of its own for each connection, and authenticated encryption. TLS 1.3 has nothing else.
@@ -135,8 +137,15 @@ class Transport(TLSMemoryBIOProtocol):
 
     def makeConnection(self, transport: ITransport) -> None:
         """The handshake begins; before it, the connection above has been told."""
+        self._records, transport.bufferSize = Records(), READ_SIZE  # type: ignore[attr-defined]  # each of Twisted's has one
         super().makeConnection(transport)
         self._begun = True
+
+    def dataReceived(self, bytes: bytes) -> None:  # noqa: A002 (Twisted names it)
+        """Decrypt. The connection above is charged for all that came from the network, whether or not it is given it."""
+        cost, before = len(bytes) + PIECE * self._records.count(bytes), self.wrappedProtocol.taken
+        super().dataReceived(bytes)
+        self.wrappedProtocol.networkReceived(cost + before - self.wrappedProtocol.taken)
 
     def getHandle(self) -> socket.socket:
         """The socket, for its options."""

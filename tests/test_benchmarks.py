@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import sizing, stored, tables
+from benchmarks import abuse, crowd, sizing, stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
+from benchmarks.strangers import GATEWAYS, rows
 from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
+from lanchat.commands import COMMANDS
 
 OURS, OTHER = (Server(name, "json", ["none"], "1.0") for name in ("lanchat", "inspircd"))
 SPEED = next(work for work in WORKS if work.number == 2)
@@ -166,3 +168,26 @@ def test_the_short_form_of_sizing_has_a_row_for_each_number_of_users(capsys: pyt
     rows = [line.split("|") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[1].strip() for row in rows] == ["200", "400"]
     assert all(float(cell) > 0 for row in rows for cell in row[3:7])
+
+
+def test_a_stranger_tries_every_command_at_every_gateway() -> None:
+    tried = {(row.gateway, row.title) for row in rows()}
+    assert {(gateway, name) for gateway in GATEWAYS for name in COMMANDS} <= tried
+
+
+def test_as_many_ordinary_messages_are_allowed_as_the_limits_say() -> None:
+    assert crowd.allowed(100, 0) == 2000
+    assert crowd.allowed(100, 1) == 2200
+    assert crowd.allowed(16_000, 0) == 2_621_440 // 16_256
+
+
+def test_the_short_form_of_abuse_tells_the_dearest_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "abuse.json"
+    assert abuse.main(["--short", "--json", str(file), "--report", str(tmp_path)]) == 0
+    results = msgspec.json.decode(file.read_bytes(), type=abuse.Results)
+    times = [row.times for row in results.rows]
+    assert times == sorted(times, reverse=True)
+    assert len(results.together) == abuse.WORST
+    assert all(row.p99 > 0 for row in (*results.rows, results.peace))
+    assert "Beside 50 of the worst" in capsys.readouterr().out
+    assert str(ROOT) not in (tmp_path / "ABUSE.md").read_text()

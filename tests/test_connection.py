@@ -63,6 +63,17 @@ def test_the_server_closes_its_side_first_and_waits_for_the_other(wire: TcpWire)
     assert wire.transport.disconnecting
 
 
+def test_who_is_closed_is_read_to_its_end_but_not_for_ever(wire: TcpWire) -> None:
+    wire.send(line("/quit"))
+    wire.send(*[b"x" * 10_000] * 20)
+    assert wire.transport.producerState == "producing", "it may have been on its way"
+    wire.send(*[b"x" * 10_000] * 20)
+    assert wire.transport.producerState == "paused"
+    wire.connection.writeConnectionLost()
+    wire.wait(CLOSE_SECONDS + 0.1)
+    assert wire.transport.disconnecting
+
+
 def test_a_client_that_was_sent_everything_and_stays_is_let_go(wire: TcpWire) -> None:
     wire.send(line("/quit"))
     wire.connection.writeConnectionLost()

@@ -9,13 +9,14 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 
 from lanchat import accounts, history
+from lanchat.commands.history import TEXT_A_PACKET
 from lanchat.delivery import NOT_STORED
 from lanchat.errors import NotStored
 from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
 from lanchat.session import Role
 from lanchat.store import fresh, words, writing
-from tests.fakes import PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
+from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
 
 
@@ -495,6 +496,31 @@ def test_a_page_in_words(router: Router, ann: User, bob: User, asked: str) -> No
     *lines, more = classic.msgs()
     assert [line.split(" ", 2)[2] for line in lines] == ["bob -> ann: 1", "bob -> ann: 2"]
     assert more == "There is more: /history @bob 2 before 2"
+
+
+@pytest.mark.parametrize("caps", [(), ALL])
+def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, bob: User, caps: tuple[str, ...]) -> None:
+    reader = log_in(router, "ann", *caps) if caps else log_in_classic(router, "ann")
+    costs = []
+    for n in range(3):
+        bob.send("ann", "x " + "y" * 8000 * n)
+        before = reader.session.packets.whole(2000, router.clock.seconds())
+        reader.send("/history", "bob")
+        costs.append(before - reader.session.packets.whole(2000, router.clock.seconds()))
+    one, two, three = costs
+    assert two - one == pytest.approx(8000 / TEXT_A_PACKET, abs=1.5)
+    assert three - two == pytest.approx(16_000 / TEXT_A_PACKET, abs=1.5)
+
+
+def test_who_asked_for_much_is_read_no_faster(router: Router, ann: User, bob: User) -> None:
+    for _ in range(20):
+        bob.send("ann", "x" * 16_000)
+    classic = log_in_classic(router, "ann")
+    classic.shown()
+    for _ in range(200):
+        classic.send("/history", "bob")
+    shown = [text for text in classic.msgs() if "bob -> ann" in text]
+    assert len(shown) * 16_000 / TEXT_A_PACKET < 2500
 
 
 @pytest.mark.parametrize("asked", ["before", "20 behind 3", "1" * 40 + "x", "1" * 16000, "-3", "1 2 x", "before before 1"])

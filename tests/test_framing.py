@@ -9,13 +9,15 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from lanchat.errors import BadJson, LineTooBig
-from lanchat.gateways.framing import END_SECONDS, STUCK_SECONDS, Frame, Framing, Lines, Objects
+from lanchat.gateways.framing import Framing
+from lanchat.gateways.lines import END_SECONDS, Lines
+from lanchat.gateways.objects import STUCK_SECONDS, Frame, Objects
 from lanchat.packet import MAX_PACKET
 
 
 def fed(framing: Framing | Lines | Objects, pieces: Iterable[bytes]) -> list[bytes | str]:
-    """What comes of these pieces; errors by their code, so that they compare."""
-    return [told(frame) for piece in pieces for frame in framing.feed(piece)]
+    """What comes of these pieces; errors by their code, so that they compare. What stands for work alone is left out."""
+    return [told(frame) for piece in pieces for frame in framing.feed(piece) if frame]
 
 
 def silent(framing: Framing) -> list[bytes | str]:
@@ -209,6 +211,51 @@ def test_what_is_not_whole_waits_for_its_newline() -> None:
     fed(framing, [b'alice\n{"a":{"b":1}'])
     assert silent(framing) == []
     assert fed(framing, [b"}\n"]) == [b'{"a":{"b":1}}']
+
+
+def test_the_objects_that_a_remainder_begins_with_are_packets_after_silence() -> None:
+    framing = Framing()
+    fed(framing, [b'alice\n{"a":1} {"b":{"c":1}'])
+    assert silent(framing) == [b'{"a":1}']
+    assert framing.patience is None
+    assert fed(framing, [b"}"]) == []
+    assert silent(framing) == [b'{"b":{"c":1}}']
+    assert fed(framing, [b'\n{"d":1}', b'{"e":1}\n{"f":1}']) == [b'{"d":1}{"e":1}']
+    assert silent(framing) == [b'{"f":1}']
+
+
+@pytest.mark.parametrize("rest", [b"x{}{}", b"}{}", b'"}', b"[{}]{}"])
+def test_what_silence_has_shown_to_be_no_packet_is_not_looked_at_again(rest: bytes) -> None:
+    framing = Framing()
+    fed(framing, [b"alice\n" + rest + b"}"])
+    assert silent(framing) == []
+    assert framing.patience is None
+    assert fed(framing, [b"{}"]) == []
+    assert framing.patience is None, "a line that begins like this is none whatever follows"
+    assert fed(framing, [b"\n{}"]) == [rest + b"}{}"]
+    assert silent(framing) == [b"{}"]
+
+
+def test_an_object_that_comes_in_pieces_is_looked_through_once_whatever_silence_there_is() -> None:
+    framing = Framing()
+    fed(framing, [b"alice\n" + b'{"":' * 10_000 + b"}"])
+    first, then = list(framing.silence()), list[Frame]()
+    for _ in range(100):
+        fed(framing, [b"}"])
+        then += framing.silence()
+    assert len(first) > 200, "a step has an end"
+    assert then == []
+    assert not any(first)
+
+
+@pytest.mark.parametrize("reader", [Lines, Objects])
+def test_bytes_that_come_one_by_one_are_added_to_those_before(reader: type[Lines | Objects]) -> None:
+    reads = reader()
+    fed(reads, [b"{", b"{"])
+    kept = reads.rest
+    fed(reads, [b"{"] * 1000)
+    assert reads.rest is kept, "nothing is copied"
+    assert len(kept) == 1002
 
 
 def test_a_framed_session_in_the_middle_of_a_line_is_not_hurried() -> None:

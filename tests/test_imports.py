@@ -11,7 +11,15 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat", "lanchat.places"],
-    ["lanchat.addresses", "lanchat.errors", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping"],
+    [
+        "lanchat.addresses",
+        "lanchat.errors",
+        "lanchat.printing",
+        "lanchat.progress",
+        "lanchat.records",
+        "lanchat.safekeeping",
+        "lanchat.unframed",
+    ],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.looks"],
@@ -44,7 +52,8 @@ FLOORS = [
     ["lanchat.router"],
     ["lanchat.command", "lanchat.moderation"],
     ["lanchat.commands"],
-    ["lanchat.gateways.sockets", "lanchat.gateways.tick"],
+    ["lanchat.gateways.objects", "lanchat.gateways.sockets", "lanchat.gateways.tick"],
+    ["lanchat.gateways.lines"],
     [
         "lanchat.gateways",
         "lanchat.gateways.deadlines",
@@ -60,7 +69,8 @@ FLOORS = [
         "lanchat.tls",
     ],
     ["lanchat.login", "lanchat.machine", "lanchat.operations", "lanchat.realm"],
-    ["lanchat.gateways.doorway"],
+    ["lanchat.gateways.doorway", "lanchat.gateways.pacing"],
+    ["lanchat.gateways.intake"],
     ["lanchat.gateways.connection", "lanchat.control", "lanchat.drain", "lanchat.identity", "lanchat.listener", "lanchat.web"],
     ["lanchat.gateways.factory", "lanchat.gateways.line", "lanchat.gateways.telnet", "lanchat.ports", "lanchat.service"],
     ["lanchat.manhole"],

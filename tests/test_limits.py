@@ -10,14 +10,22 @@ from twisted.internet.task import Clock
 
 from lanchat import commands
 from lanchat.errors import RateLimited
-from lanchat.gateways.connection import FAIR_SHARE
-from lanchat.limits import BURST_SECONDS, LIMITS, MOST, Bucket, Limits, Quota
+from lanchat.gateways.intake import FAIR_SHARE
+from lanchat.limits import BURST_SECONDS, LIMITS, MOST, PIECE, Bucket, Limits, Quota
 from lanchat.packet import EVERYONE
 from lanchat.router import Router
 from tests.fakes import User, Wire, dump, make_router
 from tests.live import line
 
 TIME = line("/time")
+
+
+class TurnClock(Clock):
+    """As a reactor does, this leaves a call that is made in a turn for the next one."""
+
+    def callLater(self, delay: float, callable: object, *args: object, **kw: object) -> object:  # type: ignore[override]
+        """Call it later, and not now."""
+        return super().callLater(max(delay, 0.001), callable, *args, **kw)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -161,6 +169,35 @@ def test_a_rate_that_is_lowered_and_lifted_keeps_nobody(house: tuple[Router, Clo
     assert bob.msgs() == ["hi"] * 12 * 90 + ["last"]
 
 
+def test_to_send_in_many_pieces_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
+    wire = Wire(*house)
+    wire.send(b"ann\n")
+    pieces = 0
+    while wire.transport.producerState == "producing":
+        wire.send(b" ")
+        pieces += 1
+    assert pieces < LIMITS["bytes"].default * (BURST_SECONDS + 1) / PIECE
+
+
+def test_those_who_have_sent_much_share_a_turn() -> None:
+    clock = TurnClock()
+    router = Router(clock, commands.run, "test")  # type: ignore[arg-type]  # it is a clock all the same
+    storms = [Wire(router, clock) for _ in range(10)]
+    for n, storm in enumerate(storms):
+        storm.factory = storm.connection.factory = storms[0].factory
+        storm.send(f"storm{n}\n".encode())
+    turns = [router.counts.received]
+    for storm in storms:
+        storm.send(TIME * 200)
+    while storms[0].factory.backlog:
+        turns.append(router.counts.received)
+        clock.advance(0.001)
+    served = [after - before for before, after in zip(turns, turns[1:])]  # noqa: B905, RUF007 (Python 3.10's pairwise is the same)
+    assert served[0] <= FAIR_SHARE * 3, "those who came first had more"
+    assert sorted(served)[len(served) // 2] <= FAIR_SHARE
+    assert router.counts.received - turns[0] == 2000
+
+
 def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
     bob, wire = User(house[0], "bob"), Wire(*house)
     wire.send(b"ann\n")
@@ -219,7 +256,7 @@ def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) ->
 def test_bytes_have_a_rate_too(house: tuple[Router, Clock]) -> None:
     house[0].limits.set("bytes", 1000)
     wire = Wire(*house)
-    wire.send(b"\n" * 10_500)
+    wire.send(b"\n" * (10_500 - PIECE))
     assert wire.transport.producerState == "paused"
     wire.wait(0.6)
     assert wire.transport.producerState == "producing"
@@ -227,12 +264,6 @@ def test_bytes_have_a_rate_too(house: tuple[Router, Clock]) -> None:
 
 def test_a_storm_has_its_share_of_a_turn_and_no_more() -> None:
     served = []
-
-    class TurnClock(Clock):
-        """As a reactor does, this leaves a call that is made in a turn for the next one."""
-
-        def callLater(self, delay: float, callable: object, *args: object, **kw: object) -> object:  # type: ignore[override]
-            return super().callLater(max(delay, 0.001), callable, *args, **kw)  # type: ignore[arg-type]
 
     clock = TurnClock()
     router = Router(clock, commands.run, "test")  # type: ignore[arg-type]  # it is a clock all the same

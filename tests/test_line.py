@@ -223,6 +223,21 @@ def test_a_framed_client_may_leave_the_newline_out_at_the_end(wire: Wire) -> Non
     assert [msg[:11] for msg in wire.msgs()] == ["Server time"]
 
 
+@pytest.mark.parametrize("rest", [b"x" + b"{}" * 32_000, b"{}" * 90 + b'{"a":"}', b"{" * 60_000 + b"}"])
+def test_a_silence_is_looked_at_once(wire: Wire, rest: bytes) -> None:
+    wire.send(b"alice\n", rest)
+    wire.wait(1)
+    assert wire.clock.getDelayedCalls() == []
+    assert wire.connection.router.counts.received > 64 or rest.startswith(b"x"), "work counts as packets"
+
+
+def test_so_many_bad_packets_without_a_newline_end_the_connection(wire: Wire) -> None:
+    wire.send(b"alice\n", b"{}" * 1000)
+    wire.wait(1)
+    assert "100 bad packets" in wire.msgs()[-1]
+    assert wire.transport.disconnecting
+
+
 def test_bytes_that_waited_in_a_busy_server_break_the_silence() -> None:
     class TurnClock(Clock):
         """As a reactor does, this leaves a call that is made in a turn for the next one."""

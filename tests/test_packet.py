@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given, strategies as st
@@ -120,6 +121,15 @@ def test_each_form_of_what_many_read_is_encoded_once() -> None:
     assert packet.line is packet.line
     assert packet.classic is packet.classic
     assert packet.unframed is packet.unframed
+    assert packet.written(lambda packet: packet.msg.encode()) == b"c"
+    made: list[ServerPacket] = []
+
+    def write(packet: ServerPacket) -> bytes:
+        made.append(packet)
+        return b"as lines"
+
+    assert packet.written(write) is packet.written(write)
+    assert made == [packet]
 
 
 @given(st.text(max_size=3000), st.text(min_size=1, max_size=32))
@@ -161,6 +171,16 @@ def test_what_one_side_encodes_the_other_parses(msg: str, to: str) -> None:
 def test_nothing_that_steers_a_terminal_is_visible(text: str) -> None:
     shown = visible(text)
     assert all(c.isprintable() or c in "\u200c\u200d" for c in shown)
+
+
+@given(st.text(st.sampled_from("a\\'\"\0\n\t\x85\xa0\u200c\u200dn0u2\U000e0001") | st.characters(), max_size=50))
+def test_each_character_is_shown_as_it_is_alone(text: str) -> None:
+    def shown(char: str) -> str:
+        if char.isprintable() or char in "\u200c\u200d":
+            return char
+        return " " if char == "\t" or unicodedata.category(char) == "Zs" else char.encode("unicode_escape").decode()
+
+    assert visible(text) == "".join(map(shown, text))
 
 
 def test_what_cannot_be_shown_is_written_out() -> None:

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from lanchat.gateways.connection import MAX_UNSERVED
+from lanchat.gateways.intake import MAX_UNSERVED
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.router import Router
 from tests.fakes import PASSWORD, FakeStore, Wire, make_router, store_of

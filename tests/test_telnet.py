@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 from twisted.internet.task import Clock
 
+from lanchat.gateways import telnet
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.packet import visible
 from lanchat.router import Router
 from tests.fakes import User, Wire, make_router
 
@@ -98,6 +100,23 @@ def test_a_line_that_grows_over_the_limit_is_refused(house: tuple[Router, Clock]
     told = lines(wire)
     assert "at most 16384 bytes" in told[0]
     assert "over 65536 bytes" in told[1]
+
+
+def test_what_goes_to_many_is_written_out_once(house: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = [Wire(*house, TelnetProtocol) for _ in range(5)]
+    for n, reader in enumerate(readers):
+        reader.send(f"reader{n}\r\n".encode())
+        reader.bytes()
+    shown: list[str] = []
+
+    def noted(text: str) -> str:
+        shown.append(text)
+        return visible(text)
+
+    monkeypatch.setattr(telnet, "visible", noted)
+    User(house[0], "bob").send("Everyone", "\x80" * 1000)
+    assert {reader.bytes() for reader in readers} == {b"bob: " + rb"\x80" * 1000 + b"\r\n"}
+    assert len(shown) == 1
 
 
 def test_help_is_one_line_a_command(wire: Wire) -> None:

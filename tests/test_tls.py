@@ -16,8 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
-from lanchat.gateways.connection import FAIR_SHARE
 from lanchat.gateways.factory import GRACE_SECONDS
+from lanchat.gateways.intake import FAIR_SHARE
 from lanchat.gateways.outbox import CLOSE_SECONDS
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
 from tests.live import LOOPBACK, PATIENCE, Peer, Server, line, login, until

@@ -5,6 +5,8 @@ What each does stands in the modules of this room, by what it is about.
 
 from __future__ import annotations
 
+from functools import cache
+
 from lanchat.command import Command, Work
 from lanchat.commands import accounts, hello, history, moderation, rooms, talk
 from lanchat.errors import AuthRequired, Forbidden, UnknownCommand, Usage
@@ -44,14 +46,23 @@ def _not_allowed(name: str, session: Session) -> AuthRequired | Forbidden:
     return Forbidden(f"{name} is for moderators and operators.")
 
 
+@cache
+def _told(role: Role) -> tuple[str, list[dict[str, str]]]:
+    """The commands of this role, for people and for programs. It is asked for much more often than a command is added."""
+    told = {name: command for name, command in COMMANDS.items() if command.role <= max(role, Role.USER)}
+    return "\n".join(["Commands:", *(f"{command.usage(name)} - {command.help}" for name, command in told.items())]), _data(told)
+
+
+def _data(told: dict[str, Command]) -> list[dict[str, str]]:
+    return [{"name": name, "usage": command.usage(name), "help": command.help} for name, command in told.items()]
+
+
 def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     if args[0].strip():
         name, command = find("/" + args[0].strip().removeprefix("/"))
-        about, told = f"Usage: {command.usage(name)} ({command.help})", {name: command}
+        about, data = f"Usage: {command.usage(name)} ({command.help})", _data({name: command})
     else:
-        told = {name: command for name, command in COMMANDS.items() if command.role <= max(session.role, Role.USER)}
-        about = "\n".join(["Commands:", *(f"{command.usage(name)} - {command.help}" for name, command in told.items())])
-    data = [{"name": name, "usage": command.usage(name), "help": command.help} for name, command in told.items()]
+        about, data = _told(session.role)
     router.reply(session, packet, about, commands=data)
 
 

@@ -20,8 +20,11 @@ from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.session import Session
 
-#: What a page and a search cost, in packets.
+#: What a page and a search cost, in packets; so many entries that are found, and so many characters of them, cost one more.
 PAGE_COST, SEARCH_COST = 5, 20
+ENTRIES_A_PACKET, TEXT_A_PACKET = 4, 2048
+#: Characters that are shown in words before others have their turn.
+AT_ONCE = 16_384
 #: Entries in a page that did not say how many.
 PAGE = 50
 
@@ -152,16 +155,21 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
     router: Router, session: Session, packet: Packet, page: history.Page, where: str, further: str
 ) -> None:
     """Answer with a page: as packets for programs, as lines of text for people, who are told how to go on."""
+    weight = len(page.entries) / ENTRIES_A_PACKET + sum(len(entry.msg) for entry in page.entries) / TEXT_A_PACKET
+    session.packets.take(weight, router.clock.seconds())  # it was asked for: it is shown, and what is asked next waits for it
     before = page.edge if page.more or not page.entries else page.entries[0].seq
     if session.may("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
         await router.replay.show(session, page, batch)
         router.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)
         return
+    shown = 0
     for entry in page.entries:
-        if session.client.behind():
+        if session.client.behind() or shown > AT_ONCE:
             await session.client.caught_up()
+            shown = 0
         router.reply(session, packet, _line(entry))
+        shown += len(entry.msg)
     if page.more:
         router.reply(session, packet, f"There is more: {further}")
     elif not page.entries:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterator
-from itertools import islice
-from typing import Any
+from abc import abstractmethod
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,49 +16,25 @@ from zope.interface import implementer
 from lanchat.counts import HUNG_UP, LOST
 from lanchat.errors import ChatError, Idle
 from lanchat.gateways import sockets
-from lanchat.gateways.doorway import Doorway
-from lanchat.gateways.outbox import ITransport, Outbox
-from lanchat.interfaces import Call, IConnection, IReceipts
-from lanchat.limits import Bucket
+from lanchat.gateways.intake import Intake
+from lanchat.gateways.outbox import Outbox
+from lanchat.interfaces import IConnection, IReceipts
 from lanchat.packet import SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
-
-#: Frames of one connection that are served in one turn of the reactor; then the others have theirs.
-FAIR_SHARE = 100
-#: Bytes that may come while something is waited for; then they wait unread.
-MAX_UNSERVED = 65536
-#: What is served when there is nothing: one for all, as most are silent most of the time.
-NOTHING: Iterator[Any] = iter(())
 
 _log = Logger()
 
 
 @implementer(IConnection, IHalfCloseableProtocol)
-class Connection(Protocol, ABC):
+class Connection(Intake):
     """A client's connection: a subclass adds the dialect (`frames`, `frameReceived`, `deliver`)."""
 
     #: The name of the dialect, as operators see it.
     gateway = ""
     #: How many times the limit `opening` a connection has until its name.
     opening_factor = 1
-    transport: ITransport
-    factory: Doorway
-    # (Here, as hardly any connection ever has another value.)
-    _holds = 0
-    _hears_no_more = _unread = False
-
-    def __init__(self, router: Router) -> None:
-        self.router = router
-        self.session: Session | None = None
-        self.closed = False
-        #: Whether nothing is served: it is closed, or waits for what it asked for.
-        self.halted = False
-        self._seconds = router.clock.seconds
-        self._bytes = Bucket(router.limits, "bytes")
-        self._unserved = b""
-        self._serving = NOTHING
-        self._resting: Call | None = None
+    _hears_no_more = False  # (here, as it is so on hardly any connection)
 
     def connectionMade(self) -> None:
         """The clock for the name starts; a connection too many learns that it is."""
@@ -83,50 +56,12 @@ class Connection(Protocol, ABC):
         self.leave(reason.getErrorMessage(), HUNG_UP if reason.type is ConnectionDone else LOST)
         self.factory.left(self)
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes came; they are served now, or when those before them have been."""
-        if self.closed:
-            return
-        now = self._seconds()
-        if self.session is not None:
-            self.session.heard = now
-        self._bytes.take(len(data), now)
-        self._unserved += data
-        if self._resting is None:
-            self.serve(now)
-        if self._holds and len(self._unserved) > MAX_UNSERVED and not self.closed:
-            self._unread = True
-            self.transport.pauseProducing()
-
-    def serve(self, now: float) -> None:
-        """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
-        session = self.session
-        while session is None and self._serve(1) and not self.halted:
-            session = self.session  # after a name there is a rate
-        if session is not None and not self.halted:
-            share = session.packets.whole(FAIR_SHARE, now)
-            served = self._serve(share)
-            session.packets.take(served, now)
-            if served == share and not self.halted:
-                self._rest(session.packets.wait(now, 1) if share < FAIR_SHARE else 0)
-                return
-        if self.halted:
-            return
-        if wait := self._bytes.wait(now):
-            self._rest(wait)
+    def holdEnded(self) -> None:
+        """What was waited for is there: what came meanwhile is served, perhaps all that ever will come."""
+        if self._hears_no_more:
+            self._hear_out()
         else:
-            self.served()
-
-    @abstractmethod
-    def frames(self, data: bytes) -> Iterator[Any]:
-        """The frames that these bytes complete, in this dialect: something that whoever serves them can serve."""
-
-    @abstractmethod
-    def frameReceived(self, frame: Any) -> None:
-        """Serve one frame, or what `frames` has made of it."""
-
-    def served(self) -> None:
-        """All that came has been served."""
+            super().holdEnded()
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
@@ -192,28 +127,6 @@ class Connection(Protocol, ABC):
         for packet in packets:
             self.deliver(packet)
 
-    def perform(self, work: Coroutine[Any, Any, None], hold: bool) -> None:
-        """Do what may have to wait; with `hold` what else comes from the client waits too, in its place."""
-        task = Deferred.fromCoroutine(work)
-        task.addErrback(lambda failure: _log.failure("what {ip} asked for failed", failure, ip=self.address))
-        if hold and not task.called:
-            self._holds += 1
-            self.halted = True
-            task.addBoth(self._performed)
-
-    def _performed(self, result: None) -> None:
-        self._holds -= 1
-        self.halted = self.closed or self._holds > 0
-        if self.halted:
-            return
-        if self._unread and self._resting is None:
-            self.transport.resumeProducing()
-        self._unread = False
-        if self._hears_no_more:
-            self._hear_out()
-        elif self._resting is None:
-            self.serve(self._seconds())
-
     def behind(self) -> bool:
         """Whether so much waits for it that it should be sent no more than it asks for."""
         return self.outbox.held_up and self.outbox.waiting > self.router.limits["outbox"] / 2
@@ -257,41 +170,6 @@ class Connection(Protocol, ABC):
         self.router.limits.met["opening"] += 1
         seconds = self.factory.opening_seconds()
         self.refuse(Idle(f"No name came within {seconds:.0f} seconds. Connect again, and send your name first."))
-
-    def _serve(self, share: int) -> int:
-        """Serve so many frames, in the order in which they came, if there are so many; how many it were."""
-        served = 0
-        while not self.halted:
-            for frame in islice(self._serving, share - served):
-                self.frameReceived(frame)
-                served += 1
-                if self.halted:
-                    break
-            if self.halted or served == share:
-                break
-            # A chunk is looked at when those before it have been served: what is in them may say how.
-            data, self._unserved = self._unserved, b""
-            self._serving = self.frames(data) if data else NOTHING
-            if not data:
-                break
-        self.router.counts.received += served
-        return served
-
-    def _rest(self, seconds: float) -> None:
-        """Read and serve nothing for so long, but a second at the most: the end of the connection would not be seen."""
-        self.transport.pauseProducing()
-        self._resting = self.router.clock.callLater(min(seconds, 1.0), self._go_on)
-
-    def _go_on(self) -> None:
-        self._resting = None
-        if not self.closed:
-            if not self._unread:
-                self.transport.resumeProducing()
-            self.serve(self.router.clock.seconds())
-
-    def _rested(self) -> None:
-        if self._resting is not None and self._resting.active():
-            self._resting.cancel()
 
     def _overflowed(self) -> None:
         if self.session is not None:

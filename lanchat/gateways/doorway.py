@@ -29,6 +29,8 @@ class Doorway(Factory):
         #: All that are open, named or not; those among them that were too many.
         self.connections: set[Protocol] = set()
         self.lingering: set[Protocol] = set()
+        #: Those who have sent more than is served in one turn.
+        self.backlog: set[Protocol] = set()
         self._limits = limits
         self._opening_factor = opening_factor
         self.openings = Deadlines(clock, self.opening_seconds)

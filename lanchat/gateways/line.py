@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from lanchat.errors import ChatError
-from lanchat.gateways.connection import FAIR_SHARE, Connection
-from lanchat.gateways.framing import Frame, Framing, Lines, split
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.framing import Framing
+from lanchat.gateways.intake import FAIR_SHARE
+from lanchat.gateways.lines import Lines, split
+from lanchat.gateways.objects import Frame
+from lanchat.gateways.pacing import Pacing
 from lanchat.interfaces import Call
-from lanchat.packet import Packet, ServerPacket, SharedPacket, parse, parse_lines
+from lanchat.limits import PIECE
+from lanchat.packet import SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
 from lanchat.router import Router
 
 
@@ -28,6 +34,11 @@ class ChatProtocol(Connection):
         self._lines: Lines | None = None
         self._capable = False
 
+    @cached_property
+    def _pacing(self) -> Pacing:
+        """What goes to it while it is not known to read lines."""
+        return Pacing(self.outbox, self.router.limits, self._tell)
+
     def dataReceived(self, data: bytes) -> None:
         """Whole lines that wait for nothing are served as they are: what guests say to each other goes on together."""
         session, lines = self.session, self._lines
@@ -35,7 +46,9 @@ class ChatProtocol(Connection):
             super().dataReceived(data)
             return
         session.heard = now = self._seconds()
-        plenty, packets = self._bytes.take(len(data), now), parse_lines(data)
+        cost = len(data) + PIECE
+        self.taken += cost
+        plenty, packets = self._bytes.take(cost, now), parse_lines(data)
         relayed = 0
         if packets and plenty and len(packets) < FAIR_SHARE and session.packets.whole(len(packets), now) == len(packets):
             relayed = self.router.relay(session, packets)
@@ -64,8 +77,7 @@ class ChatProtocol(Connection):
         if sees_x and not self._capable:
             self._become_capable()
         if self.outbox.paced and not sees_x:
-            for piece in packet.unframed:
-                self.outbox.send(piece)
+            self._pacing.send(packet)
         elif isinstance(packet, SharedPacket):
             self.outbox.send(packet.line if sees_x else packet.classic)
         elif sees_x or packet.x is None:
@@ -101,7 +113,8 @@ class ChatProtocol(Connection):
         """The name first, then packets."""
         self._match_pace()
         if self.session is not None:
-            self.router.receive(self.session, _packet(frame))
+            if frame:  # or it was only work
+                self.router.receive(self.session, _packet(frame))
             return
         try:
             self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
@@ -118,6 +131,10 @@ class ChatProtocol(Connection):
             self._lines = self._framing.lines
         if (patience := self._framing.patience) is not None and not self.closed:
             self._silence = self.router.clock.callLater(patience, self._look_again)
+
+    def _tell(self, text: str) -> None:
+        to = "Guest" if self.session is None else self.session.name.shown
+        self.deliver(ServerPacket(SERVER, to, text))
 
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""
@@ -141,8 +158,7 @@ class ChatProtocol(Connection):
 
     def _complete(self) -> None:
         """Let what silence completes be served next."""
-        frames = self._framing.silence()
-        self._serving = frames if self._lines is None else map(_packet, frames)
+        self._serving = self._framing.silence()
 
     def _hush(self) -> None:
         if self._silence is not None and self._silence.active():

@@ -6,15 +6,14 @@ that lets more wait is told and closed, so that it harms nobody else. Clients th
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer, IHalfCloseableDescriptor, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableDescriptor, IPushProducer
 from zope.interface import implementer
 
 from lanchat.counts import Counts
-from lanchat.gateways.sockets import unsent
+from lanchat.gateways.sockets import ITransport, unsent
 from lanchat.gateways.tick import Tick
 from lanchat.interfaces import Call, Clock, IReceipts
 from lanchat.limits import Limits
@@ -29,21 +28,14 @@ MAX_PACKETS, SMALL = 64, 256
 CLOSE_SECONDS = 5.0
 
 
-class ITransport(ITCPTransport, IConsumer, IPushProducer):
-    """What Twisted's TCP transports are, over TLS too: they take a producer, and are one."""
-
-    def getHandle() -> socket.socket:
-        """The socket."""
-
-
 @implementer(IPushProducer, IReceipts)
 class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
     __slots__ = (
-        "_clock", "_closing", "_counts", "_deadline", "_drained", "_finished", "_gone", "_handed", "_heard_out", "_idle",
-        "_limits", "_losing", "_overflowed", "_pace", "_packets", "_paused", "_queue", "_transport", "_turn", "_unwritten",
-        "_written_out", "paced", "waiting",
+        "_clock", "_closing", "_counts", "_deadline", "_drained", "_finished", "_gone", "_heard_out", "_idle",
+        "_left_out", "_limits", "_losing", "_overflowed", "_pace", "_packets", "_queue", "_transport", "_turn", "_whole",
+        "_written_out", "handed", "paced", "paused", "waiting",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -58,28 +50,24 @@ class Outbox:
     ) -> None:
         """`overflowed` is called when more waits than the limit `outbox`; what waited has been dropped then."""
         self._limits, self._counts = limits, counts
-        #: Bytes that wait here.
-        self.waiting = 0
-        #: Whether packets go out one at a time.
-        self.paced = False
+        #: Bytes that wait here, and bytes that were given to the transport.
+        self.waiting = self.handed = 0
+        #: Whether packets go out one at a time, and whether the client has to read before it is sent more.
+        self.paced = self.paused = False
         self._queue: list[bytes] = []
         self._packets: list[ServerPacket] = []  # what comes after the queue, and is not encoded yet
         self._transport = transport
         self._clock = clock
         self._turn, self._pace = turn, pace
         self._overflowed = overflowed
-        self._paused = False
         self._drained: Deferred[None] | None = None
         self._finished: Deferred[None] | None = None
-        self._handed = 0  # bytes that were given to the transport
-        self._unwritten: int | None = None  # once something was dropped: how many bytes were written before it
+        self._left_out = 0  # bytes
+        self._whole: int | None = None  # once something was dropped or left out: how many bytes come before it
         self._idle = True  # neither due at a tick nor paused
         self._closing = False
         self._deadline: Call | None = None
-        self._losing = False
-        self._gone = False
-        self._heard_out = False
-        self._written_out = False
+        self._losing = self._gone = self._heard_out = self._written_out = False
         transport.registerProducer(self, True)
 
     def send_lines(self, packets: list[ServerPacket]) -> None:
@@ -105,10 +93,18 @@ class Outbox:
         self.waiting += len(piece)
         self._soon()
 
+    def send_all(self, pieces: Sequence[bytes], size: int) -> None:
+        """Queue these, which have so many bytes, for a client that is paced."""
+        if not self._closing:
+            self._queue += pieces
+            self._counts.sent += len(pieces)
+            self.waiting += size
+            self._soon()
+
     def pace(self, paced: bool) -> None:
         """Write packets one at a time from now on, or no longer."""
         self.paced = paced
-        if self._queue and not self._paused:
+        if self._queue and not self.paused:
             self._idle = True  # it may be due at the other tick
             self._soon()
 
@@ -116,7 +112,7 @@ class Outbox:
         """Write what the client may be sent now."""
         if self._packets:
             self._encode()
-        if self._paused or not self._queue:
+        if self.paused or not self._queue:
             return
         if self.paced:
             data = self._queue.pop(0)
@@ -125,7 +121,7 @@ class Outbox:
             data = b"".join(queue)
         size = len(data)
         self.waiting -= size
-        self._handed += size
+        self.handed += size
         self._idle = True
         self._transport.write(data)
         if self._queue:
@@ -139,7 +135,7 @@ class Outbox:
     @property
     def held_up(self) -> bool:
         """Whether what waits is waiting for the client, and not just for the end of this turn."""
-        return self._paused or self.paced
+        return self.paused or self.paced
 
     def drained(self) -> Deferred[None]:
         """Fires when nothing waits here, or the connection has ended."""
@@ -150,12 +146,20 @@ class Outbox:
         return self._drained
 
     def delivered(self) -> int:
-        """Bytes that there were to write so far, those that wait included."""
-        return self._handed + self.waiting
+        """Bytes that there were to write so far: those that wait are included, and those that were left out."""
+        return self.handed + self.waiting + self._left_out
 
     def written(self) -> int:
-        """Bytes that the system has taken, up to the first that were dropped."""
-        return self._handed - unsent(self._transport) if self._unwritten is None else self._unwritten
+        """Bytes that the system has taken, up to the first that were dropped or left out."""
+        taken = self.handed - unsent(self._transport)
+        return taken if self._whole is None else min(taken, self._whole)
+
+    def leave_out(self, size: int) -> None:
+        """So many bytes were to be sent to this client, and never will be."""
+        self._limits.met["outbox"] += 1
+        if self._whole is None:
+            self._whole = self.delivered()
+        self._left_out += size
 
     def finished(self) -> Deferred[None]:
         """Fires when nothing more will be written."""
@@ -170,7 +174,7 @@ class Outbox:
         if self._gone or self._closing:
             return
         self._closing = True
-        paced = len(self._queue) * PACE_SECONDS if self.paced and not self._paused else 0.0
+        paced = len(self._queue) * PACE_SECONDS if self.paced and not self.paused else 0.0
         self._deadline = self._clock.callLater(CLOSE_SECONDS + paced, self.end)
         if not paced:
             self.flush()
@@ -197,7 +201,7 @@ class Outbox:
 
     def flush(self) -> None:
         """Write all that waits, to a client that is about to be closed: it is bounded, and there is no later."""
-        self.paced = self._paused = False
+        self.paced = self.paused = False
         self.write()
         if self._closing:
             self._lose()
@@ -226,13 +230,13 @@ class Outbox:
 
     def pauseProducing(self) -> None:
         """The transport has enough."""
-        self._paused = True
+        self.paused = True
         self._idle = False
         self._counts.held_up.add(self)
 
     def resumeProducing(self) -> None:
         """The transport has written all it had."""
-        self._paused = False
+        self.paused = False
         self._idle = True
         self._counts.held_up.discard(self)
         if self._queue or self._packets:
@@ -243,7 +247,7 @@ class Outbox:
         self.gone()
 
     def _over_the_limit(self) -> None:
-        if not self._paused and not self.paced:
+        if not self.paused and not self.paced:
             self.write()  # that much came in one turn is no fault of the client's
             return
         self._limits.met["outbox"] += 1
@@ -277,7 +281,7 @@ class Outbox:
 
     def _drop(self) -> None:
         if self.waiting or self._packets:
-            self._unwritten = self.written()
+            self._whole = self.written()
         self._queue.clear()
         self._packets.clear()
         self.waiting = 0

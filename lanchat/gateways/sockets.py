@@ -6,12 +6,19 @@ import functools
 import ipaddress
 import socket
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITCPTransport
 
 #: A silent connection is probed after 30 s, and again every 15 s; one that answers nothing for 60 s (here in ms) is dead.
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 #: Bytes that the system may keep for a connection each way (Linux takes twice as many, for its own needs too).
 SYSTEM_BUFFER = 131_072
+
+
+class ITransport(ITCPTransport, IConsumer, IPushProducer):
+    """What Twisted's TCP transports are, over TLS too: they take a producer, and are one."""
+
+    def getHandle() -> socket.socket:
+        """The socket."""
 
 
 def prepare(listening: socket.socket) -> None:

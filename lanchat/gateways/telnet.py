@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from lanchat.errors import BadName, ChatError
 from lanchat.gateways.connection import Connection
-from lanchat.gateways.framing import Frame, Lines
+from lanchat.gateways.lines import Lines
+from lanchat.gateways.objects import Frame
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.room import MARK
 from lanchat.router import Router
@@ -18,10 +19,13 @@ MAX_NAMES = 3
 #: Lines that one packet is shown as: each takes a sender's name besides what it says.
 MAX_LINES = 100
 
-# Telnet's own bytes (RFC 854): what begins a command, a subnegotiation and its end, and WILL, WONT, DO, DONT.
 _IAC, _SB = b"\xff", b"\xff\xfa"
-_SUBNEGOTIATION = re.compile(rb"\xff\xfa(?:[^\xff]|\xff[^\xf0])*")
-_OPTIONS = (b"\xff\xfb", b"\xff\xfc", b"\xff\xfd", b"\xff\xfe")
+#: A command of telnet's own (RFC 854): a subnegotiation up to its end; WILL, WONT, DO, DONT with an option; or one byte. The
+#: two groups match where it is cut: the last byte inside a subnegotiation, if that may be half of its end; or its first byte.
+#: It matches at each IAC, whatever follows, so it never goes back: it takes no longer than the bytes are long.
+_COMMAND = re.compile(
+    rb"\xff(?:\xfa(?:[^\xff]+|\xff[^\xf0])*(?:\xff\xf0|(\xff?)\Z)|[\xfb-\xfe].|[^\xfa-\xfe]|([\xfb-\xfe]?)\Z)", re.DOTALL
+)
 _NOBODY = Sender("", "")
 
 
@@ -81,17 +85,8 @@ class TelnetProtocol(Connection):
         self.dataReceived(b"\n")
 
     def deliver(self, packet: ServerPacket) -> None:
-        """Show a packet as lines: no line of anybody's text can be taken for another's."""
-        if packet.from_ == SERVER:
-            who = "*"
-        elif packet.to == EVERYONE or packet.to.startswith(MARK):
-            who = f"{packet.from_.name}:"
-        else:
-            who = f"{packet.from_.name} (private):"
-        lines = packet.msg.splitlines() or [""]
-        if len(lines) > MAX_LINES:
-            lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
-        self.outbox.send("".join(f"{who} {visible(line)}\r\n" for line in lines).encode())
+        """Show a packet as lines."""
+        self.outbox.send(packet.written(_as_lines))
 
     def _named(self, frame: Frame) -> None:
         try:
@@ -112,20 +107,23 @@ class TelnetProtocol(Connection):
         return data.replace(b"\r", b"\n").replace(b"\0", b"")  # RFC 854 ends a line with CR LF or CR NUL
 
 
+def _as_lines(packet: ServerPacket) -> bytes:
+    """A packet for people's terminals: no line of anybody's text can be taken for another's."""
+    if packet.from_ == SERVER:
+        who = "*"
+    elif packet.to == EVERYONE or packet.to.startswith(MARK):
+        who = f"{packet.from_.name}:"
+    else:
+        who = f"{packet.from_.name} (private):"
+    lines = packet.msg.splitlines() or [""]
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
+    return "".join(f"{who} {visible(line)}\r\n" for line in lines).encode()
+
+
 def _without_commands(data: bytes) -> tuple[bytes, bytes]:
     """The text in these bytes, and the command at their end that is not whole yet. Nothing is answered: nothing is offered."""
-    text, at = [], 0
-    while (start := data.find(_IAC, at)) >= 0:
-        text.append(data[at:start])
-        command = data[start : start + 2]
-        if command == _SB:
-            inside = _SUBNEGOTIATION.match(data, start)
-            end = inside.end() + 2 if inside else len(data) + 1
-            if inside and end > len(data):  # what it says is of no use, so only its last byte matters
-                return b"".join(text), _SB + data[inside.end() :]
-        else:
-            end = start + (3 if command in _OPTIONS else 2)
-        if end > len(data):
-            return b"".join(text), data[start:]
-        at = end
-    return b"".join([*text, data[at:]]), b""
+    pieces = _COMMAND.split(data)  # a text, two groups, a text, ...
+    inside, begun = pieces[-3:-1] or (None, None)
+    command = b"" if begun is None else _IAC + begun
+    return b"".join(pieces[::3]), command if inside is None else _SB + inside  # of what is inside nothing else matters

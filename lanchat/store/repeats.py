@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from lanchat.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, of_row
+from lanchat.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.store import timeline
 from lanchat.store.timeline import Age
@@ -71,7 +71,7 @@ class Repeats:
         self._connection = connection
         asked = {once for entry in entries for once in _both(entry)}
         self._known = dict(_look_up(connection, sorted(asked)))
-        self._age = timeline.older_than(connection, REPEAT_MS, max((entry.ts for entry in entries), default=0))
+        self._notes, self._newest = timeline.load(connection), newest(connection)
         self._added: set[Once] = set()
 
     def find(self, entry: Entry) -> tuple[Known | None, str | None]:
@@ -81,7 +81,7 @@ class Repeats:
         free: list[Once] = []
         for once in _both(entry):
             known = self._known.get(once)
-            if known is None or (once not in self._added and known.is_old(self._age)):
+            if known is None or (once not in self._added and known.is_old(self._age(entry.ts))):
                 free.append(once)
             elif known.says(entry.target, entry.msg):
                 return known, once[1]
@@ -90,6 +90,9 @@ class Repeats:
         if (old := self._known.get(free[0])) is not None:
             release(self._connection, old.seq)
         return None, free[0][1]
+
+    def _age(self, now: int) -> Age:
+        return timeline.seen(self._notes, self._newest, now).older_than(REPEAT_MS)
 
     def add(self, entry: Entry, seq: int) -> None:
         """This entry will be in the log, at this place."""
@@ -103,8 +106,8 @@ def find(connection: Connection, sent: Entry) -> Entry | None:
 
     Its `ts` is the time of now, and its `conv` is not looked at.
     """
-    known, age = dict(_look_up(connection, list(_both(sent)))), timeline.older_than(connection, REPEAT_MS, sent.ts)
-    for found in known.values():
+    age = timeline.seen(timeline.load(connection), newest(connection), sent.ts).older_than(REPEAT_MS)
+    for _, found in _look_up(connection, list(_both(sent))):
         if not found.is_old(age) and found.says(sent.target, sent.msg):
             return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
     return None

@@ -13,7 +13,6 @@ from itertools import pairwise
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from lanchat.entry import newest
 from lanchat.store import schema
 
 #: Larger than any time or place.
@@ -117,10 +116,9 @@ def note(connection: Connection, place: int, at: int, ran: int) -> Timeline:
     return timeline
 
 
-def older_than(connection: Connection, span: int, at: int) -> Age:
-    """What counts as older than so many milliseconds when the clock shows `at`, by the notes that were kept."""
-    notes = load(connection)
-    return Timeline([*notes, Note(newest(connection), at, notes[-1].ran if notes else 0)]).older_than(span)
+def seen(notes: Sequence[Note], place: int, at: int) -> Timeline:
+    """What is known of the time by these notes, when the log has come to `place` and the clock shows `at`."""
+    return Timeline([*notes, Note(place, at, notes[-1].ran if notes else 0)])
 
 
 def _jump(first: Note, second: Note) -> int:

@@ -1,0 +1,288 @@
+"""Who is at a server while strangers storm it: honest clients whose delay is measured, and the strangers themselves.
+
+Each runs in a process of its own, on another core than the server where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.servers import Failed, cores
+from benchmarks.strangers import VICTIM, Row, opening, packet
+from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
+
+#: Honest clients, and seconds between two questions of each.
+HONEST, PAUSE = 20, 0.05
+#: Connections that one address may open in a second; who is closed comes again so often.
+OPENS = LIMITS["opens"].default
+#: Bytes that are read at once; nobody looks at them.
+_READ = 1 << 20
+_ANSWER = b"Server time"
+_fork = get_context("fork")
+
+
+def _elsewhere() -> None:
+    """This process runs on another core than the server, where there is one."""
+    core = cores()[1]
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+class Ports(msgspec.Struct):
+    """Where the server listens; and what the stranger with an account logs in with."""
+
+    json: int
+    telnet: int
+    tls: int
+    web: int
+    token: str = ""
+
+    def of(self, gateway: str) -> int:
+        """The port of a gateway."""
+        return {"telnet": self.telnet, "TLS": self.tls}.get(gateway, self.json)
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that all threads of a process have taken so far."""
+    taken = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            taken += int((task / "schedstat").read_text().split()[0])
+    return taken / 1e9
+
+
+class Honest:
+    """Clients that ask the time again and again, in a process of their own."""
+
+    def __init__(self, port: int) -> None:
+        self._ours, theirs = _fork.Pipe()
+        self._process = _fork.Process(target=_ask, args=(port, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[list[float]]:
+        """The seconds that answers take which come until the end of the block."""
+        self._ours.send("from here")
+        taken: list[float] = []
+        yield taken
+        try:
+            self._ours.send("up to here")
+            taken += self._ours.recv()
+        except (EOFError, BrokenPipeError):
+            raise Failed("an honest client was closed") from None
+
+    def stop(self) -> None:
+        """They leave."""
+        self._process.kill()
+        self._process.join()
+
+
+class _Asker:
+    """One honest client."""
+
+    def __init__(self, port: int, number: int) -> None:
+        self.name = f"honest{number}"
+        self.socket = connect(port)
+        self.socket.sendall(self.name.encode() + b"\n")
+        #: Since when it waits for an answer; None when it does not.
+        self.since: float | None = None
+        self._last = b""  # what it read last, as an answer may come in two pieces
+
+    def ask(self) -> None:
+        """Ask the time, unless it waits already."""
+        if self.since is None:
+            self.since = time.monotonic()
+            self.socket.sendall(packet("/time") + b"\n")
+
+    def answered(self) -> list[float]:
+        """Read what came: the seconds that the answer took, if it is there. Raises `Failed`."""
+        came = self.socket.recv(_READ)
+        if not came:
+            raise Failed(f"{self.name} was closed")
+        read, since = self._last + came, self.since
+        self._last = read[-len(_ANSWER) :]
+        if since is None or _ANSWER not in read:
+            return []
+        self._last, self.since = b"", None
+        return [time.monotonic() - since]
+
+    def late(self) -> list[float]:
+        """The seconds that it has waited so far, if that is long."""
+        waited = 0.0 if self.since is None else time.monotonic() - self.since
+        return [waited] if waited > PAUSE else []
+
+
+def _ask(port: int, control: Connection) -> None:
+    """The process of the honest."""
+    _elsewhere()
+    askers = [_Asker(port, n) for n in range(HONEST)]
+    turns = cycle(askers)
+    taken: list[float] = []
+    due = time.monotonic()
+    with selectors.DefaultSelector() as ready:
+        ready.register(control, selectors.EVENT_READ)
+        for asker in askers:
+            ready.register(asker.socket, selectors.EVENT_READ, asker)
+        while True:
+            for key, _ in ready.select(max(0.0, due - time.monotonic())):
+                if key.data is not None:
+                    taken += key.data.answered()
+                    continue
+                if control.recv() == "up to here":
+                    control.send(taken + [waited for asker in askers for waited in asker.late()])
+                taken = []
+            if time.monotonic() >= due:
+                due += PAUSE / HONEST
+                next(turns).ask()
+
+
+def connect(port: int, tls: bool = False) -> socket.socket:
+    """A connection to the server."""
+    plain = socket.create_connection(("127.0.0.1", port), 10)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not tls:
+        return plain
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain)
+
+
+@contextlib.contextmanager
+def silent(ports: Ports, each: int) -> Iterator[None]:
+    """So many of each kind are in the room, and read whatever comes, until the end of the block; in a process of their own."""
+    process = _fork.Process(target=_read, args=(ports, each), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _read(ports: Ports, each: int) -> None:
+    _elsewhere()
+    with selectors.DefaultSelector() as ready:
+        for gateway in ("lines", "unframed", "telnet"):
+            for n in range(each):
+                peer = connect(ports.of(gateway))
+                peer.sendall(opening(gateway, "", VICTIM if gateway == "lines" and not n else ""))
+                ready.register(peer, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select():
+                if not key.fileobj.recv(_READ):  # type: ignore[union-attr]  # they are sockets
+                    ready.unregister(key.fileobj)
+
+
+def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> int:
+    """Let so many send this for so long, in a process of their own; how often they connected. Raises `Failed`."""
+    ours, theirs = _fork.Pipe()
+    process = _fork.Process(target=_storm, args=(ports, row, strangers, seconds, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        connected: int = ours.recv()
+    except EOFError:
+        raise Failed(f"the strangers ended early: {row.gateway}, {row.title}") from None
+    process.join()
+    return connected
+
+
+def _storm(ports: Ports, row: Row, strangers: int, seconds: float, told: Connection) -> None:
+    _elsewhere()
+    until, places, connected = time.monotonic() + seconds, int(OPENS * seconds), strangers
+    with selectors.DefaultSelector() as ready:
+        links = [Link(ports, row, ready) for _ in range(strangers)]
+        while time.monotonic() < until:
+            for key, events in ready.select(0.01):
+                key.data.turn(events)
+            for n, link in enumerate(links):
+                if link.ended and places:
+                    links[n], places, connected = Link(ports, row, ready), places - 1, connected + 1
+    told.send(connected)
+
+
+class Link:
+    """One connection of a stranger's: it sends the same thing as fast as it is taken, and reads all that comes."""
+
+    def __init__(self, ports: Ports, row: Row, ready: selectors.BaseSelector) -> None:
+        self._row, self._ready = row, ready
+        self._again = memoryview(row.frame * max(1, _READ // 8 // len(row.frame)) if row.frame else b"")
+        self._left = memoryview(opening(row.gateway, ports.token))
+        self._socket = connect(ports.of(row.gateway), row.tls)
+        self._socket.setblocking(False)
+        self.ended = False
+        ready.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
+
+    def turn(self, events: int) -> None:
+        """It may send or read."""
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._left = self._left[self._socket.send(self._left[: self._row.piece]) :] or self._again
+                if not self._left:
+                    self._ready.modify(self._socket, selectors.EVENT_READ, self)
+            if events & selectors.EVENT_READ:
+                self.ended = not self._socket.recv(_READ)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            self.ended = True
+        if self.ended:
+            self._ready.unregister(self._socket)
+            self._socket.close()
+
+
+def alone(ports: Ports, size: int, pid: int) -> float:
+    """Seconds of CPU for an ordinary message of so many bytes: from one guest to another, sent when the one before has come."""
+    with connect(ports.json) as sender, connect(ports.json) as reader:
+        sender.sendall(b"sender\n")
+        reader.sendall(b"reader\n")
+        time.sleep(0.3)
+        reader.recv(_READ)
+        frame, before = packet("reader", "x" * (size - len(packet("reader")) - 1)) + b"\n", cpu(pid)
+        for _ in range(most := min(1000, allowed(size, 0) // 2)):
+            sender.sendall(frame)
+            while not reader.recv(_READ).endswith(b"\n"):
+                continue
+        return (cpu(pid) - before) / most
+
+
+def received(ports: Ports) -> float:
+    """How many packets the server has received so far."""
+    with connect(ports.web) as web:
+        web.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+        text = b"".join(iter(lambda: web.recv(_READ), b"")).decode()
+    return float(re.search(r"^lanchat_packets_received_total (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]  # it is there
+
+
+def allowed(size: int, seconds: float) -> int:
+    """How many messages of so many bytes one connection may send within so many seconds, the burst included."""
+    packets, by_bytes = LIMITS["packets"].default, LIMITS["bytes"].default / (size + PIECE)
+    return int(min(packets, by_bytes) * (seconds + BURST_SECONDS))
+
+
+def ask(peer: socket.socket, to: str, msg: str = "", **x: Any) -> dict[str, Any]:
+    """Send a packet of a capable client's and wait for its answer."""
+    peer.sendall(packet(to, msg, cid="asked", **x) + b"\n")
+    read = b""
+    while True:
+        read += peer.recv(_READ)
+        for row in read.splitlines():
+            with contextlib.suppress(msgspec.DecodeError):
+                said: dict[str, Any] = msgspec.json.decode(row).get("x", {})
+                if said.get("cid") == "asked" or said.get("op") == "welcome":
+                    return said

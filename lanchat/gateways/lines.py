@@ -1,0 +1,105 @@
+"""Lines: the reader of packets that end with a newline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lanchat.errors import LineTooBig
+from lanchat.gateways.objects import NO_FRAME, Frame, Objects, Reader
+from lanchat.packet import MAX_PACKET
+
+#: Seconds of silence that end an object without a newline.
+END_SECONDS = 0.1
+#: Bytes of white space behind such an object, at the most.
+MAX_BLANKS = 64
+#: Longer than anything that waits for its newline.
+_FOR_GOOD = 2**62
+
+
+class Lines(Reader):
+    """Lines of at most `limit` bytes, ended by LF or CR LF; blank ones are left out, too long ones are skipped."""
+
+    __slots__ = ("_looked", "_objects", "_skipping", "limit", "strict")
+
+    def __init__(self, limit: int = MAX_PACKET) -> None:
+        super().__init__()
+        self.limit = limit
+        #: Set for capable sessions: an object without a newline is then only a line that was cut.
+        self.strict = False
+        self._skipping = False
+        #: Who looks for objects in `rest` when there is silence, and the length of `rest` when that was done last.
+        self._objects: Objects | None = None
+        self._looked = 0
+
+    def whole(self, data: bytes) -> bool:
+        """Whether these bytes are whole lines, which need nothing of what came before, and of which none is too long."""
+        return not self.rest and data.endswith(b"\n") and len(data) <= self.limit and not self._skipping
+
+    def block(self, data: bytes) -> bytes | None:
+        """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
+        if self._skipping or len(self.rest) + len(data) > self.limit:
+            return None
+        lines, newline, rest = data.rpartition(b"\n")
+        if newline:
+            lines = self._taken() + lines + newline
+        self._keep(rest)
+        return lines
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The lines that these bytes complete."""
+        lines, newline, rest = data.rpartition(b"\n")
+        for line in (self._taken() + lines).split(b"\n") if newline else ():
+            if self._skipping:
+                self._skipping = False
+            elif len(line) > self.limit + line.endswith(b"\r"):
+                yield self._too_big()
+            elif line and not line.isspace():
+                yield line.removesuffix(b"\r")
+        if not self._skipping:
+            self._keep(rest)
+            if len(self.rest) > self.limit + 1:
+                self._taken()
+                self._skipping = True
+                yield self._too_big()
+
+    @property
+    def patience(self) -> float | None:
+        """Some clients end their name with a newline, but not their packets. What was looked at once is not looked at again."""
+        if self.strict or len(self.rest) <= self._looked:
+            return None
+        return END_SECONDS if self.rest[-MAX_BLANKS:].rstrip().endswith(b"}") else None
+
+    def silence(self) -> Iterator[Frame]:
+        """The objects that what was left begins with. What is no object, or not a whole one, waits for its newline."""
+        if self._objects is None:
+            self._objects = Objects(self.limit + 1)
+            self._objects.rest = self.rest = bytearray(self.rest)  # from here on it is the same for both
+        frame: Frame | None = NO_FRAME
+        while frame is not None and self._objects.at_object:
+            frame = self._objects.next()
+            if frame is not None:
+                yield frame
+        self._looked = len(self.rest) if frame is None or not self.rest.strip() else _FOR_GOOD
+
+    def _keep(self, data: bytes) -> None:
+        """This waits for its newline. To add it takes as long as it is itself, however much waits already."""
+        if not self.rest:
+            self.rest, self._objects, self._looked = data, None, 0
+        elif data:
+            if isinstance(self.rest, bytes):
+                self.rest = bytearray(self.rest)
+            self.rest += data
+
+    def _taken(self) -> bytes:
+        """What has waited for its newline; nothing waits then."""
+        rest, self.rest = bytes(self.rest), b""
+        self._objects, self._looked = None, 0
+        return rest
+
+    def _too_big(self) -> LineTooBig:
+        return LineTooBig(f"A line is at most {self.limit} bytes; the rest of this one is skipped.")
+
+
+def split(block: bytes) -> Iterator[bytes]:
+    """The lines in whole ones, without their ends, and without those that are blank."""
+    return (line.removesuffix(b"\r") for line in block.split(b"\n") if line and not line.isspace())
