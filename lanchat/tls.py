@@ -143,9 +143,11 @@ class Transport(TLSMemoryBIOProtocol):
 
     def dataReceived(self, bytes: bytes) -> None:  # noqa: A002 (Twisted names it)
         """Decrypt. The connection above is charged for all that came from the network, whether or not it is given it."""
-        cost, before = len(bytes) + PIECE * self._records.count(bytes), self.wrappedProtocol.taken
+        above, cost = self.wrappedProtocol, len(bytes) + PIECE * self._records.count(bytes)
+        before = above.taken
         super().dataReceived(bytes)
-        self.wrappedProtocol.networkReceived(cost + before - self.wrappedProtocol.taken)
+        if self.wrappedProtocol is above:  # or that was the end of the connection
+            above.networkReceived(cost + before - above.taken)
 
     def getHandle(self) -> socket.socket:
         """The socket, for its options."""
