@@ -21,7 +21,7 @@ from lanchat.interfaces import Store
 from lanchat.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
 from lanchat.refusals import RETRY_MS, Refusals
 from lanchat.registry import Registry
-from lanchat.rooms import MARK, Room
+from lanchat.room import MARK, Room
 from lanchat.sanctions import Sanctions
 from lanchat.session import Account, Lag, Session
 from lanchat.voice import SURE_TO_FIT, Voice, check_growth

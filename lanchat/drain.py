@@ -8,13 +8,13 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
+from lanchat.durations import span
 from lanchat.errors import Usage
 from lanchat.interfaces import Call
 from lanchat.operations import counted
 from lanchat.packet import EVERYONE, SERVER, SharedPacket
 from lanchat.router import Router
 from lanchat.safekeeping import CannotStart
-from lanchat.spans import span
 
 #: Seconds beforehand at the most: a day.
 MAX_SECONDS = 86400

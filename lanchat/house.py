@@ -16,7 +16,7 @@ from lanchat.doorstep import Doorstep, Identity
 from lanchat.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
 from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
-from lanchat.limits import Bucket, Limits
+from lanchat.limits import Bucket, Limits, Quota
 from lanchat.listing import online
 from lanchat.names import parse as parse_name
 from lanchat.packet import MAX_UNFRAMED, Packet, Sender, escaped_size, visible
@@ -24,9 +24,12 @@ from lanchat.presence import Presence
 from lanchat.pulse import Pulse
 from lanchat.registry import Registry
 from lanchat.replay import Replay
-from lanchat.rooms import Room, Rooms
-from lanchat.sanctions import Sanction, Sanctions
-from lanchat.session import Account, Session
+from lanchat.reservations import Reservations
+from lanchat.room import Room
+from lanchat.rooms import Rooms
+from lanchat.sanction import PROMPT, Sanction
+from lanchat.sanctions import Sanctions
+from lanchat.session import Account, Role, Session
 from lanchat.voice import Voice
 
 #: Bytes of names in a welcome, which must not grow with the crowd, and of all that is not names.
@@ -46,9 +49,10 @@ class House:
         self.limits = Limits()
         self.registry = Registry()
         self.rooms = Rooms()
+        self.reservations = Reservations(self.rooms, self.limits)
         self.voice = Voice(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.voice.reply, self.voice.charge, self.voice.timestamp
-        self.sanctions = Sanctions(self.limits, now)
+        self.sanctions = Sanctions(self.limits, now, self._is_operator)
         self.delivery = Delivery(self.registry, self.voice, self.sanctions, self.counts, self._new_id)
         self.replay = Replay(self.delivery, self.voice)
         self.cursors = Cursors(clock, self.delivery, now)
@@ -56,6 +60,10 @@ class House:
         self.journal = Journal(clock)
         self.presence = Presence(clock, self.timestamp)
         self.pulse = Pulse(clock, self._ping, self._give_up)
+        #: How many accounts an address makes in an hour, how many rooms an account, and how many it invites.
+        self.registrations, self.creations, self.invites = (
+            Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites")
+        )
         #: Whether guests are turned away.
         self.accounts_only = False
         #: How people show who they are; set when the server starts.
@@ -115,13 +123,26 @@ class House:
             self._enter(session)
 
     def own(self, account: Account, maker: Session | None = None) -> None:
-        """A name has become an account's. A guest that has it, and did not make it one, must come again and log in."""
-        holder = self.registry.find(account.name.key)
-        if holder is not None and holder is not maker:
-            goodbye = f"The name {account.name.shown} is an account's now. If it is yours, log in; else come back with another."
-            self.close(holder, NameTaken.code, goodbye, why="the name was made an account")
+        """A name has become an account's. Guests that have it, or one that looks so, must come again, but not its maker."""
+        if maker is None:
+            holders = self.registry.guests_alike(account.name)
+        else:  # while its name was being made an account, nobody could come whose name looks like it
+            holders = [holder for holder in [self.registry.find(account.name.key)] if holder is not None]
+        for holder in holders:
+            if holder is not maker:
+                goodbye = (
+                    f"The name {account.name.shown} is an account's now. If it is yours, log in; else come back with another."
+                )
+                self.close(holder, NameTaken.code, goodbye, why="the name was made an account")
         self.registry.reserve(account)
         self.journal.note(f"{account.name.shown} is an account now")
+
+    def end_logins(self, account: Account, goodbye: str, *, why: str, but: Session | None = None) -> int:
+        """End all sessions of an account, and what waits to log in to it, `but` this one; how many these were."""
+        ended = [session for session in (*account.sessions, *self.doorstep.of(account)) if session is not but]
+        for session in ended:
+            self.close(session, AuthRequired.code, goodbye, why=why)
+        return len(ended)
 
     def account_of(self, name: str) -> Account:
         """The account of that name; raises `NoSuchTarget`."""
@@ -129,6 +150,11 @@ class House:
         if account is None:
             raise NoSuchTarget(f"There is no account {visible(name, 40) or '(no name)'}.")
         return account
+
+    def _is_operator(self, name: str) -> bool:
+        """Whether whoever decides under this name is an operator. Who has no account decides at the operators' prompt."""
+        account = self.registry.account(name)
+        return name == PROMPT if account is None else account.role is Role.OPERATOR
 
     def _enter(self, session: Session) -> None:
         self.registry.take(session)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
+
+from lanchat.errors import RateLimited
 
 
 class Limit(NamedTuple):
@@ -31,18 +34,27 @@ LIMITS = {
     "waiting": Limit(10_000, "packets that wait to be stored", "their senders' reading waits"),
     "accounts": Limit(100_000, "accounts", "no more can be made"),
     "devices": Limit(16, "devices of one account", "the one that was not seen for longest is forgotten"),
+    "registrations": Limit(
+        100, "accounts made in an hour from one address, loopback exempt", "it must wait until it can make another"
+    ),
     "rooms": Limit(1_000, "rooms", "no more can be made"),
+    "owned": Limit(50, "rooms that one account has made, and that there are", "it must close one first"),
+    "creations": Limit(20, "rooms made in an hour by one account", "it must wait until it can make another"),
     "joined": Limit(100, "rooms that one user is in", "it must leave one first"),
     "members": Limit(10_000, "accounts that belong to one room", "no more can join it"),
     "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
+    "invites": Limit(100, "invitations sent in an hour by one account", "it must wait until it can send another"),
     "sanctions": Limit(10_000, "bans and mutes on the whole server, and as many in rooms", "no more can be decided"),
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be decided there"),
+    "decided": Limit(1_000, "bans and mutes that one account has decided, and that hold", "it can decide no more"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Rates and times, which may be fractions. All others count what is whole.
 FRACTIONS = frozenset({"opens", "packets", "bytes", "opening"})
 #: A session that was quiet may go over a rate for so many seconds.
 BURST_SECONDS = 10
+#: The seconds that a quota is for, and how many are remembered who took something of one.
+HOUR, MOST = 3600.0, 10_000
 #: What is wanting by so little is there.
 ROUNDING = 1e-3
 
@@ -82,6 +94,56 @@ class Limits:
 def written(value: float) -> str:
     """A value as one would write it: 50, 0.5, off."""
     return "off" if value == math.inf else f"{value:.12g}"
+
+
+class Quota:
+    """How many of something each may make in an hour: accounts from one address, or rooms of one account.
+
+    What was made counts also when it is gone again. Of each it is kept when all of its quota will be there again.
+    """
+
+    def __init__(self, limits: Limits, name: str, seconds: Callable[[], float]) -> None:
+        """`name` is the limit's; `seconds` tells the time, by a clock that does not go back."""
+        self._limits = limits
+        self._name = name
+        self._seconds = seconds
+        self._whole_at: dict[Hashable, float] = {}  # in the order in which they took something
+
+    def check(self, who: Hashable, told: str) -> None:
+        """Raise `RateLimited`, which begins with what shall be `told`, if nothing is left. Nothing is counted for None."""
+        if who is None:
+            return
+        now = self._seconds()
+        step = HOUR / self._limits[self._name]
+        wait = self._whole_at.get(who, now) + step - now - HOUR
+        if wait > ROUNDING:
+            self._limits.met[self._name] += 1
+            raise RateLimited(f"{told} Try again in {_minutes(wait)}.", retry_ms=math.ceil(wait * 1000))
+
+    @contextmanager
+    def taken(self, who: Hashable, told: str) -> Iterator[None]:
+        """Take one for what is made in the block, and give it back if that raises. Raises as `check` does."""
+        self.check(who, told)
+        self._add(who, 1)
+        try:
+            yield
+        except BaseException:
+            self._add(who, -1)
+            raise
+
+    def _add(self, who: Hashable, count: int) -> None:
+        if who is None:
+            return
+        now = self._seconds()
+        whole_at = max(self._whole_at.pop(who, now), now) + count * HOUR / self._limits[self._name]
+        if whole_at > now:
+            self._whole_at[who] = whole_at
+        while self._whole_at and (len(self._whole_at) > MOST or next(iter(self._whole_at.values())) <= now):
+            del self._whole_at[next(iter(self._whole_at))]
+
+
+def _minutes(seconds: float) -> str:
+    return f"{math.ceil(seconds)} s" if seconds < 60 else f"{math.ceil(seconds / 60)} min"
 
 
 class Bucket:

@@ -12,9 +12,11 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from lanchat.errors import Banned, Forbidden, NoSuchTarget
-from lanchat.rooms import Room, dismiss
+from lanchat.room import Room
+from lanchat.rooms import dismiss
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE, Sanction, expel, state
+from lanchat.sanction import BAN, MUTE, PROMPT, Sanction, state
+from lanchat.sanctions import expel
 from lanchat.session import Account, Role, Session
 from lanchat.targets import Target, aim
 
@@ -44,7 +46,7 @@ class By(NamedTuple):
 
 
 #: Whoever can enter the server's own prompt.
-OPERATOR = By("operator", Role.OPERATOR)
+OPERATOR = By(PROMPT, Role.OPERATOR)
 
 
 class Order(NamedTuple):
@@ -65,8 +67,10 @@ async def kick(router: Router, by: By, order: Order) -> str:
     room, target, hit = _aim(router, by, order)
     _check_can_be_left(router, room)
     accounts = _accounts(room, target, hit)
-    if not hit and not (room is not None and room.members.keys() & accounts.keys()):
+    if not hit and not (room is not None and (room.members.keys() | room.invited) & accounts.keys()):
         raise NoSuchTarget(f"{target.shown} is not {f'in {room.name}' if room is not None else 'here'}.")
+    if room is not None and not hit and not room.members.keys() & accounts.keys():
+        return await _take_back(router, by, room, target, accounts)
     what = f"by {by.name}{order.reason and f' ({order.reason})'}"
     if room is not None:
         what = f"taken out of {room.name} {what}"
@@ -79,6 +83,17 @@ async def kick(router: Router, by: By, order: Order) -> str:
             router.close(session, Forbidden.code, f"You were {what}.", why=what)
     _note(router, by, f"{target.shown} was {what}")
     return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
+
+
+async def _take_back(router: Router, by: By, room: Room, target: Target, accounts: dict[int, Account]) -> str:
+    """Whoever is to leave a room has not come yet: it is the invitation that is taken back."""
+    await router.store.write(partial(expel, room=room.id, accounts=accounts))
+    for account in accounts.values():
+        router.rooms.dismiss(account, room)
+        for session in tuple(account.sessions):
+            router.reply(session, None, f"You are not invited to {room.name} any more.")
+    _note(router, by, f"{target.shown} is not invited to {room.name} any more, says {by.name}")
+    return f"{target.shown} is not invited to {room.name} any more. {by.written(BAN, room, target.shown)} keeps them out."
 
 
 async def ban(router: Router, by: By, order: Order) -> str:

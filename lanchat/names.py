@@ -21,6 +21,8 @@ MAX_NAME = 32
 
 #: Characters in any spelling of a name (accents may be written as characters of their own).
 MAX_SPELLING = 4 * MAX_NAME
+#: Characters of what may be looked up: a name, or the mark of a room and its name.
+MAX_KEY = MAX_NAME + 1
 
 #: Names that the server uses itself.
 RESERVED = ("SERVER", "Guest", "Everyone")
@@ -53,8 +55,10 @@ def key(text: str) -> str:
     """What two spellings of one name have in common; for looking a name up, so it raises nothing."""
     if text.isascii():
         return text.lower()
-    # PRECIS takes time in the square of the length, and a cache keeps what it is given.
-    return text if len(text) > MAX_SPELLING else _key(text)
+    # PRECIS takes time in the square of the length, and a cache keeps what it is given. Nothing that PRECIS accepts is longer
+    # than its compatibility form (NFKC), which is quickly made.
+    too_long = len(text) > MAX_SPELLING or (len(text) > MAX_KEY and len(unicodedata.normalize("NFKC", text)) > MAX_KEY)
+    return text if too_long else _key(text)
 
 
 def parse(text: str) -> Name:
@@ -65,7 +69,7 @@ def parse(text: str) -> Name:
     if len(text) > MAX_NAME:
         raise _bad(text, f"is longer than {MAX_NAME} characters")
     shown, mapped = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text)
-    name = Name(shown, mapped, tuple({skeleton(spelling).lower() for spelling in {shown, mapped}}))
+    name = Name(shown, mapped, looks({shown, mapped}))
     if _reserved(name):
         raise _bad(text, "is reserved", f"{shown}_1" if shown.isascii() and not _like_address(shown) else "")
     return name
@@ -73,12 +77,24 @@ def parse(text: str) -> Name:
 
 def stored(shown: str, kept: str) -> Name:
     """The name of somebody who has it already, with the key under which it is kept; today's rules are not asked."""
-    return Name(shown, kept, tuple({skeleton(spelling).lower() for spelling in {shown, kept}}))
+    return Name(shown, kept, looks({shown, kept}))
 
 
 def suggestions(name: Name) -> list[str]:
     """A few names like this one, to offer when it is taken."""
     return [f"{name.shown[: MAX_NAME - len(str(n))]}{n}" for n in range(2, 12)]
+
+
+def looks(spellings: set[str]) -> tuple[str, ...]:
+    """What the spellings of one name look like."""
+    return tuple({skeleton(spelling).lower() for spelling in spellings})
+
+
+def alike(one: Name, other: Name) -> bool:
+    """Whether a person may take one name for the other. Within ASCII only case makes no difference: `bill` is not `bi11`."""
+    if one.key == other.key:
+        return True
+    return not (one.shown.isascii() and other.shown.isascii()) and not set(one.looks).isdisjoint(other.looks)
 
 
 def skeleton(text: str) -> str:
@@ -155,14 +171,26 @@ def _prototypes() -> dict[int, str]:
     The library lists pairs in both directions; a group of look-alikes is a star round its prototype, which is the member
     with the most neighbours (in a pair either will do, but a sequence such as "rn" must be it).
     """
-    data = confusables.confusables_data
-    found: dict[str, str] = {}
-    for char, others in data.items():
-        if len(char) == 1:
-            star = [char, *(other["c"] for other in others)]
-            found[char] = max(star, key=lambda member: (len(data[member]), len(member), member))
-    # A prototype may be spelt with characters that have look-alikes themselves.
-    return {ord(char): "".join(found.get(c, c) for c in prototype) for char, prototype in found.items()}
+    data: dict[str, set[str]] = {}
+    for text, others in confusables.confusables_data.items():
+        data.setdefault(_unmarked(text), set()).update(_unmarked(other["c"]) for other in others)
+    found = {
+        char: max([char, *others], key=lambda member: (len(data[member]), len(member), member))
+        for char, others in data.items()
+        if len(char) == 1
+    }
+
+    def settled(text: str) -> str:
+        """A prototype may be spelt with characters that have look-alikes themselves."""
+        spelt = "".join(found.get(char, char) for char in unicodedata.normalize("NFD", text))
+        return text if spelt == text else settled(spelt)
+
+    return {ord(char): settled(prototype) for char, prototype in found.items()}
+
+
+def _unmarked(text: str) -> str:
+    """A text of the library's data. It has a mark of direction before and after each that is written from right to left."""
+    return text.replace("\u200e", "")
 
 
 _RESERVED_KEYS = frozenset(key(name) for name in RESERVED)

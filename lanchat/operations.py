@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from lanchat import accounts, rooms
 from lanchat.entry import ERASED
-from lanchat.errors import ChatError, Full, NoSuchTarget
+from lanchat.errors import ChatError, Full, NameTaken, NoSuchTarget
 from lanchat.names import Name, key, parse, stored
 from lanchat.packet import visible
 from lanchat.router import Router
@@ -30,6 +30,8 @@ MISTAKES = "MISTAKES"
 RoleName = Literal["user", "moderator", "operator"]
 #: The roles, as a sentence has them.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
+#: Why sessions end, as the log has it.
+BY_ADMINISTRATOR = "by the administrator"
 #: Is told how much is done, from 0 to 1, and what is going on.
 Tell = Callable[[float, str], object]
 
@@ -47,6 +49,8 @@ class Add(Request, tag="add"):
 
     password: str
     role: RoleName = "user"
+    #: Even if its name looks like another account's.
+    force: bool = False
 
 
 class SetPassword(Request, tag="passwd"):
@@ -169,9 +173,15 @@ class Operations:
     async def _add(self, asked: Add) -> Done:
         router, role = self._router, Role[asked.role.upper()]
         name, kept = parse(asked.name), await self._hash(asked.password)
+        if (others := router.registry.accounts_alike(name)) and not asked.force:
+            raise NameTaken(
+                f"{name.shown} looks like the account {others[0].name.shown}, and nobody could tell them apart. "
+                "Nothing was done. Choose another name, or say --force if that is meant."
+            )
         now, most = int(router.now()), router.limits["accounts"]
-        account = await self._store.write(partial(accounts.add, name=name, password=kept, role=role, now=now, most=most))
-        router.own(account)
+        with router.registry.looks.held(name):
+            account = await self._store.write(partial(accounts.add, name=name, password=kept, role=role, now=now, most=most))
+            router.own(account)
         await self._enter_lobby(account)
         return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
@@ -184,7 +194,8 @@ class Operations:
     async def _set_password(self, asked: SetPassword) -> Done:
         account, kept = self._router.account_of(asked.name), await self._hash(asked.password)
         await self._store.write(partial(accounts.set_password, account=account.id, password=kept))
-        count = self._send_away(account, "Your password was changed by the administrator. Log in with the new one.")
+        goodbye = "Your password was changed by the administrator. Log in with the new one."
+        count = self._router.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
         text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing{_ended(count)}."
         return Done(text, {"name": account.name.shown, "ended": count})
 
@@ -262,14 +273,8 @@ class Operations:
 
     def _forget(self, account: Account) -> int:
         """An account is no more; how many logins of its ended."""
-        count = self._send_away(account, "Your account was removed by the administrator.")
+        count = self._router.end_logins(account, "Your account was removed by the administrator.", why=BY_ADMINISTRATOR)
         self._router.rooms.forget(account)
         if self._router.registry.account_by_id(account.id) is account:
             self._router.registry.release(account)
         return count
-
-    def _send_away(self, account: Account, goodbye: str) -> int:
-        sessions = [*account.sessions, *self._router.doorstep.of(account)]
-        for session in sessions:
-            self._router.close(session, "AUTH_REQUIRED", goodbye, why="by the administrator")
-        return len(sessions)

@@ -101,6 +101,7 @@ class ServerX(_Both, omit_defaults=True, rename={"self_": "self"}, gc=False):
     missed: int | None = None
     # What commands answer, beside the text for people.
     names: list[str] | None = None
+    invited: list[str] | None = None
     time: str | None = None
     commands: list[dict[str, str]] | None = None
     rooms: list[dict[str, Any]] | None = None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from lanchat import tls
+from lanchat import lobby, tls
 from lanchat.certificates import Own, read_certificates, read_key
 from lanchat.options import Options
 from lanchat.safekeeping import Refused, check_directory, handed_over
+from lanchat.store import opening
 
 
 def mistakes(config: Options) -> list[str]:
@@ -18,7 +21,7 @@ def mistakes(config: Options) -> list[str]:
     makes_keys = config["manhole"] or (config["tls"] and config["tls-key"] is None)
     wrong = _own_directory(config["data"]) if makes_keys else []
     look_inside = not wrong and not _belongs_to_the_service(config["data"])
-    return [*wrong, *_tls(config, look_inside), *_manhole(config, look_inside)]
+    return [*wrong, *_tls(config, look_inside), *_manhole(config, look_inside), *_lobby(config)]
 
 
 def tls_files(config: Options, data: Path) -> tuple[tls.Files, Own | None]:
@@ -45,6 +48,18 @@ def _pair(files: tls.Files) -> Iterator[str]:
     alone = [*_look(files.key, read_key), *_look(files.cert, read_certificates)]
     together = not (_later(files.key) or _later(files.cert))
     yield from alone or (_refusal(partial(tls.make_context, files._replace(client_ca=None))) if together else ())
+
+
+def _lobby(config: Options) -> Iterator[str]:
+    """What speaks against the lobby in what is kept; where that can't be read the start says why."""
+    if config["lobby"] is None:
+        return
+    path = config["data"] / opening.FILE
+    with suppress(sqlite3.Error, OSError):
+        # While nobody has it open all is in one file, and SQLite need put nothing beside it to read it.
+        alone = not path.with_name(f"{path.name}-wal").exists()
+        with opening.closing(path, "ro&immutable=1" if alone else "ro") as connection:
+            yield from _refusal(partial(lobby.check, connection, config["lobby"]))
 
 
 def _manhole(config: Options, look_inside: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from lanchat.interfaces import Clock
 from lanchat.listing import and_more, as_fit
 from lanchat.packet import EVERYONE, SERVER, ServerX, SharedPacket
-from lanchat.rooms import Room
+from lanchat.room import Room
 from lanchat.session import Session
 
 #: Seconds between two packets.

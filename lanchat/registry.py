@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator
 
 from lanchat.errors import BadName, NameTaken
 from lanchat.listing import BETWEEN_NAMES, as_fit
-from lanchat.names import Name, key, parse, suggestions
+from lanchat.looks import Looks
+from lanchat.names import Name, alike, key, parse, suggestions
 from lanchat.session import Account, Session
 
 
@@ -24,9 +24,8 @@ class Registry:
         self._accounts: dict[str, Account] = {}  # by key
         self._by_id: dict[int, Account] = {}
         self._odd: dict[str, Account] = {}  # by name: those whose key is not that of their name, as another has it
-        # What names look like: one outside ASCII may look like no other, so it matters which kind has the look.
-        self._ascii_looks: Counter[str] = Counter()
-        self._other_looks: Counter[str] = Counter()
+        #: What the names look like of those who are here, and of accounts.
+        self.looks = Looks()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -54,7 +53,7 @@ class Registry:
     def reserve(self, account: Account) -> None:
         """This name is an account's from now on: nobody else is given it, or one that looks the same."""
         if account.name.key not in self._sessions:  # whoever makes their own name an account has its looks already
-            self._look(account.name, 1)
+            self.looks.add(account.name)
         self._accounts[account.name.key] = self._by_id[account.id] = account
         if account.name.key != key(account.name.shown):
             self._odd[account.name.shown] = self._odd[account.name.key] = account
@@ -64,7 +63,20 @@ class Registry:
         del self._accounts[account.name.key], self._by_id[account.id]
         for spelling in (account.name.shown, account.name.key):
             self._odd.pop(spelling, None)
-        self._look(account.name, -1)
+        self.looks.discard(account.name)
+
+    def accounts_alike(self, name: Name) -> list[Account]:
+        """The accounts of other names that a person could take for this one."""
+        if not self.looks.taken(name):
+            return []
+        return [account for account in self._accounts.values() if account.name.key != name.key and alike(account.name, name)]
+
+    def guests_alike(self, name: Name) -> list[Session]:
+        """The guests who have this name, or one that a person could take for it."""
+        if self.looks.taken(name):
+            return [session for session in self._sessions.values() if session.account is None and alike(session.name, name)]
+        same = self._sessions.get(name.key)
+        return [same] if same is not None and same.account is None else []
 
     def take(self, session: Session) -> None:
         """Give the session its name, in one step; raises `NameTaken`. One of an account has shown that the name is its."""
@@ -75,7 +87,7 @@ class Registry:
             free = next(filter(self._free, suggestions(name)), None)
             raise NameTaken(f"The name {name.shown} is already taken{f'. Try {free}' if free else ''}.")
         else:
-            self._look(name, 1)
+            self.looks.add(name)
         if (before := self._sessions.get(name.key)) is not None:
             self._others[before] = None
         else:
@@ -101,7 +113,7 @@ class Registry:
         at = bisect_left(self._keys, name.key)
         del self._keys[at], self._names[at]
         if account is None:
-            self._look(name, -1)
+            self.looks.discard(name)
         return True
 
     def listed(self, prefix: str, most: int) -> tuple[list[str], int]:
@@ -118,14 +130,6 @@ class Registry:
             names.remove(asker.name.shown)
         return as_fit(names, room), total, prefix
 
-    def _look(self, name: Name, more: int) -> None:
-        """There is one more name, or one less, that looks like this one."""
-        looks = self._ascii_looks if name.shown.isascii() else self._other_looks
-        for look in name.looks:
-            looks[look] += more
-            if not looks[look]:
-                del looks[look]
-
     def _free(self, text: str) -> bool:
         try:
             return not self._taken(parse(text))
@@ -133,8 +137,4 @@ class Registry:
             return False
 
     def _taken(self, name: Name) -> bool:
-        if name.key in self._sessions or name.key in self._accounts:
-            return True
-        if any(look in self._other_looks for look in name.looks):
-            return True
-        return not name.shown.isascii() and any(look in self._ascii_looks for look in name.looks)
+        return name.key in self._sessions or name.key in self._accounts or self.looks.taken(name)

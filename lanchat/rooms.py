@@ -6,75 +6,20 @@ connection run on the store's threads, not in the reactor's.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, insort
 from collections.abc import Collection
 from sqlite3 import Connection
 
 from lanchat.accounts import check_there as check_account
 from lanchat.entry import newest
-from lanchat.errors import BadName, Full, NameTaken, NoSuchTarget
-from lanchat.names import Name, key, parse
+from lanchat.errors import BadName, Forbidden, Full, NameTaken, NoSuchTarget
+from lanchat.looks import Looks
+from lanchat.names import Name, parse
 from lanchat.packet import visible
+from lanchat.room import MARK, Room, room_key
 from lanchat.session import Account, Role, Session
 from lanchat.stored import Wrong, note, usable
-
-#: What the names of rooms begin with.
-MARK = "#"
-#: Characters of a topic.
-MAX_TOPIC = 300
-
-#: Each conversation of a room in the log, by way of an index that has them sorted: from one to the next, not row by row.
-_NEXT = "SELECT min(conv) FROM kept WHERE conv GLOB 'r[0-9]*' AND conv"
-_SAID_IN = f"""
-    WITH RECURSIVE said(conv) AS (
-        SELECT ({_NEXT} > 'r') UNION ALL SELECT ({_NEXT} > said.conv) FROM said WHERE said.conv IS NOT NULL)
-    SELECT conv FROM said WHERE conv IS NOT NULL UNION SELECT conv FROM fresh WHERE conv GLOB 'r[0-9]*'
-"""  # noqa: S608 (our own words)
-#: The name under which something was said last in a conversation.
-_CALLED = """
-    SELECT coalesce((SELECT target FROM fresh WHERE conv = ? ORDER BY seq DESC LIMIT 1),
-        (SELECT target FROM kept WHERE conv = ? ORDER BY seq DESC LIMIT 1))
-"""
-
-
-class Room:
-    """One room, as it is known while the server runs."""
-
-    __slots__ = ("conv", "id", "invited", "key", "members", "name", "owner", "private", "sessions", "topic")
-
-    def __init__(  # noqa: PLR0913, PLR0917 (a row)
-        self,
-        id: int,  # noqa: A002 (it is one)
-        name: str,
-        owner: int | None,
-        private: bool = False,
-        topic: str = "",
-        kept: str = "",
-    ) -> None:
-        """`kept` is the key under which it is kept, if that is not the one that its name has by today's rules."""
-        self.id = id
-        #: With the mark before it.
-        self.name = name
-        #: What any spelling of its name has in common.
-        self.key = kept or room_key(name)
-        #: What the log calls it.
-        self.conv = f"r{id}"
-        #: The account that made it.
-        self.owner = owner
-        self.private = private
-        self.topic = topic
-        #: Accounts that belong to it, and those that may come to.
-        self.members: dict[int, Account] = {}
-        self.invited: set[int] = set()
-        #: Who is there, in the order in which they came; those of members and of guests.
-        self.sessions: dict[Session, None] = {}
-
-    def __repr__(self) -> str:
-        return f"<Room {self.id} {self.name}>"
-
-    def is_owned_by(self, session: Session) -> bool:
-        """Whether somebody may decide about it: whoever made it, and moderators."""
-        account = session.account
-        return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
 
 
 class Rooms:
@@ -82,7 +27,10 @@ class Rooms:
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
+        self._keys: list[str] = []  # sorted
         self._by_conv: dict[str, Room] = {}
+        #: What the names look like.
+        self.looks = Looks()
         self._odd: dict[str, Room] = {}  # by name: those whose key is not that of their name, as another has it
         #: Where each account belongs, and where each guest is, in the order in which they came there.
         self._of: dict[Account | Session, dict[Room, None]] = {}
@@ -94,11 +42,18 @@ class Rooms:
 
     def add(self, room: Room) -> None:
         """There is one more."""
+        if room.key not in self._rooms:
+            insort(self._keys, room.key)
         self._rooms[room.key] = self._by_conv[room.conv] = room
+        self.looks.add(room.looks)
         if room.key != room_key(room.name):
             self._odd[room.name] = room
         for account in room.members.values():
             self._of.setdefault(account, {})[room] = None
+
+    def open_lobby(self, room: Room) -> None:
+        """Everybody is in this room from now on. Whoever made it does not rule over everybody: moderators do."""
+        self.lobby, room.owner = room, None
 
     def remove(self, room: Room) -> None:
         """It is gone, for everyone; two may have closed it."""
@@ -110,6 +65,8 @@ class Rooms:
         for session in tuple(room.sessions):
             self.leave(session, room)
         del self._rooms[room.key], self._by_conv[room.conv]
+        del self._keys[bisect_left(self._keys, room.key)]
+        self.looks.discard(room.looks)
         self._odd.pop(room.name, None)
 
     def admit(self, account: Account, room: Room, since: int) -> None:
@@ -122,8 +79,9 @@ class Rooms:
             self.enter(session, room)
 
     def dismiss(self, account: Account, room: Room) -> None:
-        """An account does not belong to it any more."""
+        """An account does not belong to it any more, and is not invited to it."""
         room.members.pop(account.id, None)
+        room.invited.discard(account.id)
         account.conversations.pop(room.conv, None)
         self._drop(account, room)
         for session in account.sessions:
@@ -165,9 +123,11 @@ class Rooms:
         mine = account is not None and (account.id in room.members or account.id in room.invited or account.id == room.owner)
         return not room.private or mine or asker.role >= Role.MODERATOR
 
-    def listed(self, asker: Session) -> list[Room]:
-        """Those that somebody may know of, sorted."""
-        return [room for _, room in sorted(self._rooms.items()) if self.shows(room, asker)]
+    def beginning(self, prefix: str) -> list[Room]:
+        """Those whose name begins so, in any case, with or without the mark; sorted."""
+        start = room_key(prefix)
+        first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
+        return [self._rooms[key] for key in self._keys[first:last]]
 
     def of_guest(self, session: Session) -> list[Room]:
         """Where a guest is."""
@@ -210,11 +170,6 @@ class Rooms:
                 del self._of[whose]
 
 
-def room_key(name: str) -> str:
-    """What two spellings of the name of a room have in common, with or without the mark; raises nothing."""
-    return MARK + key(name.removeprefix(MARK))
-
-
 def parse_name(text: str) -> Name:
     """What a room may be called is what a user may, after the mark; raises `BadName`."""
     text = text.strip()
@@ -246,28 +201,18 @@ def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = no
     return list(rooms.values())
 
 
-def conversations(connection: Connection) -> dict[str, list[str]]:
-    """What the log calls the rooms that there are, and those that were closed and of which something is kept.
+def add(  # noqa: PLR0913, PLR0917 (a row)
+    connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float, owned: float = math.inf
+) -> Room:
+    """Make a room; raises `NameTaken`, `NoSuchTarget` if its owner is gone, or `Full`.
 
-    By the key of their name, the oldest first: a name may have been used again. The log itself says what a closed room was
-    called.
+    It is full when there are `most`, or `owned` of this owner's.
     """
-    names = {f"r{number}": found for number, found in connection.execute("SELECT id, key FROM rooms")}
-    for (conv,) in connection.execute(_SAID_IN).fetchall():
-        if conv not in names:
-            (target,) = connection.execute(_CALLED, (conv, conv)).fetchone()
-            names[conv] = key(str(target))
-    found: dict[str, list[str]] = {}
-    for conv in sorted(names, key=lambda conv: int(conv[1:])):
-        found.setdefault(names[conv], []).append(conv)
-    return found
-
-
-def add(connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float) -> Room:  # noqa: PLR0913, PLR0917 (a row)
-    """Make a room; raises `NameTaken`, `NoSuchTarget` if its owner is gone, or `Full` when there are so many."""
     if owner is not None:
         check_account(connection, owner)
-    (count,) = connection.execute("SELECT count(*) FROM rooms").fetchone()
+    count, own = connection.execute("SELECT count(*), count(*) FILTER (WHERE owner = ?) FROM rooms", (owner,)).fetchone()
+    if own >= owned:
+        raise Full("There are as many rooms that you made as one may have. Send /close to end one first.", "owned")
     if count >= most:
         raise Full("There are as many rooms as this server keeps. Use one of those in /rooms, or ask its operator.", "rooms")
     done = connection.execute(
@@ -277,16 +222,6 @@ def add(connection: Connection, name: Name, owner: int | None, private: bool, no
     if not done.rowcount or done.lastrowid is None:
         raise NameTaken(f"There is a room of that name already. Send /join {name.shown} to enter it, if it is open to you.")
     return Room(done.lastrowid, name.shown, owner, private)
-
-
-def open_lobby(connection: Connection, name: Name, now: int) -> None:
-    """Make the room that everybody is in, if there is none, and let all accounts belong to it."""
-    connection.execute(
-        "INSERT INTO rooms(name, key, private, created) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING", (name.shown, name.key, now)
-    )
-    (room,) = connection.execute("SELECT id FROM rooms WHERE key = ?", (name.key,)).fetchone()
-    for (account,) in connection.execute("SELECT id FROM accounts").fetchall():
-        admit(connection, room, account)
 
 
 def remove(connection: Connection, room: int) -> None:
@@ -306,29 +241,46 @@ def is_there(connection: Connection, room: int) -> bool:
     return connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is not None
 
 
-def invite(connection: Connection, room: int, account: int) -> None:
-    """An account may come in; raises `NoSuchTarget`."""
+def invite(connection: Connection, room: int, account: int, most: float = math.inf) -> None:
+    """An account may come in; raises `NoSuchTarget`, or `Full` when `most` others are invited."""
     _check_there(connection, room)
     check_account(connection, account)
-    connection.execute("INSERT OR IGNORE INTO invitations VALUES (?, ?)", (room, account))
+    others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
+    if connection.execute(others, (room, account)).fetchone()[0] >= most:
+        raise Full("As many are invited to that room as can be. Send /uninvite to take one back.", "invitations")
+    outside = "WHERE NOT EXISTS (SELECT 1 FROM members WHERE account = ?2 AND conv = ?3)"
+    connection.execute(f"INSERT OR IGNORE INTO invitations SELECT ?1, ?2 {outside}", (room, account, f"r{room}"))
 
 
-def admit(connection: Connection, room: int, account: int) -> int:
+def uninvite(connection: Connection, room: int, account: int) -> None:
+    """An account may not come in after all."""
+    connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
+
+
+def admit(connection: Connection, room: int, account: int, *, invited: bool = False) -> int:
     """An account belongs to a room; the place in the log from which on it is owed what is said there.
 
-    Raises `NoSuchTarget`.
+    Raises `NoSuchTarget`, and `Forbidden` if it must be `invited` and is not, or not any more.
     """
     _check_there(connection, room)
     check_account(connection, account)
+    if invited and not _is_invited(connection, room, account):
+        raise Forbidden("The invitation to that room was taken back just now.")
     connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest(connection)))
-    connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
+    uninvite(connection, room, account)
     (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()
     return int(since)
 
 
 def dismiss(connection: Connection, room: int, account: int) -> None:
-    """An account does not belong to a room any more."""
+    """An account does not belong to a room any more, and is not invited to it."""
     connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{room}"))
+    uninvite(connection, room, account)
+
+
+def _is_invited(connection: Connection, room: int, account: int) -> bool:
+    found = connection.execute("SELECT 1 FROM invitations WHERE room = ? AND account = ?", (room, account))
+    return found.fetchone() is not None
 
 
 def _check_there(connection: Connection, room: int) -> None:

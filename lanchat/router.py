@@ -29,7 +29,7 @@ from lanchat.packet import (
     X,
     visible,
 )
-from lanchat.rooms import MARK
+from lanchat.room import MARK
 from lanchat.session import Session
 from lanchat.voice import SURE_TO_FIT, check_growth
 

@@ -1,69 +1,36 @@
 """Sanctions: who may not speak, or not come in, on the whole server or in one room; by whom, why, and until when.
 
 All that are in force are in memory, by what they are about: as they are stored, and beside them those that are being stored,
-which hold already. So whoever is under none costs nothing: a session is looked at
-when it begins, and what is said in a room only if somebody is under a sanction there. One that has run out is dropped by
-whoever comes upon it. The functions that take a connection run on the store's threads, not in the reactor's.
+which hold already. So whoever is under none costs nothing: a session is looked at when it begins, and what is said in a room
+only if somebody is under a sanction there. One that has run out is dropped by whoever comes upon it. The functions that take a
+connection run on the store's threads, not in the reactor's.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from heapq import heapify, heappop, heappush
+from itertools import count
 from sqlite3 import Connection
 
 from lanchat import rooms
 from lanchat.accounts import check_there as check_account
-from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget
+from lanchat.errors import Full, NoSuchTarget
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
 from lanchat.names import key
-from lanchat.rooms import Room
-from lanchat.session import Account, Session
-from lanchat.spans import span
+from lanchat.room import Room
+from lanchat.sanction import BAN, MUTE, Sanction
+from lanchat.session import Account, Role, Session
 from lanchat.stored import Wrong, note, usable
-from lanchat.targets import Target, kept_under, network_of
+from lanchat.targets import Place, Target
 
-#: The kinds of sanctions, as the table has them.
-MUTE, BAN = "mute", "ban"
-_STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
-
-
-@dataclass(frozen=True, slots=True)
-class Sanction:
-    """What was decided about somebody."""
-
-    kind: str
-    #: Where it holds; None is the whole server.
-    room: Room | None
-    #: Whom it is about (`Target.kept`).
-    target: str
-    #: Until when, in seconds since the epoch; None is until it is undone.
-    until: int | None
-    #: As it may be shown.
-    reason: str
-    #: The name of whoever decided it, and when that was.
-    by: str
-    at: int
-
-    def holds(self, now: float) -> bool:
-        """Whether it has not run out."""
-        return self.until is None or self.until > now
-
-    def what(self, now: float) -> str:
-        """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
-        how_long = "until it is undone" if self.until is None else f"for {span(self.until - now)}"
-        why = f" ({self.reason})" if self.reason else ""
-        return f"{state(self.kind, self.room)} by {self.by} {how_long}{why}"
-
-    def error(self, now: float) -> ChatError:
-        """What whoever is under it is answered."""
-        retry_ms = None if self.until is None else math.ceil((self.until - now) * 1000)
-        if self.kind == MUTE:
-            return Muted(f"Nobody got that: you are {self.what(now)}.", retry_ms)
-        return Banned(f"You are {self.what(now)}.", retry_ms)
+#: How many that were undone, or replaced, may wait for their end to be forgotten.
+MOST_UNDONE = 100
 
 
 class Sanctions:
@@ -72,15 +39,19 @@ class Sanctions:
     #: Set when the server starts.
     store: Store
 
-    def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
-        """`now` is the time of day."""
+    def __init__(self, limits: Limits, now: Callable[[], float], is_operator: Callable[[str], bool]) -> None:
+        """`now` is the time of day; `is_operator` says whether who decides under that name is an operator."""
         self._limits = limits
         self._now = now
+        self._is_operator = is_operator
         # As they are stored: changed when a transaction came back, and in that order.
-        self._places: dict[Room | None, dict[tuple[str, str], Sanction]] = {}
-        # Those that are being stored, the oldest first.
-        self._proposed: dict[Room | None, list[Sanction]] = {}
-        self._lengths: set[int] = set()  # of the networks that there ever were: only those are looked for
+        self._places: dict[Room | None, Place[Sanction]] = {}
+        # Those that are being stored, the oldest first; and where they hold (of some about the same, the newest).
+        self._waiting: list[Sanction] = []
+        self._proposed: dict[Room | None, Place[Sanction]] = {}
+        self._decided: Counter[str] = Counter()  # how many of them each has decided
+        self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first is the first
+        self._numbers = count()  # (of two that end together, neither sanction need be compared)
 
     def __len__(self) -> int:
         return sum(map(len, self._places.values()))
@@ -109,8 +80,8 @@ class Sanctions:
         if (ban := self._find(BAN, room, session, session.account)) is not None:
             raise ban.error(self._now())
 
-    def check_may_speak(self, session: Session, room: Room) -> None:
-        """Raise `Muted` if somebody may say nothing in a room, or anywhere."""
+    def check_may_speak(self, session: Session, room: Room | None) -> None:
+        """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere."""
         if session.barred is not None:
             session.barred()
         if (room in self._places or room in self._proposed) and (
@@ -119,30 +90,39 @@ class Sanctions:
             raise mute.error(self._now())
 
     def _check_muted(self, session: Session) -> None:
-        mute = self._find(MUTE, None, session, session.account)
-        if mute is not None:
+        if (mute := self._find(MUTE, None, session, session.account)) is not None:
             raise mute.error(self._now())
         session.barred = None
 
     def _find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
-        place = self._places.get(room)
-        if place is None and not self._proposed:
+        if room not in self._places and room not in self._proposed:
             return None
-        place, proposed = place or {}, self._proposed.get(room, ())
-        forms = [*kept_under(session, account, self._lengths)]
-        found = [place[kind, form] for form in forms if (kind, form) in place]
+        places = [place for place in (self._places.get(room), self._proposed.get(room)) if place is not None]
+        found = [sanction for place in places for sanction in place.hitting(kind, session, account)]
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
             self._sweep()
-        in_force += [one for one in proposed if one.kind == kind and one.target in forms and one.holds(self._now())]
-        return in_force[0] if in_force else None
+        return next((sanction for sanction in in_force if self._may_hit(sanction, account)), None)
+
+    def _may_hit(self, sanction: Sanction, account: Account | None) -> bool:
+        """Whether whoever decided it may decide about this account, which nobody thought of if it is not about an account.
+
+        About moderators and operators only operators decide, as far as they are operators now.
+        """
+        if account is None or account.role < Role.MODERATOR or sanction.is_about_an_account:
+            return True
+        return self._is_operator(sanction.by)
 
     # What is decided.
 
     def listed(self, room: Room | None) -> list[Sanction]:
-        """Those in one place that are in force, the newest first."""
+        """Those in one place that are in force, the newest first; `count` says how many there are to sort."""
         self._sweep()
-        return sorted(self._places.get(room, {}).values(), key=lambda sanction: sanction.at)[::-1]
+        return sorted(self._place(room).values(), key=lambda sanction: sanction.at)[::-1]
+
+    def count(self, room: Room | None) -> int:
+        """How many there are in one place."""
+        return len(self._places.get(room, ()))
 
     async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
         """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
@@ -151,32 +131,38 @@ class Sanctions:
         as it was.
         """
         self._check_room_for_more(sanction)
-        proposed = self._proposed.setdefault(sanction.room, [])
-        proposed.append(sanction)
-        self._note_length(sanction)
-        try:
+        with self._held(sanction):
             await self.store.write(partial(add, sanction=sanction, expelled=expelled))
             self._put(sanction)
+
+    @contextmanager
+    def _held(self, sanction: Sanction) -> Iterator[None]:
+        """While the block runs, which waits for the disk, let a sanction hold."""
+        self._waiting.append(sanction)
+        place = self._proposed.setdefault(sanction.room, Place())
+        place.put(sanction)
+        try:
+            yield
         finally:
-            proposed.remove(sanction)
-            if not proposed:
-                self._proposed.pop(sanction.room, None)
+            self._waiting.remove(sanction)
+            if same := [other for other in self._waiting if other.about == sanction.about]:
+                place.put(same[-1])
+            else:
+                place.drop(sanction)
+            if not place:
+                del self._proposed[sanction.room]
 
     async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
         """Undo a sanction; whether there was one. Raises `NotStored`."""
         self._sweep()
-        proposed = self._proposed.get(room, ())
-        if not self._kept(kind, room, target) and not any(one.kind == kind and one.target in target.forms for one in proposed):
+        meant = {(kind, form) for form in target.forms}
+        if meant.isdisjoint(self._place(room)) and meant.isdisjoint(self._proposed.get(room, ())):
             return False
         await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
-        found = self._kept(kind, room, target)
+        found = [self._place(room)[form] for form in meant if form in self._place(room)]
         for sanction in found:
             self._drop(sanction)
         return bool(found)
-
-    def _kept(self, kind: str, room: Room | None, target: Target) -> list[Sanction]:
-        place = self._places.get(room, {})
-        return [place[kind, form] for form in target.forms if (kind, form) in place]
 
     def erase(self, keys: Collection[str], account: int, instead: str) -> None:
         """Somebody is erased, with these keys of their name: nothing is decided about their account any more.
@@ -192,62 +178,71 @@ class Sanctions:
 
     def forget(self, room: Room) -> None:
         """A room is gone; what was decided there goes from the table with it."""
-        self._places.pop(room, None)
+        for sanction in list(self._place(room).values()):
+            self._drop(sanction)
 
     def _check_room_for_more(self, sanction: Sanction) -> None:
-        same = (sanction.kind, sanction.target)
-        proposed = self._proposed.get(sanction.room, ())
-        if same in self._places.get(sanction.room, {}) or any((one.kind, one.target) == same for one in proposed):
+        if self._has_like(sanction) or any(other.about == sanction.about for other in self._waiting):
             return
-        if self._over(sanction.room):
-            self._sweep()
-        if name := self._over(sanction.room):
+        self._sweep()
+        if name := self._over(sanction):
             self._limits.met[name] += 1
             raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
 
-    def _over(self, room: Room | None) -> str:
-        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and every room its own."""
-        counts = {"sanctions": self._count(None)}
-        if room is not None:
-            rooms = sum(map(self._count, {*self._places, *self._proposed} - {None}))
-            counts = {"sanctions": rooms, "room-sanctions": self._count(room)}
+    def _over(self, sanction: Sanction) -> str:
+        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and everybody has a share.
+
+        What is being stored counts as well.
+        """
+        more = {one.about: one for one in self._waiting if not self._has_like(one)}.values()
+        everywhere = self.count(None) + sum(one.room is None for one in more)
+        counts = {"sanctions": everywhere, "decided": self._decided[sanction.by] + sum(one.by == sanction.by for one in more)}
+        if sanction.room is not None:
+            counts["sanctions"] = len(self) + len(more) - everywhere
+            counts["room-sanctions"] = self.count(sanction.room) + sum(one.room is sanction.room for one in more)
         return next((name for name, count in counts.items() if count >= self._limits[name]), "")
 
-    def _count(self, room: Room | None) -> int:
-        """How many there are in one place, with those that are being stored."""
-        proposed = {(one.kind, one.target) for one in self._proposed.get(room, ())}
-        return len(proposed | self._places.get(room, {}).keys())
-
     def _put(self, sanction: Sanction) -> None:
-        self._places.setdefault(sanction.room, {})[sanction.kind, sanction.target] = sanction
-        self._note_length(sanction)
-
-    def _note_length(self, sanction: Sanction) -> None:
-        if (network := network_of(sanction.target)) is not None:
-            self._lengths.add(network.prefixlen)
+        if (before := self._place(sanction.room).get((sanction.kind, sanction.target))) is not None:
+            self._drop(before)
+        self._places.setdefault(sanction.room, Place()).put(sanction)
+        self._decided[sanction.by] += 1
+        if sanction.until is not None:
+            heappush(self._ends, (sanction.until, next(self._numbers), sanction))
+        if len(self._ends) > 2 * len(self) + MOST_UNDONE:
+            self._ends = [end for end in self._ends if self._is_in_force(end[2])]
+            heapify(self._ends)
 
     def _drop(self, sanction: Sanction) -> None:
         """Forget this one, unless another has taken its place."""
-        place = self._places.get(sanction.room, {})
-        if place.get((sanction.kind, sanction.target)) is sanction:
-            del place[sanction.kind, sanction.target]
-            if not place:
-                del self._places[sanction.room]
+        if not self._is_in_force(sanction):
+            return
+        place = self._places[sanction.room]
+        place.drop(sanction)
+        self._decided[sanction.by] -= 1
+        if not self._decided[sanction.by]:
+            del self._decided[sanction.by]
+        if not place:
+            del self._places[sanction.room]
+
+    def _has_like(self, sanction: Sanction) -> bool:
+        """Whether one of its kind about the same is stored."""
+        return (sanction.kind, sanction.target) in self._place(sanction.room)
+
+    def _is_in_force(self, sanction: Sanction) -> bool:
+        return self._place(sanction.room).get((sanction.kind, sanction.target)) is sanction
+
+    def _place(self, room: Room | None) -> Mapping[tuple[str, str], Sanction]:
+        return self._places.get(room, {})
 
     def _sweep(self) -> None:
         """Forget all that have run out."""
-        now = self._now()
-        over = [sanction for place in self._places.values() for sanction in place.values() if not sanction.holds(now)]
-        for sanction in over:
-            self._drop(sanction)
-        if over:
+        now, some = self._now(), False
+        while self._ends and self._ends[0][0] <= now:
+            some |= self._is_in_force(self._ends[0][2])
+            self._drop(heappop(self._ends)[2])
+        if some:
             self.store.jot(partial(remove_over, now=now))
-
-
-def state(kind: str, room: Room | None) -> str:
-    """What somebody under a sanction is: "muted", or "banned from #ops"."""
-    done, before = _STATES[kind]
-    return done if room is None else f"{done} {before} {room.name}"
 
 
 def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wrong = note) -> list[Sanction]:
@@ -272,7 +267,7 @@ def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -
         check_account(connection, int(sanction.target.removeprefix("@")))
     remove(connection, sanction.kind, sanction.room, [sanction.target])
     room = sanction.room.id if sanction.room is not None else None
-    if room is not None and connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is None:
+    if room is not None and not rooms.is_there(connection, room):
         raise NoSuchTarget("That room is closed.")
     row = (sanction.kind, room, sanction.target, sanction.until, sanction.reason, sanction.by, sanction.at)
     connection.execute(

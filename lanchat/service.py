@@ -10,12 +10,13 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.python.components import Componentized
 
-from lanchat import accounts, rooms, sanctions, stored
+from lanchat import accounts, lobby, rooms, sanctions, stored
 from lanchat.drain import Drain
 from lanchat.listener import Listener
 from lanchat.logs.server import ServerLog
 from lanchat.names import Name, key
 from lanchat.passwords import Hasher
+from lanchat.room import room_key
 from lanchat.router import Router
 from lanchat.store.service import StoreService
 from lanchat.store.store import Store
@@ -89,14 +90,17 @@ class ChatService(MultiService):
         await self._keeping.stopService()
 
     def _learn(self, connection: Connection) -> None:
-        """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it."""
+        """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it.
+
+        Raises `Refused` if the lobby can't be opened.
+        """
         stored.renew_keys(connection, "accounts", key)
-        stored.renew_keys(connection, "rooms", rooms.room_key)
+        stored.renew_keys(connection, "rooms", room_key)
         if self._lobby is not None:
-            rooms.open_lobby(connection, self._lobby, int(self.router.now()))
+            lobby.open_room(connection, self._lobby, int(self.router.now()))
         known = {account.id: account for account in accounts.load(connection)}
         places = rooms.load(connection, known)
         in_force = sanctions.load(connection, places, self.router.now())
         self.router.begin(self.store, list(known.values()), places, in_force)
-        if self._lobby is not None:
-            self.router.rooms.lobby = self.router.rooms.find(self._lobby.shown)
+        if self._lobby is not None and (room := self.router.rooms.find(self._lobby.shown)) is not None:
+            self.router.rooms.open_lobby(room)

@@ -149,6 +149,125 @@ def test_a_new_password_is_the_only_one_that_opens(router: Router) -> None:
     assert log_in_classic(router, "ann").msgs() == ["That was wrong."]
 
 
+def test_who_changes_the_password_is_alone_in_the_account(router: Router) -> None:
+    ann = User(router, "ann").register().hello(*ALL)
+    bob, phone, tablet = User(router, "bob"), log_in_classic(router, "ann"), log_in(router, "ann", dev="tablet")
+    stranger = User(router, "ann")
+    phone.shown(), tablet.shown()
+    ann.send("/password", password=PASSWORD, text="new")
+    assert ann.told().msg == (
+        "Your password is changed; 3 other logins ended. Tokens that your devices kept are worth nothing now."
+    )
+    for other in (phone, tablet, stranger):
+        assert other.client.disconnected
+        assert other.told().msg == "Your password was changed on another of your devices. Log in with the new one."
+        assert other.session not in router.registry
+        assert other.session not in router.doorstep
+    assert ann.session.account is not None
+    assert ann.session.account.sessions == [ann.session]
+    bob.send("ann", "hi")
+    assert ann.told().msg == "hi"
+    assert not any(other.shown() for other in (phone, tablet, stranger))
+    ann.send("/password", "new newer")
+    assert ann.told().msg == "Your password is changed. Tokens that your devices kept are worth nothing now."
+
+
+def test_a_login_with_the_old_password_that_is_under_way_comes_to_nothing(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = User(router, "ann").register().hello(*ALL)
+    proven: Deferred[Account] = Deferred()
+    stranger = User(router, "ann", greeted=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(router.identity, "by_password", lambda *_: proven)
+        stranger.send("/login", PASSWORD)
+    late = User(router, "ann", greeted=False)
+    store_of(router).held = True
+    ann.send("/password", password=PASSWORD, text="new")
+    late.send("/hello", "x", v=1, caps=["token"], auth={"mech": "PLAIN", "password": PASSWORD})  # proven, not let in yet
+    store_of(router).release()
+    for login in (stranger, late):
+        assert login.client.disconnected
+        assert "token" not in str(login.xs())
+    assert proven.called
+    assert ann.session.account is not None
+    assert ann.session.account.sessions == [ann.session]
+
+
+def test_when_a_new_password_can_not_be_stored_everybody_stays(router: Router) -> None:
+    ann = User(router, "ann").register().hello(*ALL)
+    phone = log_in_classic(router, "ann")
+    store_of(router).broken = True
+    ann.send("/password", password=PASSWORD, text="new")
+    assert "password is changed" not in ann.told().msg
+    assert not phone.client.disconnected
+
+
+# How many.
+
+
+@pytest.mark.parametrize(
+    ("addresses", "made"),
+    [
+        (["10.0.0.1"] * 4, 2),
+        ([f"fd00::{n}" for n in range(4)], 2),
+        ([f"10.0.0.{n}" for n in range(4)], 4),
+        (["127.0.0.1"] * 4, 4),
+        (["::1"] * 4, 4),
+    ],
+)
+def test_so_many_accounts_are_made_from_one_address_in_an_hour(
+    house: tuple[Router, Clock], addresses: list[str], made: int
+) -> None:
+    router, clock = house
+    router.limits.set("registrations", 2)
+    users = [User(router, f"user{n}", address) for n, address in enumerate(addresses)]
+    for user in users:
+        user.send("/register", PASSWORD)
+    told = [user.told().msg for user in users]
+    assert sum("is your account now" in msg for msg in told) == made
+    assert all("made from your address" in msg for msg in told[made:])
+    clock.advance(1800)
+    for user in users[made:]:
+        user.send("/register", PASSWORD)
+    assert sum("is your account now" in user.told().msg for user in users[made:]) == min(1, 4 - made)
+
+
+def test_those_that_are_just_being_made_count_and_those_that_failed_do_not(router: Router) -> None:
+    router.limits.set("registrations", 1)
+    ann, bob = User(router, "ann"), User(router, "bob")
+    store_of(router).held = True
+    for user in (ann, bob):
+        user.send("/register", PASSWORD)
+    assert "made from your address" in bob.told().msg
+    store_of(router).broken = True
+    store_of(router).release()
+    store_of(router).broken = False
+    bob.register()
+
+
+def test_nothing_is_hashed_for_who_can_make_no_account(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    router.limits.set("registrations", 1)
+    User(router, "ann").register()
+    hashes = slow_hashes(router, monkeypatch)
+    User(router, "bob").send("/register", PASSWORD)
+    assert hashes == []
+
+
+def test_who_registers_in_a_room_that_is_full_is_not_in_it_any_more(router: Router) -> None:
+    ann, bob = User(router, "ann").register(), User(router, "bob")
+    ann.send("/create", "#ops")
+    bob.send("/join", "#ops")
+    bob.shown()
+    router.limits.set("members", 1)
+    bob.send("/register", PASSWORD)
+    assert bob.told().msg.endswith(" You are not in #ops any more: no more accounts can belong there.")
+    assert bob.session.account is not None
+    assert bob.session.account.conversations == {}
+    bob.send("#ops", "hi")
+    assert "You are not in #ops" in bob.told().msg
+
+
 # At the doorstep.
 
 
@@ -605,7 +724,7 @@ def test_who_asks_something_about_an_account_that_is_removed_just_then_is_answer
     assert dump(olga.told().x or ServerX()).get("code") in (None, "NO_SUCH_TARGET")
     assert not olga.client.disconnected
     assert not router.sanctions.listed(None)
-    assert all(not room.invited and not router.sanctions.listed(room) for room in router.rooms.listed(olga.session))
+    assert all(not room.invited and not router.sanctions.listed(room) for room in router.rooms.beginning(""))
 
 
 def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) -> None:

@@ -236,6 +236,22 @@ def test_what_can_not_be_done_is_said_in_one_line_and_as_json(
     assert not (tmp_path / "typo").exists()
 
 
+def test_an_account_that_looks_like_another_is_made_only_if_that_is_meant(
+    shared_server: Server, data: Path, declined: Callable[..., str]
+) -> None:
+    add(data, "coco")
+    for name in ("сосо", "СОСО"):  # Cyrillic letters
+        told = declined(data, "account", "add", name, "--password-stdin", stdin="x\n", error="NAME_TAKEN")
+        assert f"{name} looks like the account coco" in told
+    with login(shared_server.port(), "scope") as guest:
+        add(data, "ѕсоре")  # Cyrillic, too
+        assert "account's now" in guest.packet()["msg"]
+        assert guest.at_end()
+    assert "сосо is an account now" in add(data, "сосо", "--force")
+    for name in ("coco", "сосо"):
+        assert enter(shared_server, name)[1]["op"] == "welcome"
+
+
 def test_what_is_not_there_or_there_already_is_told(
     shared_server: Server, data: Path, tmp_path: Path, declined: Callable[..., str]
 ) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
 from twisted.internet.task import Clock
 
 from lanchat import commands
+from lanchat.errors import RateLimited
 from lanchat.gateways.connection import FAIR_SHARE
-from lanchat.limits import BURST_SECONDS, LIMITS, Bucket, Limits
+from lanchat.limits import BURST_SECONDS, LIMITS, MOST, Bucket, Limits, Quota
 from lanchat.packet import EVERYONE
 from lanchat.router import Router
 from tests.fakes import User, Wire, dump, make_router
@@ -46,6 +48,35 @@ def test_a_limit_can_be_changed_and_lifted() -> None:
     assert limits["packets"] == 5
     limits.set("packets", "off")
     assert limits["packets"] == math.inf
+
+
+def test_a_quota_is_so_many_in_an_hour_for_each_and_no_more_are_remembered_than_are_needed() -> None:
+    limits, clock = Limits(), Clock()
+    limits.set("creations", 2)
+    quota = Quota(limits, "creations", clock.seconds)
+
+    def take(*whose: object) -> int:
+        """How many of these get something."""
+        got = 0
+        for who in whose:
+            with contextlib.suppress(RateLimited), quota.taken(who, "rooms"):
+                got += 1
+        return got
+
+    assert take(1, 1, 1, 2, None, None, None) == 6
+    clock.advance(1800)
+    assert take(1, 1, 2) == 2
+    with pytest.raises(ZeroDivisionError), quota.taken(2, "rooms"):
+        1 / 0  # noqa: B018 (it was not made)
+    assert take(2, 2) == 1
+    limits.set("creations", "off")
+    assert take(*[1] * 9) == 9
+    limits.set("creations", 1)
+    assert take(*range(3, MOST + 100)) == MOST + 97
+    assert len(quota._whole_at) == MOST
+    clock.advance(4 * 3600)
+    assert take("last") == 1
+    assert len(quota._whole_at) == 1
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:

@@ -256,6 +256,102 @@ def test_who_is_on_the_machine_itself_can_be_hit_by_name(house: House, mod: User
 RANKS = [Role.USER, Role.MODERATOR, Role.OPERATOR]
 
 
+def comes(router: Router, name: str, role: Role) -> bool:
+    """Whether somebody of this role gets in, from 10.5.5.5."""
+    try:
+        return person(router, name, role, "10.5.5.5").session in router.registry
+    except Banned:
+        return False
+
+
+@pytest.mark.parametrize("target", ["10.5.0.0/16", "10.5.5.5", "bob"])
+@pytest.mark.parametrize("role", RANKS)
+@pytest.mark.parametrize("decider", RANKS[1:])
+def test_who_is_away_is_not_decided_about_by_equals_and_those_below(
+    house: House, decider: Role, role: Role, target: str
+) -> None:
+    router, clock = house
+    person(router, "dan", decider, "10.0.0.2").send("/ban", target)  # bob is nobody's name yet
+    allowed = role >= Role.MODERATOR and decider is not Role.OPERATOR
+    assert comes(router, "bob", role) is allowed
+    assert comes(again(router, clock), "bob", role) is allowed
+    assert comes(router, "guy7", Role.GUEST) is (target == "bob")
+
+
+def test_what_operators_decide_at_their_prompt_holds_for_everybody(house: House) -> None:
+    router, clock = house
+    Deferred.fromCoroutine(ban(router, OPERATOR, Order("10.5.0.0/16")))
+    assert not comes(router, "bob", Role.OPERATOR)
+    assert not comes(again(router, clock), "bob", Role.OPERATOR)
+
+
+def test_a_moderator_from_a_muted_network_speaks(house: House, mod: User) -> None:
+    router, _ = house
+    mod.send("/mute", "10.5.0.0/16")
+    roles = {"guy": Role.GUEST, "boss": Role.OPERATOR, "other": Role.MODERATOR}
+    users = [person(router, name, role, "10.5.5.5") for name, role in roles.items()]
+    mod.shown()
+    for user in users:
+        user.send("mod", "hi")
+    assert [packet.from_.name for packet in mod.shown()] == ["boss", "other"]
+    users[2].session.account.role = Role.USER  # type: ignore[union-attr]  # as an administrator does
+    assert "you are muted" in answer(person(router, "other", Role.USER, "10.5.5.5"), "mod", "hi")
+
+
+@pytest.mark.parametrize("act", ["/ban", "/mute"])
+def test_what_an_owner_decides_about_a_network_is_not_about_moderators(house: House, ops: Ops, mod: User, act: str) -> None:
+    router, _ = house
+    ops.olga.send(act, "#ops 10.5.0.0/16")
+    ops.olga.shown()
+    for name, role in (("guy7", Role.GUEST), ("user", Role.USER), ("other", Role.MODERATOR), ("boss", Role.OPERATOR)):
+        user = person(router, name, role, "10.5.5.5")
+        user.send("/join", "#ops")
+        user.shown()
+        user.send("#ops", "hi")
+        assert (len(ops.guy.shown()) > 0) is (role >= Role.MODERATOR)
+
+
+def test_a_ban_of_an_account_outlasts_whoever_decided_it(house: House) -> None:
+    router, clock = house
+    boss = person(router, "boss", Role.OPERATOR, "10.0.0.2")
+    person(router, "eve", Role.MODERATOR).send("/quit")
+    boss.send("/ban", "eve")
+    boss.session.account.role = boss.session.role = Role.USER  # type: ignore[union-attr]  # as an administrator does
+    assert not comes(router, "eve", Role.MODERATOR)
+    connection(router).execute("DELETE FROM accounts WHERE key = 'boss'")
+    assert not comes(again(router, clock), "eve", Role.MODERATOR)
+
+
+def test_a_ban_of_a_name_hits_guests_who_look_like_it(house: House, mod: User) -> None:
+    router, clock = house
+    mod.send("/ban", "scope")
+    mod.send("/mute", "вова")
+    for server in (router, again(router, clock)):
+        with pytest.raises(Banned):
+            User(server, "ѕсоре")
+        boba = User(server, "BOBA")
+        assert "you are muted" in answer(boba, "mod", "hi")
+        boba.leave()
+        User(server, "sc0pe").leave()
+    assert person(router, "вова2", Role.USER).session.barred is None
+    mod.send("/unban", "scope")
+    User(router, "ѕсоре")
+
+
+def test_a_guest_who_looks_like_whom_a_ban_is_about_is_sent_away(house: House, mod: User) -> None:
+    guest = User(house[0], "ѕсоре")
+    assert "1 connection was closed" in answer(mod, "/ban", "scope")
+    assert guest.client.disconnected
+
+
+def test_an_account_is_not_hit_for_its_looks(house: House, mod: User) -> None:
+    router, clock = house
+    ann = person(router, "ѕсоре", Role.USER)
+    mod.send("/ban", "scope")
+    assert not ann.client.disconnected
+    assert person(again(router, clock), "ѕсоре", Role.USER).session.account is not None
+
+
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize(("actor", "other"), [*itertools.product([Role.GUEST, *RANKS], RANKS)])
 @pytest.mark.parametrize("state", ["here", "away", "in a network"])
@@ -387,6 +483,24 @@ def test_a_private_room_must_invite_again(ops: Ops) -> None:
     assert "/invite bob #den lets them in again" in answer(olga, "/kick", "#den bob")
 
 
+def test_who_is_invited_is_not_any_more_when_taken_out(house: House, ops: Ops) -> None:
+    router, clock = house
+    olga, bob = ops.olga, ops.bob
+    olga.send("/create", "#den private")
+    for act, told in (("/kick", "You are not invited to #den any more."), ("/ban", None)):
+        olga.send("/invite", "bob #den")
+        olga.shown(), bob.shown()
+        done = answer(olga, act, "#den bob wrong person")
+        assert done.startswith("bob is not invited to #den any more." if act == "/kick" else "bob is banned from #den")
+        assert [packet.msg for packet in bob.shown()] == [told] * (told is not None)
+        olga.send("/unban", "#den bob")
+        assert "#den is not available" in answer(bob, "/join", "#den")
+        (den,) = again(router, clock).rooms.beginning("#den")
+        assert den.invited == set()
+    olga.shown()
+    assert answer(olga, "/kick", "#den bob") == "bob is not in #den."
+
+
 def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(house: House, ops: Ops) -> None:
     router, clock = house
     olga, bob, guy = ops
@@ -450,6 +564,36 @@ def test_who_is_muted_in_a_room_talks_elsewhere(house: House, ops: Ops) -> None:
     assert guy.told().msg.endswith("again")
 
 
+@pytest.mark.parametrize("where", ["", "#ops "])
+@pytest.mark.parametrize("act", ["/kick", "/mute", "/ban"])
+def test_a_muted_one_gives_no_reasons(house: House, ops: Ops, mod: User, act: str, where: str) -> None:
+    mod.send("/mute", f"{where}olga")
+    for user in (mod, *ops):
+        user.shown()
+    told = answer(ops.olga, act, "#ops bob BUY MY STUFF" if act == "/kick" else "#ops bob 1h BUY MY STUFF")
+    assert "you are muted" in told
+    assert ops.bob.shown() == []
+    assert len(decided(house[0])) == 1
+    ops.olga.send(act, "#ops bob")
+    assert "BUY" not in ops.bob.told().msg
+
+
+def test_a_muted_moderator_gives_no_reasons_either(house: House, mod: User) -> None:
+    boss, bob = person(house[0], "boss", Role.OPERATOR, "10.0.0.77"), User(house[0], "bob", "10.0.0.9")
+    boss.send("/mute", "mod")
+    mod.shown()
+    assert "you are muted" in answer(mod, "/kick", "bob BUY MY STUFF")
+    assert bob.shown() == []
+
+
+@pytest.mark.parametrize("private", ["", " private"])
+def test_a_muted_one_makes_no_room_whose_name_others_would_read(house: House, olga: User, mod: User, private: str) -> None:
+    mod.send("/mute", "olga")
+    olga.shown()
+    assert "you are muted" in answer(olga, "/create", f"#buy-my-stuff{private}")
+    assert len(house[0].rooms) == 1
+
+
 def test_a_muted_one_sets_no_topic_and_invites_nobody(house: House, olga: User, mod: User) -> None:
     router, _ = house
     person(router, "cat", Role.USER)
@@ -481,6 +625,14 @@ def test_in_a_room_only_its_owner_and_moderators_decide(house: House, ops: Ops, 
     told = answer(person(router, "eve", Role.USER) if actor == "eve" else getattr(ops, actor), act, "#ops olga")
     assert "Only whoever made #ops" in told or "for those with an account" in told
     assert decided(router) == []
+
+
+@pytest.mark.parametrize("act", [*ACTS, "/bans"])
+def test_an_owner_who_is_banned_decides_nothing(house: House, ops: Ops, mod: User, act: str) -> None:
+    mod.send("/ban", "#ops olga")
+    ops.olga.shown()
+    assert answer(ops.olga, act, "#ops bob") == "You are banned from #ops by mod until it is undone."
+    assert len(decided(house[0])) == 1
 
 
 @pytest.mark.parametrize("act", ACTS)

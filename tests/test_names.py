@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from confusable_homoglyphs import confusables
 from hypothesis import given, strategies as st
 
 from lanchat import names
@@ -100,3 +103,64 @@ def test_what_is_suggested_would_do(text: str) -> None:
         _, tried, suggestion = str(error).rpartition(" Try ")
         if tried:
             assert names.parse(suggestion.removesuffix("."))
+
+
+def test_letters_written_from_right_to_left_have_look_alikes_too() -> None:
+    """The library writes each of them between two marks of direction."""
+    pairs = [
+        (char.strip("\u200e"), other["c"].replace("\u200e", ""))
+        for char, others in confusables.confusables_data.items()
+        if len(char.strip("\u200e")) == 1 and unicodedata.bidirectional(char.strip("\u200e")) in {"R", "AL", "AN"}
+        for other in others
+    ]
+    assert len({char for char, _ in pairs}) > 1000
+    for char, other in pairs:
+        assert ord(char) in names._prototypes()
+        if all(unicodedata.is_normalized("NFD", text) for text in (char, other)):  # UTS 39 compares what is decomposed
+            assert names.skeleton(char) == names.skeleton(other), (char, other)
+
+
+def test_what_looks_alike_looks_the_same_whatever_it_is_spelt_with() -> None:
+    """A prototype may itself be spelt with characters that have another."""
+    for char, others in confusables.confusables_data.items():
+        for other in (other["c"] for other in others):
+            one, two = (text.replace("\u200e", "") for text in (char, other))
+            if unicodedata.is_normalized("NFD", one) and unicodedata.is_normalized("NFD", two):
+                assert names.skeleton(one) == names.skeleton(two), (one, two)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\u0645\u0644\u0643", "\u0645\u0644\u06a9"),  # Malik, with the kaf of an Arabic and of a Persian keyboard
+        ("\u0639\u0644\u064a", "\u0639\u0644\u06cc"),  # Ali, with either yeh
+        (
+            "\u05d9\u05e8\u05d5",
+            "\u05d9\u05e8\u05df",
+        ),  # vav and final nun: to UTS 39 both look like l
+    ],
+)
+def test_names_written_on_another_keyboard_are_alike(one: str, other: str) -> None:
+    assert names.alike(names.parse(one), names.parse(other))
+
+
+def test_within_ascii_only_case_makes_no_difference() -> None:
+    assert names.alike(names.parse("Bill"), names.parse("bILL"))
+    assert not names.alike(names.parse("bill"), names.parse("bi11"))
+
+
+@pytest.mark.parametrize("text", ["\u3042" * 34, "\u4e00" * 128, "\uff76\uff9e" * 34, "a\u0301" * 34])
+def test_precis_is_not_asked_about_what_is_longer_than_a_name(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_key", None)
+    assert names.key(text) == text
+
+
+@given(st.text(max_size=40))
+def test_every_name_is_found_in_every_spelling_of_it(text: str) -> None:
+    try:
+        name = names.parse(text)
+    except BadName:
+        return
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert names.key(unicodedata.normalize(form, name.shown)) == name.key
+        assert names.key(unicodedata.normalize(form, f"#{name.shown}")) == f"#{name.key}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, twistd, until
 from tests.stores import Desk, entry
 
 PASSWORD = "correct horse battery"  # noqa: S105 (of accounts that are made here)
@@ -78,6 +80,43 @@ def test_everybody_is_in_the_lobby_and_accounts_are_owed_what_is_said_there(tmp_
         with opened(server.port(), "ann") as ann:
             ann.say("/login", PASSWORD)
             ann.wait_for("[#lobby] good morning")
+
+
+def test_a_private_room_is_never_opened_to_everybody(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK) as server, login(server.port(), "ann") as ann:
+        ann.say("/register", PASSWORD)
+        ann.wait_for("your account now")
+        ann.say("/create", "#Hall private")
+        ann.wait_for("#Hall is there")
+        file = tmp_path / "chat.toml"
+        file.write_text('data = "data"\nlobby = "#hall"\n')
+        told = "lobby: #Hall is a private room, which is never opened to everybody: name another, or none."
+        running = checked(file)
+        server.stop(signal.SIGKILL)
+    before = kept(tmp_path)
+    killed = checked(file)
+    ended = subprocess.run(  # noqa: S603 (ours)
+        twistd(tmp_path, "--lobby", "#hall"), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (os.EX_CONFIG, "", f"lanchat: {told}\n")
+    assert before == kept(tmp_path)
+    with Server(tmp_path, "--port", LOOPBACK, "--lobby", "#hall2") as server:
+        server.port()
+    names = {path.name for path in (tmp_path / "data").iterdir()}
+    stopped = checked(file)
+    assert names == {path.name for path in (tmp_path / "data").iterdir()}, "nothing is left beside what is kept"
+    assert all(told in output for output in (running, killed, stopped))
+
+
+def kept(tmp_path: Path) -> dict[str, bytes]:
+    """The files of a database; what SQLite only has while it is used is no part of it."""
+    return {path.name: path.read_bytes() for path in (tmp_path / "data").glob("lanchat.db*") if not path.name.endswith("-shm")}
+
+
+def checked(file: Path) -> str:
+    """What `lanchat-admin check-config` says."""
+    command = [str(SCRIPTS / "lanchat-admin"), "check-config", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False).stderr  # noqa: S603 (ours)
 
 
 def test_what_is_too_old_goes_when_the_server_starts(tmp_path: Path) -> None:

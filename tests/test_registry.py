@@ -111,5 +111,4 @@ def test_the_registry_agrees_with_a_plain_dict(steps: list[tuple[bool, str]]) ->
         assert registry.listed("", 99)[0] == [s.name.shown for s in sorted(model.values(), key=lambda s: s.name.key)]
     for one in tuple(registry):
         registry.free(one)
-    assert not registry._ascii_looks
-    assert not registry._other_looks
+    assert not registry.looks

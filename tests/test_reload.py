@@ -240,6 +240,18 @@ def test_sighup_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
         login(server.port(), "ann").close()
 
 
+def test_sighup_tells_of_a_private_room_that_is_to_be_the_lobby(tmp_path: Path) -> None:
+    server, file = served(tmp_path, "")
+    with server, login(server.port(), "ann") as ann:
+        ann.say("/register", "correct horse")
+        ann.wait_for("your account now")
+        ann.say("/create", "#hall private")
+        ann.wait_for("#hall is there")
+        written(tmp_path, 'lobby = "#hall"\n', file.name)
+        hang_up(server, "nothing was changed")
+        server.logged("#hall is a private room")
+
+
 def test_sighup_takes_another_certificate_of_another_name(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     old, new = authority.issue("old"), authority.issue("new")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lanchat.limits import Bucket
+from lanchat.lobby import open_room
 from lanchat.presence import PAUSE
-from lanchat.rooms import load, open_lobby, parse_name
+from lanchat.rooms import load, parse_name
 from lanchat.router import Router
+from lanchat.safekeeping import Refused
 from lanchat.session import Role
 from tests.fakes import PASSWORD, User, dump, log_in, make_router, store_of
 
@@ -310,6 +312,7 @@ def secret(router: Router, ann: User) -> User:
 
 
 OUTSIDE = [
+    ("/uninvite", "eve {}"),
     ("/join", "{}"),
     ("/leave", "{}"),
     ("/members", "{}"),
@@ -470,7 +473,190 @@ def test_programs_may_give_the_arguments_by_name(router: Router, ann: User) -> N
     assert dump(eve.told().x)["rooms"] == [{"name": "#x", "topic": "pipes and pumps", "private": True, "online": 1}]
 
 
+def test_an_invitation_is_seen_by_members_and_can_be_taken_back(router: Router, ann: User, secret: User) -> None:
+    ann.send("/invite", "eve #secret")
+    ann.shown(), secret.shown()
+    ann.send("/members", "#secret")
+    packet = ann.told()
+    assert packet.msg == "In #secret (1 online, 0 away): ann. Invited (1): eve"
+    x = dump(packet.x)
+    assert (x["names"], x["invited"], x["n"]) == (["ann"], ["eve"], 1)
+    ann.send("/uninvite", "eve #secret")
+    assert ann.told().msg == "eve is not invited to #secret any more."
+    assert secret.told().msg == "You are not invited to #secret any more."
+    secret.send("/join", "#secret")
+    assert code(secret) == "NO_SUCH_TARGET"
+    ann.send("/members", room="#secret")
+    assert "invited" not in dump(ann.told().x)
+    ann.send("/uninvite", user="eve", room="#secret")
+    assert code(ann) == "USAGE"
+    assert load(store_of(router).connection, {})[1].invited == set()
+
+
+def test_only_who_is_in_a_room_takes_an_invitation_back(router: Router, ann: User, secret: User) -> None:
+    zoe = account(router, "zoe")
+    ann.send("/invite", "eve #secret")
+    secret.shown()
+    for user, why in ((zoe, "NO_SUCH_TARGET"), (secret, "NOT_MEMBER")):
+        user.send("/uninvite", "eve #secret")
+        assert code(user) == why
+    secret.send("/join", "#secret")
+    secret.shown()
+    ann.send("/uninvite", "eve #secret")
+    assert ann.shown()[-1].msg == "eve is in #secret already."
+
+
+def test_who_comes_as_the_invitation_is_taken_back_stays_out(router: Router, ann: User, secret: User) -> None:
+    ann.send("/invite", "eve #secret")
+    secret.shown()
+    store_of(router).held = True
+    ann.send("/uninvite", "eve #secret")
+    secret.send("/join", "#secret")
+    store_of(router).release()
+    assert "taken back just now" in secret.shown()[-1].msg
+    assert members(router) == [(1, "r1"), (1, "r2")]
+
+
+def test_who_joins_as_they_are_invited_is_not_invited_once_more(router: Router, ann: User) -> None:
+    zoe = account(router, "zoe")
+    store_of(router).held = True
+    zoe.send("/join", "#ops")
+    ann.send("/invite", "zoe #ops")
+    store_of(router).release()
+    assert code(ann) == "USAGE"
+    room = router.rooms.find("#ops")
+    assert room is not None
+    assert room.invited == load(store_of(router).connection, dict(room.members))[0].invited == set()
+
+
+# Names that look alike.
+
+
+def test_two_rooms_do_not_look_alike(router: Router, ann: User) -> None:
+    zoe = account(router, "zoe")
+    ann.send("/create", "#scope")
+    for _ in range(2):
+        zoe.send("/create", "#ѕсоре")
+        assert code(zoe) == "NAME_TAKEN"
+    ann.send("/close", "#scope")
+    store_of(router).held = True
+    zoe.send("/create", "#ѕсоре")
+    ann.send("/create", "#scope")
+    store_of(router).release()
+    assert code(ann) == "NAME_TAKEN"
+    assert dump(zoe.told().x)["op"] == "ok"
+    ann.send("/create", "#sc0pe")
+    assert code(ann) == "NAME_TAKEN"
+
+
 # Limits.
+
+
+def test_one_account_has_so_many_rooms_and_others_may_make_some_still(router: Router, ann: User) -> None:
+    router.limits.set("owned", 2)
+    ann.send("/create", "#two")
+    ann.send("/leave", "#ops")
+    ann.send("/leave", "#two")
+    ann.send("/create", "#three")
+    assert code(ann) == "FULL"
+    assert router.limits.met["owned"] == 1
+    zoe = account(router, "zoe")
+    zoe.send("/create", "#three")
+    assert dump(zoe.told().x)["op"] == "ok"
+    ann.send("/join", "#two")
+    ann.send("/close", "#two")
+    ann.shown()
+    ann.send("/create", "#four")
+    assert dump(ann.told().x)["op"] == "ok"
+
+
+def test_of_rooms_it_counts_what_was_made_and_not_only_what_there_is(router: Router, ann: User) -> None:
+    router.limits.set("creations", 2)
+    ann = account(router, "zoe")
+    for n in range(2):
+        ann.send("/create", "#OPS")  # is no new one
+        ann.send("/create", f"#x{n}")
+        ann.send("/close", f"#x{n}")
+    ann.shown()
+    ann.send("/create", "#x3")
+    packet = ann.told()
+    x = dump(packet.x)
+    assert (x["code"], x["retry_ms"]) == ("RATE_LIMITED", 1_800_000)
+    assert packet.msg == "You have made as many rooms as one may within an hour. Try again in 30 min."
+    assert router.limits.met["creations"] == 1
+    router.clock.advance(1800)  # type: ignore[attr-defined]  # it is a test's
+    ann.send("/create", "#x3")
+    assert dump(ann.told().x)["op"] == "ok"
+
+
+def test_one_account_sends_so_many_invitations_in_an_hour(router: Router, ann: User) -> None:
+    router.limits.set("invites", 1)
+    zoe, eve = account(router, "zoe"), account(router, "eve")
+    ann.send("/invite", "zoe #ops")
+    ann.send("/uninvite", "zoe #ops")
+    ann.send("/invite", "eve #ops")
+    assert code(ann) == "RATE_LIMITED"
+    assert eve.shown() == []
+    zoe.send("/join", "#ops")
+    zoe.shown()
+    zoe.send("/invite", "eve #ops")
+    assert "invites you" in eve.told().msg
+
+
+def test_those_who_are_about_to_come_count(router: Router, ann: User) -> None:
+    router.limits.set("joined", 3)
+    router.limits.set("members", 2)
+    phone = log_in(router, "ann", dev="phone")
+    zoe, eve = account(router, "zoe"), account(router, "eve")
+    phone.shown()
+    store_of(router).held = True
+    for n, user in enumerate((ann, phone, ann, phone)):
+        user.send("/create", f"#x{n}")
+    zoe.send("/join", "#ops")
+    eve.send("/join", "#ops")
+    store_of(router).release()
+    assert ann.session.account is not None
+    assert len(ann.session.account.conversations) == 3
+    assert sum("as many rooms" in msg for user in (ann, phone) for msg in user.msgs()) == 2
+    assert code(eve) == "FULL"
+    assert dump(zoe.told().x)["op"] == "ok"
+    for user in (ann, zoe):
+        user.send("/leave", "#ops")
+    eve.send("/join", "#ops")
+    ann.send("/create", "#again")
+    assert len(members(router)) == 4, "no place is kept for anybody who has one"
+
+
+def test_what_is_not_found_is_not_looked_at(router: Router, ann: User) -> None:
+    for name in ("joined", "owned", "creations"):
+        router.limits.set(name, "off")
+    for n in range(300):
+        ann.send("/create", f"#room{n}")
+    bob = User(router, "bob")
+    router.limits.set("packets", 1)
+    bob.session.packets = Bucket(router.limits, "packets")
+    for _ in range(30):
+        bob.send("/rooms", "zzz")
+    assert {packet.msg for packet in bob.shown()} == {"There are no rooms. Send /create #NAME to make one."}
+    for prefix in ("", "#ROOM", "room2"):
+        bob.send("/rooms", prefix)
+    assert [msg.splitlines()[0] for msg in bob.msgs()] == ["Rooms (301):", "Rooms (300):", "Rooms (111):"]
+    bob.send("/rooms", "room")
+    bob.send("/rooms", "room")
+    assert "too much at once" in bob.msgs()[-1]
+
+
+def test_private_rooms_are_paid_for_though_they_are_not_shown(router: Router, ann: User) -> None:
+    for name in ("joined", "owned", "creations"):
+        router.limits.set(name, "off")
+    for n in range(300):
+        ann.send("/create", f"#room{n} private")
+    bob = User(router, "bob")
+    router.limits.set("packets", 1)
+    bob.session.packets = Bucket(router.limits, "packets")
+    for _ in range(6):
+        bob.send("/rooms", "room")
+    assert "too much at once" in bob.msgs()[-1]
 
 
 def test_one_may_be_in_so_many_rooms(router: Router, ann: User) -> None:
@@ -516,8 +702,9 @@ def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
 
 
 def test_a_list_of_many_rooms_says_that_there_are_more(router: Router, ann: User) -> None:
+    for name in ("joined", "owned", "creations"):
+        router.limits.set(name, "off")
     for n in range(99):
-        router.limits.set("joined", "off")
         ann.send("/create", f"#room{n}")
         ann.send("/topic", f"#room{n} " + "x" * 300)
     ann.shown()
@@ -543,13 +730,34 @@ def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router,
     assert (secret.name, secret.private, list(secret.members), secret.invited) == ("#secret", True, [1], {2})
 
 
+def test_a_private_room_is_never_the_lobby(router: Router, ann: User) -> None:
+    ann.send("/create", "#Hall private")
+    with pytest.raises(Refused, match="#Hall is a private room"):
+        open_room(store_of(router).connection, parse_name("#hall"), 0)
+
+
+def test_who_made_a_public_room_does_not_rule_in_the_lobby_that_it_becomes(router: Router, ann: User) -> None:
+    room, bob = router.rooms.find("#ops"), guest(router, "bob")
+    assert room is not None
+    router.rooms.open_lobby(room)
+    ann.shown()
+    for command, args in (("/topic", "#ops mine"), ("/mute", "#ops bob"), ("/close", "#ops"), ("/kick", "#ops bob")):
+        ann.send(command, args)
+        assert code(ann) == "FORBIDDEN"
+    ann.session.account.role = ann.session.role = Role.MODERATOR  # type: ignore[union-attr]
+    ann.send("/mute", "#ops bob")
+    assert "You are muted in #Ops" in bob.told().msg
+    (kept,) = load(store_of(router).connection, dict(room.members))
+    assert kept.owner == 1, "when it is the lobby no more, it is theirs again"
+
+
 def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
     connection = store_of(router).connection
-    open_lobby(connection, parse_name("#lobby"), 0)
-    open_lobby(connection, parse_name("#lobby"), 0)  # as each start does
+    open_room(connection, parse_name("#lobby"), 0)
+    open_room(connection, parse_name("#lobby"), 0)  # as each start does
     (lobby,) = load(connection, {})
     router.rooms.add(lobby)
-    router.rooms.lobby = lobby
+    router.rooms.open_lobby(lobby)
     ann, bob = User(router, "ann"), User(router, "bob")
     ann.send("#lobby", "hi")
     assert bob.told().msg == "[#lobby] hi"

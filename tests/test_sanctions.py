@@ -10,19 +10,22 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from lanchat.durations import seconds, span
 from lanchat.errors import Banned, ChatError, Full, Muted, NoSuchTarget, NotStored, Usage
+from lanchat.room import Room
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE, Sanction
+from lanchat.sanction import BAN, MUTE, Sanction
+from lanchat.sanctions import MOST_UNDONE
 from lanchat.session import Account, Role, Session
-from lanchat.spans import seconds, span
 from lanchat.targets import aim
 from tests.fakes import FakeStore, User, make_router
 from tests.live import Peer, Server, login
 from tests.people import again, connection, person
+from tests.test_calls import Script, steps
 
 House = tuple[Router, Clock]
 
@@ -32,15 +35,17 @@ def house() -> House:
     return make_router()
 
 
-def impose(router: Router, kind: str, target: str, until: float | None = None, room: str | None = None) -> None:
+def impose(
+    router: Router, kind: str, target: str, until: float | None = None, room: str | None = None, by: str = "ann"
+) -> None:
     """Decide it, as a moderator would."""
     place = router.rooms.find(room) if room else None
     kept = aim(target, router.registry.account).kept
-    sanction = Sanction(kind, place, kept, None if until is None else int(until), "spam", "ann", int(router.now()))
+    sanction = Sanction(kind, place, kept, None if until is None else int(until), "spam", by, int(router.now()))
     now(router.sanctions.impose(sanction))
 
 
-def now(work: Coroutine[Any, Any, None]) -> None:
+def now(work: Coroutine[Any, Any, object]) -> None:
     """Do this, which need not wait; it raises what it raises."""
     wrong: list[Exception] = []
 
@@ -363,7 +368,29 @@ def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(house: Ho
     store.held = True
     proposed(router, BAN, "bob")
     assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
+    assert not proposed(router, BAN, "bob")  # in place of the first
+    router.limits.set("sanctions", "off")
+    router.limits.set("decided", "1")
+    assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
     store.release()
+    assert len(router.sanctions.listed(None)) == 1
+
+
+@pytest.mark.parametrize("target", ["bob", "10.0.0.0/8"])
+def test_what_is_being_written_holds_though_another_about_the_same_could_not_be_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    router, _ = house
+    store = router.store
+    assert isinstance(store, FakeStore)
+    store.held = True
+    proposed(router, BAN, target)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", lambda job: fail(NotStored("too much waits to be stored")))
+        assert [fault.type for fault in proposed(router, BAN, target)] == [NotStored]
+    assert refused(router, "bob", "10.0.0.1")
+    store.release()
+    assert refused(router, "bob", "10.0.0.1")
 
 
 def proposed(router: Router, kind: str, target: str, until: float | None = None) -> list[Failure]:
@@ -397,6 +424,97 @@ def test_there_are_so_many_and_rooms_leave_moderators_theirs(house: House) -> No
     assert router.limits.met["room-sanctions"] == 1
     clock.advance(61)
     impose(router, BAN, "b", room="#dev")
+
+
+def test_what_one_has_decided_leaves_others_their_share(house: House) -> None:
+    router, clock = house
+    person(router, "olga", Role.USER).send("/create", "#ops")
+    person(router, "olga", Role.USER).send("/create", "#dev")
+    router.limits.set("decided", 2)
+    impose(router, BAN, "a", room="#ops", by="olga")
+    impose(router, BAN, "b", clock.seconds() + 60, room="#dev", by="olga")
+    impose(router, BAN, "a", room="#ops", by="olga")  # in place of the first
+    for server in (router, again(router, clock)):
+        server.limits.set("decided", 2)
+        with pytest.raises(Full):
+            impose(server, BAN, "c", room="#ops", by="olga")
+        assert server.limits.met["decided"] == 1
+    impose(router, BAN, "c", room="#ops", by="mod")
+    clock.advance(61)
+    impose(router, BAN, "d", room="#ops", by="olga")
+    room = router.rooms.find("#ops")
+    assert room is not None
+    router.sanctions.forget(room)
+    impose(router, BAN, "e", room="#dev", by="olga")
+    impose(router, BAN, "f", room="#dev", by="olga")
+
+
+def looked_at(router: Router, user: User, room: Room) -> float:
+    """The steps of our own code that it takes to see whether somebody may join a room and speak there."""
+
+    def look() -> None:
+        router.sanctions.check_may_join(user.session, room)
+        router.sanctions.check_may_speak(user.session, room)
+
+    look()  # what is known of an address is kept
+    return steps(Script(look))
+
+
+NETWORKS = [*(f"192.0.0.0/{n}" for n in range(2, 33)), *(f"2a00::/{n}" for n in range(8, 129))]
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.9", "2001:db8::9"])
+def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_nothing(house: House, ip: str) -> None:
+    router, _ = house
+    router.limits.set("room-sanctions", "off")
+    person(router, "olga", Role.USER).send("/create", "#ops")
+    person(router, "olga", Role.USER).send("/create", "#dev")
+    ops, dev = router.rooms.beginning("#ops")[0], router.rooms.beginning("#dev")[0]
+    bob = User(router, "bob", ip)
+    nothing = looked_at(router, bob, ops)
+    impose(router, BAN, "nobody", room="#ops")
+    one = looked_at(router, bob, ops)
+    for network in NETWORKS:
+        impose(router, BAN, network, room="#dev")
+        impose(router, MUTE, network, room="#dev")
+    assert looked_at(router, bob, ops) == one
+    assert looked_at(router, bob, dev) < 2 * 25 * len(NETWORKS)
+    for network in NETWORKS:
+        for kind in (BAN, MUTE):
+            now(router.sanctions.lift(kind, dev, aim(network, nobody)))
+    assert looked_at(router, bob, dev) == nothing
+    impose(router, BAN, "nobody", room="#dev")
+    assert looked_at(router, bob, dev) == one
+
+
+def test_to_find_those_that_have_run_out_the_others_are_not_looked_at(house: House) -> None:
+    router, clock = house
+    person(router, "olga", Role.USER).send("/create", "#ops")
+    ops = router.rooms.beginning("#ops")[0]
+
+    def lift() -> float:
+        return steps(Script(lambda: now(router.sanctions.lift(BAN, ops, aim("zoe", nobody)))))
+
+    impose(router, BAN, "user", clock.seconds() + 999, room="#ops")
+    few = lift()
+    for n in range(90):
+        impose(router, BAN, f"user{n}", clock.seconds() + 1000 + n, room="#ops")
+    assert lift() == few
+
+
+def test_what_was_undone_or_replaced_is_not_remembered_until_its_end(house: House) -> None:
+    router, clock = house
+    impose(router, BAN, "zoe", clock.seconds() + 50)
+    for n in range(10 * MOST_UNDONE):
+        impose(router, BAN, "bob", clock.seconds() + 1000 + n)
+        now(router.sanctions.lift(BAN, None, aim("bob", nobody)))
+        impose(router, MUTE, "bob", clock.seconds() + 1000 + n)
+    assert len(router.sanctions._ends) < 2 * MOST_UNDONE
+    clock.advance(51)
+    assert not refused(router, "zoe", "10.0.0.1")
+    assert len(router.sanctions) == 1
+    clock.advance(10_000)
+    assert router.sanctions.listed(None) == []
 
 
 def test_a_sanction_in_a_room_counts_only_there(house: House) -> None:

@@ -11,7 +11,7 @@ from sqlite3 import Connection
 import pytest
 from hypothesis import given, strategies as st
 
-from lanchat import accounts, names, rooms, stored
+from lanchat import accounts, names, room, rooms, stored
 from lanchat.names import parse
 from lanchat.realm import find_password, find_token
 from lanchat.registry import Registry
@@ -148,7 +148,7 @@ def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     )
     tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0)")
     stored.renew_keys(tables, "accounts", names.key)
-    stored.renew_keys(tables, "rooms", rooms.room_key)
+    stored.renew_keys(tables, "rooms", room.room_key)
     assert tables.execute("SELECT key FROM accounts ORDER BY id").fetchall() == [("ann",), ("BOB",), ("bob",)]
     assert tables.execute("SELECT key FROM rooms").fetchall() == [("#ops",)]
 

@@ -17,9 +17,10 @@ from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.operations import Tell, counted
 from lanchat.packet import visible
-from lanchat.rooms import conversations, room_key
+from lanchat.room import room_key
 from lanchat.safekeeping import Refused
 from lanchat.store.repeats import sent_cid
+from lanchat.store.rooms import conversations
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000

@@ -15,7 +15,7 @@ from lanchat.safekeeping import Refused
 
 
 def _add(asked: Namespace) -> Request:
-    return Add(asked.name, asking.password(asked.name, asked.password_stdin), asked.role)
+    return Add(asked.name, asking.password(asked.name, asked.password_stdin), asked.role, asked.force)
 
 
 def _passwd(asked: Namespace) -> Request:

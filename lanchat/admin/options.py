@@ -71,6 +71,7 @@ def _add_accounts(parser: argparse.ArgumentParser) -> None:
     added = add("add", help="make an account; a guest of that name is told, and closed")
     added.add_argument("name", metavar="NAME")
     added.add_argument("--role", choices=_ROLES, default="user", help="what it may do (default: user)")
+    added.add_argument("--force", action="store_true", help="even if the name looks like another account's")
     changed = add("passwd", help="give an account another password; whoever is logged in with it is closed")
     changed.add_argument("name", metavar="NAME")
     for parser_ in (added, changed):

@@ -6,7 +6,7 @@ What each does stands in the modules of this room, by what it is about.
 from __future__ import annotations
 
 from lanchat.command import Command, Work
-from lanchat.commands import accounts, history, moderation, rooms, talk
+from lanchat.commands import accounts, hello, history, moderation, rooms, talk
 from lanchat.errors import AuthRequired, Forbidden, UnknownCommand, Usage
 from lanchat.packet import Packet, visible
 from lanchat.router import Router
@@ -57,4 +57,4 @@ def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> 
 
 HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER)}
 COMMANDS.update(HELP | talk.COMMANDS | rooms.COMMANDS | history.COMMANDS | accounts.COMMANDS | moderation.COMMANDS)
-COMMANDS.update(talk.PROGRAMS | accounts.PROGRAMS)
+COMMANDS.update(talk.PROGRAMS | hello.PROGRAMS)

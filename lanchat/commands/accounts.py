@@ -1,4 +1,4 @@
-"""Accounts: making a name one's own, logging in, and what a hello asks for."""
+"""Accounts: making a name one's own, logging in with a password, and changing it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,21 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from lanchat import accounts, packet as wire, rooms
-from lanchat.command import Command, Work
-from lanchat.errors import AuthFailed, AuthRequired, ChatError, NameTaken, NotStored, Usage
-from lanchat.house import LOG_IN
-from lanchat.names import MAX_NAME
-from lanchat.packet import Packet, X, visible
-from lanchat.replay import RESUME
-from lanchat.rooms import Room
+from lanchat import accounts, rooms
+from lanchat.addresses import counted_as, is_loopback
+from lanchat.command import Command
+from lanchat.errors import ChatError, NameTaken, NotStored, Usage
+from lanchat.packet import Packet, visible
+from lanchat.room import Room
 from lanchat.router import Router
 from lanchat.session import CLASSIC, Account, Role, Session
 
 _log = Logger()
 
-#: What a hello can be granted.
-CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"})
-#: What a program has that said hello, and was refused. It may say another.
-UNGRANTED: frozenset[str] = frozenset({""})
-#: What a welcome tells of the limits.
-LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
 #: What it costs to have a password hashed, in packets.
 HASH_COST = 200
-#: Characters in the name of a device.
-MAX_DEVICE = 32
+#: What is said when from one address no more can be made for now.
+ACCOUNTS_MADE = "As many accounts were made from your address as may be within an hour."
 
 
 async def _register(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -40,20 +32,11 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
     router.identity.check_way(session.sender.ip, session.gateway)
     router.charge(session, HASH_COST)
     router.doorstep.check_place(session)
+    router.registrations.check(_counted(session), ACCOUNTS_MADE)
     kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip()))
-    _check_here(router, session)
-    was_in, devices, device = router.rooms.of(session), router.limits["devices"], session.device
-    name, now, most = session.name, int(router.now()), router.limits["accounts"]
-
-    def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
-        """All in one step, so that nothing that is said in its rooms meanwhile is lost."""
-        account = accounts.add(connection, name=name, password=kept, role=Role.USER, now=now, most=most)
-        there = [room for room in was_in if rooms.is_there(connection, room.id)]
-        since = {room: rooms.admit(connection, room.id, account.id) for room in there}
-        return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
-
-    account, since, cursor = await router.store.write(make)
-    router.own(account, session)
+    check_here(router, session)
+    device = session.device
+    account, since, cursor = await _make_account(router, session, kept, device)
     # Who was shut out of a room meanwhile stays out; who is gone belongs to those it was in all the same.
     still = router.rooms.of_guest(session) if session in router.registry else list(since)
     for room in since:
@@ -61,15 +44,45 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
             router.rooms.admit(account, room, since[room])
         else:
             router.store.jot(partial(rooms.dismiss, room=room.id, account=account.id))
-    _check_here(router, session, account, cursor, device)
+    check_here(router, session, account, cursor, device)
     router.admit(session, account)
     for room in router.rooms.of(session):
         router.rooms.enter(session, room)
     router.cursors.begin(session, device, max(cursor, session.seen))
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
-    token = await _token(router, account) if session.may("token") else None
+    if full := [room.name for room in still if room not in since]:
+        told += f" You are not in {', '.join(full)} any more: no more accounts can belong there."
+    token = await give_token(router, account) if session.may("token") else None
     router.delivery.pass_place(session, router.store.last_seq)
-    router.reply(session, packet, told, token=token, **_account_facts(router))
+    router.reply(session, packet, told, token=token, **account_facts(router))
+
+
+async def _make_account(router: Router, session: Session, password: str, device: str) -> tuple[Account, dict[Room, int], int]:
+    """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
+    # (A guest may be where no more accounts can belong.)
+    was_in = [room for room in router.rooms.of(session) if router.reservations.has_room_for_member(room)]
+    name, now, most, devices = session.name, int(router.now()), router.limits["accounts"], router.limits["devices"]
+
+    def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
+        """All in one step, so that nothing that is said in its rooms meanwhile is lost."""
+        account = accounts.add(connection, name=name, password=password, role=Role.USER, now=now, most=most)
+        there = [room for room in was_in if rooms.is_there(connection, room.id)]
+        since = {room: rooms.admit(connection, room.id, account.id) for room in there}
+        return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
+
+    with (
+        router.registry.looks.held(name),
+        router.reservations.kept(session, was_in, 0),
+        router.registrations.taken(_counted(session), ACCOUNTS_MADE),
+    ):
+        account, since, cursor = await router.store.write(make)
+        router.own(account, session)
+        return account, since, cursor
+
+
+def _counted(session: Session) -> str | None:
+    """The address for which it is counted how many accounts are made; on loopback, which many may share, it is not."""
+    return None if is_loopback(session.sender.ip) else counted_as(session.sender.ip)
 
 
 async def _login(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -77,9 +90,9 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
         raise Usage(f"You are logged in as {session.name.shown} already.")
     if session not in router.doorstep:
         raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
-    account = await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
-    cursor = await _enter_device(router, account, CLASSIC)
-    _check_here(router, session, account, cursor or 0)
+    account = await prove(router, session, {"mech": "PLAIN", "password": args[0]})
+    cursor = await enter_device(router, account, CLASSIC)
+    check_here(router, session, account, cursor or 0)
     session.caps = None  # it may have said a hello that was refused, and may say another
     router.admit(session, account)
     router.cursors.begin(session, CLASSIC, cursor or 0)
@@ -95,85 +108,18 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
     assert account is not None  # noqa: S101 (the table lets nobody else ask)
     if len(packet.msg.split()) > 2:
         raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
-    await _prove(router, session, {"mech": "PLAIN", "password": args[0]})
+    await prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
     kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip()))
     await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
     router.journal.note(f"{account.name.shown} changed their password")
-    router.reply(session, packet, "Your password is changed. Tokens that your other devices kept are worth nothing now.")
+    goodbye = "Your password was changed on another of your devices. Log in with the new one."
+    count = router.end_logins(account, goodbye, why="the password was changed", but=session)
+    ended = f"; {count} other login{'s' * (count > 1)} ended" if count else ""
+    router.reply(session, packet, f"Your password is changed{ended}. Tokens that your devices kept are worth nothing now.")
 
 
-def _hello(router: Router, session: Session, packet: Packet, args: list[str]) -> Work:
-    if not packet.is_hello:
-        hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
-        raise Usage(f"A hello is for programs: {hello}.")
-    if session.caps is not None and session.caps is not UNGRANTED:
-        raise Usage("You have said hello already; once is enough.")
-    x = packet.x or X()
-    offered = CAPS if router.store.keeps else CAPS - {"history", "resume", "order"}
-    caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
-    if session in router.doorstep or session.account is not None:
-        return _account_hello(router, session, packet, x, caps)
-    if x.auth is not None:
-        session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
-        raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
-    if "id" in caps:
-        session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # in case it registers
-    _welcome(router, session, packet, caps)
-    return None
-
-
-async def _account_hello(router: Router, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
-    """The hello of somebody who has an account, and logs in with it, or has done so."""
-    account = session.account or await _introduced(router, session, x.auth, x.dev)
-    device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
-    token = None
-    if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
-        token = await _token(router, account)
-    cursor = await _enter_device(router, account, device)
-    after, resumed = _resumed(router, x.resume, cursor)
-    replays = {"id", "resume"} <= caps
-    missed = await router.replay.missed(account, after) if resumed and replays else None
-    _check_here(router, session, account, cursor or 0, device)
-    if session.account is None:
-        router.admit(session, account)
-    elif device != CLASSIC:
-        router.cursors.left(session)
-    router.cursors.begin(session, device, after if resumed and device == CLASSIC else router.store.last_seq)
-    _welcome(
-        router,
-        session,
-        packet,
-        caps,
-        **_account_facts(router),
-        token=token,
-        resumed=resumed if replays else None,
-        missed=missed,
-    )
-    if resumed and replays:
-        session.client.perform(router.replay.resume(session, after), hold=False)
-    elif resumed:
-        await router.replay.newest(session, after)
-    elif device == CLASSIC and cursor is None:
-        router.replay.skip(session)
-
-
-async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
-    """The account of a stranger who says hello. Whether that goes well or not, it is answered as a program from here on."""
-    session.caps = UNGRANTED
-    try:
-        _device(dev)
-        if auth is None:
-            raise AuthRequired(LOG_IN.format(session.name.shown))
-        return await _prove(router, session, auth)
-    except ChatError:
-        if not session.greeted:
-            session.greeted = True
-            router.doorstep.ask(session)
-        raise
-
-
-async def _token(router: Router, account: Account) -> str | None:
+async def give_token(router: Router, account: Account) -> str | None:
     """A token for an account; None while nothing can be stored: who has the password gets in all the same."""
     try:
         return await router.identity.give_token(account.id)
@@ -181,24 +127,12 @@ async def _token(router: Router, account: Account) -> str | None:
         return None
 
 
-def _account_facts(router: Router) -> dict[str, Any]:
+def account_facts(router: Router) -> dict[str, Any]:
     """What a device that is logged in goes by."""
     return {"account": True, "epoch": router.store.epoch, "seq": router.store.last_seq}
 
 
-def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
-    session.caps, session.greeted = caps, True
-    if session.account is None and "history" in caps:
-        session.seen = router.store.last_seq
-    if "ping" in caps:
-        router.pulse.watch(session)
-    if "presence" in caps:
-        router.presence.watch(session)
-    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp(), **known}
-    router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
-
-
-async def _prove(router: Router, session: Session, auth: dict[str, Any]) -> Account:
+async def prove(router: Router, session: Session, auth: dict[str, Any]) -> Account:
     """The account that this secret opens; raises `AuthFailed`, after a while."""
     secret = auth.get({"PLAIN": "password", "TOKEN": "token"}.get(str(auth.get("mech")), ""))
     if not isinstance(secret, str):
@@ -211,7 +145,7 @@ async def _prove(router: Router, session: Session, auth: dict[str, Any]) -> Acco
     return account
 
 
-async def _enter_device(router: Router, account: Account, device: str) -> int | None:
+async def enter_device(router: Router, account: Account, device: str) -> int | None:
     """A device comes: where in the log it is; None if that can't be read."""
     most, now = router.limits["devices"], int(router.now())
     online = {session.device for session in account.sessions}
@@ -232,31 +166,7 @@ async def _enter_device(router: Router, account: Account, device: str) -> int | 
     return max([cursor, router.cursors.pending(account, device), *sent])
 
 
-def _resumed(router: Router, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:
-    """From where a client goes on: from there as it says itself, or from its cursor; it can't if that is unknown here."""
-    newest = router.store.last_seq
-    if asked is None:
-        return (newest, False) if cursor is None else (cursor, True)
-    seq = asked.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= newest:
-        return newest, False
-    return (seq, True) if asked.get("epoch") == router.store.epoch else (newest, False)
-
-
-def _device(name: str | None) -> str:
-    """The name of a device; that of classic clients, which move their own cursor, is nobody else's."""
-    if name is None:
-        return RESUME
-    if not _names_device(name):
-        raise Usage(f"The name of a device (dev) has 1 to {MAX_DEVICE} characters that can be seen.")
-    return name
-
-
-def _names_device(name: str) -> bool:
-    return 0 < len(name) <= MAX_DEVICE and name.isprintable()
-
-
-def _check_here(
+def check_here(
     router: Router, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
 ) -> None:
     """While that was done, whoever asked may have gone; then this device of the account is not in use after all."""
@@ -266,17 +176,8 @@ def _check_here(
         raise NameTaken(f"{visible(session.name.shown)} has left.")
 
 
-def _ack(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    if packet.x is not None and packet.x.seq is not None:
-        router.cursors.acknowledge(session, packet.x.seq)
-
-
 COMMANDS = {
     "/register": Command(_register, ("password",), 1, "make your name an account, which needs this password from then on"),
     "/login": Command(_login, ("password",), 1, "show that the name you gave is your account", Role.STRANGER),
     "/password": Command(_password, ("password", "text"), 2, "change your password: the old one, and the new", Role.USER),
-}
-PROGRAMS = {
-    "/ack": Command(_ack, (), 0, "for programs: you have all that is stored up to x.seq"),
-    "/hello": Command(_hello, (), 0, "for programs: ask for more than the classic protocol", Role.STRANGER),
 }

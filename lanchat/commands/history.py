@@ -16,7 +16,7 @@ from lanchat.entry import Entry
 from lanchat.errors import NoSuchTarget, NotMember, Usage
 from lanchat.packet import Packet, X, visible
 from lanchat.places import OfAccount
-from lanchat.rooms import MARK
+from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.session import Session
 

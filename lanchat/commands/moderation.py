@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from lanchat.command import Command
 from lanchat.commands.rooms import check_owner
+from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.packet import Packet, X, visible
-from lanchat.rooms import MARK, Room
+from lanchat.room import MARK, Room
 from lanchat.router import NAMES_A_PACKET, Router
-from lanchat.sanctions import BAN, MUTE, Sanction
+from lanchat.sanction import BAN, MUTE, Sanction
 from lanchat.session import Role, Session
-from lanchat.spans import seconds
 
 #: Characters of a reason.
 MAX_REASON = 200
@@ -47,6 +47,10 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
     if len(reason) > MAX_REASON:
         raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
     room = _place(router, session, x.room or said.get("room", ""))
+    if room is None:
+        router.charge(session, len(router.registry) / NAMES_A_PACKET)  # all who are here are looked at
+    if reason:
+        router.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
     return Order(said["target"], seconds(said.get("duration", "")), reason, room)
 
 
@@ -68,6 +72,7 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
     if name:
         room = router.rooms.get(name, session)
         check_owner(session, room)
+        router.sanctions.check_may_join(session, room)  # who is banned from a room decides nothing in it
         router.charge(session, len(room.sessions) / NAMES_A_PACKET)
         return room
     if session.role < Role.MODERATOR:
@@ -80,9 +85,9 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
 def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     said = _read(args[0], timed=False)
     room = _place(router, session, _named(session, packet).room or said["room"])
+    router.charge(session, router.sanctions.count(room) / NAMES_A_PACKET)
     found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
     found = [(shown, one) for shown, one in found if shown.lower().startswith(said["target"].lower())]
-    router.charge(session, len(found) / NAMES_A_PACKET)
     lines = [f"{shown}: {one.what(router.now())}" for shown, one in found]
     ends = accumulate(len(line.encode()) + 1 for line in lines)
     fit = sum(end <= MAX_LISTED for end in ends)

@@ -8,27 +8,37 @@ from sqlite3 import Connection
 from lanchat import rooms
 from lanchat.command import Command
 from lanchat.delivery import DELIVERIES_A_PACKET
-from lanchat.errors import Forbidden, Full, NotMember, Usage
+from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
 from lanchat.listing import and_more, as_fit
-from lanchat.names import key
 from lanchat.packet import MAX_MSG, Packet, visible
-from lanchat.rooms import MARK, MAX_TOPIC, Room
-from lanchat.router import Router
+from lanchat.room import MARK, MAX_TOPIC, Room
+from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Account, Role, Session
+
+#: Bytes of the names of those who are invited, in a list of members.
+MAX_INVITED = 4096
 
 
 async def _create(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     name, private = rooms.parse_name(args[0]), _is_private(args[1])
-    account, now, most = _account(session), int(router.now()), router.limits["rooms"]
-    _check_room_for_more(router, session)
+    account, now, most, owned = _account(session), int(router.now()), router.limits["rooms"], router.limits["owned"]
+    router.sanctions.check_may_speak(session, None)  # the name is shown to everybody
+    router.reservations.check_joined(session)
+    if router.rooms.find(name.key) is None and router.rooms.looks.taken(name):
+        raise NameTaken(f"There is a room whose name looks like {name.shown}. Choose another.")
 
     def make(connection: Connection) -> tuple[Room, int]:
-        room = rooms.add(connection, name, account.id, private, now, most)
+        room = rooms.add(connection, name, account.id, private, now, most, owned)
         return room, rooms.admit(connection, room.id, account.id)
 
-    room, since = await router.store.write(make)
-    router.rooms.add(room)
-    router.rooms.admit(account, room, since)
+    with (
+        router.creations.taken(account.id, "You have made as many rooms as one may within an hour."),
+        router.reservations.kept(session, []),
+        router.rooms.looks.held(name),
+    ):
+        room, since = await router.store.write(make)
+        router.rooms.add(room)
+        router.rooms.admit(account, room, since)
     router.journal.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
     router.reply(session, packet, f"{room.name} is there, and you are in it. Write to it as to a user.", rooms=[_row(room)])
 
@@ -37,12 +47,12 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     room, account = router.rooms.get(args[0], session), session.account
     if session not in room.sessions:
         router.sanctions.check_may_join(session, room)
-        _check_room_for_more(router, session)
+        router.reservations.check_joined(session)
         router.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
         if account is None:
             router.rooms.enter(session, room)
         else:
-            await _admit(router, account, room)
+            await _admit(router, session, account, room)
         router.presence.in_room(room, "joined", session)
     about = f" It is about: {room.topic}" if room.topic else ""
     others = len(room.sessions) - 1
@@ -50,12 +60,16 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     router.reply(session, packet, told, rooms=[_row(room)])
 
 
-async def _admit(router: Router, account: Account, room: Room) -> None:
-    if room.private and account.id not in (*room.invited, *room.members, room.owner) and account.role < Role.MODERATOR:
+async def _admit(router: Router, session: Session, account: Account, room: Room) -> None:
+    must_be_invited = (
+        room.private and account.id not in room.members and account.id != room.owner and account.role < Role.MODERATOR
+    )
+    if must_be_invited and account.id not in room.invited:
         raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
-    if len(room.members) >= router.limits["members"]:
-        raise Full(f"{room.name} has as many members as a room can have.", "members")
-    router.rooms.admit(account, room, await router.store.write(partial(rooms.admit, room=room.id, account=account.id)))
+    router.reservations.check_members(room)
+    with router.reservations.kept(session, [room]):
+        admit = partial(rooms.admit, room=room.id, account=account.id, invited=must_be_invited)
+        router.rooms.admit(account, room, await router.store.write(admit))
 
 
 async def _leave(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -75,9 +89,9 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
 
 
 def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    prefix = MARK + key(args[0].strip().removeprefix(MARK))
-    listed = [room for room in router.rooms.listed(session) if room.key.startswith(prefix)]
-    router.charge(session, len(listed) / 100)
+    found = router.rooms.beginning(args[0].strip())
+    router.charge(session, len(found) / NAMES_A_PACKET)
+    listed = [room for room in found if router.rooms.shows(room, session)]
     lines: list[str] = []
     told: list[dict[str, object]] = []
     used = 0
@@ -95,13 +109,22 @@ def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) ->
 
 def _members(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room = _room_of(router, session, args[0])
+    router.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}
     away = {account.name.shown for account in room.members.values()} - here
-    router.charge(session, (len(here) + len(away)) / 100)
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
-    fit = as_fit(names, MAX_MSG - 200)
+    fit = as_fit(names, MAX_MSG - MAX_INVITED - 300)
     told = f"In {room.name} ({len(here)} online, {len(away)} away): {and_more(fit, len(names))}"
-    router.reply(session, packet, told, names=fit, n=len(names))
+    invited = _invited(router, room)
+    if invited:
+        told += f". Invited ({len(room.invited)}): {and_more(invited, len(room.invited))}"
+    router.reply(session, packet, told, names=fit, n=len(names), invited=invited or None)
+
+
+def _invited(router: Router, room: Room) -> list[str]:
+    """The names of those who may come to a room and have not, as many as fit."""
+    accounts = [account for number in room.invited if (account := router.registry.account_by_id(number)) is not None]
+    return as_fit(sorted((account.name.shown for account in accounts), key=str.lower), MAX_INVITED)
 
 
 async def _topic(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -119,18 +142,37 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
 
 
 async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    user, name = reversed(args) if args[0].startswith(MARK) else args  # either order says what is meant
-    room, guest = _room_of(router, session, name), router.account_of(user)
+    room, guest = _room_and_account(router, session, args)
     router.sanctions.check_may_speak(session, room)
+    told = "You have sent as many invitations as one may within an hour."
+    with router.invites.taken(_account(session).id, told):
+        await router.store.write(partial(rooms.invite, room=room.id, account=guest.id, most=router.limits["invitations"]))
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
-    if len(room.invited) >= router.limits["invitations"] and guest.id not in room.invited:
-        raise Full(f"{room.name} has as many open invitations as a room can have.", "invitations")
-    await router.store.write(partial(rooms.invite, room=room.id, account=guest.id))
     room.invited.add(guest.id)
     for reader in tuple(guest.sessions):
         router.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
     router.reply(session, packet, f"{guest.name.shown} may enter {room.name} now.")
+
+
+async def _uninvite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    room, guest = _room_and_account(router, session, args)
+    if guest.id not in room.invited:
+        raise Usage(f"{guest.name.shown} is not invited to {room.name}. Send /members {room.name} to see who is.")
+    await router.store.write(partial(rooms.uninvite, room=room.id, account=guest.id))
+    room.invited.discard(guest.id)
+    for reader in tuple(guest.sessions):
+        router.reply(reader, None, f"You are not invited to {room.name} any more.")
+    router.reply(session, packet, f"{guest.name.shown} is not invited to {room.name} any more.")
+
+
+def _room_and_account(router: Router, session: Session, args: list[str]) -> tuple[Room, Account]:
+    """The room and the account that an invitation is about, in either order; raises `Usage` if that is in the room."""
+    user, name = reversed(args) if args[0].startswith(MARK) else args
+    room, guest = _room_of(router, session, name), router.account_of(user)
+    if guest.id in room.members:
+        raise Usage(f"{guest.name.shown} is in {room.name} already.")
+    return room, guest
 
 
 async def _close(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -162,11 +204,6 @@ def check_owner(session: Session, room: Room) -> None:
         raise Forbidden(f"Only whoever made {room.name}, or a moderator, may do that.")
 
 
-def _check_room_for_more(router: Router, session: Session) -> None:
-    if len(router.rooms.of(session)) >= router.limits["joined"]:
-        raise Full("You are in as many rooms as one can be in. Leave one first.", "joined")
-
-
 def _account(session: Session) -> Account:
     assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
     return session.account
@@ -190,5 +227,6 @@ COMMANDS = {
     "/members": Command(_members, ("room",), 1, "who is in a room, here or away"),
     "/topic": Command(_topic, ("room", "text"), 1, "what a room is about, or shall be"),
     "/invite": Command(_invite, ("user", "room"), 2, "let somebody into a private room", Role.USER),
+    "/uninvite": Command(_uninvite, ("user", "room"), 2, "take back an invitation that was not followed yet", Role.USER),
     "/close": Command(_close, ("room",), 1, "end a room that you made, for everyone", Role.USER),
 }

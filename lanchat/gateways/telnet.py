@@ -9,7 +9,7 @@ from lanchat.errors import BadName, ChatError
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Frame, Lines
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
-from lanchat.rooms import MARK
+from lanchat.room import MARK
 from lanchat.router import Router
 
 ASK = "Your name: "

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 from lanchat import moderation
 from lanchat.commands.moderation import MAX_REASON
 from lanchat.drain import announce
+from lanchat.durations import seconds
 from lanchat.errors import Usage
 from lanchat.interfaces import IConnection
 from lanchat.manhole.tables import Table, Text
 from lanchat.moderation import OPERATOR, By, Order
 from lanchat.packet import MAX_MSG, visible
-from lanchat.rooms import Room
+from lanchat.room import Room
 from lanchat.router import Router
-from lanchat.sanctions import BAN, MUTE
+from lanchat.sanction import BAN, MUTE
 from lanchat.session import Session
-from lanchat.spans import seconds
 
 #: What Python allows in a text, and UTF-8 does not.
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -22,10 +22,12 @@ from lanchat.entry import REPEAT_MS, newest
 from lanchat.errors import BadName, ChatError
 from lanchat.interfaces import Clock
 from lanchat.packet import visible
-from lanchat.rooms import conversations, parse_name, room_key
+from lanchat.room import room_key
+from lanchat.rooms import parse_name
 from lanchat.store import fresh, removal, timeline, words
 from lanchat.store.pacing import Pace, Stopped
 from lanchat.store.removal import Row, Scope, Survey
+from lanchat.store.rooms import conversations
 from lanchat.store.store import Store
 from lanchat.store.timeline import DAY_MS, Age, Timeline
 

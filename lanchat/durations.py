@@ -1,4 +1,4 @@
-"""Spans: how long something lasts, as people write and read it."""
+"""Durations, as people write and read them: 30s, 10m, 2h, 7d."""
 
 from __future__ import annotations
 

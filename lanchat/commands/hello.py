@@ -1,0 +1,142 @@
+"""Hello: what a program asks for, and how it is told; with an account that is logging in as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lanchat import packet as wire
+from lanchat.command import Command, Work
+from lanchat.commands.accounts import account_facts, check_here, enter_device, give_token, prove
+from lanchat.errors import AuthFailed, AuthRequired, ChatError, Usage
+from lanchat.house import LOG_IN
+from lanchat.names import MAX_NAME
+from lanchat.packet import Packet, X
+from lanchat.replay import RESUME
+from lanchat.router import Router
+from lanchat.session import CLASSIC, Account, Role, Session
+
+#: What a hello can be granted.
+CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"})
+#: What a program has that said hello, and was refused. It may say another.
+UNGRANTED: frozenset[str] = frozenset({""})
+#: What a welcome tells of the limits.
+LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
+#: Characters in the name of a device.
+MAX_DEVICE = 32
+
+
+def _hello(router: Router, session: Session, packet: Packet, args: list[str]) -> Work:
+    if not packet.is_hello:
+        hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
+        raise Usage(f"A hello is for programs: {hello}.")
+    if session.caps is not None and session.caps is not UNGRANTED:
+        raise Usage("You have said hello already; once is enough.")
+    x = packet.x or X()
+    offered = CAPS if router.store.keeps else CAPS - {"history", "resume", "order"}
+    caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
+    if session in router.doorstep or session.account is not None:
+        return _account_hello(router, session, packet, x, caps)
+    if x.auth is not None:
+        session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
+        raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
+    if "id" in caps:
+        session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # in case it registers
+    _welcome(router, session, packet, caps)
+    return None
+
+
+async def _account_hello(router: Router, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
+    """The hello of somebody who has an account, and logs in with it, or has done so."""
+    account = session.account or await _introduced(router, session, x.auth, x.dev)
+    device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
+    token = None
+    if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
+        token = await give_token(router, account)
+    cursor = await enter_device(router, account, device)
+    after, resumed = _resumed(router, x.resume, cursor)
+    replays = {"id", "resume"} <= caps
+    missed = await router.replay.missed(account, after) if resumed and replays else None
+    check_here(router, session, account, cursor or 0, device)
+    if session.account is None:
+        router.admit(session, account)
+    elif device != CLASSIC:
+        router.cursors.left(session)
+    router.cursors.begin(session, device, after if resumed and device == CLASSIC else router.store.last_seq)
+    _welcome(
+        router,
+        session,
+        packet,
+        caps,
+        **account_facts(router),
+        token=token,
+        resumed=resumed if replays else None,
+        missed=missed,
+    )
+    if resumed and replays:
+        session.client.perform(router.replay.resume(session, after), hold=False)
+    elif resumed:
+        await router.replay.newest(session, after)
+    elif device == CLASSIC and cursor is None:
+        router.replay.skip(session)
+
+
+async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
+    """The account of a stranger who says hello. Whether that goes well or not, it is answered as a program from here on."""
+    session.caps = UNGRANTED
+    try:
+        _device(dev)
+        if auth is None:
+            raise AuthRequired(LOG_IN.format(session.name.shown))
+        return await prove(router, session, auth)
+    except ChatError:
+        if not session.greeted:
+            session.greeted = True
+            router.doorstep.ask(session)
+        raise
+
+
+def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
+    session.caps, session.greeted = caps, True
+    if session.account is None and "history" in caps:
+        session.seen = router.store.last_seq
+    if "ping" in caps:
+        router.pulse.watch(session)
+    if "presence" in caps:
+        router.presence.watch(session)
+    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp(), **known}
+    router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
+
+
+def _resumed(router: Router, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:
+    """From where a client goes on: from there as it says itself, or from its cursor; it can't if that is unknown here."""
+    newest = router.store.last_seq
+    if asked is None:
+        return (newest, False) if cursor is None else (cursor, True)
+    seq = asked.get("seq")
+    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= newest:
+        return newest, False
+    return (seq, True) if asked.get("epoch") == router.store.epoch else (newest, False)
+
+
+def _device(name: str | None) -> str:
+    """The name of a device; that of classic clients, which move their own cursor, is nobody else's."""
+    if name is None:
+        return RESUME
+    if not _names_device(name):
+        raise Usage(f"The name of a device (dev) has 1 to {MAX_DEVICE} characters that can be seen.")
+    return name
+
+
+def _names_device(name: str) -> bool:
+    return 0 < len(name) <= MAX_DEVICE and name.isprintable()
+
+
+def _ack(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+    if packet.x is not None and packet.x.seq is not None:
+        router.cursors.acknowledge(session, packet.x.seq)
+
+
+PROGRAMS = {
+    "/ack": Command(_ack, (), 0, "for programs: you have all that is stored up to x.seq"),
+    "/hello": Command(_hello, (), 0, "for programs: ask for more than the classic protocol", Role.STRANGER),
+}

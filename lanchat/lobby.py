@@ -1,0 +1,28 @@
+"""Lobby: the room that everybody is in, if the operator wants one. The functions run on the store's threads."""
+
+from __future__ import annotations
+
+from sqlite3 import Connection
+
+from lanchat.names import Name
+from lanchat.packet import visible
+from lanchat.rooms import admit
+from lanchat.safekeeping import Refused
+
+
+def check(connection: Connection, name: Name) -> None:
+    """Raise `Refused` if the room that everybody is to be in is a private one: what is said there is not for everybody."""
+    row = connection.execute("SELECT name FROM rooms WHERE key = ? AND private", (name.key,)).fetchone()
+    if row is not None:
+        raise Refused(f"lobby: {visible(row[0])} is a private room, which is never opened to everybody: name another, or none.")
+
+
+def open_room(connection: Connection, name: Name, now: int) -> None:
+    """Make the room that everybody is in, if there is none, and let all accounts belong to it; raises as `check`."""
+    check(connection, name)
+    connection.execute(
+        "INSERT INTO rooms(name, key, private, created) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING", (name.shown, name.key, now)
+    )
+    (room,) = connection.execute("SELECT id FROM rooms WHERE key = ?", (name.key,)).fetchone()
+    for (account,) in connection.execute("SELECT id FROM accounts").fetchall():
+        admit(connection, room, account)
