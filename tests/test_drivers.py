@@ -10,7 +10,7 @@ import pytest
 #: A seed for each driver, and seconds: CI runs each for a minute, with another seed.
 SEED, SECONDS = 7, 5
 
-#: Python statements that plant a fault, and what the driver must call it.
+#: Python statements that plant a fault, and what the driver may call it.
 PLANTED = {
     "store": (
         """
@@ -22,7 +22,7 @@ def shorter(*args, **options):
     return page
 history.replay = shorter
 """,
-        "a replay is wrong",
+        {"a replay is wrong"},
     ),
     "house": (
         """
@@ -30,7 +30,7 @@ from lanchat.delivery import Delivery
 whole = Delivery.show
 Delivery.show = lambda self, reader, packet, seq: seq % 50 == 0 or whole(self, reader, packet, seq)
 """,
-        "never shown",
+        {"never shown", "never shown to a guest", "never shown to a classic client"},
     ),
     "kill": (
         """
@@ -44,7 +44,7 @@ def torn(connection, upto, most):
     return len(rows)
 fresh.move_some = torn
 """,
-        "in both tables",
+        {"in both tables", "the log differs"},
     ),
 }
 
@@ -66,10 +66,10 @@ def test_a_driver_finds_nothing_wrong(driver: str) -> None:
 
 @pytest.mark.parametrize("driver", PLANTED)
 def test_a_driver_finds_a_planted_fault_and_says_how_to_see_it_again(driver: str) -> None:
-    planted, kind = PLANTED[driver]
+    planted, kinds = PLANTED[driver]
     done = drive(driver, 60, planted)
     assert done.returncode == 1
     told = done.stdout
-    assert kind in told
+    assert told.splitlines()[0].removeprefix(f"{driver}: ") in kinds
     assert f"again: python -m tests.model {driver} --seed {SEED} " in told
     assert told.splitlines()[-2].endswith(": WRONG")

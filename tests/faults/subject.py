@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,8 +20,7 @@ from tests.live import SCRIPTS, Server
 ROOM = 2**30
 #: A slow reader is soon one whose messages are held back.
 OPTIONS = ("--limit", "outbox=32768")
-#: Seconds that an administrator's command may take, or that a start may have to wait until one has ended; and how a server says
-#: that it can't start because of one.
+#: Seconds that an administrator's command may take; and how a server says that it can't start because of one.
 PATIENCE, IN_USE = 60.0, "is in use by another"
 
 
@@ -68,6 +66,7 @@ class Subject:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.port: int = listening.getsockname()[1]
         self._server: Server | None = None
+        self._changing = asyncio.Lock()  # it is being started, or ended
         #: All that it logged, until it was ended.
         self.log = ""
 
@@ -76,15 +75,20 @@ class Subject:
 
         It may still open its log then: `serving` tells when that is done.
         """
+        async with self._changing:
+            await self._start()
+
+    async def _start(self) -> None:
         port = f"tcp:{self.port}:interface=127.0.0.1"
-        begun = time.monotonic()
         while self._server is None:
             try:
                 self._server = await asyncio.to_thread(Server, self._directory, "--port", port, *self._options)
             except AssertionError as error:  # noqa: PERF203 (it takes a second to start)
-                if IN_USE not in str(error) or time.monotonic() > begun + PATIENCE:
-                    raise
-                await asyncio.sleep(0.1)
+                self._check_in_use(str(error))
+
+    def _check_in_use(self, log: str) -> None:
+        """A server that ended by itself had to, if an administrator's command used the data; else raise `AssertionError`."""
+        assert IN_USE in log, f"the server ended by itself: {log}"
 
     async def administrate(self, *words: str) -> tuple[int, str, str]:
         """Run an administrator's command beside the server, or while there is none: its status, and what it wrote."""
@@ -108,17 +112,22 @@ class Subject:
 
     async def end(self, number: int = signal.SIGKILL) -> None:
         """End it by a signal."""
-        if self._server is not None:
-            server, self._server = self._server, None
-            await asyncio.to_thread(server.stop, number)
-            self.log += server.text()
+        async with self._changing:
+            if self._server is not None:
+                server, self._server = self._server, None
+                await asyncio.to_thread(server.stop, number)
+                self.log += server.text()
 
     async def watch(self) -> NoReturn:
-        """Raise `AssertionError`, with its log, when it ends by itself."""
+        """Raise `AssertionError`, with its log, when it ends by itself. Where it had to, start it again, as systemd does."""
         while True:
             await asyncio.sleep(0.1)
-            server = self._server
-            assert server is None or server.process.poll() is None, f"the server ended by itself: {server.text()}"
+            async with self._changing:
+                server = self._server
+                if server is not None and server.process.poll() is not None:
+                    self._check_in_use(server.text())
+                    self._server = None
+                    await self._start()
 
     def send(self, number: int) -> None:
         """Send it a signal, if it is there."""

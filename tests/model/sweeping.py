@@ -53,7 +53,7 @@ def sweep(world: World) -> None:
     if not rules:
         return
     shown = (f"{rule.room or 'all'}={'off' if rule.seconds is None else f'{rule.seconds // HOUR}h'}" for rule in rules)
-    world.note(f"sweep with {', '.join(shown)} at {world.time.ms}")
+    world.note(f"sweep with {', '.join(shown)}")
     kept = {rule.room: rule.seconds for rule in rules}
 
     def seconds_of(seq: int) -> int | None:
