@@ -92,7 +92,7 @@ def _read(ports: Ports, each: int) -> None:
             for n in range(each):
                 peer = connect(ports.of(gateway))
                 peer.sendall(opening(gateway, "", VICTIM if gateway == "lines" and not n else ""))
-                ready.register(peer, selectors.EVENTREAD)
+                ready.register(peer, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select():
                 if not key.fileobj.recv(READ):  # type: ignore[union-attr]  # they are sockets
@@ -137,7 +137,7 @@ class Link:
         self._socket = connect(ports.of(row.gateway), row.tls)
         self._socket.setblocking(False)
         self.ended = False
-        ready.register(self._socket, selectors.EVENTREAD | selectors.EVENT_WRITE, self)
+        ready.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
 
     def turn(self, events: int) -> None:
         """It may send or read."""
@@ -145,8 +145,8 @@ class Link:
             if events & selectors.EVENT_WRITE:
                 self._left = self._left[self._socket.send(self._left[: self._row.piece]) :] or self._again
                 if not self._left:
-                    self._ready.modify(self._socket, selectors.EVENTREAD, self)
-            if events & selectors.EVENTREAD:
+                    self._ready.modify(self._socket, selectors.EVENT_READ, self)
+            if events & selectors.EVENT_READ:
                 self.ended = not self._socket.recv(READ)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return

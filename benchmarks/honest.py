@@ -64,7 +64,7 @@ class _Asker:
     def _connect(self) -> None:
         self._socket = connect(self._port)
         self._socket.sendall(self._name.encode() + b"\n")
-        self._ready.register(self._socket, selectors.EVENTREAD, self)
+        self._ready.register(self._socket, selectors.EVENT_READ, self)
         self._since: float | None = None  # when it asked what is not answered yet
         self._last = b""  # what it read last, as an answer may come in two pieces
 
@@ -102,7 +102,7 @@ def _ask(port: int, control: Connection) -> None:
     elsewhere()
     delays, due = Delays(), time.monotonic()
     with selectors.DefaultSelector() as ready:
-        ready.register(control, selectors.EVENTREAD)
+        ready.register(control, selectors.EVENT_READ)
         askers = [_Asker(port, n, ready) for n in range(HONEST)]
         turns = cycle(askers)
         while True:
