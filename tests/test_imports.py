@@ -14,7 +14,7 @@ FLOORS = [
     ["lanchat.addresses", "lanchat.errors", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
-    ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.spans"],
+    ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.spans", "lanchat.typed"],
     ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.receipts", "lanchat.refusals", "lanchat.search"],
     ["lanchat.session"],
     ["lanchat.stored"],
@@ -105,7 +105,7 @@ def test_the_core_knows_no_reactor(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith(USERS)))
 def test_of_the_server_its_users_import_hardly_more_than_packet(module: str) -> None:
-    allowed = {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping"}
+    allowed = {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping", "lanchat.typed"}
     assert all(name in allowed or name.startswith(USERS) for name in ours(module))
 
 
