@@ -146,14 +146,11 @@ class Delivery:
         return session.account is not None and self.store.keeps and packet.x is not None and packet.x.cid is not None
 
     async def answer_repeat(self, session: Session, packet: Packet, refusal: ChatError) -> None:
-        """Answer a packet that is refused now, but may repeat one that was stored when it was not.
-
-        Raises `refusal` if it does not, or `NotStored` if that can't be told now.
-        """
+        """Answer a refused packet that may repeat a stored one; raises `refusal`, or `NotStored` if that can't be told now."""
         author, cid = session.account, packet.x.cid if packet.x is not None else None
         assert author is not None  # noqa: S101 (`may_be_repeat`)
-        now, name = round(self._voice.now() * 1000), session.name.shown
-        sent = Entry("", author.id, name, session.sender.ip, packet.to.strip(), packet.msg, now, None, cid)
+        now, sender = round(self._voice.now() * 1000), session.sender
+        sent = Entry("", author.id, sender.name, sender.ip, packet.to.strip(), packet.msg, now, None, cid)
         try:
             known = await self.store.find_repeated(sent)
         except NotStored:
@@ -251,7 +248,9 @@ class Delivery:
         lag = session.lag
         if lag is None:
             session.sent(seq)
-        elif not lag.replays:
+        elif lag.replays:
+            lag.passed = seq
+        else:
             self._tell_gap(session, lag)
 
     def hand(self, reader: Session, packet: ServerPacket) -> None:

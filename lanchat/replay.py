@@ -67,7 +67,9 @@ class Replay:
             more = True
         session.lag = None
         self._voice.answer(session, None, "", op="end", batch=RESUME, n=n, more=more, before=first)
-        if more:
+        if not more:
+            session.sent(lag.passed)
+        else:
             upto = lag.asked if lag.held is not None else lag.upto
             if upto > (known := max(session.seen, welcomed)):
                 self._voice.answer(session, None, "", op="gap", after=known, upto=upto, why=TooSlow.code)

@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -126,6 +127,9 @@ class Router(House):
         What one guest says to another goes straight on; what rooms and accounts are concerned with is kept first.
         """
         recipient = self.registry.find(packet.to)
+        if recipient is None and packet.to[:1] == "@":  # as people write it; no name begins so
+            packet = msgspec.structs.replace(packet, to=packet.to[1:])
+            recipient = self.registry.find(packet.to)
         try:
             if session.barred is not None:
                 session.barred()

@@ -62,7 +62,7 @@ class Account:
 class Lag:
     """How far a session is behind: what it was not sent, of what it would have been."""
 
-    __slots__ = ("after", "asked", "held", "replays", "upto")
+    __slots__ = ("after", "asked", "held", "passed", "replays", "upto")
 
     def __init__(self, after: int, replays: bool = False) -> None:
         """With `replays` what it was not sent comes by itself; otherwise it is told of a gap, and fetches it."""
@@ -70,6 +70,8 @@ class Lag:
         self.replays = replays
         #: Up to which place in the log the rest was asked for.
         self.asked = 0
+        #: The newest of its own messages meanwhile: when all is sent, everything up to there is.
+        self.passed = 0
         #: The newest that it was not sent; 0 while there is nothing.
         self.upto = 0
         #: The last of that, each with its place in the log, while somebody reads the rest there; None if it is too much.

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -143,16 +143,14 @@ class Transport(TLSMemoryBIOProtocol):
 
     def dataReceived(self, bytes: bytes) -> None:  # noqa: A002 (Twisted names it)
         """Decrypt. The connection above is charged for all that came from the network, whether or not it is given it."""
-        above, cost = self.wrappedProtocol, len(bytes) + PIECE * self._records.count(bytes)
-        before = above.taken
+        cost, before = len(bytes) + PIECE * self._records.count(bytes), self.wrappedProtocol.taken
         super().dataReceived(bytes)
-        if self.wrappedProtocol is above:  # or that was the end of the connection
-            above.networkReceived(cost + before - above.taken)
+        if self.wrappedProtocol is not None:  # or that was the end of the connection
+            self.wrappedProtocol.networkReceived(cost + before - self.wrappedProtocol.taken)
 
     def getHandle(self) -> socket.socket:
         """The socket, for its options."""
-        handle: socket.socket = self.transport.getHandle()
-        return handle
+        return cast("socket.socket", self.transport.getHandle())
 
     @property
     def version(self) -> str:

@@ -125,6 +125,11 @@ class Talk:
         self.transport.clear()
         return self
 
+    def challenge(self) -> dict[str, Any]:
+        """The server says that the name is an account's; `x` of the hello that answers."""
+        self.hear("The name alice is an account's.", op="fail", code="AUTH_REQUIRED")
+        return self.hello()
+
     def account(self, **x: Any) -> Talk:
         """The server grants the hello of an account; no batch of what was missed follows unless it is `resumed`."""
         return self.welcome(**{"account": True, "epoch": "e", "seq": 0} | x)

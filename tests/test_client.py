@@ -373,13 +373,19 @@ def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pyte
     assert "usage: lanchat" in capsys.readouterr().err
 
 
-def test_the_client_imports_only_the_packet_and_the_safekeeping_of_the_server() -> None:
+def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     folder = Path(lanchat.client.__file__).parent
     trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
     froms = {node.module or "" for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = {name.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
-    assert ours <= {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.safekeeping"}  # of `lanchat` itself, the version
+    assert ours <= {
+        "lanchat",
+        "lanchat.packet",
+        "lanchat.printing",
+        "lanchat.safekeeping",
+        "lanchat.typed",
+    }  # of `lanchat` itself, the version
 
 
 def test_a_ping_is_answered_and_not_shown() -> None:

@@ -589,6 +589,10 @@ def test_an_acknowledgement_during_a_replay_tells_of_no_gap(router: Router, stor
     while store.asks:
         store.answer()
     assert [x.get("op", x.get("batch")) for x in phone.xs()] == ["welcome", "ack", "resume", "end"]
+    phone.send("/ack", seq=2)
+    phone.leave()
+    again = log_in(router, "ann", dev="phone")
+    assert read(again) == [("welcome", None), ("end", 0)], "its own message was before the end"
 
 
 def test_who_makes_an_account_while_it_is_behind_is_told_of_the_gap_first(router: Router) -> None:

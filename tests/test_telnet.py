@@ -205,11 +205,12 @@ def test_a_person_has_a_minute_to_type_a_name(house: tuple[Router, Clock]) -> No
     assert wire.transport.disconnecting
 
 
-def test_a_line_that_begins_with_a_room_goes_there_and_any_other_to_everyone(house: tuple[Router, Clock]) -> None:
+def test_a_line_that_begins_with_a_room_goes_there_or_nowhere(house: tuple[Router, Clock]) -> None:
     ann, bob = (Wire(*house, TelnetProtocol) for _ in range(2))
     ann.send(b"ann\n/register secret\n/create #ops\n")
     bob.send(b"bob\n/join #ops\n")
     for wire in (ann, bob):
         wire.bytes()
-    ann.send(b"#ops the pump is back\n#1 is best\n")
-    assert bob.bytes() == b"ann: [#ops] the pump is back\r\nann: #1 is best\r\n"
+    ann.send(b"#ops the pump is back\n#opps the code is 2\n")
+    assert bob.bytes() == b"ann: [#ops] the pump is back\r\n"
+    assert lines(ann) == ["* The room #opps is not available. Send /rooms to see those there are."]

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
+from twisted.internet import error
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IAddress, IPushProducer, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import Factory, connectionDone
@@ -17,7 +18,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat.client.conversation import PATIENCE, Conversation
-from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face
+from lanchat.client.doors import begins_well, met
+from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face, Link
 from lanchat.client.keyring import PLAIN, Keyring
 from lanchat.client.tls import TLSEndpoint, Trust
 from lanchat.packet import MAX_PACKET
@@ -44,6 +46,7 @@ class ChatConnection(LineOnlyReceiver):
     def __init__(self, factory: ChatFactory) -> None:
         self.full = False
         self._factory = factory
+        self._first: bytes | None = b""  # of what came, until it has shown who is there
         self._conversation = factory.conversation
 
     def connectionMade(self) -> None:
@@ -54,6 +57,17 @@ class ChatConnection(LineOnlyReceiver):
             _keep_alive(tcp)
         self._factory.connected(self)
         self._conversation.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: packets, or what another kind of server sends first."""
+        if self._first is not None:
+            self._first += data
+            if begins_well(self._first):
+                self._first = None
+            elif what := met(self._first):
+                self._conversation.comeback.misplaced(what)
+                return
+        super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
         """One packet."""
@@ -67,6 +81,8 @@ class ChatConnection(LineOnlyReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._factory.disconnected(self)
+        if self._first and (what := met(self._first, ended=True)):
+            self._conversation.comeback.misplaced(what)
         self._conversation.lost(reason.getErrorMessage())
 
     @property
@@ -160,9 +176,13 @@ class Client:
         keyring: Keyring | None = None,
         device: str = "",
         plaintext: bool = False,
+        insists: bool = False,
     ) -> None:
-        """With `trust` the connections are TLS, to servers that it believes; `plaintext`: passwords may go without TLS."""
-        self.conversation = Conversation(name, reactor, face, retry, patience, keyring, device)
+        """With `trust` the connections are TLS, to servers that it believes; `plaintext`: passwords may go without TLS.
+
+        With `insists` the first connection is tried again as well, for as long as the `patience` lasts.
+        """
+        self.conversation = Conversation(name, reactor, face, retry, patience, keyring, device, insists)
         self.factory = ChatFactory(self.conversation, partial(_proof, trust, plaintext))
         self.reactor = reactor
         host, port = server
@@ -173,7 +193,7 @@ class Client:
         self._service = ClientService(endpoint, self.factory, self.conversation.pause, clock=reactor)
 
     def start(self) -> None:
-        """Connect; when the first attempt fails, that is the end."""
+        """Connect; when the first attempt fails, that may be the end."""
         self._service.startService()
         self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
 
@@ -184,7 +204,12 @@ class Client:
         await self._service.stopService().addTimeout(CLOSE_SECONDS, self.reactor, lambda result, seconds: None)
 
     def _unreachable(self, failure: Failure) -> None:
-        self.conversation.unreachable(f"can't connect to {self._where}: {failure.getErrorMessage().rstrip('.')}")
+        passes = failure.check(error.ConnectionRefusedError) is not None
+        self.conversation.comeback.unreachable(
+            f"can't connect to {self._where}: {failure.getErrorMessage().rstrip('.')}", passes
+        )
+        if self.conversation.link is not Link.ENDED:
+            self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
 
     def _distrusted(self, why: str) -> None:
         """However long all went well before: that server is not talked to, and not tried again."""

@@ -18,14 +18,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from lanchat.client.answers import Answers
+from lanchat.client.comeback import Comeback
 from lanchat.client.delivery import Delivery
-from lanchat.client.interfaces import DONE, NOT_DELIVERED, SECRET, UNREACHABLE, Ending, Face, Link, NotSent, Said, Wire
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending, Face, Link, NotSent, Said, Wire
 from lanchat.client.keyring import Keyring
 from lanchat.client.opening import Opening
 from lanchat.client.reading import Reading
+from lanchat.client.rooms import Rooms
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import without_token
-from lanchat.packet import MAX_MSG, MAX_PACKET, ServerPacket, ServerX, X, visible
+from lanchat.packet import ServerPacket, ServerX, X, visible
+from lanchat.typed import SECRET
 
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
@@ -52,8 +55,12 @@ class Conversation:
         patience: float = PATIENCE,
         keyring: Keyring | None = None,
         device: str = "",
+        insists: bool = False,
     ) -> None:
-        """`retry` says how many seconds to pause after so many connections in a row that came to nothing."""
+        """`retry` says how many seconds to pause after so many connections in a row that came to nothing.
+
+        With `insists` even the first connection is tried again, for as long as the `patience` lasts (`comeback.py`).
+        """
         self.link = Link.OFFLINE
         #: Fires with the `Ending`.
         self.ended: Deferred[Ending] = Deferred()
@@ -62,15 +69,15 @@ class Conversation:
         self.name = name
         self.keyring = keyring or Keyring()
         self._face = face
-        self._retry = retry
         self._patience = patience
         self._wire: Wire | None = None
-        self._welcomes = self._failures = 0
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         self._timers = Timers(clock)
-        self._opening = Opening(name, device, self.keyring, self._timers, face, patience, self)
+        self.comeback = Comeback(name, self._timers, face, retry, patience, insists, self)
+        self._rooms = Rooms(face, self._join)
+        self._opening = Opening(name, device, self.keyring, self._timers, face, patience, self, self.comeback)
         self._answers = Answers(name)
-        self._delivery = Delivery(self._timers, face, patience, self.flush)
+        self._delivery = Delivery(self._timers, face, patience, self.flush, insists)
         #: What came of the log, and what the server knows of that.
         ask = partial(self.say, "/history", "", True)
         self.reading = Reading(self._timers, face, self._delivery.moved, lambda after: ask({"after": after}), self._tell_seen)
@@ -90,7 +97,7 @@ class Conversation:
     @property
     def begun(self) -> bool:
         """Whether the server has welcomed us, once at least."""
-        return self._welcomes > 0
+        return self.comeback.welcomes > 0
 
     @property
     def up(self) -> bool:
@@ -109,10 +116,7 @@ class Conversation:
         number = next(self._numbers)
         text = msg.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         said = Said(to.encode("utf-8", "replace").decode(), text, number, f"{self._run}.{number}", quiet, args or {})
-        if len(text.encode()) > MAX_MSG:
-            raise NotSent(f"A message is at most {MAX_MSG} bytes; this one has {len(text.encode())}. Send it in parts.")
-        if len(said.encode(self.name, capable=True)) > MAX_PACKET:
-            raise NotSent(f"With its control characters written out this is more than {MAX_PACKET} bytes. Send it in parts.")
+        said.check_size(self.name)
         if said.command in SECRET:
             self._check_private()
         self._delivery.add(said)
@@ -137,10 +141,6 @@ class Conversation:
         self.reading.end()
         lost = self._delivery.end(self.begun or status == DONE)
         self.ended.callback(Ending(status or (NOT_DELIVERED if lost else DONE), why))
-
-    def unreachable(self, why: str) -> None:
-        """The very first connection could not be made."""
-        self.end(UNREACHABLE, why)
 
     # What the connection tells.
 
@@ -168,6 +168,12 @@ class Conversation:
             self._take(packet, line)
         self.flush()
 
+    def _join(self, room: str) -> Said:
+        """Enter a room again, before anything that waits for a connection is said there."""
+        said = Said("/join", room, 0, f"{self._run}.{next(self._numbers)}", quiet=True)
+        self._delivery.add(said, first=True)
+        return said
+
     def flush(self) -> None:
         """Write what waits, as far as the connection takes it."""
         self._answers.write(self._wire)
@@ -188,16 +194,17 @@ class Conversation:
         self._delivery.lost(self.reading.kept and not self.quitting)
         if self.quitting:
             self._left(before is Link.CAPABLE)
-        elif not self.begun and not asking:
-            self.unreachable("closed without a welcome: is that a lanchat server, does it want --tls, and may you connect?")
+        elif before is Link.OPENING and not self.begun and not asking:
+            self.comeback.unreachable(
+                "closed without a welcome: is that a lanchat server, does it want --tls, and may you connect?"
+            )
         self._face.changed()
         if before in (Link.CLASSIC, Link.CAPABLE) and self.link is Link.OFFLINE:
             self._face.notice(f"The connection was lost: {why}")
 
     def pause(self, attempt: int) -> float:
         """How long to wait before the next connection (a retry policy); a refused name counts as a failure too."""
-        self._failures += 1
-        seconds = self._retry(self._failures)
+        seconds = self.comeback.pause()
         if self.begun and self.link is Link.OFFLINE:
             self._face.notice(f"No connection; trying again in {seconds:.0f} s.")
         return seconds
@@ -208,29 +215,24 @@ class Conversation:
         """The server takes us."""
         self._caps = caps = self._opening.granted(x)
         self.link = Link.CAPABLE if "ack" in caps else Link.CLASSIC
-        self._welcomes += 1
-        self._failures = 0
+        self.comeback.welcomed()
         kept = x is not None and bool(x.account) and caps >= KEPT
         self._delivery.welcomed(kept)
         self.reading.welcomed(x or ServerX(), kept, replays=caps >= {"id", "resume"}, ordered="order" in caps)
         if x is None:
             self._face.notice("This server acknowledges nothing: what is lost on the way will not be noticed.")
+        again, account = self.comeback.welcomes > 1, x is not None and bool(x.account)
+        self._rooms.welcomed(again, account, answers=self.link is Link.CAPABLE)
         self.flush()
 
-    def refused(self, why: str) -> None:
-        """The name is not to be had: never, at first; and not yet, later."""
-        if not self.begun:
-            self.end(NOT_DELIVERED, f"the server refused the name {visible(self.name)}: {visible(why, 400)}")
-            return
-        self.link = Link.OFFLINE
-        self._face.notice(f"The server has not let go of the old connection yet ({visible(why, 400)})")
-        self._abort()
-
-    def unwelcome(self) -> None:
-        """No welcome came in time."""
-        if not self.begun:
-            self.unreachable(f"no welcome came within {self._patience:.0f} s: is that a lanchat server?")
-        self._abort()
+    def drop(self, notice: str) -> None:
+        """Nothing more is to be had from this connection; the next one may be better."""
+        if self.link is not Link.ENDED:
+            self.link = Link.OFFLINE
+            if notice:
+                self._face.notice(notice)
+        if self._wire is not None:
+            self._wire.abort()
 
     # What comes in.
 
@@ -243,7 +245,7 @@ class Conversation:
         answers = self._delivery.answered(packet)
         if answers is not None and self._delivery.takes_back(answers, packet):
             return
-        if self.reading.takes(x, answers, packet.msg):
+        if self.reading.takes(x, answers, packet.msg) or self._rooms.takes(packet, answers):
             return
         self._face.came(packet, answers, without_token(line) if x.token else line)
         if x.op == "ok" and answers is not None and answers.command in SECRET:
@@ -257,8 +259,8 @@ class Conversation:
     def _bye(self, packet: ServerPacket) -> None:
         if self.quitting:
             self.end(DONE)
-        elif packet.x is None or packet.x.code != "RELOAD":
-            self.end(NOT_DELIVERED, f"the server closed the connection: {visible(packet.msg, 400)}")
+        else:
+            self.comeback.dismissed(packet, self.link is Link.OPENING)
 
     # What goes out.
 
@@ -267,14 +269,12 @@ class Conversation:
         if said.command in SECRET and not self._wire.proof:
             self._face.unanswered(said, "it was not sent, because others could read the password")
             return
-        capable = self.link is Link.CAPABLE
         if said.is_quit:
             self.reading.acknowledge()
             self.quitting = True
             self._timers.start(QUIT_SECONDS, self._quit_unanswered)
-        if capable:
-            self._delivery.written(said)
-        self._wire.write(said.encode(self.name, capable))
+        (self._delivery if self.link is Link.CAPABLE else self._rooms).written(said)
+        self._wire.write(said.encode(self.name, capable=self.link is Link.CAPABLE))
 
     def _tell_seen(self, seq: int) -> None:
         self._answers.owe("/ack", X(seq=seq))
@@ -296,7 +296,3 @@ class Conversation:
             self.end(DONE)
         else:
             self.end(NOT_DELIVERED, "the server did not answer our goodbye: what was said last may not have arrived")
-
-    def _abort(self) -> None:
-        if self._wire is not None:
-            self._wire.abort()

@@ -8,9 +8,10 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Iterable
 
-from lanchat.client.interfaces import BATCHED, SECRET, Face, Said, shown
+from lanchat.client.interfaces import BATCHED, Face, Said, shown
 from lanchat.client.timers import Timers
 from lanchat.packet import ServerPacket
+from lanchat.typed import SECRET
 
 #: Messages that may be on their way at a time.
 WINDOW = 100
@@ -27,12 +28,16 @@ LOST = "the connection was lost before the acknowledgement came"
 class Delivery:
     """What was said and is not done with."""
 
-    def __init__(self, timers: Timers, face: Face, patience: float, flush: Callable[[], None]) -> None:
-        """`patience` is how many seconds an acknowledgement may take; `flush` is called when more can be written."""
+    def __init__(self, timers: Timers, face: Face, patience: float, flush: Callable[[], None], insists: bool = False) -> None:
+        """`patience` is how many seconds an acknowledgement may take; `flush` is called when more can be written.
+
+        With `insists` commands that are refused for now are sent again as well: nobody is there to type them once more.
+        """
         self._timers = timers
         self._face = face
         self._patience = patience
         self._flush = flush
+        self._insists = insists
         self._queue: list[Said] = []
         self._pending: dict[str, Said] = {}
         #: What took too long, in case an acknowledgement comes yet.
@@ -53,9 +58,9 @@ class Delivery:
         """What the batch that comes is the answer to."""
         return next((said for said in self._pending.values() if said.command in BATCHED), None)
 
-    def add(self, said: Said) -> None:
-        """Send this in its turn."""
-        self._queue.append(said)
+    def add(self, said: Said, first: bool = False) -> None:
+        """Send this in its turn, or `first` of all."""
+        self._queue.insert(0 if first else len(self._queue), said)
 
     def next(self) -> Said | None:
         """What to write now, if anything."""
@@ -96,9 +101,9 @@ class Delivery:
         x = packet.x
         if x is None or x.op != "fail" or x.code not in FOR_NOW or x.retry_ms is None or said.tries >= MAX_TRIES:
             return False
-        if not (said.is_message or said.quiet):
-            return False
         seconds = min(max(x.retry_ms, 0) / 1000, MAX_REST)
+        if not (said.is_message or said.quiet or (self._insists and seconds <= self._patience)):
+            return False
         if not said.quiet:
             self._face.notice(f"The server did not take it now; sending it again in {seconds:.1f} s: {shown(said)}")
         self._again(said)

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from lanchat.packet import EVERYONE, Packet, Sender, ServerPacket, X, visible
+from lanchat.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
+from lanchat.typed import SAYING, SECRET
 
 #: How the client ends, and so its exit codes.
 DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3
 
-#: Commands whose arguments are secrets; those that say something; those that are answered by a batch.
-SECRET = frozenset({"/login", "/register", "/password"})
-SAYING = frozenset({"/pm", "/shout"})
+#: Commands that are answered by a batch.
 BATCHED = frozenset({"/history", "/search"})
 
 
@@ -83,6 +82,14 @@ class Said:
         """The password that is good once this command has succeeded; before a new one stands the old."""
         text: str = self.args.get("text") or self.msg.strip()
         return text.split(maxsplit=1)[-1] if self.command == "/password" and text == self.msg.strip() else text
+
+    def check_size(self, name: str) -> None:
+        """Raise `NotSent` if a packet of this user can't hold it."""
+        size = len(self.msg.encode())
+        if size > MAX_MSG:
+            raise NotSent(f"A message is at most {MAX_MSG} bytes; this one has {size}. Send it in parts.")
+        if len(self.encode(name, capable=True)) > MAX_PACKET:
+            raise NotSent(f"With its control characters written out this is more than {MAX_PACKET} bytes. Send it in parts.")
 
     def encode(self, name: str, capable: bool) -> bytes:
         """The packet as it goes over the wire, with its newline."""

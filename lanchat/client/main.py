@@ -67,7 +67,16 @@ def _main(arguments: Sequence[str] | None) -> int:
     from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
 
     client = Client(
-        reactor, wanted.name, wanted.server, face, wanted.timeout, trust, keyring, wanted.dev, wanted.plaintext_passwords
+        reactor,
+        wanted.name,
+        wanted.server,
+        face,
+        wanted.timeout,
+        trust,
+        keyring,
+        wanted.dev,
+        wanted.plaintext_passwords,
+        insists=not at_terminal,
     )
     if wanted.quiet:
         client.conversation.skip_missed()
@@ -88,9 +97,10 @@ def _terminal(wanted: argparse.Namespace) -> Face:
 
 
 def _pipe(wanted: argparse.Namespace) -> Face:
-    from lanchat.client.pipe import Pipe  # noqa: PLC0415 (it imports the reactor)
+    from lanchat.client.pipe import LinesAre, Pipe  # noqa: PLC0415 (it imports the reactor)
 
-    return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout)
+    lines = LinesAre.ANY_TEXT if wanted.text else LinesAre.TEXT if wanted.text_only else LinesAre.TYPED
+    return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout, lines)
 
 
 def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:

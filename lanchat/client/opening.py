@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from lanchat.client.comeback import PASSING, Comeback
 from lanchat.client.interfaces import NOT_DELIVERED, Face, Wire
 from lanchat.client.keyring import Keyring
 from lanchat.client.timers import Timers
@@ -29,12 +30,6 @@ class Outcome(Protocol):
     def welcomed(self, x: ServerX | None) -> None:
         """The server takes us; None if it knows only the classic protocol."""
 
-    def refused(self, why: str) -> None:
-        """The server does not take us just now."""
-
-    def unwelcome(self) -> None:
-        """The server said nothing."""
-
     def end(self, status: int, why: str = "") -> None:
         """There is no use in trying."""
 
@@ -43,7 +38,15 @@ class Opening:
     """Comes to terms with the server, on one connection after another."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
-        self, name: str, device: str, keyring: Keyring, timers: Timers, face: Face, patience: float, outcome: Outcome
+        self,
+        name: str,
+        device: str,
+        keyring: Keyring,
+        timers: Timers,
+        face: Face,
+        patience: float,
+        outcome: Outcome,
+        comeback: Comeback,
     ) -> None:
         #: Whether the server waits for a password.
         self.locked = False
@@ -56,24 +59,27 @@ class Opening:
         self._face = face
         self._patience = patience
         self._outcome = outcome
+        self._comeback = comeback
         self._wire: Wire | None = None
         self._resume: dict[str, Any] | None = None
         #: Whether a hello was sent that no welcome has answered.
         self._greeting = False
+        #: Whether the far end has shown that it takes packets. Before that it might be anybody, and no secret is written.
+        self._known = False
         self._asking = False
         self._asked = 0
         self._why = ""
 
     def begin(self, wire: Wire, resume: dict[str, Any] | None) -> None:
-        """A connection is there: the name and the hello go out in one write, for servers new and old."""
+        """A connection is there: the name and a hello without a secret go out in one write, for servers new and old."""
         self._wire, self._resume = wire, resume
-        self.locked = False
+        self.locked = self._known = False
         wire.write(f"{self._name}\n".encode() + self._hello())
 
     def lost(self) -> None:
         """The connection is gone."""
         self._wire = None
-        self._timers.stop(self._not_welcomed, self._settled)
+        self._timers.stop(self._not_welcomed, self._settled, self._say_hello)
 
     def meets(self, packet: ServerPacket, opening: bool) -> bool:
         """Notice a welcome, or what stands in its way; whether the packet is of no interest to anybody else."""
@@ -82,6 +88,7 @@ class Opening:
             self._greeting = False  # each hello has one welcome; others, of which there could be any number, begin nothing
             self._welcomed(x)
         elif opening and packet.from_.name == "SERVER":
+            self._known = True
             return self._stopped(packet) if x is not None and x.op == "fail" else self._greeted(packet)
         return False
 
@@ -104,10 +111,10 @@ class Opening:
         return frozenset(cap for cap in self.caps if cap in caps)
 
     def _hello(self) -> bytes:
-        """The first, or, when that brought no welcome, another with something better to show."""
+        """The first, which shows nothing; and, when that brought no welcome, others with what there is to show."""
         assert self._wire is not None  # noqa: S101 (there is a connection)
         self._greeting = True
-        auth = self.keyring.show(self._wire.proof)
+        auth = self.keyring.show(self._wire.proof if self._known else "")
         self._timers.start(max(self._patience, LOGIN_SECONDS if auth else 0), self._not_welcomed)
         # Each token that is given may push out that of another device: with one, no other is asked for.
         caps = [cap for cap in self.caps if cap != "token" or not self.keyring.by_token]
@@ -127,7 +134,7 @@ class Opening:
             self._told(text)
             return True
         if packet.to.lower() == "guest":
-            self._outcome.refused(text)
+            self._comeback.refused(text)
         elif not self.locked:
             self._timers.stop(self._not_welcomed)
             self._timers.start(SETTLE_SECONDS, self._settled)
@@ -136,20 +143,32 @@ class Opening:
     def _told(self, text: str) -> None:
         """A server that grants no hello before the login says in words that one is needed, or that it failed."""
         if not self.keyring.shown:
-            self._lock(f"{visible(self._name)} {UNKNOWN}")
+            self._prove()
         elif "/login" not in text and not self._asking:
             self._wrong(text, certain=False)
 
     def _stopped(self, packet: ServerPacket) -> bool:
         """The hello was refused."""
         assert packet.x is not None  # noqa: S101 (it is a failure)
-        if packet.x.code == "AUTH_REQUIRED":
-            self._lock(f"{visible(self._name)} {UNKNOWN}")
-        elif packet.x.code == "AUTH_FAILED":
+        code, seconds = packet.x.code, max(packet.x.retry_ms or 0, 0) / 1000
+        if code == "AUTH_REQUIRED" or (code == "FULL" and not self.keyring.shown):  # FULL: many are being asked who they are
+            self._prove()
+        elif code == "AUTH_FAILED":
             self._wrong(packet.msg, certain=True)
-        else:
-            self._outcome.refused(packet.msg)
+        elif packet.x.retry_ms is None or code not in PASSING:
+            self._comeback.refused(packet.msg, code)
+        elif self._comeback.asked_to_wait(packet.msg, seconds):
+            self._timers.stop(self._not_welcomed, self._settled)
+            self._timers.start(seconds, self._say_hello)
         return True
+
+    def _prove(self) -> None:
+        """The name is an account's: show what there is to show, or ask for it."""
+        assert self._wire is not None  # noqa: S101 (something came)
+        if not self.keyring.shown and not self.locked and self.keyring.show(self._wire.proof):
+            self._say_hello()
+        else:
+            self._lock(f"{visible(self._name)} {UNKNOWN}")
 
     def _lock(self, why: str, lead: str = "") -> None:
         """The name belongs to somebody: show that it is us. If nobody can, it is over, and this is why."""
@@ -227,4 +246,4 @@ class Opening:
         self._outcome.welcomed(None)
 
     def _not_welcomed(self) -> None:
-        self._outcome.unwelcome()
+        self._comeback.unwelcome()

@@ -14,6 +14,7 @@ from lanchat import __version__
 from lanchat.client.conversation import PATIENCE
 from lanchat.packet import EVERYONE, visible
 from lanchat.printing import Parser
+from lanchat.typed import Unclear, target
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
 #: Characters in the name of a device.
@@ -26,6 +27,7 @@ at a terminal:
   @bob TEXT            say it to bob alone
   #ops TEXT            say it in the room #ops; /join #ops enters it
   /to bob, /to #ops    make that the target; /to alone: everyone again
+  /say TEXT            say any text; //TEXT says one that begins with a slash
   /history #ops 20     what was said; /more shows what was before that
   /search WORDS        where these words were said
   /register, /login    make your name an account; log in (both ask for a password)
@@ -33,14 +35,17 @@ at a terminal:
   /quit, Ctrl-D        leave
 
 in a script (stdin or stdout is not a terminal):
-  Each line of stdin is said to --to; blank ones are not. A line that begins
-  with / is a command, and its answer is printed as it is. Messages that come in
-  meanwhile are printed with their time and sender, unless --quiet: use that, or
+  With --to or --text each line of stdin is text, and is said as it is: use one of
+  them wherever others may have written what you pipe. Without, lines are as at a
+  terminal: /WORD is a command, and its answer is printed as it is. Blank lines are
+  left out, and --to alone refuses what looks like a command with a password.
+  Messages that come in meanwhile are printed with their time and sender, unless --quiet: use that, or
   --json, where a program reads the output. Comings and goings are printed with
   --json only. When stdin ends, lanchat waits for its acknowledgements and ends;
   a bot keeps stdin open, and is reconnected when the server goes away.
 
     echo "backup done" | lanchat chat.lan --name cron --to bob
+    journalctl -f | lanchat chat.lan --name logs --to '#ops' --text
     echo /list | lanchat chat.lan --name cron --quiet
     echo /history '#ops' 20 | lanchat chat.lan --name cron --password-file ~/.cron
     tail -f /dev/null | lanchat chat.lan --name bot --json | ./bot
@@ -76,7 +81,12 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"the server; an IPv6 address with a port is [::1]:5000 (default: {DEFAULT_HOST}:{DEFAULT_PORT})",
     )
     parser.add_argument("--name", type=_name, default=None, help="the name to be known by (default: your login name)")
-    parser.add_argument("--to", default=EVERYONE, metavar="NAME", help="whom lines are said to at first (default: everyone)")
+    parser.add_argument(
+        "--to", type=_target, metavar="NAME", help="a user or a #ROOM that lines are said to (default: everyone)"
+    )
+    lines = parser.add_mutually_exclusive_group()
+    lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
+    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
     parser.add_argument("--json", action="store_true", help="print packets as they come, one on a line")
     parser.add_argument("--quiet", action="store_true", help="in a script: print answers to commands only")
     parser.add_argument(
@@ -84,7 +94,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=_seconds,
         default=PATIENCE,
         metavar="SECONDS",
-        help=f"how long an acknowledgement may take (default: {PATIENCE:.0f})",
+        help=f"how long an acknowledgement may take, and a script tries to get in (default: {PATIENCE:.0f})",
     )
     parser.add_argument(
         "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
@@ -97,6 +107,8 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.name = _login_name(parser)
     if not options.tls and any((options.ca, options.fingerprint, options.cert)):
         parser.error("--ca, --fingerprint and --cert need --tls")
+    options.text_only = options.text or (options.to is not None and not options.commands)
+    options.to = options.to or EVERYONE
     options.login = options.login or options.password_file is not None
     options.state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
     return options
@@ -148,6 +160,16 @@ def _name(text: str) -> str:
     name = text.strip()
     if not name.isprintable() or "{" in name or not name:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} can't be a name")
+    return name
+
+
+def _target(text: str) -> str:
+    try:
+        name = target(text)
+    except Unclear:
+        name = ""
+    if not name or not text.strip():
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} is no NAME and no #ROOM")
     return name
 
 

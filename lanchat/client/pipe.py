@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 from twisted.internet import fdesc
@@ -18,6 +19,7 @@ from lanchat.client.show import Painter, complain, harmless
 from lanchat.client.streams import Input, Output
 from lanchat.packet import MAX_MSG, ServerPacket, visible
 from lanchat.printing import STDIN, STDOUT, NotPrinted
+from lanchat.typed import Typed, Unclear, check_no_secret, parse, target
 
 #: So much said and not acknowledged, and no more is read from stdin for now.
 MAX_WAITING = 100
@@ -25,6 +27,14 @@ MAX_WAITING = 100
 MAX_COMPLAINTS = 20
 #: Seconds in which a program that reads stdout, and has enough, ends. Only then is what it was given at last acknowledged.
 READER_SECONDS = 0.2
+
+
+class LinesAre(Enum):
+    """What the lines of stdin may be."""
+
+    TYPED = "as a person would type them: commands, @NAME TEXT, #ROOM TEXT, or text"
+    TEXT = "text and nothing else; what looks like a command with a password is refused"
+    ANY_TEXT = "text and nothing else, whatever it looks like"
 
 
 class Lines:
@@ -52,13 +62,17 @@ class Lines:
 class Pipe:
     """Says what is on stdin, prints what comes in, and ends when stdin has and all is acknowledged."""
 
-    def __init__(self, to: str, painter: Painter, as_json: bool, quiet: bool, patience: float) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self, to: str, painter: Painter, as_json: bool, quiet: bool, patience: float, lines: LinesAre = LinesAre.TYPED
+    ) -> None:
+        """`to` is whom lines are said to, `lines` what they may be; `patience` is in seconds."""
         self._failures = 0
         self._to = to
         self._painter = painter
         self._json = as_json
         self._quiet = quiet
         self._patience = patience
+        self._kind = lines
         self._lines = Lines(MAX_MSG + 1)  # a carriage return may be on it yet
         self._count = 0
         self._stalled: Any = None
@@ -184,7 +198,7 @@ class Pipe:
             self._count += 1
             try:
                 self._say(line)
-            except NotSent as error:
+            except (NotSent, Unclear) as error:
                 self._fail(f"line {self._count} was not sent: {error}")
 
     def _say(self, line: bytes | None) -> None:
@@ -193,11 +207,21 @@ class Pipe:
         text = line.decode(errors="replace")
         if "\N{REPLACEMENT CHARACTER}" in text and text.encode() != line:
             complain(f"line {self._count} is not UTF-8; what is wrong in it was replaced.")
-        if text.startswith("/"):
-            command, _, args = text.partition(" ")
-            self._conversation.say(command, args)
-        elif text.strip():
-            self._conversation.say(self._to, text)
+        if not text.strip():
+            return
+        if self._kind is LinesAre.TYPED:
+            self._obey(parse(text))
+            return
+        if self._kind is LinesAre.TEXT:
+            check_no_secret(text)
+        self._conversation.say(self._to, text)
+
+    def _obey(self, typed: Typed) -> None:
+        """Do what a line says, as at a terminal."""
+        if typed.to == "/to":
+            self._to = target(typed.text)
+        else:
+            self._conversation.say(typed.to or self._to, typed.text)
 
     def _match_reading(self) -> None:
         """Read no faster than messages are acknowledged."""
@@ -215,9 +239,9 @@ class Pipe:
 
     def _stall(self) -> None:
         """Nothing has moved for too long. The first connection and its welcome have their own time, and words."""
-        if self._conversation.resting:
+        if self._conversation.resting or not self._conversation.begun:
             self._stalled = self._clock.callLater(self._patience, self._stall)
-        elif self._conversation.begun:
+        else:
             why = "the server did not send all that it announced" if self._conversation.up else "there was no connection"
             self._conversation.end(NOT_DELIVERED, f"{why}, and nothing came for {self._patience:.0f} s. Try again.")
 

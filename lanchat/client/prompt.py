@@ -14,8 +14,8 @@ from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.output import create_output
 from prompt_toolkit.utils import is_dumb_terminal
 
-from lanchat.client.interfaces import SECRET
 from lanchat.client.roster import Roster
+from lanchat.typed import shows_secret
 
 #: What is done with the answer to a question; None if there is none.
 Answered = Callable[[str | None], None]
@@ -26,7 +26,7 @@ class Discreet(InMemoryHistory):
 
     def append_string(self, string: str) -> None:
         """Remember a line."""
-        if string.split(maxsplit=1)[:1] and string.split(maxsplit=1)[0].lower() not in SECRET:
+        if not shows_secret(string):
             super().append_string(string)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lanchat.packet import ServerPacket
 
 #: What the client itself understands, before any server has said what it knows.
-COMMANDS = ("/help", "/list", "/more", "/pm", "/quit", "/shout", "/time", "/to")
+COMMANDS = ("/help", "/list", "/more", "/pm", "/quit", "/say", "/shout", "/time", "/to")
 #: Words of each kind that are remembered, as many as a server may have users by default; and characters of one.
 MAX_KNOWN, MAX_WORD = 20_000, 64
 

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from lanchat.client.connection import Client
 from lanchat.client.conversation import Conversation
 from lanchat.client.fold import folder
-from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, SECRET, Link, NotSent, Said
+from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Link, NotSent, Said
 from lanchat.client.pages import Pages
 from lanchat.client.passwords import Passwords
 from lanchat.client.prompt import Answered, Prompt
@@ -26,11 +26,13 @@ from lanchat.client.reading import MISSED
 from lanchat.client.roster import Roster
 from lanchat.client.screen import Screen
 from lanchat.client.show import Painter, harmless, is_private, plural
-from lanchat.packet import EVERYONE, ServerPacket, ServerX, visible
+from lanchat.packet import ServerPacket, ServerX, visible
+from lanchat.typed import SECRET, Unclear, parse, target
 
 HERE = (
     "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
-    "everyone again; /more shows what was before a page of /history or /search; /login, /register and /password ask for "
+    "everyone again; /say TEXT says a text as it is, whatever it begins with; /more shows what was before a page of /history "
+    "or /search; /login, /register and /password ask for "
     "what is not to be seen."
 )
 
@@ -154,49 +156,38 @@ class Terminal:
     def _typed(self, text: str) -> None:
         try:
             self._obey(text.strip("\n"))
-        except NotSent as error:
+        except (NotSent, Unclear) as error:
             self._not_sent(error)
 
-    def _not_sent(self, error: NotSent) -> None:
+    def _not_sent(self, error: NotSent | Unclear) -> None:
         self._print(self._painter.error(f"Not sent: {error}"))
 
     def _obey(self, text: str) -> None:
-        """Do what a typed line says."""
-        word, _, rest = text.partition(" ")
-        command = word.lower()
+        """Do what a typed line says, or a pasted text."""
         if not text.strip():
             return
+        typed = parse(text)
+        command = typed.to
         if command in self._here:
-            self._here[command](rest)
+            self._here[command](typed.text)
         elif command in BATCHED:
-            self._pages.ask(command, rest, self.target)
+            self._pages.ask(command, typed.text, self.target)
         elif command in SECRET:
-            self._secret(command, rest)
-        elif word.startswith("/"):
-            self._conversation.say(word, rest)
-        elif self._conversation.locked:
+            self._secret(command, typed.text)
+        elif self._conversation.locked and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and it might be a password. /quit leaves.")
-        elif word.startswith("@"):
-            self._say_to(word[1:], rest)
-        elif word.startswith("#") and len(word) > 1 and rest.strip():
-            self._conversation.say(word, rest)
         else:
-            self._conversation.say(self.target, text)
+            self._conversation.say(command or self.target, typed.text)
 
     def _aim(self, words: str) -> None:
         """Say what follows to this user or in this room."""
-        self.target = words.strip().removeprefix("@") or EVERYONE
+        self.target = target(words)
 
     def _help(self, words: str) -> None:
         """What the server has to say, and what is understood here."""
         self._conversation.say("/help", words)
         if not words:
             self.notice(HERE)
-
-    def _say_to(self, name: str, text: str) -> None:
-        if not name or not text.strip():
-            raise NotSent("write @NAME TEXT, or /to NAME to say all that follows to one user.")
-        self._conversation.say(name, text)
 
     def _secret(self, command: str, words: str) -> None:
         """A command with a password, which is asked for unseen if it was not typed."""
@@ -247,7 +238,7 @@ class Terminal:
         if op == "ack" and packet.x is not None:
             return packet.x.n == 0 or (packet.x.n is None and bool(packet.msg))
         if op == "bye":
-            return self._leaving or (packet.x is not None and packet.x.code == "RELOAD")
+            return self._leaving
         if op == "event" and packet.x is not None:
             return packet.x.who != [self._conversation.name]
         return op is not None or self._conversation.link not in (Link.OFFLINE, Link.ENDED)

@@ -1,21 +1,31 @@
-"""The plain-text gateway, for `telnet`, `nc` and people: what is typed goes to everyone else, a line at a time."""
+"""The plain-text gateway, for `telnet`, `nc` and people: what is typed is a command or is said, a line at a time."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from lanchat.errors import BadName, ChatError
+from lanchat.errors import BadName, BadPacket, ChatError
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.lines import Lines
 from lanchat.gateways.objects import Frame
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
 from lanchat.room import MARK
 from lanchat.router import Router
+from lanchat.typed import Typed, parse, target
 
 ASK = "Your name: "
 #: So many wrong names, and the connection is closed.
 MAX_NAMES = 3
+#: What a program is told that came to this door with packets.
+WRONG_DOOR = (
+    "This is the door for telnet, where people type lines. Programs that send packets want the JSON port: 5000, unless the "
+    "operator chose another. What you sent was said to nobody."
+)
+HERE = (
+    "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
+    "everyone again; /say TEXT says a text as it is, whatever it begins with."
+)
 #: Lines that one packet is shown as: each takes a sender's name besides what it says.
 MAX_LINES = 100
 
@@ -40,6 +50,7 @@ class TelnetProtocol(Connection):
         self._command = b""
         self._lines = Lines(MAX_MSG)
         self._names = 0
+        self._target = EVERYONE
 
     def connectionMade(self) -> None:
         """Ask for a name."""
@@ -55,30 +66,40 @@ class TelnetProtocol(Connection):
         """The name first, then what is said."""
         if self.session is None:
             self._named(frame)
+        elif isinstance(frame, bytes) and is_packet(frame):
+            self.router.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
         else:
-            self.session.confirms = isinstance(frame, bytes) and frame.startswith(b"/")
-            self.router.receive(self.session, self._packet(frame))
+            packet = self._packet(frame)
+            if packet is not None:
+                self.router.receive(self.session, packet)
 
-    def _packet(self, frame: Frame) -> Packet | ChatError:
-        """What a person typed, as a packet: a command with its arguments, or a word to everyone; or what is wrong with it.
-
-        A word to a room that is here begins with its name, as in `#ops hello`.
-        """
+    def _packet(self, frame: Frame) -> Packet | ChatError | None:
+        """What a person typed, as a packet, or what is wrong with it; None if it was for this door alone."""
         if not isinstance(frame, bytes):
             return frame
-        line = frame.decode(errors="replace")
-        first, _, rest = line.partition(" ")
-        to, text = EVERYONE, line
-        if line.startswith("/"):
-            to, text = (*re.split(r"\s", line, maxsplit=1), "")[:2]
-        elif first.startswith(MARK) and rest.strip() and self.router.rooms.find(first) is not None:
-            to, text = first, rest
-        packet = Packet(_NOBODY, to, text)
         try:
+            typed = parse(frame.decode(errors="replace"))
+            if typed.to == "/to":
+                self._aim(target(typed.text))
+                return None
+            packet = Packet(_NOBODY, typed.to or self._target, typed.text)
             packet.check_size()
         except ChatError as error:
             return error
+        self._explain(typed)
         return packet
+
+    def _aim(self, name: str) -> None:
+        """Say what follows to this user or in this room."""
+        self._target = name
+        self.outbox.send(f"* What you say goes to {visible(name, 40)} now.\r\n".encode())
+
+    def _explain(self, typed: Typed) -> None:
+        """Note how a line is to be answered: what is understood here comes before the server's own help."""
+        if self.session is not None:
+            self.session.confirms = typed.to.startswith("/")
+        if typed.to == "/help" and not typed.text.strip():
+            self.outbox.send(f"* {HERE}\r\n".encode())
 
     def inputEnded(self) -> None:
         """The last line may have no end (`printf hello | nc -N`)."""
@@ -92,7 +113,13 @@ class TelnetProtocol(Connection):
         try:
             if not isinstance(frame, bytes):
                 raise BadName("That is too long for a name.")
-            self.router.greet(self.open(frame.decode(errors="replace")))
+            if is_packet(frame[frame.find(b"{") :]):
+                self.refuse(BadPacket(WRONG_DOOR))
+                return
+            name = frame.decode(errors="replace")
+            if name.lstrip().startswith("/"):
+                raise BadName("The first line is your name alone. Commands such as /login come after it.")
+            self.router.greet(self.open(name))
         except ChatError as error:
             self._names += 1
             if self._names == MAX_NAMES:
@@ -119,6 +146,19 @@ def _as_lines(packet: ServerPacket) -> bytes:
     if len(lines) > MAX_LINES:
         lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
     return "".join(f"{who} {visible(line)}\r\n" for line in lines).encode()
+
+
+def is_packet(line: bytes) -> bool:
+    """Whether a line is a packet of a program that took this door for another, even if something is wrong with it."""
+    if not line.lstrip().startswith(b"{"):
+        return False
+    try:
+        parse_packet(line.strip())
+    except BadPacket:
+        return all(member in line for member in (b'"from"', b'"to"', b'"msg"'))
+    except ChatError:
+        return False
+    return True
 
 
 def _without_commands(data: bytes) -> tuple[bytes, bytes]:
