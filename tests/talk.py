@@ -82,10 +82,12 @@ class Wire(StringTransport):
 class Talk:
     """A conversation with everything round it."""
 
-    def __init__(self, keyring: Keyring | None = None, proof: str = PLAIN) -> None:
+    def __init__(self, keyring: Keyring | None = None, proof: str = PLAIN, insists: bool = False) -> None:
         self.clock = Clock()
         self.screen = Screen()
-        self.conversation = Conversation("alice", self.clock, self.screen, float, keyring=keyring, device="desk")
+        self.conversation = Conversation(
+            "alice", self.clock, self.screen, float, keyring=keyring, device="desk", insists=insists
+        )
         self.factory = ChatFactory(self.conversation, lambda address: proof)
         self.endings: list[Ending] = []
         self.conversation.ended.addCallback(self.endings.append)

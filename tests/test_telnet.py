@@ -214,3 +214,68 @@ def test_a_line_that_begins_with_a_room_goes_there_or_nowhere(house: tuple[Route
     ann.send(b"#ops the pump is back\n#opps the code is 2\n")
     assert bob.bytes() == b"ann: [#ops] the pump is back\r\n"
     assert lines(ann) == ["* The room #opps is not available. Send /rooms to see those there are."]
+
+
+@pytest.mark.parametrize("before", [" ", "\xa0", "\ufeff", "\u3000", "\u200b"])
+@pytest.mark.parametrize("slash", ["/", "\uff0f"])
+def test_a_password_is_said_to_nobody_whatever_stands_before_the_command(
+    house: tuple[Router, Clock], wire: Wire, before: str, slash: str
+) -> None:
+    bob = User(house[0], "bob")
+    wire.send(f"{before}{slash}register hunter2\r\n".encode(), b"@bob /login hunter2\r\n")
+    assert bob.shown() == []
+    told = lines(wire)
+    assert "is your account now" in told[0]
+    assert "looks like a command with a password" in told[1]
+
+
+def test_a_line_for_one_person_reaches_that_person_or_nobody(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob, eve = (User(house[0], name) for name in ("bob", "eve"))
+    wire.send(b"@bob psst\r\n@bobb psst\r\n@ 5 pm\r\n# comment\r\n/pm @bob too\r\n")
+    assert bob.msgs() == ["psst", "too"]
+    assert eve.shown() == []
+    assert [line[:14] for line in lines(wire)] == ["* The user bob", "* Nobody got t", "* Nobody got t"]
+
+
+def test_any_text_can_be_said(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(house[0], "bob")
+    wire.send(b"//list is a command\r\n/say # comment\r\n/say {}\r\n{} is empty\r\n")
+    assert bob.msgs() == ["/list is a command", "# comment", "{}", "{} is empty"]
+    assert wire.bytes() == b""
+
+
+def test_to_makes_the_lines_that_follow_go_there(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob, eve = (User(house[0], name) for name in ("bob", "eve"))
+    wire.send(b"/to @bob\r\npsst\r\n/to a b\r\n/to\r\nhello\r\n")
+    assert (bob.msgs(), eve.msgs()) == (["psst", "hello"], ["hello"])
+    assert lines(wire) == [
+        "* What you say goes to bob now.",
+        "* That is no user and no room: write NAME, @NAME or #ROOM.",
+        "* What you say goes to Everyone now.",
+    ]
+
+
+PACKET = b'{"from":{"name":"amn","ip":""},"to":"/hello","msg":"lanchat","x":{"auth":{"mech":"PLAIN","password":"hunter2"}}}'
+
+
+@pytest.mark.parametrize(
+    "opening", [b"amn\n" + PACKET + b"\n", b"amn" + PACKET + b"\n", PACKET + b"\n", b"amn\n " + PACKET[:-1] + b',"y":1}\r\n']
+)
+def test_a_program_that_took_this_door_for_another_is_told_so_and_says_nothing(
+    house: tuple[Router, Clock], opening: bytes
+) -> None:
+    bob = User(house[0], "bob")
+    wire = Wire(*house, TelnetProtocol)
+    wire.send(opening, b"more\n")
+    assert "hunter2" not in str(bob.shown())
+    assert "JSON port" in lines(wire)[-1]
+    assert wire.transport.disconnecting
+    assert house[0].registry.find("amn") is None
+
+
+def test_a_login_in_place_of_a_name_is_not_repeated(house: tuple[Router, Clock]) -> None:
+    wire = Wire(*house, TelnetProtocol)
+    wire.send(b"/login hunter2\n")
+    told = wire.bytes()
+    assert b"The first line is your name" in told
+    assert b"hunter2" not in told

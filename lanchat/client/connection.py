@@ -195,7 +195,7 @@ class Client:
     def start(self) -> None:
         """Connect; when the first attempt fails, that may be the end."""
         self._service.startService()
-        self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
+        self._watch()
 
     async def stop(self) -> None:
         """Close the connection, once what was written is sent; a server that reads nothing is not waited for."""
@@ -203,13 +203,17 @@ class Client:
         self.factory.release()
         await self._service.stopService().addTimeout(CLOSE_SECONDS, self.reactor, lambda result, seconds: None)
 
+    def _watch(self) -> None:
+        """Learn of the next attempt that fails, until there was a connection."""
+        if self.conversation.link is not Link.ENDED:
+            self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
+
     def _unreachable(self, failure: Failure) -> None:
         passes = failure.check(error.ConnectionRefusedError) is not None
         self.conversation.comeback.unreachable(
             f"can't connect to {self._where}: {failure.getErrorMessage().rstrip('.')}", passes
         )
-        if self.conversation.link is not Link.ENDED:
-            self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
+        self.reactor.callLater(0, self._watch)  # (the service can't be asked while it tells of a failure)
 
     def _distrusted(self, why: str) -> None:
         """However long all went well before: that server is not talked to, and not tried again."""
