@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import sqlite3
@@ -225,8 +226,10 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
         assert desk.write(lambda connection: connection.execute("PRAGMA synchronous").fetchone()) == (2,), "FULL"
 
 
-def test_what_is_kept_is_ours_alone(tmp_path: Path) -> None:
+def test_what_is_kept_is_ours_alone(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     directory = tmp_path / "some" / "data"
+    old = os.umask(0)
+    request.addfinalizer(lambda: os.umask(old))
     with Desk(directory) as desk:
         desk.say(entry())
         assert directory.stat().st_mode & 0o777 == 0o700

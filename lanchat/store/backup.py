@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from sqlite3 import Connection
 from typing import BinaryIO
@@ -51,7 +52,7 @@ def restore(directory: Path, file: Path, when: str) -> Path:
     neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
-    with alone(directory), told(file), replacing.making(path) as part:
+    with alone(directory), told(file), _resting(file, directory), replacing.making(path) as part:
         wal_was_there = _copy_in(file, part)
         with opening.closing(part) as connection:
             opening.check_schema(connection, file, remedy=ANOTHER)
@@ -61,11 +62,32 @@ def restore(directory: Path, file: Path, when: str) -> Path:
         return replacing.replace(path, part, when)
 
 
+@contextmanager
+def _resting(file: Path, directory: Path) -> Iterator[None]:
+    """No server writes to a file meanwhile that is not in this directory, which is locked; raises `Refused` when one does."""
+    lock = None if file.parent.samefile(directory) else _opened(file.with_name(opening.LOCK), set())
+    with lock or nullcontext():
+        try:
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"A server uses {file}. Make a backup of it (lanchat-admin backup), and restore that.") from None
+        yield
+
+
+def _opened(file: Path, owners: Collection[int]) -> BinaryIO | None:
+    """What may lie beside a database; None where it does not, or is somebody else's and so no part of it."""
+    try:
+        return open_safely(file, owners)
+    except (OSError, Refused):
+        return None
+
+
 def _copy_in(file: Path, part: Path) -> bool:
     """Copy a database that is not open, with what was written last and lies beside it; whether it had a `-wal`.
 
-    All of it must belong to root, to this user or to the owner of the directory that it goes to, and not be others' to write.
-    Raises `OSError` or `Refused`.
+    It must belong to root, to this user or to the owner of the directory that it goes to, and not be others' to write. Raises
+    `OSError` or `Refused`.
     """
     owners = {part.parent.stat().st_uid}
     with open_safely(file, owners) as opened:
@@ -74,9 +96,10 @@ def _copy_in(file: Path, part: Path) -> bool:
         schema.create(part)
         _append(opened, part)
     for end in BESIDE:
-        with suppress(FileNotFoundError), open_safely(file.with_name(file.name + end), owners) as opened:
-            schema.create(part.with_name(part.name + end))
-            _append(opened, part.with_name(part.name + end))
+        if (beside := _opened(file.with_name(file.name + end), owners)) is not None:
+            with beside:
+                schema.create(part.with_name(part.name + end))
+                _append(beside, part.with_name(part.name + end))
     return part.with_name(f"{part.name}-wal").exists()
 
 
