@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lanchat import lobby, tls
 from lanchat.certificates import Own, read_certificates, read_key
 from lanchat.options import Options
-from lanchat.safekeeping import Refused, check_directory, handed_over
+from lanchat.safekeeping import Refused, check_links, handed_over, open_safely
 from lanchat.store import opening
 
 
 def mistakes(config: Options) -> list[str]:
     """Every one, in a line that says what would be right."""
-    makes_keys = config["manhole"] or (config["tls"] and config["tls-key"] is None)
-    wrong = _own_directory(config["data"]) if makes_keys else []
+    wrong = _data(config["data"])
     look_inside = not wrong and not _belongs_to_the_service(config["data"])
-    return [*wrong, *_tls(config, look_inside), *_manhole(config, look_inside), *_lobby(config)]
+    return [*wrong, *_tls(config, look_inside), *_manhole(config, look_inside), *([] if wrong else _lobby(config))]
+
+
+def pid_file(twistd: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the file in which twistd will write its number, whatever is there. `twistd` is what was said to it."""
+    if not twistd or not twistd.get("pidfile"):
+        return []
+    path = Path(twistd["pidfile"])
+
+    def look() -> None:
+        check_links(path, {0, os.geteuid()})
+        with suppress(FileNotFoundError):
+            open_safely(path).close()
+
+    try:
+        return _refusal(look)
+    except OSError as error:
+        return [f"{path} can't be used: {error.strerror}. Name another file with twistd --pidfile, or none: --pidfile="]
 
 
 def tls_files(config: Options, data: Path) -> tuple[tls.Files, Own | None]:
@@ -73,10 +90,10 @@ def _manhole(config: Options, look_inside: bool) -> Iterator[str]:
         yield from _refusal(partial(keys.made_host_keys, config["data"]))
 
 
-def _own_directory(directory: Path) -> list[str]:
-    """What is wrong with the directory in which the server makes keys; if it is not there, it will be made."""
+def _data(directory: Path) -> list[str]:
+    """What is wrong with the directory for what is kept; if it is not there, it will be made."""
     try:
-        return [] if _belongs_to_the_service(directory) else _refusal(partial(check_directory, directory))
+        return _refusal(partial(opening.check, directory, for_owner=True))
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
 import secrets
+import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+import tempfile
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 #: The rights of others to files: to write, and any at all.
 WRITE, ANY = 0o022, 0o077
 #: Links that are followed to a file, as many as the system does (path_resolution(7)).
 MAX_LINKS = 40
+
+#: The directories in which files are made (`making`): how their names begin, and after how many seconds one that nobody has
+#: locked is known to be left by a run that was killed.
+PART, LEFT = "lanchat-part-", 60
 
 #: Where systemd puts what it hands to services (systemd.exec(5), Credentials).
 CREDENTIALS = Path("/run/credentials")
@@ -74,6 +82,82 @@ def check_directory(directory: Path) -> None:
         _check_rights(directory, found, WRITE)
 
 
+def check_private(directory: Path, main: str, *, for_owner: bool = False) -> None:
+    """See that a server's directory is this user's, and closed to all others. It is never changed.
+
+    With `for_owner` root may use another user's, as the administrator does. A server's directory is known by a file named
+    `main`. Only such a one, or an empty one, is said to be in need of closing: any other may be /var/lib. Raises `OSError` or
+    `Refused`.
+    """
+    found = directory.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    owner, mine = _user(found.st_uid), os.geteuid()
+    if found.st_uid != mine and not (for_owner and mine == 0):
+        raise Refused(f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another with --data.")
+    check_links(directory, {0, mine, found.st_uid})
+    if found.st_mode & ANY and not _is_known(directory / main, found) and any(directory.iterdir()):
+        raise Refused(
+            f"{directory} is open to others, and no server keeps its data there. "
+            f"Name a directory that is for the server alone with --data, such as {directory / 'lanchat'}."
+        )
+    _check_rights(directory, found, ANY)
+
+
+def _is_known(path: Path, directory: os.stat_result) -> bool:
+    """Whether this is a file that whoever owns the directory put there."""
+    with suppress(OSError):
+        found = path.lstat()
+        return stat.S_ISREG(found.st_mode) and found.st_uid == directory.st_uid and found.st_nlink == 1
+    return False
+
+
+def check_inside(path: Path) -> None:
+    """See that a file in a server's directory is its owner's, if it is there. Raises `OSError` or `Refused`.
+
+    Where root uses the directory of another user, who could make it any file, it must be no link either.
+    """
+    directory, mine = path.parent.stat().st_uid, os.geteuid()
+    with suppress(FileNotFoundError):
+        found = path.lstat()
+        is_plain = directory == mine or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+        if found.st_uid not in {0, mine, directory} or not is_plain:
+            raise Refused(f"{path} is not a file of {_user(directory)}'s. Move it away.")
+
+
+def check_links(path: Path, owners: Collection[int]) -> None:
+    """Refuse a link in the place of this file or directory that is somebody else's, who can lead it elsewhere."""
+    for name in _names(path):
+        with suppress(FileNotFoundError):
+            found = name.lstat()
+            if stat.S_ISLNK(found.st_mode) and found.st_uid not in owners:
+                raise Refused(f"{name} is a link of another user's ({_user(found.st_uid)}). Name the place that is meant.")
+
+
+def check_opened(descriptor: int, path: Path, owners: Collection[int] = ()) -> None:
+    """See that an open file belongs to root, to this user or to one of `owners`, and nobody else can write it, or `Refused`."""
+    found = os.fstat(descriptor)
+    if found.st_uid not in owners:
+        _check_owner(path, found, secret=True)
+    _check_rights(path, found, WRITE)
+
+
+def open_safely(path: Path, owners: Collection[int] = ()) -> BinaryIO:
+    """A file to read, that nobody else can write. Raises `OSError` when there is none, `Refused` when it is somebody else's.
+
+    What is in it is as it was found only if it is read from what is opened here: under its name there may be another soon.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # (a pipe is not waited for)
+    try:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        check_opened(file.fileno(), path, owners)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
 def _names(path: Path) -> Iterator[Path]:
     """The name of a file, and while that is a link, the name that it leads to; opening tells if links go in circles."""
     name = path.absolute()
@@ -123,6 +207,40 @@ def keep(path: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def making(directory: Path) -> Iterator[Path]:
+    """A new directory in this one, for us alone, in which a file is made together with whatever its maker puts beside it.
+
+    It is removed at the end, and so are those of ours that runs left which were killed. Raises `OSError`, or `Refused` where
+    others could put another in its place.
+    """
+    check_directory(directory)
+    _remove_left(directory)
+    part = Path(tempfile.mkdtemp(prefix=PART, dir=directory.absolute()))
+    descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with suppress(OSError):  # some file systems have no locks; there nothing is removed later
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_left(directory: Path) -> None:
+    """Remove what is left of runs of ours that were killed, and nothing of anybody else's."""
+    for left in directory.glob(f"{PART}*"):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                found = os.fstat(descriptor)
+                if found.st_uid == os.geteuid() and time.time() - found.st_mtime > LEFT:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left)
+            finally:
+                os.close(descriptor)
 
 
 def refuse(mistakes: Iterable[str]) -> NoReturn:

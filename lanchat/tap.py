@@ -61,7 +61,7 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
 
     `checkers` (twisted.cred) are asked before our own whether somebody may have an account: another directory, say.
     """
-    if wrong := preflight.mistakes(config):
+    if wrong := [*preflight.mistakes(config), *preflight.pid_file(config.parent)]:
         refuse(wrong)
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)

@@ -124,7 +124,7 @@ def test_a_key_that_systemd_hands_over_may_show_the_mask_of_an_acl(tmp_path: Pat
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(0o777)
-    assert refused_start(tmp_path) == f"lanchat: others can write {tmp_path}/data. Forbid it: chmod go-w {tmp_path}/data"
+    assert refused_start(tmp_path) == f"lanchat: others can read or write {tmp_path}/data. Forbid it: chmod go= {tmp_path}/data"
 
 
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:

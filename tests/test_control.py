@@ -141,7 +141,7 @@ def test_where_there_can_be_no_socket_the_server_runs_and_says_so(
         place /= "long" * 30
         place.mkdir()
     else:
-        (place / "data").mkdir()
+        (place / "data").mkdir(0o700)
         (place / "data" / FILE).write_text("mine")
     with Server(place) as server:
         server.logged("lanchat-admin can't reach this server while it runs")

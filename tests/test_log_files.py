@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import select
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +16,7 @@ from threading import Thread
 import pytest
 
 from lanchat.logs.files import PATIENCE_MS, RotatedFile, Stream, Torn
+from lanchat.safekeeping import Refused
 from tests.live import PATIENCE
 
 LINE = b"x" * 9 + b"\n"
@@ -181,3 +184,36 @@ def fill(pipe: Stream, line: bytes) -> None:
     with suppress(BlockingIOError, Torn):
         while True:
             pipe.write(line)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_somebody_puts_in_the_place_of_a_file_that_was_rotated_is_not_written(tmp_path: Path) -> None:
+    stranger, log = 12345, tmp_path / "log"
+    file = RotatedFile(log, owners=(stranger,))
+    file.write(LINE)
+    file.rotate()
+    os.chown(log, stranger, -1)
+    RotatedFile(log, owners=(stranger,)).close()  # as it is after `twistd --uid`
+    with pytest.raises(Refused, match="belongs to another user"):
+        RotatedFile(log)
+    shift = RotatedFile._shift
+
+    def shift_and_lose(self: RotatedFile) -> None:
+        shift(self)
+        log.touch()
+        os.chown(log, stranger + 1, -1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RotatedFile, "_shift", shift_and_lose)
+        file.rotate()
+    file.write(LINE)
+    assert sizes(tmp_path) == {"log": 0, "log.1": 10, "log.2": 10}
+
+
+def test_what_the_process_was_started_with_is_written_whosever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "log").touch()
+    (tmp_path / "log").chmod(0o666)
+    code = f"from lanchat.logs import files; files.RotatedFile(files.Path('/dev/stdout')).write({LINE!r})"
+    with (tmp_path / "log").open("ab") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, timeout=PATIENCE, check=True)  # noqa: S603 (ours)
+    assert (tmp_path / "log").read_bytes() == LINE

@@ -19,7 +19,18 @@ from lanchat.client.statefile import Unsafe
 from lanchat.client.tokens import Tokens, first_line
 from lanchat.manhole import keys
 from lanchat.options import Options
-from lanchat.safekeeping import Refused, check_directory, keep, read_safely
+from lanchat.safekeeping import (
+    LEFT,
+    PART,
+    Refused,
+    check_directory,
+    check_inside,
+    check_private,
+    keep,
+    making,
+    open_safely,
+    read_safely,
+)
 from tests.certs import Authority
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -148,6 +159,145 @@ def test_what_can_not_be_kept_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["directory"]
 
 
+# A server's directory, and where files are made.
+
+
+def shut_out(directory: Path, **how: bool) -> str:
+    """Why a directory is no server's; it stays as it is."""
+    before = directory.stat()
+    with pytest.raises(Refused) as refused:
+        check_private(directory, "main", **how)
+    after = directory.stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("mode", [0o701, 0o740, 0o755, 0o777, 0o1777])
+def test_a_directory_of_ours_that_others_can_look_into_is_refused_and_stays_as_it_is(tmp_path: Path, mode: int) -> None:
+    check_private(tmp_path, "main")
+    tmp_path.chmod(mode)
+    to_do = f"others can read or write {tmp_path}. Forbid it: chmod go= {tmp_path}"
+    assert shut_out(tmp_path) == to_do, "it is empty"
+    (tmp_path / "other").touch()
+    assert "chmod" not in shut_out(tmp_path), "it may be /var/lib"
+    assert f"such as {tmp_path}/lanchat." in shut_out(tmp_path)
+    (tmp_path / "main").touch()
+    assert shut_out(tmp_path) == to_do
+
+
+@needs_root
+def test_no_directory_is_told_to_be_closed_because_of_what_somebody_else_put_there(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    (tmp_path / "main").hardlink_to(tmp_path / "other")
+    tmp_path.chmod(0o1777)
+    assert "chmod" not in shut_out(tmp_path)
+    (tmp_path / "main").unlink()
+    (tmp_path / "main").touch()
+    os.chown(tmp_path / "main", STRANGER, -1)
+    assert "chmod" not in shut_out(tmp_path)
+
+
+@needs_root
+def test_a_directory_of_another_user_is_for_the_administrator_alone(tmp_path: Path) -> None:
+    directory = tmp_path / "theirs"
+    directory.mkdir(0o700)
+    os.chown(directory, STRANGER, -1)
+    assert shut_out(directory).startswith(f"{directory} belongs to another user ({STRANGER}). Run this as {STRANGER}")
+    check_private(directory, "main", for_owner=True)
+    directory.chmod(0o750)
+    assert shut_out(directory, for_owner=True).endswith(f"chmod go= {directory}")
+
+
+@needs_root
+def test_a_link_to_a_directory_leads_where_its_owner_wants_or_nowhere(tmp_path: Path) -> None:
+    ours, theirs, link = tmp_path / "ours", tmp_path / "theirs", tmp_path / "link"
+    for directory in (ours, theirs):
+        directory.mkdir(0o700)
+    os.chown(theirs, STRANGER, -1)
+    link.symlink_to(ours)
+    check_private(link, "main")
+    os.chown(link, STRANGER, -1, follow_symlinks=False)
+    assert f"{link} is a link of another user's" in shut_out(link, for_owner=True)
+    link.unlink()
+    link.symlink_to(theirs)
+    os.chown(link, STRANGER, -1, follow_symlinks=False)
+    check_private(link, "main", for_owner=True)
+
+
+@needs_root
+def test_in_the_directory_of_another_user_no_link_is_followed(tmp_path: Path) -> None:
+    secret, directory = tmp_path / "secret", tmp_path / "theirs"
+    secret.touch()
+    directory.mkdir(0o700)
+    check_inside(directory / "none")
+    (directory / "main").symlink_to(secret)
+    check_inside(directory / "main")  # ours, in a directory of ours
+    os.chown(directory, STRANGER, -1)
+    with pytest.raises(Refused, match="is not a file of"):
+        check_inside(directory / "main")
+    (directory / "main").unlink()
+    (directory / "main").hardlink_to(secret)
+    with pytest.raises(Refused, match="is not a file of"):
+        check_inside(directory / "main")
+
+
+def old(path: Path) -> Path:
+    """A directory that a run made which was killed."""
+    path.mkdir(0o700)
+    (path / "copy").write_text("secret")
+    os.utime(path, (1, 1))
+    return path
+
+
+def test_what_a_killed_run_left_is_removed_unless_another_is_at_work_in_it(tmp_path: Path) -> None:
+    left = old(tmp_path / f"{PART}left")
+    fresh = tmp_path / f"{PART}fresh"
+    fresh.mkdir()
+    (tmp_path / f"{PART}link").symlink_to(old(tmp_path / "elsewhere"))
+    with making(tmp_path) as first:
+        assert not left.exists()
+        os.utime(first, (1, 1))
+        with making(tmp_path) as second:
+            assert first.is_dir()
+            assert first != second
+            assert second.stat().st_mode & 0o777 == 0o700
+    assert not first.exists()
+    assert not second.exists()
+    assert fresh.exists(), f"it may be at work, which shows after {LEFT} s"
+    assert (tmp_path / "elsewhere" / "copy").exists()
+
+
+@needs_root
+def test_what_somebody_else_left_is_left_alone_and_in_their_directory_nothing_is_made(tmp_path: Path) -> None:
+    theirs = old(tmp_path / f"{PART}theirs")
+    os.chown(theirs, STRANGER, -1)
+    with making(tmp_path):
+        assert theirs.exists()
+    for mode, owner in ((0o777, 0), (0o700, STRANGER)):
+        tmp_path.chmod(mode)
+        os.chown(tmp_path, owner, -1)
+        with pytest.raises(Refused), making(tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == [theirs]
+
+
+@needs_root
+def test_what_is_opened_to_be_read_is_a_file_that_nobody_else_can_write(file: Path) -> None:
+    open_safely(file).close()
+    file.chmod(0o660)
+    with pytest.raises(Refused, match="others can write"):
+        open_safely(file)
+    file.chmod(0o600)
+    os.chown(file, STRANGER, -1)
+    with pytest.raises(Refused, match="belongs to another user"):
+        open_safely(file)
+    open_safely(file, {STRANGER}).close()
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(OSError, match="no regular file"):
+        open_safely(file)
+
+
 # Everything that is read by it.
 
 
@@ -238,7 +388,9 @@ def test_a_check_finds_all_of_it(tmp_path: Path) -> None:
     assert len(wrong := preflight.mistakes(options)) == 4
     assert all(any(f" {path}. Forbid it: chmod" in line for line in wrong) for path in bad)
     data.chmod(0o722)
-    assert len([line for line in preflight.mistakes(options) if f"others can write {data}." in line]) == 1
+    assert len([line for line in preflight.mistakes(options) if " is open to others, and no server keeps" in line]) == 1
+    (data / "lanchat.db").touch()
+    assert len([line for line in preflight.mistakes(options) if line.endswith(f"Forbid it: chmod go= {data}")]) == 1
 
 
 @needs_root

@@ -69,7 +69,7 @@ def test_a_bit_that_turned_is_never_served_silently(tmp_path: Path, whole: Path)
     seen = {"refused": 0, "row": 0, "harmless": 0}
     for number, (at, flipped) in enumerate(flips(content, 100)):
         directory = tmp_path / str(number)
-        directory.mkdir()
+        directory.mkdir(0o700)
         (directory / "lanchat.db").write_bytes(flipped)
         try:
             desk = Desk(directory)

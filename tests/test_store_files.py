@@ -199,7 +199,7 @@ def test_killed_anywhere_it_leaves_the_old_one_or_the_new_one(tmp_path: Path, cr
 
 def test_what_was_begun_is_finished_by_any_command(tmp_path: Path, copy: Path) -> None:
     data = tmp_path / "data"
-    data.mkdir()
+    data.mkdir(0o700)
     shutil.copy(copy, data / "lanchat.db.then.next")
     command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), "--json", "check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)  # noqa: S603 (ours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import sqlite3
@@ -62,7 +63,7 @@ except Refused as refused:
 def on_a_small_disk(directory: Path, program: str, prepare: str = "") -> list[str]:
     """What a program prints that finds a disk of 12 MB, `small`, in its directory; skips where none can be mounted."""
     (directory / "small").mkdir()
-    mount = f'mount -t tmpfs -o size=12m none small && {prepare or "true"} || exit 77; exec "$@"'
+    mount = f'mount -t tmpfs -o size=12m,mode=0700 none small && {prepare or "true"} || exit 77; exec "$@"'
     command = ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, "-c", program]
     environment = {"PYTHONPATH": str(Path(__file__).parent.parent), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     if shutil.which("unshare") is None:
@@ -225,9 +226,10 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
         assert desk.write(lambda connection: connection.execute("PRAGMA synchronous").fetchone()) == (2,), "FULL"
 
 
-def test_what_is_kept_is_ours_alone(tmp_path: Path) -> None:
+def test_what_is_kept_is_ours_alone(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     directory = tmp_path / "some" / "data"
-    directory.mkdir(0o755, parents=True)
+    old = os.umask(0)
+    request.addfinalizer(lambda: os.umask(old))
     with Desk(directory) as desk:
         desk.say(entry())
         assert directory.stat().st_mode & 0o777 == 0o700

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from argparse import Namespace
 from contextlib import suppress
@@ -34,12 +35,12 @@ def backup(options: Namespace, tell: Tell) -> Done:
     """Copy all to a new file."""
     size = place.check(options.data).stat().st_size
     check_new(options.file)
-    part = options.file.with_name(f"{options.file.name}.part")
+    parts: list[Path] = []
     wrong: list[Exception] = []
 
     def copy() -> None:
         try:
-            backups.copy_out(options.data, options.file)
+            backups.copy_out(options.data, options.file, parts.append)
         except Exception as error:  # noqa: BLE001 (it is raised below, where it is waited for)
             wrong.append(error)
 
@@ -47,11 +48,13 @@ def backup(options: Namespace, tell: Tell) -> Done:
     copying.start()
     try:
         while copying.is_alive():
-            with suppress(OSError):
-                tell(part.stat().st_size / size, "copying")
+            for part in parts:
+                with suppress(OSError):
+                    tell(part.stat().st_size / size, "copying")
             copying.join(LOOK)
     except KeyboardInterrupt:
-        part.unlink(missing_ok=True)
+        for part in parts:
+            shutil.rmtree(part.parent, ignore_errors=True)
         raise
     if wrong:
         raise wrong[0]

@@ -39,6 +39,7 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, ou
     try:
         router = Router(reactor, commands.run, "")
         store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)
+        store.for_owner = True
         service = ChatService(router, store, hasher)
         service.startService()
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)

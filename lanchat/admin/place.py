@@ -14,6 +14,18 @@ from lanchat.safekeeping import Refused
 from lanchat.store import opening, replacing
 
 
+def check_directory(directory: Path) -> None:
+    """See that a directory, if it is there, is fit for what is kept (`lanchat.store.opening.check`); raises `Refused`.
+
+    Into one that this user can't look into, nobody is led: whoever asks for what is in it is told so.
+    """
+    try:
+        if os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+            opening.check(directory, for_owner=True)
+    except OSError as error:
+        raise Refused(f"{directory} can't be used: {error.strerror}. Say where with --data DIR.") from None
+
+
 def check(directory: Path) -> Path:
     """The database that is there; raises `Refused` when there is none."""
     path = directory / opening.FILE
@@ -32,10 +44,13 @@ def is_used(directory: Path) -> bool:
     """Whether a server runs there."""
     if not (directory / "lock").exists():
         return False
-    lock = _lock(directory)
-    if lock is not None:
-        lock.release()
-    return lock is None
+    try:
+        opening.Lock(directory, for_owner=True).release()
+    except opening.InUse:
+        return True
+    except opening.NotTaken:  # whoever goes on without a server is told why
+        return False
+    return False
 
 
 def check_stopped(directory: Path) -> None:
@@ -56,6 +71,7 @@ def reading(directory: Path) -> Iterator[Connection]:
         # we leave nothing lying about.
         with opening.closing(path, "ro" if lock is None else "rw") as connection:
             connection.execute("PRAGMA query_only = 1")
+            opening.check_schema(connection, path)
             yield connection
     except sqlite3.Error as error:
         raise Refused(f"{path} can't be read: {error}. Restore a backup: lanchat-admin restore FILE.") from None
@@ -93,8 +109,8 @@ def _give(path: Path, owner: os.stat_result) -> None:
 
 
 def _lock(directory: Path) -> opening.Lock | None:
-    """The lock, if no server holds it."""
+    """The lock, if it can be taken; raises `Refused` where the directory is somebody else's, or open to them."""
     try:
-        return opening.Lock(directory)
-    except Refused:
+        return opening.Lock(directory, for_owner=True)
+    except opening.NotTaken:
         return None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
+
+from lanchat.safekeeping import Refused, check_links, check_opened
 
 #: Bytes of a file, and files that are kept besides the one that is written: 60 MB in all.
 FILE_BYTES, OLD_FILES = 10_000_000, 5
@@ -73,11 +76,14 @@ def _unwaiting(descriptor: int) -> int:
 class RotatedFile:
     """A file that stays small: when it is full it becomes FILE.1, what was that FILE.2, and so on; the oldest is dropped."""
 
-    def __init__(self, path: Path, most_bytes: int = FILE_BYTES, old_files: int = OLD_FILES) -> None:
-        """Open it, to go on at its end; raises `OSError`."""
+    def __init__(
+        self, path: Path, most_bytes: int = FILE_BYTES, old_files: int = OLD_FILES, owners: Collection[int] = ()
+    ) -> None:
+        """Open it, to go on at its end. Raises `OSError`, or `Refused` if it is not root's, this user's or one of `owners`'."""
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 (a daemon changes its directory; a link stays one)
         self._most_bytes = most_bytes
         self._old_files = old_files
+        self._owners = {0, os.geteuid(), *owners}
         self._descriptor = self._opened()
 
     def write(self, data: bytes) -> None:
@@ -92,7 +98,7 @@ class RotatedFile:
         try:
             self._shift()
             fresh = self._opened()
-        except OSError:  # the directory is another user's, say: rather lose the old than fill the disk
+        except (OSError, Refused):  # the directory is another user's, say: rather lose the old than fill the disk
             os.ftruncate(self._descriptor, 0)
             return
         os.close(self._descriptor)
@@ -109,8 +115,30 @@ class RotatedFile:
                 newer.replace(older)
 
     def _opened(self) -> int:
+        check_links(self._path, self._owners)
         # A pipe that nobody reads must not hold up the start.
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, MODE)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, MODE)
+        try:
+            if _is_kept(descriptor):
+                check_opened(descriptor, self._path, self._owners)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def _is_kept(descriptor: int) -> bool:
+    """Whether it is a file or a pipe that somebody could have put there to read the log: no terminal or other device.
+
+    What this process was started with (/dev/stdout) is whatever they wanted who started it.
+    """
+    found = os.fstat(descriptor)
+    given: list[os.stat_result] = []
+    for number in range(3):
+        with suppress(OSError):  # it is closed
+            given.append(os.fstat(number))
+    is_given = any(os.path.samestat(found, one) for one in given)
+    return not is_given and (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode))
 
 
 def write_whole(descriptor: int, data: bytes, wait: Callable[[], object] = lambda: None) -> None:

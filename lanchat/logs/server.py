@@ -25,7 +25,7 @@ from zope.interface import implementer
 from lanchat.logs.files import Out, RotatedFile, Stream
 from lanchat.logs.forms import Form, for_journald, json_form, text_form, untimed_form
 from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
-from lanchat.safekeeping import refuse
+from lanchat.safekeeping import Refused, refuse
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
@@ -129,7 +129,7 @@ class ServerLog:
             refuse(["a daemon has no standard output: give --logfile a file, or say -n as well"])
         if twistd["logfile"] == "-" or (twistd["nodaemon"] and not twistd["logfile"]):
             return self._stdout()
-        return self._file(Path(twistd["logfile"] or "twistd.log"))
+        return self._file(Path(twistd["logfile"] or "twistd.log"), twistd.get("uid"))
 
     def _stdout(self) -> Writer:
         sys.stdout.flush()
@@ -138,9 +138,12 @@ class ServerLog:
             return Writer(for_journald(json_form if self._json else untimed_form), Stream(descriptor))
         return Writer(self._form(), Stream(descriptor))
 
-    def _file(self, path: Path) -> Writer:
+    def _file(self, path: Path, uid: int | None) -> Writer:
+        """`uid` is the user that the process will be (`twistd --uid`), whose file it is after it was rotated."""
         try:
-            file = RotatedFile(path)
+            file = RotatedFile(path, owners=() if uid is None else (uid,))
+        except Refused as refused:
+            raise SystemExit(f"lanchat: {refused}") from None
         except OSError as error:
             raise SystemExit(f"lanchat: the log can't be written to {path}: {error.strerror}") from None
         if not signal.getsignal(signal.SIGUSR1):

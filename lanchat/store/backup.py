@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from sqlite3 import Connection
+from typing import BinaryIO
 
 from lanchat import stored
 from lanchat.entry import COLUMNS, newest, of_row
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import Refused, making, open_safely
 from lanchat.store import opening, replacing, schema
 
+#: What to do about a file that is no backup to be restored.
+ANOTHER = "Use another backup."
+#: What holds a part of a database, and lies beside it.
+BESIDE = ("-wal", "-journal")
 
-def copy_out(directory: Path, target: Path) -> None:
-    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `Refused`."""
+
+def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = lambda part: None) -> None:
+    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `Refused`.
+
+    `begun` is told which file it is made in.
+    """
     if not (directory / opening.FILE).exists():
         raise Refused(
             f"{directory} has no {opening.FILE}: nothing is kept there. Name the directory that the server has (--data)."
         )
     try:
-        lock = opening.Lock(directory)
-    except Refused:  # by the server, which keeps all in order meanwhile
-        _copy_out(directory, target, "ro")
+        lock = opening.Lock(directory, for_owner=True)
+    except opening.NotTaken:  # by the server, which keeps all in order meanwhile
+        _copy_out(directory, target, "ro", begun)
         return
     try:
         connection = opening.open_to_write(directory, lock)  # after a crash this is what puts it in order
         opening.shut(connection)
-        _copy_out(directory, target, "rw")
+        _copy_out(directory, target, "rw", begun)
     finally:
         lock.release()
 
@@ -37,19 +48,64 @@ def copy_out(directory: Path, target: Path) -> None:
 def restore(directory: Path, file: Path, when: str) -> Path:
     """Put a backup in the place of what is there, which is kept beside it with `when` in its name; that name.
 
-    A new epoch begins. The server must not run. Raises `Refused`.
+    The file may come from elsewhere, so it is copied first: what is looked at is then what is used, and the file itself is
+    neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
-    part = path.with_name(f"{path.name}.new")
-    with alone(directory), told(file):
-        opening.check_head(file, len(schema.STEPS))
-        wal_was_there = file.with_name(f"{file.name}-wal").exists()
-        with opening.closing(file) as connection:
-            check_all(connection, file, wal_was_there)
-            schema.copy(connection, part)
+    with alone(directory), told(file), _resting(file, directory), replacing.making(path) as part:
+        wal_was_there = _copy_in(file, part)
         with opening.closing(part) as connection:
+            opening.check_schema(connection, file, remedy=ANOTHER)
+            check_all(connection, file, wal_was_there)
             begin_epoch(connection)
+            connection.execute("PRAGMA journal_mode = DELETE")  # all of it is in one file from here on
         return replacing.replace(path, part, when)
+
+
+@contextmanager
+def _resting(file: Path, directory: Path) -> Iterator[None]:
+    """No server writes to a file meanwhile that is not in this directory, which is locked; raises `Refused` when one does."""
+    lock = None if file.parent.samefile(directory) else _opened(file.with_name(opening.LOCK), set())
+    with lock or nullcontext():
+        try:
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"A server uses {file}. Make a backup of it (lanchat-admin backup), and restore that.") from None
+        yield
+
+
+def _opened(file: Path, owners: Collection[int]) -> BinaryIO | None:
+    """What may lie beside a database; None where it does not, or is somebody else's and so no part of it."""
+    try:
+        return open_safely(file, owners)
+    except (OSError, Refused):
+        return None
+
+
+def _copy_in(file: Path, part: Path) -> bool:
+    """Copy a database that is not open, with what was written last and lies beside it; whether it had a `-wal`.
+
+    It must belong to root, to this user or to the owner of the directory that it goes to, and not be others' to write. Raises
+    `OSError` or `Refused`.
+    """
+    owners = {part.parent.stat().st_uid}
+    with open_safely(file, owners) as opened:
+        opening.check_head(file, len(schema.STEPS), opened)
+        opened.seek(0)
+        schema.create(part)
+        _append(opened, part)
+    for end in BESIDE:
+        if (beside := _opened(file.with_name(file.name + end), owners)) is not None:
+            with beside:
+                schema.create(part.with_name(part.name + end))
+                _append(beside, part.with_name(part.name + end))
+    return part.with_name(f"{part.name}-wal").exists()
+
+
+def _append(opened: BinaryIO, target: Path) -> None:
+    with target.open("ab") as copied:
+        shutil.copyfileobj(opened, copied, 1 << 20)
 
 
 def new_epoch(directory: Path) -> str:
@@ -61,6 +117,7 @@ def new_epoch(directory: Path) -> str:
     with alone(directory), told(path):
         opening.check_head(path, len(schema.STEPS))
         with opening.closing(path) as connection:
+            opening.check_schema(connection, path)
             opening.check_pages(connection, path)
             with schema.transaction(connection):
                 begin_epoch(connection)
@@ -99,25 +156,25 @@ def check_pages(connection: Connection, file: Path, wal_was_there: bool) -> None
         raise Refused(f"{file} is damaged ({' '.join(found.split())}). Use an older backup.")
 
 
-def _copy_out(directory: Path, target: Path, mode: str) -> None:
+def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], object]) -> None:
     """`mode` is "ro" beside a server: when it ends first, ours is the last connection, and must not take away its `-wal`.
 
     Alone it is "rw", which leaves no `-wal` lying about.
     """
     if target.exists():
         raise Refused(f"{target} is there already. Give another name, or move it.")
-    part = target.with_name(f"{target.name}.part")
     with told(target):
-        os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
-        try:
+        with making(target.parent) as place:
+            part = place / "copy"
+            schema.create(part)
+            begun(part)
             with opening.closing(directory / opening.FILE, mode) as connection:
+                opening.check_schema(connection, directory / opening.FILE)
                 connection.execute("VACUUM INTO ?", (str(part),))
             with opening.closing(part) as connection:
                 schema.put(connection, "clean", 1)
             schema.sync(part)
             os.link(part, target)  # unlike a rename, this replaces nothing
-        finally:
-            part.unlink(missing_ok=True)
         schema.sync(target)
 
 
@@ -133,7 +190,7 @@ def begin_epoch(connection: Connection) -> None:
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
     """No server runs meanwhile; raises `Refused` when one does."""
-    lock = opening.Lock(directory)
+    lock = opening.Lock(directory, for_owner=True)
     try:
         yield
     finally:

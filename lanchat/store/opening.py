@@ -11,16 +11,17 @@ import os
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from sqlite3 import Connection
+from typing import BinaryIO
 
 from lanchat.entry import newest
 from lanchat.history import lenient
-from lanchat.safekeeping import ANY, Refused
+from lanchat.safekeeping import Refused, check_inside, check_private
 from lanchat.store import replacing, schema, witness, words
 
-FILE = "lanchat.db"
+FILE, LOCK = "lanchat.db", "lock"
 #: `RETURNING` and what is like it came with this version.
 OLDEST_SQLITE = (3, 35, 0)
 #: The log of SQLite is taken into the file when it has so many pages (of 4 KiB).
@@ -29,28 +30,41 @@ CHECKPOINT_PAGES = 8000
 CACHE = 16 * 1024
 #: A file of up to so many bytes is looked through at the start with its indexes (1.5 s); a larger one without (3 s for a GB).
 THOROUGH = 100 * 2**20
+#: What to do about a file that can't be used.
+REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
 #: The head of the file (https://www.sqlite.org/fileformat.html): the magic words, `user_version` and `application_id`.
 _HEAD = struct.Struct(">16s44xI4xI")
 _MAGIC = b"SQLite format 3\0"
 
 
+class NotTaken(Refused):
+    """The lock can't be taken, though nothing is wrong with whose the directory is: its disk may be read-only."""
+
+
+class InUse(NotTaken):
+    """Another process has the lock."""
+
+
 class Lock:
     """A directory is used by one process. It holds until `release`, or the end of the process."""
 
-    def __init__(self, directory: Path) -> None:
-        """Take it; makes the directory where there is none. A replacement that was cut off is finished. Raises `Refused`."""
+    def __init__(self, directory: Path, *, for_owner: bool = False) -> None:
+        """Take it; makes the directory where there is none. A replacement that was cut off is finished.
+
+        With `for_owner` root takes that of another user (`lanchat.safekeeping.check_private`). Raises `Refused`; `NotTaken` or
+        `InUse` where what is there can be read all the same.
+        """
         try:
             directory.mkdir(0o700, parents=True, exist_ok=True)
-            if directory.stat().st_mode & ANY:
-                directory.chmod(0o700)
-            self._file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            check(directory, for_owner=for_owner)
+            self._file = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise Refused(f"{directory} can't be used: {error.strerror}. Give another with --data, or see to that.") from None
+            raise NotTaken(f"{directory} can't be used: {error.strerror}. Give another with --data, or see to that.") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._file)
-            raise Refused(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
+            raise InUse(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
         try:
             replacing.finish(directory / FILE)
         except OSError as error:
@@ -65,6 +79,13 @@ class Lock:
     def release(self) -> None:
         """Let others use it."""
         os.close(self._file)
+
+
+def check(directory: Path, *, for_owner: bool = False) -> None:
+    """See that a directory is fit for what is kept, with the files that are there already. Raises `OSError` or `Refused`."""
+    check_private(directory, FILE, for_owner=for_owner)
+    for name in (FILE, LOCK):
+        check_inside(directory / name)
 
 
 def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STEPS) -> Connection:
@@ -84,7 +105,6 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
         raise Refused(f"{path} is damaged: {error}. {REMEDY}") from None
 
 
-REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
 _LOST = (
     "the server was cut off, and what was said last was in that file. Put it back, or restore a backup "
     "(lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
@@ -121,6 +141,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     connection = connect(path)  # from here on nobody else in this process may open the file, or what is beside it
     try:
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
+        check_schema(connection, path, steps)
         check_pages(connection, path)
         if not schema.get(connection, "clean") and not wal_was_there:
             raise Refused(f"{path}-wal is missing: {_LOST}")
@@ -131,7 +152,6 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         connection.execute("PRAGMA foreign_keys = 1")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         schema.upgrade(connection, path, steps)
-        _check_tables(connection, path)
         _mark(connection)
     except Refused:
         connection.close()  # what is left of the `-wal` goes into the file: where it is missed, it is so the next time too
@@ -142,14 +162,16 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     return connection
 
 
-def _check_tables(connection: Connection, path: Path) -> None:
-    """See that the log is where it is looked for, which it was not before the first release; raises `Refused`."""
+def check_schema(connection: Connection, path: Path, steps: Sequence[str] = schema.STEPS, remedy: str = REMEDY) -> None:
+    """See that a file has the tables of its version, and nothing else; before anything of it is used. Raises `Refused`."""
     (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('kept', 'fresh', 'log')").fetchone()
     if found != 3:
         raise Refused(
             f"{path} was made by a lanchat that was never released, and can't be read. "
             "Have that one export it, and move it away."
         )
+    if found := schema.difference(connection, steps):
+        raise Refused(f"{path} is not as lanchat makes it: {found}. {remedy}")
 
 
 def _mark(connection: Connection) -> None:
@@ -192,6 +214,7 @@ def connect(path: Path, mode: str = "rw") -> Connection:
     uri = f"{path.resolve().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     connection.text_factory = lenient
+    schema.distrust(connection)
     return connection
 
 
@@ -205,13 +228,13 @@ def closing(path: Path, mode: str = "rw") -> Iterator[Connection]:
         connection.close()
 
 
-def check_head(path: Path, known: int) -> None:
-    """See in the head of the file that it is ours, and of a version up to `known`; raises `Refused`.
+def check_head(path: Path, known: int, file: BinaryIO | None = None) -> None:
+    """See in the head of the file that it is ours, and of a version up to `known`; raises `Refused`. `file` is open already.
 
     SQLite is not asked: it would tidy up after a server that stopped, which is not this version's to do.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD.size)
+    with nullcontext(file) if file is not None else path.open("rb") as opened:
+        head = opened.read(_HEAD.size)
     magic, version, application = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0, 0)
     if magic != _MAGIC or application != schema.APPLICATION_ID:
         raise Refused(f"{path} is not a database of lanchat's, or its beginning is damaged. {REMEDY}")

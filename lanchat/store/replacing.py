@@ -7,6 +7,8 @@ what is left to do (`finish`), before they look at anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lanchat.safekeeping import Refused
@@ -14,6 +16,16 @@ from lanchat.store import schema
 
 #: The end of the name of a database that is to take the place of the one that is there.
 NEXT = ".next"
+
+
+@contextmanager
+def making(path: Path) -> Iterator[Path]:
+    """The name of a file that is to take the place of this one; it is removed at the end, if it has not. Raises `OSError`."""
+    part = path.with_name(f"{path.name}.new")
+    try:
+        yield part
+    finally:
+        schema.remove(part)
 
 
 def replace(path: Path, part: Path, when: str) -> Path:

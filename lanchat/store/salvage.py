@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lanchat import stored
 from lanchat.entry import COLUMNS, of_row
-from lanchat.store import opening, replacing
+from lanchat.store import opening, replacing, schema
 from lanchat.store.backup import alone, begin_epoch, told
 from lanchat.store.recovery import Damaged, Row
 
@@ -70,8 +70,8 @@ def salvage(directory: Path, when: str) -> Saved:
     A new epoch begins. The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
-    with alone(directory), told(path):
-        part = opening.make(path.with_name(f"{path.name}.new"))
+    with alone(directory), told(path), replacing.making(path) as part:
+        opening.make(part)
         # Nothing is changed in what is kept, unless SQLite has to take something back first.
         mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
         with opening.closing(path, mode) as damaged, opening.closing(part) as new:
@@ -96,6 +96,9 @@ class _Salvage:
         # The largest number that is mentioned anywhere, of each of these tables.
         self._mentioned = dict.fromkeys(NUMBERED, 0)
         self._conversations: set[str] = set()
+        # What is something else is not looked into: a view may have no end.
+        there, ours = schema.tables(damaged), schema.tables(new)
+        self._tables = {table for table, columns in ours.items() if there.get(table) == columns}
 
     def run(self) -> None:
         """Do it, in one transaction."""
@@ -127,6 +130,9 @@ class _Salvage:
 
     def _save(self, table: str) -> None:
         """Copy the rows of a table that can be read and used."""
+        if table not in self._tables:
+            self._unread[table] = 1
+            return
         into = "kept" if table in LOG else table
         reading = self._reading(table)
         for found in reading.rows():
@@ -159,15 +165,19 @@ class _Salvage:
 
     def _last(self, table: str) -> int:
         """The largest number that may be in a table."""
-        found = []
-        for query in (
-            f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'",  # noqa: S608 (our own names)
-            f"SELECT max(rowid) FROM {table} INDEXED BY {_index(table)}",  # noqa: S608 (our own names)
-            f"SELECT max(rowid) FROM {table}",  # noqa: S608 (our own names)
-        ):
+        found: list[Any] = []
+        with suppress(sqlite3.DatabaseError):
+            found += self._given(table)
+        for how in (f"INDEXED BY {_index(table)}", "") if table in self._tables else ():
             with suppress(sqlite3.DatabaseError):
-                found += [number for (number,) in self._damaged.execute(query) if isinstance(number, int) and number <= MOST]
-        return max(found, default=MARGIN)
+                found += self._damaged.execute(f"SELECT max(rowid) FROM {table} {how}").fetchone()  # noqa: S608 (our own names)
+        return max((number for number in found if isinstance(number, int) and number <= MOST), default=MARGIN)
+
+    def _given(self, table: str) -> tuple[Any, ...]:
+        """The last number that was given in a table, as SQLite has it; nothing if none was. Raises `DatabaseError`."""
+        if "sqlite_sequence" not in self._tables:
+            raise sqlite3.DatabaseError("it is not kept which numbers were given")
+        return next(self._damaged.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)), ())
 
     def _adopted(self, room: Row) -> Row:
         """A room whose owner could not be saved has none, as one has whose owner was removed."""
@@ -201,7 +211,7 @@ class _Salvage:
         for table in NUMBERED:
             number = self._mentioned[table]
             try:
-                found = self._damaged.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone() or (0,)
+                found = self._given(table) or (0,)
                 given = found[0] if isinstance(found[0], int) and 0 <= found[0] <= MOST else number + MARGIN
             except sqlite3.DatabaseError:
                 given = number + MARGIN

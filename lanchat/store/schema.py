@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection, connect
+
+from lanchat.packet import visible
 
 #: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
 APPLICATION_ID = 0x6C616E63
@@ -59,6 +63,53 @@ _VERSION_1 = f"""
 """  # noqa: S608 (our own words)
 #: What makes version n + 1 of version n, from nothing on. A step is never changed once it was released.
 STEPS = (_VERSION_1,)
+#: Tables that SQLite makes for itself. How it writes that may be another in another version; they hold no program in any case.
+_OF_SQLITE = re.compile(r"CREATE TABLE (?:'words_\w+'|sqlite_\w+)\([\w ,()]*\)(?: WITHOUT ROWID)?")
+#: Those that are there only after an ANALYZE.
+_STATISTICS = ("sqlite_stat1", "sqlite_stat4")
+
+
+def difference(connection: Connection, steps: Sequence[str] = STEPS) -> str:
+    """What a database has that a new one of its version has not, or the other way round, in words; "" if it is the same.
+
+    Whoever made the file may have put something into it that runs later: a trigger that changes more than was asked for, a view
+    without end. So this comes before anything else of the file is used, and reads only the list that SQLite has of it. Raises
+    `sqlite3.Error`.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    there, ours = _objects(connection), _objects_of(tuple(steps[:version]))
+    for kind, name, *_ in sorted(there - ours):
+        return f"the {visible(kind, 20)} {visible(name, 40)} is not lanchat's"
+    for kind, name, *_ in sorted(ours - there):
+        return f"the {kind} {name} is missing"
+    return ""
+
+
+@lru_cache
+def _objects_of(steps: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    """What a new database has after these steps."""
+    with closing(connect(":memory:", isolation_level=None)) as connection:
+        for step in steps:
+            connection.executescript(step)
+        return _objects(connection)
+
+
+def _objects(connection: Connection) -> frozenset[tuple[str, ...]]:
+    """Every table, index, trigger and view: kind, name, its table, and the SQL that makes it."""
+    found = set()
+    for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
+        text = " ".join(str(sql).split())
+        is_sqlites = kind == "table" and _OF_SQLITE.fullmatch(text) is not None
+        if not (is_sqlites and name in _STATISTICS):
+            found.add((str(kind), str(name), str(table), "" if is_sqlites else text))
+    return frozenset(found)
+
+
+def tables(connection: Connection) -> dict[str, list[str]]:
+    """The columns of each table; not of views, nor of virtual tables."""
+    there = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0").fetchall()
+    columns = "SELECT name FROM pragma_table_info(?)"
+    return {name: [column for (column,) in connection.execute(columns, (name,))] for (name,) in there}
 
 
 def upgrade(connection: Connection, path: Path, steps: Sequence[str] = STEPS) -> None:
@@ -95,6 +146,7 @@ def copy(connection: Connection, target: Path) -> None:
     create(target)
     other = connect(target, isolation_level=None)
     try:
+        distrust(other)
         connection.backup(other)
         put(other, "clean", 1)  # it needs no other file
     finally:
@@ -102,14 +154,24 @@ def copy(connection: Connection, target: Path) -> None:
     sync(target)
 
 
+def distrust(connection: Connection) -> None:
+    """Let nothing that a file brings with it call a function or use a virtual table that could do harm."""
+    connection.execute("PRAGMA trusted_schema = 0")
+
+
 def create(path: Path) -> None:
     """Make an empty file for a database, that only we may read. What is left of an unfinished one of that name is removed.
 
     SQLite would take what lies beside it for a part of the new one. Raises `OSError`.
     """
+    remove(path)
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+
+
+def remove(path: Path) -> None:
+    """Remove a database, with what lies beside it, if it is there. Raises `OSError`."""
     for end in (*BESIDE, ""):
         path.with_name(path.name + end).unlink(missing_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
 
 
 def sync(path: Path) -> None:

@@ -67,6 +67,8 @@ class Store:
         self.last_seq = 0
         #: Whether it keeps messages at all.
         self.keeps = not ephemeral
+        #: Whether root may use the directory of another user, as the administrator does (`lanchat.store.opening.Lock`).
+        self.for_owner = False
         self._most = waiting
         self._waiting = self._characters = 0
         self._draining = False
@@ -86,7 +88,7 @@ class Store:
         `prepare` is run in a transaction before anything else can be.
         """
         with ExitStack() as undone, _refused(self.directory / opening.FILE):
-            self._lock = opening.Lock(self.directory)
+            self._lock = opening.Lock(self.directory, for_owner=self.for_owner)
             undone.callback(self._lock.release)
             connection = opening.open_to_write(self.directory, self._lock)
             undone.callback(opening.leave, connection, self.directory / opening.FILE)
