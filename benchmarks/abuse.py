@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import command, crowd, tables
+from benchmarks.honest import HONEST, PAUSE, Honest
 from benchmarks.measure import Outcome
 from benchmarks.results import machine
 from benchmarks.servers import ROOT, Failed, Server, checkout, free_port, raise_file_limit, running
@@ -38,8 +39,9 @@ of each kind (lines, unframed, telnet) in a room that has a log with long messag
 that in {seconds:g} s, threads included, as milliseconds. *Times* is that, less what it takes to connect, beside as many
 ordinary messages of that size as the limits allow in this time (or as were served, if that is more, as a new connection has a
 new allowance): from one guest to another, each sent by itself. A session that was quiet may send ten seconds' worth at once,
-and that is most of it. *p50* and *p99* are what the honest wait for the time of day meanwhile. Commands that need an account
-are asked by one that owns a room.
+and that is most of it. *p50* and *p99* are what the honest wait for the time of day meanwhile, and *closed* is how often one of
+them was closed, as it did not read as fast as others talked (they share a core with the strangers). Commands that need an
+account are asked by one that owns a room.
 """
 
 
@@ -56,6 +58,8 @@ class Figures(msgspec.Struct):
     #: Milliseconds that the honest waited.
     p50: float
     p99: float
+    #: How often one of them was closed, as it did not read as fast as others talked.
+    closed: int
 
 
 class Results(msgspec.Struct):
@@ -82,7 +86,7 @@ class Results(msgspec.Struct):
 class Trial:
     """A server with everybody at it."""
 
-    def __init__(self, pid: int, ports: crowd.Ports, honest: crowd.Honest, seconds: float) -> None:
+    def __init__(self, pid: int, ports: crowd.Ports, honest: Honest, seconds: float) -> None:
         self._pid, self._ports, self._honest, self._seconds = pid, ports, honest, seconds
         self._idle = 0.0  # seconds of CPU that the honest take in a second
         # In the last storm: connections, and seconds of CPU that were not for connecting.
@@ -117,7 +121,7 @@ class Trial:
 
         before = crowd.received(self._ports)
         figures = self._measured(row, storm)
-        served = crowd.received(self._ports) - before - crowd.HONEST / crowd.PAUSE * seconds
+        served = crowd.received(self._ports) - before - HONEST / PAUSE * seconds
         figures.cpu = max(0.0, figures.cpu - self._idle * seconds)
         self._left = max(0.0, figures.cpu - self._connected * self.connect[row.gateway])
         size = max(len(row.frame), SIZES[0])
@@ -131,10 +135,10 @@ class Trial:
 
     def _measured(self, row: Row, run: Callable[[], None]) -> Figures:
         before = crowd.cpu(self._pid)
-        with self._honest.measuring() as delays:
-            run()
-            used = crowd.cpu(self._pid) - before
-        return Figures(row.title, row.gateway, len(row.frame), used, 0.0, *_percentiles(delays))
+        self._honest.begin()
+        run()
+        used, delays = crowd.cpu(self._pid) - before, self._honest.end()
+        return Figures(row.title, row.gateway, len(row.frame), used, 0.0, *_percentiles(delays.seconds), delays.closed)
 
 
 def _percentiles(seconds: list[float]) -> tuple[float, float]:
@@ -189,7 +193,7 @@ def run(asked: argparse.Namespace) -> Results:
     tell = command.progress(len(chosen) + WORST)
     before = machine()
     with tempfile.TemporaryDirectory(prefix="lanchat-abuse-") as directory, house(server, Path(directory)) as (pid, ports):
-        honest = crowd.Honest(ports.json)
+        honest = Honest(ports.json)
         try:
             trial = Trial(pid, ports, honest, seconds)
             time.sleep(0.5)
@@ -214,7 +218,7 @@ def run(asked: argparse.Namespace) -> Results:
 
 def shown(results: Results) -> str:
     """The rows, dearest first; then what many do together."""
-    head = ["", "", "bytes", "CPU, ms", "times", "p50, ms", "p99, ms"]
+    head = ["", "", "bytes", "CPU, ms", "times", "p50, ms", "p99, ms", "closed"]
     dear = [_cells(row) for row in results.rows]
     many = [[*_cells(row), f"{row.cpu / results.seconds / 5:.2f}"] for row in results.together]
     over = [row for row in results.rows if row.times > MOST]
@@ -231,14 +235,21 @@ def shown(results: Results) -> str:
 
 
 def _cells(row: Figures) -> list[str]:
-    figures = f"{row.size:,}", f"{row.cpu * 1000:,.0f}", f"{row.times:.1f}", f"{row.p50:.1f}", f"{row.p99:.1f}"
+    figures = (
+        f"{row.size:,}",
+        f"{row.cpu * 1000:,.0f}",
+        f"{row.times:.1f}",
+        f"{row.p50:.1f}",
+        f"{row.p99:.1f}",
+        f"{row.closed or ''}",
+    )
     return [row.title, row.gateway, *figures]
 
 
 def write(results: Results, directory: Path) -> None:
     """The report."""
     facts = tables.table(["", ""], [*map(list, results.machine.items()), ["lanchat", results.server]], words=2)
-    notes = NOTES.format(opens=crowd.OPENS, honest=crowd.HONEST, silent=SILENT, seconds=results.seconds)
+    notes = NOTES.format(opens=crowd.OPENS, honest=HONEST, silent=SILENT, seconds=results.seconds)
     text = f"# What one stranger can do\n\n    {results.command}\n\n{facts}\n{notes}\n{shown(results)}\n"
     (directory / "ABUSE.md").write_text(text)
 

@@ -1,6 +1,6 @@
-"""Who is at a server while strangers storm it: honest clients whose delay is measured, and the strangers themselves.
+"""Strangers who storm a server, those who read what is said to all, and two who talk as one should.
 
-Each runs in a process of its own, on another core than the server where there is one.
+They run in processes of their own, on another core than the server where there is one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,17 +24,15 @@ from benchmarks.servers import Failed, cores
 from benchmarks.strangers import VICTIM, Row, opening, packet
 from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
 
-#: Honest clients, and seconds between two questions of each.
-HONEST, PAUSE = 20, 0.05
 #: Connections that one address may open in a second; who is closed comes again so often.
 OPENS = LIMITS["opens"].default
-#: Bytes that are read at once; nobody looks at them.
-_READ = 1 << 20
-_ANSWER = b"Server time"
-_fork = get_context("fork")
+#: Bytes that are read at once.
+READ = 1 << 20
+#: Makes processes that know all that we know.
+FORK = get_context("fork")
 
 
-def _elsewhere() -> None:
+def elsewhere() -> None:
     """This process runs on another core than the server, where there is one."""
     core = cores()[1]
     if core is not None:
@@ -65,92 +62,6 @@ def cpu(pid: int) -> float:
     return taken / 1e9
 
 
-class Honest:
-    """Clients that ask the time again and again, in a process of their own."""
-
-    def __init__(self, port: int) -> None:
-        self._ours, theirs = _fork.Pipe()
-        self._process = _fork.Process(target=_ask, args=(port, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    @contextlib.contextmanager
-    def measuring(self) -> Iterator[list[float]]:
-        """The seconds that answers take which come until the end of the block."""
-        self._ours.send("from here")
-        taken: list[float] = []
-        yield taken
-        try:
-            self._ours.send("up to here")
-            taken += self._ours.recv()
-        except (EOFError, BrokenPipeError):
-            raise Failed("an honest client was closed") from None
-
-    def stop(self) -> None:
-        """They leave."""
-        self._process.kill()
-        self._process.join()
-
-
-class _Asker:
-    """One honest client."""
-
-    def __init__(self, port: int, number: int) -> None:
-        self.name = f"honest{number}"
-        self.socket = connect(port)
-        self.socket.sendall(self.name.encode() + b"\n")
-        #: Since when it waits for an answer; None when it does not.
-        self.since: float | None = None
-        self._last = b""  # what it read last, as an answer may come in two pieces
-
-    def ask(self) -> None:
-        """Ask the time, unless it waits already."""
-        if self.since is None:
-            self.since = time.monotonic()
-            self.socket.sendall(packet("/time") + b"\n")
-
-    def answered(self) -> list[float]:
-        """Read what came: the seconds that the answer took, if it is there. Raises `Failed`."""
-        came = self.socket.recv(_READ)
-        if not came:
-            raise Failed(f"{self.name} was closed")
-        read, since = self._last + came, self.since
-        self._last = read[-len(_ANSWER) :]
-        if since is None or _ANSWER not in read:
-            return []
-        self._last, self.since = b"", None
-        return [time.monotonic() - since]
-
-    def late(self) -> list[float]:
-        """The seconds that it has waited so far, if that is long."""
-        waited = 0.0 if self.since is None else time.monotonic() - self.since
-        return [waited] if waited > PAUSE else []
-
-
-def _ask(port: int, control: Connection) -> None:
-    """The process of the honest."""
-    _elsewhere()
-    askers = [_Asker(port, n) for n in range(HONEST)]
-    turns = cycle(askers)
-    taken: list[float] = []
-    due = time.monotonic()
-    with selectors.DefaultSelector() as ready:
-        ready.register(control, selectors.EVENT_READ)
-        for asker in askers:
-            ready.register(asker.socket, selectors.EVENT_READ, asker)
-        while True:
-            for key, _ in ready.select(max(0.0, due - time.monotonic())):
-                if key.data is not None:
-                    taken += key.data.answered()
-                    continue
-                if control.recv() == "up to here":
-                    control.send(taken + [waited for asker in askers for waited in asker.late()])
-                taken = []
-            if time.monotonic() >= due:
-                due += PAUSE / HONEST
-                next(turns).ask()
-
-
 def connect(port: int, tls: bool = False) -> socket.socket:
     """A connection to the server."""
     plain = socket.create_connection(("127.0.0.1", port), 10)
@@ -165,7 +76,7 @@ def connect(port: int, tls: bool = False) -> socket.socket:
 @contextlib.contextmanager
 def silent(ports: Ports, each: int) -> Iterator[None]:
     """So many of each kind are in the room, and read whatever comes, until the end of the block; in a process of their own."""
-    process = _fork.Process(target=_read, args=(ports, each), daemon=True)
+    process = FORK.Process(target=_read, args=(ports, each), daemon=True)
     process.start()
     try:
         yield
@@ -175,7 +86,7 @@ def silent(ports: Ports, each: int) -> Iterator[None]:
 
 
 def _read(ports: Ports, each: int) -> None:
-    _elsewhere()
+    elsewhere()
     with selectors.DefaultSelector() as ready:
         for gateway in ("lines", "unframed", "telnet"):
             for n in range(each):
@@ -184,14 +95,14 @@ def _read(ports: Ports, each: int) -> None:
                 ready.register(peer, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select():
-                if not key.fileobj.recv(_READ):  # type: ignore[union-attr]  # they are sockets
+                if not key.fileobj.recv(READ):  # type: ignore[union-attr]  # they are sockets
                     ready.unregister(key.fileobj)
 
 
 def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> int:
     """Let so many send this for so long, in a process of their own; how often they connected. Raises `Failed`."""
-    ours, theirs = _fork.Pipe()
-    process = _fork.Process(target=_storm, args=(ports, row, strangers, seconds, theirs), daemon=True)
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=_storm, args=(ports, row, strangers, seconds, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -203,7 +114,7 @@ def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> int:
 
 
 def _storm(ports: Ports, row: Row, strangers: int, seconds: float, told: Connection) -> None:
-    _elsewhere()
+    elsewhere()
     until, places, connected = time.monotonic() + seconds, int(OPENS * seconds), strangers
     with selectors.DefaultSelector() as ready:
         links = [Link(ports, row, ready) for _ in range(strangers)]
@@ -221,7 +132,7 @@ class Link:
 
     def __init__(self, ports: Ports, row: Row, ready: selectors.BaseSelector) -> None:
         self._row, self._ready = row, ready
-        self._again = memoryview(row.frame * max(1, _READ // 8 // len(row.frame)) if row.frame else b"")
+        self._again = memoryview(row.frame * max(1, READ // 8 // len(row.frame)) if row.frame else b"")
         self._left = memoryview(opening(row.gateway, ports.token))
         self._socket = connect(ports.of(row.gateway), row.tls)
         self._socket.setblocking(False)
@@ -236,7 +147,7 @@ class Link:
                 if not self._left:
                     self._ready.modify(self._socket, selectors.EVENT_READ, self)
             if events & selectors.EVENT_READ:
-                self.ended = not self._socket.recv(_READ)
+                self.ended = not self._socket.recv(READ)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError:
@@ -252,11 +163,11 @@ def alone(ports: Ports, size: int, pid: int) -> float:
         sender.sendall(b"sender\n")
         reader.sendall(b"reader\n")
         time.sleep(0.3)
-        reader.recv(_READ)
+        reader.recv(READ)
         frame, before = packet("reader", "x" * (size - len(packet("reader")) - 1)) + b"\n", cpu(pid)
         for _ in range(most := min(1000, allowed(size, 0) // 2)):
             sender.sendall(frame)
-            while not reader.recv(_READ).endswith(b"\n"):
+            while not reader.recv(READ).endswith(b"\n"):
                 continue
         return (cpu(pid) - before) / most
 
@@ -265,7 +176,7 @@ def received(ports: Ports) -> float:
     """How many packets the server has received so far."""
     with connect(ports.web) as web:
         web.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-        text = b"".join(iter(lambda: web.recv(_READ), b"")).decode()
+        text = b"".join(iter(lambda: web.recv(READ), b"")).decode()
     return float(re.search(r"^lanchat_packets_received_total (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]  # it is there
 
 
@@ -280,7 +191,7 @@ def ask(peer: socket.socket, to: str, msg: str = "", **x: Any) -> dict[str, Any]
     peer.sendall(packet(to, msg, cid="asked", **x) + b"\n")
     read = b""
     while True:
-        read += peer.recv(_READ)
+        read += peer.recv(READ)
         for row in read.splitlines():
             with contextlib.suppress(msgspec.DecodeError):
                 said: dict[str, Any] = msgspec.json.decode(row).get("x", {})

@@ -14,7 +14,7 @@ from lanchat.names import key
 
 def of_two(one: int, other: int) -> str:
     """The conversation of two accounts, by their numbers."""
-    return f"p{min(one, other)}x{max(one, other)}"
+    return f"p{one}x{other}" if one < other else f"p{other}x{one}"
 
 
 def with_guest(account: int, guest: str) -> str:

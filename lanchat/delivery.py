@@ -187,8 +187,10 @@ class Delivery:
             session.refused.stored(entry.cid)
         packet = self.seen_by(None, entry)
         reached = entry.dup or self._deliver(packet, entry, session, to)
-        if not entry.dup:
+        if session.lag is not None or session.receipts is not None:
             self.pass_place(session, entry.seq)
+        elif entry.seq > session.seen:
+            session.seen = entry.seq
         if reached or entry.state != RELAYED:
             self._acknowledge(session, entry, packet, "" if reached else self._away(entry, to))
         else:
@@ -245,10 +247,7 @@ class Delivery:
                 reader.receipts.sent(seq)
 
     def pass_place(self, session: Session, seq: int) -> None:
-        """A session is about to be told a place in the log that is not that of a message it was sent.
-
-        Its client takes such a place for "everything up to here has come or is announced". So what is held back is announced.
-        """
+        """Announce what is held back: a client takes a place that it is told for "all up to here has come, or is announced"."""
         lag = session.lag
         if lag is None:
             session.sent(seq)
