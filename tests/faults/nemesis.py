@@ -15,6 +15,8 @@ from tests.faults.subject import Subject
 
 #: Seconds: so old are the oldest answers that a cut takes with it.
 ANSWERS = 0.3
+#: Seconds in which a line that is fast again carries what waited for it.
+CATCH_UP = 2.0
 #: So often the disk is full between two kills when it is about that.
 MOMENTS = 3
 
@@ -118,6 +120,8 @@ class Nemesis:
         rate = self._dice.choice([5000, 8000, 20_000])
         share, breaks = self._dice.choice([0.2, 0.4]), self._dice.random() < 0.6  # the others talk on
         await self._proxy.slow(rate, self._dice.uniform(1, 2) * self._longest, share, breaks)
+        if not breaks:
+            await asyncio.sleep(CATCH_UP)
 
     async def full_disk(self, seconds: float | None = None) -> None:
         """There is no room left for a while. Some of those to whom something was refused in the end never hear of it."""
