@@ -408,7 +408,10 @@ def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
             seen += os.read(screen, 4096)
         os.close(screen)
         bob.say("hugo", "nobody sees this")
-        assert client.wait(PATIENCE) == 1
+        try:
+            assert client.wait(PATIENCE) == 1
+        finally:
+            client.kill()
         assert client.stderr is not None
         assert client.stderr.read() == b"lanchat: can't write to the terminal: Input/output error\n"
     os.close(keyboard)

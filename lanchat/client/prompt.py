@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app_or_none
@@ -42,6 +43,10 @@ class Completions(Completer):
             yield Completion(text, start_position=-replaced)
 
 
+#: What prompt_toolkit leaves to us: Ctrl-C, and errors outside the prompt, at which it would wait until Enter is pressed.
+OURS: Any = {"handle_sigint": False, "set_exception_handler": False}
+
+
 class Prompt:
     """Gets one line after another. A question interrupts the line that is being typed, which comes back after it."""
 
@@ -63,7 +68,7 @@ class Prompt:
             return None
         draft, self._draft = self._draft, ""
         shown = draft if is_dumb_terminal() else ""  # only what is typed appears there
-        return await self._lines.prompt_async(lambda: [*self._message(), ("", shown)], default=draft, handle_sigint=False)
+        return await self._lines.prompt_async(lambda: [*self._message(), ("", shown)], default=draft, **OURS)
 
     def ask(self, question: str, answered: Answered, hidden: bool) -> None:
         """Ask this next."""
@@ -83,7 +88,7 @@ class Prompt:
 
     async def _answer(self, question: str, answered: Answered, hidden: bool) -> None:
         try:
-            answer = await self._answers.prompt_async([("", question)], is_password=hidden, handle_sigint=False)
+            answer = await self._answers.prompt_async([("", question)], is_password=hidden, **OURS)
         except (EOFError, KeyboardInterrupt):
             answer = None
         if not self._closed:

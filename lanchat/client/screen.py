@@ -43,7 +43,7 @@ class Screen:
             output.write_raw("".join(self._waiting))
             output.flush()
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
         else:
             self._waiting.clear()
 
@@ -53,10 +53,11 @@ class Screen:
                 async with in_terminal():
                     self.flush()
             except OSError as error:  # the prompt could not be drawn
-                self._fail(error)
+                self.fail(error)
             await asyncio.sleep(PAUSE)
 
-    def _fail(self, error: OSError) -> None:
+    def fail(self, error: OSError) -> None:
+        """The terminal took no more."""
         if not self.broken:
             self.broken = True
             self._failed(error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -134,6 +135,7 @@ class Terminal:
     # What is typed.
 
     async def _converse(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
         with patch_stdout(raw=True):  # the escape sequences are ours: `show` let no other through
             while not self._leaving:
                 await self._prompted()
@@ -251,6 +253,14 @@ class Terminal:
 
     def _print(self, text: str) -> None:
         self._screen.show(text)
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something went wrong that nobody waits for: as a rule the terminal, when the prompt is drawn anew."""
+        error = context.get("exception")
+        if isinstance(error, OSError):
+            self._screen.fail(error)
+        else:
+            loop.default_exception_handler(context)
 
     def _unwritable(self, error: OSError) -> None:
         """The terminal is gone: what comes is shown to nobody, and so it shall come another time."""
