@@ -113,7 +113,7 @@ def _command(rest: str) -> Typed:
                 raise Unclear("Usage: /say TEXT (say a text as it is, whatever it begins with)")
             return Typed("", text)
         check_no_secret(said)
-    elif "\n" in text.strip():
+    elif "\n" in rest.strip():
         raise Unclear(f"A command is one line, and this is several. {SAY_IT}.")
     return Typed(command, text)
 

@@ -477,3 +477,76 @@ class Bot:
         self._patience.cancel()
         self.process.kill()
         self.process.communicate()
+
+
+TEXT = b"Failed login for x\n/register chosen-by-eve\n/dev/vda1 98%\n# comment\n@bob hi\n//x\n"
+
+
+def test_with_a_target_stdin_is_text_and_what_looks_like_a_password_is_kept_back(shared_server: Server) -> None:
+    port = shared_server.port()
+    with login(port, "bob") as bob:
+        done = lanchat(port, "--name", "logbot", "--to", "@bob", stdin=TEXT)
+        assert (done.status, done.out) == (1, "")
+        assert "line 2 was not sent: It looks like a command with a password" in done.complaint
+        assert "chosen-by-eve" not in done.err
+        said = [bob.packet()["msg"] for _ in range(5)]
+    assert said == [line for line in TEXT.decode().splitlines() if "eve" not in line]
+    assert lanchat(port, "--name", "logbot").status == 0, "it is nobody's account"
+
+
+def test_with_text_nothing_but_text_is_on_stdin(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob:
+        assert lanchat(shared_server.port(), "--name", "logbot", "--text", stdin=TEXT) == Result(0, "", "")
+        packets = [bob.packet() for _ in range(6)]
+    assert [packet["msg"] for packet in packets] == TEXT.decode().splitlines()
+    assert {packet["to"] for packet in packets} == {"Everyone"}
+
+
+def test_without_either_lines_are_as_at_a_terminal(shared_server: Server) -> None:
+    lines = "\ufeff/time\n@bob one\n@nobody two\n# three\n /say # four\n//five\n\xa0/to @bob\nsix\n /list z\n".encode()
+    with login(shared_server.port(), "bob") as bob, login(shared_server.port(), "eve") as eve:
+        done = lanchat(shared_server.port(), "--name", "ci", stdin=lines)
+        assert done.status == 1
+        assert [line.split(":")[0] for line in done.out.splitlines()][:1] == ["Server time"]
+        assert [bob.packet()["msg"] for _ in range(4)] == ["one", "# four", "/five", "six"]
+        assert [eve.packet()["msg"] for _ in range(2)] == ["# four", "/five"]
+    assert sorted(line.split(":")[1][:22] for line in done.err.splitlines()) == [" line 4 was not sent", " not delivered"]
+
+
+def test_commands_may_be_had_with_a_target(shared_server: Server) -> None:
+    with login(shared_server.port(), "bob") as bob:
+        done = lanchat(shared_server.port(), "--name", "ci", "--to", "bob", "--commands", stdin=b"/time\nhi\n")
+        assert (done.status, done.out[:11]) == (0, "Server time")
+        assert bob.packet()["to"] == "bob"
+
+
+@pytest.mark.parametrize("words", [["--to", "a b"], ["--to", ""], ["--to", "/list"], ["--text", "--commands"]])
+def test_what_is_no_target_is_a_usage_error(words: list[str]) -> None:
+    assert lanchat(1, "--name", "ci", *words).status == 2
+
+
+def test_a_script_waits_for_a_server_that_starts_and_for_a_name_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    early = Bot(port, "early")
+    with early, Server(tmp_path, "--port", f"tcp:{port}:interface=127.0.0.1") as server:
+        out, err = early.process.communicate(b"/time\n", PATIENCE)
+        assert (early.process.returncode, out[:11], err) == (0, b"Server time", b"")
+        holder = login(port, "late")
+        late = Bot(port, "late")
+        with late:
+            server.logged("NAME_TAKEN")
+            holder.close()
+            assert late.process.communicate(b"/time\n", PATIENCE)[0].startswith(b"Server time")
+
+
+@pytest.mark.parametrize("words", [[], ["--password-file"]])
+def test_the_telnet_door_is_told_from_the_right_one_and_nobody_reads_the_secret(
+    shared_server: Server, password: Path, words: list[str]
+) -> None:
+    options = [*words, str(password)] if words else []
+    with login(shared_server.port(), "bob") as bob:
+        done = lanchat(shared_server.port("telnet"), "--name", "amn", *options, stdin=b"hi\n")
+        assert (done.status, "door for telnet" in done.complaint) == (3, True)
+        bob.say("bob", "end")
+        assert bob.packet()["msg"] == "end"

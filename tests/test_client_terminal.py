@@ -19,7 +19,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
 from lanchat.client.pages import Pages
-from lanchat.client.prompt import Prompt
+from lanchat.client.prompt import Discreet, Prompt
 from lanchat.client.roster import Roster
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
@@ -151,6 +151,24 @@ def test_a_pasted_text_of_several_lines_is_one_message(shared_server: Server, bo
     client = terminal(shared_server, "ann")
     client.send("\x1b[200~one\ntwo\x1b[201~\r")
     assert bob.wait_for("one")["msg"] == "one\ntwo"
+
+
+def test_a_pasted_text_is_never_obeyed_line_by_line(shared_server: Server, bob: Peer, terminal: Open) -> None:
+    client = terminal(shared_server, "ann")
+    client.send("\x1b[200~/quit\n/dev/vdb 20%\x1b[201~\r")
+    client.expect("! Not sent: A command is one line")
+    client.send("\x1b[200~look:\n /register hunter2\x1b[201~\r")
+    client.expect("! Not sent: It looks like a command with a password")
+    client.send("\x1b[200~/say /dev is full\n/register no\x1b[201~\r")
+    assert bob.wait_for("is full")["msg"] == "/dev is full\n/register no"
+
+
+def test_what_shows_a_password_is_not_remembered() -> None:
+    history = Discreet()
+    lines = ["hello", "\N{NO-BREAK SPACE}/register hunter2", "\N{FULLWIDTH SOLIDUS}login x", "@bob /password a b", "/list"]
+    for line in lines:
+        history.append_string(line)
+    assert history.get_strings() == ["hello", "/list"]
 
 
 def test_a_restarted_server_is_found_again_and_what_was_typed_meanwhile_arrives_once(tmp_path: Path, terminal: Open) -> None:

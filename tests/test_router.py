@@ -465,3 +465,17 @@ def test_presence_does_not_tell_late_watchers_of_what_was_before_them() -> None:
     second = User(router, "second").hello("presence")
     clock.pump([1.0] * 3)
     assert [packet.msg for packet in second.shown()] == []
+
+
+def test_a_name_may_be_written_with_the_mark_that_people_write_before_it() -> None:
+    router, _ = make_router()
+    ann, bob, eve = (User(router, name) for name in ("ann", "bob", "eve"))
+    ann.send("@bob", "psst")
+    ann.send("@Everyone", "all")
+    ann.send("@@bob", "nobody")
+    ann.send("@nobody", "nobody")
+    assert (bob.msgs(), eve.msgs()) == (["psst", "all"], ["all"])
+    assert [msg for msg in ann.msgs() if "not available" in msg] == [
+        "The user @bob is not available. Send /list to see who is.",
+        "The user nobody is not available. Send /list to see who is.",
+    ]

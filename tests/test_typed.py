@@ -88,7 +88,7 @@ def test_a_line_for_nobody_in_particular_is_refused_with_the_way_to_say_it(line:
         parse(line)
 
 
-@pytest.mark.parametrize("line", ["/dev/vda 98%\n/dev/vdb 20%", "/kick bob\nfoo", "/say", "/say  "])
+@pytest.mark.parametrize("line", ["/dev/vda 98%\n/dev/vdb 20%", "/kick bob\nfoo", "/quit\nfoo", "/say", "/say  "])
 def test_a_command_is_one_line(line: str) -> None:
     with pytest.raises(Unclear, match="/say"):
         parse(line)
