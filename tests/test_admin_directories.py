@@ -132,6 +132,24 @@ def test_root_follows_no_link_of_another_user(tmp_path: Path, copy: Path) -> Non
     assert look(tmp_path / "kept") == before
 
 
+@needs_root
+@pytest.mark.parametrize("name", ["lanchat.db", "lock"])
+def test_root_writes_to_no_file_that_another_user_put_in_the_place_of_the_database(
+    tmp_path: Path, copy: Path, name: str
+) -> None:
+    data, root_s = tmp_path / "data", tmp_path / "kept" / name
+    admin(data, f"restore {copy}").check_returncode()
+    (data / name).unlink()
+    os.link(root_s, data / name)
+    for path in (data, data / "lanchat.db"):
+        if path != data / name:
+            os.chown(path, STRANGER, -1)
+    before = look(tmp_path / "kept")
+    for command in ("account add ann --password-stdin", f"restore {copy}", "salvage", "check"):
+        assert f"{data / name} is not a file of {STRANGER}'s. Move it away." in refused(data, command)
+    assert look(tmp_path / "kept") == before
+
+
 #: Another user, who may not be able to read where this is installed.
 _AS_STRANGER = f"""
 import os, sys

@@ -86,6 +86,17 @@ def test_what_is_not_made_by_lanchat_is_neither_restored_nor_served(data: Path, 
     assert not (data.parent / "second").exists()
 
 
+@pytest.mark.parametrize("command", ["check", "export", "backup"])
+def test_beside_a_server_nothing_is_read_of_a_file_that_is_not_its(data: Path, copy: Path, command: str) -> None:
+    shutil.copy(put(copy, ENDLESS), data / "lanchat.db")
+    lock = opening.Lock(data)
+    words = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), command, *[str(data.parent / "new")] * (command == "backup")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    lock.release()
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "the view log is not lanchat's" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["restore", "check", "export", "salvage"])
 def test_a_view_without_end_holds_nobody_up(data: Path, copy: Path, command: str) -> None:
     put(copy, ENDLESS)
