@@ -16,7 +16,6 @@ FLOORS = [
         "lanchat.errors",
         "lanchat.printing",
         "lanchat.progress",
-        "lanchat.records",
         "lanchat.safekeeping",
         "lanchat.unframed",
     ],
@@ -32,7 +31,7 @@ FLOORS = [
         "lanchat.refusals",
         "lanchat.search",
     ],
-    ["lanchat.session"],
+    ["lanchat.records", "lanchat.session"],
     ["lanchat.stored"],
     [
         "lanchat.accounts",
