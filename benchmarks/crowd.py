@@ -26,14 +26,17 @@ from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
 
 #: Connections that one address may open in a second; who is closed comes again so often.
 OPENS = LIMITS["opens"].default
+#: So much do all go behind the honest, whose delay shall be the server's.
+NICE = 10
 #: Bytes that are read at once.
 READ = 1 << 20
 #: Makes processes that know all that we know.
 FORK = get_context("fork")
 
 
-def elsewhere() -> None:
-    """This process runs on another core than the server, where there is one."""
+def elsewhere(nice: int = 0) -> None:
+    """This process runs on another core than the server, where there is one; who is nicer lets others go first there."""
+    os.nice(nice)
     core = cores()[1]
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -86,7 +89,7 @@ def silent(ports: Ports, each: int) -> Iterator[None]:
 
 
 def _read(ports: Ports, each: int) -> None:
-    elsewhere()
+    elsewhere(NICE)
     with selectors.DefaultSelector() as ready:
         for gateway in ("lines", "unframed", "telnet"):
             for n in range(each):
@@ -114,7 +117,7 @@ def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> int:
 
 
 def _storm(ports: Ports, row: Row, strangers: int, seconds: float, told: Connection) -> None:
-    elsewhere()
+    elsewhere(NICE)
     until, places, connected = time.monotonic() + seconds, int(OPENS * seconds), strangers
     with selectors.DefaultSelector() as ready:
         links = [Link(ports, row, ready) for _ in range(strangers)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lanchat.limits import PIECE
+
 #: Bytes that are read of one connection in one turn: few, as hundreds of records without content may be in them.
 READ_SIZE = 2048
 #: Bytes in the head of a record; the last two say how many bytes follow.
@@ -16,6 +18,10 @@ class Records:
     def __init__(self) -> None:
         self._cut = b""  # the beginning of a head
         self._left = 0  # bytes of a record that are still to come
+
+    def cost(self, data: bytes) -> int:
+        """What these bytes take of the limit `bytes`."""
+        return len(data) + PIECE * self.count(data)
 
     def count(self, data: bytes) -> int:
         """How many heads of records these bytes complete."""

@@ -34,7 +34,6 @@ from zope.interface import directlyProvides, implementer
 
 from lanchat.certificates import Own, fingerprint, now, read_certificates, read_key
 from lanchat.counts import Counts
-from lanchat.limits import PIECE
 from lanchat.records import READ_SIZE, Records
 from lanchat.safekeeping import Refused
 
@@ -143,9 +142,10 @@ class Transport(TLSMemoryBIOProtocol):
 
     def dataReceived(self, bytes: bytes) -> None:  # noqa: A002 (Twisted names it)
         """Decrypt. The connection above is charged for all that came from the network, whether or not it is given it."""
-        cost, before = len(bytes) + PIECE * self._records.count(bytes), self.wrappedProtocol.taken
+        cost, before = self._records.cost(bytes), self.wrappedProtocol.taken
         super().dataReceived(bytes)
-        self.wrappedProtocol.networkReceived(cost + before - self.wrappedProtocol.taken)
+        if self.wrappedProtocol is not None:  # or it was lost over that
+            self.wrappedProtocol.networkReceived(cost + before - self.wrappedProtocol.taken)
 
     def getHandle(self) -> socket.socket:
         """The socket, for its options."""

@@ -11,12 +11,12 @@ ROOT = Path(__file__).parent.parent
 #: From the bottom up; a module may import what is on a lower floor, and nothing else of ours.
 FLOORS = [
     ["lanchat"],
-    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping", "lanchat.records", "lanchat.unframed"],
+    ["lanchat.errors", "lanchat.progress", "lanchat.safekeeping", "lanchat.unframed"],
     ["lanchat.certificates"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.history", "lanchat.listing", "lanchat.repeats"],
     ["lanchat.counts", "lanchat.journal", "lanchat.limits", "lanchat.receipts", "lanchat.refusals", "lanchat.search"],
-    ["lanchat.session"],
+    ["lanchat.records", "lanchat.session"],
     [
         "lanchat.accounts",
         "lanchat.doorstep",

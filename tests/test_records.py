@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 from lanchat.edge import Edge
 from lanchat.gateways.connection import Connection
@@ -131,3 +133,14 @@ def test_while_something_is_waited_for_what_has_no_content_is_charged_too(pair: 
     assert pair.transport.producerState == "paused", "as long as it takes"
     pair.connection._performed(None)
     assert pair.transport.producerState == "producing"
+
+
+def test_a_connection_that_is_lost_by_what_comes_is_charged_no_more(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(protocol: TLSMemoryBIOProtocol, data: bytes) -> None:
+        protocol.connectionLost(Failure(ConnectionLost()))
+
+    monkeypatch.setattr(TLSMemoryBIOProtocol, "dataReceived", lost)
+    pair.server.dataReceived(RECORD)
+    assert pair.connection.closed
+    pair.clock.advance(0)
+    assert pair.clock.getDelayedCalls() == []

@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from lanchat.gateways.doorway import Doorway
-from lanchat.gateways.sockets import SYSTEM_BUFFER, ITransport
+from lanchat.gateways.sockets import ITransport
 from lanchat.interfaces import Call
 from lanchat.limits import PIECE, Bucket
 from lanchat.router import Router
@@ -26,8 +26,8 @@ from lanchat.session import Session
 FAIR_SHARE = 100
 #: Bytes that may come while something is waited for; then they wait unread.
 MAX_UNSERVED = 65536
-#: Bytes that are read of a client that has been closed. The system keeps no more than that on their way.
-MAX_DISCARDED = 2 * SYSTEM_BUFFER
+#: Bytes that are read of a client that has been closed, and seconds until as many are read again.
+MAX_DISCARDED, DISCARD_SECONDS = 262_144, 0.01
 #: What is served when there is nothing: one for all, as most are silent most of the time.
 NOTHING: Iterator[Any] = iter(())
 
@@ -176,16 +176,17 @@ class Intake(Protocol, ABC):
     def _go_on(self) -> None:
         self._resting = None
         self.factory.backlog.discard(self)
+        if self.closed or not self._unread:
+            self.transport.resumeProducing()
         if not self.closed:
-            if not self._unread:
-                self.transport.resumeProducing()
             self.serve(self.router.clock.seconds())
 
     def _discard(self, cost: int) -> None:
-        """This comes too late. What was on its way is read, or our last words could be lost, but not whatever else comes."""
+        """This comes too late. It is read, or our last words could be lost, but no faster than it can well be sent."""
         self._discarded += cost
-        if self._discarded > MAX_DISCARDED:
-            self.transport.pauseProducing()
+        if self._discarded > MAX_DISCARDED and self._resting is None:
+            self._discarded = 0
+            self._rest(DISCARD_SECONDS)
 
     def _read_no_more(self) -> None:
         """Read nothing until what is waited for is there."""
