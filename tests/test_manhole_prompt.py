@@ -318,6 +318,7 @@ def test_a_coroutine_is_run(prompt: Prompt) -> None:
 
 def test_the_failure_of_a_coroutine_is_not_logged_as_unhandled(prompt: Prompt, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[object] = []
+    gc.collect()  # what other tests left is theirs
     monkeypatch.setattr("twisted.internet.defer.log.failure", lambda *args, **kwargs: logged.append(args))
     prompt.console.run("async def f(): 1 / 0\nf()\n_ = None")
     gc.collect()
