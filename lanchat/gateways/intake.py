@@ -184,7 +184,8 @@ class Intake(Protocol, ABC):
     def _discard(self, cost: int) -> None:
         """This comes too late. It is read, or our last words could be lost, but no faster than it can well be sent."""
         self._discarded += cost
-        if self._discarded > MAX_DISCARDED and self._resting is None:
+        leaving = getattr(self.transport, "disconnecting", False)  # both ways: it is not read any more, and can't be paused
+        if self._discarded > MAX_DISCARDED and self._resting is None and not leaving:
             self._discarded = 0
             self._rest(DISCARD_SECONDS)
 
