@@ -29,6 +29,8 @@ NAMES = ["sphinx", "sphinx"]
 WORKERS = 2
 #: Seconds: that anything may take that is ordered of the workers; without any event, after which nothing more comes.
 PATIENCE, QUIET = 300.0, 2.0
+#: Seconds that it may take to read all that was said: pages cost what they show, and are waited for.
+READING = 1200.0
 
 Torment = Callable[[Nemesis], Awaitable[None]]
 
@@ -53,7 +55,7 @@ class Worker:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{what}\n".encode())
-        answer = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
+        answer = await asyncio.wait_for(self._process.stdout.readline(), READING if what == "read" else PATIENCE)
         assert answer.decode().strip() == what, "a worker ended: what it wrote above says why"
 
     async def end(self) -> None:
