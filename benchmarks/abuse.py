@@ -19,7 +19,7 @@ from benchmarks.honest import HONEST, PAUSE, Honest
 from benchmarks.measure import Outcome
 from benchmarks.results import machine
 from benchmarks.servers import ROOT, Failed, Server, checkout, free_port, raise_file_limit, running
-from benchmarks.strangers import CAPS, GATEWAYS, OWN_ROOM, OWNER, ROOM, Row, rows, written
+from benchmarks.strangers import CAPS, GATEWAYS, OWN_ROOM, OWNER, ROOM, Row, rows
 
 PROGRAM = "python -m benchmarks.abuse"
 #: Silent ones of each kind, who read what is said to all and in the room.
@@ -109,7 +109,7 @@ class Trial:
             time.sleep(0.1)
         for gateway in GATEWAYS:
             self.connect[gateway] = 0.0
-            self.storm(Row("/quit", gateway, written(gateway, "/quit", "")))
+            self.storm(Row("connecting", gateway, b""))
             self.connect[gateway] = self._left / self._connected
 
     def storm(self, row: Row, strangers: int = 1, longer: int = 1) -> Figures:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.servers import Failed, cores
-from benchmarks.strangers import VICTIM, Row, opening, packet
+from benchmarks.strangers import VICTIM, Row, opening, packet, written
 from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
 
 #: Connections that one address may open in a second; who is closed comes again so often.
@@ -136,7 +136,8 @@ class Link:
     def __init__(self, ports: Ports, row: Row, ready: selectors.BaseSelector) -> None:
         self._row, self._ready = row, ready
         self._again = memoryview(row.frame * max(1, READ // 8 // len(row.frame)) if row.frame else b"")
-        self._left = memoryview(opening(row.gateway, ports.token))
+        leave = b"" if row.frame else written(row.gateway, "/quit", "")
+        self._left = memoryview(opening(row.gateway, ports.token) + leave)
         self._socket = connect(ports.of(row.gateway), row.tls)
         self._socket.setblocking(False)
         self.ended = False

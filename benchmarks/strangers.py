@@ -99,7 +99,7 @@ def _frames(gateway: str) -> Iterator[Row]:
     """What is no packet."""
     end = b"\r\n" if gateway == "telnet" else b"" if gateway == "unframed" else b"\n"
     yield Row("a byte at a time", gateway, written(gateway, VICTIM, "hello"), piece=1)
-    yield Row("nothing", gateway, b"")
+    yield Row("connecting", gateway, b"")
     yield Row("blank lines", gateway, b"\n" * 1000)
     yield Row("empty objects", gateway, b"{}" + end)
     yield Row("not JSON", gateway, b"x" + end)

@@ -27,7 +27,7 @@ FAIR_SHARE = 100
 #: Bytes that may come while something is waited for; then they wait unread.
 MAX_UNSERVED = 65536
 #: Bytes that are read of a client that has been closed, and seconds until as many are read again.
-MAX_DISCARDED, DISCARD_SECONDS = 262_144, 0.01
+MAX_DISCARDED, DISCARD_SECONDS = 65_536, 0.01
 #: What is served when there is nothing: one for all, as most are silent most of the time.
 NOTHING: Iterator[Any] = iter(())
 
