@@ -176,7 +176,7 @@ class Intake(Protocol, ABC):
     def _go_on(self) -> None:
         self._resting = None
         self.factory.backlog.discard(self)
-        if self.closed or not self._unread:
+        if (self.closed or not self._unread) and not self._leaving:
             self.transport.resumeProducing()
         if not self.closed:
             self.serve(self.router.clock.seconds())
@@ -184,10 +184,14 @@ class Intake(Protocol, ABC):
     def _discard(self, cost: int) -> None:
         """This comes too late. It is read, or our last words could be lost, but no faster than it can well be sent."""
         self._discarded += cost
-        leaving = getattr(self.transport, "disconnecting", False)  # both ways: it is not read any more, and can't be paused
-        if self._discarded > MAX_DISCARDED and self._resting is None and not leaving:
+        if self._discarded > MAX_DISCARDED and self._resting is None and not self._leaving:
             self._discarded = 0
             self._rest(DISCARD_SECONDS)
+
+    @property
+    def _leaving(self) -> bool:
+        """Whether the connection is being closed both ways: it is not read any more, and is neither paused nor resumed."""
+        return bool(getattr(self.transport, "disconnecting", False))
 
     def _read_no_more(self) -> None:
         """Read nothing until what is waited for is there."""
