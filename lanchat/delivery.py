@@ -26,8 +26,6 @@ from lanchat.sanctions import Sanctions
 from lanchat.session import Account, Lag, Session
 from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 
-#: What is delivered to so many costs a sender as much as another packet.
-DELIVERIES_A_PACKET = 20
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
 BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
 PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
@@ -63,7 +61,7 @@ class Delivery:
         if session not in room.sessions:
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
         self._sanctions.check_may_speak(session, room)
-        self._voice.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
+        self._voice.charge_for(session, len(room.sessions), packet.msg)
         self._hand_in(session, packet, room.conv, room.name, room)
 
     def to_account(self, session: Session, packet: Packet, account: Account) -> None:

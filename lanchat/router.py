@@ -15,7 +15,6 @@ import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.delivery import DELIVERIES_A_PACKET
 from lanchat.errors import BadFrom, ChatError, Full, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.house import House
 from lanchat.interfaces import Clock
@@ -176,7 +175,7 @@ class Router(House):
             raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
         if not packet.msg.strip():
             raise Usage("Usage: /shout TEXT (say something to everyone)")
-        self.charge(session, len(self.registry) / DELIVERIES_A_PACKET)
+        self.voice.charge_for(session, len(self.registry), packet.msg)
         x = self._stamp(packet, EVERYONE)
         message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
         check_growth(message)

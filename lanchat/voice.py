@@ -17,6 +17,8 @@ from lanchat.session import Session
 
 #: Characters of a text that fit into a packet however they are written.
 SURE_TO_FIT = MAX_PACKET // 8
+#: What is delivered to so many costs a sender as much as another packet; every so many characters cost it once more.
+DELIVERIES_A_PACKET, TEXT_A_PACKET = 20, 1024
 
 
 class Voice:
@@ -41,6 +43,10 @@ class Voice:
         """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
         if wait := session.packets.afford(cost, self.seconds()):
             raise RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.", retry_ms=math.ceil(wait * 1000))
+
+    def charge_for(self, session: Session, readers: int, text: str = "") -> None:
+        """Take what it costs to tell so many something: more for a long text, which is written to each. Raises as `charge`."""
+        self.charge(session, readers * (1 + len(text) // TEXT_A_PACKET) / DELIVERIES_A_PACKET)
 
     def timestamp(self, milliseconds: int | None = None) -> str:
         """A time (now, if none is given), as RFC 3339 in UTC with milliseconds."""

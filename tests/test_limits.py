@@ -14,8 +14,10 @@ from lanchat.gateways.intake import FAIR_SHARE
 from lanchat.limits import BURST_SECONDS, LIMITS, MOST, PIECE, Bucket, Limits, Quota
 from lanchat.packet import EVERYONE
 from lanchat.router import Router
+from lanchat.session import Role
 from tests.fakes import User, Wire, dump, make_router
 from tests.live import line
+from tests.people import person
 
 TIME = line("/time")
 
@@ -326,6 +328,28 @@ def test_shouts_cost_what_they_cause_and_over_that_are_refused(house: tuple[Rout
     other = User(router, "other").hello("ack")
     other.send(EVERYONE, "me too", cid="y")
     assert dump(other.told().x)["op"] == "ack"
+
+
+@pytest.mark.parametrize("room", [False, True])
+def test_a_long_text_to_many_costs_what_is_written_to_each(house: tuple[Router, Clock], room: bool) -> None:
+    router, clock = house
+    router.limits.set("packets", 200.2)
+    loud = person(router, "loud", Role.USER).hello("ack")
+    crowd = [User(router, f"user{n}") for n in range(99)]
+    if room:
+        loud.send("/create", "#ops")
+        for user in crowd:
+            user.send("/join", "#ops")
+        loud.shown()
+    to = "#ops" if room else EVERYONE
+    packets = router.limits["packets"] * BURST_SECONDS
+    for text, cost in (("x" * 1023, 5), ("x" * 10240, 55)):
+        clock.advance(BURST_SECONDS)
+        sent = 0
+        while not sent or dump(loud.told().x)["op"] == "ack":
+            loud.send(to, text, cid=f"{cost} {sent}")
+            sent += 1
+        assert sent - 1 == int(packets / cost)
 
 
 def test_a_refused_shout_is_told_to_classic_clients_in_words(house: tuple[Router, Clock]) -> None:

@@ -743,3 +743,12 @@ def test_what_moderators_decide_is_logged_whatever_else_is(house: House, mod: Us
     texts = {bool(event.get("audit")): formatEvent(event) for event in events}
     assert "guy is muted" in texts[True]
     assert "bob is muted" in texts[False]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_decision_costs_what_it_takes_to_write_it_down(house: House, mod: User, act: str) -> None:
+    house[0].limits.set("packets", 0.1)
+    mod.send(act, "bob")
+    mod.shown()
+    mod.send(act, "bob")
+    assert "too much at once" in mod.told().msg

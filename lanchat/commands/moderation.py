@@ -22,6 +22,8 @@ from lanchat.session import Role, Session
 MAX_REASON = 200
 #: Bytes of what is listed in words; it is there for programs as well, and both must fit into a packet.
 MAX_LISTED = 8192
+#: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
+DECISION_COST = 2
 
 Act: TypeAlias = Callable[[Router, By, Order], Awaitable[str]]
 
@@ -30,6 +32,7 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
     act: Act, names: tuple[str, ...], router: Router, session: Session, packet: Packet, args: list[str]
 ) -> None:
     order = _order(router, session, packet, names, args)
+    router.charge(session, DECISION_COST)
     by = By(session.name.shown, session.role, session.name.key, session.sender.ip)
     router.reply(session, packet, await act(router, by, order))
 

@@ -7,7 +7,6 @@ from sqlite3 import Connection
 
 from lanchat import rooms
 from lanchat.command import Command
-from lanchat.delivery import DELIVERIES_A_PACKET
 from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
 from lanchat.listing import and_more, as_fit
 from lanchat.packet import MAX_MSG, Packet, visible
@@ -48,7 +47,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     if session not in room.sessions:
         router.sanctions.check_may_join(session, room)
         router.reservations.check_joined(session)
-        router.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
+        router.voice.charge_for(session, len(room.sessions))
         if account is None:
             router.rooms.enter(session, room)
         else:
@@ -78,7 +77,7 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
         raise NotMember(f"You are not in {room.name}.")
     if room is router.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}.")
-    router.charge(session, len(room.sessions) / DELIVERIES_A_PACKET)
+    router.voice.charge_for(session, len(room.sessions))
     if session.account is None:
         router.rooms.leave(session, room)
     else:
