@@ -82,12 +82,10 @@ class Wire(StringTransport):
 class Talk:
     """A conversation with everything round it."""
 
-    def __init__(self, keyring: Keyring | None = None, proof: str = PLAIN, insists: bool = False) -> None:
+    def __init__(self, keyring: Keyring | None = None, proof: str = PLAIN, insists: bool = False, name: str = "alice") -> None:
         self.clock = Clock()
         self.screen = Screen()
-        self.conversation = Conversation(
-            "alice", self.clock, self.screen, float, keyring=keyring, device="desk", insists=insists
-        )
+        self.conversation = Conversation(name, self.clock, self.screen, float, keyring=keyring, device="desk", insists=insists)
         self.factory = ChatFactory(self.conversation, lambda address: proof)
         self.endings: list[Ending] = []
         self.conversation.ended.addCallback(self.endings.append)

@@ -161,6 +161,7 @@ def test_who_takes_long_over_a_password_is_asked_on_the_next_connection() -> Non
     talk.lose()
     talk.connect()
     talk.challenge()
+    talk.clock.advance(PATIENCE + 1)
     assert (talk.endings, len(talk.screen.questions)) == ([], 1)
     talk.screen.answered[0]("hunter2")
     assert talk.hello()["auth"] == PASSWORD
@@ -281,7 +282,10 @@ def test_a_room_is_asked_for_again_when_the_server_says_and_on_the_next_connecti
     assert talk.screen.missing == []
 
 
-@pytest.mark.parametrize("told", ["You were taken out of #ops by ann.", "#ops is closed for good, by ann."])
+@pytest.mark.parametrize(
+    "told",
+    ["You were taken out of #ops by ann.", "You are banned from #ops by ann for 10m.", "#ops is closed for good, by ann."],
+)
 def test_who_left_or_was_taken_out_of_a_room_does_not_come_back_there(told: str) -> None:
     talk = guest("#ops", "#dev", "#ops2")
     talk.hear("You have left #dev.", op="ok", cid=talk.conversation.say("/leave", "DEV").cid)

@@ -30,6 +30,8 @@ class Line:
         self.shown: list[int] = []
         self.acknowledged = 0
         self._newest = self._sent = 0
+        #: The first that is to be sent of what was missed, and the newest at the welcome.
+        self._begins = self._welcomed = 0
         self._waiting: deque[tuple[Callable[..., Any], Any]] = deque()
         #: The newest that was held back since the last gap; None while all is delivered live.
         self._held: int | None = None
@@ -120,7 +122,7 @@ class Line:
 
     def _welcome(self) -> None:
         start = int((self.cursor.resume or {}).get("seq", self.acknowledged))
-        self._sent = start
+        self._sent, self._begins, self._welcomed = start, start + 1, self._newest
         self.cursor.welcomed(ServerX(epoch="e", resumed=True, seq=self._newest), replays=True)
         self._replay, self._late = deque(range(start + 1, self._newest + 1)), []
 
@@ -135,6 +137,16 @@ class Line:
             self._send(self._see, seq)
         self._waiting.append((self.cursor.replayed, False))
         for seq in () if self.ordered else late:
+            self._send(self._see, seq)
+
+    def fail(self, count: int) -> None:
+        """The log can't be read: what was missed ends early, and what was said meanwhile comes."""
+        if self._replay is None:
+            return
+        late, self._replay = self._late, None
+        self._waiting.append((lambda begins: self.cursor.replayed(True, begins), self._begins))
+        self._sent = max(self._sent, self._welcomed)
+        for seq in late:
             self._send(self._see, seq)
 
     def _tell_gap(self) -> None:
@@ -163,7 +175,7 @@ class Line:
         self.cursor.fetched(upto)
 
 
-STEPS = [Line.say, Line.say_own, Line.hold_back, Line.catch_up, Line.read, Line.acknowledge, Line.fetch, Line.cut]
+STEPS = [Line.say, Line.say_own, Line.hold_back, Line.catch_up, Line.read, Line.acknowledge, Line.fetch, Line.cut, Line.fail]
 steps = st.lists(st.tuples(st.sampled_from([*STEPS, Line.start_anew]), st.integers(1, 5)), max_size=60)
 #: Own words are acknowledged while others' are held back, and while others' are sent that were missed; then the line breaks.
 HELD = [
@@ -175,12 +187,27 @@ HELD = [
     (Line.read, 1),
     (Line.cut, 1),
 ]
+#: What was missed can't be read, neither where the server had left it out nor at all.
+FAILED = [
+    (Line.catch_up, 1),
+    (Line.say, 1),
+    (Line.read, 2),
+    (Line.hold_back, 1),
+    (Line.say, 2),
+    (Line.catch_up, 1),
+    (Line.say, 1),
+    (Line.read, 9),
+    (Line.cut, 1),
+    (Line.fail, 1),
+    (Line.read, 1),
+]
 MISSED = [(Line.say, 1), (Line.say_own, 1), (Line.read, 1), (Line.cut, 1)]
 
 
 @example(ordered=True, steps=HELD)
 @example(ordered=False, steps=HELD)
 @example(ordered=True, steps=MISSED)
+@example(ordered=True, steps=FAILED)
 @given(ordered=st.booleans(), steps=steps)
 def test_whatever_happens_all_is_shown_and_nothing_is_acknowledged_that_did_not_come(
     ordered: bool, steps: list[tuple[Any, int]]

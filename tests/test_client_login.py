@@ -89,6 +89,17 @@ def test_a_name_that_is_an_account_asks_for_the_password(x: dict[str, Any]) -> N
     assert talk.endings == []
 
 
+@pytest.mark.parametrize("name", ["alice", "already"])
+def test_a_hello_that_comes_late_does_not_make_a_given_password_a_wrong_one(name: str) -> None:
+    talk = Talk(Keyring(None, password="hunter2"), insists=True, name=name)
+    talk.hear(f"The name {name} is an account's. Send /login PASSWORD.")  # the name was read before the hello
+    assert talk.hello()["auth"] == PASSWORD
+    refuse(talk, "AUTH_REQUIRED")
+    assert (talk.endings, talk.screen.questions) == ([], [])
+    talk.account()
+    assert talk.conversation.link is Link.CAPABLE
+
+
 def test_a_server_that_does_not_wait_for_the_answer_is_shown_it_on_the_next_connection() -> None:
     talk = Talk()
     refuse(talk, "AUTH_REQUIRED")

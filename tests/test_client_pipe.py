@@ -290,6 +290,8 @@ def test_what_was_missed_does_not_disturb_a_quiet_one_and_is_there_for_the_next(
     assert lanchat(port, "--name", "ci", "--to", "quinn", stdin=b"later\n").status == 0
     quiet = lanchat(port, *options, "--quiet", "--timeout", "3600", stdin=b"/time\n")
     assert (quiet.status, quiet.err, len(quiet.out.splitlines())) == (0, "", 1)
+    packets = lanchat(port, *options, "--quiet", "--json", stdin=b"/time\n").out.splitlines()
+    assert [json.loads(packet)["x"]["op"] for packet in packets] == ["ok"]
     assert lanchat(port, *options).out.endswith("ci -> you: later\n")
     assert lanchat(port, *options) == Result(0, "", "")
 

@@ -221,6 +221,26 @@ def test_what_was_missed_beyond_the_batch_is_fetched_too() -> None:
     assert talk.screen.heard == ["6", "10", "7", "9"]
 
 
+def test_what_was_left_out_before_is_missing_yet_when_the_batch_ends_early() -> None:
+    talk = Talk().account()
+    talk.said(10)
+    gap(talk, 10, 20)
+    talk.said(21)
+    talk.lose()
+    talk.reconnect(account=True, epoch="e", seq=40, resumed=True, missed=30)
+    talk.transport.clear()
+    talk.hear(op="end", batch="resume", n=0, more=True, before=11)
+    assert asked(talk)["after"] == 10
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() in ([], [10])
+
+
+def test_of_a_batch_of_which_nothing_came_no_more_is_fetched_than_was_missed() -> None:
+    talk = Talk().account(seq=150, resumed=True, missed=50)
+    talk.hear(op="end", batch="resume", n=0, more=True, before=101)
+    assert asked(talk)["after"] == 100
+
+
 def test_what_a_person_asks_for_is_shown_even_if_it_came_before() -> None:
     talk = Talk().account()
     talk.said(5)

@@ -21,6 +21,7 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 from lanchat.client.pages import Pages
 from lanchat.client.prompt import Discreet, Prompt
 from lanchat.client.roster import Roster
+from lanchat.client.terminal import Terminal
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
 from tests.talk import Talk
@@ -435,6 +436,34 @@ def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
     os.close(keyboard)
     again = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
     assert again.stdout.endswith("bob -> you: nobody sees this\n")
+
+
+def test_that_was_all_is_said_when_all_that_was_missed_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk()
+    terminal, shown = Terminal("Everyone", colours=False, bell=False, as_json=False), list[str]()
+    monkeypatch.setattr(terminal, "_print", shown.append)
+    monkeypatch.setattr(terminal, "_conversation", talk.conversation, raising=False)
+    monkeypatch.setattr(terminal, "_pages", Pages(talk.conversation), raising=False)
+    for name in ("came", "changed"):
+        monkeypatch.setattr(talk.screen, name, getattr(terminal, name))
+    talk.account(seq=9, resumed=True, missed=3)
+    talk.said(7, batch="resume")
+    talk.hear(op="end", batch="resume", n=1, more=True)
+    assert "That was all." not in "".join(shown)
+    (asked,) = [packet["x"]["cid"] for packet in talk.written() if packet["to"] == "/history"]
+    talk.said(9, batch=asked)
+    talk.hear(op="end", cid=asked, n=1, more=False)
+    assert "That was all." in shown[-1]
+    assert "9" in shown[-2]
+
+
+def test_a_page_that_was_refused_can_be_asked_for_again() -> None:
+    conversation = Talk().account().conversation
+    pages = Pages(conversation)
+    said = conversation.say("/history", "@bob", args={"before": 7})
+    pages.turned(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid="c", n=1, more=True, before=7)), said)
+    pages.turned(ServerPacket(Sender("SERVER", ""), "alice", "Too much.", ServerX(op="fail", code="RATE_LIMITED")), said)
+    assert pages.ending(0) == "more: /more"
 
 
 def test_the_rest_of_a_page_whose_connection_broke_is_no_part_of_the_next_one() -> None:

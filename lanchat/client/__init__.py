@@ -1,1 +1,1 @@
-"""The terminal client; of the server it imports only `packet`."""
+"""The terminal client; of the server it imports only `packet`, `typed`, `printing` and `safekeeping`."""

@@ -28,7 +28,7 @@ from lanchat.packet import ServerPacket, visible
 PASSING = frozenset({"FULL", "IDLE", "INTERNAL", "NOT_STORED", "RATE_LIMITED", "RELOAD", "SLOW"})
 # Who has no name yet is told in words alone.
 _PASSES = re.compile(r"The name .* already taken|The server is full|There are too many connections|No name came")
-_LASTS = re.compile(r"You are banned|Only those with an account|The name you asked for")
+_LASTS = re.compile(r"You are banned|Only those with an account|The name you asked for|Your certificate says")
 
 
 class Ways(Protocol):
@@ -64,7 +64,7 @@ class Comeback:
         self._excuse = (0, "")
 
     def welcomed(self) -> None:
-        """We are in."""
+        """The server has welcomed us: all earlier failures are forgotten."""
         self.welcomes += 1
         self._failures = 0
         self._timers.stop(self._give_up)
@@ -114,7 +114,7 @@ class Comeback:
         """The server closes the connection, and says why."""
         code, why = packet.x.code if packet.x else None, f"he server closed the connection: {visible(packet.msg, 400)}"
         locked_out = code == "AUTH_REQUIRED" and opening  # nobody typed a password in time
-        if (locked_out or code in PASSING) and self._tries_again(NOT_DELIVERED, f"t{why}", anybody=locked_out):
+        if locked_out or (code in PASSING and self._tries_again(NOT_DELIVERED, f"t{why}")):
             self._ways.drop(f"T{why}")
         else:
             self._ways.end(NOT_DELIVERED, f"t{why}")

@@ -129,7 +129,7 @@ class Conversation:
             self.say("/login", password)
 
     def skip_missed(self) -> None:
-        """Do not ask for what was missed: nobody would see it."""
+        """Leave what was missed for another time, as nobody would see it. What comes of it all the same is not acknowledged."""
         self._opening.caps.remove("resume")
 
     def end(self, status: int, why: str = "") -> None:

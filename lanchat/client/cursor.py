@@ -73,12 +73,16 @@ class Cursor:
         if self.ordered or not self.last:
             self._told = max(self._told, x.seq or 0)
 
-    def replayed(self, more: bool) -> None:
-        """The batch of what was missed is at its end; unless there is more, it went up to where live delivery begins."""
+    def replayed(self, more: bool, begins: int = 0) -> None:
+        """The batch of what was missed is at its end; unless there is more, it went up to where live delivery begins.
+
+        It was to begin at `begins` (0 if the server does not say), of which a new process has no other proof if nothing came.
+        """
         self.replaying = False
-        self._holes.clear()
         if more:
-            self._leave_out(self.last, self._newest)
+            self._leave_out(max(self.last, begins - 1), self._newest)
+        else:
+            self._holes.clear()
 
     def interrupted(self, after: int, upto: int) -> None:
         """The server left these out. All else up to now has come, own messages too."""

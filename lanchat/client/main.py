@@ -78,7 +78,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         wanted.plaintext_passwords,
         insists=not at_terminal,
     )
-    if wanted.quiet:
+    if wanted.quiet and not at_terminal:
         client.conversation.skip_missed()
     ending = _run(reactor, face, client)
     if ending.why:

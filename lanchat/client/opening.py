@@ -62,8 +62,8 @@ class Opening:
         self._comeback = comeback
         self._wire: Wire | None = None
         self._resume: dict[str, Any] | None = None
-        #: Whether a hello was sent that no welcome has answered.
-        self._greeting = False
+        #: Hellos that were sent and not answered yet.
+        self._hellos = 0
         #: Whether the far end has shown that it takes packets. Before that it might be anybody, and no secret is written.
         self._known = False
         self._asking = False
@@ -72,7 +72,7 @@ class Opening:
 
     def begin(self, wire: Wire, resume: dict[str, Any] | None) -> None:
         """A connection is there: the name and a hello without a secret go out in one write, for servers new and old."""
-        self._wire, self._resume = wire, resume
+        self._wire, self._resume, self._hellos = wire, resume, 0
         self.locked = self._known = False
         wire.write(f"{self._name}\n".encode() + self._hello())
 
@@ -84,8 +84,8 @@ class Opening:
     def meets(self, packet: ServerPacket, opening: bool) -> bool:
         """Notice a welcome, or what stands in its way; whether the packet is of no interest to anybody else."""
         x = packet.x
-        if x is not None and x.op == "welcome" and self._greeting:
-            self._greeting = False  # each hello has one welcome; others, of which there could be any number, begin nothing
+        if x is not None and x.op == "welcome" and self._hellos:
+            self._hellos = 0  # each hello has one welcome; others, of which there could be any number, begin nothing
             self._welcomed(x)
         elif opening and packet.from_.name == "SERVER":
             self._known = True
@@ -113,7 +113,7 @@ class Opening:
     def _hello(self) -> bytes:
         """The first, which shows nothing; and, when that brought no welcome, others with what there is to show."""
         assert self._wire is not None  # noqa: S101 (there is a connection)
-        self._greeting = True
+        self._hellos += 1
         auth = self.keyring.show(self._wire.proof if self._known else "")
         self._timers.start(max(self._patience, LOGIN_SECONDS if auth else 0), self._not_welcomed)
         # Each token that is given may push out that of another device: with one, no other is asked for.
@@ -130,7 +130,11 @@ class Opening:
         text = packet.msg
         if packet.x is not None and packet.x.op is not None:
             return False
-        if not text.startswith("Welcome ") and "already" not in text and ("/login" in text or self.keyring.shown):
+        if (
+            not text.startswith("Welcome ")
+            and "already" not in text.replace(self._name, "")
+            and ("/login" in text or self.keyring.shown)
+        ):
             self._told(text)
             return True
         if packet.to.lower() == "guest":
@@ -150,7 +154,10 @@ class Opening:
     def _stopped(self, packet: ServerPacket) -> bool:
         """The hello was refused."""
         assert packet.x is not None  # noqa: S101 (it is a failure)
+        self._hellos = max(self._hellos - 1, 0)
         code, seconds = packet.x.code, max(packet.x.retry_ms or 0, 0) / 1000
+        if code == "AUTH_REQUIRED" and self._hellos:
+            return True  # what was asked for is on its way already, as words had asked for it too
         if code == "AUTH_REQUIRED" or (code == "FULL" and not self.keyring.shown):  # FULL: many are being asked who they are
             self._prove()
         elif code == "AUTH_FAILED":

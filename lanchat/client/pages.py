@@ -54,7 +54,10 @@ class Pages:
         x = packet.x
         if x is None or answers is None or answers.command not in BATCHED or x.op not in ("end", "fail"):
             return None
-        self._before = x.before if x.more else None
+        if x.op == "fail":
+            self._before = answers.args.get("before")  # that page can be asked for again
+        else:
+            self._before = x.before if x.more else None
         packets, self._packets = self._packets, []
         return sorted(packets, key=lambda shown: (shown.x or ServerX()).seq or 0)
 

@@ -161,13 +161,17 @@ class Pipe:
 
     def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """Print a packet; what was refused goes to stderr."""
-        if packet.x is not None and packet.x.op == "fail":
+        failed = packet.x is not None and packet.x.op == "fail"
+        if failed:
             self._fail(f"{_shortly(answers)}{visible(packet.msg, 400)}")
+        is_answer = self._is_answer(packet)
+        if self._quiet and not (failed or is_answer or answers is not None or _is_asked_for(packet)):
+            return
         if self._json:
             self._print((harmless(line).encode() if os.isatty(STDOUT) else line.strip()) + b"\n")
-        elif self._is_answer(packet):
+        elif is_answer:
             self._print("".join(f"{visible(text)}\n" for text in packet.msg.splitlines()).encode())
-        elif packet.from_.name != "SERVER" and (not self._quiet or _is_asked_for(packet)):
+        elif packet.from_.name != "SERVER":
             self._print(self._painter.packet(packet).encode())
 
     def unanswered(self, said: Said, why: str) -> None:

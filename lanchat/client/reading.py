@@ -58,6 +58,11 @@ class Reading:
         """Whether something came that the server does not know of yet."""
         return self._connected and self.kept and not self.cursor.acknowledged
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that was missed, or left out, is still to come."""
+        return not self.cursor.replaying and self.cursor.hole is None
+
     def welcomed(self, x: ServerX, kept: bool, replays: bool, ordered: bool) -> None:
         """A connection begins; with what was missed, if the server `replays` it and knows where we were."""
         self._connected, self.kept = True, kept
@@ -128,7 +133,7 @@ class Reading:
             self.cursor.interrupted(x.after or 0, x.upto or 0)
             self._fetch()
         elif x.op == "end" and x.batch == MISSED:
-            self.cursor.replayed(bool(x.more))
+            self.cursor.replayed(bool(x.more), x.before or 0)
             self._acknowledge_soon()
             self._fetch()
 

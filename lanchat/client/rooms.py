@@ -66,7 +66,8 @@ class Rooms:
     def _told(self, text: str) -> None:
         """Who was taken out of a room does not come back uninvited."""
         for key, name in list(self._names.items()):
-            if text.startswith((f"You were taken out of {name} ", f"{name} is closed for good")):
+            ends = (f"You were taken out of {name} ", f"You are banned from {name} ", f"{name} is closed for good")
+            if text.startswith(ends):
                 del self._names[key]
 
     def _enter(self, name: object) -> None:

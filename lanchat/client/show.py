@@ -15,6 +15,7 @@ from select import select
 
 from lanchat.client.interfaces import Said, shown
 from lanchat.packet import EVERYONE, ServerPacket, visible
+from lanchat.printing import STDERR
 
 #: Rows of one message that are shown: none should sweep a screen.
 MAX_LINES = 100
@@ -23,7 +24,6 @@ MAX_NAME = 40
 
 #: Seconds that stderr may take no more before what is said there is lost.
 COMPLAINT_SECONDS = 10.0
-STDERR = 2
 
 #: SGR parameters of ANSI terminals.
 FAINT, ERROR, NOTICE, PRIVATE = "2", "1;31", "33", "1"

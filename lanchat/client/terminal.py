@@ -50,6 +50,7 @@ class Terminal:
         self._roster = Roster()
         self._link = Link.OFFLINE
         self._leaving = False
+        self._missed = False  # whether some of what was missed was shown, and it was not said yet that this was all
         self._over = asyncio.Event()
         self._conversation: Conversation
         self._closed: Deferred[None]
@@ -119,12 +120,19 @@ class Terminal:
         self._print(self._painter.notice(text))
 
     def changed(self) -> None:
-        """Show in the prompt whether there is a connection; on a new one, ask who is there and what can be asked."""
+        """Show in the prompt whether there is a connection; on a new one, ask who is there and what can be asked.
+
+        And tell when all that was missed is shown, also what had to be fetched.
+        """
         link = self._conversation.link
+        if self._missed and link is Link.CAPABLE and self._conversation.reading.complete:
+            self._missed = False
+            self.notice("That was all.")
         if link is self._link:
             return
         self._link = link
         if link is Link.OFFLINE:
+            self._missed = False
             self._pages.forget()
         if link is Link.CAPABLE:
             self._roster.forget()
@@ -224,8 +232,8 @@ class Terminal:
             self._print("".join(map(self._painter.packet, page)))
             if x.op == "end":
                 self.notice(self._pages.ending(len(page)))
-        elif x.op == "end" and x.batch == MISSED and x.n:
-            self.notice("That was all.")
+        elif x.op == "end" and x.batch == MISSED:
+            self._missed = bool(x.n or x.more)
         if self._is_news(packet):
             bell = "\a" if self._bell and is_private(packet) else ""
             self._print(bell + self._painter.packet(packet) + self._not_delivered(packet, answers))
