@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from lanchat.addresses import counted_as, is_loopback
 from lanchat.errors import AuthRequired, Full, RateLimited
 from lanchat.interfaces import Call, Clock
+from lanchat.limits import Buckets, Limits
 from lanchat.session import Account, Role, Session
 
 #: Seconds in which one must have logged in, and how many from one address may be asked to at a time: programs say at once
@@ -53,8 +55,9 @@ class Identity(Protocol):
 class Doorstep:
     """The strangers, and the account that each wants to be."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
+        self._logins = Buckets(limits, "logins")
         self._waiting: dict[Session, tuple[Account, Call]] = {}
         self._asked: dict[Session, str] = {}
         self._addresses: Counter[str] = Counter()
@@ -98,6 +101,15 @@ class Doorstep:
         address = counted_as(session.sender.ip)
         if sum(counted_as(other.sender.ip) == address for other in self._attempts) >= MAX_MAKING:
             raise RateLimited("Others at your address are making accounts. Try again in a second.", retry_ms=1000)
+
+    def check_rate(self, account: Account) -> None:
+        """Count a login to an account; raise `RateLimited` if there were too many lately.
+
+        Each login costs the server a count of what was missed, and a page of it.
+        """
+        if wait := self._logins.afford(account.id, self._clock.seconds()):
+            told = f"There were too many logins to your account. Try again in {math.ceil(wait)} s."
+            raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 
     def leave(self, session: Session) -> None:
         """It has logged in, or is gone."""

@@ -12,7 +12,7 @@ from lanchat.addresses import counted_as, is_loopback
 from lanchat.counts import Counts
 from lanchat.errors import ChatError, Full
 from lanchat.interfaces import Clock
-from lanchat.limits import Bucket, Limits
+from lanchat.limits import Buckets, Limits
 from lanchat.packet import visible
 
 #: Loopback, link-local and the private ranges (RFC 1122, 1918, 3927, 4193, 4291).
@@ -28,8 +28,6 @@ LOCAL_NETWORKS = (
 )
 #: `--allow` of this lets everyone in.
 ANY = "any"
-#: Addresses whose rate of opening is remembered; the oldest are forgotten first.
-MAX_REMEMBERED = 10_000
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _log = Logger()
@@ -49,7 +47,7 @@ class Edge:
         self._clock = clock
         self._networks = networks
         self._remember()
-        self._opens: dict[str, Bucket] = {}
+        self._opens = Buckets(limits, "opens")
 
     def allow(self, networks: list[Network] | None) -> bool:
         """Let in connections from these networks from now on; whether they are others. Who is connected stays."""
@@ -86,7 +84,7 @@ class Edge:
         elif not is_loopback(address):
             if self.connections[counted] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
-            elif self._bucket(counted).afford(1, self._clock.seconds()):
+            elif self._opens.afford(counted, self._clock.seconds()):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
             _refused(address, str(error))
@@ -103,13 +101,6 @@ class Edge:
     def _full(self, name: str, text: str) -> Full:
         self.limits.met[name] += 1
         return Full(text)
-
-    def _bucket(self, counted: str) -> Bucket:
-        bucket = self._opens.pop(counted, None) or Bucket(self.limits, "opens")
-        self._opens[counted] = bucket  # the newest is the last
-        if len(self._opens) > MAX_REMEMBERED:
-            del self._opens[next(iter(self._opens))]
-        return bucket
 
 
 def networks(texts: list[str]) -> list[Network] | None:

@@ -56,7 +56,7 @@ class House:
         self.delivery = Delivery(self.registry, self.voice, self.sanctions, self.counts, self._new_id)
         self.replay = Replay(self.delivery, self.voice)
         self.cursors = Cursors(clock, self.delivery, now)
-        self.doorstep = Doorstep(clock)
+        self.doorstep = Doorstep(clock, self.limits)
         self.journal = Journal(clock)
         self.presence = Presence(clock, self.timestamp)
         self.pulse = Pulse(clock, self._ping, self._give_up)

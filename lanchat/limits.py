@@ -37,6 +37,7 @@ LIMITS = {
     "registrations": Limit(
         100, "accounts made in an hour from one address, loopback exempt", "it must wait until it can make another"
     ),
+    "logins": Limit(10, "logins a second to one account", "it must wait until it can log in again"),
     "rooms": Limit(1_000, "rooms", "no more can be made"),
     "owned": Limit(50, "rooms that one account has made, and that there are", "it must close one first"),
     "creations": Limit(20, "rooms made in an hour by one account", "it must wait until it can make another"),
@@ -50,7 +51,7 @@ LIMITS = {
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Rates and times, which may be fractions. All others count what is whole.
-FRACTIONS = frozenset({"opens", "packets", "bytes", "opening"})
+FRACTIONS = frozenset({"opens", "logins", "packets", "bytes", "opening"})
 #: Bytes that each piece of what comes counts as, besides its own: to take it up is work, however short it is. A piece is what
 #: is read at once; under TLS it is a record, which may have no content.
 PIECE = 256
@@ -212,6 +213,28 @@ class Bucket:
         if not wait:
             self.take(cost, now)
         return wait
+
+
+class Buckets:
+    """One rate for each of many, such as addresses; the `MOST` that were asked for last are remembered."""
+
+    def __init__(self, limits: Limits, name: str) -> None:
+        """`name` is the limit's."""
+        self._limits = limits
+        self._name = name
+        self._of: dict[Hashable, Bucket] = {}
+
+    def __len__(self) -> int:
+        """Of how many something is remembered."""
+        return len(self._of)
+
+    def afford(self, who: Hashable, now: float) -> float:
+        """Take one if it is there; if not, nothing is taken. Returns the seconds until one will be there."""
+        bucket = self._of.pop(who, None) or Bucket(self._limits, self._name)
+        self._of[who] = bucket  # the newest is the last
+        if len(self._of) > MOST:
+            del self._of[next(iter(self._of))]
+        return bucket.afford(1, now)
 
 
 def _burst(rate: float) -> float:

@@ -18,9 +18,9 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
 from lanchat.addresses import counted_as, is_loopback
-from lanchat.edge import MAX_REMEMBERED
 from lanchat.errors import AuthFailed, RateLimited
 from lanchat.interfaces import Clock
+from lanchat.limits import MOST
 from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.session import Account, IAccount
@@ -39,7 +39,7 @@ _log = Logger()
 class Failures:
     """How often logins failed, by whatever it is counted for, and how long each must wait for that.
 
-    The newest `MAX_REMEMBERED` are remembered: who can fail for more than that gets tries at once that others would wait for.
+    The newest `MOST` are remembered: who can fail for more than that gets tries at once that others would wait for.
     """
 
     def __init__(self, clock: Clock, free: int = 0) -> None:
@@ -65,7 +65,7 @@ class Failures:
         now = self._clock.seconds()
         count, last = self._known.pop(whose, (0.0, now))
         self._known[whose] = (max(0.0, count - (now - last) / FORGET_SECONDS) + 1, now)  # the newest is the last
-        if len(self._known) > MAX_REMEMBERED:
+        if len(self._known) > MOST:
             del self._known[next(iter(self._known))]
 
     def forget(self, whose: Hashable) -> None:

@@ -246,6 +246,27 @@ def test_those_that_are_just_being_made_count_and_those_that_failed_do_not(route
     bob.register()
 
 
+def test_so_many_logins_to_one_account_are_let_in_at_once_and_then_so_many_a_second(house: tuple[Router, Clock]) -> None:
+    router, clock = house
+    User(router, "ann").register()
+    User(router, "bob").register()
+    router.limits.set("logins", "0.2")  # a burst of 10 s allows two
+    for came in (log_in(router, "ann"), log_in_classic(router, "ann")):
+        assert any("Welcome" in packet.msg for packet in came.shown())
+    refused = log_in(router, "ann").shown()[-1]
+    assert refused.x is not None
+    assert (refused.x.op, refused.x.code, refused.x.retry_ms) == ("fail", "RATE_LIMITED", 5000)
+    assert refused.msg == "There were too many logins to your account. Try again in 5 s."
+    assert "too many logins" in log_in_classic(router, "ann").shown()[-1].msg
+    assert any("Welcome" in packet.msg for packet in log_in(router, "bob").shown())
+    clock.advance(5)
+    again = log_in(router, "ann")
+    assert any("Welcome" in packet.msg for packet in again.shown())
+    again.send("/password", text="new", password=PASSWORD)
+    assert "too many logins" not in again.shown()[-1].msg
+    assert router.limits.met["logins"] == 2
+
+
 def test_nothing_is_hashed_for_who_can_make_no_account(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
     router.limits.set("registrations", 1)
     User(router, "ann").register()

@@ -142,6 +142,8 @@ async def prove(router: Router, session: Session, auth: dict[str, Any]) -> Accou
     prove = router.identity.by_token if auth["mech"] == "TOKEN" else router.identity.by_password
     account = await router.doorstep.tried(session, prove(session.name.key, address, secret.strip()))
     router.sanctions.meet(session, account)
+    if session.account is None:
+        router.doorstep.check_rate(account)
     return account
 
 
