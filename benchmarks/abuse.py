@@ -38,9 +38,10 @@ it is closed it comes again, {opens:g} times a second at the most. {honest} hone
 of each kind (lines, unframed, telnet) in a room that has a log with long messages in it. *CPU* is what the server takes for
 that in {seconds:g} s, and at once after that, threads included. *Times* is that beside as many ordinary messages of that size
 as the limits allow in this time (or as were served, if that is more, as a new connection has a new allowance): from one guest
-to another, each sent by itself. What it takes to connect has rows of its own, and is left out of all others. A session that
-was quiet may send ten seconds' worth at once, and that is most of it. *p50* and *p99* are what the honest wait for the time of
-day meanwhile, and *closed* is how often one of them was closed, as it did not read as fast as others talked (they share a core
+to another, each sent by itself. What came after the end of a connection, which is read and dropped, counts as ordinary
+messages of {large:,} bytes. What it takes to connect has rows of its own, and is left out of all others. A session that was
+quiet may send ten seconds' worth at once, and that is most of it. *p50* and *p99* are what the honest wait for the time of day
+meanwhile, and *closed* is how often one of them was closed, as it did not read as fast as others talked (they share a core
 with the strangers). Commands that need an account are asked by one that owns a room.
 """
 
@@ -112,33 +113,35 @@ class Trial:
         """So many strangers, so many times as long as one."""
         seconds = self._seconds * longer
         before = crowd.received(self._ports)
-        figures, connected = self._stormed(row, strangers, seconds)
+        figures, stormed = self._stormed(row, strangers, seconds)
         served = crowd.received(self._ports) - before - HONEST / PAUSE * seconds
         left = figures.cpu
         if row.frame:  # what it takes to connect grows with the log, so it is measured again where it counts
-            often = connected > strangers
+            often = stormed.connected > strangers
             each = self._connecting(row.gateway, self._seconds) if often else self.connect[row.gateway]
-            left = max(0.0, left - connected * each)
+            left = max(0.0, left - stormed.connected * each)
         size = max(len(row.frame), SIZES[0])
-        figures.times = left / self._ordinary(size) / max(served, strangers * crowd.allowed(size, seconds))
+        ordinary = self._ordinary(size) * max(served, strangers * crowd.allowed(size, seconds))
+        late = max(0.0, stormed.ended - served * len(row.frame))  # bytes that came after the end of a connection
+        figures.times = left / (ordinary + self._ordinary(SIZES[-1]) * late / SIZES[-1])
         return figures
 
     def _connecting(self, gateway: str, seconds: float) -> float:
         """Seconds of CPU for a connection that quits at once, as it is now."""
-        figures, connected = self._stormed(Row("connecting", gateway, b""), 1, seconds)
-        return figures.cpu / connected
+        figures, stormed = self._stormed(Row("connecting", gateway, b""), 1, seconds)
+        return figures.cpu / stormed.connected
 
-    def _stormed(self, row: Row, strangers: int, seconds: float) -> tuple[Figures, int]:
-        """What a storm took, less what the honest take, and how often the strangers connected."""
-        connected = 0
+    def _stormed(self, row: Row, strangers: int, seconds: float) -> tuple[Figures, crowd.Stormed]:
+        """What a storm took, less what the honest take, and what the strangers did."""
+        stormed = crowd.Stormed(0)
 
         def storm() -> None:
-            nonlocal connected
-            connected = crowd.storm(self._ports, row, strangers, seconds)
+            nonlocal stormed
+            stormed = crowd.storm(self._ports, row, strangers, seconds)
 
         figures = self._measured(row, storm)
         figures.cpu = max(0.0, figures.cpu - self._idle * seconds)
-        return figures, connected
+        return figures, stormed
 
     def _ordinary(self, size: int) -> float:
         """Seconds of CPU for an ordinary message of that size."""
@@ -250,8 +253,8 @@ def shown(results: Results) -> str:
     slow = [row for row in results.together if row.p99 > MOST_MS]
     small, large = results.ordinary
     about = (
-        f"An ordinary message takes {small:.0f} us ({SIZES[0]} bytes) to {large:.0f} us ({SIZES[1]:,} bytes); in peace an answer\n"
-        f"takes {results.peace.p50:.1f} ms, p99 {results.peace.p99:.1f} ms. To connect and quit takes at first, in ms:\n"
+        f"An ordinary message takes {small:.0f} us ({SIZES[0]} bytes) to {large:.0f} us ({SIZES[1]:,} bytes); in peace an\n"
+        f"answer takes {results.peace.p50:.1f} ms, p99 {results.peace.p99:.1f} ms. At first it takes to connect, in ms:\n"
         f"{', '.join(f'{taken * 1000:.1f} ({gateway})' for gateway, taken in results.connect.items())}.\n"
         f"{len(over)} of {len(results.rows)} rows take more than {MOST:.0f} times as much; none is the aim.\n"
         f"Beside {TOGETHER} of the worst, p99 is {'above' if slow else 'at most'} {MOST_MS:.0f} ms, which is the aim."
@@ -274,7 +277,7 @@ def _cells(row: Figures) -> list[str]:
 def write(results: Results, directory: Path) -> None:
     """The report."""
     facts = tables.table(["", ""], [*map(list, results.machine.items()), ["lanchat", results.server]], words=2)
-    notes = NOTES.format(opens=crowd.OPENS, honest=HONEST, silent=SILENT, seconds=results.seconds)
+    notes = NOTES.format(opens=crowd.OPENS, honest=HONEST, silent=SILENT, seconds=results.seconds, large=SIZES[-1])
     text = f"# What one stranger can do\n\n    {results.command}\n\n{facts}\n{notes}\n{shown(results)}\n"
     (directory / "ABUSE.md").write_text(text)
 

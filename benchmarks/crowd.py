@@ -102,23 +102,30 @@ def _read(ports: Ports, each: int) -> None:
                     ready.unregister(key.fileobj)
 
 
-def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> int:
-    """Let so many send this for so long, in a process of their own; how often they connected. Raises `Failed`."""
+class Stormed(msgspec.Struct):
+    """What strangers did in a storm: how often they connected, and how many bytes those sent whose connection was ended."""
+
+    connected: int
+    ended: int = 0
+
+
+def storm(ports: Ports, row: Row, strangers: int, seconds: float) -> Stormed:
+    """Let so many send this for so long, in a process of their own. Raises `Failed`."""
     ours, theirs = FORK.Pipe()
     process = FORK.Process(target=_storm, args=(ports, row, strangers, seconds, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
-        connected: int = ours.recv()
+        stormed: Stormed = ours.recv()
     except EOFError:
         raise Failed(f"the strangers ended early: {row.gateway}, {row.title}") from None
     process.join()
-    return connected
+    return stormed
 
 
 def _storm(ports: Ports, row: Row, strangers: int, seconds: float, told: Connection) -> None:
     elsewhere(NICE)
-    until, places, connected = time.monotonic() + seconds, int(OPENS * seconds), strangers
+    until, places, stormed = time.monotonic() + seconds, int(OPENS * seconds), Stormed(strangers)
     with selectors.DefaultSelector() as ready:
         links = [Link(ports, row, ready) for _ in range(strangers)]
         while time.monotonic() < until:
@@ -126,8 +133,10 @@ def _storm(ports: Ports, row: Row, strangers: int, seconds: float, told: Connect
                 key.data.turn(events)
             for n, link in enumerate(links):
                 if link.ended and places:
-                    links[n], places, connected = Link(ports, row, ready), places - 1, connected + 1
-    told.send(connected)
+                    links[n], places = Link(ports, row, ready), places - 1
+                    stormed.connected += 1
+                    stormed.ended += link.sent
+    told.send(stormed)
 
 
 class Link:
@@ -141,13 +150,16 @@ class Link:
         self._socket = connect(ports.of(row.gateway), row.tls)
         self._socket.setblocking(False)
         self.ended = False
+        self.sent = 0
         ready.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
 
     def turn(self, events: int) -> None:
         """It may send or read."""
         try:
             if events & selectors.EVENT_WRITE:
-                self._left = self._left[self._socket.send(self._left[: self._row.piece]) :] or self._again
+                sent = self._socket.send(self._left[: self._row.piece])
+                self.sent += sent
+                self._left = self._left[sent:] or self._again
                 if not self._left:
                     self._ready.modify(self._socket, selectors.EVENT_READ, self)
             if events & selectors.EVENT_READ:
