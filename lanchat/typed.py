@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 from lanchat.errors import Usage
@@ -29,6 +30,7 @@ _MARK_OF = {char: mark for mark, chars in _MARKS.items() for char in chars}
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
 #: Characters of other categories that show nothing either, and what stands for a byte that could not be decoded.
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0\N{REPLACEMENT CHARACTER}")
+_ESCAPE = "\x1b"
 #: What an arrow key or the like leaves in a line where nothing edits it.
 _KEY = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z~]|O[A-Za-z])")
 _BLANK = re.compile(r"\s")
@@ -151,15 +153,20 @@ def _mark(text: str, at: int) -> str | None:
 
 def _start(text: str) -> int:
     """Where the first character is that can be seen; the length of the text if there is none."""
-    at = 0
-    while at < len(text):
-        if key := _KEY.match(text, at):
-            at = key.end()
-        elif _is_unseen(text[at]):
-            at += 1
-        else:
-            break
-    return at
+    if " " < text[:1] < "\x7f":
+        return 0
+    unseen = _unseen().match(text)
+    return unseen.end() if unseen else 0
+
+
+@lru_cache(maxsize=1)
+def _unseen() -> re.Pattern[str]:
+    """Matches all that can't be seen at the beginning of a text, however much it is.
+
+    Outside these ranges no character is unseen (Unicode 16). It is made when the first odd line comes.
+    """
+    chars = "".join(char for char in map(chr, (*range(0x20000), *range(0xE0000, 0xE1000))) if _is_unseen(char))
+    return re.compile(rf"(?:{_KEY.pattern}|[{re.escape(chars.replace(_ESCAPE, ''))}]+|{_ESCAPE})*")
 
 
 def _is_unseen(char: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from lanchat import typed
 from lanchat.packet import EVERYONE
 from lanchat.typed import SECRET, Typed, Unclear, check_no_secret, parse, shows_secret, target
 
@@ -118,3 +119,8 @@ def test_nothing_else_is_a_target(text: str) -> None:
 @pytest.mark.parametrize("text", ["hello", "/dev/vda 98%", "/registered mail", "//login x", "log in with /login"])
 def test_other_texts_show_no_secret(text: str) -> None:
     check_no_secret(text)
+
+
+def test_all_that_shows_nothing_is_known_wherever_unicode_has_it() -> None:
+    unseen = "".join(char for char in map(chr, range(0x110000)) if typed._is_unseen(char))
+    assert typed.parse(f"{unseen}/join #ops") == Typed("/join", "#ops")
