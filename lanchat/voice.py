@@ -17,8 +17,8 @@ from lanchat.session import Session
 
 #: Characters of a text that fit into a packet however they are written.
 SURE_TO_FIT = MAX_PACKET // 8
-#: What is delivered to so many costs a sender as much as another packet; every so many characters cost it once more.
-DELIVERIES_A_PACKET, TEXT_A_PACKET = 20, 1024
+#: So many deliveries cost a sender as much as another packet. Each so many characters of a text count as one more delivery.
+DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 256
 
 
 class Voice:
@@ -46,7 +46,7 @@ class Voice:
 
     def charge_for(self, session: Session, readers: int, text: str = "") -> None:
         """Take what it costs to tell so many something: more for a long text, which is written to each. Raises as `charge`."""
-        self.charge(session, readers * (1 + len(text) // TEXT_A_PACKET) / DELIVERIES_A_PACKET)
+        self.charge(session, readers * (1 + len(text) // TEXT_A_DELIVERY) / DELIVERIES_A_PACKET)
 
     def timestamp(self, milliseconds: int | None = None) -> str:
         """A time (now, if none is given), as RFC 3339 in UTC with milliseconds."""

@@ -9,13 +9,13 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 
 from lanchat import accounts, history
+from lanchat.commands.history import TEXT_A_PACKET
 from lanchat.delivery import NOT_STORED
 from lanchat.errors import NotStored
 from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
 from lanchat.session import Role
 from lanchat.store import fresh, words, writing
-from lanchat.voice import TEXT_A_PACKET
 from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
 

@@ -19,11 +19,10 @@ from lanchat.places import OfAccount
 from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.session import Session
-from lanchat.voice import TEXT_A_PACKET
 
-#: What a page and a search cost, in packets; so many entries that are found cost one more, and so does a long text.
+#: What a page and a search cost, in packets; so many entries that are found, and so many characters of them, cost one more.
 PAGE_COST, SEARCH_COST = 5, 20
-ENTRIES_A_PACKET = 4
+ENTRIES_A_PACKET, TEXT_A_PACKET = 4, 1024
 #: Characters that are shown in words before others have their turn.
 AT_ONCE = 16_384
 #: Entries in a page that did not say how many.
