@@ -337,16 +337,17 @@ def test_a_stranger_is_closed_after_half_a_minute(house: tuple[Router, Clock]) -
     assert not quick.client.disconnected
 
 
-def test_eight_strangers_of_one_address_are_asked_and_their_places_come_free(router: Router) -> None:
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::{}"])
+def test_eight_strangers_of_one_address_are_asked_and_their_places_come_free(router: Router, address: str) -> None:
     User(router, "ann").register().leave()
-    strangers = [User(router, "ann") for _ in range(MAX_WAITING)]
-    late = User(router, "ann", greeted=False)
+    strangers = [User(router, "ann", address.format(n)) for n in range(MAX_WAITING)]
+    late = User(router, "ann", address.format("ff"), greeted=False)
     router.greet(late.session)
     assert "Too many connections" in late.told().msg
     assert late.client.disconnected
     assert not User(router, "ann", ip="10.0.0.2").client.disconnected
     strangers[0].leave()
-    assert not User(router, "ann").client.disconnected
+    assert not User(router, "ann", address.format("ff")).client.disconnected
 
 
 def test_a_wrong_password_is_answered_and_the_next_try_may_be_right(router: Router) -> None:

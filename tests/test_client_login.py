@@ -165,6 +165,7 @@ def test_a_token_is_kept_when_somebody_says_so(tokens: Tokens) -> None:
         assert tokens.get(PLAIN) == ""
         talk.screen.answered[0](answer)
         assert tokens.get(PLAIN) == kept
+    assert "hunter2" not in "".join(path.read_text() for path in tokens.file.parent.iterdir())
     assert stat.S_IMODE(tokens.file.stat().st_mode) == 0o600
     assert stat.S_IMODE(tokens.file.parent.stat().st_mode) == 0o700
     assert Talk(Keyring(tokens, password="hunter2")).challenge()["auth"] == token("t1")

@@ -512,6 +512,13 @@ def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, 
     assert three - two == pytest.approx(16_000 / TEXT_A_PACKET, abs=1.5)
 
 
+@pytest.mark.parametrize(("ask", "cost"), [("/history", 5), ("/search", 20)])
+def test_to_look_for_something_costs_also_where_nothing_is_found(router: Router, ann: User, ask: str, cost: int) -> None:
+    before = ann.session.packets.whole(2000, router.clock.seconds())
+    ann.send(ask, "pump" if ask == "/search" else "")
+    assert before - ann.session.packets.whole(2000, router.clock.seconds()) == cost
+
+
 def test_who_asked_for_much_is_read_no_faster(router: Router, ann: User, bob: User) -> None:
     for _ in range(20):
         bob.send("ann", "x" * 16_000)

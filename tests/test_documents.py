@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import time
@@ -16,6 +17,7 @@ from tests.fakes import Wire, make_router
 
 ROOT = Path(__file__).parent.parent
 PROTOCOL = ROOT / "docs" / "protocol.md"
+SECURITY = ROOT / "docs" / "security.md"
 BLOCK = re.compile(r"```chat\n(.*?)```", re.DOTALL)
 
 
@@ -79,7 +81,30 @@ def test_the_examples_of_packets_are_packets() -> None:
 
 
 def test_the_table_of_limits_is_the_one_that_holds() -> None:
-    text = (ROOT / "docs" / "security.md").read_text()
+    text = SECURITY.read_text()
     for name, limit in LIMITS.items():
         assert f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.consequence} |" in text
     assert f"less {RESERVED_FILES};" in text
+
+
+def named_tests() -> set[str]:
+    """All the tests there are, named as in the documents: tests/test_x.py::test_y."""
+    return {
+        f"tests/{path.name}::{node.name}"
+        for path in (ROOT / "tests").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+    }
+
+
+@pytest.mark.parametrize("section", ["Limits", "What is defended against"])
+def test_each_promise_of_security_names_tests_that_exist(section: str) -> None:
+    text = SECURITY.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) >= max(1, text.count("\n### "))  # each part has one
+    exist = named_tests()
+    for head, _, *rows in map(str.splitlines, tables):
+        assert head.endswith("| tests |")
+        for row in rows:
+            tests = row.rsplit("|", 2)[1].strip().split(", ")
+            assert {test.strip("`") for test in tests} <= exist, row

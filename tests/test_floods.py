@@ -141,6 +141,12 @@ def test_with_few_files_those_inside_are_served_and_those_outside_are_told(tmp_p
         assert "Traceback" not in server.text()
 
 
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="there is no prlimit here")
+def test_the_server_takes_as_many_files_as_it_may_have(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, under=["prlimit", "--nofile=200:300"]) as server:
+        assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (300, 300)
+
+
 def test_a_crowd_at_all_doors_of_a_full_house_leaves_files_for_the_server_itself(tmp_path: Path) -> None:
     prlimit = shutil.which("prlimit")
     if prlimit is None:

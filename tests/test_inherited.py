@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 
 from lanchat import ports
-from lanchat.gateways.sockets import SYSTEM_BUFFER
+from lanchat.gateways.sockets import KEEPALIVE, SYSTEM_BUFFER
 from lanchat.reactor import Port, Reactor, Server
 from tests.live import PATIENCE, Peer, twistd, until
 
@@ -54,7 +54,11 @@ def test_a_socket_that_was_handed_over_is_served(tmp_path: Path, listening: sock
             ann.send(b"ann\n")
             assert ann.wait_for("Welcome")
         assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SYSTEM_BUFFER
+        assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * SYSTEM_BUFFER
         assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle, between, probes, unread = (listening.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KEEPALIVE)
+        assert idle + between * probes <= 75
+        assert unread <= 60_000
 
 
 def test_a_number_is_the_port_that_systemd_has_opened_already(tmp_path: Path, listening: socket.socket) -> None:

@@ -46,6 +46,15 @@ def test_a_full_file_becomes_an_old_one_and_the_oldest_is_dropped(tmp_path: Path
     assert kept.splitlines() == [b"%09d" % n for n in range(960, 1000)]
 
 
+def test_a_log_takes_60_mb_at_the_most(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    for _ in range(7):
+        with file.open("ab") as full:
+            full.truncate(10_000_000)
+        RotatedFile(file).write(LINE)
+    assert sizes(tmp_path) == {"log": len(LINE)} | {f"log.{n}": 10_000_000 for n in range(1, 6)}
+
+
 def test_a_line_that_is_larger_than_a_file_is_written_whole(tmp_path: Path) -> None:
     file = RotatedFile(tmp_path / "log", most_bytes=5)
     file.write(LINE)

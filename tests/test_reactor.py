@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.task import Clock
 
-from lanchat.reactor import Reactor, Stopwatch
+from lanchat.reactor import Reactor, Server as Accepted, Stopwatch
 from tests.live import LOOPBACK, PATIENCE, Server, line, login, twistd, until
 
 
@@ -37,6 +38,18 @@ def test_what_the_system_does_not_take_at_once_comes_later_whole_and_in_order(se
         ann.send(b"".join(line("slow", text) for text in texts) + line("/time"))
         assert ann.wait_for("Server time")  # all has been relayed, and nothing read yet
         assert [slow.packet()["msg"] for _ in texts] == texts
+
+
+def test_at_most_16_kib_of_a_connection_are_read_in_a_turn() -> None:
+    read: list[bytes] = []
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"x" * 40_000)
+        accepted = SimpleNamespace(
+            socket=ours, bufferSize=Accepted.bufferSize, protocol=SimpleNamespace(dataReceived=read.append)
+        )
+        Accepted.doRead(accepted)  # type: ignore[arg-type]  # it has what is asked of it
+    assert [len(data) for data in read] == [16_384]
 
 
 class FakeEpoll:

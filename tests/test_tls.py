@@ -51,10 +51,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
         yield server
 
 
-def s_client(port: int, *options: str) -> str:
-    """What openssl has to say of a handshake."""
+def s_client(port: int, *options: str, typed: str = "") -> str:
+    """What openssl has to say of a handshake, and of what is typed then ("R" asks for another on the same connection)."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 (ours)
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 (ours)
     return done.stdout + done.stderr
 
 
@@ -128,6 +128,11 @@ def test_nothing_is_compressed_and_no_ticket_is_given(server: Server) -> None:
     answer = s_client(server.port("tls"), "-tls1_2")
     assert "Compression: NONE" in answer
     assert "TLS session ticket" not in answer
+
+
+@needs_openssl
+def test_no_second_handshake_is_made_on_a_connection(server: Server) -> None:
+    assert "no renegotiation" in s_client(server.port("tls"), "-tls1_2", typed="R\n")
 
 
 def test_plain_text_on_the_tls_port_is_closed_and_not_served(server: Server) -> None:
