@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 
 import pytest
@@ -181,6 +182,16 @@ def test_each_character_is_shown_as_it_is_alone(text: str) -> None:
         return " " if char == "\t" or unicodedata.category(char) == "Zs" else char.encode("unicode_escape").decode()
 
     assert visible(text) == "".join(map(shown, text))
+
+
+def test_a_text_is_made_visible_whole_and_not_by_the_character() -> None:
+    calls: list[object] = []
+    sys.setprofile(lambda frame, event, what: calls.append(what))
+    try:
+        visible("\x80" * 8000)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) < 100
 
 
 def test_what_cannot_be_shown_is_written_out() -> None:
