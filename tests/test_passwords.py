@@ -145,8 +145,10 @@ def test_hashes_are_computed_beside_the_reactor(hasher: Hasher, turns: Turns, sl
 
 def test_no_more_may_wait_than_can_be_served_soon(hasher: Hasher, turns: Turns, slow: Slow) -> None:
     waiting = [verify(hasher, None, "x") for _ in range(MAX_WAITING)]
+    late = verify(hasher, None, "x")
+    assert late.called, "it waits too"
     with pytest.raises(RateLimited) as refused:
-        turns.wait(verify(hasher, None, "x"))
+        turns.wait(late)
     assert refused.value.retry_ms == MAX_WAITING * passwords.HASH_MS
     slow.go_on.set()
     assert not any(turns.wait(result) for result in waiting)
