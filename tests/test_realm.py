@@ -17,6 +17,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import succeed
 from zope.interface.verify import verifyObject
 
+from lanchat.accounts import set_password
 from lanchat.errors import NoSuchTarget, NotStored, TooSlow, Usage
 from lanchat.interfaces import Store
 from lanchat.names import key, parse
@@ -247,6 +248,13 @@ def test_a_login_does_not_fail_because_it_can_not_be_hashed_again(house: House, 
 def test_a_password_that_was_changed_meanwhile_is_not_changed_back(house: House, alice: Account) -> None:
     replace_password(house.tables.connection, alice.id, "what it was before", "what it was before, hashed again")
     assert house.login(password("alice", "in wonderland")) is alice
+
+
+def test_tokens_go_with_the_password(house: House, alice: Account) -> None:
+    token = house.turns.run(house.checker.give_token(alice.id))
+    set_password(house.tables.connection, alice.id, "another, hashed")
+    with pytest.raises(UnauthorizedLogin, match="no such token"):
+        house.login(Token(b"alice", token))
 
 
 def test_tokens_go_with_their_account(house: House, alice: Account) -> None:
