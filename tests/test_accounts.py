@@ -350,6 +350,12 @@ def test_eight_strangers_of_one_address_are_asked_and_their_places_come_free(rou
     assert not User(router, "ann", address.format("ff")).client.disconnected
 
 
+def test_any_number_of_strangers_is_asked_over_loopback(router: Router) -> None:
+    User(router, "ann").register().leave()
+    strangers = [User(router, "ann", "127.0.0.1") for _ in range(MAX_WAITING + 1)]
+    assert not any(stranger.client.disconnected for stranger in strangers)
+
+
 def test_a_wrong_password_is_answered_and_the_next_try_may_be_right(router: Router) -> None:
     User(router, "ann").register().leave()
     ann = User(router, "ann")
