@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from twisted.internet.task import Clock
@@ -24,6 +24,7 @@ from lanchat.operations import Done, Failed
 from lanchat.options import Options
 from lanchat.preflight import tls_files
 from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
+from lanchat.safekeeping import Refused
 from lanchat.tls import Contexts
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
@@ -149,6 +150,23 @@ def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[st
     assert (len(outcome.mistakes), spy.seen) == (3, [])
     for mistake in outcome.mistakes:
         assert f"reload (a test): {mistake}" in logged
+
+
+def test_a_part_that_refuses_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    class Refusing:
+        """A part whose file was right when it was checked, and is not when it is read."""
+
+        options = frozenset({"manhole-keys"})
+
+        def prepare(self, config: Options) -> NoReturn:
+            raise Refused("keys: there is no key in it.")
+
+    limits = Limits()
+    file = written(tmp_path, "")
+    reload = Reload(options("--config", str(file)), ConfiguredLimits(limits), Refusing())
+    written(tmp_path, "limit.packets = 5", file.name)
+    assert isinstance(reload.read_again("a test"), Failed)
+    assert limits["packets"] == LIMITS["packets"].default
 
 
 def test_a_file_that_came_later_counts_and_must_not_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
