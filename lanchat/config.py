@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import getopt
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,6 +30,8 @@ DEFAULT = Path("/etc/lanchat.toml")
 MAX_BYTES, MAX_SHOWN = 65_536, 40
 #: The option that is a table in the file: a line for each NAME=VALUE.
 TABLE = "limit"
+#: The dashes of options, which a file has not.
+_DASHES = re.compile(r"\B--(?=[a-z])")
 #: What only a command line can say.
 COMMANDS = {"config", "help", "version"}
 
@@ -60,6 +63,7 @@ class Configured(usage.Options):
         super().__init__()
         self._directory = directory or Path.cwd()
         self._words: list[str] = []
+        self._from_file: set[str] = set()
         self["config"] = file
 
     def opt_config(self, file: str) -> None:
@@ -86,7 +90,10 @@ class Configured(usage.Options):
         for name in [name for name, value in self.items() if isinstance(value, Path)]:
             self[name] = self._directory / self[name]  # it is the same file when we are elsewhere (--rundir)
         lines = [line for lines in wrong.values() for line in lines]
-        lines += [text for options, text in self.contradictions() if not options & wrong.keys()] * ("" not in wrong)
+        if "" not in wrong:
+            found = [one for one in self.contradictions() if not one.options & wrong.keys()]
+            lines += [self._in_file(*one) for one in found]
+            lines += self.outside(wrong.keys() | set().union(*(one.options for one in found)))
         if lines:
             raise Mistakes(lines)
 
@@ -96,6 +103,16 @@ class Configured(usage.Options):
     def contradictions(self) -> Iterator[Contradiction]:
         """What does not fit together, with the options that it is about."""
         yield from ()
+
+    def outside(self, wrong: Collection[str]) -> list[str]:
+        """What is wrong in the files that options name, a line for each; `wrong` are options that are wrong themselves."""
+        return []
+
+    def _in_file(self, options: set[str], text: str) -> str:
+        """A contradiction as the file's reader needs it, if the file alone says what is contradictory."""
+        if self["config"] is None or not options & self._from_file:
+            return text
+        return f"{self['config']}: {_DASHES.sub('', text)}"
 
     def afresh(self: C) -> C:  # noqa: PYI019 (typing.Self is not in Python 3.10)
         """What the same words and the same file say now; raises `UsageError`."""
@@ -117,7 +134,8 @@ class Configured(usage.Options):
         said = type(self)(self._directory)
         wrong = fill(said, table, file.parent)
         settled = {name.lstrip("-") for name, _ in getopt.getopt(self._words, self.shortOpt, self.longOpt)[0]} - {TABLE}
-        for name in table.keys() & names(self) - settled:
+        self._from_file = table.keys() & names(self) - settled
+        for name in self._from_file:
             self[name] = _merged(said[name], self[name]) if name == TABLE else said[name]
         return {key: [f"{file}: {line}" for line in lines] for key, lines in wrong.items()}
 

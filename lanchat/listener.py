@@ -51,6 +51,10 @@ class Listener(Service):
         self._drain = drain
         self._port: IListeningPort | None = None
 
+    def __str__(self) -> str:
+        """Who is meant to connect, and where: "json clients on [::]:5000"."""
+        return f"{self._purpose} {f'on {_where(self._port.getHost())}' if self._port else '(shut)'}"
+
     def privilegedStartService(self) -> None:
         """Listen; raises `CannotStart`."""
         super().privilegedStartService()
@@ -89,7 +93,7 @@ class Listener(Service):
         self._port = port
         if isinstance(port, Port):
             sockets.prepare(port.socket)
-        _log.info("listening for {purpose} on {where}", purpose=self._purpose, where=_where(port.getHost()))
+        _log.info("listening for {listener}", listener=str(self))
 
 
 def _reason(error: Any) -> tuple[str, str, str]:

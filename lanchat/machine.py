@@ -7,17 +7,25 @@ there are. The system knows the number (Linux from 6.2 on).
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import shutil
 import time
 from pathlib import Path
 
+import lanchat
+import twisted
 from lanchat.store import opening
 
 _FILES = Path("/proc/self/fd")
 _PAGE = resource.getpagesize()
 #: When the process began, as nearly as it matters.
 STARTED = time.time() - time.process_time()
+
+
+def versions() -> str:
+    """What runs here, for the log and for people."""
+    return f"lanchat {lanchat.__version__} (Twisted {twisted.__version__}, Python {platform.python_version()})"
 
 
 def resident() -> int:

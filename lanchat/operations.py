@@ -5,6 +5,7 @@ They are done by the server that runs (`lanchat.control`), or by one without doo
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -14,7 +15,8 @@ import msgspec
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
-from lanchat import accounts, rooms
+from lanchat import __version__, accounts, machine, rooms
+from lanchat.durations import span
 from lanchat.entry import ERASED
 from lanchat.errors import ChatError, Full, NameTaken, NoSuchTarget
 from lanchat.names import Name, key, parse, stored
@@ -83,6 +85,12 @@ class Reload(Request, tag="reload"):
     name: str = ""
 
 
+class Status(Request, tag="status"):
+    """How the server is, and where it listens. Nothing is noted in the log."""
+
+    name: str = ""
+
+
 class Done(msgspec.Struct, tag_field="is", tag="done"):
     """It was done: in words, and for programs."""
 
@@ -109,7 +117,9 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
     text: str
 
 
-REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Add | SetPassword | SetRole | Remove | Purge | Note | Reload)
+REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
+    Add | SetPassword | SetRole | Remove | Purge | Note | Reload | Status
+)
 ANSWER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 
 
@@ -131,9 +141,12 @@ class Operations:
         store: Store,
         hash_password: Callable[[str], Awaitable[str]],
         read_again: Callable[[str], Done | Failed] | None = None,
+        ports: Callable[[], list[str]] = list,
     ) -> None:
-        """`read_again` is told who asks for it; a server without doors has nothing to read again."""
+        """`read_again` is told who asks for it; a server without doors has none. `ports` says where the server listens."""
         self._read_again = read_again
+        self._ports = ports
+        self._began = router.clock.seconds()
         self._router = router
         self._store = store
         self._hash = hash_password
@@ -144,6 +157,8 @@ class Operations:
         try:
             if isinstance(request, Reload) and self._read_again is not None:
                 return self._read_again(f"administrator, {who}")
+            if isinstance(request, Status):
+                return self._status()
             done = await self._do(request, tell)
         except (ChatError, Refused) as error:
             if isinstance(error, Full) and error.limit:
@@ -169,6 +184,28 @@ class Operations:
             name = account.name if account is not None else stored(request.name, key(request.name.strip()))
             return await self._purge(name, tell)
         return Done(request.name, {})
+
+    def _status(self) -> Done:
+        router, ports = self._router, self._ports()
+        ran = router.clock.seconds() - self._began
+        users, accounts, rooms = len(router.registry), router.registry.count_accounts(), len(router.rooms)
+        lines = [
+            f"{machine.versions()} has run for {span(ran)} as process {os.getpid()}.",
+            *(f"It listens for {port}." for port in ports),
+            f"It keeps all in {self._store.directory}.",
+            f"Users online: {users:,}. Accounts: {accounts:,}. Rooms: {rooms:,}.",
+        ]
+        facts = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "seconds": round(ran),
+            "data": str(self._store.directory),
+            "ports": ports,
+            "users": users,
+            "accounts": accounts,
+            "rooms": rooms,
+        }
+        return Done("\n".join(lines), facts)
 
     async def _add(self, asked: Add) -> Done:
         router, role = self._router, Role[asked.role.upper()]

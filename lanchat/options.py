@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.internet.main import installReactor
 from twisted.python import usage
 
-from lanchat import edge
+from lanchat import edge, machine
 from lanchat.config import Configured, Contradiction
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
@@ -19,6 +19,7 @@ from lanchat.logs.server import parse_level
 from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.ports import endpoints
+from lanchat.printing import show
 from lanchat.rooms import parse_name as parse_room
 from lanchat.safekeeping import default_data
 from lanchat.store.removal import ENVELOPE
@@ -138,6 +139,11 @@ class Options(Configured):
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
         self["data"] = Path(directory)
+
+    def opt_version(self) -> None:
+        """Show the versions of lanchat, Twisted and Python, and end."""
+        show(machine.versions())
+        raise SystemExit(0)
 
     def parseArgs(self, *words: str) -> None:
         """Everything is an option; raises `UsageError`."""

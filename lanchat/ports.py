@@ -34,12 +34,14 @@ def endpoints(port: str, *, loopback: bool = False) -> list[str]:
     own_backlog = ":backlog=" in port or not port.startswith(("tcp:", "tcp6:", "unix:", "ssl:"))
     description = port if own_backlog else f"{port}:backlog={BACKLOG}"
     try:
-        serverFromString(None, description)
+        number = getattr(serverFromString(None, description), "_port", 0)
     except Exception as error:  # noqa: BLE001 (each kind of endpoint raises what it likes, OpenSSL's errors among them)
         if isinstance(error, LookupError) and port.startswith("systemd:"):
             return [description]  # whether systemd hands it over is seen at the start, which this need not be
         hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
         raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
+    if isinstance(number, int) and not 0 <= number <= 65535:
+        raise usage.UsageError(f"{port!r} is no endpoint: a port is a number up to 65535.")
     return [description]
 
 

@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from twisted.python.util import runAsEffectiveUser
 
 from lanchat import lobby, tls
 from lanchat.certificates import Own, read_certificates, read_key
 from lanchat.options import Options
-from lanchat.safekeeping import Refused, check_links, handed_over, open_safely
+from lanchat.safekeeping import Refused, check_links, handed_over, open_safely, refuse
 from lanchat.store import opening
 
+T = TypeVar("T")
 
-def mistakes(config: Options) -> list[str]:
-    """Every one, in a line that says what would be right."""
-    wrong = _data(config["data"])
-    look_inside = not wrong and not _belongs_to_the_service(config["data"])
-    return [*wrong, *_tls(config, look_inside), *_manhole(config, look_inside), *([] if wrong else _lobby(config))]
+
+class CheckedOptions(Options):
+    """Options that are right only if a server can start with them: the files that they name are looked at, too."""
+
+    def outside(self, wrong: Collection[str]) -> list[str]:
+        """What is wrong in those files, a line for each; `wrong` are options that are wrong themselves."""
+        return [*as_user(self, lambda: mistakes(self, wrong)), *pid_file(self.parent)]
+
+
+def mistakes(config: Options, wrong: Collection[str] = ()) -> list[str]:
+    """Every one, in a line that says what would be right; nothing is looked at for options that are `wrong` themselves."""
+    found = [] if "data" in wrong else _data(config["data"])
+    inside = not found and "data" not in wrong
+    made = inside and not _belongs_to_the_service(config["data"])
+    if not any(option.startswith("tls") for option in wrong):
+        found += _tls(config, made)
+    if not any(option.startswith("manhole") for option in wrong):
+        found += _manhole(config, made)
+    return [*found, *(_lobby(config) if inside and "lobby" not in wrong else ())]
+
+
+def as_user(config: Options, look: Callable[[], T]) -> T:
+    """Read or make files as the user that twistd will run the server as (`--uid`, `--gid`); refuses what can't be."""
+    twistd: Mapping[str, Any] = config.parent or {}
+    uid, gid = twistd.get("uid"), twistd.get("gid")
+    if uid is None and gid is None:
+        return look()
+    if os.geteuid() != 0:
+        refuse(["only root can run a server as somebody else: leave out --uid and --gid, or use sudo."])
+    uid = os.geteuid() if uid is None else uid
+    try:
+        gid = pwd.getpwuid(uid).pw_gid if gid is None else gid
+    except KeyError:
+        refuse([f"--uid {uid} is nobody that this system knows: give --gid, too."])
+    if not runAsEffectiveUser(uid, gid, os.access, os.__file__, os.R_OK, effective_ids=True):
+        where = Path(os.__file__).parent
+        refuse([f"--uid {uid}: this user can't read {where}. Install lanchat where everybody can, such as in /opt/lanchat."])
+    done: T = runAsEffectiveUser(uid, gid, look)
+    return done
 
 
 def pid_file(twistd: Mapping[str, Any] | None) -> list[str]:

@@ -50,6 +50,10 @@ class Registry:
         """The account with this number, or None."""
         return self._by_id.get(number)
 
+    def count_accounts(self) -> int:
+        """How many accounts there are."""
+        return len(self._by_id)
+
     def reserve(self, account: Account) -> None:
         """This name is an account's from now on: nobody else is given it, or one that looks the same."""
         if account.name.key not in self._sessions:  # whoever makes their own name an account has its looks already

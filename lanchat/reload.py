@@ -5,8 +5,9 @@ Everything is looked at first. When anything is wrong, nothing is changed, and e
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -78,8 +79,6 @@ class Reload:
     def _read_again(self) -> Done | Failed:
         try:
             fresh = self._latest.afresh()
-            if wrong := preflight.mistakes(fresh):
-                return _failed(wrong)
             takes = [part.prepare(fresh) for part in self.parts]
         except (usage.UsageError, Refused) as error:
             return _failed(str(error).splitlines())
@@ -194,10 +193,11 @@ class Operators:
 
 
 class Hangup(Service):
-    """Reads again on SIGHUP, as daemons do, where there is such a signal."""
+    """Reads again on SIGHUP, as daemons do, where there is such a signal; ends when its terminal is closed."""
 
     def __init__(self, reload: Reload, reactor: Any) -> None:
         self._reload = reload
+        self._at_terminal = False
         self._reactor = reactor
         self._before: Any = None
 
@@ -211,7 +211,8 @@ class Hangup(Service):
         super().startService()
         self._take()
         if (file := self._reload.started["config"]) is not None:
-            _log.info("configured by {file}; SIGHUP reads it again", file=str(file))
+            reread = "`lanchat-admin reload` reads" if self._at_terminal else "SIGHUP reads"
+            _log.info("configured by {file}; {reread} it again", file=str(file), reread=reread)
 
     def stopService(self) -> None:
         """Leave it to whoever had it; but if it would end us, it shall not cut short the end that has begun."""
@@ -222,7 +223,21 @@ class Hangup(Service):
     def _take(self) -> None:
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != self._asked:
             self._before = signal.signal(signal.SIGHUP, self._asked)
+            # Not so under nohup, which has the signal ignored: that server shall outlive the terminal.
+            self._at_terminal = self._before == signal.SIG_DFL and _is_at_terminal(self._reload.started.parent)
 
     def _asked(self, number: int, frame: object) -> None:
         """In the middle of anything: the reactor does it when it is done with that."""
-        self._reactor.callFromThread(self._reload.read_again, "SIGHUP")
+        if self._at_terminal:
+            self._reactor.callFromThread(self._hung_up)
+        else:
+            self._reactor.callFromThread(self._reload.read_again, "SIGHUP")
+
+    def _hung_up(self) -> None:
+        _log.info("the terminal is closed, so the server ends")
+        self._reactor.stop()
+
+
+def _is_at_terminal(twistd: Mapping[str, Any] | None) -> bool:
+    """Whether the server was started at a terminal and stays there (`twistd -n`)."""
+    return bool(twistd and twistd.get("nodaemon")) and any(map(os.isatty, range(3)))

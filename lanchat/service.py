@@ -8,9 +8,10 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.components import Componentized
 
-from lanchat import accounts, lobby, rooms, sanctions, stored
+from lanchat import accounts, lobby, machine, rooms, sanctions, stored
 from lanchat.drain import Drain
 from lanchat.listener import Listener
 from lanchat.logs.server import ServerLog
@@ -20,6 +21,8 @@ from lanchat.room import room_key
 from lanchat.router import Router
 from lanchat.store.service import StoreService
 from lanchat.store.store import Store
+
+_log = Logger()
 
 
 class ChatService(MultiService):
@@ -50,6 +53,7 @@ class ChatService(MultiService):
 
     def startService(self) -> None:
         """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStart`."""
+        _log.info("{versions} keeps all in {data}", versions=machine.versions(), data=str(self.store.directory))
         self._keeping.startService()
         self.hasher.startService()
         super().startService()
@@ -59,6 +63,10 @@ class ChatService(MultiService):
         """Let clients in there, until the server ends or is about to."""
         listener.setServiceParent(self)
         self._draining.doors.append(listener)
+
+    def ports(self) -> list[str]:
+        """Where it listens, and for whom, a line for each port."""
+        return [str(service) for service in self if isinstance(service, Listener)]
 
     @property
     def ready(self) -> bool:

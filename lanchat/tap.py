@@ -16,7 +16,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from lanchat import commands, edge, preflight, tls
+from lanchat import commands, edge, options, preflight, tls
 from lanchat.control import ControlService
 from lanchat.errors import BadName
 from lanchat.gateways.factory import ChatFactory
@@ -29,7 +29,6 @@ from lanchat.logs.server import ServerLog
 from lanchat.names import key
 from lanchat.notify import Notifier
 from lanchat.operations import Operations
-from lanchat.options import Options
 from lanchat.packet import visible
 from lanchat.passwords import Hasher
 from lanchat.ports import endpoint
@@ -53,16 +52,17 @@ RESERVED_FILES = 96
 #: How many there may be where the system sets no limit: Linux allows no more in one process.
 MANY_FILES = 1_048_576
 
+#: What twistd reads before it calls `makeService`.
+Options = preflight.CheckedOptions
+
 _log = Logger()
 
 
-def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICredentialsChecker] = ()) -> ChatService:
+def makeService(config: options.Options, reactor: Any = None, checkers: Sequence[ICredentialsChecker] = ()) -> ChatService:
     """The whole server: one router, and a gateway for each kind of port that was asked for.
 
     `checkers` (twisted.cred) are asked before our own whether somebody may have an account: another directory, say.
     """
-    if wrong := [*preflight.mistakes(config), *preflight.pid_file(config.parent)]:
-        refuse(wrong)
     if reactor is None:
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
@@ -96,7 +96,7 @@ def makeService(config: Options, reactor: Any = None, checkers: Sequence[ICreden
     return service
 
 
-def _make_store(config: Options, reactor: Any, router: Router) -> Store:
+def _make_store(config: options.Options, reactor: Any, router: Router) -> Store:
     """The log."""
     waiting = partial(router.limits.__getitem__, "waiting")
     ephemeral = bool(config["ephemeral"])
@@ -117,7 +117,7 @@ def _with_store(
     service = ChatService(router, store, hasher, config["lobby"], reactor.stop)
     service.reload = reloading.reload
     Hangup(reloading, reactor).setServiceParent(service)
-    operations = Operations(router, store, hasher.hash, reloading.read_again)
+    operations = Operations(router, store, hasher.hash, reloading.read_again, service.ports)
     ControlService(config["data"], operations, reactor).setServiceParent(service)
     if config["retain"]:
         RetentionService(Retention(store, reactor, config["retain"], time.time), reactor).setServiceParent(service)
@@ -147,12 +147,12 @@ class CertifiedProtocol(ChatProtocol):
         return super().open(name)
 
 
-def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat: ChatFactory) -> tls.Contexts:
+def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Options, chat: ChatFactory) -> tls.Contexts:
     """Let clients in over TLS; what they agree on it with."""
     try:
-        contexts = tls.Contexts(*preflight.tls_files(config, config["data"]))
+        contexts = preflight.as_user(config, lambda: tls.Contexts(*preflight.tls_files(config, config["data"])))
     except Refused as refused:
-        raise SystemExit(f"lanchat: {refused}") from None
+        refuse([str(refused)])
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
         service.add_door(Listener("tls clients", endpoint(reactor, port), factory, chat.drain))
@@ -162,13 +162,16 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: Options, chat:
     return contexts
 
 
-def _add_manhole(service: ChatService, reactor: IReactorTime, config: Options) -> ManholeFactory:
+def _add_manhole(service: ChatService, reactor: IReactorTime, config: options.Options) -> ManholeFactory:
     from lanchat.manhole import door, keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
+    def read_keys() -> ManholeFactory:
+        return door.ManholeFactory(service, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+
     try:
-        factory = door.ManholeFactory(service, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+        factory = preflight.as_user(config, read_keys)
     except Refused as refused:
-        raise SystemExit(f"lanchat: {refused}") from None
+        refuse([str(refused)])
     for port in config["manhole"]:
         listener = Listener("manhole operators (SSH)", endpoint(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)

@@ -344,6 +344,33 @@ def test_what_is_wrong_in_other_files_is_told_too(tmp_path: Path) -> None:
         assert why in mistake
 
 
+def test_mistakes_in_the_file_hide_none_in_the_files_that_it_names(tmp_path: Path) -> None:
+    lines = ['port = "tcp:99999"', 'lobby = "x"', "ephemeral = true", 'retain = "90d"', "tls = 5443", 'tls-key = "k"']
+    lines += ['tls-cert = "c"', "manhole = 2222", 'manhole-keys = "ops"']
+    file = written(tmp_path, "\n".join(lines))
+    failed = checked("--json", "check-config", "--config", str(file))
+    told = json.loads(failed.stdout)["mistakes"]
+    assert told == [
+        f"{file}: port: 'tcp:99999' is no endpoint: a port is a number up to 65535.",
+        f"{file}: lobby: The name of a room begins with #, as in #x.",
+        f"{file}: ephemeral keeps no message, so there is nothing for retain: leave one of them out.",
+        *(f"can't read {tmp_path / name}: No such file or directory." for name in "kc"),
+        f"can't read {tmp_path / 'ops'}: there is no such file.",
+    ]
+    ended = subprocess.run(  # noqa: S603 (ours)
+        twistd(tmp_path, "--config", str(file)), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert ended.returncode == os.EX_CONFIG
+    assert ended.stderr.splitlines() == [f"lanchat: {line}" for line in told]
+
+
+def test_what_contradicts_on_the_command_line_is_told_in_its_words(tmp_path: Path) -> None:
+    file = written(tmp_path, "ephemeral = true\n")
+    with pytest.raises(Mistakes) as raised:
+        Options().parseOptions(["--config", str(file), "--manhole", "2222"])
+    assert raised.value.lines == ["--manhole needs --manhole-keys FILE, the public keys that may enter."]
+
+
 def test_every_mistake_is_printed_and_none_is_raised(tmp_path: Path) -> None:
     file = written(tmp_path, "prot = 1\ntelnt = 1\n")
     failed = checked("check-config", str(file))

@@ -161,7 +161,7 @@ def test_another_directory_can_be_asked_for_passwords(tmp_path: Path) -> None:
     (tmp_path / "chat.tac").write_text(
         "from twisted.application.service import Application\n"
         "from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse\n"
-        "from lanchat.options import Options\nfrom lanchat.tap import makeService\n"
+        "from lanchat.tap import Options, makeService\n"
         "config = Options()\n"
         f"config.parseOptions(['--data', 'data', '--port', '{LOOPBACK}'])\n"
         "directory = InMemoryUsernamePasswordDatabaseDontUse(ann=b'from the directory')\n"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -22,7 +24,7 @@ from lanchat.edge import Edge, networks
 from lanchat.limits import LIMITS, Limits
 from lanchat.operations import Done, Failed
 from lanchat.options import Options
-from lanchat.preflight import tls_files
+from lanchat.preflight import CheckedOptions, tls_files
 from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
 from lanchat.safekeeping import Refused
 from lanchat.tls import Contexts
@@ -35,7 +37,7 @@ from tests.test_inherited import activated
 
 def options(*words: str) -> Options:
     """What a command line says."""
-    found = Options()
+    found = CheckedOptions()
     found.parseOptions(words)
     return found
 
@@ -52,6 +54,36 @@ def hang_up(server: Server, line: str) -> str:
     seen = len(server.text())
     server.process.send_signal(signal.SIGHUP)
     return until(lambda: next((row for row in server.text()[seen:].splitlines() if line in row), None), f"{line!r} in the log")
+
+
+def test_a_server_that_was_started_at_a_terminal_ends_with_it(tmp_path: Path) -> None:
+    terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
+    with Server(tmp_path, "--port", LOOPBACK, under=terminal) as server:
+        server.logged("lanchat-admin reaches this server at")
+        port = json.loads(admin(server, "--json", "status").stdout)["ports"][0].rpartition(":")[2]
+        server.process.kill()  # and with it the terminal is closed
+        until(lambda: not _answers(int(port)), "the server to end")
+    assert admin(server, "status").returncode == 1
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as peer:
+        return peer.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_how_a_server_is_can_be_asked(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--telnet", LOOPBACK) as server, login(server.port(), "ann"):
+        told = admin(server, "status").stdout
+        assert re.match(r"lanchat \S+ \(Twisted \S+, Python \S+\) has run for \S+ as process \d+\.\n", told)
+        assert f"It listens for telnet clients on 127.0.0.1:{server.port('telnet')}.\n" in told
+        assert f"It keeps all in {tmp_path / 'data'}.\n" in told
+        assert told.endswith("Users online: 1. Accounts: 0. Rooms: 0.\n")
+        facts = json.loads(admin(server, "--json", "status").stdout)
+        assert (facts["pid"], facts["users"]) == (server.process.pid, 1)
+        assert "status" not in server.text(), "it is asked often"
+        assert f"keeps all in {tmp_path / 'data'}" in server.text()
+    stopped = admin(server, "--json", "status")
+    assert (stopped.returncode, json.loads(stopped.stdout)["error"]) == (1, "NOT_RUNNING")
 
 
 def admin(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
@@ -143,7 +175,7 @@ def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[st
     written(tmp_path, 'prot = 1\ntls = 0\ntls-key = "none"\ntls-cert = "none"\n')
     outcome = reload.read_again("a test")
     assert isinstance(outcome, Failed)
-    assert (len(outcome.mistakes), spy.seen) == (1, [])
+    assert (len(outcome.mistakes), spy.seen) == (3, [])
     written(tmp_path, f'tls = "{LOOPBACK}"\ntls-key = "none"\ntls-cert = "none"\nmanhole = 0\nmanhole-keys = "none"\n')
     outcome = reload.read_again("a test")
     assert isinstance(outcome, Failed)

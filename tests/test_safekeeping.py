@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -391,6 +393,50 @@ def test_a_check_finds_all_of_it(tmp_path: Path) -> None:
     assert len([line for line in preflight.mistakes(options) if " is open to others, and no server keeps" in line]) == 1
     (data / "lanchat.db").touch()
     assert len([line for line in preflight.mistakes(options) if line.endswith(f"Forbid it: chmod go= {data}")]) == 1
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
+    """Options of a server that will run as another user, whose data directory it is; everybody can read this Python."""
+    monkeypatch.setattr(os, "__file__", "/etc/passwd")
+    with TemporaryDirectory(dir="/tmp") as directory:  # pytest's own can't be looked into by others
+        Path(directory).chmod(0o755)
+        options = Options()
+        options.parent = cast("Options", {"uid": STRANGER, "gid": STRANGER})
+        options["data"] = Path(directory, "data")
+        options["data"].mkdir(0o700)
+        os.chown(options["data"], STRANGER, STRANGER)
+        yield options
+
+
+@needs_root
+def test_what_is_made_for_the_user_that_a_server_will_run_as_is_that_users(later: Options) -> None:
+    preflight.as_user(later, Own(later["data"]).renew)
+    assert {path.stat().st_uid for path in later["data"].iterdir()} == {STRANGER}
+    os.chown(later["data"], 0, 0)
+    with pytest.raises(Refused, match="Permission denied"):
+        preflight.as_user(later, Own(later["data"]).renew)
+    assert os.geteuid() == os.getegid() == 0
+
+
+@needs_root
+def test_a_user_who_can_not_run_it_is_no_user_for_a_server(
+    later: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "__file__", str(tmp_path / "os.py"))
+    with pytest.raises(SystemExit) as ended:
+        preflight.as_user(later, Own(later["data"]).renew)
+    assert ended.value.code == os.EX_CONFIG
+    told = f"--uid {STRANGER}: this user can't read {tmp_path}. Install lanchat where everybody can, such as in /opt/lanchat."
+    assert capsys.readouterr().err == f"lanchat: {told}\n"
+    later.parent = cast("Options", {"uid": STRANGER, "gid": None})
+    with pytest.raises(SystemExit):
+        preflight.as_user(later, Own(later["data"]).renew)
+    assert f"--uid {STRANGER} is nobody that this system knows: give --gid, too." in capsys.readouterr().err
+    monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
+    with pytest.raises(SystemExit):
+        preflight.as_user(later, Own(later["data"]).renew)
+    assert "only root can run a server as somebody else" in capsys.readouterr().err
 
 
 @needs_root

@@ -7,18 +7,17 @@ from pathlib import Path
 
 from twisted.python import usage
 
-from lanchat import preflight
 from lanchat.admin import calling
 from lanchat.admin.ending import NOT_RUNNING, Declined
 from lanchat.config import DEFAULT
-from lanchat.operations import MISTAKES, Done, Failed, Reload, Tell, counted
-from lanchat.options import Options
+from lanchat.operations import MISTAKES, Done, Failed, Reload, Request, Status, Tell, counted
+from lanchat.preflight import CheckedOptions
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:
     """See that a server would start with this file; no port is opened, and nothing is changed."""
-    file = options.file or DEFAULT
-    if options.file is None and not file.exists():
+    file = options.file or options.config or DEFAULT
+    if file is DEFAULT and not file.exists():
         return Done(f"There is no {file}, so a server does what its command line says.", {"file": None})
     if wrong := _wrong(file.absolute()):
         count = counted(len(wrong), "mistake")
@@ -27,18 +26,26 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
 
 
 def _wrong(file: Path) -> list[str]:
-    config = Options()
     try:
-        config.parseOptions(["--config", str(file)])
+        CheckedOptions().parseOptions(["--config", str(file)])
     except usage.UsageError as error:
         return str(error).splitlines()
-    return preflight.mistakes(config)
+    return []
 
 
 def reload(options: Namespace, tell: Tell) -> Done | Failed:
     """Let the server that runs read again what it can."""
-    outcome = calling.call(options.data, Reload(), tell)
+    return _asked(options, Reload(), tell)
+
+
+def status(options: Namespace, tell: Tell) -> Done | Failed:
+    """How the server that runs is."""
+    return _asked(options, Status(), tell)
+
+
+def _asked(options: Namespace, request: Request, tell: Tell) -> Done | Failed:
+    outcome = calling.call(options.data, request, tell)
     if outcome is None:
-        text = f"No server runs in {options.data}, so nothing was read again. Start it, or say where it runs with --data DIR."
+        text = f"No server runs with its data in {options.data}. Start it, or say where its data is with --data DIR."
         raise Declined(text, NOT_RUNNING)
     return outcome

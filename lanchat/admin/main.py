@@ -47,6 +47,7 @@ OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
     "export": files.export,
     "check-config": configuration.check,
     "reload": configuration.reload,
+    "status": configuration.status,
 }
 
 

@@ -127,7 +127,10 @@ def _add_configuration(add: _Adds) -> None:
         description="Check a configuration file, and the keys and certificates that it names, as a start would, and print "
         "every mistake. Run it as the user that the server runs as, who must be able to read them.",
     )
-    check.add_argument("file", type=Path, nargs="?", metavar="FILE", help=f"(default: {DEFAULT})")
+    files = check.add_mutually_exclusive_group()
+    files.add_argument("file", type=Path, nargs="?", metavar="FILE", help=f"(default: {DEFAULT})")
+    files.add_argument("--config", type=Path, metavar="FILE", help="the same, written as for `twistd lanchat`")
+    add("status", help="how the server is that runs: version, ports, how many are online")
     add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
 
 

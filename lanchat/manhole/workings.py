@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import resource
 import sys
 import threading
@@ -13,8 +12,6 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any, NamedTuple
 
-import lanchat
-import twisted
 from lanchat import machine
 from lanchat.errors import Usage
 from lanchat.interfaces import IConnection
@@ -71,7 +68,7 @@ class Workings:
                 "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
                 "files": f"{machine.open_files()} open of {machine.most_files():g}",
                 "process": os.getpid(),
-                "versions": f"lanchat {lanchat.__version__}, Twisted {twisted.__version__}, Python {platform.python_version()}",
+                "versions": machine.versions(),
             }
         )
 
