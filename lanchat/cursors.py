@@ -56,14 +56,16 @@ class Cursors:
             return
         self.leave(session.account, session.device, session.place)
         if session.receipts is not None:
-            session.client.perform(self._finish(session, session.account, session.receipts), hold=False)
+            session.client.perform(self._finish(session.account, session.receipts, session.skipped), hold=False)
 
-    async def _finish(self, session: Session, account: Account, receipts: Receipts) -> None:
-        """What still waits for a session that has ended may be written yet."""
-        before = session.place
-        await receipts.finished()
-        if session.place > before:
-            self._move(account, CLASSIC, session.place)
+    async def _finish(self, account: Account, receipts: Receipts, skipped: int | None) -> None:
+        """Wait until the connection of a classic session that has ended has written what was still to be written.
+
+        `skipped` is the session's, as it was when it ended. The session itself may go on as another device, with other receipts.
+        """
+        before, written = receipts.written, await receipts.finished()
+        if written > before:
+            self._move(account, CLASSIC, written if skipped is None else min(written, skipped))
 
     def leave(self, account: Account, device: str, seq: int) -> None:
         """A session is on this device no more. Of a classic one all up to this place was written, so it has that.

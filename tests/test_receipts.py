@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from lanchat.errors import TooSlow
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.sockets import unsent
@@ -173,6 +174,29 @@ def test_a_classic_session_that_becomes_a_device_has_read_what_was_written(house
     ann.send(line("/hello", "lanchat", v=1, caps=["id"], dev="desk"))
     cursor = "SELECT cursor FROM devices WHERE name = ''"
     assert store_of(house[0]).connection.execute(cursor).fetchone() == (1,)
+    ann.lose()
+    house[1].advance(2)
+    assert store_of(house[0]).connection.execute(cursor).fetchone() == (1,), "what was cut off was never written"
+    assert "number 2" in missed(house)
+
+
+def test_what_could_not_be_read_is_not_counted_as_read_when_the_rest_is_written(
+    house: tuple[Router, Clock], bob: User
+) -> None:
+    say(bob, "number 1")
+    store = store_of(house[0])
+    store.slow = True
+    ann = Reader(house)
+    store.answer(TooSlow())
+    store.slow = False
+    ann.stop_reading()
+    say(bob, "number 2")
+    ann.send(line("/quit", ""))
+    ann.connection.outbox.resumeProducing()
+    assert "number 2" in ann.bytes().decode()
+    ann.lose()
+    house[1].advance(2)
+    assert "number 1" in missed(house)
 
 
 def test_what_waits_in_a_transport_of_twisteds_is_counted() -> None:
