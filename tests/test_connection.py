@@ -64,8 +64,19 @@ def test_the_server_closes_its_side_first_and_waits_for_the_other(wire: TcpWire)
     assert wire.transport.disconnecting
 
 
-def test_who_is_closed_is_read_to_its_end_but_no_faster_than_others_can_bear(wire: TcpWire) -> None:
-    wire.send(line("/quit"))
+@pytest.mark.parametrize("resting", [False, True])
+def test_who_is_closed_is_read_to_its_end_but_no_faster_than_others_can_bear(
+    house: tuple[Router, Clock], wire: TcpWire, resting: bool
+) -> None:
+    if resting:
+        wire.send(line("/pong") * 3000)
+        assert wire.transport.producerState == "paused"
+        session = wire.connection.session
+        assert session is not None
+        house[0].close(session, "GONE", "You are closed.", why="for a test")
+        assert wire.transport.producerState == "producing"
+    else:
+        wire.send(line("/quit"))
     for _ in range(3):
         pieces = 0
         while wire.transport.producerState == "producing" and pieces < 100:

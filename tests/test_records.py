@@ -124,6 +124,11 @@ def test_what_has_no_content_is_charged_and_read_no_faster(pair: Pair, monkeypat
     assert pair.transport.producerState == "paused"
 
 
+def test_what_comes_for_a_closed_connection_is_counted_once(pair: Pair) -> None:
+    pair.connection.closed = pair.connection.halted = True
+    assert pair.write(line("/time", "x" * 2000)) + PIECE == pair.connection._discarded
+
+
 def test_while_something_is_waited_for_what_has_no_content_is_charged_too(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TLSMemoryBIOProtocol, "dataReceived", lambda protocol, data: None)
     pair.connection.halted, pair.connection._holds = True, 1

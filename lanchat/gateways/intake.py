@@ -53,7 +53,7 @@ class Intake(Protocol, ABC):
         self.halted = False
         self._seconds = router.clock.seconds
         self._bytes = Bucket(router.limits, "bytes")
-        #: How much of that `dataReceived` has taken so far.
+        #: How much `dataReceived` has been charged so far, of that or, since it is closed, of what is discarded.
         self.taken = 0
         self._unserved = b""
         self._serving = NOTHING
@@ -61,14 +61,14 @@ class Intake(Protocol, ABC):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; they are served now, or when those before them have been."""
+        cost = len(data) + PIECE
+        self.taken += cost
         if self.closed:
-            self._discard(len(data) + PIECE)
+            self._discard(cost)
             return
         now = self._seconds()
         if self.session is not None:
             self.session.heard = now
-        cost = len(data) + PIECE
-        self.taken += cost
         plenty = self._bytes.take(cost, now)
         self._unserved += data
         if self._resting is None:
@@ -203,3 +203,4 @@ class Intake(Protocol, ABC):
         if self._resting is not None and self._resting.active():
             self._resting.cancel()
             self.factory.backlog.discard(self)
+        self._resting = None
