@@ -61,7 +61,7 @@ class Cursors:
     async def _finish(self, account: Account, receipts: Receipts, skipped: int | None) -> None:
         """Wait until the connection of a classic session that has ended has written what was still to be written.
 
-        `skipped` is the session's, as it was when it ended: the session itself may go on as another device, with other receipts.
+        `skipped` is the session's, as it was when it ended: it may go on as another device, with other receipts.
         """
         before, written = receipts.written, await receipts.finished()
         if written > before:

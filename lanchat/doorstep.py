@@ -39,8 +39,11 @@ class Identity(Protocol):
     def check_way(self, address: str, gateway: str) -> None:
         """Raise `Forbidden` if a secret that came this way could be read by others."""
 
-    def hash(self, password: str) -> Attempt[str]:
-        """What to keep of a password; raises `Usage` or `RateLimited`."""
+    def hash(self, password: str, newcomer: bool) -> Attempt[str]:
+        """What to keep of a password; a `newcomer` has no account yet, and waits behind those who have one.
+
+        Raises `Usage` or `RateLimited`, and like the others `Left` when it is cancelled.
+        """
 
     def give_token(self, account: int) -> Awaitable[str]:
         """A new token for an account; raises `NotStored`."""
@@ -101,7 +104,8 @@ class Doorstep:
         if is_loopback(session.sender.ip):  # as above
             return
         address = counted_as(session.sender.ip)
-        if sum(counted_as(other.sender.ip) == address for other in self._attempts) >= MAX_MAKING:
+        making = (other for other in self._attempts if other.account is None and other not in self._waiting)  # not logging in
+        if sum(counted_as(other.sender.ip) == address for other in making) >= MAX_MAKING:
             raise RateLimited("Others at your address are making accounts. Try again in a second.", retry_ms=1000)
 
     def check_rate(self, account: Account) -> None:

@@ -20,6 +20,10 @@ class ChatError(Exception):
         self.retry_ms = retry_ms
 
 
+class Left(Exception):
+    """Whoever asked for this has left meanwhile: there is nobody to answer, and nothing is wrong."""
+
+
 class BadJson(ChatError):
     """These bytes are no JSON text (RFC 8259)."""
 

@@ -6,7 +6,7 @@ from twisted.cred.credentials import UsernamePassword
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from lanchat.errors import AuthFailed, Forbidden
+from lanchat.errors import Forbidden, Left
 from lanchat.login import Gate, may_send_secret
 from lanchat.passwords import Hasher
 from lanchat.realm import AccountChecker, Token
@@ -33,9 +33,9 @@ class Identity:
                 "Connect to the TLS port, or ask the operator; and if you use that password elsewhere, change it."
             )
 
-    def hash(self, password: str) -> Deferred[str]:
-        """What to keep of a new password; fails with `Usage` or `RateLimited`."""
-        return Deferred.fromCoroutine(self._hasher.hash(password, newcomer=True)).addErrback(_gave_up)
+    def hash(self, password: str, newcomer: bool) -> Deferred[str]:
+        """What to keep of a new password; a `newcomer` has no account yet. Fails with `Usage` or `RateLimited`."""
+        return Deferred.fromCoroutine(self._hasher.hash(password, newcomer)).addErrback(_gave_up)
 
     def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
         """The account of that name, if this is its password; fails with what `Gate.login` raises."""
@@ -50,5 +50,5 @@ class Identity:
 
 
 def _gave_up(failure: Failure) -> Failure:
-    """Whoever tried has gone, and needs no answer; it is no fault of ours."""
-    return Failure(AuthFailed("You left before that was looked at.")) if failure.check(CancelledError) else failure
+    """Fail with `Left` when the attempt was cancelled."""
+    return Failure(Left()) if failure.check(CancelledError) else failure

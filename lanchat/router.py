@@ -15,7 +15,7 @@ import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.errors import BadFrom, ChatError, Full, Muted, NoSuchTarget, NotMember, Usage
+from lanchat.errors import BadFrom, ChatError, Full, Left, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.house import House
 from lanchat.interfaces import Clock
 from lanchat.names import key
@@ -113,6 +113,8 @@ class Router(House):
 
     def _went_wrong(self, session: Session, packet: Packet | ChatError, error: Exception) -> None:
         asked = packet if isinstance(packet, Packet) else None
+        if isinstance(error, Left):
+            return
         if isinstance(error, ChatError):
             self.refuse(session, error, asked)
             return

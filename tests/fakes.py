@@ -243,7 +243,7 @@ class FakeIdentity:
         if address == "10.6.6.6":
             raise Forbidden("Others can read this.")
 
-    def hash(self, password: str) -> Deferred[str]:
+    def hash(self, password: str, newcomer: bool) -> Deferred[str]:
         """What to keep of it."""
         return succeed(password)
 

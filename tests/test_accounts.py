@@ -13,7 +13,8 @@ from twisted.internet.task import Clock
 from lanchat import accounts
 from lanchat.doorstep import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.entry import RELAYED
-from lanchat.errors import AuthFailed, AuthRequired, NameTaken, NoSuchTarget, NotStored
+from lanchat.errors import AuthRequired, Left, NameTaken, NoSuchTarget, NotStored
+from lanchat.identity import Identity
 from lanchat.names import parse
 from lanchat.packet import ServerX
 from lanchat.realm import add_token
@@ -61,9 +62,9 @@ def slow_hashes(router: Router, monkeypatch: pytest.MonkeyPatch) -> list[Deferre
     """Passwords that are being hashed, for as long as the test likes."""
     hashes: list[Deferred[str]] = []
 
-    def hash_later(password: str) -> Deferred[str]:
+    def hash_later(password: str, newcomer: bool) -> Deferred[str]:
         hashes.append(Deferred())
-        return hashes[-1].addErrback(lambda _: fail(AuthFailed("You left.")))
+        return hashes[-1].addErrback(lambda _: fail(Left()))
 
     monkeypatch.setattr(router.identity, "hash", hash_later)
     return hashes
@@ -93,10 +94,70 @@ def test_few_of_one_address_make_accounts_at_a_time(
         ["Others at your address are making accounts. Try again in a second."] for _ in users[most:]
     ]
     User(router, "zoe", "10.0.0.2").send("/register", PASSWORD)
+    assert len(hashes) == most + 1
     hashes[0].callback("kept")
     assert "is your account now" in users[0].told().msg
     User(router, "eve", address).send("/register", PASSWORD)
     assert len(hashes) == most + 2
+
+
+def test_those_who_log_in_or_change_a_password_leave_the_others_their_place(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = [User(router, f"user{n}").register().hello("id") for n in range(MAX_MAKING)]
+    slow = FakeIdentity(router)
+    monkeypatch.setattr(slow, "by_password", lambda *_: Deferred())
+    router.identity = slow
+    for user in users:
+        user.send("/password", password=PASSWORD, text="new")
+        User(router, user.session.name.shown).send("/login", PASSWORD)
+    User(router, "ann").register()
+
+
+class Waiting:
+    """A thread for passwords, and a gate, that never come to an end; whom they were told of."""
+
+    def __init__(self) -> None:
+        self.newcomers: list[bool] = []
+
+    async def hash(self, password: str, newcomer: bool) -> str:
+        """Wait."""
+        self.newcomers.append(newcomer)
+        return await Deferred[str]()
+
+    async def login(self, *_: object) -> Account:
+        """Wait."""
+        return await Deferred[Account]()
+
+    def give_token(self, account: int) -> None:
+        """Is not asked for."""
+
+
+def identity(waiting: Any) -> Identity:
+    return Identity(waiting, waiting, waiting, plaintext_allowed=True)
+
+
+def test_only_who_has_no_account_yet_waits_behind_those_who_have_one(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, bob, waiting = User(router, "ann").register().hello("id"), User(router, "bob"), Waiting()
+    monkeypatch.setattr(router.identity, "hash", identity(waiting).hash)
+    ann.send("/password", password=PASSWORD, text="new")
+    bob.send("/register", PASSWORD)
+    assert waiting.newcomers == [False, True]
+
+
+@pytest.mark.parametrize(("name", "command"), [("ann", "/login"), ("bob", "/register")])
+def test_who_is_closed_while_a_secret_is_looked_at_gets_no_answer_after_the_goodbye(
+    router: Router, name: str, command: str
+) -> None:
+    User(router, "ann").register().leave()
+    user = User(router, name)
+    router.identity = identity(Waiting())
+    user.send(command, PASSWORD)
+    user.msgs()
+    router.close(user.session, "GONE", "Goodbye", why="for a test")
+    assert user.msgs() == ["Goodbye"]
+    assert not router.counts.refused
+    assert not user.client.faults
 
 
 def test_whoever_took_the_name_while_somebody_registered_it_must_go(router: Router) -> None:

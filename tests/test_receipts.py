@@ -180,9 +180,7 @@ def test_a_classic_session_that_becomes_a_device_has_read_what_was_written(house
     assert "number 2" in missed(house)
 
 
-def test_what_could_not_be_read_is_not_counted_as_read_when_the_rest_is_written(
-    house: tuple[Router, Clock], bob: User
-) -> None:
+def test_what_could_not_be_read_is_not_counted_as_read_when_the_rest_is_written(house: tuple[Router, Clock], bob: User) -> None:
     say(bob, "number 1")
     store = store_of(house[0])
     store.slow = True

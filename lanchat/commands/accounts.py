@@ -12,8 +12,8 @@ from twisted.logger import Logger
 from lanchat import accounts, rooms
 from lanchat.addresses import counted_as, is_loopback
 from lanchat.command import Command
-from lanchat.errors import ChatError, NameTaken, NotStored, Usage
-from lanchat.packet import Packet, visible
+from lanchat.errors import ChatError, Left, NotStored, Usage
+from lanchat.packet import Packet
 from lanchat.room import Room
 from lanchat.router import Router
 from lanchat.session import CLASSIC, Account, Role, Session
@@ -33,7 +33,7 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
     router.charge(session, HASH_COST)
     router.doorstep.check_place(session)
     router.registrations.check(_counted(session), ACCOUNTS_MADE)
-    kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip()))
+    kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip(), newcomer=True))
     check_here(router, session)
     device = session.device
     account, since, cursor = await _make_account(router, session, kept, device)
@@ -110,7 +110,7 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
         raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
     await prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
-    kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip()))
+    kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip(), newcomer=False))
     await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
     router.journal.note(f"{account.name.shown} changed their password")
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
@@ -171,11 +171,11 @@ async def enter_device(router: Router, account: Account, device: str) -> int | N
 def check_here(
     router: Router, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
 ) -> None:
-    """While that was done, whoever asked may have gone; then this device of the account is not in use after all."""
+    """Raise `Left` if whoever asked has gone meanwhile; then this device of the account is not in use after all."""
     if session not in router.registry and session not in router.doorstep:
         if account is not None:
             router.cursors.leave(account, device, cursor)
-        raise NameTaken(f"{visible(session.name.shown)} has left.")
+        raise Left
 
 
 COMMANDS = {
