@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable
 from functools import partial
+from sqlite3 import Connection
 from typing import Any, Literal
 
 import msgspec
@@ -215,18 +216,19 @@ class Operations:
                 f"{name.shown} looks like the account {others[0].name.shown}, and nobody could tell them apart. "
                 "Nothing was done. Choose another name, or say --force if that is meant."
             )
-        now, most = int(router.now()), router.limits["accounts"]
-        with router.registry.looks.held(name):
-            account = await self._store.write(partial(accounts.add, name=name, password=kept, role=role, now=now, most=most))
-            router.own(account)
-        await self._enter_lobby(account)
-        return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
+        now, most, lobby = int(router.now()), router.limits["accounts"], router.rooms.lobby
 
-    async def _enter_lobby(self, account: Account) -> None:
-        lobby = self._router.rooms.lobby
-        if lobby is not None:
-            since = await self._store.write(partial(rooms.admit, room=lobby.id, account=account.id))
-            self._router.rooms.admit(account, lobby, since)
+        def make(connection: Connection) -> tuple[Account, int]:
+            """All in one step: there is no account that is not in the lobby."""
+            account = accounts.add(connection, name=name, password=kept, role=role, now=now, most=most)
+            return account, 0 if lobby is None else rooms.admit(connection, lobby.id, account.id)
+
+        with router.registry.looks.held(name):
+            account, since = await self._store.write(make)
+            router.own(account)
+            if lobby is not None:
+                router.rooms.admit(account, lobby, since)
+        return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
     async def _set_password(self, asked: SetPassword) -> Done:
         account, kept = self._router.account_of(asked.name), await self._hash(asked.password)

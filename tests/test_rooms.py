@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from sqlite3 import Connection
+from typing import Any
+
 import pytest
+from twisted.internet.defer import Deferred, succeed
 
 from lanchat.limits import Bucket
 from lanchat.lobby import open_room
+from lanchat.operations import Add, Operations
 from lanchat.presence import PAUSE
 from lanchat.rooms import load, parse_name
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
-from tests.fakes import PASSWORD, User, dump, log_in, make_router, store_of
+from tests.fakes import PASSWORD, FakeStore, User, dump, log_in, make_router, store_of
 
 
 @pytest.fixture
@@ -766,3 +772,25 @@ def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
     ann.register()
     bob.send("#lobby", "hello")
     assert ann.told().msg == "[#lobby] hello"
+
+
+def test_an_account_that_an_administrator_makes_is_in_the_lobby_from_its_first_moment_on_the_disk(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(router)
+    open_room(store.connection, parse_name("#lobby"), 0)
+    (lobby,) = load(store.connection, {})
+    router.rooms.add(lobby)
+    router.rooms.open_lobby(lobby)
+
+    def write_once(job: Callable[[Connection], Any]) -> Deferred[Any]:
+        done, store.broken = FakeStore.write(store, job), True
+        return done
+
+    monkeypatch.setattr(store, "write", write_once)
+    operations = Operations(router, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
+    Deferred.fromCoroutine(operations.do(Add("ann", PASSWORD), "root", lambda *_: None))
+    account = router.registry.account("ann")
+    assert account is not None
+    assert lobby.members == {account.id: account}
+    assert store.connection.execute("SELECT conv FROM members").fetchall() == [(lobby.conv,)]
