@@ -208,7 +208,15 @@ class House:
             self.cursors.left(session)
             self.journal.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
-                self.presence.went(session.name.shown, last_words if session.barred is None else "")
+                self.presence.went(session.name.shown, last_words if last_words and self._may_speak(session) else "")
+
+    def _may_speak(self, session: Session) -> bool:
+        """Whether what somebody says to everyone is passed on, now."""
+        try:
+            self.sanctions.check_may_speak(session, None)
+        except ChatError:
+            return False
+        return True
 
     def _gave_up(self, session: Session) -> None:
         """A stranger has not logged in in time."""

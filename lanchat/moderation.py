@@ -102,6 +102,7 @@ async def ban(router: Router, by: By, order: Order) -> str:
     _check_can_be_left(router, room)
     accounts = _accounts(room, target, hit)
     sanction = _sanction(router, by, order, BAN, target)
+    _watch(router, room, hit)
     await router.sanctions.impose(sanction, accounts)
     what = sanction.what(router.now())
     _note(router, by, f"{target.shown} is {what}")
@@ -115,15 +116,14 @@ async def ban(router: Router, by: By, order: Order) -> str:
 
 async def mute(router: Router, by: By, order: Order) -> str:
     """Let somebody say nothing. Raises as `ban` does."""
-    room, target, _ = _aim(router, by, order)
+    room, target, hit = _aim(router, by, order)
     sanction = _sanction(router, by, order, MUTE, target)
+    _watch(router, room, hit)
     await router.sanctions.impose(sanction)
     what = sanction.what(router.now())
     _note(router, by, f"{target.shown} is {what}")
     hit = [session for session in _hit(router, room, target) if session.role is not Role.STRANGER]
     for session in hit:
-        if room is None:
-            router.sanctions.bar(session, session.account)
         router.reply(session, None, f"You are {what}.")
     return _answer(by, sanction, target, hit, what)
 
@@ -204,6 +204,13 @@ def _take_out(router: Router, room: Room, target: Target, accounts: Iterable[Acc
 
 
 # What is said.
+
+
+def _watch(router: Router, room: Room | None, hit: Iterable[Session]) -> None:
+    """Let those who are here say nothing from now on, already while it is written; in a room everybody is looked at anyway."""
+    for session in hit if room is None else ():
+        if session.role is not Role.STRANGER:  # (they say nothing yet)
+            router.sanctions.watch(session)
 
 
 def _sanction(router: Router, by: By, order: Order, kind: str, target: Target) -> Sanction:

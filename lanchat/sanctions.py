@@ -72,8 +72,13 @@ class Sanctions:
 
     def bar(self, session: Session, account: Account | None) -> None:
         """Let a session say nothing while it is muted, and cost nothing when it is not."""
-        muted = self._find(MUTE, None, session, account) is not None
-        session.barred = partial(self._check_muted, session) if muted else None
+        session.barred = None
+        if self._find(MUTE, None, session, account) is not None:
+            self.watch(session)
+
+    def watch(self, session: Session) -> None:
+        """Before each word of a session look whether it may speak on the whole server, until it may: something is decided."""
+        session.barred = partial(self._check_barred, session)
 
     def check_may_join(self, session: Session, room: Room) -> None:
         """Raise `Banned` if somebody is shut out of a room."""
@@ -81,17 +86,22 @@ class Sanctions:
             raise ban.error(self._now())
 
     def check_may_speak(self, session: Session, room: Room | None) -> None:
-        """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere."""
+        """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere.
+
+        Whoever is being shut out says nothing either while that is written: `Banned`.
+        """
         if session.barred is not None:
             session.barred()
-        if (room in self._places or room in self._proposed) and (
-            mute := self._find(MUTE, room, session, session.account)
-        ) is not None:
-            raise mute.error(self._now())
+        if room in self._places or room in self._proposed:
+            self._check(session, room)
 
-    def _check_muted(self, session: Session) -> None:
-        if (mute := self._find(MUTE, None, session, session.account)) is not None:
-            raise mute.error(self._now())
+    def _check(self, session: Session, room: Room | None) -> None:
+        for kind in (MUTE, BAN) if room in self._proposed else (MUTE,):
+            if (sanction := self._find(kind, room, session, session.account)) is not None:
+                raise sanction.error(self._now())
+
+    def _check_barred(self, session: Session) -> None:
+        self._check(session, None)
         session.barred = None
 
     def _find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:

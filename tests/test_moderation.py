@@ -16,7 +16,7 @@ from lanchat.packet import MAX_PACKET
 from lanchat.presence import PAUSE
 from lanchat.router import Router
 from lanchat.session import Role
-from tests.fakes import User, make_router
+from tests.fakes import User, make_router, store_of
 from tests.people import again, connection, person
 
 House = tuple[Router, Clock]
@@ -166,6 +166,38 @@ def test_a_muted_one_has_no_last_words(house: House, mod: User) -> None:
     bob.send("/quit", "you are all stupid")
     clock.advance(2)
     assert [packet.msg for packet in ann.shown()] == ["bob went"]
+
+
+def test_last_words_after_a_mute_that_has_run_out_are_shown(house: House, mod: User) -> None:
+    router, clock = house
+    ann, bob = User(router, "ann").hello("presence"), User(router, "bob")
+    mod.send("/mute", "bob 30s")
+    clock.advance(31)
+    ann.shown()
+    bob.send("/quit", "see you")
+    clock.advance(2)
+    assert "see you" in ann.shown()[-1].msg
+
+
+@pytest.mark.parametrize("act", ["/mute", "/ban"])
+@pytest.mark.parametrize("room", ["", "#ops "])
+@pytest.mark.parametrize("broken", [False, True])
+def test_nobody_talks_while_it_is_written_that_they_may_not(
+    house: House, mod: User, ops: Ops, act: str, room: str, broken: bool
+) -> None:
+    store = store_of(house[0])
+    store.held, store.broken = True, broken
+    mod.send(act, f"{room}guy")
+    ops.guy.send("#ops" if room else "olga", "I told you so")
+    assert ops.guy.told().msg.split(" by mod")[0].removeprefix("Nobody got that: ").lower() in (
+        f"you are {what} {where}#ops" if room else f"you are {what}" for what, where in (("muted", "in "), ("banned", "from "))
+    )
+    store.release()
+    assert ops.olga.shown() == []
+    if broken:
+        store.broken = False
+        ops.guy.send("#ops", "hello")
+        assert [packet.msg for packet in ops.olga.shown()] == ["[#ops] hello"]
 
 
 def test_a_mute_of_an_account_holds_wherever_it_logs_in(house: House, mod: User) -> None:
