@@ -13,10 +13,9 @@ from typing import NamedTuple, Protocol
 
 from lanchat.errors import Banned, Forbidden, NoSuchTarget
 from lanchat.room import Room
-from lanchat.rooms import dismiss
+from lanchat.rooms import dismiss, expel
 from lanchat.router import Router
 from lanchat.sanction import BAN, MUTE, PROMPT, Sanction, state
-from lanchat.sanctions import expel
 from lanchat.session import Account, Role, Session
 from lanchat.targets import Target, aim
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from sqlite3 import Connection
 
 from lanchat.accounts import check_there as check_account
@@ -276,6 +276,12 @@ def dismiss(connection: Connection, room: int, account: int) -> None:
     """An account does not belong to a room any more, and is not invited to it."""
     connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{room}"))
     uninvite(connection, room, account)
+
+
+def expel(connection: Connection, room: int, accounts: Iterable[int]) -> None:
+    """These accounts do not belong to a room any more."""
+    for account in accounts:
+        dismiss(connection, room, account)
 
 
 def _is_invited(connection: Connection, room: int, account: int) -> bool:

@@ -284,13 +284,7 @@ def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -
         "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?)", row
     )
     if room is not None:
-        expel(connection, room, expelled)
-
-
-def expel(connection: Connection, room: int, accounts: Iterable[int]) -> None:
-    """These accounts do not belong to a room any more."""
-    for account in accounts:
-        rooms.dismiss(connection, room, account)
+        rooms.expel(connection, room, expelled)
 
 
 def remove(connection: Connection, kind: str, room: Room | None, targets: Iterable[str]) -> None:

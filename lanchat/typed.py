@@ -62,7 +62,7 @@ def parse(line: str) -> Typed:
     `/WORD ARGUMENTS` is a command, whatever blanks, invisible characters or other kind of slash stand before it; `//TEXT`
     and `/say TEXT` say a text; `@NAME TEXT` and `#ROOM TEXT` say it to one person, or in one room.
     """
-    if line[:1].isascii() and line[:1].isalnum() and "\n" not in line:
+    if line[:1].isascii() and line[:1].isalnum() and len(line.splitlines()) == 1:
         return Typed("", line)  # nearly all lines
     start = _start(line)
     mark, rest = _mark(line, start), line[start:]
@@ -115,7 +115,7 @@ def _command(rest: str) -> Typed:
                 raise Unclear("Usage: /say TEXT (say a text as it is, whatever it begins with)")
             return Typed("", text)
         check_no_secret(said)
-    elif "\n" in rest.strip():
+    elif len(rest.strip().splitlines()) > 1:
         raise Unclear(f"A command is one line, and this is several. {SAY_IT}.")
     return Typed(command, text)
 
@@ -134,9 +134,9 @@ def _text(text: str) -> str:
     """What is said; two slashes at its beginning stand for one."""
     start = _start(text)
     if _mark(text, start) == "/" and _mark(text, start + 1) == "/":
-        first, _, others = text.partition("\n")
-        check_no_secret(others)
-        return first[start + 1 :] + text[len(first) :]
+        said = text[start + 1 :]
+        check_no_secret("\n".join(said.splitlines()[1:]))
+        return said
     check_no_secret(text)
     return text
 

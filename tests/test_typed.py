@@ -89,6 +89,15 @@ def test_a_line_for_nobody_in_particular_is_refused_with_the_way_to_say_it(line:
         parse(line)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_line_ends_wherever_unicode_ends_one(end: str) -> None:
+    for text in (f"/kick bob{end}foo", f"hello{end}/login pw", f"//tmp{end}/login pw", f"@bob hi{end}/login pw"):
+        with pytest.raises(Unclear):
+            parse(text)
+    assert parse(f"//login is how{end}you do it") == ("", f"/login is how{end}you do it")
+    assert parse(f"hello{end}") == ("", f"hello{end}")
+
+
 @pytest.mark.parametrize("line", ["/dev/vda 98%\n/dev/vdb 20%", "/kick bob\nfoo", "/quit\nfoo", "/say", "/say  "])
 def test_a_command_is_one_line(line: str) -> None:
     with pytest.raises(Unclear, match="/say"):
