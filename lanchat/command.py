@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeAlias
 
-from lanchat.packet import Packet
+from lanchat.packet import Packet, X
 from lanchat.router import Router
 from lanchat.session import Role, Session
 
@@ -46,6 +46,11 @@ class Command(NamedTuple):
             return [packet.msg]
         given = re.split(r"\s", packet.msg.lstrip(), maxsplit=len(self.args) - 1)
         return given + [""] * (len(self.args) - len(given))
+
+
+def named(session: Session, packet: Packet) -> X:
+    """The arguments that a program gave as members of `x`. A classic client's `x` is none, whatever it has."""
+    return (packet.x if session.caps is not None else None) or X()
 
 
 def _text(packet: Packet, arg: str) -> str | None:

@@ -1,4 +1,4 @@
-"""History: what is asked about the log, page by page (docs/protocol.md, "Durable delivery").
+"""History: what is asked about the log, page by page (docs/protocol.md, "What is kept").
 
 Plain functions of a connection that reads, for whoever may read these conversations: who that is, the caller knows. Each is
 to be run in one transaction, so that it sees the log as it was at one moment. Of an account with very many conversations a

@@ -28,7 +28,7 @@ class Clock(Protocol):
     """Time, as an argument (`twisted.internet.interfaces.IReactorTime`, as much of it as is needed)."""
 
     def seconds(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds by a clock that only goes forward; since when is not said."""
 
     def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> Call:
         """Call `call` in `delay` seconds."""

@@ -1,4 +1,4 @@
-"""Search: which entries of the log have these words (docs/protocol.md, "Durable delivery").
+"""Search: which entries of the log have these words (docs/protocol.md, "What is kept").
 
 What people type has no operators but the three that are written with a colon: a word is a word, whatever it looks like.
 The index of words is SQLite's FTS5; rows that it finds are looked at again before they are served. It has the words of what

@@ -101,7 +101,7 @@ class Session:
         self.client = client
         #: As it is stamped on every packet of this session.
         self.sender = Sender(name.shown, address)
-        #: Which door it came through: "json" or "telnet".
+        #: Which door it came through: "json", "tls" or "telnet".
         self.gateway = gateway
         #: When it opened, in seconds since the epoch.
         self.since = since

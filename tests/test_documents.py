@@ -75,6 +75,13 @@ def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
         assert target.startswith("http") or (document.parent / target).exists(), target
 
 
+def test_the_sections_that_the_sources_refer_to_are_there() -> None:
+    for source in (ROOT / "lanchat").rglob("*.py"):
+        for document, sections in re.findall(r'docs/(\w+\.md), ("[^()]*")', source.read_text()):
+            headings = re.findall(r"^#+ (.*)", (ROOT / "docs" / document).read_text().replace("`", ""), re.MULTILINE)
+            assert set(re.findall(r'"([^"]*)"', sections)) <= set(headings), source
+
+
 def test_the_examples_of_packets_are_packets() -> None:
     for example in re.findall(r"^    (\{.*\})$", PROTOCOL.read_text(), re.MULTILINE):
         assert set(json.loads(example)) == {"from", "to", "msg"}

@@ -71,7 +71,8 @@ def test_talk_by_a_name_is_that_of_the_guest_and_of_the_account(router: Router, 
         "bob -> ann: under the mat",
         "bob -> ann: an account now",
     ]
-    assert said_in(ann, "/search", "mat in:@bob") == ["bob -> ann: under the mat"]
+    assert said_in(ann, "/search", "mat in:@bob") == [SEVERAL.format("bob"), "bob -> ann: under the mat"]
+    assert said_in(ann, "/search", "sofa in:@bob") == ["There is nothing that has these words."]
 
 
 def test_talk_with_an_account_that_was_removed_is_found_by_its_name(router: Router, ann: User) -> None:
@@ -83,8 +84,23 @@ def test_talk_with_an_account_that_was_removed_is_found_by_its_name(router: Rout
             ann.send("eve", word)
         remove(router, "eve")
     assert said_in(ann, "/history", "@Eve") == [SEVERAL.format("Eve"), "eve -> ann: one", "ann -> eve: two"]
-    assert said_in(ann, "/search", "two in:@eve") == ["ann -> eve: two"]
+    assert said_in(ann, "/search", "two in:@eve") == [SEVERAL.format("eve"), "ann -> eve: two"]
     assert "Nothing is kept" in said_in(ann, "/history", "@ev")[0]
+
+
+def test_what_a_classic_client_has_in_x_is_not_looked_at(router: Router, ann: User) -> None:
+    bob = User(router, "bob")
+    for word in ("one word", "two words"):
+        bob.send("ann", word)
+    index(router)
+    for command, msg in (("/history", "@bob"), ("/search", "from:bob")):
+        ann.shown()
+        ann.send(command, msg, limit=1, before=2)
+        assert [line.split("ann: ")[1] for line in ann.msgs()] == ["one word", "two words"]
+    ann.send("/ack", seq=1)
+    account = router.registry.account("ann")
+    assert account is not None
+    assert router.cursors.pending(account, "") == 0
 
 
 def test_nobody_reads_what_others_said_with_that_name(router: Router, ann: User) -> None:
@@ -103,7 +119,7 @@ def test_a_program_is_told_that_these_may_be_different_people_too(router: Router
     phone = log_in(router, "ann", dev="phone")
     phone.shown()
     index(router)
-    for command, msg in (("/history", "@bob"), ("/search", "from:bob")):
+    for command, msg in (("/history", "@bob"), ("/search", "from:bob"), ("/search", "in:@bob from:bob")):
         phone.send(command, msg, cid="c")
         told, *batch, end = phone.shown()
         assert (told.msg, told.x and told.x.cid) == (SEVERAL.format("bob"), None)

@@ -9,7 +9,7 @@ from functools import cache
 
 from lanchat.command import Command, Work
 from lanchat.commands import accounts, hello, history, moderation, rooms, talk
-from lanchat.errors import AuthRequired, Forbidden, UnknownCommand, Usage
+from lanchat.errors import AuthRequired, UnknownCommand, Usage
 from lanchat.packet import Packet, visible
 from lanchat.router import Router
 from lanchat.session import Role, Session
@@ -36,21 +36,19 @@ def find(text: str) -> tuple[str, Command]:
     return name, COMMANDS[name]
 
 
-def _not_allowed(name: str, session: Session) -> AuthRequired | Forbidden:
+def _not_allowed(name: str, session: Session) -> AuthRequired:
     if session.role is Role.STRANGER:
         return AuthRequired("Log in first: send /login PASSWORD.")
-    if session.role is Role.GUEST:
-        if name in moderation.COMMANDS:
-            return AuthRequired(f"{name} is for moderators, and in a room for whoever made it: for those with an account.")
-        return AuthRequired(f"{name} is for those with an account. Send /register PASSWORD to make this name yours.")
-    return Forbidden(f"{name} is for moderators and operators.")
+    if name in moderation.COMMANDS:
+        return AuthRequired(f"{name} is for moderators, and in a room for whoever made it: for those with an account.")
+    return AuthRequired(f"{name} is for those with an account. Send /register PASSWORD to make this name yours.")
 
 
 @cache
-def _told(role: Role) -> tuple[str, list[dict[str, str]]]:
-    """The commands of this role, for people and for programs. It is asked for much more often than a command is added."""
-    told = {name: command for name, command in COMMANDS.items() if command.role <= max(role, Role.USER)}
-    return "\n".join(["Commands:", *(f"{command.usage(name)} - {command.help}" for name, command in told.items())]), _data(told)
+def _all() -> tuple[str, list[dict[str, str]]]:
+    """All commands, for people and for programs. They are asked for much more often than one is added."""
+    lines = [f"{command.usage(name)} - {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join(["Commands:", *lines]), _data(COMMANDS)
 
 
 def _data(told: dict[str, Command]) -> list[dict[str, str]]:
@@ -62,7 +60,7 @@ def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> 
         name, command = find("/" + args[0].strip().removeprefix("/"))
         about, data = f"Usage: {command.usage(name)} ({command.help})", _data({name: command})
     else:
-        about, data = _told(session.role)
+        about, data = _all()
     router.reply(session, packet, about, commands=data)
 
 

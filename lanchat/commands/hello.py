@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lanchat import packet as wire
-from lanchat.command import Command, Work
+from lanchat.command import Command, Work, named
 from lanchat.commands.accounts import account_facts, check_here, enter_device, give_token, prove
 from lanchat.errors import AuthFailed, AuthRequired, ChatError, Usage
 from lanchat.house import LOG_IN
@@ -132,8 +132,8 @@ def _names_device(name: str) -> bool:
 
 
 def _ack(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    if packet.x is not None and packet.x.seq is not None:
-        router.cursors.acknowledge(session, packet.x.seq)
+    if (seq := named(session, packet).seq) is not None:
+        router.cursors.acknowledge(session, seq)
 
 
 PROGRAMS = {

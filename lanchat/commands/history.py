@@ -10,7 +10,7 @@ from sqlite3 import Connection
 from typing import Any, TypeAlias
 
 from lanchat import history, search
-from lanchat.command import Command
+from lanchat.command import Command, named
 from lanchat.conversations import with_name
 from lanchat.entry import Entry
 from lanchat.errors import NoSuchTarget, NotMember, Usage
@@ -40,7 +40,7 @@ Readable: TypeAlias = Collection[str] | OfAccount
 
 async def _history(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     target, rest = _target(session, packet, args)
-    asked = _asked(packet.x or X(), rest)
+    asked = _asked(named(session, packet), rest)
     find = _readable(router, session, target)
     router.charge(session, PAGE_COST)
     await _own_first(router, session)
@@ -51,7 +51,7 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
 
     convs, page = await router.store.read(read)
     _leave_out(router, session, page)
-    if not isinstance(convs, OfAccount) and len(convs) > 1 and session.account is not None:
+    if _are_several(session, convs):
         _tell_several(router, session, target)
     where = "in this conversation" if target else "in your conversations"
     further = f"{history.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
@@ -61,18 +61,26 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
 async def _search(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     query = search.parse_query(args[0], router.now())
     find = _readable(router, session, query.where or "")
-    x = packet.x or X()
+    x = named(session, packet)
     router.charge(session, SEARCH_COST)
     await _own_first(router, session)
 
-    def read(connection: Connection) -> history.Page:
-        return search.search(connection, query, find(connection), before=x.before, limit=x.limit or PAGE)
+    def read(connection: Connection) -> tuple[Readable, history.Page]:
+        convs = find(connection)
+        return convs, search.search(connection, query, convs, before=x.before, limit=x.limit or PAGE)
 
-    page = await router.store.read(read, slow=True)
+    convs, page = await router.store.read(read, slow=True)
     _leave_out(router, session, page)
     if query.sender is not None and len({entry.author for entry in page.entries}) > 1:
         _tell_several(router, session, query.sender)
+    elif query.where is not None and page.entries and _are_several(session, convs):
+        _tell_several(router, session, query.where)
     await _show(router, session, packet, page, "that has these words", f"/search {search.going_on(args[0], page.edge)}")
+
+
+def _are_several(session: Session, convs: Readable) -> bool:
+    """Whether these are the talks of an account with more than one who had a name; not all of its talks, or a guest's rooms."""
+    return session.account is not None and not isinstance(convs, OfAccount) and len(convs) > 1
 
 
 def _tell_several(router: Router, session: Session, name: str) -> None:
@@ -111,8 +119,8 @@ def _target(session: Session, packet: Packet, args: list[str]) -> tuple[str, str
 
     `20 before 99` is a request by itself: of everything. (With a mark, as in `@20`, it is somebody's name.)
     """
-    x = packet.x if session.caps is not None else None
-    if (x is None or x.target is x.text is None) and _ALONE.fullmatch(packet.msg.strip()):
+    x = named(session, packet)
+    if x.target is x.text is None and _ALONE.fullmatch(packet.msg.strip()):
         return "", packet.msg
     return args[0].strip(), args[1]
 

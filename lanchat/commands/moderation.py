@@ -7,12 +7,12 @@ from functools import partial
 from itertools import accumulate
 from typing import TypeAlias
 
-from lanchat.command import Command
+from lanchat.command import Command, named
 from lanchat.commands.rooms import check_owner
 from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
-from lanchat.packet import Packet, X, visible
+from lanchat.packet import Packet, visible
 from lanchat.room import MARK, Room
 from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.sanction import BAN, MUTE, Sanction
@@ -39,7 +39,7 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
 
 def _order(router: Router, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> Order:
     """What was asked for, in words or as members of `x`; raises `Usage` or `Forbidden`."""
-    x = _named(session, packet)
+    x = named(session, packet)
     if any(getattr(x, name) is not None for name in names):
         said = dict(zip(names, args, strict=True))
     else:
@@ -55,10 +55,6 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
     if reason:
         router.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
     return Order(said["target"], seconds(said.get("duration", "")), reason, room)
-
-
-def _named(session: Session, packet: Packet) -> X:
-    return (packet.x if session.caps is not None else None) or X()
 
 
 def _read(text: str, timed: bool) -> dict[str, str]:
@@ -87,7 +83,7 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
 
 def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     said = _read(args[0], timed=False)
-    room = _place(router, session, _named(session, packet).room or said["room"])
+    room = _place(router, session, named(session, packet).room or said["room"])
     router.charge(session, router.sanctions.count(room) / NAMES_A_PACKET)
     found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
     found = [(shown, one) for shown, one in found if shown.lower().startswith(said["target"].lower())]

@@ -1,4 +1,4 @@
-"""The tables, and the steps from each version of them to the next (docs/protocol.md, section 6)."""
+"""The tables, and the steps from each version of them to the next (docs/keeping.md, "How it works")."""
 
 from __future__ import annotations
 
