@@ -81,7 +81,7 @@ class Cursors:
         return max(moved.get((account, device), 0) for moved in (self._moved, *self._under_way))
 
     def write(self) -> None:
-        """Write them now."""
+        """Hand all cursors that have moved to the store now, without waiting for the timer."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None

@@ -61,7 +61,7 @@ class Failures:
         return max(0.0, last + min(MAX_SECONDS, 2 ** (count - self._free - 1)) - self._clock.seconds())
 
     def add(self, whose: Hashable) -> None:
-        """One more."""
+        """Count one more failure."""
         now = self._clock.seconds()
         count, last = self._known.pop(whose, (0.0, now))
         self._known[whose] = (max(0.0, count - (now - last) / FORGET_SECONDS) + 1, now)  # the newest is the last

@@ -26,13 +26,13 @@ class Looks:
         return len(self._ascii) + len(self._other)
 
     def add(self, name: Name) -> None:
-        """There is one more name that looks like this one."""
+        """Count a name: those that look like it are taken."""
         counts = self._ascii if name.shown.isascii() else self._other
         for look in name.looks:
             counts[look] += 1
 
     def discard(self, name: Name) -> None:
-        """There is one less."""
+        """Count a name no more, which was added before."""
         counts = self._ascii if name.shown.isascii() else self._other
         for look in name.looks:
             counts[look] -= 1

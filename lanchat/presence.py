@@ -39,7 +39,7 @@ class News:
         self.resting = False
 
     def add(self, event: str, name: str, words: str = "") -> None:
-        """This happened to somebody."""
+        """Note an event (`come` or `gone`) for the next packet, with the last words of whoever went; the two cancel out."""
         if self._names[self._opposite[event]].pop(name, None) is None:
             self._names[event][name] = words
         if self.resting:
@@ -83,7 +83,7 @@ class Presence:
         self.watchers[session] = None
 
     def forget(self, session: Session) -> None:
-        """It is over."""
+        """A session has ended: it is told nothing more."""
         if session in self.watchers:
             del self.watchers[session]
             if not self.watchers:

@@ -22,12 +22,12 @@ class Pulse:
         self._looking = False
 
     def watch(self, session: Session) -> None:
-        """From now on."""
+        """Ping this session from now on when it is silent."""
         self._watched.add(session)
         self._look_later()
 
     def forget(self, session: Session) -> None:
-        """It is over."""
+        """A session has ended: it is pinged no more."""
         self._watched.discard(session)
 
     def _look_later(self) -> None:

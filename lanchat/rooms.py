@@ -41,7 +41,7 @@ class Rooms:
         return len(self._rooms)
 
     def add(self, room: Room) -> None:
-        """There is one more."""
+        """Know a room, which was made or read from the database, and who belongs to it."""
         if room.key not in self._rooms:
             insort(self._keys, room.key)
         self._rooms[room.key] = self._by_conv[room.conv] = room

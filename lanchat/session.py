@@ -103,10 +103,8 @@ class Session:
         self.sender = Sender(name.shown, address)
         #: Which door it came through: "json", "tls" or "telnet".
         self.gateway = gateway
-        #: When it opened, in seconds since the epoch.
-        self.since = since
-        #: When something last came from it, by the clock.
-        self.heard = heard
+        #: When it opened, in seconds since the epoch; and when something last came from it, by the clock.
+        self.since, self.heard = since, heard
         #: What is left of its packets per second.
         self.packets = packets
         #: What the hello was granted; None while the session is classic.

@@ -97,7 +97,7 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
 
 
 def _make_store(config: options.Options, reactor: Any, router: Router) -> Store:
-    """The log."""
+    """The store for this configuration; what it commits goes to the router's delivery."""
     waiting = partial(router.limits.__getitem__, "waiting")
     ephemeral = bool(config["ephemeral"])
     store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=router.counts)

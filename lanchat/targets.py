@@ -131,11 +131,11 @@ class _About(Protocol):
 
     @property
     def kind(self) -> str:
-        """What was decided."""
+        """The kind of the sanction: "mute" or "ban"."""
 
     @property
     def target(self) -> str:
-        """`Target.kept`."""
+        """Whom it is about, as the table of sanctions has it (`Target.kept`)."""
 
 
 T = TypeVar("T", bound=_About)

@@ -87,18 +87,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
     lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
-    parser.add_argument("--json", action="store_true", help="print packets as they come, one on a line")
-    parser.add_argument("--quiet", action="store_true", help="in a script: print answers to commands only")
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=PATIENCE,
-        metavar="SECONDS",
-        help=f"how long an acknowledgement may take, and a script tries to get in (default: {PATIENCE:.0f})",
-    )
-    parser.add_argument(
-        "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
-    )
+    _add_output(parser)
     _add_account(parser)
     _add_tls(parser)
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
@@ -112,6 +101,21 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.login = options.login or options.password_file is not None
     options.state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
     return options
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print packets as they come, one on a line")
+    parser.add_argument("--quiet", action="store_true", help="in a script: print answers to commands only")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help=f"how long an acknowledgement may take, and a script tries to get in (default: {PATIENCE:.0f})",
+    )
+    parser.add_argument(
+        "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
+    )
 
 
 def _add_account(parser: argparse.ArgumentParser) -> None:

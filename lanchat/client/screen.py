@@ -28,7 +28,7 @@ class Screen:
         return not self._waiting and not self.broken
 
     def show(self, text: str) -> None:
-        """Show this soon."""
+        """Add a text, as it is to be written, to what the terminal is sent next, above the prompt if there is one."""
         self._waiting.append(text)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.ensure_future(self._write())

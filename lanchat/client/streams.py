@@ -96,7 +96,7 @@ class Output(ProcessWriter):
         return taken
 
     def doWrite(self) -> Any:
-        """It takes something again."""
+        """Called by the reactor when the descriptor can be written: write what waits, and tell when all is written."""
         result = super().doWrite()
         if not self.waiting:
             if self.enableReadHack:

@@ -112,7 +112,7 @@ class Terminal:
         self._print(self._painter.unanswered(said, why))
 
     def incomplete(self, why: str) -> None:
-        """Show it."""
+        """Show why something that was said to us can't be had."""
         self.notice(why)
 
     def notice(self, text: str) -> None:

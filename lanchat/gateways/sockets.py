@@ -18,7 +18,7 @@ class ITransport(ITCPTransport, IConsumer, IPushProducer):
     """What Twisted's TCP transports are, over TLS too: they take a producer, and are one."""
 
     def getHandle() -> socket.socket:
-        """The socket."""
+        """The socket beneath, for its options and its buffers."""
 
 
 def prepare(listening: socket.socket) -> None:

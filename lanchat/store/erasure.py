@@ -142,7 +142,7 @@ def wait_long(connection: Connection) -> None:
 
 
 def wait_as_usual(connection: Connection) -> None:
-    """It was rewritten."""
+    """Let the writer wait no longer than usual, once the file is rewritten."""
     connection.execute(f"PRAGMA busy_timeout = {USUAL_PATIENCE * 1000}")
 
 

@@ -55,7 +55,7 @@ class Scope:
 
     @property
     def values(self) -> dict[str, Any]:
-        """For the statements below."""
+        """The parameters of a statement in which `mine` stands."""
         return {"conv": self.conv, "spared": json.dumps([NOWHERE, *self.spared])}
 
     @property
@@ -98,7 +98,7 @@ class Survey:
 
     @property
     def size(self) -> int:
-        """Bytes of it."""
+        """Bytes of all messages in the scope, as far as it was looked at."""
         return sum(block.size for block in self.blocks)
 
     def reopen(self) -> int:
@@ -208,7 +208,7 @@ def disturb(connection: Connection) -> None:
 
 
 def disturbance(connection: Connection) -> int:
-    """How often that was."""
+    """How many times `disturb` was called on this database."""
     (count,) = connection.execute("SELECT max(value) FROM meta WHERE name = ?", (_DISTURBED,)).fetchone()
     return int(count or 0)
 

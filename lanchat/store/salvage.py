@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What came of it."""
+    """What could be used of a damaged database, and what is lost."""
 
     #: Where the damaged one is kept.
     old: Path
@@ -58,7 +58,7 @@ class Saved(NamedTuple):
 
     @property
     def all(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether no row and no table of the old database is missing in the new one."""
         return (
             not self.unread and not self.refused and all(part.lost == 0 for part in (self.accounts, self.rooms, self.messages))
         )

@@ -45,7 +45,7 @@ class Tidier:
         self._not_before = 0.0  # when it may be tried again (by the clock that can't be set)
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """These are fresh."""
+        """Count entries that were just committed to the short table `fresh`."""
         self._rows += len(entries)
         self._characters += sum(len(entry.msg) for entry in entries)
 
