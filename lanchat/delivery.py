@@ -5,7 +5,7 @@ Nothing is delivered, and nothing acknowledged, before the store gives it back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
@@ -29,6 +29,9 @@ from lanchat.voice import SURE_TO_FIT, Voice, check_growth
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
 BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
 PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
+
+#: So many deliveries are made in one turn of the reactor, and those of the message that is at work; it takes some 25 ms.
+A_TURN = 5000
 
 _log = Logger()
 
@@ -162,13 +165,17 @@ class Delivery:
 
     # Out of the log.
 
-    def committed(self, entries: list[Entry]) -> None:
-        """These came back, in the order of the log."""
+    def committed(self, entries: Iterator[Entry]) -> bool:
+        """These came back, in the order of the log. True if there may be more, which is for the next turn of the reactor."""
+        enough = self._counts.delivered + A_TURN
         for entry in entries:
             try:
                 self._settle(entry)
-            except Exception:  # noqa: BLE001, PERF203 (a fault of ours costs this message, not those that came with it)
+            except Exception:  # noqa: BLE001 (a fault of ours costs this message, not those that came with it)
                 _log.failure("what was stored could not be delivered")
+            if self._counts.delivered >= enough:
+                return True
+        return False
 
     def _settle(self, entry: Entry) -> None:
         session, to, _ = entry.source
@@ -284,13 +291,6 @@ class Delivery:
         in_room = entry.target.startswith(MARK)
         own = reader is not None and reader.id == entry.author and entry.target != entry.name
         conv = entry.target if in_room else f"@{entry.target if own else entry.name}"
-        x = ServerX(
-            id=self.id_of(entry),
-            seq=entry.seq or None,
-            ts=self._voice.timestamp(entry.ts),
-            conv=conv,
-            re=entry.re,
-            self_=own or None,
-            batch=batch,
-        )
+        ts = self._voice.timestamp(entry.ts)
+        x = ServerX(id=self.id_of(entry), seq=entry.seq or None, ts=ts, conv=conv, re=entry.re, self_=own or None, batch=batch)
         return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), entry.target, entry.msg, x)

@@ -86,7 +86,7 @@ class Store(Protocol):
     """What is kept (lanchat/store): one log, and tables beside it. Nothing here blocks.
 
     What is handed in is done in that order, and comes back in that order: entries to `committed`, which the store was
-    given, the results of jobs to whoever waits for them.
+    given and which takes as many in a turn of the reactor as it likes, the results of jobs to whoever waits for them.
     """
 
     #: Unique to this log; another one after a backup was restored.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ class FakeStore:
     epoch = "e1"
     full = False
 
-    def __init__(self, committed: Callable[[list[Entry]], None], kept: bool = True) -> None:
+    def __init__(self, committed: Callable[[Iterator[Entry]], bool], kept: bool = True) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         schema.upgrade(self.connection, Path())
         schema.fill(self.connection)
@@ -229,7 +229,9 @@ class FakeStore:
                 run.tell()
             else:
                 self.last_seq = max(self.last_seq, *(entry.seq for entry in run))
-                self._committed(run)
+                entries = iter(run)
+                while self._committed(entries):
+                    pass  # the next turn
 
 
 class FakeIdentity:

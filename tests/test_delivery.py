@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail
 
-from lanchat import accounts, history
+from lanchat import accounts, delivery, history
 from lanchat.commands.history import TEXT_A_PACKET
 from lanchat.delivery import NOT_STORED
+from lanchat.entry import Entry
 from lanchat.errors import NotStored
 from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
@@ -631,3 +633,26 @@ def test_without_a_log_accounts_are_kept_and_messages_are_not(tmp_path: Path) ->
     assert [account.name.shown for account in house.accounts] == ["ann"]
     assert house.desk.ask("SELECT count(*) FROM log") == [(0,)]
     house.desk.close()
+
+
+def test_much_for_many_readers_is_delivered_over_several_turns(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "A_TURN", 5)
+    ann, store, delivered = User(router, "ann").register(), store_of(router), list[int]()
+    ann.send("/create", "#ops")
+    readers = [User(router, f"user{n}") for n in range(3)]
+    for reader in readers:
+        reader.send("/join", "#ops")
+        reader.shown()
+
+    def committed(entries: Iterator[Entry]) -> bool:
+        more = router.delivery.committed(entries)
+        delivered.append(router.counts.delivered)
+        return more
+
+    monkeypatch.setattr(store, "_committed", committed)
+    store.held, texts = True, [str(number) for number in range(5)]
+    for text in texts:
+        ann.send("#ops", text)
+    store.release()
+    assert delivered == [6, 12, 15]
+    assert all(reader.msgs() == [f"[#ops] {text}" for text in texts] for reader in readers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection, OperationalError
 
@@ -59,6 +60,34 @@ def test_entries_and_jobs_come_back_in_the_order_in_which_they_were_handed_in(tm
             desk.store.write(count).addCallback(order.append)
         desk.write(count)
         assert order == [what for number in range(50) for what in (f"say {number}", number + 1)]
+
+
+def test_what_came_back_is_taken_over_several_turns_in_the_same_order(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        order: list[object] = []
+
+        def committed(entries: Iterator[Entry]) -> bool:
+            for one in entries:
+                order.append(one.msg)
+                assert desk.store.last_seq == one.seq, "what comes later is not there yet"
+                return True
+            return False
+
+        desk.store.committed = committed
+        for number in range(5):
+            desk.store.append(entry(f"say {number}"))
+            desk.store.append(entry(f"and {number}"))
+            desk.store.write(count).addCallback(order.append)
+        expected = [what for n in range(5) for what in (f"say {n}", f"and {n}", 2 * n + 2)]
+        turns = 0
+        while desk.store.waiting:
+            desk.turn()
+            turns += 1
+        assert turns >= 10
+        assert order == expected
+        desk.store.append(entry("last"))
+        desk.store.append(entry("of all"))
+    assert order == [*expected, "last", "of all"]
 
 
 def test_an_epoch_lasts_and_a_place_is_never_given_twice(tmp_path: Path) -> None:

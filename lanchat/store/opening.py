@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from lanchat.entry import newest
 from lanchat.history import lenient
+from lanchat.packet import visible
 from lanchat.safekeeping import Refused, check_inside, check_private
 from lanchat.store import replacing, schema, witness, words
 
@@ -251,3 +252,15 @@ def check_pages(connection: Connection, path: Path) -> None:
     (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
         raise Refused(f"{path} is damaged ({' '.join(found.split())}). {REMEDY}")
+
+
+@contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Whatever is met in what is kept, the server ends with one line: `Refused`."""
+    try:
+        yield
+    except (Refused, SystemExit):
+        raise
+    except Exception as error:
+        why = visible(f"{type(error).__name__}: {error}")
+        raise Refused(f"{path} can't be read ({why}). {REMEDY}") from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -20,7 +21,6 @@ from lanchat.entry import RELAYED, Entry, newest
 from lanchat.errors import NotStored
 from lanchat.packet import visible
 from lanchat.refusals import RETRY_MS
-from lanchat.safekeeping import Refused
 from lanchat.store import opening, repeats, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
@@ -59,8 +59,8 @@ class Store:
         """
         self.directory = directory
         self.call_in_reactor = call_in_reactor
-        #: Gets the entries back. `state` says what became of each.
-        self.committed: Callable[[list[Entry]], object] = lambda entries: None
+        #: Gets the entries back. `state` says what became of each. What it leaves, returning true, it gets in the next turn.
+        self.committed: Callable[[Iterator[Entry]], object] = lambda entries: None
         #: Unique to this log; another one after a backup was restored.
         self.epoch = ""
         #: The place in the log of the newest that came back.
@@ -80,6 +80,7 @@ class Store:
         self._counts = counts or Counts()
         self._settled = 0.0  # when something came back last, or began to be waited for
         self._relays: list[Entry] = []
+        self._untold: deque[Iterator[Entry] | Job[Any]] = deque()  # what is done, and whose turn to be told comes
         self._closed: Deferred[None] | None = None
 
     def open(self, prepare: Callable[[Connection], object] = lambda connection: None) -> None:
@@ -87,7 +88,7 @@ class Store:
 
         `prepare` is run in a transaction before anything else can be.
         """
-        with ExitStack() as undone, _refused(self.directory / opening.FILE):
+        with ExitStack() as undone, opening.refused(self.directory / opening.FILE):
             self._lock = opening.Lock(self.directory, for_owner=self.for_owner)
             undone.callback(self._lock.release)
             connection = opening.open_to_write(self.directory, self._lock)
@@ -201,7 +202,9 @@ class Store:
         run, self._relays = self._relays, []
         for entry in run:
             entry.state = RELAYED
-        self._give_back(run)
+        entries = iter(run)
+        while not self._give_back(entries):
+            pass
 
     def _write(self) -> None:
         """The writing thread."""
@@ -218,6 +221,8 @@ class Store:
         self.call_in_reactor(self._ended)
 
     def _ended(self) -> None:
+        while self._untold:
+            self._tell()
         assert self._closed is not None  # noqa: S101 (nothing else ends the thread)
         self._closed.callback(None)
 
@@ -229,19 +234,35 @@ class Store:
 
         After a failure the writer refuses what waits, and nothing more is taken until all of that has come back.
         """
-        self._settled = time.monotonic()
         self._report(wrong)
         self._draining = self._draining or bool(wrong)
-        for run in runs(batch):
-            if isinstance(run, Job):
+        goes_on = bool(self._untold)
+        self._untold.extend(run if isinstance(run, Job) else self._back(run) for run in runs(batch))
+        if not goes_on:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell those whose turn it is what is done, and the others in the next turn of the reactor if that takes long."""
+        self._settled = time.monotonic()
+        while self._untold:
+            first = self._untold[0]
+            if isinstance(first, Job):
                 self._waiting -= 1
-                run.tell()
-            else:
-                self._waiting -= len(run)
-                self._characters -= sum(map(_weight, run))
-                self._give_back(run)
+                first.tell()
+            elif not self._give_back(first):
+                self.call_in_reactor(self._tell)
+                return
+            self._untold.popleft()
         if self._draining and not self._waiting:
             self._go_on()
+
+    def _back(self, run: list[Entry]) -> Iterator[Entry]:
+        """These entries, each of which waits no more, and has its place in the log, from when it is taken."""
+        for entry in run:
+            self._waiting -= 1
+            self._characters -= _weight(entry)
+            self.last_seq = max(self.last_seq, entry.seq)
+            yield entry
 
     def _go_on(self) -> None:
         """All that failed has come back, so what comes from now on goes past nothing."""
@@ -251,12 +272,16 @@ class Store:
         for job in refused:
             job.tell()
 
-    def _give_back(self, run: list[Entry]) -> None:
-        self.last_seq = max(self.last_seq, *(entry.seq for entry in run))
+    def _give_back(self, entries: Iterator[Entry]) -> bool:
+        """Hand on entries that came back; whether that was all of them."""
         try:
-            self.committed(run)
+            if self.committed(entries):
+                return False
         except Exception:  # noqa: BLE001 (what comes after it must come back too)
             _log.failure("what came back from the log was not taken")
+        for _ in entries:  # what was not taken does not wait any more either
+            pass
+        return True
 
     def _report(self, wrong: str) -> None:
         """Say once that nothing can be kept, and once that it can again."""
@@ -266,18 +291,6 @@ class Store:
         elif self.wrong and not wrong:
             _log.info("storing in {where} works again", where=str(self.directory))
         self.wrong = wrong
-
-
-@contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    """Whatever is met in what is kept, the server ends with one line: `Refused`."""
-    try:
-        yield
-    except (Refused, SystemExit):
-        raise
-    except Exception as error:
-        why = visible(f"{type(error).__name__}: {error}")
-        raise Refused(f"{path} can't be read ({why}). {opening.REMEDY}") from error
 
 
 def _weight(entry: Entry) -> int:
