@@ -96,6 +96,9 @@ class Delivery:
         entry = Entry(conv, author, session.name.shown, session.sender.ip, target, packet.msg, now, re, cid, source)
         if len(packet.msg) > SURE_TO_FIT:
             check_growth(self.seen_by(None, entry))
+        connections = sum([len(reader.sessions) for reader in readers])
+        if connections > 2:  # (one of each is what the packet itself has cost)
+            self._voice.charge_for(session, connections, packet.msg)
         self._check_turn(session, cid)
         for reader in readers:
             self._may_read(session, reader, conv)

@@ -18,6 +18,7 @@ from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
 from lanchat.session import Role
 from lanchat.store import fresh, words, writing
+from lanchat.voice import TEXT_A_DELIVERY
 from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
 
@@ -656,3 +657,19 @@ def test_much_for_many_readers_is_delivered_over_several_turns(router: Router, m
     store.release()
     assert delivered == [6, 12, 15]
     assert all(reader.msgs() == [f"[#ops] {text}" for text in texts] for reader in readers)
+
+
+def test_words_to_many_connections_of_one_account_cost_what_words_to_a_room_cost(router: Router, bob: User) -> None:
+    User(router, "zoe").register().leave()
+    phones = [log_in_classic(router, "zoe") for _ in range(40)]
+    bob.send("zoe", "x" * 10 * TEXT_A_DELIVERY)
+    before = bob.session.packets.whole(10_000, router.clock.seconds())
+    bob.send("zoe", "x" * 10 * TEXT_A_DELIVERY)
+    assert before - bob.session.packets.whole(10_000, router.clock.seconds()) == 40 * 11 / 20
+    router.limits.set("packets", 1)
+    bob.session.packets.take(10, router.clock.seconds())
+    for phone in phones:
+        phone.shown()
+    bob.send("zoe", "too much")
+    assert "too much at once" in bob.shown()[-1].msg
+    assert not any(phone.shown() for phone in phones)
