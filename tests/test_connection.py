@@ -10,10 +10,14 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import alsoProvides
 
+from lanchat.gateways.connection import Connection
 from lanchat.gateways.intake import DISCARD_SECONDS, MAX_DISCARDED
+from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.outbox import CLOSE_SECONDS
 from lanchat.gateways.sockets import address_of
+from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.limits import LIMITS, PIECE
+from lanchat.packet import EVERYONE
 from lanchat.router import Router
 from tests.fakes import Wire, make_router
 from tests.live import line
@@ -104,6 +108,28 @@ def test_a_client_that_does_not_read_the_goodbye_is_cut_off(wire: TcpWire) -> No
     assert not wire.transport.disconnecting
     wire.wait(0.2)
     assert wire.transport.disconnected
+
+
+@pytest.mark.parametrize("protocol", [ChatProtocol, TelnetProtocol])
+def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Router, Clock], protocol: type[Connection]) -> None:
+    ann, eve = Wire(*house, protocol), TcpWire(*house)
+    house[0].limits.set("packets", "off")
+    for wire, name in ((ann, b"ann\n"), (eve, b"eve\n")):
+        wire.send(name)
+        wire.bytes()
+    ann.connection.outbox.pauseProducing()
+    for _ in range(30):
+        eve.send(line(EVERYONE, "x" * 16_000))
+    eve.send(line("ann", "for you alone"))
+    assert house[0].registry.find("ann") is not None
+    ann.connection.outbox.resumeProducing()
+    ann.clock.advance(0)
+    shown = ann.bytes().decode()
+    assert shown.count("x" * 16_000) == 9
+    assert "for you alone" in shown
+    assert "21 messages to everyone were left out here" in shown
+    eve.send(line(EVERYONE, "hello again"))
+    assert "hello again" in ann.bytes().decode()
 
 
 def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tuple[Router, Clock], wire: TcpWire) -> None:

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
 from lanchat import commands
-from lanchat.packet import MAX_UNFRAMED
+from lanchat.packet import MAX_UNFRAMED, Sender, SharedPacket
 from lanchat.router import Router
 from tests.fakes import User, Wire, make_router
 from tests.live import line
@@ -338,7 +338,7 @@ def test_a_second_client_of_an_unframed_one_reads_utf_8(house: tuple[Router, Clo
     assert "h\u00e9".encode() in framed.bytes()
 
 
-@pytest.mark.parametrize("end", ["a shout", "the end of the server"])
+@pytest.mark.parametrize("end", ["a word in a room", "the end of the server"])
 def test_the_last_packet_of_a_client_that_does_not_read_is_its_goodbye(wire: Wire, end: str) -> None:
     router = wire.connection.router
     router.limits.set("outbox", 20_000)
@@ -348,11 +348,11 @@ def test_the_last_packet_of_a_client_that_does_not_read_is_its_goodbye(wire: Wir
     wire.connection.outbox.pauseProducing()
     for text in ["x" * 4800] * 4 + ["y" * 200] * 10:  # the short ones are not encoded yet, and would be too many
         bob.send("alice", text)
-    if end == "a shout":
-        bob.send("Everyone", "hello?")
+    if end == "a word in a room":
+        wire.connection.deliver(SharedPacket(Sender("bob", ""), "#ops", "hello?"))
     else:
         wire.connection.goodbye()
-    if end == "a shout":
+    if end == "a word in a room":
         assert wire.packets()[-1]["x"] == {"op": "bye", "code": "SLOW"}
     else:
         assert wire.packets()[-1]["x"] == {"op": "bye", "code": "RELOAD"}

@@ -19,7 +19,7 @@ from lanchat.gateways import sockets
 from lanchat.gateways.intake import Intake
 from lanchat.gateways.outbox import Outbox
 from lanchat.interfaces import IConnection, IReceipts
-from lanchat.packet import SERVER, ServerPacket, visible
+from lanchat.packet import EVERYONE, SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
 
@@ -34,7 +34,9 @@ class Connection(Intake):
     gateway = ""
     #: How many times the limit `opening` a connection has until its name.
     opening_factor = 1
-    _hears_no_more = False  # (here, as it is so on hardly any connection)
+    # (Here, as it is so on hardly any connection.)
+    _hears_no_more = False
+    _omitted = 0
 
     def connectionMade(self) -> None:
         """The clock for the name starts; a connection too many learns that it is."""
@@ -126,6 +128,25 @@ class Connection(Intake):
         """Show some packets that are alike."""
         for packet in packets:
             self.deliver(packet)
+
+    def omits(self, packet: ServerPacket) -> bool:
+        """Whether this packet is left out, as it is for everyone and the client is behind: nobody closes others by shouting.
+
+        Once what waits is written, the client is told how many packets that were.
+        """
+        if packet.to != EVERYONE or not self.behind():
+            return False
+        if not self._omitted:
+            self.caught_up().addCallback(self._tell_of_omitted)
+        self._omitted += 1
+        self.router.limits.met["outbox"] += 1
+        return True
+
+    def _tell_of_omitted(self, _: None) -> None:
+        n, self._omitted = self._omitted, 0
+        if self.session is not None and not self.closed:
+            what = f"{n} messages to everyone were" if n > 1 else "A message to everyone was"
+            self.router.reply(self.session, None, f"{what} left out here, as you read more slowly than they came.")
 
     def behind(self) -> bool:
         """Whether so much waits for it that it should be sent no more than it asks for."""

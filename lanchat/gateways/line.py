@@ -79,6 +79,8 @@ class ChatProtocol(Connection):
         if self.outbox.paced and not sees_x:
             self._pacing.send(packet)
         elif isinstance(packet, SharedPacket):
+            if self.outbox.paused and self.omits(packet):
+                return
             self.outbox.send(packet.line if sees_x else packet.classic)
         elif sees_x or packet.x is None:
             self.outbox.send_lines([packet])

@@ -107,6 +107,8 @@ class TelnetProtocol(Connection):
 
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet as lines."""
+        if self.outbox.paused and self.omits(packet):
+            return
         self.outbox.send(packet.written(_as_lines))
 
     def _named(self, frame: Frame) -> None:
