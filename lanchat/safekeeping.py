@@ -125,6 +125,16 @@ def check_inside(path: Path) -> None:
             raise Refused(f"{path} is not a file of {_user(directory)}'s. Move it away.")
 
 
+def give_to_owner(descriptor: int, directory: Path) -> None:
+    """Give an open file of root's to the user whose directory it is in, who could not use it otherwise. Raises `OSError`.
+
+    A file that has a second name is left as it is: that user may have put it there to be given it.
+    """
+    found, owner = os.fstat(descriptor), directory.stat()
+    if os.geteuid() == 0 == found.st_uid != owner.st_uid and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def check_links(path: Path, owners: Collection[int]) -> None:
     """Refuse a link in the place of this file or directory that is somebody else's, who can lead it elsewhere."""
     for name in _names(path):

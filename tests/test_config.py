@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lanchat import config
-from lanchat.admin import configuration, place
+from lanchat.admin import configuration
 from lanchat.admin.main import main
 from lanchat.config import MAX_BYTES, Mistakes, names
 from lanchat.limits import LIMITS
@@ -321,13 +321,6 @@ def test_a_right_file_is_right(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{file} is right.\n", "")
     assert json.loads(checked("--json", "check-config", str(file)).stdout) == {"file": str(file)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["chat.toml"], "nothing was made"
-
-
-def test_what_is_kept_has_the_same_owner_after_a_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Path] = []
-    monkeypatch.setattr(place, "give_to_owner", given.append)
-    assert main(["--data", str(tmp_path), "check-config", str(written(tmp_path, ""))]) == 0
-    assert given == []
 
 
 def test_what_is_wrong_in_other_files_is_told_too(tmp_path: Path) -> None:

@@ -74,10 +74,7 @@ def _do(asked: Namespace, tell: Tell) -> Done | Failed:
     if asked.command == "check-config":  # it says itself what is wrong with a directory, and changes nothing
         return OWN[asked.command](asked, tell)
     place.check_directory(asked.data)
-    try:
-        return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
-    finally:
-        place.give_to_owner(asked.data)
+    return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
 
 
 def _request(asked: Namespace, tell: Tell) -> Done | Failed:

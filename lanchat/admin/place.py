@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -42,7 +41,7 @@ def check(directory: Path) -> Path:
 
 def is_used(directory: Path) -> bool:
     """Whether a server runs there."""
-    if not (directory / "lock").exists():
+    if not (directory / opening.LOCK).exists():
         return False
     try:
         opening.Lock(directory, for_owner=True).release()
@@ -78,34 +77,6 @@ def reading(directory: Path) -> Iterator[Connection]:
     finally:
         if lock is not None:
             lock.release()
-
-
-def give_to_owner(directory: Path) -> None:
-    """What root made there is given to whoever owns the directory: with a file of root's in it no server of theirs starts.
-
-    SQLite does the same for what it puts beside the database.
-    """
-    if os.geteuid() != 0 or not directory.exists():
-        return
-    owner = directory.stat()
-    for name in (opening.FILE, "lock"):
-        with suppress(FileNotFoundError):
-            _give(directory / name, owner)
-
-
-def _give(path: Path, owner: os.stat_result) -> None:
-    """Change the owner of a file of root's.
-
-    Where the system can do without, it is not opened for reading: to close it would give up the locks that SQLite has there
-    (`lanchat.store.witness`).
-    """
-    file = os.open(path, getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW)
-    try:
-        found = os.fstat(file)
-        if stat.S_ISREG(found.st_mode) and found.st_uid == 0 and found.st_nlink == 1:  # they could have put another one there
-            os.chown(f"/proc/self/fd/{file}" if hasattr(os, "O_PATH") else file, owner.st_uid, owner.st_gid)
-    finally:
-        os.close(file)
 
 
 def _lock(directory: Path) -> opening.Lock | None:

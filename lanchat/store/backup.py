@@ -65,7 +65,7 @@ def restore(directory: Path, file: Path, when: str) -> Path:
 @contextmanager
 def _resting(file: Path, directory: Path) -> Iterator[None]:
     """No server writes to a file meanwhile that is not in this directory, which is locked; raises `Refused` when one does."""
-    lock = None if file.parent.samefile(directory) else _opened(file.with_name(opening.LOCK), set())
+    lock = None if file.parent.samefile(directory) else _opened(file.with_name(opening.LOCK), {directory.stat().st_uid})
     with lock or nullcontext():
         try:
             if lock is not None:

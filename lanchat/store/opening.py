@@ -19,7 +19,7 @@ from typing import BinaryIO
 from lanchat.entry import newest
 from lanchat.history import lenient
 from lanchat.packet import visible
-from lanchat.safekeeping import Refused, check_inside, check_private
+from lanchat.safekeeping import Refused, check_inside, check_private, give_to_owner
 from lanchat.store import replacing, schema, witness, words
 
 FILE, LOCK = "lanchat.db", "lock"
@@ -66,16 +66,31 @@ class Lock:
         except OSError:
             os.close(self._file)
             raise InUse(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
+        #: Whether the machine has not been started again since the lock was taken last.
+        self.same_boot = False
+        try:
+            self._begin(directory)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _begin(self, directory: Path) -> None:
+        """What comes first for whoever has the lock; raises `Refused` or `NotTaken`."""
         try:
             replacing.finish(directory / FILE)
+            check_inside(directory / FILE)  # the file that has this name now may have had another one until here
         except OSError as error:
-            os.close(self._file)
             raise Refused(f"A restore in {directory} was cut off, and can't be finished: {error}. See to that.") from None
-        boot = witness.boot()
-        #: Whether the machine has not been started again since the lock was taken last.
-        self.same_boot = bool(boot) and os.pread(self._file, len(boot) + 1, 0) == boot
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, boot, 0)
+        try:
+            give_to_owner(self._file, directory)
+            boot = witness.boot()
+            self.same_boot = bool(boot) and os.pread(self._file, len(boot) + 1, 0) == boot
+            if not self.same_boot:
+                os.pwrite(self._file, boot, 0)
+                os.ftruncate(self._file, len(boot))
+        except OSError as error:
+            text = f"{directory / LOCK} can't be written: {error.strerror}. Make room on its disk, or give another with --data."
+            raise NotTaken(text) from None
 
     def release(self) -> None:
         """Let others use it."""

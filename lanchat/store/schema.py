@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlite3 import Connection, connect
 
 from lanchat.packet import visible
+from lanchat.safekeeping import give_to_owner
 
 #: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
 APPLICATION_ID = 0x6C616E63
@@ -162,10 +163,15 @@ def distrust(connection: Connection) -> None:
 def create(path: Path) -> None:
     """Make an empty file for a database, that only we may read. What is left of an unfinished one of that name is removed.
 
-    SQLite would take what lies beside it for a part of the new one. Raises `OSError`.
+    SQLite would take what lies beside it for a part of the new one. Made by root in the directory of another user, it is that
+    user's from the start: however root's command ends, the server can open it. Raises `OSError`.
     """
     remove(path)
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    try:
+        give_to_owner(descriptor, path.parent)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path) -> None:
