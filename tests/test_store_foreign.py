@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from sqlite3 import connect
 from stat import S_ISFIFO
+from typing import Any
 
 import pytest
 
@@ -255,3 +257,28 @@ def test_the_file_of_a_server_that_runs_is_not_restored(data: Path, tmp_path: Pa
     backup.restore(data, data / "lanchat.db.v1", "then")
     with Desk(data) as desk:
         assert len(desk.ask("SELECT msg FROM log")) == 10
+
+
+@needs_root
+def test_root_restores_nothing_that_another_user_s_server_is_writing(data: Path, copy: Path) -> None:
+    other = shutil.copytree(data, data.parent / "other")
+    for place in (data, other):
+        for path in (place, *place.iterdir()):
+            os.chown(path, STRANGER, -1)
+    lock = opening.Lock(other, for_owner=True)
+    assert f"A server uses {other / 'lanchat.db'}" in refused(backup.restore, data, other / "lanchat.db", "then")
+    lock.release()
+    backup.restore(data, other / "lanchat.db", "then")
+
+
+@needs_root
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_root_finishes_no_replacement_by_a_file_that_another_user_linked_to(data: Path, copy: Path, link: Any) -> None:
+    os.chown(data, STRANGER, -1)
+    link(data / "lanchat.db.then.next", copy)
+    before = copy.read_bytes()
+    for _ in range(2):
+        assert f"lanchat.db is not a file of {STRANGER}'s" in refused(partial(opening.Lock, for_owner=True), data)
+    assert copy.read_bytes() == before
+    (data / "lanchat.db").unlink()
+    opening.Lock(data, for_owner=True).release()

@@ -19,10 +19,11 @@ from twisted.python.failure import Failure
 from lanchat.entry import newest
 from lanchat.errors import NotStored
 from lanchat.safekeeping import CannotStart, Refused
-from lanchat.store import writing
+from lanchat.store import opening, witness, writing
 from lanchat.store.service import StoreService
 from lanchat.store.store import Store
 from tests.live import PATIENCE
+from tests.model.core import full_disk
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
 #: What is run in a mount namespace of its own, so that no mount is left behind.
@@ -281,3 +282,14 @@ def test_what_a_classic_client_was_sent_before_a_crash_counts_as_read(tmp_path: 
     with Desk(tmp_path) as desk:
         asked = desk.ask("SELECT account, name, cursor, online FROM devices ORDER BY account, name")
         assert asked == [(1, "", newest, 0), (1, "laptop", 2, 1), (2, "", 3, 0)]
+
+
+def test_a_full_disk_does_not_keep_a_server_from_starting_again_and_is_told_at_the_first_start(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with full_disk(), pytest.raises(opening.NotTaken, match="lock can't be written: File too large"):
+        opening.Lock(data)
+    opening.Lock(data).release()
+    with full_disk():
+        lock = opening.Lock(data)
+    assert lock.same_boot == bool(witness.boot())
+    lock.release()
