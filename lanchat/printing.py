@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -37,6 +38,9 @@ def checked(program: str, run: Callable[[], int], not_printed: int = NOT_PRINTED
     What ends the command with `SystemExit`, as `--help` does, is treated the same.
     """
     open_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what its encoding lacks is escaped; Python would raise
     code, why = _run(run, not_printed)
     try:
         flush()
@@ -87,6 +91,7 @@ def open_closed() -> None:
     for descriptor, flags in ((STDIN, os.O_RDONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):
         if not _is_open(descriptor):
             os.open(os.devnull, flags)  # this takes the lowest descriptor that is free: the one that was closed
+    sys.stdin = sys.stdin or os.fdopen(STDIN, encoding="utf-8", closefd=False)
     sys.stdout = sys.stdout or _stream(STDOUT)
     sys.stderr = sys.stderr or _stream(STDERR)
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lanchat import accounts
+from lanchat.names import parse
+from lanchat.session import Role
 from tests.live import PATIENCE, SCRIPTS, Server, environment
+from tests.stores import Desk
 
 FULL, CLOSED = "No space left on device", "Bad file descriptor"
 #: Of `lanchat-admin`, with what is kept; of `lanchat-stress`.
@@ -16,9 +21,9 @@ ADMIN = ["account list", "check", "export", "--json account list", "--json expor
 STRESS = ["--help", "--version", "stress --help"]
 
 
-def run(command: str, where: str, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
+def run(command: str, where: str, unbuffered: str = "", encoding: str = "") -> subprocess.CompletedProcess[str]:
     """Run one of our commands in a shell; `where` is the shell's word for where its output goes."""
-    env = environment(PYTHONUNBUFFERED=unbuffered)
+    env = environment(PYTHONUNBUFFERED=unbuffered, PYTHONIOENCODING=encoding)
     shell = ["/bin/sh", "-c", f"exec {SCRIPTS}/{command} {where}"]
     return subprocess.run(shell, capture_output=True, text=True, timeout=PATIENCE, check=False, env=env)  # noqa: S603 (ours)
 
@@ -72,3 +77,31 @@ def test_what_was_done_is_told_as_ever(kept: Path) -> None:
     done = run(f"lanchat-admin --data {kept} --json export", "")
     assert json.loads(done.stdout)["msg"] == "hello"
     assert json.loads(done.stderr) == {"messages": 1, "file": None}
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("lanchat-admin --data {} account passwd ann --password-stdin", "lanchat-admin: There was no password"),
+        ("lanchat-admin --data {} purge ann", "lanchat-admin: There is no terminal to confirm it at"),
+        ("lanchat 127.0.0.1:1 --name ann --timeout 1", "lanchat: can't connect to"),
+        ("lanchat-stress stress --server 127.0.0.1:1 --bots 1 --for 1 --processes 1", "lanchat-stress: can't connect to"),
+    ],
+)
+def test_a_closed_stdin_is_an_empty_one(kept: Path, command: str, told: str) -> None:
+    done = run(command.format(kept), "<&-")
+    assert done.returncode != 0
+    assert done.stderr.startswith(told)
+    assert "Traceback" not in done.stderr
+
+
+def test_what_an_encoding_lacks_is_escaped(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.write(partial(accounts.add, name=parse("田中"), password="", role=Role.USER, now=0, most=9))
+    for encoding, shown in (("utf-8", "田中"), ("latin-1", r"\u7530\u4e2d"), ("ascii:strict", r"\u7530\u4e2d")):
+        done = run(f"lanchat-admin --data {tmp_path} account list", "", encoding=encoding)
+        assert (done.returncode, done.stdout.split()[0], done.stderr) == (0, shown, "")
+        done = run(f"lanchat-admin --data {tmp_path} account remove 田", "", encoding=encoding)
+        assert done.stderr.startswith("lanchat-admin: There is no account ")
+        done = run("lanchat-stress stress --server 田", "", encoding=encoding)
+        assert "Traceback" not in done.stderr

@@ -53,5 +53,5 @@ def show(outcome: Done | Failed, as_json: bool, say: Callable[[str], None]) -> i
     if as_json:
         say(json.dumps(facts))
     elif code == DONE:
-        say(outcome.text.encode(errors="backslashreplace").decode())  # the name of a file may be no UTF-8
+        say(outcome.text)
     return code
