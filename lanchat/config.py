@@ -150,8 +150,11 @@ def names(options: usage.Options) -> set[str]:
     return {name.removesuffix("=") for name in options.longOpt} - COMMANDS
 
 
-def usual_data() -> Path:
-    """Where a server keeps all that was told nothing else than the usual file says, as far as that can be read."""
+def usual_data() -> Path | None:
+    """Where a server keeps all that was told nothing else than the usual file says, as far as that can be read.
+
+    None if there is no such place (`lanchat.safekeeping.default_data`).
+    """
     try:
         said = load(DEFAULT).get("data")
     except Refused:

@@ -21,7 +21,7 @@ from lanchat.packet import visible
 from lanchat.ports import endpoints
 from lanchat.printing import show
 from lanchat.rooms import parse_name as parse_room
-from lanchat.safekeeping import default_data
+from lanchat.safekeeping import NO_HOME, default_data
 from lanchat.store.removal import ENVELOPE
 from lanchat.store.retention import Rule, parse as parse_rule
 
@@ -56,7 +56,7 @@ class Options(Configured):
         self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
         self["web"] = []
-        self["data"] = default_data()
+        self["data"] = None
         self["limit"], self["allow"] = [], []
         self["retain"], self["lobby"] = [], None
         self["log-level"] = None
@@ -154,11 +154,15 @@ class Options(Configured):
     def settle(self) -> None:
         """What was not said has its default, the reactor too."""
         install_reactor()
+        if self["data"] is None:
+            self["data"] = default_data()
         if not self["port"] and not self["tls"]:
             self.opt_port(DEFAULT_PORT)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """What does not fit together, with the options that it is about."""
+        if self["data"] is None:
+            yield Contradiction({"data"}, NO_HOME)
         if (self["tls-key"] is None) != (self["tls-cert"] is None):
             text = "--tls-key and --tls-cert belong together: give both, or neither."
             yield Contradiction({"tls-key", "tls-cert"}, text)

@@ -30,15 +30,30 @@ PART, LEFT = "lanchat-part-", 60
 CREDENTIALS = Path("/run/credentials")
 
 
+#: What is said where `default_data` finds no place.
+NO_HOME = "You have no home directory, so there is no usual place for the server's data. Say where with --data DIR."
+
+
 class Refused(Exception):
     """Files that can't be used. The text is one line, and says what to do."""
 
 
-def default_data() -> Path:
-    """Where systemd says, else where the user's programs keep their state (XDG Base Directory Specification)."""
+def user_state() -> Path | None:
+    """Where this user's programs keep their state (XDG Base Directory Specification); None for a user without a home.
+
+    That is one who has no `HOME` in the environment and no entry in the password database, as in many containers.
+    """
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
+    except RuntimeError:
+        return None
+
+
+def default_data() -> Path | None:
+    """Where systemd says, else where the user's programs keep their state; None if they have no such place."""
     if directory := os.environ.get("STATE_DIRECTORY"):
         return Path(directory.split(":")[0])
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
+    return user_state()
 
 
 def handed_over(path: Path) -> bool:
@@ -255,7 +270,8 @@ def _remove_left(directory: Path) -> None:
 
 def refuse(mistakes: Iterable[str]) -> NoReturn:
     """Tell what is wrong with the options, and end with a status that says: to start again is no use (sysexits.h)."""
-    sys.stderr.writelines(f"lanchat: {line}\n" for line in mistakes)
+    if sys.stderr:  # None if it was closed when Python started
+        sys.stderr.writelines(f"lanchat: {line}\n" for line in mistakes)
     raise SystemExit(os.EX_CONFIG)
 
 

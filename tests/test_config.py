@@ -112,11 +112,11 @@ def test_it_says_what_the_options_say(tmp_path: Path) -> None:
 
 def test_the_command_line_wins_for_what_it_names(tmp_path: Path) -> None:
     file = written(tmp_path, 'port = 5000\ntelnet = 5023\ndata = "/srv/chat"\n[limit]\npackets = 50\nbad = 7\n')
-    options = read(file, "--port", "6000", "--limit", "packets=60", "--data", str(Options()["data"]))
+    options = read(file, "--port", "6000", "--limit", "packets=60", "--data", str(default_data()))
     assert "6000" in options["port"][0]
     assert len(options["port"]) == 1
     assert "5023" in options["telnet"][0]
-    assert options["data"] == Options()["data"]
+    assert options["data"] == default_data()
     assert sorted(options["limit"]) == [("bad", "7"), ("packets", "60")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from functools import partial
 from pathlib import Path
@@ -105,3 +106,7 @@ def test_what_an_encoding_lacks_is_escaped(tmp_path: Path) -> None:
         assert done.stderr.startswith("lanchat-admin: There is no account ")
         done = run("lanchat-stress stress --server 田", "", encoding=encoding)
         assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_does_not_start_ends_with_the_same_code_where_nobody_can_be_told() -> None:
+    assert run("twistd -n lanchat --nonsense", "2>&-").returncode == os.EX_CONFIG

@@ -13,6 +13,7 @@ from lanchat.config import DEFAULT, usual_data
 from lanchat.operations import RoleName
 from lanchat.packet import visible
 from lanchat.printing import Parser
+from lanchat.safekeeping import NO_HOME
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
@@ -45,7 +46,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         default=(data := usual_data()),
         metavar="DIR",
-        help=f"where the server keeps all (default: {data}, as {DEFAULT}, systemd or your environment says)",
+        help=f"where the server keeps all (default: {data or 'none'}, as {DEFAULT}, systemd or your environment says)",
     )
     parser.add_argument(
         "--json",
@@ -63,6 +64,8 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command == "account":
         options.command = options.account_command
+    if options.data is None and options.command != "check-config":
+        parser.error(NO_HOME)
     return options
 
 

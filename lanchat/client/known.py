@@ -14,7 +14,7 @@ _WHERE, _KEY = re.compile(r"\[.+\]:[0-9]+"), re.compile(r"SHA256:[A-Za-z0-9+/]{4
 class KnownServers:
     """The keys of servers, each by where it is: `[host]:port`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path | None) -> None:
         self._state = StateFile(file, secret=False)
 
     def keys(self, where: str) -> list[str]:

@@ -105,7 +105,7 @@ def _pipe(wanted: argparse.Namespace) -> Face:
 
 def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:
     """What there is to log in with; raises `Unsafe`. A password is asked for before there is a prompt."""
-    tokens = Tokens(wanted.state / "tokens", wanted.name, wanted.server)
+    tokens = Tokens(wanted.state and wanted.state / "tokens", wanted.name, wanted.server)
     password = ""
     if wanted.password_file is not None:
         password = first_line(wanted.password_file)

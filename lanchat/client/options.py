@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import re
 import socket
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from lanchat import __version__
 from lanchat.client.conversation import PATIENCE
 from lanchat.packet import EVERYONE, visible
 from lanchat.printing import Parser
+from lanchat.safekeeping import user_state
 from lanchat.typed import Unclear, target
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
@@ -99,7 +99,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.text_only = options.text or (options.to is not None and not options.commands)
     options.to = options.to or EVERYONE
     options.login = options.login or options.password_file is not None
-    options.state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
+    options.state = user_state()
     return options
 
 

@@ -22,15 +22,15 @@ class Unsafe(Exception):
 class StateFile:
     """A file that is written as a whole, so that what was in it is still there, on lines of its own."""
 
-    def __init__(self, path: Path, secret: bool) -> None:
-        """`secret`: it is not used either when others may read it."""
+    def __init__(self, path: Path | None, secret: bool) -> None:
+        """`secret`: it is not used either when others may read it. Without a path nothing is in it, and it can't be changed."""
         self.path = path
         self._secret = secret
 
     def lines(self) -> list[str]:
         """What is in it; nothing if it is not there. Raises `Unsafe`."""
         try:
-            return _lines(read_text(self.path, self._secret))
+            return _lines(read_text(self.path, self._secret)) if self.path is not None else []
         except FileNotFoundError:
             return []
 
@@ -40,6 +40,8 @@ class StateFile:
 
         Raises `Unsafe`, and then the file is as it was.
         """
+        if self.path is None:
+            raise Unsafe("you have no home directory, and no XDG_STATE_HOME is set")
         try:
             self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             check_directory(self.path.parent)
@@ -50,7 +52,7 @@ class StateFile:
                 after = before.copy()
                 yield after
                 if after != before:
-                    self._write(after)
+                    self._write(self.path, after)
             finally:
                 os.close(descriptor)
         except Refused as refused:
@@ -58,12 +60,12 @@ class StateFile:
         except OSError as error:
             raise Unsafe(f"can't write {visible(str(self.path))}: {error.strerror}") from None
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, path: Path, lines: list[str]) -> None:
         content = "".join(f"{line}\n" for line in lines)
         encoded = content.encode("utf-8", "surrogateescape")
         if len(encoded) > MAX_BYTES or _lines(content) != lines:
-            raise Unsafe(f"{visible(str(self.path))} would be more than {MAX_BYTES} bytes long. Remove what is old in it")
-        keep(self.path, encoded)
+            raise Unsafe(f"{visible(str(path))} would be more than {MAX_BYTES} bytes long. Remove what is old in it")
+        keep(path, encoded)
 
 
 def line_of(*words: str) -> str:

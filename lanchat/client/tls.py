@@ -146,7 +146,7 @@ class Pinned(Trust):
 class Remembered(Trust):
     """Believes a server when it is first met, and then only with the same key."""
 
-    def __init__(self, host: str, own: Path | None, port: int, file: Path) -> None:
+    def __init__(self, host: str, own: Path | None, port: int, file: Path | None) -> None:
         super().__init__(host, own)
         self._where = f"[{host.lower()}]:{port}"
         self._file = file
@@ -180,7 +180,7 @@ def trust(wanted: argparse.Namespace) -> Trust:
         return Signed(host, wanted.cert, wanted.ca)
     if wanted.fingerprint is not None:
         return Pinned(host, wanted.cert, wanted.fingerprint)
-    return Remembered(host, wanted.cert, port, wanted.state / "known_servers")
+    return Remembered(host, wanted.cert, port, wanted.state and wanted.state / "known_servers")
 
 
 def fingerprint(certificate: Certificate) -> str:

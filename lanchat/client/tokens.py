@@ -16,11 +16,16 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,512}")
 class Tokens:
     """The tokens of one name on one server; each was given on a connection that was known to be with that server."""
 
-    def __init__(self, file: Path, name: str, server: tuple[str, int]) -> None:
-        self.file = file
+    def __init__(self, file: Path | None, name: str, server: tuple[str, int]) -> None:
         self._state = StateFile(file, secret=True)
         host, port = server
         self._owner = [f"[{host.lower()}]:{port}", name.casefold()]
+
+    @property
+    def file(self) -> Path:
+        """Where they are kept; only for a user who has such a place, as one has for whom a token was kept."""
+        assert self._state.path is not None  # noqa: S101 (see above)
+        return self._state.path
 
     def get(self, proof: str) -> str:
         """The token for a server that is known in this way; "" if there is none. Raises `Unsafe`."""
