@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import getopt
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from twisted.python import usage
 
 from lanchat.limits import LIMITS
 from lanchat.packet import visible
-from lanchat.safekeeping import Refused, default_data, read_safely, refuse
+from lanchat.safekeeping import Refused, read_safely, refuse, user_state
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,6 +33,8 @@ MAX_BYTES, MAX_SHOWN = 65_536, 40
 TABLE = "limit"
 #: The dashes of options, which a file has not.
 _DASHES = re.compile(r"\B--(?=[a-z])")
+#: What is said where `default_data` finds no place.
+NO_HOME = "You have no home directory, so there is no usual place for the server's data. Say where with --data DIR."
 #: What only a command line can say.
 COMMANDS = {"config", "help", "version"}
 
@@ -150,10 +153,17 @@ def names(options: usage.Options) -> set[str]:
     return {name.removesuffix("=") for name in options.longOpt} - COMMANDS
 
 
+def default_data() -> Path | None:
+    """Where systemd says, else where the user's programs keep their state; None if they have no such place."""
+    if directory := os.environ.get("STATE_DIRECTORY"):
+        return Path(directory.split(":")[0])
+    return user_state()
+
+
 def usual_data() -> Path | None:
     """Where a server keeps all that was told nothing else than the usual file says, as far as that can be read.
 
-    None if there is no such place (`lanchat.safekeeping.default_data`).
+    None if there is no such place (`default_data`).
     """
     try:
         said = load(DEFAULT).get("data")

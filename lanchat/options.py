@@ -12,7 +12,7 @@ from twisted.internet.main import installReactor
 from twisted.python import usage
 
 from lanchat import edge, machine
-from lanchat.config import Configured, Contradiction
+from lanchat.config import NO_HOME, Configured, Contradiction, default_data
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
 from lanchat.logs.server import parse_level
@@ -21,7 +21,6 @@ from lanchat.packet import visible
 from lanchat.ports import endpoints
 from lanchat.printing import show
 from lanchat.rooms import parse_name as parse_room
-from lanchat.safekeeping import NO_HOME, default_data
 from lanchat.store.removal import ENVELOPE
 from lanchat.store.retention import Rule, parse as parse_rule
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 #: The exit code of most commands when they did everything but print it.
@@ -66,6 +67,15 @@ def write(text: str) -> None:
         sys.stdout.write(text)
     except OSError as error:
         raise NotPrinted(error) from None
+
+
+def copy(file: BinaryIO) -> None:
+    """Print what is in an open file on stdout, byte by byte; raises `NotPrinted`."""
+    try:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    except OSError as error:
+        raise NotPrinted(error) from None
+    flush()
 
 
 def flush() -> None:

@@ -12,7 +12,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -30,10 +30,6 @@ PART, LEFT = "lanchat-part-", 60
 CREDENTIALS = Path("/run/credentials")
 
 
-#: What is said where `default_data` finds no place.
-NO_HOME = "You have no home directory, so there is no usual place for the server's data. Say where with --data DIR."
-
-
 class Refused(Exception):
     """Files that can't be used. The text is one line, and says what to do."""
 
@@ -47,13 +43,6 @@ def user_state() -> Path | None:
         return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
     except RuntimeError:
         return None
-
-
-def default_data() -> Path | None:
-    """Where systemd says, else where the user's programs keep their state; None if they have no such place."""
-    if directory := os.environ.get("STATE_DIRECTORY"):
-        return Path(directory.split(":")[0])
-    return user_state()
 
 
 def handed_over(path: Path) -> bool:
@@ -220,15 +209,38 @@ def _user(uid: int) -> str:
 
 def keep(path: Path, content: bytes) -> None:
     """Write a file that only we may read: whole, or not at all. Raises `OSError`."""
+    with writing(path, Path.rename) as file:
+        file.write(content)
+
+
+def give_name(part: Path, path: Path) -> None:
+    """Give a file that is whole its name, which no other may have. Raises `OSError`: `FileExistsError` if there is one."""
+    try:
+        os.link(part, path, follow_symlinks=False)  # unlike a rename, this replaces nothing
+        part.unlink()
+    except FileExistsError:
+        raise
+    except OSError:  # as on a FAT file system, which has no hard links: there a look must do
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        part.rename(path)
+
+
+@contextmanager
+def writing(path: Path, name: Callable[[Path, Path], object] = give_name) -> Iterator[BinaryIO]:
+    """A file that only we may read, which has this name when the block has ended well and all is on the disk; else it is gone.
+
+    `name` gives it the name; `Path.rename` puts it in the place of another. Raises `OSError`.
+    """
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     # O_EXCL: if something of that name is there, it is somebody else's, and would stay theirs.
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        part.rename(path)
+        name(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -14,10 +14,9 @@ import pytest
 from lanchat import config
 from lanchat.admin import configuration
 from lanchat.admin.main import main
-from lanchat.config import MAX_BYTES, Mistakes, names
+from lanchat.config import MAX_BYTES, Mistakes, default_data, names
 from lanchat.limits import LIMITS
 from lanchat.options import Options
-from lanchat.safekeeping import default_data
 from lanchat.store.retention import parse as rule
 from tests.certs import Authority
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, twistd

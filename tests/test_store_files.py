@@ -202,6 +202,7 @@ def test_killed_anywhere_it_leaves_the_old_one_or_the_new_one(tmp_path: Path, cr
         is_old = epoch == old_epoch
         assert found == (old if is_old or what == "salvage" else [(n + 1, f"of another {n}") for n in range(5)]), number
         assert not replacing.is_begun(place / "lanchat.db")
+        assert not list(place.glob("lanchat.db.new*"))
         seen.add("old" if is_old else "new")
         if not is_old:
             assert (place / "lanchat.db.then").exists()

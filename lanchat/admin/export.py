@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -18,7 +17,7 @@ from lanchat.names import key
 from lanchat.operations import Tell, counted
 from lanchat.packet import visible
 from lanchat.room import room_key
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import Refused, writing
 from lanchat.store.repeats import sent_cid
 from lanchat.store.rooms import conversations
 
@@ -79,17 +78,10 @@ def output(file: Path | None) -> Iterator[Callable[[str], object]]:
         printing.flush()
         return
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with writing(file) as out:
+            yield lambda text: out.write(text.encode())
     except OSError as error:
-        raise Refused(f"{file} can't be written: {error.strerror}. Give another name, or move what is there.") from None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            yield out.write
-            out.flush()
-            os.fsync(descriptor)
-    except BaseException:
-        file.unlink()
-        raise
+        raise Refused(f"{file} can't be written: {error.strerror}. See to that, or give another name.") from None
 
 
 def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:

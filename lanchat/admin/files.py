@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import tempfile
 import time
 from argparse import Namespace
 from contextlib import suppress
@@ -12,15 +14,16 @@ from sqlite3 import Connection
 from threading import Thread
 from typing import Any
 
+from lanchat import printing
 from lanchat.admin import calling, place
 from lanchat.admin.ending import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.entry import newest
 from lanchat.operations import Done, Failed, Note, Tell, counted
 from lanchat.packet import visible
-from lanchat.safekeeping import Refused
+from lanchat.safekeeping import Refused, making
 from lanchat.session import Role
-from lanchat.store import backup as backups, salvage as salvaging, schema
+from lanchat.store import backup as backups, opening, salvage as salvaging, schema
 
 _ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two looks at how far it is.
@@ -32,15 +35,31 @@ DAMAGED = "DAMAGED"
 
 
 def backup(options: Namespace, tell: Tell) -> Done:
-    """Copy all to a new file."""
+    """Copy all to a new file, or to stdout."""
     size = place.check(options.data).stat().st_size
-    check_new(options.file)
+    if options.file is not None:
+        check_new(options.file)
+        copied = _copy(options.data, options.file, size, tell)
+    elif sys.stdout.isatty():
+        raise Declined("A backup is not for a terminal. Write it to a file or a pipe.")
+    else:
+        with making(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
+            copied = _copy(options.data, directory / "backup", size, tell)
+            with (directory / "backup").open("rb") as file:
+                printing.copy(file)
+    note(options.data, f"backup to {options.file.absolute() if options.file else 'stdout'}")
+    facts = {"file": options.file and str(options.file), "bytes": copied}
+    return Done(f"All that is kept is in {options.file or 'what was written to stdout'} now.", facts)
+
+
+def _copy(data: Path, target: Path, size: int, tell: Tell) -> int:
+    """Copy all to a new file, and tell how far it is, of about `size` bytes; how many they were."""
     parts: list[Path] = []
     wrong: list[Exception] = []
 
     def copy() -> None:
         try:
-            backups.copy_out(options.data, options.file, parts.append)
+            backups.copy_out(data, target, parts.append)
         except Exception as error:  # noqa: BLE001 (it is raised below, where it is waited for)
             wrong.append(error)
 
@@ -58,10 +77,7 @@ def backup(options: Namespace, tell: Tell) -> Done:
         raise
     if wrong:
         raise wrong[0]
-    note(options.data, f"backup to {options.file.absolute()}")
-    return Done(
-        f"All that is kept is in {options.file} now.", {"file": str(options.file), "bytes": options.file.stat().st_size}
-    )
+    return target.stat().st_size
 
 
 def restore(options: Namespace, tell: Tell) -> Done:
@@ -108,7 +124,7 @@ def salvage(options: Namespace, tell: Tell) -> Done | Failed:
 def check(options: Namespace, tell: Tell) -> Done | Failed:
     """See that all is as it was written, and count it."""
     with place.reading(options.data) as connection:
-        backups.check_pages(connection, place.check(options.data), wal_was_there=True)
+        backups.check_pages(connection, place.check(options.data), wal_was_there=True, remedy=opening.REMEDY)
         wrong = backups.unusable_rows(connection)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
@@ -164,11 +180,6 @@ def note(directory: Path, what: str) -> None:
     """Let a server that runs write it into its log; whether one does makes no difference here."""
     with suppress(Refused):
         calling.call(directory, Note(what), _nothing)
-
-
-def older_copies(directory: Path) -> list[str]:
-    """Copies of before a restore or an upgrade: who was erased since is still in them."""
-    return sorted(path.name for path in directory.glob("lanchat.db.*"))
 
 
 def _first(wrong: list[str], count: int) -> list[str]:

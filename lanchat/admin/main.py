@@ -6,12 +6,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from lanchat.admin import asking, calling, configuration, ending, files, offline, options, place
 from lanchat.operations import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
 from lanchat.printing import checked, complain, show
 from lanchat.progress import Bar
 from lanchat.safekeeping import Refused
+from lanchat.store import opening, replacing
 
 
 def _add(asked: Namespace) -> Request:
@@ -88,8 +90,14 @@ def _request(asked: Namespace, tell: Tell) -> Done | Failed:
 
 
 def _end(asked: Namespace, outcome: Done | Failed) -> int:
-    if asked.command == "purge" and isinstance(outcome, Done) and (copies := files.older_copies(asked.data)):
+    if asked.command == "purge" and isinstance(outcome, Done):
+        _tell_copies(asked.data, outcome)
+    to_stdout = asked.command in ("backup", "export") and asked.file is None  # that is where what was asked for went
+    return ending.show(outcome, asked.json, complain if to_stdout else show)
+
+
+def _tell_copies(directory: Path, outcome: Done) -> None:
+    """Who was erased is still in the copies of before a restore, a salvage or an upgrade."""
+    if copies := [copy.name for copy in replacing.copies(directory / opening.FILE)]:
         outcome.facts["copies"] = copies
         outcome.text += f" Older copies still have it: {', '.join(copies)}, and your backups. Remove those you need no more."
-    to_stdout = asked.command == "export" and asked.file is None  # that is where the messages went
-    return ending.show(outcome, asked.json, complain if to_stdout else show)

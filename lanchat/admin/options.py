@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
-from lanchat.config import DEFAULT, usual_data
+from lanchat.config import DEFAULT, NO_HOME, usual_data
 from lanchat.operations import RoleName
 from lanchat.packet import visible
 from lanchat.printing import Parser
-from lanchat.safekeeping import NO_HOME
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
@@ -52,7 +51,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--json",
         action="store_true",
         help="say how it ended as a line of JSON, for scripts: what was done, or `error` and `text` "
-        "(on stdout; on stderr when exported messages go to stdout)",
+        "(on stdout; on stderr when a backup or an export goes to stdout)",
     )
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -89,7 +88,7 @@ def _add_accounts(parser: argparse.ArgumentParser) -> None:
 
 def _add_files(add: _Adds) -> None:
     backup = add("backup", help="copy all that is kept to a new file, while the server runs or not")
-    backup.add_argument("file", type=Path, metavar="FILE")
+    backup.add_argument("file", type=_output, metavar="FILE", help="a new file (-: stdout; a copy is made in TMPDIR first)")
     restore = add("restore", help="put a backup in the place of what is kept, which is moved aside; the server must not run")
     restore.add_argument("file", type=Path, metavar="FILE")
     add("new-epoch", help="go on with a log that lacks its end; clients are told that their places are worth nothing")
@@ -105,7 +104,7 @@ def _add_export(add: _Adds) -> None:
         "--since", type=_time, metavar="TIME", help="2026-11-20, or 2026-11-20T14:00+01:00, and what came after"
     )
     export.add_argument("--until", type=_time, metavar="TIME", help="only what came before")
-    export.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a new file (default: stdout)")
+    export.add_argument("file", type=_output, nargs="?", metavar="FILE", help="a new file (default, and -: stdout)")
 
 
 def _add_purge(add: _Adds) -> None:
@@ -135,6 +134,11 @@ def _add_configuration(add: _Adds) -> None:
     files.add_argument("--config", type=Path, metavar="FILE", help="the same, written as for `twistd lanchat`")
     add("status", help="how the server is that runs: version, ports, how many are online")
     add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
+
+
+def _output(text: str) -> Path | None:
+    """Where to write; None is stdout."""
+    return None if text == "-" else Path(text)
 
 
 def _time(text: str) -> int:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import BinaryIO
 
 from lanchat import stored
 from lanchat.entry import COLUMNS, newest, of_row
-from lanchat.safekeeping import Refused, making, open_safely
+from lanchat.safekeeping import Refused, give_name, making, open_safely
 from lanchat.store import opening, replacing, schema
 
 #: What to do about a file that is no backup to be restored.
-ANOTHER = "Use another backup."
+ANOTHER = "Use an older backup."
+#: Bytes that are copied at a time.
+BLOCK = 1 << 20
 #: What holds a part of a database, and lies beside it.
 BESIDE = ("-wal", "-journal")
 
@@ -52,11 +53,12 @@ def restore(directory: Path, file: Path, when: str) -> Path:
     neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `Refused`.
     """
     path = directory / opening.FILE
-    with alone(directory), told(file), _resting(file, directory), replacing.making(path) as part:
+    with alone(directory), told(path), _resting(file, directory), replacing.making(path) as part:
         wal_was_there = _copy_in(file, part)
         with opening.closing(part) as connection:
-            opening.check_schema(connection, file, remedy=ANOTHER)
-            check_all(connection, file, wal_was_there)
+            with told(file):
+                opening.check_schema(connection, file, remedy=ANOTHER)
+                check_all(connection, file, wal_was_there)
             begin_epoch(connection)
             connection.execute("PRAGMA journal_mode = DELETE")  # all of it is in one file from here on
         return replacing.replace(path, part, when)
@@ -65,7 +67,9 @@ def restore(directory: Path, file: Path, when: str) -> Path:
 @contextmanager
 def _resting(file: Path, directory: Path) -> Iterator[None]:
     """No server writes to a file meanwhile that is not in this directory, which is locked; raises `Refused` when one does."""
-    lock = None if file.parent.samefile(directory) else _opened(file.with_name(opening.LOCK), {directory.stat().st_uid})
+    with told(file):
+        is_inside = file.parent.samefile(directory)
+    lock = None if is_inside else _opened(file.with_name(opening.LOCK), {directory.stat().st_uid})
     with lock or nullcontext():
         try:
             if lock is not None:
@@ -87,25 +91,34 @@ def _copy_in(file: Path, part: Path) -> bool:
     """Copy a database that is not open, with what was written last and lies beside it; whether it had a `-wal`.
 
     It must belong to root, to this user or to the owner of the directory that it goes to, and not be others' to write. Raises
-    `OSError` or `Refused`.
+    `Refused` if it can't be used, `OSError` if the copy can't be written.
     """
     owners = {part.parent.stat().st_uid}
-    with open_safely(file, owners) as opened:
-        opening.check_head(file, len(schema.STEPS), opened)
+    with told(file):
+        opened = open_safely(file, owners)
+    with opened:
+        with told(file):
+            opening.check_head(file, len(schema.STEPS), opened)
         opened.seek(0)
         schema.create(part)
-        _append(opened, part)
+        _append(opened, file, part)
     for end in BESIDE:
         if (beside := _opened(file.with_name(file.name + end), owners)) is not None:
             with beside:
                 schema.create(part.with_name(part.name + end))
-                _append(beside, part.with_name(part.name + end))
+                _append(beside, file, part.with_name(part.name + end))
     return part.with_name(f"{part.name}-wal").exists()
 
 
-def _append(opened: BinaryIO, target: Path) -> None:
+def _append(opened: BinaryIO, file: Path, target: Path) -> None:
+    """Copy what is open to the end of another file. Raises `Refused`, about `file`, if it can't be read; `OSError`."""
+
+    def blocks() -> Iterator[bytes]:
+        with told(file):
+            yield from iter(partial(opened.read, BLOCK), b"")
+
     with target.open("ab") as copied:
-        shutil.copyfileobj(opened, copied, 1 << 20)
+        copied.writelines(blocks())
 
 
 def new_epoch(directory: Path) -> str:
@@ -128,7 +141,7 @@ def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
     """Look at every page, every index and every row of the log; raises `Refused` or `sqlite3.Error`."""
     check_pages(connection, file, wal_was_there)
     for told in damaged_messages(connection):
-        raise Refused(f"{file} is damaged ({told}). Use an older backup.")
+        raise Refused(f"{file} is damaged ({told}). {ANOTHER}")
 
 
 def unusable_rows(connection: Connection) -> list[str]:
@@ -147,13 +160,13 @@ def damaged_messages(connection: Connection) -> Iterator[str]:
             yield f"message {row[0]} is not what was written"
 
 
-def check_pages(connection: Connection, file: Path, wal_was_there: bool) -> None:
+def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy: str = ANOTHER) -> None:
     """Look at every page and every index; raises `Refused` or `sqlite3.Error`."""
     if not schema.get(connection, "clean") and not wal_was_there:
         raise Refused(f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup.")
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
-        raise Refused(f"{file} is damaged ({' '.join(found.split())}). Use an older backup.")
+        raise Refused(f"{file} is damaged ({' '.join(found.split())}). {remedy}")
 
 
 def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], object]) -> None:
@@ -163,19 +176,30 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
     """
     if target.exists():
         raise Refused(f"{target} is there already. Give another name, or move it.")
+    source = directory / opening.FILE
     with told(target):
         with making(target.parent) as place:
-            part = place / "copy"
+            part = place / target.name  # a file system that can't have a file of this name says so now
             schema.create(part)
             begun(part)
-            with opening.closing(directory / opening.FILE, mode) as connection:
-                opening.check_schema(connection, directory / opening.FILE)
-                connection.execute("VACUUM INTO ?", (str(part),))
+            with opening.closing(source, mode) as connection:
+                _vacuum(connection, source, part)
             with opening.closing(part) as connection:
                 schema.put(connection, "clean", 1)
             schema.sync(part)
-            os.link(part, target)  # unlike a rename, this replaces nothing
+            give_name(part, target)
         schema.sync(target)
+
+
+def _vacuum(connection: Connection, source: Path, part: Path) -> None:
+    """Copy a database to an empty file; raises `Refused` if it is not as it should be, and what goes wrong with the copy."""
+    try:
+        opening.check_schema(connection, source)
+        connection.execute("VACUUM INTO ?", (str(part),))
+    except sqlite3.OperationalError:  # a disk that is full, or fails
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Refused(f"{source} is damaged: {error}. {opening.REMEDY}") from None
 
 
 def begin_epoch(connection: Connection) -> None:

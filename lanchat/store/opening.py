@@ -137,7 +137,7 @@ def _create(path: Path, steps: Sequence[str]) -> None:
             f"{path} is gone, but {copies[-1].name} is there. Put {path.name} back, or restore a backup (lanchat-admin "
             f"restore FILE); to begin with nothing, move {copies[-1].name} away."
         )
-    make(path.with_name(f"{path.name}.new"), steps).rename(path)
+    make(replacing.new_name(path), steps).rename(path)
     schema.sync(path)
 
 

@@ -21,7 +21,7 @@ NEXT = ".next"
 @contextmanager
 def making(path: Path) -> Iterator[Path]:
     """The name of a file that is to take the place of this one; it is removed at the end, if it has not. Raises `OSError`."""
-    part = path.with_name(f"{path.name}.new")
+    part = new_name(path)
     try:
         yield part
     finally:
@@ -43,7 +43,11 @@ def replace(path: Path, part: Path, when: str) -> Path:
 
 
 def finish(path: Path) -> None:
-    """Do the rest of a replacement that was begun, if one was. Nobody else may use the directory. Raises `OSError`."""
+    """Do the rest of a replacement that was begun, if one was, and remove what one left that did not get so far.
+
+    Nobody else may use the directory. Raises `OSError`.
+    """
+    schema.remove(new_name(path))
     for new in path.parent.glob(f"{path.name}.*{NEXT}"):
         schema.sync_directory(path.parent)
         old = new.with_name(new.name.removesuffix(NEXT))
@@ -65,6 +69,10 @@ def is_begun(path: Path) -> bool:
 
 
 def copies(path: Path) -> list[Path]:
-    """What else there is of it: what a replacement or an upgrade kept, or one that was cut off."""
-    unfinished = (f"{path.name}.new", *(f"{path.name}.new{end}" for end in schema.BESIDE))
-    return sorted(copy for copy in path.parent.glob(f"{path.name}.*") if copy.name not in unfinished)
+    """What else there is of it: what a replacement or an upgrade kept. Whoever asks has the lock, or a server has it."""
+    return sorted(path.parent.glob(f"{path.name}.*"))
+
+
+def new_name(path: Path) -> Path:
+    """Where the one is made that takes its place."""
+    return path.with_name(f"{path.name}.new")

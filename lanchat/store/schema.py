@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -186,12 +187,16 @@ def sync(path: Path) -> None:
     Not for a database that is open in this process: it would lose its locks (`lanchat.store.witness`).
     """
     _sync(path)
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
-    _sync(directory)
+    """Wait until the names in a directory are on the disk, where its file system can be asked for that (fsync(2), EINVAL)."""
+    try:
+        _sync(directory)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
 
 
 def _sync(path: Path) -> None:
