@@ -17,6 +17,10 @@ from lanchat.stored import Wrong, note, usable
 
 #: Devices that an account has at the most, even where the limit is lifted.
 MAX_DEVICES = 10_000
+# A device whose row a disk has changed is not known, so it does not keep its account out (`lanchat.stored`). When it comes
+# again, that row is replaced.
+_SOUND = "typeof(cursor) = 'integer' AND typeof(online) = 'integer' AND typeof(seen) = 'integer'"
+_CURSOR = f"SELECT cursor FROM devices WHERE account = ? AND name = ? AND {_SOUND}"  # noqa: S608 (our own words)
 
 
 class Moved(NamedTuple):
@@ -87,17 +91,17 @@ def enter_device(  # noqa: PLR0913, PLR0917 (a row, and what else must be known)
     A new one is where the account is. Those that are `online` are seen now, so they are not forgotten. Raises `NoSuchTarget`.
     """
     check_there(connection, account)
-    known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
+    known = connection.execute(_CURSOR, (account, device)).fetchone()
     if known is not None:
         connection.execute("UPDATE devices SET online = 1, seen = ? WHERE account = ? AND name = ?", (now, account, device))
         return int(known[0]), 0
     cursor = _newest_cursor(connection, account)
-    connection.execute("INSERT INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, cursor, now))
+    connection.execute("INSERT OR REPLACE INTO devices VALUES (?, ?, ?, 1, ?)", (account, device, cursor, now))
     here = json.dumps(["", device, *online])
     forgotten = connection.execute(
-        "DELETE FROM devices WHERE account = ?1 AND name NOT IN (SELECT value FROM json_each(?2)) AND name IN"
+        "DELETE FROM devices WHERE account = ?1 AND name NOT IN (SELECT value FROM json_each(?2)) AND name IN"  # noqa: S608 (our own words)
         " (SELECT name FROM devices WHERE account = ?1 AND name NOT IN ('', ?3)"
-        " ORDER BY name IN (SELECT value FROM json_each(?2)) DESC, seen DESC LIMIT -1 OFFSET ?4)",
+        f" ORDER BY name IN (SELECT value FROM json_each(?2)) DESC, {_SOUND} DESC, seen DESC LIMIT -1 OFFSET ?4)",
         (account, here, device, min(most, MAX_DEVICES) - 1),
     ).rowcount
     return cursor, forgotten
@@ -105,14 +109,14 @@ def enter_device(  # noqa: PLR0913, PLR0917 (a row, and what else must be known)
 
 def cursor_of(connection: Connection, account: int, device: str) -> int:
     """Where a device is in the log; one that is not known is where the account is."""
-    known = connection.execute("SELECT cursor FROM devices WHERE account = ? AND name = ?", (account, device)).fetchone()
+    known = connection.execute(_CURSOR, (account, device)).fetchone()
     return int(known[0]) if known is not None else _newest_cursor(connection, account)
 
 
 def _newest_cursor(connection: Connection, account: int) -> int:
     """How far the account has come on any device; at first it has seen nothing of what waits for it."""
-    (cursor,) = connection.execute("SELECT coalesce(max(cursor), 0) FROM devices WHERE account = ?", (account,)).fetchone()
-    return int(cursor)
+    newest = f"SELECT coalesce(max(cursor), 0) FROM devices WHERE account = ? AND {_SOUND}"  # noqa: S608 (our own words)
+    return int(connection.execute(newest, (account,)).fetchone()[0])
 
 
 def move_cursors(connection: Connection, moved: Iterable[Moved], now: int) -> None:
@@ -122,12 +126,13 @@ def move_cursors(connection: Connection, moved: Iterable[Moved], now: int) -> No
     """
     for account, device, seq, online in moved:
         known = connection.execute(
-            "UPDATE devices SET cursor = max(cursor, ?), online = ?, seen = max(seen, ?) WHERE account = ? AND name = ?",
+            f"UPDATE devices SET cursor = max(cursor, ?), online = ?, seen = max(seen, ?)"  # noqa: S608 (our own words)
+            f" WHERE account = ? AND name = ? AND {_SOUND}",
             (seq, int(online), now, account, device),
         ).rowcount
         if not known and seq:
             there = "SELECT id, ?, ?, ?, ? FROM accounts WHERE id = ?"  # it may have been removed just now
-            connection.execute(f"INSERT INTO devices {there}", (device, seq, int(online), now, account))
+            connection.execute(f"INSERT OR REPLACE INTO devices {there}", (device, seq, int(online), now, account))
 
 
 def may_read(connection: Connection, account: int, conv: str, since: int) -> None:

@@ -17,6 +17,7 @@ from lanchat.realm import find_password, find_token
 from lanchat.registry import Registry
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
+from lanchat.store.backup import begin_epoch
 from tests.fakes import User, make_router, store_of
 from tests.live import PATIENCE, SCRIPTS, Server, login
 from tests.people import again, person
@@ -245,3 +246,20 @@ def test_rows_that_make_no_sense_do_not_keep_accounts_from_being_listed(tmp_path
         pass
     raw(tmp_path, "INSERT INTO accounts VALUES (1, 5, 'a', 77, 'x', 9e18), (2, 'ann', 'ann', 1, 'x', 0)")
     assert "ann" in admin(tmp_path, "account", "list").stdout
+
+
+@pytest.mark.parametrize("column", ["cursor", "seen"])
+def test_a_device_that_can_not_be_used_is_not_known_and_keeps_nobody_out(tables: Connection, column: str) -> None:
+    tables.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0)")
+    tables.execute("INSERT INTO devices VALUES (1, 'phone', 7, 0, 5), (1, 'laptop', 9, 0, 5)")
+    tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'laptop'")  # noqa: S608 (ours)
+    begin_epoch(tables)
+    assert accounts.cursor_of(tables, 1, "laptop") == 0, "where the account is, on its other device"
+    assert accounts.enter_device(tables, 1, "tablet", now=6, most=2) == (0, 1)
+    assert tables.execute("SELECT name FROM devices ORDER BY name").fetchall() == [("phone",), ("tablet",)]
+    tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'phone'")  # noqa: S608 (ours)
+    accounts.move_cursors(tables, [accounts.Moved(1, "phone", 8, True)], now=7)
+    assert accounts.enter_device(tables, 1, "phone", now=8, most=9) == (8, 0)
+    tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'phone'")  # noqa: S608 (ours)
+    assert accounts.enter_device(tables, 1, "phone", now=9, most=9) == (0, 0)
+    assert tables.execute("SELECT * FROM devices WHERE name = 'phone'").fetchall() == [(1, "phone", 0, 1, 9)]

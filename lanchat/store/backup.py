@@ -206,7 +206,8 @@ def begin_epoch(connection: Connection) -> None:
     """What is in it is all there is from now on."""
     schema.renew(connection)
     last = (newest(connection),)
-    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0", last)
+    # (A row that a disk has changed stays as it is: with a cursor that is right it would say that all was read.)
+    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0 WHERE typeof(cursor) = 'integer'", last)
     connection.execute("UPDATE members SET since = min(since, ?)", last)  # what is said next is owed to all of them
     schema.put(connection, "clean", 1)
 
