@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from argon2 import Parameters, PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import VerificationError, VerifyMismatchError
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
@@ -106,7 +106,7 @@ class Hasher(Service):
     def _verify(self, kept: str | None, password: bytes) -> bool:
         try:
             return self._matches(kept or self._nobodys, password) and bool(kept)
-        except (InvalidHashError, VerificationError):  # that is no hash: no password opens it, and that takes as long too
+        except (ValueError, VerificationError):  # that is no hash: no password opens it, and that takes as long too
             self._matches(self._nobodys, password)
             return False
 

@@ -143,3 +143,17 @@ def test_what_a_check_finds_beside_a_server_is_not_a_backup_s_fault(data: Path, 
     assert main(["--data", str(data), "check"]) == 3
     lock.release()
     assert capsys.readouterr().err.endswith(f". {opening.REMEDY}\n")
+
+
+@pytest.mark.parametrize(
+    "damage", ["name = CAST(x'ff61' AS TEXT)", "target = CAST(x'ff' AS TEXT)", "conv = 'r1x'", "conv = x'7231'"]
+)
+def test_a_damaged_row_does_not_end_an_export(data: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    for table in ("kept", "fresh"):
+        raw(data, f"UPDATE {table} SET {damage} WHERE msg = 'hello'")  # noqa: S608 (ours)
+    raw(data, "INSERT INTO rooms VALUES (1, '#ops', '#ops', '', 0, NULL, 0)")
+    for words in (["--user", "alice"], ["--room", "#ops"]):
+        code = main(["--data", str(data), "export", *words])
+        out, err = capsys.readouterr()
+        assert "and again" in out
+        assert code == ("without 1 more" in err)

@@ -24,7 +24,8 @@ from lanchat.store.rooms import conversations
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
 #: What somebody said, or was said to them alone. A guest, and an account that was removed, is no more than a name.
-THEIRS = "(key(name) = :user OR key(target) = :user)"
+# (As bytes, for a damaged row may have no text; it must not keep the others from being exported.)
+THEIRS = "(key(CAST(name AS BLOB)) = :user OR key(CAST(target AS BLOB)) = :user)"
 
 
 class Wanted(NamedTuple):
@@ -44,7 +45,7 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
 
     And whether more than one said something under the name that was asked for. Raises `Declined`.
     """
-    connection.create_function("key", 1, key, deterministic=True)
+    connection.create_function("key", 1, _key, deterministic=True)
     where, values = _condition(connection, wanted)
     last, after, written, damaged = newest(connection), 0, 0, 0
     authors: set[int | None] = set()
@@ -116,6 +117,10 @@ def _user(connection: Connection, name: str) -> dict[str, Any]:
         shown = visible(name, 40)
         raise Declined(f"There is no account {shown}, and nothing that a {shown} said or was told is kept.", "NO_SUCH_TARGET")
     return values
+
+
+def _key(name: bytes | None) -> str:
+    return key((name or b"").decode(errors="replace"))
 
 
 def _line(entry: Entry) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from sqlite3 import Connection
 
 from lanchat.room import room_key
@@ -13,6 +14,7 @@ _SAID_IN = f"""
         SELECT ({_NEXT} > 'r') UNION ALL SELECT ({_NEXT} > said.conv) FROM said WHERE said.conv IS NOT NULL)
     SELECT conv FROM said WHERE conv IS NOT NULL UNION SELECT conv FROM fresh WHERE conv GLOB 'r[0-9]*'
 """  # noqa: S608 (our own words)
+_ROOM = re.compile(r"r[0-9]{1,18}")
 #: The name under which something was said last in a conversation.
 _CALLED = """
     SELECT coalesce((SELECT target FROM fresh WHERE conv = ? ORDER BY seq DESC LIMIT 1),
@@ -28,7 +30,7 @@ def conversations(connection: Connection) -> dict[str, list[str]]:
     """
     names = {f"r{number}": found for number, found in connection.execute("SELECT id, key FROM rooms")}
     for (conv,) in connection.execute(_SAID_IN).fetchall():
-        if conv not in names:
+        if conv not in names and _ROOM.fullmatch(str(conv)):  # a disk may have changed it
             (target,) = connection.execute(_CALLED, (conv, conv)).fetchone()
             names[conv] = room_key(str(target))
     found: dict[str, list[str]] = {}
