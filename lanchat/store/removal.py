@@ -154,8 +154,8 @@ def excess(connection: Connection, scope: Scope, block: Block, size: int) -> lis
 def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[int, list[Row]] | None:
     """Of the next that were emptied, those that are older than that, and up to which place that is; None for no more."""
     last, seqs = connection.execute(
-        f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {_OLD}) FROM"  # noqa: S608 (our own words)
-        " (SELECT seq, ts FROM kept WHERE conv = :nowhere AND seq > :after ORDER BY seq LIMIT :page)",
+        f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {_OLD} AND NOT ({_NEEDED})) FROM"  # noqa: S608 (our own words)
+        " (SELECT seq, ts, author, cid FROM kept WHERE conv = :nowhere AND seq > :after ORDER BY seq LIMIT :page) AS kept",
         age._asdict() | {"nowhere": NOWHERE, "after": after, "page": page},
     ).fetchone()
     return None if last is None else (last, [Row(seq, NOWHERE, ENVELOPE) for seq in sorted(json.loads(seqs))])

@@ -14,8 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from sqlite3 import Connection, OperationalError
+from sqlite3 import Connection
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -123,12 +122,11 @@ def release(connection: Connection, seq: int) -> None:
     """Let a row give up its `cid`."""
     for table in ("kept", "fresh"):
         kept = None  # the sum of a damaged row stays wrong
-        with suppress(OperationalError):  # (its text is not UTF-8)
-            row = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 (ours)
-            entry = None if row is None else of_row(row)
-            if entry is not None:
-                entry.cid = None
-                kept = entry.row()[-1]
+        row = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 (ours)
+        entry = None if row is None else of_row(row)
+        if entry is not None:
+            entry.cid = None
+            kept = entry.row()[-1]
         connection.execute(f"UPDATE {table} SET cid = NULL, sum = coalesce(?, sum) WHERE seq = ?", (kept, seq))  # noqa: S608 (ours)
 
 

@@ -190,13 +190,6 @@ class Core:
             self.turn()
             most -= 1
 
-    def pass_time(self, seconds: float) -> None:
-        """Let so many seconds pass, in steps, and let the threads do what is due then."""
-        until = self.time.seconds + seconds
-        while (left := until - self.time.seconds) > 1e-6:
-            self.time.advance(min(TICK, left))
-            self.settle()
-
     def wait(self, answer: Deferred[T]) -> T:
         """The answer, while time passes as fast as it is waited for; raises what went wrong."""
         found: list[Any] = []

@@ -8,7 +8,6 @@ from pathlib import Path
 from sqlite3 import DatabaseError
 
 from lanchat.entry import COLUMNS, newest, of_row
-from lanchat.history import lenient
 from lanchat.store import backup as backups, opening
 from lanchat.store.salvage import Saved, salvage
 from tests.model.saying import say
@@ -140,7 +139,6 @@ def _readable(file: Path, seqs: list[int]) -> set[int]:
     """The places whose row can be read when it is asked for alone."""
     found: set[int] = set()
     with opening.closing(file, "ro") as connection:
-        connection.text_factory = lenient
         for table in ("kept", "fresh"):
             for seq in seqs:
                 with suppress(DatabaseError):
