@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+from tests.model import people, saying, sweeping
+from tests.model.world import World
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsLenAndGetItem
+
+T = TypeVar("T")
 
 #: A seed for each driver, and seconds: CI runs each for a minute, with another seed.
 SEED, SECONDS = 7, 5
@@ -73,3 +84,33 @@ def test_a_driver_finds_a_planted_fault_and_says_how_to_see_it_again(driver: str
     assert not kinds or told.splitlines()[0].removeprefix(f"{driver}: ") in kinds
     assert f"again: python -m tests.model {driver} --seed {SEED} " in told
     assert told.splitlines()[-2].endswith(": WRONG")
+
+
+class Last(random.Random):
+    """Dice that show the last of what there is."""
+
+    def random(self) -> float:
+        """The middle."""
+        return 0.5
+
+    def choice(self, seq: SupportsLenAndGetItem[T]) -> T:
+        """The last."""
+        return seq[len(seq) - 1]
+
+
+@pytest.mark.parametrize("hours", [0, 25])
+def test_the_store_driver_does_not_ask_for_what_a_doubted_clock_makes_old(tmp_path: Path, hours: int) -> None:
+    world = World(tmp_path, Last(), lambda text: None)
+    people.settle_in(world)
+    saying.say(world)
+    said = len(world.log.rows)
+    sweeping.sweep(world)
+    world.time.advance(25 * sweeping.HOUR)
+    sweeping.sweep(world)
+    world.time.offset += 9 * 24 * sweeping.HOUR  # as if the server had been off
+    sweeping.sweep(world)
+    assert len(world.log.rows) == said
+    world.time.advance(hours * sweeping.HOUR)
+    sweeping.sweep(world)
+    assert len(world.log.rows) == (0 if hours else said), "it is believed when the server has run for a day"
+    world.core.stop()

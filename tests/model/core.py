@@ -158,6 +158,8 @@ class Core:
         self._service = ChatService(self.router, self.store, hasher)
         self._service.startService()
         self._held: Event | None = None
+        #: What the clock of this run showed at its last sweep.
+        self.swept = 0.0
 
     def _call(self, call: Callable[..., object], *args: Any) -> None:
         self._calls.put((call, args))

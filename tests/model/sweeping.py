@@ -16,6 +16,9 @@ HOUR = 3600
 ENVELOPE = 200
 #: A bound on the size of all messages, in bytes.
 SIZE = 1_500_000
+#: Seconds: a clock that went further ahead than this, beyond what the server ran, is believed when the server has run for so
+#: long (docs/keeping.md, "For how long").
+FAR, GRACE = 7 * 24 * HOUR, 24 * HOUR
 #: Seconds: what is nearer to the end of its time may be removed or not, as time passes while a sweep goes on; and after a
 #: clock was wrong, what is older than its time by so much more must go in any case.
 NEAR, SURELY = 120, 26 * HOUR
@@ -64,7 +67,7 @@ def sweep(world: World) -> None:
 
 
 def _too_old(world: World, seq: int, seconds: int | None) -> bool | None:
-    """Whether a message must go by its age; None if it may stay or go.
+    """Whether a message must go by its age; None if it may stay or go, as where a clock that went ahead is not believed yet.
 
     Where the clock was wrong, it must go if it is too old by its own time and by that which really passed, and stay if it is
     neither.
@@ -73,7 +76,8 @@ def _too_old(world: World, seq: int, seconds: int | None) -> bool | None:
         return False
     by_clock = world.time.now() - world.log.rows[seq].ts / 1000 - seconds
     really = world.time.seconds - world.log.said_at[seq] - seconds
-    if abs(by_clock) < NEAR:
+    is_doubted = world.known.ran - world.known.jumped < GRACE + NEAR
+    if abs(by_clock) < NEAR or (by_clock > 0 and is_doubted):
         return None
     if not world.ever_wrong:
         return by_clock > 0
@@ -130,6 +134,7 @@ def _fill(world: World, number: int) -> None:
 
 def _sweep(world: World, rules: Sequence[Rule], goes: Callable[[int], bool | None]) -> None:
     """Sweep, and compare: `goes` says of each message whether it must; None is either. A second sweep finds nothing to do."""
+    _note_clock(world)
     retention = world.core.retention
     retention.rules = rules
     if world.dice.random() < 0.1:
@@ -149,6 +154,16 @@ def _sweep(world: World, rules: Sequence[Rule], goes: Callable[[int], bool | Non
     world.counts["sweeps"] += 1
     world.counts["removed"] += removed
     world.look()
+
+
+def _note_clock(world: World) -> None:
+    """Take note of the clock, as a sweep does."""
+    known, running, now = world.known, world.core.clock.seconds(), world.time.now()
+    ran = running - world.core.swept
+    known.ran += ran
+    if now - known.shown - ran > FAR - NEAR:
+        known.jumped = known.ran
+    known.shown, world.core.swept = now, running
 
 
 def _none(world: World, seqs: list[int], kind: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from lanchat.entry import COLUMNS, Entry, of_row
 from lanchat.search import Query, search
 from tests.fakes import User, log_in
-from tests.model.core import Core, Time
+from tests.model.core import BEGIN, Core, Time
 from tests.model.logbook import Logbook, Said
 from tests.model.rounds import Note
 from tests.model.wrong import check, same, same_rows
@@ -48,6 +48,11 @@ class Known:
     owner: dict[str, int] = field(default_factory=dict)
     #: Who decided something, and a word of its text.
     decided: list[tuple[str, str]] = field(default_factory=list)
+    #: At the last sweep: the time of day; for how long servers had run from sweep to sweep, all in all; and how much of that
+    #: there was when the clock had gone a week further than the server ran. In seconds.
+    shown: float = BEGIN
+    ran: float = 0.0
+    jumped: float = float("-inf")
 
 
 class World:
