@@ -1,7 +1,8 @@
 """Stored: rows as they were kept, which today's rules may not allow, and a disk may have changed.
 
 What can be used is used, whatever would be asked of it if it was new. A row that nothing can be done with costs that row alone:
-the start names it in the log, `lanchat-admin check` lists it, and `lanchat-admin salvage` leaves it out.
+the start names it in the log (but for devices and tokens, which are read when somebody comes with one, and are not known then),
+`lanchat-admin check` lists it, and `lanchat-admin salvage` leaves it out.
 """
 
 from __future__ import annotations
