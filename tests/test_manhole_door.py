@@ -32,7 +32,7 @@ from lanchat.manhole.door import (
     Transport,
 )
 from lanchat.manhole.idle import IDLE_SECONDS, NOTICE_SECONDS
-from lanchat.manhole.keys import Listed, fingerprint
+from lanchat.manhole.keys import Entry, Listed, fingerprint
 from lanchat.manhole.login import MAX_ATTEMPTS, MAX_NOTE, SIGNATURES, Checker, Operator, UserAuth
 from lanchat.manhole.shell import Shell
 from lanchat.router import Router
@@ -70,7 +70,7 @@ def clock() -> Clock:
 def factory(clock: Clock) -> ManholeFactory:
     """A manhole that knows one key of each type."""
     service = make_service(Router(clock, commands.run, "test"))
-    made = ManholeFactory(service, [key.public() for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
+    made = ManholeFactory(service, [Entry(key.public()) for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
     made.startFactory()
     return made
 
@@ -89,7 +89,7 @@ def login(key: Key, algorithm: bytes, signature: bytes | None = b"", name: bytes
     told: list[Any] = []
     if signature == b"":
         signature = key.sign(b"challenge", algorithm)
-    checker = Checker(Listed([ED25519.public(), RSA.public()]))
+    checker = Checker(Listed([Entry(ED25519.public()), Entry(RSA.public())]))
     credentials = SSHPrivateKey(name, algorithm, key.public().blob(), b"challenge", signature)
     result: Deferred[str] = checker.requestAvatarId(credentials)
     result.addCallbacks(told.append, lambda failure: told.append(failure.type))

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.conch.ssh.keys import Key
 
-from lanchat.manhole.keys import Listed, authorized, fingerprint, host_keys
+from lanchat.manhole.keys import Entry, Listed, authorized, fingerprint, host_keys
 from lanchat.options import Options
 from lanchat.safekeeping import Refused
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS
@@ -48,11 +48,11 @@ def why(path: Path) -> str:
 
 def test_comments_and_empty_lines_are_passed_over(file: Path) -> None:
     file.write_text(f"# ann\r\n\r\n  {line(OURS)}  \r\n\t# bert\n{line(RSA, 'two words')}")
-    assert [fingerprint(key) for key in authorized(file)] == [fingerprint(OURS), fingerprint(RSA)]
+    assert [fingerprint(entry.key) for entry in authorized(file)] == [fingerprint(OURS), fingerprint(RSA)]
 
 
 def test_the_name_that_somebody_comes_with_does_not_matter() -> None:
-    listed = Listed([OURS.public()])
+    listed = Listed([Entry(OURS.public())])
     assert listed.getAuthorizedKeys(b"root") == listed.getAuthorizedKeys(b"ann") == (OURS.public(),)
 
 
@@ -66,9 +66,13 @@ def test_what_is_no_key_is_refused_with_its_line(file: Path) -> None:
     good = line(OURS)
     kind, blob, _ = good.split()
     for bad, said in [
-        (f'from="10.0.0.1" {good}', "options are not supported"),
-        (f"restrict {good}", "options are not supported"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----", "must begin with"),
+        (f'command="ls" {good}', "are no options"),
+        (f"expiry-time {good}", "the option expiry-time is not supported; there are from, "),
+        (f'from="gate.example" {good}', "'gate.example' is none"),
+        (f'from="10.0.0.0/40" {good}', "'10.0.0.0/40' is none"),
+        (f'from="10.0.0.1 {good}', "a line is options, if there are any, and a key"),
+        (f"restrict, from {good}", "a line is options"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "a line is options"),
         (kind, "no key that can be used"),
         (f"{kind} {blob[:30]}", "no key that can be used"),
         (f"{kind} \x1b[2J", "no key that can be used"),
@@ -91,7 +95,7 @@ def test_a_line_that_may_be_taken_for_two_is_refused(file: Path, end: str) -> No
 def test_ecdsa_keys_may_be_listed(file: Path, curve: ec.EllipticCurve) -> None:
     key = Key(ec.generate_private_key(curve))
     file.write_text(line(key))
-    assert authorized(file) == [key.public()]
+    assert [entry.key for entry in authorized(file)] == [key.public()]
 
 
 # Safe hands.

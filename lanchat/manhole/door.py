@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from lanchat.interfaces import Call
 from lanchat.manhole.idle import IDLE_SECONDS, Idle
-from lanchat.manhole.keys import Listed, fingerprint
+from lanchat.manhole.keys import Entry, Listed, fingerprint
 from lanchat.manhole.login import SIGNATURES, Checker, Operator, Realm, UserAuth
 from lanchat.manhole.shell import Shell, quiet
 from lanchat.manhole.verbs import Verbs
@@ -190,7 +190,7 @@ class ManholeFactory(ConchFactory):
 
     noisy = False
 
-    def __init__(self, service: ChatService, listed: Iterable[Key], host: Iterable[Key]) -> None:
+    def __init__(self, service: ChatService, listed: Iterable[Entry], host: Iterable[Key]) -> None:
         """`listed` are the keys that may enter, `host` is the server's own private keys."""
         self.clock = service.router.clock
         self._listed = Listed(listed)
@@ -238,10 +238,14 @@ class ManholeFactory(ConchFactory):
             return None
         return super().getService(transport, service) if service in self.services else None
 
-    def list_keys(self, listed: Iterable[Key]) -> list[str]:
+    def entry(self, key: str) -> Entry | None:
+        """The line of the list with the key of this fingerprint."""
+        return next((entry for entry in self._listed.entries if fingerprint(entry.key) == key), None)
+
+    def list_keys(self, listed: Iterable[Entry]) -> list[str]:
         """Let in these keys from now on, and close what others opened; what is different now, a line for each key."""
-        old, self._listed.keys = self._listed.keys, tuple(listed)
-        before, now = ({fingerprint(key) for key in keys} for keys in (old, self._listed.keys))
+        old, self._listed.entries = self._listed.entries, tuple(listed)
+        before, now = ({fingerprint(entry.key) for entry in entries} for entries in (old, self._listed.entries))
         return [f"manhole: {key} may enter" for key in sorted(now - before)] + [
             f"manhole: {key} may not enter any more{self._close(key)}" for key in sorted(before - now)
         ]

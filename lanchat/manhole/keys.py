@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
+import ipaddress
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -14,10 +17,19 @@ from twisted.conch.checkers import IAuthorizedKeysDB
 from twisted.conch.ssh.keys import Key
 from zope.interface import implementer
 
+from lanchat.packet import visible
 from lanchat.safekeeping import Refused, check_directory, keep, read_safely
 
-#: The types of keys that may be listed: none whose signatures are made with SHA-1 alone.
-TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+#: The types of keys that may be listed: none whose signatures are made with SHA-1 alone. Those of `sk-` are in hardware.
+TYPES = (
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-rsa",
+)
 #: Bits of an RSA key: of one that is listed at least, and of the one that is made here.
 MIN_RSA, HOST_RSA = 2048, 3072
 
@@ -29,29 +41,62 @@ HOST_KEYS: tuple[tuple[str, str, Callable[[], Any]], ...] = (
 )
 
 
+#: What stands before a key: options with commas between them, values in quotes (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
+_OPTIONS = re.compile(r'((?:[^\s"]|"(?:\\"|[^"])*")+)\s+(.*)')
+_OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:\\"|[^"])*)")?(?:,|$)')
+#: Options that forbid what is never allowed here.
+NEEDLESS = frozenset({"no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-user-rc"})
+#: An address, a network, or a pattern of addresses; "!" means all others.
+_SOURCE = re.compile(r"!?(?:[0-9a-f.:*?]+|[0-9a-f.:]+/[0-9]{1,3})", re.IGNORECASE)
+
+
+class Entry(NamedTuple):
+    """A key that may enter, and what its line restricts it to."""
+
+    key: Key
+    #: From where it may come, as `from=` has it; nothing is anywhere.
+    sources: tuple[str, ...] = ()
+    #: Whether it gets a prompt in a terminal; if not, commands and scripts alone.
+    terminal: bool = True
+    #: Of a key in hardware: whether somebody must touch it, and whether they must show who they are (a PIN, a finger).
+    touched: bool = True
+    verified: bool = False
+
+    def allows(self, address: str) -> bool:
+        """Whether it may come from this address."""
+        denied = [source[1:] for source in self.sources if source.startswith("!")]
+        allowed = [source for source in self.sources if not source.startswith("!")]
+        found = any(_matches(source, address) for source in allowed)
+        return not self.sources or (found and not any(_matches(source, address) for source in denied))
+
+
 @implementer(IAuthorizedKeysDB)
 class Listed:
     """The keys that may enter. The name that somebody logs in with is a label: the key decides."""
 
-    def __init__(self, keys: Iterable[Key]) -> None:
+    def __init__(self, entries: Iterable[Entry]) -> None:
         #: As they are now.
-        self.keys = tuple(keys)
+        self.entries = tuple(entries)
 
     def getAuthorizedKeys(self, username: bytes) -> tuple[Key, ...]:
         """The same for every name."""
-        return self.keys
+        return tuple(entry.key for entry in self.entries)
+
+    def find(self, blob: bytes) -> Entry | None:
+        """The entry of a key, which is given as it goes over the wire (RFC 4253, 6.6)."""
+        return next((entry for entry in self.entries if entry.key.blob() == blob), None)
 
 
-def authorized(path: Path) -> list[Key]:
+def authorized(path: Path) -> list[Entry]:
     """The keys in a file in the format of authorized_keys; raises `Refused`."""
     text = _read(path, secret=False).decode("utf-8", "replace")
     lines = [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1)]
     for where, line in lines:
         _check_one_line(line, where)
-    keys = [_public(line, where) for where, line in lines if line and not line.startswith("#")]
-    if not keys:
+    entries = [_entry(line, where) for where, line in lines if line and not line.startswith("#")]
+    if not entries:
         raise Refused(f"there is no key in {path}: put a line of a .pub file there for each operator.")
-    return keys
+    return entries
 
 
 def host_keys(directory: Path) -> list[Key]:
@@ -84,11 +129,59 @@ def _check_one_line(line: str, where: str) -> None:
         raise Refused(f"{where}: there is a character in it that some programs take for the end of a line. Remove it.")
 
 
+def _entry(line: str, where: str) -> Entry:
+    if line.split(maxsplit=1)[0] in TYPES:
+        return Entry(_public(line, where))
+    found = _OPTIONS.fullmatch(line)
+    if found is None or not found[2].startswith(tuple(f"{kind} " for kind in TYPES)):
+        raise Refused(f"{where}: a line is options, if there are any, and a key: {', '.join(TYPES[:-1])} or {TYPES[-1]}.")
+    return _restricted(Entry(_public(found[2], where)), found[1], where)
+
+
+def _restricted(entry: Entry, options: str, where: str) -> Entry:
+    """The entry with its options, of which each must be known: to pass over a restriction would let in more than was meant."""
+    at = 0
+    while at < len(options):
+        option = _OPTION.match(options, at)
+        name, value = (option[1].lower(), option[2]) if option else ("", None)
+        if option is None or (value is not None) != (name == "from"):
+            raise Refused(f'{where}: {visible(options, 60)} are no options; write them as in restrict,from="10.0.0.0/8".')
+        at = option.end()
+        if name == "from":
+            entry = entry._replace(sources=_sources(value, where))
+        elif name in ("restrict", "no-pty", "pty"):
+            entry = entry._replace(terminal=name == "pty")
+        elif name in ("no-touch-required", "verify-required"):
+            entry = entry._replace(**{"touched": False} if name.startswith("no-") else {"verified": True})
+        elif name not in NEEDLESS:
+            known = ["from", "restrict", "pty", "no-pty", "verify-required", "no-touch-required", *sorted(NEEDLESS)]
+            raise Refused(f"{where}: the option {visible(name, 40)} is not supported; there are {', '.join(known)}.")
+    return entry
+
+
+def _sources(value: str, where: str) -> tuple[str, ...]:
+    sources = tuple(source.strip() for source in value.split(","))
+    for source in sources:
+        try:
+            right = _SOURCE.fullmatch(source) is not None
+            if "/" in source:
+                ipaddress.ip_network(source.lstrip("!"), strict=False)
+        except ValueError:
+            right = False
+        if not right:
+            told = visible(source, 60)
+            raise Refused(f"{where}: from= takes addresses, networks and patterns such as 10.1.*, and {told!r} is none.")
+    return sources
+
+
+def _matches(source: str, address: str) -> bool:
+    if "/" in source:
+        return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(source, strict=False)
+    return fnmatch.fnmatchcase(address.lower(), source.lower())
+
+
 def _public(line: str, where: str) -> Key:
     kind = line.split(maxsplit=1)[0]
-    if kind not in TYPES:
-        # An option is a restriction as a rule, so to pass over it would let more in than was meant.
-        raise Refused(f"{where}: a line must begin with {', '.join(TYPES[:-1])} or {TYPES[-1]}; options are not supported.")
     key = _parsed(line.encode(), where, type="public_openssh")
     if key.sshType() != kind.encode():
         raise Refused(f"{where}: that is not the {kind} key it says it is.")

@@ -37,12 +37,16 @@ MAX_NOTE, MAX_LABEL = 500, 40
 #: The signatures that are made and taken: none with SHA-1.
 SIGNATURES = [
     b"ssh-ed25519",
+    b"sk-ssh-ed25519@openssh.com",
     b"ecdsa-sha2-nistp256",
     b"ecdsa-sha2-nistp384",
     b"ecdsa-sha2-nistp521",
+    b"sk-ecdsa-sha2-nistp256@openssh.com",
     b"rsa-sha2-512",
     b"rsa-sha2-256",
 ]
+#: What the flags of a signature by a key in hardware say: somebody was there, and showed who they are (PROTOCOL.u2f of OpenSSH).
+TOUCHED, VERIFIED = 0x01, 0x04
 _log = Logger()
 
 
@@ -60,6 +64,8 @@ class Operator(ConchUser):
         self.names = names
         self.clock = clock
         self.address = ""
+        #: Whether a prompt in a terminal is given.
+        self.terminal = True
         #: Called at each key.
         self.typed: Callable[[], None] = lambda: None
         self.channelLookup[b"session"] = Shell
@@ -113,15 +119,18 @@ class Checker(SSHPublicKeyChecker):
 
     def requestAvatarId(self, credentials: Any) -> Deferred[str]:
         """The fingerprint of the key that signed; fails with `UnauthorizedLogin`."""
-        keys = self._listed.getAuthorizedKeys(credentials.username)
-        key = next((key for key in keys if key.blob() == credentials.blob), None)
-        if key is None:
+        entry = self._listed.find(credentials.blob)
+        if entry is None:
             return fail(UnauthorizedLogin("this key is not listed"))
         signature = getNS(credentials.signature)[0] if credentials.signature else credentials.algName
         if signature not in SIGNATURES:
             return fail(UnauthorizedLogin("signatures with SHA-1 are not taken"))
+        if credentials.signature and entry.key.isSecurityKey():
+            flags = getNS(credentials.signature, 2)[2][:1] or b"\0"
+            if (entry.touched and not flags[0] & TOUCHED) or (entry.verified and not flags[0] & VERIFIED):
+                return fail(UnauthorizedLogin("the security key says that nobody touched it, or showed who they are"))
         checked: Deferred[bytes] = super().requestAvatarId(credentials)
-        return checked.addCallback(lambda _: fingerprint(key))
+        return checked.addCallback(lambda _: fingerprint(entry.key))
 
 
 class UserAuth(SSHUserAuthServer):
@@ -151,6 +160,12 @@ class UserAuth(SSHUserAuthServer):
             _log.warn("manhole: {key} from {ip} is one too many", key=avatar[1].key, ip=self.transport.address, audit=True)
             self.transport.sendDisconnect(DISCONNECT_TOO_MANY_CONNECTIONS, why.encode())
             raise UnauthorizedLogin(why)
+        entry = self.transport.factory.entry(avatar[1].key)
+        if entry is None or not entry.allows(self.transport.address):
+            key, ip = avatar[1].key, self.transport.address
+            _log.warn("manhole: {key} may not come from {ip}, as {label} did", key=key, ip=ip, label=label, audit=True)
+            raise UnauthorizedLogin("this key may not come from there")
+        avatar[1].terminal = entry.terminal
         self.transport.logged_in(avatar[1])
         avatar[1].arrived(self.transport.address, label)
         return avatar

@@ -114,6 +114,8 @@ class Shell(SSHChannel):
     # The three ways to work.
 
     def _terminal(self, data: bytes) -> bool:
+        if not self._operator.terminal:
+            return False
         columns = parseRequest_pty_req(data)[1][1]
         self._columns = self._console.columns = columns or 80
         return True
