@@ -24,7 +24,8 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
-from lanchat.operations import REQUEST, Done, Failed, Operations, Progress
+from lanchat.operations import Operations
+from lanchat.requests import REQUEST, Done, Failed, Progress
 
 #: In the directory of what is kept.
 FILE = "control"

@@ -11,8 +11,8 @@ from twisted.logger import Logger
 from lanchat.durations import span
 from lanchat.errors import Usage
 from lanchat.interfaces import Call
-from lanchat.operations import counted
 from lanchat.packet import EVERYONE, SERVER, SharedPacket
+from lanchat.requests import counted
 from lanchat.router import Router
 from lanchat.safekeeping import CannotStart
 

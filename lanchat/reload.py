@@ -18,9 +18,9 @@ from twisted.python import usage
 from lanchat import edge, preflight
 from lanchat.errors import Usage
 from lanchat.limits import Limits, written
-from lanchat.operations import MISTAKES, Done, Failed, counted
 from lanchat.options import Options
 from lanchat.packet import visible
+from lanchat.requests import MISTAKES, Done, Failed, counted
 from lanchat.safekeeping import Refused
 from lanchat.tls import Contexts
 

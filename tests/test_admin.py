@@ -481,7 +481,8 @@ OFFLINE = """
 import sys
 from pathlib import Path
 from lanchat.admin import offline
-from lanchat.operations import Operations, Remove
+from lanchat.operations import Operations
+from lanchat.requests import Remove
 from lanchat.service import ChatService
 from twisted.internet.defer import Deferred
 

@@ -21,7 +21,7 @@ from lanchat.admin import calling
 from lanchat.admin.ending import UNUSABLE
 from lanchat.admin.main import main
 from lanchat.control import FILE, MAX_REQUEST, MOST, SECONDS, Control, Controls
-from lanchat.operations import Done, Failed, Request, Tell
+from lanchat.requests import Done, Failed, Request, Tell
 from tests.live import PATIENCE, Server
 
 NOBODY = 65534

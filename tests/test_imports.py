@@ -67,7 +67,7 @@ FLOORS = [
         "lanchat.reactor",
         "lanchat.tls",
     ],
-    ["lanchat.machine"],
+    ["lanchat.machine", "lanchat.requests"],
     ["lanchat.login", "lanchat.operations", "lanchat.realm"],
     ["lanchat.gateways.doorway", "lanchat.gateways.pacing"],
     ["lanchat.gateways.intake"],

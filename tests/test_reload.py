@@ -22,10 +22,10 @@ from lanchat import config
 from lanchat.counts import Counts
 from lanchat.edge import Edge, networks
 from lanchat.limits import LIMITS, Limits
-from lanchat.operations import Done, Failed
 from lanchat.options import Options
 from lanchat.preflight import CheckedOptions, tls_files
 from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
+from lanchat.requests import Done, Failed
 from lanchat.safekeeping import Refused
 from lanchat.tls import Contexts
 from tests.certs import Authority, TLSPeer, tls_login

@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred, succeed
 
 from lanchat.limits import Bucket
 from lanchat.lobby import open_room
-from lanchat.operations import Add, Operations
+from lanchat.operations import Operations
 from lanchat.presence import PAUSE
+from lanchat.requests import Add
 from lanchat.rooms import load, parse_name
 from lanchat.router import Router
 from lanchat.safekeeping import Refused

@@ -11,7 +11,7 @@ import msgspec
 
 from lanchat.admin import place
 from lanchat.control import FILE, MAX_PATH
-from lanchat.operations import ANSWER, Done, Failed, Request, Tell
+from lanchat.requests import ANSWER, Done, Failed, Request, Tell
 from lanchat.safekeeping import Refused
 
 #: Seconds for the first answer; what takes long says so before that.

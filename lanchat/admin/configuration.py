@@ -10,8 +10,8 @@ from twisted.python import usage
 from lanchat.admin import calling
 from lanchat.admin.ending import NOT_RUNNING, Declined
 from lanchat.config import DEFAULT
-from lanchat.operations import MISTAKES, Done, Failed, Reload, Request, Status, Tell, counted
 from lanchat.preflight import CheckedOptions
+from lanchat.requests import MISTAKES, Done, Failed, Reload, Request, Status, Tell, counted
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:

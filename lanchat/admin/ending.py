@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from lanchat.operations import Done, Failed
 from lanchat.printing import complain
+from lanchat.requests import Done, Failed
 from lanchat.safekeeping import Refused
 
 #: Exit codes; argparse ends with 2 when the options make no sense.

@@ -14,8 +14,8 @@ from lanchat import printing
 from lanchat.admin.ending import Declined
 from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
-from lanchat.operations import Tell, counted
 from lanchat.packet import visible
+from lanchat.requests import Tell, counted
 from lanchat.room import room_key
 from lanchat.safekeeping import Refused, writing
 from lanchat.store.repeats import sent_cid

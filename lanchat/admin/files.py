@@ -19,8 +19,8 @@ from lanchat.admin import calling, place
 from lanchat.admin.ending import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.entry import newest
-from lanchat.operations import Done, Failed, Note, Tell, counted
 from lanchat.packet import visible
+from lanchat.requests import Done, Failed, Note, Tell, counted
 from lanchat.safekeeping import Refused, making
 from lanchat.session import Role
 from lanchat.store import backup as backups, opening, salvage as salvaging, schema

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from lanchat.admin import asking, calling, configuration, ending, files, offline, options, place
-from lanchat.operations import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
 from lanchat.printing import checked, complain, show
 from lanchat.progress import Bar
+from lanchat.requests import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
 from lanchat.safekeeping import Refused
 from lanchat.store import opening, replacing
 

@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from lanchat import commands
-from lanchat.operations import Done, Failed, Operations, Request, Tell
+from lanchat.operations import Operations
 from lanchat.passwords import Hasher
+from lanchat.requests import Done, Failed, Request, Tell
 from lanchat.router import Router
 from lanchat.safekeeping import CannotStart, Refused
 from lanchat.service import ChatService

@@ -10,9 +10,9 @@ from typing import get_args
 
 from lanchat import __version__
 from lanchat.config import DEFAULT, NO_HOME, usual_data
-from lanchat.operations import RoleName
 from lanchat.packet import visible
 from lanchat.printing import Parser
+from lanchat.requests import RoleName
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\

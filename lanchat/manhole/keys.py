@@ -148,11 +148,13 @@ def _restricted(entry: Entry, options: str, where: str) -> Entry:
             raise Refused(f'{where}: {visible(options, 60)} are no options; write them as in restrict,from="10.0.0.0/8".')
         at = option.end()
         if name == "from":
-            entry = entry._replace(sources=_sources(value, where))
+            entry = entry._replace(sources=_sources(str(value), where))
         elif name in ("restrict", "no-pty", "pty"):
             entry = entry._replace(terminal=name == "pty")
-        elif name in ("no-touch-required", "verify-required"):
-            entry = entry._replace(**{"touched": False} if name.startswith("no-") else {"verified": True})
+        elif name == "no-touch-required":
+            entry = entry._replace(touched=False)
+        elif name == "verify-required":
+            entry = entry._replace(verified=True)
         elif name not in NEEDLESS:
             known = ["from", "restrict", "pty", "no-pty", "verify-required", "no-touch-required", *sorted(NEEDLESS)]
             raise Refused(f"{where}: the option {visible(name, 40)} is not supported; there are {', '.join(known)}.")

@@ -45,7 +45,7 @@ SIGNATURES = [
     b"rsa-sha2-512",
     b"rsa-sha2-256",
 ]
-#: What the flags of a signature by a key in hardware say: somebody was there, and showed who they are (PROTOCOL.u2f of OpenSSH).
+#: Flags of a signature by a key in hardware: somebody touched it, and showed who they are (PROTOCOL.u2f of OpenSSH).
 TOUCHED, VERIFIED = 0x01, 0x04
 _log = Logger()
 

@@ -19,8 +19,8 @@ from lanchat.commands import COMMANDS
 from lanchat.errors import ChatError, NoSuchTarget
 from lanchat.interfaces import IClient, IConnection
 from lanchat.manhole.tables import Text
-from lanchat.operations import counted
 from lanchat.packet import Packet, ServerPacket, ServerX, X, visible
+from lanchat.requests import counted
 from lanchat.router import Router
 from lanchat.session import Session
 

@@ -23,9 +23,10 @@ from lanchat import commands
 from lanchat.entry import Entry
 from lanchat.identity import Identity
 from lanchat.login import Gate
-from lanchat.operations import Done, Failed, Operations, Request
+from lanchat.operations import Operations
 from lanchat.passwords import Hasher
 from lanchat.realm import AccountChecker, ChatRealm
+from lanchat.requests import Done, Failed, Request
 from lanchat.router import Router
 from lanchat.service import ChatService
 from lanchat.store.retention import Retention, Rule

@@ -12,7 +12,7 @@ from typing import Any
 
 from lanchat import accounts
 from lanchat.entry import Entry
-from lanchat.operations import Add, Done, Purge
+from lanchat.requests import Add, Done, Purge
 from lanchat.search import Query, search
 from lanchat.store import backup as backups
 from lanchat.store.retention import Rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lanchat.operations import Add, Done, Purge, Remove
+from lanchat.requests import Add, Done, Purge, Remove
 from tests.fakes import PASSWORD
 from tests.model.saying import entry, hand_in, text
 from tests.model.world import NAMES, ROOMS, World

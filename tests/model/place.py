@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.logger import globalLogPublisher
 
-from lanchat.operations import Add, Done
+from lanchat.requests import Add, Done
 from tests.fakes import PASSWORD, log_in
 from tests.model.books import Books, rows_by_token
 from tests.model.clients import Client, RealClient
