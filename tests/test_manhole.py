@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,8 +12,12 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.live import PATIENCE, Peer, environment, login
+from tests.live import PATIENCE, Peer, environment, login, until
 from tests.ssh import Manhole, fingerprint, keygen, leave
+
+#: Stands for a key in hardware in OpenSSH's own tests.
+SECURITY_KEY = Path("/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so")
+needs_security_key = pytest.mark.skipif(not SECURITY_KEY.exists(), reason="Debian's openssh-tests is not installed")
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="the OpenSSH client is not installed")
 
@@ -23,6 +28,45 @@ def manhole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manhole]:
     made = Manhole(tmp_path_factory.mktemp("manhole"))
     yield made
     made.server.stop()  # by now perhaps another than at first
+
+
+# What a line of the list says of a key.
+
+
+def list_keys(manhole: Manhole, text: str) -> None:
+    """Let the server have another list of operators' keys."""
+    manhole.keys.write_text(text)
+    seen = manhole.server.text().count("reload (SIGHUP)")
+    manhole.server.process.send_signal(signal.SIGHUP)
+    until(lambda: manhole.server.text().count("reload (SIGHUP)") > seen, "the server to read its keys")
+
+
+@needs_security_key
+@pytest.mark.parametrize("kind", ["ed25519-sk", "ecdsa-sk"])
+def test_a_key_in_hardware_enters_and_what_its_line_forbids_it_does_not_get(tmp_path: Path, kind: str) -> None:
+    own = Manhole(tmp_path)
+    with own.server as server:
+        key = keygen(tmp_path / "hardware", "-t", kind, "-w", str(SECURITY_KEY))
+        listed = f'restrict,from="127.0.0.0/8" {key.with_suffix(".pub").read_text()}'
+        list_keys(own, f'{listed}from="10.*,!127.0.0.1" {own.key.with_suffix(".pub").read_text()}')
+        provider = ("-o", f"SecurityKeyProvider={SECURITY_KEY}")
+        done = own.ssh(*provider, "127.0.0.1", "6 * 7", key=key)
+        assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+        assert "PTY allocation request failed" in own.ssh(*provider, "-tt", "127.0.0.1", "6 * 7", key=key).stderr
+        assert own.ssh("127.0.0.1", "6 * 7").returncode == 255
+        server.logged("may not come from 127.0.0.1, as ")
+
+
+@needs_security_key
+def test_a_key_in_hardware_must_be_touched_unless_its_line_says_otherwise(tmp_path: Path) -> None:
+    own = Manhole(tmp_path)
+    with own.server as server:
+        key = keygen(tmp_path / "hardware", "-t", "ed25519-sk", "-O", "no-touch-required", "-w", str(SECURITY_KEY))
+        for options, status in (("", 255), ("no-touch-required ", 0)):
+            list_keys(own, f"{options}{key.with_suffix('.pub').read_text()}")
+            done = own.ssh("-o", f"SecurityKeyProvider={SECURITY_KEY}", "127.0.0.1", "6 * 7", key=key)
+            assert done.returncode == status, done.stderr
+        server.logged("nobody touched it")
 
 
 # Commands.

@@ -56,6 +56,30 @@ def test_the_name_that_somebody_comes_with_does_not_matter() -> None:
     assert listed.getAuthorizedKeys(b"root") == listed.getAuthorizedKeys(b"ann") == (OURS.public(),)
 
 
+@pytest.mark.parametrize(
+    ("options", "entry", "comes", "does_not"),
+    [
+        ("restrict", {"terminal": False}, ["10.0.0.1"], []),
+        ("restrict,pty", {"terminal": True}, [], []),
+        ("no-pty,no-port-forwarding,No-X11-forwarding", {"terminal": False}, [], []),
+        ("verify-required", {"touched": True, "verified": True}, [], []),
+        ("no-touch-required", {"touched": False, "verified": False}, [], []),
+        ('from="10.0.0.0/8"', {"terminal": True}, ["10.9.9.9"], ["11.0.0.1", "::1"]),
+        ('from="10.0.*,!10.0.0.?"', {}, ["10.0.0.12"], ["10.0.0.1", "192.168.0.1"]),
+        ('from="!10.0.0.1"', {}, [], ["10.0.0.1", "10.0.0.2"]),
+        ('from="fe80::/10,FD00::1",restrict', {"terminal": False}, ["fe80::1%eth0", "fd00::1"], ["fd00::2"]),
+    ],
+)
+def test_a_line_restricts_its_key(
+    file: Path, options: str, entry: dict[str, bool], comes: list[str], does_not: list[str]
+) -> None:
+    file.write_text(f"{options} {line(OURS)}\n")
+    (found,) = authorized(file)
+    assert fingerprint(found.key) == fingerprint(OURS)
+    assert {name: getattr(found, name) for name in entry} == entry
+    assert [address for address in [*comes, *does_not] if found.allows(address)] == comes
+
+
 @pytest.mark.parametrize("content", ["", "# nobody\n", "\n\n"])
 def test_a_list_without_a_key_is_refused(file: Path, content: str) -> None:
     file.write_text(content)
