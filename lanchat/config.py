@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from twisted.python import usage
 
 from lanchat.limits import LIMITS
-from lanchat.packet import visible
+from lanchat.packet import is_visible, visible
 from lanchat.safekeeping import Refused, read_safely, refuse, user_state
 
 if sys.version_info >= (3, 11):
@@ -248,7 +248,7 @@ def _values(options: Configured, key: str, value: Any) -> Iterator[str]:
     for one in value if several and isinstance(value, list) else [value]:
         if isinstance(one, bool) or not isinstance(one, (str, int)):
             yield f"{key}: {_kind(one)} is wrong here: write {right}"
-        elif not (text := _text(one)) or not text.isprintable():
+        elif not (text := _text(one)) or not is_visible(text):
             yield f"{key}: {visible(repr(text), MAX_SHOWN)} is empty or has characters that can't be seen: write {right}"
         elif text in seen:
             yield f"{key}: {_shown(text)} is there twice: write it once"

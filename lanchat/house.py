@@ -18,7 +18,7 @@ from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits, Quota
 from lanchat.listing import online
-from lanchat.names import parse as parse_name
+from lanchat.names import check_guest, parse as parse_name
 from lanchat.packet import MAX_UNFRAMED, Packet, Sender, escaped_size, visible
 from lanchat.presence import Presence
 from lanchat.pulse import Pulse
@@ -105,6 +105,7 @@ class House:
         elif self.accounts_only:
             raise AuthRequired("Only those with an account may enter. Ask the operator for one, then open with its name.")
         else:
+            check_guest(name)
             self._enter(session)
         return session
 

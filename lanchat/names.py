@@ -1,7 +1,7 @@
 """What a user's name may be, and when two names are the same (docs/protocol.md, "Opening").
 
-Names are compared by what a person would take for one: PRECIS (RFC 8264, 8265) settles width, case and normal form, and the
-confusables of Unicode's UTS 39 catch a name in another script that looks like one already taken.
+Names are compared by their key, which is the same for all spellings of one (`lanchat.spelling`). What may be in a name is in
+`lanchat.orthography`. The confusables of Unicode's UTS 39 catch a name in another script that looks like one already taken.
 """
 
 from __future__ import annotations
@@ -9,36 +9,39 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from confusable_homoglyphs import categories, confusables
-from precis_i18n import get_profile
+from confusable_homoglyphs import confusables
 
+from lanchat import orthography
 from lanchat.errors import BadName
+from lanchat.orthography import MAX_NAME
+from lanchat.spelling import INVISIBLE, MAX_SPELLING, key, without_invisible
 
-#: Characters in a name, at the most.
-MAX_NAME = 32
-
-#: Characters in any spelling of a name (accents may be written as characters of their own).
-MAX_SPELLING = 4 * MAX_NAME
-#: Characters of what may be looked up: a name, or the mark of a room and its name.
-MAX_KEY = MAX_NAME + 1
+__all__ = (
+    "MAX_NAME",
+    "RESERVED",
+    "ROLES",
+    "Name",
+    "alike",
+    "check_guest",
+    "key",
+    "looks",
+    "may_be",
+    "parse",
+    "skeleton",
+    "stored",
+    "suggestions",
+)
 
 #: Names that the server uses itself.
 RESERVED = ("SERVER", "Guest", "Everyone")
+#: Names that say that somebody runs the server: a guest can't have them, the administrator may make accounts of them.
+ROLES = ("admin", "administrator", "moderator", "operator", "root", "sysadmin", "system")
 
-_PUNCTUATION = frozenset("-_.")
-#: Most names: nothing in them is for PRECIS to change, or for us to refuse.
+#: Most names: nothing in them has to be looked at, or is to be refused.
 _PLAIN = re.compile(r"[-_.]*[A-Za-z0-9][-_.A-Za-z0-9]*")
-_shown = get_profile("UsernameCasePreserved")
-_mapped = get_profile("UsernameCaseMapped")
-
-# Scripts that one name may mix (UTS 39, section 5.1: the augmented script sets of Japanese, Korean and Taiwanese).
-_MIXES = (
-    frozenset({"HAN", "HIRAGANA", "KATAKANA"}),
-    frozenset({"HAN", "HANGUL"}),
-    frozenset({"HAN", "BOPOMOFO"}),
-)
 
 _NUMBER = re.compile(r"0x[0-9a-f]+|[0-9]+", re.IGNORECASE)
 
@@ -51,33 +54,34 @@ class Name(NamedTuple):
     looks: tuple[str, ...]
 
 
-def key(text: str) -> str:
-    """What two spellings of one name have in common; for looking a name up, so it raises nothing."""
-    if text.isascii():
-        return text.lower()
-    # PRECIS takes time in the square of the length, and a cache keeps what it is given. Nothing that PRECIS accepts is longer
-    # than its compatibility form (NFKC), which is quickly made.
-    too_long = len(text) > MAX_SPELLING or (len(text) > MAX_KEY and len(unicodedata.normalize("NFKC", text)) > MAX_KEY)
-    return text if too_long else _key(text)
-
-
 def parse(text: str) -> Name:
     """Make a `Name` of what a client asked for; raises `BadName`, which tells the rule and, where it can, what would do."""
     text = text.strip()
     if not text:
         raise BadName("A name is missing: the first thing on a connection is your name, on a line of its own.")
-    if len(text) > MAX_NAME:
-        raise _bad(text, f"is longer than {MAX_NAME} characters")
-    shown, mapped = (text, text.lower()) if _PLAIN.fullmatch(text) else _enforced(text)
-    name = Name(shown, mapped, looks({shown, mapped}))
-    if _reserved(name):
-        raise _bad(text, "is reserved", f"{shown}_1" if shown.isascii() and not _like_address(shown) else "")
+    if _PLAIN.fullmatch(text) and len(text) <= MAX_NAME:
+        name = _made(text, text.lower())
+    else:
+        shown = orthography.as_shown(text[: MAX_SPELLING + 1])  # (accents may have been typed as characters of their own)
+        if fault := orthography.fault(shown):
+            raise _bad(fault, _hints(shown))
+        name = _made(shown, key(shown))
+    if fault := _reserved(name):
+        raise _bad(fault, [f"{name.shown}_1"] if name.key in _RESERVED_KEYS else ())
     return name
+
+
+def check_guest(name: Name) -> None:
+    """Raise `BadName` if only an account may have this name, as others would take a guest for whoever runs the server."""
+    if not _ROLE_LOOKS.isdisjoint(name.looks):
+        raise BadName(
+            f"The name {name.shown} is reserved for those who run this server, or looks as if it was. Choose another name."
+        )
 
 
 def stored(shown: str, kept: str) -> Name:
     """The name of somebody who has it already, with the key under which it is kept; today's rules are not asked."""
-    return Name(shown, kept, looks({shown, kept}))
+    return _made(shown, kept)
 
 
 def suggestions(name: Name) -> list[str]:
@@ -102,66 +106,57 @@ def skeleton(text: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).translate(_prototypes()))
 
 
-def _enforced(text: str) -> tuple[str, str]:
-    """The two forms of a name that needs more than a look."""
-    try:
-        shown, mapped = str(_shown.enforce(text)), str(_mapped.enforce(text))
-    except UnicodeEncodeError:
-        raise _bad(text, "has characters that names may not have") from None
-    if fault := _fault(shown):
-        raise _bad(text, fault)
-    return shown, mapped
-
-
-def _fault(shown: str) -> str:
-    """Why this is no name, as the end of a sentence about it; empty when it is one."""
-    if len(shown) > MAX_NAME:
-        return f"is longer than {MAX_NAME} characters"
-    if not all(c in _PUNCTUATION or unicodedata.category(c)[0] in "LM" or c.isdecimal() for c in shown):
-        return "has other characters than letters, digits, '-', '_' and '.'"
-    if not any(c.isalnum() for c in shown):
-        return "has no letter and no digit"
-    if _mixed(shown):
-        return "mixes scripts"
+def _reserved(name: Name) -> str:
+    """Why nobody can have a name that breaks no rule, as the end of a sentence about it; empty if anybody can."""
+    if _like_address(name.shown):
+        return "is reserved, as it looks like an IP address"
+    if name.key in _RESERVED_KEYS:
+        return "is reserved"
+    if not name.shown.isascii() and not _RESERVED_LOOKS.isdisjoint(name.looks):
+        return "is reserved, as it looks like one that the server uses itself"
     return ""
-
-
-def _mixed(shown: str) -> bool:
-    scripts = categories.unique_aliases(shown) - {"COMMON", "INHERITED"}
-    zeros = {ord(c) - unicodedata.decimal(c) for c in shown if c.isdecimal()}
-    return len(zeros) > 1 or (len(scripts) > 1 and not any(scripts <= mix for mix in _MIXES))
-
-
-def _reserved(name: Name) -> bool:
-    if _like_address(name.shown) or name.key in _RESERVED_KEYS:
-        return True
-    return not name.shown.isascii() and not _RESERVED_LOOKS.isdisjoint(name.looks)
 
 
 def _like_address(shown: str) -> bool:
     """Whether this reads as an IP address, in any digits and in the forms of inet_aton(3) too (`10.1`, `0x7f.1`)."""
     if "." not in shown:  # and the colons of IPv6 are in no name
         return False
-    plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in shown)
-    return all(map(_NUMBER.fullmatch, plain.split(".")))
+    return all(map(_NUMBER.fullmatch, orthography.with_ascii_digits(shown).split(".")))
 
 
-def _bad(text: str, fault: str, instead: str | None = None) -> BadName:
+def _bad(fault: str, hints: Iterable[str]) -> BadName:
     """The error for a name, with a name that would do where one can be made of it."""
-    if instead is None:
-        kept = "".join(c if c.isascii() and (c.isalnum() or c in _PUNCTUATION) else "_" for c in text[:MAX_NAME])
-        kept = kept.strip("_")
-        instead = kept if kept and not _fault(kept) and not _like_address(kept) and key(kept) not in _RESERVED_KEYS else ""
-    hint = f" Try {instead}." if instead else " A name is up to 32 letters and digits of one script, with '-', '_' and '.'."
-    return BadName(f"The name you asked for {fault}.{hint}")
+    hint = next(filter(may_be, hints), "")
+    told = f"Try {hint}." if hint else f"A name is up to {MAX_NAME} letters and digits of one script, with '-', '_' and '.'."
+    return BadName(f"The name you asked for {fault}. {told}")
 
 
-@functools.lru_cache(maxsize=4096)
-def _key(text: str) -> str:
-    try:
-        return str(_mapped.enforce(text))
-    except UnicodeEncodeError:
-        return text  # no name at all: it will be found nowhere
+def _hints(shown: str) -> Iterator[str]:
+    """Names like this one, the most like it first."""
+    yield shown.replace("'", "\u05f3")  # a Hebrew geresh, which most keyboards lack
+    tidy = orthography.tidied(shown)[:MAX_NAME]
+    yield tidy
+    yield (bare := without_invisible(tidy))
+    yield (plain := orthography.with_ascii_digits(bare))
+    if (latin := "".join(c if c.isascii() else _prototypes().get(ord(c), c) for c in plain)).isascii():
+        yield latin
+    yield (one := orthography.in_one_script(plain))
+    yield (turned := orthography.turned(one))
+    yield orthography.with_hyphens(turned)
+
+
+def may_be(text: str) -> bool:
+    """Whether a text is a name as it stands."""
+    return (
+        text != ""
+        and orthography.as_shown(text) == text
+        and not orthography.fault(text)
+        and not _reserved(_made(text, key(text)))
+    )
+
+
+def _made(shown: str, mapped: str) -> Name:
+    return Name(shown, mapped, looks({shown, mapped}))
 
 
 @functools.cache
@@ -185,7 +180,7 @@ def _prototypes() -> dict[int, str]:
         spelt = "".join(found.get(char, char) for char in unicodedata.normalize("NFD", text))
         return text if spelt == text else settled(spelt)
 
-    return {ord(char): settled(prototype) for char, prototype in found.items()}
+    return {ord(char): settled(prototype) for char, prototype in found.items()} | INVISIBLE
 
 
 def _unmarked(text: str) -> str:
@@ -195,3 +190,4 @@ def _unmarked(text: str) -> str:
 
 _RESERVED_KEYS = frozenset(key(name) for name in RESERVED)
 _RESERVED_LOOKS = frozenset(skeleton(form).lower() for name in RESERVED for form in (name, key(name)))
+_ROLE_LOOKS = frozenset(skeleton(form).lower() for name in ROLES for form in (name, name.upper(), name.title()))

@@ -15,6 +15,7 @@ import msgspec
 
 from lanchat import unframed
 from lanchat.errors import BadJson, BadPacket, TooBig
+from lanchat.spelling import HARMLESS
 
 #: Bytes in a packet, without its newline.
 MAX_PACKET = 65536
@@ -257,9 +258,14 @@ def visible(text: str, most: int | None = None) -> str:
     # repr() writes out what can't be shown, in one step for the whole text. The rest of what it does is undone: it doubles
     # backslashes (NUL stands for them meanwhile, which it never gives), and writes out quotes and joiners.
     shown = repr('"' + _SPACES.sub(" ", text))[2:-1].replace(r"\\", "\0").replace(r"\'", "'")
-    for joiner in "\u200c\u200d":  # of Persian and of emoji
+    for joiner in HARMLESS:  # of Persian and of emoji
         shown = shown.replace(repr(joiner)[1:-1], joiner)
     return shown.replace("\0", "\\")
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text can be shown as it is, in one line."""
+    return text.isprintable() or visible(text) == text
 
 
 def escaped_size(text: str) -> int:

@@ -89,7 +89,9 @@ class Registry:
             session.account.sessions.append(session)
         elif self._taken(name):
             free = next(filter(self._free, suggestions(name)), None)
-            raise NameTaken(f"The name {name.shown} is already taken{f'. Try {free}' if free else ''}.")
+            has_it = name.key in self._sessions or name.key in self._accounts
+            why = "is already taken" if has_it else "looks like another that is taken"
+            raise NameTaken(f"The name {name.shown} {why}{f'. Try {free}' if free else ''}.")
         else:
             self.looks.add(name)
         if (before := self._sessions.get(name.key)) is not None:

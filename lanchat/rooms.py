@@ -15,7 +15,7 @@ from lanchat.accounts import check_there as check_account
 from lanchat.entry import newest
 from lanchat.errors import BadName, Forbidden, Full, NameTaken, NoSuchTarget
 from lanchat.looks import Looks
-from lanchat.names import Name, parse
+from lanchat.names import Name, may_be, parse
 from lanchat.packet import visible
 from lanchat.room import MARK, Room, room_key
 from lanchat.session import Account, Role, Session
@@ -174,7 +174,7 @@ def parse_name(text: str) -> Name:
     """What a room may be called is what a user may, after the mark; raises `BadName`."""
     text = text.strip()
     if not text.startswith(MARK):
-        raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{visible(text, 32) or 'ops'}.")
+        raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{text if may_be(text) else 'ops'}.")
     try:
         name = parse(text.removeprefix(MARK))
     except BadName as error:

@@ -17,9 +17,10 @@ FLOORS = [
         "lanchat.printing",
         "lanchat.progress",
         "lanchat.safekeeping",
+        "lanchat.spelling",
         "lanchat.unframed",
     ],
-    ["lanchat.certificates"],
+    ["lanchat.certificates", "lanchat.orthography"],
     ["lanchat.entry", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.looks", "lanchat.typed"],
     [
@@ -125,7 +126,15 @@ def test_the_core_knows_no_reactor(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith(USERS)))
 def test_of_the_server_its_users_import_hardly_more_than_packet(module: str) -> None:
-    allowed = {"lanchat", "lanchat.packet", "lanchat.printing", "lanchat.progress", "lanchat.safekeeping", "lanchat.typed"}
+    allowed = {
+        "lanchat",
+        "lanchat.packet",
+        "lanchat.printing",
+        "lanchat.progress",
+        "lanchat.safekeeping",
+        "lanchat.spelling",
+        "lanchat.typed",
+    }
     assert all(name in allowed or name.startswith(USERS) for name in ours(module))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lanchat import __version__
 from lanchat.client.conversation import PATIENCE
-from lanchat.packet import EVERYONE, visible
+from lanchat.packet import EVERYONE, is_visible, visible
 from lanchat.printing import Parser
 from lanchat.safekeeping import user_state
 from lanchat.typed import Unclear, target
@@ -162,7 +162,7 @@ def _address(text: str) -> tuple[str, int]:
 def _name(text: str) -> str:
     """The server decides what a name is; here only what would break the opening is refused."""
     name = text.strip()
-    if not name.isprintable() or "{" in name or not name:
+    if not is_visible(name) or "{" in name or not name:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} can't be a name")
     return name
 
@@ -179,7 +179,7 @@ def _target(text: str) -> str:
 
 def _device(text: str) -> str:
     """A name for a device, as the server takes it."""
-    if not text.isprintable() or not 0 < len(text) <= MAX_DEVICE:
+    if not is_visible(text) or not 0 < len(text) <= MAX_DEVICE:
         raise argparse.ArgumentTypeError(f"the name of a device has 1 to {MAX_DEVICE} characters")
     return text
 

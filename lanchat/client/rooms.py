@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import Face, Said
-from lanchat.packet import ServerPacket, ServerX, visible
+from lanchat.packet import ServerPacket, ServerX, is_visible, visible
+from lanchat.spelling import key
 
 #: Characters of a room's name that are remembered.
 MAX_NAME = 64
@@ -18,7 +19,7 @@ class Rooms:
         """`join` sends a /join, before anything else that waits."""
         self._face = face
         self._join = join
-        self._names: dict[str, str] = {}  # by their lower case
+        self._names: dict[str, str] = {}  # by their keys
         self._joining: dict[Said, str] = {}
         self._back: list[str] = []
 
@@ -65,13 +66,13 @@ class Rooms:
 
     def _told(self, text: str) -> None:
         """Who was taken out of a room does not come back uninvited."""
-        for key, name in list(self._names.items()):
+        for name in list(self._names.values()):
             ends = (f"You were taken out of {name} ", f"You are banned from {name} ", f"{name} is closed for good")
             if text.startswith(ends):
-                del self._names[key]
+                del self._names[_key(name)]
 
     def _enter(self, name: object) -> None:
-        if isinstance(name, str) and name and len(name) <= MAX_NAME and name.isprintable():
+        if isinstance(name, str) and name and len(name) <= MAX_NAME and is_visible(name):
             self._names[_key(name)] = name
 
     def _rejoined(self, name: str, packet: ServerPacket, entered: bool) -> None:
@@ -88,4 +89,4 @@ class Rooms:
 
 
 def _key(name: str) -> str:
-    return "#" + name.strip().removeprefix("#").lower()
+    return "#" + key(name.strip().removeprefix("#"))

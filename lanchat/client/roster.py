@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lanchat.packet import ServerPacket
+from lanchat.packet import ServerPacket, is_visible
+from lanchat.spelling import key
 
 #: What the client itself understands, before any server has said what it knows.
 COMMANDS = ("/help", "/list", "/more", "/pm", "/quit", "/say", "/shout", "/time", "/to")
@@ -63,10 +64,10 @@ class Roster:
 def _learn(known: set[str], words: Iterable[str]) -> None:
     """Add words, up to `MAX_KNOWN`, that a person can be shown and would type."""
     for word in words:
-        if len(known) < MAX_KNOWN and len(word) <= MAX_WORD and word.isprintable():
+        if len(known) < MAX_KNOWN and len(word) <= MAX_WORD and is_visible(word):
             known.add(word)
 
 
 def _starting(word: str, choices: Iterable[str]) -> list[tuple[str, int]]:
-    fitting = (choice for choice in choices if choice.lower().startswith(word.lower()))
-    return [(choice, len(word)) for choice in sorted(fitting, key=str.lower)]
+    start = key(word)
+    return [(choice, len(word)) for choice in sorted(choices, key=key) if key(choice).startswith(start)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lanchat.client.statefile import StateFile, Unsafe, line_of, read_text
 from lanchat.packet import visible
+from lanchat.spelling import key
 
 #: What servers make (`secrets.token_urlsafe`), of any sensible length.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,512}")
@@ -19,7 +20,7 @@ class Tokens:
     def __init__(self, file: Path | None, name: str, server: tuple[str, int]) -> None:
         self._state = StateFile(file, secret=True)
         host, port = server
-        self._owner = [f"[{host.lower()}]:{port}", name.casefold()]
+        self._owner = [f"[{host.lower()}]:{port}", key(name)]
 
     @property
     def file(self) -> Path:
@@ -29,18 +30,21 @@ class Tokens:
 
     def get(self, proof: str) -> str:
         """The token for a server that is known in this way; "" if there is none. Raises `Unsafe`."""
-        return next((words[3] for words in self._words() if words[:3] == [*self._owner, proof]), "")
+        return next((words[3] for words in self._words() if self._is_mine(words, proof)), "")
 
     def any(self) -> bool:
         """Whether there is a token at all. Raises `Unsafe`."""
-        return any(words[:2] == self._owner for words in self._words())
+        return any(self._is_mine(words, words[2]) for words in self._words())
 
     def put(self, proof: str, token: str) -> None:
         """Keep a token ("": none) instead of the one that was kept. All else stays in the file. Raises `Unsafe`."""
-        mine = [*self._owner, proof]
-        added = [line_of(*mine, token)] if token else []
+        added = [line_of(*self._owner, proof, token)] if token else []
         with self._state.changing() as lines:
-            lines[:] = [line for line in lines if line.split()[:3] != mine] + added
+            lines[:] = [line for line in lines if not self._is_mine(line.split(), proof)] + added
+
+    def _is_mine(self, words: list[str], proof: str) -> bool:
+        """Whether these words are about this name, in any spelling of it, on this server, known in this way."""
+        return len(words) > 2 and [words[0], key(words[1]), words[2]] == [*self._owner, proof]
 
     def _words(self) -> list[list[str]]:
         """Server, name, proof and token of each."""

@@ -128,7 +128,7 @@ def _device(name: str | None) -> str:
 
 
 def _names_device(name: str) -> bool:
-    return 0 < len(name) <= MAX_DEVICE and name.isprintable()
+    return 0 < len(name) <= MAX_DEVICE and wire.is_visible(name)
 
 
 def _ack(router: Router, session: Session, packet: Packet, args: list[str]) -> None:

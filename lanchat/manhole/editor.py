@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
+from lanchat.spelling import HARMLESS
+
 #: Characters in a line, and lines that can be had back.
 MAX_LINE, MAX_HISTORY = 65536, 500
 
@@ -208,7 +210,7 @@ def _width(char: str) -> int:
 
 def _typed(char: str) -> str:
     """A character as it goes into the line: what can't be seen is left out, and a strange space is a space."""
-    if char.isprintable() or char in "\u200c\u200d":  # the joiners of Persian and of emoji
+    if char.isprintable() or char in HARMLESS:  # the joiners of Persian and of emoji
         return char
     return " " if unicodedata.category(char) == "Zs" else ""
 
