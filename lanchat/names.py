@@ -138,11 +138,17 @@ def _hints(shown: str) -> Iterator[str]:
     yield tidy
     yield (bare := without_invisible(tidy))
     yield (plain := orthography.with_ascii_digits(bare))
-    if (latin := "".join(c if c.isascii() else _prototypes().get(ord(c), c) for c in plain)).isascii():
-        yield latin
+    yield orthography.with_hyphens(plain)
+    yield _in_latin(plain)
     yield (one := orthography.in_one_script(plain))
     yield (turned := orthography.turned(one))
     yield orthography.with_hyphens(turned)
+
+
+def _in_latin(name: str) -> str:
+    """A name with the letters of ASCII that its letters look like; "" if one looks like none."""
+    letters = [c if c.isascii() else _prototypes().get(ord(c), c) for c in name]
+    return "".join(letters) if all(a == b or (a.isascii() and a.isalpha()) for a, b in zip(letters, name, strict=True)) else ""
 
 
 def may_be(text: str) -> bool:

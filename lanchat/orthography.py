@@ -70,13 +70,14 @@ def fault(name: str) -> str:
 
 def scripts(text: str) -> set[str]:
     """The scripts of the letters of a text."""
-    return set(categories.unique_aliases(text)) - _ANY_SCRIPT
+    return set(categories.unique_aliases(unicodedata.normalize("NFKC", text))) - _ANY_SCRIPT
 
 
 def tidied(name: str) -> str:
     """A name without what may be in no name, or not at its beginning or end."""
-    kept = "".join("" if _is_invisible(c) or c in _ORNAMENTS else c if _may_be(c) else "_" for c in name)
-    ends = "".join(BETWEEN | _UNSEEN | {"_"})
+    no_blank = "".join("_" if c.isspace() else c for c in name)
+    kept = "".join("" if _is_invisible(c) or c in _ORNAMENTS else c if _may_be(c) else "_" for c in no_blank)
+    ends = "".join(BETWEEN | _UNSEEN | {"_", spelling.TSHEG})
     return kept.rstrip(ends).lstrip(ends + "".join(filter(_is_mark, kept)))
 
 
@@ -168,10 +169,10 @@ def _in_a_word(character: str) -> bool:
 
 
 def _wrong_scripts(name: str) -> str:
-    found = {c: scripts(unicodedata.normalize("NFKC", c)) for c in name}
+    found = {c: scripts(c) for c in name}
     used = set().union(*found.values())
     if len(used) > 1 and not any(used <= mix for mix in _MIXES):
-        main = scripts(unicodedata.normalize("NFKC", in_one_script(name)))
+        main = scripts(in_one_script(name))
         other = next(c for c in name if found[c] and found[c] != main)
         return f"mixes scripts: {written(other)} is {_title(found[other])}, and others are {_title(main)}"
     zeros: dict[int, str] = {}
