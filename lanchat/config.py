@@ -189,7 +189,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise Refused(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None

@@ -12,6 +12,7 @@ import stat
 import sys
 import tempfile
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,7 +53,7 @@ def handed_over(path: Path) -> bool:
 
 
 def read_safely(path: Path, *, secret: bool = False, most: int = -1, or_pipe: bool = False) -> bytes:
-    """What is in a file (or its first `most` bytes) that nobody but root and this user can change.
+    """What is in a file of text (or in its first `most` bytes) that nobody but root and this user can change.
 
     The file, and each link that leads to it, must belong to root or to this user, in a directory where nobody else can put
     another in its place; a `secret` must not be readable by others either. What systemd hands over is taken as it is.
@@ -72,7 +73,12 @@ def read_safely(path: Path, *, secret: bool = False, most: int = -1, or_pipe: bo
         if not trusted:
             _check_owner(path, found, secret)
             _check_rights(path, found, ANY if secret else WRITE)
-        return file.read(most)
+        return without_mark(file.read(most))
+
+
+def without_mark(content: bytes) -> bytes:
+    """What is in a file of text, without the byte order mark that some editors put before it (Notepad's "UTF-8 with BOM")."""
+    return content.removeprefix(BOM_UTF8)
 
 
 def check_directory(directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -303,14 +304,17 @@ def test_what_is_opened_to_be_read_is_a_file_that_nobody_else_can_write(file: Pa
 # Everything that is read by it.
 
 
-def _client(load: Callable[[], object]) -> None:
-    """What the client refuses, as the server's parts do."""
+def _client(load: Callable[[], object]) -> object:
+    """What the client reads, refused as the server's parts do."""
     try:
-        load()
+        found = load()
     except (Unsafe, tls.Unusable) as error:
         raise Refused(str(error)) from None
+    return None if isinstance(found, tls.Trust) else found
 
 
+#: A line that the client has remembered.
+KNOWN = "[lan]:1 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
 #: Who reads which files, and what is a good one.
 READERS: dict[str, Callable[[Path], object]] = {
     "configuration": config.load,
@@ -333,9 +337,20 @@ def _good(kind: str, directory: Path) -> Path:
         return authority.path if kind.startswith("authority") else authority.both("ann")
     path = directory / "file"
     public = Key(Ed25519PrivateKey.generate()).public().toString("openssh").decode()
-    path.write_text({"operators' keys": public, "password": "hunter2"}.get(kind, ""))
+    contents = {"operators' keys": public, "password": "password-1", "tokens": "[lan]:1 ann proof t1\n", "known servers": KNOWN}
+    path.write_text(contents.get(kind, ""))
     path.chmod(0o600)
     return path
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_byte_order_mark_at_the_beginning_is_no_part_of_it(tmp_path: Path, kind: str) -> None:
+    path, read = _good(kind, tmp_path), READERS[kind]
+    before = read(path)
+    path.write_bytes(BOM_UTF8 + path.read_bytes())
+    after = read(path)
+    if kind != "TLS key":  # (which can't be compared)
+        assert after == before
 
 
 @needs_root

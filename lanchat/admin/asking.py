@@ -14,7 +14,7 @@ LONGEST = 4096
 def password(name: str, from_stdin: bool) -> str:
     """A password for `name`: typed twice and not shown, or a line of stdin; raises `Declined`."""
     if from_stdin:
-        found = sys.stdin.readline(LONGEST).strip()
+        found = sys.stdin.readline(LONGEST).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()  # (a byte order mark)
     elif not sys.stdin.isatty():
         raise Declined("There is no terminal to type a password at. Give it on stdin, with --password-stdin.")
     else:

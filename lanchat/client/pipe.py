@@ -19,6 +19,7 @@ from lanchat.client.show import Painter, complain, harmless
 from lanchat.client.streams import Input, Output
 from lanchat.packet import MAX_MSG, ServerPacket, visible
 from lanchat.printing import STDIN, STDOUT, NotPrinted
+from lanchat.safekeeping import without_mark
 from lanchat.typed import Typed, Unclear, check_no_secret, parse, target
 
 #: So much said and not acknowledged, and no more is read from stdin for now.
@@ -208,6 +209,8 @@ class Pipe:
     def _say(self, line: bytes | None) -> None:
         if line is None:
             raise NotSent(f"it is longer than {MAX_MSG} bytes.")
+        if self._count == 1:
+            line = without_mark(line)
         text = line.decode(errors="replace")
         if "\N{REPLACEMENT CHARACTER}" in text and text.encode() != line:
             complain(f"line {self._count} is not UTF-8; what is wrong in it was replaced.")
