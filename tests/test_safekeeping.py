@@ -314,7 +314,7 @@ def _client(load: Callable[[], object]) -> object:
 
 
 #: A line that the client has remembered.
-KNOWN = "[lan]:1 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+KNOWN = f"[lan]:1 SHA256:{43 * chr(65)}\n"
 #: Who reads which files, and what is a good one.
 READERS: dict[str, Callable[[Path], object]] = {
     "configuration": config.load,
