@@ -35,7 +35,7 @@ class Identity:
 
     def hash(self, password: str, newcomer: bool) -> Deferred[str]:
         """What to keep of a new password; a `newcomer` has no account yet. Fails with `Usage` or `RateLimited`."""
-        return Deferred.fromCoroutine(self._hasher.hash(password, newcomer)).addErrback(_gave_up)
+        return Deferred.fromCoroutine(self._hasher.hash_new(password, newcomer)).addErrback(_gave_up)
 
     def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
         """The account of that name, if this is its password; fails with what `Gate.login` raises."""

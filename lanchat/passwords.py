@@ -1,7 +1,9 @@
 """Passwords and tokens: how they are kept, so that whoever steals the database has neither.
 
 A password is kept as its argon2id hash (RFC 9106), which takes time and memory on purpose, so it is computed beside the
-reactor. A token is 256 random bits: nobody can guess those, so a plain SHA-256 of it is enough, and is found by lookup.
+reactor. Different keyboards write one text with different characters, so it is prepared first, as RFC 8265 says (OpaqueString);
+what was kept before that rule was hashed as it came, and still opens its account. A token is 256 random bits: nobody can guess
+those, so a plain SHA-256 of it is enough, and is found by lookup.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 from argon2 import Parameters, PasswordHasher, Type
 from argon2.exceptions import VerificationError, VerifyMismatchError
+from precis_i18n import get_profile
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
@@ -27,13 +30,15 @@ from lanchat.errors import RateLimited, Usage
 COST = Parameters(type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=3, memory_cost=19_456, parallelism=1)
 #: Milliseconds that a hash takes, about; for telling when to come again.
 HASH_MS = 30
-#: Bytes in a password, at the most.
-MAX_PASSWORD = 1024
+#: Bytes in a password, at the most; characters in a new one, at least (NIST SP 800-63B).
+MAX_PASSWORD, MIN_PASSWORD = 1024, 8
 #: Passwords of accounts that wait, three seconds' worth, and new passwords that wait behind them. Whoever comes on top is
 #: told to come again.
 MAX_WAITING, MAX_NEW = 100, 100
 #: Threads that compute: with one, the reactor has the other processor of a small machine to itself.
 THREADS = 1
+
+_opaque = get_profile("OpaqueString")
 
 
 class _Task:
@@ -81,23 +86,33 @@ class Hasher(Service):
         """How many passwords wait to be checked or kept, with the one that is at work."""
         return len(self._first) + len(self._second) + self._computing
 
+    async def hash_new(self, password: str, newcomer: bool = False) -> str:
+        """What to keep of a password that somebody has just chosen; raises as `hash` does, and `Usage` if it is too short."""
+        if len(prepared(_bounded(password)).decode()) < MIN_PASSWORD:
+            raise Usage(f"A new password has at least {MIN_PASSWORD} characters. Choose a longer one; a few words are good.")
+        return await self.hash(password, newcomer)
+
     async def hash(self, password: str | bytes, newcomer: bool = False) -> str:
         """What to keep of a password; a `newcomer` has no account yet, and waits behind those who have one.
 
         Raises `Usage` if it is too long or empty, `RateLimited` when too many wait.
         """
         queue, most = (self._second, MAX_NEW) if newcomer else (self._first, MAX_WAITING)
-        result: str = await self._beside(partial(self._argon2.hash, _bounded(password)), queue, most)
+        result: str = await self._beside(partial(self._argon2.hash, prepared(_bounded(password))), queue, most)
         return result
 
-    async def verify(self, kept: str | None, password: str | bytes) -> bool:
-        """Whether this was kept of that password; raises as `hash` does.
+    async def verify(self, kept: str | None, password: str | bytes) -> bytes | None:
+        """The form of that password of which this was kept: the one that is `prepared`, or the bytes as they came.
 
-        For None, what is kept of nobody, it takes as long: whether there is such an account can't be told by the clock. (What
-        was kept at another `COST` takes longer or shorter, until its owner has logged in.)
+        None if it was kept of another; raises as `hash` does. Only where the two forms differ may it take two hashes, one
+        after the other in the queue. For None, what is kept of nobody, it takes as long: whether there is such an account
+        can't be told by the clock. (What was kept at another `COST` takes longer or shorter, until its owner has logged in.)
         """
-        result: bool = await self._beside(partial(self._verify, kept, _bounded(password)), self._first, MAX_WAITING)
-        return result
+        raw = _bounded(password)
+        for form in dict.fromkeys((prepared(raw), raw)):
+            if await self._beside(partial(self._verify, kept, form), self._first, MAX_WAITING):
+                return form
+        return None
 
     def needs_rehash(self, kept: str) -> bool:
         """Whether this was computed at another cost than is asked for now."""
@@ -161,6 +176,19 @@ def make_token() -> str:
 def token_hash(token: str) -> bytes:
     """What is kept of a token: its SHA-256."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def prepared(password: bytes) -> bytes:
+    """The form in which a password is kept: each space an ASCII one, and NFC (RFC 8265, section 4.2.2).
+
+    Nothing is refused: who has chosen control characters, or what is no text in UTF-8, gets in as before.
+    """
+    if password.isascii():
+        return password
+    try:
+        return str(_opaque.apply_five_rules(password.decode())).encode()
+    except UnicodeDecodeError:
+        return password
 
 
 def _bounded(password: str | bytes) -> bytes:

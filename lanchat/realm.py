@@ -26,7 +26,7 @@ from lanchat.accounts import check_there
 from lanchat.errors import ChatError
 from lanchat.interfaces import Store
 from lanchat.names import key
-from lanchat.passwords import Hasher, make_token, token_hash
+from lanchat.passwords import Hasher, make_token, prepared, token_hash
 from lanchat.session import Account, IAccount
 
 #: Tokens that an account may have; one more, and its oldest is worth nothing any more.
@@ -85,14 +85,15 @@ class AccountChecker:
 
     async def _by_password(self, credentials: Any) -> int:
         account, kept = await self._store.read(partial(find_password, name=_text(credentials.username)))
-        if not await self._hasher.verify(kept, credentials.password) or account is None or kept is None:
+        form = await self._hasher.verify(kept, credentials.password)
+        if form is None or account is None or kept is None:
             raise UnauthorizedLogin("no such account, or another password")
-        if self._hasher.needs_rehash(kept):
+        if form != prepared(credentials.password) or self._hasher.needs_rehash(kept):
             await self._rehash(account, kept, credentials.password)
         return account
 
     async def _rehash(self, account: int, kept: str, password: bytes) -> None:
-        """Only now, with the password at hand, can it be hashed at today's cost."""
+        """Only now, with the password at hand, can it be hashed at today's cost, and in the form of today."""
         try:
             better = await self._hasher.hash(password)
             await self._store.write(partial(replace_password, account=account, kept=kept, better=better))

@@ -117,7 +117,7 @@ def _with_store(
     service = ChatService(router, store, hasher, config["lobby"], reactor.stop)
     service.reload = reloading.reload
     Hangup(reloading, reactor).setServiceParent(service)
-    operations = Operations(router, store, hasher.hash, reloading.read_again, service.ports)
+    operations = Operations(router, store, hasher.hash_new, reloading.read_again, service.ports)
     ControlService(config["data"], operations, reactor).setServiceParent(service)
     if config["retain"]:
         RetentionService(Retention(store, reactor, config["retain"], time.time), reactor).setServiceParent(service)

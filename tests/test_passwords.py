@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from lanchat import passwords
 from lanchat.errors import RateLimited, Usage
-from lanchat.passwords import COST, MAX_NEW, MAX_PASSWORD, MAX_WAITING, Hasher, make_token, token_hash
+from lanchat.passwords import COST, MAX_NEW, MAX_PASSWORD, MAX_WAITING, MIN_PASSWORD, Hasher, make_token, prepared, token_hash
 from tests.live import PATIENCE
 from tests.turns import Turns
 
@@ -59,7 +59,7 @@ def slow(hasher: Hasher, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     made.go_on.set()
 
 
-def verify(hasher: Hasher, kept: str | None, password: str | bytes) -> Deferred[bool]:
+def verify(hasher: Hasher, kept: str | None, password: str | bytes) -> Deferred[bytes | None]:
     return Deferred.fromCoroutine(hasher.verify(kept, password))
 
 
@@ -70,6 +70,55 @@ def test_a_password_opens_what_was_kept_of_it_and_no_other_does(hasher: Hasher, 
     assert turns.run(hasher.verify(kept, "pass wörd".encode()))
     assert not turns.run(hasher.verify(kept, "pass word"))
     assert kept != turns.run(hasher.hash("pass wörd")), "each has a salt of its own"
+
+
+#: Passwords as they may be kept, and as another keyboard has them.
+KEYBOARDS = (
+    ("caf\u00e9 olé", "cafe\u0301 ole\u0301"),
+    ("two\u00a0words", "two words"),
+    ("\u212b-\u1112\u1161\u11ab", "\u00c5-하\u11ab"),
+)
+
+
+@pytest.mark.parametrize(("kept", "typed"), [*KEYBOARDS, *(pair[::-1] for pair in KEYBOARDS)])
+def test_a_password_is_the_same_on_every_keyboard(hasher: Hasher, turns: Turns, kept: str, typed: str) -> None:
+    assert turns.run(hasher.verify(turns.run(hasher.hash(kept)), typed)) == prepared(typed.encode())
+
+
+def test_what_was_kept_of_the_bytes_as_they_came_is_still_opened_by_them(hasher: Hasher, turns: Turns) -> None:
+    for old in ("cafe\u0301", "a\u00a0b", "\x01\x7f", "\U000e0fff!"):
+        kept = PasswordHasher.from_parameters(CHEAPEST).hash(old)
+        assert turns.run(hasher.verify(kept, old)) == old.encode()
+    raw = b"\xff\xfe no text"
+    assert turns.run(hasher.verify(turns.run(hasher.hash(raw)), raw)) == raw
+
+
+@pytest.mark.parametrize(("password", "cost"), [("caf\u00e9", 1), ("cafe", 1), ("cafe\u0301", 2)])
+@pytest.mark.parametrize("kept", [None, "something else"])
+def test_only_a_password_of_two_forms_may_cost_two_hashes(
+    hasher: Hasher, turns: Turns, slow: Slow, password: str, cost: int, kept: str | None
+) -> None:
+    slow.go_on.set()
+    there = kept and turns.run(hasher.hash(kept))
+    assert turns.run(hasher.verify(there, password)) is None
+    assert slow.hashes == cost
+
+
+def test_both_forms_of_a_password_have_places_of_their_own_in_the_queue(hasher: Hasher, turns: Turns, slow: Slow) -> None:
+    first, others = verify(hasher, None, "cafe\u0301"), [verify(hasher, None, "x") for _ in range(3)]
+    assert hasher.waiting == 4
+    slow.go_on.set()
+    turns.wait(others[-1])
+    assert not first.called, "its second hash is the last"
+    assert turns.wait(first) is None
+
+
+def test_a_new_password_has_a_least_length_in_characters_and_an_old_one_has_none(hasher: Hasher, turns: Turns) -> None:
+    for short in ("x" * (MIN_PASSWORD - 1), "e\u0301" * (MIN_PASSWORD - 1), ""):
+        with pytest.raises(Usage):
+            turns.run(hasher.hash_new(short))
+    assert turns.run(hasher.hash_new("é" * MIN_PASSWORD))
+    assert turns.run(hasher.verify(turns.run(hasher.hash("x")), "x"))
 
 
 def test_nobody_has_no_password(hasher: Hasher, turns: Turns) -> None:

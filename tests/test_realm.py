@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import pytest
+from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from twisted.cred.checkers import AllowAnonymousAccess, ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, UsernamePassword
@@ -121,6 +122,21 @@ def test_these_are_parts_that_cred_can_use(house: House) -> None:
 @pytest.mark.parametrize("name", ["Alice", "alice", "ALICE"])
 def test_a_password_opens_its_account_in_any_spelling_of_the_name(house: House, alice: Account, name: str) -> None:
     assert house.login(password(name, "in wonderland")) is alice
+
+
+def test_a_password_is_hashed_anew_in_the_form_of_today_once_it_has_opened_its_account(house: House) -> None:
+    typed = "cafe\u0301 ole\u0301"
+    zoe = house.register("Zoë", "x")
+    house.tables.connection.execute("UPDATE accounts SET password = ?", (PasswordHasher.from_parameters(CHEAPEST).hash(typed),))
+    before = house.kept(zoe)
+    with pytest.raises(UnauthorizedLogin):
+        house.login(password("Zoë", "café olé"))
+    assert house.login(password("Zoë", typed)) is zoe
+    assert house.kept(zoe) != before
+    assert house.login(password("Zoë", "café olé")) is zoe
+    after = house.kept(zoe)
+    assert house.login(password("Zoë", typed)) is zoe
+    assert house.kept(zoe) == after
 
 
 @pytest.mark.parametrize(

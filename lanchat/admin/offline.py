@@ -44,7 +44,7 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, ou
         service = ChatService(router, store, hasher)
         service.startService()
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-        outcome.append(await Operations(router, store, hasher.hash).do(request, "no server runs", tell))
+        outcome.append(await Operations(router, store, hasher.hash_new).do(request, "no server runs", tell))
     except CannotStart as error:
         outcome.append(Refused(str(error).removeprefix("lanchat: ")))
     except Exception as error:  # noqa: BLE001 (it is raised again, where it is waited for)

@@ -88,9 +88,10 @@ class PlainHasher(Hasher):
         """The password."""
         return password if isinstance(password, str) else password.decode()
 
-    async def verify(self, kept: str | None, password: str | bytes, *_: Any, **__: Any) -> bool:
-        """Whether it is the one."""
-        return kept == (password if isinstance(password, str) else password.decode())
+    async def verify(self, kept: str | None, password: str | bytes, *_: Any, **__: Any) -> bytes | None:
+        """The password, if it is the one."""
+        whole = password.encode() if isinstance(password, str) else password
+        return whole if kept is not None and kept.encode() == whole else None
 
     def needs_rehash(self, kept: str) -> bool:
         """It never does."""
