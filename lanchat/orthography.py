@@ -36,6 +36,8 @@ _SELECTORS = {
 }
 #: What can't be seen, and belongs to some words.
 _UNSEEN = frozenset(spelling.JOINERS).union(_SELECTORS)
+#: How a fault begins that lists characters, and how many it lists.
+NOT_ALLOWED, MAX_TOLD = "has characters that are in no name", 2
 #: So many accents may stand on one letter, one over the other.
 MAX_ACCENTS = 4
 
@@ -106,7 +108,7 @@ def turned(name: str) -> str:
 
 def written(character: str) -> str:
     """A character for people, who may not be able to see it, or to tell it from another."""
-    alone = character.isprintable() and not _is_mark(character) and not _ignorable(ord(character))
+    alone = character.isprintable() and not character.isspace() and not _is_mark(character) and not _ignorable(ord(character))
     return f"{character} (U+{ord(character):04X})" if alone else f"U+{ord(character):04X}"
 
 
@@ -130,18 +132,22 @@ def _may_be(character: str) -> bool:
 
 
 def _wrong_character(name: str) -> str:
-    for c in name:
-        if c.isspace():
-            return f"has a blank in it (U+{ord(c):04X})"
-        if _is_invisible(c):
-            return f"has a character that nobody can see, {written(c)}"
-        if unicodedata.category(c) in {"Cn", "Co"}:
-            return f"has a character that is not known here, {written(c)}"
-        if c in _ORNAMENTS:
-            return f"has {written(c)}, which may not be in a name"
-        if not all(map(_may_be, unicodedata.normalize("NFKC", c))) or not _may_be(c):
-            return f"has {written(c)}, which is no letter and no digit"
+    wrong = [f"{c} {told}" if told else c for c, told in {written(c): _why_not(c) for c in name}.items() if told is not None]
+    if wrong:
+        return f"{NOT_ALLOWED}: {', '.join(wrong[:MAX_TOLD])}"
     return "" if any(map(str.isalnum, name)) else "has no letter and no digit"
+
+
+def _why_not(character: str) -> str | None:
+    """Why a character is in no name, in brackets where it isn't obvious; None if it may be in one."""
+    if character.isspace():
+        return "(a blank)"
+    if _is_invisible(character):
+        return "(invisible)"
+    if unicodedata.category(character) in {"Cn", "Co"}:
+        return "(unknown here)"
+    plain = unicodedata.normalize("NFKC", character)
+    return None if character not in _ORNAMENTS and all(map(_may_be, (character, *plain))) else ""
 
 
 def _wrong_mark(name: str) -> str:
@@ -160,7 +166,7 @@ def _wrong_mark(name: str) -> str:
             return f"has {written(c)} where no letter is before it"
     for before, c in pairwise(name):
         if c in _SELECTORS and not (before in _SELECTORS or _SELECTORS[c] in scripts(before)):
-            return f"has a character that nobody can see, {written(c)}, where it chooses no form of a letter"
+            return f"has characters that nobody can see, where they choose no form of a letter: {written(c)}"
     return ""
 
 
@@ -200,7 +206,5 @@ def _wrong_for_precis(name: str) -> str:
         return ""
     c = next((c for c in name if wrong in unicodedata.normalize("NFKC", c).lower()), wrong)
     if c in spelling.JOINERS:
-        return f"has a character that nobody can see, {written(c)}, where it joins or separates nothing"
-    return f"has {written(c)}" + (
-        " where it does not belong" if c in BETWEEN or c in _SIGNS else ", which may not be in a name"
-    )
+        return f"has characters that nobody can see, where they join or separate nothing: {written(c)}"
+    return f"has {written(c)} where it does not belong" if c in BETWEEN or c in _SIGNS else f"{NOT_ALLOWED}: {written(c)}"

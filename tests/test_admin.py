@@ -222,7 +222,7 @@ def test_what_can_not_be_done_is_said_in_one_line_and_as_json(
     shared_server: Server, data: Path, tmp_path: Path, declined: Callable[..., str]
 ) -> None:
     add(data, "zoe")
-    taken = declined(data, "account", "add", "zoe", "--password-stdin", stdin="x\n", error="NAME_TAKEN")
+    taken = declined(data, "account", "add", "zoe", "--password-stdin", stdin="password-1\n", error="NAME_TAKEN")
     assert "There is an account zoe already" in taken
     assert "no account nobody" in declined(data, "account", "role", "nobody", "user", error="NO_SUCH_TARGET")
     assert "no account nobody" in declined(data, "purge", "nobody", "--yes", error="NO_SUCH_TARGET")
@@ -241,7 +241,7 @@ def test_an_account_that_looks_like_another_is_made_only_if_that_is_meant(
 ) -> None:
     add(data, "coco")
     for name in ("сосо", "СОСО"):  # Cyrillic letters
-        told = declined(data, "account", "add", name, "--password-stdin", stdin="x\n", error="NAME_TAKEN")
+        told = declined(data, "account", "add", name, "--password-stdin", stdin="password-1\n", error="NAME_TAKEN")
         assert f"{name} looks like the account coco" in told
     with login(shared_server.port(), "scope") as guest:
         add(data, "ѕсоре")  # Cyrillic, too

@@ -168,7 +168,7 @@ def test_a_directory_of_root_s_that_all_can_write_is_nobody_s_to_use(tmp_path: P
     place.mkdir()
     place.chmod(0o1777)
     run = [sys.executable, "-c", _AS_STRANGER, "--data", str(place), "account", "add", "ann", "--password-stdin"]
-    done = subprocess.run(run, input="x\n", capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    done = subprocess.run(run, input="password-1\n", capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
     assert (done.returncode, done.stdout) == (3, "")
     assert f"{place} belongs to another user (root). Run this as root" in done.stderr
     assert not list(place.iterdir())

@@ -384,6 +384,7 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
         "lanchat.packet",
         "lanchat.printing",
         "lanchat.safekeeping",
+        "lanchat.spelling",
         "lanchat.typed",
     }  # of `lanchat` itself, the version
 

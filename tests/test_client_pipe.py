@@ -264,14 +264,14 @@ def password(tmp_path: Path) -> Path:
     """A file with the password of accounts."""
     file = tmp_path / "password"
     file.touch(0o600)
-    file.write_text("hunter2\n")
+    file.write_text("hunter22\n")
     return file
 
 
 def test_an_account_logs_in_with_a_file_and_reads_what_was_said_before(shared_server: Server, password: Path) -> None:
     port, options = shared_server.port(), ("--password-file", str(password), "--keep-token")
     state = {"XDG_STATE_HOME": str(password.parent)}
-    assert lanchat(port, "--name", "nora", stdin=b"/register hunter2\n/create #cellar\n").status == 0
+    assert lanchat(port, "--name", "nora", stdin=b"/register hunter22\n/create #cellar\n").status == 0
     done = lanchat(port, "--name", "nora", stdin=b"x\n", env=state)
     assert (done.status, "--password-file" in done.complaint) == (1, True)
     assert lanchat(port, "--name", "nora", *options, "--to", "#cellar", stdin=b"one\ntwo\n", env=state).status == 0
@@ -286,7 +286,7 @@ def test_an_account_logs_in_with_a_file_and_reads_what_was_said_before(shared_se
 
 def test_what_was_missed_does_not_disturb_a_quiet_one_and_is_there_for_the_next(shared_server: Server, password: Path) -> None:
     port, options = shared_server.port(), ("--name", "quinn", "--password-file", str(password))
-    assert lanchat(port, "--name", "quinn", stdin=b"/register hunter2\n").status == 0
+    assert lanchat(port, "--name", "quinn", stdin=b"/register hunter22\n").status == 0
     assert lanchat(port, "--name", "ci", "--to", "quinn", stdin=b"later\n").status == 0
     quiet = lanchat(port, *options, "--quiet", "--timeout", "3600", stdin=b"/time\n")
     assert (quiet.status, quiet.err, len(quiet.out.splitlines())) == (0, "", 1)
@@ -298,7 +298,7 @@ def test_what_was_missed_does_not_disturb_a_quiet_one_and_is_there_for_the_next(
 
 def test_a_wrong_password_or_a_file_that_others_may_read_is_an_error_in_one_line(shared_server: Server, password: Path) -> None:
     port, options = shared_server.port(), ("--name", "otto", "--password-file", str(password))
-    assert lanchat(port, "--name", "otto", stdin=b"/register hunter1\n").status == 0
+    assert lanchat(port, "--name", "otto", stdin=b"/register hunter11\n").status == 0
     done = lanchat(port, *options, stdin=b"hi\n")
     assert (done.status, "does not let otto in" in done.complaint) == (1, True)
     password.chmod(0o644)
@@ -310,7 +310,7 @@ def test_what_was_said_is_stored_once_even_if_the_server_is_killed_meanwhile(tmp
     options = ("--password-file", str(password), "--to", "#log")
     with Server(tmp_path) as first:
         port = first.port()
-        assert lanchat(port, "--name", "pia", stdin=b"/register hunter2\n/create #log\n").status == 0
+        assert lanchat(port, "--name", "pia", stdin=b"/register hunter22\n/create #log\n").status == 0
         bot = Bot(port, "pia", *options)
         bot.stdin.write(b"".join(b"%d\n" % n for n in range(300)))
         until(lambda: first.text().count("pia joined") == 2, "the login")
@@ -331,7 +331,7 @@ def missed(shared_server: Server, password: Path) -> Callable[[str, int], list[s
 
     def make(name: str, count: int) -> list[str]:
         options = ["--name", name, "--password-file", str(password), "--dev", "desk"]
-        assert lanchat(shared_server.port(), "--name", name, stdin=b"/register hunter2\n").status == 0
+        assert lanchat(shared_server.port(), "--name", name, stdin=b"/register hunter22\n").status == 0
         assert lanchat(shared_server.port(), *options).status == 0
         lines = b"".join(b"number %d\n" % n for n in range(count))
         assert lanchat(shared_server.port(), "--name", "ci", "--to", name, stdin=lines).status == 0
@@ -442,7 +442,7 @@ def test_a_guest_reads_all_that_a_room_says_however_late_it_reads(tmp_path: Path
     count = 1500
     with Server(tmp_path, "--port", LOOPBACK, "--limit", "packets=off", "--limit", "bytes=off") as server:
         port = server.port()
-        assert lanchat(port, "--name", "owner", stdin=b"/register hunter2\n/create #stream\n").status == 0
+        assert lanchat(port, "--name", "owner", stdin=b"/register hunter22\n/create #stream\n").status == 0
         with Bot(port, "late") as bot, login(port, "talker") as talker:
             bot.stdin.write(b"/join #stream\n")
             bot.stdout.readline()

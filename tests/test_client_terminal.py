@@ -158,7 +158,7 @@ def test_a_pasted_text_is_never_obeyed_line_by_line(shared_server: Server, bob: 
     client = terminal(shared_server, "ann")
     client.send("\x1b[200~/quit\n/dev/vdb 20%\x1b[201~\r")
     client.expect("! Not sent: A command is one line")
-    client.send("\x1b[200~look:\n /register hunter2\x1b[201~\r")
+    client.send("\x1b[200~look:\n /register hunter22\x1b[201~\r")
     client.expect("! Not sent: It looks like a command with a password")
     client.send("\x1b[200~/say /dev is full\n/register no\x1b[201~\r")
     assert bob.wait_for("is full")["msg"] == "/dev is full\n/register no"
@@ -166,7 +166,7 @@ def test_a_pasted_text_is_never_obeyed_line_by_line(shared_server: Server, bob: 
 
 def test_what_shows_a_password_is_not_remembered() -> None:
     history = Discreet()
-    lines = ["hello", "\N{NO-BREAK SPACE}/register hunter2", "\N{FULLWIDTH SOLIDUS}login x", "@bob /password a b", "/list"]
+    lines = ["hello", "\N{NO-BREAK SPACE}/register hunter22", "\N{FULLWIDTH SOLIDUS}login x", "@bob /password a b", "/list"]
     for line in lines:
         history.append_string(line)
     assert history.get_strings() == ["hello", "/list"]
@@ -249,11 +249,11 @@ def test_a_refused_name_is_said_in_one_line(shared_server: Server, bob: Peer) ->
 
 @pytest.fixture
 def account(shared_server: Server) -> Callable[[str], None]:
-    """Makes names accounts, with the password "hunter2"."""
+    """Makes names accounts, with the password "hunter22"."""
 
     def register(name: str) -> None:
         with login(shared_server.port(), name) as peer:
-            peer.say("/register", "hunter2")
+            peer.say("/register", "hunter22")
             peer.wait_for("your account")
 
     return register
@@ -273,13 +273,13 @@ def test_a_password_is_asked_for_unseen_and_a_token_kept_for_the_next_time(
     account(name)
     client = spawn(shared_server, name, TERM=term)
     answer(client, f"Password for {name}:", "wrong")
-    answer(client, f"secret is wrong.*Password for {name}:", "hunter2")
+    answer(client, f"secret is wrong.*Password for {name}:", "hunter22")
     client.expect(f"Welcome {name}")
     answer(client, "Stay logged in.*y/N", "y")
     client.expect("A token is kept in")
     client.send(CTRL_D)
     assert status(client) == 0
-    assert "hunter2" not in client.seen()
+    assert "hunter22" not in client.seen()
     client = spawn(shared_server, name)
     client.expect(f"Welcome {name}")
     client.expect("Everyone>")
@@ -312,10 +312,10 @@ def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too
 def test_a_login_asks_before_there_is_a_connection(shared_server: Server, account: Callable[[str], None], spawn: Open) -> None:
     account("emil")
     client = spawn(shared_server, "emil", "--login", "--keep-token")
-    answer(client, "Password for emil:", "hunter2")
+    answer(client, "Password for emil:", "hunter22")
     client.expect("A token is kept in")
     client.expect("Welcome emil")
-    assert "hunter2" not in client.seen()
+    assert "hunter22" not in client.seen()
 
 
 def test_who_types_no_password_is_told_why_it_is_over(shared_server: Server, spawn: Open) -> None:
@@ -332,9 +332,9 @@ def test_a_password_that_is_typed_once_more_than_it_is_asked_for_goes_to_nobody(
     account("egon")
     client = spawn(shared_server, "egon")
     client.expect("Password for egon:")
-    client.send("wrong\rhunter2\r")
+    client.send("wrong\rhunter22\r")
     client.expect("Not sent: you are not logged in yet")
-    answer(client, "secret is wrong.*Password for egon:", "hunter2")
+    answer(client, "secret is wrong.*Password for egon:", "hunter22")
     answer(client, "y/N", "n")
     client.sendline("hello")
     assert bob.packet()["msg"] == "hello"
@@ -347,9 +347,9 @@ def test_a_new_password_with_a_typo_is_asked_for_anew(shared_server: Server, spa
     client.expect(f"Welcome {name}")
     client.sendline("/register")
     client.expect("Password:")
-    client.send("hunter1\rhunter2\r")
-    answer(client, "two different.*Password:", "hunter2")
-    answer(client, "same again:", "hunter2")
+    client.send("hunter11\rhunter22\r")
+    answer(client, "two different.*Password:", "hunter22")
+    answer(client, "same again:", "hunter22")
     client.expect(f"{name} is your account now")
     assert "hunter" not in client.seen()
 
@@ -359,7 +359,7 @@ def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows
     client.expect("Welcome fritz")
     client.sendline("/time")
     client.expect("Server time")
-    client.sendline("/register hunter2")
+    client.sendline("/register hunter22")
     client.expect("fritz is your account now")
     client.send(UP)
     client.expect("/time")
@@ -369,7 +369,7 @@ def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows
     client.expect("half a li")
     client.sendcontrol("u")
     client.sendline("/password")
-    answer(client, "until now:", "hunter2")
+    answer(client, "until now:", "hunter22")
     answer(client, "new password:", "hunter3")
     answer(client, "same again:", "hunter3")
     client.expect("password is changed")
@@ -381,7 +381,7 @@ def test_what_was_said_while_one_was_away_is_shown_and_so_is_what_was_before(
 ) -> None:
     account("gerd")
     client = spawn(shared_server, "gerd")
-    answer(client, "Password for gerd:", "hunter2")
+    answer(client, "Password for gerd:", "hunter22")
     answer(client, "y/N", "y")
     client.expect("token is kept")
     client.sendline("/create #attic")
@@ -414,7 +414,7 @@ def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
 ) -> None:
     account("hugo")
     (secret := tmp_path / "password").touch(0o600)
-    secret.write_text("hunter2\n")
+    secret.write_text("hunter22\n")
     command = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{shared_server.port()}", "--name", "hugo", "--password-file", str(secret)]
     (keyboard, stdin), (screen, stdout) = os.openpty(), os.openpty()
     env = environment(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1")

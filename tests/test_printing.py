@@ -34,7 +34,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a server has kept of an account and a message."""
     directory = tmp_path_factory.mktemp("kept")
     with Server(directory) as server:
-        said = b"/register hunter2\nhello\n"
+        said = b"/register hunter22\nhello\n"
         command = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{server.port()}", "--name", "ann", "--to", "ann", "--commands"]
         subprocess.run(command, input=said, capture_output=True, timeout=PATIENCE, check=True)  # noqa: S603 (ours)
     return directory / "data"

@@ -81,6 +81,8 @@ def test_an_account_is_the_same_in_any_spelling(router: Router) -> None:
         assert user.session.name.shown == name
         mod.send("/ban", spelt)
         assert f"{name} is banned" in mod.told().msg
+        mod.send("/bans", spelt)
+        assert f"{name}: " in mod.told().msg
         mod.send("/unban", name)
         assert f"{name} is" in mod.told().msg
 

@@ -22,7 +22,7 @@ It does its work while the server runs, and while it does not; `restore`, `new-e
     sudo lanchat-admin --data /var/lib/lanchat account add alice --role operator
     sudo lanchat-admin --data /var/lib/lanchat backup "/srv/backup/lanchat-$(date +%F)"
 
-A password is never an argument: it is typed, or a line of stdin (--password-stdin).
+A password is never an argument: it is typed, or a line of stdin (--password-stdin). A new one has at least 8 characters.
 
 exit codes:
     0  it is done

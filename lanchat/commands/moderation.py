@@ -12,6 +12,7 @@ from lanchat.commands.rooms import check_owner
 from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
+from lanchat.names import key
 from lanchat.packet import Packet, visible
 from lanchat.room import MARK, Room
 from lanchat.router import NAMES_A_PACKET, Router
@@ -85,8 +86,9 @@ def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> 
     said = _read(args[0], timed=False)
     room = _place(router, session, named(session, packet).room or said["room"])
     router.charge(session, router.sanctions.count(room) / NAMES_A_PACKET)
+    start = key(said["target"])
     found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
-    found = [(shown, one) for shown, one in found if shown.lower().startswith(said["target"].lower())]
+    found = [(shown, one) for shown, one in found if key(shown).startswith(start)]
     lines = [f"{shown}: {one.what(router.now())}" for shown, one in found]
     ends = accumulate(len(line.encode()) + 1 for line in lines)
     fit = sum(end <= MAX_LISTED for end in ends)
