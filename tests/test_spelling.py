@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, strategies as st
 from twisted.internet.task import Clock
 
 from lanchat import accounts, spelling
+from lanchat.client import options
 from lanchat.client.roster import Roster
+from lanchat.client.tokens import Tokens
+from lanchat.errors import BadName, NameTaken
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.names import alike, parse
-from lanchat.packet import Sender, ServerPacket, ServerX
+from lanchat.packet import Sender, ServerPacket, ServerX, visible
 from lanchat.room import room_key
+from lanchat.rooms import parse_name
 from lanchat.router import Router
 from lanchat.session import Role
 from lanchat.spelling import MAX_SPELLING, key
 from tests.fakes import User, Wire, make_router
 from tests.people import connection, person
+from tests.talk import Talk
 from tests.worldwide import PEOPLE, spellings
 
 
@@ -134,3 +140,43 @@ def test_a_name_is_completed_in_any_spelling() -> None:
 )
 def test_what_looks_alike_is_taken_for_the_same(one: str, other: str) -> None:
     assert alike(parse(one), parse(other))
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_client_takes_the_names_that_the_server_takes(name: str, tmp_path: Path) -> None:
+    assert options.read([f"[::1]:{5000}", "--name", name]).name == name
+    roster, talk = Roster(), Talk().welcome()
+    roster.learn(ServerPacket(Sender(name, ""), f"#{name}", "hello"))
+    assert (roster.names, roster.rooms) == ({name}, {f"#{name}"})
+    said = talk.conversation.say("/join", f"#{name}")
+    talk.hear("You are in.", op="ok", cid=said.cid, rooms=[{"name": f"#{name}"}])
+    assert f"#{name}" in talk.reconnect().decode()
+    tokens = Tokens(tmp_path / "tokens", name, ("lan", 1))
+    tokens.put("proof", "t1")
+    for spelt in spellings(name):
+        assert Tokens(tokens.file, spelt, ("lan", 1)).get("proof") == "t1"
+    assert visible(name) == name
+
+
+def test_a_guest_is_told_why_a_name_is_not_to_be_had(router: Router) -> None:
+    User(router, "scope")
+    with pytest.raises(NameTaken, match=r"^The name SCOPE is already taken\. Try SCOPE2\.$"):
+        User(router, "SCOPE")
+    with pytest.raises(NameTaken, match=r"^The name ѕсоре looks like another that is taken\. Try ѕсоре2\.$"):
+        User(router, "ѕсоре")
+    for name in ("admin", "Operator", "r00t"):
+        with pytest.raises(BadName, match=f"^The name {name} is reserved for those who run this server"):
+            User(router, name)
+
+
+def test_the_administrator_can_make_an_account_of_a_name_that_guests_can_not_have(router: Router) -> None:
+    user = person(router, "admin", Role.OPERATOR)
+    assert user.session.name.shown == "admin"
+
+
+@pytest.mark.parametrize(("text", "hint"), [("ops", "#ops"), ("a b", "#ops"), ("#a b", "#a_b"), ("#7דנה", "#דנה7")])
+def test_the_name_that_is_proposed_for_a_room_would_do(text: str, hint: str) -> None:
+    with pytest.raises(BadName) as refused:
+        parse_name(text)
+    assert str(refused.value).rstrip(".").endswith(hint)
+    assert parse_name(hint)
