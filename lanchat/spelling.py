@@ -1,7 +1,7 @@
 """Spelling: what all spellings of one name have in common, its key (docs/protocol.md, "Opening").
 
-It is what RFC 8265's profile UsernameCaseMapped makes of a name, with three additions: the form of NFKC first, characters that
-nobody can see left out, and marks that are typed in several ways as one. Whether a text may be a name is not asked here.
+It is what RFC 8265's profile UsernameCaseMapped makes of a name (lower case, and NFC), with additions: NFKC comes first; what
+nobody can see is left out; and what is typed in several ways becomes one of them. Whether a text may be a name is not asked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ APOSTROPHES = "'\u2018\u2019\u02bb\u02bc\u055a\u05f3"
 MIDDLE_DOTS = "\u00b7\u30fb"
 HYPHENS = "-\u2010\u058a\u05be\u1400\u1806"
 
-#: All of them, for `str.translate`.
+#: All that can't be seen, for `str.translate` to take away.
 INVISIBLE = dict.fromkeys(map(ord, JOINERS + MONGOLIAN_SELECTORS + HAN_SELECTORS), "")
 
 _FOLDED = str.maketrans(
@@ -67,6 +67,7 @@ def without_invisible(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _key(text: str) -> str:
-    lower = unicodedata.normalize("NFKC", without_invisible(text)).lower()
-    folded = unicodedata.normalize("NFC", _DOTTED.sub("i", lower.translate(_FOLDED))).rstrip(TSHEG)
-    return folded if len(folded) <= MAX_SPELLING else text  # no name is so long; a cache keeps what it is given
+    whole = unicodedata.normalize("NFKC", without_invisible(text))
+    if len(whole) > MAX_SPELLING:  # no name is so long; and a cache keeps what it is given
+        return text
+    return unicodedata.normalize("NFC", _DOTTED.sub("i", whole.lower().translate(_FOLDED))).rstrip(TSHEG)
