@@ -370,10 +370,10 @@ def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows
     client.sendcontrol("u")
     client.sendline("/password")
     answer(client, "until now:", "hunter22")
-    answer(client, "new password:", "hunter3")
-    answer(client, "same again:", "hunter3")
+    answer(client, "new password:", "hunter33")
+    answer(client, "same again:", "hunter33")
     client.expect("password is changed")
-    assert "hunter3" not in client.seen()
+    assert "hunter33" not in client.seen()
 
 
 def test_what_was_said_while_one_was_away_is_shown_and_so_is_what_was_before(

@@ -25,7 +25,7 @@ from lanchat.requests import Done, Failed, Request, Tell
 from tests.live import PATIENCE, Server
 
 NOBODY = 65534
-ADD = b'{"do":"add","name":"ann","password":"secret"}\n'
+ADD = b'{"do":"add","name":"ann","password":"correct horse"}\n'
 
 
 def dial(server: Server) -> socket.socket:
