@@ -141,7 +141,9 @@ class House(RuleBasedStateMachine):
         else:
             far.send(data, cut)
         if name is None or taken:
-            self.turned_away(far, f"The name {name.shown} is already taken..." if name else "The name you asked for ...")
+            same = name is not None and any(name.key == other.name.key for other in self.here.values())
+            why = "is already taken" if same else "looks like another that is taken"
+            self.turned_away(far, f"The name {name.shown} {why}..." if name else "The name you asked for ...")
             return
         far.name = name
         if kind == "capable" and len(spelling.encode()) < cut <= len(data):
