@@ -28,7 +28,7 @@ def test_the_names_of_the_table_are_of_all_the_world_and_no_two_are_one() -> Non
 
 
 @pytest.mark.parametrize(("text", "reason", "hint"), REFUSED)
-def test_what_is_no_name_is_refused_with_its_reason_and_a_name_that_would_do(text: str, reason: str, hint: str) -> None:
+def test_what_is_no_name_is_refused_with_its_reason(text: str, reason: str, hint: str) -> None:
     with pytest.raises(BadName) as refused:
         names.parse(text)
     told, _, tried = str(refused.value).partition(" Try ")
