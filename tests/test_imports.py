@@ -52,7 +52,7 @@ FLOORS = [
     ["lanchat.router"],
     ["lanchat.command", "lanchat.moderation"],
     ["lanchat.commands"],
-    ["lanchat.gateways.objects", "lanchat.gateways.sockets", "lanchat.gateways.tick"],
+    ["lanchat.gateways.foreign", "lanchat.gateways.objects", "lanchat.gateways.sockets", "lanchat.gateways.tick"],
     ["lanchat.gateways.lines"],
     [
         "lanchat.gateways",

@@ -7,10 +7,12 @@ from hypothesis import given, strategies as st
 from twisted.internet.task import Clock
 
 from lanchat.gateways import telnet
+from lanchat.gateways.connection import Connection
+from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.packet import visible
 from lanchat.router import Router
-from tests.fakes import User, Wire, make_router
+from tests.fakes import User, Wire, log_in, make_router, store_of
 
 
 @pytest.fixture
@@ -143,36 +145,169 @@ def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
         assert all(c.isprintable() or c in "\u200c\u200d" for c in line)
 
 
-NEGOTIATION = [
-    b"\xff\xfb\x01",
-    b"\xff\xfd\x03",
-    b"\xff\xfa\x18\x00xterm\xff\xf0",
-    b"\xff\xf1",
-    b"\xff\xff",
-    b"\xff\xfa\x18\xff\xff\xf0\xff\xf0",
-]
+SWALLOWED = [b"\xff\xfe\x01", b"\xff\xfa\x18\x00xterm\xff\xf0", b"\xff\xf1", b"\xff\xf2", b"\xff\xfa\x18\xff\xff\xf0\xff\xf0"]
+ANSWERED = {
+    b"\xff\xfb\x01": b"\xff\xfe\x01",  # WILL ECHO: DONT
+    b"\xff\xfd\x03": b"\xff\xfc\x03",  # DO SUPPRESS-GO-AHEAD: WONT
+    b"\xff\xfd\x06": b"\xff\xfc\x06",  # DO TIMING-MARK: WONT
+    b"\xff\xf6": b"* lanchat is here.\r\n",  # AYT
+}
+REPEATED = [b"\xff\xfd\x06", b"\xff\xf6"]
 
 
-@given(st.lists(st.sampled_from([*NEGOTIATION, b"he", b"llo ", "é".encode()]), max_size=10), st.integers(1, 5))
-def test_telnet_bytes_are_swallowed_however_they_are_cut(pieces: list[bytes], size: int) -> None:
+@given(st.lists(st.sampled_from([*SWALLOWED, *ANSWERED, b"he", b"llo ", "é".encode()]), max_size=10), st.integers(1, 5))
+def test_telnets_requests_are_answered_in_their_places_however_they_are_cut(pieces: list[bytes], size: int) -> None:
     house = make_router()
     bob = User(house[0], "bob")
     wire = Wire(*house, TelnetProtocol)
     wire.send(b"ann\r\0")
+    wire.bytes()
     data = b"".join(pieces) + b"!\r\n"
     wire.send(*(data[n : n + size] for n in range(0, len(data), size)))
-    text = b"".join(piece for piece in pieces if piece not in NEGOTIATION).decode() + "!"
-    assert [packet.msg for packet in bob.shown()] == [text]
+    assert bob.msgs() == [b"".join(piece for piece in pieces if piece not in [*SWALLOWED, *ANSWERED]).decode() + "!"]
+    asked = [piece for n, piece in enumerate(pieces) if piece in ANSWERED and (piece in REPEATED or piece not in pieces[:n])]
+    assert wire.bytes() == b"".join(ANSWERED[piece] for piece in asked)
 
 
-def test_an_endless_negotiation_is_not_kept(wire: Wire) -> None:
+def test_an_answer_is_never_answered_and_each_option_is_refused_once(wire: Wire) -> None:
+    everything = b"".join(b"\xff" + bytes((verb, option)) for verb in (0xFB, 0xFC, 0xFD, 0xFE) for option in range(255))
+    wire.send(everything)
+    told = wire.bytes()
+    assert len(told) == 3 * 2 * 255
+    assert {told[n + 1] for n in range(0, len(told), 3)} == {0xFC, 0xFE}
+    wire.send(told, everything)
+    assert wire.bytes() == b"\xff\xfc\x06"  # a timing mark is no option: each is asked for by itself
+
+
+def test_a_timing_mark_comes_behind_what_was_asked_for_before(wire: Wire) -> None:
+    wire.send(b"/list\r\n\xff\xf4\xff\xfd\x06/time\r\n")
+    assert wire.bytes().startswith(b"* You are the only active user!\r\n\xff\xfc\x06* Server time")
+
+
+def test_what_telnet_asks_counts_as_packets(house: tuple[Router, Clock], wire: Wire) -> None:
+    wire.send(b"\xff\xfd\x06" * 5000 + b"\xff\xf1" * 20_000)
+    wire.wait(0.2)
+    assert 1900 < wire.bytes().count(b"\xff\xfc\x06") < 2100
+    wire.wait(1)
+    assert 150 < wire.bytes().count(b"\xff\xfc\x06") < 250
+    unnamed = Wire(*house, TelnetProtocol)
+    unnamed.send(b"\xff\xf6" * 1000)
+    told = unnamed.bytes()
+    assert told.count(b"lanchat is here") in range(60, telnet.MAX_ASKED + 1)
+    assert told.endswith(b"* Your telnet asks too much before there is a name.\r\n")
+    assert unnamed.transport.disconnecting
+
+
+def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Router, Clock], wire: Wire) -> None:
     assert isinstance(wire.connection, TelnetProtocol)
-    wire.send(b"\xff\xfa")
+    bob = User(house[0], "bob")
+    wire.send(b"\xff\xfa\x18")
     for _ in range(100):
-        wire.send(b"\xff\xfa\x18" + b"x" * 1000)
-    assert len(wire.connection._command) < 10
-    wire.send(b"\xff\xf0/list\r\n")
-    assert lines(wire) == ["* You are the only active user!"]
+        wire.send(b"x" * 1000)
+        assert len(wire.connection._terminal._cut) < 10
+    wire.send(b"\r\n/list\r\n")
+    assert lines(wire) == ["* A line is at most 16384 bytes; the rest of this one is skipped.", "* Online users (1): bob"]
+    assert bob.shown() == []
+
+
+ERASED = [
+    (b"helxo\b\blo", "hello"),
+    (b"helxo\x7f\x7flo", "hello"),
+    (b"helxo\xff\xf7\xff\xf7lo", "hello"),
+    ("hellü\bo".encode(), "hello"),
+    ("helle\u0301\bo".encode(), "hello"),
+    ("hello👨\u200d👩\u200d👧\b".encode(), "hello"),
+    (b"\b\b\bhello", "hello"),
+    (b"goodbye\x15hello", "hello"),
+    (b"goodbye\xff\xf8hello", "hello"),
+    (b"good\x03bye\xff\xf4hello", "hello"),
+]
+
+
+@pytest.mark.parametrize(("typed", "meant"), ERASED)
+def test_what_was_erased_is_in_no_name_and_no_text(house: tuple[Router, Clock], typed: bytes, meant: str) -> None:
+    wire, bob = Wire(*house, TelnetProtocol), User(house[0], "bob")
+    wire.send(typed + b"\r\n")
+    assert f"Welcome {meant}!" in wire.bytes().decode()
+    wire.send(typed + b"\r\nall of it\x15\r\nx\b\r\n")
+    assert bob.msgs() == [meant]
+    assert wire.bytes() == b""
+
+
+def test_what_was_erased_is_in_no_command_and_no_password(house: tuple[Router, Clock], wire: Wire) -> None:
+    wire.send(b"/registerr\b correcd\x7ft horse\r\n")
+    assert "is your account now" in wire.bytes().decode()
+    assert "Welcome ann" in log_in(house[0], "ann").shown()[0].msg
+
+
+def test_a_long_line_counts_as_it_came(wire: Wire) -> None:
+    wire.send(b"x\b" * 10_000 + b"\r\n")
+    assert "at most 16384 bytes" in wire.bytes().decode()
+
+
+@pytest.mark.parametrize("before", [b"", b"hello\r\n", b"hello\x15"])
+def test_ctrl_d_at_the_start_of_a_line_ends_the_input(house: tuple[Router, Clock], wire: Wire, before: bytes) -> None:
+    bob = User(house[0], "bob")
+    wire.send(before + b"\x04more\r\n", b"more\r\n")
+    assert "more" not in bob.msgs()
+    assert wire.transport.disconnecting
+    assert house[0].registry.find("ann") is None
+
+
+def test_ctrl_d_elsewhere_means_nothing(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(house[0], "bob")
+    wire.send(b"hel\x04lo\r\n")
+    assert bob.msgs() == ["hello"]
+    assert not wire.transport.disconnecting
+
+
+def test_telnets_end_of_file_ends_the_input_with_its_last_line(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(house[0], "bob")
+    wire.send(b"/time\r\nlast words\xff\xec")
+    assert bob.msgs() == ["last words"]
+    assert "Server time" in wire.bytes().decode()
+    assert wire.transport.disconnecting
+
+
+def test_what_was_asked_for_is_told_though_the_input_ended_meanwhile(house: tuple[Router, Clock], wire: Wire) -> None:
+    store = store_of(house[0])
+    store.held = True
+    wire.send(b"/register correct horse\r\n/time\r\n\xff\xec", b"too late\r\n")
+    assert not wire.transport.disconnecting
+    store.release()
+    assert [line[:13] for line in lines(wire)] == ["* ann is your", "* Server time"]
+    assert wire.transport.disconnecting
+
+
+OTHERS = [
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", "SSH", "--manhole"),
+    (b"GET / HTTP/1.1\r\nHost: chat:5023\r\n\r\n", "HTTP", "--web"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\xff\xff", "TLS", "--tls"),
+]
+
+
+@pytest.mark.parametrize("protocol", [TelnetProtocol, ChatProtocol])
+@pytest.mark.parametrize(("beginning", "name", "port"), OTHERS)
+def test_another_protocol_is_told_at_once_which_port_is_meant(
+    house: tuple[Router, Clock], protocol: type[Connection], beginning: bytes, name: str, port: str
+) -> None:
+    wire = Wire(*house, protocol)
+    wire.send(beginning)
+    wire.wait(0.2)
+    told = wire.bytes().decode()
+    assert f"no {name} is spoken here" in told
+    assert port in told
+    assert ("HTTP/1.1 400" in told) == (name == "HTTP")
+    assert wire.transport.disconnecting
+    assert not len(house[0].registry)
+
+
+def test_telnet_at_the_json_port_is_told_which_port_is_meant(house: tuple[Router, Clock]) -> None:
+    wire = Wire(*house)
+    wire.send(b"\xff\xfb\x1f\xff\xfb\x20")
+    wire.wait(0.2)
+    assert "the port of --telnet" in wire.bytes().decode()
+    assert wire.transport.disconnecting
 
 
 def test_bytes_that_are_not_utf_8_are_replaced_not_refused(house: tuple[Router, Clock], wire: Wire) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from abc import abstractmethod
 
@@ -14,8 +15,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat.counts import HUNG_UP, LOST
-from lanchat.errors import ChatError, Idle
-from lanchat.gateways import sockets
+from lanchat.errors import BadPacket, ChatError, Idle
+from lanchat.gateways import foreign, sockets
 from lanchat.gateways.intake import Intake
 from lanchat.gateways.outbox import Outbox
 from lanchat.interfaces import IConnection, IReceipts
@@ -35,7 +36,7 @@ class Connection(Intake):
     #: How many times the limit `opening` a connection has until its name.
     opening_factor = 1
     # (Here, as it is so on hardly any connection.)
-    _hears_no_more = False
+    _hears_no_more = _hung_up = False
     _omitted = 0
 
     def connectionMade(self) -> None:
@@ -67,6 +68,11 @@ class Connection(Intake):
 
     def readConnectionLost(self) -> None:
         """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
+        self._hung_up = True
+        self.hear_no_more()
+
+    def hear_no_more(self) -> None:
+        """What came is all that is to be served, whether or not the far end has closed its writing side."""
         self._hears_no_more = True
         self._hear_out()
 
@@ -85,7 +91,10 @@ class Connection(Intake):
         self.leave("hung up")
         self.closed = self.halted = True
         self.factory.openings.end(self._too_slow)
-        self.outbox.heard_out()
+        if self._hung_up:
+            self.outbox.heard_out()
+        else:
+            self.outbox.close()
 
     def writeConnectionLost(self) -> None:
         """Our last words are written. The connection ends when the far end does, or at the outbox's deadline."""
@@ -112,6 +121,13 @@ class Connection(Intake):
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
+
+    def misdirect(self, begins: re.Match[bytes]) -> None:
+        """Turn away a connection that began with another protocol, and tell which port that is for."""
+        header, told = foreign.answer(begins, self.gateway)
+        if header:
+            self.outbox.send(header)
+        self.refuse(BadPacket(told))
 
     def turn_away(self, error: ChatError) -> None:
         """Refuse a connection that is one too many, and don't let it linger if there are many such."""

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from lanchat.errors import ChatError
 from lanchat.gateways.connection import Connection
+from lanchat.gateways.foreign import BEGINNING
 from lanchat.gateways.framing import Framing
 from lanchat.gateways.intake import FAIR_SHARE
 from lanchat.gateways.lines import Lines, split
@@ -118,8 +119,12 @@ class ChatProtocol(Connection):
             if frame:  # or it was only work
                 self.router.receive(self.session, _packet(frame))
             return
+        name = frame if isinstance(frame, bytes) else b""
+        if begins := BEGINNING.match(name):
+            self.misdirect(begins)
+            return
         try:
-            self.open(frame.decode(errors="replace") if isinstance(frame, bytes) else "")
+            self.open(name.decode(errors="replace"))
         except ChatError as error:
             self.refuse(error)
 

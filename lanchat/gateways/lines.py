@@ -58,9 +58,13 @@ class Lines(Reader):
         if not self._skipping:
             self._keep(rest)
             if len(self.rest) > self.limit + 1:
-                self._taken()
-                self._skipping = True
-                yield self._too_big()
+                yield self.skip()
+
+    def skip(self) -> LineTooBig:
+        """Leave out what has come and will come of the line that has begun; what to tell of it."""
+        self._taken()
+        self._skipping = True
+        return self._too_big()
 
     @property
     def patience(self) -> float | None:

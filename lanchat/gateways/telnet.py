@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from lanchat.errors import BadName, BadPacket, ChatError
+from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.gateways.connection import Connection
-from lanchat.gateways.lines import Lines
-from lanchat.gateways.objects import Frame
+from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
+from lanchat.gateways.nvt import Answer, Terminal, Token, edited
+from lanchat.gateways.objects import NO_FRAME, Frame
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
 from lanchat.room import MARK
 from lanchat.router import Router
@@ -29,13 +29,8 @@ HERE = (
 #: Lines that one packet is shown as: each takes a sender's name besides what it says.
 MAX_LINES = 100
 
-_IAC, _SB = b"\xff", b"\xff\xfa"
-#: A command of telnet's own (RFC 854): a subnegotiation up to its end; WILL, WONT, DO, DONT with an option; or one byte. The
-#: two groups match where it is cut: the last byte inside a subnegotiation, if that may be half of its end; or its first byte.
-#: It matches at each IAC, whatever follows, so it never goes back: it takes no longer than the bytes are long.
-_COMMAND = re.compile(
-    rb"\xff(?:\xfa(?:[^\xff]+|\xff[^\xf0])*(?:\xff\xf0|(\xff?)\Z)|[\xfb-\xfe].|[^\xfa-\xfe]|([\xfb-\xfe]?)\Z)", re.DOTALL
-)
+#: Requests of telnet's own that are answered before there is a name; afterwards they count as packets.
+MAX_ASKED = 64
 _NOBODY = Sender("", "")
 
 
@@ -47,9 +42,8 @@ class TelnetProtocol(Connection):
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
-        self._command = b""
-        self._lines = Lines(MAX_MSG)
-        self._names = 0
+        self._terminal = Terminal(MAX_MSG)
+        self._names = self._asked = 0
         self._target = EVERYONE
 
     def connectionMade(self) -> None:
@@ -58,13 +52,20 @@ class TelnetProtocol(Connection):
         if not self.closed:
             self.outbox.send(ASK.encode())
 
-    def frames(self, data: bytes) -> Iterator[Frame]:
-        """Lines; telnet's own bytes are swallowed."""
-        return self._lines.feed(self._text(data))
+    def frames(self, data: bytes) -> Iterator[Token]:
+        """Lines, and telnet's own requests in their places among them."""
+        if self.session is None and data.startswith(TLS_HELLO):
+            return iter((TLS_HELLO,))
+        return self._terminal.feed(data)
 
-    def frameReceived(self, frame: Frame) -> None:
+    def frameReceived(self, frame: Token) -> None:
         """The name first, then what is said."""
-        if self.session is None:
+        if frame is None:
+            self._unserved = b""
+            self.hear_no_more()
+        elif isinstance(frame, Answer) or frame == NO_FRAME:
+            self._answer(frame)
+        elif self.session is None:
             self._named(frame)
         elif isinstance(frame, bytes) and is_packet(frame):
             self.router.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
@@ -73,12 +74,23 @@ class TelnetProtocol(Connection):
             if packet is not None:
                 self.router.receive(self.session, packet)
 
+    def _answer(self, frame: Answer | bytes) -> None:
+        """Answer telnet, which counts as a packet once there is a session; before that there is another bound."""
+        self._asked += self.session is None
+        if self._asked > MAX_ASKED:
+            self.refuse(RateLimited("Your telnet asks too much before there is a name."))
+        elif isinstance(frame, Answer):
+            self.outbox.send(frame.data)
+
     def _packet(self, frame: Frame) -> Packet | ChatError | None:
         """What a person typed, as a packet, or what is wrong with it; None if it was for this door alone."""
         if not isinstance(frame, bytes):
             return frame
+        line = edited(frame)
+        if not line:
+            return None
         try:
-            typed = parse(frame.decode(errors="replace"))
+            typed = parse(line)
             if typed.to == "/to":
                 self._aim(target(typed.text))
                 return None
@@ -115,10 +127,15 @@ class TelnetProtocol(Connection):
         try:
             if not isinstance(frame, bytes):
                 raise BadName("That is too long for a name.")
+            if begins := BEGINNING.match(frame):
+                self.misdirect(begins)
+                return
             if is_packet(frame[frame.find(b"{") :]):
                 self.refuse(BadPacket(WRONG_DOOR))
                 return
-            name = frame.decode(errors="replace")
+            name = edited(frame)
+            if not name:
+                return
             if name.lstrip().startswith("/"):
                 raise BadName("The first line is your name alone. Commands such as /login come after it.")
             self.router.greet(self.open(name))
@@ -128,12 +145,6 @@ class TelnetProtocol(Connection):
                 self.refuse(error)
             else:
                 self.outbox.send(f"* {error}\r\n{ASK}".encode())
-
-    def _text(self, data: bytes) -> bytes:
-        """What is left without telnet's own bytes; a command that is cut waits for its end, which takes a few bytes only."""
-        if self._command or _IAC in data:
-            data, self._command = _without_commands(self._command + data)
-        return data.replace(b"\r", b"\n").replace(b"\0", b"")  # RFC 854 ends a line with CR LF or CR NUL
 
 
 def _as_lines(packet: ServerPacket) -> bytes:
@@ -161,11 +172,3 @@ def is_packet(line: bytes) -> bool:
     except ChatError:
         return False
     return True
-
-
-def _without_commands(data: bytes) -> tuple[bytes, bytes]:
-    """The text in these bytes, and the command at their end that is not whole yet. Nothing is answered: nothing is offered."""
-    pieces = _COMMAND.split(data)  # a text, two groups, a text, ...
-    inside, begun = pieces[-3:-1] or (None, None)
-    command = b"" if begun is None else _IAC + begun
-    return b"".join(pieces[::3]), command if inside is None else _SB + inside  # of what is inside nothing else matters
