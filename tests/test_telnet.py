@@ -297,7 +297,7 @@ def test_another_protocol_is_told_at_once_which_port_is_meant(
     told = wire.bytes().decode()
     assert f"no {name} is spoken here" in told
     assert port in told
-    assert ("HTTP/1.1 400" in told) == (name == "HTTP")
+    assert told.startswith("HTTP/1.1 400 ") == (name == "HTTP" and protocol is ChatProtocol)
     assert wire.transport.disconnecting
     assert not len(house[0].registry)
 

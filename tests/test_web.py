@@ -25,7 +25,7 @@ from twisted.internet.testing import StringTransport
 from lanchat.errors import NotStored
 from lanchat.web.door import MAX_BYTES, MOST, SECONDS, WebFactory
 from lanchat.web.health import AGAIN, EVERY, PATIENCE as TRY, Health
-from lanchat.web.pages import Pages
+from lanchat.web.pages import JSON, OPEN_METRICS, Pages, prefers
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login, until
 
 WEB = "--port", LOOPBACK, "--web", LOOPBACK
@@ -116,6 +116,50 @@ class Asked:
 
 
 # The pages.
+
+
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", False),
+        ("application/openmetrics-text", True),
+        ("application/openmetrics-text, text/plain", True),
+        (PROMETHEUS, True),
+        ("application/openmetrics-text;q=0, text/plain", False),
+        ("application/openmetrics-text; version=1.0.0; Q=0.000, */*", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=0.4, text/plain;q=0.5", False),
+        ("application/openmetrics-text;q=0.4, text/*;q=0.5", False),
+        ('text/plain;title="application/openmetrics-text,", */*', False),
+        ("application/openmetrics-text-not", False),
+        ('application/openmetrics-text;a="' + '\\",' * 2000, True),
+    ],
+)
+def test_the_form_that_is_wanted_most_is_sent(accept: str, wanted: bool) -> None:
+    assert prefers(accept.lower(), OPEN_METRICS) is wanted
+    assert prefers(accept.lower().replace(OPEN_METRICS, JSON), JSON) is wanted
+
+
+@pytest.mark.parametrize("beginning", [b"ann\n" + b'{"from":', b"\x16\x03\x01\x02\x00\x01", b"\xff\xfd\x01", b'{"a":"b"}\n'])
+def test_another_protocol_is_told_so_at_once(beginning: bytes) -> None:
+    asked = Asked()
+    assert asked.code(beginning) == 400
+
+
+@pytest.mark.parametrize("pieces", [[b"GET /readyz HTTP/1.1\r\n\r\n"], [b"\r\nG", b"ET /readyz HTTP/1.1\r\n", b"\r\n"]])
+def test_a_request_may_come_in_pieces(pieces: list[bytes]) -> None:
+    channel, transport = Asked().connect()
+    for piece in pieces:
+        channel.dataReceived(piece)
+    assert transport.value().startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_server_that_is_well_says_so(server: Server) -> None:

@@ -18,12 +18,12 @@ _INSTEAD = {
     "TLS": "With TLS it has another port (--tls)",
     "telnet": "People use the client `lanchat`, or the port of --telnet",
 }
-#: What an answer must begin with, or the client would not show it.
-_HEADER = {"HTTP": b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"}
+_HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
 
 def answer(begins: re.Match[bytes], gateway: str) -> tuple[bytes, str]:
-    """What to tell who began so at a gateway where that is not spoken; and bytes to be written before it."""
+    """What to tell who began so at a gateway where that is not spoken; and bytes without which it would not be shown."""
     protocol = str(begins.lastgroup)
     told = f"This is lanchat's port {_OURS[gateway]}, and no {protocol} is spoken here. {_INSTEAD[protocol]}."
-    return _HEADER.get(protocol, b""), told
+    speaks_first = gateway == "telnet"  # (then it is too late)
+    return _HTTP if protocol == "HTTP" and not speaks_first else b"", told

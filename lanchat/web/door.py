@@ -6,6 +6,7 @@ Nothing of a request is sent back or logged: there is nothing in it that the ans
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ MAX_BYTES, MAX_HEADERS = 8192, 64
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Connection": "close"}
 #: What Twisted has no words for (RFC 9110, 15.5.20).
 _REASONS = {421: b"Misdirected Request"}
+
+#: How a request begins, if it begins with whole words: with a method, and a blank (RFC 9112, 2.2 and 3).
+_BEGINNING = re.compile(rb"(?:\r\n)*[A-Za-z-]*(?: |\r?\Z)")
 
 _log = Logger()
 
@@ -93,6 +97,7 @@ class Channel(http.HTTPChannel):
     requestFactory = Request  # noqa: N815 (Twisted names it)
     totalHeadersSize, maxHeaders = MAX_BYTES, MAX_HEADERS  # noqa: N815 (as above)
     MAX_LENGTH = MAX_BYTES
+    _begins = True
     timeOut = None  # noqa: N815 (as above; ours is one that a byte now and then does not put off)
 
     def connectionMade(self) -> None:
@@ -118,6 +123,15 @@ class Channel(http.HTTPChannel):
             super().allHeadersReceived()
         else:
             self._refuse(b"413 Content Too Large")
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came. Who speaks another protocol is told at once: its first line may have no end that HTTP knows."""
+        if self._begins:
+            self._begins = False
+            if _BEGINNING.match(data) is None:
+                self._refuse(b"400 Bad Request")
+                return
+        super().dataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line that is no line of ours."""

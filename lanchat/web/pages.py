@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 #: no number it makes an error, and it says each back.
 OPEN_METRICS = "application/openmetrics-text"
 VERSION = "; version=1.0.0"
+#: A media type with its parameters, and how much it is wanted (RFC 9110, 12.4.2): 0 is not at all.
+_ASKED = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+_QUALITY = re.compile(r";\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|\Z)")
 
 
 class Answer(NamedTuple):
@@ -56,13 +60,24 @@ class Pages:
     async def _metrics(self, accept: str) -> Answer:
         """All that is counted, for Prometheus."""
         await self._health.trouble()  # so that what it says of the log has been tried, too
-        encode, kind = choose_encoder(OPEN_METRICS + VERSION if OPEN_METRICS in accept else "")
+        encode, kind = choose_encoder(OPEN_METRICS + VERSION if prefers(accept, OPEN_METRICS) else "")
         return Answer(200, encode(self._registry), kind)
+
+
+def prefers(accept: str, kind: str) -> bool:
+    """Whether a header Accept (RFC 9110, 12.5.1), in lower case, names this media type and wants it no less than text."""
+    wanted: dict[str, float] = {}
+    for asked in _ASKED.findall(accept):
+        name = asked.partition(";")[0].strip()
+        quality = _QUALITY.search(asked)
+        wanted[name] = max(wanted.get(name, 0.0), float(quality[1]) if quality else 1.0)
+    text = next((wanted[name] for name in ("text/plain", "text/*", "*/*") if name in wanted), 0.0)
+    return 0 < wanted.get(kind, 0.0) >= text
 
 
 def _verdict(well: bool, good: str, bad: str, accept: str) -> Answer:
     """200 or 503, as a line, or as JSON if that is asked for."""
     code, text = (200, good) if well else (503, bad)
-    if JSON in accept:
+    if prefers(accept, JSON):
         return Answer(code, json.dumps({"ok": well, "text": text}), JSON)
     return Answer(code, text)
