@@ -30,15 +30,19 @@ class Command(NamedTuple):
     help: str
     #: Who may ask it.
     role: Role = Role.GUEST
+    #: Whether the first server took no text with it. Its clients ask for one all the same, so what they send is no argument.
+    textless: bool = False
 
     def usage(self, name: str) -> str:
         """How the command is written: capitals stand for something, brackets for what may be left out."""
         shown = [arg.upper() if n < self.min_args else f"[{arg.upper()}]" for n, arg in enumerate(self.args)]
         return " ".join([name, *shown])
 
-    def arguments(self, packet: Packet, capable: bool) -> list[str]:
+    def arguments(self, packet: Packet, session: Session) -> list[str]:
         """What the packet says: one text for each of `args`."""
-        named = [_text(packet, arg) for arg in self.args] if capable else []
+        if self.textless and not session.framed:
+            return [""] * len(self.args)
+        named = [_text(packet, arg) for arg in self.args] if session.caps is not None else []
         if any(value is not None for value in named):
             *first, last = named
             return [*(value or "" for value in first), packet.msg if last is None else last]
@@ -51,6 +55,17 @@ class Command(NamedTuple):
 def named(session: Session, packet: Packet) -> X:
     """The arguments that a program gave as members of `x`. A classic client's `x` is none, whatever it has."""
     return (packet.x if session.caps is not None else None) or X()
+
+
+def sends_any_text(session: Session) -> bool:
+    """Whether an argument that fits nothing is none: clients like the first ones ask for a text with each command."""
+    return session.caps is None and session.gateway == "json"
+
+
+def is_emptied(session: Session, packet: Packet, arg: str) -> bool:
+    """Whether a capable client gave an empty text for this argument, which is not the same as none."""
+    given = _text(packet, arg) if session.caps is not None else None
+    return given is not None and not given.strip()
 
 
 def _text(packet: Packet, arg: str) -> str | None:

@@ -1,11 +1,18 @@
-"""Listing: names in one line of text, as many as there is room for."""
+"""Listing: names in one line of text, or rows of it, as many as fit into one packet; and how to ask for the rest."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from itertools import accumulate
 
-from lanchat.packet import escaped_size
+import msgspec
 
+from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, escaped_size
+
+#: What a packet has besides what is listed in it, and a text besides its rows: bytes, at the most.
+_FRAME, _WORDS = 2048, 512
+_AFTER = re.compile(r"(?:^|\s)after:([0-9]{1,9})\s*$", re.IGNORECASE)
 #: What is between two names in a list; no name has it.
 BETWEEN_NAMES = ", "
 
@@ -19,14 +26,41 @@ def as_fit(names: list[str], room: int) -> list[str]:
     return [name for name, end in zip(names, ends, strict=True) if end <= room]
 
 
-def and_more(names: list[str], total: int) -> str:
-    """The names as text, and how many more there are."""
-    more = total - len(names)
-    return BETWEEN_NAMES.join(names) + (f", ... and {more} more" if more else "")
+def and_more(names: list[str], total: int, after: int = 0, ask: str = "") -> str:
+    """The names as text, and how many more there are after these and those `after` which they come; `ask` tells these."""
+    text, shown = BETWEEN_NAMES.join(names), after + len(names)
+    return text if shown >= total else BETWEEN_NAMES.join([text, *rest(total, shown, ask)])
 
 
-def online(names: list[str], total: int, prefix: str) -> str:
-    """Who is here besides somebody, in words; `prefix` is what their names should begin with."""
+def part(packet: Packet, text: str) -> tuple[str, int]:
+    """Which part of a list is asked for: what is to be listed, and after how many of it, as `after:N` or `x.after`."""
+    after = packet.x.after if packet.x is not None else None
+    if not text and after is None:
+        return text, 0
+    typed = _AFTER.search(text)
+    return text[: typed.start() if typed else None].strip(), max(int(typed[1]) if typed else after or 0, 0)
+
+
+def rows_that_fit(lines: Sequence[str], data: Sequence[object]) -> int:
+    """How many of these rows fit into one packet, each once as a line of its text and once as data."""
+    words, together = _WORDS, _FRAME
+    for n, (line, row) in enumerate(zip(lines, data, strict=True)):
+        words += len(line.encode()) + 1
+        together += len(msgspec.json.encode(line)) + len(msgspec.json.encode(row)) + 1
+        if words > MAX_MSG or together > MAX_PACKET:
+            return n
+    return len(lines)
+
+
+def rest(total: int, shown: int, ask: str) -> list[str]:
+    """A line about what was not shown yet of a list, if there is anything; `ask` is the command that tells it."""
+    if shown >= total:
+        return []
+    return [f"... and {total - shown} more{ask and f': {ask} after:{shown}'}"]
+
+
+def online(names: list[str], total: int, prefix: str, after: int = 0, ask: str = "") -> str:
+    """Who is here besides somebody, in words; `prefix` is what their names should begin with, the rest as for `and_more`."""
     if not total:
         return "Nobody else has such a name." if prefix else "You are the only active user!"
-    return f"Online users ({total}): {and_more(names, total)}"
+    return f"Online users ({total}): {and_more(names, total, after, ask)}"

@@ -128,13 +128,16 @@ class Registry:
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
         return self._names[first : min(last, first + most)], last - first
 
-    def others(self, asker: Session, prefix: str, room: int) -> tuple[list[str], int, str]:
-        """Who is here besides the asker, with such a name: as many as fit into so many bytes, how many in all; the prefix."""
-        names, total = self.listed(prefix, room // (1 + len(BETWEEN_NAMES)) + 2)
+    def others(self, asker: Session, prefix: str, room: int, after: int = 0) -> tuple[list[str], int, str]:
+        """Who is here besides the asker, with such a name: as many as fit into so many bytes, how many in all; the prefix.
+
+        The first of them are left out, if they were asked for before: those `after` so many are wanted.
+        """
+        names, total = self.listed(prefix, after + room // (1 + len(BETWEEN_NAMES)) + 2)
         total -= asker.name.key.startswith(key(prefix))
         if asker.name.shown in names:
             names.remove(asker.name.shown)
-        return as_fit(names, room), total, prefix
+        return as_fit(names[after:], room), total, prefix
 
     def _free(self, text: str) -> bool:
         try:

@@ -90,8 +90,8 @@ class Session:
     """One login on one connection."""
 
     __slots__ = (
-        "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "gateway", "greeted", "heard",
-        "lag", "name", "packets", "pending", "receipts", "refused", "role", "seen", "sender", "since", "skipped",
+        "_bad", "_long_lines", "account", "barred", "caps", "client", "confirms", "device", "framed", "gateway", "greeted",
+        "heard", "lag", "name", "packets", "pending", "receipts", "refused", "role", "seen", "sender", "since", "skipped",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -105,6 +105,8 @@ class Session:
         self.gateway = gateway
         #: When it opened, in seconds since the epoch; and when something last came from it, by the clock.
         self.since, self.heard = since, heard
+        #: Whether its packets are told apart by what ends them; the first clients' are not.
+        self.framed = True
         #: What is left of its packets per second.
         self.packets = packets
         #: What the hello was granted; None while the session is classic.

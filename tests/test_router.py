@@ -265,7 +265,7 @@ def test_a_long_list_is_cut_with_a_count(router: Router) -> None:
     assert len(msg.encode()) <= MAX_MSG
     shown = msg.count("a-rather")
     assert msg.startswith("Online users (1200): ")
-    assert msg.endswith(f", ... and {1200 - shown} more")
+    assert msg.endswith(f", ... and {1200 - shown} more: /list after:{shown}")
     assert shown > 400
 
 

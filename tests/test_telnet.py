@@ -89,6 +89,13 @@ def test_a_text_of_many_lines_is_cut_and_harms_nobody(house: tuple[Router, Clock
     assert not wire.transport.disconnected
 
 
+def test_a_list_of_the_servers_is_not_cut(house: tuple[Router, Clock], wire: Wire) -> None:
+    ann = house[0].registry.find("ann")
+    assert ann is not None
+    house[0].reply(ann, None, "\n".join(map(str, range(1000))))
+    assert lines(wire) == [f"* {n}" for n in range(1000)]
+
+
 def test_any_white_space_ends_a_command(house: tuple[Router, Clock], wire: Wire) -> None:
     bob = User(house[0], "bob")
     wire.send(b"/pm\tbob hi\r\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lanchat.command import Command, Work
+from lanchat.command import Command, Work, sends_any_text
 from lanchat.commands import accounts, hello, history, moderation, rooms, talk
 from lanchat.errors import AuthRequired, UnknownCommand, Usage
 from lanchat.packet import Packet, visible
@@ -22,7 +22,7 @@ def run(router: Router, session: Session, packet: Packet) -> Work:
     name, command = find(packet.to)
     if session.role < command.role:
         raise _not_allowed(name, session)
-    args = command.arguments(packet, session.caps is not None)
+    args = command.arguments(packet, session)
     if not all(arg.strip() for arg in args[: command.min_args]):
         raise Usage(f"Usage: {command.usage(name)} ({command.help})")
     return command.run(router, session, packet, args)
@@ -56,14 +56,20 @@ def _data(told: dict[str, Command]) -> list[dict[str, str]]:
 
 
 def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    if args[0].strip():
-        name, command = find("/" + args[0].strip().removeprefix("/"))
+    asked = args[0].strip()
+    if asked and not (sends_any_text(session) and _name(asked) not in COMMANDS):
+        name, command = find(_name(asked))
         about, data = f"Usage: {command.usage(name)} ({command.help})", _data({name: command})
     else:
         about, data = _all()
     router.reply(session, packet, about, commands=data)
 
 
-HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER)}
+def _name(text: str) -> str:
+    """A command's name, which may be written without its slash."""
+    return "/" + text.removeprefix("/").lower()
+
+
+HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER, True)}
 COMMANDS.update(HELP | talk.COMMANDS | rooms.COMMANDS | history.COMMANDS | accounts.COMMANDS | moderation.COMMANDS)
 COMMANDS.update(talk.PROGRAMS | hello.PROGRAMS)

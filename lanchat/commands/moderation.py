@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import accumulate
 from typing import TypeAlias
 
 from lanchat.command import Command, named
 from lanchat.commands.rooms import check_owner
 from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
+from lanchat.listing import part, rest, rows_that_fit
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.names import key
 from lanchat.packet import Packet, visible
@@ -21,8 +21,6 @@ from lanchat.session import Role, Session
 
 #: Characters of a reason.
 MAX_REASON = 200
-#: Bytes of what is listed in words; it is there for programs as well, and both must fit into a packet.
-MAX_LISTED = 8192
 #: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
 DECISION_COST = 2
 
@@ -83,18 +81,21 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
 
 
 def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    said = _read(args[0], timed=False)
+    asked, after = part(packet, args[0])
+    said = _read(asked, timed=False)
     room = _place(router, session, named(session, packet).room or said["room"])
     router.charge(session, router.sanctions.count(room) / NAMES_A_PACKET)
     start = key(said["target"])
     found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
     found = [(shown, one) for shown, one in found if key(shown).startswith(start)]
-    lines = [f"{shown}: {one.what(router.now())}" for shown, one in found]
-    ends = accumulate(len(line.encode()) + 1 for line in lines)
-    fit = sum(end <= MAX_LISTED for end in ends)
-    more = [f"... and {len(lines) - fit} more: begin the name, as in {written('bans', room, 'bo')}"] if fit < len(lines) else []
-    told = "\n".join([f"Bans and mutes ({len(lines)}):", *lines[:fit], *more]) if lines else "There are no such bans and mutes."
-    router.reply(session, packet, told, bans=[_row(router, *pair) for pair in found[:fit]], n=len(lines))
+    rows = [_row(router, *pair) for pair in found[after:]]
+    lines = [f"{shown}: {one.what(router.now())}" for shown, one in found[after:]]
+    fit = rows_that_fit(lines, rows)
+    further = rest(len(found), after + fit, written("bans", room, visible(said["target"], 64)).rstrip())
+    told = (
+        "\n".join([f"Bans and mutes ({len(found)}):", *lines[:fit], *further]) if found else "There are no such bans and mutes."
+    )
+    router.reply(session, packet, told, bans=rows[:fit], n=len(found), more=bool(further) or None)
 
 
 def _row(router: Router, shown: str, one: Sanction) -> dict[str, object]:

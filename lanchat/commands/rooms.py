@@ -6,16 +6,16 @@ from functools import partial
 from sqlite3 import Connection
 
 from lanchat import rooms
-from lanchat.command import Command
+from lanchat.command import Command, is_emptied
 from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
-from lanchat.listing import and_more, as_fit
+from lanchat.listing import BETWEEN_NAMES, as_fit, part, rest, rows_that_fit
 from lanchat.packet import MAX_MSG, Packet, visible
 from lanchat.room import MARK, MAX_TOPIC, Room
 from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Account, Role, Session
 
-#: Bytes of the names of those who are invited, in a list of members.
-MAX_INVITED = 4096
+#: What is typed in place of a topic to remove it, as in IRC clients.
+NO_TOPIC = "-delete"
 
 
 async def _create(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -88,56 +88,63 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
 
 
 def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    found = router.rooms.beginning(args[0].strip())
+    prefix, after = part(packet, args[0])
+    found = router.rooms.beginning(prefix)
     router.charge(session, len(found) / NAMES_A_PACKET)
     listed = [room for room in found if router.rooms.shows(room, session)]
-    lines: list[str] = []
-    told: list[dict[str, object]] = []
-    used = 0
-    for room in listed:
-        line = f"{room.name} ({len(room.sessions)} online{', private' if room.private else ''}) {room.topic}".rstrip()
-        used += len(line.encode()) + 1
-        if used > MAX_MSG - 100:
-            lines.append(f"... and {len(listed) - len(told)} more: begin the name, as in /rooms #o")
-            break
-        lines.append(line)
-        told.append(_row(room))
-    text = "\n".join([f"Rooms ({len(listed)}):", *lines]) if listed else "There are no rooms. Send /create #NAME to make one."
-    router.reply(session, packet, text, rooms=told, n=len(listed))
+    lines, rows = [_line(room) for room in listed[after:]], [_row(room) for room in listed[after:]]
+    fit = rows_that_fit(lines, rows)
+    shown = after + fit
+    told = [f"Rooms ({len(listed)}):", *lines[:fit], *rest(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
+    text = "\n".join(told) if listed else "There are no rooms. Send /create #NAME to make one."
+    router.reply(session, packet, text, rooms=rows[:fit], n=len(listed), more=shown < len(listed) or None)
+
+
+def _line(room: Room) -> str:
+    """A room in a list for people."""
+    return f"{room.name} ({len(room.sessions)} online{', private' if room.private else ''}) {room.topic}".rstrip()
 
 
 def _members(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room = _room_of(router, session, args[0])
+    """Those who are here, those who are away, those who are invited: one list, in parts."""
+    name, after = part(packet, args[0])
+    room = _room_of(router, session, name)
     router.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}
     away = {account.name.shown for account in room.members.values()} - here
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
-    fit = as_fit(names, MAX_MSG - MAX_INVITED - 300)
-    told = f"In {room.name} ({len(here)} online, {len(away)} away): {and_more(fit, len(names))}"
-    invited = _invited(router, room)
+    total = len(names) + len(room.invited)
+    fit = as_fit([*names, *_invited(router, room)][after:], MAX_MSG - 400)
+    members = max(len(names) - after, 0)
+    invited = fit[members:]
+    told = [f"In {room.name} ({len(here)} online, {len(away)} away): {BETWEEN_NAMES.join(fit[:members])}".removesuffix(": ")]
     if invited:
-        told += f". Invited ({len(room.invited)}): {and_more(invited, len(room.invited))}"
-    router.reply(session, packet, told, names=fit, n=len(names), invited=invited or None)
+        told.append(f"Invited ({len(room.invited)}): {BETWEEN_NAMES.join(invited)}")
+    shown = after + len(fit)
+    text = ". ".join(told) + " ".join(["", *rest(total, shown, f"/members {room.name}")])
+    router.reply(session, packet, text, names=fit[:members], n=len(names), invited=invited or None, more=shown < total or None)
 
 
 def _invited(router: Router, room: Room) -> list[str]:
-    """The names of those who may come to a room and have not, as many as fit."""
+    """The names of those who may come to a room and have not."""
     accounts = [account for number in room.invited if (account := router.registry.account_by_id(number)) is not None]
-    return as_fit(sorted((account.name.shown for account in accounts), key=str.lower), MAX_INVITED)
+    return sorted((account.name.shown for account in accounts), key=str.lower)
 
 
 async def _topic(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     room, topic = _room_of(router, session, args[0]), visible(args[1].strip())
-    if not topic:
+    removed = topic.lower() == NO_TOPIC or is_emptied(session, packet, "text")
+    if not topic and not removed:
         router.reply(session, packet, room.topic or f"{room.name} has no topic.", topic=room.topic)
         return
     check_owner(session, room)
     router.sanctions.check_may_speak(session, room)
+    topic = "" if removed else topic
     if len(topic) > MAX_TOPIC:
         raise Usage(f"A topic is at most {MAX_TOPIC} characters; this one has {len(topic)}.")
     await router.store.write(partial(rooms.set_topic, room=room.id, topic=topic))
     room.topic = topic
-    router.reply(session, packet, f"{room.name} is about: {topic}", topic=topic)
+    router.reply(session, packet, f"{room.name} is about: {topic}" if topic else f"{room.name} has no topic now.", topic=topic)
 
 
 async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -224,7 +231,7 @@ COMMANDS = {
     "/leave": Command(_leave, ("room",), 1, "leave a room"),
     "/rooms": Command(_rooms, ("prefix",), 0, "the rooms there are, or whose name begins so"),
     "/members": Command(_members, ("room",), 1, "who is in a room, here or away"),
-    "/topic": Command(_topic, ("room", "text"), 1, "what a room is about, or shall be"),
+    "/topic": Command(_topic, ("room", "text"), 1, "what a room is about, or shall be; -delete removes it"),
     "/invite": Command(_invite, ("user", "room"), 2, "let somebody into a private room", Role.USER),
     "/uninvite": Command(_uninvite, ("user", "room"), 2, "take back an invitation that was not followed yet", Role.USER),
     "/close": Command(_close, ("room",), 1, "end a room that you made, for everyone", Role.USER),

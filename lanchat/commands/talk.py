@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from lanchat import packet as wire
-from lanchat.command import Command
-from lanchat.listing import online
+from lanchat.command import Command, sends_any_text
+from lanchat.listing import online, part
 from lanchat.packet import EVERYONE, Packet, visible
 from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Role, Session
@@ -34,10 +34,15 @@ def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> 
 
 
 def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    router.charge(session, min(len(router.registry), MAX_LISTED) / NAMES_A_PACKET)
-    # Room for the words round the names.
-    names, total, prefix = router.registry.others(session, args[0].strip(), wire.MAX_MSG - 100)
-    router.reply(session, packet, online(names, total, prefix), names=names, n=total)
+    prefix, after = part(packet, args[0])
+    router.charge(session, min(len(router.registry), MAX_LISTED + after) / NAMES_A_PACKET)
+    room = wire.MAX_MSG - 200  # for the words round the names
+    names, total, prefix = router.registry.others(session, prefix, room, after)
+    if not total and sends_any_text(session):
+        names, total, prefix = router.registry.others(session, "", room)
+    more = after + len(names) < total
+    ask = " ".join(["/list", visible(prefix, 64)][: 1 + bool(prefix)]) if more else ""
+    router.reply(session, packet, online(names, total, prefix, after, ask), names=names, n=total, more=more or None)
 
 
 def _shout(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -60,12 +65,12 @@ async def _quit(router: Router, session: Session, packet: Packet, args: list[str
 
 
 COMMANDS = {
-    "/list": Command(_list, ("prefix",), 0, "who is online, or whose name begins so"),
+    "/list": Command(_list, ("prefix",), 0, "who is online, or whose name begins so", textless=True),
     "/pm": Command(_pm, ("user", "text"), 2, "say something to one user"),
-    "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER),
+    "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER, True),
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
-    "/standard": Command(_standard, (), 0, "what a packet looks like"),
-    "/time": Command(_time, (), 0, "the server's time"),
+    "/standard": Command(_standard, (), 0, "what a packet looks like", textless=True),
+    "/time": Command(_time, (), 0, "the server's time", textless=True),
 }
 #: For programs: they come last in the help.
 PROGRAMS = {

@@ -145,8 +145,11 @@ class ChatProtocol(Connection):
 
     def _match_pace(self) -> None:
         """A client that was not seen to read lines gets its packets one at a time."""
-        if self.outbox.paced is self._framing.framed:
-            self.outbox.pace(not self._framing.framed)
+        framed = self._framing.framed
+        if self.outbox.paced is framed:
+            self.outbox.pace(not framed)
+        if self.session is not None:
+            self.session.framed = framed
 
     def _become_capable(self) -> None:
         """It said hello: a capable client reads and writes lines, whatever it was taken for before."""

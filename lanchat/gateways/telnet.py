@@ -26,7 +26,7 @@ HERE = (
     "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
     "everyone again; /say TEXT says a text as it is, whatever it begins with."
 )
-#: Lines that one packet is shown as: each takes a sender's name besides what it says.
+#: Lines that a text of somebody's is shown as: each takes their name besides what it says.
 MAX_LINES = 100
 
 #: Requests of telnet's own that are answered before there is a name; afterwards they count as packets.
@@ -156,7 +156,7 @@ def _as_lines(packet: ServerPacket) -> bytes:
     else:
         who = f"{packet.from_.name} (private):"
     lines = packet.msg.splitlines() or [""]
-    if len(lines) > MAX_LINES:
+    if len(lines) > MAX_LINES and packet.from_ != SERVER:
         lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
     return "".join(f"{who} {visible(line)}\r\n" for line in lines).encode()
 
