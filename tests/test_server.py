@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from lanchat.gateways.outbox import PACE_SECONDS
@@ -334,29 +333,3 @@ def test_without_options_it_listens_on_port_5000() -> None:
     options.parseOptions([])
     assert [port.split(":")[1] for port in options["port"]] == ["5000"]
     assert options["telnet"] == []
-
-
-@pytest.mark.skipif(not shutil.which("telnet"), reason="there is no telnet here")
-def test_a_person_with_the_real_telnet(shared_server: Server) -> None:
-    with login(shared_server.port(), "friend") as friend:
-        person = pexpect.spawn("telnet", ["127.0.0.1", str(shared_server.port("telnet"))], timeout=PATIENCE, encoding="utf-8")
-        person.expect("Your name: ")
-        person.sendline("typist")
-        person.expect("Welcome typist!")
-        person.sendline("Grüße an alle")
-        assert friend.packet()["msg"] == "Grüße an alle"
-        friend.say("typist", "hello\x1b[31m")
-        person.expect_exact(r"friend (private): hello\x1b[31m")
-        person.sendline("/quit")
-        person.expect("Goodbye")
-        person.expect("closed by foreign host")
-        person.close()
-
-
-@pytest.mark.skipif(not shutil.which("nc"), reason="there is no nc here")
-def test_a_script_with_the_real_nc(shared_server: Server) -> None:
-    with login(shared_server.port(), "reader") as reader:
-        command = ["nc", "-N", "127.0.0.1", str(shared_server.port("telnet"))]
-        ended = subprocess.run(command, input=b"script\n/pm reader done", capture_output=True, timeout=PATIENCE, check=True)  # noqa: S603 (ours)
-        assert reader.packet()["msg"] == "done"
-        assert b"Welcome script!" in ended.stdout

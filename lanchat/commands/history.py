@@ -192,5 +192,5 @@ def _line(entry: Entry) -> str:
 
 COMMANDS = {
     "/history": Command(_history, ("target", "text"), 0, "what was said in a room or with a user: /history #ops 20 before 99"),
-    "/search": Command(_search, ("text",), 1, "look for words, from:NAME, in:#ROOM or in:@USER, since:7d"),
+    "/search": Command(_search, ("text",), 1, "look for words, from:NAME, in:#ROOM or in:@USER, since:7d, before:1234"),
 }

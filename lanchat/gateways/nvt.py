@@ -24,6 +24,8 @@ _DEL, _KILL, _EOT = b"\x7f", b"\x15", b"\x04"
 #: Commands that stand for a byte or a key: IAC for itself; EC erases a character; EL the line, as do the interrupts (IP, BRK,
 #: SUSP, ABORT). What is not here is no concern of a chat's: NOP, DM, AO, GA.
 _TYPED = {_IAC: _IAC, b"\xf7": _DEL, **dict.fromkeys((b"\xf8", b"\xf4", b"\xf3", b"\xed", b"\xee"), _KILL)}
+#: Code points that are looked at to find where a character begins.
+MAX_CODE_POINTS = 64
 #: What whoever asks "Are You There" is told.
 _HERE = b"* lanchat is here.\r\n"
 
@@ -131,5 +133,8 @@ def edited(line: bytes) -> str:
 
 
 def _before(text: str, end: int) -> int:
-    """Where the character begins that ends here."""
-    return end - 1 if text[end - 1 : end].isascii() and end else grapheme_boundary_before(text, end) if end else 0
+    """Where the character begins that ends here; one of more code points than anybody writes goes in parts."""
+    if text[end - 1 : end].isascii():
+        return max(end - 1, 0)
+    near = text[max(0, end - MAX_CODE_POINTS) : end]
+    return end - len(near) + grapheme_boundary_before(near, len(near))
