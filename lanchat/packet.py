@@ -196,6 +196,10 @@ SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (the contract's address, not 
 #: What is shown as a space: a tab, and the category Zs.
 _SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
+#: What to do instead of sending what is no JSON; if it is a command as people type it, somebody took this port for another.
+_STANDARD = "Send /standard to see a packet."
+_TYPED = "To type lines, use the client `lanchat`, or telnet on the port of --telnet."
+
 _decode = msgspec.json.Decoder(Packet).decode
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
@@ -234,7 +238,7 @@ def parse(data: bytes) -> Packet:
         wrong.cid = _cid(data)
         raise wrong from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadJson("That is not JSON in UTF-8, so nothing was done. Send /standard to see a packet.") from None
+        raise BadJson(f"That is not JSON in UTF-8, so nothing was done. {_TYPED if data[:1] == b'/' else _STANDARD}") from None
     except RecursionError:
         raise BadPacket("That is nested too deeply for a packet. Send /standard to see one.") from None
     try:

@@ -67,6 +67,13 @@ def test_any_segmentation_gives_the_same_answers(places: list[int]) -> None:
     assert [msg.split()[0] for msg in msgs] == ["Welcome", "Server", "That", "The", "h\u00e9", "Server"]
 
 
+def test_who_types_commands_here_is_told_which_port_is_for_that(wire: Wire) -> None:
+    wire.send(b"ann\r\n/help\r\nhello?\r\n")
+    typed, other = wire.msgs()[1:]
+    assert "the port of --telnet" in typed
+    assert "/standard" in other
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

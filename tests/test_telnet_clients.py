@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from itertools import count
 
 import pexpect
 import pytest
 
-from tests.live import PATIENCE, Server, login
+from tests.live import PATIENCE, Peer, Server, login
 
 HOST = "127.0.0.1"
 NAMES = (f"typist{n}" for n in count())
@@ -65,6 +66,15 @@ def test_a_person_talks_erases_and_leaves(shared_server: Server, program: str) -
         typist.send(leave)
         typist.expect(pexpect.EOF)
         typist.close()
+
+
+def test_an_urgent_byte_takes_no_letter_with_it(shared_server: Server) -> None:
+    """Telnet's Synch (RFC 854): its data mark comes as urgent data of TCP, which the system would take out of the stream."""
+    with login(shared_server.port(), "friend") as friend, Peer(shared_server.port("telnet")) as peer:
+        peer.send(b"hurried\r\n\xff\xf4\xff")
+        peer.socket.send(b"\xf2", socket.MSG_OOB)
+        peer.send(b"hello\r\n")
+        assert friend.packet()["msg"] == "hello"
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x1c"])

@@ -25,12 +25,14 @@ def prepare(listening: socket.socket) -> None:
     """Set what each connection needs on the socket that listens for them, whose options they inherit: once, not for each.
 
     A machine that lost its power or its cable says nothing: it is given up, and its name is free, after 75 seconds.
-    The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
+    A byte that telnet marks as urgent (RFC 854, "Synch") is left in its place: without it, half of a command would stay there,
+    and take the next character with it. The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
     """
     if listening.family not in (socket.AF_INET, socket.AF_INET6):
         return
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # packets are collected; waiting would only be late
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BUFFER)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SYSTEM_BUFFER)
     for name, value in KEEPALIVE.items():
