@@ -25,8 +25,8 @@ def prepare(listening: socket.socket) -> None:
     """Set what each connection needs on the socket that listens for them, whose options they inherit: once, not for each.
 
     A machine that lost its power or its cable says nothing: it is given up, and its name is free, after 75 seconds.
-    A byte that telnet marks as urgent (RFC 854, "Synch") is left in its place: without it, half of a command would stay there,
-    and take the next character with it. The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
+    The system would let megabytes wait for a client that does not read, before we learn of it; it is told not to.
+    It would take a byte that telnet marks as urgent (RFC 854, "Synch") out of its place, and leave half of a command there.
     """
     if listening.family not in (socket.AF_INET, socket.AF_INET6):
         return
