@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import accumulate
+from typing import TypeVar
 
 import msgspec
 
 from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, escaped_size
+
+T = TypeVar("T")
 
 #: What a packet has besides what is listed in it, and a text besides its rows: bytes, at the most.
 _FRAME, _WORDS = 2048, 512
@@ -41,15 +44,19 @@ def part(packet: Packet, text: str) -> tuple[str, int]:
     return text[: typed.start() if typed else None].strip(), max(int(typed[1]) if typed else after or 0, 0)
 
 
-def rows_that_fit(lines: Sequence[str], data: Sequence[object]) -> int:
-    """How many of these rows fit into one packet, each once as a line of its text and once as data."""
+def fitting(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:
+    """As many of these rows as fit into one packet, in which each is there as a line of the text and as data."""
+    lines: list[str] = []
+    data: list[T] = []
     words, together = _WORDS, _FRAME
-    for n, (line, row) in enumerate(zip(lines, data, strict=True)):
+    for line, row in rows:
         words += len(line.encode()) + 1
         together += len(msgspec.json.encode(line)) + len(msgspec.json.encode(row)) + 1
         if words > MAX_MSG or together > MAX_PACKET:
-            return n
-    return len(lines)
+            break
+        lines.append(line)
+        data.append(row)
+    return lines, data
 
 
 def rest(total: int, shown: int, ask: str) -> list[str]:

@@ -70,6 +70,6 @@ def _name(text: str) -> str:
     return "/" + text.removeprefix("/").lower()
 
 
-HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER, True)}
+HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER, textless=True)}
 COMMANDS.update(HELP | talk.COMMANDS | rooms.COMMANDS | history.COMMANDS | accounts.COMMANDS | moderation.COMMANDS)
 COMMANDS.update(talk.PROGRAMS | hello.PROGRAMS)

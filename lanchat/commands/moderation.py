@@ -10,7 +10,7 @@ from lanchat.command import Command, named
 from lanchat.commands.rooms import check_owner
 from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
-from lanchat.listing import part, rest, rows_that_fit
+from lanchat.listing import fitting, part, rest
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.names import key
 from lanchat.packet import Packet, visible
@@ -88,14 +88,10 @@ def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> 
     start = key(said["target"])
     found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
     found = [(shown, one) for shown, one in found if key(shown).startswith(start)]
-    rows = [_row(router, *pair) for pair in found[after:]]
-    lines = [f"{shown}: {one.what(router.now())}" for shown, one in found[after:]]
-    fit = rows_that_fit(lines, rows)
-    further = rest(len(found), after + fit, written("bans", room, visible(said["target"], 64)).rstrip())
-    told = (
-        "\n".join([f"Bans and mutes ({len(found)}):", *lines[:fit], *further]) if found else "There are no such bans and mutes."
-    )
-    router.reply(session, packet, told, bans=rows[:fit], n=len(found), more=bool(further) or None)
+    lines, rows = fitting((f"{shown}: {one.what(router.now())}", _row(router, shown, one)) for shown, one in found[after:])
+    further = rest(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
+    told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if found else "There are no such bans and mutes."
+    router.reply(session, packet, told, bans=rows, n=len(found), more=bool(further) or None)
 
 
 def _row(router: Router, shown: str, one: Sanction) -> dict[str, object]:

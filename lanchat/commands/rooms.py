@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from lanchat import rooms
 from lanchat.command import Command, is_emptied
 from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
-from lanchat.listing import BETWEEN_NAMES, as_fit, part, rest, rows_that_fit
+from lanchat.listing import BETWEEN_NAMES, as_fit, fitting, part, rest
 from lanchat.packet import MAX_MSG, Packet, visible
 from lanchat.room import MARK, MAX_TOPIC, Room
 from lanchat.router import NAMES_A_PACKET, Router
@@ -92,12 +92,11 @@ def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) ->
     found = router.rooms.beginning(prefix)
     router.charge(session, len(found) / NAMES_A_PACKET)
     listed = [room for room in found if router.rooms.shows(room, session)]
-    lines, rows = [_line(room) for room in listed[after:]], [_row(room) for room in listed[after:]]
-    fit = rows_that_fit(lines, rows)
-    shown = after + fit
-    told = [f"Rooms ({len(listed)}):", *lines[:fit], *rest(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
+    lines, rows = fitting((_line(room), _row(room)) for room in listed[after:])
+    shown = after + len(rows)
+    told = [f"Rooms ({len(listed)}):", *lines, *rest(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
     text = "\n".join(told) if listed else "There are no rooms. Send /create #NAME to make one."
-    router.reply(session, packet, text, rooms=rows[:fit], n=len(listed), more=shown < len(listed) or None)
+    router.reply(session, packet, text, rooms=rows, n=len(listed), more=shown < len(listed) or None)
 
 
 def _line(room: Room) -> str:

@@ -67,7 +67,7 @@ async def _quit(router: Router, session: Session, packet: Packet, args: list[str
 COMMANDS = {
     "/list": Command(_list, ("prefix",), 0, "who is online, or whose name begins so", textless=True),
     "/pm": Command(_pm, ("user", "text"), 2, "say something to one user"),
-    "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER, True),
+    "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER, textless=True),
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
     "/standard": Command(_standard, (), 0, "what a packet looks like", textless=True),
     "/time": Command(_time, (), 0, "the server's time", textless=True),

@@ -55,6 +55,8 @@ Token: TypeAlias = Frame | Answer | None
 class Terminal:
     """The input of one connection."""
 
+    __slots__ = ("_cut", "_inside", "_lines", "_refused")
+
     def __init__(self, limit: int) -> None:
         """A line may have so many bytes, those that erase included."""
         self._lines = Lines(limit)
