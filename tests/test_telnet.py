@@ -205,6 +205,14 @@ def test_what_telnet_asks_counts_as_packets(house: tuple[Router, Clock], wire: W
     assert unnamed.transport.disconnecting
 
 
+def test_what_telnet_says_without_asking_counts_as_packets_too(wire: Wire) -> None:
+    wire.send(b"\xff\xf1" * 100_000 + b"/time\r\n")  # 32 of them are one
+    wire.wait(5)
+    assert wire.bytes() == b""
+    wire.wait(2)
+    assert b"Server time" in wire.bytes()
+
+
 def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Router, Clock], wire: Wire) -> None:
     assert isinstance(wire.connection, TelnetProtocol)
     bob = User(house[0], "bob")
@@ -277,12 +285,13 @@ def test_telnets_end_of_file_ends_the_input_with_its_last_line(house: tuple[Rout
 
 
 def test_what_was_asked_for_is_told_though_the_input_ended_meanwhile(house: tuple[Router, Clock], wire: Wire) -> None:
-    store = store_of(house[0])
+    store, bob = store_of(house[0]), User(house[0], "bob")
     store.held = True
     wire.send(b"/register correct horse\r\n/time\r\n\xff\xec", b"too late\r\n")
     assert not wire.transport.disconnecting
     store.release()
     assert [line[:13] for line in lines(wire)] == ["* ann is your", "* Server time"]
+    assert bob.msgs() == []
     assert wire.transport.disconnecting
 
 
