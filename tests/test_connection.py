@@ -202,3 +202,14 @@ def test_an_empty_house_ends_at_once(house: tuple[Router, Clock]) -> None:
 )
 def test_an_address_is_written_as_people_know_it(peer: IAddress, written: str) -> None:
     assert address_of(peer) == written
+
+
+def test_who_only_says_that_nothing_more_comes_is_closed_one_way_first(house: tuple[Router, Clock]) -> None:
+    """To close both ways while more is typed all the same would take back what was written last."""
+    wire = TcpWire(*house, TelnetProtocol)
+    wire.send(b"ann\r\n/time\r\n\x04more\r\n")
+    assert b"Server time" in wire.bytes()
+    assert wire.transport.half_closed
+    assert not wire.transport.disconnecting
+    wire.connection.readConnectionLost()
+    assert wire.transport.disconnecting

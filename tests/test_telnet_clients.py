@@ -77,15 +77,6 @@ def test_an_urgent_byte_takes_no_letter_with_it(shared_server: Server) -> None:
         assert friend.packet()["msg"] == "hello"
 
 
-def test_what_is_typed_after_the_end_takes_no_answer_back(shared_server: Server) -> None:
-    with Peer(shared_server.port("telnet")) as peer:
-        peer.send(b"hasty\r\n" + b"/help\r\n" * 90 + b"\x04" + b"more\r\n" * 30_000)
-        told = []
-        while line := peer.line():
-            told.append(line)
-        assert sum(line.startswith("* /time") for line in told) == 90
-
-
 @pytest.mark.parametrize("key", ["\x03", "\x1c"])
 def test_telnet_shows_what_comes_after_an_interrupt(shared_server: Server, key: str) -> None:
     typist, _name = person(shared_server, PEOPLE["telnet"][0])
