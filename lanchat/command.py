@@ -10,6 +10,11 @@ from lanchat.packet import Packet, X
 from lanchat.router import Router
 from lanchat.session import Role, Session
 
+#: What is written behind the arguments of a list for those after so many.
+_AFTER = re.compile(r"(?:^|\s)after:([0-9]{1,9})\s*$", re.IGNORECASE)
+#: The gateways at which clients send packets, and nobody types.
+JSON = ("json", "tls")
+
 #: What may take a while is returned, to be waited for.
 Work: TypeAlias = Coroutine[Any, Any, None] | None
 #: What a command is called with: the router, who asks, the packet, and the arguments (the named ones, "" where not given).
@@ -57,14 +62,23 @@ def named(session: Session, packet: Packet) -> X:
     return (packet.x if session.caps is not None else None) or X()
 
 
+def part(session: Session, packet: Packet, text: str) -> tuple[str, int]:
+    """What is to be listed, and after how many of it, which may be written behind it as `after:N`, or be `x.after`."""
+    after = packet.x.after if session.caps is not None and packet.x is not None else None
+    if not text and after is None:
+        return text, 0
+    typed = _AFTER.search(text)
+    return text[: typed.start() if typed else None].strip(), max(int(typed[1]) if typed else after or 0, 0)
+
+
 def sends_any_text(session: Session) -> bool:
     """Whether an argument that fits nothing is none: clients like the first ones ask for a text with each command."""
-    return session.caps is None and session.gateway == "json"
+    return session.caps is None and session.gateway in JSON
 
 
 def is_emptied(session: Session, packet: Packet, arg: str) -> bool:
     """Whether a capable client gave an empty text for this argument, which is not the same as none."""
-    given = _text(packet, arg) if session.caps is not None else None
+    given = getattr(named(session, packet), arg)
     return given is not None and not given.strip()
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import TypeVar
 
 import msgspec
 
-from lanchat.packet import MAX_MSG, MAX_PACKET, Packet, escaped_size
+from lanchat.packet import MAX_MSG, MAX_PACKET, escaped_size
 
 T = TypeVar("T")
 
 #: What a packet has besides what is listed in it, and a text besides its rows: bytes, at the most.
 _FRAME, _WORDS = 2048, 512
-_AFTER = re.compile(r"(?:^|\s)after:([0-9]{1,9})\s*$", re.IGNORECASE)
 #: What is between two names in a list; no name has it.
 BETWEEN_NAMES = ", "
 
@@ -33,15 +31,6 @@ def and_more(names: list[str], total: int, after: int = 0, ask: str = "") -> str
     """The names as text, and how many more there are after these and those `after` which they come; `ask` tells these."""
     text, shown = BETWEEN_NAMES.join(names), after + len(names)
     return text if shown >= total else BETWEEN_NAMES.join([text, *rest(total, shown, ask)])
-
-
-def part(packet: Packet, text: str) -> tuple[str, int]:
-    """Which part of a list is asked for: what is to be listed, and after how many of it, as `after:N` or `x.after`."""
-    after = packet.x.after if packet.x is not None else None
-    if not text and after is None:
-        return text, 0
-    typed = _AFTER.search(text)
-    return text[: typed.start() if typed else None].strip(), max(int(typed[1]) if typed else after or 0, 0)
 
 
 def fitting(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-from lanchat.command import Command, named
+from lanchat.command import Command, named, part
 from lanchat.commands.rooms import check_owner
 from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
-from lanchat.listing import fitting, part, rest
+from lanchat.listing import fitting, rest
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.names import key
 from lanchat.packet import Packet, visible
@@ -81,7 +81,7 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
 
 
 def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    asked, after = part(packet, args[0])
+    asked, after = part(session, packet, args[0])
     said = _read(asked, timed=False)
     room = _place(router, session, named(session, packet).room or said["room"])
     router.charge(session, router.sanctions.count(room) / NAMES_A_PACKET)

@@ -6,9 +6,9 @@ from functools import partial
 from sqlite3 import Connection
 
 from lanchat import rooms
-from lanchat.command import Command, is_emptied
+from lanchat.command import Command, is_emptied, part
 from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
-from lanchat.listing import BETWEEN_NAMES, as_fit, fitting, part, rest
+from lanchat.listing import BETWEEN_NAMES, as_fit, fitting, rest
 from lanchat.packet import MAX_MSG, Packet, visible
 from lanchat.room import MARK, MAX_TOPIC, Room
 from lanchat.router import NAMES_A_PACKET, Router
@@ -88,7 +88,7 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
 
 
 def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    prefix, after = part(packet, args[0])
+    prefix, after = part(session, packet, args[0])
     found = router.rooms.beginning(prefix)
     router.charge(session, len(found) / NAMES_A_PACKET)
     listed = [room for room in found if router.rooms.shows(room, session)]
@@ -106,7 +106,7 @@ def _line(room: Room) -> str:
 
 def _members(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     """Those who are here, those who are away, those who are invited: one list, in parts."""
-    name, after = part(packet, args[0])
+    name, after = part(session, packet, args[0])
     room = _room_of(router, session, name)
     router.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}

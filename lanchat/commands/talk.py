@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from lanchat import packet as wire
-from lanchat.command import Command, sends_any_text
-from lanchat.listing import online, part
+from lanchat.command import Command, part, sends_any_text
+from lanchat.listing import online
 from lanchat.packet import EVERYONE, Packet, visible
 from lanchat.router import NAMES_A_PACKET, Router
 from lanchat.session import Role, Session
@@ -34,7 +34,7 @@ def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> 
 
 
 def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    prefix, after = part(packet, args[0])
+    prefix, after = part(session, packet, args[0])
     router.charge(session, min(len(router.registry), MAX_LISTED + after) / NAMES_A_PACKET)
     room = wire.MAX_MSG - 200  # for the words round the names
     names, total, prefix = router.registry.others(session, prefix, room, after)

@@ -7,7 +7,11 @@ import re
 #: How a TLS record with a ClientHello begins (RFC 8446, 5.1): it needs no line end, so it is looked for in the first bytes.
 TLS_HELLO = b"\x16\x03"
 
-_OURS = {"json": "for programs that send JSON packets", "telnet": "for people who type lines, with telnet or nc"}
+_OURS = {
+    "json": "for programs that send JSON packets",
+    "tls": "for JSON packets over TLS",
+    "telnet": "for people who type lines, with telnet or nc",
+}
 #: How they begin. A telnet that speaks first has an option to ask for, or one to offer.
 BEGINNING = re.compile(
     rb"(?P<SSH>SSH-\d+\.\d+-)|(?P<HTTP>[A-Z]{3,20} \S+ HTTP/\d)|(?P<TLS>\x16\x03)|(?P<telnet>\xff[\xfa-\xfd])"

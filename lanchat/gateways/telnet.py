@@ -8,7 +8,6 @@ from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
-from lanchat.gateways.objects import NO_FRAME, Frame
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
 from lanchat.room import MARK
 from lanchat.router import Router
@@ -60,32 +59,41 @@ class TelnetProtocol(Connection):
 
     def frameReceived(self, frame: Token) -> None:
         """The name first, then what is said."""
+        if not isinstance(frame, bytes) or not frame:
+            self._no_line(frame)
+        elif self.session is None:
+            self._named(frame)
+        elif is_packet(frame):
+            self.router.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
+        elif (packet := self._packet(frame)) is not None:
+            self.router.receive(self.session, packet)
+
+    def _no_line(self, frame: Token) -> None:
+        """Serve what is no line: the end, an error, or something that telnet asks.
+
+        The last counts as a packet once there is a session; before that there is another bound.
+        """
         if frame is None:
             self._unserved = b""
             self.hear_no_more()
-        elif isinstance(frame, Answer) or frame == NO_FRAME:
-            self._answer(frame)
-        elif self.session is None:
-            self._named(frame)
-        elif isinstance(frame, bytes) and is_packet(frame):
-            self.router.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
+        elif isinstance(frame, ChatError):
+            self._failed(frame)
         else:
-            packet = self._packet(frame)
-            if packet is not None:
-                self.router.receive(self.session, packet)
+            self._asked += self.session is None
+            if self._asked > MAX_ASKED:
+                self.refuse(RateLimited("Your telnet asks too much before there is a name."))
+            elif isinstance(frame, Answer):
+                self.outbox.send(frame.data)
 
-    def _answer(self, frame: Answer | bytes) -> None:
-        """Answer telnet, which counts as a packet once there is a session; before that there is another bound."""
-        self._asked += self.session is None
-        if self._asked > MAX_ASKED:
-            self.refuse(RateLimited("Your telnet asks too much before there is a name."))
-        elif isinstance(frame, Answer):
-            self.outbox.send(frame.data)
+    def _failed(self, error: ChatError) -> None:
+        """What was typed is no line."""
+        if self.session is None:
+            self._misnamed(BadName("That is too long for a name."))
+        else:
+            self.router.receive(self.session, error)
 
-    def _packet(self, frame: Frame) -> Packet | ChatError | None:
+    def _packet(self, frame: bytes) -> Packet | ChatError | None:
         """What a person typed, as a packet, or what is wrong with it; None if it was for this door alone."""
-        if not isinstance(frame, bytes):
-            return frame
         line = edited(frame)
         if not line:
             return None
@@ -123,28 +131,26 @@ class TelnetProtocol(Connection):
             return
         self.outbox.send(packet.written(_as_lines))
 
-    def _named(self, frame: Frame) -> None:
-        try:
-            if not isinstance(frame, bytes):
-                raise BadName("That is too long for a name.")
-            if begins := BEGINNING.match(frame):
-                self.misdirect(begins)
-                return
-            if is_packet(frame[frame.find(b"{") :]):
-                self.refuse(BadPacket(WRONG_DOOR))
-                return
-            name = edited(frame)
-            if not name:
-                return
-            if name.lstrip().startswith("/"):
-                raise BadName("The first line is your name alone. Commands such as /login come after it.")
-            self.router.greet(self.open(name))
-        except ChatError as error:
-            self._names += 1
-            if self._names == MAX_NAMES:
-                self.refuse(error)
-            else:
-                self.outbox.send(f"* {error}\r\n{ASK}".encode())
+    def _named(self, line: bytes) -> None:
+        if begins := BEGINNING.match(line):
+            self.misdirect(begins)
+        elif is_packet(line[line.find(b"{") :]):
+            self.refuse(BadPacket(WRONG_DOOR))
+        elif name := edited(line):
+            try:
+                if name.lstrip().startswith("/"):
+                    raise BadName("The first line is your name alone. Commands such as /login come after it.")
+                self.router.greet(self.open(name))
+            except ChatError as error:
+                self._misnamed(error)
+
+    def _misnamed(self, error: ChatError) -> None:
+        """That was no name, or not theirs; they may try again."""
+        self._names += 1
+        if self._names == MAX_NAMES:
+            self.refuse(error)
+        else:
+            self.outbox.send(f"* {error}\r\n{ASK}".encode())
 
 
 def _as_lines(packet: ServerPacket) -> bytes:
