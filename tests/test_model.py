@@ -40,6 +40,7 @@ SPELT = {
     "carol": Spelt("carol", "carol", "carol"),
 }
 NO_NAMES = ["SERVER", "everyone", "a b", "10.0.0.1", "x" * 33, "\u0455cope"]
+NOBODY = "Nobody else has such a name."
 TEXTS = ["hi", "h\u00e9 \u4e2d \U0001f600", '}{"\\', " padded ", "/list", "x" * 500, "a\u200db"]
 
 KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "telnet"])
@@ -255,14 +256,18 @@ class House(RuleBasedStateMachine):
             far.send(f"/list {prefix}".encode(), cut)
         else:
             far.send(packet("/list", prefix, **({"cid": cid} if cid else {})), cut)
-        far.told(self.online(far.name.key, prefix.lower()), "ok", cid)
+        prefix = "" if far.kind == "unframed" else prefix.lower()  # these send any text with a command
+        told = self.online(far.name.key, prefix)
+        if far.kind == "classic" and told == NOBODY:  # and these may
+            told = self.online(far.name.key)
+        far.told(told, "ok", cid)
 
     def online(self, asker: str, prefix: str = "") -> str:
         """Who is here besides the asker, as text."""
         others = [self.here[key].name.shown for key in sorted(self.here) if key != asker and key.startswith(prefix)]
         if others:
             return f"Online users ({len(others)}): {', '.join(others)}"
-        return "Nobody else has such a name." if prefix else "You are the only active user!"
+        return NOBODY if prefix else "You are the only active user!"
 
     @precondition(lambda self: any(far.kind != "telnet" for far in self.here.values()))
     @rule(who=WHO, cut=CUTS)
