@@ -213,6 +213,16 @@ def test_what_telnet_says_without_asking_counts_as_packets_too(wire: Wire) -> No
     assert b"Server time" in wire.bytes()
 
 
+def test_erasing_counts_as_packets_too(wire: Wire) -> None:
+    for _ in range(20):
+        wire.send("é\b".encode() * 5000 + b"\r\n")
+    wire.send(b"/time\r\n")
+    wire.wait(5)
+    assert wire.bytes() == b""
+    wire.wait(2)
+    assert b"Server time" in wire.bytes()
+
+
 def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Router, Clock], wire: Wire) -> None:
     assert isinstance(wire.connection, TelnetProtocol)
     bob = User(house[0], "bob")

@@ -24,8 +24,8 @@ _DEL, _KILL, _EOT = b"\x7f", b"\x15", b"\x04"
 #: Commands that stand for a byte or a key: IAC for itself; EC erases a character; EL the line, as do the interrupts (IP, BRK,
 #: SUSP, ABORT). What is not here is no concern of a chat's: NOP, DM, AO, GA.
 _TYPED = {_IAC: _IAC, b"\xf7": _DEL, **dict.fromkeys((b"\xf8", b"\xf4", b"\xf3", b"\xed", b"\xee"), _KILL)}
-#: Code points that are looked at to find where a character begins.
-MAX_CODE_POINTS = 64
+#: Code points that are looked at to find where a character begins; what makes one of two emoji.
+MAX_CODE_POINTS, _JOINER = 64, "\u200d"
 #: What whoever asks "Are You There" is told.
 _HERE = b"* lanchat is here.\r\n"
 
@@ -115,28 +115,31 @@ class Terminal:
         return self._lines.feed(data.replace(b"\r", b"\n").replace(b"\0", b""))
 
 
-def edited(line: bytes) -> str:
-    """A line as whoever typed it sees it, without what was erased; "" if nothing but blanks is left of it.
+def edited(line: bytes) -> tuple[str, int]:
+    """A line as whoever typed it sees it, without what was erased, and how many characters were erased one by one.
 
-    A character is what a person takes for one (UAX 29).
+    The line is "" if nothing but blanks is left. A character is what a person takes for one (UAX 29).
     """
-    shown = line.decode(errors="replace")
-    if _KEYS.search(shown) is None:
-        return shown
-    *_, text = _KILLS.split(shown)
-    shown = ""
+    text = line.decode(errors="replace")
+    if _KEYS.search(text) is None:
+        return text, 0
+    *_, text = _KILLS.split(text)
+    shown: list[str] = []
+    erased = 0
     for typed, keys in _ERASURES.findall(text):
         shown += typed
-        end = len(shown)
-        for _ in keys:
-            end = _before(shown, end)
-        shown = shown[:end]
-    return "" if shown.isspace() else shown
+        erased += len(keys)
+        for _ in keys[: len(shown)]:
+            del shown[-_last(shown) :]
+    text = "".join(shown)
+    return "" if text.isspace() else text, erased
 
 
-def _before(text: str, end: int) -> int:
-    """Where the character begins that ends here; one of more code points than anybody writes goes in parts."""
-    if text[end - 1 : end].isascii():
-        return max(end - 1, 0)
-    near = text[max(0, end - MAX_CODE_POINTS) : end]
-    return end - len(near) + grapheme_boundary_before(near, len(near))
+def _last(shown: list[str]) -> int:
+    """How many code points the last character has; one that has more than anybody writes goes in parts."""
+    if not shown or shown[-1].isascii():
+        return 1
+    if shown[-2:-1] != [_JOINER] and grapheme_boundary_before("".join(shown[-2:]), 2) == 1:
+        return 1
+    near = "".join(shown[-MAX_CODE_POINTS:])
+    return len(near) - grapheme_boundary_before(near, len(near))

@@ -8,6 +8,7 @@ from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
+from lanchat.gateways.objects import MAX_LOOKS
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
 from lanchat.room import MARK
 from lanchat.router import Router
@@ -94,7 +95,9 @@ class TelnetProtocol(Connection):
 
     def _packet(self, frame: bytes) -> Packet | ChatError | None:
         """What a person typed, as a packet, or what is wrong with it; None if it was for this door alone."""
-        line = edited(frame)
+        line, erased = edited(frame)
+        if erased and self.session is not None:
+            self.session.packets.take(erased / MAX_LOOKS, self._seconds())
         if not line:
             return None
         try:
@@ -136,7 +139,7 @@ class TelnetProtocol(Connection):
             self.misdirect(begins)
         elif is_packet(line[line.find(b"{") :]):
             self.refuse(BadPacket(WRONG_DOOR))
-        elif name := edited(line):
+        elif name := edited(line)[0]:
             try:
                 if name.lstrip().startswith("/"):
                     raise BadName("The first line is your name alone. Commands such as /login come after it.")
