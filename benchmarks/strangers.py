@@ -111,4 +111,4 @@ def _frames(gateway: str) -> Iterator[Row]:
         yield Row("telnet's own bytes", gateway, b"\xff\xf1" * 500)
         yield Row("a subnegotiation", gateway, b"\xff\xfa" * 500)
         yield Row("telnet's requests", gateway, b"\xff\xfd\x06\xff\xf6" * 500)
-        yield Row("keys that erase", gateway, "\U0001f1e9".encode() * 2000 + "é\b".encode() * 2500 + b"\r\n")
+        yield Row("keys that erase", gateway, ("\U0001f1e9" * 256 + "\b" * 256 + "\r\n").encode())

@@ -213,14 +213,11 @@ def test_what_telnet_says_without_asking_counts_as_packets_too(wire: Wire) -> No
     assert b"Server time" in wire.bytes()
 
 
-def test_erasing_counts_as_packets_too(wire: Wire) -> None:
-    for _ in range(20):
-        wire.send("é\b".encode() * 5000 + b"\r\n")
-    wire.send(b"/time\r\n")
-    wire.wait(5)
-    assert wire.bytes() == b""
-    wire.wait(2)
-    assert b"Server time" in wire.bytes()
+def test_so_many_characters_are_erased_in_a_line_and_no_more(house: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(house[0], "bob")
+    wire.send("é\b".encode() * 256 + b"hello\r\n", "é\b".encode() * 257 + b"again\r\n")
+    assert bob.msgs() == ["hello"]
+    assert "More than 256 characters were erased" in wire.bytes().decode()
 
 
 def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Router, Clock], wire: Wire) -> None:

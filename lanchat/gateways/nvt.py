@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from wcwidth import grapheme_boundary_before
 
+from lanchat.errors import TooBig
 from lanchat.gateways.lines import Lines
 from lanchat.gateways.objects import MAX_LOOKS, NO_FRAME, Frame
 
@@ -24,6 +25,8 @@ _DEL, _KILL, _EOT = b"\x7f", b"\x15", b"\x04"
 #: Commands that stand for a byte or a key: IAC for itself; EC erases a character; EL the line, as do the interrupts (IP, BRK,
 #: SUSP, ABORT). What is not here is no concern of a chat's: NOP, DM, AO, GA.
 _TYPED = {_IAC: _IAC, b"\xf7": _DEL, **dict.fromkeys((b"\xf8", b"\xf4", b"\xf3", b"\xed", b"\xee"), _KILL)}
+#: Characters that may be erased in a line.
+MAX_ERASED = 256
 #: Code points that are looked at to find where a character begins; what makes one of two emoji.
 MAX_CODE_POINTS, _JOINER = 64, "\u200d"
 #: What whoever asks "Are You There" is told.
@@ -37,8 +40,9 @@ _COMMAND = re.compile(
     rb"|(?P<option>[\xfb-\xfe].)|(?P<one>[^\xfa-\xfe])|(?P<begun>[\xfb-\xfe]?)\Z)",
     re.DOTALL,
 )
-#: The keys that erase: Ctrl-U and Ctrl-C the line, backspace and DEL a character, here with the text before them.
-_KEYS, _KILLS = re.compile("[\x15\x03\b\x7f]"), re.compile("[\x15\x03]")
+#: The keys that erase: Ctrl-U and Ctrl-C the line; backspace and DEL a character, here with the text before them.
+_KILLS, _ERASERS = "\x15\x03", "\b\x7f"
+_KEYS = re.compile(f"[{_KILLS}{_ERASERS}]")
 _ERASURES = re.compile("([^\b\x7f]*)([\b\x7f]*)")
 
 
@@ -115,24 +119,24 @@ class Terminal:
         return self._lines.feed(data.replace(b"\r", b"\n").replace(b"\0", b""))
 
 
-def edited(line: bytes) -> tuple[str, int]:
-    """A line as whoever typed it sees it, without what was erased, and how many characters were erased one by one.
+def edited(line: bytes) -> str:
+    """A line as whoever typed it sees it, without what was erased; "" if nothing but blanks is left.
 
-    The line is "" if nothing but blanks is left. A character is what a person takes for one (UAX 29).
+    A character is what a person takes for one (UAX 29). Raises `TooBig`, as to find these takes time.
     """
     text = line.decode(errors="replace")
     if _KEYS.search(text) is None:
-        return text, 0
-    *_, text = _KILLS.split(text)
+        return text
+    text = text[max(map(text.rfind, _KILLS)) + 1 :]
+    if sum(map(text.count, _ERASERS)) > MAX_ERASED:
+        raise TooBig(f"More than {MAX_ERASED} characters were erased in that line, so nothing was done. Type it again.")
     shown: list[str] = []
-    erased = 0
     for typed, keys in _ERASURES.findall(text):
         shown += typed
-        erased += len(keys)
-        for _ in keys[: len(shown)]:
+        for _ in keys:
             del shown[-_last(shown) :]
     text = "".join(shown)
-    return "" if text.isspace() else text, erased
+    return "" if text.isspace() else text
 
 
 def _last(shown: list[str]) -> int:

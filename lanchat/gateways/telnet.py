@@ -8,7 +8,6 @@ from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
-from lanchat.gateways.objects import MAX_LOOKS
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
 from lanchat.room import MARK
 from lanchat.router import Router
@@ -95,12 +94,10 @@ class TelnetProtocol(Connection):
 
     def _packet(self, frame: bytes) -> Packet | ChatError | None:
         """What a person typed, as a packet, or what is wrong with it; None if it was for this door alone."""
-        line, erased = edited(frame)
-        if erased and self.session is not None:
-            self.session.packets.take(erased / MAX_LOOKS, self._seconds())
-        if not line:
-            return None
         try:
+            line = edited(frame)
+            if not line:
+                return None
             typed = parse(line)
             if typed.to == "/to":
                 self._aim(target(typed.text))
@@ -139,8 +136,11 @@ class TelnetProtocol(Connection):
             self.misdirect(begins)
         elif is_packet(line[line.find(b"{") :]):
             self.refuse(BadPacket(WRONG_DOOR))
-        elif name := edited(line)[0]:
+        else:
             try:
+                name = edited(line)
+                if not name:
+                    return
                 if name.lstrip().startswith("/"):
                     raise BadName("The first line is your name alone. Commands such as /login come after it.")
                 self.router.greet(self.open(name))
