@@ -220,6 +220,14 @@ def test_so_many_characters_are_erased_in_a_line_and_no_more(house: tuple[Router
     assert "More than 256 characters were erased" in wire.bytes().decode()
 
 
+def test_erasing_counts_as_packets_too(wire: Wire) -> None:
+    wire.send((b"x\b" * 256 + b"\r\n") * 350 + b"/time\r\n")  # 32 of them are one, and so is a line
+    wire.wait(5)
+    assert wire.bytes() == b""
+    wire.wait(2)
+    assert b"Server time" in wire.bytes()
+
+
 def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Router, Clock], wire: Wire) -> None:
     assert isinstance(wire.connection, TelnetProtocol)
     bob = User(house[0], "bob")

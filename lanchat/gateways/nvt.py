@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
 from wcwidth import grapheme_boundary_before
@@ -21,7 +22,7 @@ _IAC, _SB, _AYT, _EOF = b"\xff", b"\xff\xfa", b"\xf6", b"\xec"
 _REFUSAL = {b"\xfd": b"\xfc", b"\xfb": b"\xfe"}
 #: DO TIMING-MARK (RFC 860) asks for an answer behind all that came before it: `telnet` shows nothing until that is there.
 _TIMING_MARK = b"\xfd\x06"
-_DEL, _KILL, _EOT = b"\x7f", b"\x15", b"\x04"
+_BACKSPACE, _DEL, _KILL, _EOT = b"\b", b"\x7f", b"\x15", b"\x04"
 #: Commands that stand for a byte or a key: IAC for itself; EC erases a character; EL the line, as do the interrupts (IP, BRK,
 #: SUSP, ABORT). What is not here is no concern of a chat's: NOP, DM, AO, GA.
 _TYPED = {_IAC: _IAC, b"\xf7": _DEL, **dict.fromkeys((b"\xf8", b"\xf4", b"\xf3", b"\xed", b"\xee"), _KILL)}
@@ -70,7 +71,7 @@ class Terminal:
 
     def feed(self, data: bytes) -> Iterator[Token]:
         """What these bytes complete."""
-        if not self._cut and _IAC not in data and _EOT not in data:
+        if not self._cut and _IAC not in data and _EOT not in data and _BACKSPACE not in data and _DEL not in data:
             return self._text(data)
         return self._with_commands(self._cut + data)
 
@@ -78,7 +79,7 @@ class Terminal:
         self._cut = b""
         at = 0
         for looks, command in enumerate(_COMMAND.finditer(data), 1):
-            yield from self._text(data[at : command.start()])
+            yield from self._weighed(data[at : command.start()])
             at = command.end()
             if command["one"] == _EOF or (command[0] == _EOT and self._at_start()):
                 yield None
@@ -86,7 +87,14 @@ class Terminal:
             yield from self._obeyed(command)
             if looks % MAX_LOOKS == 0:
                 yield NO_FRAME
-        yield from self._text(data[at:])
+        yield from self._weighed(data[at:])
+
+    def _weighed(self, data: bytes) -> Iterator[Frame]:
+        """Text; to erase is work, too."""
+        for frame in self._text(data):
+            yield frame
+            if isinstance(frame, bytes):
+                yield from repeat(NO_FRAME, (frame.count(_BACKSPACE) + frame.count(_DEL)) // MAX_LOOKS)
 
     def _obeyed(self, command: re.Match[bytes]) -> Iterator[Token]:
         option, one, inside = command["option"], command["one"], command["inside"]
