@@ -30,7 +30,7 @@ def as_fit(names: list[str], room: int) -> list[str]:
 def and_more(names: list[str], total: int, after: int = 0, ask: str = "") -> str:
     """The names as text, and how many more there are after these and those `after` which they come; `ask` tells these."""
     text, shown = BETWEEN_NAMES.join(names), after + len(names)
-    return text if shown >= total else BETWEEN_NAMES.join([text, *rest(total, shown, ask)])
+    return text if shown >= total else f"{text}, ... and {total - shown} more{ask and f': {ask} after:{shown}'}"
 
 
 def fitting(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:

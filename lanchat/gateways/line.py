@@ -119,7 +119,7 @@ class ChatProtocol(Connection):
             if frame:  # or it was only work
                 self.router.receive(self.session, _packet(frame))
             return
-        name = frame if isinstance(frame, bytes) else b""
+        name = frame if type(frame) is bytes else b""
         if begins := BEGINNING.match(name):
             self.misdirect(begins)
             return
