@@ -92,7 +92,7 @@ def test_who_storms_does_not_slow_the_others(server: Server, kind: str) -> None:
     assert "Traceback" not in server.text()
 
 
-def test_five_hundred_that_never_read_cost_what_their_limit_says(files: None, tmp_path: Path) -> None:
+def test_five_hundred_that_never_read_are_left_out_and_cost_what_their_limit_says(files: None, tmp_path: Path) -> None:
     with Server(tmp_path, "--port", LOOPBACK, "--limit", "packets=off", "--limit", "bytes=off") as server:
         deaf = []
         for n in range(500):
@@ -110,11 +110,11 @@ def test_five_hundred_that_never_read_cost_what_their_limit_says(files: None, tm
                 loud.say("Everyone", "x" * 16_000)
                 loud.wait_for("Message sent")
                 time.sleep(0.02)  # 400 MB a second: those who read can read that
-            until(lambda: "deaf" not in listed(loud), "the deaf to be closed")
+            assert "did not read what was sent to it" not in server.text(), "nobody is closed by what a stranger says"
+            assert listed(loud).count("deaf") > 400
         assert p99(honest) < 0.2
-        assert "left: did not read what was sent to it" in server.text()
-        # What waits for each, what its transport has taken, and one text.
-        assert memory(server) - before < 500 * (256 + 64 + 64 + 16) // 1
+        # What waits for each up to half of the limit, what its transport has taken, and one text.
+        assert memory(server) - before < 500 * (128 + 64 + 64 + 16)
         for each in deaf:
             each.close()
 
