@@ -195,6 +195,10 @@ SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (the contract's address, not 
 
 #: What is shown as a space: a tab, and the category Zs.
 _SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+#: Letters and symbols, for Unicode and for Python, of which nothing is seen but their room: the fillers of Hangul, the empty
+#: pattern of Braille, a blank of Egyptian and half of one, the half blank of Chinese, and the note head that there is not.
+BLANK_LETTERS = "\u115f\u1160\u2800\u303f\u3164\uffa0\U00013441\U00013442\U0001d159"
+_BLANK_LETTER = re.compile(f"[{BLANK_LETTERS}]")
 
 #: What to do instead of sending what is no JSON; if it is a command as people type it, somebody took this port for another.
 _STANDARD = "Send /standard to see a packet."
@@ -252,19 +256,21 @@ def parse(data: bytes) -> Packet:
 def visible(text: str, most: int | None = None) -> str:
     r"""A text as it may be shown on a terminal or in a log: one line, no control, escape or direction characters.
 
-    What can't be shown is written as Python would (`\x1b`). `most` cuts what is shown after so many characters.
+    What can't be shown is written as Python would (`\x1b`), and so is a letter that is blank: rows are not broken at it, as
+    they are at a space, so it could be used to write at the beginning of a row what looks like another's message. `most`
+    cuts what is shown after so many characters.
     """
     if most is not None:
         shown = visible(text[:most])
         return shown[:most] + "..." if len(text) > most or len(shown) > most else shown
     if text.isprintable():
-        return text
+        return text if text.isascii() else _BLANK_LETTER.sub(_escaped, text)
     # repr() writes out what can't be shown, in one step for the whole text. The rest of what it does is undone: it doubles
     # backslashes (NUL stands for them meanwhile, which it never gives), and writes out quotes and joiners.
     shown = repr('"' + _SPACES.sub(" ", text))[2:-1].replace(r"\\", "\0").replace(r"\'", "'")
     for joiner in HARMLESS:  # of Persian and of emoji
         shown = shown.replace(repr(joiner)[1:-1], joiner)
-    return shown.replace("\0", "\\")
+    return _BLANK_LETTER.sub(_escaped, shown.replace("\0", "\\"))
 
 
 def is_visible(text: str) -> bool:
@@ -275,6 +281,10 @@ def is_visible(text: str) -> bool:
 def escaped_size(text: str) -> int:
     """How many bytes a text takes inside an ASCII packet."""
     return len(json.dumps(text)) - 2
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return ascii(match[0])[1:-1]
 
 
 class _OnlyX(msgspec.Struct):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lanchat.errors import Usage
-from lanchat.packet import EVERYONE
+from lanchat.packet import BLANK_LETTERS, EVERYONE
 
 #: Commands whose arguments are passwords, and commands whose arguments are said to others.
 SECRET = frozenset({"/login", "/register", "/password"})
@@ -29,7 +29,7 @@ _MARK_OF = {char: mark for mark, chars in _MARKS.items() for char in chars}
 #: Categories of Unicode that show nothing by themselves: blanks, controls, invisible marks, and bytes that are no text.
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
 #: Characters of other categories that show nothing either, and what stands for a byte that could not be decoded.
-_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0\N{REPLACEMENT CHARACTER}")
+_FILLERS = frozenset(BLANK_LETTERS + "\N{REPLACEMENT CHARACTER}")
 _ESCAPE = "\x1b"
 #: What an arrow key or the like leaves in a line where nothing edits it.
 _KEY = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z~]|O[A-Za-z])")

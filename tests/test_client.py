@@ -13,7 +13,6 @@ from lanchat.client.connection import MAX_LINE
 from lanchat.client.conversation import PATIENCE, QUIT_SECONDS
 from lanchat.client.cursor import MAX_HOLES, Cursor
 from lanchat.client.delivery import WINDOW
-from lanchat.client.fold import fold
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent
 from lanchat.client.keyring import Keyring
 from lanchat.client.main import main
@@ -21,7 +20,8 @@ from lanchat.client.opening import CAPS, SETTLE_SECONDS
 from lanchat.client.options import address
 from lanchat.client.pipe import Lines
 from lanchat.client.roster import MAX_KNOWN, Roster
-from lanchat.client.show import MAX_LINES, Painter, harmless, is_private
+from lanchat.client.show import Painter, harmless, is_private
+from lanchat.fold import fold
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.talk import Talk
 
@@ -261,7 +261,7 @@ def test_a_line_without_an_end_is_the_end() -> None:
 
 
 def painted(text: str, name: str = "mallory", to: str = "Everyone", colours: bool = False) -> list[str]:
-    return Painter(colours).packet(ServerPacket(Sender(name, "10.0.0.1"), to, text)).splitlines()
+    return Painter(colours).packet(ServerPacket(Sender(name, "10.0.0.1"), to, text)).drawn().splitlines()
 
 
 def test_each_line_of_a_message_names_its_sender() -> None:
@@ -278,24 +278,31 @@ def test_what_a_terminal_would_obey_is_only_shown(bad: str) -> None:
     assert json.loads(harmless(json.dumps({"msg": bad}, ensure_ascii=False).encode())) == {"msg": bad}
 
 
-def test_a_flood_of_lines_is_cut() -> None:
-    lines = painted("\n" * 5000 + "end")
-    assert len(lines) == MAX_LINES + 1
-    assert lines[-1].endswith("... and 4901 more lines")
+def test_a_flood_of_rows_is_cut_and_the_rest_can_be_had() -> None:
+    message = Painter(colours=False).packet(ServerPacket(Sender("mallory", ""), "Everyone", "\n" * 249 + "end"))
+    lines = message.drawn(80, 100).splitlines()
+    assert len(lines) == 101
+    assert lines[-1][9:] == "... and 150 more rows: /more shows them"
+    assert len(message.drawn().splitlines()) == 250, "where nobody reads along, all of it"
+    rest = message.rest(80, 100)
+    assert rest is not None
+    last = rest.rest(80, 100)
+    assert last is not None
+    assert (last.drawn(80, 100).splitlines()[-1][9:], last.rest(80, 100)) == ("mallory: end", None)
 
 
 def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
     assert painted("psst", to="alice")[0][9:] == "mallory -> you: psst"
     assert painted("hi", to="#ops")[0][9:] == "#ops mallory: hi"
     refusal = ServerPacket(Sender("SERVER", ""), "alice", "No.", ServerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
-    assert "! No." in Painter(colours=False).packet(refusal)
-    assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal)
+    assert "! No." in Painter(colours=False).packet(refusal).drawn()
+    assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal).drawn()
 
 
 @pytest.mark.parametrize(("to", "shown"), [("bob", "you -> bob: hi"), ("#ops", "#ops you: hi"), ("Everyone", "you: hi")])
 def test_what_oneself_said_elsewhere_is_shown_as_that(to: str, shown: str) -> None:
     packet = ServerPacket(Sender("alice", ""), to, "hi", ServerX(id="e.1", self_=True))
-    assert Painter(colours=False).packet(packet)[9:] == f"{shown}\n"
+    assert Painter(colours=False).packet(packet).drawn()[9:] == f"{shown}\n"
     assert not is_private(packet)
 
 
@@ -309,22 +316,16 @@ def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
 
 @pytest.mark.parametrize("ts", ["yesterday", "9999-12-31T23:59:59Z", "2026-11-20T12:00:00.000Z", ""])
 def test_a_time_stamp_that_makes_no_sense_does_no_harm(ts: str) -> None:
-    shown = Painter(colours=False).packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", ServerX(id="1", ts=ts)))
+    shown = Painter(colours=False).packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", ServerX(id="1", ts=ts))).drawn()
     assert shown.endswith(" bob: hi\n")
 
 
 def test_rows_are_broken_between_words_by_the_columns_they_take() -> None:
-    assert fold("one two three", 7) == ["one two", "three"]
-    assert fold("漢字 漢字", 7) == ["漢字", "漢字"]
-    assert fold("http://example.org/long see", 7) == ["http://example.org/long", "see"]
-    assert fold("", 7) == [""]
-
-
-def test_a_long_line_can_not_begin_a_row_with_what_looks_like_a_message() -> None:
-    lines = Painter(False, lambda lead, text: fold(text, 40)).packet(
-        ServerPacket(Sender("mallory", ""), "Everyone", "x" + " " * 45 + "12:00:00 bob: I resign")
-    )
-    assert all(line.startswith(" " * 9) or " mallory: " in line for line in lines.splitlines())
+    assert fold("one two three", 7, 1) == ["one two", " three"]
+    assert fold("漢字 漢字", 7, 3) == ["漢字", "   漢字"]
+    assert fold("see http://example.org/long now", 12, 2) == ["see http://e", "  xample.org", "  /long now"]
+    assert fold("a" + " " * 20 + "b", 8, 2) == ["a       ", "  b"]
+    assert fold("", 7, 1) == [""]
 
 
 def test_names_come_and_go_in_the_roster() -> None:
@@ -381,6 +382,7 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {
         "lanchat",
+        "lanchat.fold",
         "lanchat.packet",
         "lanchat.printing",
         "lanchat.safekeeping",

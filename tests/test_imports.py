@@ -14,6 +14,7 @@ FLOORS = [
     [
         "lanchat.addresses",
         "lanchat.errors",
+        "lanchat.fold",
         "lanchat.printing",
         "lanchat.progress",
         "lanchat.safekeeping",
@@ -128,6 +129,7 @@ def test_the_core_knows_no_reactor(module: str) -> None:
 def test_of_the_server_its_users_import_hardly_more_than_packet(module: str) -> None:
     allowed = {
         "lanchat",
+        "lanchat.fold",
         "lanchat.packet",
         "lanchat.printing",
         "lanchat.progress",

@@ -156,5 +156,5 @@ def _stop(result: object, reactor: Any) -> None:
 
 
 def _colours() -> bool:
-    """Whether this terminal wants colours (no-color.org)."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    """Whether colours are wanted (no-color.org); whether this terminal has any, `Terminal` knows."""
+    return not os.environ.get("NO_COLOR")

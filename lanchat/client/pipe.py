@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
@@ -173,7 +174,8 @@ class Pipe:
         elif is_answer:
             self._print("".join(f"{visible(text)}\n" for text in packet.msg.splitlines()).encode())
         elif packet.from_.name != "SERVER":
-            self._print(self._painter.packet(packet).encode())
+            columns = shutil.get_terminal_size().columns if os.isatty(STDOUT) else None
+            self._print(self._painter.packet(packet).drawn(columns).encode())
 
     def unanswered(self, said: Said, why: str) -> None:
         """Say what may not have arrived, and remember it for the exit code."""

@@ -8,7 +8,7 @@ from lanchat.packet import ServerPacket, is_visible
 from lanchat.spelling import key
 
 #: What the client itself understands, before any server has said what it knows.
-COMMANDS = ("/help", "/list", "/more", "/pm", "/quit", "/say", "/shout", "/time", "/to")
+COMMANDS = ("/edit", "/help", "/list", "/more", "/pm", "/quit", "/say", "/shout", "/time", "/to")
 #: Words of each kind that are remembered, as many as a server may have users by default; and characters of one.
 MAX_KNOWN, MAX_WORD = 20_000, 64
 

@@ -1,24 +1,25 @@
-"""Show: packets and the client's own words as lines of text, with time stamps and, where they are wanted, colours.
+"""Show: packets and the client's own words as rows of text, with time stamps and, where they are wanted, colours.
 
-Everything that came from elsewhere passes through `visible`, line by line, and each line names who it is from: nobody
-can write what looks like another's message.
+Everything that came from elsewhere passes through `visible`, line by line, each line names who it is from, and rows are
+broken here (`lanchat.fold`): nobody can write what looks like another's message.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from select import select
 
 from lanchat.client.interfaces import Said, shown
+from lanchat.fold import fold
 from lanchat.packet import EVERYONE, ServerPacket, visible
 from lanchat.printing import STDERR
 
-#: Rows of one message that are shown: none should sweep a screen.
-MAX_LINES = 100
 #: Characters of a name that are shown.
 MAX_NAME = 40
 
@@ -29,79 +30,141 @@ COMPLAINT_SECONDS = 10.0
 FAINT, ERROR, NOTICE, PRIVATE = "2", "1;31", "33", "1"
 NAMES = ("36", "32", "34", "35", "96", "92", "94", "95")
 
-#: Breaks a text into rows that fit into so many columns after a lead of this text.
-Fold = Callable[[str, str], list[str]]
-
 
 def now() -> datetime:
     """The time here."""
     return datetime.now().astimezone()
 
 
-def unfolded(lead: str, text: str) -> list[str]:
-    """A text as it is, for where rows have no width."""
-    return [text]
+@dataclass(frozen=True)
+class Paragraph:
+    """A text to be shown, whose lines all begin with the same words. It can be drawn for any width, and again for another."""
+
+    #: The time; "" for none.
+    stamp: str
+    #: Who says it.
+    lead: str
+    colour: str
+    text: str
+    #: Whether the text has the colour too.
+    whole: bool = False
+    #: Whether there are colours at all.
+    colours: bool = False
+    #: Rows of it that were shown before.
+    skip: int = 0
+
+    def drawn(self, columns: int | None = None, most: int | None = None) -> str:
+        """The rows for a terminal of so many columns, or as they are where rows have no width (None).
+
+        After `most` rows it is told how many are left.
+        """
+        rows = self._rows(columns)[self.skip :]
+        left = len(rows) - most if most is not None else 0
+        if left > 0:
+            rows[most:] = [self._head(f"{self.stamp} ... and {plural(left, 'more row')}: /more shows them")]
+        return "".join(rows)
+
+    def rest(self, columns: int, most: int) -> Paragraph | None:
+        """What of it is left after `most` rows, if anything."""
+        skip = self.skip + most
+        return replace(self, skip=skip) if len(self._rows(columns)) > skip else None
+
+    def _rows(self, columns: int | None) -> list[str]:
+        """All rows, each with its end. What did not fit into a row goes on where no time and no name can stand."""
+        before = f"{self.stamp} {self.lead}" if self.stamp else self.lead
+        rows = []
+        for line in self.text.replace("\r\n", "\n").rstrip("\n").split("\n"):
+            text = before + visible(line)
+            # The last column stays free: terminals differ in where they are after a character there.
+            first, *more = [text] if columns is None else fold(text, columns - 1, len(self.stamp) + 3)
+            rows.append(self._head(first))
+            rows += [self._paint(row, self.colour if self.whole else "") + "\n" for row in more]
+        return rows
+
+    def _head(self, row: str) -> str:
+        """The first row of a line, which begins with the stamp and the lead as far as there is room for them."""
+        end = len(self.stamp) + bool(self.stamp)
+        coloured = len(row) if self.whole else end + len(self.lead)
+        stamp, blank = row[: len(self.stamp)], row[len(self.stamp) : end]
+        return f"{self._paint(stamp, FAINT)}{blank}{self._paint(row[end:coloured], self.colour)}{row[coloured:]}\n"
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self.colours and colour and text else text
 
 
 class Painter:
-    """Makes text of packets; every text ends with a newline."""
+    """Makes paragraphs of packets, and of what the client itself has to tell."""
 
-    def __init__(self, colours: bool, fold: Fold = unfolded, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, colours: bool, at_terminal: bool = False, clock: Callable[[], datetime] = now) -> None:
+        """`at_terminal` there is a line for each new day, so that stamps need no date, and what is private says so."""
         self._colours = colours
-        self._fold = fold
+        self._at_terminal = at_terminal
         self._clock = clock
 
-    def packet(self, packet: ServerPacket) -> str:
+    def packet(self, packet: ServerPacket) -> Paragraph:
         """A packet that came, whoever it is from."""
-        stamp = self._stamp(packet.x.ts if packet.x else None)
+        then = self.time(packet)
         name = visible(packet.from_.name, MAX_NAME)
         if name == "SERVER":
             failed = packet.x is not None and packet.x.op == "fail"
-            return self._lines(stamp, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, whole=True)
-        colour = NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)]
-        return self._lines(stamp, _who(packet, name) + ": ", colour, packet.msg)
+            return self._line(then, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, whole=True)
+        lead = self._lead("you" if _is_mine(packet) else name, packet.to, is_mine=_is_mine(packet))
+        return self._line(then, lead, NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)], packet.msg)
 
-    def notice(self, text: str) -> str:
+    def said(self, said: Said, packet: ServerPacket | None) -> Paragraph:
+        """What was said here, with the time at which it arrived, as `packet` says; None where nobody tells."""
+        to, text = said.to, said.msg
+        if said.command == "/pm":
+            to, _, text = text.strip().partition(" ")
+        lead = self._lead("you", EVERYONE if said.command == "/shout" else to, is_mine=True)
+        nobody = " (nobody was there)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
+        return self._line(self.time(packet), lead, PRIVATE, text + nobody)
+
+    def typed(self, prompt: str, line: str) -> Paragraph:
+        """A line as it was typed."""
+        return Paragraph("", prompt, "", line)
+
+    def notice(self, text: str) -> Paragraph:
         """Something that the client itself has to tell."""
-        return self._lines(self._stamp(None), "* ", NOTICE, text, whole=True)
+        return self._line(self._clock(), "* ", NOTICE, text, whole=True)
 
-    def error(self, text: str) -> str:
+    def error(self, text: str) -> Paragraph:
         """Something that went wrong."""
-        return self._lines(self._stamp(None), "! ", ERROR, text, whole=True)
+        return self._line(self._clock(), "! ", ERROR, text, whole=True)
 
-    def unanswered(self, said: Said, why: str) -> str:
+    def unanswered(self, said: Said, why: str) -> Paragraph:
         """Something that was said and perhaps never arrived."""
         return self.error(f"NOT ACKNOWLEDGED ({why}): {shown(said)}")
 
-    def _lines(self, stamp: str, lead: str, colour: str, text: str, whole: bool = False) -> str:
-        """Each line of a text with the stamp and the lead; `whole` colours the line, else only the lead is coloured."""
-        lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
-        rows = [(n, row) for line in lines for n, row in enumerate(self._fold(f"{stamp} {lead}", visible(line)))]
-        if len(rows) > MAX_LINES:
-            rows[MAX_LINES:] = [(0, f"... and {len(rows) - MAX_LINES} more lines")]
-        # What did not fit into a row goes on under its own text, where no time and no name can stand.
-        indent = " " * (len(stamp) + 1)
-        return "".join(
-            indent + self._paint("  " + row, colour if whole else "") + "\n"
-            if n
-            else self._paint(stamp, FAINT) + " " + self._painted(lead, row, colour, whole) + "\n"
-            for n, row in rows
-        )
+    def rule(self, text: str) -> Paragraph:
+        """A line between what was before and what comes."""
+        return Paragraph("", "", FAINT, f"\u2014 {text} \u2014", whole=True, colours=self._colours)
 
-    def _painted(self, lead: str, row: str, colour: str, whole: bool) -> str:
-        return self._paint(lead + row, colour) if whole else self._paint(lead, colour) + row
+    def day(self, day: date) -> Paragraph:
+        """The line before what is of this day."""
+        return self.rule(f"{day:%A}, {day.day} {day:%B %Y}")
 
-    def _paint(self, text: str, colour: str) -> str:
-        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours and colour else text
-
-    def _stamp(self, ts: str | None) -> str:
-        """The time in this zone, with the date where it is another day's; now, where the server gave no usable time."""
+    def time(self, packet: ServerPacket | None = None) -> datetime:
+        """The time of a packet in this zone; now, where the server gave no usable time."""
         here = self._clock()
+        ts = packet.x.ts if packet is not None and packet.x is not None else None
         try:
-            then = datetime.fromisoformat(ts.replace("Z", "+00:00")).astimezone(here.tzinfo) if ts else here
+            return datetime.fromisoformat(ts.replace("Z", "+00:00")).astimezone(here.tzinfo) if ts else here
         except (ValueError, OverflowError):
-            then = here
-        return then.strftime("%H:%M:%S" if then.date() == here.date() else "%Y-%m-%d %H:%M:%S")
+            return here
+
+    def _line(self, then: datetime, lead: str, colour: str, text: str, whole: bool = False) -> Paragraph:
+        """A text with its time, and with the date where it is another day's."""
+        today = self._at_terminal or then.date() == self._clock().date()
+        return Paragraph(then.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S"), lead, colour, text, whole, self._colours)
+
+    def _lead(self, who: str, to: str, is_mine: bool) -> str:
+        """Who said it, and where, unless everyone reads it."""
+        if to.startswith("#"):
+            return f"{visible(to, MAX_NAME)} {who}: "
+        if to.lower() == EVERYONE.lower():
+            return f"{who}: "
+        return f"{'[private] ' if self._at_terminal else ''}{who} -> {visible(to, MAX_NAME) if is_mine else 'you'}: "
 
 
 def complain(text: str) -> None:
@@ -133,6 +196,11 @@ def is_private(packet: ServerPacket) -> bool:
     return packet.from_.name != "SERVER" and not _is_mine(packet) and not _is_for_many(packet)
 
 
+def names(text: str, name: str) -> bool:
+    """Whether a text names somebody, by a word of its own."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
 def _is_mine(packet: ServerPacket) -> bool:
     """Whether it was said by this user, on another device."""
     return packet.x is not None and bool(packet.x.self_)
@@ -140,13 +208,3 @@ def _is_mine(packet: ServerPacket) -> bool:
 
 def _is_for_many(packet: ServerPacket) -> bool:
     return packet.to.startswith("#") or packet.to.lower() == EVERYONE.lower()
-
-
-def _who(packet: ServerPacket, name: str) -> str:
-    """Who said it, and where, unless everyone reads it."""
-    who = "you" if _is_mine(packet) else name
-    if packet.to.startswith("#"):
-        return f"{visible(packet.to, MAX_NAME)} {who}"
-    if _is_for_many(packet):
-        return who
-    return f"{who} -> {visible(packet.to, MAX_NAME) if _is_mine(packet) else 'you'}"

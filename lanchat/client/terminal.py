@@ -7,34 +7,33 @@ It runs on Twisted's asyncio reactor, which `main` has installed. What others wr
 from __future__ import annotations
 
 import asyncio
-import shutil
+import signal
 from collections.abc import Callable
 from typing import Any
 
-from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.patch_stdout import patch_stdout
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.client.connection import Client
 from lanchat.client.conversation import Conversation
-from lanchat.client.fold import folder
+from lanchat.client.editing import edited
 from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Link, NotSent, Said
 from lanchat.client.pages import Pages
 from lanchat.client.passwords import Passwords
 from lanchat.client.prompt import Answered, Prompt
-from lanchat.client.reading import MISSED
 from lanchat.client.roster import Roster
 from lanchat.client.screen import Screen
-from lanchat.client.show import Painter, harmless, is_private, plural
-from lanchat.packet import ServerPacket, ServerX, visible
-from lanchat.typed import SECRET, Unclear, parse, target
+from lanchat.client.show import Painter
+from lanchat.client.view import View
+from lanchat.packet import ServerPacket, visible
+from lanchat.typed import SAYING, SECRET, Typed, Unclear, parse, shows_secret, target
 
 HERE = (
     "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
-    "everyone again; /say TEXT says a text as it is, whatever it begins with; /more shows what was before a page of /history "
-    "or /search; /login, /register and /password ask for "
-    "what is not to be seen."
+    "everyone again; /say TEXT says a text as it is, whatever it begins with; /edit writes several lines in your $EDITOR; "
+    "/more shows the rest of a long message, or what was before a page of /history or /search; /login, /register and "
+    "/password ask for what is not to be seen. Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends."
 )
 
 
@@ -43,14 +42,14 @@ class Terminal:
 
     def __init__(self, to: str, colours: bool, bell: bool, as_json: bool) -> None:
         self.target = to
-        self._painter = Painter(colours, folder(lambda: shutil.get_terminal_size().columns))
-        self._bell = bell
-        self._json = as_json
-        self._screen = Screen(self._unwritable)
         self._roster = Roster()
+        self._prompt = Prompt(self._message, self._roster, self._redrawn)
+        self._screen = Screen(self._prompt.above, self._unwritable, self._prompt.plain, folds=not as_json)
+        painter = Painter(colours and not self._prompt.plain, at_terminal=True)
+        self._view = View(self._screen, painter, bell, as_json, echoes=not self._prompt.plain)
         self._link = Link.OFFLINE
         self._leaving = False
-        self._missed = False  # whether some of what was missed was shown, and it was not said yet that this was all
+        self._to_edit: str | None = None  # a text to be edited before the next line is typed
         self._over = asyncio.Event()
         self._conversation: Conversation
         self._closed: Deferred[None]
@@ -60,15 +59,16 @@ class Terminal:
             "/to": self._aim,
             "/quit": self._leave,
             "/help": self._help,
-            "/more": lambda words: self._pages.more(),
+            "/edit": self._edit,
+            "/more": lambda words: self._view.more(),
         }
-        self._prompt = Prompt(self._message, self._roster)
         self._passwords = Passwords(self.ask, self.notice, self._with_secret)
 
     def start(self, client: Client) -> None:
         """Show the prompt."""
         self._conversation = client.conversation
         self._pages = Pages(client.conversation)
+        self._view.start(client.reactor, client.conversation, self._pages)
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
         self._closed.addErrback(self._broken)
 
@@ -98,18 +98,12 @@ class Terminal:
     def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """Show a packet, unless it only answers what this client asked for itself."""
         self._roster.learn(packet)
-        if answers is not None and answers.quiet:
-            return
-        if self._json:
-            self._print(harmless(line) + "\n")
-        elif self._pages.holds(packet):
-            return
-        else:
-            self._show(packet, answers)
+        if answers is None or not answers.quiet:
+            self._view.came(packet, answers, line)
 
     def unanswered(self, said: Said, why: str) -> None:
         """Mark what may not have arrived."""
-        self._print(self._painter.unanswered(said, why))
+        self._view.unanswered(said, why)
 
     def incomplete(self, why: str) -> None:
         """Show why something that was said to us can't be had."""
@@ -117,23 +111,15 @@ class Terminal:
 
     def notice(self, text: str) -> None:
         """Show what the client itself has to tell."""
-        self._print(self._painter.notice(text))
+        self._view.notice(text)
 
     def changed(self) -> None:
-        """Show in the prompt whether there is a connection; on a new one, ask who is there and what can be asked.
-
-        And tell when all that was missed is shown, also what had to be fetched.
-        """
+        """Show in the prompt whether there is a connection; on a new one, ask who is there and what can be asked."""
+        self._view.changed()
         link = self._conversation.link
-        if self._missed and link is Link.CAPABLE and self._conversation.reading.complete:
-            self._missed = False
-            self.notice("That was all.")
         if link is self._link:
             return
         self._link = link
-        if link is Link.OFFLINE:
-            self._missed = False
-            self._pages.forget()
         if link is Link.CAPABLE:
             self._roster.forget()
             self._conversation.say("/list", "", quiet=True)
@@ -143,7 +129,10 @@ class Terminal:
     # What is typed.
 
     async def _converse(self) -> None:
-        asyncio.get_running_loop().set_exception_handler(self._unhandled)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._unhandled)
+        # While something is written, the terminal makes a signal of Ctrl-C.
+        signal.signal(signal.SIGINT, lambda number, frame: loop.call_soon_threadsafe(self._prompt.interrupt))
         with patch_stdout(raw=True):  # the escape sequences are ours: `show` let no other through
             while not self._leaving:
                 await self._prompted()
@@ -153,30 +142,46 @@ class Terminal:
     async def _prompted(self) -> None:
         """One line, or a key that means that there will be no more."""
         try:
-            text = await self._prompt.line()
+            if (draft := self._to_edit) is not None:
+                self._to_edit = None
+                async with self._screen.taken:
+                    self._prompt.draft = await edited(draft)
+            text = await self._prompt.line() or ""
         except (EOFError, KeyboardInterrupt):
             self._leave("")
+        except NotSent as error:
+            self._not_sent(error)
         else:
-            self._typed(text or "")
+            self._typed(text)
 
-    def _message(self) -> StyleAndTextTuples:
+    def _message(self) -> str:
         link = "" if self._conversation.up else "(offline) " if self._conversation.begun else "(connecting) "
-        return [("", f"{link}{visible(self.target, 40)}> ")]
+        return f"{link}{visible(self.target, 40)}> "
+
+    def _redrawn(self, rows: int) -> str:
+        return self._screen.redrawn(rows)
 
     def _typed(self, text: str) -> None:
-        try:
-            self._obey(text.strip("\n"))
-        except (NotSent, Unclear) as error:
-            self._not_sent(error)
-
-    def _not_sent(self, error: NotSent | Unclear) -> None:
-        self._print(self._painter.error(f"Not sent: {error}"))
-
-    def _obey(self, text: str) -> None:
-        """Do what a typed line says, or a pasted text."""
+        """Do what a typed line says, or a pasted text. A message is shown once it has arrived, anything else at once."""
+        self._view.attend()
+        text = text.strip("\n")
         if not text.strip():
             return
-        typed = parse(text)
+        prompt, is_message = self._message(), True
+        shown = f"{text.split(maxsplit=1)[0]} ..." if shows_secret(text) else text
+        try:
+            typed = parse(text)
+            is_message = not typed.to.startswith("/") or typed.to in SAYING
+            if not is_message:
+                self._view.echo(prompt, shown)
+            self._obey(typed)
+        except (NotSent, Unclear) as error:
+            if is_message:
+                self._view.echo(prompt, shown)
+            self._not_sent(error)
+
+    def _obey(self, typed: Typed) -> None:
+        """Do what a line says. Raises `NotSent`."""
         command = typed.to
         if command in self._here:
             self._here[command](typed.text)
@@ -187,11 +192,20 @@ class Terminal:
         elif self._conversation.locked and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and it might be a password. /quit leaves.")
         else:
-            self._conversation.say(command or self.target, typed.text)
+            said = self._conversation.say(command or self.target, typed.text)
+            if said.is_message:
+                self._view.said(said)
+
+    def _not_sent(self, error: NotSent | Unclear) -> None:
+        self._view.error(f"Not sent: {error}")
 
     def _aim(self, words: str) -> None:
         """Say what follows to this user or in this room."""
         self.target = target(words)
+
+    def _edit(self, words: str) -> None:
+        """Write the next message in an editor, from these words on."""
+        self._to_edit = words
 
     def _help(self, words: str) -> None:
         """What the server has to say, and what is understood here."""
@@ -223,44 +237,7 @@ class Terminal:
         else:
             self._conversation.end(DONE)
 
-    # What is shown.
-
-    def _show(self, packet: ServerPacket, answers: Said | None) -> None:
-        """A packet as a person wants to see it."""
-        x = packet.x or ServerX()
-        if (page := self._pages.turned(packet, answers)) is not None:
-            self._print("".join(map(self._painter.packet, page)))
-            if x.op == "end":
-                self.notice(self._pages.ending(len(page)))
-        elif x.op == "end" and x.batch == MISSED:
-            self._missed = bool(x.n or x.more)
-        if self._is_news(packet):
-            bell = "\a" if self._bell and is_private(packet) else ""
-            self._print(bell + self._painter.packet(packet) + self._not_delivered(packet, answers))
-        if x.op == "welcome" and x.missed:
-            self.notice(f"{plural(x.missed, 'message')} while you were away:")
-
-    def _is_news(self, packet: ServerPacket) -> bool:
-        """Whether a person wants to see this."""
-        op = packet.x.op if packet.x else None
-        if op == "end":
-            return False
-        if op == "ack" and packet.x is not None:
-            return packet.x.n == 0 or (packet.x.n is None and bool(packet.msg))
-        if op == "bye":
-            return self._leaving
-        if op == "event" and packet.x is not None:
-            return packet.x.who != [self._conversation.name]
-        return op is not None or self._conversation.link not in (Link.OFFLINE, Link.ENDED)
-
-    def _not_delivered(self, packet: ServerPacket, answers: Said | None) -> str:
-        """What was refused, under the reason why."""
-        if answers is None or packet.x is None or packet.x.op != "fail" or answers.to.startswith("/"):
-            return ""
-        return self._painter.error(f"NOT DELIVERED to {visible(answers.to, 64)}: {visible(answers.msg, 2000)}")
-
-    def _print(self, text: str) -> None:
-        self._screen.show(text)
+    # What goes wrong.
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Something went wrong that nobody waits for: as a rule the terminal, when the prompt is drawn anew."""
