@@ -307,7 +307,7 @@ def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too
     with create_pipe_input() as keys, create_app_session(input=keys, output=PlainTextOutput(screen)):
         assert asyncio.run(asyncio.wait_for(typed(), PATIENCE)) == "half a line"
     assert answers == ["yes"]
-    assert screen.getvalue().endswith("> half a line\r\n")
+    assert screen.getvalue().endswith("> half a line\n")
 
 
 def test_a_login_asks_before_there_is_a_connection(shared_server: Server, account: Callable[[str], None], spawn: Open) -> None:

@@ -1,6 +1,6 @@
 r"""Plain: a line typed at a terminal that only prints: a serial console, Emacs' shell, a terminal of paper.
 
-Nothing but text, `\r\n` and `\b` is written. There are no history and no completion, so that nothing can be in the line that
+Nothing but text, `\n` and `\b` is written. There are no history and no completion, so that nothing can be in the line that
 is not seen: what is in it is printed anew where that can't be had otherwise.
 """
 
@@ -51,6 +51,7 @@ class Plain:
         session = get_app_session()
         self._input, self._output = session.input, session.output
         self._message: Callable[[], str] = str
+        self._lead = ""  # as it was printed last
         self._hidden = False
         self._reading: asyncio.Future[str | None] | None = None
 
@@ -70,7 +71,7 @@ class Plain:
                 return await self._reading
         finally:
             self._reading = None
-            self._print("\r\n")
+            self._print("\n")
 
     def end(self) -> bool:
         """End what is typed; False if nothing is."""
@@ -89,7 +90,7 @@ class Plain:
     @asynccontextmanager
     async def above(self) -> AsyncIterator[None]:
         """Something is written meanwhile; the line is printed anew below it."""
-        line = self._message() + ("" if self._hidden else self.text)
+        line = self._lead + ("" if self._hidden else self.text)
         self._rub_out(line, width(line))
         yield
         if self.reads:
@@ -128,7 +129,7 @@ class Plain:
         self._replace("")
 
     def _reprint(self) -> None:
-        self._print("\r\n")
+        self._print("\n")
         self._print_line()
 
     def _end_of_file(self) -> None:
@@ -138,24 +139,25 @@ class Plain:
     def _replace(self, text: str) -> None:
         """Take back what stands at the end of the line."""
         before, self.text = self.text, text
-        if not self._hidden and not self._rub_out(self._message() + before, width(before) - width(text)):
+        if not self._hidden and not self._rub_out(self._lead + before, width(before) - width(text)):
             self._print_line()
 
     def _suspend(self) -> None:
         """Give the terminal back to the shell, until it wants us to go on."""
         with self._input.detach(), self._input.cooked_mode():
-            self._print("\r\n")
+            self._print("\n")
             os.kill(0, signal.SIGTSTP)
         self._print_line()
 
     def _rub_out(self, line: str, columns: int) -> bool:
         """Rub out so many columns at the end of this line; false if it is on several rows, so that a new one was begun."""
         in_one_row = width(line) < shutil.get_terminal_size().columns
-        self._print(RUB_OUT * columns if in_one_row else "\r\n")
+        self._print(RUB_OUT * columns if in_one_row else "\n")
         return in_one_row
 
     def _print_line(self) -> None:
-        self._print(self._message() + ("" if self._hidden else self.text))
+        self._lead = self._message()
+        self._print(self._lead + ("" if self._hidden else self.text))
 
     def _print(self, text: str) -> None:
         self._output.write_raw(text)

@@ -9,15 +9,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
+from lanchat.fold import width
 from lanchat.spelling import HARMLESS
 
 #: Characters in a line, and lines that can be had back.
 MAX_LINE, MAX_HISTORY = 65536, 500
+#: Texts that are remembered, and characters of one, to be shown anew when the window is made narrower or wider.
+MAX_RECENT, MAX_TEXT = 100, 16384
 
-#: A key, or a run of letters. The last alternatives are for what is no key that we know.
-_KEY = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[@-~]|\x1b[^\[O]|\r\n|[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
+#: A key, or a run of letters. The last alternatives are for what is no key that we know. (The console of Linux sends
+#: `ESC [ [ A` for F1.)
+_KEY = re.compile(r"\x1b\[\[?[0-?]*[ -/]*[@-~]|\x1bO[@-~]|\x1b[^\[O]|\r\n|[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
 #: The beginning of a key, whose end is still to come.
-_BEGUN = re.compile(r"\x1b(\[[0-?]*[ -/]*|O)?$")
+_BEGUN = re.compile(r"\x1b(\[\[?[0-?]*[ -/]*|O)?$")
+#: The last word of a text with what is behind it, and the first with what is before it.
+_LAST_WORD, _FIRST_WORD = re.compile(r"\w+\W*$|\W+$"), re.compile(r"\W*\w+|\W+")
 
 
 class Editor:
@@ -195,17 +201,6 @@ class Editor:
         )
         for key in keys
     }
-
-
-def width(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    return len(text) if text.isascii() else sum(map(_width, text))
-
-
-def _width(char: str) -> int:
-    if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _typed(char: str) -> str:

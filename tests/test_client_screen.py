@@ -1,0 +1,267 @@
+"""What a person sees: the client in a window of an emulated terminal, with a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+from hypothesis import example, given, settings, strategies as st
+
+from lanchat.client.screen import NO_WRAP, WRAP
+from lanchat.client.show import Painter
+from lanchat.packet import BLANK_LETTERS, Sender, ServerPacket, visible
+from tests.live import SCRIPTS, Peer, Server, login
+from tests.screens import Terminal
+
+CTRL_C, CTRL_D, CTRL_R, CTRL_U, CTRL_W, CTRL_Z, UP, TAB = "\x03", "\x04", "\x12", "\x15", "\x17", "\x1a", "\x1b[A", "\t"
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def window(shared_server: Server, tmp_path: Path) -> Iterator[Open]:
+    """Opens clients in windows, and waits for their prompt."""
+    opened: list[Terminal] = []
+
+    def open_window(name: str, *arguments: str, columns: int = 80, **variables: str) -> Terminal:
+        command = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{shared_server.port()}", "--name", name, *arguments]
+        terminal = Terminal(command, columns, **({"XDG_STATE_HOME": str(tmp_path)} | variables))
+        opened.append(terminal)
+        terminal.shows("\nEveryone>")
+        return terminal
+
+    yield open_window
+    for terminal in opened:
+        terminal.process.close(force=True)
+
+
+@pytest.fixture
+def bob(shared_server: Server) -> Iterator[Peer]:
+    """Somebody to talk with."""
+    with login(shared_server.port(), "bob") as peer:
+        yield peer
+
+
+def last(terminal: Terminal, row: str) -> None:
+    """Wait until this is the last row."""
+    terminal.wait(lambda: terminal.text().endswith(f"\n{row}"), f"the row {row!r} at the end")
+
+
+# What a shell's user expects.
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_ctrl_c_empties_the_line_and_leaves_when_it_is_empty(window: Open, bob: Peer, term: str) -> None:
+    client = window("ann", TERM=term)
+    client.types("half a line")
+    last(client, "Everyone> half a line")
+    client.types(CTRL_C)
+    last(client, "Everyone>")
+    client.types("whole\r")
+    assert bob.packet()["msg"] == "whole"
+    client.types(CTRL_C)
+    client.shows("Goodbye")
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_ctrl_z_suspends_at_a_question_too_and_fg_draws_the_line_anew(
+    shared_server: Server, bob: Peer, tmp_path: Path, term: str
+) -> None:
+    command = f"{SCRIPTS / 'lanchat'} 127.0.0.1:{shared_server.port()} --name susi-{term}"
+    with Terminal(["/bin/bash", "--norc", "-i"], TERM=term, XDG_STATE_HOME=str(tmp_path), PS1="$ ") as shell:
+        shell.shows("$")
+        shell.types(f"{command}\r")
+        shell.shows("\nEveryone>")
+        shell.types("half a line")
+        last(shell, "Everyone> half a line")
+        shell.types(CTRL_Z)
+        shell.shows("Stopped")
+        bob.say(f"susi-{term}", "are you there?")
+        shell.types("fg\r")
+        shell.shows("are you there?")
+        last(shell, "Everyone> half a line")
+        shell.types(f"{CTRL_C}/register\r")
+        shell.shows("Password:")
+        shell.types(f"hunter2{CTRL_Z}")
+        shell.wait(lambda: shell.text().count("Stopped") == 2, "the shell")
+        shell.types("fg\r")
+        shell.wait(lambda: shell.text().splitlines()[-1].startswith("Password:"), "the question again")
+        shell.types("\r")
+        shell.shows("same again:")
+        shell.types("hunter2\r")
+        shell.shows(f"susi-{term} is your account now")
+    assert "hunter2" not in shell.raw
+
+
+# Terminals that only print.
+
+
+def test_on_a_terminal_that_only_prints_the_line_is_what_is_seen(window: Open, bob: Peer) -> None:
+    client = window("ann", TERM="dumb")
+    client.types("hello all\r")
+    assert bob.packet()["msg"] == "hello all"
+    client.types(f"{UP}{TAB}ax\x7fe\u0301\u6f22 two words{CTRL_W}\x7f\x7f\x7fb")
+    last(client, "Everyone> a\u00e9\u6f22 tb")
+    bob.say("ann", "news")
+    client.shows("bob -> you: news")
+    last(client, "Everyone> a\u00e9\u6f22 tb")
+    client.types(f"{CTRL_U}half {CTRL_R}a line\r")
+    assert bob.packet()["msg"] == "half a line"
+    assert "\x1b" not in client.raw
+    client.types(CTRL_D)
+    client.shows("Goodbye")
+
+
+def test_a_line_of_several_rows_is_printed_anew_where_it_can_not_be_rubbed_out(window: Open, bob: Peer) -> None:
+    client = window("ann", TERM="dumb", columns=40)
+    client.types("x" * 60)
+    client.shows("x" * 30)
+    client.types("\x7f" * 40 + "\r")
+    assert bob.packet()["msg"] == "x" * 20
+
+
+@pytest.mark.parametrize(("term", "plain"), [("vt52", True), ("xterm", False), ("none-such", False), ("", True)])
+def test_terminals_that_are_told_where_to_go_in_another_way_only_print(window: Open, term: str, plain: bool) -> None:
+    client = window("ann", TERM=term)
+    assert ("\x1b" not in client.raw) is plain
+
+
+def test_a_terminal_that_does_not_say_where_its_cursor_is_is_not_asked(window: Open) -> None:
+    client = window("ann")
+    client.types("x")
+    last(client, "Everyone> x")
+    assert "\x1b[6n" not in client.raw
+
+
+# Windows.
+
+
+def test_a_window_that_becomes_narrower_leaves_no_copy_of_the_line(window: Open, bob: Peer) -> None:
+    client = window("ann", columns=60)
+    bob.say("ann", "a word " * 9)
+    client.shows("bob -> you: a word")
+    client.types("q" * 70)
+    client.shows("q" * 20)
+    client.resize(25)
+    client.wait(lambda: client.text().count("Everyone>") == 1 and "q" * 25 in client.text(), "the line at its new width")
+    before = client.text()
+    assert before.count("q") == 70
+    assert before.count("[private]") == 1
+    assert before.count("word") == 9
+    client.resize(70)
+    client.wait(lambda: "q" * 50 in client.text(), "the line at its new width")
+    assert client.text().count("q") == 70
+    assert client.text().count("Everyone>") == 1
+
+
+# No row looks like another's message.
+
+BLANKS = st.sampled_from([*BLANK_LETTERS, " ", "\t", "\u3000", "\u00a0", "\u200b", "\ufe0f", "\u0301"])
+PIECES = BLANKS | st.sampled_from(["x", "\u6f22", "\U0001f642", "\u2764\ufe0f", "13:30:00 bob: hi", "\n", "\U0001f1e9"])
+TEXTS = st.lists(st.tuples(PIECES, st.integers(1, 40)).map(lambda pair: pair[0] * pair[1]), max_size=4).map("".join)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    TEXTS,
+    st.integers(4, 60),
+    st.sampled_from(["eve", "e" * 40, "\u6f22" * 20, "i\u0301" * 20]),
+    st.sampled_from(["ann", "#ops"]),
+)
+@example("x" * 58 + "13:30:00 bob -> you: the new door code is 4711", 80, "eve", "ann")
+@example("x" * 58 + "13:30:00\u2800bob\u2800->\u2800you:\u2800the\u2800code", 80, "eve", "ann")
+def test_no_row_begins_as_somebody_elses_message(text: str, columns: int, name: str, to: str) -> None:
+    paragraph = Painter(colours=True, at_terminal=True).packet(ServerPacket(Sender(name, ""), to, text))
+    begins = 0
+    for row in paragraph.drawn(columns).splitlines():
+        screen = pyte.Screen(columns, 2)
+        pyte.Stream(screen).feed(row)
+        shown, below = screen.display
+        assert not below.strip(), "the terminal breaks no row"
+        assert not set(shown) & set(BLANK_LETTERS)
+        begins += not shown.startswith(" ")
+        assert shown.startswith((" ", paragraph.stamp[: columns - 1]))
+    assert begins == len(text.rstrip("\n").split("\n")), (
+        "each line of a text, and nothing else, begins with its time and sender"
+    )
+
+
+@given(st.text())
+def test_what_is_blank_is_written_out_or_is_a_space(text: str) -> None:
+    assert not set(visible(text)) & set(BLANK_LETTERS)
+
+
+def test_a_word_that_fills_the_row_does_not_begin_another(window: Open, shared_server: Server) -> None:
+    client = window("ann")
+    with login(shared_server.port(), "eve") as eve:
+        eve.say("ann", "x" * 200 + "13:30:00 bob -> you: the new door code is 4711")
+        client.shows("4711")
+    rows = [row for row in client.rows() if "x" in row or "4711" in row]
+    assert re.match(r"\d\d:\d\d:\d\d \[private\] eve -> you: x", rows[0])
+    assert all(row.startswith(" " * 11) for row in rows[1:])
+
+
+# What becomes of what was said.
+
+
+def test_what_was_said_is_shown_with_its_time_once_it_has_arrived(window: Open, bob: Peer) -> None:
+    client = window("ann")
+    for typed, shown in (("morning", "you: morning"), ("@bob psst", "[private] you -> bob: psst"), ("/shout hey", "you: hey")):
+        client.types(f"{typed}\r")
+        client.wait(
+            lambda shown=shown: re.search(rf"^\d\d:\d\d:\d\d {re.escape(shown)}$", client.text(), re.MULTILINE) is not None,
+            shown,
+        )  # type: ignore[misc]  # a default is how a lambda keeps it
+    assert client.text().count("morning") == 1
+    client.types("/list\r")
+    client.shows("Everyone> /list\n")
+    client.types("/register hunter2 hunter2\r")
+    client.shows("Everyone> /register ...\n")
+
+
+def test_it_is_told_that_nobody_was_there(tmp_path: Path) -> None:
+    with (
+        Server(tmp_path) as server,
+        Terminal([str(SCRIPTS / "lanchat"), f"127.0.0.1:{server.port()}", "--name", "ann"]) as client,
+    ):
+        client.shows("\nEveryone>")
+        client.types("hello?\r")
+        client.shows("you: hello? (nobody was there)")
+        assert "0 users" not in client.text()
+        server.stop(signal.SIGKILL)
+        client.shows("(offline) Everyone>")
+        client.types("and now?\r")
+        client.shows("* On its way: Everyone: and now?")
+
+
+def test_the_rest_of_a_long_message_can_be_had(window: Open, bob: Peer) -> None:
+    client = window("ann")
+    bob.say("ann", "\n".join(f"line {n}" for n in range(240)))
+    client.shows("... and 140 more rows: /more shows them")
+    client.types("/more\r")
+    client.shows("... and 40 more rows: /more shows them")
+    client.types("/more\r")
+    client.shows("line 239")
+    client.types("/more\r")
+    client.shows("! Not sent: there is no page to go on from")
+
+
+def test_several_lines_are_written_in_the_editor_one_has(window: Open, bob: Peer, tmp_path: Path) -> None:
+    editor = tmp_path / "an editor"
+    editor.write_text(f'#!/bin/sh\nls -ld "$(dirname "$1")" > {tmp_path}/mode\nprintf "and more\\n" >> "$1"\n')
+    editor.chmod(0o700)
+    client = window("ann", EDITOR=f"'{editor}'")
+    client.types("/edit first line\r")
+    client.shows("first lineand more")
+    client.types("\r")
+    assert bob.packet()["msg"] == "first lineand more"
+    assert (tmp_path / "mode").read_text().startswith("drwx------")
+    editor.chmod(stat.S_IRUSR)
+    client.types("/edit\r")
+    client.shows("! Not sent: the editor in $VISUAL or $EDITOR can't be used")
+    assert os.listdir(tmp_path)  # noqa: PTH208 (only whether)
