@@ -7,14 +7,17 @@ import gc
 import re
 import sys
 from collections.abc import Coroutine
+from time import process_time
 
+import pyte
 import pytest
 from hypothesis import given, strategies as st
 from twisted.internet.defer import Deferred
 
 from lanchat.errors import NoSuchTarget
+from lanchat.fold import width
 from lanchat.manhole.console import Console
-from lanchat.manhole.editor import MAX_LINE, Editor, width
+from lanchat.manhole.editor import MAX_LINE, Editor
 from lanchat.manhole.tables import Facts, Text
 
 
@@ -65,6 +68,11 @@ LEFT, RIGHT, UP, DOWN, HOME, END, DELETE = (f"\x1b[{key}" for key in ("D", "C", 
         (f"abcd{LEFT}{LEFT}\x0b\r", "ab"),
         (f"abcd{LEFT}{LEFT}\x15\r", "cd"),
         ("one two  \x17three\r", "one three"),
+        ("a\x1b[[Ab\x1b[[Ec\r", "abc"),
+        ("who(x).y\x1bb\x1bb!\x1bf?\r", "who(!x?).y"),
+        ("one two\x1b[1;5D\x1b[1;5Da\x1b[1;5Cb\r", "aoneb two"),
+        ("one two\x01\x1bd\x05, three\x1b\x7fx\r", " two, x"),
+        ("\x1bb\x1bf\x1bd\x1b\x7fok\x1a\r", "ok"),
         ("if x:\n", "if x:"),
         ("a\tb\r", "a    b"),
         ("a\x00\x1b[99~\x1b[1;5Cb\x1bxc\r", "abc"),
@@ -91,6 +99,49 @@ def test_lines_come_back_from_the_history() -> None:
     assert typist.types(f"new{UP}{UP}\r") == ["one"]
     assert typist.types(f"new{UP}{UP}{UP}{UP}{UP}{DOWN}{DOWN}\r") == ["one"]
     assert typist.types(f"new{UP}{DOWN}{DOWN}er\r") == ["newer"]
+
+
+def test_lines_are_found_in_the_history() -> None:
+    typist = Typist()
+    typist.types("who()\rstats()\rwho('ann')\r")
+    assert typist.types("\x12who\r") == ["who('ann')"]
+    assert typist.drawn.rpartition("(search: who) ")[2].startswith("who('ann')")
+    assert typist.types("\x12wh\x12\x12\x12\r") == ["who()"]
+    assert typist.types(f"\x12stax\x7f{END}!\r") == ["stats()!"]
+    assert typist.types("mine\x12st\x07\r") == ["mine"]
+    assert typist.types("mine\x12who\x03yours\r") == ["yours"]
+    assert typist.types("\x12none\r") == [""]
+
+
+def test_a_long_line_costs_no_time() -> None:
+    typist = Typist()
+    typist.editor.feed(b"!" * MAX_LINE)
+    started = process_time()
+    typist.types("\x1bb\x1bf\x1bb\x1bd!a\x1b\x7f\x17\x15\r")
+    assert process_time() - started < 10
+
+
+def test_a_window_of_another_size_shows_the_line_once_and_what_was_above_it() -> None:
+    screen = pyte.Screen(60, 12)
+    screen.set_mode(pyte.modes.LNM)
+    typist = Typist(columns=60)
+    stream = pyte.Stream(screen)
+    typist.editor.show("one\ntwo\n")
+    typist.types("who()\r" + "x" * 80)
+    stream.feed(typist.drawn)
+    for columns in (25, 70):
+        typist.drawn = ""
+        screen.resize(12, columns)
+        typist.editor.resize(columns, 12)
+        stream.feed(typist.drawn)
+        text = "\n".join(row.rstrip() for row in screen.display).rstrip()
+        assert text.startswith("one\ntwo\n> who()\n> x")
+        assert text.count("x") == 80
+    typist.drawn = ""
+    typist.types("\x15\x15short")
+    typist.drawn = ""
+    typist.editor.resize(60, 12)
+    assert not typist.drawn
 
 
 def test_ctrl_c_and_ctrl_d() -> None:
@@ -130,7 +181,7 @@ def test_a_line_that_is_wrapped_is_drawn_from_its_first_row() -> None:
     assert typist.drawn == "\x1b[1A\r\x1b[J> " + "x" * 15 + "\x1b[1A\r\x1b[2C"
     typist.drawn = ""
     typist.types(END)
-    typist.editor.resize(80)  # the terminal shows it on one row now
+    typist.editor.resize(80, 24)  # the terminal shows it on one row now
     typist.drawn = ""
     typist.types(LEFT)
     assert typist.drawn == "\r\x1b[J> " + "x" * 15 + "\r\x1b[16C"

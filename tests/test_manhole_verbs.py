@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.manhole.editor import width
+from lanchat.fold import width
 from lanchat.manhole.people import Here
 from lanchat.manhole.tables import Table, aligned, cut
 from lanchat.manhole.verb import Verb

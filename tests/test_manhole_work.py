@@ -15,8 +15,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from lanchat.fold import width
 from lanchat.manhole.door import MAX_OPERATORS
-from lanchat.manhole.editor import width
 from tests.live import LOOPBACK, PATIENCE, Peer, login, until
 from tests.ssh import Manhole, fingerprint, leave
 

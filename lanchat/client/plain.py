@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -123,7 +122,8 @@ class Plain:
         self._replace(self.text[: max(end, 0)])
 
     def _cut_word(self) -> None:
-        self._replace(re.sub(r"\S+\s*$", "", self.text))
+        text = self.text.rstrip()
+        self._replace(text[: text.rfind(" ") + 1])
 
     def _cut_line(self) -> None:
         self._replace("")

@@ -15,15 +15,13 @@ from lanchat.spelling import HARMLESS
 #: Characters in a line, and lines that can be had back.
 MAX_LINE, MAX_HISTORY = 65536, 500
 #: Texts that are remembered, and characters of one, to be shown anew when the window is made narrower or wider.
-MAX_RECENT, MAX_TEXT = 100, 16384
+MAX_RECENT, MAX_TEXT = 100, 8192
 
 #: A key, or a run of letters. The last alternatives are for what is no key that we know. (The console of Linux sends
 #: `ESC [ [ A` for F1.)
 _KEY = re.compile(r"\x1b\[\[?[0-?]*[ -/]*[@-~]|\x1bO[@-~]|\x1b[^\[O]|\r\n|[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
 #: The beginning of a key, whose end is still to come.
 _BEGUN = re.compile(r"\x1b(\[\[?[0-?]*[ -/]*|O)?$")
-#: The last word of a text with what is behind it, and the first with what is before it.
-_LAST_WORD, _FIRST_WORD = re.compile(r"\w+\W*$|\W+$"), re.compile(r"\W*\w+|\W+")
 
 
 class Editor:
@@ -46,6 +44,8 @@ class Editor:
         self._history: deque[str] = deque(maxlen=MAX_HISTORY)
         self._back = 0  # how far back in the history
         self._newest = ""  # what was typed before going back
+        self._searched: str | None = None  # what is looked for in the history; None while nothing is
+        self._recent: deque[str] = deque(maxlen=MAX_RECENT)  # what was shown last
 
     def feed(self, sent: bytes) -> None:
         """What the terminal sent: keys, in pieces as they come."""
@@ -54,6 +54,8 @@ class Editor:
         self._begun = begun.group()[:32] if begun else ""
         for key in _KEY.findall(text[: begun.start()] if begun else text):
             act = self.KEYS.get(key)
+            if self._searched is not None and self._search(key):
+                continue
             if act is not None:
                 act(self)
             elif key[0] >= " ":
@@ -66,6 +68,7 @@ class Editor:
 
     def show(self, text: str) -> None:
         """Show a text above the line that is being typed."""
+        self._recent.append(text[-MAX_TEXT:])
         if self._asking:
             text = f"{self._home()}\x1b[J{text}" + ("" if text.endswith("\n") else "\n")
         self._write(text)
@@ -73,15 +76,34 @@ class Editor:
             self._row = 0
             self._draw()
 
-    def resize(self, columns: int) -> None:
-        """The terminal has another width now, and has wrapped the line anew."""
-        self.columns = columns
-        self._row = width(self._prompt + self._before) // columns
+    def resize(self, columns: int, rows: int) -> None:
+        """The terminal has another size now.
+
+        Some terminals break long rows anew then, and some don't, so nobody knows where a line of several rows begins: the
+        last of what was shown is shown again on an empty screen.
+        """
+        before, self.columns = self.columns, columns
+        if not self._asking or width(self._lead + self._before + self._after) < min(before, columns):
+            return
+        shown: list[str] = []
+        for line in reversed("".join(self._recent).splitlines(keepends=True)):
+            rows -= 1 + width(line.rstrip("\n")) // columns
+            if rows < 1:
+                break
+            shown.append(line)
+        self._write("\x1b[H\x1b[2J" + "".join(reversed(shown)))
+        self._row = 0
+        self._draw()
+
+    @property
+    def _lead(self) -> str:
+        """What stands before the line."""
+        return self._prompt if self._searched is None else f"(search: {self._searched}) "
 
     def _insert(self, text: str) -> None:
         text = "".join(map(_typed, text))[: MAX_LINE - len(self._before) - len(self._after)]
         self._before += text
-        end = width(self._prompt + self._before)
+        end = width(self._lead + self._before)
         if self._asking and not self._after and end % self.columns and end // self.columns == self._row:
             self._write(text)
         else:
@@ -90,8 +112,8 @@ class Editor:
     def _draw(self) -> None:
         if not self._asking:
             return
-        line = self._prompt + self._before + self._after
-        end, here = width(line), width(self._prompt + self._before)
+        line = self._lead + self._before + self._after
+        end, here = width(line), width(self._lead + self._before)
         drawn = f"{self._home()}\x1b[J{line}"
         if not end % self.columns:
             drawn += "\n"  # a terminal waits at the edge until the next character; we would not know where it is
@@ -120,6 +142,7 @@ class Editor:
     def _leave_line(self, mark: str) -> None:
         self._replace(self._before + self._after)
         self._write(mark)
+        self._recent.append(f"{self._prompt}{self._before}{mark}"[-MAX_TEXT:])
         self._before = self._after = self._newest = ""
         self._back, self._asking = 0, False
 
@@ -154,7 +177,22 @@ class Editor:
         self._replace("", self._after)
 
     def _cut_word(self) -> None:
-        self._replace(re.sub(r"\S+\s*$|\s+$", "", self._before), self._after)
+        before = self._before.rstrip()
+        self._replace(before[: before.rfind(" ") + 1], self._after)
+
+    def _word_left(self) -> None:
+        start = _word(self._before[::-1])
+        self._replace(self._before[:-start], self._before[-start:] + self._after)
+
+    def _word_right(self) -> None:
+        end = _word(self._after)
+        self._replace(self._before + self._after[:end], self._after[end:])
+
+    def _cut_word_left(self) -> None:
+        self._replace(self._before[: -_word(self._before[::-1])], self._after)
+
+    def _cut_word_right(self) -> None:
+        self._replace(self._before, self._after[_word(self._after) :])
 
     def _indent(self) -> None:
         self._insert(" " * 4)
@@ -178,6 +216,39 @@ class Editor:
         self._back = back
         self._replace(self._history[-back] if back else self._newest)
 
+    def _begin_search(self) -> None:
+        if not self._back:
+            self._newest = self._before + self._after
+        self._searched = ""
+        self._draw()
+
+    def _search(self, key: str) -> bool:
+        """A key while something is looked for in the history; false if it ends that, and does what it does elsewhere."""
+        searched, back = self._searched or "", max(self._back, 1)
+        if key == "\x12":
+            back = self._back + 1
+        elif key in ("\x7f", "\x08"):
+            searched, back = searched[:-1], 1
+        elif key[0] >= " ":
+            searched += "".join(map(_typed, key))
+        else:
+            self._searched = None
+            if key == "\x07":
+                self._back = 0
+                self._replace(self._newest)
+            else:
+                self._draw()
+            return key == "\x07"
+        self._searched = searched[:MAX_LINE]
+        lines = list(self._history)
+        found = (n for n in range(back, len(lines) + 1) if searched in lines[-n])
+        if searched and (n := next(found, 0)):
+            self._back = n
+            self._replace(lines[-n])
+        else:
+            self._draw()
+        return True
+
     #: What each key does. Terminals differ in what they send for the same key.
     KEYS: ClassVar[dict[str, Callable[[Editor], None]]] = {
         key: act
@@ -196,11 +267,22 @@ class Editor:
             (_cut_rest, ("\x0b",)),
             (_cut_start, ("\x15",)),
             (_cut_word, ("\x17",)),
+            (_word_left, ("\x1bb", "\x1b[1;5D", "\x1b[1;3D", "\x1b[5D", "\x1bOd")),
+            (_word_right, ("\x1bf", "\x1b[1;5C", "\x1b[1;3C", "\x1b[5C", "\x1bOc")),
+            (_cut_word_left, ("\x1b\x7f", "\x1b\x08")),
+            (_cut_word_right, ("\x1bd",)),
+            (_begin_search, ("\x12",)),
             (_indent, ("\t",)),
             (_clear, ("\x0c",)),
         )
         for key in keys
     }
+
+
+def _word(text: str) -> int:
+    """How many characters the first word of a text has, with what is before it; 1 at least."""
+    start = next((n for n, char in enumerate(text) if char.isalnum()), len(text))
+    return max(1, next((n for n in range(start, len(text)) if not text[n].isalnum()), len(text)))
 
 
 def _typed(char: str) -> str:

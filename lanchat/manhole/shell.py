@@ -16,6 +16,7 @@ from twisted.conch.ssh.connection import EXTENDED_DATA_STDERR
 from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_change
 from twisted.logger import FilteringLogObserver, Logger, LogLevel, LogLevelFilterPredicate, globalLogPublisher
 
+from lanchat.fold import fold
 from lanchat.manhole.console import MAX_SOURCE, Console
 from lanchat.manhole.editor import Editor
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lanchat.manhole.door import Channels
     from lanchat.manhole.login import Operator
 
+#: Columns of a time and the blank behind it.
+TIME_WIDTH = 9
 GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
 
 #: For conch, which logs each step it takes, and what clients send as it came: only its faults are wanted.
@@ -100,7 +103,10 @@ class Shell(SSHChannel):
             self._out(text)
 
     def show(self, text: str) -> None:
-        """Show what goes on meanwhile."""
+        """Show what goes on meanwhile, in lines that begin with a time: no row of one looks like another."""
+        if self._columns:
+            rows = (row for line in text.splitlines() for row in fold(line, self._columns - 1, TIME_WIDTH))
+            text = "".join(f"{row}\n" for row in rows)
         self._out(text)
 
     def behind(self) -> bool:
@@ -121,9 +127,10 @@ class Shell(SSHChannel):
         return True
 
     def _window_change(self, data: bytes) -> bool:
-        self._columns = self._console.columns = parseRequest_window_change(data)[1] or 80
+        rows, columns = parseRequest_window_change(data)[:2]
+        self._columns = self._console.columns = columns or 80
         if self._editor is not None:
-            self._editor.resize(self._columns)
+            self._editor.resize(self._columns, rows or 24)
         return True
 
     def _shell(self, data: bytes) -> bool:
