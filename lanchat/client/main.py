@@ -23,6 +23,7 @@ from lanchat.client.keyring import Keyring
 from lanchat.client.show import Painter, complain
 from lanchat.client.statefile import Unsafe
 from lanchat.client.tokens import Tokens, first_line
+from lanchat.client.zones import Zones
 from lanchat.packet import visible
 from lanchat.printing import checked
 
@@ -66,8 +67,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     face = _terminal(wanted) if at_terminal else _pipe(wanted)
     from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
 
+    running: Any = reactor
+    running.installNameResolver(Zones(running.nameResolver))
     client = Client(
-        reactor,
+        running,
         wanted.name,
         wanted.server,
         face,
@@ -80,7 +83,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     )
     if wanted.quiet and not at_terminal:
         client.conversation.skip_missed()
-    ending = _run(reactor, face, client)
+    ending = _run(running, face, client)
     if ending.why:
         complain(ending.why)
     return ending.status
@@ -100,7 +103,7 @@ def _pipe(wanted: argparse.Namespace) -> Face:
     from lanchat.client.pipe import LinesAre, Pipe  # noqa: PLC0415 (it imports the reactor)
 
     lines = LinesAre.ANY_TEXT if wanted.text else LinesAre.TEXT if wanted.text_only else LinesAre.TYPED
-    return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout, lines)
+    return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout, lines, wanted.block)
 
 
 def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:

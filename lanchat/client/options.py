@@ -6,12 +6,14 @@ import argparse
 import getpass
 import re
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lanchat import __version__
+from lanchat.client import zones
 from lanchat.client.conversation import PATIENCE
-from lanchat.packet import EVERYONE, is_visible, visible
+from lanchat.packet import EVERYONE, MAX_MSG, is_visible, visible
 from lanchat.printing import Parser
 from lanchat.safekeeping import user_state
 from lanchat.typed import Unclear, target
@@ -28,11 +30,15 @@ at a terminal:
   #ops TEXT            say it in the room #ops; /join #ops enters it
   /to bob, /to #ops    make that the target; /to alone: everyone again
   /say TEXT            say any text; //TEXT says one that begins with a slash
-  /history #ops 20     what was said; /more shows what was before that
+  /edit                write several lines in $EDITOR
+  /history #ops 20     what was said
   /search WORDS        where these words were said
+  /more                the rest of a long message, or the page before
   /register, /login    make your name an account; log in (both ask for a password)
   /help, /list, ...    ask the server; TAB completes commands, names and rooms
-  /quit, Ctrl-D        leave
+  /quit, Ctrl-D        leave; Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends
+  What you say is shown with its time once it has arrived. With TERM=dumb nothing
+  but text is written, and there are no history and no completion.
 
 in a script (stdin or stdout is not a terminal):
   With --to or --text each line of stdin is text, and is said as it is: use one of
@@ -45,6 +51,7 @@ in a script (stdin or stdout is not a terminal):
   a bot keeps stdin open, and is reconnected when the server goes away.
 
     echo "backup done" | lanchat chat.lan --name cron --to bob
+    systemctl status nginx | lanchat chat.lan --name web --to '#ops' --block
     journalctl -f | lanchat chat.lan --name logs --to '#ops' --text
     echo /list | lanchat chat.lan --name cron --quiet
     echo /history '#ops' 20 | lanchat chat.lan --name cron --password-file ~/.cron
@@ -78,7 +85,8 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=_address,
         default=(DEFAULT_HOST, DEFAULT_PORT),
         metavar="HOST[:PORT]",
-        help=f"the server; an IPv6 address with a port is [::1]:5000 (default: {DEFAULT_HOST}:{DEFAULT_PORT})",
+        help="the server; an IPv6 address with a port is [::1]:5000 or [fe80::1%%eth0]:5000 "
+        f"(default: {DEFAULT_HOST}:{DEFAULT_PORT})",
     )
     parser.add_argument("--name", type=_name, default=None, help="the name to be known by (default: your login name)")
     parser.add_argument(
@@ -86,17 +94,25 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
+    parser.add_argument(
+        "--block", action="store_true", help=f"in a script: all of stdin is one message, of up to {MAX_MSG} bytes"
+    )
     lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
     _add_output(parser)
     _add_account(parser)
     _add_tls(parser)
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
-    options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[-1:] == ["--"]:  # which says that no options follow, and need not be followed by anything
+        words.pop()
+    options = parser.parse_args(words)
     if options.name is None:
         options.name = _login_name(parser)
     if not options.tls and any((options.ca, options.fingerprint, options.cert)):
         parser.error("--ca, --fingerprint and --cert need --tls")
-    options.text_only = options.text or (options.to is not None and not options.commands)
+    if options.block and options.commands:
+        parser.error("--block: a message of several lines is no command")
+    options.text_only = options.text or options.block or (options.to is not None and not options.commands)
     options.to = options.to or EVERYONE
     options.login = options.login or options.password_file is not None
     options.state = user_state()
@@ -114,7 +130,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help=f"how long an acknowledgement may take, and a script tries to get in (default: {PATIENCE:.0f})",
     )
     parser.add_argument(
-        "--bell", action=argparse.BooleanOptionalAction, default=True, help="ring for private messages (default: yes)"
+        "--bell",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="ring for private messages, and for your name (default: yes)",
     )
 
 
@@ -152,11 +171,14 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
 
 def _address(text: str) -> tuple[str, int]:
     try:
-        return address(text)
+        host, port = address(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{visible(text)!r} is no HOST[:PORT]; an IPv6 address with a port is [::1]:5000"
         ) from None
+    if why := zones.fault(host):
+        raise argparse.ArgumentTypeError(visible(why))
+    return host, port
 
 
 def _name(text: str) -> str:

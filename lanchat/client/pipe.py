@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import locale
 import os
 import shutil
 from collections.abc import Callable, Iterable
@@ -39,6 +41,15 @@ class LinesAre(Enum):
     ANY_TEXT = "text and nothing else, whatever it looks like"
 
 
+def decoded(data: bytes) -> str:
+    """A text that is UTF-8, or what the locale says. Raises `NotSent`."""
+    encodings = dict.fromkeys(("utf-8", locale.getpreferredencoding(False)))
+    for encoding in encodings:
+        with contextlib.suppress(UnicodeDecodeError, LookupError):
+            return data.decode(encoding)
+    raise NotSent("it is not UTF-8. Convert it with iconv, or set LC_ALL to what it is.")
+
+
 class Lines:
     """Cuts bytes into lines; of one that is over the limit nothing is kept."""
 
@@ -61,13 +72,38 @@ class Lines:
         return self.feed(b"\n") if self._rest or self._skipping else ()
 
 
+class Block:
+    """Takes all bytes for one line; of what is over the limit nothing is kept."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._data = b""
+
+    def feed(self, data: bytes) -> Iterable[bytes | None]:
+        """Nothing yet."""
+        self._data = (self._data + data)[: self._limit + 1]
+        return ()
+
+    def end(self) -> Iterable[bytes | None]:
+        """All of it, without the end of its last line."""
+        text = self._data.replace(b"\r\n", b"\n").removesuffix(b"\n")
+        yield None if len(self._data) > self._limit else text
+
+
 class Pipe:
     """Says what is on stdin, prints what comes in, and ends when stdin has and all is acknowledged."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
-        self, to: str, painter: Painter, as_json: bool, quiet: bool, patience: float, lines: LinesAre = LinesAre.TYPED
+        self,
+        to: str,
+        painter: Painter,
+        as_json: bool,
+        quiet: bool,
+        patience: float,
+        lines: LinesAre = LinesAre.TYPED,
+        block: bool = False,
     ) -> None:
-        """`to` is whom lines are said to, `lines` what they may be; `patience` is in seconds."""
+        """`to` is whom lines are said to, `lines` what they may be; `block`: all are one. `patience` is in seconds."""
         self._failures = 0
         self._to = to
         self._painter = painter
@@ -75,7 +111,9 @@ class Pipe:
         self._quiet = quiet
         self._patience = patience
         self._kind = lines
-        self._lines = Lines(MAX_MSG + 1)  # a carriage return may be on it yet
+        self._whole = block
+        # The end of a line may be on it yet.
+        self._lines: Lines | Block = Block(MAX_MSG + 1) if block else Lines(MAX_MSG + 1)
         self._count = 0
         self._stalled: Any = None
         self._reading = True
@@ -206,16 +244,15 @@ class Pipe:
             try:
                 self._say(line)
             except (NotSent, Unclear) as error:
-                self._fail(f"line {self._count} was not sent: {error}")
+                what = "what is on stdin" if self._whole else f"line {self._count}"
+                self._fail(f"{what} was not sent: {error}")
 
     def _say(self, line: bytes | None) -> None:
         if line is None:
             raise NotSent(f"it is longer than {MAX_MSG} bytes.")
         if self._count == 1:
             line = without_mark(line)
-        text = line.decode(errors="replace")
-        if "\N{REPLACEMENT CHARACTER}" in text and text.encode() != line:
-            complain(f"line {self._count} is not UTF-8; what is wrong in it was replaced.")
+        text = decoded(line)
         if not text.strip():
             return
         if self._kind is LinesAre.TYPED:

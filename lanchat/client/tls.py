@@ -32,6 +32,7 @@ from zope.interface import implementer
 
 from lanchat.client.known import KnownServers
 from lanchat.client.statefile import Unsafe
+from lanchat.client.zones import place
 from lanchat.packet import visible
 from lanchat.safekeeping import Refused, read_safely
 
@@ -148,7 +149,7 @@ class Remembered(Trust):
 
     def __init__(self, host: str, own: Path | None, port: int, file: Path | None) -> None:
         super().__init__(host, own)
-        self._where = f"[{host.lower()}]:{port}"
+        self._where = place((host, port))
         self._file = file
         self._servers = KnownServers(file)
 

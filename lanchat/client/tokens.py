@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from lanchat.client.statefile import StateFile, Unsafe, line_of, read_text
+from lanchat.client.zones import place
 from lanchat.packet import visible
 from lanchat.spelling import key
 
@@ -19,8 +20,7 @@ class Tokens:
 
     def __init__(self, file: Path | None, name: str, server: tuple[str, int]) -> None:
         self._state = StateFile(file, secret=True)
-        host, port = server
-        self._owner = [f"[{host.lower()}]:{port}", key(name)]
+        self._owner = [place(server), key(name)]
 
     @property
     def file(self) -> Path:

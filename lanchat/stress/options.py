@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.python import usage
 
@@ -250,7 +251,13 @@ def _addresses(host: str, port: int) -> list[tuple[int, str]]:
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "that can't be a host's name"
         raise usage.UsageError(f"can't find {visible(host, 100)}: {why}.") from None
-    return sorted(((family, str(address[0])) for family, _, _, _, address in found), key=lambda at: at[0] != socket.AF_INET)
+    return sorted(((family, _host(address)) for family, _, _, _, address in found), key=lambda at: at[0] != socket.AF_INET)
+
+
+def _host(address: tuple[Any, ...]) -> str:
+    """The host of a socket's address; of IPv6 with the number of the interface, where it is known on one only."""
+    host, _, *more = address
+    return f"{host}%{more[1]}" if more and more[1] else str(host)
 
 
 def _check_plot(file: str | None) -> None:
