@@ -97,6 +97,7 @@ class ServerX(_Both, omit_defaults=True, rename={"self_": "self"}, gc=False):
     who: list[str] | None = None
     # In a welcome.
     limits: dict[str, int] | None = None
+    lobby: str | None = None
     account: bool | None = None
     token: str | None = None
     epoch: str | None = None

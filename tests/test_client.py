@@ -15,10 +15,10 @@ from lanchat.client.cursor import MAX_HOLES, Cursor
 from lanchat.client.delivery import WINDOW
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent
 from lanchat.client.keyring import Keyring
+from lanchat.client.lines import Lines
 from lanchat.client.main import main
 from lanchat.client.opening import CAPS, SETTLE_SECONDS
 from lanchat.client.options import address
-from lanchat.client.pipe import Lines
 from lanchat.client.roster import MAX_KNOWN, Roster
 from lanchat.client.show import Painter, harmless, is_private
 from lanchat.fold import fold

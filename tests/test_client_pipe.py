@@ -21,6 +21,8 @@ from typing import IO, Any, NamedTuple
 import pytest
 
 from lanchat.client import show
+from lanchat.client.interfaces import NotSent
+from lanchat.client.lines import decoded
 from lanchat.packet import MAX_MSG
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, environment, line, login, until
 
@@ -193,13 +195,35 @@ def test_json_is_printed_as_it_came_up_to_the_last_acknowledgement(shared_server
 
 def test_what_is_too_long_or_not_utf8_is_told_and_the_rest_is_sent(shared_server: Server) -> None:
     with login(shared_server.port(), "bob") as bob:
-        stdin = b"x" * (MAX_MSG + 1) + b"\n" + b"y" * MAX_MSG + b"\r\na\xffb\n"
-        done = lanchat(shared_server.port(), "--name", "ci", "--to", "bob", stdin=stdin)
+        stdin = b"x" * (MAX_MSG + 1) + b"\n" + b"y" * MAX_MSG + b"\r\na\xffb\nend\n"
+        done = lanchat(shared_server.port(), "--name", "ci", "--to", "bob", stdin=stdin, env={"LC_ALL": "C.UTF-8"})
         assert done.status == 1
-        assert [bob.packet()["msg"], bob.packet()["msg"]] == ["y" * MAX_MSG, "a\N{REPLACEMENT CHARACTER}b"]
+        assert [bob.packet()["msg"], bob.packet()["msg"]] == ["y" * MAX_MSG, "end"]
     long, broken = done.err.splitlines()
     assert "line 1 was not sent: " in long
-    assert "line 3 is not UTF-8" in broken
+    assert "line 3 was not sent: it is not UTF-8. Convert it with iconv" in broken
+
+
+def test_what_is_not_utf8_is_what_the_locale_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale: "ISO-8859-1")
+    assert (decoded(b"gr\xf6\xdfer"), decoded("größer".encode())) == ("größer", "größer")
+    monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale: "ANSI_X3.4-1968")
+    with pytest.raises(NotSent):
+        decoded(b"gr\xf6\xdfer")
+
+
+def test_a_block_is_one_message(shared_server: Server) -> None:
+    port, options = shared_server.port(), ("--name", "ci", "--block", "--to", "@bob", "--")
+    with login(port, "bob") as bob:
+        assert lanchat(port, *options, stdin=b"/status:\r\n\n  active\n@eve\n") == Result(0, "", "")
+        assert bob.packet()["msg"] == "/status:\n\n  active\n@eve"
+        assert lanchat(port, *options, stdin=b"x" * MAX_MSG + b"\n").status == 0
+        assert bob.packet()["msg"] == "x" * MAX_MSG
+        for stdin, why in ((b"x" * (MAX_MSG + 1), "16384 bytes"), (b"x\n/login y", "password"), (b"\xff", "UTF-8")):
+            done = lanchat(port, *options, stdin=stdin)
+            assert (done.status, "what is on stdin was not sent: " in done.complaint, why in done.complaint) == (1, True, True)
+        assert lanchat(port, *options, stdin=b" \n") == Result(0, "", "")
+    assert lanchat(port, *options[:3], "--commands", stdin=b"x").status == 2
 
 
 def test_a_classic_server_is_served_too(classic: tuple[int, list[bytes]]) -> None:

@@ -210,7 +210,7 @@ def test_a_word_that_fills_the_row_does_not_begin_another(window: Open, shared_s
 
 
 def test_what_was_said_is_shown_with_its_time_once_it_has_arrived(window: Open, bob: Peer) -> None:
-    client = window("ann")
+    client = window("olga")
     for typed, shown in (("morning", "you: morning"), ("@bob psst", "[private] you -> bob: psst"), ("/shout hey", "you: hey")):
         client.types(f"{typed}\r")
         client.shows(f" {shown}\n")

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
+from lanchat.client.comings import SUMMED_SECONDS
 from lanchat.client.pages import Pages
 from lanchat.client.prompt import Discreet, Prompt
 from lanchat.client.roster import Roster
 from lanchat.client.show import Painter, Paragraph
-from lanchat.client.view import View
+from lanchat.client.view import AWAY_SECONDS, SLOW_SECONDS, View
 from lanchat.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
 from tests.talk import Talk
@@ -439,6 +441,15 @@ def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
     assert again.stdout.endswith("bob -> you: nobody sees this\n")
 
 
+class At(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> At:
+        """Noon, in UTC."""
+        return cls(2026, 11, 29, 12, tzinfo=timezone.utc)
+
+
 class Shown:
     """What a view put on the screen, on a clock of the test's own."""
 
@@ -479,8 +490,96 @@ def test_that_was_all_is_said_when_all_that_was_missed_has_come() -> None:
     (asked,) = [packet["x"]["cid"] for packet in talk.written() if packet["to"] == "/history"]
     talk.said(9, batch=asked)
     talk.hear(op="end", cid=asked, n=1, more=False)
-    assert shown.new()[-3:] != []
-    assert shown.bells == 1
+    assert [row for row in shown.new() if row[0] != "\u2014"][-2:] == ["[private] bob -> you: 9", "* That was all."]
+    assert shown.bells == 1, "for all that was missed"
+
+
+def test_a_bell_rings_for_what_is_live_and_for_oneself() -> None:
+    talk = Talk()
+    shown = Shown(talk)
+    talk.account()
+    talk.hear("hi", "alice", "bob", id="1")
+    talk.hear("ask Alice!", "#ops", "bob", id="2")
+    assert shown.bells == 2
+    talk.hear("malice, alicent", "#ops", "bob", id="3")
+    talk.hear("alice said", "#ops", "alice", id="4", self=True)
+    talk.hear("alice", "Everyone", "SERVER", op="ok", cid="5")
+    assert shown.bells == 2
+
+
+def test_each_day_has_a_line_and_so_has_what_came_while_nobody_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk()
+    shown = Shown(talk)
+    talk.account()
+    monkeypatch.setattr("lanchat.client.show.datetime", At)
+    shown.new()
+    talk.hear("late", "#ops", "bob", id="1", ts="2026-11-28T12:00:00.000Z")
+    talk.hear("later", "#ops", "bob", id="2", ts="2026-11-29T12:00:00.000Z")
+    shown.view.notice("done")
+    days = ["\u2014 Saturday, 28 November 2026 \u2014", "\u2014 Sunday, 29 November 2026 \u2014"]
+    assert shown.new() == [days[0], "#ops bob: late", days[1], "#ops bob: later", "* done"]
+    talk.clock.advance(AWAY_SECONDS)
+    for _ in range(2):
+        talk.hear("hello?", "#ops", "bob", id="3", ts="2026-11-29T12:00:00.000Z")
+    assert shown.new() == ["\u2014 new \u2014", "#ops bob: hello?", "#ops bob: hello?"]
+    shown.view.attend()
+    talk.clock.advance(AWAY_SECONDS)
+    talk.hear("still?", "#ops", "bob", id="4", ts="2026-11-29T12:00:00.000Z")
+    assert shown.new()[0] == "\u2014 new \u2014"
+
+
+def test_who_spoke_lately_is_seen_to_come_and_go_and_the_others_are_summed_up() -> None:
+    talk = Talk()
+    shown = Shown(talk)
+    talk.account()
+    talk.hear("hi", "Everyone", "Bob", id="1")
+    shown.new()
+
+    def event(what: str, *who: str) -> list[str]:
+        talk.hear(f"{', '.join(who)} {what}", "Everyone", op="event", ev=what, who=list(who), n=len(who))
+        return shown.new()
+
+    for n in range(3):
+        told = [event(what, "cron") for what in ("came", "went")]
+        assert told == ([[], []] if n == 2 else [["* cron came"], ["* cron went"]])
+        assert event("went", "bob") == ["* bob went"]
+    assert event("came", "tom") == []
+    talk.clock.advance(SUMMED_SECONDS)
+    assert shown.new() == ["* Meanwhile: cron went (2 times), tom came"]
+    assert event("came", "eve") == ["* eve came"]
+    talk.clock.advance(SUMMED_SECONDS)
+    assert shown.new() == []
+
+
+def test_what_is_slow_to_arrive_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk()
+    shown = Shown(talk)
+    talk.account()
+    shown.new()
+    shown.view.said(said := talk.conversation.say("#ops", "hello"))
+    talk.clock.advance(SLOW_SECONDS)
+    assert shown.new() == ["* On its way: #ops: hello"]
+    talk.hear(op="ack", cid=said.cid, id="e.1", seq=1, state="stored")
+    assert shown.new() == ["#ops you: hello"]
+    shown.view.said(said := talk.conversation.say("bob", "hello"))
+    talk.hear("No.", op="fail", cid=said.cid, code="NO_SUCH_TARGET")
+    talk.clock.advance(SLOW_SECONDS)
+    assert shown.new() == ["! No.", "! NOT DELIVERED to bob: hello"]
+
+
+def test_with_a_lobby_it_is_where_one_speaks_first(tmp_path: Path, spawn: Open) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--lobby", "#hall") as server, login(server.port(), "bob") as bob:
+        client = spawn(server, "ann")
+        client.expect("#hall>")
+        client.sendline("good morning")
+        client.expect("#hall you: .*good morning")
+        bob.wait_for("[#hall] good morning")
+        client.sendline("/to")
+        client.expect("Everyone>")
+        client = spawn(server, "cat", "--to", "bob")
+        client.expect("Welcome cat")
+        client.expect("bob>")
+        assert "#hall>" not in client.seen()
 
 
 def test_a_page_that_was_refused_can_be_asked_for_again() -> None:

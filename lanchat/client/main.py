@@ -20,6 +20,7 @@ from lanchat.client import interfaces, options, tls
 from lanchat.client.connection import Client
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
 from lanchat.client.keyring import Keyring
+from lanchat.client.lines import LinesAre
 from lanchat.client.show import Painter, complain
 from lanchat.client.statefile import Unsafe
 from lanchat.client.tokens import Tokens, first_line
@@ -96,11 +97,11 @@ def _terminal(wanted: argparse.Namespace) -> Face:
     asyncioreactor.install(loop)
     from lanchat.client.terminal import Terminal  # noqa: PLC0415 (a script should not wait for what only terminals need)
 
-    return Terminal(wanted.to, _colours(), wanted.bell, wanted.json)
+    return Terminal(wanted.to, _colours(), wanted.bell, wanted.json, wanted.to_lobby)
 
 
 def _pipe(wanted: argparse.Namespace) -> Face:
-    from lanchat.client.pipe import LinesAre, Pipe  # noqa: PLC0415 (it imports the reactor)
+    from lanchat.client.pipe import Pipe  # noqa: PLC0415 (it imports the reactor)
 
     lines = LinesAre.ANY_TEXT if wanted.text else LinesAre.TEXT if wanted.text_only else LinesAre.TYPED
     return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout, lines, wanted.block)

@@ -90,7 +90,10 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--name", type=_name, default=None, help="the name to be known by (default: your login name)")
     parser.add_argument(
-        "--to", type=_target, metavar="NAME", help="a user or a #ROOM that lines are said to (default: everyone)"
+        "--to",
+        type=_target,
+        metavar="NAME",
+        help="a user or a #ROOM that lines are said to (default: everyone; at a terminal the lobby, if there is one)",
     )
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
@@ -113,6 +116,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.block and options.commands:
         parser.error("--block: a message of several lines is no command")
     options.text_only = options.text or options.block or (options.to is not None and not options.commands)
+    options.to_lobby = options.to is None
     options.to = options.to or EVERYONE
     options.login = options.login or options.password_file is not None
     options.state = user_state()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import locale
 import os
 import shutil
 from collections.abc import Callable, Iterable
-from enum import Enum
 from typing import Any
 
 from twisted.internet import fdesc
@@ -17,6 +14,7 @@ from twisted.python.failure import Failure
 from lanchat.client.connection import Client
 from lanchat.client.conversation import GOODBYE, Conversation
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
+from lanchat.client.lines import Block, Lines, LinesAre, decoded
 from lanchat.client.reading import MISSED
 from lanchat.client.show import Painter, complain, harmless
 from lanchat.client.streams import Input, Output
@@ -31,63 +29,6 @@ MAX_WAITING = 100
 MAX_COMPLAINTS = 20
 #: Seconds in which a program that reads stdout, and has enough, ends. Only then is what it was given at last acknowledged.
 READER_SECONDS = 0.2
-
-
-class LinesAre(Enum):
-    """What the lines of stdin may be."""
-
-    TYPED = "as a person would type them: commands, @NAME TEXT, #ROOM TEXT, or text"
-    TEXT = "text and nothing else; what looks like a command with a password is refused"
-    ANY_TEXT = "text and nothing else, whatever it looks like"
-
-
-def decoded(data: bytes) -> str:
-    """A text that is UTF-8, or what the locale says. Raises `NotSent`."""
-    encodings = dict.fromkeys(("utf-8", locale.getpreferredencoding(False)))
-    for encoding in encodings:
-        with contextlib.suppress(UnicodeDecodeError, LookupError):
-            return data.decode(encoding)
-    raise NotSent("it is not UTF-8. Convert it with iconv, or set LC_ALL to what it is.")
-
-
-class Lines:
-    """Cuts bytes into lines; of one that is over the limit nothing is kept."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._rest = b""
-        self._skipping = False
-
-    def feed(self, data: bytes) -> Iterable[bytes | None]:
-        """The lines that these bytes complete; None for one that was too long."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            yield None if self._skipping or len(line) > self._limit else line.removesuffix(b"\r")
-            self._skipping = False
-        self._skipping = self._skipping or len(rest) > self._limit
-        self._rest = b"" if self._skipping else rest
-
-    def end(self) -> Iterable[bytes | None]:
-        """What was not ended by a newline is a line too."""
-        return self.feed(b"\n") if self._rest or self._skipping else ()
-
-
-class Block:
-    """Takes all bytes for one line; of what is over the limit nothing is kept."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._data = b""
-
-    def feed(self, data: bytes) -> Iterable[bytes | None]:
-        """Nothing yet."""
-        self._data = (self._data + data)[: self._limit + 1]
-        return ()
-
-    def end(self) -> Iterable[bytes | None]:
-        """All of it, without the end of its last line."""
-        text = self._data.replace(b"\r\n", b"\n").removesuffix(b"\n")
-        yield None if len(self._data) > self._limit else text
 
 
 class Pipe:

@@ -7,6 +7,7 @@ It runs on Twisted's asyncio reactor, which `main` has installed. What others wr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Link, NotSen
 from lanchat.client.pages import Pages
 from lanchat.client.passwords import Passwords
 from lanchat.client.prompt import Answered, Prompt
+from lanchat.client.rooms import MAX_NAME
 from lanchat.client.roster import Roster
 from lanchat.client.screen import Screen
 from lanchat.client.show import Painter
@@ -40,8 +42,10 @@ HERE = (
 class Terminal:
     """Shows a conversation on a terminal and takes what is typed there. Nothing typed is kept when it ends."""
 
-    def __init__(self, to: str, colours: bool, bell: bool, as_json: bool) -> None:
+    def __init__(self, to: str, colours: bool, bell: bool, as_json: bool, to_lobby: bool = False) -> None:
+        """`to` is whom lines are said to at first; with `to_lobby` that is the room that everybody is in, if there is one."""
         self.target = to
+        self._to_lobby = to_lobby
         self._roster = Roster()
         self._prompt = Prompt(self._message, self._roster, self._redrawn)
         self._screen = Screen(self._prompt.above, self._unwritable, self._prompt.plain, folds=not as_json)
@@ -98,6 +102,9 @@ class Terminal:
     def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
         """Show a packet, unless it only answers what this client asked for itself."""
         self._roster.learn(packet)
+        if self._to_lobby and packet.x is not None and packet.x.op == "welcome":
+            self._to_lobby = False
+            self.target = _room(packet.x.lobby) or self.target
         if answers is None or not answers.quiet:
             self._view.came(packet, answers, line)
 
@@ -201,6 +208,7 @@ class Terminal:
 
     def _aim(self, words: str) -> None:
         """Say what follows to this user or in this room."""
+        self._to_lobby = False
         self.target = target(words)
 
     def _edit(self, words: str) -> None:
@@ -257,3 +265,10 @@ class Terminal:
             self._unwritable(failure.value)
         else:
             self._conversation.end(NOT_DELIVERED, failure.getTraceback())
+
+
+def _room(name: str | None) -> str:
+    """The name of a room as a server gave it; "" if it is none."""
+    with contextlib.suppress(Unclear):
+        return target(name) if name and name.startswith("#") and name.isprintable() and len(name) <= MAX_NAME else ""
+    return ""

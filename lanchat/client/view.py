@@ -94,6 +94,7 @@ class View:
         self._print(self._painter.unanswered(said, why))
 
     def _slow(self, said: Said) -> None:
+        self._waiting.pop(said, None)
         self.notice(f"On its way: {shown(said)}")
 
     def _settle(self, said: Said) -> None:

@@ -103,7 +103,8 @@ def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[s
         router.pulse.watch(session)
     if "presence" in caps:
         router.presence.watch(session)
-    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "ts": router.timestamp(), **known}
+    lobby = router.rooms.lobby.name if router.rooms.lobby is not None else None
+    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "lobby": lobby, "ts": router.timestamp(), **known}
     router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
 
 
