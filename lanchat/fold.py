@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wcwidth import wcwidth
 
 #: Columns of a row at least, on however small a terminal: two for the indent, two for one wide character.
@@ -50,6 +52,8 @@ def fold(text: str, columns: int, indent: int) -> list[str]:
 
 def _fitting(word: str, columns: int) -> tuple[int, int]:
     """How many characters of a word fit into so many columns, with the marks on the last of them, and their columns."""
+    if word.isascii():
+        return columns, columns
     used = 0
     for n, char in enumerate(word):
         size = _columns(char)
@@ -59,5 +63,6 @@ def _fitting(word: str, columns: int) -> tuple[int, int]:
     return len(word), used
 
 
+@lru_cache(4096)
 def _columns(char: str) -> int:
     return 1 if char == _EMOJI else max(0, wcwidth(char))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from twisted.internet.task import Clock
 
+from lanchat.fold import width
 from lanchat.gateways import telnet
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.line import ChatProtocol
@@ -124,7 +125,8 @@ def test_what_goes_to_many_is_written_out_once(house: tuple[Router, Clock], monk
 
     monkeypatch.setattr(telnet, "visible", noted)
     User(house[0], "bob").send("Everyone", "\x80" * 1000)
-    assert {reader.bytes() for reader in readers} == {b"bob: " + rb"\x80" * 1000 + b"\r\n"}
+    (written,) = {reader.bytes() for reader in readers}
+    assert written.replace(b"\r\n    ", b"") == b"bob: " + rb"\x80" * 1000 + b"\r\n"
     assert len(shown) == 1
 
 
@@ -139,6 +141,8 @@ def test_no_line_of_text_can_be_taken_for_another_persons(house: tuple[Router, C
 
 
 @given(st.text(max_size=200))
+@example("x" * 65 + "eve (private): the new door code is 4711")
+@example("x" * 65 + "eve\u2800(private):\u2800the\u2800code")
 def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
     house = make_router()
     wire = Wire(*house, TelnetProtocol)
@@ -148,7 +152,8 @@ def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
     shown = wire.bytes().decode()
     assert shown.endswith("\r\n")
     for line in shown.removesuffix("\r\n").split("\r\n"):
-        assert line.startswith("bob (private): ")
+        assert line.startswith(("bob (private): ", "    "))
+        assert width(line) <= telnet.COLUMNS
         assert all(c.isprintable() or c in "\u200c\u200d" for c in line)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
+from lanchat.fold import fold
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
@@ -25,6 +26,8 @@ HERE = (
     "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
     "everyone again; /say TEXT says a text as it is, whatever it begins with."
 )
+#: How wide terminals are taken to be, and how far the second row of a line is indented: nobody asks them.
+COLUMNS, INDENT = 79, 4
 #: Lines that a text of somebody's is shown as: each takes their name besides what it says.
 MAX_LINES = 100
 
@@ -167,7 +170,10 @@ def _as_lines(packet: ServerPacket) -> bytes:
     lines = packet.msg.splitlines() or [""]
     if len(lines) > MAX_LINES and packet.from_ != SERVER:
         lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
-    return "".join(f"{who} {visible(line)}\r\n" for line in lines).encode()
+    text = "".join(f"{who} {visible(line)}\r\n" for line in lines)
+    if len(text) > COLUMNS and packet.from_ != SERVER:
+        text = "".join(f"{row}\r\n" for line in text.splitlines() for row in fold(line, COLUMNS, INDENT))
+    return text.encode()
 
 
 def is_packet(line: bytes) -> bool:
