@@ -241,6 +241,9 @@ def test_json_is_shown_line_by_line_and_harmless(shared_server: Server, bob: Pee
     client = terminal(shared_server, "ann", "--json")
     bob.say("ann", "\x9b31m")
     client.expect(re.escape(r'"msg":"\u009b31m"'))
+    client.sendline("@bob hi")
+    client.expect("Everyone> @bob hi\r\n")
+    client.expect('"op":"ack"')
 
 
 def test_a_refused_name_is_said_in_one_line(shared_server: Server, bob: Peer) -> None:

@@ -16,6 +16,7 @@ from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
 from lanchat.client import zones
+from lanchat.stress import options
 from tests.live import PATIENCE, SCRIPTS
 
 #: Its own network, of which the loopback device has a link-local address; its own root can give it one.
@@ -74,6 +75,12 @@ def test_a_name_that_leads_to_a_link_local_address_keeps_the_interface() -> None
     HostnameEndpoint(reactor, "printer.local", 5000).connect(Factory.forProtocol(Protocol))
     reactor.pump([0.3] * 3)
     assert [host for host, *_ in reactor.tcpClients] == ["fe80::1%3", "::1", "10.0.0.1"]
+
+
+def test_the_load_tool_keeps_the_interface_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET6, 1, 6, "", ("fe80::1", 5000, 0, 3)), (socket.AF_INET, 1, 6, "", ("10.0.0.1", 5000))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: found)
+    assert options._addresses("printer.local", 5000) == [(socket.AF_INET, "10.0.0.1"), (socket.AF_INET6, "fe80::1%3")]
 
 
 def test_what_is_kept_is_kept_for_one_interface() -> None:

@@ -410,6 +410,16 @@ def test_a_prompt_knows_how_wide_the_window_is(clock: Clock) -> None:
     assert channels.sent == [("data", b"\r\x1b[J>>> abc\r\x1b[2C")]
 
 
+def test_no_row_of_what_is_listened_to_looks_like_another(clock: Clock) -> None:
+    shell, channels = open_shell(clock)
+    assert shell.requestReceived(b"pty-req", NS(b"xterm") + struct.pack(">4L", 40, 24, 0, 0) + NS(b""))
+    assert shell.requestReceived(b"shell", b"")
+    channels.sent.clear()
+    shell.show("12:00:00 eve > " + "x" * 24 + "12:00:00 bob > hello\n")
+    rows = channels.sent[0][1].decode().removeprefix("\r\x1b[J").splitlines()
+    assert rows == ["12:00:00 eve > xxxxxxxxxxxxxxxxxxxxxxxx", "         12:00:00 bob > hello"]
+
+
 @pytest.mark.parametrize("request_", [b"auth-agent-req@openssh.com", b"x11-req", b"subsystem", b"env", b"signal", b"\xff"])
 def test_a_channel_does_nothing_else(clock: Clock, request_: bytes) -> None:
     assert not open_shell(clock)[0].requestReceived(request_, NS(b"sftp"))

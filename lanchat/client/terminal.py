@@ -46,6 +46,7 @@ class Terminal:
         """`to` is whom lines are said to at first; with `to_lobby` that is the room that everybody is in, if there is one."""
         self.target = to
         self._to_lobby = to_lobby
+        self._json = as_json
         self._roster = Roster()
         self._prompt = Prompt(self._message, self._roster, self._redrawn)
         self._screen = Screen(self._prompt.above, self._unwritable, self._prompt.plain, folds=not as_json)
@@ -169,7 +170,10 @@ class Terminal:
         return self._screen.redrawn(rows)
 
     def _typed(self, text: str) -> None:
-        """Do what a typed line says, or a pasted text. A message is shown once it has arrived, anything else at once."""
+        """Do what a typed line says, or a pasted text.
+
+        A message is shown once it has arrived; anything else, or where packets are shown, the line is shown at once.
+        """
         self._view.attend()
         text = text.strip("\n")
         if not text.strip():
@@ -178,7 +182,7 @@ class Terminal:
         shown = f"{text.split(maxsplit=1)[0]} ..." if shows_secret(text) else text
         try:
             typed = parse(text)
-            is_message = not typed.to.startswith("/") or typed.to in SAYING
+            is_message = not self._json and (not typed.to.startswith("/") or typed.to in SAYING)
             if not is_message:
                 self._view.echo(prompt, shown)
             self._obey(typed)

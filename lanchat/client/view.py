@@ -79,7 +79,7 @@ class View:
     def said(self, said: Said) -> None:
         """This was said to somebody. It is shown with its time when it has arrived."""
         self._comings.spoke(said.to, self._clock.seconds())
-        if not self._echoes:
+        if not self._echoes or self._json:
             return
         if self._conversation.link is Link.CAPABLE:
             self._waiting[said] = self._clock.callLater(SLOW_SECONDS, self._slow, said)
