@@ -14,16 +14,19 @@ from tests.live import PATIENCE, environment, until
 
 
 class Terminal:
-    """A window of so many columns and rows. It is read when something is waited for."""
+    """A window of so many columns and rows; without `echo` it shows by itself what is typed.
 
-    def __init__(self, command: list[str], columns: int = 80, rows: int = 24, **variables: str) -> None:
+    It is read when something is waited for.
+    """
+
+    def __init__(self, command: list[str], columns: int = 80, rows: int = 24, echo: bool = True, **variables: str) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=1000)
         self._stream = pyte.Stream(self.screen)
         #: All that came.
         self.raw = ""
         env = environment(**({"TERM": "xterm"} | variables))
         self.process: Any = pexpect.spawn(
-            command[0], command[1:], env=env, encoding="utf-8", timeout=PATIENCE, dimensions=(rows, columns)
+            command[0], command[1:], env=env, encoding="utf-8", timeout=PATIENCE, dimensions=(rows, columns), echo=echo
         )
 
     def types(self, keys: str) -> None:

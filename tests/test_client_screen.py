@@ -27,10 +27,10 @@ def window(shared_server: Server, tmp_path: Path) -> Iterator[Open]:
     """Opens clients in windows, and waits for their prompt."""
     opened: list[Terminal] = []
 
-    def open_window(name: str, *arguments: str, columns: int = 80, **variables: str) -> Terminal:
+    def open_window(name: str, *arguments: str, columns: int = 80, echo: bool = True, **variables: str) -> Terminal:
         command = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{shared_server.port()}", "--name", name, *arguments]
         variables = {"XDG_STATE_HOME": str(tmp_path)} | variables
-        terminal = Terminal(command, columns, 24, **variables)
+        terminal = Terminal(command, columns, 24, echo, **variables)
         opened.append(terminal)
         terminal.shows("\nEveryone>")
         return terminal
@@ -115,6 +115,16 @@ def test_on_a_terminal_that_only_prints_the_line_is_what_is_seen(window: Open, b
     assert "\x1b" not in client.raw
     client.types(CTRL_D)
     client.shows("Goodbye")
+
+
+def test_where_the_terminal_shows_by_itself_what_is_typed_it_is_not_written_twice(window: Open, bob: Peer) -> None:
+    client = window("ann", TERM="dumb", echo=False)
+    client.types("zeb")
+    bob.say("ann", "news")
+    client.shows("bob -> you: news\nEveryone>")
+    client.types("rx\x7fa\r")
+    assert bob.packet()["msg"] == "zebra"
+    assert "zeb" not in client.raw
 
 
 def test_a_line_of_several_rows_is_printed_anew_where_it_can_not_be_rubbed_out(window: Open, bob: Peer) -> None:

@@ -97,10 +97,11 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     lines = parser.add_mutually_exclusive_group()
     lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
+    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
+    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
     parser.add_argument(
         "--block", action="store_true", help=f"in a script: all of stdin is one message, of up to {MAX_MSG} bytes"
     )
-    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
     _add_output(parser)
     _add_account(parser)
     _add_tls(parser)

@@ -10,11 +10,13 @@ import asyncio
 import os
 import shutil
 import signal
+import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ClassVar
 
 from prompt_toolkit.application import get_app_session
+from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
@@ -41,6 +43,14 @@ def is_plain() -> bool:
         return False
 
 
+def _echoes(keyboard: Input) -> bool:
+    """Whether the terminal is one on which what is typed must be written; Emacs shows it by itself, and says so."""
+    try:
+        return bool(termios.tcgetattr(keyboard.fileno())[3] & termios.ECHO)
+    except (termios.error, NotImplementedError):
+        return True
+
+
 class Plain:
     """Reads lines with what any terminal can do."""
 
@@ -52,6 +62,7 @@ class Plain:
         self._message: Callable[[], str] = str
         self._lead = ""  # as it was printed last
         self._hidden = False
+        self._echoes = _echoes(self._input)
         self._reading: asyncio.Future[str | None] | None = None
 
     @property
@@ -70,7 +81,7 @@ class Plain:
                 return await self._reading
         finally:
             self._reading = None
-            self._print("\n")
+            self._print("\n" if self._echoes else "")
 
     def end(self) -> bool:
         """End what is typed; False if nothing is."""
@@ -86,10 +97,15 @@ class Plain:
         else:
             self._fail(KeyboardInterrupt())
 
+    @property
+    def _seen(self) -> str:
+        """What of the text stands on the terminal, of that which is written here."""
+        return self.text if self._echoes and not self._hidden else ""
+
     @asynccontextmanager
     async def above(self) -> AsyncIterator[None]:
         """Something is written meanwhile; the line is printed anew below it."""
-        line = self._lead + ("" if self._hidden else self.text)
+        line = self._lead + self._seen
         self._rub_out(line, width(line))
         yield
         if self.reads:
@@ -110,7 +126,7 @@ class Plain:
             act(self)
         elif press.key == press.data and press.data.isprintable():
             self.text += press.data
-            self._print("" if self._hidden else press.data)
+            self._print(press.data if self._seen else "")
 
     def _enter(self) -> None:
         self._finish(self.text)
@@ -138,8 +154,8 @@ class Plain:
 
     def _replace(self, text: str) -> None:
         """Take back what stands at the end of the line."""
-        before, self.text = self.text, text
-        if not self._hidden and not self._rub_out(self._lead + before, width(before) - width(text)):
+        before, seen, self.text = self.text, self._seen, text
+        if seen and not self._rub_out(self._lead + before, width(before) - width(text)):
             self._print_line()
 
     def _suspend(self) -> None:
@@ -157,7 +173,7 @@ class Plain:
 
     def _print_line(self) -> None:
         self._lead = self._message()
-        self._print(self._lead + ("" if self._hidden else self.text))
+        self._print(self._lead + self._seen)
 
     def _print(self, text: str) -> None:
         self._output.write_raw(text)
