@@ -95,13 +95,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help="a user or a #ROOM that lines are said to (default: everyone; at a terminal the lobby, if there is one)",
     )
-    lines = parser.add_mutually_exclusive_group()
-    lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
-    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
-    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
-    parser.add_argument(
-        "--block", action="store_true", help=f"in a script: all of stdin is one message, of up to {MAX_MSG} bytes"
-    )
+    _add_input(parser)
     _add_output(parser)
     _add_account(parser)
     _add_tls(parser)
@@ -110,6 +104,12 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     if words[-1:] == ["--"]:  # which says that no options follow, and need not be followed by anything
         words.pop()
     options = parser.parse_args(words)
+    _complete(options, parser)
+    return options
+
+
+def _complete(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Add what follows from what was given; what contradicts itself is a usage error."""
     if options.name is None:
         options.name = _login_name(parser)
     if not options.tls and any((options.ca, options.fingerprint, options.cert)):
@@ -121,7 +121,15 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.to = options.to or EVERYONE
     options.login = options.login or options.password_file is not None
     options.state = user_state()
-    return options
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    lines = parser.add_mutually_exclusive_group()
+    lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
+    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
+    parser.add_argument(
+        "--block", action="store_true", help=f"in a script: all of stdin is one message, of up to {MAX_MSG} bytes"
+    )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
