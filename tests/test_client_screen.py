@@ -62,6 +62,10 @@ def test_ctrl_c_empties_the_line_and_leaves_when_it_is_empty(window: Open, bob: 
     last(client, "Everyone> half a line")
     client.types(CTRL_C)
     last(client, "Everyone>")
+    client.types("and another")
+    last(client, "Everyone> and another")
+    client.process.kill(signal.SIGINT)  # as it is while something is written
+    last(client, "Everyone>")
     client.types("whole\r")
     assert bob.packet()["msg"] == "whole"
     client.types(CTRL_C)
@@ -125,6 +129,20 @@ def test_where_the_terminal_shows_by_itself_what_is_typed_it_is_not_written_twic
     client.types("rx\x7fa\r")
     assert bob.packet()["msg"] == "zebra"
     assert "zeb" not in client.raw
+
+
+def test_several_lines_can_be_edited_there_too(window: Open, bob: Peer, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf "one\\ntwo \\033[31m" > "$1"\n')
+    editor.chmod(0o700)
+    client = window("ann", TERM="dumb", VISUAL=str(editor))
+    client.types("/edit\r")
+    last(client, "two \\x1b[31m")
+    client.types("\x7f\x7f\x7f\x7f\x7f!")
+    last(client, "two !")
+    client.types("\r")
+    assert bob.packet()["msg"] == "one\ntwo !"
+    assert "\x1b" not in client.raw
 
 
 def test_a_line_of_several_rows_is_printed_anew_where_it_can_not_be_rubbed_out(window: Open, bob: Peer) -> None:

@@ -40,8 +40,7 @@ def spawn(tmp_path: Path) -> Iterator[Open]:
     opened: list[Any] = []
 
     def start_client(server: Server, name: str, *arguments: str, **variables: str) -> Any:
-        # Nothing answers here where the cursor is, as a terminal would.
-        variables = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "XDG_STATE_HOME": str(tmp_path)} | variables
+        variables = {"TERM": "xterm", "XDG_STATE_HOME": str(tmp_path)} | variables
         command = [f"127.0.0.1:{server.port()}", "--name", name, *arguments]
         client = pexpect.spawn(
             str(SCRIPTS / "lanchat"), command, env=environment(**variables), encoding="utf-8", timeout=PATIENCE
@@ -423,7 +422,7 @@ def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
     secret.write_text("hunter22\n")
     command = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{shared_server.port()}", "--name", "hugo", "--password-file", str(secret)]
     (keyboard, stdin), (screen, stdout) = os.openpty(), os.openpty()
-    env = environment(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1")
+    env = environment(TERM="xterm")
     client = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env, start_new_session=True)  # noqa: S603 (ours)
     for device in (stdin, stdout):
         os.close(device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,7 +15,7 @@ from lanchat.client.conversation import GOODBYE, Conversation
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
 from lanchat.client.lines import Block, Lines, LinesAre, decoded
 from lanchat.client.reading import MISSED
-from lanchat.client.show import Painter, Paragraph, complain, harmless
+from lanchat.client.show import Painter, Paragraph, columns, complain, harmless
 from lanchat.client.streams import Input, Output
 from lanchat.packet import MAX_MSG, ServerPacket, visible
 from lanchat.printing import STDIN, STDOUT, NotPrinted
@@ -148,13 +147,13 @@ class Pipe:
         is_answer = self._is_answer(packet)
         if self._quiet and not (failed or is_answer or answers is not None or _is_asked_for(packet)):
             return
-        columns = shutil.get_terminal_size().columns if os.isatty(STDOUT) else None
+        width = columns() if os.isatty(STDOUT) else None
         if self._json:
-            self._print((line.strip() if columns is None else harmless(line).encode()) + b"\n")
+            self._print((line.strip() if width is None else harmless(line).encode()) + b"\n")
         elif is_answer:
-            self._print("".join(Paragraph("", "", "", text).drawn(columns) for text in packet.msg.splitlines()).encode())
+            self._print("".join(Paragraph("", "", "", text).drawn(width) for text in packet.msg.splitlines()).encode())
         elif packet.from_.name != "SERVER":
-            self._print(self._painter.packet(packet).drawn(columns).encode())
+            self._print(self._painter.packet(packet).drawn(width).encode())
 
     def unanswered(self, said: Said, why: str) -> None:
         """Say what may not have arrived, and remember it for the exit code."""

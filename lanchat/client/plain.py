@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import termios
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +20,9 @@ from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
+from lanchat.client.show import columns
 from lanchat.fold import width
+from lanchat.packet import visible
 
 #: What goes back one column, and leaves it empty.
 RUB_OUT = "\b \b"
@@ -100,7 +101,7 @@ class Plain:
     @property
     def _seen(self) -> str:
         """What of the text stands on the terminal, of that which is written here."""
-        return self.text if self._echoes and not self._hidden else ""
+        return "\n".join(map(visible, self.text.split("\n"))) if self._echoes and not self._hidden else ""
 
     @asynccontextmanager
     async def above(self) -> AsyncIterator[None]:
@@ -154,8 +155,8 @@ class Plain:
 
     def _replace(self, text: str) -> None:
         """Take back what stands at the end of the line."""
-        before, seen, self.text = self.text, self._seen, text
-        if seen and not self._rub_out(self._lead + before, width(before) - width(text)):
+        before, self.text = self._seen, text
+        if before and not self._rub_out(self._lead + before, width(before) - width(self._seen)):
             self._print_line()
 
     def _suspend(self) -> None:
@@ -165,10 +166,10 @@ class Plain:
             os.kill(0, signal.SIGTSTP)
         self._print_line()
 
-    def _rub_out(self, line: str, columns: int) -> bool:
+    def _rub_out(self, line: str, number: int) -> bool:
         """Rub out so many columns at the end of this line; false if it is on several rows, so that a new one was begun."""
-        in_one_row = width(line) < shutil.get_terminal_size().columns
-        self._print(RUB_OUT * columns if in_one_row else "\n")
+        in_one_row = "\n" not in line and width(line) < columns()
+        self._print(RUB_OUT * number if in_one_row else "\n")
         return in_one_row
 
     def _print_line(self) -> None:

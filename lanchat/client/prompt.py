@@ -116,6 +116,7 @@ class Rich:
             return
         if self.text:
             self._session.default_buffer.reset()
+            self._session.app.invalidate()
         else:
             self._session.app.exit(exception=KeyboardInterrupt())
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from prompt_toolkit.application import get_app_session
 
-from lanchat.client.show import Paragraph
+from lanchat.client.show import Paragraph, columns
 
 #: Seconds between two writes: each takes the prompt away and draws it anew.
 PAUSE = 0.1
@@ -56,14 +55,9 @@ class Screen:
         """Whether the terminal has taken all."""
         return not self._waiting and not self.broken
 
-    @property
-    def columns(self) -> int:
-        """How wide it is."""
-        return shutil.get_terminal_size().columns
-
     def rest(self, paragraph: Paragraph) -> Paragraph | None:
         """What of a paragraph is too much to be shown at once, if anything."""
-        return paragraph.rest(self.columns, MAX_ROWS) if self._folds else None
+        return paragraph.rest(columns(), MAX_ROWS) if self._folds else None
 
     def ring(self) -> None:
         """Ring the bell with what is written next, however much there is to ring for."""
@@ -116,4 +110,4 @@ class Screen:
             await asyncio.sleep(PAUSE)
 
     def _drawn(self, paragraph: Paragraph) -> str:
-        return paragraph.drawn(self.columns, MAX_ROWS) if self._folds else paragraph.drawn()
+        return paragraph.drawn(columns(), MAX_ROWS) if self._folds else paragraph.drawn()

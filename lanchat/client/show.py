@@ -6,9 +6,11 @@ broken here (`lanchat.fold`): nobody can write what looks like another's message
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +20,7 @@ from select import select
 from lanchat.client.interfaces import Said, shown
 from lanchat.fold import fold
 from lanchat.packet import EVERYONE, ServerPacket, visible
-from lanchat.printing import STDERR
+from lanchat.printing import STDERR, STDOUT
 
 #: Characters of a name that are shown.
 MAX_NAME = 40
@@ -184,6 +186,14 @@ def harmless(line: bytes) -> str:
     """A packet's line as JSON that a terminal only shows: what isn't printable is escaped, as JSON has it."""
     text = line.decode(errors="replace").strip()
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def columns() -> int:
+    """How wide the terminal on stdout is now. The variable COLUMNS may say what was so when the shell began."""
+    with contextlib.suppress(OSError):
+        if size := os.get_terminal_size(STDOUT).columns:
+            return size
+    return shutil.get_terminal_size().columns
 
 
 def plural(number: int, what: str) -> str:
