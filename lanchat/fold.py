@@ -50,6 +50,14 @@ def fold(text: str, columns: int, indent: int) -> list[str]:
     return [*rows, row]
 
 
+def cleared(rows: int) -> str:
+    """What empties a terminal of so many rows, and puts the cursor at its beginning.
+
+    Row by row: some terminals take what was on a screen that is cleared as a whole into what can be scrolled back.
+    """
+    return "\x1b[H" + "\x1b[2K\x1b[B" * rows + "\x1b[H"
+
+
 def _fitting(word: str, columns: int) -> tuple[int, int]:
     """How many characters of a word fit into so many columns, with the marks on the last of them, and their columns."""
     if word.isascii():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from lanchat.client.show import Painter
 from lanchat.packet import BLANK_LETTERS, Sender, ServerPacket, visible
-from tests.live import SCRIPTS, Peer, Server, login
+from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
 from tests.screens import Terminal
 
 CTRL_C, CTRL_D, CTRL_R, CTRL_U, CTRL_W, CTRL_Z, UP, TAB = "\x03", "\x04", "\x12", "\x15", "\x17", "\x1a", "\x1b[A", "\t"
@@ -185,6 +187,40 @@ def test_a_window_that_becomes_narrower_leaves_no_copy_of_the_line(window: Open,
     client.wait(lambda: "q" * 50 in client.text(), "the line at its new width")
     assert client.text().count("q") == 70
     assert client.text().count("Everyone>") == 1
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
+def test_nor_does_it_where_the_terminal_breaks_rows_anew(shared_server: Server, bob: Peer, tmp_path: Path) -> None:
+    def tmux(*words: str) -> str:
+        command = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE, env=env).stdout  # noqa: S603 (ours)
+
+    def shows(text: str) -> str:
+        """Wait until a text is there, in what can be scrolled back too."""
+
+        def look() -> str | None:
+            shown = tmux("capture-pane", "-p", "-S", "-")
+            return shown if text in shown else None
+
+        return until(look, text)
+
+    env = environment(XDG_STATE_HOME=str(tmp_path), LC_ALL="C.UTF-8")
+    command = f"{SCRIPTS / 'lanchat'} 127.0.0.1:{shared_server.port()} --name tim"
+    tmux("new-session", "-d", "-x", "60", "-y", "20", command)
+    try:
+        shows("\nEveryone>")
+        bob.say("tim", "a word " * 9)
+        shows("bob -> you: a word")
+        tmux("send-keys", "-l", "q" * 90)
+        shows(f"{'q' * 50}\n{'q' * 40}\n")
+        for columns in (25, 50, 30):
+            tmux("resize-window", "-x", str(columns), "-y", "20")
+            first = "q" * (columns - len("Everyone> "))
+            shown = shows(f"Everyone> {first}\n{'q' * min(columns, 90 - len(first))}\n")
+            assert shown.count("q") == 90
+            assert len(re.findall("^Everyone>", shown, re.MULTILINE)) == 1
+    finally:
+        tmux("kill-server")
 
 
 # No row looks like another's message.

@@ -19,6 +19,7 @@ from prompt_toolkit.output import create_output
 
 from lanchat.client.plain import Plain, is_plain
 from lanchat.client.roster import Roster
+from lanchat.fold import cleared
 from lanchat.typed import shows_secret
 
 #: What is done with the answer to a question; None if there is none.
@@ -139,9 +140,7 @@ class Rich:
         self._columns, rows = output.get_size().columns, output.get_size().rows
         if self._columns < before:
             self._session.app.renderer.erase()
-            output.erase_screen()
-            output.cursor_goto(0, 0)
-            output.write_raw(self._narrowed(rows - 1))
+            output.write_raw(cleared(rows) + self._narrowed(rows - 1))
 
 
 class Prompt:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from lanchat.fold import width
+from lanchat.fold import cleared, width
 from lanchat.spelling import HARMLESS
 
 #: Characters in a line, and lines that can be had back.
@@ -85,13 +85,13 @@ class Editor:
         before, self.columns = self.columns, columns
         if not self._asking or width(self._lead + self._before + self._after) < min(before, columns):
             return
-        shown: list[str] = []
+        shown, clear = list[str](), cleared(rows)
         for line in reversed("".join(self._recent).splitlines(keepends=True)):
             rows -= 1 + width(line.rstrip("\n")) // columns
             if rows < 1:
                 break
             shown.append(line)
-        self._write("\x1b[H\x1b[2J" + "".join(reversed(shown)))
+        self._write(clear + "".join(reversed(shown)))
         self._row = 0
         self._draw()
 
