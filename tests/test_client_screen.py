@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -253,6 +255,23 @@ def test_no_row_begins_as_somebody_elses_message(text: str, columns: int, name: 
     assert begins == len(text.rstrip("\n").split("\n")), (
         "each line of a text, and nothing else, begins with its time and sender"
     )
+
+
+def test_nor_does_it_where_a_terminal_takes_characters_to_be_wider_than_they_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lanchat.fold._columns", lambda char: 1)
+    monkeypatch.setattr("lanchat.client.screen.columns", lambda: 40)
+    written = io.StringIO()
+    with create_app_session(output=PlainTextOutput(written)):
+        screen = Screen(contextlib.nullcontext, pytest.fail, plain=False, folds=True)
+        message = ServerPacket(Sender("eve", ""), "ann", "\u6f22" * 17 + "13:30:00 bob -> you: 4711")
+        screen._waiting.append(Painter(colours=False, at_terminal=True).packet(message))
+        screen.flush()
+    emulated = pyte.Screen(40, 10)
+    emulated.set_mode(pyte.modes.LNM)
+    pyte.Stream(emulated).feed(written.getvalue())
+    begins = [row for row in emulated.display if row.strip() and not row.startswith(" ")]
+    assert len(begins) == 1
+    assert "eve -> you: " in begins[0]
 
 
 @given(st.text())
