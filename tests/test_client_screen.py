@@ -16,7 +16,10 @@ from pathlib import Path
 import pyte
 import pytest
 from hypothesis import example, given, settings, strategies as st
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.output.plain_text import PlainTextOutput
 
+from lanchat.client.screen import Screen
 from lanchat.client.show import Painter
 from lanchat.packet import BLANK_LETTERS, Sender, ServerPacket, visible
 from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
@@ -274,9 +277,10 @@ def test_nor_does_it_where_a_terminal_takes_characters_to_be_wider_than_they_are
     assert "eve -> you: " in begins[0]
 
 
-@given(st.text())
-def test_what_is_blank_is_written_out_or_is_a_space(text: str) -> None:
-    assert not set(visible(text)) & set(BLANK_LETTERS)
+@pytest.mark.parametrize("blank", "\u115f\u1160\u2800\u303f\u3164\uffa0\U00013441\U00013442\U0001d159\u00ad\u200b\ufeff")
+def test_what_is_blank_is_written_out_or_is_a_space(blank: str) -> None:
+    assert visible(f"a{blank}b") == f"a{ascii(blank)[1:-1]}b"
+    assert visible(f"a\t{blank}\u3000b") == f"a {ascii(blank)[1:-1]} b"
 
 
 def test_a_word_that_fills_the_row_does_not_begin_another(window: Open, shared_server: Server) -> None:
