@@ -263,9 +263,9 @@ def test_no_row_begins_as_somebody_elses_message(text: str, columns: int, name: 
 def test_nor_does_it_where_a_terminal_takes_characters_to_be_wider_than_they_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lanchat.fold._columns", lambda char: 1)
     monkeypatch.setattr("lanchat.client.screen.columns", lambda: 40)
-    written = io.StringIO()
+    written, errors = io.StringIO(), list[OSError]()
     with create_app_session(output=PlainTextOutput(written)):
-        screen = Screen(contextlib.nullcontext, pytest.fail, plain=False, folds=True)
+        screen = Screen(contextlib.nullcontext, errors.append, plain=False, folds=True)
         message = ServerPacket(Sender("eve", ""), "ann", "\u6f22" * 17 + "13:30:00 bob -> you: 4711")
         screen._waiting.append(Painter(colours=False, at_terminal=True).packet(message))
         screen.flush()
