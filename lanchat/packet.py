@@ -276,7 +276,7 @@ def visible(text: str, most: int | None = None) -> str:
 
 def is_visible(text: str) -> bool:
     """Whether a text can be shown as it is, in one line."""
-    return text.isprintable() or visible(text) == text
+    return visible(text) == text
 
 
 def escaped_size(text: str) -> int:

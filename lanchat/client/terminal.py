@@ -28,7 +28,7 @@ from lanchat.client.roster import Roster
 from lanchat.client.screen import Screen
 from lanchat.client.show import Painter
 from lanchat.client.view import View
-from lanchat.packet import ServerPacket, visible
+from lanchat.packet import ServerPacket, is_visible, visible
 from lanchat.typed import SAYING, SECRET, Typed, Unclear, parse, shows_secret, target
 
 HERE = (
@@ -274,5 +274,5 @@ class Terminal:
 def _room(name: str | None) -> str:
     """The name of a room as a server gave it; "" if it is none."""
     with contextlib.suppress(Unclear):
-        return target(name) if name and name.startswith("#") and name.isprintable() and len(name) <= MAX_NAME else ""
+        return target(name) if name and name.startswith("#") and is_visible(name) and len(name) <= MAX_NAME else ""
     return ""

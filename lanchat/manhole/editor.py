@@ -280,7 +280,7 @@ class Editor:
 
 
 def _word(text: str) -> int:
-    """How many characters the first word of a text has, with what is before it; 1 at least."""
+    """How many characters a text has up to the end of its first word; 1 at least."""
     start = next((n for n, char in enumerate(text) if char.isalnum()), len(text))
     return max(1, next((n for n in range(start, len(text)) if not text[n].isalnum()), len(text)))
 
