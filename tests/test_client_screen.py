@@ -98,15 +98,15 @@ def test_ctrl_z_suspends_at_a_question_too_and_fg_draws_the_line_anew(
         last(shell, "Everyone> half a line")
         shell.types(f"{CTRL_C}/register\r")
         shell.shows("Password:")
-        shell.types(f"hunter2{CTRL_Z}")
+        shell.types(f"hunter22{CTRL_Z}")
         shell.wait(lambda: shell.text().count("Stopped") == 2, "the shell")
         shell.types("fg\r")
         shell.wait(lambda: shell.text().splitlines()[-1].startswith("Password:"), "the question again")
         shell.types("\r")
         shell.shows("same again:")
-        shell.types("hunter2\r")
+        shell.types("hunter22\r")
         shell.shows(f"susi-{term} is your account now")
-    assert "hunter2" not in shell.raw
+    assert "hunter22" not in shell.raw
 
 
 # Terminals that only print.
@@ -304,7 +304,7 @@ def test_what_was_said_is_shown_with_its_time_once_it_has_arrived(window: Open, 
     assert client.text().count("morning") == 1
     client.types("/list\r")
     client.shows("Everyone> /list\n")
-    client.types("/register hunter2 hunter2\r")
+    client.types("/register hunter22\r")
     client.shows("Everyone> /register ...\n")
 
 

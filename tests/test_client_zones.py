@@ -29,8 +29,8 @@ ip -6 addr add fe80::1/64 dev lo nodad
 trap "kill $!; wait" EXIT
 for at in '[fe80::1%lo]:5000' 'fe80::1%lo' '[FE80::1%1]:5000'; do echo /time | {bin}/lanchat "$at" --name ann --timeout 20; done
 for at in '[fe80::1%lo]:5443' '[FE80::1%1]:5443'; do echo /time | {bin}/lanchat "$at" --name ann --tls; done
-printf '/register hunter2\\n' | {bin}/lanchat '[fe80::1%lo]:5443' --name ann --tls > /dev/null
-umask 077; echo hunter2 > secret
+printf '/register hunter22\\n' | {bin}/lanchat '[fe80::1%lo]:5443' --name ann --tls > /dev/null
+umask 077; echo hunter22 > secret
 echo /time | {bin}/lanchat '[fe80::1%lo]:5443' --name ann --tls --password-file secret --keep-token
 echo /time | {bin}/lanchat '[fe80::1%1]:5443' --name ann --tls --login
 """
