@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from wcwidth import wcwidth
-
 #: Columns of a row at least, on however small a terminal: two for the indent, two for one wide character.
 MIN_COLUMNS = 4
 #: Columns that must be free for a word that is longer than a row to begin on the row where it stands.
@@ -73,4 +71,6 @@ def _fitting(word: str, columns: int) -> tuple[int, int]:
 
 @lru_cache(4096)
 def _columns(char: str) -> int:
+    from wcwidth import wcwidth  # noqa: PLC0415 (its tables take a while, and a script that says ASCII needs none)
+
     return 1 if char == _EMOJI else max(0, wcwidth(char))
