@@ -19,6 +19,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
+from wcwidth import grapheme_boundary_before
 
 from lanchat.client.show import columns
 from lanchat.fold import width
@@ -133,10 +134,7 @@ class Plain:
         self._finish(self.text)
 
     def _backspace(self) -> None:
-        end = len(self.text) - 1
-        while end > 0 and not width(self.text[end]):  # a mark goes with its letter
-            end -= 1
-        self._replace(self.text[: max(end, 0)])
+        self._replace(self.text[: grapheme_boundary_before(self.text, len(self.text))])
 
     def _cut_word(self) -> None:
         text = self.text.rstrip()
