@@ -168,10 +168,10 @@ def _as_lines(packet: ServerPacket) -> bytes:
     else:
         who = f"{packet.from_.name} (private):"
     lines = packet.msg.splitlines() or [""]
-    if len(lines) > MAX_LINES and packet.from_ != SERVER:
-        lines[MAX_LINES:] = [f"({len(lines) - MAX_LINES} more lines)"]
+    if (more := lines[MAX_LINES:]) and packet.from_ != SERVER:
+        lines[MAX_LINES:] = [f"({len(more)} more lines)"]
     text = "".join(f"{who} {visible(line)}\r\n" for line in lines)
-    if len(text) > COLUMNS and packet.from_ != SERVER:
+    if text[COLUMNS:] and packet.from_ != SERVER:
         text = "".join(f"{row}\r\n" for line in text.splitlines() for row in fold(line, COLUMNS, INDENT))
     return text.encode()
 
