@@ -252,7 +252,7 @@ def test_a_reload_with_a_mistake_says_so_and_changes_nothing(own_manhole: Manhol
     assert (done.returncode, done.stdout) == (1, "")
     head, mistake = done.stderr.splitlines()
     assert head == "There is 1 mistake, so nothing was changed:"
-    assert "line 1: a line must begin with ssh-ed25519" in mistake
+    assert "line 1: a line is options, if there are any, and a key: ssh-ed25519, " in mistake
     assert own_manhole.run("1") == "1\n"
 
 
