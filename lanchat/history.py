@@ -65,6 +65,8 @@ class Page:
     edge: int = 0
     #: The seqs of rows that are not what was written. They are not among the entries; somebody should be told.
     damaged: list[int] = field(default_factory=list)
+    #: Whether there may be older ones that a search does not find yet, as the index of words is being made anew.
+    unindexed: bool = False
 
     def turned(self) -> Page:
         """The page with its entries in the opposite order."""

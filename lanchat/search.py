@@ -8,19 +8,19 @@ is in `kept`, where what is said comes to within moments (`lanchat.store.fresh`)
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import re
 import sqlite3
 import time
-import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from lanchat.dates import moment
 from lanchat.entry import COLUMNS
 from lanchat.errors import Usage
+from lanchat.folding import spellings
 from lanchat.history import MAX_SEQ, Page, Size, filled, within
-from lanchat.names import key
+from lanchat.packet import visible
 from lanchat.places import OfAccount
 
 #: Characters in a search, and words in it, at the most.
@@ -40,14 +40,6 @@ NAME = COLUMNS.index("name")
 _FILTER = re.compile(r"(from|in|since|before):(.*)", re.IGNORECASE)
 _AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.IGNORECASE)
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DATE = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
-)
-#: Thai, Lao, Burmese, Khmer; kana, ideographs, Hangul: what is written without spaces, or with few.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
-)
 
 _SEARCH = f"""
     SELECT {", ".join(f"kept.{column}" for column in COLUMNS)} FROM words CROSS JOIN kept ON kept.seq = words.rowid
@@ -60,6 +52,7 @@ _OF_ACCOUNT = _SEARCH.format("EXISTS (SELECT 1 FROM members WHERE account = ? AN
 _THEIRS = "SELECT json_group_array(conv) FROM (SELECT conv FROM members WHERE account = ? LIMIT ?)"
 _HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
 _LAST = "SELECT coalesce(max(seq), 0) FROM kept"
+_UNINDEXED = "SELECT max(value) FROM meta WHERE name = 'unindexed'"
 _PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
 _NEAR = "SELECT min(seq) FROM (SELECT seq, ts FROM kept WHERE seq <= ? ORDER BY seq DESC LIMIT ?) WHERE ts >= ?"
 
@@ -82,16 +75,19 @@ def parse_query(text: str, now: float) -> Query:
     """Read what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
     if len(_without_before(text)) > MAX_QUERY:
         raise Usage(f"A search is at most {MAX_QUERY} characters; look for fewer words.")
-    words: list[str] = []
+    typed: list[str] = []
     filters: dict[str, str] = {}
     for part in text.split():
         if not (match := _FILTER.fullmatch(part)):
-            words.append(part)
+            typed.append(part)
         elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
             raise Usage(f"A search has only one {match[1].lower()}: in it.")
     sender, where = _sender(filters.get("from")), _where(filters.get("in"))
     since, before = _since(filters.get("since"), now), _before(filters.get("before"))
-    return Query(_words(words, sender is not None), sender, where, since, before)
+    words = _words(typed)
+    if not words and sender is None:
+        raise Usage(_wordless(" ".join(typed), bool(filters)))
+    return Query(words, sender, where, since, before)
 
 
 def going_on(text: str, before: int) -> str:
@@ -110,14 +106,21 @@ def search(
     """The newest entries that the query asks for, of `readable` conversations and no others; the next page is older.
 
     To be run in one transaction, as what `history` has. Of an account with very many conversations a page may be short, or
-    empty, and there is `more` all the same: so much could be looked through in time.
+    empty, and there is `more` all the same: so much could be looked through in time. While the index of words is made anew,
+    older entries may be `unindexed`.
     """
-    convs = _named(connection, readable)
-    if convs == [] or not (query.words or query.sender):
+    convs, match = _named(connection, readable), _match(query)
+    if convs == [] or not match:
         return Page()
     below = within(min(MAX_SEQ if place is None else place for place in (before, query.before)), 0, MAX_SEQ)
-    match, size = _match(query), Size.asked(limit)
     hits = _Hits(connection, query, readable if convs is None else convs)
+    page = _page(hits, convs, match, below, Size.asked(limit))
+    page.unindexed = not page.more and (connection.execute(_UNINDEXED).fetchone()[0] or 0) > hits.floor
+    return page
+
+
+def _page(hits: _Hits, convs: list[str] | None, match: str, below: int, size: Size) -> Page:
+    """A page of those that `match`, in these conversations (None: those are too many to be named one by one)."""
     if convs is None:
         page = hits.page(hits.stretches(match, below, BUDGET), match, size)
         return page if page.more or not hits.left else Page(page.entries, True, hits.left, page.damaged)
@@ -125,7 +128,7 @@ def search(
         page = hits.page(hits.stretches(match, below, 0), match, size)
         if page.more or not hits.left:
             return page
-    return hits.page(iter([(hits.floor, below)]), f"{match} AND conv : ({' OR '.join(map(_quoted, convs))})", size)
+    return hits.page(iter([(hits.floor, below)]), f"{match} AND conv : {_one_of(convs)}", size)
 
 
 class _Hits:
@@ -134,6 +137,7 @@ class _Hits:
     def __init__(self, connection: sqlite3.Connection, query: Query, convs: Collection[str] | OfAccount) -> None:
         self._connection = connection
         self._query = query
+        self._sender = None if query.sender is None else {*spellings(query.sender)}
         self._of_account = isinstance(convs, OfAccount)
         self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
         #: All of them are above this place in the log.
@@ -158,11 +162,15 @@ class _Hits:
         yield self.floor, below
 
     def _rows(self, stretches: Iterator[tuple[int, int]], match: str) -> Iterator[tuple[Any, ...]]:
-        statement, sender = _OF_ACCOUNT if self._of_account else _GIVEN, self._query.sender
+        statement = _OF_ACCOUNT if self._of_account else _GIVEN
         for above, below in stretches:
             asked = (match, above, below, self._query.since, self._convs)
             with contextlib.closing(self._connection.execute(statement, asked)) as rows:
-                yield from rows if sender is None else (row for row in rows if key(str(row[NAME])) == key(sender))
+                yield from rows if self._sender is None else filter(self._is_sender, rows)
+
+    def _is_sender(self, row: tuple[Any, ...]) -> bool:
+        """Whether it was said under that name, whole, in some spelling of it."""
+        return self._sender is not None and not self._sender.isdisjoint(spellings(str(row[NAME])))
 
 
 def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount) -> list[str] | None:
@@ -174,27 +182,25 @@ def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount
     return found if len(found) <= SOME else None
 
 
-def indexed(text: str) -> str:
-    """A text as it is in the index of words, and looked for in it.
-
-    What is written without spaces gets them, between all characters: a word of it is then found as a row of them. Wide and
-    narrow forms of a character are the same (NFKC). The index has to be told this same text to take an entry out of it.
-    """
-    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", unicodedata.normalize("NFKC", text))
-
-
-def _words(typed: list[str], enough: bool) -> tuple[str, ...]:
-    """Those that can be looked for; there must be one, if there is not `enough` without."""
-    words = tuple(word for word in typed if any(map(str.isalnum, word)))
+def _words(typed: list[str]) -> tuple[str, ...]:
+    """Those that can be looked for."""
+    words = tuple(word for word in typed if spellings(word))
     if len(words) > MAX_WORDS:
         raise Usage(f"A search is at most {MAX_WORDS} words; this one has {len(words)}.")
-    if not words and not enough:
-        raise Usage("Write the words to look for, and if you like from:NAME, in:#room, in:@user or since:7d.")
     return words
 
 
+def _wordless(typed: str, narrowed: bool) -> str:
+    """What is wrong with a search in which no word was typed."""
+    if typed:
+        return f"There is no word in {visible(typed, 40)}: write letters, digits or emoji to look for."
+    if narrowed:
+        return "in:, since: and before: only narrow a search: write a word to look for as well, or from:NAME."
+    return "Write the words to look for, and if you like from:NAME, in:#room, in:@user or since:7d."
+
+
 def _sender(typed: str | None) -> str | None:
-    if typed is not None and not any(map(str.isalnum, typed)):
+    if typed is not None and not spellings(typed):
         raise Usage("from: needs a name right after it, as in from:alice.")
     return typed and typed.removeprefix("@")
 
@@ -228,24 +234,22 @@ def _since(typed: str | None, now: float) -> int:
 
 
 def _moment(typed: str, now: float) -> float:
-    """Seconds since the epoch of a date (UTC, if it does not say otherwise) or an age; raises `ValueError`."""
+    """Seconds since the epoch of a date or an age; raises `ValueError`."""
     if age := _AGE.fullmatch(typed):
         return now - int(age[1]) * _SECONDS[age[2].lower()]
-    if not (date := _DATE.fullmatch(typed)):
-        raise ValueError(typed)
-    zone = (date[3] or "Z").upper().replace("Z", "+00:00")
-    return datetime.datetime.fromisoformat(f"{date[1]}T{date[2] or '00:00'}{zone}").timestamp()
+    return moment(typed)
 
 
 def _match(query: Query) -> str:
     """The query as FTS5 reads it: everything that was typed is in quotes, where nothing has a meaning."""
-    parts = []
-    if query.words:
-        # Words side by side are all looked for, but one that has no letter after all (to FTS5) hinders nothing.
-        parts.append(f"msg : ({' '.join(_quoted(indexed(word)) for word in query.words)})")
+    parts = [f"msg : {_one_of(forms)}" for forms in map(spellings, query.words) if forms]
     if query.sender is not None:
-        parts.append(f"name : {_quoted(query.sender)}")
+        parts.append(f"name : {_one_of(spellings(query.sender))}")
     return " AND ".join(parts)
+
+
+def _one_of(forms: list[str]) -> str:
+    return f"({' OR '.join(map(_quoted, forms))})"
 
 
 def _quoted(text: str) -> str:

@@ -25,7 +25,6 @@ def log_of(entries: Iterable[Entry], fresh: int = 0) -> sqlite3.Connection:
     kept = len(rows) - fresh
     connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[:kept])
     connection.executemany("INSERT INTO fresh VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[kept:])
-    words.prepare(connection)
     words.add(connection, "seq <= :upto", {"upto": rows[kept - 1][0] if kept else 0})
     return connection
 

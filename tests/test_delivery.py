@@ -580,7 +580,6 @@ def test_pages_can_be_read_while_nothing_can_be_stored(router: Router, ann: User
 def test_words_are_found_in_ones_own_conversations_only(router: Router, ann: User, bob: User) -> None:
     zoe = User(router, "zoe").register()
     bob.send("ann", "the pump is back")
-    words.prepare(store_of(router).connection)
     fresh.move(store_of(router).connection, store_of(router).last_seq)
     words.fill(store_of(router).connection)
     ann.shown()

@@ -45,7 +45,6 @@ def remove(router: Router, name: str) -> None:
 def index(router: Router) -> None:
     """Let all that was said be found by its words."""
     connection, upto = store_of(router).connection, store_of(router).last_seq
-    words.prepare(connection)
     fresh.move(connection, upto)
     words.fill(connection)
 

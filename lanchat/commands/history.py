@@ -75,6 +75,8 @@ async def _search(router: Router, session: Session, packet: Packet, args: list[s
         _tell_several(router, session, query.sender)
     elif query.where is not None and page.entries and _are_several(session, convs):
         _tell_several(router, session, query.where)
+    if page.unindexed:
+        router.reply(session, None, "Older messages are still being indexed, so there may be more. Search again later.")
     await _show(router, session, packet, page, "that has these words", f"/search {search.going_on(args[0], page.edge)}")
 
 

@@ -179,9 +179,9 @@ def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:
     place: dict[str, Any] = {"after": erasure.after, "upto": upto}
     removed = f"SELECT DISTINCT name FROM kept WHERE {_NEXT} AND {_REMOVED}"  # noqa: S608 (our own words)
     names = json.dumps(_spellings(connection, erasure.keys, removed, place))
-    values = place | {"account": erasure.account, "names": names, "indexed": schema.get(connection, "indexed")}
+    values = place | {"account": erasure.account, "names": names}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
-    words.remove(connection, f"{theirs} AND seq <= :indexed", values)
+    words.remove(connection, theirs, values)
     removal.disturb(connection)
     return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
 

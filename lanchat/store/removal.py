@@ -182,14 +182,14 @@ def take(connection: Connection, rows: Sequence[Row], day: Age, disturbed: int) 
     if disturbance(connection) != disturbed:
         return None
     where = "seq IN (SELECT value FROM json_each(:seqs))"
-    values = {"seqs": json.dumps([row.seq for row in rows]), "indexed": schema.get(connection, "indexed"), **day._asdict()}
-    words.remove(connection, f"{where} AND seq <= :indexed", values)
+    values = {"seqs": json.dumps([row.seq for row in rows]), **day._asdict()}
+    words.remove(connection, where, values)
     once = f"cid IS NOT NULL AND author IS NOT NULL AND (NOT {_OLD} OR {_NEEDED})"
     repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
     removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
     if repeats:  # added anew: to make a row smaller in its place would leave the pages of the file as they are
         _add_emptied(connection, repeats)
-        words.add(connection, f"{where} AND seq <= :indexed", values)
+        words.add(connection, f"{where} AND {words.INDEXED}", {**values, **words.places(connection)})
     return removed
 
 

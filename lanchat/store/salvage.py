@@ -11,8 +11,8 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from lanchat import stored
-from lanchat.entry import COLUMNS, of_row
-from lanchat.store import opening, replacing, schema
+from lanchat.entry import COLUMNS, newest, of_row
+from lanchat.store import opening, replacing, schema, words
 from lanchat.store.backup import alone, begin_epoch, told
 from lanchat.store.recovery import Damaged, Row
 
@@ -107,6 +107,7 @@ class _Salvage:
         for table in TABLES:
             self._save(table)
         self._keep_numbers()
+        words.begin_anew(self._new, newest(self._new))
         begin_epoch(self._new)
         self._new.execute("COMMIT")
 

@@ -63,8 +63,17 @@ _VERSION_1 = f"""
     CREATE VIRTUAL TABLE words USING fts5(
         msg, name, conv, content='kept', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
 """  # noqa: S608 (our own words)
+# The index of words takes the marks on a letter for a part of the word. The old index can't be changed into this one: all that
+# was in it is to be indexed anew, while the server runs (`lanchat.store.words`).
+_VERSION_2 = """
+    DROP TABLE words;
+    CREATE VIRTUAL TABLE words USING fts5(
+        msg, name, conv, content='kept', content_rowid='seq',
+        tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co M*'");
+    INSERT OR REPLACE INTO meta SELECT 'unindexed', value FROM meta WHERE name = 'indexed';
+"""
 #: What makes version n + 1 of version n, from nothing on. A step is never changed once it was released.
-STEPS = (_VERSION_1,)
+STEPS = (_VERSION_1, _VERSION_2)
 #: Tables that SQLite makes for itself. How it writes that may be another in another version; they hold no program in any case.
 _OF_SQLITE = re.compile(r"CREATE TABLE (?:'words_\w+'|sqlite_\w+)\([\w ,()]*\)(?: WITHOUT ROWID)?")
 #: Those that are there only after an ANALYZE.

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from lanchat.entry import Entry, newest
 from lanchat.packet import visible
 from lanchat.store import fresh, schema, words
+from lanchat.store.anew import Anew
 
 #: Seconds of a pause after which it begins, and after which it is tried again when it failed: the disk may be full.
 PAUSE = 0.05
@@ -36,7 +37,8 @@ class Tidier:
         """Go on where the last one ended."""
         self._connection = connection
         self._moved = fresh.moved(connection)
-        self._indexed = int(schema.get(connection, "indexed"))
+        self._indexed = words.places(connection)["indexed"]
+        self._anew = Anew(connection)
         (self._rows,) = connection.execute("SELECT count(*) FROM fresh").fetchone()  # to be moved; perhaps they are not there
         self._characters = 0  # of those
         self._upto = 0  # what is up to here is being moved; 0 while nothing is
@@ -57,7 +59,7 @@ class Tidier:
     @property
     def pause(self) -> float | None:
         """How long to wait for more before the next step; not at all in the middle of it; None is for ever."""
-        if not self._rows and not self._upto and self._indexed >= self._moved:
+        if not self._rows and not self._upto and self._indexed >= self._moved and not self._anew.left:
             return None
         usual = PAUSE if self._since_indexed else 0
         return max(usual, self._not_before - time.monotonic()) if self._failing else usual
@@ -71,7 +73,7 @@ class Tidier:
                 self._upto = newest(self._connection)
             if self._upto:
                 self._move()
-            if self._indexed < self._moved and (idle or self._since_indexed >= PATIENCE):
+            if (self._indexed < self._moved or self._anew.left) and (idle or self._since_indexed >= PATIENCE):
                 self._index()
             self._failing = self._failing and (self._upto > 0 or self._indexed < self._moved)
         except Exception as error:  # noqa: BLE001 (it is tried again)
@@ -96,7 +98,10 @@ class Tidier:
             self._upto = self._since_moved = 0
 
     def _index(self) -> None:
-        self._indexed = words.fill(self._connection)
+        if self._indexed < self._moved:
+            self._indexed = words.fill(self._connection)
+        else:
+            self._anew.step()
         self._since_indexed = 0
 
     def _put_off(self, error: Exception) -> None:

@@ -1,54 +1,88 @@
 """Words: the index of what was said, for who looks for it. It follows behind the log.
 
-Only rows that were moved to where they stay (`lanchat.store.fresh`) are in it.
+Only rows that were moved to where they stay (`lanchat.store.fresh`) are in it, up to the place in the log that `meta` has as
+`indexed`. A new version of the schema may make the index anew: then it is empty at first, and `meta` has the same place as
+`unindexed`. What was said after that is indexed as ever; what was said up to there, from the newest to the oldest, whenever
+there is time, and `unindexed` goes down to 0 with it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from sqlite3 import Connection
+from typing import Any
 
-from lanchat import search
+from lanchat.folding import indexed
 from lanchat.store import fresh, schema
 
-#: So many rows are indexed in one transaction: a few milliseconds.
-ROWS = 200
+#: So many rows, and bytes of their texts, are indexed in one transaction: a few milliseconds.
+ROWS, BYTES = 200, 64 * 1024
 #: So many pages of the index are written in one step of a merge, which are so many bytes: a few milliseconds.
 PAGES = 64
 STEP = PAGES * 4096
+#: True for the rows that are in the index, with the values of `places`.
+INDEXED = "seq > :unindexed AND seq <= :indexed"
 
-# What is plain ASCII is taken as it is: to call a function of ours for each row may take as long as the reactor is busy.
-_TEXT = "CASE WHEN length(msg) = length(CAST(msg AS BLOB)) THEN msg ELSE indexed(CAST(msg AS BLOB)) END"
-_COLUMNS = f"seq, {_TEXT}, name, conv FROM kept WHERE"
+# All rows in one answer: if SQLite called a function for each, each call could wait until the reactor's thread lets go. A row
+# that is damaged may have bytes in the place of a text, and must not keep the others from being found.
+_READ = "SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT), CAST(conv AS TEXT))) FROM kept WHERE"
+# A statement takes 32,766 values, and a row of the index has 4.
+_MOST = 5000
+# The next rows to be indexed, after one place and up to another, going on (ASC) or going back (DESC): how many, the first and
+# the last. Texts before the last are not more than so many bytes.
+_NEXT = """
+    SELECT count(*), min(seq), max(seq) FROM (
+        SELECT seq, coalesce(sum(size) OVER (ORDER BY seq {0} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+        FROM (SELECT seq, length(CAST(msg AS BLOB)) AS size FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq {0} LIMIT ?)
+    ) WHERE before < ?
+"""
 
 
-def prepare(connection: Connection) -> None:
-    """Let a connection index words; the one that writes does."""
-    connection.create_function("indexed", 1, _indexed, deterministic=True)
-
-
-def _indexed(msg: bytes) -> str:
-    """As bytes, for a row that is damaged may have no text; it must not keep the others from being found."""
-    return search.indexed(msg.decode("utf-8", "replace"))
+def places(connection: Connection) -> dict[str, int]:
+    """What of the log is in the index: what is after the place `unindexed`, up to the place `indexed`."""
+    (left,) = connection.execute("SELECT max(value) FROM meta WHERE name = 'unindexed'").fetchone()
+    return {"unindexed": int(left or 0), "indexed": int(schema.get(connection, "indexed"))}
 
 
 def fill(connection: Connection) -> int:
     """Index the next rows that are not yet; up to where it is then done. Runs in a transaction of its own."""
     with schema.transaction(connection):
-        return _next(connection, int(schema.get(connection, "indexed")))
+        after, upto = places(connection)["indexed"], fresh.moved(connection)
+        count, _, last = connection.execute(_NEXT.format("ASC"), (after, upto, ROWS, BYTES)).fetchone()
+        if count:
+            upto = last
+            add(connection, "seq > :after AND seq <= :upto", {"after": after, "upto": upto})
+        schema.put(connection, "indexed", upto)  # (without any, the rest was removed again)
+        return int(upto)
+
+
+def fill_back(connection: Connection) -> int:
+    """Index the next rows of an index that is made anew, going back; the place up to which none is in it yet, or 0."""
+    with schema.transaction(connection):
+        upto = places(connection)["unindexed"]
+        count, first, _ = connection.execute(_NEXT.format("DESC"), (0, upto, ROWS, BYTES)).fetchone()
+        left = first - 1 if count else 0
+        add(connection, "seq > :after AND seq <= :upto", {"after": left, "upto": upto})
+        schema.put(connection, "unindexed", left)
+        return int(left)
+
+
+def begin_anew(connection: Connection, place: int) -> None:
+    """Leave all up to this place to be indexed going back; the index must have nothing of it."""
+    schema.put(connection, "indexed", place)
+    schema.put(connection, "unindexed", place)
 
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Index these rows of `kept`."""
-    connection.execute(f"INSERT INTO words(rowid, msg, name, conv) SELECT {_COLUMNS} {where}", values)
+    _tell(connection, "INSERT INTO words(rowid, msg, name, conv) VALUES", "(?,?,?,?)", _rows(connection, where, values))
 
 
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Take these rows out of the index; they must still be in `kept`, as they were, for it does not keep them itself."""
-    connection.execute(
-        f"INSERT INTO words(words, rowid, msg, name, conv) SELECT 'delete', {_COLUMNS} {where}",
-        values,
-    )
+    rows = _rows(connection, f"{where} AND {INDEXED}", {**values, **places(connection)})
+    _tell(connection, "INSERT INTO words(words, rowid, msg, name, conv) VALUES", "('delete',?,?,?,?)", rows)
 
 
 def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
@@ -62,12 +96,13 @@ def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
     return connection.total_changes - before > 1
 
 
-def _next(connection: Connection, indexed: int) -> int:
-    rows, moved = "SELECT seq FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", fresh.moved(connection)
-    (upto,) = connection.execute(f"SELECT max(seq) FROM ({rows})", (indexed, moved, ROWS)).fetchone()  # noqa: S608 (ours)
-    if upto is None:
-        upto = moved  # the rest was removed again
-    else:
-        add(connection, "seq > :indexed AND seq <= :upto", {"indexed": indexed, "upto": upto})
-    schema.put(connection, "indexed", upto)
-    return int(upto)
+def _rows(connection: Connection, where: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    """The rows as they are in the index."""
+    (found,) = connection.execute(f"{_READ} {where}", values).fetchone()
+    return [(seq, indexed(msg), indexed(name), conv) for seq, msg, name, conv in sorted(json.loads(found))]
+
+
+def _tell(connection: Connection, statement: str, marks: str, rows: list[tuple[Any, ...]]) -> None:
+    for first in range(0, len(rows), _MOST):
+        some = rows[first : first + _MOST]
+        connection.execute(f"{statement} {','.join([marks] * len(some))}", [value for row in some for value in row])
