@@ -40,10 +40,13 @@ _THERE = (
 )
 
 
-def with_name(connection: Connection, account: int, name: str) -> list[str]:
-    """All conversations that an account has had with accounts and guests of this name, in any spelling of it."""
+def with_name(connection: Connection, account: int, name: str, kept: str = "") -> list[str]:
+    """All conversations that an account has had with accounts and guests of this name, in any spelling of it.
+
+    `kept` is the key of the account that is called so, if it is another one than today's (`lanchat.store.keys`).
+    """
     wanted = key(name)
-    (there,) = connection.execute(_THERE, (account, with_guest(account, wanted), wanted)).fetchone()
+    (there,) = connection.execute(_THERE, (account, with_guest(account, wanted), kept or wanted)).fetchone()
     (removed,) = connection.execute(_REMOVED, {"account": account, "mine": f"p{account}x"}).fetchone()
     found: list[str] = json.loads(there)
     return found + [conv for conv, called in json.loads(removed) if called is not None and key(called) == wanted]

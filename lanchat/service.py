@@ -11,13 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.components import Componentized
 
-from lanchat import accounts, lobby, machine, rooms, sanctions, stored
+from lanchat import accounts, lobby, machine, rooms, sanctions
 from lanchat.drain import Drain
 from lanchat.listener import Listener
 from lanchat.logs.server import ServerLog
-from lanchat.names import Name, key
+from lanchat.names import Name
 from lanchat.passwords import Hasher
-from lanchat.room import room_key
 from lanchat.router import Router
 from lanchat.store.service import StoreService
 from lanchat.store.store import Store
@@ -102,8 +101,6 @@ class ChatService(MultiService):
 
         Raises `Refused` if the lobby can't be opened.
         """
-        stored.renew_keys(connection, "accounts", key)
-        stored.renew_keys(connection, "rooms", room_key)
         if self._lobby is not None:
             lobby.open_room(connection, self._lobby, int(self.router.now()))
         known = {account.id: account for account in accounts.load(connection)}

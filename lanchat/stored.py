@@ -126,16 +126,6 @@ def usable(connection: Connection, table: str, wrong: Wrong) -> Iterator[Row]:
             yield row
 
 
-def renew_keys(connection: Connection, table: str, key: Callable[[str], str]) -> None:
-    """Keep for each name the key that it has by today's rules; where another has that one already, it stays as it is.
-
-    Without this, whoever had a name when a rule was changed would not be found by it any more.
-    """
-    for number, name, kept in connection.execute(f"SELECT id, name, key FROM {table} ORDER BY id").fetchall():  # noqa: S608 (ours)
-        if isinstance(name, str) and (today := key(name)) != kept:
-            connection.execute(f"UPDATE OR IGNORE {table} SET key = ? WHERE id = ?", (today, number))  # noqa: S608 (ours)
-
-
 def told(table: str, row: Row, what: str) -> str:
     """Which row of a table has what wrong with it, in words."""
     return f"{table} ({', '.join(map(_shown, row[:2]))}): {what}"

@@ -22,7 +22,7 @@ FLOORS = [
         "lanchat.unframed",
     ],
     ["lanchat.certificates", "lanchat.orthography"],
-    ["lanchat.entry", "lanchat.names", "lanchat.packet"],
+    ["lanchat.dates", "lanchat.entry", "lanchat.folding", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.looks", "lanchat.typed"],
     [
         "lanchat.counts",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from sqlite3 import Connection
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from lanchat.store import removal, tidying
+from lanchat.store import removal, tidying, words
 from lanchat.store.removal import ENVELOPE
 from lanchat.store.repeats import digest
 from lanchat.store.retention import Retention, Rule, parse
@@ -69,8 +70,24 @@ def indexed(desk: Desk) -> None:
 
 
 def sound(desk: Desk) -> None:
-    """The index of words and the log are of one mind."""
-    desk.write(lambda connection: connection.execute("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)"))
+    """The index of words has what is in the log, and nothing else."""
+    assert desk.write(misindexed) == []
+
+
+def misindexed(connection: Connection) -> list[tuple[str, int, str, int]]:
+    """Words that are in the index and should not be, or the other way round: the word, its message, column and place."""
+    connection.execute("INSERT INTO words(words) VALUES ('integrity-check')")
+    ((sql,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchall()
+    connection.execute(f"CREATE VIRTUAL TABLE temp.wanted USING fts5(msg, name, conv, {sql[sql.index('tokenize') :]}")
+    rows = words._rows(connection, words.INDEXED, words.places(connection))
+    connection.executemany("INSERT INTO wanted(rowid, msg, name, conv) VALUES (?, ?, ?, ?)", rows)
+    found = []
+    for schema, table in (("main", "words"), ("temp", "wanted")):
+        connection.execute(f"CREATE VIRTUAL TABLE temp.of_{table} USING fts5vocab({schema}, {table}, instance)")
+        found.append(set(connection.execute(f"SELECT term, doc, col, offset FROM of_{table}").fetchall()))  # noqa: S608 (ours)
+        connection.execute(f"DROP TABLE of_{table}")
+    connection.execute("DROP TABLE wanted")
+    return sorted(found[0] ^ found[1])
 
 
 def rooms(desk: Desk) -> None:

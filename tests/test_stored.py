@@ -11,7 +11,7 @@ from sqlite3 import Connection
 import pytest
 from hypothesis import given, strategies as st
 
-from lanchat import accounts, names, room, rooms, stored
+from lanchat import accounts, names, rooms
 from lanchat.names import parse
 from lanchat.realm import find_password, find_token
 from lanchat.registry import Registry
@@ -141,17 +141,6 @@ def tables() -> Connection:
     """Empty tables."""
     router, _ = make_router()
     return store_of(router).connection
-
-
-def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
-    tables.execute(
-        "INSERT INTO accounts VALUES (1, 'Ann', 'ANN', 1, '', 0), (2, 'Bob', 'BOB', 1, '', 0), (3, 'bob', 'bob', 1, '', 0)"
-    )
-    tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0)")
-    stored.renew_keys(tables, "accounts", names.key)
-    stored.renew_keys(tables, "rooms", room.room_key)
-    assert tables.execute("SELECT key FROM accounts ORDER BY id").fetchall() == [("ann",), ("BOB",), ("bob",)]
-    assert tables.execute("SELECT key FROM rooms").fetchall() == [("#ops",)]
 
 
 def test_two_who_have_one_name_by_todays_rules_are_found_as_they_are_written(tables: Connection) -> None:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from argparse import Namespace
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
@@ -23,7 +23,7 @@ from lanchat.packet import visible
 from lanchat.requests import Done, Failed, Note, Tell, counted
 from lanchat.safekeeping import Refused, making
 from lanchat.session import Role
-from lanchat.store import backup as backups, opening, salvage as salvaging, schema
+from lanchat.store import backup as backups, keys, opening, salvage as salvaging, schema
 
 _ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two looks at how far it is.
@@ -129,11 +129,12 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
         facts |= {"seq": newest(connection), "bytes": place.check(options.data).stat().st_size}
+        facts["shared"] = shared = list(keys.shared_names(connection))
     parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
         told = f"{counted(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
         return Failed("\n".join([told, *_first(wrong, len(wrong))]), CANT_USE, wrong, facts)
-    return Done(f"All is as it was written: {parts}.", facts)
+    return Done("\n".join([f"All is as it was written: {parts}.", *shared]), facts)
 
 
 def list_accounts(options: Namespace, tell: Tell) -> Done:
@@ -197,11 +198,11 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def _day(seconds: int | None) -> str | None:
-    """The day of a time; None where there is none, or none that can be written."""
+    """The day of a time on this machine; None where there is none, or none that can be written."""
     if seconds is None:
         return None
     try:
-        return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+        return datetime.fromtimestamp(seconds).astimezone().date().isoformat()
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
 from lanchat.config import DEFAULT, NO_HOME, usual_data
+from lanchat.dates import moment
 from lanchat.packet import visible
 from lanchat.printing import Parser
 from lanchat.requests import RoleName
@@ -101,7 +101,10 @@ def _add_export(add: _Adds) -> None:
     export.add_argument("--room", metavar="#ROOM", help="only what was said there")
     export.add_argument("--user", metavar="NAME", help="only what was said by, or to, this user")
     export.add_argument(
-        "--since", type=_time, metavar="TIME", help="2026-11-20, or 2026-11-20T14:00+01:00, and what came after"
+        "--since",
+        type=_time,
+        metavar="TIME",
+        help="2026-11-20, or 2026-11-20T14:00+01:00, and what came after (without a zone, the time of this machine)",
     )
     export.add_argument("--until", type=_time, metavar="TIME", help="only what came before")
     export.add_argument("file", type=_output, nargs="?", metavar="FILE", help="a new file (default, and -: stdout)")
@@ -144,7 +147,6 @@ def _output(text: str) -> Path | None:
 def _time(text: str) -> int:
     """In milliseconds since the epoch; without a zone it is the time of this machine."""
     try:
-        when = datetime.fromisoformat(text.removesuffix("Z") + "+00:00" * text.endswith("Z"))
+        return round(moment(text) * 1000)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} is no time; write 2026-11-20, or 2026-11-20T14:00+01:00") from None
-    return round(when.timestamp() * 1000)

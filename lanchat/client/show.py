@@ -147,11 +147,11 @@ class Painter:
         return self.rule(f"{day:%A}, {day.day} {day:%B %Y}")
 
     def time(self, packet: ServerPacket | None = None) -> datetime:
-        """The time of a packet in this zone; now, where the server gave no usable time."""
+        """The time of a packet, as clocks showed it here then; now, where the server gave no usable time."""
         here = self._clock()
         ts = packet.x.ts if packet is not None and packet.x is not None else None
         try:
-            return datetime.fromisoformat(ts.replace("Z", "+00:00")).astimezone(here.tzinfo) if ts else here
+            return datetime.fromisoformat(ts.replace("Z", "+00:00")).astimezone() if ts else here
         except (ValueError, OverflowError):
             return here
 

@@ -150,12 +150,15 @@ def _readable(router: Router, session: Session, target: str) -> Callable[[Connec
     nothing = NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
     if account is None:
         raise nothing
-    return partial(_talk, account=account.id, name=target.removeprefix("@"), nothing=nothing)
+    name = target.removeprefix("@")
+    other = router.registry.account(name)
+    kept = other.name.key if other is not None else ""
+    return partial(_talk, account=account.id, name=name, kept=kept, nothing=nothing)
 
 
-def _talk(connection: Connection, account: int, name: str, nothing: NoSuchTarget) -> list[str]:
+def _talk(connection: Connection, account: int, name: str, kept: str, nothing: NoSuchTarget) -> list[str]:
     """The talk with whoever had this name; raises `nothing` if there is none."""
-    convs = with_name(connection, account, name)
+    convs = with_name(connection, account, name, kept)
     if not convs:
         raise nothing
     return convs

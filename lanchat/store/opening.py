@@ -20,7 +20,7 @@ from lanchat.entry import newest
 from lanchat.history import lenient
 from lanchat.packet import visible
 from lanchat.safekeeping import Refused, check_inside, check_private, give_to_owner
-from lanchat.store import replacing, schema, witness
+from lanchat.store import keys, replacing, schema, witness
 
 FILE, LOCK = "lanchat.db", "lock"
 #: `RETURNING` and what is like it came with this version.
@@ -112,7 +112,9 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
             raise Refused(f"SQLite {sqlite3.sqlite_version} is too old; lanchat needs 3.35 or newer. Use a newer Python.")
         if not path.exists():
             _create(path, steps)
-        return _begin(path, lock, steps)
+        connection = _begin(path, lock, steps)
+        keys.renew(connection)
+        return connection
     except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
         raise Refused(f"{path} can't be used: {error}. See to that, and start again.") from None
     except (sqlite3.Error, LookupError) as error:

@@ -1,0 +1,130 @@
+"""Keys: the form of each name by which it is found (`lanchat.names.key`), as it is kept, brought up to today's rules.
+
+When the rules change, the keys of names that there are change too; without this, who has such a name would not be found by it
+any more. Two names may have one key then. The one that was made first gets it. The other stays as it is: whoever has it logs
+in as ever, and is found by just the name that they have (`lanchat.registry`, `lanchat.rooms`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from sqlite3 import Connection
+
+from twisted.logger import Logger
+
+from lanchat.conversations import with_guest
+from lanchat.entry import COLUMNS, of_row
+from lanchat.names import KEYS, key
+from lanchat.packet import visible
+from lanchat.room import room_key
+from lanchat.store import schema, words
+from lanchat.targets import network_of
+
+#: The tables in which each name has a key of its own; what a row of each is called, and what ends a name that two have.
+_TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "accounts": (
+        key,
+        "account",
+        "let one of them register another name, and remove the old account (lanchat-admin account remove)",
+    ),
+    "rooms": (room_key, "room", "let its members make a room of another name, and /close this one"),
+}
+#: Of the sanctions that are about the same, the one that holds longest.
+_LONGEST = """
+    SELECT id FROM (SELECT id, row_number() OVER (
+        PARTITION BY kind, room, target ORDER BY until IS NULL DESC, until DESC, id DESC) AS place FROM sanctions)
+    WHERE place = 1
+"""
+_WITH_GUEST = re.compile(r"g([0-9]{1,18})x(.+)", re.DOTALL)
+#: So many messages are changed in one statement.
+ROWS = 1000
+
+_log = Logger()
+
+
+def renew(connection: Connection) -> None:
+    """Make the keys anew if they are of another version. While two names share one, this is tried again at each start."""
+    if connection.execute("SELECT value FROM meta WHERE name = 'keys'").fetchone() == (KEYS,):
+        return
+    with schema.transaction(connection):
+        for table in _TABLES:
+            _renew_names(connection, table)
+        _renew_sanctions(connection)
+        _renew_conversations(connection)
+        if not (shared := list(shared_names(connection))):
+            schema.put(connection, "keys", KEYS)
+    for told in shared:
+        _log.warn("{told}", told=told)
+
+
+def shared_names(connection: Connection) -> Iterator[str]:
+    """Each name that another one is the same as by today's rules, with what to do, in words."""
+    for table, (key_of, what, remedy) in _TABLES.items():
+        for _, name, kept in _names(connection, table):
+            if (today := key_of(name)) != kept:
+                row = connection.execute(f"SELECT name FROM {table} WHERE key = ?", (today,)).fetchone()  # noqa: S608 (ours)
+                other = visible(str(row[0]), 40) if row else "another"
+                shown = visible(name, 40)
+                yield f"the {what} {shown} has the same name as {other}, so it is found only by {shown}: {remedy}"
+
+
+def _names(connection: Connection, table: str) -> list[tuple[int, str, str]]:
+    rows = connection.execute(f"SELECT id, name, key FROM {table} ORDER BY id").fetchall()  # noqa: S608 (our own names)
+    return [row for row in rows if isinstance(row[1], str) and isinstance(row[2], str)]
+
+
+def _renew_names(connection: Connection, table: str) -> None:
+    key_of, *_ = _TABLES[table]
+    changed = [(number, key_of(name), kept) for number, name, kept in _names(connection, table) if key_of(name) != kept]
+    change = f"UPDATE OR IGNORE {table} SET key = ? WHERE id = ?"  # noqa: S608 (our own names)
+    for number, _, kept in changed:  # no name has a blank: nobody's key is in the way of another's
+        connection.execute(change, (f"{kept} {number}", number))
+    for number, today, kept in changed:
+        if not connection.execute(change, (today, number)).rowcount:
+            connection.execute(change, (kept, number))
+
+
+def _renew_sanctions(connection: Connection) -> None:
+    """Those that are about a name. Of two about the same one, the one stays that holds longer."""
+    about = "SELECT DISTINCT target FROM sanctions WHERE target NOT LIKE '@%'"
+    names = [target for (target,) in connection.execute(about) if isinstance(target, str) and network_of(target) is None]
+    if changed := [(key(target), target) for target in names if key(target) != target]:
+        connection.executemany("UPDATE sanctions SET target = ? WHERE target = ?", changed)
+        connection.execute(f"DELETE FROM sanctions WHERE id NOT IN ({_LONGEST})")  # noqa: S608 (our own words)
+
+
+def _renew_conversations(connection: Connection) -> None:
+    """Those of accounts with guests, which are called by the guest's key."""
+    for (conv,) in connection.execute("SELECT DISTINCT conv FROM members WHERE conv GLOB 'g*'").fetchall():
+        if (found := _WITH_GUEST.fullmatch(conv)) and (today := with_guest(int(found[1]), key(found[2]))) != conv:
+            values = {"conv": conv, "today": today}
+            connection.execute(
+                "INSERT INTO members SELECT account, :today, since FROM members WHERE conv = :conv"
+                " ON CONFLICT DO UPDATE SET since = min(since, excluded.since)",
+                values,
+            )
+            connection.execute("DELETE FROM members WHERE conv = :conv", values)
+            for table in ("kept", "fresh"):
+                while _move(connection, table, conv, today):
+                    pass
+
+
+def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
+    """Give some messages of a conversation the name that it has today; whether there are more."""
+    some = f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE conv = ? ORDER BY seq LIMIT {ROWS}"  # noqa: S608 (our own names)
+    rows = connection.execute(some, (conv,)).fetchall()
+    those = {"seqs": json.dumps([row[0] for row in rows])}
+    where = "seq IN (SELECT value FROM json_each(:seqs))"
+    if table == "kept":
+        words.remove(connection, where, those)
+    for row in rows:
+        entry, kept = of_row(row), row[-1]  # the sum of a damaged one stays wrong
+        if entry is not None:
+            entry.conv = today
+            kept = entry.row()[-1]
+        connection.execute(f"UPDATE {table} SET conv = ?, sum = ? WHERE seq = ?", (today, kept, row[0]))  # noqa: S608 (ours)
+    if table == "kept":
+        words.add(connection, f"{where} AND {words.INDEXED}", {**those, **words.places(connection)})
+    return len(rows) == ROWS
