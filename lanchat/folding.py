@@ -77,24 +77,21 @@ def indexed(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     text = _prepared(text)
-    words = [_bare(text.replace("'", " "))]
-    for part in text.split() if _VARIED.search(text) else ():
-        if _VARIED.search(part):
-            plain = " ".join(_bare(part.replace("'", " ")).split())
-            words += [form for form in _forms(part, " ", "") if form != plain]
-    return " ".join(words)
+    varied = filter(_VARIED.search, text.split()) if _VARIED.search(text) else ()
+    others = [form for word in varied for form in _forms(word.strip("'"), " ", "")[1:]]
+    return _bare(" ".join([text.replace("'", " "), *others]))
 
 
 def spellings(word: str) -> list[str]:
     """What is looked for in the index to find a word: one of these, each a row of words; none if there is no word in it."""
-    return [form for form in _forms(_prepared(word), "") if any(map(str.isalnum, form))]
+    forms = (" ".join(_bare(form).split()) for form in _forms(_prepared(word), ""))
+    return [form for form in dict.fromkeys(forms) if any(map(str.isalnum, form))]
 
 
-def _forms(word: str, *apostrophes: str) -> dict[str, None]:
+def _forms(word: str, *apostrophes: str) -> list[str]:
     """The forms of a word that was prepared, with each of these in the place of apostrophes."""
-    two = _HAS_TWO.sub(lambda found: _TWO_LETTERS[found[0]], word)
-    forms = (_bare(form.replace("'", instead)) for instead in apostrophes for form in (word, two))
-    return dict.fromkeys(" ".join(form.split()) for form in forms)
+    two = _HAS_TWO.sub(_two_letters, word)
+    return list(dict.fromkeys(form.replace("'", instead) for instead in apostrophes for form in (word, two)))
 
 
 def _prepared(text: str) -> str:
@@ -109,6 +106,10 @@ def _bare(text: str) -> str:
         text = _LETTER.sub(_letter, unicodedata.normalize("NFC", bare).casefold())
         text = _PICTURE.sub(_picture, _UNSPACED.sub(r" \g<0> ", _TONE_LAST.sub(r"\2\1", text)))
     return text
+
+
+def _two_letters(found: re.Match[str]) -> str:
+    return _TWO_LETTERS[found[0]]
 
 
 def _letter(found: re.Match[str]) -> str:

@@ -127,7 +127,7 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
         backups.check_pages(connection, place.check(options.data), wal_was_there=True, remedy=opening.REMEDY)
         wrong = backups.unusable_rows(connection)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
-        facts = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
+        facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
         facts |= {"seq": newest(connection), "bytes": place.check(options.data).stat().st_size}
         facts["shared"] = shared = list(keys.shared_names(connection))
     parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
