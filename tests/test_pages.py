@@ -14,7 +14,7 @@ from lanchat.conversations import with_name
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.operations import Operations
 from lanchat.router import Router
-from lanchat.store import fresh, words
+from lanchat.store import fresh, schema, words
 from tests.fakes import PASSWORD, User, Wire, log_in, log_in_classic, make_router, store_of
 from tests.logs import log_of, said
 
@@ -261,3 +261,25 @@ def test_what_could_not_be_looked_through_in_time_is_not_told_to_be_nothing(
     assert said_in(ann, "/history", "50 before 4") == ["There is more: /history 50 before 2"]
     assert said_in(ann, "/history", "50 before 2") == ["bob -> ann: hello"]
     assert len(eve.shown()) == 4
+
+
+@pytest.mark.parametrize(("unindexed", "told"), [(1, True), (0, False)])
+def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
+    router: Router, ann: User, unindexed: int, told: bool
+) -> None:
+    router.store.jot(lambda connection: schema.put(connection, "unindexed", unindexed))
+    older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
+    assert said_in(ann, "/search", "mat") == [*older, "There is nothing that has these words."]
+
+
+def test_what_is_wrong_with_a_search_is_told() -> None:
+    router, _ = make_router()
+    ann = User(router, "ann")
+    for typed, says in (
+        ("since:yesterday", "since: needs a date"),
+        ("!?", "There is no word in !?"),
+        ("in:#ops", "only narrow"),
+    ):
+        ann.shown()
+        ann.send("/search", typed)
+        assert says in ann.told().msg
