@@ -60,6 +60,9 @@ class Results(msgspec.Struct):
     #: MiB of the log with its indices, and of the index of words in it.
     size: float
     words: float
+    #: Seconds in which the index of words was made as the server makes it: as messages came, and anew from the newest back.
+    indexed: float
+    anew: float
     #: Rows a second that were written while `busy` was measured.
     rate: float
     asked: list[Asked]
@@ -145,12 +148,31 @@ def run(rows: int, directory: Path) -> Results:
     tell = command.progress(-(-rows // BATCH) + 2 * len(reader.questions()))
     build(path, talk, rows, tell)
     with closing(_connect(path)) as log:
+        indexed, anew = index(log, rows)
         quiet = ask(log, reader, tell)
         size, words = _mebibytes(log, _SIZE), _mebibytes(log, _WORDS)
         with Writer(path, talk, rows).writing() as writer:
             busy = ask(log, reader, tell)
             rate = writer.rate()
-    return Results(before, rows, size, words, rate, [Asked(title, quiet[title], busy[title]) for title in quiet])
+    return Results(before, rows, size, words, indexed, anew, rate, [Asked(title, quiet[title], busy[title]) for title in quiet])
+
+
+def index(log: sqlite3.Connection, rows: int) -> tuple[float, float]:
+    """Make the index of words twice, in steps as the server does: going on, and going back; how many seconds each took."""
+    began = time.monotonic()
+    _begin_index(log, 0)
+    while words.fill(log) < rows:
+        pass
+    turned = time.monotonic()
+    _begin_index(log, rows)
+    while words.fill_back(log):
+        pass
+    return turned - began, time.monotonic() - turned
+
+
+def _begin_index(log: sqlite3.Connection, place: int) -> None:
+    log.execute("INSERT INTO words(words) VALUES ('delete-all')")
+    words.begin_anew(log, place)
 
 
 def ask(log: sqlite3.Connection, reader: Reader, tell: Callable[[str], None]) -> dict[str, Figures]:
@@ -185,6 +207,7 @@ def shown(results: Results) -> str:
     ]
     about = (
         f"{results.rows:,} messages: {results.size:.0f} MiB, {results.words:.0f} of them the index of words. "
+        f"It was made in {results.indexed:.0f} s, and anew in {results.anew:.0f} s. "
         f"Written to: {results.rate:,.0f} rows a second. Each question {TIMES} times."
     )
     return f"{tables.table(head, rows)}\n\n{about}"

@@ -35,10 +35,6 @@ __all__ = (
     "suggestions",
 )
 
-#: Which rules `key` goes by. Keys are kept, so whoever changes what it makes of any name raises the number: at the next start
-#: those that are kept are made anew (`lanchat.store.keys`). They also depend on the version of Unicode that Python has.
-KEYS = f"1 {unicodedata.unidata_version}"
-
 #: Names that the server uses itself.
 RESERVED = ("SERVER", "Guest", "Everyone")
 #: Names that say that somebody runs the server: a guest can't have them, the administrator may make accounts of them.

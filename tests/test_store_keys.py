@@ -9,7 +9,6 @@ import pytest
 
 from lanchat.conversations import with_name
 from lanchat.entry import COLUMNS, of_row
-from lanchat.names import KEYS
 from lanchat.search import parse_query, search
 from lanchat.session import Role
 from lanchat.store import keys, opening, schema, words
@@ -44,7 +43,7 @@ def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     keys.renew(tables)
     assert kept(tables) == ["ann", "zoé", "bob"]
     assert kept(tables, "rooms") == ["#ops", "#dev"]
-    assert schema.get(tables, "keys") == KEYS
+    assert schema.get(tables, "keys") == keys.KEYS
 
 
 def test_keys_are_made_anew_once_for_each_version_of_the_rules(tables: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from sqlite3 import Connection
 
@@ -16,11 +17,15 @@ from twisted.logger import Logger
 
 from lanchat.conversations import with_guest
 from lanchat.entry import COLUMNS, of_row
-from lanchat.names import KEYS, key
+from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.room import room_key
 from lanchat.store import schema, words
 from lanchat.targets import network_of
+
+#: Which rules `key` goes by. Whoever changes what it makes of any name raises the number: then the keys that are kept are made
+#: anew at the next start. The version of Unicode that Python has is a part of the rules.
+KEYS = f"1 {unicodedata.unidata_version}"
 
 #: The tables in which each name has a key of its own; what a row of each is called, and what ends a name that two have.
 _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {

@@ -20,6 +20,8 @@ from lanchat.store.anew import Anew
 #: Seconds of a pause after which it begins, and after which it is tried again when it failed: the disk may be full.
 PAUSE = 0.05
 AGAIN = 2.0
+#: The same while the index of words is made anew, which is to come to an end on a server where somebody always talks.
+SHORT_PAUSE = 0.005
 #: Without a pause, all is moved that there is when there are so many rows or characters, or so many batches were written;
 #: and some words are indexed after so many.
 ROWS, CHARACTERS, BATCHES = 6000, 1024 * 1024, 128
@@ -43,8 +45,9 @@ class Tidier:
         self._characters = 0  # of those
         self._upto = 0  # what is up to here is being moved; 0 while nothing is
         self._since_moved = self._since_indexed = 0  # batches
+        self._quiet_from = 0.0  # when nothing was written for a whole pause (by the clock that can't be set, as the next)
         self._failing = False
-        self._not_before = 0.0  # when it may be tried again (by the clock that can't be set)
+        self._not_before = 0.0  # when it may be tried again
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Count entries that were just committed to the short table `fresh`."""
@@ -55,30 +58,36 @@ class Tidier:
         """A batch is on the disk."""
         self._since_moved += 1
         self._since_indexed += 1
+        self._quiet_from = time.monotonic() + PAUSE
 
     @property
     def pause(self) -> float | None:
         """How long to wait for more before the next step; not at all in the middle of it; None is for ever."""
         if not self._rows and not self._upto and self._indexed >= self._moved and not self._anew.left:
             return None
-        usual = PAUSE if self._since_indexed else 0
+        usual = (SHORT_PAUSE if self._anew.left else PAUSE) if self._since_indexed else 0
         return max(usual, self._not_before - time.monotonic()) if self._failing else usual
 
     def step(self, idle: bool) -> None:
         """Do some of it if it is time, which it is when nobody waits. It raises nothing: messages are kept all the same."""
         if self._failing and time.monotonic() < self._not_before:
             return
+        quiet = idle and not (self._anew.left and time.monotonic() < self._quiet_from)
         try:
-            if not self._upto and self._rows and (idle or self._many()):
+            if not self._upto and self._rows and (quiet or self._many()):
                 self._upto = newest(self._connection)
             if self._upto:
                 self._move()
-            if (self._indexed < self._moved or self._anew.left) and (idle or self._since_indexed >= PATIENCE):
-                self._index()
+            if self._indexed < self._moved:
+                if quiet or self._since_indexed >= PATIENCE:
+                    self._index()
+            elif self._anew.left and (idle or self._since_indexed >= PATIENCE):
+                self._anew.step()
+                self._since_indexed = min(self._since_indexed, 1)
             self._failing = self._failing and (self._upto > 0 or self._indexed < self._moved)
         except Exception as error:  # noqa: BLE001 (it is tried again)
             self._put_off(error)
-        if idle:
+        if quiet:
             self._since_indexed = 0
 
     def _many(self) -> bool:
@@ -98,10 +107,7 @@ class Tidier:
             self._upto = self._since_moved = 0
 
     def _index(self) -> None:
-        if self._indexed < self._moved:
-            self._indexed = words.fill(self._connection)
-        else:
-            self._anew.step()
+        self._indexed = words.fill(self._connection)
         self._since_indexed = 0
 
     def _put_off(self, error: Exception) -> None:
