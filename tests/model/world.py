@@ -136,7 +136,7 @@ class World:
         self.counts["looks"] += 1
 
     def indexed(self) -> None:
-        """Wait until the newest message is found by its words, as it should be a moment after it was stored."""
+        """Wait until the newest message is found by its words, as it should be a moment after it was stored, and older ones are."""
         if not self.log.rows:
             return
         newest = max(self.log.rows)
@@ -144,7 +144,8 @@ class World:
         query = Query(words=(said.msg.split()[0],))
         for _ in range(INDEXED):
             found = self.core.read(partial(search, query=query, readable=[said.conv]), slow=True)
-            if newest in [entry.seq for entry in found.entries]:  # (the same may have been said before)
+            older = self.core.ask("SELECT 1 FROM meta WHERE name = 'unindexed' AND value > 0")
+            if newest in [entry.seq for entry in found.entries] and not older:  # (the same may have been said before)
                 return
             sleep(0.005)
         check(None, "a message is not found by its words", f"{said} at {newest} is not found {INDEXED / 200:.0f} s after")
