@@ -136,7 +136,7 @@ class World:
         self.counts["looks"] += 1
 
     def indexed(self) -> None:
-        """Wait until the newest message is found by its words, as it should be a moment after it was stored, and older ones are."""
+        """Wait until the newest message is found by its words, a moment after it was stored, and all older ones are."""
         if not self.log.rows:
             return
         newest = max(self.log.rows)
