@@ -267,6 +267,7 @@ def test_what_could_not_be_looked_through_in_time_is_not_told_to_be_nothing(
 def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
     router: Router, ann: User, unindexed: int, told: bool
 ) -> None:
+    User(router, "bob").send("ann", "hello")
     router.store.jot(lambda connection: schema.put(connection, "unindexed", unindexed))
     older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
     assert said_in(ann, "/search", "mat") == [*older, "There is nothing that has these words."]
