@@ -106,8 +106,7 @@ def search(
     """The newest entries that the query asks for, of `readable` conversations and no others; the next page is older.
 
     To be run in one transaction, as what `history` has. Of an account with very many conversations a page may be short, or
-    empty, and there is `more` all the same: so much could be looked through in time. While the index of words is made anew,
-    older entries may be `unindexed`.
+    empty, and there is `more` all the same: so much could be looked through in time.
     """
     convs, match = _named(connection, readable), _match(query)
     if convs == [] or not match:
@@ -120,7 +119,7 @@ def search(
 
 
 def _page(hits: _Hits, convs: list[str] | None, match: str, below: int, size: Size) -> Page:
-    """A page of those that `match`, in these conversations (None: those are too many to be named one by one)."""
+    """A page of those that `match`, in these conversations (None: too many to be named one by one)."""
     if convs is None:
         page = hits.page(hits.stretches(match, below, BUDGET), match, size)
         return page if page.more or not hits.left else Page(page.entries, True, hits.left, page.damaged)
@@ -137,7 +136,8 @@ class _Hits:
     def __init__(self, connection: sqlite3.Connection, query: Query, convs: Collection[str] | OfAccount) -> None:
         self._connection = connection
         self._query = query
-        self._sender = None if query.sender is None else {*spellings(query.sender)}
+        self._sender = {*spellings(query.sender)} if query.sender is not None else set[str]()
+        self._known: dict[str, bool] = {}  # names, and whether each is the sender's
         self._of_account = isinstance(convs, OfAccount)
         self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
         #: All of them are above this place in the log.
@@ -166,11 +166,14 @@ class _Hits:
         for above, below in stretches:
             asked = (match, above, below, self._query.since, self._convs)
             with contextlib.closing(self._connection.execute(statement, asked)) as rows:
-                yield from rows if self._sender is None else filter(self._is_sender, rows)
+                yield from filter(self._is_sender, rows) if self._sender else rows
 
     def _is_sender(self, row: tuple[Any, ...]) -> bool:
         """Whether it was said under that name, whole, in some spelling of it."""
-        return self._sender is not None and not self._sender.isdisjoint(spellings(str(row[NAME])))
+        name = str(row[NAME])
+        if name not in self._known:
+            self._known[name] = not self._sender.isdisjoint(spellings(name))
+        return self._known[name]
 
 
 def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount) -> list[str] | None:
