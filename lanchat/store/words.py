@@ -9,7 +9,8 @@ there is time, and `unindexed` goes down to 0 with it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from sqlite3 import Connection
 from typing import Any
 
@@ -58,14 +59,27 @@ def fill(connection: Connection) -> int:
 
 
 def fill_back(connection: Connection) -> int:
-    """Index the next rows of an index that is made anew, going back; the place up to which none is in it yet, or 0."""
-    with schema.transaction(connection):
+    """Index the next rows of an index that is made anew, going back; the place up to which none is in it yet, or 0.
+
+    Runs in a transaction of its own, which is not waited for to be on the disk: what is lost with the power is indexed again.
+    """
+    with _unsynced(connection), schema.transaction(connection):
         upto = places(connection)["unindexed"]
         count, first, _ = connection.execute(_NEXT.format("DESC"), (0, upto, ROWS, BYTES)).fetchone()
         left = first - 1 if count else 0
         add(connection, "seq > :after AND seq <= :upto", {"after": left, "upto": upto})
         schema.put(connection, "unindexed", left)
         return int(left)
+
+
+@contextmanager
+def _unsynced(connection: Connection) -> Iterator[None]:
+    """Transactions in the block are on the disk, in their order, with the next one behind it."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 def begin_anew(connection: Connection, place: int) -> None:
