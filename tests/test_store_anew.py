@@ -72,6 +72,7 @@ def finish(desk: Desk) -> None:
     newest = desk.store.last_seq
     until(lambda: desk.write(words.places) == {"unindexed": 0, "indexed": newest}, "the index")
     assert desk.write(misindexed) == []
+    assert desk.ask("SELECT v FROM words_config WHERE k = 'automerge'") == [(words.PARTS,)]
     assert desk.ask("SELECT count(*) FROM words_docsize") == desk.ask("SELECT count(*) FROM kept")
 
 
@@ -153,7 +154,7 @@ def test_killed_again_and_again_it_loses_and_doubles_nothing(data: Path) -> None
         command = [sys.executable, "-c", _SERVE, str(data)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (ours)
             assert process.stdout is not None
-            for _ in range(min(dice.randint(8, 24), -(-left // words.ROWS))):
+            for _ in range(min(dice.randint(12, 24), -(-left // words.ROWS))):
                 left = int(process.stdout.readline())
             process.kill()
             left = int([str(left), *process.stdout.read().split()][-1])

@@ -28,6 +28,7 @@ class Anew:
         self.left = self._all = words.places(connection)["unindexed"]
         self._told = 0  # of `TIMES`
         if self.left:
+            words.merge_by_itself(connection, 0)
             _log.info(
                 "the index of words is made anew, the newest messages first; searches do not find the older ones until then"
             )

@@ -22,6 +22,9 @@ ROWS, BYTES = 200, 64 * 1024
 #: So many pages of the index are written in one step of a merge, which are so many bytes: a few milliseconds.
 PAGES = 64
 STEP = PAGES * 4096
+#: The index is written in parts, which FTS5 merges when there are so many of a size: now and then a megabyte at a time. When it
+#: is made anew that would be often, so instead it merges so many pages with each step.
+PARTS, MERGED = 4, 32
 #: True for the rows that are in the index, with the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
 
@@ -68,8 +71,16 @@ def fill_back(connection: Connection) -> int:
         count, first, _ = connection.execute(_NEXT.format("DESC"), (0, upto, ROWS, BYTES)).fetchone()
         left = first - 1 if count else 0
         add(connection, "seq > :after AND seq <= :upto", {"after": left, "upto": upto})
+        merge(connection, first=False, pages=MERGED)
         schema.put(connection, "unindexed", left)
+        if not left:
+            merge_by_itself(connection, PARTS)
         return int(left)
+
+
+def merge_by_itself(connection: Connection, parts: int) -> None:
+    """Let FTS5 merge parts of the index when there are so many of a size; 0 is never."""
+    connection.execute("INSERT INTO words(words, rank) VALUES ('automerge', ?)", (parts,))
 
 
 @contextmanager
