@@ -7,6 +7,7 @@ from sqlite3 import Connection
 
 import pytest
 
+from lanchat.admin.main import main
 from lanchat.conversations import with_name
 from lanchat.entry import COLUMNS, of_row
 from lanchat.search import parse_query, search
@@ -169,3 +170,13 @@ def test_a_salvaged_database_gets_todays_keys(tmp_path: Path) -> None:
     salvage(tmp_path, "then")
     with Desk(tmp_path) as desk:
         assert desk.ask("SELECT key FROM accounts") == [("ann",)]
+
+
+def test_check_names_two_that_have_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Desk(tmp_path):
+        pass
+    raw(tmp_path, "INSERT INTO accounts VALUES (1, 'Bob', 'bob', 1, '', 0), (2, 'BOB', 'BOB', 1, '', 0)")
+    assert main(["--data", str(tmp_path), "check"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("All is as it was written: 2 accounts")
+    assert second.startswith("the account BOB has the same name as Bob, so it is found only by BOB: ")
