@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from lanchat.spelling import APOSTROPHES, WITHOUT_VOWEL
+
 # What keyboards and editors write for an apostrophe, and what else may stand inside of a word: the Ukrainian and the Hawaiian
 # apostrophe, the Hebrew geresh, the prime, the Catalan middle dot.
 _APOSTROPHES = re.compile(
-    "[`\u00b4\u00b7\u02b9\u02bb\u02bc\u05f3\u2018\u2019\u2032\uff07]"
+    f"[{APOSTROPHES}`\u00b4\u00b7\u02b9\u2032\uff07]"
     '|(?<=[\u0590-\u05ff])["\u05f4\u201d](?=[\u0590-\u05ff])'  # a Hebrew acronym has a gershayim, or a quotation mark
 )
 #: Texts in which the index needs nothing but what SQLite does itself.
@@ -41,13 +43,9 @@ _NOTHING = re.compile(f"[{_INVISIBLE}{_MARKS}](?<!{_LETTERS_WITH_MARK})")
 #: are written where they are not on the keyboard.
 _LATIN = {"đ": "d", "ð": "d", "þ": "th", "ħ": "h", "\u0131": "i", "ł": "l", "ø": "o", "ŧ": "t", "æ": "ae", "œ": "oe"}
 # Arabic letters: as Persian and Urdu keyboards have them, alef wasla, teh marbuta. Of Devanagari, the two signs for a nasal
-# vowel. Of Malayalam and Bengali, letters without a vowel, which Unicode has in two ways.
-_OTHER = """
-    \u06cc=\u064a \u0649=\u064a \u06a9=\u0643 \u06c1=\u0647 \u06d5=\u0647 \u0671=\u0627 \u0629=\u0647 \u0901=\u0902
-    \u0d7a=\u0d23\u0d4d \u0d7b=\u0d28\u0d4d \u0d7c=\u0d30\u0d4d \u0d7d=\u0d32\u0d4d \u0d7e=\u0d33\u0d4d \u0d7f=\u0d15\u0d4d
-    \u09ce=\u09a4\u09cd
-"""
-_LETTERS = _LATIN | dict(pair.split("=") for pair in _OTHER.split())
+# vowel.
+_OTHER = "\u06cc=\u064a \u0649=\u064a \u06a9=\u0643 \u06c1=\u0647 \u06d5=\u0647 \u0671=\u0627 \u0629=\u0647 \u0901=\u0902"
+_LETTERS = _LATIN | WITHOUT_VOWEL | dict(pair.split("=") for pair in _OTHER.split())
 _LETTER = re.compile(f"[{''.join(_LETTERS)}]|[^\\D0-9]")  # the latter are digits of other scripts
 #: Letters for which two are written where they are not on the keyboard; elsewhere the accent is left out.
 _TWO_LETTERS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}

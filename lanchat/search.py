@@ -22,6 +22,7 @@ from lanchat.folding import spellings
 from lanchat.history import MAX_SEQ, Page, Size, filled, within
 from lanchat.packet import visible
 from lanchat.places import OfAccount
+from lanchat.spelling import key
 
 #: Characters in a search, and words in it, at the most.
 MAX_QUERY = 256
@@ -136,7 +137,7 @@ class _Hits:
     def __init__(self, connection: sqlite3.Connection, query: Query, convs: Collection[str] | OfAccount) -> None:
         self._connection = connection
         self._query = query
-        self._sender = {*spellings(query.sender)} if query.sender is not None else set[str]()
+        self._sender = {*spellings(key(query.sender))} if query.sender is not None else set[str]()
         self._known: dict[str, bool] = {}  # names, and whether each is the sender's
         self._of_account = isinstance(convs, OfAccount)
         self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
@@ -170,9 +171,8 @@ class _Hits:
 
     def _is_sender(self, row: tuple[Any, ...]) -> bool:
         """Whether it was said under that name, whole, in some spelling of it."""
-        name = str(row[NAME])
-        if name not in self._known:
-            self._known[name] = not self._sender.isdisjoint(spellings(name))
+        if (name := str(row[NAME])) not in self._known:
+            self._known[name] = not self._sender.isdisjoint(spellings(key(name)))
         return self._known[name]
 
 

@@ -10,6 +10,10 @@ import functools
 import re
 import unicodedata
 
+#: Which rules `key` goes by. Whoever changes what it makes of any name raises the number: keys are kept, and are made anew at
+#: the next start of a server (`lanchat.store.keys`). The version of Unicode that Python has is a part of the rules.
+KEYS = f"1 {unicodedata.unidata_version}"
+
 #: Characters in any spelling of a name: accents, vowel signs and joiners may be characters of their own.
 MAX_SPELLING = 128
 
@@ -30,6 +34,16 @@ HYPHENS = "-\u2010\u058a\u05be\u1400\u1806"
 
 #: All that can't be seen, for `str.translate` to take away.
 INVISIBLE = dict.fromkeys(map(ord, JOINERS + MONGOLIAN_SELECTORS + HAN_SELECTORS), "")
+#: What was spelt with a joiner at first and has a character of its own: Bengali khanda ta, and the chillus of Malayalam.
+WITHOUT_VOWEL = {
+    "\u09ce": "\u09a4\u09cd",
+    "\u0d7a": "\u0d23\u0d4d",
+    "\u0d7b": "\u0d28\u0d4d",
+    "\u0d7c": "\u0d30\u0d4d",
+    "\u0d7d": "\u0d32\u0d4d",
+    "\u0d7e": "\u0d33\u0d4d",
+    "\u0d7f": "\u0d15\u0d4d",
+}
 
 _FOLDED = str.maketrans(
     {
@@ -39,14 +53,7 @@ _FOLDED = str.maketrans(
         # The sigma at the end of a word, and the i without a dot, have the capital letter of those that have it.
         "\u03c2": "\u03c3",
         "\u0131": "i",
-        # What was spelt with a joiner at first has a character of its own: Bengali khanda ta, and the chillus of Malayalam.
-        "\u09ce": "\u09a4\u09cd",
-        "\u0d7a": "\u0d23\u0d4d",
-        "\u0d7b": "\u0d28\u0d4d",
-        "\u0d7c": "\u0d30\u0d4d",
-        "\u0d7d": "\u0d32\u0d4d",
-        "\u0d7e": "\u0d33\u0d4d",
-        "\u0d7f": "\u0d15\u0d4d",
+        **WITHOUT_VOWEL,
     }
 )
 #: The small letter of a Turkish capital I with a dot.

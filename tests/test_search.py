@@ -177,6 +177,27 @@ def test_what_was_said_by_somebody_is_found_by_the_name_in_any_spelling() -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("φάρος.νότος", "ΦΆΡΟΣ.ΝΌΤΟΣ"),
+        ("φάρος.νότος", "φαρος.νοτος"),
+        ("Ольга-Ёж", "ольга\u2010еж"),
+        ("Müller", "mueller"),
+        ("Søren", "Soren"),
+        ("Đặng", "dang"),
+        ("Об’єднання", "Об'єднання"),
+        ("ශ්\u200dරී", "ශ්රී"),
+        ("ｱｲｺ", "アイコ"),
+        ("احمد", "أحمد"),
+        ("शर्मा", "शर्मा"),
+    ],
+)
+def test_a_name_is_found_in_any_spelling_of_it_and_as_a_whole(name: str, typed: str) -> None:
+    connection = log_of([said(1, "r1", name=name), said(2, "r1", name="bob"), said(3, "r1", name=f"{name}-2")])
+    assert find(connection, f"from:{typed}") == [1]
+
+
+@pytest.mark.parametrize(
     ("since", "from_day"),
     [
         ("2024-05-31", 31),

@@ -1,4 +1,4 @@
-"""Keys: the form of each name by which it is found (`lanchat.names.key`), as it is kept, brought up to today's rules.
+"""Keys: the form of each name by which it is found (`lanchat.spelling.key`), as it is kept, brought up to today's rules.
 
 When the rules change, the keys of names that there are change too; without this, who has such a name would not be found by it
 any more. Two names may have one key then. The one that was made first gets it. The other stays as it is: whoever has it logs
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from sqlite3 import Connection
 
@@ -17,15 +16,11 @@ from twisted.logger import Logger
 
 from lanchat.conversations import with_guest
 from lanchat.entry import COLUMNS, of_row
-from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.room import room_key
+from lanchat.spelling import KEYS, key
 from lanchat.store import schema, words
 from lanchat.targets import network_of
-
-#: Which rules `key` goes by. Whoever changes what it makes of any name raises the number: then the keys that are kept are made
-#: anew at the next start. The version of Unicode that Python has is a part of the rules.
-KEYS = f"1 {unicodedata.unidata_version}"
 
 #: The tables in which each name has a key of its own; what a row of each is called, and what ends a name that two have.
 _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
