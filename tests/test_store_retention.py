@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from lanchat.folding import indexed as indexed_text
 from lanchat.store import removal, tidying, words
 from lanchat.store.removal import ENVELOPE
 from lanchat.store.repeats import digest
@@ -79,7 +80,8 @@ def misindexed(connection: Connection) -> list[tuple[str, int, str, int]]:
     connection.execute("INSERT INTO words(words) VALUES ('integrity-check')")
     ((sql,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchall()
     connection.execute(f"CREATE VIRTUAL TABLE temp.wanted USING fts5(msg, name, conv, {sql[sql.index('tokenize') :]}")
-    rows = words._rows(connection, words.INDEXED, words.places(connection))
+    kept = connection.execute(f"SELECT seq, msg, name, conv FROM kept WHERE {words.INDEXED}", words.places(connection))  # noqa: S608 (ours)
+    rows = [(seq, indexed_text(msg), indexed_text(name), conv) for seq, msg, name, conv in kept]
     connection.executemany("INSERT INTO wanted(rowid, msg, name, conv) VALUES (?, ?, ?, ?)", rows)
     found = []
     for schema, table in (("main", "words"), ("temp", "wanted")):

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from sqlite3 import Connection
-from typing import Any
 
 from lanchat.folding import indexed
 from lanchat.store import fresh, schema
@@ -28,11 +27,19 @@ PARTS, MERGED = 4, 32
 #: True for the rows that are in the index, with the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
 
-# All rows in one answer: if SQLite called a function for each, each call could wait until the reactor's thread lets go. A row
-# that is damaged may have bytes in the place of a text, and must not keep the others from being found.
-_READ = "SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT), CAST(conv AS TEXT))) FROM kept WHERE"
-# A statement takes 32,766 values, and a row of the index has 4.
-_MOST = 5000
+# Texts that are in the index as they are (`lanchat.folding.indexed`) are not handed to Python. The others are all at a time: if
+# SQLite called a function for each, each call could wait until the reactor's thread lets go. A row that is damaged may have
+# bytes in the place of a text, and must not keep the others from being found.
+_PLAIN = " AND ".join(
+    f"length({column}) = length(CAST({column} AS BLOB)) AND instr({column}, char(39)) = 0 AND instr({column}, char(96)) = 0"
+    for column in ("msg", "name")
+)
+_OTHERS = f"SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT))) FROM kept WHERE NOT ({_PLAIN}) AND"  # noqa: S608 (ours)
+_WITH_OTHERS = """
+    WITH others(place, text, who) AS MATERIALIZED (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:others))
+"""
+_ROWS = "seq, coalesce(text, msg), coalesce(who, name), conv FROM kept LEFT JOIN others ON place = seq WHERE"
 # The next rows to be indexed, after one place and up to another, going on (ASC) or going back (DESC): how many, the first and
 # the last. Texts before the last are not more than so many bytes.
 _NEXT = """
@@ -101,13 +108,13 @@ def begin_anew(connection: Connection, place: int) -> None:
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Index these rows of `kept`."""
-    _tell(connection, "INSERT INTO words(rowid, msg, name, conv) VALUES", "(?,?,?,?)", _rows(connection, where, values))
+    _tell(connection, "INSERT INTO words(rowid, msg, name, conv) SELECT", where, values)
 
 
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Take these rows out of the index; they must still be in `kept`, as they were, for it does not keep them itself."""
-    rows = _rows(connection, f"{where} AND {INDEXED}", {**values, **places(connection)})
-    _tell(connection, "INSERT INTO words(words, rowid, msg, name, conv) VALUES", "('delete',?,?,?,?)", rows)
+    told = "INSERT INTO words(words, rowid, msg, name, conv) SELECT 'delete',"
+    _tell(connection, told, f"{where} AND {INDEXED}", {**values, **places(connection)})
 
 
 def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
@@ -121,13 +128,11 @@ def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
     return connection.total_changes - before > 1
 
 
-def _rows(connection: Connection, where: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-    """The rows as they are in the index."""
-    (found,) = connection.execute(f"{_READ} {where}", values).fetchone()
-    return [(seq, indexed(msg), indexed(name), conv) for seq, msg, name, conv in sorted(json.loads(found))]
-
-
-def _tell(connection: Connection, statement: str, marks: str, rows: list[tuple[Any, ...]]) -> None:
-    for first in range(0, len(rows), _MOST):
-        some = rows[first : first + _MOST]
-        connection.execute(f"{statement} {','.join([marks] * len(some))}", [value for row in some for value in row])
+def _tell(connection: Connection, statement: str, where: str, values: Mapping[str, object]) -> None:
+    """Tell the index of these rows, as they are in it."""
+    (found,) = connection.execute(f"{_OTHERS} {where}", values).fetchone()
+    others = [(seq, indexed(msg), indexed(name)) for seq, msg, name in json.loads(found)]
+    if not others:
+        connection.execute(f"{statement} seq, msg, name, conv FROM kept WHERE {where}", values)
+        return
+    connection.execute(f"{_WITH_OTHERS} {statement} {_ROWS} {where}", {**values, "others": json.dumps(others)})
