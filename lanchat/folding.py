@@ -58,8 +58,8 @@ _TONE_LAST = re.compile("(\u0e4d|\u0ecd)([\u0e48-\u0e4b\u0ec8-\u0ecb])")
 _OF_SYLLABLES = [*range(0x0E00, 0x0F00), *range(0x1000, 0x10A0), *range(0x1780, 0x1800)]
 _SIGNS = "".join(char for char in map(chr, _OF_SYLLABLES) if unicodedata.category(char).startswith("M"))
 _UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
-    f"[{_SIGNS}]*"
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
+    f"[{_SIGNS}]*)"
 )
 #: Emoji, arrows and the like.
 _PICTURE = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff]")
@@ -75,21 +75,22 @@ def indexed(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     text = _prepared(text)
-    varied = filter(_VARIED.search, text.split()) if _VARIED.search(text) else ()
-    others = [form for word in varied for form in _forms(word.strip("'"), " ", "")[1:]]
-    return _bare(" ".join([text.replace("'", " "), *others]))
+    forms = [text.replace("'", " ")]
+    if _VARIED.search(text):
+        words = [word for word in (part.strip("'") for part in text.split()) if _VARIED.search(word)]
+        joined = [word for word in words if "'" in word]
+        double = " ".join([word for word in words if _HAS_TWO.search(word)])
+        forms += [" ".join(joined).replace("'", ""), _in_two(double).replace("'", " ")]
+        if joined and double:
+            forms.append(_in_two(" ".join([word for word in joined if _HAS_TWO.search(word)])).replace("'", ""))
+    return _bare(" ".join(forms))
 
 
 def spellings(word: str) -> list[str]:
     """What is looked for in the index to find a word: one of these, each a row of words; none if there is no word in it."""
-    forms = (" ".join(_bare(form).split()) for form in _forms(_prepared(word), ""))
+    joined = _prepared(word).replace("'", "")
+    forms = (" ".join(_bare(form).split()) for form in (joined, _in_two(joined)))
     return [form for form in dict.fromkeys(forms) if any(map(str.isalnum, form))]
-
-
-def _forms(word: str, *apostrophes: str) -> list[str]:
-    """The forms of a word that was prepared, with each of these in the place of apostrophes."""
-    two = _HAS_TWO.sub(_two_letters, word)
-    return list(dict.fromkeys(form.replace("'", instead) for instead in apostrophes for form in (word, two)))
 
 
 def _prepared(text: str) -> str:
@@ -100,10 +101,17 @@ def _prepared(text: str) -> str:
 def _bare(text: str) -> str:
     """The same, without what counts for nothing, and with pictures as words."""
     if not text.isascii():
-        bare = _NOTHING.sub("", unicodedata.normalize("NFD", text))
-        text = _LETTER.sub(_letter, unicodedata.normalize("NFC", bare).casefold())
-        text = _PICTURE.sub(_picture, _UNSPACED.sub(r" \g<0> ", _TONE_LAST.sub(r"\2\1", text)))
+        apart = unicodedata.normalize("NFD", text)
+        if (bare := _NOTHING.sub("", apart)) != apart:
+            text = unicodedata.normalize("NFC", bare)
+        text = _LETTER.sub(_letter, text.casefold())
+        text = _PICTURE.sub(_picture, " ".join(_UNSPACED.split(_TONE_LAST.sub(r"\2\1", text))))
     return text
+
+
+def _in_two(text: str) -> str:
+    """A text with two letters for those for which that is done."""
+    return _HAS_TWO.sub(_two_letters, text)
 
 
 def _two_letters(found: re.Match[str]) -> str:

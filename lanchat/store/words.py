@@ -27,19 +27,16 @@ PARTS, MERGED = 4, 32
 #: True for the rows that are in the index, with the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
 
-# Texts that are in the index as they are (`lanchat.folding.indexed`) are not handed to Python. The others are all at a time: if
-# SQLite called a function for each, each call could wait until the reactor's thread lets go. A row that is damaged may have
-# bytes in the place of a text, and must not keep the others from being found.
+# Rows whose texts are in the index as they are (`lanchat.folding.indexed`) are not handed to Python. Others are read and written
+# all at a time: if SQLite called a function for each, each call could wait until the reactor's thread lets go. A row that is
+# damaged may have bytes in the place of a text, and must not keep the others from being found.
 _PLAIN = " AND ".join(
     f"length({column}) = length(CAST({column} AS BLOB)) AND instr({column}, char(39)) = 0 AND instr({column}, char(96)) = 0"
     for column in ("msg", "name")
 )
-_OTHERS = f"SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT))) FROM kept WHERE NOT ({_PLAIN}) AND"  # noqa: S608 (ours)
-_WITH_OTHERS = """
-    WITH others(place, text, who) AS MATERIALIZED (
-        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(:others))
-"""
-_ROWS = "seq, coalesce(text, msg), coalesce(who, name), conv FROM kept LEFT JOIN others ON place = seq WHERE"
+_TEXTS = "SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT), CAST(conv AS TEXT))) FROM kept WHERE"
+# A statement takes 32,766 values, and a row of the index has 4.
+_MOST = 5000
 # The next rows to be indexed, after one place and up to another, going on (ASC) or going back (DESC): how many, the first and
 # the last. Texts before the last are not more than so many bytes.
 _NEXT = """
@@ -108,13 +105,13 @@ def begin_anew(connection: Connection, place: int) -> None:
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Index these rows of `kept`."""
-    _tell(connection, "INSERT INTO words(rowid, msg, name, conv) SELECT", where, values)
+    _tell(connection, "INSERT INTO words(rowid, msg, name, conv)", "", where, values)
 
 
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Take these rows out of the index; they must still be in `kept`, as they were, for it does not keep them itself."""
-    told = "INSERT INTO words(words, rowid, msg, name, conv) SELECT 'delete',"
-    _tell(connection, told, f"{where} AND {INDEXED}", {**values, **places(connection)})
+    told = "INSERT INTO words(words, rowid, msg, name, conv)"
+    _tell(connection, told, "'delete',", f"{where} AND {INDEXED}", {**values, **places(connection)})
 
 
 def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
@@ -128,11 +125,16 @@ def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
     return connection.total_changes - before > 1
 
 
-def _tell(connection: Connection, statement: str, where: str, values: Mapping[str, object]) -> None:
-    """Tell the index of these rows, as they are in it."""
-    (found,) = connection.execute(f"{_OTHERS} {where}", values).fetchone()
-    others = [(seq, indexed(msg), indexed(name)) for seq, msg, name in json.loads(found)]
-    if not others:
-        connection.execute(f"{statement} seq, msg, name, conv FROM kept WHERE {where}", values)
+def _tell(connection: Connection, statement: str, first: str, where: str, values: Mapping[str, object]) -> None:
+    """Tell the index of these rows, as they are in it; what comes `first` is the same for each."""
+    others = f"SELECT EXISTS (SELECT 1 FROM kept WHERE NOT ({_PLAIN}) AND {where})"  # noqa: S608 (our own words)
+    if not connection.execute(others, values).fetchone()[0]:
+        connection.execute(f"{statement} SELECT {first} seq, msg, name, conv FROM kept WHERE {where}", values)  # noqa: S608 (ours)
         return
-    connection.execute(f"{_WITH_OTHERS} {statement} {_ROWS} {where}", {**values, "others": json.dumps(others)})
+    (found,) = connection.execute(f"{_TEXTS} {where}", values).fetchone()
+    rows = sorted(json.loads(found))
+    for begin in range(0, len(rows), _MOST):
+        some = rows[begin : begin + _MOST]
+        marks = ",".join([f"({first} ?,?,?,?)"] * len(some))
+        given = [value for seq, msg, name, conv in some for value in (seq, indexed(msg), indexed(name), conv)]
+        connection.execute(f"{statement} VALUES {marks}", given)
