@@ -99,7 +99,7 @@ def test_the_client_shows_a_time_as_clocks_showed_it_then(zone: Callable[[str], 
     winter = datetime(2026, 12, 1, 12).astimezone()
     painter = Painter(colours=False, clock=lambda: winter)
     told = ServerX(id="1", ts="2026-07-01T12:00:00.000Z")
-    assert painter.packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", told)) == "2026-07-01 14:00:00 bob: hi\n"
+    assert painter.packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", told)).drawn() == "2026-07-01 14:00:00 bob: hi\n"
 
 
 def test_the_administrator_is_told_local_days(zone: Callable[[str], None]) -> None:

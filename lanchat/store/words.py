@@ -27,8 +27,8 @@ PARTS, MERGED = 4, 32
 #: True for the rows that are in the index, with the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
 
-# Rows whose texts are in the index as they are (`lanchat.folding.indexed`) are not handed to Python. Others are read and written
-# all at a time: if SQLite called a function for each, each call could wait until the reactor's thread lets go. A row that is
+# Rows whose texts are in the index as they are (`lanchat.folding.indexed`) are not handed to Python; others are read and put
+# in all at a time: if SQLite called a function for each, each call could wait until the reactor's thread lets go. A row that is
 # damaged may have bytes in the place of a text, and must not keep the others from being found.
 _PLAIN = " AND ".join(
     f"length({column}) = length(CAST({column} AS BLOB)) AND instr({column}, char(39)) = 0 AND instr({column}, char(96)) = 0"
