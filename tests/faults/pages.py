@@ -20,11 +20,14 @@ class Pages:
         self._asking = asyncio.Lock()
 
     async def read(self, conv: str, after: int) -> list[Packet] | None:
-        """All that a conversation has after this seq; None when it could not be read."""
+        """All that a conversation has after this seq, as fast as the server lets it be read; None when it could not be."""
         found: list[Packet] = []
         async with self._asking:
             while True:
                 end = await self._one(conv, after)
+                if end is not None and end.get("code") == "RATE_LIMITED":
+                    await asyncio.sleep(end["retry_ms"] / 1000)
+                    continue
                 found += self._page
                 if end is None or end["op"] == "fail":
                     return None
