@@ -48,7 +48,7 @@ FIGURES = (
     Figure("open_us", "each opens, from none to all", "µs", 1, "a place in the sorted names, garbage collection"),
     Figure("more_us", "one more opens", "µs", 1, "a place in the sorted names"),
     Figure("leave_us", "one leaves", "µs", 1, "a place in the sorted names"),
-    Figure("welcome_us", "the text of a welcome", "µs", 1),
+    Figure("welcome_us", "a welcome", "µs", 1),
     Figure("pm_us", "a private message", "µs", 1),
     Figure("list_us", "`/list`", "µs", 0, "names, until a packet is full"),
     Figure("shout_ms", "`/shout`", "ms", 1, "all"),
@@ -196,7 +196,7 @@ def _talking(chat: Chat) -> dict[str, float]:
     alice, bob = chat.enter(2)
     session, to_bob = cast(Session, alice.session), _packet(cast(Session, bob.session).name.shown)
     told = {
-        "welcome_us": _each(lambda: chat.router.welcome_text(session), 200) * 1e6,
+        "welcome_us": _each(lambda: chat.router.welcome(session, None), 200) * 1e6,
         "pm_us": _each(lambda: chat.hear(alice, to_bob), 1000) * 1e6,
         "list_us": _each(lambda: chat.hear(alice, _packet("/list")), 10) * 1e6,
         "shout_ms": _each(lambda: chat.hear(alice, _packet("/shout"))) * 1e3,

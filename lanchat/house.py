@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Any
 
 from lanchat.counts import HUNG_UP, Counts
 from lanchat.cursors import Cursors
@@ -27,7 +28,7 @@ from lanchat.replay import Replay
 from lanchat.reservations import Reservations
 from lanchat.room import Room
 from lanchat.rooms import Rooms
-from lanchat.sanction import PROMPT, Sanction
+from lanchat.sanction import MUTE, PROMPT, Sanction
 from lanchat.sanctions import Sanctions
 from lanchat.session import Account, Role, Session
 from lanchat.voice import Voice
@@ -172,7 +173,7 @@ class House:
             if session in self.doorstep:
                 self._ask(session)
             else:
-                self.reply(session, None, self.welcome_text(session))
+                self.welcome(session, None)
 
     def _ask(self, session: Session) -> None:
         try:
@@ -182,12 +183,20 @@ class House:
         else:
             self.reply(session, None, LOG_IN.format(session.name.shown))
 
-    def welcome_text(self, session: Session) -> str:
-        """The welcome, for people."""
+    def welcome(self, session: Session, packet: Packet | None, op: str = "ok", **data: Any) -> None:
+        """Answer whoever has come in, and tell where they may not speak: it may have been decided while they were away."""
         # An unframed client should read it with one `recv`, and its name is in it twice.
         room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
-        others = self.registry.others(session, "", room)
-        return f"Welcome {session.name.shown}! Send /help to see the commands. {online(*others)}"
+        others = online(*self.registry.others(session, "", room))
+        self.reply(session, packet, f"Welcome {session.name.shown}! Send /help to see the commands. {others}", op, **data)
+        if self.sanctions.places:
+            self.tell_mutes(session, None, *self.rooms.of(session))
+
+    def tell_mutes(self, session: Session, *places: Room | None) -> None:
+        """Tell a session where it may say nothing, of these places (None: the whole server), why and for how long."""
+        for place in places:
+            if (mute := self.sanctions.find(MUTE, place, session, session.account)) is not None:
+                self.reply(session, None, f"You are {mute.what(self.now())}.")
 
     def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
         self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""

@@ -36,16 +36,15 @@ MOST_UNDONE = 100
 class Sanctions:
     """Those that are in force."""
 
-    #: Set when the server starts.
-    store: Store
+    store: Store  #: Set when the server starts.
 
     def __init__(self, limits: Limits, now: Callable[[], float], is_operator: Callable[[str], bool]) -> None:
         """`now` is the time of day; `is_operator` says whether who decides under that name is an operator."""
         self._limits = limits
         self._now = now
         self._is_operator = is_operator
-        # As they are stored: changed when a transaction came back, and in that order.
-        self._places: dict[Room | None, Place[Sanction]] = {}
+        #: As they are stored, by where they hold: changed when a transaction came back, and in that order.
+        self.places: dict[Room | None, Place[Sanction]] = {}
         # Those that are being stored, the oldest first; and where they hold (of some about the same, the newest).
         self._waiting: list[Sanction] = []
         self._proposed: dict[Room | None, Place[Sanction]] = {}
@@ -54,7 +53,7 @@ class Sanctions:
         self._numbers = count()  # (of two that end together, neither sanction need be compared)
 
     def __len__(self) -> int:
-        return sum(map(len, self._places.values()))
+        return sum(map(len, self.places.values()))
 
     def begin(self, store: Store, known: Iterable[Sanction]) -> None:
         """The store is open: these are in it."""
@@ -66,14 +65,14 @@ class Sanctions:
 
     def meet(self, session: Session, account: Account | None) -> None:
         """Somebody wants to begin a session, with this account: who is muted is so from the first word on. Raises `Banned`."""
-        if (ban := self._find(BAN, None, session, account)) is not None:
+        if (ban := self.find(BAN, None, session, account)) is not None:
             raise ban.error(self._now())
         self.bar(session, account)
 
     def bar(self, session: Session, account: Account | None) -> None:
         """Let a session say nothing while it is muted, and cost nothing when it is not."""
         session.barred = None
-        if self._find(MUTE, None, session, account) is not None:
+        if self.find(MUTE, None, session, account) is not None:
             self.watch(session)
 
     def watch(self, session: Session) -> None:
@@ -82,7 +81,7 @@ class Sanctions:
 
     def check_may_join(self, session: Session, room: Room) -> None:
         """Raise `Banned` if somebody is shut out of a room."""
-        if (ban := self._find(BAN, room, session, session.account)) is not None:
+        if (ban := self.find(BAN, room, session, session.account)) is not None:
             raise ban.error(self._now())
 
     def check_may_speak(self, session: Session, room: Room | None) -> None:
@@ -92,22 +91,23 @@ class Sanctions:
         """
         if session.barred is not None:
             session.barred()
-        if room in self._places or room in self._proposed:
+        if room in self.places or room in self._proposed:
             self._check(session, room)
 
     def _check(self, session: Session, room: Room | None) -> None:
         for kind in (MUTE, BAN) if room in self._proposed else (MUTE,):
-            if (sanction := self._find(kind, room, session, session.account)) is not None:
+            if (sanction := self.find(kind, room, session, session.account)) is not None:
                 raise sanction.error(self._now())
 
     def _check_barred(self, session: Session) -> None:
         self._check(session, None)
         session.barred = None
 
-    def _find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
-        if room not in self._places and room not in self._proposed:
+    def find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
+        """One of this kind that somebody is under in a room, or (None) on the whole server."""
+        if room not in self.places and room not in self._proposed:
             return None
-        places = [place for place in (self._places.get(room), self._proposed.get(room)) if place is not None]
+        places = [place for place in (self.places.get(room), self._proposed.get(room)) if place is not None]
         found = [sanction for place in places for sanction in place.hitting(kind, session, account)]
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
@@ -132,7 +132,7 @@ class Sanctions:
 
     def count(self, room: Room | None) -> int:
         """How many there are in one place."""
-        return len(self._places.get(room, ()))
+        return len(self.places.get(room, ()))
 
     async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
         """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
@@ -180,7 +180,7 @@ class Sanctions:
         What they decided themselves still holds, by `instead` and for no reason.
         """
         about = {f"@{account}", *keys} if account else set()
-        for sanction in [sanction for place in self._places.values() for sanction in place.values()]:
+        for sanction in [sanction for place in self.places.values() for sanction in place.values()]:
             if sanction.target in about:
                 self._drop(sanction)
             elif key(sanction.by) in keys:
@@ -215,7 +215,7 @@ class Sanctions:
     def _put(self, sanction: Sanction) -> None:
         if (before := self._place(sanction.room).get((sanction.kind, sanction.target))) is not None:
             self._drop(before)
-        self._places.setdefault(sanction.room, Place()).put(sanction)
+        self.places.setdefault(sanction.room, Place()).put(sanction)
         self._decided[sanction.by] += 1
         if sanction.until is not None:
             heappush(self._ends, (sanction.until, next(self._numbers), sanction))
@@ -227,13 +227,13 @@ class Sanctions:
         """Forget this one, unless another has taken its place."""
         if not self._is_in_force(sanction):
             return
-        place = self._places[sanction.room]
+        place = self.places[sanction.room]
         place.drop(sanction)
         self._decided[sanction.by] -= 1
         if not self._decided[sanction.by]:
             del self._decided[sanction.by]
         if not place:
-            del self._places[sanction.room]
+            del self.places[sanction.room]
 
     def _has_like(self, sanction: Sanction) -> bool:
         """Whether one of its kind about the same is stored."""
@@ -243,7 +243,7 @@ class Sanctions:
         return self._place(sanction.room).get((sanction.kind, sanction.target)) is sanction
 
     def _place(self, room: Room | None) -> Mapping[tuple[str, str], Sanction]:
-        return self._places.get(room, {})
+        return self.places.get(room, {})
 
     def _sweep(self) -> None:
         """Forget all that have run out."""

@@ -39,6 +39,8 @@ _SECRET = re.compile(r"\s*(?:login|register|password)(?![^\W_])", re.IGNORECASE)
 #: Characters in which that must show.
 _SECRET_SIZE = 64
 
+#: The part of the server's help that a beginner needs: people who type `/help` alone are shown it.
+TALK = "talk"
 SAY_IT = "To say a text as it is, write /say before it"
 
 
@@ -117,6 +119,8 @@ def _command(rest: str) -> Typed:
         check_no_secret(said)
     elif len(rest.strip().splitlines()) > 1:
         raise Unclear(f"A command is one line, and this is several. {SAY_IT}.")
+    if command == "/help" and not text.strip():
+        return Typed(command, TALK)
     return Typed(command, text)
 
 

@@ -14,6 +14,7 @@ from lanchat.commands.history import TEXT_A_PACKET
 from lanchat.delivery import NOT_STORED
 from lanchat.entry import Entry
 from lanchat.errors import NotStored
+from lanchat.packet import NOT_KEPT
 from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
 from lanchat.session import Role
@@ -586,7 +587,7 @@ def test_words_are_found_in_ones_own_conversations_only(router: Router, ann: Use
     ann.send("/search", "pump", cid="s")
     assert [x.get("op") for x in ann.xs()] == [None, "end"]
     zoe.send("/search", "pump")
-    assert zoe.told().msg == "There is nothing that has these words."
+    assert zoe.told().msg == f"There is nothing that has these words. {NOT_KEPT}"
     zoe.send("/history", "@ann")
     assert "Nothing is kept of you and @ann" in zoe.told().msg
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -11,12 +11,13 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
 from lanchat.errors import Banned
+from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.moderation import OPERATOR, Order, ban, kick
-from lanchat.packet import MAX_PACKET
+from lanchat.packet import MAX_PACKET, NOT_KEPT
 from lanchat.presence import PAUSE
 from lanchat.router import Router
 from lanchat.session import Role
-from tests.fakes import User, make_router, store_of
+from tests.fakes import User, Wire, make_router, store_of
 from tests.people import again, connection, person
 
 House = tuple[Router, Clock]
@@ -155,6 +156,48 @@ def test_who_is_muted_is_told_so_and_says_nothing_until_it_is_undone(house: Hous
     assert bob.told().msg == "You are not muted any more, says mod."
     bob.send("ann", "hi")
     assert ann.told().msg == "hi"
+
+
+HELLO: dict[str, Any] = {"v": 1, "caps": ["id", "resume"], "auth": {"mech": "PLAIN", "password": "pw"}}
+
+
+@pytest.mark.parametrize("came_by", ["login", "hello", "guest", "guest's hello", "telnet"])
+@pytest.mark.parametrize("where", ["", "#ops "])
+def test_who_was_muted_while_away_is_told_so_at_the_welcome(house: House, mod: User, came_by: str, where: str) -> None:
+    router, clock = house
+    mod.send("/create", "#ops")
+    router.rooms.open_lobby(router.rooms.get("#ops", mod.session))
+    if came_by in ("login", "hello"):
+        bob = person(router, "bob", Role.USER)
+        bob.send("/join", "#ops")
+        bob.leave()
+    mod.send("/mute", f"{where}bob 2h too loud")
+    told = f"You are muted {'in #ops ' if where else ''}by mod for 2h (too loud)."
+    if came_by == "telnet":
+        wire = Wire(router, clock, TelnetProtocol)
+        wire.send(b"bob\r\n")
+        assert wire.bytes().decode().splitlines()[1:] == [f"* {told}"]
+        return
+    bob = User(router, "bob", greeted=False)
+    if came_by.endswith("hello"):
+        bob.send("/hello", "lanchat", **(HELLO if came_by == "hello" else {"v": 1, "caps": []}))
+    else:
+        router.greet(bob.session)
+        if came_by == "login":
+            bob.send("/login", "pw")
+    welcome, *rest = [msg for msg in bob.msgs() if "/login" not in msg]
+    assert welcome.startswith("Welcome bob!")
+    assert rest[0] == told
+
+
+def test_who_joins_a_room_is_told_of_a_mute_there(house: House, ops: Ops) -> None:
+    ops.olga.send("/mute", "#ops guy")
+    ops.guy.shown()
+    ops.guy.send("/leave", "#ops")
+    ops.guy.send("/join", "#ops")
+    assert ops.guy.msgs()[-1] == "You are muted in #ops by olga until it is undone."
+    back = person(house[0], "bob", Role.USER)
+    assert not any("muted" in msg for msg in back.msgs())
 
 
 def test_a_muted_one_has_no_last_words(house: House, mod: User) -> None:
@@ -555,7 +598,7 @@ def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(house: Hous
         assert answer(user, "/join", "#ops") == banned
         assert answer(user, "/history", "#ops") == banned
         assert answer(user, "/search", "hello in:#ops") == banned
-        assert answer(user, "/history", "") == "There is nothing in your conversations."
+        assert answer(user, "/history", "") == f"There is nothing in your conversations. {NOT_KEPT}"
         assert "not in #ops" in answer(user, "#ops", "hi")
         user.send("mod?", "hi")
         assert "is not available" in user.told().msg

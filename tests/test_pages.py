@@ -13,6 +13,7 @@ from lanchat.admin.export import Wanted, export
 from lanchat.conversations import with_name
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.operations import Operations
+from lanchat.packet import NOT_KEPT
 from lanchat.router import Router
 from lanchat.store import fresh, schema, words
 from tests.fakes import PASSWORD, User, Wire, log_in, log_in_classic, make_router, store_of
@@ -71,7 +72,7 @@ def test_talk_by_a_name_is_that_of_the_guest_and_of_the_account(router: Router, 
         "bob -> ann: an account now",
     ]
     assert said_in(ann, "/search", "mat in:@bob") == [SEVERAL.format("bob"), "bob -> ann: under the mat"]
-    assert said_in(ann, "/search", "sofa in:@bob") == ["There is nothing that has these words."]
+    assert said_in(ann, "/search", "sofa in:@bob") == [f"There is nothing that has these words. {NOT_KEPT}"]
 
 
 def test_talk_with_an_account_that_was_removed_is_found_by_its_name(router: Router, ann: User) -> None:
@@ -284,3 +285,14 @@ def test_what_is_wrong_with_a_search_is_told() -> None:
         ann.shown()
         ann.send("/search", typed)
         assert says in ann.told().msg
+
+
+@pytest.mark.parametrize(
+    ("command", "msg"),
+    [("/history", "everyone"), ("/history", "@Everyone 20"), ("/search", "bus in:@everyone"), ("/search", "bus")],
+)
+@pytest.mark.parametrize("kept", [True, False])
+def test_whoever_looks_for_what_was_said_to_everyone_is_told_that_it_is_not_kept(kept: bool, command: str, msg: str) -> None:
+    ann = User(make_router(kept)[0], "ann").register()
+    ann.send("Everyone", "bus at nine")
+    assert said_in(ann, command, msg)[0].endswith(NOT_KEPT if kept else "This server keeps no messages.")

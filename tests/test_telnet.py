@@ -130,9 +130,13 @@ def test_what_goes_to_many_is_written_out_once(house: tuple[Router, Clock], monk
     assert len(shown) == 1
 
 
-def test_help_is_one_line_a_command(wire: Wire) -> None:
+def test_help_is_one_line_a_command_and_what_a_beginner_needs(wire: Wire) -> None:
     wire.send(b"/help\r\n")
-    assert "* /pm USER TEXT - say something to one user" in lines(wire)
+    shown = lines(wire)
+    assert "* /pm USER TEXT - say something to one user" in shown
+    assert len(shown) < 12
+    wire.send(b"/help room\r\n")
+    assert "* /join ROOM - enter a room" in lines(wire)
 
 
 def test_no_line_of_text_can_be_taken_for_another_persons(house: tuple[Router, Clock], wire: Wire) -> None:

@@ -55,6 +55,8 @@ def test_no_text_that_comes_out_is_a_command(line: str) -> None:
         ("hello", ("", "hello")),
         ("  two  words ", ("", "  two  words ")),
         ("/list", ("/list", "")),
+        ("/help ", ("/help", "talk")),
+        ("/help join", ("/help", "join")),
         ("/JOIN\t#ops", ("/join", "#ops")),
         ("\N{FULLWIDTH SOLIDUS}\uff4c\uff49\uff53\uff54\N{IDEOGRAPHIC SPACE}b", ("/list", "b")),  # an input method's
         ("/", ("/", "")),

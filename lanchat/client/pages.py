@@ -7,7 +7,7 @@ import re
 from lanchat.client.conversation import Conversation
 from lanchat.client.interfaces import BATCHED, NotSent, Said
 from lanchat.client.reading import MISSED
-from lanchat.packet import EVERYONE, ServerPacket, ServerX
+from lanchat.packet import EVERYONE, NOT_KEPT, ServerPacket, ServerX
 
 _HISTORY = re.compile(r"(?P<where>[#@]\S+)?\s*(?P<limit>[0-9]{1,9})?")
 #: Messages of one page that are held until it is whole; no server has longer ones.
@@ -65,7 +65,10 @@ class Pages:
         """What a person is told after so many messages."""
         if self._before is not None:
             return "more: /more"
-        return "That is all." if shown else "There is nothing."
+        if shown:
+            return "That is all."
+        of_one = self._asked is not None and self._asked.to == "/history" and bool(self._asked.msg)
+        return "There is nothing." if of_one else f"There is nothing. {NOT_KEPT}"
 
     def _say(self, command: str, msg: str, args: dict[str, int | None]) -> None:
         given = {name: value for name, value in args.items() if value is not None}

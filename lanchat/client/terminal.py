@@ -29,7 +29,7 @@ from lanchat.client.screen import Screen
 from lanchat.client.show import Painter
 from lanchat.client.view import View
 from lanchat.packet import ServerPacket, is_visible, visible
-from lanchat.typed import SAYING, SECRET, Typed, Unclear, parse, shows_secret, target
+from lanchat.typed import SAYING, SECRET, TALK, Typed, Unclear, parse, shows_secret, target
 
 HERE = (
     "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
@@ -222,7 +222,7 @@ class Terminal:
     def _help(self, words: str) -> None:
         """What the server has to say, and what is understood here."""
         self._conversation.say("/help", words)
-        if not words:
+        if words == TALK:
             self.notice(HERE)
 
     def _secret(self, command: str, words: str) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from functools import cache
 
 from lanchat.command import Command, Work, sends_any_text
-from lanchat.commands import accounts, hello, history, moderation, rooms, talk
+from lanchat.commands import accounts, elsewhere, hello, history, moderation, rooms, talk
 from lanchat.errors import AuthRequired, UnknownCommand, Usage
-from lanchat.packet import Packet, visible
+from lanchat.packet import NOT_KEPT, Packet, visible
 from lanchat.router import Router
 from lanchat.session import Role, Session
+from lanchat.typed import TALK
 
 COMMANDS: dict[str, Command] = {}
+#: What is said after `/help` for all of it, as without anything.
+ALL = "all"
 
 
 def run(router: Router, session: Session, packet: Packet) -> Work:
@@ -32,7 +35,8 @@ def find(text: str) -> tuple[str, Command]:
     """The command of that name; raises `UnknownCommand`."""
     name = text.lower()
     if name not in COMMANDS:
-        raise UnknownCommand(f"There is no command {visible(text, 40)}. Send /help to see those there are.")
+        hint = elsewhere.HINTS.get(name, "Send /help to see those there are.")
+        raise UnknownCommand(f"There is no command {visible(text, 40)}. {hint}")
     return name, COMMANDS[name]
 
 
@@ -47,17 +51,33 @@ def _not_allowed(name: str, session: Session) -> AuthRequired:
 @cache
 def _all() -> tuple[str, list[dict[str, str]]]:
     """All commands, for people and for programs. They are asked for much more often than one is added."""
-    lines = [f"{command.usage(name)} - {command.help}" for name, command in COMMANDS.items()]
-    return "\n".join(["Commands:", *lines]), _data(COMMANDS)
+    return "\n".join(["Commands:", *_lines(COMMANDS)]), _data(COMMANDS)
+
+
+def _lines(told: dict[str, Command]) -> list[str]:
+    return [f"{command.usage(name)} - {command.help}" for name, command in told.items()]
 
 
 def _data(told: dict[str, Command]) -> list[dict[str, str]]:
     return [{"name": name, "usage": command.usage(name), "help": command.help} for name, command in told.items()]
 
 
+@cache
+def _part(part: str) -> tuple[str, list[dict[str, str]]]:
+    """The same of one part of them, with the way to the other parts."""
+    others = [f"/help {other}" for other in (*PARTS, ALL) if other != part]
+    more = f"More: {', '.join(others)}. /help COMMAND tells how that one is used."
+    lines = [f"Commands ({part}):", *_lines(PARTS[part]), *[NOT_KEPT] * (part == TALK), more]
+    return "\n".join(lines), _data(PARTS[part])
+
+
 def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     asked = args[0].strip()
-    if asked and not (sends_any_text(session) and _name(asked) not in COMMANDS):
+    by_chance = sends_any_text(session)  # and what fits nothing is no argument
+    part = "" if by_chance else asked.lower()
+    if part in PARTS:
+        about, data = _part(part)
+    elif asked and part != ALL and not (by_chance and _name(asked) not in COMMANDS):
         name, command = find(_name(asked))
         about, data = f"Usage: {command.usage(name)} ({command.help})", _data({name: command})
     else:
@@ -71,5 +91,13 @@ def _name(text: str) -> str:
 
 
 HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER, textless=True)}
-COMMANDS.update(HELP | talk.COMMANDS | rooms.COMMANDS | history.COMMANDS | accounts.COMMANDS | moderation.COMMANDS)
+#: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
+PARTS = {
+    TALK: HELP | talk.COMMANDS,
+    "room": rooms.COMMANDS | history.COMMANDS,
+    "account": accounts.COMMANDS,
+    "moderation": moderation.COMMANDS,
+}
+for _commands in PARTS.values():
+    COMMANDS.update(_commands)
 COMMANDS.update(talk.PROGRAMS | hello.PROGRAMS)

@@ -96,7 +96,7 @@ async def _login(router: Router, session: Session, packet: Packet, args: list[st
     session.caps = None  # it may have said a hello that was refused, and may say another
     router.admit(session, account)
     router.cursors.begin(session, CLASSIC, cursor or 0)
-    router.reply(session, packet, router.welcome_text(session))
+    router.welcome(session, packet)
     if cursor is None:
         router.replay.skip(session)
     else:

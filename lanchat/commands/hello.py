@@ -105,7 +105,7 @@ def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[s
         router.presence.watch(session)
     lobby = router.rooms.lobby.name if router.rooms.lobby is not None else None
     granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "lobby": lobby, "ts": router.timestamp(), **known}
-    router.reply(session, packet, router.welcome_text(session), op="welcome", **granted)
+    router.welcome(session, packet, "welcome", **granted)
 
 
 def _resumed(router: Router, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:

@@ -14,7 +14,7 @@ from lanchat.command import Command, named
 from lanchat.conversations import with_name
 from lanchat.entry import Entry
 from lanchat.errors import NoSuchTarget, NotMember, Usage
-from lanchat.packet import Packet, X, visible
+from lanchat.packet import EVERYONE, NOT_KEPT, Packet, X, visible
 from lanchat.places import OfAccount
 from lanchat.room import MARK
 from lanchat.router import Router
@@ -53,7 +53,7 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
     _leave_out(router, session, page)
     if _are_several(session, convs):
         _tell_several(router, session, target)
-    where = "in this conversation" if target else "in your conversations"
+    where = "in this conversation." if target else f"in your conversations. {_not_kept(router)}"
     further = f"{history.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
     await _show(router, session, packet, page, where, " ".join(filter(None, ["/history", _written(target), further])))
 
@@ -77,7 +77,8 @@ async def _search(router: Router, session: Session, packet: Packet, args: list[s
         _tell_several(router, session, query.where)
     if page.unindexed:
         router.reply(session, None, "Older messages are still being indexed, so there may be more. Search again later.")
-    await _show(router, session, packet, page, "that has these words", f"/search {search.going_on(args[0], page.edge)}")
+    where = f"that has these words. {_not_kept(router)}"
+    await _show(router, session, packet, page, where, f"/search {search.going_on(args[0], page.edge)}")
 
 
 def _are_several(session: Session, convs: Readable) -> bool:
@@ -147,6 +148,8 @@ def _readable(router: Router, session: Session, target: str) -> Callable[[Connec
             router.sanctions.check_may_join(session, room)
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to read what is said there.")
         return lambda connection: [room.conv]
+    if target.removeprefix("@").lower() == EVERYONE.lower():
+        raise NoSuchTarget(_not_kept(router))
     nothing = NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
     if account is None:
         raise nothing
@@ -186,7 +189,12 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
     if page.more:
         router.reply(session, packet, f"There is more: {further}")
     elif not page.entries:
-        router.reply(session, packet, f"There is nothing {where}.")
+        router.reply(session, packet, f"There is nothing {where}")
+
+
+def _not_kept(router: Router) -> str:
+    """Why something that was said is not found."""
+    return NOT_KEPT if router.store.keeps else "This server keeps no messages."
 
 
 def _line(entry: Entry) -> str:
@@ -196,6 +204,8 @@ def _line(entry: Entry) -> str:
 
 
 COMMANDS = {
-    "/history": Command(_history, ("target", "text"), 0, "what was said in a room or with a user: /history #ops 20 before 99"),
+    "/history": Command(
+        _history, ("target", "text"), 0, "what was said in a room or with a user, not to everyone: /history #ops 20 before 99"
+    ),
     "/search": Command(_search, ("text",), 1, "look for words, from:NAME, in:#ROOM or in:@USER, since:7d, before:1234"),
 }

@@ -57,6 +57,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     others = len(room.sessions) - 1
     told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
     router.reply(session, packet, told, rooms=[_row(room)])
+    router.tell_mutes(session, room)
 
 
 async def _admit(router: Router, session: Session, account: Account, room: Room) -> None:
@@ -228,7 +229,7 @@ COMMANDS = {
     "/create": Command(_create, ("room", "private"), 1, "make a room; a private one is for those who are invited", Role.USER),
     "/join": Command(_join, ("room",), 1, "enter a room"),
     "/leave": Command(_leave, ("room",), 1, "leave a room"),
-    "/rooms": Command(_rooms, ("prefix",), 0, "the rooms there are, or whose name begins so"),
+    "/rooms": Command(_rooms, ("prefix",), 0, "the rooms there are, or whose name begins so (/help room: all about rooms)"),
     "/members": Command(_members, ("room",), 1, "who is in a room, here or away"),
     "/topic": Command(_topic, ("room", "text"), 1, "what a room is about, or shall be; -delete removes it"),
     "/invite": Command(_invite, ("user", "room"), 2, "let somebody into a private room", Role.USER),

@@ -69,10 +69,10 @@ COMMANDS = {
     "/pm": Command(_pm, ("user", "text"), 2, "say something to one user"),
     "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER, textless=True),
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
-    "/standard": Command(_standard, (), 0, "what a packet looks like", textless=True),
     "/time": Command(_time, (), 0, "the server's time", textless=True),
 }
 #: For programs: they come last in the help.
 PROGRAMS = {
+    "/standard": Command(_standard, (), 0, "for programs: what a packet looks like", textless=True),
     "/pong": Command(_pong, (), 0, "for programs: the answer to a ping"),
 }

@@ -12,7 +12,7 @@ from lanchat.gateways.nvt import Answer, Terminal, Token, edited
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
 from lanchat.room import MARK
 from lanchat.router import Router
-from lanchat.typed import Typed, parse, target
+from lanchat.typed import TALK, Typed, parse, target
 
 ASK = "Your name: "
 #: So many wrong names, and the connection is closed.
@@ -121,7 +121,7 @@ class TelnetProtocol(Connection):
         """Note how a line is to be answered: what is understood here comes before the server's own help."""
         if self.session is not None:
             self.session.confirms = typed.to.startswith("/")
-        if typed.to == "/help" and not typed.text.strip():
+        if typed.to == "/help" and typed.text == TALK:
             self.outbox.send(f"* {HERE}\r\n".encode())
 
     def inputEnded(self) -> None:
