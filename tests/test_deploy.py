@@ -74,9 +74,13 @@ def test_the_configuration_in_the_text_of_the_unit_is_one(tmp_path: Path) -> Non
     options = Options()
     options.parseOptions(["--config", str(file)])
     credentials = set(re.findall(r"^LoadCredential=(\S+):", UNIT.read_text(), re.MULTILINE))
-    assert {options["tls-key"].name, options["manhole-keys"].name} == credentials
+    assert options["tls-key"].name in credentials
+    assert f"a line in a file, `{options['manhole-keys']}`" in (ROOT / "docs" / "operations.md").read_text()
     # What systemd hands over at the start is no mistake before.
-    assert preflight.mistakes(options) == ["can't read /etc/lanchat.crt: No such file or directory."]
+    assert preflight.mistakes(options) == [
+        "can't read /etc/lanchat.crt: No such file or directory.",
+        "can't read /etc/lanchat/operators: there is no such file.",
+    ]
 
 
 def test_there_is_a_descriptor_for_each_of_100_000_clients() -> None:
