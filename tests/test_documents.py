@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lanchat.config import names
 from lanchat.limits import LIMITS
+from lanchat.options import Options
 from lanchat.tap import RESERVED_FILES
 from tests.fakes import Wire, make_router
 
@@ -67,6 +69,11 @@ def test_every_command_is_in_the_protocol() -> None:
         assert f"| `{name}` |" in text
         if name != "/hello":
             assert command.usage(name).removeprefix(name).strip() in text
+
+
+def test_every_option_is_in_the_table_of_the_readme() -> None:
+    table = re.findall(r"(?m)^\| (`--.*?) \|", (ROOT / "README.md").read_text())
+    assert set(re.findall(r"`--([a-z-]+)", " ".join(table))) == names(Options()) - {"help", "version"} | {"config"}
 
 
 @pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
