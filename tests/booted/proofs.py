@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.booted.root import CHECKOUT
 from tests.booted.unit import KEY, Unit
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.live import PATIENCE, login, until
@@ -68,6 +69,8 @@ class Proofs:
             self.waited,
             self.drained,
             self.stopped,
+            self.moved,
+            self.removed,
         ]
 
     def installed(self) -> str:
@@ -281,6 +284,44 @@ class Proofs:
     def _certificate(self) -> bytes:
         with TLSPeer(TLS) as peer:
             return peer.certificate()
+
+    def moved(self) -> str:
+        """By the commands in operations.md it goes on in another place, with its accounts and its keys."""
+        self.unit.configure(f'tls = "{TLS}"\n')
+        for command in ("start", "stop"):
+            self.unit.ctl(command, "lanchat")
+        key = self._made_key()
+        self._shell("cp -a /var/lib/lanchat/ /root/OLD")
+        self._shell(
+            "/opt/lanchat/bin/lanchat-admin --data /var/lib/lanchat backup /root/lanchat.db; rm -r /var/lib/private/lanchat"
+        )
+        for command in ("start", "stop"):
+            self.unit.ctl(command, "lanchat")
+        assert self._made_key() != key
+        self._shell(*self._documented("To go on in another directory"), before="cd /root; PATH=/opt/lanchat/bin:$PATH")
+        assert self._made_key() == key
+        assert "ann" in self._shell("/opt/lanchat/bin/lanchat-admin --data /var/lib/lanchat account list")
+        return self.unit.show("StatusText")
+
+    def removed(self) -> str:
+        """By the commands in operations.md it is removed, and nothing of it is left."""
+        self._shell(*self._documented("## Uninstall"))
+        left = self._shell("find /etc /opt /usr /var/lib -name '*lanchat*'")
+        assert not left, left
+        return "no file"
+
+    def _made_key(self) -> str:
+        return self.machine.says("cat", "/var/lib/lanchat/tls_key.pem")
+
+    def _documented(self, after: str) -> list[str]:
+        """The first block of commands behind some words in operations.md, without what is said beside them."""
+        text = (CHECKOUT / "docs" / "operations.md").read_text().partition(after)[2]
+        block = re.search(r"(?:^    .*\n)+", text, re.MULTILINE)
+        assert block is not None
+        return [re.split(r" {3,}", line.strip())[0] for line in block[0].splitlines()]
+
+    def _shell(self, *commands: str, before: str = "") -> str:
+        return self.machine.says("sh", "-ec", "\n".join([before, *commands]), seconds=60)
 
     def _tell_ann(self, text: str) -> None:
         with login(JSON, "bob") as bob:
