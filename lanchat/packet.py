@@ -28,8 +28,6 @@ MAX_UNFRAMED = 1024
 
 #: `to` of what is said to everyone.
 EVERYONE = "Everyone"
-#: What people are told where they may look for that.
-NOT_KEPT = "Messages to everyone are not kept; use a room."
 
 _Id = Annotated[str, msgspec.Meta(max_length=MAX_CID)]
 

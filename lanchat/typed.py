@@ -41,6 +41,8 @@ _SECRET_SIZE = 64
 
 #: The part of the server's help that a beginner needs: people who type `/help` alone are shown it.
 TALK = "talk"
+#: What people are told who may look for those.
+NOT_KEPT = "Messages to everyone are not kept; use a room."
 SAY_IT = "To say a text as it is, write /say before it"
 
 

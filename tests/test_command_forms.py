@@ -8,10 +8,9 @@ import pytest
 
 from lanchat.commands import ALL, COMMANDS, PARTS, elsewhere
 from lanchat.commands.hello import CAPS
-from lanchat.packet import NOT_KEPT
 from lanchat.router import Router
 from lanchat.session import Role
-from lanchat.typed import TALK
+from lanchat.typed import NOT_KEPT, TALK
 from tests.fakes import PASSWORD, User, dump, make_router
 from tests.people import person
 

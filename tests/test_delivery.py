@@ -14,11 +14,11 @@ from lanchat.commands.history import TEXT_A_PACKET
 from lanchat.delivery import NOT_STORED
 from lanchat.entry import Entry
 from lanchat.errors import NotStored
-from lanchat.packet import NOT_KEPT
 from lanchat.refusals import RETRY_MS, SILENT, UNREAD
 from lanchat.router import Router
 from lanchat.session import Role
 from lanchat.store import fresh, words, writing
+from lanchat.typed import NOT_KEPT
 from lanchat.voice import TEXT_A_DELIVERY
 from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk

@@ -13,10 +13,11 @@ from twisted.logger import capturedLogs, formatEvent
 from lanchat.errors import Banned
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.moderation import OPERATOR, Order, ban, kick
-from lanchat.packet import MAX_PACKET, NOT_KEPT
+from lanchat.packet import MAX_PACKET
 from lanchat.presence import PAUSE
 from lanchat.router import Router
 from lanchat.session import Role
+from lanchat.typed import NOT_KEPT
 from tests.fakes import User, Wire, make_router, store_of
 from tests.people import again, connection, person
 

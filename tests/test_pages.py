@@ -13,9 +13,9 @@ from lanchat.admin.export import Wanted, export
 from lanchat.conversations import with_name
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.operations import Operations
-from lanchat.packet import NOT_KEPT
 from lanchat.router import Router
 from lanchat.store import fresh, schema, words
+from lanchat.typed import NOT_KEPT
 from tests.fakes import PASSWORD, User, Wire, log_in, log_in_classic, make_router, store_of
 from tests.logs import log_of, said
 
@@ -271,7 +271,7 @@ def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
     User(router, "bob").send("ann", "hello")
     router.store.jot(lambda connection: schema.put(connection, "unindexed", unindexed))
     older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
-    assert said_in(ann, "/search", "mat") == [*older, "There is nothing that has these words."]
+    assert said_in(ann, "/search", "mat") == [*older, f"There is nothing that has these words. {NOT_KEPT}"]
 
 
 def test_what_is_wrong_with_a_search_is_told() -> None:

@@ -7,7 +7,8 @@ import re
 from lanchat.client.conversation import Conversation
 from lanchat.client.interfaces import BATCHED, NotSent, Said
 from lanchat.client.reading import MISSED
-from lanchat.packet import EVERYONE, NOT_KEPT, ServerPacket, ServerX
+from lanchat.packet import EVERYONE, ServerPacket, ServerX
+from lanchat.typed import NOT_KEPT
 
 _HISTORY = re.compile(r"(?P<where>[#@]\S+)?\s*(?P<limit>[0-9]{1,9})?")
 #: Messages of one page that are held until it is whole; no server has longer ones.

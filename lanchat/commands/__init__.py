@@ -10,10 +10,10 @@ from functools import cache
 from lanchat.command import Command, Work, sends_any_text
 from lanchat.commands import accounts, elsewhere, hello, history, moderation, rooms, talk
 from lanchat.errors import AuthRequired, UnknownCommand, Usage
-from lanchat.packet import NOT_KEPT, Packet, visible
+from lanchat.packet import Packet, visible
 from lanchat.router import Router
 from lanchat.session import Role, Session
-from lanchat.typed import TALK
+from lanchat.typed import NOT_KEPT, TALK
 
 COMMANDS: dict[str, Command] = {}
 #: What is said after `/help` for all of it, as without anything.

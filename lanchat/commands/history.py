@@ -14,11 +14,12 @@ from lanchat.command import Command, named
 from lanchat.conversations import with_name
 from lanchat.entry import Entry
 from lanchat.errors import NoSuchTarget, NotMember, Usage
-from lanchat.packet import EVERYONE, NOT_KEPT, Packet, X, visible
+from lanchat.packet import EVERYONE, Packet, X, visible
 from lanchat.places import OfAccount
 from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.session import Session
+from lanchat.typed import NOT_KEPT
 
 #: What a page and a search cost, in packets; so many entries that are found, and so many characters of them, cost one more.
 PAGE_COST, SEARCH_COST = 5, 20
