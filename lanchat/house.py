@@ -18,9 +18,9 @@ from lanchat.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTa
 from lanchat.interfaces import Clock, IClient, Store
 from lanchat.journal import Journal
 from lanchat.limits import Bucket, Limits, Quota
-from lanchat.listing import online
+from lanchat.listing import escaped_size, online
 from lanchat.names import check_guest, parse as parse_name
-from lanchat.packet import MAX_UNFRAMED, Packet, Sender, escaped_size, visible
+from lanchat.packet import MAX_UNFRAMED, Packet, Sender, visible
 from lanchat.presence import Presence
 from lanchat.pulse import Pulse
 from lanchat.registry import Registry

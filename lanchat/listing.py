@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import TypeVar
 
 import msgspec
 
-from lanchat.packet import MAX_MSG, MAX_PACKET, escaped_size
+from lanchat.packet import MAX_MSG, MAX_PACKET
 
 T = TypeVar("T")
 
@@ -16,6 +17,11 @@ T = TypeVar("T")
 _FRAME, _WORDS = 2048, 512
 #: What is between two names in a list; no name has it.
 BETWEEN_NAMES = ", "
+
+
+def escaped_size(text: str) -> int:
+    """How many bytes a text takes inside an ASCII packet."""
+    return len(json.dumps(text)) - 2
 
 
 def as_fit(names: list[str], room: int) -> list[str]:

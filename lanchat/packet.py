@@ -6,7 +6,6 @@ sockets, no sessions and no clock; the client imports it as well as the server.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -277,11 +276,6 @@ def visible(text: str, most: int | None = None) -> str:
 def is_visible(text: str) -> bool:
     """Whether a text can be shown as it is, in one line."""
     return visible(text) == text
-
-
-def escaped_size(text: str) -> int:
-    """How many bytes a text takes inside an ASCII packet."""
-    return len(json.dumps(text)) - 2
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -224,9 +224,7 @@ def give_name(part: Path, path: Path) -> None:
     try:
         os.link(part, path, follow_symlinks=False)  # unlike a rename, this replaces nothing
         part.unlink()
-    except FileExistsError:
-        raise
-    except OSError:  # as on a FAT file system, which has no hard links: there a look must do
+    except OSError:  # it is there, or this is a FAT file system, which has no hard links: there a look must do
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         part.rename(path)
