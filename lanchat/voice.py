@@ -45,8 +45,14 @@ class Voice:
             raise RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.", retry_ms=math.ceil(wait * 1000))
 
     def charge_for(self, session: Session, readers: int, text: str = "") -> None:
-        """Take what it costs to tell so many something: more for a long text, which is written to each. Raises as `charge`."""
-        self.charge(session, readers * (1 + len(text) // TEXT_A_DELIVERY) / DELIVERIES_A_PACKET)
+        """Take what it costs to tell so many something: more for a long text, which is written to each. Raises as `charge`.
+
+        In a long text with characters that can't be shown each of those counts as it is written out, which is up to six bytes.
+        """
+        size = len(text)
+        if size >= TEXT_A_DELIVERY and not text.isprintable():
+            size = len(ascii(text))
+        self.charge(session, readers * (1 + size // TEXT_A_DELIVERY) / DELIVERIES_A_PACKET)
 
     def timestamp(self, milliseconds: int | None = None) -> str:
         """A time (now, if none is given), as RFC 3339 in UTC with milliseconds."""
