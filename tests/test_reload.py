@@ -57,7 +57,8 @@ def hang_up(server: Server, line: str) -> str:
 
 
 def test_a_server_that_was_started_at_a_terminal_ends_with_it(tmp_path: Path) -> None:
-    terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
+    begin = "import pty, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); pty.spawn(sys.argv[1:])"
+    terminal = [sys.executable, "-c", begin]
     with Server(tmp_path, "--port", LOOPBACK, under=terminal) as server:
         server.logged("lanchat-admin reaches this server at")
         port = json.loads(admin(server, "--json", "status").stdout)["ports"][0].rpartition(":")[2]
