@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
 
 from lanchat.spelling import APOSTROPHES, WITHOUT_VOWEL
 
@@ -19,6 +20,8 @@ _APOSTROPHES = re.compile(
     f"[{APOSTROPHES}`\u00b4\u00b7\u02b9\u2032\uff07]"
     '|(?<=[\u0590-\u05ff])["\u05f4\u201d](?=[\u0590-\u05ff])'  # a Hebrew acronym has a gershayim, or a quotation mark
 )
+#: Texts of more characters may take long to be normalized, because of runs of marks: those are neither letters nor blanks.
+LONG, _RUN = 1000, re.compile(r"([^\w\s]{30})(?=[^\w\s])")
 #: Texts in which the index needs nothing but what SQLite does itself.
 _PLAIN = re.compile(r"[\x01-&(-_a-\x7f]*")
 
@@ -52,6 +55,9 @@ _TWO_LETTERS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 _HAS_TWO = re.compile(f"[{''.join(_TWO_LETTERS)}]")
 _VARIED = re.compile(f"['{''.join(_TWO_LETTERS)}]")
 
+#: A word between those that do not follow each other in the text, so that they are not found as a row. Nobody looks for it.
+_SEAM = " \ue000 "
+
 # In Thai and Lao a tone mark may be typed before or after the ring of the vowel am.
 _TONE_LAST = re.compile("(\u0e4d|\u0ecd)([\u0e48-\u0e4b\u0ec8-\u0ecb])")
 #: Scripts written without spaces, or with few: Thai, Lao, Burmese, Khmer; kana, ideographs, Hangul.
@@ -79,11 +85,11 @@ def indexed(text: str) -> str:
     if _VARIED.search(text):
         words = [word for word in (part.strip("'") for part in text.split()) if _VARIED.search(word)]
         joined = [word for word in words if "'" in word]
-        double = " ".join([word for word in words if _HAS_TWO.search(word)])
-        forms += [" ".join(joined).replace("'", ""), _in_two(double).replace("'", " ")]
+        double = _SEAM.join([word for word in words if _HAS_TWO.search(word)])
+        forms += [_SEAM.join(joined).replace("'", ""), _in_two(double).replace("'", " ")]
         if joined and double:
-            forms.append(_in_two(" ".join([word for word in joined if _HAS_TWO.search(word)])).replace("'", ""))
-    return _bare(" ".join(forms))
+            forms.append(_in_two(_SEAM.join([word for word in joined if _HAS_TWO.search(word)])).replace("'", ""))
+    return _bare(_SEAM.join(forms))
 
 
 def spellings(word: str) -> list[str]:
@@ -95,15 +101,26 @@ def spellings(word: str) -> list[str]:
 
 def _prepared(text: str) -> str:
     """A text in one normal form (NFKC), in small letters, with one kind of apostrophe."""
-    return unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text).replace("\0", " ")).lower()
+    # Some characters have one only in the normal form; the acute accent, which may serve as one, is lost there.
+    return _APOSTROPHES.sub("'", _normalized("NFKC", _APOSTROPHES.sub("'", text).replace("\0", " "))).lower()
+
+
+def _normalized(form: Literal["NFC", "NFD", "NFKC"], text: str) -> str:
+    """A text in a normal form, in time that grows with the text: a long run of marks is sorted in pieces.
+
+    They are made as stream-safe text is (UAX #15, section 13), with a COMBINING GRAPHEME JOINER, which counts for nothing.
+    """
+    if len(text) <= LONG or text.isascii():
+        return unicodedata.normalize(form, text)
+    return unicodedata.normalize(form, _RUN.sub("\\1\u034f", text)).replace("\u034f", "")
 
 
 def _bare(text: str) -> str:
     """The same, without what counts for nothing, and with pictures as words."""
     if not text.isascii():
-        apart = unicodedata.normalize("NFD", text)
+        apart = _normalized("NFD", text)
         if (bare := _NOTHING.sub("", apart)) != apart:
-            text = unicodedata.normalize("NFC", bare)
+            text = _normalized("NFC", bare)
         text = _LETTER.sub(_letter, text.casefold())
         text = _PICTURE.sub(_picture, " ".join(_UNSPACED.split(_TONE_LAST.sub(r"\2\1", text))))
     return text

@@ -154,7 +154,7 @@ def _in_latin(name: str) -> str:
 def may_be(text: str) -> bool:
     """Whether a text is a name as it stands."""
     return (
-        text != ""
+        0 < len(text) <= MAX_NAME
         and orthography.as_shown(text) == text
         and not orthography.fault(text)
         and not _reserved(_made(text, key(text)))

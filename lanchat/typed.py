@@ -30,12 +30,11 @@ _MARK_OF = {char: mark for mark, chars in _MARKS.items() for char in chars}
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
 #: Characters of other categories that show nothing either, and what stands for a byte that could not be decoded.
 _FILLERS = frozenset(BLANK_LETTERS + "\N{REPLACEMENT CHARACTER}")
-_ESCAPE = "\x1b"
-#: What an arrow key or the like leaves in a line where nothing edits it.
-_KEY = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z~]|O[A-Za-z])")
+#: What an arrow key or the like leaves in a line where nothing edits it, after an escape.
+_KEY = r"(?:\[[0-9;?]*[A-Za-z~]|O[A-Za-z])"
 _BLANK = re.compile(r"\s")
-#: A command with a password, after its slash, even if a blank follows that.
-_SECRET = re.compile(r"\s*(?:login|register|password)(?![^\W_])", re.IGNORECASE)
+#: A command with a password, after its slash, even if a blank follows that; also as other chats call it.
+_SECRET = re.compile(r"\s*(?:login|register|password|auth|identify|pass|passwd|signin|signup)(?![^\W_])", re.IGNORECASE)
 #: Characters in which that must show.
 _SECRET_SIZE = 64
 
@@ -111,7 +110,10 @@ def shows_secret(line: str) -> bool:
 
 def _command(rest: str) -> Typed:
     word, text = _split(rest)
-    command = f"/{unicodedata.normalize('NFKC', word[1:]).lower()}"
+    # No command is longer, and to normalize a long text may take long.
+    command = f"/{unicodedata.normalize('NFKC', word[1:]) if len(word) <= _SECRET_SIZE else word[1:]}".lower()
+    if command not in SECRET and _looks_secret(rest):
+        raise Unclear("That looks like a command with a password, and is none: write /login PASSWORD, or /password OLD NEW.")
     if command in SAYING:
         said = text if command != "/pm" else _split(text.lstrip())[1]
         if command == "/say":
@@ -172,7 +174,8 @@ def _unseen() -> re.Pattern[str]:
     Outside these ranges no character is unseen (Unicode 16). It is made when the first odd line comes.
     """
     chars = "".join(char for char in map(chr, (*range(0x20000), *range(0xE0000, 0xE1000))) if _is_unseen(char))
-    return re.compile(rf"(?:{_KEY.pattern}|[{re.escape(chars.replace(_ESCAPE, ''))}]+|{_ESCAPE})*")
+    unseen = f"[{re.escape(chars)}]*"  # an escape is one, too, so that what follows it may be the rest of a key
+    return re.compile(rf"{unseen}(?:(?<=\x1b){_KEY}{unseen})*")
 
 
 def _is_unseen(char: str) -> bool:

@@ -54,6 +54,7 @@ def test_a_key_in_hardware_enters_and_what_its_line_forbids_it_does_not_get(tmp_
         assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
         assert "PTY allocation request failed" in own.ssh(*provider, "-tt", "127.0.0.1", "6 * 7", key=key).stderr
         assert own.ssh("127.0.0.1", "6 * 7").returncode == 255
+        server.logged("restricts it in another way")
         server.logged("may not come from 127.0.0.1, as ")
 
 

@@ -67,6 +67,7 @@ def test_the_name_that_somebody_comes_with_does_not_matter() -> None:
         ('from="10.0.0.0/8"', {"terminal": True}, ["10.9.9.9"], ["11.0.0.1", "::1"]),
         ('from="10.0.*,!10.0.0.?"', {}, ["10.0.0.12"], ["10.0.0.1", "192.168.0.1"]),
         ('from="!10.0.0.1"', {}, [], ["10.0.0.1", "10.0.0.2"]),
+        ('from="*,!2001:db8:0::1,!fe80::1"', {}, ["10.0.0.1"], ["2001:db8::1", "fe80::1%eth0"]),
         ('from="fe80::/10,FD00::1",restrict', {"terminal": False}, ["fe80::1%eth0", "fd00::1"], ["fd00::2"]),
     ],
 )
@@ -93,6 +94,10 @@ def test_what_is_no_key_is_refused_with_its_line(file: Path) -> None:
         (f'command="ls" {good}', "are no options"),
         (f"expiry-time {good}", "the option expiry-time is not supported; there are from, "),
         (f'from="gate.example" {good}', "'gate.example' is none"),
+        (f'from="10.0.0.1",from="*" {good}', "from= stands there twice"),
+        (f"restrict {good}", "that key stands in a line above, too"),
+        (f'from="*,!010.0.0.1" {good}', "'!010.0.0.1' is none"),
+        ('command="' + '\\"' * 5000, "a line is options"),
         (f'from="10.0.0.0/40" {good}', "'10.0.0.0/40' is none"),
         (f'from="10.0.0.1 {good}', "a line is options, if there are any, and a key"),
         (f"restrict, from {good}", "a line is options"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lanchat import folding
 from lanchat.search import parse_query, search
 from tests.live import until
 from tests.stores import Desk, entry
@@ -48,3 +49,8 @@ def test_the_table_is_large_enough_to_tell() -> None:
     assert len(SEARCHES) >= 80
     assert len({language for language, *_ in SEARCHES}) >= 15
     assert {found for _, _, _, found, _ in SEARCHES} == {"yes", "no"}
+
+
+def test_a_long_run_of_marks_is_indexed_as_a_short_one_is() -> None:
+    marks = "\u0345" * 4000 + "\u0344" * 4000
+    assert folding.indexed(f"caf\u00e9 {marks}").split() == ["cafe"]

@@ -132,6 +132,20 @@ def test_other_texts_show_no_secret(text: str) -> None:
     check_no_secret(text)
 
 
+@pytest.mark.parametrize(
+    "line", ["/ login x", "/lo\u200bgin x", "/log\xadin x", "/login:x", "/passwd old new", "/auth x", "/signup x"]
+)
+def test_what_looks_like_a_command_with_a_password_is_sent_nowhere_and_not_remembered(line: str) -> None:
+    with pytest.raises(Unclear, match="looks like a command with a password, and is none"):
+        parse(line)
+    assert shows_secret(line)
+
+
+@pytest.mark.parametrize("line", ["/passenger list", "/author", "/pm bob hello", "/password old new"])
+def test_other_commands_are_what_they_are(line: str) -> None:
+    assert parse(line).to == line.split(maxsplit=1)[0]
+
+
 def test_all_that_shows_nothing_is_known_wherever_unicode_has_it() -> None:
     unseen = "".join(char for char in map(chr, range(0x110000)) if typed._is_unseen(char))
     assert typed.parse(f"{unseen}/join #ops") == Typed("/join", "#ops")

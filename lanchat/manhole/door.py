@@ -243,18 +243,29 @@ class ManholeFactory(ConchFactory):
         return next((entry for entry in self._listed.entries if fingerprint(entry.key) == key), None)
 
     def list_keys(self, listed: Iterable[Entry]) -> list[str]:
-        """Let in these keys from now on, and close what others opened; what is different now, a line for each key."""
-        old, self._listed.entries = self._listed.entries, tuple(listed)
-        before, now = ({fingerprint(entry.key) for entry in entries} for entries in (old, self._listed.entries))
-        return [f"manhole: {key} may enter" for key in sorted(now - before)] + [
-            f"manhole: {key} may not enter any more{self._close(key)}" for key in sorted(before - now)
-        ]
+        """Let in these keys from now on; what is different now, a line for each key.
 
-    def _close(self, key: str) -> str:
-        """End the connections of one key; how many there were, in words, if any."""
+        Whoever is in with a key that may not enter any more, or whose line restricts it in another way, is closed.
+        """
+        before = {fingerprint(entry.key): entry for entry in self._listed.entries}
+        self._listed.entries = tuple(listed)
+        now = {fingerprint(entry.key): entry for entry in self._listed.entries}
+        new, gone = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
+        changed = sorted(key for key in now.keys() & before.keys() if now[key] != before[key])
+        lines = [f"manhole: {key} may enter" for key in new]
+        for key in gone:
+            closed = self._close(key, b"this key may not enter any more")
+            lines.append(f"manhole: {key} may not enter any more{closed}")
+        for key in changed:
+            closed = self._close(key, b"the line of this key was changed")
+            lines.append(f"manhole: the line of {key} restricts it in another way{closed}")
+        return lines
+
+    def _close(self, key: str, why: bytes) -> str:
+        """End the connections of one key, and say why; how many there were, in words, if any."""
         theirs = [each for each in self.connections if each.is_operator() and each.avatar.key == key]
         for connection in theirs:
-            connection.sendDisconnect(DISCONNECT_BY_APPLICATION, b"this key may not enter any more")
+            connection.sendDisconnect(DISCONNECT_BY_APPLICATION, why)
         return f"; connections closed: {len(theirs)}" if theirs else ""
 
     async def drain(self) -> None:

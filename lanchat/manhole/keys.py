@@ -42,8 +42,8 @@ HOST_KEYS: tuple[tuple[str, str, Callable[[], Any]], ...] = (
 
 
 #: What stands before a key: options with commas between them, values in quotes (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
-_OPTIONS = re.compile(r'((?:[^\s"]|"(?:\\"|[^"])*")+)\s+(.*)')
-_OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:\\"|[^"])*)")?(?:,|$)')
+_OPTIONS = re.compile(r'((?:[^\s"]|"(?:[^"\\]|\\.)*")+)\s+(.*)')
+_OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,|$)')
 #: Options that forbid what is never allowed here.
 NEEDLESS = frozenset({"no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-user-rc"})
 #: An address, a network, or a pattern of addresses; "!" means all others.
@@ -93,10 +93,16 @@ def authorized(path: Path) -> list[Entry]:
     lines = [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1)]
     for where, line in lines:
         _check_one_line(line, where)
-    entries = [_entry(line, where) for where, line in lines if line and not line.startswith("#")]
+    entries: dict[bytes, Entry] = {}
+    for where, line in lines:
+        if line and not line.startswith("#"):
+            entry = _entry(line, where)
+            if entry.key.blob() in entries:  # which of the two lines would hold?
+                raise Refused(f"{where}: that key stands in a line above, too. Remove one of the two.")
+            entries[entry.key.blob()] = entry
     if not entries:
         raise Refused(f"there is no key in {path}: put a line of a .pub file there for each operator.")
-    return entries
+    return list(entries.values())
 
 
 def host_keys(directory: Path) -> list[Key]:
@@ -147,6 +153,8 @@ def _restricted(entry: Entry, options: str, where: str) -> Entry:
         if option is None or (value is not None) != (name == "from"):
             raise Refused(f'{where}: {visible(options, 60)} are no options; write them as in restrict,from="10.0.0.0/8".')
         at = option.end()
+        if name == "from" and entry.sources:
+            raise Refused(f"{where}: from= stands there twice. Write all in one, with commas between them.")
         if name == "from":
             entry = entry._replace(sources=_sources(str(value), where))
         elif name in ("restrict", "no-pty", "pty"):
@@ -166,7 +174,7 @@ def _sources(value: str, where: str) -> tuple[str, ...]:
     for source in sources:
         try:
             right = _SOURCE.fullmatch(source) is not None
-            if "/" in source:
+            if not set(source) & set("*?"):
                 ipaddress.ip_network(source.lstrip("!"), strict=False)
         except ValueError:
             right = False
@@ -177,9 +185,9 @@ def _sources(value: str, where: str) -> tuple[str, ...]:
 
 
 def _matches(source: str, address: str) -> bool:
-    if "/" in source:
-        return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(source, strict=False)
-    return fnmatch.fnmatchcase(address.lower(), source.lower())
+    if set(source) & set("*?"):
+        return fnmatch.fnmatchcase(address.lower(), source.lower())
+    return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(source, strict=False)
 
 
 def _public(line: str, where: str) -> Key:
