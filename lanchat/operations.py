@@ -18,12 +18,13 @@ from lanchat import __version__, accounts, machine, rooms
 from lanchat.durations import span
 from lanchat.entry import ERASED
 from lanchat.errors import ChatError, Full, NameTaken, NoSuchTarget
-from lanchat.names import Name, key, parse, stored
+from lanchat.names import key, parse, stored
 from lanchat.packet import visible
 from lanchat.requests import Add, Done, Failed, Purge, Reload, Remove, Request, SetPassword, SetRole, Status, Tell, counted
 from lanchat.router import Router
 from lanchat.safekeeping import Refused
 from lanchat.session import Account, Role
+from lanchat.spelling import caseless
 from lanchat.store import erasure
 from lanchat.store.store import Store
 
@@ -37,6 +38,11 @@ _log = Logger()
 
 def _ended(logins: int) -> str:
     return f"; {counted(logins, 'login')} ended" if logins else ""
+
+
+def _means(typed: str, account: Account) -> bool:
+    """Whether a typed name is the account's, but for case and normal form: another spelling may be that of another account."""
+    return caseless(typed) == caseless(account.name.shown)
 
 
 class Operations:
@@ -87,9 +93,7 @@ class Operations:
         if isinstance(request, Remove):
             return await self._remove(request)
         if isinstance(request, Purge):
-            account = self._router.registry.account(request.name)
-            name = account.name if account is not None else stored(request.name, key(request.name.strip()))
-            return await self._purge(name, tell)
+            return await self._purge(request.name.strip(), tell)
         return Done(request.name, {})
 
     def _status(self) -> Done:
@@ -136,8 +140,16 @@ class Operations:
                 router.rooms.admit(account, lobby, since)
         return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
+    def _account(self, typed: str) -> Account:
+        """The account that is to be changed; raises `NoSuchTarget`, also if it is found only by another spelling."""
+        account = self._router.account_of(typed)
+        if not _means(typed.strip().removeprefix("@"), account):
+            shown = account.name.shown
+            raise NoSuchTarget(f"{visible(typed, 40)} is no account; the account of that name is {shown}: name that one.")
+        return account
+
     async def _set_password(self, asked: SetPassword) -> Done:
-        account, kept = self._router.account_of(asked.name), await self._hash(asked.password)
+        account, kept = self._account(asked.name), await self._hash(asked.password)
         await self._store.write(partial(accounts.set_password, account=account.id, password=kept))
         goodbye = "Your password was changed by the administrator. Log in with the new one."
         count = self._router.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
@@ -145,7 +157,7 @@ class Operations:
         return Done(text, {"name": account.name.shown, "ended": count})
 
     async def _set_role(self, asked: SetRole) -> Done:
-        account, role = self._router.account_of(asked.name), Role[asked.role.upper()]
+        account, role = self._account(asked.name), Role[asked.role.upper()]
         await self._store.write(partial(accounts.set_role, account=account.id, role=role))
         account.role = role
         for session in account.sessions:
@@ -154,16 +166,18 @@ class Operations:
         return Done(f"{account.name.shown} is {TITLES[asked.role]} now.", {"name": account.name.shown, "role": asked.role})
 
     async def _remove(self, asked: Remove) -> Done:
-        account = self._router.account_of(asked.name)
+        account = self._account(asked.name)
         await self._store.write(partial(accounts.remove, account=account.id))
         count = self._forget(account)
         name = account.name.shown
         text = f"The account {name} is removed{_ended(count)}. What was said with it stays, until lanchat-admin purge {name}."
         return Done(text, {"name": name, "ended": count})
 
-    async def _purge(self, name: Name, tell: Tell) -> Done:
+    async def _purge(self, typed: str, tell: Tell) -> Done:
         write = self._store.write
-        account = self._router.registry.account(name.key)
+        alike = self._router.registry.account(typed)
+        account = alike if alike is not None and _means(typed, alike) else None
+        name = account.name if account is not None else stored(typed, key(typed) if alike is None else caseless(typed))
         begun = await write(partial(erasure.begin, name=name))
         if account is not None:
             self._forget(account)
@@ -180,7 +194,9 @@ class Operations:
             await self._leave_no_trace(tell)
         await write(partial(erasure.finish, name=name))
         if not begun.found:
-            shown = visible(name.shown, 40)
+            if alike is not account:
+                self._account(typed)  # raises
+            shown = visible(typed, 40)
             raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
         words, said_to = counted(begun.messages, "message"), counted(begun.addressed, "message")
         text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."
@@ -192,7 +208,7 @@ class Operations:
     def _reflect(self, begun: erasure.Erasure) -> None:
         """What is erased beside the log is not shown any more."""
         self._router.rooms.clear_topics(begun.topics)
-        self._router.sanctions.erase(begun.keys, begun.account, ERASED)
+        self._router.sanctions.erase(begun.about, begun.is_theirs, ERASED)
 
     async def _leave_no_trace(self, tell: Tell) -> None:
         """What is erased goes from the index, and from the free parts of the file."""

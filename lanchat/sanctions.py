@@ -22,7 +22,6 @@ from lanchat.accounts import check_there as check_account
 from lanchat.errors import Full, NoSuchTarget
 from lanchat.interfaces import Store
 from lanchat.limits import Limits
-from lanchat.names import key
 from lanchat.room import Room
 from lanchat.sanction import BAN, MUTE, Sanction
 from lanchat.session import Account, Role, Session
@@ -174,16 +173,15 @@ class Sanctions:
             self._drop(sanction)
         return bool(found)
 
-    def erase(self, keys: Collection[str], account: int, instead: str) -> None:
-        """Somebody is erased, with these keys of their name: nothing is decided about their account any more.
+    def erase(self, about: Collection[str], is_theirs: Callable[[str], bool], instead: str) -> None:
+        """Somebody is erased: nothing is decided about them any more, which is what has one of these targets.
 
-        What they decided themselves still holds, by `instead` and for no reason.
+        What they decided themselves, under a name that `is_theirs`, still holds, by `instead` and for no reason.
         """
-        about = {f"@{account}", *keys} if account else set()
         for sanction in [sanction for place in self.places.values() for sanction in place.values()]:
             if sanction.target in about:
                 self._drop(sanction)
-            elif key(sanction.by) in keys:
+            elif is_theirs(sanction.by):
                 self._put(replace(sanction, by=instead, reason=""))
 
     def forget(self, room: Room) -> None:

@@ -67,6 +67,14 @@ def key(text: str) -> str:
     return text if len(text) > MAX_SPELLING else _key(text)
 
 
+def caseless(text: str) -> str:
+    """What two spellings have in common that differ in nothing but case and normal form (NFC): fewer than `key` takes as one.
+
+    It is lower case, not case folding: that makes one letter of the two small sigmas, which older keys told apart.
+    """
+    return unicodedata.normalize("NFC", text.lower())
+
+
 def without_invisible(text: str) -> str:
     """A text without what nobody can see in a name."""
     return text.translate(INVISIBLE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
@@ -10,11 +10,14 @@ from sqlite3 import Connection
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from lanchat import accounts, rooms
+from lanchat import accounts, rooms, sanctions
 from lanchat.entry import ERASED
 from lanchat.names import parse, stored
 from lanchat.operations import Operations
-from lanchat.session import Role
+from lanchat.requests import Done, Failed, Purge, Remove, Request, SetPassword, SetRole
+from lanchat.router import Router
+from lanchat.sanction import Sanction
+from lanchat.session import Account, Role
 from lanchat.store import erasure, fresh
 from tests.fakes import make_router
 from tests.stores import Desk, entry, raw
@@ -123,7 +126,7 @@ def test_what_was_said_to_an_account_that_is_there_keeps_its_name(desk: Desk) ->
     number = desk.write(partial(accounts.add, name=parse("vic"), password="", role=Role.USER, now=0, most=9)).id
     desk.say(entry("to vic", author=2, name="wanda", conv=f"p2x{number}", target="vic"))
     desk.say(entry("by vic", author=number, name="vic", conv=f"p2x{number}", target="wanda"))
-    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure(frozenset({"vic"}), 0, upto=2, found=False))).found
+    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure("vic", frozenset({"vic"}), 0, 2, found=False))).found
     assert desk.ask("SELECT name, target FROM log ORDER BY seq") == [("wanda", "vic"), ("vic", "wanda")]
 
 
@@ -210,7 +213,7 @@ def test_a_name_of_older_rules_is_erased_as_it_is_written_and_as_it_is_kept(desk
     desk.write(lambda connection: connection.execute("UPDATE accounts SET name = 'Vic', key = 'VIC' WHERE id = 1").rowcount)
     desk.say(entry("his own", name="Vic"), entry("to him", author=2, name="wanda", conv="p1x2", target="Vic"))
     begun = desk.write(partial(erasure.begin, name=stored("Vic", "VIC")))
-    assert (begun.account, begun.keys) == (1, frozenset(("VIC", "vic")))
+    assert (begun.account, begun.names) == (1, frozenset(("VIC", "vic")))
     desk.write(partial(erasure.step, erasure=begun))
     assert desk.ask("SELECT msg, target FROM log") == [("to him", "(erased)")]
 
@@ -254,10 +257,77 @@ def test_until_it_is_finished_it_can_be_begun_again(desk: Desk, tmp_path: Path) 
     desk.say(entry("his own"))
     begun = desk.write(partial(erasure.begin, name=VICTOR))
     assert desk.write(partial(erasure.begin, name=VICTOR)) == begun
-    assert begun == erasure.Erasure(frozenset({"victor"}), 1, 1, found=True)
+    assert begun == erasure.Erasure("victor", frozenset({"victor"}), 1, 1, found=True)
     erase(desk)
     desk.write(partial(erasure.finish, name=VICTOR))
     assert not erase(desk).found
     desk.write(partial(erasure.finish, name=VICTOR))
     desk.close()
     assert raw(tmp_path, "SELECT count(*) FROM meta WHERE name LIKE 'erasing%'") == [(0,)]
+
+
+@pytest.fixture
+def twins(desk: Desk) -> tuple[Router, Callable[[Request], Done | Failed]]:
+    """A server that knows isparta (3) and the same without a dot (4), which have one key; both said and decided something.
+
+    With what an administrator can have done there.
+    """
+
+    def make(connection: Connection) -> tuple[list[Account], list[Sanction]]:
+        for number, name in ((3, "isparta"), (4, "ısparta")):
+            connection.execute("INSERT INTO accounts VALUES (?1, ?2, ?2, 1, '', 0)", (number, name))
+            row = (f"guest{number}", name)
+            connection.execute("INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', ?, 'loud', ?, 0)", row)
+        connection.execute(
+            "INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', 'isparta', '', 'wanda', 0)"
+        )
+        return accounts.load(connection), sanctions.load(connection, [], 0)
+
+    desk.say(entry("hers", author=3, name="isparta"), entry("his", author=4, name="ısparta"))
+    router, _ = make_router()
+    known, decided = desk.write(make)
+    router.begin(desk.store, known, [], decided)
+    operations = Operations(router, desk.store, succeed)
+    return router, lambda request: desk.wait(Deferred.fromCoroutine(operations.do(request, "a test", lambda done, what: None)))
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["at once", "removed before"])
+def test_of_two_accounts_with_one_key_only_the_one_that_was_named_is_erased(
+    desk: Desk, twins: tuple[Router, Callable[[Request], Done | Failed]], removed: bool
+) -> None:
+    router, do = twins
+    if removed:
+        assert isinstance(do(Remove("ısparta")), Done)
+    assert isinstance(do(Purge("ısparta")), Done)
+    assert desk.ask("SELECT name FROM accounts ORDER BY id") == [("victor",), ("wanda",), ("isparta",)]
+    assert desk.ask("SELECT msg FROM log") == [("hers",)]
+    decided = {("guest3", "isparta", "loud"), ("guest4", "(erased)", ""), ("isparta", "wanda", "")}
+    assert set(desk.ask("SELECT target, by_name, reason FROM sanctions")) == decided
+    kept = [sanction for place in router.sanctions.places.values() for sanction in place.values()]
+    assert {(sanction.target, sanction.by, sanction.reason) for sanction in kept} == decided
+
+
+def test_the_account_with_the_key_is_erased_without_what_is_of_the_other(
+    desk: Desk, twins: tuple[Router, Callable[[Request], Done | Failed]]
+) -> None:
+    _, do = twins
+    assert isinstance(do(Purge("Isparta")), Done)
+    assert desk.ask("SELECT name FROM accounts ORDER BY id") == [("victor",), ("wanda",), ("ısparta",)]
+    assert desk.ask("SELECT msg FROM log") == [("his",)]
+    assert desk.ask("SELECT target, by_name FROM sanctions ORDER BY id") == [("guest3", "(erased)"), ("guest4", "ısparta")]
+
+
+@pytest.mark.parametrize(
+    "request_", [Remove("ısparta"), Purge("ısparta"), SetPassword("ısparta", "correct horse"), SetRole("ısparta", "operator")]
+)
+def test_an_account_is_changed_only_by_its_own_name(
+    desk: Desk, twins: tuple[Router, Callable[[Request], Done | Failed]], request_: Request
+) -> None:
+    _, do = twins
+    do(Purge("ısparta"))
+    before = desk.ask("SELECT * FROM accounts")
+    refused = do(request_)
+    assert isinstance(refused, Failed)
+    assert refused.text == "ısparta is no account; the account of that name is isparta: name that one."
+    assert refused.code == "NO_SUCH_TARGET"
+    assert desk.ask("SELECT * FROM accounts") == before

@@ -69,7 +69,9 @@ def test_keys_are_made_anew_once_for_each_version_of_the_rules(tables: Connectio
         ([("φάρος", "φάρος"), ("φάρος.νότος", "φάρος.νότος")], ["φάροσ", "φάροσ.νότοσ"]),  # as version 1 had them
     ],
 )
-def test_of_two_with_one_name_the_older_has_its_key(tables: Connection, rows: list[tuple[str, str]], wanted: list[str]) -> None:
+def test_of_two_with_one_name_who_has_its_key_keeps_it_and_else_the_older_gets_it(
+    tables: Connection, rows: list[tuple[str, str]], wanted: list[str]
+) -> None:
     accounts(tables, *rows)
     keys.renew(tables)
     assert kept(tables) == wanted

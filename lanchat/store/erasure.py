@@ -30,6 +30,7 @@ from lanchat.entry import COLUMNS, ERASED, newest, of_row
 from lanchat.names import Name, key
 from lanchat.safekeeping import Refused
 from lanchat.session import Role
+from lanchat.spelling import caseless
 from lanchat.store import fresh, opening, removal, schema, words
 from lanchat.store.store import Store
 
@@ -53,14 +54,18 @@ _REMOVED = "author NOT IN (SELECT id FROM accounts)"
 class Erasure:
     """Whose words go, and how far that is."""
 
-    #: Of the name, as it is kept and as `lanchat.names.key` has it, which are the same but for names of older rules.
-    keys: frozenset[str]
+    #: The key of the name, by today's rules.
+    key: str
+    #: By which keys of the name sanctions are about it. A key that another account has is not among them.
+    names: frozenset[str]
     #: The account that was removed for this; 0 is none.
     account: int
     #: The newest place in the log that is looked at.
     upto: int
     #: Whether there was anything of theirs so far.
     found: bool
+    #: Names with the same key that other accounts have (`lanchat.spelling.caseless`): what bears one of them is not touched.
+    spared: frozenset[str] = frozenset()
     #: Whether they were a moderator, or an operator.
     moderated: bool = False
     #: Rooms that have no topic any more.
@@ -75,18 +80,40 @@ class Erasure:
         """How much of the log was looked at, from 0 to 1."""
         return self.after / self.upto if self.upto else 1.0
 
+    @property
+    def about(self) -> frozenset[str]:
+        """The targets of sanctions about them."""
+        return frozenset((f"@{self.account}", *self.names)) if self.account else frozenset()
+
+    def is_theirs(self, name: str) -> bool:
+        """Whether this is their name, in any spelling that no other account has."""
+        return key(name) == self.key and caseless(name) not in self.spared
+
 
 def begin(connection: Connection, name: Name) -> Erasure:
-    """Remove the account if there is one, and remember that this was begun. The rest of them is found in the steps."""
+    """Remove the account if there is one, and remember that this was begun. The rest of them is found in the steps.
+
+    The account is that of this very name. Another one with the same key stays (`lanchat.store.keys`), with all that is of it.
+    """
     begun = connection.execute("SELECT value FROM meta WHERE name = ?", (_mark(name),)).fetchone()
-    there = connection.execute("SELECT id, role >= ? FROM accounts WHERE key = ?", (int(Role.MODERATOR), name.key)).fetchone()
-    account = int((there or begun or (0,))[0])
-    keys = frozenset((name.key, key(name.shown)))
-    erasure = Erasure(keys, account, newest(connection), found=bool(there or begun), moderated=bool(there and there[1]))
+    today, own = key(name.shown), caseless(name.shown)
+    rows = connection.execute("SELECT id, name, key, role FROM accounts").fetchall()
+    alike = [row for row in rows if isinstance(row[1], str) and (row[2] in {name.key, today} or key(row[1]) == today)]
+    there = next((row for row in alike if row[2] == name.key and caseless(row[1]) == own), None)
+    others = [row for row in alike if row is not there]
+    erasure = Erasure(
+        key=today,
+        names=frozenset((name.key, today)).difference(kept for _, _, kept, _ in others),
+        account=int((there or begun or (0,))[0]),
+        upto=newest(connection),
+        found=bool(there or begun),
+        spared=frozenset(caseless(shown) for _, shown, *_ in others) - {own},
+        moderated=there is not None and there[3] >= Role.MODERATOR,
+    )
     erasure = take_rest(connection, erasure)
-    if account:
-        accounts.remove(connection, account)
-    schema.put(connection, _mark(name), account)
+    if erasure.account:
+        accounts.remove(connection, erasure.account)
+    schema.put(connection, _mark(name), erasure.account)
     return erasure
 
 
@@ -95,12 +122,10 @@ def take_rest(connection: Connection, erasure: Erasure) -> Erasure:
 
     It is done again when they have gone, who may have written something meanwhile.
     """
-    spellings = _spellings(connection, erasure.keys, "SELECT DISTINCT by_name FROM sanctions", {})
+    spellings = _spellings(connection, erasure, "SELECT DISTINCT by_name FROM sanctions", {})
     connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
     connection.execute("UPDATE sanctions SET reason = '' WHERE by_name = ?", (ERASED,))
-    if erasure.account:
-        about = (f"@{erasure.account}", *erasure.keys)
-        connection.executemany("DELETE FROM sanctions WHERE target = ?", [(target,) for target in about])
+    connection.executemany("DELETE FROM sanctions WHERE target = ?", [(target,) for target in erasure.about])
     found = erasure.found or bool(spellings)
     theirs = connection.execute(
         "SELECT id FROM rooms WHERE topic != '' AND (:moderated OR owner = :account OR (:found AND owner IS NULL))",
@@ -178,7 +203,7 @@ def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:
     """What they said goes, in the next places; how many messages that were."""
     place: dict[str, Any] = {"after": erasure.after, "upto": upto}
     removed = f"SELECT DISTINCT name FROM kept WHERE {_NEXT} AND {_REMOVED}"  # noqa: S608 (our own words)
-    names = json.dumps(_spellings(connection, erasure.keys, removed, place))
+    names = json.dumps(_spellings(connection, erasure, removed, place))
     values = place | {"account": erasure.account, "names": names}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
     words.remove(connection, theirs, values)
@@ -190,7 +215,7 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> int:
     """What was said to them alone stays without their name, in the next places; how many messages that were."""
     place: dict[str, Any] = {"after": erasure.after, "upto": upto}
     addressed = f"SELECT DISTINCT target FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
-    names = json.dumps(_spellings(connection, erasure.keys, addressed, place))
+    names = json.dumps(_spellings(connection, erasure, addressed, place))
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)} FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
         " AND target IN (SELECT value FROM json_each(:names))",
@@ -206,9 +231,9 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> int:
     return len(theirs)
 
 
-def _spellings(connection: Connection, wanted: frozenset[str], query: str, values: dict[str, Any]) -> list[str]:
-    """Those of the names found that are this one. SQLite could ask us for each row, but then each may wait for the reactor."""
-    return [name for (name,) in connection.execute(query, values) if isinstance(name, str) and key(name) in wanted]
+def _spellings(connection: Connection, erasure: Erasure, query: str, values: dict[str, Any]) -> list[str]:
+    """Those of the names found that are theirs. SQLite could ask us for each row, but then each may wait for the reactor."""
+    return [name for (name,) in connection.execute(query, values) if isinstance(name, str) and erasure.is_theirs(name)]
 
 
 def _addressee(conv: str, author: int | None) -> int:

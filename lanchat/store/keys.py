@@ -1,8 +1,9 @@
 """Keys: the form of each name by which it is found (`lanchat.spelling.key`), as it is kept, brought up to today's rules.
 
 When the rules change, the keys of names that there are change too; without this, who has such a name would not be found by it
-any more. Two names may have one key then. The one that was made first gets it. The other stays as it is: whoever has it logs
-in as ever, and is found by just the name that they have (`lanchat.registry`, `lanchat.rooms`).
+any more. Two names may have one key then. The one that has that key already keeps it, else the one that was made first gets
+it. The other stays as it is: whoever has it logs in as ever, and is found by just the name that they have
+(`lanchat.registry`, `lanchat.rooms`).
 """
 
 from __future__ import annotations
