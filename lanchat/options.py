@@ -16,11 +16,11 @@ from lanchat.config import NO_HOME, Configured, Contradiction, default_data
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
 from lanchat.logs.server import parse_level
-from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.ports import endpoints
 from lanchat.printing import show
 from lanchat.rooms import parse_name as parse_room
+from lanchat.spelling import caseless
 from lanchat.store.removal import ENVELOPE
 from lanchat.store.retention import Rule, parse as parse_rule
 
@@ -179,9 +179,9 @@ class Options(Configured):
         yield from self._shared_ports()
 
     def _kept_and_not(self) -> Iterator[Contradiction]:
-        kept = {key(rule.room) for rule in self["retain"] if rule.room is not None and rule == Rule(rule.room, None, None)}
+        kept = {caseless(rule.room) for rule in self["retain"] if rule.room is not None and rule == Rule(rule.room, None, None)}
         for rule in self["retain"]:
-            if rule.room is not None and key(rule.room) in kept and rule != Rule(rule.room, None, None):
+            if rule.room is not None and caseless(rule.room) in kept and rule != Rule(rule.room, None, None):
                 text = f"--retain {rule.room}=off keeps all of that room, and another rule does not: leave one of them out."
                 yield Contradiction({"retain"}, text)
 

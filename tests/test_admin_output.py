@@ -145,6 +145,16 @@ def test_what_a_check_finds_beside_a_server_is_not_a_backup_s_fault(data: Path, 
     assert capsys.readouterr().err.endswith(f". {opening.REMEDY}\n")
 
 
+@pytest.mark.parametrize(("room", "count"), [("#σίσυφος", 2), ("σίσυφος", 2), ("#σίσυφοσ", 0)])
+def test_of_two_rooms_with_one_key_the_one_of_exactly_that_name_is_exported(
+    data: Path, capsys: pytest.CaptureFixture[str], room: str, count: int
+) -> None:
+    for row in ((1, "#σίσυφος"), (2, "#σίσυφοσ")):
+        raw(data, "INSERT INTO rooms VALUES (?1, ?2, ?2, '', 0, NULL, 0)", *row)
+    assert main(["--data", str(data), "export", "--room", room]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == count
+
+
 @pytest.mark.parametrize(
     "damage", ["name = CAST(x'ff61' AS TEXT)", "target = CAST(x'ff' AS TEXT)", "conv = 'r1x'", "conv = x'7231'"]
 )

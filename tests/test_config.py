@@ -166,7 +166,7 @@ def test_two_cannot_have_one_port(tmp_path: Path, text: str) -> None:
 
 
 def test_a_room_can_not_be_kept_and_not(tmp_path: Path) -> None:
-    (line,) = wrong(written(tmp_path, 'retain = ["#ops=off", "#OPS=1d", "#dev=off", "30d"]'))
+    (line,) = wrong(written(tmp_path, 'retain = ["#ops=off", "#OPS=1d", "#dev=off", "30d", "#σίσυφος=off", "#σίσυφοσ=1d"]'))
     assert "#OPS=off keeps all of that room" in line
 
 

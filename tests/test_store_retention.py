@@ -107,19 +107,19 @@ def rooms(desk: Desk) -> None:
         ("#ops=500M", Rule("#ops", None, 500 * 2**20)),
         ("#ops=1w", Rule("#ops", 7 * 86_400, None)),
         ("#ops=off", Rule("#ops", None, None)),
+        ("#ops =1d", Rule("#ops", 86_400, None)),
+        ("#\u0430dmin's!=1d", Rule("#\u0430dmin's!", 86_400, None)),  # of older rules, for all that is known
     ],
 )
 def test_a_rule_is_what_was_written(text: str, rule: Rule) -> None:
     assert parse(text) == rule
 
 
-@pytest.mark.parametrize("rule", ["#a b=3d", "# =3d", "##=3d"])
-def test_a_rule_for_a_room_that_can_not_be_is_none(rule: str) -> None:
-    with pytest.raises(ValueError, match="name"):
-        parse(rule)
+NO_RULES = ["", "90", "d", "0d", "-1d", "1.5G", "ops=3d", "#ops", "#=3d", "90d,2G", "9999999d", "٣d"]
+NO_ROOMS = ["#a b=3d", "# =3d", "##=3d", f"#{'x' * 129}=3d"]
 
 
-@pytest.mark.parametrize("text", ["", "90", "d", "0d", "-1d", "1.5G", "ops=3d", "#ops", "#=3d", "90d,2G", "9999999d", "٣d"])
+@pytest.mark.parametrize("text", NO_RULES + NO_ROOMS)
 def test_what_is_no_rule_is_answered_with_what_is(text: str) -> None:
     with pytest.raises(ValueError, match="write 90d or 12h"):
         parse(text)
@@ -150,6 +150,16 @@ def test_a_room_can_have_a_rule_of_its_own(tmp_path: Path) -> None:
         assert left(desk, "r1") == ["0"]
         assert left(desk, "r2") == ["40", "20", "0"]
         assert left(desk, "p1x2") == ["20", "0"]
+
+
+@pytest.mark.parametrize(("rule", "stays"), [("#σίσυφος=1d", "r2"), ("#σίσυφοσ=1d", "r1"), ("#ΣΊΣΥΦΟΣ=1d", "r1")])
+def test_of_two_rooms_with_one_key_the_rule_is_for_the_one_of_exactly_that_name(tmp_path: Path, rule: str, stays: str) -> None:
+    with Desk(tmp_path) as desk:
+        made = "INSERT INTO rooms(id, name, key, created) VALUES (1, '#σίσυφος', '#σίσυφος', 0), (2, '#σίσυφοσ', '#σίσυφοσ', 0)"
+        desk.write(lambda c: c.execute(made).rowcount)
+        desk.say(*(entry("old", conv=conv, ts=NOW - 9 * DAY) for conv in ("r1", "r2")))
+        assert sweep(desk, rule) == 1
+        assert left(desk, stays) == ["old"]
 
 
 def test_a_room_that_is_too_large_loses_what_is_oldest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

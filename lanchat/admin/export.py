@@ -16,10 +16,9 @@ from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
 from lanchat.names import key
 from lanchat.packet import visible
 from lanchat.requests import Tell, counted
-from lanchat.room import room_key
 from lanchat.safekeeping import Refused, writing
 from lanchat.store.repeats import sent_cid
-from lanchat.store.rooms import conversations
+from lanchat.store.rooms import named
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
@@ -102,8 +101,8 @@ def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, A
 
 def _convs(connection: Connection, name: str) -> list[str]:
     """What the log calls the rooms that have or had this name."""
-    convs = conversations(connection).get(room_key(name))
-    if convs is None:
+    convs = named(connection, [name])[name]
+    if not convs:
         text = f"There is no room {visible(name, 40)}, and nothing is kept of one, so nothing was exported."
         raise Declined(text, "NO_SUCH_TARGET")
     return convs

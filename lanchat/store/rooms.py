@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from sqlite3 import Connection
 
-from lanchat.room import room_key
+from lanchat.room import MARK, room_key
 
 #: Each conversation of a room in the log, by way of an index that has them sorted: from one to the next, not row by row.
 _NEXT = "SELECT min(conv) FROM kept WHERE conv GLOB 'r[0-9]*' AND conv"
@@ -22,12 +23,19 @@ _CALLED = """
 """
 
 
-def conversations(connection: Connection) -> dict[str, list[str]]:
-    """What the log calls the rooms that there are, and those that were closed and of which something is kept.
+def named(connection: Connection, names: Iterable[str]) -> dict[str, list[str]]:
+    """For each of these names of rooms, with or without the mark, what the log calls the rooms that have or had it.
 
-    By the key of their name, the oldest first: a name may have been used again. The log itself says what a closed room was
-    called.
+    The oldest come first: a name may have been used again. Of two rooms with one key (`lanchat.store.keys`), the one that has
+    exactly this name goes before the one that is found by the key, as in `lanchat.rooms.Rooms.find`.
     """
+    keys = {str(name): str(kept) for name, kept in connection.execute("SELECT name, key FROM rooms")}
+    found = _conversations(connection)
+    return {name: found.get(keys.get(MARK + name.removeprefix(MARK), room_key(name)), []) for name in names}
+
+
+def _conversations(connection: Connection) -> dict[str, list[str]]:
+    """All of them by the key of their name. The log itself says what a closed room was called."""
     names = {f"r{number}": found for number, found in connection.execute("SELECT id, key FROM rooms")}
     for (conv,) in connection.execute(_SAID_IN).fetchall():
         if conv not in names and _ROOM.fullmatch(str(conv)):  # a disk may have changed it
