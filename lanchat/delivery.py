@@ -30,7 +30,7 @@ NOT_STORED = "That could not be stored, so nobody got it. The server's disk may 
 BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
 PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
 
-#: So many deliveries are made in one turn of the reactor, and those of the message that is at work; it takes some 25 ms.
+#: So many readers are dealt with in one turn of the reactor, and those of the message that is at work; it takes some 25 ms.
 A_TURN = 5000
 
 _log = Logger()
@@ -54,8 +54,8 @@ class Delivery:
         self._sanctions = sanctions
         self._counts = counts
         self._new_id = new_id
-        # What accounts may read, and the disk may not know yet.
-        self._unkept: set[tuple[int, str]] = set()
+        self._unkept: set[tuple[int, str]] = set()  # what accounts may read, and the disk may not know yet
+        self._readers = 0  # how many were dealt with, once for each message; those that are too far behind to get it, too
 
     # Into the log.
 
@@ -170,13 +170,13 @@ class Delivery:
 
     def committed(self, entries: Iterator[Entry]) -> bool:
         """These came back, in the order of the log. True if there may be more, which is for the next turn of the reactor."""
-        enough = self._counts.delivered + A_TURN
+        enough = self._readers + A_TURN
         for entry in entries:
             try:
                 self._settle(entry)
             except Exception:  # noqa: BLE001 (a fault of ours costs this message, not those that came with it)
                 _log.failure("what was stored could not be delivered")
-            if self._counts.delivered >= enough:
+            if self._readers >= enough:
                 return True
         return False
 
@@ -237,6 +237,7 @@ class Delivery:
 
         What can't be fetched is always shown: what has no place in the log, and private words to a guest.
         """
+        self._readers += 1
         if not seq or (reader.account is None and not isinstance(packet, SharedPacket)):
             self.hand(reader, packet)
         elif reader.lag is not None:
