@@ -9,12 +9,15 @@ from lanchat.packet import visible
 from lanchat.rooms import admit
 from lanchat.safekeeping import Refused
 
+# Of two rooms with one key (`lanchat.store.keys`) the one with exactly this name, as `lanchat.rooms.Rooms.find` has it.
+_FIND = "SELECT id, name, private FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
+
 
 def check(connection: Connection, name: Name) -> None:
     """Raise `Refused` if the room that everybody is to be in is a private one: what is said there is not for everybody."""
-    row = connection.execute("SELECT name FROM rooms WHERE key = ? AND private", (name.key,)).fetchone()
-    if row is not None:
-        raise Refused(f"lobby: {visible(row[0])} is a private room, which is never opened to everybody: name another, or none.")
+    row = connection.execute(_FIND, (name.shown, name.key)).fetchone()
+    if row is not None and row[2]:
+        raise Refused(f"lobby: {visible(row[1])} is a private room, which is never opened to everybody: name another, or none.")
 
 
 def open_room(connection: Connection, name: Name, now: int) -> None:
@@ -23,6 +26,6 @@ def open_room(connection: Connection, name: Name, now: int) -> None:
     connection.execute(
         "INSERT INTO rooms(name, key, private, created) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING", (name.shown, name.key, now)
     )
-    (room,) = connection.execute("SELECT id FROM rooms WHERE key = ?", (name.key,)).fetchone()
+    room, *_ = connection.execute(_FIND, (name.shown, name.key)).fetchone()
     for (account,) in connection.execute("SELECT id FROM accounts").fetchall():
         admit(connection, room, account)

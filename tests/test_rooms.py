@@ -743,6 +743,17 @@ def test_a_private_room_is_never_the_lobby(router: Router, ann: User) -> None:
         open_room(store_of(router).connection, parse_name("#hall"), 0)
 
 
+def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(router: Router, ann: User) -> None:
+    tables = store_of(router).connection
+    tables.execute(
+        "INSERT INTO rooms VALUES (8, '#σίσυφος', '#σίσυφος', '', 1, NULL, 0), (9, '#σίσυφοσ', '#σίσυφοσ', '', 0, NULL, 0)"
+    )
+    with pytest.raises(Refused, match="#σίσυφος is a private room"):
+        open_room(tables, parse_name("#σίσυφος"), 0)
+    open_room(tables, parse_name("#σίσυφοσ"), 0)
+    assert tables.execute("SELECT conv FROM members WHERE conv IN ('r8', 'r9')").fetchall() == [("r9",)]
+
+
 def test_who_made_a_public_room_does_not_rule_in_the_lobby_that_it_becomes(router: Router, ann: User) -> None:
     room, bob = router.rooms.find("#ops"), guest(router, "bob")
     assert room is not None
