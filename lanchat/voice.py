@@ -18,7 +18,7 @@ from lanchat.session import Session
 #: Characters of a text that fit into a packet however they are written.
 SURE_TO_FIT = MAX_PACKET // 8
 #: So many deliveries cost a sender as much as another packet. Each so many characters of a text count as one more delivery.
-DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 256
+DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 200
 
 
 class Voice:

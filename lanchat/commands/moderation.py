@@ -22,7 +22,7 @@ from lanchat.session import Role, Session
 #: Characters of a reason.
 MAX_REASON = 200
 #: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
-DECISION_COST = 3
+DECISION_COST = 12
 
 Act: TypeAlias = Callable[[Router, By, Order], Awaitable[str]]
 
