@@ -539,6 +539,19 @@ def test_without_either_lines_are_as_at_a_terminal(shared_server: Server) -> Non
     assert sorted(line.split(":")[1][:22] for line in done.err.splitlines()) == [" line 4 was not sent", " not delivered"]
 
 
+@pytest.mark.parametrize("aim", [b"/to bob smith", b"/to bob\x0bsmith", b" \xe9/to jos\xe9"])
+def test_after_a_to_that_failed_nothing_goes_anywhere_until_another_succeeds(shared_server: Server, aim: bytes) -> None:
+    lines = aim + b"\nthe secret for bob\n@bob one\nmore of it\n/to bob\ntwo\n"
+    with login(shared_server.port(), "bob") as bob, login(shared_server.port(), "eve") as eve:
+        done = lanchat(shared_server.port(), "--name", "ci", stdin=lines, env={"LC_ALL": "C.UTF-8"})
+        assert [bob.packet()["msg"] for _ in range(2)] == ["one", "two"]
+        bob.say("eve", "end")
+        assert eve.packet()["msg"] == "end"
+    assert done.status == 1
+    assert re.findall(r"line (\d) was not sent", done.err) == ["1", "2", "4"]
+    assert done.err.count("The last /to failed, so nobody got it.") == 2
+
+
 def test_commands_may_be_had_with_a_target(shared_server: Server) -> None:
     with login(shared_server.port(), "bob") as bob:
         done = lanchat(shared_server.port(), "--name", "ci", "--to", "bob", "--commands", stdin=b"/time\nhi\n")

@@ -25,6 +25,7 @@ FLOORS = [
     ["lanchat.dates", "lanchat.entry", "lanchat.folding", "lanchat.names", "lanchat.packet"],
     ["lanchat.interfaces", "lanchat.conversations", "lanchat.history", "lanchat.listing", "lanchat.looks", "lanchat.typed"],
     [
+        "lanchat.aim",
         "lanchat.counts",
         "lanchat.durations",
         "lanchat.journal",
@@ -129,6 +130,7 @@ def test_the_core_knows_no_reactor(module: str) -> None:
 def test_of_the_server_its_users_import_hardly_more_than_packet(module: str) -> None:
     allowed = {
         "lanchat",
+        "lanchat.aim",
         "lanchat.fold",
         "lanchat.packet",
         "lanchat.printing",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import example, given, strategies as st
 from twisted.internet.task import Clock
@@ -421,16 +423,52 @@ def test_any_text_can_be_said(house: tuple[Router, Clock], wire: Wire) -> None:
 
 def test_to_makes_the_lines_that_follow_go_there(house: tuple[Router, Clock], wire: Wire) -> None:
     bob, eve = (User(house[0], name) for name in ("bob", "eve"))
-    wire.send(b"/to @bob\r\npsst\r\n/to a b\r\n/to\r\nhello\r\n")
-    assert (bob.msgs(), eve.msgs()) == (["psst", "hello"], ["hello"])
+    wire.send(b"/to @bob\r\npsst\r\n/to a b\r\na secret\r\n@bob hi\r\n/to\r\nhello\r\n")
+    assert (bob.msgs(), eve.msgs()) == (["psst", "hi", "hello"], ["hello"])
     assert lines(wire) == [
         "* What you say goes to bob now.",
         "* That is no user and no room: write NAME, @NAME or #ROOM.",
+        "* The last /to failed, so nobody got it. Write /to NAME or /to #ROOM first, or /to alone for everyone.",
         "* What you say goes to Everyone now.",
     ]
 
 
 PACKET = b'{"from":{"name":"amn","ip":""},"to":"/hello","msg":"lanchat","x":{"auth":{"mech":"PLAIN","password":"hunter2"}}}'
+INDENTED = json.dumps(json.loads(PACKET), indent=2).encode().replace(b"\n", b"\r\n")
+MISDIRECTED = [
+    PACKET + PACKET,
+    b"\xef\xbb\xbf" + PACKET + b"\n",
+    b"[" + PACKET + b"]\n",
+    b"\0\0\0" + bytes([len(PACKET)]) + PACKET,
+    b"\0\0\0J" + PACKET,
+    b"111:" + PACKET + b",\n",
+    str(json.loads(PACKET)).encode() + b"\n",
+    json.dumps(PACKET.decode()).encode() + b"\n",
+    INDENTED,
+    b"\xef\xbb\xbf[\n" + INDENTED,
+    PACKET.replace(b",", b",\n"),
+]
+
+
+@pytest.mark.parametrize("sent", MISDIRECTED)
+@pytest.mark.parametrize("name", [b"amn", b"amn\n"])
+def test_no_form_of_a_packet_is_said(house: tuple[Router, Clock], name: bytes, sent: bytes) -> None:
+    bob = User(house[0], "bob")
+    wire = Wire(*house, TelnetProtocol)
+    wire.send(name + sent)
+    wire.connection.readConnectionLost()
+    told = lines(wire)
+    assert bob.msgs() == []
+    assert "JSON port" in told[-1]
+    assert "hunter2" not in str(told)
+    assert wire.transport.disconnecting
+
+
+@pytest.mark.parametrize("text", ["日本語 {", "日本語 [", "[1] {x}", 'what is "from", "to" and "msg" in {}?', "[link] see"])
+def test_brackets_may_be_said(house: tuple[Router, Clock], wire: Wire, text: str) -> None:
+    bob = User(house[0], "bob")
+    wire.send(f"{text}\r\n".encode(), b"/say " + PACKET + b"\r\n", b"//" + PACKET + b"\r\n")
+    assert bob.msgs() == [text, PACKET.decode(), "/" + PACKET.decode()]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from twisted.internet import fdesc
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from lanchat.aim import Aim
 from lanchat.client.connection import Client
 from lanchat.client.conversation import GOODBYE, Conversation
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
@@ -20,7 +21,7 @@ from lanchat.client.streams import Input, Output
 from lanchat.packet import MAX_MSG, ServerPacket, visible
 from lanchat.printing import STDIN, STDOUT, NotPrinted
 from lanchat.safekeeping import without_mark
-from lanchat.typed import Typed, Unclear, check_no_secret, parse, target
+from lanchat.typed import Unclear, check_no_secret
 
 #: So much said and not acknowledged, and no more is read from stdin for now.
 MAX_WAITING = 100
@@ -46,6 +47,7 @@ class Pipe:
         """`to` is whom lines are said to, `lines` what they may be; `block`: all are one. `patience` is in seconds."""
         self._failures = 0
         self._to = to
+        self._aim = Aim(to)
         self._painter = painter
         self._json = as_json
         self._quiet = quiet
@@ -192,22 +194,20 @@ class Pipe:
             raise NotSent(f"it is longer than {MAX_MSG} bytes.")
         if self._count == 1:
             line = without_mark(line)
-        text = decoded(line)
+        try:
+            text = decoded(line)
+        except NotSent:
+            self._aim.failed(line.decode(errors="replace"))
+            raise
         if not text.strip():
             return
         if self._kind is LinesAre.TYPED:
-            self._obey(parse(text))
+            if (typed := self._aim.read(text)) is not None:
+                self._conversation.say(*typed)
             return
         if self._kind is LinesAre.TEXT:
             check_no_secret(text)
         self._conversation.say(self._to, text)
-
-    def _obey(self, typed: Typed) -> None:
-        """Do what a line says, as at a terminal."""
-        if typed.to == "/to":
-            self._to = target(typed.text)
-        else:
-            self._conversation.say(typed.to or self._to, typed.text)
 
     def _match_reading(self) -> None:
         """Read no faster than messages are acknowledged."""

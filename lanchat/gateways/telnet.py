@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from lanchat.aim import Aim
 from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.fold import fold
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, parse as parse_packet, visible
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.room import MARK
 from lanchat.router import Router
-from lanchat.typed import TALK, Typed, parse, target
+from lanchat.typed import TALK, Typed
 
 ASK = "Your name: "
 #: So many wrong names, and the connection is closed.
@@ -35,6 +37,16 @@ MAX_LINES = 100
 MAX_ASKED = 64
 _NOBODY = Sender("", "")
 
+#: The first line of a packet that is written over several: a bracket alone, or what comes first in a packet.
+_BEGUN = re.compile(rb"""(?:\s|\xef\xbb\xbf)*(?:\[\s*)*(?:\[|\{(?:\s*["']from["'].*)?)\s*""")
+#: A member that each packet has, in the quotes of JSON, of Python, or of JSON within JSON; and how many of these there are.
+_MEMBER, MEMBERS = re.compile(rb"""["'](from|to|msg)\\?["']"""), 3
+#: Bytes before a packet that say how long it is, besides those that are no visible ASCII character, and a bracket.
+MAX_LENGTH = 4
+_UNSEEN = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"["})
+#: How a line begins that may be said though there is a packet in it.
+_SAID = (b"//", b"/say")
+
 
 class TelnetProtocol(Connection):
     """One person at a terminal."""
@@ -46,7 +58,7 @@ class TelnetProtocol(Connection):
         super().__init__(router)
         self._terminal = Terminal(MAX_MSG)
         self._names = self._asked = 0
-        self._target = EVERYONE
+        self._aim = Aim(EVERYONE)
 
     def connectionMade(self) -> None:
         """Ask for a name."""
@@ -101,21 +113,16 @@ class TelnetProtocol(Connection):
             line = edited(frame)
             if not line:
                 return None
-            typed = parse(line)
-            if typed.to == "/to":
-                self._aim(target(typed.text))
+            typed = self._aim.read(line)
+            if typed is None:
+                self.outbox.send(f"* What you say goes to {visible(str(self._aim.to), 40)} now.\r\n".encode())
                 return None
-            packet = Packet(_NOBODY, typed.to or self._target, typed.text)
+            packet = Packet(_NOBODY, typed.to, typed.text)
             packet.check_size()
         except ChatError as error:
             return error
         self._explain(typed)
         return packet
-
-    def _aim(self, name: str) -> None:
-        """Say what follows to this user or in this room."""
-        self._target = name
-        self.outbox.send(f"* What you say goes to {visible(name, 40)} now.\r\n".encode())
 
     def _explain(self, typed: Typed) -> None:
         """Note how a line is to be answered: what is understood here comes before the server's own help."""
@@ -137,7 +144,7 @@ class TelnetProtocol(Connection):
     def _named(self, line: bytes) -> None:
         if begins := BEGINNING.match(line):
             self.misdirect(begins)
-        elif is_packet(line[line.find(b"{") :]):
+        elif is_packet(line[max(line.find(b"{"), 0) :]):  # the first clients send no newline behind their name
             self.refuse(BadPacket(WRONG_DOOR))
         else:
             try:
@@ -177,13 +184,14 @@ def _as_lines(packet: ServerPacket) -> bytes:
 
 
 def is_packet(line: bytes) -> bool:
-    """Whether a line is a packet of a program that took this door for another, even if something is wrong with it."""
-    if not line.lstrip().startswith(b"{"):
+    """Whether a line is of a program that took this door for another: packets, as JSON or nearly so, or how one begins.
+
+    What comes before or behind them, such as a byte order mark, a length or a second packet, makes no difference. Packets
+    written over several lines are known by the first of these.
+    """
+    if b"{" not in line and b"[" not in line:
         return False
-    try:
-        parse_packet(line.strip())
-    except BadPacket:
-        return all(member in line for member in (b'"from"', b'"to"', b'"msg"'))
-    except ChatError:
-        return False
-    return True
+    if _BEGUN.fullmatch(line):
+        return True
+    before = line.partition(b"{")[0].translate(None, _UNSEEN)
+    return len(before) <= MAX_LENGTH and not before.startswith(_SAID) and len(set(_MEMBER.findall(line))) == MEMBERS
