@@ -35,8 +35,8 @@ __all__ = (
     "suggestions",
 )
 
-#: Names that the server uses itself.
-RESERVED = ("SERVER", "Guest", "Everyone")
+#: Names that the server uses itself, and what the client calls whoever sits at it.
+RESERVED = ("SERVER", "Guest", "Everyone", "you")
 #: Names that say that somebody runs the server: a guest can't have them, the administrator may make accounts of them.
 ROLES = ("admin", "administrator", "moderator", "operator", "root", "sysadmin", "system")
 
@@ -113,7 +113,7 @@ def _reserved(name: Name) -> str:
     if name.key in _RESERVED_KEYS:
         return "is reserved"
     if not name.shown.isascii() and not _RESERVED_LOOKS.isdisjoint(name.looks):
-        return "is reserved, as it looks like one that the server uses itself"
+        return "is reserved, as it looks like one that lanchat uses itself"
     return ""
 
 

@@ -306,6 +306,12 @@ def test_what_oneself_said_elsewhere_is_shown_as_that(to: str, shown: str) -> No
     assert not is_private(packet)
 
 
+@pytest.mark.parametrize("name", ["you", "YOU"])
+def test_an_account_that_is_called_as_oneself_is_shown_otherwise(name: str) -> None:
+    packet = ServerPacket(Sender(name, ""), "Everyone", "hi")
+    assert Painter(colours=False).packet(packet).drawn()[9:] == f"@{name}: hi\n"
+
+
 def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
     roster = Roster()
     roster.learn(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="ok", rooms=[{"name": "#ops"}, {"name": 1}, {}])))
@@ -382,6 +388,7 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {
         "lanchat",
+        "lanchat.aim",
         "lanchat.fold",
         "lanchat.packet",
         "lanchat.printing",

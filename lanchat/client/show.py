@@ -21,7 +21,10 @@ from lanchat.client.interfaces import Said, shown
 from lanchat.fold import fold
 from lanchat.packet import EVERYONE, ServerPacket, visible
 from lanchat.printing import STDERR, STDOUT
+from lanchat.spelling import key
 
+#: What whoever sits here is called.
+ME = "you"
 #: Characters of a name that are shown.
 MAX_NAME = 40
 
@@ -110,7 +113,9 @@ class Painter:
         if name == "SERVER":
             failed = packet.x is not None and packet.x.op == "fail"
             return self._line(then, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, whole=True)
-        lead = self._lead("you" if _is_mine(packet) else name, packet.to, is_mine=_is_mine(packet))
+        called = f"@{name}" if key(name) == ME else name  # an account may have had that name before it was reserved
+        who = ME if _is_mine(packet) else called
+        lead = self._lead(who, packet.to, is_mine=_is_mine(packet))
         return self._line(then, lead, NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)], packet.msg)
 
     def said(self, said: Said, packet: ServerPacket | None) -> Paragraph:
@@ -118,7 +123,7 @@ class Painter:
         to, text = said.to, said.msg
         if said.command == "/pm":
             to, _, text = text.strip().partition(" ")
-        lead = self._lead("you", EVERYONE if said.command == "/shout" else to, is_mine=True)
+        lead = self._lead(ME, EVERYONE if said.command == "/shout" else to, is_mine=True)
         nobody = " (nobody was there)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
         return self._line(self.time(packet), lead, PRIVATE, text + nobody)
 
@@ -166,7 +171,7 @@ class Painter:
             return f"{visible(to, MAX_NAME)} {who}: "
         if to.lower() == EVERYONE.lower():
             return f"{who}: "
-        return f"{'[private] ' if self._at_terminal else ''}{who} -> {visible(to, MAX_NAME) if is_mine else 'you'}: "
+        return f"{'[private] ' if self._at_terminal else ''}{who} -> {visible(to, MAX_NAME) if is_mine else ME}: "
 
 
 def complain(text: str) -> None:
