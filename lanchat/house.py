@@ -196,7 +196,7 @@ class House:
         """Tell a session where it may say nothing, of these places (None: the whole server), why and for how long."""
         for place in places:
             if (mute := self.sanctions.find(MUTE, place, session, session.account)) is not None:
-                self.reply(session, None, f"You are {mute.what(self.now())}.")
+                self.reply(session, None, f"You are {mute.what(self.now())}.", quotes=True)
 
     def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
         self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""

@@ -123,7 +123,7 @@ async def mute(router: Router, by: By, order: Order) -> str:
     _note(router, by, f"{target.shown} is {what}")
     hit = [session for session in _hit(router, room, target) if session.role is not Role.STRANGER]
     for session in hit:
-        router.reply(session, None, f"You are {what}.")
+        router.reply(session, None, f"You are {what}.", quotes=True)
     return _answer(by, sanction, target, hit, what)
 
 
@@ -198,7 +198,7 @@ def _take_out(router: Router, room: Room, target: Target, accounts: Iterable[Acc
         router.store.jot(partial(dismiss, room=room.id, account=account.id))
     for session in hit:
         router.rooms.leave(session, room)
-        router.reply(session, None, told)
+        router.reply(session, None, told, quotes=True)
     return hit
 
 

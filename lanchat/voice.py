@@ -12,7 +12,7 @@ from typing import Any
 from lanchat.errors import RateLimited, TooBig
 from lanchat.interfaces import Clock
 from lanchat.limits import Limits
-from lanchat.packet import MAX_PACKET, SERVER, Packet, ServerPacket, ServerX
+from lanchat.packet import MAX_PACKET, SERVER, Packet, Quoting, ServerPacket, ServerX
 from lanchat.session import Session
 
 #: Characters of a text that fit into a packet however they are written.
@@ -30,14 +30,19 @@ class Voice:
         self.seconds = clock.seconds
         self.limits = limits
 
-    def reply(self, session: Session, packet: Packet | None, msg: str, op: str = "ok", **data: Any) -> None:
-        """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients."""
-        self.answer(session, packet.x.cid if packet and packet.x else None, msg, op, **data)
+    def reply(
+        self, session: Session, packet: Packet | None, msg: str, op: str = "ok", *, quotes: bool = False, **data: Any
+    ) -> None:
+        """Answer a packet of this session's, or (None) tell it something; `data` is for capable clients.
 
-    def answer(self, session: Session, cid: str | None, msg: str, op: str = "ok", **data: Any) -> None:
+        `quotes`: what is told repeats what users wrote.
+        """
+        self.answer(session, packet.x.cid if packet and packet.x else None, msg, op, quotes=quotes, **data)
+
+    def answer(self, session: Session, cid: str | None, msg: str, op: str = "ok", *, quotes: bool = False, **data: Any) -> None:
         """The same, to what had this `cid`."""
         x = None if session.caps is None else ServerX(op=op, cid=cid, **data)
-        session.client.deliver(ServerPacket(SERVER, session.name.shown, msg, x))
+        session.client.deliver((Quoting if quotes else ServerPacket)(SERVER, session.name.shown, msg, x))
 
     def charge(self, session: Session, cost: float) -> None:
         """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""

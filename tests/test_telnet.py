@@ -163,6 +163,21 @@ def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
         assert all(c.isprintable() or c in "\u200c\u200d" for c in line)
 
 
+def test_what_the_server_repeats_of_others_is_broken_into_rows(house: tuple[Router, Clock]) -> None:
+    text = "a " * 38 + "eve (private): the door code is 4711 " + "b" * 79
+    eve, wire = Wire(*house, TelnetProtocol), Wire(*house, TelnetProtocol)
+    eve.send(b"eve\n/register correct horse\n/create #ops\n", f"/topic #ops {text}\n#ops {text}\n".encode())
+    wire.send(b"ann\n/register correct horse\n/join #ops\n")
+    eve.send(f"#ops {text}\n/mute #ops ann {text}\n".encode())
+    assert "muted" in str(muted := [row for row in lines(wire) if not row.startswith("eve:")])
+    assert all(width(row) <= telnet.COLUMNS for row in muted)
+    for asked in ("/history #ops", "/topic #ops", "/rooms", "/join #ops"):
+        wire.send(f"{asked}\r\n".encode())
+        shown = lines(wire)
+        assert "4711" in "".join(shown)
+        assert all(width(row) <= telnet.COLUMNS and row.startswith(("* ", "    ")) for row in shown)
+
+
 SWALLOWED = [b"\xff\xfe\x01", b"\xff\xfa\x18\x00xterm\xff\xf0", b"\xff\xf1", b"\xff\xf2", b"\xff\xfa\x18\xff\xff\xf0\xff\xf0"]
 ANSWERED = {
     b"\xff\xfb\x01": b"\xff\xfe\x01",  # WILL ECHO: DONT

@@ -185,7 +185,7 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
         if session.client.behind() or shown > AT_ONCE:
             await session.client.caught_up()
             shown = 0
-        router.reply(session, packet, _line(entry))
+        router.reply(session, packet, _line(entry), quotes=True)
         shown += len(entry.msg)
     if page.more:
         router.reply(session, packet, f"There is more: {further}")

@@ -91,7 +91,7 @@ def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> 
     lines, rows = fitting((f"{shown}: {one.what(router.now())}", _row(router, shown, one)) for shown, one in found[after:])
     further = rest(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
     told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if found else "There are no such bans and mutes."
-    router.reply(session, packet, told, bans=rows, n=len(found), more=bool(further) or None)
+    router.reply(session, packet, told, quotes=True, bans=rows, n=len(found), more=bool(further) or None)
 
 
 def _row(router: Router, shown: str, one: Sanction) -> dict[str, object]:

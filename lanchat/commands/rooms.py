@@ -56,7 +56,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     about = f" It is about: {room.topic}" if room.topic else ""
     others = len(room.sessions) - 1
     told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
-    router.reply(session, packet, told, rooms=[_row(room)])
+    router.reply(session, packet, told, quotes=bool(about), rooms=[_row(room)])
     router.tell_mutes(session, room)
 
 
@@ -97,7 +97,7 @@ def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) ->
     shown = after + len(rows)
     told = [f"Rooms ({len(listed)}):", *lines, *rest(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
     text = "\n".join(told) if listed else "There are no rooms. Send /create #NAME to make one."
-    router.reply(session, packet, text, rooms=rows, n=len(listed), more=shown < len(listed) or None)
+    router.reply(session, packet, text, quotes=True, rooms=rows, n=len(listed), more=shown < len(listed) or None)
 
 
 def _line(room: Room) -> str:
@@ -135,7 +135,7 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
     room, topic = _room_of(router, session, args[0]), visible(args[1].strip())
     removed = topic.lower() == NO_TOPIC or is_emptied(session, packet, "text")
     if not topic and not removed:
-        router.reply(session, packet, room.topic or f"{room.name} has no topic.", topic=room.topic)
+        router.reply(session, packet, room.topic or f"{room.name} has no topic.", quotes=True, topic=room.topic)
         return
     check_owner(session, room)
     router.sanctions.check_may_speak(session, room)

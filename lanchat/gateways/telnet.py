@@ -11,7 +11,7 @@ from lanchat.fold import fold
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Quoting, Sender, ServerPacket, visible
 from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.typed import TALK, Typed
@@ -167,7 +167,7 @@ class TelnetProtocol(Connection):
 
 
 def _as_lines(packet: ServerPacket) -> bytes:
-    """A packet for people's terminals: no line of anybody's text can be taken for another's."""
+    """A packet for people's terminals: no row of anybody's text, as it is or repeated, can be taken for another's."""
     if packet.from_ == SERVER:
         who = "*"
     elif packet.to == EVERYONE or packet.to.startswith(MARK):
@@ -178,7 +178,7 @@ def _as_lines(packet: ServerPacket) -> bytes:
     if (more := lines[MAX_LINES:]) and packet.from_ != SERVER:
         lines[MAX_LINES:] = [f"({len(more)} more lines)"]
     text = "".join(f"{who} {visible(line)}\r\n" for line in lines)
-    if text[COLUMNS:] and packet.from_ != SERVER:
+    if text[COLUMNS:] and (packet.from_ != SERVER or isinstance(packet, Quoting)):
         text = "".join(f"{row}\r\n" for line in text.splitlines() for row in fold(line, COLUMNS, INDENT))
     return text.encode()
 
