@@ -37,10 +37,13 @@ class Command(NamedTuple):
     role: Role = Role.GUEST
     #: Whether the first server took no text with it. Its clients ask for one all the same, so what they send is no argument.
     textless: bool = False
+    #: What the arguments are called where people read of them, if that is not what the members of `x` are called.
+    called: tuple[str, ...] = ()
 
     def usage(self, name: str) -> str:
         """How the command is written: capitals stand for something, brackets for what may be left out."""
-        shown = [arg.upper() if n < self.min_args else f"[{arg.upper()}]" for n, arg in enumerate(self.args)]
+        called = self.called or self.args
+        shown = [arg.upper() if n < self.min_args else f"[{arg.upper()}]" for n, arg in enumerate(called)]
         return " ".join([name, *shown])
 
     def arguments(self, packet: Packet, session: Session) -> list[str]:

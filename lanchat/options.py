@@ -18,7 +18,7 @@ from lanchat.limits import LIMITS, Limits
 from lanchat.logs.server import parse_level
 from lanchat.packet import visible
 from lanchat.ports import endpoints
-from lanchat.printing import show
+from lanchat.printing import checked, show
 from lanchat.rooms import parse_name as parse_room
 from lanchat.spelling import caseless
 from lanchat.store.removal import ENVELOPE
@@ -141,8 +141,11 @@ class Options(Configured):
 
     def opt_version(self) -> None:
         """Show the versions of lanchat, Twisted and Python, and end."""
-        show(machine.versions())
-        raise SystemExit(0)
+        raise SystemExit(checked("twistd lanchat", lambda: show(machine.versions())))
+
+    def opt_help(self) -> None:
+        """Show this help, and end."""
+        raise SystemExit(checked("twistd lanchat", lambda: show(str(self))))
 
     def parseArgs(self, *words: str) -> None:
         """Everything is an option; raises `UsageError`."""

@@ -33,8 +33,8 @@ class Parser(ArgumentParser):
             complain(message.rstrip("\n"))
 
 
-def checked(program: str, run: Callable[[], int], not_printed: int = NOT_PRINTED) -> int:
-    """Run a command; its exit code, or `not_printed` if all went well but what it printed can't be written.
+def checked(program: str, run: Callable[[], int | None], not_printed: int = NOT_PRINTED) -> int:
+    """Run a command; its exit code (None is 0), or `not_printed` if all went well but what it printed can't be written.
 
     What ends the command with `SystemExit`, as `--help` does, is treated the same.
     """
@@ -106,10 +106,10 @@ def open_closed() -> None:
     sys.stderr = sys.stderr or _stream(STDERR)
 
 
-def _run(run: Callable[[], int], not_printed: int) -> tuple[int, str | None]:
+def _run(run: Callable[[], int | None], not_printed: int) -> tuple[int, str | None]:
     """The exit code of a command, and why it could print no more, if so."""
     try:
-        return run(), None
+        return run() or 0, None
     except NotPrinted as error:
         return not_printed, str(error)
     except SystemExit as ended:

@@ -834,3 +834,9 @@ def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) ->
 def test_of_an_account_that_is_gone_nothing_is_said_to_be_changed(router: Router, job: Any) -> None:
     with pytest.raises(NoSuchTarget):
         job(store_of(router).connection, 99, Role.USER)
+
+
+def test_who_leaves_out_the_new_password_is_told_what_to_write(router: Router) -> None:
+    ann = User(router, "ann").register()
+    ann.send("/password", PASSWORD)
+    assert ann.told().msg == "Usage: /password OLD NEW (change your password)"

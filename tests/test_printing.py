@@ -55,6 +55,13 @@ def test_the_load_tool_says_so_too(words: str) -> None:
         assert (done.returncode, done.stderr) == (4, f"lanchat-stress: can't write to stdout: {FULL}\n")
 
 
+@pytest.mark.parametrize("words", ["--version", "--help"])
+def test_the_server_says_so_too(words: str) -> None:
+    for unbuffered in ("", "1"):
+        done = run(f"twistd lanchat {words}", "> /dev/full", unbuffered)
+        assert (done.returncode, done.stderr) == (1, f"twistd lanchat: can't write to stdout: {FULL}\n")
+
+
 def test_a_load_ends_when_its_table_can_not_be_printed(kept: Path) -> None:
     with Server(kept.parent) as server:
         load = f"stress --server 127.0.0.1:{server.port()} --bots 2 --for 1 --processes 1"

@@ -181,5 +181,5 @@ def check_here(
 COMMANDS = {
     "/register": Command(_register, ("password",), 1, "make your name an account, with this password: 8 characters or more"),
     "/login": Command(_login, ("password",), 1, "show that the name you gave is your account", Role.STRANGER),
-    "/password": Command(_password, ("password", "text"), 2, "change your password: the old one, and the new", Role.USER),
+    "/password": Command(_password, ("password", "text"), 2, "change your password", Role.USER, called=("old", "new")),
 }
