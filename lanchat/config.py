@@ -18,6 +18,7 @@ from twisted.python import usage
 
 from lanchat.limits import LIMITS
 from lanchat.packet import is_visible, visible
+from lanchat.printing import NO_FILE
 from lanchat.safekeeping import Refused, read_safely, refuse, user_state
 
 if sys.version_info >= (3, 11):
@@ -58,6 +59,13 @@ class Contradiction(NamedTuple):
     text: str
 
 
+def path(option: str, file: str) -> Path:
+    """The name of a file or directory that an option has; raises `UsageError` if it is empty, as of an unset variable."""
+    if not file:
+        raise usage.UsageError(f"--{option}: {NO_FILE}.")
+    return Path(file)
+
+
 class Configured(usage.Options):
     """Options of a command line and of a file. The command line wins for what it names."""
 
@@ -71,7 +79,7 @@ class Configured(usage.Options):
 
     def opt_config(self, file: str) -> None:
         """A file that says what options can, in TOML; the command line wins. [default: /etc/lanchat.toml, if it is there]"""
-        self["config"] = self._directory / file
+        self["config"] = self._directory / path("config", file)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Take all that is said; raises `UsageError`, or under twistd ends it with what is wrong, and no page of help."""

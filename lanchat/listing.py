@@ -17,6 +17,8 @@ T = TypeVar("T")
 _FRAME, _WORDS = 2048, 512
 #: What is between two names in a list; no name has it.
 BETWEEN_NAMES = ", "
+#: What is told if somebody asks for what comes after more than there are.
+NO_MORE = "There are no more."
 
 
 def escaped_size(text: str) -> int:
@@ -65,4 +67,6 @@ def online(names: list[str], total: int, prefix: str, after: int = 0, ask: str =
     """Who is here besides somebody, in words; `prefix` is what their names should begin with, the rest as for `and_more`."""
     if not total:
         return "Nobody else has such a name." if prefix else "You are the only active user!"
+    if not names:
+        return NO_MORE
     return f"Online users ({total}): {and_more(names, total, after, ask)}"

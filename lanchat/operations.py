@@ -196,7 +196,7 @@ class Operations:
         if not begun.found:
             if alike is not account:
                 self._account(typed)  # raises
-            shown = visible(typed, 40)
+            shown = visible(typed.strip(), 40) or "(no name)"
             raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
         words, said_to = counted(begun.messages, "message"), counted(begun.addressed, "message")
         text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."

@@ -12,7 +12,7 @@ from twisted.internet.main import installReactor
 from twisted.python import usage
 
 from lanchat import edge, machine
-from lanchat.config import NO_HOME, Configured, Contradiction, default_data
+from lanchat.config import NO_HOME, Configured, Contradiction, default_data, path
 from lanchat.errors import BadName
 from lanchat.limits import LIMITS, Limits
 from lanchat.logs.server import parse_level
@@ -70,15 +70,15 @@ class Options(Configured):
 
     def opt_tls_key(self, file: str) -> None:
         """The private key for TLS (PEM); it and the certificate are read again when they change. [default: made]"""
-        self["tls-key"] = Path(file)
+        self["tls-key"] = path("tls-key", file)
 
     def opt_tls_cert(self, file: str) -> None:
         """The certificate for TLS, and those it depends on after it (PEM). [default: made, signed by an authority in --data]"""
-        self["tls-cert"] = Path(file)
+        self["tls-cert"] = path("tls-cert", file)
 
     def opt_tls_client_ca(self, file: str) -> None:
         """Let in, with TLS, only clients with a certificate of this authority; it gives them their name. [default: none]"""
-        self["tls-client-ca"] = Path(file)
+        self["tls-client-ca"] = path("tls-client-ca", file)
 
     def opt_telnet(self, port: str) -> None:
         """Listen for telnet and nc (plain text) on this port. [default: off]"""
@@ -90,7 +90,7 @@ class Options(Configured):
 
     def opt_manhole_keys(self, file: str) -> None:
         """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
-        self["manhole-keys"] = Path(file)
+        self["manhole-keys"] = path("manhole-keys", file)
 
     def opt_web(self, port: str) -> None:
         """Tell how the server is over HTTP: /healthz, /readyz, /metrics; a number is on loopback only. [default: off]"""
@@ -137,7 +137,7 @@ class Options(Configured):
 
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
-        self["data"] = Path(directory)
+        self["data"] = path("data", directory)
 
     def opt_version(self) -> None:
         """Show the versions of lanchat, Twisted and Python, and end."""

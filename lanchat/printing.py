@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 #: The exit code of most commands when they did everything but print it.
 NOT_PRINTED = 1
+#: What is told of an option that should name a file.
+NO_FILE = "the name of the file or directory is missing"
 
 
 class NotPrinted(Exception):
@@ -31,6 +34,16 @@ class Parser(ArgumentParser):
             show(message)
         elif message:
             complain(message.rstrip("\n"))
+
+
+def path(text: str) -> Path:
+    """The type of options that name a file or a directory; raises `ArgumentTypeError`, which argparse tells.
+
+    An empty name, as of a variable that is not set, is none: for `Path` it would be the current directory.
+    """
+    if not text:
+        raise ArgumentTypeError(NO_FILE)
+    return Path(text)
 
 
 def checked(program: str, run: Callable[[], int | None], not_printed: int = NOT_PRINTED) -> int:

@@ -175,6 +175,8 @@ def parse_name(text: str) -> Name:
     text = text.strip()
     if not text.startswith(MARK):
         raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{text if may_be(text) else 'ops'}.")
+    if not text.removeprefix(MARK).strip():
+        raise BadName(f"The name of a room is missing; write it after the {MARK}, as in {MARK}ops.")
     try:
         name = parse(text.removeprefix(MARK))
     except BadName as error:

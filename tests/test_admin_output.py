@@ -167,3 +167,18 @@ def test_a_damaged_row_does_not_end_an_export(data: Path, capsys: pytest.Capture
         out, err = capsys.readouterr()
         assert "and again" in out
         assert code == ("without 1 more" in err)
+
+
+@pytest.mark.parametrize(
+    "words", [["--data", "", "check"], ["backup", ""], ["restore", ""], ["export", ""], ["check-config", "--config", ""]]
+)
+def test_an_empty_name_is_not_the_current_directory(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "the name of the file or directory is missing" in capsys.readouterr().err
+
+
+def test_an_account_without_a_name_is_told_as_that(data: Path, tmp_path: Path) -> None:
+    for words in (["purge", "", "--yes"], ["export", "--user", ""], ["account", "role", "", "user"]):
+        command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+        assert (done.returncode, done.stderr.startswith(b"lanchat-admin: There is no account (no name)")) == (1, True)

@@ -373,11 +373,23 @@ def test_an_address_may_be_written_in_these_ways(text: str, where: tuple[str, in
 
 
 @pytest.mark.parametrize(
-    "arguments", [["host:"], ["h:0"], ["h:65536"], ["h:x"], ["[::1]x"], ["h", "--name", "a\nb"], ["h", "--timeout", "0"]]
+    "arguments", [["host:"], ["h:0"], ["h:65536"], ["h:x"], ["[::1]x"], ["h", "--name", "a\nb"], ["h", "--timeout", "0"], [""]]
 )
 def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "usage: lanchat" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["h", "--timeout", ""], "'' is no number of seconds above 0"),
+        (["h", "--password-file", ""], "the name of the file or directory is missing"),
+    ],
+)
+def test_an_empty_value_is_told_as_one(words: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:

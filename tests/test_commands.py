@@ -147,7 +147,7 @@ def test_what_is_typed_for_the_rest_of_a_list_brings_it(boss: User, command: str
     assert second.x is not None
     assert second.x.code is None
     boss.send(command, f"{'#' + ROOM + '-00' if command == '/members' else ''} after:9999")
-    assert "more: " not in boss.told().msg
+    assert boss.told().msg == "There are no more."
 
 
 def test_a_topic_can_be_removed() -> None:

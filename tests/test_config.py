@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from twisted.python import usage
 
 from lanchat import config
 from lanchat.admin import configuration
@@ -391,3 +392,9 @@ def test_a_start_tells_every_mistake_in_other_files(tmp_path: Path) -> None:
     assert ended.returncode == os.EX_CONFIG
     lines = [line for line in (ended.stdout + ended.stderr).splitlines() if "can't read" in line]
     assert [line.partition(":")[0] for line in lines] == ["lanchat"] * 3
+
+
+@pytest.mark.parametrize("option", ["data", "config", "manhole-keys", "tls-key", "tls-cert", "tls-client-ca"])
+def test_an_empty_name_is_not_the_current_directory(option: str) -> None:
+    with pytest.raises(usage.UsageError, match=f"^--{option}: the name of the file or directory is missing.$"):
+        Options().parseOptions([f"--{option}", ""])

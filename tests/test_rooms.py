@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
+from lanchat.errors import BadName
 from lanchat.limits import Bucket
 from lanchat.lobby import open_room
 from lanchat.operations import Operations
@@ -806,3 +807,9 @@ def test_an_account_that_an_administrator_makes_is_in_the_lobby_from_its_first_m
     assert account is not None
     assert lobby.members == {account.id: account}
     assert store.connection.execute("SELECT conv FROM members").fetchall() == [(lobby.conv,)]
+
+
+@pytest.mark.parametrize("text", ["#", " # "])
+def test_a_mark_alone_is_no_name_of_a_room(text: str) -> None:
+    with pytest.raises(BadName, match=r"^The name of a room is missing; write it after the #, as in #ops\.$"):
+        parse_name(text)

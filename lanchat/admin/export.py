@@ -103,7 +103,8 @@ def _convs(connection: Connection, name: str) -> list[str]:
     """What the log calls the rooms that have or had this name."""
     convs = named(connection, [name])[name]
     if not convs:
-        text = f"There is no room {visible(name, 40)}, and nothing is kept of one, so nothing was exported."
+        shown = visible(name.strip(), 40) or "(no name)"
+        text = f"There is no room {shown}, and nothing is kept of one, so nothing was exported."
         raise Declined(text, "NO_SUCH_TARGET")
     return convs
 
@@ -113,7 +114,7 @@ def _user(connection: Connection, name: str) -> dict[str, Any]:
     account = connection.execute("SELECT 1 FROM accounts WHERE key = :user", values)
     said = connection.execute(f"SELECT 1 FROM log WHERE conv != :nowhere AND {THEIRS} LIMIT 1", values)  # noqa: S608 (ours)
     if account.fetchone() is None and said.fetchone() is None:
-        shown = visible(name, 40)
+        shown = visible(name.strip(), 40) or "(no name)"
         raise Declined(f"There is no account {shown}, and nothing that a {shown} said or was told is kept.", "NO_SUCH_TARGET")
     return values
 

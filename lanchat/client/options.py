@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import re
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from lanchat import __version__
 from lanchat.client import zones
 from lanchat.client.conversation import PATIENCE
 from lanchat.packet import EVERYONE, MAX_MSG, is_visible, visible
-from lanchat.printing import Parser
+from lanchat.printing import Parser, path
 from lanchat.safekeeping import user_state
 from lanchat.typed import Unclear, target
 
@@ -153,7 +153,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_account(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--login", action="store_true", help="log in to the account of that name; asks for the password")
     parser.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="log in with the first line of a file that only you may read"
+        "--password-file", type=path, metavar="FILE", help="log in with the first line of a file that only you may read"
     )
     parser.add_argument(
         "--keep-token", action="store_true", help="keep what the server gives to log in without a password, without asking"
@@ -176,10 +176,10 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
     )
     known = parser.add_mutually_exclusive_group()
     known.add_argument(
-        "--ca", type=Path, metavar="FILE", help="believe the certificates of these authorities (PEM), and no key"
+        "--ca", type=path, metavar="FILE", help="believe the certificates of these authorities (PEM), and no key"
     )
     known.add_argument("--fingerprint", type=_fingerprint, metavar="SHA256:...", help="believe this key, and no other")
-    parser.add_argument("--cert", type=Path, metavar="FILE", help="your own certificate, with its key in the same file (PEM)")
+    parser.add_argument("--cert", type=path, metavar="FILE", help="your own certificate, with its key in the same file (PEM)")
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -233,10 +233,10 @@ def _fingerprint(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 86400:
-        raise argparse.ArgumentTypeError("it is a number of seconds above 0, up to a day")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if 0 < (seconds := float(text)) < 86400:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{visible(text, 40)!r} is no number of seconds above 0, up to a day")
 
 
 def _login_name(parser: argparse.ArgumentParser) -> str:
@@ -257,6 +257,6 @@ def address(text: str) -> tuple[str, int]:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     number = int(port) if port else DEFAULT_PORT
-    if not 0 < number < 65536 or text.endswith(":"):
+    if not text or not 0 < number < 65536 or text.endswith(":"):
         raise ValueError(text)
     return host or DEFAULT_HOST, number

@@ -10,7 +10,7 @@ from lanchat.command import Command, named, part
 from lanchat.commands.rooms import check_owner
 from lanchat.durations import seconds
 from lanchat.errors import Forbidden, Usage
-from lanchat.listing import fitting, rest
+from lanchat.listing import NO_MORE, fitting, rest
 from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
 from lanchat.names import key
 from lanchat.packet import Packet, visible
@@ -90,7 +90,8 @@ def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> 
     found = [(shown, one) for shown, one in found if key(shown).startswith(start)]
     lines, rows = fitting((f"{shown}: {one.what(router.now())}", _row(router, shown, one)) for shown, one in found[after:])
     further = rest(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
-    told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if found else "There are no such bans and mutes."
+    told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if rows else NO_MORE
+    told = told if found else "There are no such bans and mutes."
     router.reply(session, packet, told, quotes=True, bans=rows, n=len(found), more=bool(further) or None)
 
 

@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from lanchat import rooms
 from lanchat.command import Command, is_emptied, part
 from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
-from lanchat.listing import BETWEEN_NAMES, as_fit, fitting, rest
+from lanchat.listing import BETWEEN_NAMES, NO_MORE, as_fit, fitting, rest
 from lanchat.packet import MAX_MSG, Packet, visible
 from lanchat.room import MARK, MAX_TOPIC, Room
 from lanchat.router import NAMES_A_PACKET, Router
@@ -96,7 +96,7 @@ def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) ->
     lines, rows = fitting((_line(room), _row(room)) for room in listed[after:])
     shown = after + len(rows)
     told = [f"Rooms ({len(listed)}):", *lines, *rest(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
-    text = "\n".join(told) if listed else "There are no rooms. Send /create #NAME to make one."
+    text = "\n".join(told) if rows else NO_MORE if listed else "There are no rooms. Send /create #NAME to make one."
     router.reply(session, packet, text, quotes=True, rooms=rows, n=len(listed), more=shown < len(listed) or None)
 
 
@@ -121,7 +121,7 @@ def _members(router: Router, session: Session, packet: Packet, args: list[str]) 
     if invited:
         told.append(f"Invited ({len(room.invited)}): {BETWEEN_NAMES.join(invited)}")
     shown = after + len(fit)
-    text = ". ".join(told) + " ".join(["", *rest(total, shown, f"/members {room.name}")])
+    text = ". ".join(told) + " ".join(["", *rest(total, shown, f"/members {room.name}")]) if fit else NO_MORE
     router.reply(session, packet, text, names=fit[:members], n=len(names), invited=invited or None, more=shown < total or None)
 
 

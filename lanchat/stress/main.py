@@ -187,7 +187,7 @@ def _processes(wanted: Load) -> int:
 
 def _check_trust(wanted: Load) -> None:
     """Find out here, and once, whether the workers can use the authority's file; raises `UsageError`."""
-    if wanted["ca"]:
+    if wanted["ca"] is not None:
         try:
             tls.Signed(wanted["host"], None, Path(wanted["ca"]))
         except tls.Unusable as unusable:
