@@ -158,10 +158,6 @@ class ServerPacket(Packet):
         return write(self)
 
 
-class Quoting(ServerPacket):
-    """An answer of the server's that repeats what users wrote: a message, a topic, a reason."""
-
-
 class _once:  # noqa: N801 (it is used as `property` is)
     """A property whose value is kept (as `functools.cached_property`, without the lock that it has in Python 3.11)."""
 

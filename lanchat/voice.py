@@ -12,13 +12,17 @@ from typing import Any
 from lanchat.errors import RateLimited, TooBig
 from lanchat.interfaces import Clock
 from lanchat.limits import Limits
-from lanchat.packet import MAX_PACKET, SERVER, Packet, Quoting, ServerPacket, ServerX
+from lanchat.packet import MAX_PACKET, SERVER, Packet, ServerPacket, ServerX
 from lanchat.session import Session
 
 #: Characters of a text that fit into a packet however they are written.
 SURE_TO_FIT = MAX_PACKET // 8
 #: So many deliveries cost a sender as much as another packet. Each so many characters of a text count as one more delivery.
 DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 200
+
+
+class Quoting(ServerPacket):
+    """An answer of the server's that repeats what users wrote: a message, a topic, a reason."""
 
 
 class Voice:

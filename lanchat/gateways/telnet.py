@@ -11,10 +11,11 @@ from lanchat.fold import fold
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Quoting, Sender, ServerPacket, visible
+from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.room import MARK
 from lanchat.router import Router
 from lanchat.typed import TALK, Typed
+from lanchat.voice import Quoting
 
 ASK = "Your name: "
 #: So many wrong names, and the connection is closed.
