@@ -171,7 +171,7 @@ def test_what_the_server_repeats_of_others_is_broken_into_rows(house: tuple[Rout
     eve.send(f"#ops {text}\n/mute #ops ann {text}\n".encode())
     assert "muted" in str(muted := [row for row in lines(wire) if not row.startswith("eve:")])
     assert all(width(row) <= telnet.COLUMNS for row in muted)
-    for asked in ("/history #ops", "/topic #ops", "/rooms", "/join #ops"):
+    for asked in ("/history #ops", "/topic #ops", "/rooms", "/join #ops", "#ops why?"):
         wire.send(f"{asked}\r\n".encode())
         shown = lines(wire)
         assert "4711" in "".join(shown)
