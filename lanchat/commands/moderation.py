@@ -43,7 +43,8 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
         said = dict(zip(names, args, strict=True))
     else:
         said = _read(" ".join(args), "duration" in names)
-    reason = visible(said.get("text", "").strip())
+    reason = said.get("text", "").strip()
+    reason = visible(reason) if len(reason) <= MAX_REASON else reason  # a longer one is refused
     if not said["target"].strip():
         raise Usage(f"Say who: after {packet.to}, or after the room, comes a name, as in {packet.to} #ops bob.")
     if len(reason) > MAX_REASON:

@@ -132,7 +132,8 @@ def _invited(router: Router, room: Room) -> list[str]:
 
 
 async def _topic(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room, topic = _room_of(router, session, args[0]), visible(args[1].strip())
+    room, topic = _room_of(router, session, args[0]), args[1].strip()
+    topic = visible(topic) if len(topic) <= MAX_TOPIC else topic  # a longer one is refused
     removed = topic.lower() == NO_TOPIC or is_emptied(session, packet, "text")
     if not topic and not removed:
         router.reply(session, packet, room.topic or f"{room.name} has no topic.", quotes=True, topic=room.topic)
