@@ -115,10 +115,9 @@ class Session:
         self.confirms = True
         #: Whether it has been welcomed, with or without a hello.
         self.greeted = False
-        #: Whose it is, on which of their devices; None while it is a guest's.
+        #: Whose it is, on which of their devices, and what it may do; the account is None while it is a guest's.
         self.account: Account | None = None
-        self.device = CLASSIC
-        self.role = Role.GUEST
+        self.device, self.role = CLASSIC, Role.GUEST
         #: Raises why it may say nothing now, if it may not.
         self.barred: Callable[[], None] | None = None
         #: Messages of its that the store has not given back yet.
