@@ -233,7 +233,10 @@ def run(asked: argparse.Namespace) -> Results:
                 found[row] = trial.storm(row)
             ordered = sorted(found, key=lambda row: -found[row].times)
             together = []
-            for row in [*{row.title: row for row in reversed(ordered)}.values()][: -WORST - 1 : -1]:
+            dearest: dict[str, Row] = {}  # of each kind, from the dearest on
+            for row in ordered:
+                dearest.setdefault(row.title, row)
+            for row in list(dearest.values())[:WORST]:
                 tell(f"{TOGETHER} at once, {row.gateway}: {row.title}")
                 together.append(trial.storm(row, TOGETHER, 5))
         finally:

@@ -180,7 +180,7 @@ def check_new(file: Path) -> None:
 def note(directory: Path, what: str) -> None:
     """Let a server that runs write it into its log; whether one does makes no difference here."""
     with suppress(Refused):
-        calling.call(directory, Note(what), _nothing)
+        calling.call(directory, Note(visible(what)), _nothing)
 
 
 def _first(wrong: list[str], count: int) -> list[str]:

@@ -93,7 +93,9 @@ class Plain:
         """What stands before the line has changed; that is seen the next time."""
 
     def interrupt(self) -> None:
-        """Empty the line; at an empty one there will be no more."""
+        """Empty the line; at an empty one there will be no more. While nothing is read it means something else."""
+        if not self.reads:
+            return
         if self.text:
             self._replace("")
         else:
@@ -126,9 +128,9 @@ class Plain:
         act = self.KEYS.get(press.key)
         if act is not None:
             act(self)
-        elif press.key == press.data and press.data.isprintable():
-            self.text += press.data
-            self._print(press.data if self._seen else "")
+        elif press.key == press.data and len(typed := visible(press.data)) == 1:
+            self.text += typed
+            self._print(typed if self._seen else "")
 
     def _enter(self) -> None:
         self._finish(self.text)

@@ -164,7 +164,8 @@ class View:
         return x.op is not None or self._conversation.link not in (Link.OFFLINE, Link.ENDED)
 
     def _shows_event(self, x: ServerX) -> bool:
-        shows = self._comings.shows(x.ev or "", x.who or (), self._clock.seconds())
+        event = f"{x.ev} {visible(x.conv, 40)}" if x.conv and x.conv.startswith("#") else x.ev or ""
+        shows = self._comings.shows(event, x.who or (), self._clock.seconds())
         if not shows and self._summing is None:
             self._summing = self._clock.callLater(SUMMED_SECONDS, self._sum_up)
         return shows

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from lanchat.gateways import sockets
 from lanchat.interfaces import Call
 from lanchat.manhole.idle import IDLE_SECONDS, Idle
 from lanchat.manhole.keys import Entry, Listed, fingerprint
@@ -76,7 +77,7 @@ class Transport(SSHServerTransport):
     def connectionMade(self) -> None:
         """The clock for the login starts."""
         self.factory.connections.add(self)
-        self.address = str(getattr(self.transport.getPeer(), "host", "a local socket"))
+        self.address = sockets.address_of(self.transport.getPeer())
         self._closing = False
         #: Whether more was written than the network takes for now.
         self.behind = False

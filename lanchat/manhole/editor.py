@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
 from lanchat.fold import cleared, width
-from lanchat.spelling import HARMLESS
+from lanchat.packet import visible
 
 #: Characters in a line, and lines that can be had back.
 MAX_LINE, MAX_HISTORY = 65536, 500
@@ -287,9 +286,8 @@ def _word(text: str) -> int:
 
 def _typed(char: str) -> str:
     """A character as it goes into the line: what can't be seen is left out, and a strange space is a space."""
-    if char.isprintable() or char in HARMLESS:  # the joiners of Persian and of emoji
-        return char
-    return " " if unicodedata.category(char) == "Zs" else ""
+    shown = visible(char)
+    return shown if len(shown) == 1 else ""
 
 
 def _move(steps: int, direction: str) -> str:

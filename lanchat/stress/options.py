@@ -15,7 +15,7 @@ from typing import Any
 from twisted.python import usage
 
 from lanchat import __version__
-from lanchat.client import options as client
+from lanchat.client import options as client, zones
 from lanchat.packet import visible
 from lanchat.printing import show
 
@@ -139,6 +139,8 @@ class Load(usage.Options):
             self["host"], self["port"] = client.address(self["server"])
         except ValueError:
             raise usage.UsageError(f"--server {visible(self['server'])}: that is no HOST[:PORT].") from None
+        if why := zones.fault(self["host"]):
+            raise usage.UsageError(f"--server: {visible(why)}.")
         self["addresses"] = _addresses(self["host"], self["port"])
         self["loopback"] = all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for _, address in self["addresses"])
         self._check_owner()
