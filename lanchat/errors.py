@@ -13,6 +13,8 @@ class ChatError(Exception):
     code = "INTERNAL"
     #: The client's id of the packet that was wrong, where it could still be read.
     cid: str | None = None
+    #: Whether the text has words of other users in it, such as a reason.
+    quotes = False
 
     def __init__(self, text: str = "", retry_ms: int | None = None) -> None:
         super().__init__(text)
@@ -145,9 +147,11 @@ class Banned(ChatError):
     """Whoever asks is shut out, from a room or from the server."""
 
     code = "BANNED"
+    quotes = True
 
 
 class Muted(ChatError):
     """Whoever says this may not speak for now."""
 
     code = "MUTED"
+    quotes = True

@@ -156,7 +156,7 @@ class House:
     def _is_operator(self, name: str) -> bool:
         """Whether whoever decides under this name is an operator. Who has no account decides at the operators' prompt."""
         account = self.registry.account(name)
-        return name == PROMPT if account is None else account.role is Role.OPERATOR
+        return name == PROMPT or (account is not None and account.role is Role.OPERATOR)
 
     def _enter(self, session: Session) -> None:
         self.registry.take(session)
@@ -199,11 +199,22 @@ class House:
                 self.reply(session, None, f"You are {mute.what(self.now())}.", quotes=True)
 
     def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
-        self, session: Session, code: str, goodbye: str, *, why: str, packet: Packet | None = None, last_words: str = ""
+        self,
+        session: Session,
+        code: str,
+        goodbye: str,
+        *,
+        why: str,
+        packet: Packet | None = None,
+        last_words: str = "",
+        quotes: bool = False,
     ) -> None:
-        """End a session on purpose: a goodbye, its name is free, the connection closes when all is written."""
+        """End a session on purpose: a goodbye, its name is free, the connection closes when all is written.
+
+        `quotes`: the goodbye has words of another user in it.
+        """
         if session in self.registry or session in self.doorstep:
-            self.reply(session, packet, goodbye, op="bye", code=code)
+            self.reply(session, packet, goodbye, op="bye", quotes=quotes, code=code)
             self.leave(session, why, last_words, code)
             session.client.disconnect()
 

@@ -79,7 +79,7 @@ async def kick(router: Router, by: By, order: Order) -> str:
     else:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:
-            router.close(session, Forbidden.code, f"You were {what}.", why=what)
+            router.close(session, Forbidden.code, f"You were {what}.", why=what, quotes=True)
     _note(router, by, f"{target.shown} was {what}")
     return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
 
@@ -109,7 +109,7 @@ async def ban(router: Router, by: By, order: Order) -> str:
         hit = _take_out(router, room, target, accounts.values(), f"You are {what}.")
     else:
         for session in hit:
-            router.close(session, Banned.code, f"You are {what}.", why=what)
+            router.close(session, Banned.code, f"You are {what}.", why=what, quotes=True)
     return _answer(by, sanction, target, hit, what)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.errors import BadFrom, Banned, ChatError, Full, Left, Muted, NoSuchTarget, NotMember, Usage
+from lanchat.errors import BadFrom, ChatError, Full, Left, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.house import House
 from lanchat.interfaces import Clock
 from lanchat.names import key
@@ -212,8 +212,7 @@ class Router(House):
             self.limits.met[error.limit] += 1
         if packet is None and error.cid is not None:
             packet = Packet(SERVER, "", "", X(cid=error.cid))
-        has_reason = isinstance(error, (Banned, Muted))
-        self.reply(session, packet, str(error), op="fail", quotes=has_reason, code=error.code, retry_ms=error.retry_ms)
+        self.reply(session, packet, str(error), op="fail", quotes=error.quotes, code=error.code, retry_ms=error.retry_ms)
         if why := session.offended(error, self.clock.seconds(), self.limits["bad"]):
             self.limits.met["bad"] += 1
             self.close(session, error.code, f"The connection is closed: {why}.", why=why)

@@ -12,7 +12,7 @@ from lanchat.room import Room
 #: The kinds of sanctions, as the table has them.
 MUTE, BAN = "mute", "ban"
 #: The name under which is decided at the operators' prompt.
-PROMPT = "operator"
+PROMPT = "the operator"
 _STATES = {MUTE: ("muted", "in"), BAN: ("banned", "from")}
 
 

@@ -38,9 +38,14 @@ _SECRET = re.compile(r"\s*(?:login|register|password|auth|identify|pass|passwd|s
 #: Characters in which that must show.
 _SECRET_SIZE = 64
 
+#: How lines are typed, for whoever asks for help where they are.
+HERE = (
+    "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
+    "everyone again; /say TEXT says a text as it is, whatever it begins with"
+)
 #: The part of the server's help that a beginner needs: people who type `/help` alone are shown it.
 TALK = "talk"
-#: What people are told who may look for those.
+#: What people are told who may look for what was said to everyone.
 NOT_KEPT = "Messages to everyone are not kept; use a room."
 SAY_IT = "To say a text as it is, write /say before it"
 

@@ -10,8 +10,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from lanchat.admin import calling, files
 from lanchat.admin.export import output
 from lanchat.admin.main import main
 from lanchat.safekeeping import Refused, give_name, writing
@@ -182,3 +184,10 @@ def test_an_account_without_a_name_is_told_as_that(data: Path, tmp_path: Path) -
         command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), *words]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
         assert (done.returncode, done.stderr.startswith(b"lanchat-admin: There is no account (no name)")) == (1, True)
+
+
+def test_a_name_that_is_no_utf8_is_noted_as_it_may_be_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[bytes] = []
+    monkeypatch.setattr(calling, "call", lambda _, request, __: noted.append(msgspec.json.encode(request)))
+    files.note(tmp_path, "a backup to b\udcff")
+    assert noted == [b'{"do":"note","name":"a backup to b\\\\udcff"}']

@@ -121,6 +121,8 @@ def test_on_a_terminal_that_only_prints_the_line_is_what_is_seen(window: Open, b
     bob.say("ann", "news")
     client.shows("bob -> you: news")
     last(client, "Everyone> a\u00e9\u6f22 tb")
+    client.types(f"{CTRL_U}\u0645\u06cc\u200c\u062e\u0648\u0627 \u6771\u4eac\u3000\u99c5\r")
+    assert bob.packet()["msg"] == "\u0645\u06cc\u200c\u062e\u0648\u0627 \u6771\u4eac \u99c5", "joiners, and any blank"
     client.types(f"{CTRL_U}half {CTRL_R}a line\r")
     assert bob.packet()["msg"] == "half a line"
     assert "\x1b" not in client.raw

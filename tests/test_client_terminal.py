@@ -537,8 +537,8 @@ def test_who_spoke_lately_is_seen_to_come_and_go_and_the_others_are_summed_up() 
     talk.hear("hi", "Everyone", "Bob", id="1")
     shown.new()
 
-    def event(what: str, *who: str) -> list[str]:
-        talk.hear(f"{', '.join(who)} {what}", "Everyone", op="event", ev=what, who=list(who), n=len(who))
+    def event(what: str, *who: str, **more: str) -> list[str]:
+        talk.hear(f"{', '.join(who)} {what}", "Everyone", op="event", ev=what, who=list(who), n=len(who), **more)
         return shown.new()
 
     for n in range(3):
@@ -546,8 +546,9 @@ def test_who_spoke_lately_is_seen_to_come_and_go_and_the_others_are_summed_up() 
         assert told == ([[], []] if n == 2 else [["* cron came"], ["* cron went"]])
         assert event("went", "bob") == ["* bob went"]
     assert event("came", "tom") == []
+    assert event("left", "zoe", conv="#ops") == []
     talk.clock.advance(SUMMED_SECONDS)
-    assert shown.new() == ["* Meanwhile: cron went (2 times), tom came"]
+    assert shown.new() == ["* Meanwhile: cron went (2 times), tom came, zoe left #ops"]
     assert event("came", "eve") == ["* eve came"]
     talk.clock.advance(SUMMED_SECONDS)
     assert shown.new() == []

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import alsoProvides
 
+from lanchat.drain import announce
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.intake import DISCARD_SECONDS, MAX_DISCARDED
 from lanchat.gateways.line import ChatProtocol
@@ -123,6 +124,7 @@ def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Route
     for _ in range(30):
         eve.send(line(EVERYONE, "x" * 16_000))
     eve.send(line("ann", "for you alone"))
+    announce(house[0], "The server ends soon.")
     assert house[0].registry.find("ann") is not None
     ann.connection.outbox.resumeProducing()
     ann.clock.advance(0)
@@ -130,6 +132,7 @@ def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Route
     count = len(re.findall(r"eve: x|\"msg\":\"x", shown))
     assert count in {8, 9}, "half of what may wait"
     assert "for you alone" in shown
+    assert "The server ends soon." in shown, "what the server says is not left out"
     assert f"{30 - count} messages to everyone were left out here" in shown
     eve.send(line(EVERYONE, "hello again"))
     assert "hello again" in ann.bytes().decode()

@@ -205,8 +205,8 @@ def test_a_result_comes_while_something_is_typed(manhole: Manhole) -> None:
 def test_kick_tells_why_and_closes(manhole: Manhole) -> None:
     with login(manhole.server.port(), "carl") as carl:
         told = manhole.run("kick('Carl', 'be nice')")
-        assert told.startswith("Carl was disconnected by operator (be nice).")
-        assert carl.packet()["msg"] == "You were disconnected by operator (be nice)."
+        assert told.startswith("Carl was disconnected by the operator (be nice).")
+        assert carl.packet()["msg"] == "You were disconnected by the operator (be nice)."
         assert carl.at_end()
     done = manhole.ssh("127.0.0.1", "kick('carl')")
     assert (done.stdout, done.stderr, done.returncode) == ("", "carl is not here.\n", 1)

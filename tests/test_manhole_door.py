@@ -13,7 +13,7 @@ from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST
 from twisted.cred.credentials import SSHPrivateKey
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -73,6 +73,14 @@ def factory(clock: Clock) -> ManholeFactory:
     made = ManholeFactory(service, [Entry(key.public()) for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
     made.startFactory()
     return made
+
+
+def test_an_ipv4_address_is_one_also_where_the_socket_is_for_both(factory: ManholeFactory) -> None:
+    mapped = IPv6Address("TCP", "::ffff:10.0.0.9", 50000)
+    transport = factory.buildProtocol(mapped)
+    assert transport is not None
+    transport.makeConnection(Socket(peerAddress=mapped))
+    assert transport.address == "10.0.0.9"
 
 
 def connect(factory: ManholeFactory) -> tuple[Transport, Socket]:

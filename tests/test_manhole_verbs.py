@@ -174,25 +174,25 @@ def test_find_takes_any_spelling(scene: Scene) -> None:
 
 def test_kick_frees_the_name_and_says_why(scene: Scene) -> None:
     told = scene.say("kick('BERT', 'be nice')")
-    assert told == "BERT was disconnected by operator (be nice). They may come back. ban('BERT') keeps them out.\n"
-    assert scene.bert.msgs()[-1] == "You were disconnected by operator (be nice)."
+    assert told == "BERT was disconnected by the operator (be nice). They may come back. ban('BERT') keeps them out.\n"
+    assert scene.bert.msgs()[-1] == "You were disconnected by the operator (be nice)."
     assert scene.bert.client.disconnected
     assert scene.router.registry.find("bert") is None
 
 
 def test_a_ban_is_told_listed_and_undone_in_words_of_the_prompt(scene: Scene) -> None:
     told = scene.say("ban('bert', 'spam\\n', '2h')")
-    assert told.startswith("bert is banned by operator for 2h (spam). 1 connection was closed. unban('bert') undoes it.")
+    assert told.startswith("bert is banned by the operator for 2h (spam). 1 connection was closed. unban('bert') undoes it.")
     assert "ban('10.0.0.2') hits the address" in told
     assert scene.bert.client.disconnected
     (row,) = scene.window.names["bans"]()
-    assert (row.kind, row.whom, row.by, row.why) == ("ban", "bert", "operator", "spam")
+    assert (row.kind, row.whom, row.by, row.why) == ("ban", "bert", "the operator", "spam")
     assert scene.say("unban('bert')") == "bert is not banned any more.\n"
     assert len(scene.window.names["bans"]()) == 0
 
 
 def test_a_mute_lasts_so_many_seconds(scene: Scene) -> None:
-    assert "muted by operator for 1m 30s" in scene.say("mute('bert', 'shh', 90)")
+    assert "muted by the operator for 1m 30s" in scene.say("mute('bert', 'shh', 90)")
     assert scene.bert.session.barred is not None
     assert scene.say("unmute('bert')") == "bert is not muted any more.\n"
 

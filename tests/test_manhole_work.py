@@ -197,7 +197,7 @@ def test_a_ban_is_kept_and_undone(manhole: Manhole) -> None:
     with login(manhole.server.port(), "rude") as rude:
         done = manhole.ssh("127.0.0.1", "ban('rude', 'be nice', '2h')")
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("rude is banned by operator for 2h (be nice). 1 connection was closed.")
+        assert done.stdout.startswith("rude is banned by the operator for 2h (be nice). 1 connection was closed.")
         assert rude.at_end()
     assert re.search(r"^ban +rude +\d{4}-.* operator .* be nice$", manhole.run("bans()"), re.MULTILINE)
     assert manhole.run("unban('rude')").strip() == "rude is not banned any more."

@@ -805,10 +805,10 @@ def test_the_operator_decides_without_a_session(house: House) -> None:
     told: list[str] = []
     for work in (kick(router, OPERATOR, Order("boss")), ban(router, OPERATOR, Order("guy", 60))):
         Deferred.fromCoroutine(work).addCallback(told.append)
-    assert told[0].startswith("boss was disconnected by operator")
-    assert told[1].startswith("guy is banned by operator for 1m")
+    assert told[0].startswith("boss was disconnected by the operator")
+    assert told[1].startswith("guy is banned by the operator for 1m")
     assert boss.client.disconnected
-    assert guy.told().msg == "You are banned by operator for 1m."
+    assert guy.told().msg == "You are banned by the operator for 1m."
 
 
 def test_what_moderators_decide_is_logged_whatever_else_is(house: House, mod: User, olga: User) -> None:

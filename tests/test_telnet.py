@@ -15,6 +15,7 @@ from lanchat.gateways.line import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.packet import visible
 from lanchat.router import Router
+from lanchat.session import Role
 from tests.fakes import User, Wire, log_in, make_router, store_of
 
 
@@ -176,6 +177,27 @@ def test_what_the_server_repeats_of_others_is_broken_into_rows(house: tuple[Rout
         shown = lines(wire)
         assert "4711" in "".join(shown)
         assert all(width(row) <= telnet.COLUMNS and row.startswith(("* ", "    ")) for row in shown)
+
+
+def test_the_reason_of_a_ban_is_broken_into_rows_for_whom_it_hits_and_at_the_next_try(house: tuple[Router, Clock]) -> None:
+    reason = "a " * 38 + "eve (private): the door code is 4711 " + "b" * 79
+    mod, ann = Wire(*house, TelnetProtocol), Wire(*house, TelnetProtocol)
+    mod.send(b"mod\n/register correct horse\n")
+    house[0].account_of("mod").sessions[0].role = house[0].account_of("mod").role = Role.MODERATOR
+    ann.send(b"ann\n")
+    for wire in (mod, ann):
+        wire.bytes()
+    mod.send(f"/ban ann {reason}\n".encode())
+    for wire in (mod, ann):
+        shown = lines(wire)
+        assert "4711" in "".join(shown)
+        assert all(width(row) <= telnet.COLUMNS and row.startswith(("* ", "    ")) for row in shown)
+    again = Wire(*house, TelnetProtocol)
+    again.bytes()
+    again.send(b"ann\n")
+    shown = lines(again)
+    assert "4711" in "".join(shown)
+    assert all(width(row) <= telnet.COLUMNS for row in shown)
 
 
 SWALLOWED = [b"\xff\xfe\x01", b"\xff\xfa\x18\x00xterm\xff\xf0", b"\xff\xf1", b"\xff\xf2", b"\xff\xfa\x18\xff\xff\xf0\xff\xf0"]

@@ -29,11 +29,10 @@ from lanchat.client.screen import Screen
 from lanchat.client.show import Painter
 from lanchat.client.view import View
 from lanchat.packet import ServerPacket, is_visible, visible
-from lanchat.typed import SAYING, SECRET, TALK, Typed, Unclear, parse, shows_secret, target
+from lanchat.typed import HERE, SAYING, SECRET, TALK, Typed, Unclear, parse, shows_secret, target
 
-HERE = (
-    "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
-    "everyone again; /say TEXT says a text as it is, whatever it begins with; /edit writes several lines in your $EDITOR; "
+_HERE = (
+    f"{HERE}; /edit writes several lines in your $EDITOR; "
     "/more shows the rest of a long message, or what was before a page of /history or /search; /login, /register and "
     "/password ask for what is not to be seen. Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends."
 )
@@ -223,7 +222,7 @@ class Terminal:
         """What the server has to say, and what is understood here."""
         self._conversation.say("/help", words)
         if words == TALK:
-            self.notice(HERE)
+            self.notice(_HERE)
 
     def _secret(self, command: str, words: str) -> None:
         """A command with a password, which is asked for unseen if it was not typed."""

@@ -29,6 +29,7 @@ _OTHER_NAMES = {
 }
 #: What to do instead, after "There is no command /msg.", by what was typed, in lower case.
 HINTS = {other: f"Did you mean {name}?" for name, others in _OTHER_NAMES.items() for other in others.split()} | {
+    **dict.fromkeys(("/say", "/to"), "It is known where lines are typed: /help talk tells of it."),
     "/me": "Write it as a text.",
     "/nick": "To have another name, connect again with that one.",
 }

@@ -33,7 +33,7 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
     order = _order(router, session, packet, names, args)
     router.charge(session, DECISION_COST)
     by = By(session.name.shown, session.role, session.name.key, session.sender.ip)
-    router.reply(session, packet, await act(router, by, order))
+    router.reply(session, packet, await act(router, by, order), quotes=True)
 
 
 def _order(router: Router, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> Order:

@@ -23,6 +23,7 @@ from lanchat.interfaces import IConnection, IReceipts
 from lanchat.packet import EVERYONE, SERVER, ServerPacket, visible
 from lanchat.router import Router
 from lanchat.session import Session
+from lanchat.voice import Quoting
 
 _log = Logger()
 
@@ -119,7 +120,7 @@ class Connection(Intake):
         self.router.counts.refused[error.code] += 1
         why = visible(str(error), 200)
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
-        self.deliver(ServerPacket(SERVER, "Guest", str(error)))
+        self.deliver((Quoting if error.quotes else ServerPacket)(SERVER, "Guest", str(error)))
         self.disconnect()
 
     def misdirect(self, begins: re.Match[bytes]) -> None:
@@ -148,9 +149,10 @@ class Connection(Intake):
     def omits(self, packet: ServerPacket) -> bool:
         """Whether this packet is left out, as it is for everyone and the client is behind: nobody closes others by shouting.
 
-        Once what waits is written, the client is told how many packets that were.
+        What the server itself says is not: that it ends, who came and who went. Once what waits is written, the client is told
+        how many packets were left out.
         """
-        if packet.to != EVERYONE or not self.behind():
+        if packet.to != EVERYONE or packet.from_ == SERVER or not self.behind():
             return False
         if not self._omitted:
             self.caught_up().addCallback(self._tell_of_omitted)

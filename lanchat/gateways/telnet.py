@@ -14,7 +14,7 @@ from lanchat.gateways.nvt import Answer, Terminal, Token, edited
 from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.room import MARK
 from lanchat.router import Router
-from lanchat.typed import TALK, Typed
+from lanchat.typed import HERE, TALK, Typed
 from lanchat.voice import Quoting
 
 ASK = "Your name: "
@@ -24,10 +24,6 @@ MAX_NAMES = 3
 WRONG_DOOR = (
     "This is the door for telnet, where people type lines. Programs that send packets want the JSON port: 5000, unless the "
     "operator chose another. What you sent was said to nobody."
-)
-HERE = (
-    "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
-    "everyone again; /say TEXT says a text as it is, whatever it begins with."
 )
 #: How wide terminals are taken to be, and how far the second row of a line is indented: nobody asks them.
 COLUMNS, INDENT = 79, 4
@@ -130,7 +126,7 @@ class TelnetProtocol(Connection):
         if self.session is not None:
             self.session.confirms = typed.to.startswith("/")
         if typed.to == "/help" and typed.text == TALK:
-            self.outbox.send(f"* {HERE}\r\n".encode())
+            self.outbox.send(f"* {HERE}.\r\n".encode())
 
     def inputEnded(self) -> None:
         """The last line may have no end (`printf hello | nc -N`)."""
@@ -164,7 +160,8 @@ class TelnetProtocol(Connection):
         if self._names == MAX_NAMES:
             self.refuse(error)
         else:
-            self.outbox.send(f"* {error}\r\n{ASK}".encode())
+            self.deliver((Quoting if error.quotes else ServerPacket)(SERVER, "Guest", str(error)))
+            self.outbox.send(ASK.encode())
 
 
 def _as_lines(packet: ServerPacket) -> bytes:

@@ -71,6 +71,8 @@ _VERSION_2 = """
         msg, name, conv, content='kept', content_rowid='seq',
         tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co M*'");
     INSERT OR REPLACE INTO meta SELECT 'unindexed', value FROM meta WHERE name = 'indexed';
+    UPDATE sanctions SET by_name = 'the operator'
+        WHERE by_name = 'operator' AND NOT EXISTS (SELECT 1 FROM accounts WHERE key = 'operator');
 """
 #: What makes version n + 1 of version n, from nothing on. A step is never changed once it was released.
 STEPS = (_VERSION_1, _VERSION_2)
