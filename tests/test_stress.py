@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,10 +61,24 @@ class Result(NamedTuple):
         return dict(row)
 
 
+@contextmanager
+def started(directory: Path) -> Iterator[Server]:
+    """A server with a JSON port and a TLS port."""
+    with Server(directory, "--port", LOOPBACK, "--tls", LOOPBACK) as running:
+        until(lambda: "tls" in dict(running.listening()), "the TLS port")
+        yield running
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("server"), "--port", LOOPBACK, "--tls", LOOPBACK) as running:
-        until(lambda: "tls" in dict(running.listening()), "the TLS port")
+    with started(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[Server]:
+    """A server for one test, for those that look for lines in its log: what comes after many lines of a kind is summed up there."""
+    with started(tmp_path) as running:
         yield running
 
 
@@ -162,9 +177,9 @@ def test_who_could_not_speak_in_time_is_late_from_the_intended_time() -> None:
     assert lag.percentile(50) > SECOND // 3
 
 
-def test_a_server_that_stalls_for_a_second_shows_in_the_percentiles(server: Server) -> None:
-    running = begun(server, "--for", "2", "--json")
-    resume = hold_up(server.process.pid, 1)
+def test_a_server_that_stalls_for_a_second_shows_in_the_percentiles(new_server: Server) -> None:
+    running = begun(new_server, "--for", "2", "--json")
+    resume = hold_up(new_server.process.pid, 1)
     times = finish(running).row["ms"]["message"]
     resume.join()
     # A third of the messages or so was due in that second, and waited for half of it on the average.
@@ -313,8 +328,8 @@ def test_what_is_lost_or_refused_passes_the_bound() -> None:
     assert judge(seen, Wanted(BOUNDS | {"max-errors": 5.0})) == []
 
 
-def test_a_worker_that_is_held_up_is_reported_as_the_limit(server: Server) -> None:
-    running = begun(server, "--for", "1.5")
+def test_a_worker_that_is_held_up_is_reported_as_the_limit(new_server: Server) -> None:
+    running = begun(new_server, "--for", "1.5")
     resume = hold_up(workers(running)[0], 0.7)
     done = finish(running)
     resume.join()
@@ -342,13 +357,13 @@ def test_random_users_lose_nothing(server: Server, dialect: str) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_storm_tells_when_all_are_in(server: Server, tls: bool) -> None:
-    since = len(server.text())
-    done = load(server.port("tls" if tls else "json"), "storm", "--bots", "60", *(["--tls"] if tls else []))
+def test_a_storm_tells_when_all_are_in(new_server: Server, tls: bool) -> None:
+    since = len(new_server.text())
+    done = load(new_server.port("tls" if tls else "json"), "storm", "--bots", "60", *(["--tls"] if tls else []))
     assert done.status == 0
     assert (done.row["users"], done.row["welcomed"], done.row["ms"]["welcome"]["count"]) == (60, 60, 60)
     # The users come from many addresses of this machine, those of each process from its own.
-    addresses = set(re.findall(r"joined from (127\.0\.\d+)\.\d+", server.text()[since:]))
+    addresses = set(re.findall(r"joined from (127\.0\.\d+)\.\d+", new_server.text()[since:]))
     assert addresses == {f"127.0.{n + 1}" for n in range(done.report["processes"])}
     undocumented = [
         key for key in (*done.report, *done.row, *done.row["ms"], *done.row["ms"]["lag"]) if f"`{key}`" not in DOCUMENT
@@ -452,8 +467,8 @@ def test_a_server_with_another_key_gets_no_load(server: Server) -> None:
     assert "not the one that was asked for" in done.report["gave_way"][0]["what"]
 
 
-def test_ctrl_c_ends_it_and_leaves_nothing_behind(server: Server) -> None:
-    running = begun(server)
+def test_ctrl_c_ends_it_and_leaves_nothing_behind(new_server: Server) -> None:
+    running = begun(new_server)
     processes = workers(running)
     running.send_signal(signal.SIGINT)
     done = finish(running)
@@ -464,8 +479,8 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(server: Server) -> None:
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "the workers to end")
 
 
-def test_workers_end_with_a_tool_that_was_killed(server: Server) -> None:
-    running = begun(server)
+def test_workers_end_with_a_tool_that_was_killed(new_server: Server) -> None:
+    running = begun(new_server)
     processes = workers(running)
     running.kill()
     finish(running)
@@ -480,8 +495,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_a_worker_that_dies_is_reported_in_one_line(server: Server) -> None:
-    running = begun(server)
+def test_a_worker_that_dies_is_reported_in_one_line(new_server: Server) -> None:
+    running = begun(new_server)
     os.kill(workers(running)[1], signal.SIGKILL)
     done = finish(running)
     assert done.status == TOOL_WAS_THE_LIMIT
