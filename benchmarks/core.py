@@ -18,13 +18,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from benchmarks.servers import LIFTED, Failed
-from lanchat import commands, pulse
-from lanchat.edge import Edge, networks
+from lanchat import commands
+from lanchat.core import keepalive
+from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
-from lanchat.gateways.line import ChatProtocol
-from lanchat.router import Router
-from lanchat.session import Session
+from lanchat.gateways.json_protocol import ChatProtocol
+from lanchat.model.session import Session
+from lanchat.net.admission import Admission, networks
 
 #: Connections that open in one turn of the reactor, and that come and go to be timed when a crowd is there.
 TURN, MORE = 100, 500
@@ -121,7 +122,7 @@ class Chat:
         for limit in (*LIFTED, "users=off"):
             self.router.limits.set(*limit.split("="))
         self.door = ChatFactory(
-            ChatProtocol, self.router, Edge(self.router.limits, self.clock, networks([]), self.router.counts)
+            ChatProtocol, self.router, Admission(self.router.limits, self.clock, networks([]), self.router.counts)
         )
         # Names come in no order: each has to find its place among the others.
         self._numbers = iter(random.Random(1).sample(range(1, 2**20), sessions + MORE * TIMES + 4))  # noqa: S311 (no secret)
@@ -155,13 +156,13 @@ class Chat:
 
     def look_for_silent(self) -> None:
         """The clock goes on until the pulse is felt."""
-        self.clock.advance(pulse.EVERY)
+        self.clock.advance(keepalive.EVERY)
 
     def shut_down(self) -> None:
         """As at the end of the server: everyone is told, and gone. Raises `Failed` when somebody is left."""
         drained = Deferred.fromCoroutine(self.door.drain())
         self.lose([*self.door.connections])
-        if not drained.called or len(self.router.registry):
+        if not drained.called or len(self.router.online):
             raise Failed("the server in memory did not come to its end")
 
 
@@ -209,11 +210,11 @@ def _talking(chat: Chat) -> dict[str, float]:
 
 def _of_all(chat: Chat) -> dict[str, float]:
     """What looks at every session, and at last ends them all."""
-    for session in chat.router.registry:
-        chat.router.pulse.watch(session)
+    for session in chat.router.online:
+        chat.router.keepalive.watch(session)
     looks = []
     for _ in range(TIMES):
-        for session in chat.router.registry:
+        for session in chat.router.online:
             session.heard = chat.clock.seconds()
         looks.append(_each(chat.look_for_silent, times=1, of=1))
     return {

@@ -22,7 +22,7 @@ import msgspec
 
 from benchmarks.servers import Failed, cores
 from benchmarks.strangers import VICTIM, Row, opening, packet, written
-from lanchat.limits import BURST_SECONDS, LIMITS, PIECE
+from lanchat.protocol.limits import BURST_SECONDS, LIMITS, PIECE
 
 #: Connections that one address may open in a second; who is closed comes again so often.
 OPENS = LIMITS["opens"].default

@@ -25,7 +25,7 @@ import msgspec
 from prometheus_client import parser
 
 from benchmarks.servers import ROOT, Failed, checkout, free_port, running
-from lanchat.limits import LIMITS
+from lanchat.protocol.limits import LIMITS
 
 #: Users of lanchat-stress, readers of the room, and words that are said there in a second.
 USERS, READERS, WORDS = 200, 20, 200

@@ -18,9 +18,9 @@ import msgspec
 from benchmarks import command, tables
 from benchmarks.results import machine
 from benchmarks.talk import Reader, Talk
-from lanchat.entry import COLUMNS
-from lanchat.history import lenient
-from lanchat.store import fresh, schema, words
+from lanchat.protocol.entry import COLUMNS
+from lanchat.store import recent, schema, word_index
+from lanchat.store.open_db import lenient
 
 PROGRAM = "python -m benchmarks.history"
 #: Rows in a transaction while the log is made.
@@ -128,8 +128,8 @@ def _append(connection: sqlite3.Connection, talk: Talk, first: int, last: int) -
 
 def _move(connection: sqlite3.Connection, after: int, upto: int) -> None:
     with schema.transaction(connection):
-        fresh.move(connection, upto)
-        words.add(connection, "seq > :after AND seq <= :upto", {"after": after, "upto": upto})
+        recent.move(connection, upto)
+        word_index.add(connection, "seq > :after AND seq <= :upto", {"after": after, "upto": upto})
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -161,18 +161,18 @@ def index(log: sqlite3.Connection, rows: int) -> tuple[float, float]:
     """Make the index of words twice, in steps as the server does: going on, and going back; how many seconds each took."""
     began = time.monotonic()
     _begin_index(log, 0)
-    while words.fill(log) < rows:
+    while word_index.fill(log) < rows:
         pass
     turned = time.monotonic()
     _begin_index(log, rows)
-    while words.fill_back(log):
+    while word_index.fill_back(log):
         pass
     return turned - began, time.monotonic() - turned
 
 
 def _begin_index(log: sqlite3.Connection, place: int) -> None:
     log.execute("INSERT INTO words(words) VALUES ('delete-all')")
-    words.begin_anew(log, place)
+    word_index.begin_anew(log, place)
 
 
 def ask(log: sqlite3.Connection, reader: Reader, tell: Callable[[str], None]) -> dict[str, Figures]:

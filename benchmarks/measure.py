@@ -15,12 +15,12 @@ import msgspec
 
 from benchmarks.servers import HERE, Failed, Server, cores, pinned, running
 from benchmarks.works import Load
-from lanchat.accounts import add
-from lanchat.names import parse
-from lanchat.passwords import token_hash
-from lanchat.realm import add_token
-from lanchat.session import Role
-from lanchat.store.opening import Lock, open_to_write, shut
+from lanchat.auth.passwords import token_hash
+from lanchat.auth.realm import add_token
+from lanchat.model.session import Role
+from lanchat.protocol.names import parse
+from lanchat.store.accounts import add
+from lanchat.store.open_db import Lock, open_to_write, shut
 
 #: Seconds that the generator may take beyond those it measures: it gives up opening connections after 120.
 GENEROUS = 180.0

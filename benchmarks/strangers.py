@@ -9,7 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 from lanchat.commands import COMMANDS
-from lanchat.packet import EVERYONE
+from lanchat.protocol.packet import EVERYONE
 
 GATEWAYS = ("lines", "capable", "account", "unframed", "telnet", "TLS")
 #: What a capable one asks for.

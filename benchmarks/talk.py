@@ -8,9 +8,9 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
-from lanchat.entry import Entry
-from lanchat.history import missed, newest, page, replay
-from lanchat.search import parse_query, search
+from lanchat.history.pages import missed, newest, page, replay
+from lanchat.history.search import parse_query, search
+from lanchat.protocol.entry import Entry
 
 #: Who talks, where, and in how many words; the n-th word or conversation has a share of 1 / n (Zipf).
 ACCOUNTS, CONVERSATIONS, WORDS = 1000, 500, 50_000

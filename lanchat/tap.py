@@ -16,35 +16,37 @@ from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from lanchat import commands, edge, options, preflight, tls
-from lanchat.control import ControlService
-from lanchat.errors import BadName
+from lanchat import commands
+from lanchat.auth.identity import Identity
+from lanchat.auth.login_attempts import Gate
+from lanchat.auth.passwords import Hasher
+from lanchat.auth.realm import AccountChecker, ChatRealm
+from lanchat.config import options, preflight
+from lanchat.config.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
+from lanchat.core.router import Router
 from lanchat.gateways.factory import ChatFactory
-from lanchat.gateways.line import ChatProtocol
+from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
-from lanchat.identity import Identity
-from lanchat.listener import Listener
-from lanchat.login import Gate
 from lanchat.logs.server import ServerLog
-from lanchat.names import key
-from lanchat.notify import Notifier
-from lanchat.operations import Operations
-from lanchat.packet import visible
-from lanchat.passwords import Hasher
-from lanchat.ports import endpoint
-from lanchat.realm import AccountChecker, ChatRealm
-from lanchat.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
-from lanchat.router import Router
-from lanchat.safekeeping import Refused, refuse
-from lanchat.service import ChatService
-from lanchat.session import Session
-from lanchat.store.retention import Retention
-from lanchat.store.service import RetentionService
+from lanchat.maintenance.retention import Retention
+from lanchat.model.session import Session
+from lanchat.net import admission, tls
+from lanchat.net.endpoints import endpoint
+from lanchat.net.listener import Listener
+from lanchat.protocol.errors import BadName
+from lanchat.protocol.names import key
+from lanchat.protocol.packet import visible
+from lanchat.service.control import ControlService
+from lanchat.service.notify import Notifier
+from lanchat.service.operations import Operations
+from lanchat.service.service import ChatService
+from lanchat.service.store_service import RetentionService
 from lanchat.store.store import Store
-from lanchat.web.watched import Watched
+from lanchat.system.private_files import Refused, refuse
+from lanchat.web.sources import MetricsSources
 
 if TYPE_CHECKING:
-    from lanchat.manhole.door import ManholeFactory
+    from lanchat.manhole.ssh import ManholeFactory
 
 #: Files besides the clients': some 30 are the server's own (ports, logs, what is kept), and while the house is full there may
 #: be a crowd at each of its doors: operators, programs that ask how it is, and those who are refused and read why.
@@ -72,8 +74,8 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     limits = ConfiguredLimits(router.limits)
     limits.prepare(config)()
     router.accounts_only = bool(config["accounts-only"])
-    door = edge.Edge(router.limits, reactor, edge.networks(config["allow"]), router.counts)
-    if edge.ANY in config["allow"]:
+    door = admission.Admission(router.limits, reactor, admission.networks(config["allow"]), router.counts)
+    if admission.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
     reloading = Reload(config, limits, Networks(door))
     store = _make_store(config, reactor, router)
@@ -87,7 +89,7 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     if config["manhole"]:
         reloading.parts.append(Operators(_add_manhole(service, reactor, config)))
     if config["web"]:
-        _add_web(service, reactor, config["web"], Watched(router, door, store, lambda: service.ready, contexts))
+        _add_web(service, reactor, config["web"], MetricsSources(router, door, store, lambda: service.ready, contexts))
     _add_notifier(service, reactor, reloading)  # the last one: it starts when all doors are open
     # What has been imported by now stays to the end. The garbage collector, which has more to look at with every client who
     # comes, need not look at that each time.
@@ -112,7 +114,7 @@ def _with_store(
     config = reloading.started
     hasher = Hasher(reactor.callFromThread)
     checker = AccountChecker(store, hasher)
-    portal = Portal(ChatRealm(router.registry.account_by_id, router.registry.account), [checker, *checkers])
+    portal = Portal(ChatRealm(router.online.account_by_id, router.online.account), [checker, *checkers])
     router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
     service = ChatService(router, store, hasher, config["lobby"], reactor.stop)
     service.reload = reloading.reload
@@ -163,10 +165,10 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Option
 
 
 def _add_manhole(service: ChatService, reactor: IReactorTime, config: options.Options) -> ManholeFactory:
-    from lanchat.manhole import door, keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
+    from lanchat.manhole import keys, ssh  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
     def read_keys() -> ManholeFactory:
-        return door.ManholeFactory(service, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+        return ssh.ManholeFactory(service, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
 
     try:
         factory = preflight.as_user(config, read_keys)
@@ -178,8 +180,8 @@ def _add_manhole(service: ChatService, reactor: IReactorTime, config: options.Op
     return factory
 
 
-def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: Watched) -> None:
-    from lanchat.web.face import make_factory  # noqa: PLC0415 (most servers have none, and Prometheus' library takes memory)
+def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: MetricsSources) -> None:
+    from lanchat.web.factory import make_factory  # noqa: PLC0415 (most servers have none, and Prometheus' library takes memory)
 
     factory = make_factory(watched, reactor)
     for port in ports:
@@ -188,7 +190,7 @@ def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: Watc
 
 
 def _add_notifier(service: ChatService, reactor: Any, reloading: Reload) -> None:
-    notifier = Notifier(reactor, service.router.registry.__len__)
+    notifier = Notifier(reactor, service.router.online.__len__)
     service.on_drain(notifier.draining)
     reloading.before.append(notifier.reloading)
     reloading.after.append(notifier.reloaded)

@@ -19,18 +19,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat import commands
-from lanchat.counts import COMMIT_SECONDS, Histogram
-from lanchat.edge import Edge
-from lanchat.entry import Entry
-from lanchat.errors import AuthFailed, Forbidden, NotStored
+from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
-from lanchat.gateways.line import ChatProtocol
-from lanchat.interfaces import IClient
-from lanchat.packet import Packet, Sender, ServerPacket, X
-from lanchat.router import Router
-from lanchat.session import Account, Session
-from lanchat.store import repeats, schema
+from lanchat.gateways.json_protocol import ChatProtocol
+from lanchat.model.session import Account, Session
+from lanchat.net.admission import Admission
+from lanchat.protocol.counts import COMMIT_SECONDS, Histogram
+from lanchat.protocol.entry import Entry
+from lanchat.protocol.errors import AuthFailed, Forbidden, NotStored
+from lanchat.protocol.interfaces import IClient
+from lanchat.protocol.packet import Packet, Sender, ServerPacket, X
+from lanchat.store import duplicates, schema
 from lanchat.store.writing import Job, Writer, runs
 
 #: The password of everyone in pure tests, and what most clients ask for.
@@ -177,9 +177,11 @@ class FakeStore:
 
     def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
         """The message that this one repeats."""
-        return self.write(partial(repeats.find, sent=sent))
+        return self.write(partial(duplicates.find, sent=sent))
 
-    def jot(self, job: Callable[[sqlite3.Connection], object], told: Callable[[bool], object] | None = None) -> None:
+    def write_in_background(
+        self, job: Callable[[sqlite3.Connection], object], told: Callable[[bool], object] | None = None
+    ) -> None:
         """Run this."""
         done = self.write(job).addCallbacks(lambda _: True, lambda failure: not failure.check(NotStored))
         done.addCallback(told or (lambda _: None))
@@ -261,11 +263,11 @@ class FakeIdentity:
 
     def by_token(self, name: str, address: str, token: str) -> Deferred[Account]:
         """Look it up."""
-        account = self._router.registry.account(name)
+        account = self._router.online.account(name)
         return self._proven(name, account is not None and token == f"token-of-{account.id}")
 
     def _proven(self, name: str, proven: bool) -> Deferred[Account]:
-        account = self._router.registry.account(name)
+        account = self._router.online.account(name)
         return succeed(account) if proven and account else fail(AuthFailed("That was wrong."))
 
 
@@ -297,7 +299,7 @@ class Wire:
 
     def __init__(self, router: Router, clock: Clock, protocol: type[Connection] = ChatProtocol) -> None:
         self.clock = clock
-        self.factory = ChatFactory(protocol, router, Edge(router.limits, clock, None, router.counts))
+        self.factory = ChatFactory(protocol, router, Admission(router.limits, clock, None, router.counts))
         self.transport = self.transport_type(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
         protocol_ = self.factory.buildProtocol(None)
         assert isinstance(protocol_, Connection)

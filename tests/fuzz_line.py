@@ -4,7 +4,7 @@
     python -m tests.fuzz_line tests/corpus/NAME                               one input again
     python -m tests.fuzz_line -merge=1 tests/corpus /tmp/found                keep what adds to the corpus
 
-What is found goes to the first folder. `tests/test_corpus.py` replays `tests/corpus` without atheris.
+What is found goes to the first folder. `tests/gateways/test_corpus.py` replays `tests/corpus` without atheris.
 
 The first byte of an input says how the rest is cut into segments: "s" at each "~" (nothing between two of them is a
 silence), anything else is how many lengths follow. A segment that begins with "*" comes many times over, so that a small
@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["lanchat"]) if atheris else contextlib.
     from twisted.logger import ILogObserver, LogEvent, globalLogBeginner, globalLogPublisher
     from zope.interface import implementer
 
-    from lanchat.packet import MAX_PACKET, MAX_UNFRAMED
+    from lanchat.protocol.packet import MAX_PACKET, MAX_UNFRAMED
     from tests.fakes import Wire, make_router
 
 #: Segments in one input, and seconds of a silence: longer than what ends a name, and than what gives up an object.
@@ -92,13 +92,13 @@ def _run(pieces: list[bytes]) -> None:
         _check(bob.bytes().splitlines(keepends=True), None)
     if len(pieces) % 2:
         wire.connection.readConnectionLost()
-        assert not wire.connection.session or wire.connection.session not in router.registry
+        assert not wire.connection.session or wire.connection.session not in router.online
     clock.advance(0.1)
     _check(wire.bytes().splitlines(keepends=True), capable)
     for one in (wire, bob):
         one.lose()
         assert not one.factory.connections
-    assert not len(router.registry)
+    assert not len(router.online)
     for _ in range(4):
         clock.advance(1.5)  # presence, and what is paced
     assert not clock.getDelayedCalls(), clock.getDelayedCalls()

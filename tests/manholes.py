@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lanchat.auth.passwords import Hasher
+from lanchat.core.router import Router
+from lanchat.manhole.commands import Verbs
 from lanchat.manhole.console import Console
-from lanchat.manhole.verbs import Verbs
-from lanchat.passwords import Hasher
-from lanchat.router import Router
-from lanchat.service import ChatService
+from lanchat.service.service import ChatService
 from lanchat.store.store import Store
 from tests.fakes import make_router
 

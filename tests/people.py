@@ -6,10 +6,11 @@ from sqlite3 import Connection
 
 from twisted.internet.task import Clock
 
-from lanchat import accounts, commands, rooms, sanctions
-from lanchat.names import parse
-from lanchat.router import Router
-from lanchat.session import Role
+from lanchat import commands
+from lanchat.core.router import Router
+from lanchat.model.session import Role
+from lanchat.protocol.names import parse
+from lanchat.store import accounts, rooms, sanctions
 from tests.fakes import FakeIdentity, FakeStore, User
 
 
@@ -17,7 +18,7 @@ def person(router: Router, name: str, role: Role = Role.GUEST, ip: str = "10.0.0
     """Somebody who is here; with a role above a guest's, logged in with an account, which is made if there is none."""
     if role is Role.GUEST:
         return User(router, name, ip)
-    if router.registry.account(name) is None:
+    if router.online.account(name) is None:
         made = accounts.add(connection(router), name=parse(name), password="pw", role=role, now=0, most=100)  # noqa: S106 (a test's)
         router.own(made)
     user = User(router, name, ip)

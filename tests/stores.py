@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from lanchat.entry import Entry
+from lanchat.protocol.entry import Entry
 from lanchat.store.store import Store
 from tests.live import PATIENCE
 
@@ -111,9 +111,9 @@ def raw(directory: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
 _TALK = """
 import sys
 from pathlib import Path
-from lanchat.store import tidying
+from lanchat.store import background
 from tests.stores import Desk, entry
-tidying.BATCHES = 1
+background.BATCHES = 1
 desk = Desk(Path(sys.argv[1]))
 said = 0
 while True:

@@ -14,10 +14,10 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from lanchat.client.connection import ChatFactory
-from lanchat.client.conversation import Conversation
 from lanchat.client.interfaces import Ending, Said
 from lanchat.client.keyring import PLAIN, Keyring
-from lanchat.packet import ServerPacket
+from lanchat.client.session import ClientSession
+from lanchat.protocol.packet import ServerPacket
 
 CAPS = ["ack", "history", "id", "order", "presence", "resume", "room", "token"]
 
@@ -85,7 +85,7 @@ class Talk:
     def __init__(self, keyring: Keyring | None = None, proof: str = PLAIN, insists: bool = False, name: str = "alice") -> None:
         self.clock = Clock()
         self.screen = Screen()
-        self.conversation = Conversation(name, self.clock, self.screen, float, keyring=keyring, device="desk", insists=insists)
+        self.conversation = ClientSession(name, self.clock, self.screen, float, keyring=keyring, device="desk", insists=insists)
         self.factory = ChatFactory(self.conversation, lambda address: proof)
         self.endings: list[Ending] = []
         self.conversation.ended.addCallback(self.endings.append)

@@ -6,7 +6,7 @@ import ast
 import unicodedata
 from pathlib import Path
 
-from lanchat.spelling import INVISIBLE
+from lanchat.protocol.spelling import INVISIBLE
 
 _FULL_WIDTH = {ord(c): chr(ord(c) + 0xFEE0) for c in map(chr, range(0x21, 0x7F))}
 

@@ -1,1 +1,1 @@
-"""`lanchat-admin`: what whoever runs a server does with its accounts and its data, at a shell of the machine it is on."""
+"""The command `lanchat-admin`: what administrators do with the accounts and the data of a server."""

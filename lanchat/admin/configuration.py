@@ -7,11 +7,11 @@ from pathlib import Path
 
 from twisted.python import usage
 
-from lanchat.admin import calling
-from lanchat.admin.ending import NOT_RUNNING, Declined
-from lanchat.config import DEFAULT
-from lanchat.preflight import CheckedOptions
-from lanchat.requests import MISTAKES, Done, Failed, Reload, Request, Status, Tell, counted
+from lanchat.admin import control_client
+from lanchat.admin.exit_status import NOT_RUNNING, Declined
+from lanchat.config.config_file import DEFAULT
+from lanchat.config.preflight import CheckedOptions
+from lanchat.service.requests import MISTAKES, Done, Failed, Reload, Request, Status, Tell, counted
 
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:
@@ -44,7 +44,7 @@ def status(options: Namespace, tell: Tell) -> Done | Failed:
 
 
 def _asked(options: Namespace, request: Request, tell: Tell) -> Done | Failed:
-    outcome = calling.call(options.data, request, tell)
+    outcome = control_client.call(options.data, request, tell)
     if outcome is None:
         text = f"No server runs with its data in {options.data}. Start it, or say where its data is with --data DIR."
         raise Declined(text, NOT_RUNNING)

@@ -10,15 +10,15 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from lanchat import printing
-from lanchat.admin.ending import Declined
-from lanchat.entry import COLUMNS, NOWHERE, Entry, newest, of_row
-from lanchat.names import key
-from lanchat.packet import visible
-from lanchat.requests import Tell, counted
-from lanchat.safekeeping import Refused, writing
-from lanchat.store.repeats import sent_cid
-from lanchat.store.rooms import named
+from lanchat.admin.exit_status import Declined
+from lanchat.protocol.entry import COLUMNS, NOWHERE, Entry, newest, of_row
+from lanchat.protocol.names import key
+from lanchat.protocol.packet import visible
+from lanchat.service.requests import Tell, counted
+from lanchat.store.closed_rooms import named
+from lanchat.store.duplicates import sent_cid
+from lanchat.system import printing
+from lanchat.system.private_files import Refused, writing
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000

@@ -14,16 +14,17 @@ from sqlite3 import Connection
 from threading import Thread
 from typing import Any
 
-from lanchat import printing
-from lanchat.admin import calling, place
-from lanchat.admin.ending import CANT_USE, EXISTS, Declined
+from lanchat.admin import control_client, data_directory
+from lanchat.admin.exit_status import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
-from lanchat.entry import newest
-from lanchat.packet import visible
-from lanchat.requests import Done, Failed, Note, Tell, counted
-from lanchat.safekeeping import Refused, making
-from lanchat.session import Role
-from lanchat.store import backup as backups, keys, opening, salvage as salvaging, schema
+from lanchat.maintenance import backup as backups, salvage as salvaging
+from lanchat.model.session import Role
+from lanchat.protocol.entry import newest
+from lanchat.protocol.packet import visible
+from lanchat.service.requests import Done, Failed, Note, Tell, counted
+from lanchat.store import keys, open_db, schema
+from lanchat.system import printing
+from lanchat.system.private_files import Refused, making
 
 _ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two looks at how far it is.
@@ -36,7 +37,7 @@ DAMAGED = "DAMAGED"
 
 def backup(options: Namespace, tell: Tell) -> Done:
     """Copy all to a new file, or to stdout."""
-    size = place.check(options.data).stat().st_size
+    size = data_directory.check(options.data).stat().st_size
     if options.file is not None:
         check_new(options.file)
         copied = _copy(options.data, options.file, size, tell)
@@ -84,7 +85,7 @@ def restore(options: Namespace, tell: Tell) -> Done:
     """Put a backup in the place of what is there."""
     if not options.file.exists():
         raise Declined(f"There is no {options.file}, so nothing was restored. Name a backup.", "NO_SUCH_TARGET")
-    place.check_stopped(options.data)
+    data_directory.check_stopped(options.data)
     old = backups.restore(options.data, options.file, time.strftime("%Y%m%d-%H%M%S"))
     aside = f" What was there is in {old.name}." if old.exists() else ""
     text = f"{options.file} is what the server goes on with.{aside}"
@@ -93,16 +94,16 @@ def restore(options: Namespace, tell: Tell) -> Done:
 
 def new_epoch(options: Namespace, tell: Tell) -> Done:
     """Go on with a log that lacks its end."""
-    place.check(options.data)
-    place.check_stopped(options.data)
+    data_directory.check(options.data)
+    data_directory.check_stopped(options.data)
     epoch = backups.new_epoch(options.data)
     return Done("A new epoch begins: clients fetch anew what they are owed.", {"epoch": epoch})
 
 
 def salvage(options: Namespace, tell: Tell) -> Done | Failed:
     """Go on with what can be read of a damaged database."""
-    place.check(options.data)
-    place.check_stopped(options.data)
+    data_directory.check(options.data)
+    data_directory.check_stopped(options.data)
     saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
     parts = {"account": saved.accounts, "room": saved.rooms, "message": saved.messages}
     accounts, rooms, messages = (_saved(part, what) for what, part in parts.items())
@@ -123,12 +124,12 @@ def salvage(options: Namespace, tell: Tell) -> Done | Failed:
 
 def check(options: Namespace, tell: Tell) -> Done | Failed:
     """See that all is as it was written, and count it."""
-    with place.reading(options.data) as connection:
-        backups.check_pages(connection, place.check(options.data), wal_was_there=True, remedy=opening.REMEDY)
+    with data_directory.reading(options.data) as connection:
+        backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
         wrong = backups.unusable_rows(connection)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
-        facts |= {"seq": newest(connection), "bytes": place.check(options.data).stat().st_size}
+        facts |= {"seq": newest(connection), "bytes": data_directory.check(options.data).stat().st_size}
         facts["shared"] = shared = list(keys.shared_names(connection))
     parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
@@ -139,7 +140,7 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
 
 def list_accounts(options: Namespace, tell: Tell) -> Done:
     """All accounts, by name."""
-    with place.reading(options.data) as connection:
+    with data_directory.reading(options.data) as connection:
         rows = connection.execute(
             "SELECT a.name, role, created, (SELECT max(seen) FROM devices WHERE account = a.id) FROM accounts a ORDER BY key"
         ).fetchall()
@@ -155,10 +156,10 @@ def list_accounts(options: Namespace, tell: Tell) -> Done:
 def export(options: Namespace, tell: Tell) -> Done | Failed:
     """Write messages as lines of JSON."""
     wanted = Wanted(options.room, options.user, options.since, options.until)
-    place.check(options.data)
+    data_directory.check(options.data)
     if options.file is not None:
         check_new(options.file)
-    with output(options.file) as write, place.reading(options.data) as connection:
+    with output(options.file) as write, data_directory.reading(options.data) as connection:
         written, damaged, several = write_lines(connection, wanted, write, tell if options.file else _nothing)
     messages = counted(written, "message")
     note(options.data, f"export of {messages}")
@@ -180,7 +181,7 @@ def check_new(file: Path) -> None:
 def note(directory: Path, what: str) -> None:
     """Let a server that runs write it into its log; whether one does makes no difference here."""
     with suppress(Refused):
-        calling.call(directory, Note(visible(what)), _nothing)
+        control_client.call(directory, Note(visible(what)), _nothing)
 
 
 def _first(wrong: list[str], count: int) -> list[str]:

@@ -8,25 +8,25 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from lanchat.admin import asking, calling, configuration, ending, files, offline, options, place
-from lanchat.printing import checked, complain, show
-from lanchat.progress import Bar
-from lanchat.requests import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
-from lanchat.safekeeping import Refused
-from lanchat.store import opening, replacing
+from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, options, prompts
+from lanchat.service.requests import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
+from lanchat.store import open_db, replace_db
+from lanchat.system.printing import checked, complain, show
+from lanchat.system.private_files import Refused
+from lanchat.system.progress_bar import Bar
 
 
 def _add(asked: Namespace) -> Request:
-    return Add(asked.name, asking.password(asked.name, asked.password_stdin), asked.role, asked.force)
+    return Add(asked.name, prompts.password(asked.name, asked.password_stdin), asked.role, asked.force)
 
 
 def _passwd(asked: Namespace) -> Request:
-    return SetPassword(asked.name, asking.password(asked.name, asked.password_stdin))
+    return SetPassword(asked.name, prompts.password(asked.name, asked.password_stdin))
 
 
 def _purge(asked: Namespace) -> Request:
     if not asked.yes:
-        asking.certain(asked.name)
+        prompts.certain(asked.name)
     return Purge(asked.name)
 
 
@@ -66,8 +66,8 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _tried(asked: Namespace, bar: Bar) -> Done | Failed:
     try:
         return _do(asked, bar.show)
-    except (ending.Declined, Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
-        return ending.failure(error)
+    except (exit_status.Declined, Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
+        return exit_status.failure(error)
     finally:
         bar.clear()
 
@@ -75,15 +75,15 @@ def _tried(asked: Namespace, bar: Bar) -> Done | Failed:
 def _do(asked: Namespace, tell: Tell) -> Done | Failed:
     if asked.command == "check-config":  # it says itself what is wrong with a directory, and changes nothing
         return OWN[asked.command](asked, tell)
-    place.check_directory(asked.data)
+    data_directory.check_directory(asked.data)
     return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
 
 
 def _request(asked: Namespace, tell: Tell) -> Done | Failed:
     if asked.command != "add":  # the first account may be there before the first start of the server
-        place.check(asked.data)
+        data_directory.check(asked.data)
     request = REQUESTS[asked.command](asked)
-    outcome = calling.call(asked.data, request, tell)
+    outcome = control_client.call(asked.data, request, tell)
     if outcome is None:
         outcome = offline.do(asked.data, request, tell)
     return outcome
@@ -93,11 +93,11 @@ def _end(asked: Namespace, outcome: Done | Failed) -> int:
     if asked.command == "purge" and isinstance(outcome, Done):
         _tell_copies(asked.data, outcome)
     to_stdout = asked.command in ("backup", "export") and asked.file is None  # that is where what was asked for went
-    return ending.show(outcome, asked.json, complain if to_stdout else show)
+    return exit_status.show(outcome, asked.json, complain if to_stdout else show)
 
 
 def _tell_copies(directory: Path, outcome: Done) -> None:
     """Who was erased is still in the copies of before a restore, a salvage or an upgrade."""
-    if copies := [copy.name for copy in replacing.copies(directory / opening.FILE)]:
+    if copies := [copy.name for copy in replace_db.copies(directory / open_db.FILE)]:
         outcome.facts["copies"] = copies
         outcome.text += f" Older copies still have it: {', '.join(copies)}, and your backups. Remove those you need no more."

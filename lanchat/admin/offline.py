@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from lanchat import commands
-from lanchat.operations import Operations
-from lanchat.passwords import Hasher
-from lanchat.requests import Done, Failed, Request, Tell
-from lanchat.router import Router
-from lanchat.safekeeping import CannotStart, Refused
-from lanchat.service import ChatService
+from lanchat.auth.passwords import Hasher
+from lanchat.core.router import Router
+from lanchat.service.operations import Operations
+from lanchat.service.requests import Done, Failed, Request, Tell
+from lanchat.service.service import ChatService
 from lanchat.store.store import Store
+from lanchat.system.private_files import CannotStart, Refused
 
 
 def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
-from lanchat.config import DEFAULT, NO_HOME, usual_data
-from lanchat.dates import moment
-from lanchat.packet import visible
-from lanchat.printing import Parser, path
-from lanchat.requests import RoleName
+from lanchat.config.config_file import DEFAULT, NO_HOME, usual_data
+from lanchat.protocol.dates import moment
+from lanchat.protocol.packet import visible
+from lanchat.service.requests import RoleName
+from lanchat.system.printing import Parser, path
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\

@@ -1,1 +1,1 @@
-"""The terminal client; of the server it imports only `packet`, `typed`, `printing` and `safekeeping`."""
+"""The client's side of the protocol: one session with a server, over connections that come and go. It shows nothing."""

@@ -17,12 +17,12 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.client.conversation import PATIENCE, Conversation
-from lanchat.client.doors import begins_well, met
 from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face, Link
 from lanchat.client.keyring import PLAIN, Keyring
+from lanchat.client.other_servers import begins_well, met
+from lanchat.client.session import PATIENCE, ClientSession
 from lanchat.client.tls import TLSEndpoint, Trust
-from lanchat.packet import MAX_PACKET
+from lanchat.protocol.packet import MAX_PACKET
 
 #: Bytes of a line from the server; nothing it sends is longer.
 MAX_LINE = 2 * MAX_PACKET
@@ -118,7 +118,7 @@ class ChatFactory(Factory):
 
     noisy = False
 
-    def __init__(self, conversation: Conversation, proof: Callable[[IAddress], str]) -> None:
+    def __init__(self, conversation: ClientSession, proof: Callable[[IAddress], str]) -> None:
         """`proof` tells how whoever is at this address is known; "" where others may read what is written."""
         self.conversation = conversation
         self.proof = proof
@@ -182,7 +182,7 @@ class Client:
 
         With `insists` the first connection is tried again as well, for as long as the `patience` lasts.
         """
-        self.conversation = Conversation(name, reactor, face, retry, patience, keyring, device, insists)
+        self.conversation = ClientSession(name, reactor, face, retry, patience, keyring, device, insists)
         self.factory = ChatFactory(self.conversation, partial(_proof, trust, plaintext))
         self.reactor = reactor
         host, port = server

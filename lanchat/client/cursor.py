@@ -10,7 +10,7 @@ place moves on with the acknowledgement; elsewhere only with what comes after it
 
 from __future__ import annotations
 
-from lanchat.packet import ServerX
+from lanchat.protocol.packet import ServerX
 
 #: Places of own messages that are remembered, so that a server which sends those back does not have them shown.
 MAX_OWN = 10_000

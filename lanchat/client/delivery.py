@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 from lanchat.client.interfaces import BATCHED, Face, Said, shown
 from lanchat.client.timers import Timers
-from lanchat.packet import ServerPacket
-from lanchat.typed import SECRET
+from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.typed_lines import SECRET
 
 #: Messages that may be on their way at a time.
 WINDOW = 100
@@ -19,7 +19,7 @@ WINDOW = 100
 MAX_LATE = 1000
 #: How often one message is sent again, and how many seconds at most it waits for that when it was refused for now.
 MAX_TRIES, MAX_REST = 15, 60.0
-#: Refusals that are about the moment.
+#: FailedWrites that are about the moment.
 FOR_NOW = frozenset({"NOT_STORED", "RATE_LIMITED"})
 
 LOST = "the connection was lost before the acknowledgement came"

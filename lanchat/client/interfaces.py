@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from lanchat.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
-from lanchat.typed import SAYING, SECRET
+from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
+from lanchat.protocol.typed_lines import SAYING, SECRET
 
 #: How the client ends, and so its exit codes.
 DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3

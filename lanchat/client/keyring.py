@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.client.statefile import Unsafe
+from lanchat.client.state_file import Unsafe
 from lanchat.client.tokens import Tokens
 
 #: How a server is known to which there is no TLS, but where nobody is on the way.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from lanchat.client.conversation import Conversation
 from lanchat.client.interfaces import BATCHED, NotSent, Said
-from lanchat.client.reading import MISSED
-from lanchat.packet import EVERYONE, ServerPacket, ServerX
-from lanchat.typed import NOT_KEPT
+from lanchat.client.log_sync import MISSED
+from lanchat.client.session import ClientSession
+from lanchat.protocol.packet import EVERYONE, ServerPacket, ServerX
+from lanchat.protocol.typed_lines import NOT_KEPT
 
 _HISTORY = re.compile(r"(?P<where>[#@]\S+)?\s*(?P<limit>[0-9]{1,9})?")
 #: Messages of one page that are held until it is whole; no server has longer ones.
@@ -18,7 +18,7 @@ MAX_PAGE = 1000
 class Pages:
     """Asks for pages, and puts what comes in order."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: ClientSession) -> None:
         self._conversation = conversation
         self._packets: list[ServerPacket] = []
         self._asked: Said | None = None

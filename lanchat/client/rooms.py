@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import Face, Said
-from lanchat.packet import ServerPacket, ServerX, is_visible, visible
-from lanchat.spelling import key
+from lanchat.protocol.packet import ServerPacket, ServerX, is_visible, visible
+from lanchat.protocol.spelling import key
 
 #: Characters of a room's name that are remembered.
 MAX_NAME = 64

@@ -30,11 +30,11 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.client.known import KnownServers
-from lanchat.client.statefile import Unsafe
+from lanchat.client.known_servers import KnownServers
+from lanchat.client.state_file import Unsafe
 from lanchat.client.zones import place
-from lanchat.packet import visible
-from lanchat.safekeeping import Refused, read_safely
+from lanchat.protocol.packet import visible
+from lanchat.system.private_files import Refused, read_safely
 
 #: Seconds that the server may take to agree on TLS.
 HANDSHAKE_SECONDS = 10.0

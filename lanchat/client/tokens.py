@@ -6,10 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from lanchat.client.statefile import StateFile, Unsafe, line_of, read_text
+from lanchat.client.state_file import StateFile, Unsafe, line_of, read_text
 from lanchat.client.zones import place
-from lanchat.packet import visible
-from lanchat.spelling import key
+from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import key
 
 #: What servers make (`secrets.token_urlsafe`), of any sensible length.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,512}")

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from lanchat.command import Command, Work, sends_any_text
-from lanchat.commands import accounts, elsewhere, hello, history, moderation, rooms, talk
-from lanchat.errors import AuthRequired, UnknownCommand, Usage
-from lanchat.packet import Packet, visible
-from lanchat.router import Router
-from lanchat.session import Role, Session
-from lanchat.typed import NOT_KEPT, TALK
+from lanchat.commands import accounts, hello, history, moderation, other_chats, rooms, talk
+from lanchat.commands.command import Command, Work, sends_any_text
+from lanchat.core.router import Router
+from lanchat.model.session import Role, Session
+from lanchat.protocol.errors import AuthRequired, UnknownCommand, Usage
+from lanchat.protocol.packet import Packet, visible
+from lanchat.protocol.typed_lines import NOT_KEPT, TALK
 
 COMMANDS: dict[str, Command] = {}
 #: What is said after `/help` for all of it, as without anything.
@@ -35,7 +35,7 @@ def find(text: str) -> tuple[str, Command]:
     """The command of that name; raises `UnknownCommand`."""
     name = text.lower()
     if name not in COMMANDS:
-        hint = elsewhere.HINTS.get(name, "Send /help to see those there are.")
+        hint = other_chats.HINTS.get(name, "Send /help to see those there are.")
         raise UnknownCommand(f"There is no command {visible(text, 40)}. {hint}")
     return name, COMMANDS[name]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from lanchat import accounts, rooms
-from lanchat.addresses import counted_as, is_loopback
-from lanchat.command import Command
-from lanchat.errors import ChatError, Left, NotStored, Usage
-from lanchat.packet import Packet
-from lanchat.room import Room
-from lanchat.router import Router
-from lanchat.session import CLASSIC, Account, Role, Session
+from lanchat.commands.command import Command
+from lanchat.core.router import Router
+from lanchat.model.room import Room
+from lanchat.model.session import CLASSIC, Account, Role, Session
+from lanchat.net.addresses import counted_as, is_loopback
+from lanchat.protocol.errors import ChatError, Left, NotStored, Usage
+from lanchat.protocol.packet import Packet
+from lanchat.store import accounts, rooms
 
 _log = Logger()
 
@@ -31,19 +31,19 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         raise Usage(f"{session.name.shown} is your account already. Send /password OLD NEW to change its password.")
     router.identity.check_way(session.sender.ip, session.gateway)
     router.charge(session, HASH_COST)
-    router.doorstep.check_place(session)
+    router.pending_logins.check_place(session)
     router.registrations.check(_counted(session), ACCOUNTS_MADE)
-    kept = await router.doorstep.tried(session, router.identity.hash(args[0].strip(), newcomer=True))
+    kept = await router.pending_logins.tried(session, router.identity.hash(args[0].strip(), newcomer=True))
     check_here(router, session)
     device = session.device
     account, since, cursor = await _make_account(router, session, kept, device)
     # Who was shut out of a room meanwhile stays out; who is gone belongs to those it was in all the same.
-    still = router.rooms.of_guest(session) if session in router.registry else list(since)
+    still = router.rooms.of_guest(session) if session in router.online else list(since)
     for room in since:
         if room in still:
             router.rooms.admit(account, room, since[room])
         else:
-            router.store.jot(partial(rooms.dismiss, room=room.id, account=account.id))
+            router.store.write_in_background(partial(rooms.dismiss, room=room.id, account=account.id))
     check_here(router, session, account, cursor, device)
     router.admit(session, account)
     for room in router.rooms.of(session):
@@ -71,7 +71,7 @@ async def _make_account(router: Router, session: Session, password: str, device:
         return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
 
     with (
-        router.registry.looks.held(name),
+        router.online.looks.held(name),
         router.reservations.kept(session, was_in, 0),
         router.registrations.taken(_counted(session), ACCOUNTS_MADE),
     ):
@@ -88,7 +88,7 @@ def _counted(session: Session) -> str | None:
 async def _login(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     if session.account is not None:
         raise Usage(f"You are logged in as {session.name.shown} already.")
-    if session not in router.doorstep:
+    if session not in router.pending_logins:
         raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
     account = await prove(router, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await enter_device(router, account, CLASSIC)
@@ -110,9 +110,9 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
         raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
     await prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
-    kept = await router.doorstep.tried(session, router.identity.hash(args[1].strip(), newcomer=False))
+    kept = await router.pending_logins.tried(session, router.identity.hash(args[1].strip(), newcomer=False))
     await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
-    router.journal.note(f"{account.name.shown} changed their password")
+    router.activity.note(f"{account.name.shown} changed their password")
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
     count = router.end_logins(account, goodbye, why="the password was changed", but=session)
     ended = f"; {count} other login{'s' * (count > 1)} ended" if count else ""
@@ -140,10 +140,10 @@ async def prove(router: Router, session: Session, auth: dict[str, Any]) -> Accou
     router.identity.check_way(session.sender.ip, session.gateway)
     address = session.sender.ip
     prove = router.identity.by_token if auth["mech"] == "TOKEN" else router.identity.by_password
-    account = await router.doorstep.tried(session, prove(session.name.key, address, secret.strip()))
+    account = await router.pending_logins.tried(session, prove(session.name.key, address, secret.strip()))
     router.sanctions.meet(session, account)
     if session.account is None:
-        router.doorstep.check_rate(account)
+        router.pending_logins.check_rate(account)
     return account
 
 
@@ -172,7 +172,7 @@ def check_here(
     router: Router, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
 ) -> None:
     """Raise `Left` if whoever asked has gone meanwhile; then this device of the account is not in use after all."""
-    if session not in router.registry and session not in router.doorstep:
+    if session not in router.online and session not in router.pending_logins:
         if account is not None:
             router.cursors.leave(account, device, cursor)
         raise Left

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lanchat import packet as wire
-from lanchat.command import Command, Work, named
 from lanchat.commands.accounts import account_facts, check_here, enter_device, give_token, prove
-from lanchat.errors import AuthFailed, AuthRequired, ChatError, Usage
-from lanchat.house import LOG_IN
-from lanchat.names import MAX_NAME
-from lanchat.packet import Packet, X
-from lanchat.replay import RESUME
-from lanchat.router import Router
-from lanchat.session import CLASSIC, Account, Role, Session
+from lanchat.commands.command import Command, Work, named
+from lanchat.core.chat import LOG_IN
+from lanchat.core.replay import RESUME
+from lanchat.core.router import Router
+from lanchat.model.session import CLASSIC, Account, Role, Session
+from lanchat.protocol import packet as wire
+from lanchat.protocol.errors import AuthFailed, AuthRequired, ChatError, Usage
+from lanchat.protocol.names import MAX_NAME
+from lanchat.protocol.packet import Packet, X
 
 #: What a hello can be granted.
 CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"})
@@ -34,7 +34,7 @@ def _hello(router: Router, session: Session, packet: Packet, args: list[str]) ->
     x = packet.x or X()
     offered = CAPS if router.store.keeps else CAPS - {"history", "resume", "order"}
     caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
-    if session in router.doorstep or session.account is not None:
+    if session in router.pending_logins or session.account is not None:
         return _account_hello(router, session, packet, x, caps)
     if x.auth is not None:
         session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
@@ -91,7 +91,7 @@ async def _introduced(router: Router, session: Session, auth: dict[str, Any] | N
     except ChatError:
         if not session.greeted:
             session.greeted = True
-            router.doorstep.ask(session)
+            router.pending_logins.ask(session)
         raise
 
 
@@ -100,7 +100,7 @@ def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[s
     if session.account is None and "history" in caps:
         session.seen = router.store.last_seq
     if "ping" in caps:
-        router.pulse.watch(session)
+        router.keepalive.watch(session)
     if "presence" in caps:
         router.presence.watch(session)
     lobby = router.rooms.lobby.name if router.rooms.lobby is not None else None

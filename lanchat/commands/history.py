@@ -9,17 +9,17 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Any, TypeAlias
 
-from lanchat import history, search
-from lanchat.command import Command, named
-from lanchat.conversations import with_name
-from lanchat.entry import Entry
-from lanchat.errors import NoSuchTarget, NotMember, Usage
-from lanchat.packet import EVERYONE, Packet, X, visible
-from lanchat.places import OfAccount
-from lanchat.room import MARK
-from lanchat.router import Router
-from lanchat.session import Session
-from lanchat.typed import NOT_KEPT
+from lanchat.commands.command import Command, named
+from lanchat.core.router import Router
+from lanchat.history import pages, search
+from lanchat.history.conversations import with_name
+from lanchat.history.positions import OfAccount
+from lanchat.model.room import MARK
+from lanchat.model.session import Session
+from lanchat.protocol.entry import Entry
+from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
+from lanchat.protocol.packet import EVERYONE, Packet, X, visible
+from lanchat.protocol.typed_lines import NOT_KEPT
 
 #: What a page and a search cost, in packets; so many entries that are found, and so many characters of them, cost one more.
 PAGE_COST, SEARCH_COST = 5, 20
@@ -46,16 +46,16 @@ async def _history(router: Router, session: Session, packet: Packet, args: list[
     router.charge(session, PAGE_COST)
     await _own_first(router, session)
 
-    def read(connection: Connection) -> tuple[Readable, history.Page]:
+    def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
-        return convs, history.page(connection, convs, **asked)
+        return convs, pages.page(connection, convs, **asked)
 
     convs, page = await router.store.read(read)
     _leave_out(router, session, page)
     if _are_several(session, convs):
         _tell_several(router, session, target)
     where = "in this conversation." if target else f"in your conversations. {_not_kept(router)}"
-    further = f"{history.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
+    further = f"{pages.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
     await _show(router, session, packet, page, where, " ".join(filter(None, ["/history", _written(target), further])))
 
 
@@ -66,7 +66,7 @@ async def _search(router: Router, session: Session, packet: Packet, args: list[s
     router.charge(session, SEARCH_COST)
     await _own_first(router, session)
 
-    def read(connection: Connection) -> tuple[Readable, history.Page]:
+    def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
         return convs, search.search(connection, query, convs, before=x.before, limit=x.limit or PAGE)
 
@@ -93,7 +93,7 @@ def _tell_several(router: Router, session: Session, name: str) -> None:
     router.reply(session, None, f"These may be different people: more than one has had the name {shown}.")
 
 
-def _leave_out(router: Router, session: Session, page: history.Page) -> None:
+def _leave_out(router: Router, session: Session, page: pages.Page) -> None:
     """While it was read somebody may have been sent out of a room: what is said there is nothing for them any more."""
     account = session.account
     mine = account.conversations if account is not None else {room.conv for room in router.rooms.of(session)}
@@ -155,7 +155,7 @@ def _readable(router: Router, session: Session, target: str) -> Callable[[Connec
     if account is None:
         raise nothing
     name = target.removeprefix("@")
-    other = router.registry.account(name)
+    other = router.online.account(name)
     kept = other.name.key if other is not None else ""
     return partial(_talk, account=account.id, name=name, kept=kept, nothing=nothing)
 
@@ -169,7 +169,7 @@ def _talk(connection: Connection, account: int, name: str, kept: str, nothing: N
 
 
 async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
-    router: Router, session: Session, packet: Packet, page: history.Page, where: str, further: str
+    router: Router, session: Session, packet: Packet, page: pages.Page, where: str, further: str
 ) -> None:
     """Answer with a page: as packets for programs, as lines of text for people, who are told how to go on."""
     weight = len(page.entries) / ENTRIES_A_PACKET + sum(len(entry.msg) for entry in page.entries) / TEXT_A_PACKET

@@ -6,25 +6,25 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-from lanchat.command import Command, named, part
+from lanchat.commands.command import Command, named, part
 from lanchat.commands.rooms import check_owner
-from lanchat.durations import seconds
-from lanchat.errors import Forbidden, Usage
-from lanchat.listing import NO_MORE, fitting, rest
-from lanchat.moderation import By, Order, ban, kick, mute, undo, whom, written
-from lanchat.names import key
-from lanchat.packet import Packet, visible
-from lanchat.room import MARK, Room
-from lanchat.router import NAMES_A_PACKET, Router
-from lanchat.sanction import BAN, MUTE, Sanction
-from lanchat.session import Role, Session
+from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
+from lanchat.core.router import NAMES_A_PACKET, Router
+from lanchat.model.room import MARK, Room
+from lanchat.model.sanction import BAN, MUTE, Sanction
+from lanchat.model.session import Role, Session
+from lanchat.protocol.durations import seconds
+from lanchat.protocol.errors import Forbidden, Usage
+from lanchat.protocol.name_lists import NO_MORE, fitting, rest
+from lanchat.protocol.names import key
+from lanchat.protocol.packet import Packet, visible
 
 #: Characters of a reason.
 MAX_REASON = 200
 #: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
 DECISION_COST = 12
 
-Act: TypeAlias = Callable[[Router, By, Order], Awaitable[str]]
+Act: TypeAlias = Callable[[Router, Actor, ModerationRequest], Awaitable[str]]
 
 
 async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
@@ -32,11 +32,11 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
 ) -> None:
     order = _order(router, session, packet, names, args)
     router.charge(session, DECISION_COST)
-    by = By(session.name.shown, session.role, session.name.key, session.sender.ip)
+    by = Actor(session.name.shown, session.role, session.name.key, session.sender.ip)
     router.reply(session, packet, await act(router, by, order), quotes=True)
 
 
-def _order(router: Router, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> Order:
+def _order(router: Router, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> ModerationRequest:
     """What was asked for, in words or as members of `x`; raises `Usage` or `Forbidden`."""
     x = named(session, packet)
     if any(getattr(x, name) is not None for name in names):
@@ -51,10 +51,10 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
         raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
     room = _place(router, session, x.room or said.get("room", ""))
     if room is None:
-        router.charge(session, len(router.registry) / NAMES_A_PACKET)  # all who are here are looked at
+        router.charge(session, len(router.online) / NAMES_A_PACKET)  # all who are here are looked at
     if reason:
         router.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
-    return Order(said["target"], seconds(said.get("duration", "")), reason, room)
+    return ModerationRequest(said["target"], seconds(said.get("duration", "")), reason, room)
 
 
 def _read(text: str, timed: bool) -> dict[str, str]:

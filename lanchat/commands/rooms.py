@@ -5,21 +5,21 @@ from __future__ import annotations
 from functools import partial
 from sqlite3 import Connection
 
-from lanchat import rooms
-from lanchat.command import Command, is_emptied, part
-from lanchat.errors import Forbidden, NameTaken, NotMember, Usage
-from lanchat.listing import BETWEEN_NAMES, NO_MORE, as_fit, fitting, rest
-from lanchat.packet import MAX_MSG, Packet, visible
-from lanchat.room import MARK, MAX_TOPIC, Room
-from lanchat.router import NAMES_A_PACKET, Router
-from lanchat.session import Account, Role, Session
+from lanchat.commands.command import Command, is_emptied, part
+from lanchat.core.router import NAMES_A_PACKET, Router
+from lanchat.model.room import MARK, MAX_TOPIC, Room, parse_name
+from lanchat.model.session import Account, Role, Session
+from lanchat.protocol.errors import Forbidden, NameTaken, NotMember, Usage
+from lanchat.protocol.name_lists import BETWEEN_NAMES, NO_MORE, as_fit, fitting, rest
+from lanchat.protocol.packet import MAX_MSG, Packet, visible
+from lanchat.store import rooms
 
 #: What is typed in place of a topic to remove it, as in IRC clients.
 NO_TOPIC = "-delete"
 
 
 async def _create(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    name, private = rooms.parse_name(args[0]), _is_private(args[1])
+    name, private = parse_name(args[0]), _is_private(args[1])
     account, now, most, owned = _account(session), int(router.now()), router.limits["rooms"], router.limits["owned"]
     router.sanctions.check_may_speak(session, None)  # the name is shown to everybody
     router.reservations.check_joined(session)
@@ -38,7 +38,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
         room, since = await router.store.write(make)
         router.rooms.add(room)
         router.rooms.admit(account, room, since)
-    router.journal.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
+    router.activity.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
     router.reply(session, packet, f"{room.name} is there, and you are in it. Write to it as to a user.", rooms=[_row(room)])
 
 
@@ -47,7 +47,7 @@ async def _join(router: Router, session: Session, packet: Packet, args: list[str
     if session not in room.sessions:
         router.sanctions.check_may_join(session, room)
         router.reservations.check_joined(session)
-        router.voice.charge_for(session, len(room.sessions))
+        router.replies.charge_for(session, len(room.sessions))
         if account is None:
             router.rooms.enter(session, room)
         else:
@@ -78,7 +78,7 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
         raise NotMember(f"You are not in {room.name}.")
     if room is router.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}.")
-    router.voice.charge_for(session, len(room.sessions))
+    router.replies.charge_for(session, len(room.sessions))
     if session.account is None:
         router.rooms.leave(session, room)
     else:
@@ -127,7 +127,7 @@ def _members(router: Router, session: Session, packet: Packet, args: list[str]) 
 
 def _invited(router: Router, room: Room) -> list[str]:
     """The names of those who may come to a room and have not."""
-    accounts = [account for number in room.invited if (account := router.registry.account_by_id(number)) is not None]
+    accounts = [account for number in room.invited if (account := router.online.account_by_id(number)) is not None]
     return sorted((account.name.shown for account in accounts), key=str.lower)
 
 
@@ -193,7 +193,7 @@ async def _close(router: Router, session: Session, packet: Packet, args: list[st
             router.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")
     router.rooms.remove(room)
     router.sanctions.forget(room)
-    router.journal.note(f"{session.name.shown} closed {room.name}")
+    router.activity.note(f"{session.name.shown} closed {room.name}")
     router.reply(session, packet, f"{room.name} is closed.")
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import msgspec
 
-from lanchat import packet as wire
-from lanchat.command import Command, part, sends_any_text
-from lanchat.listing import online
-from lanchat.packet import EVERYONE, Packet, visible
-from lanchat.router import NAMES_A_PACKET, Router
-from lanchat.session import Role, Session
+from lanchat.commands.command import Command, part, sends_any_text
+from lanchat.core.router import NAMES_A_PACKET, Router
+from lanchat.model.session import Role, Session
+from lanchat.protocol import packet as wire
+from lanchat.protocol.name_lists import online
+from lanchat.protocol.packet import EVERYONE, Packet, visible
 
 #: Names that a list has at the most, for what it costs: there is no room for more.
 MAX_LISTED = 8000
@@ -35,11 +35,11 @@ def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> 
 
 def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
     prefix, after = part(session, packet, args[0])
-    router.charge(session, min(len(router.registry), MAX_LISTED + after) / NAMES_A_PACKET)
+    router.charge(session, min(len(router.online), MAX_LISTED + after) / NAMES_A_PACKET)
     room = wire.MAX_MSG - 200  # for the words round the names
-    names, total, prefix = router.registry.others(session, prefix, room, after)
+    names, total, prefix = router.online.others(session, prefix, room, after)
     if not total and sends_any_text(session):
-        names, total, prefix = router.registry.others(session, "", room)
+        names, total, prefix = router.online.others(session, "", room)
     more = after + len(names) < total
     ask = " ".join(["/list", visible(prefix, 64)][: 1 + bool(prefix)]) if more else ""
     router.reply(session, packet, online(names, total, prefix, after, ask), names=names, n=total, more=more or None)

@@ -1,1 +1,1 @@
-"""The doors: each gateway owns its sockets and speaks one dialect; what is said is decided in the core."""
+"""How clients talk to the chat: what all connections have in common, and one protocol class for each dialect."""

@@ -14,22 +14,23 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.counts import HUNG_UP, LOST
-from lanchat.errors import BadPacket, ChatError, Idle
-from lanchat.gateways import foreign, sockets
-from lanchat.gateways.intake import Intake
+from lanchat.core.replies import Quoting
+from lanchat.core.router import Router
+from lanchat.gateways import other_protocols
+from lanchat.gateways.input import Input
 from lanchat.gateways.outbox import Outbox
-from lanchat.interfaces import IConnection, IReceipts
-from lanchat.packet import EVERYONE, SERVER, ServerPacket, visible
-from lanchat.router import Router
-from lanchat.session import Session
-from lanchat.voice import Quoting
+from lanchat.model.session import Session
+from lanchat.net import sockets
+from lanchat.protocol.counts import HUNG_UP, LOST
+from lanchat.protocol.errors import BadPacket, ChatError, Idle
+from lanchat.protocol.interfaces import IConnection, IReceipts
+from lanchat.protocol.packet import EVERYONE, SERVER, ServerPacket, visible
 
 _log = Logger()
 
 
 @implementer(IConnection, IHalfCloseableProtocol)
-class Connection(Intake):
+class Connection(Input):
     """A client's connection: a subclass adds the dialect (`frames`, `frameReceived`, `deliver`)."""
 
     #: The name of the dialect, as operators see it.
@@ -47,13 +48,13 @@ class Connection(Intake):
         router, turn, pace = self.router, self.factory.turn, self.factory.pace
         self.outbox = Outbox(self.transport, router.clock, router.limits, router.counts, turn, pace, self._overflowed)
         self.factory.openings.begin(self._too_slow)
-        if (refusal := self.factory.edge.admit(self.address)) is not None:
+        if (refusal := self.factory.admission.admit(self.address)) is not None:
             self.turn_away(refusal)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The far end is gone, or we closed: the name is free."""
         self.closed = self.halted = True
-        self.factory.edge.left(self.address)
+        self.factory.admission.left(self.address)
         self.outbox.gone()
         self._rested()
         self.factory.openings.end(self._too_slow)
@@ -125,7 +126,7 @@ class Connection(Intake):
 
     def misdirect(self, begins: re.Match[bytes]) -> None:
         """Turn away a connection that began with another protocol, and tell which port that is for."""
-        header, told = foreign.answer(begins, self.gateway)
+        header, told = other_protocols.answer(begins, self.gateway)
         if header:
             self.outbox.send(header)
         self.refuse(BadPacket(told))

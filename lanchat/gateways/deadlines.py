@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lanchat.interfaces import Call, Clock
+from lanchat.protocol.interfaces import Call, Clock
 
 #: Seconds that a clock may seem to be early for having been rounded.
 ROUNDING = 1e-6

@@ -8,24 +8,24 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 
-from lanchat.edge import Edge
-from lanchat.gateways import sockets
+from lanchat.core.router import Router
+from lanchat.gateways.base_factory import BaseFactory
 from lanchat.gateways.connection import Connection
-from lanchat.gateways.doorway import Doorway
-from lanchat.interfaces import Call
-from lanchat.router import Router
+from lanchat.net import sockets
+from lanchat.net.admission import Admission
+from lanchat.protocol.interfaces import Call
 
 #: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
 
 
-class ChatFactory(Doorway):
+class ChatFactory(BaseFactory):
     """Makes the connections of one gateway, all with the same router, and sees them off at the end."""
 
     connections: set[Connection]  # type: ignore[assignment]  # it makes no others
 
-    def __init__(self, protocol: type[Connection], router: Router, edge: Edge) -> None:
-        super().__init__(router.clock, router.limits, edge, protocol.opening_factor)
+    def __init__(self, protocol: type[Connection], router: Router, admission: Admission) -> None:
+        super().__init__(router.clock, router.limits, admission, protocol.opening_factor)
         self._protocol = protocol
         self.router = router
         self._drained: Deferred[None] | None = None
@@ -38,7 +38,7 @@ class ChatFactory(Doorway):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """A connection for a new client; None, which closes it, for one from elsewhere."""
-        if addr is not None and not self.edge.allows(sockets.address_of(addr)):
+        if addr is not None and not self.admission.allows(sockets.address_of(addr)):
             return None
         connection = self._protocol(self.router)
         connection.factory = self

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lanchat.gateways.json_objects import Frame, Objects, Reader
 from lanchat.gateways.lines import END_SECONDS, Lines
-from lanchat.gateways.objects import Frame, Objects, Reader
 
 #: Bytes in which a name must have ended: room for 32 characters, and for a clear answer to a longer one.
 MAX_OPENING = 512
@@ -19,7 +19,7 @@ MAX_OPENING = 512
 _NAME_END = re.compile(rb"[\n{]")
 
 
-class Opening(Reader):
+class NameReader(Reader):
     """The name: up to a newline, a brace, or a silence."""
 
     rest: bytes
@@ -66,7 +66,7 @@ class Framing:
     """The input of one JSON connection: first its name, then packets, framed or not as the name has shown."""
 
     def __init__(self) -> None:
-        self._reader: Reader = Opening()
+        self._reader: Reader = NameReader()
 
     @property
     def lines(self) -> Lines | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lanchat.errors import LineTooBig
-from lanchat.gateways.objects import NO_FRAME, Frame, Objects, Reader
-from lanchat.packet import MAX_PACKET
+from lanchat.gateways.json_objects import NO_FRAME, Frame, Objects, Reader
+from lanchat.protocol.errors import LineTooBig
+from lanchat.protocol.packet import MAX_PACKET
 
 #: Seconds of silence that end an object without a newline.
 END_SECONDS = 0.1

@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeAlias
 
 from wcwidth import grapheme_boundary_before
 
-from lanchat.errors import TooBig
+from lanchat.gateways.json_objects import MAX_LOOKS, NO_FRAME, Frame
 from lanchat.gateways.lines import Lines
-from lanchat.gateways.objects import MAX_LOOKS, NO_FRAME, Frame
+from lanchat.protocol.errors import TooBig
 
 _IAC, _SB, _AYT, _EOF = b"\xff", b"\xff\xfa", b"\xf6", b"\xec"
 #: What an option is refused with: WONT what we are to DO, DONT what the far end WILL.

@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IHalfCloseableDescriptor, IPushProducer
 from zope.interface import implementer
 
-from lanchat.counts import Counts
-from lanchat.gateways.sockets import ITransport, unsent
-from lanchat.gateways.tick import Tick
-from lanchat.interfaces import Call, Clock, IReceipts
-from lanchat.limits import Limits
-from lanchat.packet import ServerPacket, encode_lines
+from lanchat.gateways.flush import Flusher
+from lanchat.net.sockets import ITransport, unsent
+from lanchat.protocol.counts import Counts
+from lanchat.protocol.interfaces import Call, Clock, IReceipts
+from lanchat.protocol.limits import Limits
+from lanchat.protocol.packet import ServerPacket, encode_lines
 
 #: Seconds between two packets for an unframed client, so that TCP does not join them.
 PACE_SECONDS = 0.010
@@ -44,8 +44,8 @@ class Outbox:
         clock: Clock,
         limits: Limits,
         counts: Counts,
-        turn: Tick,
-        pace: Tick,
+        turn: Flusher,
+        pace: Flusher,
         overflowed: Callable[[], None],
     ) -> None:
         """`overflowed` is called when more waits than the limit `outbox`; what waited has been dropped then."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.gateways.outbox import Outbox
-from lanchat.limits import Limits
-from lanchat.packet import MAX_UNFRAMED, SERVER, ServerPacket
+from lanchat.protocol.limits import Limits
+from lanchat.protocol.packet import MAX_UNFRAMED, SERVER, ServerPacket
 
 #: Senders that are remembered before it is looked whose packets have all gone out.
 MANY = 1000

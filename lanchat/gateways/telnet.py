@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lanchat.aim import Aim
-from lanchat.errors import BadName, BadPacket, ChatError, RateLimited
-from lanchat.fold import fold
+from lanchat.core.replies import Quoting
+from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
-from lanchat.gateways.foreign import BEGINNING, TLS_HELLO
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
-from lanchat.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
-from lanchat.room import MARK
-from lanchat.router import Router
-from lanchat.typed import HERE, TALK, Typed
-from lanchat.voice import Quoting
+from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
+from lanchat.model.room import MARK
+from lanchat.protocol.destination import Destination
+from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
+from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
+from lanchat.protocol.typed_lines import HERE, TALK, Typed
+from lanchat.system.columns import fold
 
 ASK = "Your name: "
 #: So many wrong names, and the connection is closed.
@@ -55,7 +55,7 @@ class TelnetProtocol(Connection):
         super().__init__(router)
         self._terminal = Terminal(MAX_MSG)
         self._names = self._asked = 0
-        self._aim = Aim(EVERYONE)
+        self._destination = Destination(EVERYONE)
 
     def connectionMade(self) -> None:
         """Ask for a name."""
@@ -110,9 +110,9 @@ class TelnetProtocol(Connection):
             line = edited(frame)
             if not line:
                 return None
-            typed = self._aim.read(line)
+            typed = self._destination.read(line)
             if typed is None:
-                self.outbox.send(f"* What you say goes to {visible(str(self._aim.to), 40)} now.\r\n".encode())
+                self.outbox.send(f"* What you say goes to {visible(str(self._destination.to), 40)} now.\r\n".encode())
                 return None
             packet = Packet(_NOBODY, typed.to, typed.text)
             packet.check_size()

@@ -1,4 +1,1 @@
-"""What twistd writes of a running server: as text or JSON, repeated events summed up, bounded on the disk.
-
-This is not the log of messages (lanchat.store).
-"""
+"""The server's log: events of twisted.logger become lines of text or JSON, in files of bounded size."""

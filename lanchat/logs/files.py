@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
-from lanchat.safekeeping import Refused, check_links, check_opened
+from lanchat.system.private_files import Refused, check_links, check_opened
 
 #: Bytes of a file, and files that are kept besides the one that is written: 60 MB in all.
 FILE_BYTES, OLD_FILES = 10_000_000, 5
@@ -34,7 +34,7 @@ class Torn(OSError):
 
 
 class Stream:
-    """A descriptor that somebody else opened, and reads: a terminal, a pipe, the journal."""
+    """A descriptor that somebody else opened, and reads: a terminal, a pipe, the journal of systemd."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = _unwaiting(descriptor)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from twisted.logger import LogEvent
 from twisted.python.reflect import safe_str
 
-from lanchat.logs.forms import failure, message, namespace
+from lanchat.logs.formatters import failure, message, namespace
 
 #: Seconds of a window. The same line is written once in it.
 WINDOW_SECONDS = 10.0

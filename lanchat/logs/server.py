@@ -23,9 +23,9 @@ from twisted.python.components import Componentized
 from zope.interface import implementer
 
 from lanchat.logs.files import Out, RotatedFile, Stream
-from lanchat.logs.forms import Form, for_journald, json_form, text_form, untimed_form
+from lanchat.logs.formatters import Form, for_journald, json_form, text_form, untimed_form
 from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
-from lanchat.safekeeping import Refused, refuse
+from lanchat.system.private_files import Refused, refuse
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 

@@ -18,9 +18,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.python.monkey import MonkeyPatcher
 
-from lanchat.errors import ChatError
 from lanchat.manhole.tables import Text, shown
-from lanchat.packet import visible
+from lanchat.protocol.errors import ChatError
+from lanchat.protocol.packet import visible
 
 #: What tracebacks call the place.
 FILE = "<manhole>"

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from lanchat.fold import cleared, width
-from lanchat.packet import visible
+from lanchat.protocol.packet import visible
+from lanchat.system.columns import cleared, width
 
 #: Characters in a line, and lines that can be had back.
 MAX_LINE, MAX_HISTORY = 65536, 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lanchat.interfaces import Call, Clock
+from lanchat.protocol.interfaces import Call, Clock
 
 #: Seconds without a key until the connection is closed, and how many before that the operator is told.
 IDLE_SECONDS, NOTICE_SECONDS = 900.0, 60.0

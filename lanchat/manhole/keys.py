@@ -17,8 +17,8 @@ from twisted.conch.checkers import IAuthorizedKeysDB
 from twisted.conch.ssh.keys import Key
 from zope.interface import implementer
 
-from lanchat.packet import visible
-from lanchat.safekeeping import Refused, check_directory, keep, read_safely
+from lanchat.protocol.packet import visible
+from lanchat.system.private_files import Refused, check_directory, keep, read_safely
 
 #: The types of keys that may be listed: none whose signatures are made with SHA-1 alone. Those of `sk-` are in hardware.
 TYPES = (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from twisted.conch.avatar import ConchUser
 from twisted.conch.checkers import SSHPublicKeyChecker
 from twisted.conch.error import IgnoreAuthentication
 from twisted.conch.interfaces import IConchUser
@@ -20,19 +18,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.interfaces import Clock
-from lanchat.manhole.keys import Listed, fingerprint
-from lanchat.manhole.shell import Shell, quiet
-from lanchat.manhole.tap import Window
-from lanchat.packet import visible
-
-if TYPE_CHECKING:
-    from lanchat.manhole.door import Transport
+from lanchat.manhole.keys import Entry, Listed, fingerprint
+from lanchat.manhole.operator import Channels, Names, Operator, quiet
+from lanchat.protocol.interfaces import Clock
+from lanchat.protocol.packet import visible
 
 #: Keys (or other ways in) that a client may try.
 MAX_ATTEMPTS = 3
-#: Characters of what an operator types in one line of the log (what is longer has several), and of a user's name.
-MAX_NOTE, MAX_LABEL = 500, 40
+#: Characters of a user's name in the log.
+MAX_LABEL = 40
 
 #: The signatures that are made and taken: none with SHA-1.
 SIGNATURES = [
@@ -50,63 +44,20 @@ TOUCHED, VERIFIED = 0x01, 0x04
 _log = Logger()
 
 
-#: The names that the prompt in a window begins with.
-Names = Callable[[Window], dict[str, Any]]
-
-
-class Operator(ConchUser):
-    """The avatar: somebody who got in with a listed key. What an operator does is in the log, whatever its level."""
-
-    def __init__(self, key: str, names: Names, clock: Clock) -> None:
-        super().__init__()
-        #: The fingerprint of the key.
-        self.key = key
-        self.names = names
-        self.clock = clock
-        self.address = ""
-        #: Whether a prompt in a terminal is given.
-        self.terminal = True
-        #: Called at each key.
-        self.typed: Callable[[], None] = lambda: None
-        self.channelLookup[b"session"] = Shell
-
-    def arrived(self, address: str, label: str) -> None:
-        """Logged in, from this address and under this name."""
-        self.address = address
-        _log.info("manhole: {key} logged in from {ip} as {label}", key=self.key, ip=address, label=label, audit=True)
-
-    def left(self) -> None:
-        """Logged out, or gone."""
-        _log.info("manhole: {key} from {ip} logged out", key=self.key, ip=self.address, audit=True)
-
-    def note(self, statement: str) -> None:
-        """What is run, whole. A backslash is written twice, so that what was typed can't be taken for a newline."""
-        text = visible(statement.rstrip().replace("\\", "\\\\"))
-        for at in range(0, len(text), MAX_NOTE):
-            self.audit(f"{'goes on' if at else 'runs'}: {text[at : at + MAX_NOTE]}")
-
-    def audit(self, what: str) -> None:
-        """What else is done, as it may be shown."""
-        _log.info("manhole: {key} from {ip} {what}", key=self.key, ip=self.address, what=what, audit=True)
-
-    def gotGlobalRequest(self, request: bytes, data: bytes) -> int:
-        """Nothing is asked of a connection as a whole: no port is forwarded."""
-        return 0
-
-
 @implementer(IRealm)
 class Realm:
     """Makes operators of those whom the checker knows."""
 
-    def __init__(self, names: Names, clock: Clock) -> None:
+    def __init__(self, names: Names, clock: Clock, channels: Channels) -> None:
         self._names = names
         self._clock = clock
+        self._channels = channels
 
     def requestAvatar(self, avatar_id: Any, mind: object, *interfaces: object) -> Any:
         """An operator; the id is the fingerprint of the key, whatever the name."""
         if IConchUser not in interfaces:
             raise NotImplementedError("an operator comes over SSH")
-        operator = Operator(avatar_id, self._names, self._clock)
+        operator = Operator(avatar_id, self._names, self._clock, self._channels)
         return IConchUser, operator, operator.left
 
 
@@ -133,12 +84,40 @@ class Checker(SSHPublicKeyChecker):
         return checked.addCallback(lambda _: fingerprint(entry.key))
 
 
+class Factory(Protocol):
+    """What a login asks of the factory of its connection."""
+
+    clock: Clock
+
+    def no_room(self) -> str | None:
+        """Why no other operator can be let in; None if one can."""
+
+    def entry(self, key: str) -> Entry | None:
+        """The line of the list with the key of this fingerprint."""
+
+
+class Transport(Protocol):
+    """What a login asks of its connection (`lanchat.manhole.ssh.Transport`)."""
+
+    address: str
+
+    @property
+    def factory(self) -> Factory:
+        """The factory of the connection."""
+
+    def logged_in(self, operator: Operator) -> None:
+        """An operator has logged in over this connection."""
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """Close the connection, and tell the client why (RFC 4253, 11.1)."""
+
+
 class UserAuth(SSHUserAuthServer):
     """The login."""
 
     _log = quiet  # conch uses what the client sent as a format string here
     clock: Any  # a Clock is enough
-    transport: Transport
+    transport: Transport  # type: ignore[assignment]  # no more of it than is asked for here
 
     def serviceStarted(self) -> None:
         """Time is the factory's, and the transport's own limit comes first."""

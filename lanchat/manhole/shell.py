@@ -8,28 +8,42 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import getNS
 from twisted.conch.ssh.connection import EXTENDED_DATA_STDERR
 from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_change
-from twisted.logger import FilteringLogObserver, Logger, LogLevel, LogLevelFilterPredicate, globalLogPublisher
 
-from lanchat.fold import fold
 from lanchat.manhole.console import MAX_SOURCE, Console
 from lanchat.manhole.editor import Editor
-
-if TYPE_CHECKING:
-    from lanchat.manhole.door import Channels
-    from lanchat.manhole.login import Operator
+from lanchat.manhole.operator import Operator, quiet
+from lanchat.system.columns import fold
 
 #: Columns of a time and the blank behind it.
 TIME_WIDTH = 9
 GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
 
-#: For conch, which logs each step it takes, and what clients send as it came: only its faults are wanted.
-quiet = Logger(observer=FilteringLogObserver(globalLogPublisher, [LogLevelFilterPredicate(LogLevel.critical)]))
+
+class Transport(Protocol):
+    """What a channel asks of the connection that it is in."""
+
+    #: Whether more was written than the network takes for now.
+    behind: bool
+
+
+class Connection(Protocol):
+    """What a channel asks of the SSH connection protocol (`lanchat.manhole.ssh.Channels`)."""
+
+    @property
+    def transport(self) -> Transport:
+        """The connection."""
+
+    def sendClose(self, channel: SSHChannel) -> None:
+        """Close a channel."""
+
+    def sendRequest(self, channel: SSHChannel, requestType: bytes, data: bytes) -> object:  # noqa: N803 (as conch has it)
+        """Tell the client something about a channel."""
 
 
 class Shell(SSHChannel):
@@ -38,7 +52,7 @@ class Shell(SSHChannel):
     name = b"session"
     _log = quiet
 
-    conn: Channels
+    conn: Connection  # type: ignore[assignment]  # no more of it than is asked for here
 
     def __init__(self, *, avatar: Operator, **opened: Any) -> None:
         super().__init__(avatar=avatar, **opened)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from lanchat.fold import width
-from lanchat.limits import written
+from lanchat.protocol.limits import written
+from lanchat.system.columns import width
 
 #: Between two columns, and where something was cut.
 GAP, CUT = "  ", "\u2026"

@@ -1,1 +1,1 @@
-"""What is kept: one log of all that is said to accounts and in rooms, and tables beside it, in SQLite."""
+"""The database (SQLite): one log of messages and the tables beside it, one writing thread and two reading ones."""

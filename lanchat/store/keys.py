@@ -1,9 +1,9 @@
-"""Keys: the form of each name by which it is found (`lanchat.spelling.key`), as it is kept, brought up to today's rules.
+"""Stored name keys (`lanchat.protocol.spelling.key`), brought up to today's rules when the database is opened.
 
 When the rules change, the keys of names that there are change too; without this, who has such a name would not be found by it
 any more. Two names may have one key then. The one that has that key already keeps it, else the one that was made first gets
 it. The other stays as it is: whoever has it logs in as ever, and is found by just the name that they have
-(`lanchat.registry`, `lanchat.rooms`).
+(`lanchat.core.online`, `lanchat.core.rooms`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from sqlite3 import Connection
 
 from twisted.logger import Logger
 
-from lanchat.conversations import with_guest
-from lanchat.entry import COLUMNS, of_row
-from lanchat.packet import visible
-from lanchat.room import room_key
-from lanchat.spelling import KEYS, key
-from lanchat.store import schema, words
-from lanchat.targets import network_of
+from lanchat.model.conversation import with_guest
+from lanchat.model.room import room_key
+from lanchat.model.targets import network_of
+from lanchat.protocol.entry import COLUMNS, of_row
+from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import KEYS, key
+from lanchat.store import schema, word_index
 
 #: The tables in which each name has a key of its own; what a row of each is called, and what ends a name that two have.
 _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
@@ -119,7 +119,7 @@ def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
     those = {"seqs": json.dumps([row[0] for row in rows])}
     where = "seq IN (SELECT value FROM json_each(:seqs))"
     if table == "kept":
-        words.remove(connection, where, those)
+        word_index.remove(connection, where, those)
     for row in rows:
         entry, kept = of_row(row), row[-1]  # the sum of a damaged one stays wrong
         if entry is not None:
@@ -127,5 +127,5 @@ def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
             kept = entry.row()[-1]
         connection.execute(f"UPDATE {table} SET conv = ?, sum = ? WHERE seq = ?", (today, kept, row[0]))  # noqa: S608 (ours)
     if table == "kept":
-        words.add(connection, f"{where} AND {words.INDEXED}", {**those, **words.places(connection)})
+        word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**those, **word_index.places(connection)})
     return len(rows) == ROWS

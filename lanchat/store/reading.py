@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from lanchat.errors import RateLimited, TooSlow
+from lanchat.protocol.errors import RateLimited, TooSlow
 
 T = TypeVar("T")
 

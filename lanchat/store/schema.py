@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection, connect
 
-from lanchat.packet import visible
-from lanchat.safekeeping import give_to_owner
+from lanchat.protocol.packet import visible
+from lanchat.system.private_files import give_to_owner
 
 #: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
 APPLICATION_ID = 0x6C616E63
@@ -24,7 +24,7 @@ _ENTRIES = """(
         seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
         ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL)"""
 _ONCE = "cid IS NOT NULL AND author IS NOT NULL"
-# The log is two tables (`lanchat.store.fresh`). What is in one must not be said again in the other: the trigger sees to that,
+# The log is two tables (`lanchat.store.recent`). What is in one must not be said again in the other: the trigger sees to that,
 # as a part of the one statement that adds all that was said.
 _VERSION_1 = f"""
     CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -64,7 +64,7 @@ _VERSION_1 = f"""
         msg, name, conv, content='kept', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
 """  # noqa: S608 (our own words)
 # The index of words takes the marks on a letter for a part of the word. The old index can't be changed into this one: all that
-# was in it is to be indexed anew, while the server runs (`lanchat.store.words`).
+# was in it is to be indexed anew, while the server runs (`lanchat.store.word_index`).
 _VERSION_2 = """
     DROP TABLE words;
     CREATE VIRTUAL TABLE words USING fts5(
@@ -195,7 +195,7 @@ def remove(path: Path) -> None:
 def sync(path: Path) -> None:
     """Wait until a file, and its name in its directory, are on the disk.
 
-    Not for a database that is open in this process: it would lose its locks (`lanchat.store.witness`).
+    Not for a database that is open in this process: it would lose its locks (`lanchat.store.wal_check`).
     """
     _sync(path)
     sync_directory(path.parent)

@@ -1,4 +1,7 @@
-"""Store: what is kept, as the reactor's thread sees it (the core's view of it: `lanchat.interfaces.Store`). Nothing waits."""
+"""Store: the database as the reactor's thread sees it (`lanchat.protocol.interfaces.Store` is what the core asks of it).
+
+No method waits: what takes time returns a Deferred.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.counts import Counts
-from lanchat.entry import RELAYED, Entry, newest
-from lanchat.errors import NotStored
-from lanchat.packet import visible
-from lanchat.refusals import RETRY_MS
-from lanchat.store import opening, repeats, schema
+from lanchat.model.failed_writes import RETRY_MS
+from lanchat.protocol.counts import Counts
+from lanchat.protocol.entry import RELAYED, Entry, newest
+from lanchat.protocol.errors import NotStored
+from lanchat.protocol.packet import visible
+from lanchat.store import duplicates, open_db, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
 from lanchat.store.writing import NOT_STORED, Job, Writer, runs
 
@@ -67,7 +70,7 @@ class Store:
         self.last_seq = 0
         #: Whether it keeps messages at all.
         self.keeps = not ephemeral
-        #: Whether root may use the directory of another user, as the administrator does (`lanchat.store.opening.Lock`).
+        #: Whether root may use the directory of another user, as the administrator does (`lanchat.store.open_db.Lock`).
         self.for_owner = False
         self._most = waiting
         self._waiting = self._characters = 0
@@ -88,18 +91,18 @@ class Store:
 
         `prepare` is run in a transaction before anything else can be.
         """
-        with ExitStack() as undone, opening.refused(self.directory / opening.FILE):
-            self._lock = opening.Lock(self.directory, for_owner=self.for_owner)
+        with ExitStack() as undone, open_db.refused(self.directory / open_db.FILE):
+            self._lock = open_db.Lock(self.directory, for_owner=self.for_owner)
             undone.callback(self._lock.release)
-            connection = opening.open_to_write(self.directory, self._lock)
-            undone.callback(opening.leave, connection, self.directory / opening.FILE)
+            connection = open_db.open_to_write(self.directory, self._lock)
+            undone.callback(open_db.leave, connection, self.directory / open_db.FILE)
             self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest(connection)
             with schema.transaction(connection):
                 prepare(connection)
             self._connection = connection
             self._writer = Writer(connection, self.keeps, self._written, self._counts.commits)
             self._pages, self._searches = (
-                Reader(opening.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
+                Reader(open_db.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
             )
             undone.pop_all()
         self._threads = [
@@ -157,9 +160,9 @@ class Store:
 
     def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
         """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
-        return self.write(partial(repeats.find, sent=sent))
+        return self.write(partial(duplicates.find, sent=sent))
 
-    def jot(self, job: Callable[[Connection], object], told: Callable[[bool], object] | None = None) -> None:
+    def write_in_background(self, job: Callable[[Connection], object], told: Callable[[bool], object] | None = None) -> None:
         """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
 
         `told` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
@@ -214,7 +217,7 @@ class Store:
         for thread in self._threads[:2]:
             thread.join()
         try:
-            opening.shut(self._connection)
+            open_db.shut(self._connection)
         except Exception:  # noqa: BLE001 (the next start looks after it)
             _log.failure("the log could not be closed as it should be")
         self._lock.release()

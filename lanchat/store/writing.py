@@ -19,11 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from lanchat.counts import Histogram
-from lanchat.entry import COLUMNS, RELAYED, STORED, Entry, newest
-from lanchat.errors import NotStored
-from lanchat.store.repeats import Repeats
-from lanchat.store.tidying import Tidier
+from lanchat.protocol.counts import Histogram
+from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry, newest
+from lanchat.protocol.errors import NotStored
+from lanchat.store.background import BackgroundWork
+from lanchat.store.duplicates import Duplicates
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class Writer:
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
         self._commits = commits
         self._newest = newest(connection)
-        self._tidier = Tidier(connection)
+        self._tidier = BackgroundWork(connection)
         self._ending = False
         # Why the last batch failed, until those who hand in are known to know.
         self._wrong = ""
@@ -187,7 +187,7 @@ class Writer:
 
     def _insert_new(self, entries: list[Entry]) -> None:
         """Add those that are no repeats. A repeat gets the place and the time of the message that it repeats."""
-        repeats, new, given = Repeats(self._connection, entries), list[Entry](), list[str | None]()
+        repeats, new, given = Duplicates(self._connection, entries), list[Entry](), list[str | None]()
         for entry in entries:
             known, cid = repeats.find(entry)
             if known is not None:

@@ -1,1 +1,1 @@
-"""`lanchat-stress`: a load that users put on their own server, and what came of it (docs/stress.md)."""
+"""The command `lanchat-stress`: puts load on one's own server, and measures how it does (docs/stress.md)."""

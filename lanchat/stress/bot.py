@@ -11,7 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from lanchat.packet import EVERYONE, MAX_PACKET, ServerPacket, visible
+from lanchat.protocol.packet import EVERYONE, MAX_PACKET, ServerPacket, visible
 from lanchat.stress.tally import Tally, note
 
 #: What the answer to each command begins with.

@@ -21,14 +21,14 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from lanchat.client import tls
-from lanchat.packet import visible
-from lanchat.printing import NotPrinted, checked, complain, show
-from lanchat.progress import Bar
+from lanchat.protocol.packet import visible
 from lanchat.stress import report
-from lanchat.stress.crew import Crew, WorkerLost
 from lanchat.stress.options import FILES_RESERVED, Load, Options
-from lanchat.stress.trial import KINDS, Row, Trial
+from lanchat.stress.pool import WorkerLost, WorkerPool
+from lanchat.stress.scenarios import KINDS, Row, Scenario
 from lanchat.stress.verdict import TOOL_WAS_THE_LIMIT, Verdict, judge, status
+from lanchat.system.printing import NotPrinted, checked, complain, show
+from lanchat.system.progress_bar import Bar
 
 #: The exit codes besides those of `verdict`.
 WRONG_OPTIONS, UNREACHABLE, INTERRUPTED = 2, 3, 130
@@ -98,15 +98,15 @@ class Command:
         return self._conclude()
 
     def _begin(self, reactor: Any) -> None:
-        crew = Crew(reactor, _processes(self._wanted))
-        running = Deferred.fromCoroutine(self._load(crew))
-        reactor.addSystemEventTrigger("before", "shutdown", _end, running, crew)
+        pool = WorkerPool(reactor, _processes(self._wanted))
+        running = Deferred.fromCoroutine(self._load(pool))
+        reactor.addSystemEventTrigger("before", "shutdown", _end, running, pool)
         running.addErrback(self._failed).addBoth(_stop, reactor)
 
-    async def _load(self, crew: Crew) -> None:
-        await crew.start(self._plan)
-        self._say(self._about(len(crew)))
-        async for row in KINDS[self._wanted.kind](Trial(crew, self._wanted, self._bar)):
+    async def _load(self, pool: WorkerPool) -> None:
+        await pool.start(self._plan)
+        self._say(self._about(len(pool)))
+        async for row in KINDS[self._wanted.kind](Scenario(pool, self._wanted, self._bar)):
             self._rows.append(row)
             self._told(row)
             self._verdicts = judge(row, self._wanted)
@@ -213,10 +213,10 @@ def _refusal(address: str, port: int) -> OSError | None:
     return None
 
 
-def _end(running: Deferred[None], crew: Crew) -> Deferred[None]:
+def _end(running: Deferred[None], pool: WorkerPool) -> Deferred[None]:
     """It is over, or Ctrl-C: nothing is left behind."""
     running.cancel()
-    return Deferred.fromCoroutine(crew.end())
+    return Deferred.fromCoroutine(pool.end())
 
 
 def _stop(result: object, reactor: Any) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 from twisted.python import usage
 
 from lanchat import __version__
-from lanchat.client import options as client, zones
-from lanchat.packet import visible
-from lanchat.printing import show
+from lanchat.client import zones
+from lanchat.protocol.packet import visible
+from lanchat.system.printing import show
+from lanchat.terminal import options as client
 
 #: Files of a worker process that are no connections of its users.
 FILES_RESERVED = 64

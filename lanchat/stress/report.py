@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lanchat.stress.scenarios import Row
 from lanchat.stress.tally import Tally
-from lanchat.stress.trial import Row
 from lanchat.stress.verdict import Verdict
 
 #: What is timed, in the order in which it is shown.

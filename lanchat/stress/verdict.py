@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Any, NamedTuple
 
-from lanchat.stress.trial import Row
+from lanchat.stress.scenarios import Row
 
 #: The exit codes besides those of wrong options (2), no connection (3) and interruption (130).
 FINE, SERVER_FAILED, TOOL_WAS_THE_LIMIT = 0, 1, 4

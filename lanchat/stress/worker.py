@@ -25,7 +25,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from lanchat.client.tls import Pinned, Signed, TLSEndpoint, Trust
-from lanchat.packet import visible
+from lanchat.protocol.packet import visible
 from lanchat.stress.bot import Bot, UnframedBot
 from lanchat.stress.histogram import Histogram
 from lanchat.stress.schedule import SECOND, Schedule

@@ -1,1 +1,1 @@
-"""The operators' face: over HTTP it says how the server is, and changes nothing."""
+"""Status pages over HTTP (`--web`): health and metrics, read-only."""

@@ -8,8 +8,8 @@ from sqlite3 import Connection
 from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 
-from lanchat.errors import NotStored
-from lanchat.packet import visible
+from lanchat.protocol.errors import NotStored
+from lanchat.protocol.packet import visible
 from lanchat.store import schema
 from lanchat.store.store import Store
 

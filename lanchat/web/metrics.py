@@ -22,16 +22,16 @@ from prometheus_client.registry import Collector
 
 import lanchat
 import twisted
-from lanchat import machine
-from lanchat.counts import Histogram
+from lanchat.protocol.counts import Histogram
+from lanchat.service import process_stats
 from lanchat.web.health import Health
-from lanchat.web.watched import Watched
+from lanchat.web.sources import MetricsSources
 
 #: The limits that turn a connection away.
 OF_CONNECTIONS = ("users", "per-address", "opens")
 
 
-def registry(watched: Watched, health: Health) -> CollectorRegistry:
+def registry(watched: MetricsSources, health: Health) -> CollectorRegistry:
     """Where Prometheus' library finds it all."""
     found = CollectorRegistry()
     found.register(Report(watched, health))
@@ -41,7 +41,7 @@ def registry(watched: Watched, health: Health) -> CollectorRegistry:
 class Report(Collector):
     """All there is to say about a server, each time anew."""
 
-    def __init__(self, watched: Watched, health: Health) -> None:
+    def __init__(self, watched: MetricsSources, health: Health) -> None:
         self._watched = watched
         self._health = health
         self._counts = watched.router.counts
@@ -68,7 +68,7 @@ class Report(Collector):
 
     def _people(self) -> Iterator[Metric]:
         counts, met = self._counts, self._watched.router.limits.met
-        yield _gauge("lanchat_connections", "Connections of clients, with a name and without.", self._watched.edge.total)
+        yield _gauge("lanchat_connections", "Connections of clients, with a name and without.", self._watched.admission.total)
         yield _gauge("lanchat_sessions", "Sessions (connections with a name).", counts.sessions, "gateway")
         yield _counter("lanchat_sessions_opened", "Sessions that began.", counts.opened, "gateway")
         ended = CounterMetricFamily("lanchat_sessions_closed", "Sessions that ended, and how.", labels=("gateway", "reason"))
@@ -107,16 +107,16 @@ class Report(Collector):
         yield _gauge("lanchat_log_stalled_seconds", "For how long nothing came of what waits.", store.stalled)
         yield _histogram("lanchat_log_commit_seconds", "A commit, with all that was written in it.", counts.commits)
         yield _counter("lanchat_log_commit_failures", "Commits that failed, with all that was in them.", counts.failed_commits)
-        yield _gauge("lanchat_log_size_bytes", "What is kept, by file.", machine.sizes(store.directory), "file")
-        free = machine.free(store.directory) + store.reusable
+        yield _gauge("lanchat_log_size_bytes", "What is kept, by file.", process_stats.sizes(store.directory), "file")
+        free = process_stats.free(store.directory) + store.reusable
         yield _gauge("lanchat_log_free_bytes", "What can still be written where it is kept, or in its file.", free)
 
     def _machine(self) -> Iterator[Metric]:
-        yield _gauge("process_resident_memory_bytes", "Memory of the process.", machine.resident())
-        yield _counter("process_cpu_seconds", "Time of a processor that it took.", machine.cpu())
-        yield _gauge("process_start_time_seconds", "When it began, in seconds since 1970.", machine.STARTED)
-        yield _gauge("process_open_fds", "Descriptors that are open.", machine.open_files())
-        yield _gauge("process_max_fds", "Descriptors that there may be.", machine.most_files())
+        yield _gauge("process_resident_memory_bytes", "Memory of the process.", process_stats.resident())
+        yield _counter("process_cpu_seconds", "Time of a processor that it took.", process_stats.cpu())
+        yield _gauge("process_start_time_seconds", "When it began, in seconds since 1970.", process_stats.STARTED)
+        yield _gauge("process_open_fds", "Descriptors that are open.", process_stats.open_files())
+        yield _gauge("process_max_fds", "Descriptors that there may be.", process_stats.most_files())
 
 
 def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lanchat.progress import Bar
+from lanchat.system.progress_bar import Bar
 from tests.booted import root
 from tests.booted.machine import NEEDED, Machine
 from tests.booted.proofs import Proofs

@@ -2,7 +2,7 @@
 
 A real server is killed so many times, and stopped, cut off and out of disk between, while six devices talk; then what
 they saw is checked. Exits with 1 if a promise of durable delivery was not kept. Real time is the point of it: a short
-one is a test (tests/test_faults.py).
+one is a test (tests/project/test_faults.py).
 """
 
 from __future__ import annotations

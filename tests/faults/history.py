@@ -17,7 +17,7 @@ import msgspec
 
 #: Who reads what was exported: an administrator, who may read everything.
 ADMINISTRATOR = "lanchat-admin"
-#: Refusals that are about the moment, and say nothing about whether it was stored before.
+#: FailedWrites that are about the moment, and say nothing about whether it was stored before.
 FOR_NOW = frozenset({"NOT_STORED", "RATE_LIMITED"})
 #: What tells the time of an event.
 now = time.monotonic_ns

@@ -1,0 +1,70 @@
+"""Calling: a request to the server that runs, over its control socket."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from lanchat.admin import data_directory
+from lanchat.service.control import FILE, MAX_PATH
+from lanchat.service.requests import ANSWER, Done, Failed, Request, Tell
+from lanchat.system.private_files import Refused
+
+#: Seconds for the first answer; what takes long says so before that.
+PATIENCE = 60
+#: Seconds for a server that has just been started, before its socket is there.
+START = 2
+
+
+def call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
+    """How it ended; None when no server runs there. Raises `Refused`."""
+    deadline = time.monotonic() + START
+    while (outcome := _call(directory, request, tell)) is None and data_directory.is_used(directory):
+        if time.monotonic() > deadline:
+            raise Refused(
+                f"A server runs in {directory}, but can't be reached: its log says why. Stop it, and do this without it."
+            )
+        time.sleep(0.1)  # it starts, or ends
+    return outcome
+
+
+def _call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        if not _reached(connection, directory / FILE):
+            return None
+        try:
+            return _answer(connection, request, tell)
+        except TimeoutError:
+            raise Refused(f"The server does not answer within {PATIENCE} s, and may still do it. Look at its log.") from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise Refused(f"The server did not finish ({error}), and may have done it or not. Look at its log.") from None
+
+
+def _reached(connection: socket.socket, path: Path) -> bool:
+    if len(bytes(path)) > MAX_PATH:
+        return False
+    try:
+        connection.connect(str(path))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    except OSError as error:
+        raise Refused(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+    return True
+
+
+def _answer(connection: socket.socket, request: Request, tell: Tell) -> Done | Failed:
+    with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no already
+        connection.sendall(msgspec.json.encode(request) + b"\n")
+    with connection.makefile("rb") as lines:
+        for line in lines:
+            answer = ANSWER.decode(line)
+            if isinstance(answer, (Done, Failed)):
+                return answer
+            tell(answer.done, answer.text)
+            connection.settimeout(None)
+    raise ConnectionResetError("it ended")

@@ -1,0 +1,170 @@
+"""Realm: whose account a secret opens, the way of twisted.cred, so that another directory can be asked instead.
+
+A `Portal` takes credentials to the checker for their kind, and what that answers to the realm, which knows the account. Of
+two checkers for one kind the later one is asked: `Portal(realm, [AccountChecker(...), directory])` has the directory check
+passwords, while tokens are still ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from sqlite3 import Connection
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import ICredentials, IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import IRealm
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import Attribute, implementer
+
+from lanchat.auth.passwords import Hasher, make_token, prepared, token_hash
+from lanchat.model.session import Account, IAccount
+from lanchat.protocol.errors import ChatError
+from lanchat.protocol.interfaces import Store
+from lanchat.protocol.names import key
+from lanchat.store.accounts import check_there
+
+#: Tokens that an account may have; one more, and its oldest is worth nothing any more.
+MAX_TOKENS = 32
+#: The account of a name: the one that is kept under just that, or under its key.
+_NAMED = "WHERE key IN (:name, :key) ORDER BY key = :name DESC LIMIT 1"
+
+_log = Logger("lanchat.realm")
+
+
+class IToken(ICredentials):
+    """A token that the server once gave to somebody, to serve instead of the password."""
+
+    username = Attribute("The name of the account as UTF-8, in any spelling of it.")
+    token = Attribute("The token, a text.")
+
+
+@implementer(IToken)
+@dataclass(frozen=True)
+class Token:
+    """A token as a client sent it (for a password there is `twisted.cred.credentials.UsernamePassword`)."""
+
+    username: bytes
+    token: str
+
+
+@implementer(ICredentialsChecker)
+class AccountChecker:
+    """Knows the passwords and tokens of the accounts in the database."""
+
+    credentialInterfaces = (IUsernamePassword, IToken)  # noqa: N815 (cred's name for it)
+
+    def __init__(self, store: Store, hasher: Hasher, now: Callable[[], float] = time.time) -> None:
+        """`now` is the time of day."""
+        self._store = store
+        self._hasher = hasher
+        self._now = now
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """The account's id, an int. Fails with `UnauthorizedLogin`, or a `ChatError` when that could not be found out."""
+        look = self._by_token if IToken.providedBy(credentials) else self._by_password
+        return Deferred.fromCoroutine(look(credentials))
+
+    async def give_token(self, account: int) -> str:
+        """Make a token for an account, which is told this once; raises `NotStored` or `NoSuchTarget`."""
+        token = make_token()
+        await self._store.write(partial(add_token, account=account, kept=token_hash(token), now=round(self._now() * 1000)))
+        return token
+
+    async def _by_token(self, credentials: Any) -> int:
+        kept = token_hash(credentials.token)
+        account = await self._store.read(partial(find_token, name=_text(credentials.username), kept=kept))
+        if account is None:
+            raise UnauthorizedLogin("no such token")
+        return account
+
+    async def _by_password(self, credentials: Any) -> int:
+        account, kept = await self._store.read(partial(find_password, name=_text(credentials.username)))
+        form = await self._hasher.verify(kept, credentials.password)
+        if form is None or account is None or kept is None:
+            raise UnauthorizedLogin("no such account, or another password")
+        if form != prepared(credentials.password) or self._hasher.needs_rehash(kept):
+            await self._rehash(account, kept, credentials.password)
+        return account
+
+    async def _rehash(self, account: int, kept: str, password: bytes) -> None:
+        """Only now, with the password at hand, can it be hashed at today's cost, and in the form of today."""
+        try:
+            better = await self._hasher.hash(password)
+            await self._store.write(partial(replace_password, account=account, kept=kept, better=better))
+        except ChatError as error:
+            _log.info("the password of account {id} is kept as it was: {why}", id=account, why=str(error))
+
+
+@implementer(IRealm)
+class ChatRealm:
+    """Makes accounts of what checkers answer: an int is the id of an account, bytes (or a text) are its name.
+
+    Ours answers ids. Cred's own checkers, and most for a directory elsewhere, answer the name that was given. Either way there
+    must be an account already, because it is what roles, rooms and devices belong to; a name without one does not get in.
+    """
+
+    def __init__(self, find: Callable[[int], Account | None], find_by_name: Callable[[str], Account | None]) -> None:
+        """Both look among the accounts that the server knows; the second takes any spelling."""
+        self._find = find
+        self._find_by_name = find_by_name
+
+    def requestAvatar(self, avatar_id: Any, mind: object, *interfaces: object) -> Any:
+        """The account, as cred wants it; raises `UnauthorizedLogin` if there is none (nor is there for anonymous logins)."""
+        if IAccount not in interfaces:
+            raise NotImplementedError("a login gives an account")
+        account = self._account(avatar_id)
+        if account is None:
+            raise UnauthorizedLogin("no such account")
+        return IAccount, account, _logged_out
+
+    def _account(self, avatar_id: object) -> Account | None:
+        if isinstance(avatar_id, int):
+            return self._find(avatar_id)
+        return self._find_by_name(_text(avatar_id)) if isinstance(avatar_id, (bytes, str)) else None
+
+
+def find_password(connection: Connection, name: str) -> tuple[int | None, str | None]:
+    """The account of that name and what is kept of its password; None and None if there is no such account."""
+    row = connection.execute(f"SELECT id, password FROM accounts {_NAMED}", {"name": name, "key": key(name)}).fetchone()  # noqa: S608 (ours)
+    return row or (None, None)
+
+
+def replace_password(connection: Connection, account: int, kept: str, better: str) -> None:
+    """Keep another hash of the same password, unless it was changed meanwhile; tokens stay good."""
+    connection.execute("UPDATE accounts SET password = ? WHERE id = ? AND password = ?", (better, account, kept))
+
+
+def find_token(connection: Connection, name: str, kept: bytes) -> int | None:
+    """The account of that name, if this is kept of one of its tokens."""
+    named = f"SELECT id FROM accounts {_NAMED}"  # noqa: S608 (ours)
+    found = f"SELECT account FROM tokens WHERE hash = :hash AND account = ({named})"  # noqa: S608 (ours)
+    row = connection.execute(found, {"hash": kept, "name": name, "key": key(name)}).fetchone()
+    return row and int(row[0])
+
+
+def add_token(connection: Connection, account: int, kept: bytes, now: int) -> None:
+    """Keep another token of an account, and only the newest `MAX_TOKENS`; `now` is in milliseconds since the epoch.
+
+    Raises `NoSuchTarget`.
+    """
+    check_there(connection, account)
+    connection.execute("INSERT INTO tokens(hash, account, created) VALUES (?, ?, ?)", (kept, account, now))
+    connection.execute(
+        "DELETE FROM tokens WHERE hash IN "
+        "(SELECT hash FROM tokens WHERE account = :account ORDER BY hash = :kept DESC, created DESC LIMIT -1 OFFSET :most)",
+        {"account": account, "kept": kept, "most": MAX_TOKENS},
+    )
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+
+
+def _logged_out() -> None:
+    """Cred asks for something to call at the end; the sessions of an account end in the chat."""

@@ -1,0 +1,207 @@
+"""Options: what `twistd lanchat` can be told, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import select
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.internet.main import installReactor
+from twisted.python import usage
+
+from lanchat.config.config_file import NO_HOME, Configured, Contradiction, default_data, path
+from lanchat.logs.server import parse_level
+from lanchat.maintenance.removal import ENVELOPE
+from lanchat.maintenance.retention import Rule, parse as parse_rule
+from lanchat.model.room import parse_name as parse_room
+from lanchat.net import admission
+from lanchat.net.endpoints import endpoints
+from lanchat.protocol.errors import BadName
+from lanchat.protocol.limits import LIMITS, Limits
+from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import caseless
+from lanchat.service import process_stats
+from lanchat.system.printing import checked, show
+
+DEFAULT_PORT = "5000"
+#: The options that say where to listen.
+PORTS = ("port", "tls", "telnet", "manhole", "web")
+#: A port that the system chooses, as often as it is asked.
+_ANY_PORT = re.compile(r"(tcp6?|ssl):0\b")
+
+
+class Options(Configured):
+    """What `twistd lanchat` can be told."""
+
+    optFlags = (  # noqa: N815 (Twisted's name for it)
+        ["ephemeral", None, "Keep no message: what is said is handed on to those who are there, and gone."],
+        ["accounts-only", None, "Let in nobody without an account."],
+        ["plaintext-passwords", None, "Take passwords over connections that others can read, too."],
+        ["log-json", None, "Log JSON, an object a line."],
+    )  # fmt: skip
+
+    longdesc = (
+        "A private chat server for a local network. PORT is a number (all addresses, IPv4 and IPv6), or a Twisted endpoint "
+        "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once. "
+        f"A message that is kept is as many bytes as its text, and {ENVELOPE}. "
+        "Limits, with their defaults: "
+        + "; ".join(f"{name}={limit.default:g} ({limit.unit})" for name, limit in LIMITS.items())
+    )
+
+    def __init__(self, directory: Path | None = None, file: Path | None = None) -> None:
+        super().__init__(directory, file)
+        self["port"], self["tls"], self["telnet"], self["manhole"] = [], [], [], []
+        self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
+        self["manhole-keys"] = None
+        self["web"] = []
+        self["data"] = None
+        self["limit"], self["allow"] = [], []
+        self["retain"], self["lobby"] = [], None
+        self["log-level"] = None
+
+    def opt_port(self, port: str) -> None:
+        """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
+        self["port"] += endpoints(port)
+
+    def opt_tls(self, port: str) -> None:
+        """Listen for JSON clients with TLS on this port. [default: off]"""
+        self["tls"] += endpoints(port)
+
+    def opt_tls_key(self, file: str) -> None:
+        """The private key for TLS (PEM); it and the certificate are read again when they change. [default: made]"""
+        self["tls-key"] = path("tls-key", file)
+
+    def opt_tls_cert(self, file: str) -> None:
+        """The certificate for TLS, and those it depends on after it (PEM). [default: made, signed by an authority in --data]"""
+        self["tls-cert"] = path("tls-cert", file)
+
+    def opt_tls_client_ca(self, file: str) -> None:
+        """Let in, with TLS, only clients with a certificate of this authority; it gives them their name. [default: none]"""
+        self["tls-client-ca"] = path("tls-client-ca", file)
+
+    def opt_telnet(self, port: str) -> None:
+        """Listen for telnet and nc (plain text) on this port. [default: off]"""
+        self["telnet"] += endpoints(port)
+
+    def opt_manhole(self, port: str) -> None:
+        """Listen for operators, who get a Python prompt in the server over SSH; a number is on loopback only. [default: off]"""
+        self["manhole"] += endpoints(port, loopback=True)
+
+    def opt_manhole_keys(self, file: str) -> None:
+        """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
+        self["manhole-keys"] = path("manhole-keys", file)
+
+    def opt_web(self, port: str) -> None:
+        """Tell how the server is over HTTP: /healthz, /readyz, /metrics; a number is on loopback only. [default: off]"""
+        self["web"] += endpoints(port, loopback=True)
+
+    def opt_limit(self, limit: str) -> None:
+        """Change a limit, as NAME=VALUE, or lift it: NAME=off. [defaults: below]"""
+        name, _, value = limit.partition("=")
+        try:
+            Limits().set(name, value)
+        except ValueError as error:
+            raise usage.UsageError(f"--limit {limit}: {error}.") from None
+        self["limit"].append((name, value))
+
+    def opt_allow(self, network: str) -> None:
+        """Let in connections from this network only; `any` is everywhere. [default: loopback and private networks]"""
+        try:
+            admission.networks([network])
+        except ValueError as error:
+            raise usage.UsageError(f"--allow {network}: {error}. Write a network such as 192.168.0.0/16, or any.") from None
+        self["allow"].append(network)
+
+    def opt_retain(self, rule: str) -> None:
+        """Keep messages so long (90d), or so many bytes of them (2G), of all or of one room (#ops=30d). [default: all]"""
+        try:
+            self["retain"].append(parse_rule(rule))
+        except ValueError as error:
+            raise usage.UsageError(f"--retain {rule}: {error}") from None
+
+    def opt_lobby(self, room: str) -> None:
+        """A room that everybody is in, such as #lobby. [default: none]"""
+        try:
+            self["lobby"] = parse_room(room)
+        except BadName as error:
+            raise usage.UsageError(f"--lobby {room}: {error}") from None
+
+    def opt_log_level(self, level: str) -> None:
+        """Log what is at least so grave: debug, info, warn, error or critical. [default: info]"""
+        try:
+            parse_level(level)
+        except ValueError as error:
+            raise usage.UsageError(f"--log-level {level}: {error}.") from None
+        self["log-level"] = level
+
+    def opt_data(self, directory: str) -> None:
+        """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
+        self["data"] = path("data", directory)
+
+    def opt_version(self) -> None:
+        """Show the versions of lanchat, Twisted and Python, and end."""
+        raise SystemExit(checked("twistd lanchat", lambda: show(process_stats.versions())))
+
+    def opt_help(self) -> None:
+        """Show this help, and end."""
+        raise SystemExit(checked("twistd lanchat", lambda: show(str(self))))
+
+    def parseArgs(self, *words: str) -> None:
+        """Everything is an option; raises `UsageError`."""
+        if words:
+            right = "Write --NAME VALUE, such as --port 5000; what is on or off, such as --ephemeral, has no value."
+            raise usage.UsageError(f"{visible(words[0], 100)!r} belongs to no option. {right}")
+
+    def settle(self) -> None:
+        """What was not said has its default, the reactor too."""
+        install_reactor()
+        if self["data"] is None:
+            self["data"] = default_data()
+        if not self["port"] and not self["tls"]:
+            self.opt_port(DEFAULT_PORT)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What does not fit together, with the options that it is about."""
+        if self["data"] is None:
+            yield Contradiction({"data"}, NO_HOME)
+        if (self["tls-key"] is None) != (self["tls-cert"] is None):
+            text = "--tls-key and --tls-cert belong together: give both, or neither."
+            yield Contradiction({"tls-key", "tls-cert"}, text)
+        if not self["tls"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
+            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen."
+            yield Contradiction({"tls"}, text)
+        if self["ephemeral"] and self["retain"]:
+            text = "--ephemeral keeps no message, so there is nothing for --retain: leave one of them out."
+            yield Contradiction({"ephemeral", "retain"}, text)
+        yield from self._kept_and_not()
+        if self["manhole"] and self["manhole-keys"] is None:
+            yield Contradiction({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
+        if self["manhole-keys"] is not None and not self["manhole"]:
+            yield Contradiction({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
+        yield from self._shared_ports()
+
+    def _kept_and_not(self) -> Iterator[Contradiction]:
+        kept = {caseless(rule.room) for rule in self["retain"] if rule.room is not None and rule == Rule(rule.room, None, None)}
+        for rule in self["retain"]:
+            if rule.room is not None and caseless(rule.room) in kept and rule != Rule(rule.room, None, None):
+                text = f"--retain {rule.room}=off keeps all of that room, and another rule does not: leave one of them out."
+                yield Contradiction({"retain"}, text)
+
+    def _shared_ports(self) -> Iterator[Contradiction]:
+        wanted: dict[str, str] = {}
+        for name in PORTS:
+            for port in self[name]:
+                if wanted.setdefault(port, name) != name and not _ANY_PORT.match(port):
+                    where = port.partition(":backlog=")[0]
+                    text = f"--{wanted[port]} and --{name} can't both have {where}: give each a port of its own."
+                    yield Contradiction({wanted[port], name}, text)
+
+
+def install_reactor() -> None:
+    """Make ours the reactor of this process, unless `--reactor` chose one, or the system has no epoll."""
+    if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
+        from lanchat.net.reactor import Reactor  # noqa: PLC0415 (it can be imported only where there is epoll)
+
+        installReactor(Reactor())

@@ -1,0 +1,250 @@
+"""House: who is here, and how they come and go. It owns what is known of them, and the clock; every gateway holds the same one.
+
+Nothing here waits, and nothing here knows a socket: what it wants of a connection is `IClient`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Any
+
+from lanchat.core.activity_log import ActivityLog
+from lanchat.core.cursors import Cursors
+from lanchat.core.delivery import Delivery
+from lanchat.core.keepalive import Keepalive
+from lanchat.core.online import OnlineUsers
+from lanchat.core.pending_logins import Identity, PendingLogins
+from lanchat.core.presence import Presence
+from lanchat.core.replay import Replay
+from lanchat.core.replies import Replies
+from lanchat.core.reservations import Reservations
+from lanchat.core.rooms import Rooms
+from lanchat.core.sanctions import Sanctions
+from lanchat.model.room import Room
+from lanchat.model.sanction import MUTE, PROMPT, Sanction
+from lanchat.model.session import Account, Role, Session
+from lanchat.protocol.counts import HUNG_UP, Counts
+from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
+from lanchat.protocol.interfaces import Clock, IClient, Store
+from lanchat.protocol.limits import Bucket, Limits, Quota
+from lanchat.protocol.name_lists import escaped_size, online
+from lanchat.protocol.names import check_guest, parse as parse_name
+from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
+
+#: Bytes of names in a welcome, which must not grow with the crowd, and of all that is not names.
+WELCOME_NAMES, WELCOME_REST = 256, 200
+#: What a stranger is told.
+LOG_IN = "The name {} is an account's. Send /login PASSWORD, or connect again with another name."
+
+
+class Chat:
+    """The sessions, the accounts, the rooms, and the log."""
+
+    def __init__(self, clock: Clock, instance: str, now: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.now = now
+        self._new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
+        self.counts = Counts()
+        self.limits = Limits()
+        self.online = OnlineUsers()
+        self.rooms = Rooms()
+        self.reservations = Reservations(self.rooms, self.limits)
+        self.replies = Replies(clock, self.limits, now)
+        self.reply, self.charge, self.timestamp = self.replies.reply, self.replies.charge, self.replies.timestamp
+        self.sanctions = Sanctions(self.limits, now, self._is_operator)
+        self.delivery = Delivery(self.online, self.replies, self.sanctions, self.counts, self._new_id)
+        self.replay = Replay(self.delivery, self.replies)
+        self.cursors = Cursors(clock, self.delivery, now)
+        self.pending_logins = PendingLogins(clock, self.limits)
+        self.activity = ActivityLog(clock)
+        self.presence = Presence(clock, self.timestamp)
+        self.keepalive = Keepalive(clock, self._ping, self._give_up)
+        #: How many accounts an address makes in an hour, how many rooms an account, and how many it invites.
+        self.registrations, self.creations, self.invites = (
+            Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites")
+        )
+        #: Whether guests are turned away.
+        self.accounts_only = False
+        #: How people show who they are; set when the server starts.
+        self.identity: Identity
+
+    @property
+    def store(self) -> Store:
+        """What is kept."""
+        return self.delivery.store
+
+    def begin(self, store: Store, accounts: list[Account], rooms: list[Room], sanctions: Iterable[Sanction] = ()) -> None:
+        """The store is open: this is what it knows of."""
+        self.delivery.store = store
+        for account in accounts:
+            self.online.reserve(account)
+        for room in rooms:
+            self.rooms.add(room)
+        self.sanctions.begin(store, sanctions)
+
+    def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
+        """Give a connection a name, and so a session; raises `BadName`, `NameTaken` or `Banned`.
+
+        The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
+        """
+        packets = Bucket(self.limits, "packets")
+        try:
+            name = parse_name(text)
+            account = self.online.account(name.shown)
+        except BadName:
+            account = self.online.account(text.strip())
+            if account is None:
+                raise
+        if account is not None:
+            name = account.name  # whoever has a name keeps it, though today's rules may forbid it
+        session = Session(name, client, address, gateway, self.now(), packets, self.clock.seconds())
+        self.sanctions.meet(session, account)
+        if account is not None:
+            self.pending_logins.wait(session, account, self._gave_up)
+        elif self.accounts_only:
+            raise AuthRequired("Only those with an account may enter. Ask the operator for one, then open with its name.")
+        else:
+            check_guest(name)
+            self._enter(session)
+        return session
+
+    def admit(self, session: Session, account: Account) -> None:
+        """A session is this account's from now on: a stranger's that has logged in, or a guest's who has made it."""
+        self.sanctions.meet(session, account)
+        self.pending_logins.leave(session)
+        session.account, session.role = account, account.role
+        if session in self.online:
+            account.sessions.append(session)
+            for room in self.rooms.of_guest(session):
+                self.rooms.leave(session, room)
+        else:
+            session.name = account.name
+            session.sender = Sender(account.name.shown, session.sender.ip)
+            self._enter(session)
+
+    def own(self, account: Account, maker: Session | None = None) -> None:
+        """A name has become an account's. Guests that have it, or one that looks so, must come again, but not its maker."""
+        if maker is None:
+            holders = self.online.guests_alike(account.name)
+        else:  # while its name was being made an account, nobody could come whose name looks like it
+            holders = [holder for holder in [self.online.find(account.name.key)] if holder is not None]
+        for holder in holders:
+            if holder is not maker:
+                goodbye = (
+                    f"The name {account.name.shown} is an account's now. If it is yours, log in; else come back with another."
+                )
+                self.close(holder, NameTaken.code, goodbye, why="the name was made an account")
+        self.online.reserve(account)
+        self.activity.note(f"{account.name.shown} is an account now")
+
+    def end_logins(self, account: Account, goodbye: str, *, why: str, but: Session | None = None) -> int:
+        """End all sessions of an account, and what waits to log in to it, `but` this one; how many these were."""
+        ended = [session for session in (*account.sessions, *self.pending_logins.of(account)) if session is not but]
+        for session in ended:
+            self.close(session, AuthRequired.code, goodbye, why=why)
+        return len(ended)
+
+    def account_of(self, name: str) -> Account:
+        """The account of that name; raises `NoSuchTarget`."""
+        account = self.online.account(name) or self.online.account(name.strip().removeprefix("@"))
+        if account is None:
+            raise NoSuchTarget(f"There is no account {visible(name, 40) or '(no name)'}.")
+        return account
+
+    def _is_operator(self, name: str) -> bool:
+        """Whether whoever decides under this name is an operator. Who has no account decides at the operators' prompt."""
+        account = self.online.account(name)
+        return name == PROMPT or (account is not None and account.role is Role.OPERATOR)
+
+    def _enter(self, session: Session) -> None:
+        self.online.take(session)
+        self.counts.opened[session.gateway] += 1
+        self.rooms.arrive(session)
+        self.activity.note(f"{session.name.shown} joined from {session.sender.ip} ({session.gateway})")
+        if session.account is None or len(session.account.sessions) == 1:
+            self.presence.came(session.name.shown)
+
+    def greet(self, session: Session) -> None:
+        """Welcome a classic session, unless it has been welcomed; tell a stranger how to log in."""
+        if not session.greeted:
+            session.greeted = True
+            if session in self.pending_logins:
+                self._ask(session)
+            else:
+                self.welcome(session, None)
+
+    def _ask(self, session: Session) -> None:
+        try:
+            self.pending_logins.ask(session)
+        except ChatError as error:
+            self.close(session, error.code, str(error), why="too many wait to log in")
+        else:
+            self.reply(session, None, LOG_IN.format(session.name.shown))
+
+    def welcome(self, session: Session, packet: Packet | None, op: str = "ok", **data: Any) -> None:
+        """Answer whoever has come in, and tell where they may not speak: it may have been decided while they were away."""
+        # An unframed client should read it with one `recv`, and its name is in it twice.
+        room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
+        others = online(*self.online.others(session, "", room))
+        self.reply(session, packet, f"Welcome {session.name.shown}! Send /help to see the commands. {others}", op, **data)
+        if self.sanctions.places:
+            self.tell_mutes(session, None, *self.rooms.of(session))
+
+    def tell_mutes(self, session: Session, *places: Room | None) -> None:
+        """Tell a session where it may say nothing, of these places (None: the whole server), why and for how long."""
+        for place in places:
+            if (mute := self.sanctions.find(MUTE, place, session, session.account)) is not None:
+                self.reply(session, None, f"You are {mute.what(self.now())}.", quotes=True)
+
+    def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
+        self,
+        session: Session,
+        code: str,
+        goodbye: str,
+        *,
+        why: str,
+        packet: Packet | None = None,
+        last_words: str = "",
+        quotes: bool = False,
+    ) -> None:
+        """End a session on purpose: a goodbye, its name is free, the connection closes when all is written.
+
+        `quotes`: the goodbye has words of another user in it.
+        """
+        if session in self.online or session in self.pending_logins:
+            self.reply(session, packet, goodbye, op="bye", quotes=quotes, code=code)
+            self.leave(session, why, last_words, code)
+            session.client.disconnect()
+
+    def leave(self, session: Session, why: str, last_words: str = "", code: str = HUNG_UP) -> None:
+        """A session ended, in whatever way: its name is free at once. `why` is for the log, `code` is counted."""
+        self.keepalive.forget(session)
+        self.presence.forget(session)
+        self.pending_logins.leave(session)
+        if self.online.free(session):
+            self.counts.closed[session.gateway, code] += 1
+            self.rooms.depart(session)
+            self.cursors.left(session)
+            self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
+            if session.account is None or not session.account.sessions:
+                self.presence.went(session.name.shown, last_words if last_words and self._may_speak(session) else "")
+
+    def _may_speak(self, session: Session) -> bool:
+        """Whether what somebody says to everyone is passed on, now."""
+        try:
+            self.sanctions.check_may_speak(session, None)
+        except ChatError:
+            return False
+        return True
+
+    def _gave_up(self, session: Session) -> None:
+        """A stranger has not logged in in time."""
+        self.close(session, "AUTH_REQUIRED", "You are closed: nobody logged in.", why="did not log in")
+
+    def _ping(self, session: Session) -> None:
+        self.reply(session, None, "", op="ping", t=int(self.now() * 1000))
+
+    def _give_up(self, session: Session) -> None:
+        self.close(session, "IDLE", "You are closed: no answer came to a ping.", why="no answer to a ping")

@@ -1,0 +1,128 @@
+"""Presence: who came and who went, told to those who asked for it, at most one packet a second about each room and everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from lanchat.model.room import Room
+from lanchat.model.session import Session
+from lanchat.protocol.interfaces import Clock
+from lanchat.protocol.name_lists import and_more, as_fit
+from lanchat.protocol.packet import EVERYONE, SERVER, ServerX, SharedPacket
+
+#: Seconds between two packets.
+PAUSE = 1.0
+#: Bytes of names in one packet.
+NAMES = 8192
+
+
+class News:
+    """Comings and goings in one place that are still to be told.
+
+    Somebody who came and went between two packets is not mentioned.
+    """
+
+    def __init__(
+        self, clock: Clock, tell: Callable[[str, dict[str, str]], None], come: str, gone: str, at_once: bool = False
+    ) -> None:
+        """`tell` gets `come` or `gone`, and the names that it is about, each with its last words.
+
+        The first news after a pause is told `at_once`, or when all has happened that happens now.
+        """
+        self._clock = clock
+        self._tell = tell
+        self._at_once = at_once
+        self._names: dict[str, dict[str, str]] = {gone: {}, come: {}}
+        self._opposite = {come: gone, gone: come}
+        #: Whether something is about to be told, or was told less than a pause ago.
+        self.resting = False
+
+    def add(self, event: str, name: str, words: str = "") -> None:
+        """Note an event (`come` or `gone`) for the next packet, with the last words of whoever went; the two cancel out."""
+        if self._names[self._opposite[event]].pop(name, None) is None:
+            self._names[event][name] = words
+        if self.resting:
+            return
+        self.resting = True
+        if self._at_once:
+            self.tell()
+        else:
+            self._clock.callLater(0, self.tell)
+
+    def clear(self) -> None:
+        """What was not told is not told any more."""
+        self._names = {event: {} for event in self._names}
+
+    def tell(self) -> None:
+        """Tell one kind of news; the other kind has its turn a pause later."""
+        for event, names in self._names.items():
+            if names:
+                self._names[event] = {}
+                self._tell(event, names)
+                self._names = dict(reversed(self._names.items()))
+                self._clock.callLater(PAUSE, self.tell)
+                return
+        self.resting = False
+
+
+class Presence:
+    """Collects comings and goings: the first is told at once, what follows once a second, together. Each room is for itself."""
+
+    def __init__(self, clock: Clock, timestamp: Callable[[], str]) -> None:
+        """`timestamp` is the time as it is written in packets."""
+        self._clock = clock
+        self._timestamp = timestamp
+        self._everyone = News(clock, self._tell_watchers, "came", "went")
+        self._rooms: dict[Room, News] = {}
+        #: Who asked to be told.
+        self.watchers: dict[Session, None] = {}
+
+    def watch(self, session: Session) -> None:
+        """Tell this one, from now on."""
+        self.watchers[session] = None
+
+    def forget(self, session: Session) -> None:
+        """A session has ended: it is told nothing more."""
+        if session in self.watchers:
+            del self.watchers[session]
+            if not self.watchers:
+                self._everyone.clear()  # nobody is left to be told, and who asks later asks about what comes then
+
+    def came(self, name: str) -> None:
+        """Somebody opened a session."""
+        if self.watchers:
+            self._everyone.add("came", name)
+
+    def went(self, name: str, words: str = "") -> None:
+        """Somebody's session ended, with these last words."""
+        if self.watchers:
+            self._everyone.add("went", name, words)
+
+    def in_room(self, room: Room, event: str, session: Session) -> None:
+        """Somebody "joined" or "left" a room: those in it who want to know of such things are told."""
+        news = self._rooms.get(room)
+        if news is None:
+            for idle in [other for other, known in self._rooms.items() if not known.resting]:
+                del self._rooms[idle]
+            tell = partial(self._tell_room, room)
+            news = self._rooms[room] = News(self._clock, tell, "joined", "left", at_once=True)
+        news.add(event, session.name.shown)
+
+    def _tell_room(self, room: Room, event: str, news: dict[str, str]) -> None:
+        readers = [reader for reader in room.sessions if reader.may("presence") and reader.may("room")]
+        self._tell(readers, event, news, room.name, f" {room.name}")
+
+    def _tell_watchers(self, event: str, news: dict[str, str]) -> None:
+        self._tell(tuple(self.watchers), event, news, EVERYONE)
+
+    def _tell(self, readers: Sequence[Session], event: str, news: dict[str, str], conv: str, where: str = "") -> None:
+        """Tell these sessions, but not the one that the news is about."""
+        names = as_fit(list(news), NAMES)
+        last_words = news[names[0]] if len(news) == 1 else ""
+        said = f"{and_more(names, len(news))} {event}{where}{last_words and ': '}{last_words}"
+        x = ServerX(op="event", ev=event, who=names, n=len(news), conv=conv, ts=self._timestamp())
+        packet = SharedPacket(SERVER, conv, said, x)
+        for reader in readers:
+            if names != [reader.name.shown]:
+                reader.client.deliver(packet)

@@ -1,0 +1,51 @@
+"""Reservations: in how many rooms one may be, and how many accounts may belong to one. Who is about to come has a place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from lanchat.core.rooms import Rooms
+from lanchat.model.room import Room
+from lanchat.model.session import Account, Session
+from lanchat.protocol.errors import Full
+from lanchat.protocol.limits import Limits
+
+
+class Reservations:
+    """The places there are, less those that are taken or kept for somebody."""
+
+    def __init__(self, rooms: Rooms, limits: Limits) -> None:
+        self._rooms = rooms
+        self._limits = limits
+        self._kept: Counter[Room | Account | Session] = Counter()
+
+    def check_joined(self, session: Session) -> None:
+        """Raise `Full` if somebody may be in no other room."""
+        if len(self._rooms.of(session)) + self._kept[session.account or session] >= self._limits["joined"]:
+            raise Full("You are in as many rooms as one can be in. Leave one first.", "joined")
+
+    def has_room_for_member(self, room: Room) -> bool:
+        """Whether one more account may belong to a room."""
+        return room is self._rooms.lobby or len(room.members) + self._kept[room] < self._limits["members"]
+
+    def check_members(self, room: Room) -> None:
+        """Raise `Full` if no other account may belong to a room."""
+        if not self.has_room_for_member(room):
+            raise Full(f"{room.name} has as many members as a room can have.", "members")
+
+    @contextmanager
+    def kept(self, session: Session, rooms: Iterable[Room], count: int = 1) -> Iterator[None]:
+        """While the block runs, which waits for the disk, keep a place in each of these rooms, and `count` of the session's."""
+        owner: Account | Session = session.account or session
+        places = [*rooms, *[owner] * count]
+        for place in places:
+            self._kept[place] += 1
+        try:
+            yield
+        finally:
+            for place in places:
+                self._kept[place] -= 1
+                if not self._kept[place]:
+                    del self._kept[place]

@@ -1,0 +1,249 @@
+"""Sanctions: who may not speak, or not come in, on the whole server or in one room; by whom, why, and until when.
+
+All that are in force are in memory, by what they are about: as they are stored, and beside them those that are being stored,
+which hold already. So whoever is under none costs nothing: a session is looked at when it begins, and what is said in a room
+only if somebody is under a sanction there. One that has run out is dropped by whoever comes upon it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from lanchat.model.room import Room
+from lanchat.model.sanction import BAN, MUTE, Sanction
+from lanchat.model.session import Account, Role, Session
+from lanchat.model.targets import Place, Target
+from lanchat.protocol.errors import Full
+from lanchat.protocol.interfaces import Store
+from lanchat.protocol.limits import Limits
+from lanchat.store.sanctions import add, remove, remove_over
+
+#: How many that were undone, or replaced, may wait for their end to be forgotten.
+MOST_UNDONE = 100
+
+
+class Sanctions:
+    """Those that are in force."""
+
+    store: Store  #: Set when the server starts.
+
+    def __init__(self, limits: Limits, now: Callable[[], float], is_operator: Callable[[str], bool]) -> None:
+        """`now` is the time of day; `is_operator` says whether who decides under that name is an operator."""
+        self._limits = limits
+        self._now = now
+        self._is_operator = is_operator
+        #: As they are stored, by where they hold: changed when a transaction came back, and in that order.
+        self.places: dict[Room | None, Place[Sanction]] = {}
+        # Those that are being stored, the oldest first; and where they hold (of some about the same, the newest).
+        self._waiting: list[Sanction] = []
+        self._proposed: dict[Room | None, Place[Sanction]] = {}
+        self._decided: Counter[str] = Counter()  # how many of them each has decided
+        self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first is the first
+        self._numbers = count()  # (of two that end together, neither sanction need be compared)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.places.values()))
+
+    def begin(self, store: Store, known: Iterable[Sanction]) -> None:
+        """The store is open: these are in it."""
+        self.store = store
+        for sanction in known:
+            self._put(sanction)
+
+    # Who is looked at.
+
+    def meet(self, session: Session, account: Account | None) -> None:
+        """Somebody wants to begin a session, with this account: who is muted is so from the first word on. Raises `Banned`."""
+        if (ban := self.find(BAN, None, session, account)) is not None:
+            raise ban.error(self._now())
+        self.bar(session, account)
+
+    def bar(self, session: Session, account: Account | None) -> None:
+        """Let a session say nothing while it is muted, and cost nothing when it is not."""
+        session.barred = None
+        if self.find(MUTE, None, session, account) is not None:
+            self.watch(session)
+
+    def watch(self, session: Session) -> None:
+        """Before each word of a session look whether it may speak on the whole server, until it may: something is decided."""
+        session.barred = partial(self._check_barred, session)
+
+    def check_may_join(self, session: Session, room: Room) -> None:
+        """Raise `Banned` if somebody is shut out of a room."""
+        if (ban := self.find(BAN, room, session, session.account)) is not None:
+            raise ban.error(self._now())
+
+    def check_may_speak(self, session: Session, room: Room | None) -> None:
+        """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere.
+
+        Whoever is being shut out says nothing either while that is written: `Banned`.
+        """
+        if session.barred is not None:
+            session.barred()
+        if room in self.places or room in self._proposed:
+            self._check(session, room)
+
+    def _check(self, session: Session, room: Room | None) -> None:
+        for kind in (MUTE, BAN) if room in self._proposed else (MUTE,):
+            if (sanction := self.find(kind, room, session, session.account)) is not None:
+                raise sanction.error(self._now())
+
+    def _check_barred(self, session: Session) -> None:
+        self._check(session, None)
+        session.barred = None
+
+    def find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
+        """One of this kind that somebody is under in a room, or (None) on the whole server."""
+        if room not in self.places and room not in self._proposed:
+            return None
+        places = [place for place in (self.places.get(room), self._proposed.get(room)) if place is not None]
+        found = [sanction for place in places for sanction in place.hitting(kind, session, account)]
+        in_force = [sanction for sanction in found if sanction.holds(self._now())]
+        if len(in_force) < len(found):
+            self._sweep()
+        return next((sanction for sanction in in_force if self._may_hit(sanction, account)), None)
+
+    def _may_hit(self, sanction: Sanction, account: Account | None) -> bool:
+        """Whether whoever decided it may decide about this account, which nobody thought of if it is not about an account.
+
+        About moderators and operators only operators decide, as far as they are operators now.
+        """
+        if account is None or account.role < Role.MODERATOR or sanction.is_about_an_account:
+            return True
+        return self._is_operator(sanction.by)
+
+    # What is decided.
+
+    def listed(self, room: Room | None) -> list[Sanction]:
+        """Those in one place that are in force, the newest first; `count` says how many there are to sort."""
+        self._sweep()
+        return sorted(self._place(room).values(), key=lambda sanction: sanction.at)[::-1]
+
+    def count(self, room: Room | None) -> int:
+        """How many there are in one place."""
+        return len(self.places.get(room, ()))
+
+    async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
+        """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
+
+        It holds at once, so that nobody slips in while it is written. Raises `Full`, `NoSuchTarget` or `NotStored`; then all is
+        as it was.
+        """
+        self._check_room_for_more(sanction)
+        with self._held(sanction):
+            await self.store.write(partial(add, sanction=sanction, expelled=expelled))
+            self._put(sanction)
+
+    @contextmanager
+    def _held(self, sanction: Sanction) -> Iterator[None]:
+        """While the block runs, which waits for the disk, let a sanction hold."""
+        self._waiting.append(sanction)
+        place = self._proposed.setdefault(sanction.room, Place())
+        place.put(sanction)
+        try:
+            yield
+        finally:
+            self._waiting.remove(sanction)
+            if same := [other for other in self._waiting if other.about == sanction.about]:
+                place.put(same[-1])
+            else:
+                place.drop(sanction)
+            if not place:
+                del self._proposed[sanction.room]
+
+    async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
+        """Undo a sanction; whether there was one. Raises `NotStored`."""
+        self._sweep()
+        meant = {(kind, form) for form in target.forms}
+        if meant.isdisjoint(self._place(room)) and meant.isdisjoint(self._proposed.get(room, ())):
+            return False
+        await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        found = [self._place(room)[form] for form in meant if form in self._place(room)]
+        for sanction in found:
+            self._drop(sanction)
+        return bool(found)
+
+    def erase(self, about: Collection[str], is_theirs: Callable[[str], bool], instead: str) -> None:
+        """Somebody is erased: nothing is decided about them any more, which is what has one of these targets.
+
+        What they decided themselves, under a name that `is_theirs`, still holds, by `instead` and for no reason.
+        """
+        for sanction in [sanction for place in self.places.values() for sanction in place.values()]:
+            if sanction.target in about:
+                self._drop(sanction)
+            elif is_theirs(sanction.by):
+                self._put(replace(sanction, by=instead, reason=""))
+
+    def forget(self, room: Room) -> None:
+        """A room is gone; what was decided there goes from the table with it."""
+        for sanction in list(self._place(room).values()):
+            self._drop(sanction)
+
+    def _check_room_for_more(self, sanction: Sanction) -> None:
+        if self._has_like(sanction) or any(other.about == sanction.about for other in self._waiting):
+            return
+        self._sweep()
+        if name := self._over(sanction):
+            self._limits.met[name] += 1
+            raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
+
+    def _over(self, sanction: Sanction) -> str:
+        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and everybody has a share.
+
+        What is being stored counts as well.
+        """
+        more = {one.about: one for one in self._waiting if not self._has_like(one)}.values()
+        everywhere = self.count(None) + sum(one.room is None for one in more)
+        counts = {"sanctions": everywhere, "decided": self._decided[sanction.by] + sum(one.by == sanction.by for one in more)}
+        if sanction.room is not None:
+            counts["sanctions"] = len(self) + len(more) - everywhere
+            counts["room-sanctions"] = self.count(sanction.room) + sum(one.room is sanction.room for one in more)
+        return next((name for name, count in counts.items() if count >= self._limits[name]), "")
+
+    def _put(self, sanction: Sanction) -> None:
+        if (before := self._place(sanction.room).get((sanction.kind, sanction.target))) is not None:
+            self._drop(before)
+        self.places.setdefault(sanction.room, Place()).put(sanction)
+        self._decided[sanction.by] += 1
+        if sanction.until is not None:
+            heappush(self._ends, (sanction.until, next(self._numbers), sanction))
+        if len(self._ends) > 2 * len(self) + MOST_UNDONE:
+            self._ends = [end for end in self._ends if self._is_in_force(end[2])]
+            heapify(self._ends)
+
+    def _drop(self, sanction: Sanction) -> None:
+        """Forget this one, unless another has taken its place."""
+        if not self._is_in_force(sanction):
+            return
+        place = self.places[sanction.room]
+        place.drop(sanction)
+        self._decided[sanction.by] -= 1
+        if not self._decided[sanction.by]:
+            del self._decided[sanction.by]
+        if not place:
+            del self.places[sanction.room]
+
+    def _has_like(self, sanction: Sanction) -> bool:
+        """Whether one of its kind about the same is stored."""
+        return (sanction.kind, sanction.target) in self._place(sanction.room)
+
+    def _is_in_force(self, sanction: Sanction) -> bool:
+        return self._place(sanction.room).get((sanction.kind, sanction.target)) is sanction
+
+    def _place(self, room: Room | None) -> Mapping[tuple[str, str], Sanction]:
+        return self.places.get(room, {})
+
+    def _sweep(self) -> None:
+        """Forget all that have run out."""
+        now, some = self._now(), False
+        while self._ends and self._ends[0][0] <= now:
+            some |= self._is_in_force(self._ends[0][2])
+            self._drop(heappop(self._ends)[2])
+        if some:
+            self.store.write_in_background(partial(remove_over, now=now))

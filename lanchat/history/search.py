@@ -1,0 +1,300 @@
+"""Search: which entries of the log have these words (docs/protocol.md, "What is kept").
+
+What people type has no operators but the three that are written with a colon: a word is a word, whatever it looks like.
+The index of words is SQLite's FTS5; rows that it finds are looked at again before they are served. It has the words of what
+is in `kept`, where what is said comes to within moments (`lanchat.store.recent`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from lanchat.history.pages import MAX_SEQ, Page, Size, filled, within
+from lanchat.history.positions import OfAccount
+from lanchat.protocol.dates import moment
+from lanchat.protocol.entry import COLUMNS
+from lanchat.protocol.errors import Usage
+from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import key
+from lanchat.store.word_folding import spellings
+
+#: Characters in a search, and words in it, at the most.
+MAX_QUERY = 256
+MAX_WORDS = 20
+#: Up to so many conversations are looked up in the index of words. That takes time for each; so for more, first the newest
+#: so many messages that have the words are looked at, wherever they were said.
+FEW = 32
+MANY = 5000
+#: For more conversations than this only messages that have the words are looked at, so many after so many, for so many seconds.
+SOME, BUDGET = 300, 0.5
+#: Clocks are set back by so much (milliseconds) all the time, so what is not older than that is looked at.
+SETBACK = 3_600_000
+#: Where the name is in a row.
+NAME = COLUMNS.index("name")
+
+_FILTER = re.compile(r"(from|in|since|before):(.*)", re.IGNORECASE)
+_AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.IGNORECASE)
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_SEARCH = f"""
+    SELECT {", ".join(f"kept.{column}" for column in COLUMNS)} FROM words CROSS JOIN kept ON kept.seq = words.rowid
+    WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ?
+        AND kept.ts >= ? AND {{}}
+    ORDER BY words.rowid DESC
+"""  # noqa: S608 (our own names)
+_GIVEN = _SEARCH.format("kept.conv IN (SELECT value FROM json_each(?))")
+_OF_ACCOUNT = _SEARCH.format("EXISTS (SELECT 1 FROM members WHERE account = ? AND members.conv = kept.conv)")
+_THEIRS = "SELECT json_group_array(conv) FROM (SELECT conv FROM members WHERE account = ? LIMIT ?)"
+_HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
+_LAST = "SELECT coalesce(max(seq), 0) FROM kept"
+_UNINDEXED = "SELECT max(value) FROM meta WHERE name = 'unindexed'"
+_PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
+_NEAR = "SELECT min(seq) FROM (SELECT seq, ts FROM kept WHERE seq <= ? ORDER BY seq DESC LIMIT ?) WHERE ts >= ?"
+
+
+class Query(NamedTuple):
+    """What is looked for: all of it must be so."""
+
+    words: tuple[str, ...] = ()
+    #: Whose words, in any spelling of the name.
+    sender: str | None = None
+    #: Where, as it was typed (`#ops`, `@alice`). The caller knows which conversation that is, and makes only that readable.
+    where: str | None = None
+    #: Not before this time, in milliseconds since the epoch.
+    since: int = 0
+    #: Only what comes before this place in the log.
+    before: int | None = None
+
+
+def parse_query(text: str, now: float) -> Query:
+    """Read what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
+    if len(_without_before(text)) > MAX_QUERY:
+        raise Usage(f"A search is at most {MAX_QUERY} characters; look for fewer words.")
+    typed: list[str] = []
+    filters: dict[str, str] = {}
+    for part in text.split():
+        if not (match := _FILTER.fullmatch(part)):
+            typed.append(part)
+        elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
+            raise Usage(f"A search has only one {match[1].lower()}: in it.")
+    sender, where = _sender(filters.get("from")), _where(filters.get("in"))
+    since, before = _since(filters.get("since"), now), _before(filters.get("before"))
+    words = _words(typed)
+    if not words and sender is None:
+        raise Usage(_wordless(" ".join(typed), bool(filters)))
+    return Query(words, sender, where, since, before)
+
+
+def going_on(text: str, before: int) -> str:
+    """What to type for the page that comes before this place, after the one that `text` asked for."""
+    return f"{_without_before(text)} before:{before}"
+
+
+def search(
+    connection: sqlite3.Connection,
+    query: Query,
+    readable: Collection[str] | OfAccount,
+    *,
+    before: int | None = None,
+    limit: int = 50,
+) -> Page:
+    """The newest entries that the query asks for, of `readable` conversations and no others; the next page is older.
+
+    To be run in one transaction, as what `history` has. Of an account with very many conversations a page may be short, or
+    empty, and there is `more` all the same: so much could be looked through in time.
+    """
+    convs, match = _named(connection, readable), _match(query)
+    if convs == [] or not match:
+        return Page()
+    below = within(min(MAX_SEQ if place is None else place for place in (before, query.before)), 0, MAX_SEQ)
+    hits = _Hits(connection, query, readable if convs is None else convs)
+    page = _page(hits, convs, match, below, Size.asked(limit))
+    page.unindexed = not page.more and (connection.execute(_UNINDEXED).fetchone()[0] or 0) > hits.floor
+    return page
+
+
+def _page(hits: _Hits, convs: list[str] | None, match: str, below: int, size: Size) -> Page:
+    """A page of those that `match`, in these conversations (None: too many to be named one by one)."""
+    if convs is None:
+        page = hits.page(hits.stretches(match, below, BUDGET), match, size)
+        return page if page.more or not hits.left else Page(page.entries, True, hits.left, page.damaged)
+    if len(convs) > FEW:
+        page = hits.page(hits.stretches(match, below, 0), match, size)
+        if page.more or not hits.left:
+            return page
+    return hits.page(iter([(hits.floor, below)]), f"{match} AND conv : {_one_of(convs)}", size)
+
+
+class _Hits:
+    """The rows that a query asks for, the newest first."""
+
+    def __init__(self, connection: sqlite3.Connection, query: Query, convs: Collection[str] | OfAccount) -> None:
+        self._connection = connection
+        self._query = query
+        self._sender = {*spellings(key(query.sender))} if query.sender is not None else set[str]()
+        self._known: dict[str, bool] = {}  # names, and whether each is the sender's
+        self._of_account = isinstance(convs, OfAccount)
+        self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
+        #: All of them are above this place in the log.
+        self.floor = _floor(connection, query.since)
+        #: Before which place there may be more that were not looked at, because time was up; 0 if there are none.
+        self.left = 0
+
+    def page(self, stretches: Iterator[tuple[int, int]], match: str, size: Size) -> Page:
+        """A page of those in some stretches of the log that `match`."""
+        return filled(self._rows(stretches, match), size=size).turned()
+
+    def stretches(self, match: str, below: int, seconds: float) -> Iterator[tuple[int, int]]:
+        """Stretches of the log, each between two places and with `MANY` rows that `match`, until time is up."""
+        deadline = time.monotonic() + seconds
+        while (last := self._connection.execute(_HIT, (match, self.floor, below, MANY)).fetchone()) is not None:
+            self.left = last[0] + 1
+            yield last[0], below
+            if time.monotonic() >= deadline:
+                return
+            below = self.left
+        self.left = 0
+        yield self.floor, below
+
+    def _rows(self, stretches: Iterator[tuple[int, int]], match: str) -> Iterator[tuple[Any, ...]]:
+        statement = _OF_ACCOUNT if self._of_account else _GIVEN
+        for above, below in stretches:
+            asked = (match, above, below, self._query.since, self._convs)
+            with contextlib.closing(self._connection.execute(statement, asked)) as rows:
+                yield from filter(self._is_sender, rows) if self._sender else rows
+
+    def _is_sender(self, row: tuple[Any, ...]) -> bool:
+        """Whether it was said under that name, whole, in some spelling of it."""
+        if (name := str(row[NAME])) not in self._known:
+            self._known[name] = not self._sender.isdisjoint(spellings(key(name)))
+        return self._known[name]
+
+
+def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount) -> list[str] | None:
+    """The conversations one by one; None if they are too many for that."""
+    if not isinstance(readable, OfAccount):
+        return [*readable]
+    (convs,) = connection.execute(_THEIRS, (readable.account, SOME + 1)).fetchone()
+    found: list[str] = json.loads(convs)
+    return found if len(found) <= SOME else None
+
+
+def _words(typed: list[str]) -> tuple[str, ...]:
+    """Those that can be looked for."""
+    words = tuple(word for word in typed if spellings(word))
+    if len(words) > MAX_WORDS:
+        raise Usage(f"A search is at most {MAX_WORDS} words; this one has {len(words)}.")
+    return words
+
+
+def _wordless(typed: str, narrowed: bool) -> str:
+    """What is wrong with a search in which no word was typed."""
+    if typed:
+        return f"There is no word in {visible(typed, 40)}: write letters, digits or emoji to look for."
+    if narrowed:
+        return "in:, since: and before: only narrow a search: write a word to look for as well, or from:NAME."
+    return "Write the words to look for, and if you like from:NAME, in:#room, in:@user or since:7d."
+
+
+def _sender(typed: str | None) -> str | None:
+    if typed is not None and not spellings(typed):
+        raise Usage("from: needs a name right after it, as in from:alice.")
+    return typed and typed.removeprefix("@")
+
+
+def _where(typed: str | None) -> str | None:
+    if typed is not None and not (typed[:1] in {"#", "@"} and typed[1:]):
+        raise Usage("in: needs a room or a user right after it, as in in:#ops or in:@alice.")
+    return typed
+
+
+def _before(typed: str | None) -> int | None:
+    if typed is not None and not re.fullmatch("[0-9]{1,19}", typed):
+        raise Usage("before: needs the number of a message right after it, as in before:1234.")
+    return None if typed is None else int(typed)
+
+
+def _without_before(text: str) -> str:
+    return " ".join(part for part in text.split() if not part.lower().startswith("before:"))
+
+
+def _since(typed: str | None, now: float) -> int:
+    """Milliseconds since the epoch; 0 when nothing was typed."""
+    if typed is None:
+        return 0
+    try:
+        return max(0, int(_moment(typed, now) * 1000))
+    except ValueError:
+        raise Usage(
+            "since: needs a date or an age right after it: since:2024-05-31, since:7d, since:12h or since:30m."
+        ) from None
+
+
+def _moment(typed: str, now: float) -> float:
+    """Seconds since the epoch of a date or an age; raises `ValueError`."""
+    if age := _AGE.fullmatch(typed):
+        return now - int(age[1]) * _SECONDS[age[2].lower()]
+    return moment(typed)
+
+
+def _match(query: Query) -> str:
+    """The query as FTS5 reads it: everything that was typed is in quotes, where nothing has a meaning."""
+    parts = [f"msg : {_one_of(forms)}" for forms in map(spellings, query.words) if forms]
+    if query.sender is not None:
+        parts.append(f"name : {_one_of(spellings(query.sender))}")
+    return " AND ".join(parts)
+
+
+def _one_of(forms: list[str]) -> str:
+    return f"({' OR '.join(map(_quoted, forms))})"
+
+
+def _quoted(text: str) -> str:
+    """A text that is words, one after the other: with neither the end of a quote in it nor that of a C string."""
+    return '"' + text.encode(errors="replace").decode().replace('"', " ").replace("\0", " ") + '"'
+
+
+def _floor(connection: sqlite3.Connection, since: int) -> int:
+    """A seq that is below what was said since then, and not far below; found by halving.
+
+    Times in the log go up with the places, but where the clock was wrong. So when a place is found, those before it are looked
+    at, all that are near and some that are far, for one that is not so old after all; then it is below that.
+    """
+    high = connection.execute(_LAST).fetchone()[0] if since else 0
+    while high > 0:
+        low = _halved(connection, since, high)
+        newer = _newer_before(connection, since, low)
+        if newer is None:
+            return low
+        high = newer - 1
+    return 0
+
+
+def _halved(connection: sqlite3.Connection, since: int, high: int) -> int:
+    """A seq up to `high` with something old at it, and something younger after it. If times go up, all before it is old."""
+    low = 0
+    while low < high:
+        middle = (low + high) // 2 + 1
+        seq, ts = connection.execute(_PLACE, (middle,)).fetchone()
+        low, high = (seq, high) if ts < since - SETBACK else (low, middle - 1)
+    return low
+
+
+def _newer_before(connection: sqlite3.Connection, since: int, seq: int) -> int | None:
+    """A seq up to this one with something that was said since then; None if none is found."""
+    (near,) = connection.execute(_NEAR, (seq, MANY, since)).fetchone()
+    if near is not None:
+        return int(near)
+    far = seq - MANY
+    while far > 0:
+        found, ts = connection.execute(_PLACE, (far,)).fetchone()
+        if ts >= since and found <= seq:
+            return int(found)
+        far -= (seq - far) // 64 + 1
+    return None

@@ -1,0 +1,230 @@
+"""Backups: a copy of all that is kept, made while the server runs, and put back while it does not."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+from typing import BinaryIO
+
+from lanchat.protocol.entry import COLUMNS, newest, of_row
+from lanchat.store import open_db, replace_db, rows, schema
+from lanchat.system.private_files import Refused, give_name, making, open_safely
+
+#: What to do about a file that is no backup to be restored.
+ANOTHER = "Use an older backup."
+#: Bytes that are copied at a time.
+BLOCK = 1 << 20
+#: What holds a part of a database, and lies beside it.
+BESIDE = ("-wal", "-journal")
+
+
+def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = lambda part: None) -> None:
+    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `Refused`.
+
+    `begun` is told which file it is made in.
+    """
+    if not (directory / open_db.FILE).exists():
+        raise Refused(
+            f"{directory} has no {open_db.FILE}: nothing is kept there. Name the directory that the server has (--data)."
+        )
+    try:
+        lock = open_db.Lock(directory, for_owner=True)
+    except open_db.NotTaken:  # by the server, which keeps all in order meanwhile
+        _copy_out(directory, target, "ro", begun)
+        return
+    try:
+        connection = open_db.open_to_write(directory, lock)  # after a crash this is what puts it in order
+        open_db.shut(connection)
+        _copy_out(directory, target, "rw", begun)
+    finally:
+        lock.release()
+
+
+def restore(directory: Path, file: Path, when: str) -> Path:
+    """Put a backup in the place of what is there, which is kept beside it with `when` in its name; that name.
+
+    The file may come from elsewhere, so it is copied first: what is looked at is then what is used, and the file itself is
+    neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `Refused`.
+    """
+    path = directory / open_db.FILE
+    with alone(directory), told(path), _resting(file, directory), replace_db.making(path) as part:
+        wal_was_there = _copy_in(file, part)
+        with open_db.closing(part) as connection:
+            with told(file):
+                open_db.check_schema(connection, file, remedy=ANOTHER)
+                check_all(connection, file, wal_was_there)
+            begin_epoch(connection)
+            connection.execute("PRAGMA journal_mode = DELETE")  # all of it is in one file from here on
+        return replace_db.replace(path, part, when)
+
+
+@contextmanager
+def _resting(file: Path, directory: Path) -> Iterator[None]:
+    """No server writes to a file meanwhile that is not in this directory, which is locked; raises `Refused` when one does."""
+    with told(file):
+        is_inside = file.parent.samefile(directory)
+    lock = None if is_inside else _opened(file.with_name(open_db.LOCK), {directory.stat().st_uid})
+    with lock or nullcontext():
+        try:
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"A server uses {file}. Make a backup of it (lanchat-admin backup), and restore that.") from None
+        yield
+
+
+def _opened(file: Path, owners: Collection[int]) -> BinaryIO | None:
+    """What may lie beside a database; None where it does not, or is somebody else's and so no part of it."""
+    try:
+        return open_safely(file, owners)
+    except (OSError, Refused):
+        return None
+
+
+def _copy_in(file: Path, part: Path) -> bool:
+    """Copy a database that is not open, with what was written last and lies beside it; whether it had a `-wal`.
+
+    It must belong to root, to this user or to the owner of the directory that it goes to, and not be others' to write. Raises
+    `Refused` if it can't be used, `OSError` if the copy can't be written.
+    """
+    owners = {part.parent.stat().st_uid}
+    with told(file):
+        opened = open_safely(file, owners)
+    with opened:
+        with told(file):
+            open_db.check_head(file, len(schema.STEPS), opened)
+        opened.seek(0)
+        schema.create(part)
+        _append(opened, file, part)
+    for end in BESIDE:
+        if (beside := _opened(file.with_name(file.name + end), owners)) is not None:
+            with beside:
+                schema.create(part.with_name(part.name + end))
+                _append(beside, file, part.with_name(part.name + end))
+    return part.with_name(f"{part.name}-wal").exists()
+
+
+def _append(opened: BinaryIO, file: Path, target: Path) -> None:
+    """Copy what is open to the end of another file. Raises `Refused`, about `file`, if it can't be read; `OSError`."""
+
+    def blocks() -> Iterator[bytes]:
+        with told(file):
+            yield from iter(partial(opened.read, BLOCK), b"")
+
+    with target.open("ab") as copied:
+        copied.writelines(blocks())
+
+
+def new_epoch(directory: Path) -> str:
+    """Go on with what is there, though it may not be all that was: clients are told that their places are worth nothing.
+
+    Gives the new epoch. The server must not run. Raises `Refused`.
+    """
+    path = directory / open_db.FILE
+    with alone(directory), told(path):
+        open_db.check_head(path, len(schema.STEPS))
+        with open_db.closing(path) as connection:
+            open_db.check_schema(connection, path)
+            open_db.check_pages(connection, path)
+            with schema.transaction(connection):
+                begin_epoch(connection)
+            return str(schema.get(connection, "epoch"))
+
+
+def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
+    """Look at every page, every index and every row of the log; raises `Refused` or `sqlite3.Error`."""
+    check_pages(connection, file, wal_was_there)
+    for told in damaged_messages(connection):
+        raise Refused(f"{file} is damaged ({told}). {ANOTHER}")
+
+
+def unusable_rows(connection: Connection) -> list[str]:
+    """Every row with which nothing can be done, in words."""
+    found: list[str] = []
+    for table in rows.COLUMNS:
+        for _ in rows.usable(connection, table, found.append):
+            continue
+    return [*found, *damaged_messages(connection)]
+
+
+def damaged_messages(connection: Connection) -> Iterator[str]:
+    """The messages that are not what was written, in words."""
+    for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
+        if of_row(row) is None:
+            yield f"message {row[0]} is not what was written"
+
+
+def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy: str = ANOTHER) -> None:
+    """Look at every page and every index; raises `Refused` or `sqlite3.Error`."""
+    if not schema.get(connection, "clean") and not wal_was_there:
+        raise Refused(f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup.")
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise Refused(f"{file} is damaged ({' '.join(found.split())}). {remedy}")
+
+
+def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], object]) -> None:
+    """`mode` is "ro" beside a server: when it ends first, ours is the last connection, and must not take away its `-wal`.
+
+    Alone it is "rw", which leaves no `-wal` lying about.
+    """
+    if target.exists():
+        raise Refused(f"{target} is there already. Give another name, or move it.")
+    source = directory / open_db.FILE
+    with told(target):
+        with making(target.parent) as place:
+            part = place / target.name  # a file system that can't have a file of this name says so now
+            schema.create(part)
+            begun(part)
+            with open_db.closing(source, mode) as connection:
+                _vacuum(connection, source, part)
+            with open_db.closing(part) as connection:
+                schema.put(connection, "clean", 1)
+            schema.sync(part)
+            give_name(part, target)
+        schema.sync(target)
+
+
+def _vacuum(connection: Connection, source: Path, part: Path) -> None:
+    """Copy a database to an empty file; raises `Refused` if it is not as it should be, and what goes wrong with the copy."""
+    try:
+        open_db.check_schema(connection, source)
+        connection.execute("VACUUM INTO ?", (str(part),))
+    except sqlite3.OperationalError:  # a disk that is full, or fails
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Refused(f"{source} is damaged: {error}. {open_db.REMEDY}") from None
+
+
+def begin_epoch(connection: Connection) -> None:
+    """What is in it is all there is from now on."""
+    schema.renew(connection)
+    last = (newest(connection),)
+    # (A row that a disk has changed stays as it is: with a cursor that is right it would say that all was read.)
+    connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0 WHERE typeof(cursor) = 'integer'", last)
+    connection.execute("UPDATE members SET since = min(since, ?)", last)  # what is said next is owed to all of them
+    schema.put(connection, "clean", 1)
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """No server runs meanwhile; raises `Refused` when one does."""
+    lock = open_db.Lock(directory, for_owner=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def told(file: Path) -> Iterator[None]:
+    """Whatever goes wrong with a file is told in one line: `Refused`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, LookupError) as error:
+        raise Refused(f"{file} can't be used: {error}. See to that, or use another file.") from None

@@ -1,0 +1,83 @@
+"""Pacing: long work on the store, in short steps between which others have their turn, and after each of which it can end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sqlite3 import Connection
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+
+from lanchat.protocol.errors import RateLimited, TooSlow
+from lanchat.protocol.interfaces import Call, Clock
+from lanchat.store.store import Store
+
+T = TypeVar("T")
+
+#: Seconds between two steps, so that others have the disk.
+BREATH = 0.1
+#: So often a query is tried that takes too long: what was read the last time is in memory the next time.
+TRIES = 50
+
+
+class Stopped(Exception):
+    """The work was to end."""
+
+
+class Pace:
+    """Does one step after the other. Each method raises `Stopped` once `stop` was called."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._stopping = False
+        self._pause: tuple[Call, Deferred[None]] | None = None
+
+    def start(self) -> None:
+        """Work may begin, after a `stop` too."""
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End the work after the step that is being done."""
+        self._stopping = True
+        if self._pause is not None:
+            (call, over), self._pause = self._pause, None
+            call.cancel()
+            over.callback(None)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Ask this, then pause; raises what it raises."""
+        for _ in range(TRIES):
+            self._check()
+            try:
+                found = await self._store.read(query, slow=True)
+            except (TooSlow, RateLimited):
+                await self._rest()
+                continue
+            await self._rest()
+            return found
+        return await self._store.read(query, slow=True)
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """Do this in a transaction, then pause; raises what it raises, or `NotStored`."""
+        self._check()
+        done = await self._store.write(job)
+        await self._rest()
+        return done
+
+    async def _rest(self) -> None:
+        while not self._stopping:
+            over: Deferred[None] = Deferred()
+            self._pause = (self._clock.callLater(BREATH, self._over), over)
+            await over
+            if not self._store.full:
+                return
+
+    def _over(self) -> None:
+        if self._pause is not None:
+            (_, over), self._pause = self._pause, None
+            over.callback(None)
+
+    def _check(self) -> None:
+        if self._stopping:
+            raise Stopped

@@ -1,0 +1,252 @@
+"""Retention: what is kept for how long, or up to which size; the rest goes, in small steps, while the server runs.
+
+A size is that of the messages: their texts, and `removal.ENVELOPE` bytes for each. It can't be that of the file, which does
+not get smaller when messages go: their place is used again by what comes. To let SQLite give pages back (`auto_vacuum`) would
+move others about with each step, which is more to write than to remove is; whoever wants a smaller file makes a backup, which
+is as small as can be, and restores it. So that the file does not grow either, the index of words, which keeps what is removed
+from it until its parts are merged, is merged as messages go.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from twisted.logger import Logger
+
+from lanchat.maintenance import removal
+from lanchat.maintenance.pacing import Pace, Stopped
+from lanchat.maintenance.removal import Row, Scope, Survey
+from lanchat.protocol.entry import REPEAT_MS, newest
+from lanchat.protocol.errors import ChatError
+from lanchat.protocol.interfaces import Clock
+from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import MAX_SPELLING
+from lanchat.store import recent, timeline, word_index
+from lanchat.store.closed_rooms import named
+from lanchat.store.store import Store
+from lanchat.store.timeline import DAY_MS, Age, Timeline
+
+#: So many rows are moved in one step to where they stay.
+MOVED = 200
+#: For each byte that goes so many bytes of the index of words are merged, until there is nothing to be merged.
+MERGED = 2
+
+_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
+_BYTES = {"M": 2**20, "G": 2**30, "T": 2**40}
+# Today's rules for names are not asked: a room may have its name by older ones. One that there is not is told of (`_convs`).
+_ROOM = rf"(#[^=#\s]{{1,{MAX_SPELLING}}})\s*="
+_FORM = re.compile(rf"(?:{_ROOM})?(?:([1-9][0-9]{{0,5}})([hdwyMGT])|off)")
+
+_log = Logger("lanchat.store.retention")
+
+
+class Rule(NamedTuple):
+    """How long, or how much; None is no bound."""
+
+    #: The room that it is for, by name, with its "#"; None for all that have no rule of their own.
+    room: str | None
+    seconds: int | None
+    #: Bytes of what was said in that room, or of all messages (those of rooms with a rule included).
+    size: int | None
+
+
+def parse(text: str) -> Rule:
+    """The rule that somebody wrote; raises `ValueError` that tells what would be right."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        right = "write 90d or 12h (h, d, w, y), 500M or 2G (M, G, T), and for one room #ops=30d, or #ops=off to keep all"
+        raise ValueError(f"{visible(text, 40)!r} does not say what to keep: {right}")
+    room, number, unit = found.groups()
+    times = int(number or 0)
+    return Rule(room, times * _SECONDS[unit] if unit in _SECONDS else None, times * _BYTES[unit] if unit in _BYTES else None)
+
+
+class Retention:
+    """Keeps the log within the rules."""
+
+    def __init__(self, store: Store, clock: Clock, rules: Sequence[Rule], now: Callable[[], float]) -> None:
+        """`now` tells the time of day, in seconds since the epoch; `clock` runs evenly, whoever sets that."""
+        self.rules = rules
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._pace = Pace(store, clock)
+        self._noted = clock.seconds()  # when the last note was made
+        self._surveys: dict[Scope, Survey] = {}
+        self._disturbed = 0
+        self._merging = _Merging(self._pace)
+        self._told: set[str] = set()  # what was said once
+
+    async def sweep(self) -> int:
+        """Go through the log once, and let go what is beyond the rules; how many messages that were. It raises nothing."""
+        self._pace.start()
+        try:
+            return await self._sweep()
+        except Stopped:
+            pass
+        except (ChatError, sqlite3.Error) as error:
+            why = visible(str(error))
+            _log.warn("what was not to be kept any longer is still there, and will be tried again: {why}", why=why)
+        except Exception:  # noqa: BLE001 (a fault of ours ends one sweep, not those that follow)
+            _log.failure("what was not to be kept any longer is still there, and will be tried again")
+        return 0
+
+    def stop(self) -> None:
+        """End the sweep that is under way, if one is: the server ends. What it has not done is left to the next one."""
+        self._pace.stop()
+
+    async def _sweep(self) -> int:
+        place, known = await self._begin()
+        rooms = await self._pace.read(partial(named, names=[rule.room for rule in self.rules if rule.room is not None]))
+        plan = self._plan(rooms)
+        used = {scope for _, scopes in plan for scope in scopes}
+        self._surveys = {scope: survey for scope, survey in self._surveys.items() if scope in used}
+        sweep = _Sweep(self._pace, self._merging, self._surveys, place, known, self._disturbed)
+        try:
+            for rule, scopes in plan:
+                await sweep.apply(rule, scopes)
+            await sweep.forget_repeats()
+        finally:
+            if sweep.removed:
+                _log.info("{count} messages were not to be kept any longer", count=sweep.removed)
+        self._store.reusable = await self._pace.read(removal.reusable)
+        return sweep.removed
+
+    async def _begin(self) -> tuple[int, Timeline]:
+        """Up to which place in the log this sweep looks, and what is known of the time; all up to there is in `kept` then."""
+        now = self._clock.seconds()
+        begin = partial(_begin, at=int(self._now() * 1000), ran=int((now - self._noted) * 1000))
+        place, known, disturbed = await self._pace.write(begin)
+        self._noted = now
+        if disturbed != self._disturbed:
+            self._surveys.clear()
+            self._disturbed = disturbed
+        if days := round(known.unsettled() / DAY_MS):
+            self._tell_once(
+                f"the clock went ahead by {days} days: the server was off, or the clock is wrong. What is too old only by that "
+                "goes when the server has run for 24 hours; if the clock is wrong, set it right before."
+            )
+        while await self._pace.write(partial(recent.move_some, upto=place, most=MOVED)) == MOVED:
+            pass
+        return place, known
+
+    def _plan(self, rooms: dict[str, list[str]]) -> list[tuple[Rule, list[Scope]]]:
+        """Each rule with what it is about. A size for all is one for rooms with a rule of their own, too."""
+        own = [(rule, self._convs(rule.room, rooms)) for rule in self.rules if rule.room is not None]
+        spared = frozenset(conv for _, convs in own for conv in convs)
+        rest = [(rule, Scope(spared=spared if rule.size is None else frozenset())) for rule in self.rules if rule.room is None]
+        return [*((rule, list(map(Scope, convs))) for rule, convs in own), *((rule, [scope]) for rule, scope in rest)]
+
+    def _convs(self, room: str, rooms: dict[str, list[str]]) -> list[str]:
+        """What the log calls the rooms of this name, those that were closed first."""
+        convs = rooms[room]
+        if not convs:
+            self._tell_once(f"there is a rule of what to keep in {visible(room, 40)}, but no such room yet")
+        return convs
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            _log.warn("{text}", text=text)
+
+
+class _Merging:
+    """Lets the index of words give back the place of what goes, while it goes."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._owed = 0  # bytes that are to be merged
+        self._begun = False
+
+    async def removed(self, size: int) -> None:
+        """So many bytes of messages went."""
+        self._owed += MERGED * size
+        while self._owed >= word_index.STEP:
+            self._begun = await self._pace.write(partial(word_index.merge, first=not self._begun))
+            self._owed = self._owed - word_index.STEP if self._begun else 0
+
+
+class _Sweep:
+    """One time through the log."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (what one time through the log has of the retention)
+        self, pace: Pace, merging: _Merging, surveys: dict[Scope, Survey], place: int, known: Timeline, disturbed: int
+    ) -> None:
+        #: Messages that went.
+        self.removed = 0
+        self._pace = pace
+        self._merging = merging
+        self._surveys = surveys
+        self._place = place
+        self._timeline = known
+        self._disturbed = disturbed
+        self._day = known.older_than(REPEAT_MS)
+
+    async def apply(self, rule: Rule, scopes: list[Scope]) -> None:
+        """Let go what is beyond a rule, in these scopes together; what is in the first is older than what is in the next."""
+        if rule.seconds is not None:
+            age = self._timeline.older_than(rule.seconds * 1000)
+            for scope in scopes:
+                await self._by_age(scope, age)
+        elif rule.size is not None:
+            await self._by_size([await self._survey(scope, self._place) for scope in scopes], rule.size)
+
+    async def forget_repeats(self) -> None:
+        """What was emptied is not needed when it is a day old."""
+        after = 0
+        while found := await self._pace.read(partial(removal.emptied, age=self._day, after=after, page=removal.PAGE)):
+            after, rows = found
+            await self._take(rows, counted=False)
+
+    async def _survey(self, scope: Scope, upto: int) -> Survey:
+        """What is in a scope, up to this place at least."""
+        survey = self._surveys.setdefault(scope, Survey(scope))
+        after = survey.reopen()
+        while after < upto:
+            look = partial(removal.look, scope=scope, after=after, upto=upto, page=removal.PAGE)
+            if (block := await self._pace.read(look)) is None:
+                break
+            survey.blocks.append(block)
+            after = block.last
+        return survey
+
+    async def _by_age(self, scope: Scope, age: Age) -> None:
+        survey = await self._survey(scope, min(self._place, age.upto))
+        for block in survey.blocks:
+            if not block.has(age):
+                continue
+            await self._take(await self._pace.read(partial(removal.old, scope=scope, block=block, age=age)))
+            look = partial(removal.look, scope=scope, after=block.after, upto=block.last, page=block.rows)
+            left = await self._pace.read(look)
+            block.size, block.oldest = (left.size, left.oldest) if left is not None else (0, None)
+
+    async def _by_size(self, surveys: list[Survey], size: int) -> None:
+        beyond = sum(survey.size for survey in surveys) - size
+        for survey in surveys:
+            for block in survey.blocks:
+                if beyond > 0 and block.size:
+                    found = partial(removal.excess, scope=survey.scope, block=block, size=beyond)
+                    rows = await self._pace.read(found)
+                    await self._take(rows)
+                    beyond -= sum(row.size for row in rows)
+
+    async def _take(self, rows: Sequence[Row], counted: bool = True) -> None:
+        """Remove these."""
+        for part in removal.steps(rows):
+            done = await self._pace.write(partial(removal.take, rows=part, day=self._day, disturbed=self._disturbed))
+            if done is None:
+                raise Stopped  # an erasure is under way, so what was seen is not so any more
+            for survey in self._surveys.values():
+                survey.without(part)
+            self.removed += done if counted else 0
+            await self._merging.removed(sum(row.size for row in part))
+
+
+def _begin(connection: Connection, at: int, ran: int) -> tuple[int, Timeline, int]:
+    place = newest(connection)
+    return place, timeline.note(connection, place, at, ran), removal.disturbance(connection)

@@ -1,0 +1,235 @@
+"""Salvage: what can still be read of a damaged database, in a new one; for who has no backup."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, NamedTuple
+
+from lanchat.maintenance.backup import alone, begin_epoch, told
+from lanchat.maintenance.recovery import Damaged, Row
+from lanchat.protocol.entry import COLUMNS, newest, of_row
+from lanchat.store import open_db, replace_db, rows, schema, word_index
+
+#: The two that are the log, and all; those that others point to come first. What is in `meta` and `words` is made anew.
+LOG = ("kept", "fresh")
+TABLES = (*rows.COLUMNS, *LOG)
+#: Tables of which an index says how much there was: accounts, rooms, messages.
+COUNTED = (("accounts",), ("rooms",), LOG)
+#: Tables whose numbers are never given twice: what is kept of an account or a room that is gone must not become another's.
+NUMBERED = ("accounts", "rooms", "sanctions")
+#: Where it can't be read which numbers were given, so many are left out. No server has given more than the second.
+MARGIN, MOST = 1_000_000, 10**12
+#: Rows that could not be saved are told one by one up to so many.
+TOLD = 100
+
+#: Accounts and rooms in the name of a conversation (`lanchat.protocol.entry.Entry.conv`).
+_IN_CONV = re.compile(r"r(?P<room>[0-9]{1,12})|[pg](?P<first>[0-9]{1,12})x(?:(?P<second>[0-9]{1,12})$)?")
+
+
+class Part(NamedTuple):
+    """How much of a table came through."""
+
+    #: Rows that are in the new one.
+    saved: int
+    #: Rows that are not; None if nothing can be read that says how many there were.
+    lost: int | None
+
+
+class Saved(NamedTuple):
+    """What could be used of a damaged database, and what is lost."""
+
+    #: Where the damaged one is kept.
+    old: Path
+    #: Who can log in, and what they had.
+    accounts: Part
+    rooms: Part
+    messages: Part
+    #: Rows that were not what was written, or that nothing can be done with; and some of them, in words.
+    refused: int
+    wrong: list[str]
+    #: What else could not be read as a whole: names of tables.
+    unread: list[str]
+
+    @property
+    def all(self) -> bool:
+        """Whether no row and no table of the old database is missing in the new one."""
+        return (
+            not self.unread and not self.refused and all(part.lost == 0 for part in (self.accounts, self.rooms, self.messages))
+        )
+
+
+def salvage(directory: Path, when: str) -> Saved:
+    """Put what can be read in the place of what is there, which is kept beside it with `when` in its name.
+
+    A new epoch begins. The server must not run. Raises `Refused`.
+    """
+    path = directory / open_db.FILE
+    with alone(directory), told(path), replace_db.making(path) as part:
+        open_db.make(part)
+        # Nothing is changed in what is kept, unless SQLite has to take something back first.
+        mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
+        with open_db.closing(path, mode) as damaged, open_db.closing(part) as new:
+            work = _Salvage(damaged, new)
+            work.run()
+            accounts, rooms, messages = (work.part(*tables) for tables in COUNTED)
+        old = replace_db.replace(path, part, when)
+        return Saved(old, accounts, rooms, messages, sum(work.refused.values()), work.wrong, work.unread())
+
+
+class _Salvage:
+    """From a damaged database into a new one."""
+
+    def __init__(self, damaged: Connection, new: Connection) -> None:
+        self._damaged = damaged
+        self._new = new
+        # By table: rows that could not be used, reads in vain, messages that are in both tables of the log.
+        self.refused: Counter[str] = Counter()
+        self._unread: Counter[str] = Counter()
+        self._twice: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        # The largest number that is mentioned anywhere, of each of these tables.
+        self._mentioned = dict.fromkeys(NUMBERED, 0)
+        self._conversations: set[str] = set()
+        # What is something else is not looked into: a view may have no end.
+        there, ours = schema.tables(damaged), schema.tables(new)
+        self._tables = {table for table, columns in ours.items() if there.get(table) == columns}
+
+    def run(self) -> None:
+        """Do it, in one transaction."""
+        self._new.execute("PRAGMA foreign_keys = 1")
+        self._new.execute("BEGIN")
+        for table in TABLES:
+            self._save(table)
+        self._keep_numbers()
+        word_index.begin_anew(self._new, newest(self._new))
+        begin_epoch(self._new)
+        self._new.execute("COMMIT")
+
+    def part(self, *tables: str) -> Part:
+        """How much is in the new one. Of the old one indexes are counted, which have pages of their own."""
+        saved = sum(self._count(self._new, table, "NOT INDEXED") for table in tables)
+        try:
+            found = sum(self._count(self._damaged, table, f"INDEXED BY {_index(table)}") for table in tables)
+        except sqlite3.DatabaseError:
+            known = not any(self._unread[table] for table in tables)
+            return Part(saved, sum(self.refused[table] for table in tables) if known else None)
+        return Part(saved, max(0, found - saved - sum(self._twice[table] for table in tables)))
+
+    def unread(self) -> list[str]:
+        """The tables of which something could not be read, and nobody knows how much."""
+        counted = {table for tables in COUNTED for table in tables}
+        return [table for table in TABLES if self._unread[table] and table not in counted]
+
+    def _count(self, connection: Connection, table: str, how: str) -> int:
+        return int(connection.execute(f"SELECT count(*) FROM {table} {how}").fetchone()[0])  # noqa: S608 (our own names)
+
+    def _save(self, table: str) -> None:
+        """Copy the rows of a table that can be read and used."""
+        if table not in self._tables:
+            self._unread[table] = 1
+            return
+        into = "kept" if table in LOG else table
+        reading = self._reading(table)
+        for found in reading.rows():
+            row = self._adopted(found) if table == "rooms" else found
+            wrong = _fault(table, row)
+            if table in NUMBERED:
+                self._notice(table, row[0])
+            if not wrong:
+                self._mention(table, row)
+                try:
+                    self._new.execute(f"INSERT INTO {into} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
+                except sqlite3.IntegrityError as error:  # it points to what could not be saved, or is there already
+                    wrong = "" if self._is_twice(table, row) else rows.told(table, row, str(error))
+            if wrong:
+                self.refused[table] += 1
+                self.wrong += [wrong] if len(self.wrong) < TOLD else []
+        self._unread[table] = reading.unread
+
+    def _is_twice(self, table: str, row: Row) -> bool:
+        """Whether a message is in the other table of the log too."""
+        same = table in LOG and self._new.execute("SELECT * FROM kept WHERE seq = ?", row[:1]).fetchone() == row
+        self._twice[table] += same
+        return same
+
+    def _reading(self, table: str) -> Damaged:
+        if table == "tokens":  # by the first two bytes of the hash
+            return Damaged(self._damaged, table, 0xFFFF, _beginning, lambda found: int.from_bytes(found[:2], "big"))
+        whose = {"devices": "accounts", "members": "accounts", "invitations": "rooms"}.get(table, table)
+        return Damaged(self._damaged, table, self._last(whose))
+
+    def _last(self, table: str) -> int:
+        """The largest number that may be in a table."""
+        found: list[Any] = []
+        with suppress(sqlite3.DatabaseError):
+            found += self._given(table)
+        for how in (f"INDEXED BY {_index(table)}", "") if table in self._tables else ():
+            with suppress(sqlite3.DatabaseError):
+                found += self._damaged.execute(f"SELECT max(rowid) FROM {table} {how}").fetchone()  # noqa: S608 (our own names)
+        return max((number for number in found if isinstance(number, int) and number <= MOST), default=MARGIN)
+
+    def _given(self, table: str) -> tuple[Any, ...]:
+        """The last number that was given in a table, as SQLite has it; nothing if none was. Raises `DatabaseError`."""
+        if "sqlite_sequence" not in self._tables:
+            raise sqlite3.DatabaseError("it is not kept which numbers were given")
+        return next(self._damaged.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)), ())
+
+    def _adopted(self, room: Row) -> Row:
+        """A room whose owner could not be saved has none, as one has whose owner was removed."""
+        there = self._new.execute("SELECT 1 FROM accounts WHERE id = ?", (room[5],)).fetchone()
+        self._notice("accounts", room[5])
+        return room if there else (*room[:5], None, *room[6:])
+
+    # Numbers.
+
+    def _mention(self, table: str, row: Row) -> None:
+        """Remember the numbers in a row, which may not be saved because what has them is lost."""
+        values = dict(zip(COLUMNS if table in LOG else rows.COLUMNS[table], row, strict=False))
+        self._notice("accounts", values.get("author", values.get("account")))
+        self._notice("rooms", values.get("room"))
+        if table == "sanctions" and values["target"].startswith("@"):
+            self._notice("accounts", values["target"][1:])
+        conv = values.get("conv")
+        if conv is not None and conv not in self._conversations and (found := _IN_CONV.match(conv)):
+            self._conversations.add(conv)
+            self._notice("rooms", found["room"])
+            self._notice("accounts", found["first"])
+            self._notice("accounts", found["second"])
+
+    def _notice(self, table: str, number: Any) -> None:
+        with suppress(TypeError, ValueError):
+            if self._mentioned[table] < int(number) <= MOST:
+                self._mentioned[table] = int(number)
+
+    def _keep_numbers(self) -> None:
+        """Give no number again, of an account that was removed or is lost least of all."""
+        for table in NUMBERED:
+            number = self._mentioned[table]
+            try:
+                found = self._given(table) or (0,)
+                given = found[0] if isinstance(found[0], int) and 0 <= found[0] <= MOST else number + MARGIN
+            except sqlite3.DatabaseError:
+                given = number + MARGIN
+            self._new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self._new.execute("INSERT INTO sqlite_sequence(name, seq) VALUES (?, ?)", (table, max(number, given)))
+
+
+def _fault(table: str, row: Row) -> str:
+    if table in LOG:
+        return "" if of_row(row) is not None else f"message {row[0]} is not what was written"
+    return rows.fault(table, row)
+
+
+def _index(table: str) -> str:
+    """An index that has all rows of a table with numbers of its own."""
+    return f"{table}_conv" if table in LOG else f"sqlite_autoindex_{table}_1"
+
+
+def _beginning(number: int) -> bytes:
+    """What the hashes with these first two bytes, and all that are larger, are not less than."""
+    return number.to_bytes(2, "big") if number <= 0xFFFF else b"\xff" * 64

@@ -1,0 +1,171 @@
+"""Workings: what an operator can say about the server itself: how it does, what it is allowed, and when it ends."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from types import FrameType
+from typing import Any, NamedTuple
+
+from lanchat.manhole.tables import Facts, Table, Text
+from lanchat.protocol.errors import Usage
+from lanchat.protocol.interfaces import IConnection
+from lanchat.protocol.limits import LIMITS, written
+from lanchat.service import process_stats
+from lanchat.service.service import ChatService
+
+#: Where a thread is that waits for work: nothing to tell an operator of.
+_WAITING = ("wait", "get", "_wait_for_tstate_lock", "acquire")
+
+
+class Limited(NamedTuple):
+    """A limit: a row of `limits()`."""
+
+    name: str
+    value: float
+    met: int
+    unit: str
+    consequence: str
+
+
+class Doing(NamedTuple):
+    """Something that is under way: a row of `tasks()`."""
+
+    kind: str
+    name: str
+    many: int
+    what: str
+
+
+class ServerCommands:
+    """The server, as a machine."""
+
+    def __init__(self, service: ChatService) -> None:
+        self._service = service
+        self._router = service.router
+        self._started = self._router.clock.seconds()
+
+    def stats(self) -> Facts:
+        """How the server does."""
+        router, counts = self._router, self._router.counts
+        uptime = timedelta(seconds=int(router.clock.seconds() - self._started))
+        sessions = {f"  {gateway}": count for gateway, count in sorted(counts.sessions.items()) if count}
+        return Facts(
+            {
+                "sessions": len(router.online),
+                **sessions,
+                "ready": "yes" if self._service.ready else "no: nobody new is let in",
+                "relayed": counts.relayed,
+                "delivered": counts.delivered,
+                "not stored": counts.lost,
+                "refused": counts.refused.total(),
+                "uptime": str(uptime),
+                "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
+                "files": f"{process_stats.open_files()} open of {process_stats.most_files():g}",
+                "process": os.getpid(),
+                "versions": process_stats.versions(),
+            }
+        )
+
+    def limits(self) -> Table[Limited]:
+        """The limits, and how often each is met.
+
+        What each counts, and what happens to whoever meets it.
+        """
+        now, met = self._router.limits.values, self._router.limits.met
+        rows = [Limited(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
+        return Table(Limited._fields, rows)
+
+    def limit(self, name: str, value: str | float) -> Text:
+        """Change a limit for everyone.
+
+        It holds at once, until reload() or the end of the server: limit('packets', 50). 'off' lifts it.
+        """
+        try:
+            self._router.limits.set(name, value)
+        except ValueError as error:
+            raise Usage(f"{error}. Nothing was changed; limits() lists them.") from None
+        return Text(f"{name} is {written(self._router.limits[name])} now.")
+
+    def log(self, level: str, namespace: str = "") -> Text:
+        """Log what is at least so grave.
+
+        That is 'debug', 'info', 'warn', 'error' or 'critical'; of what comes from below a namespace, if there is one:
+        log('debug', 'lanchat.tls'). What operators do is always logged.
+        """
+        if self._service.log is None:
+            raise Usage("Another program writes the log, and knows its levels. Nothing was changed.")
+        try:
+            self._service.log.set_level(level, namespace)
+        except ValueError as error:
+            raise Usage(f"{error}. Nothing was changed.") from None
+        return Text(f"{namespace or 'Everything'} is logged from {level} on.")
+
+    async def reload(self) -> Text:
+        """Read what is configured again.
+
+        The certificates, the limits, the keys of operators, and the networks. When anything is wrong, nothing is changed.
+        """
+        return Text(await self._service.reload())
+
+    async def drain(self, seconds: float | str) -> Text:
+        """End the server in so many seconds.
+
+        Nobody new is let in from now on, and those who are here are told. Again with another number changes the time, and
+        drain('off') calls it off. drain(0) is now.
+        """
+        if seconds == "off":
+            return Text(await self._service.call_off())
+        if isinstance(seconds, str):
+            raise Usage("Write it as drain(60), in seconds, or drain('off').")
+        return Text(await self._service.drain(seconds))
+
+    def tasks(self) -> Table[Doing]:
+        """What is under way, and what waits.
+
+        The calls that are to be made (how many of a kind, and when the next), the threads (what they do), and the queues.
+        """
+        return Table(Doing._fields, [*self._calls(), *_threads(), *self._queues()])
+
+    def _calls(self) -> Iterator[Doing]:
+        clock: Any = self._router.clock
+        due: dict[str, list[float]] = defaultdict(list)
+        for call in clock.getDelayedCalls():
+            due[_called(call.func)].append(call.getTime() - clock.seconds())
+        for name, times in sorted(due.items(), key=lambda item: min(item[1])):
+            yield Doing("call", name, len(times), f"in {max(0.0, min(times)):.1f} s")
+
+    def _queues(self) -> Iterator[Doing]:
+        service = self._service
+        connections = [IConnection(session.client, None) for session in self._router.online]
+        queued = [connection.queued() for connection in connections if connection is not None]
+        waiting = [size for size in queued if size]
+        yield Doing("queue", "store", service.store.waiting, "messages and changes wait for the disk")
+        yield Doing("queue", "passwords", service.hasher.waiting, "wait to be checked")
+        yield Doing(
+            "queue", "outboxes", len(waiting), f"clients wait for {sum(waiting)} bytes, one for {max(waiting, default=0)}"
+        )
+
+
+def _threads() -> Iterator[Doing]:
+    frames = sys._current_frames()  # noqa: SLF001 (Python's own, for this)
+    for thread in threading.enumerate():
+        yield Doing("thread", thread.name, 1, _place(frames.get(thread.ident or 0)))
+
+
+def _place(frame: FrameType | None) -> str:
+    """What a thread does: the innermost function that is not Python's own way to wait."""
+    while frame is not None and frame.f_code.co_name in _WAITING and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}" if frame is not None else "ends"
+
+
+def _called(call: Any) -> str:
+    """A name for what a delayed call calls."""
+    call = getattr(call, "func", call)  # of a partial
+    return f"{getattr(call, '__module__', '?')}.{getattr(call, '__qualname__', type(call).__name__)}"

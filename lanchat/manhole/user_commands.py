@@ -1,0 +1,166 @@
+"""People: what an operator can say about those who are here, and about those who should not be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from lanchat.commands.moderation import MAX_REASON
+from lanchat.core import moderation
+from lanchat.core.moderation import OPERATOR, Actor, ModerationRequest
+from lanchat.core.router import Router
+from lanchat.manhole.tables import Table, Text
+from lanchat.model.room import Room
+from lanchat.model.sanction import BAN, MUTE
+from lanchat.model.session import Session
+from lanchat.protocol.durations import seconds
+from lanchat.protocol.errors import Usage
+from lanchat.protocol.interfaces import IConnection
+from lanchat.protocol.packet import MAX_MSG, visible
+from lanchat.service.drain import announce
+
+#: What Python allows in a text, and UTF-8 does not.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Here(NamedTuple):
+    """Somebody who is here: a row of `who()`."""
+
+    name: str
+    address: str
+    gateway: str
+    tls: str
+    since: str
+    idle: int
+    queued: int
+
+
+class Sanctioned(NamedTuple):
+    """Somebody who is banned or muted: a row of `bans()`."""
+
+    kind: str
+    whom: str
+    until: str
+    by: str
+    since: str
+    why: str
+
+
+class People:
+    """Who is here, and what can be done about them."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._by = OPERATOR._replace(written=_called)
+
+    def who(self) -> Table[Here]:
+        """Who is here, sorted by name.
+
+        They are idle for so many seconds: nothing came from them, not even an answer to a ping. Queued are the bytes that wait
+        for them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
+        """
+        return Table(Here._fields, [self._row(s) for s in sorted(self._router.online, key=lambda s: (s.name.key, s.since))])
+
+    def _row(self, session: Session) -> Here:
+        connection = IConnection(session.client, None)
+        encryption, queued = (connection.encryption(), connection.queued()) if connection is not None else ("", 0)
+        idle = int(self._router.clock.seconds() - session.heard)
+        name, address = visible(session.name.shown), visible(session.sender.ip)
+        return Here(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued)
+
+    def find(self, name: str) -> Session | None:
+        """The session of that name, or None.
+
+        Any spelling will do. Of an account that has several it is the one that came last.
+        """
+        return self._router.online.find(name)
+
+    def kick(self, whom: str, why: str = "", room: str = "") -> Coroutine[Any, Any, Text]:
+        """Disconnect somebody, who is told why.
+
+        This is a name, an address or a network: kick('bob', 'be nice'), kick('10.0.0.7'). With room='#ops' they are taken out
+        of that room instead.
+        """
+        return self._decide(moderation.kick, whom, why, "", room)
+
+    def mute(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
+        """Let somebody say nothing.
+
+        For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: mute('bob', 'calm down', '10m').
+        With room='#ops' only there.
+        """
+        return self._decide(moderation.mute, whom, why, duration, room)
+
+    def unmute(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
+        """Let somebody speak again."""
+        return self._decide(partial(moderation.undo, kind=MUTE), whom, "", "", room)
+
+    def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
+        """Shut out a name, or an address.
+
+        For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: ban('10.0.0.0/24', 'a storm', '2h').
+        With room='#ops' only from there.
+        """
+        return self._decide(moderation.ban, whom, why, duration, room)
+
+    def unban(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
+        """Let somebody come back."""
+        return self._decide(partial(moderation.undo, kind=BAN), whom, "", "", room)
+
+    def bans(self, room: str = "") -> Table[Sanctioned]:
+        """Who is banned or muted, newest first.
+
+        On the whole server, or in a room: bans('#ops').
+        """
+        router = self._router
+        found = [(moderation.whom(router, one), one) for one in router.sanctions.listed(self._room(room))]
+        rows = [
+            Sanctioned(one.kind, visible(whom), clock_time(one.until), visible(one.by), clock_time(one.at), one.reason or "-")
+            for whom, one in found
+            if whom
+        ]
+        return Table(Sanctioned._fields, rows)
+
+    def shout(self, text: str) -> int:
+        """Say something to everybody.
+
+        It comes from the server. The answer is how many connections that reached.
+        """
+        if not 0 < len(text.encode("utf-8", "surrogatepass")) <= MAX_MSG or _SURROGATE.search(text):
+            raise Usage(f"A text has 1 to {MAX_MSG} bytes, and no surrogates. Nothing was said.")
+        return announce(self._router, text)
+
+    async def _decide(
+        self,
+        act: Callable[[Router, Actor, ModerationRequest], Awaitable[str]],
+        whom: str,
+        why: str,
+        duration: str | int,
+        room: str,
+    ) -> Text:
+        if len(why) > MAX_REASON:
+            raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(why)}. Nothing was done.")
+        if not whom.strip():
+            raise Usage("Say whom: a name, an address or a network. Nothing was done.")
+        how_long = seconds(f"{duration}s" if isinstance(duration, int) else duration)
+        return Text(
+            await act(self._router, self._by, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room)))
+        )
+
+    def _room(self, name: str) -> Room | None:
+        if name and (room := self._router.rooms.find(name)) is None:
+            raise Usage(f"There is no room {visible(name, 40)}. Nothing was done.")
+        return room if name else None
+
+
+def clock_time(at: float | None) -> str:
+    """A time of day, by the clock of this machine."""
+    return "-" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _called(command: str, room: Room | None, *rest: str) -> str:
+    """A command as it is written at the prompt."""
+    return f"{command}({', '.join(map(repr, rest))}{f', room={room.name!r}' if room is not None else ''})"

@@ -1,0 +1,101 @@
+"""Ports: what an operator writes for one, as the endpoint strings of Twisted, and what is listened on for them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import stat
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IStreamServerEndpoint
+from twisted.python import usage
+from zope.interface import implementer
+
+from lanchat.protocol.packet import visible
+from lanchat.system.private_files import refuse
+
+#: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
+BACKLOG = 4096
+
+
+def endpoints(port: str, *, loopback: bool = False) -> list[str]:
+    """The endpoint strings for what was given as a port; raises `UsageError` when that is none."""
+    if port.isascii() and port.isdigit():
+        if len(port) > len("65535") or int(port) > 65535:
+            shown = visible(port, 20)
+            raise usage.UsageError(f"{shown} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
+        if opened := _opened(int(port)):
+            return opened
+        families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
+        return [f"{family}:backlog={BACKLOG}" for family in families]
+    own_backlog = ":backlog=" in port or not port.startswith(("tcp:", "tcp6:", "unix:", "ssl:"))
+    description = port if own_backlog else f"{port}:backlog={BACKLOG}"
+    try:
+        number = getattr(serverFromString(None, description), "_port", 0)
+    except Exception as error:  # noqa: BLE001 (each kind of endpoint raises what it likes, OpenSSL's errors among them)
+        if isinstance(error, LookupError) and port.startswith("systemd:"):
+            return [description]  # whether systemd hands it over is seen at the start, which this need not be
+        hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
+        raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
+    if isinstance(number, int) and not 0 <= number <= 65535:
+        raise usage.UsageError(f"{port!r} is no endpoint: a port is a number up to 65535.")
+    return [description]
+
+
+def _opened(port: int) -> list[str]:
+    """The endpoint strings for what systemd has opened at a port already: it can't be opened twice, and is what was meant."""
+    found = []
+    for index in itertools.count():
+        try:
+            handed = serverFromString(None, f"systemd:domain=INET6:index={index}")
+        except LookupError:
+            break
+        if not stat.S_ISSOCK(os.fstat(handed.fileno).st_mode):
+            continue  # it hands over files, too
+        with socket.socket(fileno=os.dup(handed.fileno)) as opened:
+            by_ip = opened.family in (socket.AF_INET, socket.AF_INET6) and opened.type == socket.SOCK_STREAM
+            if by_ip and opened.getsockname()[1] == port:
+                found.append(f"systemd:domain={opened.family.name.removeprefix('AF_')}:index={index}")
+    return found
+
+
+@implementer(IStreamServerEndpoint)
+class Inherited:
+    """A socket that was opened for us. A duplicate is listened on, so a door that was shut can be opened again."""
+
+    def __init__(self, reactor: IReactorSocket, socket_at: AdoptedStreamServerEndpoint) -> None:
+        self._reactor = reactor
+        self._descriptor, self._family = socket_at.fileno, socket_at.addressFamily
+        os.set_inheritable(self._descriptor, False)
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:  # noqa: N803 (Twisted names it)
+        """Take the connections that come there, and those that wait there already."""
+        duplicate = AdoptedStreamServerEndpoint(self._reactor, os.dup(self._descriptor), self._family)
+        listening: Deferred[IListeningPort] = duplicate.listen(protocolFactory)
+        return listening
+
+
+def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """What an endpoint string stands for; ends the process when systemd was to hand a socket over, and did not."""
+    try:
+        found: IStreamServerEndpoint = serverFromString(reactor, description)
+    except LookupError:
+        what = f"{description} is no port that systemd handed over"
+        mend = "see there what it is named (FileDescriptorName=) and of which domain it is (INET6 for all addresses)"
+        refuse([f"{what}. Start lanchat.socket, and {mend}."])
+    return Inherited(reactor, found) if isinstance(found, AdoptedStreamServerEndpoint) else found
+
+
+def _families(port: int) -> list[str]:
+    """All addresses: one IPv6 socket where the system lets it serve IPv4 too, else one for each family there is."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+            both = not probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    except OSError:
+        return [f"tcp:{port}"]
+    six = rf"tcp6:{port}:interface=\:\:"
+    return [six] if both else [six, f"tcp:{port}"]

@@ -1,0 +1,210 @@
+"""Orthography: what the world's scripts need in a name, and what no name has. Each rule tells which character breaks it.
+
+PRECIS (RFC 8264, 8265) decides which letters, marks and digits there are, where joiners may stand (RFC 5892, appendix A), and
+in which directions a name may be written (RFC 5893). Added here are the marks that belong to words, as apostrophes do.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+
+from confusable_homoglyphs import categories
+from precis_i18n import get_profile
+
+from lanchat.protocol import spelling
+
+#: Characters of a name that is shown, at the most.
+MAX_NAME = 32
+
+#: Punctuation that may stand anywhere.
+PUNCTUATION = frozenset("-_.")
+#: Marks that stand between two letters of a word: apostrophes (those that are letters may stand anywhere), middle dots, hyphens
+#: of many scripts, and the word space of Ethiopic.
+BETWEEN = frozenset("'\u2018\u2019\u055a" + "\u00b7\u30fb" + "\u2010\u2011\u058a\u05be\u1400\u1806\u30a0" + "\u1361")
+#: Signs that stand behind a letter: Hebrew geresh and gershayim, two of Sindhi, Hindi's for abbreviations, Tibetan's between
+#: syllables (and the one without a break), and the Greek one before a number.
+_SIGNS = frozenset("\u05f3\u05f4\u06fd\u06fe\u0970\u0f0b\u0f0c\u0375")
+#: A number that is written among Han characters as one of them.
+_LETTERS = frozenset("\u3007")
+#: What makes a word longer or louder, or repeats it, but belongs to none; PRECIS refuses it (RFC 8264, section 9.6).
+_ORNAMENTS = frozenset("\u0640\u07fa\u302e\u302f\u3031\u3032\u3033\u3034\u3035\u303b")
+_SELECTORS = {
+    **dict.fromkeys(spelling.MONGOLIAN_SELECTORS, "MONGOLIAN"),
+    **dict.fromkeys(spelling.HAN_SELECTORS, "HAN"),
+}
+#: What can't be seen, and belongs to some words.
+_UNSEEN = frozenset(spelling.JOINERS).union(_SELECTORS)
+#: How a fault begins that lists characters, and how many it lists.
+NOT_ALLOWED, MAX_TOLD = "has characters that are in no name", 2
+#: So many accents may stand on one letter, one over the other.
+MAX_ACCENTS = 4
+
+#: Scripts that one name may mix (UTS 39, section 5.1: the augmented script sets of Japanese, Korean and Taiwanese).
+_MIXES = (
+    frozenset({"HAN", "HIRAGANA", "KATAKANA"}),
+    frozenset({"HAN", "HANGUL"}),
+    frozenset({"HAN", "BOPOMOFO"}),
+)
+_ANY_SCRIPT = frozenset({"COMMON", "INHERITED"})
+
+_shown = get_profile("UsernameCasePreserved")
+_mapped = get_profile("UsernameCaseMapped")
+_ignorable = _mapped.base.ucd.default_ignorable
+#: What PRECIS has no rule for that fits: it takes these for a character that may stand anywhere.
+_OURS = str.maketrans(dict.fromkeys([*BETWEEN - {"\u30fb"}, "\u0970"], "_") | dict.fromkeys(map(ord, _SELECTORS), None))
+#: A joiner for which RFC 5892 has no rule: it keeps this letter as it is before another consonant.
+_BENGALI_RA = re.compile("(?<=\u09b0)[\u200c\u200d](?=\u09cd)")
+
+
+def as_shown(text: str) -> str:
+    """A name as it is shown: as it was typed, but for width and normal form."""
+    return str(_shown.normalization_rule(_shown.width_mapping_rule(text)))
+
+
+def fault(name: str) -> str:
+    """What is wrong with a name as it is shown, as the end of a sentence that begins with it; empty if nothing is."""
+    if len(name) > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    return _wrong_character(name) or _wrong_mark(name) or _wrong_scripts(name) or _wrong_for_precis(name)
+
+
+def scripts(text: str) -> set[str]:
+    """The scripts of the letters of a text."""
+    return set(categories.unique_aliases(unicodedata.normalize("NFKC", text))) - _ANY_SCRIPT
+
+
+def tidied(name: str) -> str:
+    """A name without what may be in no name, or not at its beginning or end."""
+    no_blank = "".join("_" if c.isspace() else c for c in name)
+    kept = "".join("" if _is_invisible(c) or c in _ORNAMENTS else c if _may_be(c) else "_" for c in no_blank)
+    ends = "".join(BETWEEN | _UNSEEN | {"_", spelling.TSHEG})
+    return kept.rstrip(ends).lstrip(ends + "".join(filter(_is_mark, kept)))
+
+
+def with_hyphens(name: str) -> str:
+    """A name with a hyphen for each mark that only words of some scripts have."""
+    return "".join("-" if c in BETWEEN or c in _SIGNS else c for c in name)
+
+
+def with_ascii_digits(name: str) -> str:
+    """A name with digits of one kind."""
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in name)
+
+
+def in_one_script(name: str) -> str:
+    """The letters of the script that most letters of a name have, with all that goes with any script."""
+    letters = [script for c in name for script in scripts(c)]
+    most = max(letters, key=letters.count, default="")
+    return "".join(c for c in name if scripts(c) <= {most}).strip("_")
+
+
+def turned(name: str) -> str:
+    """A name that is written from right to left, with the digits that may not be at its beginning at its end."""
+    start = next((at for at, c in enumerate(name) if c.isalpha()), 0)
+    return name[start:].rstrip("-_.") + "".join(filter(str.isdecimal, name[:start]))
+
+
+def written(character: str) -> str:
+    """A character for people, who may not be able to see it, or to tell it from another."""
+    alone = character.isprintable() and not character.isspace() and not _is_mark(character) and not _ignorable(ord(character))
+    return f"{character} (U+{ord(character):04X})" if alone else f"U+{ord(character):04X}"
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M"
+
+
+def _is_invisible(character: str) -> bool:
+    """Whether nobody can see it, and it belongs to no word."""
+    if character in _UNSEEN:
+        return False
+    return unicodedata.category(character) in {"Cc", "Cf"} or _ignorable(ord(character))
+
+
+def _may_be(character: str) -> bool:
+    """Whether it belongs to words, so that it may be in a name: where, is another question."""
+    known = (
+        character in PUNCTUATION or character in BETWEEN or character in _SIGNS or character in _LETTERS or character in _UNSEEN
+    )
+    return known or unicodedata.category(character)[0] in "LM" or character.isdecimal()
+
+
+def _wrong_character(name: str) -> str:
+    wrong = [f"{c} {told}" if told else c for c, told in {written(c): _why_not(c) for c in name}.items() if told is not None]
+    if wrong:
+        return f"{NOT_ALLOWED}: {', '.join(wrong[:MAX_TOLD])}"
+    return "" if any(map(str.isalnum, name)) else "has no letter and no digit"
+
+
+def _why_not(character: str) -> str | None:
+    """Why a character is in no name, in brackets where it isn't obvious; None if it may be in one."""
+    if character.isspace():
+        return "(a blank)"
+    if _is_invisible(character):
+        return "(invisible)"
+    if unicodedata.category(character) in {"Cn", "Co"}:
+        return "(unknown here)"
+    plain = unicodedata.normalize("NFKC", character)
+    return None if character not in _ORNAMENTS and all(map(_may_be, (character, *plain))) else ""
+
+
+def _wrong_mark(name: str) -> str:
+    """What is wrong with a character that needs others round it."""
+    if _is_mark(name[0]):
+        return f"begins with {written(name[0])}, a mark that belongs on a letter"
+    accents = 0
+    around = ["", *spelling.without_invisible(name), ""]
+    for before, c, after in zip(around, around[1:], around[2:], strict=False):
+        accents = accents + 1 if unicodedata.combining(c or "_") else 0
+        if accents > MAX_ACCENTS:
+            return f"has more than {MAX_ACCENTS} accents on one letter, the last is {written(c)}"
+        if c in BETWEEN and not (_in_a_word(before) and after.isalpha()):
+            return f"has {written(c)} where it is not between two letters"
+        if c in _SIGNS - {"\u0375"} and not _in_a_word(before):
+            return f"has {written(c)} where no letter is before it"
+    for before, c in pairwise(name):
+        if c in _SELECTORS and not (before in _SELECTORS or _SELECTORS[c] in scripts(before)):
+            return f"has characters that nobody can see, where they choose no form of a letter: {written(c)}"
+    return ""
+
+
+def _in_a_word(character: str) -> bool:
+    return character in _SIGNS or character.isalpha() or (character != "" and _is_mark(character))
+
+
+def _wrong_scripts(name: str) -> str:
+    found = {c: scripts(c) for c in name}
+    used = set().union(*found.values())
+    if len(used) > 1 and not any(used <= mix for mix in _MIXES):
+        main = scripts(in_one_script(name))
+        other = next(c for c in name if found[c] and found[c] != main)
+        return f"mixes scripts: {written(other)} is {_title(found[other])}, and others are {_title(main)}"
+    zeros: dict[int, str] = {}
+    for c in filter(str.isdecimal, name):
+        zeros.setdefault(ord(c) - unicodedata.decimal(c), c)
+    if len(zeros) > 1:
+        one, other, *_ = zeros.values()
+        return f"mixes two kinds of digits: {written(one)} and {written(other)}"
+    return ""
+
+
+def _title(names: set[str]) -> str:
+    return " or ".join(sorted(names)).replace("_", " ").title()
+
+
+def _wrong_for_precis(name: str) -> str:
+    form = _BENGALI_RA.sub("", unicodedata.normalize("NFKC", name).lower().translate(_OURS))
+    try:
+        _mapped.enforce(form)
+    except UnicodeEncodeError as error:
+        if error.reason.endswith("bidi_rule"):
+            return "has letters that are written from right to left, so it must begin with one, and end with one or a digit"
+        wrong = form[error.start]
+    else:
+        return ""
+    c = next((c for c in name if wrong in unicodedata.normalize("NFKC", c).lower()), wrong)
+    if c in spelling.JOINERS:
+        return f"has characters that nobody can see, where they join or separate nothing: {written(c)}"
+    return f"has {written(c)} where it does not belong" if c in BETWEEN or c in _SIGNS else f"{NOT_ALLOWED}: {written(c)}"

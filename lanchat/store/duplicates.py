@@ -1,0 +1,156 @@
+"""Repeats: messages that are in the log already, and that a client sends again because it got no answer.
+
+A client gives each message an id of its own (`cid`). Two messages of one account are the same message when their `cid`, their
+addressee and their text are the same and the second comes within `REPEAT_MS` of the first, as far as the clock can be believed
+(`lanchat.store.timeline`). A `cid` that is used for another message, or used again after that time, does not make it a repeat:
+a program may count from 1 each time it starts.
+
+In the log (author, `cid`) is unique. So a message whose `cid` is in use for another one is kept under a `cid` to which a digest
+of its content is added, and a row that is too old to be repeated gives its `cid` up when somebody else needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from sqlite3 import Connection
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, newest, of_row
+from lanchat.protocol.names import key
+from lanchat.store import timeline
+from lanchat.store.timeline import Age
+
+#: A row of the log is known by its author and the `cid` it is kept under.
+Once: TypeAlias = tuple[int, str]
+
+# All rows as one value, for one step. (Before 3.39 SQLite would go through all of `log` to join it.) Text goes through as
+# hexadecimal digits: a damaged row may have bytes that are not UTF-8, and must not keep the others from being stored.
+_KNOWN = " UNION ALL ".join(
+    f"SELECT at, seq, ts, conv = '' AS emptied, hex(target) AS target, hex(msg) AS msg FROM asked CROSS JOIN {table}"  # noqa: S608 (ours)
+    " WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL"
+    for table in ("kept", "fresh")
+)
+_ALL_KNOWN = f"SELECT json_group_array(json_array(at, seq, ts, emptied, target, msg)) FROM ({_KNOWN})"  # noqa: S608 (ours)
+#: Stands between a `cid` and the digest that is added to it.
+_MORE = "\0"
+#: A statement takes 32,766 values.
+_ASKED_AT_ONCE = 10_000
+
+
+class Known(NamedTuple):
+    """What is in the log under an author and a `cid`."""
+
+    seq: int
+    #: When the server got it, in milliseconds since the epoch.
+    ts: int
+    #: Whether its text was removed since; then `target` is the digest of it.
+    emptied: bool
+    target: str
+    msg: str
+
+    def is_old(self, age: Age) -> bool:
+        """Whether it is older than that."""
+        return self.seq <= age.proven or (self.seq <= age.recent and self.ts < age.before)
+
+    def says(self, target: str, msg: str) -> bool:
+        """Whether it has this addressee and this text, whatever has become of the addressee since."""
+        if self.emptied:  # (before there were digests, rows were left without one)
+            return self.target in ("", digest(target, msg))
+        return self.msg == msg and (self.target in (target, ERASED) or key(self.target) == key(target))
+
+
+class Duplicates:
+    """Tells repeats from new messages, for entries that are about to be inserted. To be used in a transaction."""
+
+    def __init__(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        self._connection = connection
+        asked = {once for entry in entries for once in _both(entry)}
+        self._known = dict(_look_up(connection, sorted(asked)))
+        self._notes, self._newest = timeline.load(connection), newest(connection)
+        self._added: set[Once] = set()
+
+    def find(self, entry: Entry) -> tuple[Known | None, str | None]:
+        """The message that an entry repeats, or None and the `cid` to keep it under. An old row gives up that `cid`."""
+        if entry.author is None:  # what guests say is not recognised
+            return None, entry.cid
+        free: list[Once] = []
+        for once in _both(entry):
+            known = self._known.get(once)
+            if known is None or (once not in self._added and known.is_old(self._age(entry.ts))):
+                free.append(once)
+            elif known.says(entry.target, entry.msg):
+                return known, once[1]
+        if not free:  # it has no `cid`, or one that looks like another with a digest
+            return None, None
+        if (old := self._known.get(free[0])) is not None:
+            release(self._connection, old.seq)
+        return None, free[0][1]
+
+    def _age(self, now: int) -> Age:
+        return timeline.seen(self._notes, self._newest, now).older_than(REPEAT_MS)
+
+    def add(self, entry: Entry, seq: int) -> None:
+        """This entry will be in the log, at this place."""
+        if entry.author is not None and entry.cid is not None:
+            self._added.add((entry.author, entry.cid))
+            self._known[entry.author, entry.cid] = Known(seq, entry.ts, False, entry.target, entry.msg)
+
+
+def find(connection: Connection, sent: Entry) -> Entry | None:
+    """`sent` with the place and the time of the message in the log that it repeats; None if it repeats none.
+
+    Its `ts` is the time of now, and its `conv` is not looked at.
+    """
+    age = timeline.seen(timeline.load(connection), newest(connection), sent.ts).older_than(REPEAT_MS)
+    for _, found in _look_up(connection, list(_both(sent))):
+        if not found.is_old(age) and found.says(sent.target, sent.msg):
+            return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
+    return None
+
+
+def digest(target: str, msg: str) -> str:
+    """What tells one message from another without its content: 32 hexadecimal digits."""
+    content = json.dumps([key(target) or target, msg])
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def release(connection: Connection, seq: int) -> None:
+    """Let a row give up its `cid`."""
+    for table in ("kept", "fresh"):
+        kept = None  # the sum of a damaged row stays wrong
+        row = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 (ours)
+        entry = None if row is None else of_row(row)
+        if entry is not None:
+            entry.cid = None
+            kept = entry.row()[-1]
+        connection.execute(f"UPDATE {table} SET cid = NULL, sum = coalesce(?, sum) WHERE seq = ?", (kept, seq))  # noqa: S608 (ours)
+
+
+def sent_cid(cid: str | None) -> str | None:
+    """The `cid` that the client gave, of one that a message is kept under."""
+    return None if cid is None else cid.partition(_MORE)[0]
+
+
+def _both(entry: Entry) -> Iterator[Once]:
+    """The two keys under which a message may be in the log; none if it can't be recognised."""
+    if entry.author is not None and entry.cid is not None:
+        yield entry.author, entry.cid
+        yield entry.author, entry.cid + _MORE + digest(entry.target, entry.msg)
+
+
+def _look_up(connection: Connection, asked: Sequence[Once]) -> Iterator[tuple[Once, Known]]:
+    for first in range(0, len(asked), _ASKED_AT_ONCE):
+        some = asked[first : first + _ASKED_AT_ONCE]
+        marks = ",".join(["(?,?,?)"] * len(some))
+        values = [value for at, once in enumerate(some) for value in (at, *once)]
+        (found,) = connection.execute(f"WITH asked(at, who, what) AS (VALUES {marks}) {_ALL_KNOWN}", values).fetchone()
+        for at, seq, ts, emptied, target, msg in json.loads(found):
+            yield some[at], Known(seq, ts, bool(emptied), _text(target), _text(msg))
+
+
+def _text(digits: str) -> str:
+    return bytes.fromhex(digits).decode(errors="replace")

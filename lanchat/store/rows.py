@@ -1,0 +1,136 @@
+"""Stored: rows as they were kept, which today's rules may not allow, and a disk may have changed.
+
+What can be used is used, whatever would be asked of it if it was new. A row that nothing can be done with costs that row alone:
+the start names it in the log (but for devices and tokens, which are read when somebody comes with one, and are not known then),
+`lanchat-admin check` lists it, and `lanchat-admin salvage` leaves it out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from sqlite3 import Connection
+from typing import Any, TypeAlias
+
+from twisted.logger import Logger
+
+from lanchat.model.session import Role
+from lanchat.protocol.packet import visible
+
+#: Is told of each row that can't be used, in words.
+Wrong: TypeAlias = Callable[[str], object]
+Row: TypeAlias = tuple[Any, ...]
+
+#: What no name can have, as a line of text would end with it, or could not be written: control characters, ends of lines.
+_IN_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ROLES = frozenset({int(Role.USER), int(Role.MODERATOR), int(Role.OPERATOR)})
+_CONVERSATION = re.compile(r"r[0-9]{1,18}|p[0-9]{1,18}x[0-9]{1,18}|g[0-9]{1,18}x.+", re.DOTALL)
+_TARGET = re.compile(r"@[0-9]{1,18}|[^@].*", re.DOTALL)
+#: The end of the year 9999, in seconds since the epoch; no later time can be written.
+_END_OF_TIME = 253_402_300_799
+
+_log = Logger("lanchat.stored")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int)
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _bytes(value: object) -> bool:
+    return isinstance(value, bytes)
+
+
+def _name(value: object) -> bool:
+    return isinstance(value, str) and value != "" and _IN_NO_NAME.search(value) is None
+
+
+def _role(value: object) -> bool:
+    return isinstance(value, int) and value in _ROLES
+
+
+def _time(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= _END_OF_TIME
+
+
+def _or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
+
+
+#: The tables beside the log, those first to which others point; what each of their columns must be. What is not needed to do
+#: anything with a row (when it was made) may be anything.
+COLUMNS: dict[str, dict[str, Callable[[object], bool]]] = {
+    "accounts": {"id": _number, "name": _name, "key": _name, "role": _role, "password": _text},
+    "tokens": {"hash": _bytes, "account": _number, "created": _number},
+    "devices": {"account": _number, "name": _text, "cursor": _number, "online": _number, "seen": _number},
+    "rooms": {"id": _number, "name": _name, "key": _name, "topic": _text, "private": _number, "owner": _or_none(_number)},
+    "members": {
+        "account": _number,
+        "conv": lambda value: isinstance(value, str) and _CONVERSATION.fullmatch(value) is not None,
+        "since": _number,
+    },
+    "invitations": {"room": _number, "account": _number},
+    "sanctions": {
+        "id": _number,
+        "kind": lambda value: value in ("mute", "ban"),
+        "room": _or_none(_number),
+        "target": lambda value: isinstance(value, str) and _TARGET.fullmatch(value) is not None,
+        "until": _or_none(_time),
+        "reason": _text,
+        "by_name": _text,
+        "at": _time,
+    },
+}
+#: Columns that say to which account, or to which room, a row belongs. (The owner of a room may be gone.)
+_WHOSE = {"account": "accounts", "room": "rooms"}
+#: Columns that are different in each row.
+_OWN = {"accounts": "key", "rooms": "key"}
+
+
+def note(what: str) -> None:
+    """Say in the log that a row is left out."""
+    _log.error("{what}; this row is left out. lanchat-admin check lists all such rows, and salvage removes them", what=what)
+
+
+def fault(table: str, row: Row) -> str:
+    """What is wrong with the values of a whole row, in words; "" when it can be used."""
+    for (column, allowed), value in zip(COLUMNS[table].items(), row, strict=False):
+        if not allowed(value):
+            return told(table, row, f"its {column} is {_shown(value)}")
+    return ""
+
+
+def usable(connection: Connection, table: str, wrong: Wrong) -> Iterator[Row]:
+    """The rows of a table that can be used, whole, in the order of its key."""
+    columns = list(COLUMNS[table])
+    whose = [
+        (columns.index(column), column, {number for (number,) in connection.execute(f"SELECT id FROM {others}")})  # noqa: S608 (ours)
+        for column, others in _WHOSE.items()
+        if column in columns
+    ]
+    own = columns.index(_OWN[table]) if table in _OWN else None
+    seen: dict[object, object] = {}
+    for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608 (ours)
+        what = fault(table, row)
+        for at, column, known in whose:
+            if not what and row[at] is not None and row[at] not in known:
+                what = told(table, row, f"there is no {column} {row[at]}")
+        if not what and own is not None and seen.setdefault(row[own], row[0]) != row[0]:
+            what = told(table, row, f"{seen[row[own]]} has the same {_OWN[table]}")
+        if what:
+            wrong(what)
+        else:
+            yield row
+
+
+def told(table: str, row: Row, what: str) -> str:
+    """Which row of a table has what wrong with it, in words."""
+    return f"{table} ({', '.join(map(_shown, row[:2]))}): {what}"
+
+
+def _shown(value: object) -> str:
+    """A value for people. Bytes may be a secret's hash."""
+    return visible(repr(value), 60) if isinstance(value, (int, float, str)) else type(value).__name__

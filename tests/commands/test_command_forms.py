@@ -1,0 +1,157 @@
+"""Every command is called in each way in which a program may call it, and the help tells of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lanchat.commands import ALL, COMMANDS, PARTS, other_chats
+from lanchat.commands.hello import CAPS
+from lanchat.core.router import Router
+from lanchat.model.session import Role
+from lanchat.protocol.typed_lines import NOT_KEPT, TALK
+from tests.fakes import PASSWORD, User, dump, make_router
+from tests.people import person
+
+#: What a program may send to each command: words, or members of `x`. Each is answered, and one of each at least not refused.
+FORMS: dict[str, list[str | dict[str, Any]]] = {
+    "/help": ["", "pm", TALK, ALL, {"command": "pm"}],
+    "/list": ["", "b", {"prefix": "b"}],
+    "/pm": ["bob hi", {"user": "bob", "text": "hi"}],
+    "/quit": ["", "bye", {"text": "bye"}],
+    "/shout": ["hi", {"text": "hi"}],
+    "/time": [""],
+    "/create": ["#new", "#hidden private", {"room": "#more"}, {"room": "#other", "private": True}],
+    "/join": ["#bobs", {"room": "#bobs"}],
+    "/leave": ["#ops", {"room": "#ops"}],
+    "/rooms": ["", "#o", {"prefix": "#o"}],
+    "/members": ["#ops", {"room": "#ops"}],
+    "/topic": ["#ops", "#ops pumps", {"room": "#ops"}, {"room": "#ops", "text": "pumps"}],
+    "/invite": ["bob #secret", {"user": "bob", "room": "#secret"}],
+    "/uninvite": ["eve #secret", {"user": "eve", "room": "#secret"}],
+    "/close": ["#ops", {"room": "#ops"}],
+    "/history": ["", "#ops", "@bob 5", "#ops 20 before 9", {"target": "#ops", "limit": 1}, {"after": 0}, {"around": 1}],
+    "/search": ["pump", "pump in:#ops from:ann since:7d", {"text": "pump", "before": 9, "limit": 1}],
+    "/register": ["a long password", {"password": "a long password"}],
+    "/login": ["pw", {"password": "pw"}],
+    "/password": ["pw another-one", {"password": "pw", "text": "another one"}],
+    "/kick": ["bob", "bob why", "#ops bob why", {"target": "bob", "text": "why"}, {"target": "bob", "room": "#ops"}],
+    "/mute": ["bob", "bob 2h why", "#ops bob", {"target": "bob", "duration": "2h", "text": "why"}],
+    "/unmute": ["eve", {"target": "eve"}],
+    "/ban": ["bob", "bob 2h why", "#ops bob", {"target": "bob", "duration": "2h", "text": "why"}],
+    "/unban": ["192.0.2.1", {"target": "192.0.2.1"}],
+    "/bans": ["", "e", "#ops", {"room": "#ops"}, {"target": "e"}],
+    "/standard": [""],
+    "/pong": ["", {"t": 1}],
+    "/ack": ["", {"seq": 1}],
+    "/hello": ["lanchat", {"v": 1, "caps": []}],
+}
+#: What is refused to a program that has said hello and logged in.
+REFUSED = {"/register", "/login", "/hello"}
+#: What is answered by nothing.
+SILENT = {"/pong", "/ack"}
+
+
+def test_each_command_has_its_calls() -> None:
+    assert FORMS.keys() == COMMANDS.keys()
+
+
+@pytest.fixture
+def house() -> tuple[Router, User]:
+    """A server with rooms, people and decisions, and an operator with a capable client."""
+    router, _ = make_router()
+    ann = person(router, "ann", Role.OPERATOR).hello(*CAPS)
+    bob, eve = person(router, "bob", Role.USER, "10.0.0.2"), person(router, "eve", Role.USER, "10.0.0.3")
+    bob.send("/create", "#bobs")
+    for to, msg in [
+        ("/create", "#ops"),
+        ("/create", "#secret private"),
+        ("/invite", "eve #secret"),
+        ("#ops", "the pump"),
+        ("bob", "psst"),
+        ("/mute", "eve"),
+        ("/ban", "192.0.2.1"),
+        ("/mute", "#ops eve"),
+    ]:
+        ann.send(to, msg)
+    bob.send("/join", "#ops")
+    for user in (ann, bob, eve):
+        user.shown()
+    return router, ann
+
+
+@pytest.mark.parametrize(("to", "form"), [(to, form) for to, forms in FORMS.items() for form in forms], ids=str)
+def test_what_a_command_answers_is_declared_for_programs(
+    house: tuple[Router, User], to: str, form: str | dict[str, Any]
+) -> None:
+    _, ann = house
+    ann.send(to, form if isinstance(form, str) else "", cid="c", **({} if isinstance(form, str) else form))
+    answers = [dump(packet.x) for packet in ann.shown()]
+    ops = {x["op"] for x in answers if x.get("cid") == "c"}
+    assert "INTERNAL" not in {x.get("code") for x in answers}
+    expected = set() if to in SILENT else {"fail"} if to in REFUSED else {"bye"} if to == "/quit" else {"ok", "ack", "end"}
+    assert bool(ops) == bool(expected)
+    assert ops <= expected
+
+
+@pytest.mark.parametrize("form", FORMS["/register"], ids=str)
+def test_what_register_answers_is_declared_for_programs(form: str | dict[str, Any]) -> None:
+    ann = User(make_router()[0], "ann").hello(*CAPS)
+    ann.send("/register", form if isinstance(form, str) else "", cid="c", **({} if isinstance(form, str) else form))
+    assert dump(ann.told().x).keys() == {"op", "cid", "account", "epoch", "seq", "token"}
+
+
+def test_an_answer_with_a_member_that_is_not_declared_is_found(
+    house: tuple[Router, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, ann = house
+    time = COMMANDS["/time"]
+    monkeypatch.setitem(COMMANDS, "/time", time._replace(run=lambda *asked: router.reply(asked[1], asked[2], "", total=8)))
+    ann.send("/time", cid="c")
+    assert dump(ann.told().x)["code"] == "INTERNAL"
+
+
+# The help.
+
+
+def test_each_command_is_in_one_part_of_the_help_or_is_for_programs() -> None:
+    found = [name for commands in PARTS.values() for name in commands]
+    assert len(found) == len(set(found))
+    assert all(COMMANDS[name].help.startswith("for programs") for name in COMMANDS.keys() - set(found))
+    assert not {f"/{part}" for part in (*PARTS, ALL)} & COMMANDS.keys()  # `/help COMMAND` tells of that one
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_the_help_names_the_others(part: str) -> None:
+    ann = User(make_router()[0], "ann").hello()
+    ann.send("/help", f" {part.upper()} ")
+    told = ann.told()
+    first, *lines, last = told.msg.splitlines()
+    assert first == f"Commands ({part}):"
+    assert [line.split()[0] for line in lines if line != NOT_KEPT] == list(PARTS[part])
+    assert (NOT_KEPT in lines) is (part == TALK)
+    assert all(f"/help {other}" in last for other in (*PARTS, ALL) if other != part)
+    assert told.x is not None
+    assert [command["name"] for command in told.x.commands or ()] == list(PARTS[part])
+
+
+def test_all_of_the_help_is_what_it_is_without_a_word() -> None:
+    ann = User(make_router()[0], "ann")
+    ann.send("/help")
+    ann.send("/help", ALL)
+    first, second = ann.msgs()
+    assert first == second
+
+
+@pytest.mark.parametrize("other", other_chats.HINTS)
+def test_a_command_of_other_chats_is_answered_with_ours(other: str) -> None:
+    ann = User(make_router()[0], "ann").hello()
+    assert other not in COMMANDS
+    hint = other_chats.HINTS[other]
+    ann.send(other.upper(), f"bob {PASSWORD}", cid="1")
+    told = ann.told()
+    assert told.msg == f"There is no command {other.upper()}. {hint}"
+    assert dump(told.x) == {"op": "fail", "cid": "1", "code": "UNKNOWN_COMMAND"}
+    if hint.startswith("Did you mean "):
+        assert hint.removeprefix("Did you mean ").removesuffix("?") in COMMANDS

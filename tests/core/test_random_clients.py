@@ -1,0 +1,412 @@
+"""Random clients of every kind against a model of the server that is a dict: what each is shown, and who has which name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lanchat.gateways.json_protocol import ChatProtocol
+from lanchat.gateways.telnet import TelnetProtocol
+from tests.fakes import Wire, make_router
+
+
+class Spelt(NamedTuple):
+    """What a spelling of a name comes to: as it is shown, what it is compared by, and what it looks like."""
+
+    shown: str
+    key: str
+    look: str
+
+    def collides(self, other: Spelt) -> bool:
+        """Whether only one of these can be here: equal names, or look-alikes of which one is outside ASCII."""
+        alike = self.look == other.look and not (self.shown.isascii() and other.shown.isascii())
+        return self.key == other.key or alike
+
+
+SPELT = {
+    "bob": Spelt("bob", "bob", "bob"),
+    "BOB": Spelt("BOB", "bob", "bob"),
+    "\uff22\uff4f\uff42": Spelt("Bob", "bob", "bob"),  # full width
+    "scope": Spelt("scope", "scope", "scope"),
+    "Scope": Spelt("Scope", "scope", "scope"),
+    "sc0pe": Spelt("sc0pe", "sc0pe", "scope"),
+    "\u0455\u0441\u043e\u0440\u0435": Spelt("\u0455\u0441\u043e\u0440\u0435", "\u0455\u0441\u043e\u0440\u0435", "scope"),
+    "Zo\u00eb": Spelt("Zo\u00eb", "zo\u00eb", "zoe\u0308"),
+    "ZOE\u0308": Spelt("ZO\u00cb", "zo\u00eb", "zoe\u0308"),  # the two dots are a character of their own
+    "carol": Spelt("carol", "carol", "carol"),
+}
+NO_NAMES = ["SERVER", "everyone", "a b", "10.0.0.1", "x" * 33, "\u0455cope"]
+NOBODY = "Nobody else has such a name."
+TEXTS = ["hi", "h\u00e9 \u4e2d \U0001f600", '}{"\\', " padded ", "/list", "x" * 500, "a\u200db"]
+
+KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "telnet"])
+NAMES = st.sampled_from(sorted(SPELT)) | st.sampled_from([name for name in SPELT if SPELT[name].look == "scope"])
+WORDS = st.sampled_from(TEXTS)
+CUTS = st.integers(min_value=0, max_value=150)
+WHO = st.integers(min_value=0, max_value=99)
+
+
+def packet(to: str, msg: str, claim: str = "", **x: object) -> bytes:
+    """A packet without its newline."""
+    members = {"from": {"name": claim, "ip": "1.2.3.4"}, "to": to, "msg": msg} | ({"x": x} if x else {})
+    return json.dumps(members, ensure_ascii=len(msg) % 2 == 0).encode()
+
+
+HELLO = packet("/hello", "lanchat", v=1, caps=["id", "ack"])
+
+
+class Far:
+    """A client: its wire, and what it should have been shown."""
+
+    def __init__(self, wire: Wire, kind: str) -> None:
+        self.wire, self.kind = wire, kind
+        self.name = Spelt("", "", "")
+        self.junk = False  # an unframed client's: answered once for each run of it
+        self.expected: list[tuple[str, ...]] = []
+
+    def expect(self, sender: str, to: str, msg: str, op: str = "", cid: str = "") -> None:
+        """This should be shown, in the form for this kind; a `msg` that ends in "..." is only the beginning."""
+        if self.kind == "telnet":
+            who = "*" if sender == "SERVER" else f"{sender}:" if to == "Everyone" else f"{sender} (private):"
+            self.expected.append((f"{who} {msg}",))
+        elif self.kind == "capable":
+            self.expected.append((msg, sender, to, op, cid))
+        else:
+            self.expected.append((msg, sender, to))
+
+    def told(self, msg: str, op: str = "ok", cid: str = "") -> None:
+        """The server should say this."""
+        self.expect("SERVER", self.name.shown, msg, op, cid)
+
+    def seen(self) -> Iterator[tuple[str, ...]]:
+        """What was shown since the last look, in the same form."""
+        if self.kind == "telnet":
+            yield from ((line,) for line in self.wire.bytes().decode().split("\r\n")[:-1])
+            return
+        for one in self.wire.packets():
+            sender, x = one["from"], one.get("x")
+            assert sender["ip"] == ("0.0.0.0" if sender["name"] == "SERVER" else "10.0.0.7")  # noqa: S104 (the contract's)
+            if x is not None:
+                assert "op" in x or x["conv"] == ("Everyone" if one["to"] == "Everyone" else f"@{sender['name']}")
+                yield one["msg"], sender["name"], one["to"], x.get("op", ""), x.get("cid", "")
+            else:
+                yield one["msg"], sender["name"], one["to"]
+
+    def send(self, data: bytes, cut: int = 0) -> None:
+        """Send a packet, or what a person types, as its kind does, in two segments."""
+        data += b"" if self.kind == "unframed" else b"\r\n" if self.kind == "telnet" else b"\n"
+        self.wire.send(data[:cut], data[cut:])
+
+
+class Chat(RuleBasedStateMachine):
+    """The server and its model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.router, self.clock = make_router()
+        self.here: dict[str, Far] = {}  # the model, by key
+        self.closing: list[Far] = []
+        self.wires: list[Wire] = []
+        self.cids = 0
+
+    # Coming.
+
+    def connect(self, kind: str) -> Far:
+        """A connection without a name."""
+        wire = Wire(self.router, self.clock, TelnetProtocol if kind == "telnet" else ChatProtocol)
+        self.wires.append(wire)
+        assert wire.bytes() == (b"Your name: " if kind == "telnet" else b"")
+        return Far(wire, "unframed" if kind in ("silent", "glued") else kind)
+
+    @rule(kind=KINDS, spelling=NAMES | st.sampled_from(NO_NAMES), cut=CUTS)
+    def open(self, kind: str, spelling: str, cut: int) -> None:
+        """Somebody asks for a name."""
+        far, name = self.connect(kind), SPELT.get(spelling)
+        taken = name is not None and any(name.collides(other.name) for other in self.here.values())
+        data = spelling.encode()
+        if kind == "capable":
+            data += b"\n" + HELLO
+        if kind == "glued":
+            data += packet("/nonsense", "")
+        if kind == "unframed" and name is not None and not taken:
+            kind = "silent"
+        if kind == "silent":
+            far.wire.send(data)
+            far.wire.wait(0.12)
+        elif kind == "unframed":
+            far.send(data + b"{", cut)
+        else:
+            far.send(data, cut)
+        if name is None or taken:
+            same = name is not None and any(name.key == other.name.key for other in self.here.values())
+            why = "is already taken" if same else "looks like another that is taken"
+            self.turned_away(far, f"The name {name.shown} {why}..." if name else "The name you asked for ...")
+            return
+        far.name = name
+        if kind == "capable" and len(spelling.encode()) < cut <= len(data):
+            far.kind = "classic"  # until the rest of its hello is here
+            self.welcomed(far)
+            far.kind = "capable"
+        self.welcomed(far)
+        self.here[name.key] = far
+        if kind == "glued":
+            far.told("There is no command /nonsense. Send /help to see those there are.")
+
+    def welcomed(self, far: Far) -> None:
+        """A name, or a hello, was accepted."""
+        far.told(f"Welcome {far.name.shown}! Send /help to see the commands. {self.online(far.name.key)}", "welcome")
+
+    def turned_away(self, far: Far, why: str) -> None:
+        """No name: a packet to Guest, and the end; a person may try again, and does not."""
+        if far.kind == "capable":
+            far.kind = "classic"  # no hello was accepted
+        far.expect("SERVER", "Guest", why)
+        if far.kind == "telnet":
+            self.clock.advance(0.01)
+            (told,) = far.expected.pop()
+            shown = far.wire.bytes().decode()
+            assert shown.startswith(told.removesuffix("..."))
+            assert shown.endswith("\r\nYour name: ")
+            far.wire.lose()
+        else:
+            self.closing.append(far)
+
+    @rule(kind=KINDS)
+    def stranger(self, kind: str) -> None:
+        """Somebody says nothing: not for long, at the JSON door."""
+        far = self.connect(kind)
+        far.wire.wait(10.1)
+        if kind == "telnet":
+            far.wire.lose()
+        else:
+            self.turned_away(far, "No name came within 10 seconds. Connect again, and send your name first.")
+
+    # Talking.
+
+    def someone(self, who: int) -> Far:
+        """One of those who are here."""
+        return list(self.here.values())[who % len(self.here)]
+
+    def cid(self, far: Far) -> str:
+        """An id for a packet, from those who can have one."""
+        self.cids += 1
+        return str(self.cids) if far.kind == "capable" and self.cids % 3 else ""
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, to=NAMES | st.just("no one"), text=WORDS, cut=CUTS, claim=st.sampled_from(["", "bob", "SCOPE"]))
+    def private(self, who: int, to: str, text: str, cut: int, claim: str) -> None:
+        """A word to one, who may be the sender."""
+        far = self.someone(who)
+        cid = self.cid(far)
+        if far.kind == "telnet":
+            to = to.replace(" ", "_")  # a name ends there
+            far.send(f"/pm {to} {text}".encode(), cut)
+        else:
+            far.send(packet(to, text, claim, **({"cid": cid} if cid else {})), cut)
+        self.relayed(far, to, text, cid, claim)
+
+    def relayed(self, far: Far, to: str, text: str, cid: str, claim: str = "") -> None:
+        """What comes of a private word."""
+        far.junk = False
+        recipient = self.here.get(SPELT[to].key) if to in SPELT else None
+        if far.kind == "capable" and claim and claim.lower() != far.name.key:
+            far.told(f"You are {far.name.shown}; a packet that claims another name is not passed on.", "fail", cid)
+        elif recipient is None:
+            far.told(f"The user {to} is not available. Send /list to see who is.", "fail", cid)
+        else:
+            recipient.expect(far.name.shown, recipient.name.shown, text)
+            if cid:
+                far.told("", "ack", cid)
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, text=WORDS | st.just(" "), cut=CUTS, command=st.booleans())
+    def everyone(self, who: int, text: str, cut: int, command: bool) -> None:
+        """A word to everyone else."""
+        far = self.someone(who)
+        far.junk = False
+        cid = self.cid(far)
+        typed = far.kind == "telnet"
+        if typed:
+            command = command or text.startswith("/") or not text.strip()
+            far.send((f"/shout {text}" if command else text).encode(), cut)
+        else:
+            to = "/Shout" if command else "everyone"
+            far.send(packet(to, text, **({"cid": cid} if cid else {})), cut)
+        if not text.strip():
+            far.told("Usage: /shout TEXT (say something to everyone)", "fail", cid)
+            return
+        others = [other for other in self.here.values() if other is not far]
+        for other in others:
+            other.expect(far.name.shown, "Everyone", text)
+        if command or not typed:
+            far.told(f"Message sent to {len(others)} users", "ack" if cid else "ok", cid)
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, prefix=st.sampled_from(["", "", "SC", "z", "q"]), cut=CUTS)
+    def list(self, who: int, prefix: str, cut: int) -> None:
+        """Somebody asks who is here."""
+        far = self.someone(who)
+        far.junk = False
+        cid = self.cid(far)
+        if far.kind == "telnet":
+            far.send(f"/list {prefix}".encode(), cut)
+        else:
+            far.send(packet("/list", prefix, **({"cid": cid} if cid else {})), cut)
+        prefix = "" if far.kind == "unframed" else prefix.lower()  # these send any text with a command
+        told = self.online(far.name.key, prefix)
+        if far.kind == "classic" and told == NOBODY:  # and these may
+            told = self.online(far.name.key)
+        far.told(told, "ok", cid)
+
+    def online(self, asker: str, prefix: str = "") -> str:
+        """Who is here besides the asker, as text."""
+        others = [self.here[key].name.shown for key in sorted(self.here) if key != asker and key.startswith(prefix)]
+        if others:
+            return f"Online users ({len(others)}): {', '.join(others)}"
+        return NOBODY if prefix else "You are the only active user!"
+
+    @precondition(lambda self: any(far.kind != "telnet" for far in self.here.values()))
+    @rule(who=WHO, cut=CUTS)
+    def hello(self, who: int, cut: int) -> None:
+        """Somebody asks for more than the classic protocol, perhaps for the second time."""
+        can = [far for far in self.here.values() if far.kind != "telnet"]
+        far = can[who % len(can)]
+        far.send(HELLO, cut)
+        far.junk = False
+        if far.kind == "capable":
+            far.told("You have said hello already; once is enough.", "fail")
+        else:
+            far.kind = "capable"
+            self.welcomed(far)
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, bad=st.sampled_from([b"junk", b"[]", b"{}", b'{"a":1}', b'"{"', b"\xff", b'{"to":1e999}']), cut=CUTS)
+    def bad(self, who: int, bad: bytes, cut: int) -> None:
+        """Somebody sends what is no packet."""
+        far = self.someone(who)
+        if far.kind == "telnet":
+            far.send(b"/nonsense " + bad, cut)
+            far.told("There is no command /nonsense. Send /help to see those there are.")
+            return
+        if far.kind == "unframed":
+            bad = bad.replace(b'"{"', b'"')  # this would begin an object
+        far.send(bad, cut)
+        is_object = bad.startswith(b"{")
+        if far.kind == "unframed" and not is_object:
+            if not far.junk:
+                far.told("There is text outside of a packet; it was skipped.", "fail")
+            far.junk = True
+            return
+        far.junk = False
+        no_json = bad in (b"junk", b"\xff")
+        far.told("That is not JSON in UTF-8, so nothing was done. ..." if no_json else "That is not a packet: ...", "fail")
+
+    # Leaving.
+
+    def forget(self, far: Far) -> None:
+        """The model's end of a session."""
+        del self.here[far.name.key]
+        self.closing.append(far)
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, cut=CUTS, more=st.booleans())
+    def quit(self, who: int, cut: int, more: bool) -> None:
+        """Somebody says goodbye, and perhaps more, which is for nobody."""
+        far = self.someone(who)
+        data = b"/quit" if far.kind == "telnet" else packet("/QUIT", "so long")
+        if more and far.kind != "telnet":
+            data += (b"" if far.kind == "unframed" else b"\n") + packet("everyone", "too late")
+        far.send(data, cut)
+        far.told("Goodbye", "bye")
+        self.forget(far)
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO)
+    def lost(self, who: int) -> None:
+        """A connection breaks."""
+        far = self.someone(who)
+        del self.here[far.name.key]
+        far.wire.lose()
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, to=NAMES, last_word=st.booleans())
+    def half_close(self, who: int, to: str, last_word: bool) -> None:
+        """Somebody stops sending, with a last packet that has no end; only a capable client's must have one."""
+        far = self.someone(who)
+        if last_word:
+            far.wire.send(f"/pm {to} last".encode() if far.kind == "telnet" else packet(to, "last"))
+            if far.kind != "capable":
+                self.relayed(far, to, "last", "")
+        far.wire.connection.readConnectionLost()
+        self.forget(far)
+
+    @precondition(lambda self: self.closing)
+    @rule(who=WHO, data=st.sampled_from([b"bob\n", packet("everyone", "late") + b"\n", b""]))
+    def reaped(self, who: int, data: bytes) -> None:
+        """A connection that the server has closed ends; what it sent until then is for nobody."""
+        self.settle()
+        far = self.closing.pop(who % len(self.closing))
+        far.wire.send(data)
+        self.compare(far)
+        far.wire.lose()
+
+    # What must be true.
+
+    def settle(self) -> None:
+        """Let everything be written, also what is paced."""
+        for _ in range(500):
+            self.clock.advance(0.01)
+            if not any(wire.connection.outbox.waiting for wire in self.wires):
+                break
+
+    def compare(self, far: Far) -> None:
+        """What was shown is what should have been."""
+        seen, expected = [*far.seen()], far.expected
+        far.expected = []
+        for one, other in zip(seen, expected, strict=False):
+            if other[0].endswith("..."):
+                assert one[0].startswith(other[0][:-3])
+                assert one[1:] == other[1:]
+            else:
+                assert one == other
+        assert len(seen) == len(expected), (seen, expected)
+
+    @invariant()
+    def shown(self) -> None:
+        """Everybody was shown what the model says, no more and no less, in order."""
+        self.settle()
+        for far in (*self.here.values(), *self.closing):
+            self.compare(far)
+        assert all(far.wire.transport.disconnecting for far in self.closing)
+        assert not any(far.wire.transport.disconnecting for far in self.here.values())
+
+    @invariant()
+    def owned(self) -> None:
+        """Each name is one's, in every spelling, and in the order of the list."""
+        online = self.router.online
+        assert online.listed("", 99)[0] == [self.here[key].name.shown for key in sorted(self.here)]
+        for spelling, name in SPELT.items():
+            far = self.here.get(name.key)
+            assert online.find(spelling) is (far.wire.connection.session if far else None)
+        open_now = [far.wire for far in (*self.here.values(), *self.closing)]
+        assert [wire for wire in self.wires if wire.factory.connections] == [wire for wire in self.wires if wire in open_now]
+
+    def teardown(self) -> None:
+        """At the end nothing is left, and no timer but presence's, which ends by itself."""
+        for far in (*self.here.values(), *self.closing):
+            far.wire.lose()
+        assert not [*self.router.online]
+        assert not any(wire.factory.connections for wire in self.wires)
+        self.clock.advance(0.01)
+        assert [call for call in self.clock.getDelayedCalls() if "Presence" not in repr(call)] == []
+        self.clock.advance(2)
+        self.clock.advance(2)
+        assert not self.clock.getDelayedCalls()
+
+
+TestHouse = Chat.TestCase
+TestHouse.settings = settings(TestHouse.settings, stateful_step_count=40, max_examples=3 * TestHouse.settings.max_examples)

@@ -1,0 +1,124 @@
+"""What the documents show is what happens: the transcripts of docs/protocol.md are played, links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lanchat.config.config_file import names
+from lanchat.config.options import Options
+from lanchat.protocol.limits import LIMITS
+from lanchat.tap import RESERVED_FILES
+from tests.fakes import Wire, make_router
+
+ROOT = Path(__file__).parents[2]
+PROTOCOL = ROOT / "docs" / "protocol.md"
+SECURITY = ROOT / "docs" / "security.md"
+BLOCK = re.compile(r"```chat\n(.*?)```", re.DOTALL)
+
+
+def played(block: str) -> Iterator[str]:
+    """The block as it goes: what is sent, and after each chunk of it what everyone reads."""
+    router, clock = make_router()
+    wires: dict[str, Wire] = {}
+    steps = [re.fullmatch(r"(\w+)([>~<]) (.*)", step) for step in block.splitlines()]
+    sent = [match.groups() for match in steps if match and match[2] != "<"]
+    for number, (name, how, text) in enumerate(sent):
+        wire = wires.setdefault(name, Wire(router, clock) if name not in wires else wires[name])
+        yield f"{name}{how} {text}"
+        chunk = text.encode() + (b"\n" if how == ">" else b"")
+        glued = number + 1 < len(sent) and "/hello" in sent[number + 1][2]
+        wire.pending = getattr(wire, "pending", b"") + chunk  # type: ignore[attr-defined]  # only here
+        if glued:
+            continue
+        wire.send(wire.pending)  # type: ignore[attr-defined]
+        wire.pending = b""  # type: ignore[attr-defined]
+        for _ in range(5):
+            wire.wait(0.01)
+            for reader, each in wires.items():
+                for line in each.bytes().decode().splitlines():
+                    yield f"{reader}< {line}"
+
+
+@pytest.fixture
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_utc")
+@pytest.mark.parametrize("block", BLOCK.findall(PROTOCOL.read_text()), ids=lambda block: block.splitlines()[-1][:40])
+def test_the_transcripts_of_the_protocol_happen_as_they_are_printed(block: str) -> None:
+    assert list(played(block)) == block.splitlines()
+
+
+def test_every_command_is_in_the_protocol() -> None:
+    from lanchat.commands import COMMANDS  # noqa: PLC0415 (only here)
+
+    text = PROTOCOL.read_text()
+    for name, command in COMMANDS.items():
+        assert f"| `{name}` |" in text
+        if name != "/hello":
+            assert command.usage(name).removeprefix(name).strip() in text
+
+
+def test_every_option_is_in_the_table_of_the_readme() -> None:
+    table = re.findall(r"(?m)^\| (`--.*?) \|", (ROOT / "README.md").read_text())
+    assert set(re.findall(r"`--([a-z-]+)", " ".join(table))) == names(Options()) - {"help", "version"} | {"config"}
+
+
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+        assert target.startswith("http") or (document.parent / target).exists(), target
+
+
+def test_the_sections_that_the_sources_refer_to_are_there() -> None:
+    for source in (ROOT / "lanchat").rglob("*.py"):
+        for document, sections in re.findall(r'docs/(\w+\.md), ("[^()]*")', source.read_text()):
+            headings = re.findall(r"^#+ (.*)", (ROOT / "docs" / document).read_text().replace("`", ""), re.MULTILINE)
+            assert set(re.findall(r'"([^"]*)"', sections)) <= set(headings), source
+
+
+def test_the_examples_of_packets_are_packets() -> None:
+    for example in re.findall(r"^    (\{.*\})$", PROTOCOL.read_text(), re.MULTILINE):
+        assert set(json.loads(example)) == {"from", "to", "msg"}
+
+
+def test_the_table_of_limits_is_the_one_that_holds() -> None:
+    text = SECURITY.read_text()
+    for name, limit in LIMITS.items():
+        assert f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.consequence} |" in text
+    assert f"less {RESERVED_FILES};" in text
+
+
+def named_tests() -> set[str]:
+    """All the tests there are, named as in the documents: tests/test_x.py::test_y."""
+    return {
+        f"tests/{path.name}::{node.name}"
+        for path in (ROOT / "tests").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+    }
+
+
+@pytest.mark.parametrize("section", ["Limits", "What is defended against"])
+def test_each_promise_of_security_names_tests_that_exist(section: str) -> None:
+    text = SECURITY.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) >= max(1, text.count("\n### "))  # each part has one
+    exist = named_tests()
+    for head, _, *rows in map(str.splitlines, tables):
+        assert head.endswith("| tests |")
+        for row in rows:
+            tests = row.rsplit("|", 2)[1].strip().split(", ")
+            assert {test.strip("`") for test in tests} <= exist, row
