@@ -22,7 +22,7 @@ from lanchat.protocol.packet import Packet, visible
 #: Characters of a reason.
 MAX_REASON = 200
 #: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
-DECISION_COST = 12
+DECISION_COST = 20
 
 Act: TypeAlias = Callable[[Router, Actor, ModerationRequest], Awaitable[str]]
 

@@ -16,6 +16,8 @@ from lanchat.store import rooms
 
 #: What is typed in place of a topic to remove it, as in IRC clients.
 NO_TOPIC = "-delete"
+#: What it costs to ask for a new room, in packets, beside the one that asked: the disk is asked too.
+CREATION_COST = 10
 
 
 async def _create(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -23,6 +25,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
     account, now, most, owned = _account(session), int(router.now()), router.limits["rooms"], router.limits["owned"]
     router.sanctions.check_may_speak(session, None)  # the name is shown to everybody
     router.reservations.check_joined(session)
+    router.charge(session, CREATION_COST)
     if router.rooms.find(name.key) is None and router.rooms.looks.taken(name):
         raise NameTaken(f"There is a room whose name looks like {name.shown}. Choose another.")
 

@@ -13,6 +13,7 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName, NoSuchTarget
 from lanchat.protocol.names import Name, alike, looks, parse
 from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import MAX_SPELLING
 
 #: The machine itself (RFC 1122, 4291).
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -64,6 +65,8 @@ class Target:
 def find_target(text: str, account: Callable[[str], Account | None]) -> Target:
     """Whom somebody means; `account` knows the accounts. Raises `NoSuchTarget`."""
     text = text.strip().removeprefix("@")
+    if len(text) > MAX_SPELLING:  # to read it would take long, and no name, address or network is so long
+        raise _unknown(text)
     if (network := network_of(text)) is not None:
         return Target(_written(network), _written(network), network=network)
     if (found := account(text)) is not None:
@@ -71,8 +74,12 @@ def find_target(text: str, account: Callable[[str], Account | None]) -> Target:
     try:
         name = parse(text)
     except BadName:
-        raise NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is no name, no address and no network.") from None
+        raise _unknown(text) from None
     return Target(name.key, name.shown, name)
+
+
+def _unknown(text: str) -> NoSuchTarget:
+    return NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is no name, no address and no network.")
 
 
 class Index:

@@ -14,6 +14,7 @@ from lanchat.core.moderation import OPERATOR, ModerationRequest, ban, kick
 from lanchat.core.presence import PAUSE
 from lanchat.core.router import Router
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.model import targets
 from lanchat.model.session import Role
 from lanchat.protocol.errors import Banned
 from lanchat.protocol.packet import MAX_PACKET
@@ -828,3 +829,11 @@ def test_a_decision_costs_what_it_takes_to_write_it_down(house: Chat, mod: User,
     mod.shown()
     mod.send(act, "bob")
     assert "too much at once" in mod.told().msg
+
+
+@pytest.mark.parametrize("far", ["x" * 129, "\u05d0" * 5_000, "@" + "1." * 8_000], ids=["a word", "letters", "numbers"])
+def test_what_is_too_long_for_a_name_is_not_even_read(mod: User, far: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for reader in ("network_of", "parse"):
+        monkeypatch.setattr(targets, reader, pytest.fail)
+    mod.send("/ban", far)
+    assert mod.told().msg.endswith("is no name, no address and no network.")

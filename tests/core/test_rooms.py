@@ -424,6 +424,14 @@ def test_a_room_that_is_closed_is_gone_for_all_and_its_name_free(router: Router,
     assert members(router) == [(1, "r2")]
 
 
+def test_to_make_a_room_costs_what_it_takes_to_write_it_down(router: Router, ann: User) -> None:
+    router.limits.set("packets", 0.1)
+    ann.send("/create", "#ops")  # (there is one of that name)
+    ann.shown()
+    ann.send("/create", "#ops")
+    assert "too much at once" in ann.told().msg
+
+
 def test_two_devices_may_close_a_room_at_once(router: Router, ann: User) -> None:
     phone = log_in(router, "ann", dev="phone")
     store_of(router).held = True
@@ -637,7 +645,7 @@ def test_those_who_are_about_to_come_count(router: Router, ann: User) -> None:
 
 
 def test_what_is_not_found_is_not_looked_at(router: Router, ann: User) -> None:
-    for name in ("joined", "owned", "creations"):
+    for name in ("joined", "owned", "creations", "packets"):
         router.limits.set(name, "off")
     for n in range(300):
         ann.send("/create", f"#room{n}")
@@ -656,7 +664,7 @@ def test_what_is_not_found_is_not_looked_at(router: Router, ann: User) -> None:
 
 
 def test_private_rooms_are_paid_for_though_they_are_not_shown(router: Router, ann: User) -> None:
-    for name in ("joined", "owned", "creations"):
+    for name in ("joined", "owned", "creations", "packets"):
         router.limits.set(name, "off")
     for n in range(300):
         ann.send("/create", f"#room{n} private")
