@@ -171,7 +171,7 @@ class Remembered(Trust):
                 f"Only if you know that the server has a new key, remove the line {self._where} from {self._file}."
             )
         self.proof = found
-        return f"The server is new here. Its key is {found}; from now on, no other is believed." if is_new else ""
+        return f"New server: its key is {found} and is remembered; any other key will be refused." if is_new else ""
 
 
 def trust(wanted: argparse.Namespace) -> Trust:

@@ -298,7 +298,7 @@ class Proofs:
         for command in ("start", "stop"):
             self.unit.ctl(command, "lanchat")
         assert self._made_key() != key
-        self._shell(*self._documented("To go on in another directory"), before="cd /root; PATH=/opt/lanchat/bin:$PATH")
+        self._shell(*self._documented("To move to another directory"), before="cd /root; PATH=/opt/lanchat/bin:$PATH")
         assert self._made_key() == key
         assert "ann" in self._shell("/opt/lanchat/bin/lanchat-admin --data /var/lib/lanchat account list")
         return self.unit.show("StatusText")

@@ -17,7 +17,7 @@ ENVELOPE = 200
 #: A bound on the size of all messages, in bytes.
 SIZE = 1_500_000
 #: Seconds: a clock that went further ahead than this, beyond what the server ran, is believed when the server has run for so
-#: long (docs/keeping.md, "For how long").
+#: long (docs/keeping.md, "Retention").
 FAR, GRACE = 7 * 24 * HOUR, 24 * HOUR
 #: Seconds: what is nearer to the end of its time may be removed or not, as time passes while a sweep goes on; and after a
 #: clock was wrong, what is older than its time by so much more must go in any case.

@@ -64,7 +64,7 @@ class Afternoon:
         key = re.search(r"TLS key (SHA256:\S+),", self.log.read_text())
         assert key is not None
         self.client = self._spawn(text)
-        self.client.expect_exact(f"The server is new here. Its key is {key[1]}; from now on, no other is believed.")
+        self.client.expect_exact(f"New server: its key is {key[1]} and is remembered; any other key will be refused.")
         self.client.expect("Password for teacher: ?")
         self.client.sendline(PASSWORD)
         self.client.expect(r"Stay logged in on this machine.*\[y/N\]")
