@@ -24,30 +24,34 @@ class Limit(NamedTuple):
 
 
 LIMITS = {
-    "users": Limit(20_000, "connections in all", "a new one is told that the server is full, and closed"),
-    "per-address": Limit(500, "connections from one address, loopback exempt", "a new one is told so, and closed"),
-    "opens": Limit(100, "connections a second from one address, loopback exempt", "a new one is closed"),
-    "packets": Limit(200, "packets a second from one session", "reading waits; what costs more than one is refused"),
-    "bytes": Limit(262_144, "bytes a second from one connection", "reading waits"),
-    "outbox": Limit(262_144, "bytes that wait for one session", "some is left out for it; then it is told, and closed"),
-    "opening": Limit(10, "seconds until a connection has its name", "it is told, and closed"),
-    "waiting": Limit(10_000, "packets that wait to be stored", "their senders' reading waits"),
-    "accounts": Limit(100_000, "accounts", "no more can be made"),
-    "devices": Limit(16, "devices of one account", "the one that was not seen for longest is forgotten"),
-    "registrations": Limit(
-        100, "accounts made in an hour from one address, loopback exempt", "it must wait until it can make another"
+    "users": Limit(20_000, "connections in total", "a new one is told that the server is full, and closed"),
+    "per-address": Limit(500, "connections from one address, except loopback", "a new one is told so, and closed"),
+    "opens": Limit(100, "new connections a second from one address, except loopback", "a new one is closed"),
+    "packets": Limit(
+        200, "packets a second from one session", "the server reads later; a command that costs several packets is refused"
     ),
-    "logins": Limit(10, "logins a second to one account", "it must wait until it can log in again"),
+    "bytes": Limit(262_144, "bytes a second from one connection", "the server reads later"),
+    "outbox": Limit(
+        262_144, "bytes waiting to be sent to one session", "some messages are left out; beyond that, it is told and closed"
+    ),
+    "opening": Limit(10, "seconds until a connection must have given its name", "it is told, and closed"),
+    "waiting": Limit(10_000, "packets waiting to be stored", "the server reads later from their senders"),
+    "accounts": Limit(100_000, "accounts", "no more can be made"),
+    "devices": Limit(16, "devices of one account", "the one that has not been seen for longest is forgotten"),
+    "registrations": Limit(
+        100, "accounts made in an hour from one address, except loopback", "it must wait before making another"
+    ),
+    "logins": Limit(10, "logins a second to one account", "it must wait before the next login"),
     "rooms": Limit(1_000, "rooms", "no more can be made"),
-    "owned": Limit(50, "rooms that one account has made, and that there are", "it must close one first"),
-    "creations": Limit(20, "rooms made in an hour by one account", "it must wait until it can make another"),
-    "joined": Limit(100, "rooms that one user is in", "it must leave one first"),
-    "members": Limit(10_000, "accounts that belong to one room", "no more can join it"),
+    "owned": Limit(50, "existing rooms made by one account", "it must close one first"),
+    "creations": Limit(20, "rooms made in an hour by one account", "it must wait before making another"),
+    "joined": Limit(100, "rooms that one user is in", "the user must leave one first"),
+    "members": Limit(10_000, "accounts that are members of one room", "no more can join it"),
     "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
-    "invites": Limit(100, "invitations sent in an hour by one account", "it must wait until it can send another"),
-    "sanctions": Limit(10_000, "bans and mutes on the whole server, and as many in rooms", "no more can be decided"),
-    "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be decided there"),
-    "decided": Limit(1_000, "bans and mutes that one account has decided, and that hold", "it can decide no more"),
+    "invites": Limit(100, "invitations sent in an hour by one account", "it must wait before sending another"),
+    "sanctions": Limit(10_000, "server-wide bans and mutes, plus the same number in rooms", "no more can be made"),
+    "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be made there"),
+    "decided": Limit(1_000, "bans and mutes in force that one account has made", "it can make no more"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Rates and times, which may be fractions. All others count what is whole.

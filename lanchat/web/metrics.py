@@ -56,67 +56,65 @@ class Report(Collector):
 
     def _itself(self) -> Iterator[Metric]:
         versions = {"version": lanchat.__version__, "twisted": twisted.__version__, "python": platform.python_version()}
-        yield InfoMetricFamily("lanchat_build", "What is running.", value=versions)
+        yield InfoMetricFamily("lanchat_build", "The versions that are running.", value=versions)
         yield _gauge(
-            "lanchat_ready", "1 while newcomers are let in, 0 before that and while the server drains.", self._watched.ready()
+            "lanchat_ready", "1 while new connections are accepted, 0 before that and during a drain.", self._watched.ready()
         )
         if any(self._counts.lateness.counts):
-            yield _histogram("lanchat_reactor_late_seconds", "By how much a timer was late.", self._counts.lateness)
+            yield _histogram("lanchat_reactor_late_seconds", "How late a timer was.", self._counts.lateness)
         else:
-            text = "A turn of the reactor, from when something happened until it waits again."
+            text = "Length of a turn of the reactor, from an event until it waits again."
             yield _histogram("lanchat_reactor_turn_seconds", text, self._counts.turns)
 
     def _people(self) -> Iterator[Metric]:
         counts, met = self._counts, self._watched.router.limits.met
-        yield _gauge("lanchat_connections", "Connections of clients, with a name and without.", self._watched.admission.total)
+        yield _gauge("lanchat_connections", "Client connections, with a name or without.", self._watched.admission.total)
         yield _gauge("lanchat_sessions", "Sessions (connections with a name).", counts.sessions, "gateway")
-        yield _counter("lanchat_sessions_opened", "Sessions that began.", counts.opened, "gateway")
-        ended = CounterMetricFamily("lanchat_sessions_closed", "Sessions that ended, and how.", labels=("gateway", "reason"))
+        yield _counter("lanchat_sessions_opened", "Sessions started.", counts.opened, "gateway")
+        ended = CounterMetricFamily("lanchat_sessions_closed", "Sessions ended, by reason.", labels=("gateway", "reason"))
         for labels, count in counts.closed.items():
             ended.add_metric(labels, count)
         yield ended
         refused = {"allow": counts.strangers} | {name: met[name] for name in OF_CONNECTIONS}
-        yield _counter(
-            "lanchat_connections_refused", "Connections that were turned away, by --allow or a limit.", refused, "reason"
-        )
+        yield _counter("lanchat_connections_refused", "Connections refused, by --allow or a limit.", refused, "reason")
         if (contexts := self._watched.contexts) is not None:
-            yield _counter("lanchat_tls_handshakes", "Connections that agreed on TLS.", counts.handshakes)
-            yield _counter("lanchat_tls_handshake_failures", "Connections that ended before that.", counts.failed_handshakes)
-            text = "When the certificate ends, in seconds since 1970."
+            yield _counter("lanchat_tls_handshakes", "TLS handshakes completed.", counts.handshakes)
+            yield _counter("lanchat_tls_handshake_failures", "TLS handshakes failed.", counts.failed_handshakes)
+            text = "When the certificate expires, in seconds since 1970."
             yield _gauge("lanchat_tls_certificate_end_timestamp_seconds", text, contexts.ends.timestamp())
 
     def _packets(self) -> Iterator[Metric]:
         counts, limits = self._counts, self._watched.router.limits
-        yield _counter("lanchat_packets_received", "Packets that clients sent; the name is one.", counts.received)
-        yield _counter("lanchat_packets_sent", "Packets that were put on their way to clients.", counts.sent)
-        yield _counter("lanchat_packets_refused", "Packets and names that were refused.", counts.refused, "code")
-        yield _counter("lanchat_messages_relayed", "Messages that went straight to a guest.", counts.relayed)
-        yield _counter("lanchat_messages_delivered", "Deliveries of messages that the log had.", counts.delivered)
+        yield _counter("lanchat_packets_received", "Packets received from clients; the name counts as one.", counts.received)
+        yield _counter("lanchat_packets_sent", "Packets handed over for sending to clients.", counts.sent)
+        yield _counter("lanchat_packets_refused", "Packets and names refused.", counts.refused, "code")
+        yield _counter("lanchat_messages_relayed", "Messages relayed without being stored.", counts.relayed)
+        yield _counter("lanchat_messages_delivered", "Deliveries of stored messages.", counts.delivered)
         yield _counter("lanchat_messages_not_stored", "Messages refused because they could not be stored.", counts.lost)
-        yield _counter("lanchat_gaps", "Readers so far behind that they were told to fetch what they missed.", counts.gaps)
+        yield _counter("lanchat_gaps", "Slow readers told to fetch the messages they missed.", counts.gaps)
         waiting = sum(outbox.waiting for outbox in counts.held_up)
-        yield _gauge("lanchat_held_up_clients", "Clients that read more slowly than they are written to.", len(counts.held_up))
-        yield _gauge("lanchat_held_up_bytes", "Bytes that wait here for them.", waiting)
-        yield _gauge("lanchat_limit", "What each limit is now.", limits.values, "limit")
-        yield _counter("lanchat_limit_met", "How often somebody was over a limit.", limits.met, "limit")
+        yield _gauge("lanchat_held_up_clients", "Clients that read more slowly than the server sends.", len(counts.held_up))
+        yield _gauge("lanchat_held_up_bytes", "Bytes waiting to be sent to these clients.", waiting)
+        yield _gauge("lanchat_limit", "The current value of each limit.", limits.values, "limit")
+        yield _counter("lanchat_limit_met", "How often a limit was reached.", limits.met, "limit")
 
     def _log(self) -> Iterator[Metric]:
         counts, store = self._counts, self._watched.store
-        yield _gauge("lanchat_log_storing", "1 while the log can store, 0 while it can't.", not self._health.known)
-        yield _gauge("lanchat_log_waiting", "Messages and jobs that wait to be stored.", store.waiting)
-        yield _gauge("lanchat_log_stalled_seconds", "For how long nothing came of what waits.", store.stalled)
-        yield _histogram("lanchat_log_commit_seconds", "A commit, with all that was written in it.", counts.commits)
-        yield _counter("lanchat_log_commit_failures", "Commits that failed, with all that was in them.", counts.failed_commits)
-        yield _gauge("lanchat_log_size_bytes", "What is kept, by file.", process_stats.sizes(store.directory), "file")
+        yield _gauge("lanchat_log_storing", "1 while messages can be stored, 0 while they cannot.", not self._health.known)
+        yield _gauge("lanchat_log_waiting", "Messages and other changes waiting to be written.", store.waiting)
+        yield _gauge("lanchat_log_stalled_seconds", "How long the write queue has made no progress.", store.stalled)
+        yield _histogram("lanchat_log_commit_seconds", "Duration of a commit, including its writes.", counts.commits)
+        yield _counter("lanchat_log_commit_failures", "Failed commits; everything in them was refused.", counts.failed_commits)
+        yield _gauge("lanchat_log_size_bytes", "Size of the database, by file.", process_stats.sizes(store.directory), "file")
         free = process_stats.free(store.directory) + store.reusable
-        yield _gauge("lanchat_log_free_bytes", "What can still be written where it is kept, or in its file.", free)
+        yield _gauge("lanchat_log_free_bytes", "Space left for the database, on its disk and within its file.", free)
 
     def _machine(self) -> Iterator[Metric]:
-        yield _gauge("process_resident_memory_bytes", "Memory of the process.", process_stats.resident())
-        yield _counter("process_cpu_seconds", "Time of a processor that it took.", process_stats.cpu())
-        yield _gauge("process_start_time_seconds", "When it began, in seconds since 1970.", process_stats.STARTED)
-        yield _gauge("process_open_fds", "Descriptors that are open.", process_stats.open_files())
-        yield _gauge("process_max_fds", "Descriptors that there may be.", process_stats.most_files())
+        yield _gauge("process_resident_memory_bytes", "Resident memory of the process.", process_stats.resident())
+        yield _counter("process_cpu_seconds", "CPU time used by the process.", process_stats.cpu())
+        yield _gauge("process_start_time_seconds", "Start of the process, in seconds since 1970.", process_stats.STARTED)
+        yield _gauge("process_open_fds", "Open file descriptors.", process_stats.open_files())
+        yield _gauge("process_max_fds", "Maximum number of open file descriptors.", process_stats.most_files())
 
 
 def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:

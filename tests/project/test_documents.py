@@ -98,7 +98,7 @@ def test_the_table_of_limits_is_the_one_that_holds() -> None:
     text = SECURITY.read_text()
     for name, limit in LIMITS.items():
         assert f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.consequence} |" in text
-    assert f"less {RESERVED_FILES};" in text
+    assert f"minus {RESERVED_FILES};" in text
 
 
 def named_tests() -> set[str]:
