@@ -42,7 +42,7 @@ from lanchat.service.operations import Operations
 from lanchat.service.service import ChatService
 from lanchat.service.store_service import RetentionService
 from lanchat.store.store import Store
-from lanchat.system.private_files import Refused, refuse
+from lanchat.system.private_files import FileError, exit_with_errors
 from lanchat.web.sources import MetricsSources
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Option
     """Let clients in over TLS; what they agree on it with."""
     try:
         contexts = preflight.as_user(config, lambda: tls.Contexts(*preflight.tls_files(config, config["data"])))
-    except Refused as refused:
-        refuse([str(refused)])
+    except FileError as refused:
+        exit_with_errors([str(refused)])
     for port in config["tls"]:
         factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
         service.add_door(Listener("tls clients", endpoint(reactor, port), factory, chat.drain))
@@ -172,8 +172,8 @@ def _add_manhole(service: ChatService, reactor: IReactorTime, config: options.Op
 
     try:
         factory = preflight.as_user(config, read_keys)
-    except Refused as refused:
-        refuse([str(refused)])
+    except FileError as refused:
+        exit_with_errors([str(refused)])
     for port in config["manhole"]:
         listener = Listener("manhole operators (SSH)", endpoint(reactor, port), factory, factory.drain)
         listener.setServiceParent(service)

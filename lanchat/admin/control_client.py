@@ -12,7 +12,7 @@ import msgspec
 from lanchat.admin import data_directory
 from lanchat.service.control import FILE, MAX_PATH
 from lanchat.service.requests import ANSWER, Done, Failed, Request, Tell
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 #: Seconds for the first answer; what takes long says so before that.
 PATIENCE = 60
@@ -21,11 +21,11 @@ START = 2
 
 
 def call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
-    """How it ended; None when no server runs there. Raises `Refused`."""
+    """How it ended; None when no server runs there. Raises `FileError`."""
     deadline = time.monotonic() + START
     while (outcome := _call(directory, request, tell)) is None and data_directory.is_used(directory):
         if time.monotonic() > deadline:
-            raise Refused(
+            raise FileError(
                 f"A server runs in {directory}, but can't be reached: its log says why. Stop it, and do this without it."
             )
         time.sleep(0.1)  # it starts, or ends
@@ -40,9 +40,9 @@ def _call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None
         try:
             return _answer(connection, request, tell)
         except TimeoutError:
-            raise Refused(f"The server does not answer within {PATIENCE} s, and may still do it. Look at its log.") from None
+            raise FileError(f"The server does not answer within {PATIENCE} s, and may still do it. Look at its log.") from None
         except (OSError, msgspec.MsgspecError) as error:
-            raise Refused(f"The server did not finish ({error}), and may have done it or not. Look at its log.") from None
+            raise FileError(f"The server did not finish ({error}), and may have done it or not. Look at its log.") from None
 
 
 def _reached(connection: socket.socket, path: Path) -> bool:
@@ -53,7 +53,7 @@ def _reached(connection: socket.socket, path: Path) -> bool:
     except (FileNotFoundError, ConnectionRefusedError):
         return False
     except OSError as error:
-        raise Refused(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+        raise FileError(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
     return True
 
 

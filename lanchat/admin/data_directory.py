@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from lanchat.store import open_db, replace_db
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 
 def check_directory(directory: Path) -> None:
-    """See that a directory, if it is there, is fit for what is kept (`lanchat.store.open_db.check`); raises `Refused`.
+    """See that a directory, if it is there, is fit for what is kept (`lanchat.store.open_db.check`); raises `FileError`.
 
     Into one that this user can't look into, nobody is led: whoever asks for what is in it is told so.
     """
@@ -22,20 +22,22 @@ def check_directory(directory: Path) -> None:
         if os.access(directory, os.R_OK | os.W_OK | os.X_OK):
             open_db.check(directory, for_owner=True)
     except OSError as error:
-        raise Refused(f"{directory} can't be used: {error.strerror}. Say where with --data DIR.") from None
+        raise FileError(f"{directory} can't be used: {error.strerror}. Say where with --data DIR.") from None
 
 
 def check(directory: Path) -> Path:
-    """The database that is there; raises `Refused` when there is none."""
+    """The database that is there; raises `FileError` when there is none."""
     path = directory / open_db.FILE
     try:
         if replace_db.is_begun(path) and (lock := _lock(directory)) is not None:
             lock.release()  # whoever has taken it has finished that
         path.stat()
     except FileNotFoundError:
-        raise Refused(f"There is no {path}, so this is not where a server keeps its data. Say where with --data DIR.") from None
+        raise FileError(
+            f"There is no {path}, so this is not where a server keeps its data. Say where with --data DIR."
+        ) from None
     except OSError as error:
-        raise Refused(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+        raise FileError(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
     return path
 
 
@@ -53,14 +55,14 @@ def is_used(directory: Path) -> bool:
 
 
 def check_stopped(directory: Path) -> None:
-    """See that nothing is done there now, for what puts something in the place of all that is kept; raises `Refused`."""
+    """See that nothing is done there now, for what puts something in the place of all that is kept; raises `FileError`."""
     if is_used(directory):
-        raise Refused(f"A server runs in {directory}. Stop it first: what it keeps can't be replaced while it runs.")
+        raise FileError(f"A server runs in {directory}. Stop it first: what it keeps can't be replaced while it runs.")
 
 
 @contextmanager
 def reading(directory: Path) -> Iterator[Connection]:
-    """A connection that reads what is there, beside a server that runs; raises `Refused`."""
+    """A connection that reads what is there, beside a server that runs; raises `FileError`."""
     path = check(directory)
     lock = _lock(directory)
     try:
@@ -73,14 +75,14 @@ def reading(directory: Path) -> Iterator[Connection]:
             open_db.check_schema(connection, path)
             yield connection
     except sqlite3.Error as error:
-        raise Refused(f"{path} can't be read: {error}. Restore a backup: lanchat-admin restore FILE.") from None
+        raise FileError(f"{path} can't be read: {error}. Restore a backup: lanchat-admin restore FILE.") from None
     finally:
         if lock is not None:
             lock.release()
 
 
 def _lock(directory: Path) -> open_db.Lock | None:
-    """The lock, if it can be taken; raises `Refused` where the directory is somebody else's, or open to them."""
+    """The lock, if it can be taken; raises `FileError` where the directory is somebody else's, or open to them."""
     try:
         return open_db.Lock(directory, for_owner=True)
     except open_db.NotTaken:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lanchat.service.requests import Done, Failed
-from lanchat.system.printing import complain
-from lanchat.system.private_files import Refused
+from lanchat.system.printing import print_error
+from lanchat.system.private_files import FileError
 
 #: Exit codes; argparse ends with 2 when the options make no sense.
 DONE, NOT_DONE, UNUSABLE, INTERRUPTED = 0, 1, 3, 130
@@ -32,7 +32,7 @@ def failure(error: BaseException) -> Failed:
     """What went wrong, and what to do."""
     if isinstance(error, Declined):
         return Failed(str(error), error.code)
-    if isinstance(error, Refused):
+    if isinstance(error, FileError):
         return Failed(str(error), CANT_USE)
     if isinstance(error, KeyboardInterrupt):
         return Failed("Interrupted. Run it again: it goes on, or begins anew.", CTRL_C)
@@ -44,7 +44,7 @@ def failure(error: BaseException) -> Failed:
 def show(outcome: Done | Failed, as_json: bool, say: Callable[[str], None]) -> int:
     """Let `say` print how it went, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
     if isinstance(outcome, Failed):
-        complain(f"lanchat-admin: {outcome.text}")
+        print_error(f"lanchat-admin: {outcome.text}")
         facts: dict[str, Any] = {**outcome.facts, "error": outcome.code, "text": outcome.text}
         facts |= {"mistakes": outcome.mistakes} if outcome.mistakes else {}
         code = EXIT_CODES.get(outcome.code, NOT_DONE)

@@ -18,7 +18,7 @@ from lanchat.service.requests import Tell, counted
 from lanchat.store.closed_rooms import named
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
-from lanchat.system.private_files import Refused, writing
+from lanchat.system.private_files import FileError, new_file
 
 #: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
 ROWS = 2000
@@ -71,17 +71,17 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
 def output(file: Path | None) -> Iterator[Callable[[str], object]]:
     """What writes lines: to a new file, which is there in the end only if it is whole, or to stdout.
 
-    Raises `Refused`, or `NotPrinted`.
+    Raises `FileError`, or `NotPrinted`.
     """
     if file is None:
         yield printing.write
         printing.flush()
         return
     try:
-        with writing(file) as out:
+        with new_file(file) as out:
             yield lambda text: out.write(text.encode())
     except OSError as error:
-        raise Refused(f"{file} can't be written: {error.strerror}. See to that, or give another name.") from None
+        raise FileError(f"{file} can't be written: {error.strerror}. See to that, or give another name.") from None
 
 
 def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:

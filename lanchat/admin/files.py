@@ -24,7 +24,7 @@ from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, Tell, counted
 from lanchat.store import keys, open_db, schema
 from lanchat.system import printing
-from lanchat.system.private_files import Refused, making
+from lanchat.system.private_files import FileError, temporary_directory
 
 _ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two looks at how far it is.
@@ -44,10 +44,10 @@ def backup(options: Namespace, tell: Tell) -> Done:
     elif sys.stdout.isatty():
         raise Declined("A backup is not for a terminal. Write it to a file or a pipe.")
     else:
-        with making(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
+        with temporary_directory(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
             copied = _copy(options.data, directory / "backup", size, tell)
             with (directory / "backup").open("rb") as file:
-                printing.copy(file)
+                printing.print_file(file)
     note(options.data, f"backup to {options.file.absolute() if options.file else 'stdout'}")
     facts = {"file": options.file and str(options.file), "bytes": copied}
     return Done(f"All that is kept is in {options.file or 'what was written to stdout'} now.", facts)
@@ -180,7 +180,7 @@ def check_new(file: Path) -> None:
 
 def note(directory: Path, what: str) -> None:
     """Let a server that runs write it into its log; whether one does makes no difference here."""
-    with suppress(Refused):
+    with suppress(FileError):
         control_client.call(directory, Note(visible(what)), _nothing)
 
 

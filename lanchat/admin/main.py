@@ -11,9 +11,9 @@ from pathlib import Path
 from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, options, prompts
 from lanchat.service.requests import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
 from lanchat.store import open_db, replace_db
-from lanchat.system.printing import checked, complain, show
-from lanchat.system.private_files import Refused
-from lanchat.system.progress_bar import Bar
+from lanchat.system.printing import print_error, print_text, run_command
+from lanchat.system.private_files import FileError
+from lanchat.system.progress_bar import ProgressBar
 
 
 def _add(asked: Namespace) -> Request:
@@ -55,18 +55,18 @@ OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
-    return checked("lanchat-admin", partial(_main, arguments))
+    return run_command("lanchat-admin", partial(_main, arguments))
 
 
 def _main(arguments: Sequence[str] | None) -> int:
     asked = options.read(arguments)
-    return _end(asked, _tried(asked, Bar(sys.stderr)))
+    return _end(asked, _tried(asked, ProgressBar(sys.stderr)))
 
 
-def _tried(asked: Namespace, bar: Bar) -> Done | Failed:
+def _tried(asked: Namespace, bar: ProgressBar) -> Done | Failed:
     try:
         return _do(asked, bar.show)
-    except (exit_status.Declined, Refused, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
+    except (exit_status.Declined, FileError, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
         return exit_status.failure(error)
     finally:
         bar.clear()
@@ -93,7 +93,7 @@ def _end(asked: Namespace, outcome: Done | Failed) -> int:
     if asked.command == "purge" and isinstance(outcome, Done):
         _tell_copies(asked.data, outcome)
     to_stdout = asked.command in ("backup", "export") and asked.file is None  # that is where what was asked for went
-    return exit_status.show(outcome, asked.json, complain if to_stdout else show)
+    return exit_status.show(outcome, asked.json, print_error if to_stdout else print_text)
 
 
 def _tell_copies(directory: Path, outcome: Done) -> None:

@@ -15,11 +15,11 @@ from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Request, Tell
 from lanchat.service.service import ChatService
 from lanchat.store.store import Store
-from lanchat.system.private_files import CannotStart, Refused
+from lanchat.system.private_files import CannotStart, FileError
 
 
 def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
-    """Do this, and end; raises `Refused` when the directory can't be used, `KeyboardInterrupt`, and what is our own mistake."""
+    """Do this, and end; raises `FileError` if the directory can't be used, `KeyboardInterrupt`, and what is our own mistake."""
     outcome: list[Done | Failed | Exception] = []
 
     def serve(reactor: Any) -> Deferred[None]:
@@ -46,6 +46,6 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, ou
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
         outcome.append(await Operations(router, store, hasher.hash_new).do(request, "no server runs", tell))
     except CannotStart as error:
-        outcome.append(Refused(str(error).removeprefix("lanchat: ")))
+        outcome.append(FileError(str(error).removeprefix("lanchat: ")))
     except Exception as error:  # noqa: BLE001 (it is raised again, where it is waited for)
         outcome.append(error)

@@ -12,7 +12,7 @@ from lanchat.config.config_file import DEFAULT, NO_HOME, usual_data
 from lanchat.protocol.dates import moment
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import RoleName
-from lanchat.system.printing import Parser, path
+from lanchat.system.printing import Parser, path_argument
 
 ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
 MORE = """\
@@ -42,7 +42,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser("lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data",
-        type=path,
+        type=path_argument,
         default=(data := usual_data()),
         metavar="DIR",
         help=f"where the server keeps all (default: {data or 'none'}, as {DEFAULT}, systemd or your environment says)",
@@ -90,7 +90,7 @@ def _add_files(add: _Adds) -> None:
     backup = add("backup", help="copy all that is kept to a new file, while the server runs or not")
     backup.add_argument("file", type=_output, metavar="FILE", help="a new file (-: stdout; a copy is made in TMPDIR first)")
     restore = add("restore", help="put a backup in the place of what is kept, which is moved aside; the server must not run")
-    restore.add_argument("file", type=path, metavar="FILE")
+    restore.add_argument("file", type=path_argument, metavar="FILE")
     add("new-epoch", help="go on with a log that lacks its end; clients are told that their places are worth nothing")
     add("salvage", help="without a backup: go on with what can be read of a damaged database, which is kept")
     add("check", help="see that every page, message and row can be used, count them, and name those that can't")
@@ -133,15 +133,15 @@ def _add_configuration(add: _Adds) -> None:
         "every mistake. Run it as the user that the server runs as, who must be able to read them.",
     )
     files = check.add_mutually_exclusive_group()
-    files.add_argument("file", type=path, nargs="?", metavar="FILE", help=f"(default: {DEFAULT})")
-    files.add_argument("--config", type=path, metavar="FILE", help="the same, written as for `twistd lanchat`")
+    files.add_argument("file", type=path_argument, nargs="?", metavar="FILE", help=f"(default: {DEFAULT})")
+    files.add_argument("--config", type=path_argument, metavar="FILE", help="the same, written as for `twistd lanchat`")
     add("status", help="how the server is that runs: version, ports, how many are online")
     add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
 
 
 def _output(text: str) -> Path | None:
     """Where to write; None is stdout."""
-    return None if text == "-" else path(text)
+    return None if text == "-" else path_argument(text)
 
 
 def _time(text: str) -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lanchat.protocol.packet import visible
-from lanchat.system.private_files import Refused, check_directory, keep, read_safely
+from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
 #: Bytes of a file.
 MAX_BYTES = 1 << 20
@@ -55,7 +55,7 @@ class StateFile:
                     self._write(self.path, after)
             finally:
                 os.close(descriptor)
-        except Refused as refused:
+        except FileError as refused:
             raise Unsafe(visible(str(refused))) from None
         except OSError as error:
             raise Unsafe(f"can't write {visible(str(self.path))}: {error.strerror}") from None
@@ -65,7 +65,7 @@ class StateFile:
         encoded = content.encode("utf-8", "surrogateescape")
         if len(encoded) > MAX_BYTES or _lines(content) != lines:
             raise Unsafe(f"{visible(str(path))} would be more than {MAX_BYTES} bytes long. Remove what is old in it")
-        keep(path, encoded)
+        write_private(path, encoded)
 
 
 def line_of(*words: str) -> str:
@@ -79,11 +79,11 @@ def line_of(*words: str) -> str:
 def read_text(path: Path, secret: bool, or_pipe: bool = False) -> str:
     """The text of a file that nobody else may change, or read if it is `secret`. Raises `FileNotFoundError` or `Unsafe`."""
     try:
-        content = read_safely(path, secret=secret, most=MAX_BYTES + 1, or_pipe=or_pipe)
+        content = read_safely(path, secret=secret, max_bytes=MAX_BYTES + 1, allow_pipe=or_pipe)
         text = content.decode()
     except FileNotFoundError:
         raise
-    except Refused as refused:
+    except FileError as refused:
         raise Unsafe(visible(str(refused))) from None
     except OSError as error:
         raise Unsafe(f"can't read {visible(str(path))}: {error.strerror}") from None

@@ -34,7 +34,7 @@ from lanchat.client.known_servers import KnownServers
 from lanchat.client.state_file import Unsafe
 from lanchat.client.zones import place
 from lanchat.protocol.packet import visible
-from lanchat.system.private_files import Refused, read_safely
+from lanchat.system.private_files import FileError, read_safely
 
 #: Seconds that the server may take to agree on TLS.
 HANDSHAKE_SECONDS = 10.0
@@ -277,7 +277,7 @@ def _loaded(path: Path, load: Callable[[str], object], secret: bool = False) -> 
     try:
         read_safely(path, secret=secret)
         load(str(path))
-    except Refused as refused:
+    except FileError as refused:
         raise Unusable(visible(str(refused))) from None
     except OSError as error:
         raise Unusable(f"can't read {path}: {error.strerror}") from None

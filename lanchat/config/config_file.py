@@ -19,7 +19,7 @@ from twisted.python import usage
 from lanchat.protocol.limits import LIMITS
 from lanchat.protocol.packet import is_visible, visible
 from lanchat.system.printing import NO_FILE
-from lanchat.system.private_files import Refused, read_safely, refuse, user_state
+from lanchat.system.private_files import FileError, exit_with_errors, read_safely, user_state_directory
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,7 +90,7 @@ class Configured(usage.Options):
             if self.parent is None:
                 raise
             lines = [*["All options: twistd lanchat --help"] * (not isinstance(error, Mistakes)), *str(error).splitlines()]
-            refuse(lines)
+            exit_with_errors(lines)
 
     def postOptions(self) -> None:
         """Take what the file says, and see that all fits together; raises `Mistakes`."""
@@ -140,7 +140,7 @@ class Configured(usage.Options):
         """What is wrong with a file, by option ("" is the file itself); the rest of it is taken."""
         try:
             table = load(file)
-        except Refused as refused:
+        except FileError as refused:
             return {"": [str(refused)]}
         said = type(self)(self._directory)
         wrong = fill(said, table, file.parent)
@@ -165,7 +165,7 @@ def default_data() -> Path | None:
     """Where systemd says, else where the user's programs keep their state; None if they have no such place."""
     if directory := os.environ.get("STATE_DIRECTORY"):
         return Path(directory.split(":")[0])
-    return user_state()
+    return user_state_directory()
 
 
 def usual_data() -> Path | None:
@@ -175,23 +175,23 @@ def usual_data() -> Path | None:
     """
     try:
         said = load(DEFAULT).get("data")
-    except Refused:
+    except FileError:
         said = None
     return DEFAULT.parent / said if isinstance(said, str) else default_data()
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What is in a file; raises `Refused`."""
+    """What is in a file; raises `FileError`."""
     try:
-        content = read_safely(path, most=MAX_BYTES + 1)
+        content = read_safely(path, max_bytes=MAX_BYTES + 1)
     except PermissionError as error:
-        raise Refused(
+        raise FileError(
             f"can't read {path}: {error.strerror}. The user that the server runs as must be able to read it."
         ) from None
     except OSError as error:
-        raise Refused(f"can't read {path}: {error.strerror}. Name another file.") from None
+        raise FileError(f"can't read {path}: {error.strerror}. Name another file.") from None
     if len(content) > MAX_BYTES:
-        raise Refused(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
+        raise FileError(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
     return _parsed(path, content)
 
 
@@ -200,11 +200,11 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise Refused(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
+        raise FileError(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
     except RecursionError:
-        raise Refused(f"{path}: there are lists in lists in lists. Write one list, as in deploy/lanchat.toml.") from None
+        raise FileError(f"{path}: there are lists in lists in lists. Write one list, as in deploy/lanchat.toml.") from None
     except ValueError as error:  # also of a number with thousands of digits
-        raise Refused(f"{path} is not TOML: {visible(str(error), 200)}. Write lines such as: port = 5000") from None
+        raise FileError(f"{path} is not TOML: {visible(str(error), 200)}. Write lines such as: port = 5000") from None
 
 
 def fill(options: Configured, table: dict[str, Any], directory: Path) -> dict[str, list[str]]:

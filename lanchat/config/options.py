@@ -23,7 +23,7 @@ from lanchat.protocol.limits import LIMITS, Limits
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import caseless
 from lanchat.service import process_stats
-from lanchat.system.printing import checked, show
+from lanchat.system.printing import print_text, run_command
 
 DEFAULT_PORT = "5000"
 #: The options that say where to listen.
@@ -142,11 +142,11 @@ class Options(Configured):
 
     def opt_version(self) -> None:
         """Show the versions of lanchat, Twisted and Python, and end."""
-        raise SystemExit(checked("twistd lanchat", lambda: show(process_stats.versions())))
+        raise SystemExit(run_command("twistd lanchat", lambda: print_text(process_stats.versions())))
 
     def opt_help(self) -> None:
         """Show this help, and end."""
-        raise SystemExit(checked("twistd lanchat", lambda: show(str(self))))
+        raise SystemExit(run_command("twistd lanchat", lambda: print_text(str(self))))
 
     def parseArgs(self, *words: str) -> None:
         """Everything is an option; raises `UsageError`."""

@@ -17,7 +17,7 @@ from lanchat.config.options import Options
 from lanchat.net import tls
 from lanchat.net.certificates import Own, read_certificates, read_key
 from lanchat.store import lobby, open_db
-from lanchat.system.private_files import Refused, check_links, handed_over, open_safely, refuse
+from lanchat.system.private_files import FileError, check_links, exit_with_errors, is_credential, open_safely
 
 T = TypeVar("T")
 
@@ -49,15 +49,17 @@ def as_user(config: Options, look: Callable[[], T]) -> T:
     if uid is None and gid is None:
         return look()
     if os.geteuid() != 0:
-        refuse(["only root can run a server as somebody else: leave out --uid and --gid, or use sudo."])
+        exit_with_errors(["only root can run a server as somebody else: leave out --uid and --gid, or use sudo."])
     uid = os.geteuid() if uid is None else uid
     try:
         gid = pwd.getpwuid(uid).pw_gid if gid is None else gid
     except KeyError:
-        refuse([f"--uid {uid} is nobody that this system knows: give --gid, too."])
+        exit_with_errors([f"--uid {uid} is nobody that this system knows: give --gid, too."])
     if not runAsEffectiveUser(uid, gid, os.access, os.__file__, os.R_OK, effective_ids=True):
         where = Path(os.__file__).parent
-        refuse([f"--uid {uid}: this user can't read {where}. Install lanchat where everybody can, such as in /opt/lanchat."])
+        exit_with_errors(
+            [f"--uid {uid}: this user can't read {where}. Install lanchat where everybody can, such as in /opt/lanchat."]
+        )
     done: T = runAsEffectiveUser(uid, gid, look)
     return done
 
@@ -149,13 +151,13 @@ def _look(path: Path, read: Callable[[Path], object]) -> list[str]:
 
 def _later(path: Path) -> bool:
     """Whether systemd hands it over when the service starts: before, and for others, there is nothing to look at."""
-    return handed_over(path) and not os.access(path, os.R_OK)
+    return is_credential(path) and not os.access(path, os.R_OK)
 
 
 def _refusal(look: Callable[[], object]) -> list[str]:
     """What a look says against going on, if anything."""
     try:
         look()
-    except Refused as refused:
+    except FileError as refused:
         return [str(refused)]
     return []

@@ -23,7 +23,7 @@ from lanchat.protocol.errors import Usage
 from lanchat.protocol.limits import Limits, written
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import MISTAKES, Done, Failed, counted
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 if TYPE_CHECKING:
     from lanchat.manhole.ssh import ManholeFactory
@@ -41,7 +41,7 @@ class Part(Protocol):
     options: frozenset[str]
 
     def prepare(self, config: Options) -> Take:
-        """Look at all that these options say now, and change nothing yet; raises `Refused`."""
+        """Look at all that these options say now, and change nothing yet; raises `FileError`."""
 
 
 class Reload:
@@ -81,7 +81,7 @@ class Reload:
         try:
             fresh = self._latest.afresh()
             takes = [part.prepare(fresh) for part in self.parts]
-        except (usage.UsageError, Refused) as error:
+        except (usage.UsageError, FileError) as error:
             return _failed(str(error).splitlines())
         self._latest = fresh
         return _done([line for take in takes for line in take()], self._waiting(fresh))

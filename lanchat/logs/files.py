@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
-from lanchat.system.private_files import Refused, check_links, check_opened
+from lanchat.system.private_files import FileError, check_links, check_opened
 
 #: Bytes of a file, and files that are kept besides the one that is written: 60 MB in all.
 FILE_BYTES, OLD_FILES = 10_000_000, 5
@@ -79,7 +79,7 @@ class RotatedFile:
     def __init__(
         self, path: Path, most_bytes: int = FILE_BYTES, old_files: int = OLD_FILES, owners: Collection[int] = ()
     ) -> None:
-        """Open it, to go on at its end. Raises `OSError`, or `Refused` if it is not root's, this user's or one of `owners`'."""
+        """Open it, to go on at its end. Raises `OSError`, or `FileError` if it is not root's, this user's or one of `owners`'."""
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 (a daemon changes its directory; a link stays one)
         self._most_bytes = most_bytes
         self._old_files = old_files
@@ -98,7 +98,7 @@ class RotatedFile:
         try:
             self._shift()
             fresh = self._opened()
-        except (OSError, Refused):  # the directory is another user's, say: rather lose the old than fill the disk
+        except (OSError, FileError):  # the directory is another user's, say: rather lose the old than fill the disk
             os.ftruncate(self._descriptor, 0)
             return
         os.close(self._descriptor)

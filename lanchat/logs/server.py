@@ -25,7 +25,7 @@ from zope.interface import implementer
 from lanchat.logs.files import Out, RotatedFile, Stream
 from lanchat.logs.formatters import Form, for_journald, json_form, text_form, untimed_form
 from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
-from lanchat.system.private_files import Refused, refuse
+from lanchat.system.private_files import FileError, exit_with_errors
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
@@ -73,9 +73,9 @@ class ServerLog:
         self._lock = threading.RLock()  # threads log too, and what formats an event may log itself
         self._write: ILogObserver = LogPublisher()  # to nobody, until `begin`; twistd keeps what is logged before
         if self._twistd is None and (json or level):
-            refuse(["--log-json and --log-level count under `twistd lanchat`, and without --logger"])
+            exit_with_errors(["--log-json and --log-level count under `twistd lanchat`, and without --logger"])
         if self._twistd is not None and self._twistd["syslog"] and json:
-            refuse(["--log-json can't go into --syslog: leave out one of them"])
+            exit_with_errors(["--log-json can't go into --syslog: leave out one of them"])
         if level:
             self.set_level(level)
 
@@ -126,7 +126,7 @@ class ServerLog:
 
             return LegacyLogObserverWrapper(SyslogObserver(twistd["prefix"]).emit)  # type: ignore[arg-type]  # a function, as twistd has it
         if twistd["logfile"] == "-" and not twistd["nodaemon"]:
-            refuse(["a daemon has no standard output: give --logfile a file, or say -n as well"])
+            exit_with_errors(["a daemon has no standard output: give --logfile a file, or say -n as well"])
         if twistd["logfile"] == "-" or (twistd["nodaemon"] and not twistd["logfile"]):
             return self._stdout()
         return self._file(Path(twistd["logfile"] or "twistd.log"), twistd.get("uid"))
@@ -142,7 +142,7 @@ class ServerLog:
         """`uid` is the user that the process will be (`twistd --uid`), whose file it is after it was rotated."""
         try:
             file = RotatedFile(path, owners=() if uid is None else (uid,))
-        except Refused as refused:
+        except FileError as refused:
             raise SystemExit(f"lanchat: {refused}") from None
         except OSError as error:
             raise SystemExit(f"lanchat: the log can't be written to {path}: {error.strerror}") from None

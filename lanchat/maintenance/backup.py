@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from lanchat.protocol.entry import COLUMNS, newest, of_row
 from lanchat.store import open_db, replace_db, rows, schema
-from lanchat.system.private_files import Refused, give_name, making, open_safely
+from lanchat.system.private_files import FileError, open_safely, rename_without_replacing, temporary_directory
 
 #: What to do about a file that is no backup to be restored.
 ANOTHER = "Use an older backup."
@@ -24,12 +24,12 @@ BESIDE = ("-wal", "-journal")
 
 
 def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = lambda part: None) -> None:
-    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `Refused`.
+    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `FileError`.
 
     `begun` is told which file it is made in.
     """
     if not (directory / open_db.FILE).exists():
-        raise Refused(
+        raise FileError(
             f"{directory} has no {open_db.FILE}: nothing is kept there. Name the directory that the server has (--data)."
         )
     try:
@@ -49,7 +49,7 @@ def restore(directory: Path, file: Path, when: str) -> Path:
     """Put a backup in the place of what is there, which is kept beside it with `when` in its name; that name.
 
     The file may come from elsewhere, so it is copied first: what is looked at is then what is used, and the file itself is
-    neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `Refused`.
+    neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
     with alone(directory), told(path), _resting(file, directory), replace_db.making(path) as part:
@@ -65,7 +65,7 @@ def restore(directory: Path, file: Path, when: str) -> Path:
 
 @contextmanager
 def _resting(file: Path, directory: Path) -> Iterator[None]:
-    """No server writes to a file meanwhile that is not in this directory, which is locked; raises `Refused` when one does."""
+    """No server writes to a file meanwhile that is not in this directory, which is locked; raises `FileError` when one does."""
     with told(file):
         is_inside = file.parent.samefile(directory)
     lock = None if is_inside else _opened(file.with_name(open_db.LOCK), {directory.stat().st_uid})
@@ -74,7 +74,7 @@ def _resting(file: Path, directory: Path) -> Iterator[None]:
             if lock is not None:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"A server uses {file}. Make a backup of it (lanchat-admin backup), and restore that.") from None
+            raise FileError(f"A server uses {file}. Make a backup of it (lanchat-admin backup), and restore that.") from None
         yield
 
 
@@ -82,7 +82,7 @@ def _opened(file: Path, owners: Collection[int]) -> BinaryIO | None:
     """What may lie beside a database; None where it does not, or is somebody else's and so no part of it."""
     try:
         return open_safely(file, owners)
-    except (OSError, Refused):
+    except (OSError, FileError):
         return None
 
 
@@ -90,7 +90,7 @@ def _copy_in(file: Path, part: Path) -> bool:
     """Copy a database that is not open, with what was written last and lies beside it; whether it had a `-wal`.
 
     It must belong to root, to this user or to the owner of the directory that it goes to, and not be others' to write. Raises
-    `Refused` if it can't be used, `OSError` if the copy can't be written.
+    `FileError` if it can't be used, `OSError` if the copy can't be written.
     """
     owners = {part.parent.stat().st_uid}
     with told(file):
@@ -110,7 +110,7 @@ def _copy_in(file: Path, part: Path) -> bool:
 
 
 def _append(opened: BinaryIO, file: Path, target: Path) -> None:
-    """Copy what is open to the end of another file. Raises `Refused`, about `file`, if it can't be read; `OSError`."""
+    """Copy what is open to the end of another file. Raises `FileError`, about `file`, if it can't be read; `OSError`."""
 
     def blocks() -> Iterator[bytes]:
         with told(file):
@@ -123,7 +123,7 @@ def _append(opened: BinaryIO, file: Path, target: Path) -> None:
 def new_epoch(directory: Path) -> str:
     """Go on with what is there, though it may not be all that was: clients are told that their places are worth nothing.
 
-    Gives the new epoch. The server must not run. Raises `Refused`.
+    Gives the new epoch. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
     with alone(directory), told(path):
@@ -137,10 +137,10 @@ def new_epoch(directory: Path) -> str:
 
 
 def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
-    """Look at every page, every index and every row of the log; raises `Refused` or `sqlite3.Error`."""
+    """Look at every page, every index and every row of the log; raises `FileError` or `sqlite3.Error`."""
     check_pages(connection, file, wal_was_there)
     for told in damaged_messages(connection):
-        raise Refused(f"{file} is damaged ({told}). {ANOTHER}")
+        raise FileError(f"{file} is damaged ({told}). {ANOTHER}")
 
 
 def unusable_rows(connection: Connection) -> list[str]:
@@ -160,12 +160,14 @@ def damaged_messages(connection: Connection) -> Iterator[str]:
 
 
 def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy: str = ANOTHER) -> None:
-    """Look at every page and every index; raises `Refused` or `sqlite3.Error`."""
+    """Look at every page and every index; raises `FileError` or `sqlite3.Error`."""
     if not schema.get(connection, "clean") and not wal_was_there:
-        raise Refused(f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup.")
+        raise FileError(
+            f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup."
+        )
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
-        raise Refused(f"{file} is damaged ({' '.join(found.split())}). {remedy}")
+        raise FileError(f"{file} is damaged ({' '.join(found.split())}). {remedy}")
 
 
 def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], object]) -> None:
@@ -174,10 +176,10 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
     Alone it is "rw", which leaves no `-wal` lying about.
     """
     if target.exists():
-        raise Refused(f"{target} is there already. Give another name, or move it.")
+        raise FileError(f"{target} is there already. Give another name, or move it.")
     source = directory / open_db.FILE
     with told(target):
-        with making(target.parent) as place:
+        with temporary_directory(target.parent) as place:
             part = place / target.name  # a file system that can't have a file of this name says so now
             schema.create(part)
             begun(part)
@@ -186,19 +188,19 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
             with open_db.closing(part) as connection:
                 schema.put(connection, "clean", 1)
             schema.sync(part)
-            give_name(part, target)
+            rename_without_replacing(part, target)
         schema.sync(target)
 
 
 def _vacuum(connection: Connection, source: Path, part: Path) -> None:
-    """Copy a database to an empty file; raises `Refused` if it is not as it should be, and what goes wrong with the copy."""
+    """Copy a database to an empty file; raises `FileError` if it is not as it should be, and what goes wrong with the copy."""
     try:
         open_db.check_schema(connection, source)
         connection.execute("VACUUM INTO ?", (str(part),))
     except sqlite3.OperationalError:  # a disk that is full, or fails
         raise
     except sqlite3.DatabaseError as error:
-        raise Refused(f"{source} is damaged: {error}. {open_db.REMEDY}") from None
+        raise FileError(f"{source} is damaged: {error}. {open_db.REMEDY}") from None
 
 
 def begin_epoch(connection: Connection) -> None:
@@ -213,7 +215,7 @@ def begin_epoch(connection: Connection) -> None:
 
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
-    """No server runs meanwhile; raises `Refused` when one does."""
+    """No server runs meanwhile; raises `FileError` when one does."""
     lock = open_db.Lock(directory, for_owner=True)
     try:
         yield
@@ -223,8 +225,8 @@ def alone(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def told(file: Path) -> Iterator[None]:
-    """Whatever goes wrong with a file is told in one line: `Refused`."""
+    """Whatever goes wrong with a file is told in one line: `FileError`."""
     try:
         yield
     except (sqlite3.Error, OSError, LookupError) as error:
-        raise Refused(f"{file} can't be used: {error}. See to that, or use another file.") from None
+        raise FileError(f"{file} can't be used: {error}. See to that, or use another file.") from None

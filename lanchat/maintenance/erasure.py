@@ -32,7 +32,7 @@ from lanchat.protocol.names import Name, key
 from lanchat.protocol.spelling import caseless
 from lanchat.store import accounts, open_db, recent, schema, word_index
 from lanchat.store.store import Store
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 #: So many places of the log are looked at in one step, and so many pages of the index (of 4 KiB) written.
 PLACES, PAGES = 1000, 250
@@ -173,7 +173,7 @@ def wait_as_usual(connection: Connection) -> None:
 
 
 def rewrite(store: Store) -> Deferred[None]:
-    """Write the file anew, without what was removed; fires when that is done, or fails with `Refused` or `sqlite3.Error`."""
+    """Write the file anew, without what was removed; fires when that is done, or fails with `FileError` or `sqlite3.Error`."""
     done: Deferred[None] = Deferred()
 
     def run() -> None:
@@ -197,7 +197,7 @@ def _rewrite(directory: Path) -> None:
             if not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 return
             time.sleep(1)  # (in a thread of its own)
-    raise Refused(f"{open_db.FILE}-wal is being read, perhaps by a backup, and could not be emptied")
+    raise FileError(f"{open_db.FILE}-wal is being read, perhaps by a backup, and could not be emptied")
 
 
 def _take_words(connection: Connection, erasure: Erasure, upto: int) -> int:

@@ -66,7 +66,7 @@ class Saved(NamedTuple):
 def salvage(directory: Path, when: str) -> Saved:
     """Put what can be read in the place of what is there, which is kept beside it with `when` in its name.
 
-    A new epoch begins. The server must not run. Raises `Refused`.
+    A new epoch begins. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
     with alone(directory), told(path), replace_db.making(path) as part:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from lanchat.protocol.packet import visible
-from lanchat.system.columns import cleared, width
+from lanchat.system.columns import clear_rows, width
 
 #: Characters in a line, and lines that can be had back.
 MAX_LINE, MAX_HISTORY = 65536, 500
@@ -84,7 +84,7 @@ class Editor:
         before, self.columns = self.columns, columns
         if not self._asking or width(self._lead + self._before + self._after) < min(before, columns):
             return
-        shown, clear = list[str](), cleared(rows)
+        shown, clear = list[str](), clear_rows(rows)
         for line in reversed("".join(self._recent).splitlines(keepends=True)):
             rows -= 1 + width(line.rstrip("\n")) // columns
             if rows < 1:

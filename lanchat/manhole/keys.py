@@ -18,7 +18,7 @@ from twisted.conch.ssh.keys import Key
 from zope.interface import implementer
 
 from lanchat.protocol.packet import visible
-from lanchat.system.private_files import Refused, check_directory, keep, read_safely
+from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
 #: The types of keys that may be listed: none whose signatures are made with SHA-1 alone. Those of `sk-` are in hardware.
 TYPES = (
@@ -88,7 +88,7 @@ class Listed:
 
 
 def authorized(path: Path) -> list[Entry]:
-    """The keys in a file in the format of authorized_keys; raises `Refused`."""
+    """The keys in a file in the format of authorized_keys; raises `FileError`."""
     text = _read(path, secret=False).decode("utf-8", "replace")
     lines = [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1)]
     for where, line in lines:
@@ -98,28 +98,28 @@ def authorized(path: Path) -> list[Entry]:
         if line and not line.startswith("#"):
             entry = _entry(line, where)
             if entry.key.blob() in entries:  # which of the two lines would hold?
-                raise Refused(f"{where}: that key stands in a line above, too. Remove one of the two.")
+                raise FileError(f"{where}: that key stands in a line above, too. Remove one of the two.")
             entries[entry.key.blob()] = entry
     if not entries:
-        raise Refused(f"there is no key in {path}: put a line of a .pub file there for each operator.")
+        raise FileError(f"there is no key in {path}: put a line of a .pub file there for each operator.")
     return list(entries.values())
 
 
 def host_keys(directory: Path) -> list[Key]:
-    """The server's own keys, of all types, made on the first occasion; raises `Refused`."""
+    """The server's own keys, of all types, made on the first occasion; raises `FileError`."""
     try:
         directory.mkdir(0o700, parents=True, exist_ok=True)
         check_directory(directory)
         for name, _, make in HOST_KEYS:
             if not (path := _host_file(directory, name)).exists():
-                keep(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+                write_private(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
         return made_host_keys(directory)
     except OSError as error:
-        raise Refused(f"can't keep host keys in {directory}: {error.strerror}.") from None
+        raise FileError(f"can't keep host keys in {directory}: {error.strerror}.") from None
 
 
 def made_host_keys(directory: Path) -> list[Key]:
-    """Those of the server's own keys that were made already; raises `Refused`."""
+    """Those of the server's own keys that were made already; raises `FileError`."""
     files = [(_host_file(directory, name), kind) for name, kind, _ in HOST_KEYS]
     return [_host_key(path, kind) for path, kind in files if path.exists()]
 
@@ -132,7 +132,7 @@ def fingerprint(key: Key) -> str:
 def _check_one_line(line: str, where: str) -> None:
     """Refuse a line that an editor may show as two: a key that is seen there as one of its own would be part of a comment."""
     if len(line.splitlines()) > 1:
-        raise Refused(f"{where}: there is a character in it that some programs take for the end of a line. Remove it.")
+        raise FileError(f"{where}: there is a character in it that some programs take for the end of a line. Remove it.")
 
 
 def _entry(line: str, where: str) -> Entry:
@@ -140,7 +140,7 @@ def _entry(line: str, where: str) -> Entry:
         return Entry(_public(line, where))
     found = _OPTIONS.fullmatch(line)
     if found is None or not found[2].startswith(tuple(f"{kind} " for kind in TYPES)):
-        raise Refused(f"{where}: a line is options, if there are any, and a key: {', '.join(TYPES[:-1])} or {TYPES[-1]}.")
+        raise FileError(f"{where}: a line is options, if there are any, and a key: {', '.join(TYPES[:-1])} or {TYPES[-1]}.")
     return _restricted(Entry(_public(found[2], where)), found[1], where)
 
 
@@ -151,10 +151,10 @@ def _restricted(entry: Entry, options: str, where: str) -> Entry:
         option = _OPTION.match(options, at)
         name, value = (option[1].lower(), option[2]) if option else ("", None)
         if option is None or (value is not None) != (name == "from"):
-            raise Refused(f'{where}: {visible(options, 60)} are no options; write them as in restrict,from="10.0.0.0/8".')
+            raise FileError(f'{where}: {visible(options, 60)} are no options; write them as in restrict,from="10.0.0.0/8".')
         at = option.end()
         if name == "from" and entry.sources:
-            raise Refused(f"{where}: from= stands there twice. Write all in one, with commas between them.")
+            raise FileError(f"{where}: from= stands there twice. Write all in one, with commas between them.")
         if name == "from":
             entry = entry._replace(sources=_sources(str(value), where))
         elif name in ("restrict", "no-pty", "pty"):
@@ -165,7 +165,7 @@ def _restricted(entry: Entry, options: str, where: str) -> Entry:
             entry = entry._replace(verified=True)
         elif name not in NEEDLESS:
             known = ["from", "restrict", "pty", "no-pty", "verify-required", "no-touch-required", *sorted(NEEDLESS)]
-            raise Refused(f"{where}: the option {visible(name, 40)} is not supported; there are {', '.join(known)}.")
+            raise FileError(f"{where}: the option {visible(name, 40)} is not supported; there are {', '.join(known)}.")
     return entry
 
 
@@ -180,7 +180,7 @@ def _sources(value: str, where: str) -> tuple[str, ...]:
             right = False
         if not right:
             told = visible(source, 60)
-            raise Refused(f"{where}: from= takes addresses, networks and patterns such as 10.1.*, and {told!r} is none.")
+            raise FileError(f"{where}: from= takes addresses, networks and patterns such as 10.1.*, and {told!r} is none.")
     return sources
 
 
@@ -194,9 +194,9 @@ def _public(line: str, where: str) -> Key:
     kind = line.split(maxsplit=1)[0]
     key = _parsed(line.encode(), where, type="public_openssh")
     if key.sshType() != kind.encode():
-        raise Refused(f"{where}: that is not the {kind} key it says it is.")
+        raise FileError(f"{where}: that is not the {kind} key it says it is.")
     if key.type() == "RSA" and key.size() < MIN_RSA:
-        raise Refused(f"{where}: an RSA key has at least {MIN_RSA} bits, and this one has {key.size()}.")
+        raise FileError(f"{where}: an RSA key has at least {MIN_RSA} bits, and this one has {key.size()}.")
     return key
 
 
@@ -207,7 +207,7 @@ def _host_file(directory: Path, name: str) -> Path:
 def _host_key(path: Path, kind: str) -> Key:
     key = _parsed(_read(path, secret=True), str(path))
     if key.isPublic() or key.type() != kind:
-        raise Refused(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
+        raise FileError(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
     return key
 
 
@@ -215,15 +215,15 @@ def _parsed(content: bytes, where: str, **how: Any) -> Key:
     try:
         key: Key = Key.fromString(content, **how)
     except Exception:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
-        raise Refused(f"{where}: that is no key that can be used; perhaps a part of it is missing.") from None
+        raise FileError(f"{where}: that is no key that can be used; perhaps a part of it is missing.") from None
     return key
 
 
 def _read(path: Path, secret: bool) -> bytes:
-    """The bytes of a file that nobody else can change; raises `Refused`."""
+    """The bytes of a file that nobody else can change; raises `FileError`."""
     try:
         return read_safely(path, secret=secret)
     except (FileNotFoundError, IsADirectoryError):
-        raise Refused(f"can't read {path}: there is no such file.") from None
+        raise FileError(f"can't read {path}: there is no such file.") from None
     except OSError as error:
-        raise Refused(f"can't read {path}: {error.strerror}.") from None
+        raise FileError(f"can't read {path}: {error.strerror}.") from None

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lanchat.system.private_files import Refused, check_directory, keep, read_safely
+from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
 #: How long a certificate that is made here is good for, and when it is made anew (browsers take no more than 398 days).
 LIFE, RENEWAL = timedelta(days=397), timedelta(days=30)
@@ -66,14 +66,14 @@ class Own(NamedTuple):
     def renew(self) -> bool:
         """Make what is missing, and a new certificate when the old one ends soon or the machine's names changed.
 
-        Returns whether it did; raises `Refused`.
+        Returns whether it did; raises `FileError`.
         """
         try:
             self.directory.mkdir(0o700, parents=True, exist_ok=True)
             check_directory(self.directory)
             return self._renew()
         except OSError as error:
-            raise Refused(f"can't keep certificates in {self.directory}: {error.strerror}.") from None
+            raise FileError(f"can't keep certificates in {self.directory}: {error.strerror}.") from None
 
     def _renew(self) -> bool:
         names = alternative_names()
@@ -81,9 +81,9 @@ class Own(NamedTuple):
             return False
         signer = _own_key(self.authority_key)
         if not self.authority.exists():
-            keep(self.authority, _pem(_authority(signer)))
+            write_private(self.authority, _pem(_authority(signer)))
         authority = read_certificates(self.authority)[0]
-        keep(self.cert, _pem(_issued(_own_key(self.key), signer, authority, names)) + _pem(authority))
+        write_private(self.cert, _pem(_issued(_own_key(self.key), signer, authority, names)) + _pem(authority))
         return True
 
 
@@ -94,27 +94,27 @@ def fingerprint(key: PublicKeyTypes) -> str:
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
-    """The certificates in a PEM file that nobody else may change, at least one; raises `Refused`."""
+    """The certificates in a PEM file that nobody else may change, at least one; raises `FileError`."""
     try:
         return x509.load_pem_x509_certificates(read_safely(path))
     except OSError as error:
-        raise Refused(f"can't read {path}: {error.strerror}.") from None
+        raise FileError(f"can't read {path}: {error.strerror}.") from None
     except ValueError:
-        raise Refused(f"{path}: there is no certificate in it that can be read (PEM).") from None
+        raise FileError(f"{path}: there is no certificate in it that can be read (PEM).") from None
 
 
 def read_key(path: Path) -> PrivateKeyTypes:
-    """The private key in a PEM file that nobody else may read; raises `Refused`."""
+    """The private key in a PEM file that nobody else may read; raises `FileError`."""
     try:
         content = read_safely(path, secret=True)
     except OSError as error:
-        raise Refused(f"can't read {path}: {error.strerror}.") from None
+        raise FileError(f"can't read {path}: {error.strerror}.") from None
     try:
         return load_pem_private_key(content, None)
     except TypeError:
-        raise Refused(f"{path}: the key is locked with a passphrase, which a server can't be asked for.") from None
+        raise FileError(f"{path}: the key is locked with a passphrase, which a server can't be asked for.") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise Refused(f"{path}: there is no private key in it that can be read (PEM).") from None
+        raise FileError(f"{path}: there is no private key in it that can be read (PEM).") from None
 
 
 def alternative_names() -> set[x509.GeneralName]:
@@ -157,10 +157,10 @@ def _outdated(certificate: x509.Certificate, names: set[x509.GeneralName]) -> bo
 def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if not path.exists():
         made = ec.generate_private_key(ec.SECP256R1())
-        keep(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        write_private(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = read_key(path)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise Refused(f"{path} is no key that was made here. Remove it, and a new one is made.")
+        raise FileError(f"{path} is no key that was made here. Remove it, and a new one is made.")
     return key
 
 

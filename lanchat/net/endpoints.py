@@ -15,7 +15,7 @@ from twisted.python import usage
 from zope.interface import implementer
 
 from lanchat.protocol.packet import visible
-from lanchat.system.private_files import refuse
+from lanchat.system.private_files import exit_with_errors
 
 #: Connections that may wait to be accepted: 1,000 clients that open at one moment all get in.
 BACKLOG = 4096
@@ -85,7 +85,7 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     except LookupError:
         what = f"{description} is no port that systemd handed over"
         mend = "see there what it is named (FileDescriptorName=) and of which domain it is (INET6 for all addresses)"
-        refuse([f"{what}. Start lanchat.socket, and {mend}."])
+        exit_with_errors([f"{what}. Start lanchat.socket, and {mend}."])
     return Inherited(reactor, found) if isinstance(found, AdoptedStreamServerEndpoint) else found
 
 

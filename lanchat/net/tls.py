@@ -35,7 +35,7 @@ from zope.interface import directlyProvides, implementer
 from lanchat.net.certificates import Own, fingerprint, now, read_certificates, read_key
 from lanchat.net.tls_records import READ_SIZE, TLSRecords
 from lanchat.protocol.counts import Counts
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 #: For TLS 1.2: a key of its own for each connection, and authenticated encryption. TLS 1.3 has nothing else.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -65,12 +65,12 @@ class Contexts:
     """The context that new connections get. Those that there are keep theirs."""
 
     def __init__(self, files: Files, own: Own | None = None) -> None:
-        """`own` is where the files come from when the server makes them itself; raises `Refused`."""
+        """`own` is where the files come from when the server makes them itself; raises `FileError`."""
         self._chain: list[x509.Certificate] = []
         self.prepare(files, own)()
 
     def prepare(self, files: Files, own: Own | None = None) -> Callable[[], None]:
-        """Read these files; what is returned takes them for new connections. Raises `Refused`."""
+        """Read these files; what is returned takes them for new connections. Raises `FileError`."""
         if own is not None:
             own.renew()
         stamp, (context, chain) = files.stamp(), make_context(files)
@@ -99,7 +99,7 @@ class Contexts:
         self._stamp = stamp
         try:
             self._context, self._chain = make_context(self._files)
-        except Refused as refused:
+        except FileError as refused:
             _log.error("TLS goes on with the old certificate: {refused}", refused=refused)
         else:
             self._tell()
@@ -114,7 +114,7 @@ class Contexts:
         try:
             if self._own is not None:
                 self._own.renew()
-        except Refused as refused:
+        except FileError as refused:
             _log.error("the TLS certificate is not renewed: {refused}", refused=refused)
         self.refresh()
         if (ends := self.ends) - now() < WARNING:
@@ -227,14 +227,14 @@ class TLSFactory(TLSMemoryBIOFactory):
 
 
 def make_context(files: Files) -> tuple[SSL.Context, list[x509.Certificate]]:
-    """What the files say, for new connections, and the certificates in it; raises `Refused`."""
+    """What the files say, for new connections, and the certificates in it; raises `FileError`."""
     key, chain = read_key(files.key), read_certificates(files.cert)
     context = _strict_context()
     _filled(files.cert, lambda: context.use_certificate(chain[0]))
     for certificate in chain[1:]:
         context.add_extra_chain_cert(certificate)
     if key.public_key() != chain[0].public_key():
-        raise Refused(f"{files.key} is not the key of the certificate in {files.cert}: give the two that belong together.")
+        raise FileError(f"{files.key} is not the key of the certificate in {files.cert}: give the two that belong together.")
     _filled(files.key, lambda: context.use_privatekey(key))  # type: ignore[arg-type]  # of other types it refuses
     if files.client_ca is not None:
         _demand(context, files.client_ca)
@@ -288,7 +288,7 @@ def _filled(path: Path, fill: Callable[[], object]) -> None:
         fill()
     except SSL.Error as error:
         reason = error.args[0][0][2] if error.args and error.args[0] else "OpenSSL does not say why"
-        raise Refused(f"{path} can't be used: {reason}.") from None
+        raise FileError(f"{path} can't be used: {reason}.") from None
 
 
 def _stamp(path: Path) -> object:

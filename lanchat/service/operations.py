@@ -42,7 +42,7 @@ from lanchat.service.requests import (
 )
 from lanchat.store import accounts, rooms
 from lanchat.store.store import Store
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 #: The roles, as a sentence has them.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
@@ -89,7 +89,7 @@ class Operations:
             if isinstance(request, Status):
                 return self._status()
             done = await self._do(request, tell)
-        except (ChatError, Refused) as error:
+        except (ChatError, FileError) as error:
             if isinstance(error, Full) and error.limit:
                 self._router.limits.met[error.limit] += 1
             return Failed(str(error), getattr(error, "code", "REFUSED"))
@@ -241,8 +241,8 @@ class Operations:
             await self._store.write(erasure.wait_long)
             try:
                 await erasure.rewrite(self._store)
-            except (Refused, OSError, sqlite3.Error) as error:
-                raise Refused(
+            except (FileError, OSError, sqlite3.Error) as error:
+                raise FileError(
                     f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
                 ) from None
             finally:

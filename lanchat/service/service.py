@@ -100,7 +100,7 @@ class ChatService(MultiService):
     def _learn(self, connection: Connection) -> None:
         """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it.
 
-        Raises `Refused` if the lobby can't be opened.
+        Raises `FileError` if the lobby can't be opened.
         """
         if self._lobby is not None:
             lobby.open_room(connection, self._lobby, int(self.router.now()))

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from lanchat.maintenance.retention import Retention
 from lanchat.protocol.interfaces import Clock
 from lanchat.store.store import Store
-from lanchat.system.private_files import CannotStart, Refused
+from lanchat.system.private_files import CannotStart, FileError
 
 
 class StoreService(Service):
@@ -30,7 +30,7 @@ class StoreService(Service):
         """Open it: neither threads nor a database may be taken along into a fork. Raises `CannotStart`."""
         try:
             self.store.open(self._prepare)
-        except Refused as refused:
+        except FileError as refused:
             raise CannotStart(f"lanchat: {refused}") from None
         super().startService()
 

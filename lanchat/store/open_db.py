@@ -20,7 +20,7 @@ from typing import BinaryIO
 from lanchat.protocol.entry import newest
 from lanchat.protocol.packet import visible
 from lanchat.store import keys, replace_db, schema, wal_check
-from lanchat.system.private_files import Refused, check_inside, check_private, give_to_owner
+from lanchat.system.private_files import FileError, check_data_directory, check_data_file, give_to_owner
 
 FILE, LOCK = "lanchat.db", "lock"
 #: `RETURNING` and what is like it came with this version.
@@ -42,7 +42,7 @@ _MAGIC = b"SQLite format 3\0"
 lenient = functools.partial(str, encoding="utf-8", errors="replace")
 
 
-class NotTaken(Refused):
+class NotTaken(FileError):
     """The lock can't be taken, though nothing is wrong with whose the directory is: its disk may be read-only."""
 
 
@@ -56,7 +56,7 @@ class Lock:
     def __init__(self, directory: Path, *, for_owner: bool = False) -> None:
         """Take it; makes the directory where there is none. A replacement that was cut off is finished.
 
-        With `for_owner` root takes that of another user (`lanchat.system.private_files.check_private`). Raises `Refused`;
+        With `for_owner` root takes another user's (`lanchat.system.private_files.check_data_directory`). Raises `FileError`;
         `NotTaken` or `InUse` where what is there can be read all the same.
         """
         try:
@@ -79,12 +79,12 @@ class Lock:
             raise
 
     def _begin(self, directory: Path) -> None:
-        """What comes first for whoever has the lock; raises `Refused` or `NotTaken`."""
+        """What comes first for whoever has the lock; raises `FileError` or `NotTaken`."""
         try:
             replace_db.finish(directory / FILE)
-            check_inside(directory / FILE)  # the file that has this name now may have had another one until here
+            check_data_file(directory / FILE)  # the file that has this name now may have had another one until here
         except OSError as error:
-            raise Refused(f"A restore in {directory} was cut off, and can't be finished: {error}. See to that.") from None
+            raise FileError(f"A restore in {directory} was cut off, and can't be finished: {error}. See to that.") from None
         try:
             give_to_owner(self._file, directory)
             boot = wal_check.boot()
@@ -102,27 +102,27 @@ class Lock:
 
 
 def check(directory: Path, *, for_owner: bool = False) -> None:
-    """See that a directory is fit for what is kept, with the files that are there already. Raises `OSError` or `Refused`."""
-    check_private(directory, FILE, for_owner=for_owner)
+    """See that a directory is fit for what is kept, with the files that are there already. Raises `OSError` or `FileError`."""
+    check_data_directory(directory, FILE, as_root=for_owner)
     for name in (FILE, LOCK):
-        check_inside(directory / name)
+        check_data_file(directory / name)
 
 
 def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STEPS) -> Connection:
-    """The one connection that writes, made if need be; whoever calls holds the lock. Raises `Refused`."""
+    """The one connection that writes, made if need be; whoever calls holds the lock. Raises `FileError`."""
     path = directory / FILE
     try:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-            raise Refused(f"SQLite {sqlite3.sqlite_version} is too old; lanchat needs 3.35 or newer. Use a newer Python.")
+            raise FileError(f"SQLite {sqlite3.sqlite_version} is too old; lanchat needs 3.35 or newer. Use a newer Python.")
         if not path.exists():
             _create(path, steps)
         connection = _begin(path, lock, steps)
         keys.renew(connection)
         return connection
     except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
-        raise Refused(f"{path} can't be used: {error}. See to that, and start again.") from None
+        raise FileError(f"{path} can't be used: {error}. See to that, and start again.") from None
     except (sqlite3.Error, LookupError) as error:
-        raise Refused(f"{path} is damaged: {error}. {REMEDY}") from None
+        raise FileError(f"{path} is damaged: {error}. {REMEDY}") from None
 
 
 _LOST = (
@@ -135,9 +135,11 @@ def _create(path: Path, steps: Sequence[str]) -> None:
     """A new database, under its name only when it is whole. Where another was before, nothing is made in its place."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
-        raise Refused(f"{path} is gone, but {wal.name} is there. Put it back, or restore a backup: lanchat-admin restore FILE.")
+        raise FileError(
+            f"{path} is gone, but {wal.name} is there. Put it back, or restore a backup: lanchat-admin restore FILE."
+        )
     if copies := replace_db.copies(path):
-        raise Refused(
+        raise FileError(
             f"{path} is gone, but {copies[-1].name} is there. Put {path.name} back, or restore a backup (lanchat-admin "
             f"restore FILE); to begin with nothing, move {copies[-1].name} away."
         )
@@ -164,16 +166,16 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         check_schema(connection, path, steps)
         check_pages(connection, path)
         if not schema.get(connection, "clean") and not wal_was_there:
-            raise Refused(f"{path}-wal is missing: {_LOST}")
+            raise FileError(f"{path}-wal is missing: {_LOST}")
         if wal_check.found(connection) < committed:
-            raise Refused(f"{path}-wal is damaged: {_LOST}")
+            raise FileError(f"{path}-wal is damaged: {_LOST}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = 1")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         schema.upgrade(connection, path, steps)
         _mark(connection)
-    except Refused:
+    except FileError:
         connection.close()  # what is left of the `-wal` goes into the file: where it is missed, it is so the next time too
         raise
     except BaseException:
@@ -183,15 +185,15 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
 
 
 def check_schema(connection: Connection, path: Path, steps: Sequence[str] = schema.STEPS, remedy: str = REMEDY) -> None:
-    """See that a file has the tables of its version, and nothing else; before anything of it is used. Raises `Refused`."""
+    """See that a file has the tables of its version, and nothing else; before anything of it is used. Raises `FileError`."""
     (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('kept', 'fresh', 'log')").fetchone()
     if found != 3:
-        raise Refused(
+        raise FileError(
             f"{path} was made by a lanchat that was never released, and can't be read. "
             "Have that one export it, and move it away."
         )
     if found := schema.difference(connection, steps):
-        raise Refused(f"{path} is not as lanchat makes it: {found}. {remedy}")
+        raise FileError(f"{path} is not as lanchat makes it: {found}. {remedy}")
 
 
 def _mark(connection: Connection) -> None:
@@ -249,7 +251,7 @@ def closing(path: Path, mode: str = "rw") -> Iterator[Connection]:
 
 
 def check_head(path: Path, known: int, file: BinaryIO | None = None) -> None:
-    """See in the head of the file that it is ours, and of a version up to `known`; raises `Refused`. `file` is open already.
+    """See in the head of the file that it is ours, and of a version up to `known`; raises `FileError`. `file` is open already.
 
     SQLite is not asked: it would tidy up after a server that stopped, which is not this version's to do.
     """
@@ -257,29 +259,29 @@ def check_head(path: Path, known: int, file: BinaryIO | None = None) -> None:
         head = opened.read(_HEAD.size)
     magic, version, application = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0, 0)
     if magic != _MAGIC or application != schema.APPLICATION_ID:
-        raise Refused(f"{path} is not a database of lanchat's, or its beginning is damaged. {REMEDY}")
+        raise FileError(f"{path} is not a database of lanchat's, or its beginning is damaged. {REMEDY}")
     if version > known:
-        raise Refused(
+        raise FileError(
             f"{path} was made by a newer lanchat (schema {version}, this one knows {known}). Use that one again, "
             f"or the copy of before the upgrade: {path.name}.v{known}."
         )
 
 
 def check_pages(connection: Connection, path: Path) -> None:
-    """See that the pages of the file are sound, and the indexes if that is soon done; raises `Refused` or `sqlite3.Error`."""
+    """See that the pages of the file are sound, and the indexes if that is soon done; raises `FileError` or `sqlite3.Error`."""
     check = "integrity_check" if path.stat().st_size <= THOROUGH else "quick_check"
     (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
-        raise Refused(f"{path} is damaged ({' '.join(found.split())}). {REMEDY}")
+        raise FileError(f"{path} is damaged ({' '.join(found.split())}). {REMEDY}")
 
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    """Whatever is met in what is kept, the server ends with one line: `Refused`."""
+    """Whatever is met in what is kept, the server ends with one line: `FileError`."""
     try:
         yield
-    except (Refused, SystemExit):
+    except (FileError, SystemExit):
         raise
     except Exception as error:
         why = visible(f"{type(error).__name__}: {error}")
-        raise Refused(f"{path} can't be read ({why}). {REMEDY}") from error
+        raise FileError(f"{path} can't be read ({why}). {REMEDY}") from error

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lanchat.store import schema
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 
 #: The end of the name of a database that is to take the place of the one that is there.
 NEXT = ".next"
@@ -31,11 +31,11 @@ def making(path: Path) -> Iterator[Path]:
 def replace(path: Path, part: Path, when: str) -> Path:
     """Put `part`, which is whole and closed, in the place of `path`; that is kept with `when` in its name, which is given back.
 
-    Raises `Refused` or `OSError`.
+    Raises `FileError` or `OSError`.
     """
     old = path.with_name(f"{path.name}.{when}")
     if old.exists():
-        raise Refused(f"{old} is there already. Move it, or wait a second, and try again.")
+        raise FileError(f"{old} is there already. Move it, or wait a second, and try again.")
     schema.sync(part)
     part.rename(old.with_name(f"{old.name}{NEXT}"))
     finish(path)

@@ -87,7 +87,7 @@ class Store:
         self._closed: Deferred[None] | None = None
 
     def open(self, prepare: Callable[[Connection], object] = lambda connection: None) -> None:
-        """Open what is kept, or make it; raises `Refused`. The process must not fork after this.
+        """Open what is kept, or make it; raises `FileError`. The process must not fork after this.
 
         `prepare` is run in a transaction before anything else can be.
         """

@@ -27,8 +27,8 @@ from lanchat.stress.options import FILES_RESERVED, Load, Options
 from lanchat.stress.pool import WorkerLost, WorkerPool
 from lanchat.stress.scenarios import KINDS, Row, Scenario
 from lanchat.stress.verdict import TOOL_WAS_THE_LIMIT, Verdict, judge, status
-from lanchat.system.printing import NotPrinted, checked, complain, show
-from lanchat.system.progress_bar import Bar
+from lanchat.system.printing import OutputError, print_error, print_text, run_command
+from lanchat.system.progress_bar import ProgressBar
 
 #: The exit codes besides those of `verdict`.
 WRONG_OPTIONS, UNREACHABLE, INTERRUPTED = 2, 3, 130
@@ -38,7 +38,7 @@ CONNECT_SECONDS = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return checked("lanchat-stress", partial(_main, arguments), TOOL_WAS_THE_LIMIT)
+    return run_command("lanchat-stress", partial(_main, arguments), TOOL_WAS_THE_LIMIT)
 
 
 def _main(arguments: Sequence[str] | None) -> int:
@@ -57,11 +57,11 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _parse(options: Options, arguments: Sequence[str] | None) -> None:
-    """Raises `UsageError`; `--help` prints, and ends the program, or raises `NotPrinted`."""
+    """Raises `UsageError`; `--help` prints, and ends the program, or raises `OutputError`."""
     try:
         options.parseOptions(arguments)
     except OSError as error:
-        raise NotPrinted(error) from None
+        raise OutputError(error) from None
 
 
 class Command:
@@ -72,10 +72,10 @@ class Command:
         self._wanted = wanted
         self._plan = _plan(wanted, address)
         self._verdicts: list[Verdict] = []
-        self._bar = Bar(sys.stderr)
+        self._bar = ProgressBar(sys.stderr)
         self._rows: list[Row] = []
         self._fault = ""
-        self._unprinted: NotPrinted | None = None
+        self._unprinted: OutputError | None = None
         self._interrupted = True
 
     def run(self) -> int:
@@ -116,7 +116,7 @@ class Command:
 
     def _failed(self, failure: Failure) -> None:
         """Interrupted, or stdout takes no more, or a worker is lost, or a fault of ours, which is shown whole."""
-        if isinstance(failure.value, NotPrinted):
+        if isinstance(failure.value, OutputError):
             self._unprinted = failure.value
         elif failure.check(WorkerLost):
             self._fault = failure.getErrorMessage()
@@ -139,7 +139,7 @@ class Command:
     def _conclude(self) -> int:
         code = INTERRUPTED if self._interrupted else status(self._verdicts)
         if self._wanted["json"]:
-            show(json.dumps(self._as_json(code)))
+            print_text(json.dumps(self._as_json(code)))
         else:
             self._say("\n" + report.ending(self._verdicts, self._rows, self._interrupted))
         return code
@@ -158,7 +158,7 @@ class Command:
 
     def _say(self, *lines: str) -> None:
         if not self._wanted["json"]:
-            show("\n".join(lines))
+            print_text("\n".join(lines))
 
 
 def _plan(wanted: Load, address: str) -> dict[str, Any]:
@@ -225,5 +225,5 @@ def _stop(result: object, reactor: Any) -> None:
 
 
 def _complain(text: str, code: int) -> int:
-    complain(f"lanchat-stress: {text}")
+    print_error(f"lanchat-stress: {text}")
     return code

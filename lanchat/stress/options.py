@@ -17,7 +17,7 @@ from twisted.python import usage
 from lanchat import __version__
 from lanchat.client import zones
 from lanchat.protocol.packet import visible
-from lanchat.system.printing import show
+from lanchat.system.printing import print_text
 from lanchat.terminal import options as client
 
 #: Files of a worker process that are no connections of its users.
@@ -243,7 +243,7 @@ class Options(usage.Options):
 
 
 def _show_version() -> None:
-    show(f"lanchat-stress {__version__}")
+    print_text(f"lanchat-stress {__version__}")
     raise SystemExit(0)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from lanchat.stress.pool import WorkerPool
 from lanchat.stress.schedule import SECOND
 from lanchat.stress.tally import Tally, note
-from lanchat.system.progress_bar import Bar
+from lanchat.system.progress_bar import ProgressBar
 
 #: Seconds from an order to the moment it is for, so that it has reached everyone.
 LEAD = 0.1
@@ -103,7 +103,7 @@ def _machine_ticks() -> tuple[int, int]:
 class Scenario:
     """A load in steps: open connections, have their users talk, and wait until all is heard."""
 
-    def __init__(self, pool: WorkerPool, wanted: Any, bar: Bar) -> None:
+    def __init__(self, pool: WorkerPool, wanted: Any, bar: ProgressBar) -> None:
         self.wanted = wanted
         self._pool, self._bar = pool, bar
         #: Users that were asked to connect, and those that were there at the end of the last row.

@@ -1,1 +1,1 @@
-"""The machine that lanchat runs on: private files, output of commands, columns of a terminal. It knows nothing of chat."""
+"""What lanchat needs of the operating system: private files, output of commands, columns of a terminal. It knows no chat."""

@@ -1,27 +1,27 @@
-"""Fold: rows that fit a terminal, so that no row of a long text can look like the beginning of somebody else's message."""
+"""Breaks text into rows that fit a terminal, so that no row of a long message can look like the beginning of another."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-#: Columns of a row at least, on however small a terminal: two for the indent, two for one wide character.
+#: The smallest width of a row, in columns: two for the indent, two for one wide character.
 MIN_COLUMNS = 4
-#: Columns that must be free for a word that is longer than a row to begin on the row where it stands.
-WORTH_FILLING = 8
-#: It makes the character before it an emoji, which newer terminals show one column wider, and older ones do not.
+#: A word that is longer than a row begins on the current row only if at least this many columns are free there.
+MIN_FREE_COLUMNS = 8
+#: Turns the character before it into an emoji, which newer terminals show one column wider and older ones do not.
 _EMOJI = "\N{VARIATION SELECTOR-16}"
 
 
 def width(text: str) -> int:
-    """How many columns of a terminal a text takes at most."""
+    """The number of columns that a text takes on a terminal, at most."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def fold(text: str, columns: int, indent: int) -> list[str]:
-    """Break a text into rows of at most so many columns, each but the first after so many blanks.
+    """Break a text into rows of at most `columns` columns; every row but the first begins with `indent` blanks.
 
-    It is broken between words, and a word that is longer than a row within itself: what is left to the terminal to break
-    begins at the left edge, where the time and the name of a sender stand. The indent is at most half of a row.
+    Rows end between words; only a word longer than a row is split. Without this the terminal would break the row itself, and go
+    on at its left edge, where the time and the name of a sender stand. The indent is at most half a row.
     """
     columns = max(columns, MIN_COLUMNS)
     if len(text) <= columns and text.isascii():
@@ -29,13 +29,13 @@ def fold(text: str, columns: int, indent: int) -> list[str]:
     blanks = " " * min(max(indent, 1), columns // 2)
     longest = columns - len(blanks)
     rows: list[str] = []
-    row, used, begun = "", 0, False  # the row that is being filled, its columns, and whether it has a word
+    row, used, begun = "", 0, False  # the current row, its columns, and whether it has a word
     for word in text.split(" "):
         size = width(word)
         if begun and used + 1 + size > columns:
             if not word:
                 continue  # a blank at the end of a row
-            if size <= longest or columns - used <= WORTH_FILLING:
+            if size <= longest or columns - used <= MIN_FREE_COLUMNS:
                 rows.append(row)
                 row, used, begun = blanks, len(blanks), False
         if begun:
@@ -48,16 +48,16 @@ def fold(text: str, columns: int, indent: int) -> list[str]:
     return [*rows, row]
 
 
-def cleared(rows: int) -> str:
-    """What empties a terminal of so many rows, and puts the cursor at its beginning.
+def clear_rows(rows: int) -> str:
+    """The control sequence that empties a terminal of `rows` rows and puts the cursor into its top left corner.
 
-    Row by row: some terminals take what was on a screen that is cleared as a whole into what can be scrolled back.
+    Each row is cleared by itself: some terminals move a screen that is cleared as a whole into the scrollback.
     """
     return "\x1b[H" + "\x1b[2K\x1b[B" * rows + "\x1b[H"
 
 
 def _fitting(word: str, columns: int) -> tuple[int, int]:
-    """How many characters of a word fit into so many columns, with the marks on the last of them, and their columns."""
+    """How many characters of a word fit into `columns` columns (combining marks stay with their letter), and their columns."""
     if word.isascii():
         return columns, columns
     used = 0
@@ -71,6 +71,6 @@ def _fitting(word: str, columns: int) -> tuple[int, int]:
 
 @lru_cache(4096)
 def _columns(char: str) -> int:
-    from wcwidth import wcwidth  # noqa: PLC0415 (its tables take a while, and a script that says ASCII needs none)
+    from wcwidth import wcwidth  # noqa: PLC0415 (loading its tables takes time, which a script with ASCII only need not spend)
 
     return 1 if char == _EMOJI else max(0, wcwidth(char))

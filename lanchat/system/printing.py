@@ -1,4 +1,4 @@
-"""Printing: stdout and stderr of our commands. What can't be written there is told, and never ends with exit code 0."""
+"""Standard output and error of the commands; a command whose output can't be written says so, and does not exit with 0."""
 
 from __future__ import annotations
 
@@ -13,103 +13,104 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-#: The exit code of most commands when they did everything but print it.
-NOT_PRINTED = 1
-#: What is told of an option that should name a file.
+#: The exit code of most commands when everything worked but the output.
+OUTPUT_FAILED = 1
+#: The error text for an option that should name a file and is empty.
 NO_FILE = "the name of the file or directory is missing"
 
 
-class NotPrinted(Exception):
-    """Stdout took no more; `str()` says why in a line, and is "" if only its reader has gone, as `head` does."""
+class OutputError(Exception):
+    """Standard output takes no more. The text is one line, or "" if only the reader has gone away, as `head` does."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__("" if isinstance(error, BrokenPipeError) else f"can't write to stdout: {error.strerror}")
 
 
 class Parser(ArgumentParser):
-    """Raises `NotPrinted` when its help can't be written, where argparse says nothing."""
+    """An `ArgumentParser` that raises `OutputError` when its help can't be written; argparse ignores that."""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if file is sys.stdout:
-            show(message)
+            print_text(message)
         elif message:
-            complain(message.rstrip("\n"))
+            print_error(message.rstrip("\n"))
 
 
-def path(text: str) -> Path:
-    """The type of options that name a file or a directory; raises `ArgumentTypeError`, which argparse tells.
+def path_argument(text: str) -> Path:
+    """The argparse type of options that name a file or directory; raises `ArgumentTypeError` for an empty text.
 
-    An empty name, as of a variable that is not set, is none: for `Path` it would be the current directory.
+    An empty text comes of a shell variable that is not set. `Path("")` would be the current directory.
     """
     if not text:
         raise ArgumentTypeError(NO_FILE)
     return Path(text)
 
 
-def checked(program: str, run: Callable[[], int | None], not_printed: int = NOT_PRINTED) -> int:
-    """Run a command; its exit code (None is 0), or `not_printed` if all went well but what it printed can't be written.
+def run_command(program: str, run: Callable[[], int | None], output_failed: int = OUTPUT_FAILED) -> int:
+    """Run a command and return its exit code: what `run` returned (None counts as 0), or `output_failed` if only output failed.
 
-    What ends the command with `SystemExit`, as `--help` does, is treated the same.
+    A `SystemExit` in the command, as of `--help`, is treated the same.
     """
-    open_closed()
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what its encoding lacks is escaped; Python would raise
-    code, why = _run(run, not_printed)
+    code, why = _run_to_exit_code(run, output_failed)
     try:
         flush()
-    except NotPrinted as error:
+    except OutputError as error:
         why = why or (None if code else str(error))
-        code = code or not_printed
+        code = code or output_failed
     if why:
-        complain(f"{program}: {why}")
+        print_error(f"{program}: {why}")
     for stream in (sys.stdout, sys.stderr):
-        _leave(stream)
+        _discard_unwritten(stream)
     return code
 
 
-def show(text: str) -> None:
-    """Print a text on stdout, with a newline at its end, and at once; raises `NotPrinted`."""
+def print_text(text: str) -> None:
+    """Print a text on stdout and flush it; a newline is added if it has none at its end. Raises `OutputError`."""
     write(text if text.endswith("\n") else f"{text}\n")
     flush()
 
 
 def write(text: str) -> None:
-    """Print a text on stdout, with others that follow; raises `NotPrinted`."""
+    """Write a text to stdout without flushing it. Raises `OutputError`."""
     try:
         sys.stdout.write(text)
     except OSError as error:
-        raise NotPrinted(error) from None
+        raise OutputError(error) from None
 
 
-def copy(file: BinaryIO) -> None:
-    """Print what is in an open file on stdout, byte by byte; raises `NotPrinted`."""
+def print_file(file: BinaryIO) -> None:
+    """Copy the bytes of an open file to stdout. Raises `OutputError`."""
     try:
         shutil.copyfileobj(file, sys.stdout.buffer)
     except OSError as error:
-        raise NotPrinted(error) from None
+        raise OutputError(error) from None
     flush()
 
 
 def flush() -> None:
-    """Print what was written; raises `NotPrinted`."""
+    """Flush stdout. Raises `OutputError`."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        raise NotPrinted(error) from None
+        raise OutputError(error) from None
 
 
-def complain(line: str) -> None:
-    """Print a line on stderr, if anybody takes it there."""
+def print_error(line: str) -> None:
+    """Print a line on stderr; errors are ignored, as there is nowhere left to report them."""
     with suppress(OSError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 
-def open_closed() -> None:
-    """Cron and the like may start us with stdin, stdout or stderr closed: open /dev/null there.
+def open_standard_streams() -> None:
+    """Open /dev/null in the place of stdin, stdout and stderr where they are closed, as cron and others may leave them.
 
-    Otherwise the first file or socket that is opened would take its place. Writing to stdout fails then, as it would have.
+    Otherwise the first file or socket that is opened would get their descriptor. Writing to stdout still fails, as it would
+    have.
     """
     for descriptor, flags in ((STDIN, os.O_RDONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):
         if not _is_open(descriptor):
@@ -119,12 +120,12 @@ def open_closed() -> None:
     sys.stderr = sys.stderr or _stream(STDERR)
 
 
-def _run(run: Callable[[], int | None], not_printed: int) -> tuple[int, str | None]:
-    """The exit code of a command, and why it could print no more, if so."""
+def _run_to_exit_code(run: Callable[[], int | None], output_failed: int) -> tuple[int, str | None]:
+    """The exit code of a command, and the text of its `OutputError`, or None."""
     try:
         return run() or 0, None
-    except NotPrinted as error:
-        return not_printed, str(error)
+    except OutputError as error:
+        return output_failed, str(error)
     except SystemExit as ended:
         if isinstance(ended.code, str):
             raise
@@ -143,8 +144,8 @@ def _stream(descriptor: int) -> TextIO:
     return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _leave(stream: TextIO) -> None:
-    """What a stream could not write goes nowhere, or Python would try again when it ends, and complain in its own words."""
+def _discard_unwritten(stream: TextIO) -> None:
+    """If a stream can't be flushed, redirect it to /dev/null: else Python would retry at exit, and print its own error."""
     try:
         stream.flush()
     except OSError:

@@ -24,7 +24,7 @@ from lanchat.client.state_file import Unsafe
 from lanchat.client.tokens import Tokens, first_line
 from lanchat.client.zones import Zones
 from lanchat.protocol.packet import visible
-from lanchat.system.printing import checked
+from lanchat.system.printing import run_command
 from lanchat.terminal import options
 from lanchat.terminal.formatting import Painter, complain
 from lanchat.terminal.input_lines import LinesAre
@@ -51,7 +51,7 @@ class Face(interfaces.Face, Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    return checked("lanchat", partial(_main, arguments))
+    return run_command("lanchat", partial(_main, arguments))
 
 
 def _main(arguments: Sequence[str] | None) -> int:

@@ -15,8 +15,8 @@ from lanchat.client import zones
 from lanchat.client.session import PATIENCE
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
 from lanchat.protocol.typed_lines import Unclear, target
-from lanchat.system.printing import Parser, path
-from lanchat.system.private_files import user_state
+from lanchat.system.printing import Parser, path_argument
+from lanchat.system.private_files import user_state_directory
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
 #: Characters in the name of a device.
@@ -120,7 +120,7 @@ def _complete(options: argparse.Namespace, parser: argparse.ArgumentParser) -> N
     options.to_lobby = options.to is None
     options.to = options.to or EVERYONE
     options.login = options.login or options.password_file is not None
-    options.state = user_state()
+    options.state = user_state_directory()
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +153,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_account(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--login", action="store_true", help="log in to the account of that name; asks for the password")
     parser.add_argument(
-        "--password-file", type=path, metavar="FILE", help="log in with the first line of a file that only you may read"
+        "--password-file",
+        type=path_argument,
+        metavar="FILE",
+        help="log in with the first line of a file that only you may read",
     )
     parser.add_argument(
         "--keep-token", action="store_true", help="keep what the server gives to log in without a password, without asking"
@@ -176,10 +179,12 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
     )
     known = parser.add_mutually_exclusive_group()
     known.add_argument(
-        "--ca", type=path, metavar="FILE", help="believe the certificates of these authorities (PEM), and no key"
+        "--ca", type=path_argument, metavar="FILE", help="believe the certificates of these authorities (PEM), and no key"
     )
     known.add_argument("--fingerprint", type=_fingerprint, metavar="SHA256:...", help="believe this key, and no other")
-    parser.add_argument("--cert", type=path, metavar="FILE", help="your own certificate, with its key in the same file (PEM)")
+    parser.add_argument(
+        "--cert", type=path_argument, metavar="FILE", help="your own certificate, with its key in the same file (PEM)"
+    )
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -17,8 +17,8 @@ from lanchat.client.session import GOODBYE, ClientSession
 from lanchat.protocol.destination import Destination
 from lanchat.protocol.packet import MAX_MSG, ServerPacket, visible
 from lanchat.protocol.typed_lines import Unclear, check_no_secret
-from lanchat.system.printing import STDIN, STDOUT, NotPrinted
-from lanchat.system.private_files import without_mark
+from lanchat.system.printing import STDIN, STDOUT, OutputError
+from lanchat.system.private_files import without_bom
 from lanchat.terminal.formatting import Painter, Paragraph, columns, complain, harmless
 from lanchat.terminal.input_lines import Block, Lines, LinesAre, decoded
 from lanchat.terminal.streams import Input, Output
@@ -134,7 +134,7 @@ class Pipe:
     def _unprinted(self) -> None:
         """Whatever else comes can't be printed, so it shall come another time. Of a reader who has gone nobody needs a word."""
         self._broken = True
-        if self._output.error is not None and (why := str(NotPrinted(self._output.error))):
+        if self._output.error is not None and (why := str(OutputError(self._output.error))):
             complain(why)
         self._input.stopReading()
         self._conversation.end(NOT_DELIVERED)
@@ -193,7 +193,7 @@ class Pipe:
         if line is None:
             raise NotSent(f"it is longer than {MAX_MSG} bytes.")
         if self._count == 1:
-            line = without_mark(line)
+            line = without_bom(line)
         try:
             text = decoded(line)
         except NotSent:

@@ -18,7 +18,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import create_output
 
 from lanchat.protocol.typed_lines import shows_secret
-from lanchat.system.columns import cleared
+from lanchat.system.columns import clear_rows
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.plain import Plain, is_plain
 
@@ -140,7 +140,7 @@ class Rich:
         self._columns, rows = output.get_size().columns, output.get_size().rows
         if self._columns < before:
             self._session.app.renderer.erase()
-            output.write_raw(cleared(rows) + self._narrowed(rows - 1))
+            output.write_raw(clear_rows(rows) + self._narrowed(rows - 1))
 
 
 class Prompt:

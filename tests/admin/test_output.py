@@ -18,7 +18,7 @@ from lanchat.admin.export import output
 from lanchat.admin.main import main
 from lanchat.maintenance import backup
 from lanchat.store import open_db
-from lanchat.system.private_files import Refused, give_name, writing
+from lanchat.system.private_files import FileError, new_file, rename_without_replacing
 from tests.drivers.core import full_disk
 from tests.live import PATIENCE, SCRIPTS
 from tests.stores import Desk, entry, raw
@@ -84,7 +84,7 @@ def test_a_file_system_without_links_takes_backups_and_exports(
     backup.restore(tmp_path / "other", place / "backup", "then")
     for file in place.iterdir():
         before = file.read_bytes()
-        with pytest.raises(FileExistsError), writing(file) as out:
+        with pytest.raises(FileExistsError), new_file(file) as out:
             out.write(b"another")
         assert file.read_bytes() == before
     assert names(place) == ["backup", "export"]
@@ -95,7 +95,7 @@ def test_a_new_file_takes_the_place_of_nothing(tmp_path: Path) -> None:
     part.write_text("new")
     there.symlink_to("nowhere")
     with pytest.raises(FileExistsError):
-        give_name(part, there)
+        rename_without_replacing(part, there)
     assert names(tmp_path) == ["part", "there"]
 
 
@@ -108,7 +108,7 @@ def test_an_export_has_its_name_when_it_is_whole(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(KeyboardInterrupt), output(file):
         raise KeyboardInterrupt
-    with full_disk(), pytest.raises(Refused, match="lines can't be written: File too large"), output(file) as write:
+    with full_disk(), pytest.raises(FileError, match="lines can't be written: File too large"), output(file) as write:
         write("a line\n")
     assert names(tmp_path) == []
 
@@ -118,18 +118,18 @@ def test_a_restore_tells_which_disk_is_full_and_which_file_is_wrong(data: Path, 
     backup.copy_out(data, copy)
     with Desk(other):
         pass
-    with full_disk(), pytest.raises(Refused, match=f"^{other / 'lanchat.db'} can't be used: .*File too large"):
+    with full_disk(), pytest.raises(FileError, match=f"^{other / 'lanchat.db'} can't be used: .*File too large"):
         backup.restore(other, copy, "then")
-    with pytest.raises(Refused, match=f"^{tmp_path / 'nowhere' / 'x'} can't be used: .*No such file"):
+    with pytest.raises(FileError, match=f"^{tmp_path / 'nowhere' / 'x'} can't be used: .*No such file"):
         backup.restore(other, tmp_path / "nowhere" / "x", "then")
     content = copy.read_bytes()
     copy.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
-    with pytest.raises(Refused, match=f"^{copy} "):
+    with pytest.raises(FileError, match=f"^{copy} "):
         backup.restore(other, copy, "then")
     shutil.copyfile(copy, data / "lanchat.db")
     for run in (False, True):
         lock = open_db.Lock(data) if run else None
-        with pytest.raises(Refused, match=f"^{data / 'lanchat.db'} "):
+        with pytest.raises(FileError, match=f"^{data / 'lanchat.db'} "):
             backup.copy_out(data, tmp_path / "second")
         if lock is not None:
             lock.release()

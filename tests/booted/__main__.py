@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lanchat.system.progress_bar import Bar
+from lanchat.system.progress_bar import ProgressBar
 from tests.booted import root
 from tests.booted.machine import NEEDED, Machine
 from tests.booted.proofs import Proofs
@@ -36,7 +36,7 @@ def main() -> int:
     asked = parser.parse_args()
     if missing := lacks():
         parser.error(missing)
-    bar = Bar(sys.stderr)
+    bar = ProgressBar(sys.stderr)
     try:
         return prove(asked.root.absolute(), asked.suite, bar)
     except root.Failed as failed:
@@ -54,7 +54,7 @@ def lacks() -> str:
     return f"not installed: {', '.join(missing)} ({where})" if missing else ""
 
 
-def prove(directory: Path, suite: str, bar: Bar) -> int:
+def prove(directory: Path, suite: str, bar: ProgressBar) -> int:
     """Boot it and prove all; 0 if that succeeded."""
     bar.show(0, f"making a Debian ({suite})")
     debian = root.made(directory, suite)
@@ -71,7 +71,7 @@ def prove(directory: Path, suite: str, bar: Bar) -> int:
     return 0 if proven else 1
 
 
-def told(proof: Callable[[], str], unit: Unit, bar: Bar, done: float) -> bool:
+def told(proof: Callable[[], str], unit: Unit, bar: ProgressBar, done: float) -> bool:
     """Whether it succeeded, which is printed with what it saw."""
     sentence = (proof.__doc__ or "").splitlines()[0]
     bar.show(done, sentence)

@@ -27,7 +27,7 @@ from lanchat.net.tls import Contexts
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.limits import LIMITS, Limits
 from lanchat.service.requests import Done, Failed
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.config.test_config import written
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
@@ -192,7 +192,7 @@ def test_a_part_that_refuses_leaves_the_others_as_they_were(tmp_path: Path) -> N
         options = frozenset({"manhole-keys"})
 
         def prepare(self, config: Options) -> NoReturn:
-            raise Refused("keys: there is no key in it.")
+            raise FileError("keys: there is no key in it.")
 
     limits = Limits()
     file = written(tmp_path, "")

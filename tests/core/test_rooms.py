@@ -19,7 +19,7 @@ from lanchat.service.operations import Operations
 from lanchat.service.requests import Add
 from lanchat.store.lobby import open_room
 from lanchat.store.rooms import load
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.fakes import PASSWORD, FakeStore, User, dump, log_in, make_router, store_of
 
 
@@ -749,7 +749,7 @@ def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router,
 
 def test_a_private_room_is_never_the_lobby(router: Router, ann: User) -> None:
     ann.send("/create", "#Hall private")
-    with pytest.raises(Refused, match="#Hall is a private room"):
+    with pytest.raises(FileError, match="#Hall is a private room"):
         open_room(store_of(router).connection, parse_name("#hall"), 0)
 
 
@@ -758,7 +758,7 @@ def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(rou
     tables.execute(
         "INSERT INTO rooms VALUES (8, '#σίσυφος', '#σίσυφος', '', 1, NULL, 0), (9, '#σίσυφοσ', '#σίσυφοσ', '', 0, NULL, 0)"
     )
-    with pytest.raises(Refused, match="#σίσυφος is a private room"):
+    with pytest.raises(FileError, match="#σίσυφος is a private room"):
         open_room(tables, parse_name("#σίσυφος"), 0)
     open_room(tables, parse_name("#σίσυφοσ"), 0)
     assert tables.execute("SELECT conv FROM members WHERE conv IN ('r8', 'r9')").fetchall() == [("r9",)]

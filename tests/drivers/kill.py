@@ -125,7 +125,7 @@ class KillDriver:
     def _one_or_other(self, place: Path, done: Outcome, new: Rows, again: Callable[[Tell], None]) -> None:
         """After a kill there is what was before or what is to come; or the start is refused, and to do it again helps."""
         seen = self._try_look(place)
-        if "Refused" in seen.error or "CannotStart" in seen.error:
+        if "FileError" in seen.error or "CannotStart" in seen.error:
             self.counts["starts refused"] += 1
             self._again(again)
             seen = self._try_look(place)

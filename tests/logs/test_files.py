@@ -16,7 +16,7 @@ from threading import Thread
 import pytest
 
 from lanchat.logs.files import PATIENCE_MS, RotatedFile, Stream, Torn
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.live import PATIENCE
 
 LINE = b"x" * 9 + b"\n"
@@ -203,7 +203,7 @@ def test_what_somebody_puts_in_the_place_of_a_file_that_was_rotated_is_not_writt
     file.rotate()
     os.chown(log, stranger, -1)
     RotatedFile(log, owners=(stranger,)).close()  # as it is after `twistd --uid`
-    with pytest.raises(Refused, match="belongs to another user"):
+    with pytest.raises(FileError, match="belongs to another user"):
         RotatedFile(log)
     shift = RotatedFile._shift
 

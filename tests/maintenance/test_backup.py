@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from lanchat.maintenance import backup
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
 
@@ -28,7 +28,7 @@ def test_a_backup_made_while_the_server_writes_is_what_was_said_up_to_a_moment(t
             desk.say(*(entry(f"meanwhile {number}") for number in range(20)))
         copying.join()
         assert copy.stat().st_mode & 0o777 == 0o600
-        with pytest.raises(Refused, match="there already"):
+        with pytest.raises(FileError, match="there already"):
             backup.copy_out(desk.store.directory, copy)
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
     other = tmp_path / "restored"
@@ -59,7 +59,7 @@ def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Pa
 def test_nothing_is_restored_under_a_running_server(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         backup.copy_out(desk.store.directory, tmp_path / "copy")
-        with pytest.raises(Refused, match="in use by another server"):
+        with pytest.raises(FileError, match="in use by another server"):
             backup.restore(tmp_path, tmp_path / "copy", "now")
 
 
@@ -75,7 +75,7 @@ def test_what_is_no_sound_backup_is_refused_and_what_is_there_stays(tmp_path: Pa
     else:
         changed = {"text": b"hello\n" * 100, "cut": content[:-4096], "a row": content.replace(b"number 7", b"numbed 7")}
         copy.write_bytes(changed[damage])
-    with pytest.raises(Refused, match=r"copy (is|can't)"):
+    with pytest.raises(FileError, match=r"copy (is|can't)"):
         backup.restore(data, copy, "now")
     with Desk(data) as desk:
         assert desk.store.last_seq == 300
@@ -85,12 +85,12 @@ def test_a_file_that_was_copied_under_a_running_server_is_no_backup(tmp_path: Pa
     with Desk(tmp_path / "data") as desk:
         fill(desk)
         (tmp_path / "copy").write_bytes((tmp_path / "data" / "lanchat.db").read_bytes())
-    with pytest.raises(Refused, match="is not whole"):
+    with pytest.raises(FileError, match="is not whole"):
         backup.restore(tmp_path / "other", tmp_path / "copy", "now")
 
 
 def test_a_directory_where_nothing_is_kept_has_no_backup(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="nothing is kept there"):
+    with pytest.raises(FileError, match="nothing is kept there"):
         backup.copy_out(tmp_path / "nowhere", tmp_path / "copy")
     assert not any(tmp_path.iterdir())
 

@@ -12,7 +12,7 @@ from twisted.conch.ssh.keys import Key
 
 from lanchat.config.options import Options
 from lanchat.manhole.keys import Entry, Listed, authorized, fingerprint, host_keys
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS
 
 OURS = Key(ed25519.Ed25519PrivateKey.generate())
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 
 def why(path: Path) -> str:
     """Why the file is refused."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FileError) as refused:
         authorized(path)
     assert "\n" not in str(refused.value)
     return str(refused.value)
@@ -186,7 +186,7 @@ def test_a_host_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -
     tmp_path.chmod(0o700)
     host_keys(tmp_path)
     (tmp_path / "ssh_host_rsa_key").chmod(mode)
-    with pytest.raises(Refused, match=r"others can read or write .*ssh_host_rsa_key"):
+    with pytest.raises(FileError, match=r"others can read or write .*ssh_host_rsa_key"):
         host_keys(tmp_path)
 
 
@@ -196,13 +196,13 @@ def test_a_host_key_that_is_none_is_refused(tmp_path: Path, content: str) -> Non
     file = tmp_path / "ssh_host_ed25519_key"
     file.write_text(content)
     file.chmod(0o600)
-    with pytest.raises(Refused, match="ssh_host_ed25519_key"):
+    with pytest.raises(FileError, match="ssh_host_ed25519_key"):
         host_keys(tmp_path)
 
 
 def test_where_there_can_be_no_directory_there_are_no_keys(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Refused, match="can't keep host keys"):
+    with pytest.raises(FileError, match="can't keep host keys"):
         host_keys(tmp_path / "file" / "data")
 
 

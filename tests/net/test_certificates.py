@@ -14,7 +14,7 @@ import pytest
 
 from lanchat.net import certificates
 from lanchat.net.certificates import Own, read_certificates
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
 from tests.live import LOOPBACK, PATIENCE, twistd
 
@@ -115,7 +115,7 @@ def test_a_key_that_systemd_hands_over_may_show_the_mask_of_an_acl(tmp_path: Pat
     key, _ = Authority(tmp_path).issue("handed")
     key.chmod(0o440)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "elsewhere"))
-    with pytest.raises(Refused):
+    with pytest.raises(FileError):
         certificates.read_key(key)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert certificates.read_key(key)

@@ -14,7 +14,7 @@ from lanchat.maintenance import backup
 from lanchat.maintenance.salvage import salvage
 from lanchat.protocol.entry import COLUMNS, of_row
 from lanchat.store import background, open_db, recent, schema, wal_check
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq"  # noqa: S608 (ours)
@@ -48,7 +48,7 @@ def copied(source: Path, target: Path) -> Path:
 
 def refused(directory: Path) -> str:
     """Why a store does not open: one line, that says what can be done."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(FileError) as caught:
         Desk(directory)
     line = str(caught.value)
     assert "\n" not in line
@@ -74,7 +74,7 @@ def test_a_bit_that_turned_is_never_served_silently(tmp_path: Path, whole: Path)
         (directory / "lanchat.db").write_bytes(flipped)
         try:
             desk = Desk(directory)
-        except Refused:
+        except FileError:
             seen["refused"] += 1
             continue
         with desk:
@@ -243,7 +243,7 @@ def test_an_upgrade_keeps_a_copy_and_takes_each_step_whole(tmp_path: Path, whole
     directory = copied(whole, tmp_path / "data")
     added = "ALTER TABLE rooms ADD COLUMN colour TEXT; UPDATE meta SET value = 'new' WHERE name = 'epoch'"
     lock = open_db.Lock(directory)
-    with pytest.raises(Refused, match="no such table"):
+    with pytest.raises(FileError, match="no such table"):
         open_db.open_to_write(directory, lock, (*schema.STEPS, added, "DELETE FROM meta; DELETE FROM nowhere"))
     open_db.shut(open_db.open_to_write(directory, lock, (*schema.STEPS, added)))
     lock.release()
@@ -259,5 +259,5 @@ def test_an_upgrade_keeps_a_copy_and_takes_each_step_whole(tmp_path: Path, whole
 
 def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
-    with pytest.raises(Refused, match="too old"):
+    with pytest.raises(FileError, match="too old"):
         Desk(tmp_path)

@@ -15,7 +15,7 @@ import pytest
 
 from lanchat.maintenance import backup
 from lanchat.store import replace_db
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, until
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
@@ -224,7 +224,7 @@ def test_what_was_begun_is_finished_by_any_command(tmp_path: Path, copy: Path) -
 @pytest.mark.parametrize("left", ["lanchat.db.20261120-140322", "lanchat.db.v1", "lanchat.db-wal"])
 def test_no_empty_database_is_made_where_another_was(tmp_path: Path, left: str) -> None:
     (tmp_path / left).write_bytes(b"what was kept")
-    with pytest.raises(Refused, match=f"is gone, but {left} is there") as caught:
+    with pytest.raises(FileError, match=f"is gone, but {left} is there") as caught:
         Desk(tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "lanchat.db").exists()

@@ -18,7 +18,7 @@ import pytest
 from lanchat.maintenance import backup
 from lanchat.maintenance.salvage import salvage
 from lanchat.store import open_db, schema
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.live import PATIENCE, SCRIPTS
 from tests.stores import Desk, entry, raw
 
@@ -72,7 +72,7 @@ def put(file: Path, sql: str) -> Path:
 def refused(call: object, *values: object) -> str:
     """Why a call is refused: one line."""
     assert callable(call)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(FileError) as caught:
         call(*values)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -162,7 +162,7 @@ def test_each_version_is_compared_with_what_it_was(data: Path, copy: Path) -> No
     put(copy, "CREATE TABLE more(a)")
     shutil.copy(copy, data / "lanchat.db")
     lock = open_db.Lock(data)
-    with pytest.raises(Refused, match="the table more is not lanchat's"):
+    with pytest.raises(FileError, match="the table more is not lanchat's"):
         open_db.open_to_write(data, lock, steps)
     lock.release()
 

@@ -15,7 +15,7 @@ import pytest
 from lanchat.maintenance.salvage import salvage
 from lanchat.protocol.entry import COLUMNS, of_row
 from lanchat.store import background, open_db, recent, schema
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.live import PATIENCE, until
 from tests.stores import NOW, Desk, entry, raw, talk_and_be_killed
 
@@ -154,7 +154,7 @@ def test_a_start_that_fails_after_a_crash_leaves_all_for_the_next(tmp_path: Path
     for place, name in ((schema, "upgrade"), (open_db, "check_pages"), (open_db, "_mark")):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, full)
-            with pytest.raises(Refused, match="disk is full"):
+            with pytest.raises(FileError, match="disk is full"):
                 Desk(tmp_path)
         assert (tmp_path / "lanchat.db-wal").exists()
     with Desk(tmp_path) as desk:

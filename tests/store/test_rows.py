@@ -19,7 +19,7 @@ from lanchat.model.session import Role
 from lanchat.protocol import names
 from lanchat.protocol.names import parse
 from lanchat.store import accounts, rooms
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.fakes import User, make_router, store_of
 from tests.live import PATIENCE, SCRIPTS, Server, login
 from tests.people import again, person
@@ -199,7 +199,7 @@ def test_whatever_goes_wrong_at_the_start_is_one_line(tmp_path: Path, raised: Ex
         raise raised
 
     store = Store(tmp_path, lambda call, *args: call(*args))
-    with pytest.raises(Refused, match=rf"can't be read \({type(raised).__name__}: .*lanchat-admin salvage") as caught:
+    with pytest.raises(FileError, match=rf"can't be read \({type(raised).__name__}: .*lanchat-admin salvage") as caught:
         store.open(prepare)
     assert "\n" not in str(caught.value)
     with Desk(tmp_path) as desk:
@@ -213,7 +213,7 @@ def test_what_the_server_itself_keeps_is_told_in_one_line_too(tmp_path: Path, ch
     with Desk(tmp_path):
         pass
     raw(tmp_path, change)
-    with pytest.raises(Refused, match="lanchat-admin salvage") as caught:
+    with pytest.raises(FileError, match="lanchat-admin salvage") as caught:
         Desk(tmp_path)
     assert "\n" not in str(caught.value)
     assert admin(tmp_path, "salvage").returncode == 0

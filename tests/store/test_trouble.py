@@ -21,7 +21,7 @@ from lanchat.protocol.errors import NotStored
 from lanchat.service.store_service import StoreService
 from lanchat.store import open_db, wal_check, writing
 from lanchat.store.store import Store
-from lanchat.system.private_files import CannotStart, Refused
+from lanchat.system.private_files import CannotStart, FileError
 from tests.drivers.core import full_disk
 from tests.live import PATIENCE
 from tests.stores import Desk, entry, raw, talk_and_be_killed
@@ -52,11 +52,11 @@ with Desk(Path("small/data")) as desk:
 """
 _READ_ONLY = """
 from pathlib import Path
-from lanchat.system.private_files import Refused
+from lanchat.system.private_files import FileError
 from tests.stores import Desk
 try:
     Desk(Path("small"))
-except Refused as refused:
+except FileError as refused:
     print(refused)
 """
 
@@ -266,7 +266,7 @@ def test_a_service_has_the_store_open_while_it_runs(tmp_path: Path) -> None:
 def test_a_start_that_fails_lets_go_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "lanchat.db").write_text("something else")
     for _ in range(2):
-        with pytest.raises(Refused, match="not a database"):
+        with pytest.raises(FileError, match="not a database"):
             Desk(tmp_path)
     (tmp_path / "lanchat.db").unlink()
     Desk(tmp_path).close()

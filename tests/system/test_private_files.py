@@ -23,16 +23,16 @@ from lanchat.config.options import Options
 from lanchat.manhole import keys
 from lanchat.net.certificates import Own, read_certificates, read_key
 from lanchat.system.private_files import (
-    LEFT,
-    PART,
-    Refused,
+    LEFTOVER_SECONDS,
+    PART_PREFIX,
+    FileError,
+    check_data_directory,
+    check_data_file,
     check_directory,
-    check_inside,
-    check_private,
-    keep,
-    making,
     open_safely,
     read_safely,
+    temporary_directory,
+    write_private,
 )
 from tests.certs import Authority
 
@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> Path:
 
 def why(path: Path, **how: bool) -> str:
     """Why a file is refused."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FileError) as refused:
         read_safely(path, **how)
     return str(refused.value)
 
@@ -61,7 +61,7 @@ def why(path: Path, **how: bool) -> str:
 
 def test_a_file_of_ours_is_read(file: Path) -> None:
     assert read_safely(file) == read_safely(file, secret=True) == b"content"
-    assert read_safely(file, most=3) == b"con"
+    assert read_safely(file, max_bytes=3) == b"con"
     file.chmod(0o644)
     assert read_safely(file) == b"content"
 
@@ -147,7 +147,7 @@ def test_what_is_kept_is_made_new_and_for_us_alone(file: Path) -> None:
     old = os.umask(0)
     try:
         with file.open("rb") as before:
-            keep(file, b"other")
+            write_private(file, b"other")
             assert before.read() == b"content", "who had it open sees nothing of the new one"
     finally:
         os.umask(old)
@@ -158,7 +158,7 @@ def test_what_is_kept_is_made_new_and_for_us_alone(file: Path) -> None:
 def test_what_can_not_be_kept_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "directory" / "full").mkdir(parents=True)
     with pytest.raises(OSError, match="irectory"):
-        keep(tmp_path / "directory", b"content")
+        write_private(tmp_path / "directory", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["directory"]
 
 
@@ -168,8 +168,8 @@ def test_what_can_not_be_kept_leaves_nothing(tmp_path: Path) -> None:
 def shut_out(directory: Path, **how: bool) -> str:
     """Why a directory is no server's; it stays as it is."""
     before = directory.stat()
-    with pytest.raises(Refused) as refused:
-        check_private(directory, "main", **how)
+    with pytest.raises(FileError) as refused:
+        check_data_directory(directory, "main", **how)
     after = directory.stat()
     assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
     return str(refused.value)
@@ -177,7 +177,7 @@ def shut_out(directory: Path, **how: bool) -> str:
 
 @pytest.mark.parametrize("mode", [0o701, 0o740, 0o755, 0o777, 0o1777])
 def test_a_directory_of_ours_that_others_can_look_into_is_refused_and_stays_as_it_is(tmp_path: Path, mode: int) -> None:
-    check_private(tmp_path, "main")
+    check_data_directory(tmp_path, "main")
     tmp_path.chmod(mode)
     to_do = f"others can read or write {tmp_path}. Forbid it: chmod go= {tmp_path}"
     assert shut_out(tmp_path) == to_do, "it is empty"
@@ -206,7 +206,7 @@ def test_a_directory_of_another_user_is_for_the_administrator_alone(tmp_path: Pa
     directory.mkdir(0o700)
     os.chown(directory, STRANGER, -1)
     assert shut_out(directory).startswith(f"{directory} belongs to another user ({STRANGER}). Run this as {STRANGER}")
-    check_private(directory, "main", for_owner=True)
+    check_data_directory(directory, "main", as_root=True)
     directory.chmod(0o750)
     assert shut_out(directory, for_owner=True).endswith(f"chmod go= {directory}")
 
@@ -218,13 +218,13 @@ def test_a_link_to_a_directory_leads_where_its_owner_wants_or_nowhere(tmp_path: 
         directory.mkdir(0o700)
     os.chown(theirs, STRANGER, -1)
     link.symlink_to(ours)
-    check_private(link, "main")
+    check_data_directory(link, "main")
     os.chown(link, STRANGER, -1, follow_symlinks=False)
     assert f"{link} is a link of another user's" in shut_out(link, for_owner=True)
     link.unlink()
     link.symlink_to(theirs)
     os.chown(link, STRANGER, -1, follow_symlinks=False)
-    check_private(link, "main", for_owner=True)
+    check_data_directory(link, "main", as_root=True)
 
 
 @needs_root
@@ -232,16 +232,16 @@ def test_in_the_directory_of_another_user_no_link_is_followed(tmp_path: Path) ->
     secret, directory = tmp_path / "secret", tmp_path / "theirs"
     secret.touch()
     directory.mkdir(0o700)
-    check_inside(directory / "none")
+    check_data_file(directory / "none")
     (directory / "main").symlink_to(secret)
-    check_inside(directory / "main")  # ours, in a directory of ours
+    check_data_file(directory / "main")  # ours, in a directory of ours
     os.chown(directory, STRANGER, -1)
-    with pytest.raises(Refused, match="is not a file of"):
-        check_inside(directory / "main")
+    with pytest.raises(FileError, match="is not a file of"):
+        check_data_file(directory / "main")
     (directory / "main").unlink()
     (directory / "main").hardlink_to(secret)
-    with pytest.raises(Refused, match="is not a file of"):
-        check_inside(directory / "main")
+    with pytest.raises(FileError, match="is not a file of"):
+        check_data_file(directory / "main")
 
 
 def old(path: Path) -> Path:
@@ -253,33 +253,33 @@ def old(path: Path) -> Path:
 
 
 def test_what_a_killed_run_left_is_removed_unless_another_is_at_work_in_it(tmp_path: Path) -> None:
-    left = old(tmp_path / f"{PART}left")
-    fresh = tmp_path / f"{PART}fresh"
+    left = old(tmp_path / f"{PART_PREFIX}left")
+    fresh = tmp_path / f"{PART_PREFIX}fresh"
     fresh.mkdir()
-    (tmp_path / f"{PART}link").symlink_to(old(tmp_path / "elsewhere"))
-    with making(tmp_path) as first:
+    (tmp_path / f"{PART_PREFIX}link").symlink_to(old(tmp_path / "elsewhere"))
+    with temporary_directory(tmp_path) as first:
         assert not left.exists()
         os.utime(first, (1, 1))
-        with making(tmp_path) as second:
+        with temporary_directory(tmp_path) as second:
             assert first.is_dir()
             assert first != second
             assert second.stat().st_mode & 0o777 == 0o700
     assert not first.exists()
     assert not second.exists()
-    assert fresh.exists(), f"it may be at work, which shows after {LEFT} s"
+    assert fresh.exists(), f"it may be at work, which shows after {LEFTOVER_SECONDS} s"
     assert (tmp_path / "elsewhere" / "copy").exists()
 
 
 @needs_root
 def test_what_somebody_else_left_is_left_alone_and_in_their_directory_nothing_is_made(tmp_path: Path) -> None:
-    theirs = old(tmp_path / f"{PART}theirs")
+    theirs = old(tmp_path / f"{PART_PREFIX}theirs")
     os.chown(theirs, STRANGER, -1)
-    with making(tmp_path):
+    with temporary_directory(tmp_path):
         assert theirs.exists()
     for mode, owner in ((0o777, 0), (0o700, STRANGER)):
         tmp_path.chmod(mode)
         os.chown(tmp_path, owner, -1)
-        with pytest.raises(Refused), making(tmp_path):
+        with pytest.raises(FileError), temporary_directory(tmp_path):
             pass
     assert list(tmp_path.iterdir()) == [theirs]
 
@@ -288,11 +288,11 @@ def test_what_somebody_else_left_is_left_alone_and_in_their_directory_nothing_is
 def test_what_is_opened_to_be_read_is_a_file_that_nobody_else_can_write(file: Path) -> None:
     open_safely(file).close()
     file.chmod(0o660)
-    with pytest.raises(Refused, match="others can write"):
+    with pytest.raises(FileError, match="others can write"):
         open_safely(file)
     file.chmod(0o600)
     os.chown(file, STRANGER, -1)
-    with pytest.raises(Refused, match="belongs to another user"):
+    with pytest.raises(FileError, match="belongs to another user"):
         open_safely(file)
     open_safely(file, {STRANGER}).close()
     file.unlink()
@@ -309,7 +309,7 @@ def _client(load: Callable[[], object]) -> object:
     try:
         found = load()
     except (Unsafe, tls.Unusable) as error:
-        raise Refused(str(error)) from None
+        raise FileError(str(error)) from None
     return None if isinstance(found, tls.Trust) else found
 
 
@@ -359,26 +359,26 @@ def test_nothing_is_read_that_somebody_else_could_have_written(tmp_path: Path, k
     path, read = _good(kind, tmp_path), READERS[kind]
     read(path)
     os.chown(path, STRANGER, -1)
-    with pytest.raises(Refused, match="belongs to another user"):
+    with pytest.raises(FileError, match="belongs to another user"):
         read(path)
     os.chown(path, 0, -1)
     path.chmod(path.stat().st_mode | 0o020)
-    with pytest.raises(Refused, match=r"others can (read or )?write"):
+    with pytest.raises(FileError, match=r"others can (read or )?write"):
         read(path)
     path.chmod(0o600)
     tmp_path.chmod(0o777)
-    with pytest.raises(Refused, match="others can write"):
+    with pytest.raises(FileError, match="others can write"):
         read(path)
     tmp_path.chmod(0o700)
     os.chown(tmp_path, STRANGER, -1)
-    with pytest.raises(Refused, match="belongs to another user"):
+    with pytest.raises(FileError, match="belongs to another user"):
         read(path)
 
 
 @pytest.mark.parametrize("make", [lambda path: Own(path).renew(), keys.host_keys], ids=["certificates", "host keys"])
 def test_no_key_is_made_where_others_can_put_another(tmp_path: Path, make: Callable[[Path], object]) -> None:
     tmp_path.chmod(0o777)
-    with pytest.raises(Refused, match="others can write"):
+    with pytest.raises(FileError, match="others can write"):
         make(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -429,7 +429,7 @@ def test_what_is_made_for_the_user_that_a_server_will_run_as_is_that_users(later
     preflight.as_user(later, Own(later["data"]).renew)
     assert {path.stat().st_uid for path in later["data"].iterdir()} == {STRANGER}
     os.chown(later["data"], 0, 0)
-    with pytest.raises(Refused, match="Permission denied"):
+    with pytest.raises(FileError, match="Permission denied"):
         preflight.as_user(later, Own(later["data"]).renew)
     assert os.geteuid() == os.getegid() == 0
 
@@ -462,5 +462,5 @@ def test_root_does_not_judge_what_a_service_made_for_itself(tmp_path: Path) -> N
     for path in (data, *data.iterdir()):
         os.chown(path, STRANGER, -1)
     assert preflight.mistakes(options) == []
-    with pytest.raises(Refused, match="belongs to another user"):
+    with pytest.raises(FileError, match="belongs to another user"):
         Own(data).renew()
