@@ -22,7 +22,7 @@ import msgspec
 
 from benchmarks.servers import Failed, cores
 from benchmarks.strangers import VICTIM, Row, opening, packet, written
-from lanchat.protocol.limits import BURST_SECONDS, LIMITS, PIECE
+from lanchat.protocol.limits import BURST_SECONDS, LIMITS, READ_OVERHEAD
 
 #: Connections that one address may open in a second; who is closed comes again so often.
 OPENS = LIMITS["opens"].default
@@ -198,7 +198,7 @@ def received(ports: Ports) -> float:
 
 def allowed(size: int, seconds: float) -> int:
     """How many messages of so many bytes one connection may send within so many seconds, the burst included."""
-    packets, by_bytes = LIMITS["packets"].default, LIMITS["bytes"].default / (size + PIECE)
+    packets, by_bytes = LIMITS["packets"].default, LIMITS["bytes"].default / (size + READ_OVERHEAD)
     return int(min(packets, by_bytes) * (seconds + BURST_SECONDS))
 
 

@@ -70,7 +70,7 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
     reactor.seconds = time.monotonic
     router = Router(reactor, commands.run, secrets.token_hex(4))
-    router.limits.most["users"] = max(1, raise_file_limit() - RESERVED_FILES)
+    router.limits.ceilings["users"] = max(1, raise_file_limit() - RESERVED_FILES)
     limits = ConfiguredLimits(router.limits)
     limits.prepare(config)()
     router.accounts_only = bool(config["accounts-only"])

@@ -180,11 +180,11 @@ class FakeStore:
         return self.write(partial(duplicates.find, sent=sent))
 
     def write_in_background(
-        self, job: Callable[[sqlite3.Connection], object], told: Callable[[bool], object] | None = None
+        self, job: Callable[[sqlite3.Connection], object], on_done: Callable[[bool], object] | None = None
     ) -> None:
         """Run this."""
         done = self.write(job).addCallbacks(lambda _: True, lambda failure: not failure.check(NotStored))
-        done.addCallback(told or (lambda _: None))
+        done.addCallback(on_done or (lambda _: None))
 
     def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
         """Run this, at once unless reading is `slow`."""

@@ -11,7 +11,7 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from lanchat.admin.exit_status import Declined
-from lanchat.protocol.entry import COLUMNS, NOWHERE, Entry, newest, of_row
+from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Tell, counted
@@ -46,7 +46,7 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
     """
     connection.create_function("key", 1, _key, deterministic=True)
     where, values = _condition(connection, wanted)
-    last, after, written, damaged = newest(connection), 0, 0, 0
+    last, after, written, damaged = newest_seq(connection), 0, 0, 0
     authors: set[int | None] = set()
     while after < last:
         upto = min(after + ROWS, last)
@@ -55,7 +55,7 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
             values | {"after": after, "upto": upto},
         )
         for row in rows.fetchall():
-            entry = of_row(row)
+            entry = entry_from_row(row)
             damaged += entry is None
             if entry is not None:
                 write(json.dumps(_line(entry)) + "\n")
@@ -85,7 +85,7 @@ def output(file: Path | None) -> Iterator[Callable[[str], object]]:
 
 
 def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    parts, values = ["conv != :nowhere"], {"nowhere": NOWHERE, **wanted._asdict()}
+    parts, values = ["conv != :nowhere"], {"nowhere": NO_CONVERSATION, **wanted._asdict()}
     if wanted.room is not None:
         parts.append("conv IN (SELECT value FROM json_each(:room))")
         values["room"] = json.dumps(_convs(connection, wanted.room))
@@ -110,7 +110,7 @@ def _convs(connection: Connection, name: str) -> list[str]:
 
 
 def _user(connection: Connection, name: str) -> dict[str, Any]:
-    values = {"user": key(name), "nowhere": NOWHERE}
+    values = {"user": key(name), "nowhere": NO_CONVERSATION}
     account = connection.execute("SELECT 1 FROM accounts WHERE key = :user", values)
     said = connection.execute(f"SELECT 1 FROM log WHERE conv != :nowhere AND {THEIRS} LIMIT 1", values)  # noqa: S608 (ours)
     if account.fetchone() is None and said.fetchone() is None:

@@ -19,7 +19,7 @@ from lanchat.admin.exit_status import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import Wanted, export as write_lines, output
 from lanchat.maintenance import backup as backups, salvage as salvaging
 from lanchat.model.session import Role
-from lanchat.protocol.entry import newest
+from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, Tell, counted
 from lanchat.store import keys, open_db, schema
@@ -129,7 +129,7 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
         wrong = backups.unusable_rows(connection)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
-        facts |= {"seq": newest(connection), "bytes": data_directory.check(options.data).stat().st_size}
+        facts |= {"seq": newest_seq(connection), "bytes": data_directory.check(options.data).stat().st_size}
         facts["shared"] = shared = list(keys.shared_names(connection))
     parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:

@@ -9,7 +9,7 @@ from typing import get_args
 
 from lanchat import __version__
 from lanchat.config.config_file import DEFAULT, NO_HOME, usual_data
-from lanchat.protocol.dates import moment
+from lanchat.protocol.dates import parse_date
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import RoleName
 from lanchat.system.printing import Parser, path_argument
@@ -147,6 +147,6 @@ def _output(text: str) -> Path | None:
 def _time(text: str) -> int:
     """In milliseconds since the epoch; without a zone it is the time of this machine."""
     try:
-        return round(moment(text) * 1000)
+        return round(parse_date(text) * 1000)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} is no time; write 2026-11-20, or 2026-11-20T14:00+01:00") from None

@@ -10,7 +10,7 @@ from lanchat.auth.login_attempts import Gate, may_send_secret
 from lanchat.auth.passwords import Hasher
 from lanchat.auth.realm import AccountChecker, Token
 from lanchat.model.session import Account
-from lanchat.protocol.errors import Forbidden, Left
+from lanchat.protocol.errors import ClientGone, Forbidden
 
 #: The gateways whose connections nobody else can read.
 ENCRYPTED = ("tls",)
@@ -50,5 +50,5 @@ class Identity:
 
 
 def _gave_up(failure: Failure) -> Failure:
-    """Fail with `Left` when the attempt was cancelled."""
-    return Failure(Left()) if failure.check(CancelledError) else failure
+    """Fail with `ClientGone` when the attempt was cancelled."""
+    return Failure(ClientGone()) if failure.check(CancelledError) else failure

@@ -21,7 +21,7 @@ from lanchat.model.session import Account, IAccount
 from lanchat.net.addresses import counted_as, is_loopback
 from lanchat.protocol.errors import AuthFailed, RateLimited
 from lanchat.protocol.interfaces import Clock
-from lanchat.protocol.limits import MOST
+from lanchat.protocol.limits import MAX_REMEMBERED
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 
@@ -39,7 +39,7 @@ _log = Logger("lanchat.login")
 class Failures:
     """How often logins failed, by whatever it is counted for, and how long each must wait for that.
 
-    The newest `MOST` are remembered: who can fail for more than that gets tries at once that others would wait for.
+    The newest `MAX_REMEMBERED` are remembered: who can fail for more than that gets tries at once that others would wait for.
     """
 
     def __init__(self, clock: Clock, free: int = 0) -> None:
@@ -65,7 +65,7 @@ class Failures:
         now = self._clock.seconds()
         count, last = self._known.pop(whose, (0.0, now))
         self._known[whose] = (max(0.0, count - (now - last) / FORGET_SECONDS) + 1, now)  # the newest is the last
-        if len(self._known) > MOST:
+        if len(self._known) > MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
 
     def forget(self, whose: Hashable) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from lanchat.client.interfaces import BATCHED, Face, Said, shown
 from lanchat.client.timers import Timers
 from lanchat.protocol.packet import ServerPacket
-from lanchat.protocol.typed_lines import SECRET
+from lanchat.protocol.typed_lines import SECRET_COMMANDS
 
 #: Messages that may be on their way at a time.
 WINDOW = 100
@@ -127,9 +127,11 @@ class Delivery:
             if keeps and said.is_kept and said.tries < MAX_TRIES:
                 said.uncertain = True
                 self._again(said)
-        self._give_up([said for said in self._queue if said.command in SECRET], "the connection was lost before this was sent")
+        self._give_up(
+            [said for said in self._queue if said.command in SECRET_COMMANDS], "the connection was lost before this was sent"
+        )
         # What the client asked for itself (`quiet`) was about the connection that is gone.
-        self._queue = [said for said in self._queue if said.command not in SECRET and not said.quiet]
+        self._queue = [said for said in self._queue if said.command not in SECRET_COMMANDS and not said.quiet]
 
     def end(self, each: bool) -> int:
         """It is over: how much of what was said somebody will miss. Unless `each` is told, what was never sent is not."""

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
-from lanchat.protocol.typed_lines import SAYING, SECRET
+from lanchat.protocol.typed_lines import SAYING_COMMANDS, SECRET_COMMANDS
 
 #: How the client ends, and so its exit codes.
 DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3
@@ -70,7 +70,7 @@ class Said:
     @property
     def is_message(self) -> bool:
         """Whether this is for other people."""
-        return not self.command or self.command in SAYING
+        return not self.command or self.command in SAYING_COMMANDS
 
     @property
     def is_kept(self) -> bool:
@@ -144,6 +144,6 @@ class Wire(Protocol):
 
 def shown(said: Said) -> str:
     """What was said, on one line, as it may be shown on a terminal; passwords may not."""
-    if said.command in SECRET:
+    if said.command in SECRET_COMMANDS:
         return said.command
     return f"{visible(said.to, 64)}: {visible(said.msg, 2000)}" if said.msg else visible(said.to, 64)

@@ -28,7 +28,7 @@ from lanchat.client.rooms import Rooms
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import without_token
 from lanchat.protocol.packet import ServerPacket, ServerX, X, visible
-from lanchat.protocol.typed_lines import SECRET
+from lanchat.protocol.typed_lines import SECRET_COMMANDS
 
 #: Seconds that an acknowledgement, or a welcome, may take.
 PATIENCE = 10.0
@@ -117,7 +117,7 @@ class ClientSession:
         text = msg.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         said = Said(to.encode("utf-8", "replace").decode(), text, number, f"{self._run}.{number}", quiet, args or {})
         said.check_size(self.name)
-        if said.command in SECRET:
+        if said.command in SECRET_COMMANDS:
             self._check_private()
         self._delivery.add(said)
         self.flush()
@@ -248,7 +248,7 @@ class ClientSession:
         if self.reading.takes(x, answers, packet.msg) or self._rooms.takes(packet, answers):
             return
         self._face.came(packet, answers, without_token(line) if x.token else line)
-        if x.op == "ok" and answers is not None and answers.command in SECRET:
+        if x.op == "ok" and answers is not None and answers.command in SECRET_COMMANDS:
             self._opening.proved(answers.new_password, is_new=answers.command != "/login")
             if x.account and self._caps >= KEPT:
                 self.reading.registered(x)
@@ -266,7 +266,7 @@ class ClientSession:
 
     def _write(self, said: Said) -> None:
         assert self._wire is not None  # noqa: S101 (`flush` has looked)
-        if said.command in SECRET and not self._wire.proof:
+        if said.command in SECRET_COMMANDS and not self._wire.proof:
             self._face.unanswered(said, "it was not sent, because others could read the password")
             return
         if said.is_quit:

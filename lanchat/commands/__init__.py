@@ -13,7 +13,7 @@ from lanchat.core.router import Router
 from lanchat.model.session import Role, Session
 from lanchat.protocol.errors import AuthRequired, UnknownCommand, Usage
 from lanchat.protocol.packet import Packet, visible
-from lanchat.protocol.typed_lines import NOT_KEPT, TALK
+from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 
 COMMANDS: dict[str, Command] = {}
 #: What is said after `/help` for all of it, as without anything.
@@ -67,7 +67,7 @@ def _part(part: str) -> tuple[str, list[dict[str, str]]]:
     """The same of one part of them, with the way to the other parts."""
     others = [f"/help {other}" for other in (*PARTS, ALL) if other != part]
     more = f"More: {', '.join(others)}. /help COMMAND tells how that one is used."
-    lines = [f"Commands ({part}):", *_lines(PARTS[part]), *[NOT_KEPT] * (part == TALK), more]
+    lines = [f"Commands ({part}):", *_lines(PARTS[part]), *[NOT_KEPT] * (part == BEGINNERS_HELP), more]
     return "\n".join(lines), _data(PARTS[part])
 
 
@@ -93,7 +93,7 @@ def _name(text: str) -> str:
 HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER, textless=True)}
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
-    TALK: HELP | talk.COMMANDS,
+    BEGINNERS_HELP: HELP | talk.COMMANDS,
     "room": rooms.COMMANDS | history.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,

@@ -14,7 +14,7 @@ from lanchat.core.router import Router
 from lanchat.model.room import Room
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.net.addresses import counted_as, is_loopback
-from lanchat.protocol.errors import ChatError, Left, NotStored, Usage
+from lanchat.protocol.errors import ChatError, ClientGone, NotStored, Usage
 from lanchat.protocol.packet import Packet
 from lanchat.store import accounts, rooms
 
@@ -73,7 +73,7 @@ async def _make_account(router: Router, session: Session, password: str, device:
     with (
         router.online.looks.held(name),
         router.reservations.kept(session, was_in, 0),
-        router.registrations.taken(_counted(session), ACCOUNTS_MADE),
+        router.registrations.take(_counted(session), ACCOUNTS_MADE),
     ):
         account, since, cursor = await router.store.write(make)
         router.own(account, session)
@@ -171,11 +171,11 @@ async def enter_device(router: Router, account: Account, device: str) -> int | N
 def check_here(
     router: Router, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
 ) -> None:
-    """Raise `Left` if whoever asked has gone meanwhile; then this device of the account is not in use after all."""
+    """Raise `ClientGone` if whoever asked has gone meanwhile; then this device of the account is not in use after all."""
     if session not in router.online and session not in router.pending_logins:
         if account is not None:
             router.cursors.leave(account, device, cursor)
-        raise Left
+        raise ClientGone
 
 
 COMMANDS = {

@@ -13,9 +13,9 @@ from lanchat.core.router import NAMES_A_PACKET, Router
 from lanchat.model.room import MARK, Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Role, Session
-from lanchat.protocol.durations import seconds
+from lanchat.protocol.durations import parse_duration
 from lanchat.protocol.errors import Forbidden, Usage
-from lanchat.protocol.name_lists import NO_MORE, fitting, rest
+from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import Packet, visible
 
@@ -54,7 +54,7 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
         router.charge(session, len(router.online) / NAMES_A_PACKET)  # all who are here are looked at
     if reason:
         router.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
-    return ModerationRequest(said["target"], seconds(said.get("duration", "")), reason, room)
+    return ModerationRequest(said["target"], parse_duration(said.get("duration", "")), reason, room)
 
 
 def _read(text: str, timed: bool) -> dict[str, str]:
@@ -89,8 +89,8 @@ def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> 
     start = key(said["target"])
     found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
     found = [(shown, one) for shown, one in found if key(shown).startswith(start)]
-    lines, rows = fitting((f"{shown}: {one.what(router.now())}", _row(router, shown, one)) for shown, one in found[after:])
-    further = rest(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
+    lines, rows = fitting_rows((f"{shown}: {one.what(router.now())}", _row(router, shown, one)) for shown, one in found[after:])
+    further = more_line(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
     told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if rows else NO_MORE
     told = told if found else "There are no such bans and mutes."
     router.reply(session, packet, told, quotes=True, bans=rows, n=len(found), more=bool(further) or None)

@@ -10,7 +10,7 @@ from lanchat.core.router import NAMES_A_PACKET, Router
 from lanchat.model.room import MARK, MAX_TOPIC, Room, parse_name
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import Forbidden, NameTaken, NotMember, Usage
-from lanchat.protocol.name_lists import BETWEEN_NAMES, NO_MORE, as_fit, fitting, rest
+from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitting_rows, more_line
 from lanchat.protocol.packet import MAX_MSG, Packet, visible
 from lanchat.store import rooms
 
@@ -34,7 +34,7 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
         return room, rooms.admit(connection, room.id, account.id)
 
     with (
-        router.creations.taken(account.id, "You have made as many rooms as one may within an hour."),
+        router.creations.take(account.id, "You have made as many rooms as one may within an hour."),
         router.reservations.kept(session, []),
         router.rooms.looks.held(name),
     ):
@@ -96,9 +96,9 @@ def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) ->
     found = router.rooms.beginning(prefix)
     router.charge(session, len(found) / NAMES_A_PACKET)
     listed = [room for room in found if router.rooms.shows(room, session)]
-    lines, rows = fitting((_line(room), _row(room)) for room in listed[after:])
+    lines, rows = fitting_rows((_line(room), _row(room)) for room in listed[after:])
     shown = after + len(rows)
-    told = [f"Rooms ({len(listed)}):", *lines, *rest(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
+    told = [f"Rooms ({len(listed)}):", *lines, *more_line(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
     text = "\n".join(told) if rows else NO_MORE if listed else "There are no rooms. Send /create #NAME to make one."
     router.reply(session, packet, text, quotes=True, rooms=rows, n=len(listed), more=shown < len(listed) or None)
 
@@ -117,14 +117,14 @@ def _members(router: Router, session: Session, packet: Packet, args: list[str]) 
     away = {account.name.shown for account in room.members.values()} - here
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
     total = len(names) + len(room.invited)
-    fit = as_fit([*names, *_invited(router, room)][after:], MAX_MSG - 400)
+    fit = fitting_names([*names, *_invited(router, room)][after:], MAX_MSG - 400)
     members = max(len(names) - after, 0)
     invited = fit[members:]
-    told = [f"In {room.name} ({len(here)} online, {len(away)} away): {BETWEEN_NAMES.join(fit[:members])}".removesuffix(": ")]
+    told = [f"In {room.name} ({len(here)} online, {len(away)} away): {SEPARATOR.join(fit[:members])}".removesuffix(": ")]
     if invited:
-        told.append(f"Invited ({len(room.invited)}): {BETWEEN_NAMES.join(invited)}")
+        told.append(f"Invited ({len(room.invited)}): {SEPARATOR.join(invited)}")
     shown = after + len(fit)
-    text = ". ".join(told) + " ".join(["", *rest(total, shown, f"/members {room.name}")]) if fit else NO_MORE
+    text = ". ".join(told) + " ".join(["", *more_line(total, shown, f"/members {room.name}")]) if fit else NO_MORE
     router.reply(session, packet, text, names=fit[:members], n=len(names), invited=invited or None, more=shown < total or None)
 
 
@@ -155,7 +155,7 @@ async def _invite(router: Router, session: Session, packet: Packet, args: list[s
     room, guest = _room_and_account(router, session, args)
     router.sanctions.check_may_speak(session, room)
     told = "You have sent as many invitations as one may within an hour."
-    with router.invites.taken(_account(session).id, told):
+    with router.invites.take(_account(session).id, told):
         await router.store.write(partial(rooms.invite, room=room.id, account=guest.id, most=router.limits["invitations"]))
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")

@@ -10,7 +10,7 @@ from lanchat.commands.command import Command, part, sends_any_text
 from lanchat.core.router import NAMES_A_PACKET, Router
 from lanchat.model.session import Role, Session
 from lanchat.protocol import packet as wire
-from lanchat.protocol.name_lists import online
+from lanchat.protocol.name_lists import online_users
 from lanchat.protocol.packet import EVERYONE, Packet, visible
 
 #: Names that a list has at the most, for what it costs: there is no room for more.
@@ -42,7 +42,7 @@ def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> 
         names, total, prefix = router.online.others(session, "", room)
     more = after + len(names) < total
     ask = " ".join(["/list", visible(prefix, 64)][: 1 + bool(prefix)]) if more else ""
-    router.reply(session, packet, online(names, total, prefix, after, ask), names=names, n=total, more=more or None)
+    router.reply(session, packet, online_users(names, total, prefix, after, ask), names=names, n=total, more=more or None)
 
 
 def _shout(router: Router, session: Session, packet: Packet, args: list[str]) -> None:

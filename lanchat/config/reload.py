@@ -20,7 +20,7 @@ from lanchat.config.options import Options
 from lanchat.net import admission
 from lanchat.net.tls import Contexts
 from lanchat.protocol.errors import Usage
-from lanchat.protocol.limits import Limits, written
+from lanchat.protocol.limits import Limits, format_value
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import MISTAKES, Done, Failed, counted
 from lanchat.system.private_files import FileError
@@ -113,7 +113,7 @@ class ConfiguredLimits:
 
     def prepare(self, config: Options) -> Take:
         """The values as configured now."""
-        fresh = Limits(self._limits.most)
+        fresh = Limits(self._limits.ceilings)
         for name, value in config["limit"]:
             fresh.set(name, value)
         return lambda: self._take(fresh.values)
@@ -127,7 +127,7 @@ class ConfiguredLimits:
     def _change(self, name: str, value: float) -> str:
         was = self._limits[name]
         prompt = "" if was == self._configured[name] else " set at the operators' prompt"
-        return f"limit {name} is {written(value)}, and was {written(was)}{prompt}"
+        return f"limit {name} is {format_value(value)}, and was {format_value(was)}{prompt}"
 
 
 class Networks:

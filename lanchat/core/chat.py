@@ -29,7 +29,7 @@ from lanchat.protocol.counts import HUNG_UP, Counts
 from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
 from lanchat.protocol.interfaces import Clock, IClient, Store
 from lanchat.protocol.limits import Bucket, Limits, Quota
-from lanchat.protocol.name_lists import escaped_size, online
+from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.names import check_guest, parse as parse_name
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
 
@@ -187,7 +187,7 @@ class Chat:
         """Answer whoever has come in, and tell where they may not speak: it may have been decided while they were away."""
         # An unframed client should read it with one `recv`, and its name is in it twice.
         room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
-        others = online(*self.online.others(session, "", room))
+        others = online_users(*self.online.others(session, "", room))
         self.reply(session, packet, f"Welcome {session.name.shown}! Send /help to see the commands. {others}", op, **data)
         if self.sanctions.places:
             self.tell_mutes(session, None, *self.rooms.of(session))

@@ -12,7 +12,7 @@ from functools import partial
 from lanchat.core.delivery import Delivery
 from lanchat.model.receipts import Receipts
 from lanchat.model.session import CLASSIC, Account, Session
-from lanchat.protocol.interfaces import Call, Clock, IReceipts
+from lanchat.protocol.interfaces import Clock, DelayedCall, IOutputProgress
 from lanchat.store import accounts
 from lanchat.store.accounts import Moved
 
@@ -32,7 +32,7 @@ class Cursors:
         self._moved: dict[tuple[Account, str], int] = {}
         # Those that are being written, and may come back.
         self._under_way: list[dict[tuple[Account, str], int]] = []
-        self._timer: Call | None = None
+        self._timer: DelayedCall | None = None
 
     def came(self, account: Account, device: str) -> None:
         """A device has logged in, and that could not be written: it is written when something can be."""
@@ -47,7 +47,7 @@ class Cursors:
     def begin(self, session: Session, device: str, seq: int) -> None:
         """A session of an account is on this device, which has everything up to the place `seq`."""
         session.device, session.seen, session.skipped = device, seq, None
-        connection = IReceipts(session.client, None) if device == CLASSIC else None
+        connection = IOutputProgress(session.client, None) if device == CLASSIC else None
         session.receipts = Receipts(connection, seq) if connection is not None else None
 
     def left(self, session: Session) -> None:

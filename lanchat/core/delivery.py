@@ -184,7 +184,7 @@ class Delivery:
         session, to, _ = entry.source
         session.pending -= 1
         if not entry.state:
-            self._counts.lost += 1
+            self._counts.not_stored += 1
             self._not_taken(session, entry.cid)
             self._replies.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
             return

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from lanchat.model.lookalikes import Lookalikes
 from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import BadName, NameTaken
-from lanchat.protocol.name_lists import BETWEEN_NAMES, as_fit
-from lanchat.protocol.names import Name, alike, key, parse, suggestions
+from lanchat.protocol.name_lists import SEPARATOR, fitting_names
+from lanchat.protocol.names import Name, are_confusable, key, parse, suggestions
 
 
 class OnlineUsers:
@@ -73,12 +73,18 @@ class OnlineUsers:
         """The accounts of other names that a person could take for this one."""
         if not self.looks.taken(name):
             return []
-        return [account for account in self._accounts.values() if account.name.key != name.key and alike(account.name, name)]
+        return [
+            account
+            for account in self._accounts.values()
+            if account.name.key != name.key and are_confusable(account.name, name)
+        ]
 
     def guests_alike(self, name: Name) -> list[Session]:
         """The guests who have this name, or one that a person could take for it."""
         if self.looks.taken(name):
-            return [session for session in self._sessions.values() if session.account is None and alike(session.name, name)]
+            return [
+                session for session in self._sessions.values() if session.account is None and are_confusable(session.name, name)
+            ]
         same = self._sessions.get(name.key)
         return [same] if same is not None and same.account is None else []
 
@@ -133,11 +139,11 @@ class OnlineUsers:
 
         The first of them are left out, if they were asked for before: those `after` so many are wanted.
         """
-        names, total = self.listed(prefix, after + room // (1 + len(BETWEEN_NAMES)) + 2)
+        names, total = self.listed(prefix, after + room // (1 + len(SEPARATOR)) + 2)
         total -= asker.name.key.startswith(key(prefix))
         if asker.name.shown in names:
             names.remove(asker.name.shown)
-        return as_fit(names[after:], room), total, prefix
+        return fitting_names(names[after:], room), total, prefix
 
     def _free(self, text: str) -> bool:
         try:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from lanchat.model.session import Account, Role, Session
 from lanchat.net.addresses import counted_as, is_loopback
 from lanchat.protocol.errors import AuthRequired, Full, RateLimited
-from lanchat.protocol.interfaces import Call, Clock
+from lanchat.protocol.interfaces import Clock, DelayedCall
 from lanchat.protocol.limits import Buckets, Limits
 
 #: Seconds in which one must have logged in, and how many from one address may be asked to at a time: programs say at once
@@ -61,7 +61,7 @@ class PendingLogins:
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
         self._logins = Buckets(limits, "logins")
-        self._waiting: dict[Session, tuple[Account, Call]] = {}
+        self._waiting: dict[Session, tuple[Account, DelayedCall]] = {}
         self._asked: dict[Session, str] = {}
         self._addresses: Counter[str] = Counter()
         self._attempts: dict[Session, Attempt[Any]] = {}
@@ -113,7 +113,7 @@ class PendingLogins:
 
         Each login costs the server a count of what was missed, and a page of it.
         """
-        if wait := self._logins.afford(account.id, self._clock.seconds()):
+        if wait := self._logins.try_take(account.id, self._clock.seconds()):
             told = f"There were too many logins to your account. Try again in {math.ceil(wait)} s."
             raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 

@@ -8,7 +8,7 @@ from functools import partial
 from lanchat.model.room import Room
 from lanchat.model.session import Session
 from lanchat.protocol.interfaces import Clock
-from lanchat.protocol.name_lists import and_more, as_fit
+from lanchat.protocol.name_lists import fitting_names, names_and_more
 from lanchat.protocol.packet import EVERYONE, SERVER, ServerX, SharedPacket
 
 #: Seconds between two packets.
@@ -118,9 +118,9 @@ class Presence:
 
     def _tell(self, readers: Sequence[Session], event: str, news: dict[str, str], conv: str, where: str = "") -> None:
         """Tell these sessions, but not the one that the news is about."""
-        names = as_fit(list(news), NAMES)
+        names = fitting_names(list(news), NAMES)
         last_words = news[names[0]] if len(news) == 1 else ""
-        said = f"{and_more(names, len(news))} {event}{where}{last_words and ': '}{last_words}"
+        said = f"{names_and_more(names, len(news))} {event}{where}{last_words and ': '}{last_words}"
         x = ServerX(op="event", ev=event, who=names, n=len(news), conv=conv, ts=self._timestamp())
         packet = SharedPacket(SERVER, conv, said, x)
         for reader in readers:

@@ -50,7 +50,7 @@ class Replies:
 
     def charge(self, session: Session, cost: float) -> None:
         """Take so many packets' worth from what the session has left; raises `RateLimited` when that is not enough."""
-        if wait := session.packets.afford(cost, self.seconds()):
+        if wait := session.packets.try_take(cost, self.seconds()):
             raise RateLimited(f"That is too much at once. Try again in {math.ceil(wait)} s.", retry_ms=math.ceil(wait * 1000))
 
     def charge_for(self, session: Session, readers: int, text: str = "") -> None:

@@ -19,7 +19,7 @@ from lanchat.core.chat import Chat
 from lanchat.core.replies import SURE_TO_FIT, check_growth
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
-from lanchat.protocol.errors import BadFrom, ChatError, Full, Left, Muted, NoSuchTarget, NotMember, Usage
+from lanchat.protocol.errors import BadFrom, ChatError, ClientGone, Full, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import EVERYONE, SERVER, Packet, ServerPacket, ServerX, SharedPacket, X, visible
@@ -104,7 +104,7 @@ class Router(Chat):
 
     def _went_wrong(self, session: Session, packet: Packet | ChatError, error: Exception) -> None:
         asked = packet if isinstance(packet, Packet) else None
-        if isinstance(error, Left):
+        if isinstance(error, ClientGone):
             return
         if isinstance(error, ChatError):
             self.refuse(session, error, asked)

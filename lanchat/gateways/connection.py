@@ -23,7 +23,7 @@ from lanchat.model.session import Session
 from lanchat.net import sockets
 from lanchat.protocol.counts import HUNG_UP, LOST
 from lanchat.protocol.errors import BadPacket, ChatError, Idle
-from lanchat.protocol.interfaces import IConnection, IReceipts
+from lanchat.protocol.interfaces import IConnection, IOutputProgress
 from lanchat.protocol.packet import EVERYONE, SERVER, ServerPacket, visible
 
 _log = Logger()
@@ -177,7 +177,7 @@ class Connection(Input):
 
     def __conform__(self, interface: object) -> Outbox | None:
         """How much was written to it is known to its outbox."""
-        return self.outbox if interface is IReceipts else None
+        return self.outbox if interface is IOutputProgress else None
 
     def encryption(self) -> str:
         """The version of TLS that is spoken; "" in plain text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lanchat.protocol.interfaces import Call, Clock
+from lanchat.protocol.interfaces import Clock, DelayedCall
 
 #: Seconds that a clock may seem to be early for having been rounded.
 ROUNDING = 1e-6
@@ -20,7 +20,7 @@ class Deadlines:
         self._clock = clock
         self._seconds = seconds
         self._began: dict[Callable[[], None], float] = {}
-        self._timer: Call | None = None
+        self._timer: DelayedCall | None = None
 
     def begin(self, too_slow: Callable[[], None]) -> None:
         """Call this when its time is up."""

@@ -13,7 +13,7 @@ from lanchat.gateways.base_factory import BaseFactory
 from lanchat.gateways.connection import Connection
 from lanchat.net import sockets
 from lanchat.net.admission import Admission
-from lanchat.protocol.interfaces import Call
+from lanchat.protocol.interfaces import DelayedCall
 
 #: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
@@ -29,7 +29,7 @@ class ChatFactory(BaseFactory):
         self._protocol = protocol
         self.router = router
         self._drained: Deferred[None] | None = None
-        self._deadlines: list[Call] = []
+        self._deadlines: list[DelayedCall] = []
 
     @property
     def gateway(self) -> str:

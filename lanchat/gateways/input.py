@@ -18,8 +18,8 @@ from lanchat.core.router import Router
 from lanchat.gateways.base_factory import BaseFactory
 from lanchat.model.session import Session
 from lanchat.net.sockets import ITransport
-from lanchat.protocol.interfaces import Call
-from lanchat.protocol.limits import PIECE, Bucket
+from lanchat.protocol.interfaces import DelayedCall
+from lanchat.protocol.limits import READ_OVERHEAD, Bucket
 
 #: Frames that are served in one turn of the reactor for those who have sent more than that, all together; then the others have
 #: their turn. Each of them is served at least one.
@@ -57,11 +57,11 @@ class Input(Protocol, ABC):
         self.taken = 0
         self._unserved = b""
         self._serving = NOTHING
-        self._resting: Call | None = None
+        self._resting: DelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came; they are served now, or when those before them have been."""
-        cost = len(data) + PIECE
+        cost = len(data) + READ_OVERHEAD
         self.taken += cost
         if self.closed:
             self._discard(cost)
@@ -99,7 +99,7 @@ class Input(Protocol, ABC):
         if session is not None and not self.halted:
             backlog = self.factory.backlog
             fair = max(FAIR_SHARE // (len(backlog) + 1), 1) if backlog else FAIR_SHARE
-            share = session.packets.whole(fair, now)
+            share = session.packets.available(fair, now)
             served = self._serve(share)
             session.packets.take(served, now)
             if served == share and not self.halted:

@@ -17,8 +17,8 @@ from lanchat.gateways.lines import Lines, split
 from lanchat.gateways.other_protocols import BEGINNING
 from lanchat.gateways.pacing import Pacing
 from lanchat.protocol.errors import ChatError
-from lanchat.protocol.interfaces import Call
-from lanchat.protocol.limits import PIECE
+from lanchat.protocol.interfaces import DelayedCall
+from lanchat.protocol.limits import READ_OVERHEAD
 from lanchat.protocol.packet import SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
 
 
@@ -30,7 +30,7 @@ class ChatProtocol(Connection):
     def __init__(self, router: Router) -> None:
         super().__init__(router)
         self._framing = Framing()
-        self._silence: Call | None = None
+        self._silence: DelayedCall | None = None
         #: The reader of its lines, once it has a name and sends nothing else; and whether it has said hello. Both stay so.
         self._lines: Lines | None = None
         self._capable = False
@@ -47,11 +47,11 @@ class ChatProtocol(Connection):
             super().dataReceived(data)
             return
         session.heard = now = self._seconds()
-        cost = len(data) + PIECE
+        cost = len(data) + READ_OVERHEAD
         self.taken += cost
         plenty, packets = self._bytes.take(cost, now), parse_lines(data)
         relayed = 0
-        if packets and plenty and len(packets) < FAIR_SHARE and session.packets.whole(len(packets), now) == len(packets):
+        if packets and plenty and len(packets) < FAIR_SHARE and session.packets.available(len(packets), now) == len(packets):
             relayed = self.router.relay(session, packets)
             session.packets.take(relayed, now)
             self.router.counts.received += relayed

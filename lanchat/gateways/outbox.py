@@ -15,7 +15,7 @@ from zope.interface import implementer
 from lanchat.gateways.flush import Flusher
 from lanchat.net.sockets import ITransport, unsent
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.interfaces import Call, Clock, IReceipts
+from lanchat.protocol.interfaces import Clock, DelayedCall, IOutputProgress
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.packet import ServerPacket, encode_lines
 
@@ -28,7 +28,7 @@ MAX_PACKETS, SMALL = 64, 256
 CLOSE_SECONDS = 5.0
 
 
-@implementer(IPushProducer, IReceipts)
+@implementer(IPushProducer, IOutputProgress)
 class Outbox:
     """What waits for one client, and the one way to close its connection."""
 
@@ -66,7 +66,7 @@ class Outbox:
         self._whole: int | None = None  # once something was dropped or left out: how many bytes come before it
         self._idle = True  # neither due at a tick nor paused
         self._closing = False
-        self._deadline: Call | None = None
+        self._deadline: DelayedCall | None = None
         self._losing = self._gone = self._heard_out = self._written_out = False
         transport.registerProducer(self, True)
 
@@ -145,11 +145,11 @@ class Outbox:
             self._drained = Deferred()
         return self._drained
 
-    def delivered(self) -> int:
+    def bytes_delivered(self) -> int:
         """Bytes that there were to write so far: those that wait are included, and those that were left out."""
         return self.handed + self.waiting + self._left_out
 
-    def written(self) -> int:
+    def bytes_written(self) -> int:
         """Bytes that the system has taken, up to the first that were dropped or left out."""
         taken = self.handed - unsent(self._transport)
         return taken if self._whole is None else min(taken, self._whole)
@@ -158,10 +158,10 @@ class Outbox:
         """So many bytes were to be sent to this client, and never will be."""
         self._limits.met["outbox"] += 1
         if self._whole is None:
-            self._whole = self.delivered()
+            self._whole = self.bytes_delivered()
         self._left_out += size
 
-    def finished(self) -> Deferred[None]:
+    def all_written(self) -> Deferred[None]:
         """Fires when nothing more will be written."""
         if self._gone or self._written_out:
             return succeed(None)
@@ -217,8 +217,8 @@ class Outbox:
 
     def gone(self) -> None:
         """The connection has ended: nothing is written any more, and nothing waits."""
-        if self in self._counts.held_up:
-            self._counts.held_up.remove(self)
+        if self in self._counts.slow_readers:
+            self._counts.slow_readers.remove(self)
         self._drop()
         self._gone = self._closing = True
         if self._drained is not None:
@@ -232,13 +232,13 @@ class Outbox:
         """The transport has enough."""
         self.paused = True
         self._idle = False
-        self._counts.held_up.add(self)
+        self._counts.slow_readers.add(self)
 
     def resumeProducing(self) -> None:
         """The transport has written all it had."""
         self.paused = False
         self._idle = True
-        self._counts.held_up.discard(self)
+        self._counts.slow_readers.discard(self)
         if self._queue or self._packets:
             self._soon()
 
@@ -281,7 +281,7 @@ class Outbox:
 
     def _drop(self) -> None:
         if self.waiting or self._packets:
-            self._whole = self.written()
+            self._whole = self.bytes_written()
         self._queue.clear()
         self._packets.clear()
         self.waiting = 0

@@ -14,7 +14,7 @@ from lanchat.model.room import MARK
 from lanchat.protocol.destination import Destination
 from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
-from lanchat.protocol.typed_lines import HERE, TALK, Typed
+from lanchat.protocol.typed_lines import BEGINNERS_HELP, TYPING_HELP, TypedLine
 from lanchat.system.columns import fold
 
 ASK = "Your name: "
@@ -121,12 +121,12 @@ class TelnetProtocol(Connection):
         self._explain(typed)
         return packet
 
-    def _explain(self, typed: Typed) -> None:
+    def _explain(self, typed: TypedLine) -> None:
         """Note how a line is to be answered: what is understood here comes before the server's own help."""
         if self.session is not None:
             self.session.confirms = typed.to.startswith("/")
-        if typed.to == "/help" and typed.text == TALK:
-            self.outbox.send(f"* {HERE}.\r\n".encode())
+        if typed.to == "/help" and typed.text == BEGINNERS_HELP:
+            self.outbox.send(f"* {TYPING_HELP}.\r\n".encode())
 
     def inputEnded(self) -> None:
         """The last line may have no end (`printf hello | nc -N`)."""
@@ -136,7 +136,7 @@ class TelnetProtocol(Connection):
         """Show a packet as lines."""
         if self.outbox.paused and self.omits(packet):
             return
-        self.outbox.send(packet.written(_as_lines))
+        self.outbox.send(packet.encoded(_as_lines))
 
     def _named(self, line: bytes) -> None:
         if begins := BEGINNING.match(line):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lanchat.history.positions import Count, Found, OfAccount, Places
-from lanchat.protocol.entry import COLUMNS, Entry, of_row
+from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from lanchat.protocol.errors import Usage
 
 #: Entries in a page, at the most, and bytes of their texts; a single entry is always there in full.
@@ -132,7 +132,7 @@ def filled(
     """
     full, room = Page(edge=edge), size.text
     for row in rows:
-        entry = of_row(row)
+        entry = entry_from_row(row)
         if entry is not None and not wanted(entry):
             entry = None
         room -= len(entry.msg.encode()) if entry else 0

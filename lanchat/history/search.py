@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from lanchat.history.pages import MAX_SEQ, Page, Size, filled, within
 from lanchat.history.positions import OfAccount
-from lanchat.protocol.dates import moment
+from lanchat.protocol.dates import parse_date
 from lanchat.protocol.entry import COLUMNS
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import visible
@@ -240,7 +240,7 @@ def _moment(typed: str, now: float) -> float:
     """Seconds since the epoch of a date or an age; raises `ValueError`."""
     if age := _AGE.fullmatch(typed):
         return now - int(age[1]) * _SECONDS[age[2].lower()]
-    return moment(typed)
+    return parse_date(typed)
 
 
 def _match(query: Query) -> str:

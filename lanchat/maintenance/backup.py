@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import BinaryIO
 
-from lanchat.protocol.entry import COLUMNS, newest, of_row
+from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
 from lanchat.store import open_db, replace_db, rows, schema
 from lanchat.system.private_files import FileError, open_safely, rename_without_replacing, temporary_directory
 
@@ -155,7 +155,7 @@ def unusable_rows(connection: Connection) -> list[str]:
 def damaged_messages(connection: Connection) -> Iterator[str]:
     """The messages that are not what was written, in words."""
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
-        if of_row(row) is None:
+        if entry_from_row(row) is None:
             yield f"message {row[0]} is not what was written"
 
 
@@ -206,7 +206,7 @@ def _vacuum(connection: Connection, source: Path, part: Path) -> None:
 def begin_epoch(connection: Connection) -> None:
     """What is in it is all there is from now on."""
     schema.renew(connection)
-    last = (newest(connection),)
+    last = (newest_seq(connection),)
     # (A row that a disk has changed stays as it is: with a cursor that is right it would say that all was read.)
     connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0 WHERE typeof(cursor) = 'integer'", last)
     connection.execute("UPDATE members SET since = min(since, ?)", last)  # what is said next is owed to all of them

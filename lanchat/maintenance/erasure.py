@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 
 from lanchat.maintenance import removal
 from lanchat.model.session import Role
-from lanchat.protocol.entry import COLUMNS, ERASED, newest, of_row
+from lanchat.protocol.entry import COLUMNS, ERASED, entry_from_row, newest_seq
 from lanchat.protocol.names import Name, key
 from lanchat.protocol.spelling import caseless
 from lanchat.store import accounts, open_db, recent, schema, word_index
@@ -106,7 +106,7 @@ def begin(connection: Connection, name: Name) -> Erasure:
         key=today,
         names=frozenset((name.key, today)).difference(kept for _, _, kept, _ in others),
         account=int((there or begun or (0,))[0]),
-        upto=newest(connection),
+        upto=newest_seq(connection),
         found=bool(there or begun),
         spared=frozenset(caseless(shown) for _, shown, *_ in others) - {own},
         moderated=there is not None and there[3] >= Role.MODERATOR,
@@ -134,7 +134,7 @@ def take_rest(connection: Connection, erasure: Erasure) -> Erasure:
     ).fetchall()
     connection.executemany("UPDATE rooms SET topic = '' WHERE id = ?", theirs)
     topics = erasure.topics | {room for (room,) in theirs}
-    return replace(erasure, found=found, topics=topics, upto=newest(connection))
+    return replace(erasure, found=found, topics=topics, upto=newest_seq(connection))
 
 
 def step(connection: Connection, erasure: Erasure) -> Erasure:
@@ -224,7 +224,7 @@ def _take_name(connection: Connection, erasure: Erasure, upto: int) -> int:
     ).fetchall()
     theirs = [row for row in rows if _is_removed(connection, _addressee(conv=row[2], author=row[3]))]
     for row in theirs:
-        entry, kept = of_row(row), row[-1]  # the sum of a damaged one stays wrong
+        entry, kept = entry_from_row(row), row[-1]  # the sum of a damaged one stays wrong
         if entry is not None:
             entry.target = ERASED
             kept = entry.row()[-1]

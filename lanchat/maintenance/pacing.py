@@ -9,7 +9,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from lanchat.protocol.errors import RateLimited, TooSlow
-from lanchat.protocol.interfaces import Call, Clock
+from lanchat.protocol.interfaces import Clock, DelayedCall
 from lanchat.store.store import Store
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Pace:
         self._store = store
         self._clock = clock
         self._stopping = False
-        self._pause: tuple[Call, Deferred[None]] | None = None
+        self._pause: tuple[DelayedCall, Deferred[None]] | None = None
 
     def start(self) -> None:
         """Work may begin, after a `stop` too."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from lanchat.protocol.entry import COLUMNS, NOWHERE, Entry
+from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry
 from lanchat.store import schema, word_index
 from lanchat.store.duplicates import digest
 from lanchat.store.timeline import Age
@@ -51,12 +51,12 @@ class Scope:
     spared: frozenset[str] = frozenset()
 
     def __contains__(self, conv: str) -> bool:
-        return conv == self.conv if self.conv is not None else conv not in self.spared and conv != NOWHERE
+        return conv == self.conv if self.conv is not None else conv not in self.spared and conv != NO_CONVERSATION
 
     @property
     def values(self) -> dict[str, Any]:
         """The parameters of a statement in which `mine` stands."""
-        return {"conv": self.conv, "spared": json.dumps([NOWHERE, *self.spared])}
+        return {"conv": self.conv, "spared": json.dumps([NO_CONVERSATION, *self.spared])}
 
     @property
     def mine(self) -> str:
@@ -156,9 +156,9 @@ def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[in
     last, seqs = connection.execute(
         f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {_OLD} AND NOT ({_NEEDED})) FROM"  # noqa: S608 (our own words)
         " (SELECT seq, ts, author, cid FROM kept WHERE conv = :nowhere AND seq > :after ORDER BY seq LIMIT :page) AS kept",
-        age._asdict() | {"nowhere": NOWHERE, "after": after, "page": page},
+        age._asdict() | {"nowhere": NO_CONVERSATION, "after": after, "page": page},
     ).fetchone()
-    return None if last is None else (last, [Row(seq, NOWHERE, ENVELOPE) for seq in sorted(json.loads(seqs))])
+    return None if last is None else (last, [Row(seq, NO_CONVERSATION, ENVELOPE) for seq in sorted(json.loads(seqs))])
 
 
 def steps(rows: Sequence[Row]) -> list[list[Row]]:
@@ -198,7 +198,7 @@ def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str,
     values: list[object] = []
     for seq, ts, author, cid, target, msg in repeats:
         left = digest(target.decode(errors="replace"), msg.decode(errors="replace"))
-        values += Entry(NOWHERE, author, "", "", left, "", ts, cid=cid, seq=seq).row()
+        values += Entry(NO_CONVERSATION, author, "", "", left, "", ts, cid=cid, seq=seq).row()
     connection.execute(f"INSERT INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
 
 

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from lanchat.maintenance import removal
 from lanchat.maintenance.pacing import Pace, Stopped
 from lanchat.maintenance.removal import Row, Scope, Survey
-from lanchat.protocol.entry import REPEAT_MS, newest
+from lanchat.protocol.entry import REPEAT_MS, newest_seq
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.packet import visible
@@ -248,5 +248,5 @@ class _Sweep:
 
 
 def _begin(connection: Connection, at: int, ran: int) -> tuple[int, Timeline, int]:
-    place = newest(connection)
+    place = newest_seq(connection)
     return place, timeline.note(connection, place, at, ran), removal.disturbance(connection)

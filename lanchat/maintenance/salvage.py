@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lanchat.maintenance.backup import alone, begin_epoch, told
 from lanchat.maintenance.recovery import Damaged, Row
-from lanchat.protocol.entry import COLUMNS, newest, of_row
+from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
 from lanchat.store import open_db, replace_db, rows, schema, word_index
 
 #: The two that are the log, and all; those that others point to come first. What is in `meta` and `words` is made anew.
@@ -106,7 +106,7 @@ class _Salvage:
         for table in TABLES:
             self._save(table)
         self._keep_numbers()
-        word_index.begin_anew(self._new, newest(self._new))
+        word_index.begin_anew(self._new, newest_seq(self._new))
         begin_epoch(self._new)
         self._new.execute("COMMIT")
 
@@ -221,7 +221,7 @@ class _Salvage:
 
 def _fault(table: str, row: Row) -> str:
     if table in LOG:
-        return "" if of_row(row) is not None else f"message {row[0]} is not what was written"
+        return "" if entry_from_row(row) is not None else f"message {row[0]} is not what was written"
     return rows.fault(table, row)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lanchat.protocol.interfaces import Call, Clock
+from lanchat.protocol.interfaces import Clock, DelayedCall
 
 #: Seconds without a key until the connection is closed, and how many before that the operator is told.
 IDLE_SECONDS, NOTICE_SECONDS = 900.0, 60.0
@@ -34,7 +34,7 @@ class Idle:
         self._clock = clock
         self._connection = connection
         self._last = clock.seconds()
-        self._call: Call = clock.callLater(IDLE_SECONDS - NOTICE_SECONDS, self._look)
+        self._call: DelayedCall = clock.callLater(IDLE_SECONDS - NOTICE_SECONDS, self._look)
 
     def typed(self) -> None:
         """There was a key."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from lanchat.manhole.tables import Facts, Table, Text
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.interfaces import IConnection
-from lanchat.protocol.limits import LIMITS, written
+from lanchat.protocol.limits import LIMITS, format_value
 from lanchat.service import process_stats
 from lanchat.service.service import ChatService
 
@@ -62,7 +62,7 @@ class ServerCommands:
                 "ready": "yes" if self._service.ready else "no: nobody new is let in",
                 "relayed": counts.relayed,
                 "delivered": counts.delivered,
-                "not stored": counts.lost,
+                "not stored": counts.not_stored,
                 "refused": counts.refused.total(),
                 "uptime": str(uptime),
                 "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
@@ -90,7 +90,7 @@ class ServerCommands:
             self._router.limits.set(name, value)
         except ValueError as error:
             raise Usage(f"{error}. Nothing was changed; limits() lists them.") from None
-        return Text(f"{name} is {written(self._router.limits[name])} now.")
+        return Text(f"{name} is {format_value(self._router.limits[name])} now.")
 
     def log(self, level: str, namespace: str = "") -> Text:
         """Log what is at least so grave.

@@ -24,7 +24,7 @@ from lanchat.manhole.login import SIGNATURES, Checker, Realm, UserAuth
 from lanchat.manhole.operator import Operator, quiet
 from lanchat.manhole.shell import Shell
 from lanchat.net import sockets
-from lanchat.protocol.interfaces import Call
+from lanchat.protocol.interfaces import DelayedCall
 from lanchat.service.service import ChatService
 
 #: Seconds to log in, from the first moment on, and until a connection that is closed is aborted.
@@ -83,7 +83,7 @@ class Transport(SSHServerTransport):
         #: Whether more was written than the network takes for now.
         self.behind = False
         self.transport.registerProducer(self, True)
-        self._deadline: Call = self.factory.clock.callLater(LOGIN_SECONDS, self._too_slow)
+        self._deadline: DelayedCall = self.factory.clock.callLater(LOGIN_SECONDS, self._too_slow)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpKeepAlive(True)  # a prompt may wait for days, but not for a machine that is gone
         super().connectionMade()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from lanchat.protocol.limits import written
+from lanchat.protocol.limits import format_value
 from lanchat.system.columns import width
 
 #: Between two columns, and where something was cut.
@@ -99,7 +99,7 @@ def _fitting(widths: list[int], columns: int) -> list[int]:
 
 
 def _text(value: Any) -> str:
-    return written(value) if isinstance(value, float) else str(value)
+    return format_value(value) if isinstance(value, float) else str(value)
 
 
 def _cell(text: str, columns: int, numeric: bool) -> str:

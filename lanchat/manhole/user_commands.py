@@ -16,7 +16,7 @@ from lanchat.manhole.tables import Table, Text
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE
 from lanchat.model.session import Session
-from lanchat.protocol.durations import seconds
+from lanchat.protocol.durations import parse_duration
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.interfaces import IConnection
 from lanchat.protocol.packet import MAX_MSG, visible
@@ -145,7 +145,7 @@ class People:
             raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(why)}. Nothing was done.")
         if not whom.strip():
             raise Usage("Say whom: a name, an address or a network. Nothing was done.")
-        how_long = seconds(f"{duration}s" if isinstance(duration, int) else duration)
+        how_long = parse_duration(f"{duration}s" if isinstance(duration, int) else duration)
         return Text(
             await act(self._router, self._by, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room)))
         )

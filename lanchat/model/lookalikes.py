@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lanchat.protocol.errors import NameTaken
-from lanchat.protocol.names import Name, alike
+from lanchat.protocol.names import Name, are_confusable
 
 
 class Lookalikes:
     """The names of users, or of rooms, counted by what they look like.
 
-    Two names look alike if they have a look in common and one of them is outside ASCII (`lanchat.protocol.names.alike`), so it
+    Two names look alike if they have a look in common and one of them is outside ASCII (`names.are_confusable`), so it
     matters of which kind a name is that has a look.
     """
 
@@ -28,22 +28,22 @@ class Lookalikes:
     def add(self, name: Name) -> None:
         """Count a name: those that look like it are taken."""
         counts = self._ascii if name.shown.isascii() else self._other
-        for look in name.looks:
+        for look in name.skeletons:
             counts[look] += 1
 
     def discard(self, name: Name) -> None:
         """Count a name no more, which was added before."""
         counts = self._ascii if name.shown.isascii() else self._other
-        for look in name.looks:
+        for look in name.skeletons:
             counts[look] -= 1
             if not counts[look]:
                 del counts[look]
 
     def taken(self, name: Name) -> bool:
         """Whether a name looks like one that there is."""
-        if self._other and not self._other.keys().isdisjoint(name.looks):
+        if self._other and not self._other.keys().isdisjoint(name.skeletons):
             return True
-        return not name.shown.isascii() and not self._ascii.keys().isdisjoint(name.looks)
+        return not name.shown.isascii() and not self._ascii.keys().isdisjoint(name.skeletons)
 
     @contextmanager
     def held(self, name: Name) -> Iterator[None]:
@@ -51,7 +51,7 @@ class Lookalikes:
 
         Raises `NameTaken` if such a name is being made in another block.
         """
-        if any(alike(name, other) for other in self._held):
+        if any(are_confusable(name, other) for other in self._held):
             raise NameTaken(f"The name {name.shown} is just being taken, or one that looks like it. Choose another.")
         self._held.append(name)
         self.add(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from lanchat.protocol.interfaces import IReceipts
+from lanchat.protocol.interfaces import IOutputProgress
 
 #: Places that are remembered before it is looked whether they have been written by now.
 _MANY = 64
@@ -19,7 +19,7 @@ class Receipts:
 
     __slots__ = ("_connection", "_sent", "_written")
 
-    def __init__(self, connection: IReceipts, seq: int) -> None:
+    def __init__(self, connection: IOutputProgress, seq: int) -> None:
         """Up to the place `seq` the client has everything already."""
         self._connection = connection
         self._sent: deque[tuple[int, int]] = deque()
@@ -27,7 +27,7 @@ class Receipts:
 
     def sent(self, seq: int) -> None:
         """The client has been sent everything up to this place that it is owed."""
-        self._sent.append((seq, self._connection.delivered()))
+        self._sent.append((seq, self._connection.bytes_delivered()))
         if len(self._sent) > _MANY:
             self._look()
 
@@ -39,10 +39,10 @@ class Receipts:
 
     async def finished(self) -> int:
         """Wait until nothing more will be written; the place up to which everything was."""
-        await self._connection.finished()
+        await self._connection.all_written()
         return self.written
 
     def _look(self) -> None:
-        written, sent = self._connection.written(), self._sent
+        written, sent = self._connection.bytes_written(), self._sent
         while sent and sent[0][1] <= written:
             self._written = max(self._written, sent.popleft()[0])

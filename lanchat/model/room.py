@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName
-from lanchat.protocol.names import Name, key, looks, may_be, parse
+from lanchat.protocol.names import Name, is_valid, key, parse, skeletons
 
 #: What the names of rooms begin with.
 MARK = "#"
@@ -55,7 +55,7 @@ class Room:
     @property
     def looks(self) -> Name:
         """Its name, with what it may be mistaken for."""
-        return Name(self.name, self.key, looks({self.name.removeprefix(MARK), self.key.removeprefix(MARK)}))
+        return Name(self.name, self.key, skeletons({self.name.removeprefix(MARK), self.key.removeprefix(MARK)}))
 
 
 def room_key(name: str) -> str:
@@ -67,11 +67,11 @@ def parse_name(text: str) -> Name:
     """What a room may be called is what a user may, after the mark; raises `BadName`."""
     text = text.strip()
     if not text.startswith(MARK):
-        raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{text if may_be(text) else 'ops'}.")
+        raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{text if is_valid(text) else 'ops'}.")
     if not text.removeprefix(MARK).strip():
         raise BadName(f"The name of a room is missing; write it after the {MARK}, as in {MARK}ops.")
     try:
         name = parse(text.removeprefix(MARK))
     except BadName as error:
         raise BadName(str(error).replace(" Try ", f" Try {MARK}")) from None
-    return Name(MARK + name.shown, MARK + name.key, name.looks)
+    return Name(MARK + name.shown, MARK + name.key, name.skeletons)

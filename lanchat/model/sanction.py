@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lanchat.model.room import Room
-from lanchat.protocol.durations import span
+from lanchat.protocol.durations import format_duration
 from lanchat.protocol.errors import Banned, ChatError, Muted
 
 #: The kinds of sanctions, as the table has them.
@@ -49,7 +49,7 @@ class Sanction:
 
     def what(self, now: float) -> str:
         """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
-        how_long = "until it is undone" if self.until is None else f"for {span(self.until - now)}"
+        how_long = "until it is undone" if self.until is None else f"for {format_duration(self.until - now)}"
         why = f" ({self.reason})" if self.reason else ""
         return f"{state(self.kind, self.room)} by {self.by} {how_long}{why}"
 

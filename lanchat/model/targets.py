@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName, NoSuchTarget
-from lanchat.protocol.names import Name, alike, looks, parse
+from lanchat.protocol.names import Name, are_confusable, parse, skeletons
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
 
@@ -44,7 +44,7 @@ class Target:
         if self.name is None:
             return self.covers(session.sender.ip)
         guests = self.account is None and session.role is Role.GUEST
-        return session.name.key == self.name.key or (guests and alike(session.name, self.name))
+        return session.name.key == self.name.key or (guests and are_confusable(session.name, self.name))
 
     def covers(self, address: str) -> bool:
         """Whether it is about all who come from this address."""
@@ -128,7 +128,7 @@ class Index:
 
     def _alike(self, name: Name) -> Iterator[str]:
         plain = name.shown.isascii()
-        for target in {target for look in name.looks for target in self._looks.get(look, ())}:
+        for target in {target for look in name.skeletons for target in self._looks.get(look, ())}:
             if not (plain and target.isascii()):
                 yield target
 
@@ -174,7 +174,7 @@ class Place(dict[tuple[str, str], T]):
 
 def _looks(key: str) -> tuple[str, ...]:
     """What a name looks like of which only the key is kept."""
-    return looks({key, key.upper()})
+    return skeletons({key, key.upper()})
 
 
 @functools.lru_cache(maxsize=4096)

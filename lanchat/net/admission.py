@@ -69,7 +69,7 @@ class Admission:
         """Whether a connection from there is let in at all."""
         if self._inside(address):
             return True
-        self._counts.strangers += 1
+        self._counts.denied += 1
         _refused(address, "is not in a network that may connect (--allow)")
         return False
 
@@ -84,7 +84,7 @@ class Admission:
         elif not is_loopback(address):
             if self.connections[counted] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
-            elif self._opens.afford(counted, self._clock.seconds()):
+            elif self._opens.try_take(counted, self._clock.seconds()):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
             _refused(address, str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.protocol.limits import PIECE
+from lanchat.protocol.limits import READ_OVERHEAD
 
 #: Bytes that are read of one connection in one turn: few, as hundreds of records without content may be in them.
 READ_SIZE = 2048
@@ -21,7 +21,7 @@ class TLSRecords:
 
     def cost(self, data: bytes) -> int:
         """What these bytes take of the limit `bytes`."""
-        return len(data) + PIECE * self.count(data)
+        return len(data) + READ_OVERHEAD * self.count(data)
 
     def count(self, data: bytes) -> int:
         """How many heads of records these bytes complete."""

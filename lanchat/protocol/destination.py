@@ -1,42 +1,42 @@
-"""Aim: whom the lines are for that name nobody, as the last `/to` said (docs/protocol.md, "Typed lines")."""
+"""The current recipient of typed lines that name none, as the last `/to` set it (docs/protocol.md, "Typed lines")."""
 
 from __future__ import annotations
 
 import re
 
-from lanchat.protocol.typed_lines import Typed, Unclear, parse, target
+from lanchat.protocol.typed_lines import TypedLine, UnclearLine, parse, parse_target
 
-#: A line that was meant as a `/to`, even if it can't be read as one.
+#: Matches a line that was meant as a `/to`, even one that can't be parsed.
 _TO = re.compile(r"[^\w]+to(?!\w)", re.IGNORECASE)
 
 
 class Destination:
-    """Lines of one person or script, one after the other. After a `/to` that failed, those that name nobody are refused."""
+    """Parses the lines of one user or script in order. After a `/to` that failed, lines that name no recipient are refused."""
 
     def __init__(self, to: str) -> None:
-        """`to` is a user, a room or everyone, until the first `/to`."""
-        #: Where lines go; None after a `/to` that failed.
+        """`to` is the recipient until the first `/to`: a user, a room ("#ops") or everyone."""
+        #: The current recipient; None after a `/to` that failed.
         self.to: str | None = to
 
-    def read(self, line: str) -> Typed | None:
-        """What a line means, and for whom it is; None if it was a `/to`, which is done. Raises `Unclear`."""
+    def read(self, line: str) -> TypedLine | None:
+        """Parse a line; None if it was a `/to`, which is then done. Raises `UnclearLine`."""
         try:
             typed = parse(line)
             if typed.to == "/to":
-                self.to = target(typed.text)
+                self.to = parse_target(typed.text)
                 return None
-        except Unclear:
+        except UnclearLine:
             self.failed(line)
             raise
         if typed.to:
             return typed
         if self.to is None:
-            raise Unclear(
+            raise UnclearLine(
                 "The last /to failed, so nobody got it. Write /to NAME or /to #ROOM first, or /to alone for everyone."
             )
-        return Typed(self.to, typed.text)
+        return TypedLine(self.to, typed.text)
 
     def failed(self, line: str) -> None:
-        """A line could not be read or sent: if it was a `/to`, it is not known for whom the next ones are."""
+        """A line could not be parsed or sent: if it was a `/to`, the recipient of the next lines is unknown."""
         if _TO.match(line):
             self.to = None

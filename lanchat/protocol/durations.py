@@ -1,4 +1,4 @@
-"""Durations, as people write and read them: 30s, 10m, 2h, 7d."""
+"""Parses and formats durations as people write them: 30s, 10m, 2h, 7d."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile(r"([0-9]{1,5})([smhd])", re.IGNORECASE)
 
 
-def seconds(text: str) -> int | None:
-    """How long "30s", "10m", "2h" or "7d" is; nothing at all is None, for ever. Raises `Usage`."""
+def parse_duration(text: str) -> int | None:
+    """The seconds of a duration such as "30s", "10m", "2h" or "7d"; None, for ever, if the text is blank. Raises `Usage`."""
     if not text.strip():
         return None
     found = _SPAN.fullmatch(text.strip())
@@ -22,8 +22,8 @@ def seconds(text: str) -> int | None:
     return int(found[1]) * _UNITS[found[2].lower()]
 
 
-def span(seconds: float) -> str:
-    """So many seconds as people read them: "1h 59m", the two largest units of it, and never nothing."""
+def format_duration(seconds: float) -> str:
+    """Seconds as text for people: "1h 59m", the two largest units, rounded up to a whole second, and at least "1s"."""
     rest, parts = max(1, math.ceil(seconds)), []
     for unit, size in _UNITS.items():
         if rest >= size:

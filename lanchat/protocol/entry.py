@@ -1,60 +1,73 @@
-"""Entry: one message as the log keeps it: what is said in a room, or to or by an account (docs/protocol.md)."""
+"""One stored message as a value: a row of the log in the database (docs/protocol.md, docs/keeping.md)."""
 
 from __future__ import annotations
 
 import zlib
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-#: The columns of the log (`lanchat.store.recent`), in the order of `Entry.row`.
+#: The key of a conversation in the log, such as "r7" (see `Entry.conv`).
+ConversationId: TypeAlias = str
+#: The number of an account in the database.
+AccountId: TypeAlias = int
+#: The sequence number of a message in the log: higher ones were committed later. There may be gaps.
+Seq: TypeAlias = int
+#: Identifies one log, so that sequence numbers of another one are not mistaken for its own.
+Epoch: TypeAlias = str
+#: A point in time, in milliseconds since 1970-01-01 UTC.
+Milliseconds: TypeAlias = int
+#: The values of `COLUMNS` of one message.
+Row: TypeAlias = tuple[Any, ...]
+
+#: The columns of a message in the log (`lanchat.store.recent`), in the order of `Entry.row`.
 COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "cid", "sum")
 
-#: What became of an entry: it is on the disk; it was handed on and is kept nowhere. "" is neither.
+#: The state of an entry: committed to the disk, or relayed and not stored. "" is neither.
 STORED, RELAYED = "stored", "relayed"
-#: Milliseconds for which a message that is sent again is known as a repeat (`lanchat.store.duplicates`).
+#: For how many milliseconds a message with the same `cid` is recognised as a repeat (`lanchat.store.duplicates`).
 REPEAT_MS = 86_400_000
-#: The conversation of a row whose text was removed while it can still be repeated; it is nobody's.
-NOWHERE = ""
-#: What is shown in the place of an erased name.
+#: The conversation of a row whose text was removed while its `cid` is still needed to recognise repeats; nobody may read it.
+NO_CONVERSATION = ""
+#: Shown instead of a name that was erased.
 ERASED = "(erased)"
 
 
 class Entry(msgspec.Struct):
-    """A message on its way into the log, or out of it."""
+    """A message that is to be stored, or was read from the log."""
 
-    #: Where it was said: "r7" is a room, "p3x8" two accounts, "g3xbob" an account and a guest.
-    conv: str
-    #: The account of whoever said it; None for a guest.
-    author: int | None
+    #: The conversation: "r7" is a room, "p3x8" two accounts, "g3xbob" an account and a guest.
+    conv: ConversationId
+    #: The sender's account; None for a guest.
+    author: AccountId | None
     name: str
     ip: str
-    #: `to` of the packet, as it is shown.
+    #: The recipient, as `to` of the packet shows it.
     target: str
     msg: str
     #: When the server got it, in milliseconds since the epoch.
-    ts: int
+    ts: Milliseconds
     re: str | None = None
-    #: The sender's own id of it; in the log (author, cid) is unique.
+    #: The id that the sender's client gave it; in the log (author, cid) is unique.
     cid: str | None = None
-    #: For whoever handed it in; never stored.
+    #: For the code that handed it in, such as the sender's session; never stored.
     source: Any = None
-    #: Its place in the log; 0 until it has one.
-    seq: int = 0
-    #: STORED, RELAYED, or "" when it could not be stored.
+    #: Its sequence number in the log; 0 until it has one.
+    seq: Seq = 0
+    #: `STORED`, `RELAYED`, or "" if it is not stored (yet, or because that failed).
     state: str = ""
-    #: Whether it repeats a message that is in the log: seq and ts are those of the first, and nothing was added.
+    #: Whether it repeats a message in the log: then `seq` and `ts` are those of the first one, and nothing was added.
     dup: bool = False
 
-    def row(self) -> tuple[Any, ...]:
-        """The values of `COLUMNS`."""
+    def row(self) -> Row:
+        """The values of `COLUMNS`, with the checksum as the last."""
         kept = (self.seq, self.ts, self.conv, self.author, self.name, self.ip, self.target, self.msg, self.re, self.cid)
         return (*kept, checksum(kept))
 
 
-def of_row(row: tuple[Any, ...]) -> Entry | None:
-    """The entry in a row of `COLUMNS`; None when it is not what was written."""
+def entry_from_row(row: Row) -> Entry | None:
+    """The entry in a row of `COLUMNS`, or None if its checksum is wrong, as after a fault of the disk."""
     seq, ts, conv, author, name, ip, target, msg, re, cid, kept = row
     if checksum(row[:-1]) != kept:
         return None
@@ -62,11 +75,11 @@ def of_row(row: tuple[Any, ...]) -> Entry | None:
 
 
 def checksum(values: tuple[Any, ...]) -> int:
-    """A sum of a row: a bit that turned on the disk shows in it."""
+    """The checksum (CRC-32) of the other values of a row."""
     return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
 
 
-def newest(connection: Connection) -> int:
-    """The newest place in the log that was ever given, even when what had it was removed."""
+def newest_seq(connection: Connection) -> Seq:
+    """The highest sequence number that was ever given, even if its message has been removed; 0 in a new log."""
     (seq,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name IN ('fresh', 'kept')").fetchone()
     return int(seq or 0)

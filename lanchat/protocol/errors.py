@@ -1,157 +1,157 @@
-"""What can be wrong with what a client sent: one class for each code of the wire (docs/protocol.md, "Codes").
+"""The errors that a request of a client can have: one class for each code of the wire (docs/protocol.md, "Codes").
 
-Raised anywhere, caught once (`Router.receive`), answered with the code and the text. It must never carry a traceback or
-anything about another user: the text is shown to a person.
+They may be raised anywhere below `Router.receive`, which catches them and answers with the code and the text. The text is shown
+to a user: it must contain no traceback, and nothing about other users that this user may not know.
 """
 
 from __future__ import annotations
 
 
 class ChatError(Exception):
-    """The client asked for something that is not to be had; `str()` of it says why, in one line, to a person."""
+    """A request could not be done. The text says why, in one line, to a user."""
 
     code = "INTERNAL"
-    #: The client's id of the packet that was wrong, where it could still be read.
+    #: The `cid` of the wrong packet, where it could still be read.
     cid: str | None = None
-    #: Whether the text has words of other users in it, such as a reason.
+    #: Whether the text contains words of other users, such as the reason of a ban.
     quotes = False
 
     def __init__(self, text: str = "", retry_ms: int | None = None) -> None:
         super().__init__(text)
-        #: In how many milliseconds it is worth trying again, where that is known.
+        #: After how many milliseconds it is worth trying again, where that is known.
         self.retry_ms = retry_ms
 
 
-class Left(Exception):
-    """Whoever asked for this has left meanwhile: there is nobody to answer, and nothing is wrong."""
+class ClientGone(Exception):
+    """The client that asked has disconnected meanwhile: there is nobody to answer, and nothing is wrong."""
 
 
 class BadJson(ChatError):
-    """These bytes are no JSON text (RFC 8259)."""
+    """The bytes are not a JSON text (RFC 8259)."""
 
     code = "BAD_JSON"
 
 
 class BadPacket(ChatError):
-    """This is JSON, but not a packet."""
+    """The bytes are JSON, but not a packet."""
 
     code = "BAD_PACKET"
 
 
 class TooBig(ChatError):
-    """A packet or its text is over its limit."""
+    """A packet or its text is longer than allowed."""
 
     code = "TOO_BIG"
 
 
 class LineTooBig(TooBig):
-    """A line (or an unframed object) is over the limit; what was left of it is being skipped."""
+    """A line (or an unframed object) is longer than allowed; the rest of it is skipped."""
 
 
 class BadFrom(ChatError):
-    """A capable client claimed another's name."""
+    """A capable client sent a packet with the name of another user in `from`."""
 
     code = "BAD_FROM"
 
 
 class BadName(ChatError):
-    """This can't be a user's name."""
+    """The text can't be a user's name."""
 
     code = "BAD_NAME"
 
 
 class NameTaken(ChatError):
-    """Somebody else has this name, or one that looks the same."""
+    """Another user has this name, or one that looks the same."""
 
     code = "NAME_TAKEN"
 
 
 class UnknownCommand(ChatError):
-    """There is no such command."""
+    """A command of that name does not exist."""
 
     code = "UNKNOWN_COMMAND"
 
 
 class Usage(ChatError):
-    """The command is known, its arguments are wrong."""
+    """The arguments of a command are wrong."""
 
     code = "USAGE"
 
 
 class NoSuchTarget(ChatError):
-    """Nobody of that name is here."""
+    """No user or room of that name exists, or the user is not online."""
 
     code = "NO_SUCH_TARGET"
 
 
 class Idle(ChatError):
-    """Nothing came in the time that was given."""
+    """The client sent nothing within the time that it had."""
 
     code = "IDLE"
 
 
 class Full(ChatError):
-    """There is no room for another of these."""
+    """A number of things that may exist at once (connections, rooms, members ...) has reached its limit."""
 
     code = "FULL"
 
     def __init__(self, text: str = "", limit: str = "") -> None:
-        """`limit` is the one that was met, where whoever answers this is to count that."""
+        """`limit` is the name of the limit, if it is for the code that answers to count it in `Limits.met`."""
         super().__init__(text)
         self.limit = limit
 
 
 class RateLimited(ChatError):
-    """This costs more than the session has left; it may be asked for again in `retry_ms`."""
+    """The request costs more than the session may spend now; `retry_ms` says when it can be repeated."""
 
     code = "RATE_LIMITED"
 
 
 class NotStored(ChatError):
-    """What must last could not be written to the disk; nothing of it was done."""
+    """Something that must last could not be written to the disk; nothing of it was done."""
 
     code = "NOT_STORED"
 
 
 class TooSlow(ChatError):
-    """To answer this took longer than anybody may keep the server busy."""
+    """Answering took longer than one request may keep the server busy."""
 
     code = "SLOW"
 
 
 class AuthRequired(ChatError):
-    """This is for those who have logged in."""
+    """The request is only for users who have logged in."""
 
     code = "AUTH_REQUIRED"
 
 
 class AuthFailed(ChatError):
-    """That was not the password, or the token, of this account."""
+    """The password or token is not that of the account."""
 
     code = "AUTH_FAILED"
 
 
 class Forbidden(ChatError):
-    """Whoever asks may not do that."""
+    """The user may not do what was asked."""
 
     code = "FORBIDDEN"
 
 
 class NotMember(ChatError):
-    """This is for the members of a room."""
+    """The request is only for members of the room."""
 
     code = "NOT_MEMBER"
 
 
 class Banned(ChatError):
-    """Whoever asks is shut out, from a room or from the server."""
+    """The user is banned, from a room or from the server."""
 
     code = "BANNED"
     quotes = True
 
 
 class Muted(ChatError):
-    """Whoever says this may not speak for now."""
+    """The user is muted, in a room or on the server."""
 
     code = "MUTED"
     quotes = True

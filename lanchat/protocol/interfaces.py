@@ -1,4 +1,8 @@
-"""The seams of the house: what the core asks of a client's connection, of the log, and of time."""
+"""The interfaces between the core and what is outside of it: a client's connection, the store, and time.
+
+A new gateway provides `IClient` and `IConnection` (most of it comes with `lanchat.gateways.connection.Connection`); a new store
+provides `Store`. The core calls these and knows no socket, no database and no reactor.
+"""
 
 from __future__ import annotations
 
@@ -8,115 +12,123 @@ from typing import Any, Protocol, TypeVar
 
 from zope.interface import Interface
 
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import Entry, Epoch, Seq
 from lanchat.protocol.packet import ServerPacket
 
 T = TypeVar("T")
 
 
-class Call(Protocol):
-    """A call that will be made later (`twisted.internet.interfaces.IDelayedCall`, as much of it as is needed)."""
+class DelayedCall(Protocol):
+    """A call that was scheduled with a `Clock` (the part of `twisted.internet.interfaces.IDelayedCall` that is used)."""
 
     def cancel(self) -> None:
-        """Don't make it."""
+        """Cancel the call; only allowed while it is `active`."""
 
     def active(self) -> bool:
-        """Whether it is still to come."""
+        """Whether the call has neither been made nor been cancelled."""
 
 
 class Clock(Protocol):
-    """Time, as an argument (`twisted.internet.interfaces.IReactorTime`, as much of it as is needed)."""
+    """A clock with timers (the part of `twisted.internet.interfaces.IReactorTime` that is used).
+
+    It is an argument wherever time matters, so that tests need not wait.
+    """
 
     def seconds(self) -> float:
-        """Seconds by a clock that only goes forward; since when is not said."""
+        """Seconds by a monotonic clock. Only differences mean anything."""
 
-    def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> Call:
-        """Call `call` in `delay` seconds."""
+    def callLater(self, delay: float, call: Callable[..., Any], /, *args: Any) -> DelayedCall:
+        """Call `call` with these arguments in `delay` seconds."""
 
 
 class IClient(Interface):
-    """The far end of a session, as the server may call it: one connection, whatever its dialect."""
+    """The client of a session as the core sees it: one connection, in any dialect. Called in the reactor's thread only."""
 
     def deliver(packet: ServerPacket) -> None:  # noqa: N805 (zope's way)
-        """Show this packet. It never waits and never raises."""
+        """Send a packet to the client. It is queued: this never waits, and raises nothing."""
 
     def deliver_all(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
-        """The same for some that differ in nothing but their texts and what they are known by."""
+        """Send packets to the client that have the same sender and recipient, and differ in their text and their ids only."""
 
     def disconnect() -> None:
-        """Close the connection, once what was delivered is written. Nothing more is read from it."""
+        """Close the connection after everything delivered so far has been written. Nothing more is read from the client."""
 
     def perform(work: Coroutine[Any, Any, None], hold: bool) -> None:  # noqa: N805 (zope's way)
         """Do this, which may wait. With `hold` nothing that comes from the client is served before it is done."""
 
     def behind() -> bool:
-        """Whether so much waits for it that it should be sent no more than it asks for."""
+        """Whether so much waits to be written that the client should be sent nothing but what it asks for."""
 
     def caught_up() -> Awaitable[None]:
-        """Wait until it is not behind any more, or gone."""
+        """Wait until the client is not `behind` any more, or the connection has ended."""
 
 
-class IReceipts(Interface):
-    """A connection that knows how much of what was delivered to it has been written, in bytes from its beginning."""
+class IOutputProgress(Interface):
+    """How many of the bytes delivered to a client have been written, counted from the beginning of the connection.
 
-    def delivered() -> int:
-        """How many bytes there were to write so far, those that still wait included."""
+    An `IClient` that knows this can be adapted to it; `lanchat.model.receipts` needs it for clients that acknowledge nothing.
+    """
 
-    def written() -> int:
-        """How many of these bytes the system has taken."""
+    def bytes_delivered() -> int:
+        """The number of bytes that were to be written so far, including those that still wait."""
 
-    def finished() -> Awaitable[None]:
-        """Wait until nothing more will be written: all of it is, or the connection has ended."""
+    def bytes_written() -> int:
+        """The number of these bytes that the operating system has taken."""
+
+    def all_written() -> Awaitable[None]:
+        """Wait until nothing more will be written: everything has been, or the connection has ended."""
 
 
 class IConnection(IClient):
-    """The same, as operators look at it."""
+    """What operators can see and do with a connection, besides what the core needs."""
 
     def encryption() -> str:
-        """The version of TLS that is spoken; "" in plain text."""
+        """The version of TLS, such as "TLSv1.3"; "" without TLS."""
 
     def queued() -> int:
-        """Bytes that wait for the client."""
+        """The number of bytes that wait to be written to the client."""
 
     def serve_with(router: Any) -> None:  # noqa: N805 (zope's way)
-        """Let this router serve what comes from now on: one that listens in, or the usual one again."""
+        """Give all further packets of this client to `router`: one that shows them to an operator too, or the usual one."""
 
 
 class Store(Protocol):
-    """What is kept (lanchat/store): one log, and tables beside it. Nothing here blocks.
+    """What the core stores (lanchat/store): a log of messages, and tables beside it. No method blocks.
 
-    What is handed in is done in that order, and comes back in that order: entries to `committed`, which the store was
-    given and which takes as many in a turn of the reactor as it likes, the results of jobs to whoever waits for them.
+    Everything handed in is done in that order, and its outcome comes back in that order, in the reactor's thread: entries to a
+    function `committed` that the store is given (it may spread one batch over several turns of the reactor), results of jobs to
+    whoever awaits them.
     """
 
-    #: Unique to this log; another one after a backup was restored.
-    epoch: str
-    #: Whether it keeps messages at all.
+    #: Identifies this log; restoring a backup gives it a new one, so that clients know that sequence numbers start anew.
+    epoch: Epoch
+    #: Whether messages are stored at all (not with `--ephemeral`).
     keeps: bool
-    #: The place in the log of the newest that came back.
-    last_seq: int
+    #: The sequence number of the newest message that came back.
+    last_seq: Seq
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be written that nobody should hand in more for now."""
+        """Whether so much waits to be written that nothing more should be handed in for now."""
 
     def append(self, entry: Entry) -> None:
-        """Add this to the log; raises `NotStored`."""
+        """Add a message to the log; raises `NotStored`."""
 
     def write(self, job: Callable[[Connection], T]) -> Awaitable[T]:
-        """Run this in a transaction; raises what it raises, or `NotStored`."""
+        """Run a function in a transaction; its result. Raises what the function raises, or `NotStored`."""
 
     def find_repeated(self, sent: Entry) -> Awaitable[Entry | None]:
-        """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`.
+        """The message in the log that this one repeats, if any, including what was handed in before. Raises `NotStored`.
 
-        Its `ts` is the time of now, and its `conv` is not looked at.
+        `sent.ts` must be the current time; `sent.conv` is not used.
         """
 
-    def write_in_background(self, job: Callable[[Connection], object], told: Callable[[bool], object] | None = None) -> None:
-        """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
+    def write_in_background(self, job: Callable[[Connection], object], on_done: Callable[[bool], object] | None = None) -> None:
+        """Run a function in a transaction without waiting for it; errors are logged.
 
-        `told` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
+        `on_done` is called with True when there is nothing more to do, and with False when it could not be stored, which is
+        then not logged.
         """
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Awaitable[T]:
-        """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
+        """Run a query on the current state; raises `TooSlow` after a second, or `RateLimited` if too many queries wait."""

@@ -1,7 +1,7 @@
-"""Limits: what one client may take of the server, so that the others have theirs.
+"""Limits on what one client may take of the server, so that enough is left for the others.
 
-One table: the options, the help and docs/security.md are made from it, and the operator's prompt shows it. A value is read
-where it is used, each time, so a change counts at once.
+The options, their help and docs/security.md are made from one table, and the operators' prompt shows it. The value of a limit
+is read each time it is used, so a change takes effect at once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from lanchat.protocol.errors import RateLimited
 
 
 class Limit(NamedTuple):
-    """One bound: its default, what it counts, and what happens to whoever is over it."""
+    """One limit: its default, what it counts, and what happens when it is exceeded."""
 
     default: float
     unit: str
     consequence: str
 
 
+#: All limits by name, as in the options and at the operators' prompt.
 LIMITS = {
     "users": Limit(20_000, "connections in total", "a new one is told that the server is full, and closed"),
     "per-address": Limit(500, "connections from one address, except loopback", "a new one is told so, and closed"),
@@ -54,99 +55,100 @@ LIMITS = {
     "decided": Limit(1_000, "bans and mutes in force that one account has made", "it can make no more"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
-#: Rates and times, which may be fractions. All others count what is whole.
-FRACTIONS = frozenset({"opens", "logins", "packets", "bytes", "opening"})
-#: Bytes that each piece of what comes counts as, besides its own: to take it up is work, however short it is. A piece is what
-#: is read at once; under TLS it is a record, which may have no content.
-PIECE = 256
-#: A session that was quiet may go over a rate for so many seconds.
+#: Limits that may be fractions, as they are rates or times; all others are whole numbers.
+FRACTIONAL = frozenset({"opens", "logins", "packets", "bytes", "opening"})
+#: Bytes that are added to the size of each read, as handling a read costs time however short it is. Under TLS a read is a
+#: record, which may be empty.
+READ_OVERHEAD = 256
+#: A session that was quiet may send this many seconds' worth of a rate at once.
 BURST_SECONDS = 10
-#: The seconds that a quota is for, and how many are remembered who took something of one.
-HOUR, MOST = 3600.0, 10_000
-#: What is wanting by so little is there.
+#: The period of a quota, in seconds, and the number of keys (addresses, accounts) that a `Quota` or `Buckets` remembers.
+HOUR, MAX_REMEMBERED = 3600.0, 10_000
+#: Smaller shortages are ignored, as they come from rounding.
 ROUNDING = 1e-3
 
 
 class Limits:
-    """The bounds as they are now, and how often each was met."""
+    """The values of all limits, and how often each was met."""
 
-    def __init__(self, most: Mapping[str, float] | None = None) -> None:
-        """`most` is what the system allows at the most, whatever is asked for."""
-        self.most = dict(most or {})
-        #: The values by name; lifted ones are infinite.
-        self.values = {name: self._possible(name, limit.default) for name, limit in LIMITS.items()}
-        #: How often somebody was over each.
+    def __init__(self, ceilings: Mapping[str, float] | None = None) -> None:
+        """`ceilings` are the highest values that the operating system allows, whatever is set."""
+        self.ceilings = dict(ceilings or {})
+        #: The values by name; a limit that is off is infinite.
+        self.values = {name: self._capped(name, limit.default) for name, limit in LIMITS.items()}
+        #: How often each limit was exceeded.
         self.met: Counter[str] = Counter()
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
 
     def set(self, name: str, value: str | float) -> None:
-        """Change a limit for everyone, at once; "off" lifts it. Raises `ValueError` that tells what would be right."""
+        """Change a limit for all clients at once; "off" removes it. Raises `ValueError`, whose text says what is allowed."""
         if name not in LIMITS:
             raise ValueError(f"there is no limit {name!r}; there are {', '.join(LIMITS)}")
         try:
             number = math.inf if value == "off" else float(value)
         except ValueError:
             number = math.nan
-        fits = name in FRACTIONS or number == math.inf or number.is_integer()
+        fits = name in FRACTIONAL or number == math.inf or number.is_integer()
         if not (number > 0 and fits):
-            right = "a number" if name in FRACTIONS else "a whole number"
+            right = "a number" if name in FRACTIONAL else "a whole number"
             raise ValueError(f"{value!r} is no value for {name}: write {right} above 0 ({LIMITS[name].unit}), or off")
-        self.values[name] = self._possible(name, number)
+        self.values[name] = self._capped(name, number)
 
-    def _possible(self, name: str, value: float) -> float:
-        return min(value, self.most.get(name, math.inf))
+    def _capped(self, name: str, value: float) -> float:
+        return min(value, self.ceilings.get(name, math.inf))
 
 
-def written(value: float) -> str:
-    """A value as one would write it: 50, 0.5, off."""
+def format_value(value: float) -> str:
+    """The value of a limit as it is written in options: 50, 0.5, off."""
     return "off" if value == math.inf else f"{value:.12g}"
 
 
 class Quota:
-    """How many of something each may make in an hour: accounts from one address, or rooms of one account.
+    """How many of something each key may make in an hour: accounts for one address, rooms for one account.
 
-    What was made counts also when it is gone again. Of each it is kept when all of its quota will be there again.
+    Things that were removed again still count. For each key only the time is remembered at which its whole quota will be
+    available again.
     """
 
     def __init__(self, limits: Limits, name: str, seconds: Callable[[], float]) -> None:
-        """`name` is the limit's; `seconds` tells the time, by a clock that does not go back."""
+        """`name` is the name of the limit; `seconds` returns the time of a monotonic clock."""
         self._limits = limits
         self._name = name
         self._seconds = seconds
-        self._whole_at: dict[Hashable, float] = {}  # in the order in which they took something
+        self._whole_at: dict[Hashable, float] = {}  # the key that took something last is the last
 
-    def check(self, who: Hashable, told: str) -> None:
-        """Raise `RateLimited`, which begins with what shall be `told`, if nothing is left. Nothing is counted for None."""
-        if who is None:
+    def check(self, key: Hashable, message: str) -> None:
+        """Raise `RateLimited`, whose text begins with `message`, if nothing is left for this key. The key None is exempt."""
+        if key is None:
             return
         now = self._seconds()
         step = HOUR / self._limits[self._name]
-        wait = self._whole_at.get(who, now) + step - now - HOUR
+        wait = self._whole_at.get(key, now) + step - now - HOUR
         if wait > ROUNDING:
             self._limits.met[self._name] += 1
-            raise RateLimited(f"{told} Try again in {_minutes(wait)}.", retry_ms=math.ceil(wait * 1000))
+            raise RateLimited(f"{message} Try again in {_minutes(wait)}.", retry_ms=math.ceil(wait * 1000))
 
     @contextmanager
-    def taken(self, who: Hashable, told: str) -> Iterator[None]:
-        """Take one for what is made in the block, and give it back if that raises. Raises as `check` does."""
-        self.check(who, told)
-        self._add(who, 1)
+    def take(self, key: Hashable, message: str) -> Iterator[None]:
+        """Take one for what the block makes, and give it back if the block raises. Raises as `check` does."""
+        self.check(key, message)
+        self._add(key, 1)
         try:
             yield
         except BaseException:
-            self._add(who, -1)
+            self._add(key, -1)
             raise
 
-    def _add(self, who: Hashable, count: int) -> None:
-        if who is None:
+    def _add(self, key: Hashable, count: int) -> None:
+        if key is None:
             return
         now = self._seconds()
-        whole_at = max(self._whole_at.pop(who, now), now) + count * HOUR / self._limits[self._name]
+        whole_at = max(self._whole_at.pop(key, now), now) + count * HOUR / self._limits[self._name]
         if whole_at > now:
-            self._whole_at[who] = whole_at
-        while self._whole_at and (len(self._whole_at) > MOST or next(iter(self._whole_at.values())) <= now):
+            self._whole_at[key] = whole_at
+        while self._whole_at and (len(self._whole_at) > MAX_REMEMBERED or next(iter(self._whole_at.values())) <= now):
             del self._whole_at[next(iter(self._whole_at))]
 
 
@@ -155,10 +157,10 @@ def _minutes(seconds: float) -> str:
 
 
 class Bucket:
-    """What is left of a rate: it fills at that rate, up to a burst, and may be overdrawn by the last who took from it.
+    """A token bucket: it fills at the rate of a limit up to a burst, and the last to take from it may overdraw it.
 
-    All that is kept is when it will be full again (the "virtual scheduling" of ITU-T I.371). Whoever asks says what time it
-    is, in seconds of a clock that does not go back.
+    Only the time is stored at which it will be full again ("virtual scheduling", ITU-T I.371). Callers pass `now`, in seconds
+    of a monotonic clock.
     """
 
     __slots__ = ("_full_at", "_limits", "_name", "_rate")
@@ -170,7 +172,7 @@ class Bucket:
         self._full_at = 0.0
 
     def take(self, cost: float, now: float) -> bool:
-        """Take so much, whether it is there or not; whether there surely is nothing to wait for afterwards."""
+        """Take `cost`, whether it is there or not. True if the caller surely need not `wait` now; if False, `wait` tells."""
         rate = self._limits.values[self._name]
         if rate != self._rate:
             self._change(rate, now)
@@ -178,41 +180,41 @@ class Bucket:
         return full_at - now <= BURST_SECONDS
 
     def wait(self, now: float, cost: float = 0.0) -> float:
-        """How many seconds it takes until so much is there; for 0, until nothing is owed."""
+        """Seconds until `cost` is there; for a cost of 0, until the bucket is not overdrawn."""
         seconds = cost / self._limits.values[self._name]
         if max(self._full_at - now, 0.0) + seconds <= BURST_SECONDS:
             return 0.0
-        seconds -= self._there(now)
+        seconds -= self._available_seconds(now)
         if seconds * self._rate <= ROUNDING:
             return 0.0
         self._limits.met[self._name] += 1
         return seconds
 
-    def whole(self, most: int, now: float) -> int:
-        """How many there are now, at most so many."""
-        if max(self._full_at - now, 0.0) + most / self._limits.values[self._name] <= BURST_SECONDS:
-            return most
-        return max(0, int(min(most, self._there(now) * self._rate + ROUNDING)))
+    def available(self, maximum: int, now: float) -> int:
+        """How many are there now, at most `maximum`."""
+        if max(self._full_at - now, 0.0) + maximum / self._limits.values[self._name] <= BURST_SECONDS:
+            return maximum
+        return max(0, int(min(maximum, self._available_seconds(now) * self._rate + ROUNDING)))
 
-    def _there(self, now: float) -> float:
-        """What there is, as the seconds in which so much comes; what is owed is below 0."""
+    def _available_seconds(self, now: float) -> float:
+        """What is there, as the seconds that it takes to come in; negative if the bucket is overdrawn."""
         rate = self._limits.values[self._name]
         if rate != self._rate:
             self._change(rate, now)
-        return _burst(rate) - max(self._full_at - now, 0.0)
+        return _burst_seconds(rate) - max(self._full_at - now, 0.0)
 
     def _change(self, rate: float, now: float) -> None:
-        """What is overdrawn stays as much as it was, but comes sooner or later; nothing is owed of what was there."""
+        """Adopt another rate. The amount that is overdrawn stays the same, and is paid back at the new rate."""
         used = over = 0.0
         if self._rate != math.inf:
             used = max(self._full_at - now, 0.0) * self._rate
-            over = max(used - _burst(self._rate) * self._rate, 0.0)
-        self._full_at, self._rate = now + min(used / rate, _burst(rate) + over / rate), rate
+            over = max(used - _burst_seconds(self._rate) * self._rate, 0.0)
+        self._full_at, self._rate = now + min(used / rate, _burst_seconds(rate) + over / rate), rate
 
-    def afford(self, cost: float, now: float) -> float:
-        """Take so much if it is there; if not, nothing is taken, and the seconds until it will be are told."""
+    def try_take(self, cost: float, now: float) -> float:
+        """Take `cost` if it is there and return 0; if not, take nothing and return the seconds until it will be there."""
         rate = self._limits.values[self._name]
-        cost = min(cost, rate * _burst(rate))
+        cost = min(cost, rate * _burst_seconds(rate))
         wait = self.wait(now, cost)
         if not wait:
             self.take(cost, now)
@@ -220,27 +222,26 @@ class Bucket:
 
 
 class Buckets:
-    """One rate for each of many, such as addresses; the `MOST` that were asked for last are remembered."""
+    """A bucket for each key, such as an address; those of the `MAX_REMEMBERED` keys used last are kept."""
 
     def __init__(self, limits: Limits, name: str) -> None:
-        """`name` is the limit's."""
+        """`name` is the name of the limit."""
         self._limits = limits
         self._name = name
         self._of: dict[Hashable, Bucket] = {}
 
     def __len__(self) -> int:
-        """Of how many something is remembered."""
         return len(self._of)
 
-    def afford(self, who: Hashable, now: float) -> float:
-        """Take one if it is there; if not, nothing is taken. Returns the seconds until one will be there."""
-        bucket = self._of.pop(who, None) or Bucket(self._limits, self._name)
-        self._of[who] = bucket  # the newest is the last
-        if len(self._of) > MOST:
+    def try_take(self, key: Hashable, now: float) -> float:
+        """Take one for a key if it is there, and return 0; if not, take nothing and return the seconds until one is."""
+        bucket = self._of.pop(key, None) or Bucket(self._limits, self._name)
+        self._of[key] = bucket  # the key used last is the last
+        if len(self._of) > MAX_REMEMBERED:
             del self._of[next(iter(self._of))]
-        return bucket.afford(1, now)
+        return bucket.try_take(1, now)
 
 
-def _burst(rate: float) -> float:
-    """The seconds in which a bucket fills: one of what it counts it can always hold."""
+def _burst_seconds(rate: float) -> float:
+    """Seconds in which an empty bucket fills; long enough that at least one fits into it."""
     return max(BURST_SECONDS, 1 / rate)

@@ -1,4 +1,4 @@
-"""Listing: names in one line of text, or rows of it, as many as fit into one packet; and how to ask for the rest."""
+"""Formats lists of names or rows that may not fit into one packet, and says how to ask for the rest."""
 
 from __future__ import annotations
 
@@ -13,36 +13,39 @@ from lanchat.protocol.packet import MAX_MSG, MAX_PACKET
 
 T = TypeVar("T")
 
-#: What a packet has besides what is listed in it, and a text besides its rows: bytes, at the most.
+#: Bytes that are set aside: for the parts of a packet beside the list, and for the words of its text beside the rows.
 _FRAME, _WORDS = 2048, 512
-#: What is between two names in a list; no name has it.
-BETWEEN_NAMES = ", "
-#: What is told if somebody asks for what comes after more than there are.
+#: Stands between two names in a list; no name contains it.
+SEPARATOR = ", "
+#: The answer to `after:N` when there are at most N.
 NO_MORE = "There are no more."
 
 
 def escaped_size(text: str) -> int:
-    """How many bytes a text takes inside an ASCII packet."""
+    """The number of bytes that a text takes in a packet of ASCII."""
     return len(json.dumps(text)) - 2
 
 
-def as_fit(names: list[str], room: int) -> list[str]:
-    """As many of the names as fit into so many bytes of a packet, with what comes between them."""
-    line = BETWEEN_NAMES.join([*names, ""])
-    if line.isascii():  # the common case: no character of a name is escaped
-        return names[: line[:room].count(BETWEEN_NAMES)]
-    ends = accumulate(escaped_size(name) + len(BETWEEN_NAMES) for name in names)
-    return [name for name, end in zip(names, ends, strict=True) if end <= room]
+def fitting_names(names: list[str], max_bytes: int) -> list[str]:
+    """As many of the names, from the first on, as fit into `max_bytes` of a packet, separators included."""
+    line = SEPARATOR.join([*names, ""])
+    if line.isascii():  # the common case: nothing is escaped
+        return names[: line[:max_bytes].count(SEPARATOR)]
+    ends = accumulate(escaped_size(name) + len(SEPARATOR) for name in names)
+    return [name for name, end in zip(names, ends, strict=True) if end <= max_bytes]
 
 
-def and_more(names: list[str], total: int, after: int = 0, ask: str = "") -> str:
-    """The names as text, and how many more there are after these and those `after` which they come; `ask` tells these."""
-    text, shown = BETWEEN_NAMES.join(names), after + len(names)
-    return text if shown >= total else f"{text}, ... and {total - shown} more{ask and f': {ask} after:{shown}'}"
+def names_and_more(names: list[str], total: int, after: int = 0, command: str = "") -> str:
+    """The names as text, and how many more there are: "ann, bob, ... and 3 more: /list after:2".
+
+    These are the names after the first `after` of `total`; `command` is the command that shows the rest, or "".
+    """
+    text, shown = SEPARATOR.join(names), after + len(names)
+    return text if shown >= total else f"{text}, ... and {total - shown} more{command and f': {command} after:{shown}'}"
 
 
-def fitting(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:
-    """As many of these rows as fit into one packet, in which each is there as a line of the text and as data."""
+def fitting_rows(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:
+    """The rows that fit into one packet, which has each twice: as a line of its text and as data. Returns both lists."""
     lines: list[str] = []
     data: list[T] = []
     words, together = _WORDS, _FRAME
@@ -56,17 +59,20 @@ def fitting(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:
     return lines, data
 
 
-def rest(total: int, shown: int, ask: str) -> list[str]:
-    """A line about what was not shown yet of a list, if there is anything; `ask` is the command that tells it."""
+def more_line(total: int, shown: int, command: str) -> list[str]:
+    """A line that says how many rows were not shown, and how to get them with `command`; empty if all `total` were shown."""
     if shown >= total:
         return []
-    return [f"... and {total - shown} more{ask and f': {ask} after:{shown}'}"]
+    return [f"... and {total - shown} more{command and f': {command} after:{shown}'}"]
 
 
-def online(names: list[str], total: int, prefix: str, after: int = 0, ask: str = "") -> str:
-    """Who is here besides somebody, in words; `prefix` is what their names should begin with, the rest as for `and_more`."""
+def online_users(names: list[str], total: int, prefix: str, after: int = 0, command: str = "") -> str:
+    """The text of `/list`: `names` are those of the other users online, of `total`, that begin with `prefix`.
+
+    `after` and `command` are as for `names_and_more`.
+    """
     if not total:
         return "Nobody else has such a name." if prefix else "You are the only active user!"
     if not names:
         return NO_MORE
-    return f"Online users ({total}): {and_more(names, total, after, ask)}"
+    return f"Online users ({total}): {names_and_more(names, total, after, command)}"

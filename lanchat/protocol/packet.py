@@ -1,7 +1,6 @@
-"""Packet: the one unit on the wire, as a value, with its limits (docs/protocol.md is the specification).
+"""The packet, the one unit on the wire: parsing, encoding, and its limits (docs/protocol.md is the specification).
 
-This module turns bytes into packets and packets into bytes, and says how text is shown where people read it. It knows no
-sockets, no sessions and no clock; the client imports it as well as the server.
+It also makes text safe to show (`visible`). The server and the client both use this module.
 """
 
 from __future__ import annotations
@@ -16,30 +15,30 @@ from lanchat.protocol import unframed
 from lanchat.protocol.errors import BadJson, BadPacket, TooBig
 from lanchat.protocol.spelling import HARMLESS
 
-#: Bytes in a packet, without its newline.
+#: The longest packet in bytes, without its newline.
 MAX_PACKET = 65536
-#: Bytes in the text of a packet, as UTF-8.
+#: The longest text of a packet, in bytes of UTF-8.
 MAX_MSG = 16384
-#: Characters in a client's own id for a packet.
+#: The longest `cid`, a client's own id of a packet, in characters.
 MAX_CID = 64
-#: Bytes in what an unframed client reads with one `recv`, with the newline.
+#: The bytes that an unframed client reads with one `recv`; a packet for it has at most these, with its newline.
 MAX_UNFRAMED = 1024
 
-#: `to` of what is said to everyone.
+#: The recipient `to` of what is said to everyone.
 EVERYONE = "Everyone"
 
 _Id = Annotated[str, msgspec.Meta(max_length=MAX_CID)]
 
 
 class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """Who a packet is from: a name, and the address of the connection."""
+    """The sender of a packet: a name, and the IP address of the connection."""
 
     name: str
     ip: str
 
 
-class _Both(msgspec.Struct, omit_defaults=True, gc=False):
-    """What a client may send in `x`, and the server too; a member that is not there is None."""
+class _CommonX(msgspec.Struct, omit_defaults=True, gc=False):
+    """The members of `x` that clients and the server send; a missing member is None."""
 
     cid: _Id | None = None
     re: _Id | None = None
@@ -51,17 +50,17 @@ class _Both(msgspec.Struct, omit_defaults=True, gc=False):
     after: int | None = None
 
 
-class X(_Both, omit_defaults=True, gc=False):
-    """Everything newer than the classic packet, as a client may send it.
+class X(_CommonX, omit_defaults=True, gc=False):
+    """The extensions in `x` of a packet from a client: everything newer than the classic packet.
 
-    Unknown members are ignored, so that clients and servers of different ages understand each other.
+    Unknown members are ignored, so that clients and servers of different versions understand each other.
     """
 
     # In a hello (docs/protocol.md, "Accounts").
     auth: dict[str, Any] | None = None
     dev: str | None = None
     resume: dict[str, Any] | None = None
-    # The arguments of commands, for clients that would rather not write them into `msg`.
+    # Arguments of commands, for clients that send them as members instead of in `msg`.
     command: str | None = None
     prefix: str | None = None
     user: str | None = None
@@ -75,8 +74,8 @@ class X(_Both, omit_defaults=True, gc=False):
     limit: int | None = None
 
 
-class ServerX(_Both, omit_defaults=True, rename={"self_": "self"}, gc=False):
-    """The same as the server sends it."""
+class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
+    """The extensions in `x` of a packet from the server (docs/protocol.md)."""
 
     op: str | None = None
     id: str | None = None
@@ -102,7 +101,7 @@ class ServerX(_Both, omit_defaults=True, rename={"self_": "self"}, gc=False):
     epoch: str | None = None
     resumed: bool | None = None
     missed: int | None = None
-    # What commands answer, beside the text for people.
+    # Answers of commands as data, besides the text for people.
     names: list[str] | None = None
     invited: list[str] | None = None
     time: str | None = None
@@ -122,24 +121,24 @@ class Packet(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, ren
 
     @property
     def is_hello(self) -> bool:
-        """Whether this asks for more than the classic protocol (docs/protocol.md, "Hello")."""
+        """Whether this packet asks for the capable protocol (docs/protocol.md, "Hello")."""
         return self.to.lower() == "/hello" and self.x is not None and self.x.v is not None and self.x.v >= 1
 
     def check_size(self) -> None:
-        """Raise `TooBig` if a text is over the limit, wherever in the packet it is."""
+        """Raise `TooBig` if `msg` or `x.text` is longer than `MAX_MSG`."""
         for text in (self.msg, (self.x and self.x.text) or ""):
-            # A character has four bytes at the most: texts that can't be too long are not measured.
+            # A character has at most four bytes, so short texts need not be encoded.
             if len(text) * 4 > MAX_MSG and len(text.encode()) > MAX_MSG:
                 raise TooBig(f"A text is at most {MAX_MSG} bytes; this one has {len(text.encode())}. Send it in parts.")
 
     @property
     def line(self) -> bytes:
-        """The packet as a capable client or the server reads it, with its newline."""
+        """The packet as JSON with its newline, as capable clients and the server read it."""
         return _encode(self) + b"\n"
 
 
 class ServerPacket(Packet):
-    """A packet as the server sends it."""
+    """A packet from the server."""
 
     x: ServerX | None = None  # type: ignore[assignment]  # the other way there are other members
 
@@ -150,16 +149,16 @@ class ServerPacket(Packet):
 
     @property
     def unframed(self) -> tuple[bytes, ...]:
-        """The packet for a client that reads with one `recv(1024)`: ASCII, in as many parts as it takes."""
-        return unframed.written(self.from_.name, self.from_.ip, self.to, self.msg, MAX_UNFRAMED)
+        """The packet for a client that reads with one `recv(1024)`: ASCII, split into several packets if it is too long."""
+        return unframed.encode(self.from_.name, self.from_.ip, self.to, self.msg, MAX_UNFRAMED)
 
-    def written(self, write: Callable[[ServerPacket], bytes]) -> bytes:
-        """What `write` makes of the packet, for those who don't read JSON."""
-        return write(self)
+    def encoded(self, encode: Callable[[ServerPacket], bytes]) -> bytes:
+        """The packet in the form that `encode` makes, for dialects that are not JSON."""
+        return encode(self)
 
 
-class _once:  # noqa: N801 (it is used as `property` is)
-    """A property whose value is kept (as `functools.cached_property`, without the lock that it has in Python 3.11)."""
+class _cached_property:  # noqa: N801 (used as `property` is)
+    """A cached property: `functools.cached_property` without the lock that it has in Python 3.11."""
 
     def __init__(self, wrapped: Any) -> None:
         self._make = wrapped.fget
@@ -173,52 +172,55 @@ class _once:  # noqa: N801 (it is used as `property` is)
 
 
 class SharedPacket(ServerPacket, dict=True, gc=True):
-    """A packet for many, which is not changed any more: each form of it is made once, however many read it."""
+    """A packet for several recipients. It must not be changed; each encoded form is made once and kept."""
 
-    line = _once(ServerPacket.line)
-    classic = _once(ServerPacket.classic)
-    unframed = _once(ServerPacket.unframed)
+    line = _cached_property(ServerPacket.line)
+    classic = _cached_property(ServerPacket.classic)
+    unframed = _cached_property(ServerPacket.unframed)
 
-    def written(self, write: Callable[[ServerPacket], bytes]) -> bytes:
-        """What `write` makes of the packet: it is asked once, as whoever reads that reads the same."""
+    def encoded(self, encode: Callable[[ServerPacket], bytes]) -> bytes:
+        """The packet in the form that `encode` makes, kept for the next recipient with the same `encode`."""
         kept: dict[Any, bytes] = self.__dict__
-        if write not in kept:
-            kept[write] = write(self)
-        return kept[write]
+        if encode not in kept:
+            kept[encode] = encode(self)
+        return kept[encode]
 
-    #: With its room in front of its text, for those who know no rooms.
-    prefixed = _once(property(lambda packet: SharedPacket(packet.from_, packet.to, f"[{packet.to}] {packet.msg}", packet.x)))
+    #: The packet with the room's name before its text, for clients that know no rooms.
+    prefixed = _cached_property(
+        property(lambda packet: SharedPacket(packet.from_, packet.to, f"[{packet.to}] {packet.msg}", packet.x))
+    )
 
 
-#: What the server says is from this.
-SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (the contract's address, not one to bind to)
+#: The sender of the server's own packets.
+SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (an address in the protocol, nothing is bound to it)
 
-#: What is shown as a space: a tab, and the category Zs.
+#: Characters that are shown as a space: the tab and the category Zs.
 _SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-#: Letters and symbols, for Unicode and for Python, of which nothing is seen but their room: the fillers of Hangul, the empty
-#: pattern of Braille, a blank of Egyptian and half of one, the half blank of Chinese, and the note head that there is not.
+#: Characters that Unicode and Python take for printable letters or symbols, but that show nothing: the fillers of Hangul, the
+#: empty pattern of Braille, a blank and a half blank of Egyptian hieroglyphs, the ideographic half fill space, and the null
+#: notehead.
 BLANK_LETTERS = "\u115f\u1160\u2800\u303f\u3164\uffa0\U00013441\U00013442\U0001d159"
 _BLANK_LETTER = re.compile(f"[{BLANK_LETTERS}]")
 
-#: What to do instead of sending what is no JSON; if it is a command as people type it, somebody took this port for another.
+#: Hints for whoever sent something that is not JSON; if it looks like a typed command, a user is on the wrong port.
 _STANDARD = "Send /standard to see a packet."
 _TYPED = "To type lines, use the client `lanchat`, or telnet on the port of --telnet."
 
 _decode = msgspec.json.Decoder(Packet).decode
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
-#: The lines of many packets, as capable clients read them: all in one step.
+#: Encode many packets as JSON lines at once.
 encode_lines = _encoder.encode_lines
 
 
 def parse_lines(block: bytes) -> list[Packet] | None:
-    """Make packets of lines, each with its newline, at once: the fast way through `parse` when nothing is unusual.
+    """Parse a block of complete lines (each ends with a newline) at once: the fast way for input with nothing unusual.
 
-    None if anything is, and each line must be looked at by itself.
+    Returns None if anything is unusual or wrong; then each line must be parsed by `parse`.
     """
     if not block:
         return []
-    if len(block) > MAX_MSG or not block.isascii():  # what decodes to a text is never shorter than the text
+    if len(block) > MAX_MSG or not block.isascii():  # a decoded text is never longer than its bytes
         return None
     try:
         return list(map(_decode, block[:-1].split(b"\n")))
@@ -227,15 +229,15 @@ def parse_lines(block: bytes) -> list[Packet] | None:
 
 
 def parse(data: bytes) -> Packet:
-    """Make a packet of one JSON text, checked whole.
+    """Parse one JSON text and check it in full.
 
-    Raises `TooBig`, `BadJson` or `BadPacket`, with the packet's `cid` where there is one.
+    Raises `TooBig`, `BadJson` or `BadPacket`, with the `cid` of the packet if it could be read.
     """
     if len(data) > MAX_PACKET:
         raise TooBig(f"A packet is at most {MAX_PACKET} bytes; this one has {len(data)}.")
     try:
         if not data.isascii():
-            data.decode()  # members that are skipped would not be looked at otherwise
+            data.decode()  # msgspec does not check UTF-8 in members that it skips
         packet = _decode(data)
     except msgspec.ValidationError as error:
         wrong = BadPacket(f"That is not a packet: {visible(str(error), 100)}. Send /standard to see one.")
@@ -253,20 +255,20 @@ def parse(data: bytes) -> Packet:
     return packet
 
 
-def visible(text: str, most: int | None = None) -> str:
-    r"""A text as it may be shown on a terminal or in a log: one line, no control, escape or direction characters.
+def visible(text: str, max_chars: int | None = None) -> str:
+    r"""A text made safe for a terminal or a log: one line, without control, escape or direction characters.
 
-    What can't be shown is written as Python would (`\x1b`), and so is a letter that is blank: rows are not broken at it, as
-    they are at a space, so it could be used to write at the beginning of a row what looks like another's message. `most`
-    cuts what is shown after so many characters.
+    Other characters that can't be shown are written as Python writes them (`\x1b`), and so are blank letters: rows are not
+    broken at them as they are at spaces, so they could place text at the beginning of a row that looks like the message of
+    another user. With `max_chars` the text is cut after so many characters, and "..." added.
     """
-    if most is not None:
-        shown = visible(text[:most])
-        return shown[:most] + "..." if len(text) > most or len(shown) > most else shown
+    if max_chars is not None:
+        shown = visible(text[:max_chars])
+        return shown[:max_chars] + "..." if len(text) > max_chars or len(shown) > max_chars else shown
     if text.isprintable():
         return text if text.isascii() else _BLANK_LETTER.sub(_escaped, text)
-    # repr() writes out what can't be shown, in one step for the whole text. The rest of what it does is undone: it doubles
-    # backslashes (NUL stands for them meanwhile, which it never gives), and writes out quotes and joiners.
+    # repr() escapes what can't be shown, for the whole text at once. What else it does is undone: it doubles backslashes (NUL
+    # stands for them meanwhile, which repr() never gives), and escapes quotes and joiners.
     shown = repr('"' + _SPACES.sub(" ", text))[2:-1].replace(r"\\", "\0").replace(r"\'", "'")
     for joiner in HARMLESS:  # of Persian and of emoji
         shown = shown.replace(repr(joiner)[1:-1], joiner)
@@ -274,7 +276,7 @@ def visible(text: str, most: int | None = None) -> str:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a text can be shown as it is, in one line."""
+    """Whether a text is shown unchanged by `visible`."""
     return visible(text) == text
 
 
@@ -290,7 +292,7 @@ _decode_x = msgspec.json.Decoder(_OnlyX).decode
 
 
 def _cid(data: bytes) -> str | None:
-    """The `cid` of what is JSON but no packet, so that its sender can tell which one was refused."""
+    """The `cid` of JSON that is not a valid packet, so that the client learns which packet was refused; None without one."""
     try:
         cid = _decode_x(data).x.get("cid")
     except (msgspec.DecodeError, RecursionError):

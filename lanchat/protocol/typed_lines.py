@@ -1,7 +1,7 @@
-"""What a line that somebody typed means: one grammar for telnet, the terminal and scripts (docs/protocol.md, "Typed lines").
+"""Parses a line that a user typed: one grammar for telnet, the terminal and scripts (docs/protocol.md, "Typed lines").
 
-It is settled by the line alone, and not by who is online or which rooms there are: a line for a room or a person that does
-not exist is refused by the server, and never said to everyone instead.
+The meaning depends on the line alone, and not on who is online or which rooms exist: a line for a user or room that does not
+exist is refused by the server, and never sent to everyone instead.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import BLANK_LETTERS, EVERYONE
 
-#: Commands whose arguments are passwords, and commands whose arguments are said to others.
-SECRET = frozenset({"/login", "/register", "/password"})
-SAYING = frozenset({"/pm", "/shout", "/say"})
+#: Commands whose arguments are passwords, and commands whose arguments are sent to others.
+SECRET_COMMANDS = frozenset({"/login", "/register", "/password"})
+SAYING_COMMANDS = frozenset({"/pm", "/shout", "/say"})
 
-# What marks the beginning of a line, and what keyboards and editors write in its place.
+# The marks at the beginning of a line, and the characters that keyboards and editors put in their place.
 _MARKS = {
     "/": "/\N{FULLWIDTH SOLIDUS}\N{FRACTION SLASH}\N{DIVISION SLASH}\N{BIG SOLIDUS}\N{MATHEMATICAL RISING DIAGONAL}"
     "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}",
@@ -26,63 +26,63 @@ _MARKS = {
     "@": "@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}",
 }
 _MARK_OF = {char: mark for mark, chars in _MARKS.items() for char in chars}
-#: Categories of Unicode that show nothing by themselves: blanks, controls, invisible marks, and bytes that are no text.
+#: Unicode categories that show nothing by themselves: blanks, controls, invisible marks, and undecodable bytes.
 _UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn", "Me"})
-#: Characters of other categories that show nothing either, and what stands for a byte that could not be decoded.
+#: Characters of other categories that show nothing, and the replacement for a byte that could not be decoded.
 _FILLERS = frozenset(BLANK_LETTERS + "\N{REPLACEMENT CHARACTER}")
-#: What an arrow key or the like leaves in a line where nothing edits it, after an escape.
+#: What an arrow key or the like leaves after an escape in a line that is typed without an editor.
 _KEY = r"(?:\[[0-9;?]*[A-Za-z~]|O[A-Za-z])"
 _BLANK = re.compile(r"\s")
-#: A command with a password, after its slash, even if a blank follows that; also as other chats call it.
+#: A command with a password, without its slash, possibly after blanks; also under the names that other chats give it.
 _SECRET = re.compile(r"\s*(?:login|register|password|auth|identify|pass|passwd|signin|signup)(?![^\W_])", re.IGNORECASE)
-#: Characters in which that must show.
+#: How many characters of a line are searched for such a command.
 _SECRET_SIZE = 64
 
-#: How lines are typed, for whoever asks for help where they are.
-HERE = (
+#: An explanation of typed lines, for users who ask for help in a dialect that has them.
+TYPING_HELP = (
     "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
     "everyone again; /say TEXT says a text as it is, whatever it begins with"
 )
-#: The part of the server's help that a beginner needs: people who type `/help` alone are shown it.
-TALK = "talk"
-#: What people are told who may look for what was said to everyone.
+#: The topic of `/help` for beginners, which `/help` alone shows to people.
+BEGINNERS_HELP = "talk"
+#: Told to users who may look for messages to everyone.
 NOT_KEPT = "Messages to everyone are not kept; use a room."
-SAY_IT = "To say a text as it is, write /say before it"
+HOW_TO_SAY = "To say a text as it is, write /say before it"
 
 
-class Unclear(Usage):
-    """A line that nobody was sent; `str()` of it says why, and what to write instead, and repeats nothing of the line."""
+class UnclearLine(Usage):
+    """A line that was not sent to anybody. The text says why and what to write instead; it repeats nothing of the line."""
 
 
-class Typed(NamedTuple):
-    """A line that was understood.
+class TypedLine(NamedTuple):
+    """A line that was parsed.
 
-    `to` is a command in lower case ("/join"), a user, a room ("#ops"), or "" for whoever is the target where it was typed.
+    `to` is a command in lower case ("/join"), a user, a room ("#ops"), or "" for the current recipient (`Destination`).
     """
 
     to: str
     text: str
 
 
-def parse(line: str) -> Typed:
-    """What a line means, or a pasted text of several lines. Raises `Unclear`. A blank line is a text like any other.
+def parse(line: str) -> TypedLine:
+    """Parse a line, or a pasted text of several lines. Raises `UnclearLine`. A blank line is a text like any other.
 
-    `/WORD ARGUMENTS` is a command, whatever blanks, invisible characters or other kind of slash stand before it; `//TEXT`
-    and `/say TEXT` say a text; `@NAME TEXT` and `#ROOM TEXT` say it to one person, or in one room.
+    `/WORD ARGUMENTS` is a command, even after blanks or invisible characters, or with another kind of slash; `//TEXT` and `/say
+    TEXT` send a text as it is; `@NAME TEXT` and `#ROOM TEXT` send it to one user or room.
     """
     if line[:1].isascii() and line[:1].isalnum() and len(line.splitlines()) == 1:
-        return Typed("", line)  # nearly all lines
+        return TypedLine("", line)  # the usual case
     start = _start(line)
     mark, rest = _mark(line, start), line[start:]
     if mark == "/" and _mark(rest, 1) != "/":
         return _command(rest)
     if mark in ("@", "#"):
         return _for_one(str(mark), rest)
-    return Typed("", _text(line))
+    return TypedLine("", _text(line))
 
 
-def target(text: str) -> str:
-    """Whom `/to` and `--to` mean: a user, with or without `@`, a room, or everyone if there is nothing. Raises `Unclear`."""
+def parse_target(text: str) -> str:
+    """Parse the argument of `/to` or `--to`: a user (with or without `@`), a room, or everyone if blank. Raises `UnclearLine`."""
     name = text[_start(text) :].rstrip()
     if not name:
         return EVERYONE
@@ -92,59 +92,62 @@ def target(text: str) -> str:
     elif mark == "#":
         name = f"#{name[1:]}"
     if _BLANK.search(name) or name == "#" or _mark(name, 0) in ("/", "@"):
-        raise Unclear("That is no user and no room: write NAME, @NAME or #ROOM.")
+        raise UnclearLine("That is no user and no room: write NAME, @NAME or #ROOM.")
     return name
 
 
 def check_no_secret(text: str) -> None:
-    """Raise `Unclear` if a line of a text looks like a command with a password, which was hardly meant to be read."""
+    """Raise `UnclearLine` if a line of a text looks like a command with a password, which others should not read."""
     if _has_secret(text):
-        raise Unclear(
+        raise UnclearLine(
             "It looks like a command with a password, which others would read. To say it all the same, begin with //."
         )
 
 
-def shows_secret(line: str) -> bool:
-    """Whether a password may stand in what was typed, wherever it was to go: such a line is not remembered."""
+def may_have_secret(line: str) -> bool:
+    """Whether a typed line may contain a password, whatever it was meant for: such a line is not put into the history."""
     try:
         typed = parse(line)
-    except Unclear:
+    except UnclearLine:
         return any(_looks_secret(text) for part in line.splitlines() for text in (part, *part.split(maxsplit=2)[1:]))
-    return typed.to in SECRET or _has_secret(typed.text)
+    return typed.to in SECRET_COMMANDS or _has_secret(typed.text)
 
 
-def _command(rest: str) -> Typed:
+def _command(rest: str) -> TypedLine:
+    """Parse a line that begins with one slash."""
     word, text = _split(rest)
-    # No command is longer, and to normalize a long text may take long.
+    # No command is longer, and normalizing a long text takes long.
     command = f"/{unicodedata.normalize('NFKC', word[1:]) if len(word) <= _SECRET_SIZE else word[1:]}".lower()
-    if command not in SECRET and _looks_secret(rest):
-        raise Unclear("That looks like a command with a password, and is none: write /login PASSWORD, or /password OLD NEW.")
-    if command in SAYING:
+    if command not in SECRET_COMMANDS and _looks_secret(rest):
+        raise UnclearLine(
+            "That looks like a command with a password, and is none: write /login PASSWORD, or /password OLD NEW."
+        )
+    if command in SAYING_COMMANDS:
         said = text if command != "/pm" else _split(text.lstrip())[1]
         if command == "/say":
             if not said.strip():
-                raise Unclear("Usage: /say TEXT (say a text as it is, whatever it begins with)")
-            return Typed("", text)
+                raise UnclearLine("Usage: /say TEXT (say a text as it is, whatever it begins with)")
+            return TypedLine("", text)
         check_no_secret(said)
     elif len(rest.strip().splitlines()) > 1:
-        raise Unclear(f"A command is one line, and this is several. {SAY_IT}.")
+        raise UnclearLine(f"A command is one line, and this is several. {HOW_TO_SAY}.")
     if command == "/help" and not text.strip():
-        return Typed(command, TALK)
-    return Typed(command, text)
+        return TypedLine(command, BEGINNERS_HELP)
+    return TypedLine(command, text)
 
 
-def _for_one(mark: str, rest: str) -> Typed:
-    """A text for one person or one room."""
+def _for_one(mark: str, rest: str) -> TypedLine:
+    """Parse a line with a text for one user or one room."""
     word, text = _split(rest)
     name = word[1:]
     if not name or not text.strip() or _mark(name, 0):
         whom = "person: @NAME TEXT" if mark == "@" else "room: #ROOM TEXT"
-        raise Unclear(f"Nobody got that: a line that begins with {mark} is for one {whom}. {SAY_IT}.")
-    return Typed(name if mark == "@" else f"#{name}", _text(text))
+        raise UnclearLine(f"Nobody got that: a line that begins with {mark} is for one {whom}. {HOW_TO_SAY}.")
+    return TypedLine(name if mark == "@" else f"#{name}", _text(text))
 
 
 def _text(text: str) -> str:
-    """What is said; two slashes at its beginning stand for one."""
+    """The text that is sent; two slashes at its beginning become one."""
     start = _start(text)
     if _mark(text, start) == "/" and _mark(text, start + 1) == "/":
         said = text[start + 1 :]
@@ -165,7 +168,7 @@ def _mark(text: str, at: int) -> str | None:
 
 
 def _start(text: str) -> int:
-    """Where the first character is that can be seen; the length of the text if there is none."""
+    """The index of the first visible character; the length of the text if there is none."""
     if " " < text[:1] < "\x7f":
         return 0
     unseen = _unseen().match(text)
@@ -174,12 +177,12 @@ def _start(text: str) -> int:
 
 @lru_cache(maxsize=1)
 def _unseen() -> re.Pattern[str]:
-    """Matches all that can't be seen at the beginning of a text, however much it is.
+    """Matches the invisible characters at the beginning of a text, and keys after an escape (`_KEY`).
 
-    Outside these ranges no character is unseen (Unicode 16). It is made when the first odd line comes.
+    Outside these ranges no character is invisible (Unicode 16). It is compiled when the first odd line comes.
     """
     chars = "".join(char for char in map(chr, (*range(0x20000), *range(0xE0000, 0xE1000))) if _is_unseen(char))
-    unseen = f"[{re.escape(chars)}]*"  # an escape is one, too, so that what follows it may be the rest of a key
+    unseen = f"[{re.escape(chars)}]*"  # an escape is invisible itself; what follows it may be a key
     return re.compile(rf"{unseen}(?:(?<=\x1b){_KEY}{unseen})*")
 
 

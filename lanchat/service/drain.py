@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from lanchat.core.router import Router
-from lanchat.protocol.durations import span
+from lanchat.protocol.durations import format_duration
 from lanchat.protocol.errors import Usage
-from lanchat.protocol.interfaces import Call
+from lanchat.protocol.interfaces import DelayedCall
 from lanchat.protocol.packet import EVERYONE, SERVER, SharedPacket
 from lanchat.service.requests import counted
 from lanchat.system.private_files import CannotStart
@@ -45,7 +45,7 @@ class Drain:
         self.active = False
         self._router = router
         self._stop = stop
-        self._end: Call | None = None
+        self._end: DelayedCall | None = None
         self._lock = DeferredLock()  # doors that are closing can't be opened
 
     async def begin(self, seconds: float) -> str:
@@ -55,7 +55,7 @@ class Drain:
         self.forget()
         self.active = True
         self._end = self._router.clock.callLater(seconds, self._stop)
-        left = span(seconds)
+        left = format_duration(seconds)
         _log.warn("draining: nobody new is let in, and the server ends in {left}", left=left)
         told = announce(self._router, f"The server ends in {left}. Please finish what you are saying.")
         self._tell_hooks(seconds)

@@ -19,10 +19,10 @@ from lanchat import __version__
 from lanchat.core.router import Router
 from lanchat.maintenance import erasure
 from lanchat.model.session import Account, Role
-from lanchat.protocol.durations import span
+from lanchat.protocol.durations import format_duration
 from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
-from lanchat.protocol.names import key, parse, stored
+from lanchat.protocol.names import key, parse, stored_name
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import caseless
 from lanchat.service import process_stats
@@ -117,7 +117,7 @@ class Operations:
         ran = router.clock.seconds() - self._began
         users, accounts, rooms = len(router.online), router.online.count_accounts(), len(router.rooms)
         lines = [
-            f"{process_stats.versions()} has run for {span(ran)} as process {os.getpid()}.",
+            f"{process_stats.versions()} has run for {format_duration(ran)} as process {os.getpid()}.",
             *(f"It listens for {port}." for port in ports),
             f"It keeps all in {self._store.directory}.",
             f"Users online: {users:,}. Accounts: {accounts:,}. Rooms: {rooms:,}.",
@@ -193,7 +193,7 @@ class Operations:
         write = self._store.write
         alike = self._router.online.account(typed)
         account = alike if alike is not None and _means(typed, alike) else None
-        name = account.name if account is not None else stored(typed, key(typed) if alike is None else caseless(typed))
+        name = account.name if account is not None else stored_name(typed, key(typed) if alike is None else caseless(typed))
         begun = await write(partial(erasure.begin, name=name))
         if account is not None:
             self._forget(account)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lanchat.model.session import Account, Role
 from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
-from lanchat.protocol.names import Name, stored
+from lanchat.protocol.names import Name, stored_name
 from lanchat.store.rows import Wrong, note, usable
 
 #: Devices that an account has at the most, even where the limit is lifted.
@@ -35,7 +35,7 @@ class Moved(NamedTuple):
 def load(connection: Connection, wrong: Wrong = note) -> list[Account]:
     """Every account, with what it may read; `wrong` is told of each row that can't be used."""
     rows = usable(connection, "accounts", wrong)
-    accounts = {number: Account(number, stored(name, kept), Role(role)) for number, name, kept, role, *_ in rows}
+    accounts = {number: Account(number, stored_name(name, kept), Role(role)) for number, name, kept, role, *_ in rows}
     for account, conv, since in usable(connection, "members", wrong):
         if account in accounts:
             accounts[account].conversations[conv] = since

@@ -12,7 +12,7 @@ from sqlite3 import Connection
 
 from twisted.logger import Logger
 
-from lanchat.protocol.entry import Entry, newest
+from lanchat.protocol.entry import Entry, newest_seq
 from lanchat.protocol.packet import visible
 from lanchat.store import recent, schema, word_index
 from lanchat.store.reindexing import Reindexing
@@ -75,7 +75,7 @@ class BackgroundWork:
         quiet = idle and not (self._anew.left and time.monotonic() < self._quiet_from)
         try:
             if not self._upto and self._rows and (quiet or self._many()):
-                self._upto = newest(self._connection)
+                self._upto = newest_seq(self._connection)
             if self._upto:
                 self._move()
             if self._indexed < self._moved:

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, newest, of_row
+from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.store import timeline
 from lanchat.store.timeline import Age
@@ -70,7 +70,7 @@ class Duplicates:
         self._connection = connection
         asked = {once for entry in entries for once in _both(entry)}
         self._known = dict(_look_up(connection, sorted(asked)))
-        self._notes, self._newest = timeline.load(connection), newest(connection)
+        self._notes, self._newest = timeline.load(connection), newest_seq(connection)
         self._added: set[Once] = set()
 
     def find(self, entry: Entry) -> tuple[Known | None, str | None]:
@@ -105,7 +105,7 @@ def find(connection: Connection, sent: Entry) -> Entry | None:
 
     Its `ts` is the time of now, and its `conv` is not looked at.
     """
-    age = timeline.seen(timeline.load(connection), newest(connection), sent.ts).older_than(REPEAT_MS)
+    age = timeline.seen(timeline.load(connection), newest_seq(connection), sent.ts).older_than(REPEAT_MS)
     for _, found in _look_up(connection, list(_both(sent))):
         if not found.is_old(age) and found.says(sent.target, sent.msg):
             return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
@@ -123,7 +123,7 @@ def release(connection: Connection, seq: int) -> None:
     for table in ("kept", "fresh"):
         kept = None  # the sum of a damaged row stays wrong
         row = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 (ours)
-        entry = None if row is None else of_row(row)
+        entry = None if row is None else entry_from_row(row)
         if entry is not None:
             entry.cid = None
             kept = entry.row()[-1]

@@ -18,9 +18,9 @@ from twisted.logger import Logger
 from lanchat.model.conversation import with_guest
 from lanchat.model.room import room_key
 from lanchat.model.targets import network_of
-from lanchat.protocol.entry import COLUMNS, of_row
+from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.protocol.packet import visible
-from lanchat.protocol.spelling import KEYS, key
+from lanchat.protocol.spelling import KEY_RULES, key
 from lanchat.store import schema, word_index
 
 #: The tables in which each name has a key of its own; what a row of each is called, and what ends a name that two have.
@@ -47,7 +47,7 @@ _log = Logger()
 
 def renew(connection: Connection) -> None:
     """Make the keys anew if they are of another version. While two names share one, this is tried again at each start."""
-    if connection.execute("SELECT value FROM meta WHERE name = 'keys'").fetchone() == (KEYS,):
+    if connection.execute("SELECT value FROM meta WHERE name = 'keys'").fetchone() == (KEY_RULES,):
         return
     with schema.transaction(connection):
         for table in _TABLES:
@@ -55,7 +55,7 @@ def renew(connection: Connection) -> None:
         _renew_sanctions(connection)
         _renew_conversations(connection)
         if not (shared := list(shared_names(connection))):
-            schema.put(connection, "keys", KEYS)
+            schema.put(connection, "keys", KEY_RULES)
     for told in shared:
         _log.warn("{told}", told=told)
 
@@ -121,7 +121,7 @@ def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
     if table == "kept":
         word_index.remove(connection, where, those)
     for row in rows:
-        entry, kept = of_row(row), row[-1]  # the sum of a damaged one stays wrong
+        entry, kept = entry_from_row(row), row[-1]  # the sum of a damaged one stays wrong
         if entry is not None:
             entry.conv = today
             kept = entry.row()[-1]

@@ -1,7 +1,7 @@
 """Opening: a database that is ours alone, sound, and of a version that is known; or one line that says what is wrong.
 
 Nothing that is damaged is served. What can be seen of a damage at the start is looked for here; a row of the log whose
-content changed on the disk shows when it is read (`lanchat.protocol.entry.of_row`).
+content changed on the disk shows when it is read (`lanchat.protocol.entry.entry_from_row`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import BinaryIO
 
-from lanchat.protocol.entry import newest
+from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.packet import visible
 from lanchat.store import keys, replace_db, schema, wal_check
 from lanchat.system.private_files import FileError, check_data_directory, check_data_file, give_to_owner
@@ -200,7 +200,7 @@ def _mark(connection: Connection) -> None:
     """From here on the file is not all there is: what is said is in the `-wal` beside it first."""
     schema.put(connection, "clean", 0)
     # What a classic client was sent before a crash counts as read: it can't say, and is not shown it twice.
-    connection.execute("UPDATE devices SET cursor = ?, online = 0 WHERE name = '' AND online = 1", (newest(connection),))
+    connection.execute("UPDATE devices SET cursor = ?, online = 0 WHERE name = '' AND online = 1", (newest_seq(connection),))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # without it, the mark itself would be in the `-wal` only
 
 

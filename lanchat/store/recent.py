@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from lanchat.protocol.entry import newest
+from lanchat.protocol.entry import newest_seq
 
 
 def move(connection: Connection, upto: int) -> None:
@@ -32,4 +32,4 @@ def move_some(connection: Connection, upto: int, most: int) -> int:
 def moved(connection: Connection) -> int:
     """The place up to which nothing is in `fresh`."""
     (oldest,) = connection.execute("SELECT min(seq) FROM fresh").fetchone()
-    return newest(connection) if oldest is None else int(oldest) - 1
+    return newest_seq(connection) if oldest is None else int(oldest) - 1

@@ -11,7 +11,7 @@ from sqlite3 import Connection
 
 from lanchat.model.room import Room
 from lanchat.model.session import Account
-from lanchat.protocol.entry import newest
+from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Forbidden, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.names import Name
 from lanchat.store.accounts import check_there as check_account
@@ -102,7 +102,7 @@ def admit(connection: Connection, room: int, account: int, *, invited: bool = Fa
     check_account(connection, account)
     if invited and not _is_invited(connection, room, account):
         raise Forbidden("The invitation to that room was taken back just now.")
-    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest(connection)))
+    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest_seq(connection)))
     uninvite(connection, room, account)
     (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()
     return int(since)

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import RELAYED, Entry, newest
+from lanchat.protocol.entry import RELAYED, Entry, newest_seq
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.packet import visible
 from lanchat.store import duplicates, open_db, schema
@@ -96,7 +96,7 @@ class Store:
             undone.callback(self._lock.release)
             connection = open_db.open_to_write(self.directory, self._lock)
             undone.callback(open_db.leave, connection, self.directory / open_db.FILE)
-            self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest(connection)
+            self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest_seq(connection)
             with schema.transaction(connection):
                 prepare(connection)
             self._connection = connection
@@ -162,21 +162,21 @@ class Store:
         """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
         return self.write(partial(duplicates.find, sent=sent))
 
-    def write_in_background(self, job: Callable[[Connection], object], told: Callable[[bool], object] | None = None) -> None:
+    def write_in_background(self, job: Callable[[Connection], object], on_done: Callable[[bool], object] | None = None) -> None:
         """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
 
-        `told` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
+        `on_done` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
         """
 
         def failed(failure: Failure) -> bool:
-            if told is not None and failure.check(NotStored):
+            if on_done is not None and failure.check(NotStored):
                 return False
             _log.error("not stored: {why}", why=visible(str(failure.value)))
             return True
 
         done = self.write(job).addCallbacks(lambda _: True, failed)
-        if told is not None:
-            done.addCallback(told)
+        if on_done is not None:
+            done.addCallback(on_done)
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.protocol.counts import Histogram
-from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry, newest
+from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry, newest_seq
 from lanchat.protocol.errors import NotStored
 from lanchat.store.background import BackgroundWork
 from lanchat.store.duplicates import Duplicates
@@ -87,7 +87,7 @@ class Writer:
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
         self._commits = commits
-        self._newest = newest(connection)
+        self._newest = newest_seq(connection)
         self._tidier = BackgroundWork(connection)
         self._ending = False
         # Why the last batch failed, until those who hand in are known to know.
@@ -135,7 +135,7 @@ class Writer:
 
     def _commit(self, batch: list[Entry | Job[Any]]) -> str:
         """All of it or nothing; what went wrong, or ""."""
-        newest, began = self._newest, time.monotonic()
+        newest_seq, began = self._newest, time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
@@ -143,7 +143,7 @@ class Writer:
             self._commits.add(time.monotonic() - began)
             self._tidier.committed()
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
-            self._newest = newest
+            self._newest = newest_seq
             with suppress(sqlite3.Error):  # whatever a broken disk does, those who wait are told
                 if self._connection.in_transaction:
                     self._connection.rollback()

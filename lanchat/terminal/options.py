@@ -14,7 +14,7 @@ from lanchat import __version__
 from lanchat.client import zones
 from lanchat.client.session import PATIENCE
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
-from lanchat.protocol.typed_lines import Unclear, target
+from lanchat.protocol.typed_lines import UnclearLine, parse_target
 from lanchat.system.printing import Parser, path_argument
 from lanchat.system.private_files import user_state_directory
 
@@ -209,8 +209,8 @@ def _name(text: str) -> str:
 
 def _target(text: str) -> str:
     try:
-        name = target(text)
-    except Unclear:
+        name = parse_target(text)
+    except UnclearLine:
         name = ""
     if not name or not text.strip():
         raise argparse.ArgumentTypeError(f"{visible(text)!r} is no NAME and no #ROOM")

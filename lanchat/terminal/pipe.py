@@ -16,7 +16,7 @@ from lanchat.client.log_sync import MISSED
 from lanchat.client.session import GOODBYE, ClientSession
 from lanchat.protocol.destination import Destination
 from lanchat.protocol.packet import MAX_MSG, ServerPacket, visible
-from lanchat.protocol.typed_lines import Unclear, check_no_secret
+from lanchat.protocol.typed_lines import UnclearLine, check_no_secret
 from lanchat.system.printing import STDIN, STDOUT, OutputError
 from lanchat.system.private_files import without_bom
 from lanchat.terminal.formatting import Painter, Paragraph, columns, complain, harmless
@@ -185,7 +185,7 @@ class Pipe:
             self._count += 1
             try:
                 self._say(line)
-            except (NotSent, Unclear) as error:
+            except (NotSent, UnclearLine) as error:
                 what = "what is on stdin" if self._whole else f"line {self._count}"
                 self._fail(f"{what} was not sent: {error}")
 

@@ -17,7 +17,7 @@ from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import create_output
 
-from lanchat.protocol.typed_lines import shows_secret
+from lanchat.protocol.typed_lines import may_have_secret
 from lanchat.system.columns import clear_rows
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.plain import Plain, is_plain
@@ -31,7 +31,7 @@ class Discreet(InMemoryHistory):
 
     def append_string(self, string: str) -> None:
         """Remember a line."""
-        if not shows_secret(string):
+        if not may_have_secret(string):
             super().append_string(string)
 
 

@@ -22,7 +22,17 @@ from lanchat.client.pages import Pages
 from lanchat.client.rooms import MAX_NAME
 from lanchat.client.session import ClientSession
 from lanchat.protocol.packet import ServerPacket, is_visible, visible
-from lanchat.protocol.typed_lines import HERE, SAYING, SECRET, TALK, Typed, Unclear, parse, shows_secret, target
+from lanchat.protocol.typed_lines import (
+    BEGINNERS_HELP,
+    SAYING_COMMANDS,
+    SECRET_COMMANDS,
+    TYPING_HELP,
+    TypedLine,
+    UnclearLine,
+    may_have_secret,
+    parse,
+    parse_target,
+)
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.external_editor import edited
 from lanchat.terminal.formatting import Painter
@@ -32,7 +42,7 @@ from lanchat.terminal.screen import Screen
 from lanchat.terminal.view import View
 
 _HERE = (
-    f"{HERE}; /edit writes several lines in your $EDITOR; "
+    f"{TYPING_HELP}; /edit writes several lines in your $EDITOR; "
     "/more shows the rest of a long message, or what was before a page of /history or /search; /login, /register and "
     "/password ask for what is not to be seen. Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends."
 )
@@ -178,26 +188,26 @@ class Terminal:
         if not text.strip():
             return
         prompt, is_message = self._message(), True
-        shown = f"{text.split(maxsplit=1)[0]} ..." if shows_secret(text) else text
+        shown = f"{text.split(maxsplit=1)[0]} ..." if may_have_secret(text) else text
         try:
             typed = parse(text)
-            is_message = not self._json and (not typed.to.startswith("/") or typed.to in SAYING)
+            is_message = not self._json and (not typed.to.startswith("/") or typed.to in SAYING_COMMANDS)
             if not is_message:
                 self._view.echo(prompt, shown)
             self._obey(typed)
-        except (NotSent, Unclear) as error:
+        except (NotSent, UnclearLine) as error:
             if is_message:
                 self._view.echo(prompt, shown)
             self._not_sent(error)
 
-    def _obey(self, typed: Typed) -> None:
+    def _obey(self, typed: TypedLine) -> None:
         """Do what a line says. Raises `NotSent`."""
         command = typed.to
         if command in self._here:
             self._here[command](typed.text)
         elif command in BATCHED:
             self._pages.ask(command, typed.text, self.target)
-        elif command in SECRET:
+        elif command in SECRET_COMMANDS:
             self._secret(command, typed.text)
         elif self._conversation.locked and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and it might be a password. /quit leaves.")
@@ -206,13 +216,13 @@ class Terminal:
             if said.is_message:
                 self._view.said(said)
 
-    def _not_sent(self, error: NotSent | Unclear) -> None:
+    def _not_sent(self, error: NotSent | UnclearLine) -> None:
         self._view.error(f"Not sent: {error}")
 
     def _set_destination(self, words: str) -> None:
         """Say what follows to this user or in this room."""
         self._to_lobby = False
-        self.target = target(words)
+        self.target = parse_target(words)
 
     def _edit(self, words: str) -> None:
         """Write the next message in an editor, from these words on."""
@@ -221,7 +231,7 @@ class Terminal:
     def _help(self, words: str) -> None:
         """What the server has to say, and what is understood here."""
         self._conversation.say("/help", words)
-        if words == TALK:
+        if words == BEGINNERS_HELP:
             self.notice(_HERE)
 
     def _secret(self, command: str, words: str) -> None:
@@ -272,6 +282,6 @@ class Terminal:
 
 def _room(name: str | None) -> str:
     """The name of a room as a server gave it; "" if it is none."""
-    with contextlib.suppress(Unclear):
-        return target(name) if name and name.startswith("#") and is_visible(name) and len(name) <= MAX_NAME else ""
+    with contextlib.suppress(UnclearLine):
+        return parse_target(name) if name and name.startswith("#") and is_visible(name) and len(name) <= MAX_NAME else ""
     return ""

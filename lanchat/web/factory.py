@@ -18,6 +18,6 @@ def make_factory(watched: MetricsSources, reactor: Any) -> WebFactory:
     if hasattr(reactor, "time_turns"):  # ours
         reactor.time_turns(counts.turns.add)
     else:
-        ReactorDelay(reactor, counts.lateness.add).begin()
+        ReactorDelay(reactor, counts.timer_delays.add).begin()
     health = Health(watched.store, reactor)
     return WebFactory(Pages(health, watched.ready, registry(watched, health)), reactor, watched.admission.allows)

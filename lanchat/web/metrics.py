@@ -60,8 +60,8 @@ class Report(Collector):
         yield _gauge(
             "lanchat_ready", "1 while new connections are accepted, 0 before that and during a drain.", self._watched.ready()
         )
-        if any(self._counts.lateness.counts):
-            yield _histogram("lanchat_reactor_late_seconds", "How late a timer was.", self._counts.lateness)
+        if any(self._counts.timer_delays.counts):
+            yield _histogram("lanchat_reactor_late_seconds", "How late a timer was.", self._counts.timer_delays)
         else:
             text = "Length of a turn of the reactor, from an event until it waits again."
             yield _histogram("lanchat_reactor_turn_seconds", text, self._counts.turns)
@@ -75,7 +75,7 @@ class Report(Collector):
         for labels, count in counts.closed.items():
             ended.add_metric(labels, count)
         yield ended
-        refused = {"allow": counts.strangers} | {name: met[name] for name in OF_CONNECTIONS}
+        refused = {"allow": counts.denied} | {name: met[name] for name in OF_CONNECTIONS}
         yield _counter("lanchat_connections_refused", "Connections refused, by --allow or a limit.", refused, "reason")
         if (contexts := self._watched.contexts) is not None:
             yield _counter("lanchat_tls_handshakes", "TLS handshakes completed.", counts.handshakes)

@@ -16,7 +16,7 @@ from lanchat.core.pending_logins import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.core.router import Router
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import RELAYED
-from lanchat.protocol.errors import AuthRequired, Left, NameTaken, NoSuchTarget, NotStored
+from lanchat.protocol.errors import AuthRequired, ClientGone, NameTaken, NoSuchTarget, NotStored
 from lanchat.protocol.names import parse
 from lanchat.protocol.packet import ServerX
 from lanchat.store import accounts
@@ -64,7 +64,7 @@ def slow_hashes(router: Router, monkeypatch: pytest.MonkeyPatch) -> list[Deferre
 
     def hash_later(password: str, newcomer: bool) -> Deferred[str]:
         hashes.append(Deferred())
-        return hashes[-1].addErrback(lambda _: fail(Left()))
+        return hashes[-1].addErrback(lambda _: fail(ClientGone()))
 
     monkeypatch.setattr(router.identity, "hash", hash_later)
     return hashes

@@ -10,13 +10,13 @@ from lanchat.commands import ALL, COMMANDS, PARTS, other_chats
 from lanchat.commands.hello import CAPS
 from lanchat.core.router import Router
 from lanchat.model.session import Role
-from lanchat.protocol.typed_lines import NOT_KEPT, TALK
+from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 from tests.fakes import PASSWORD, User, dump, make_router
 from tests.people import person
 
 #: What a program may send to each command: words, or members of `x`. Each is answered, and one of each at least not refused.
 FORMS: dict[str, list[str | dict[str, Any]]] = {
-    "/help": ["", "pm", TALK, ALL, {"command": "pm"}],
+    "/help": ["", "pm", BEGINNERS_HELP, ALL, {"command": "pm"}],
     "/list": ["", "b", {"prefix": "b"}],
     "/pm": ["bob hi", {"user": "bob", "text": "hi"}],
     "/quit": ["", "bye", {"text": "bye"}],
@@ -130,7 +130,7 @@ def test_a_part_of_the_help_names_the_others(part: str) -> None:
     first, *lines, last = told.msg.splitlines()
     assert first == f"Commands ({part}):"
     assert [line.split()[0] for line in lines if line != NOT_KEPT] == list(PARTS[part])
-    assert (NOT_KEPT in lines) is (part == TALK)
+    assert (NOT_KEPT in lines) is (part == BEGINNERS_HELP)
     assert all(f"/help {other}" in last for other in (*PARTS, ALL) if other != part)
     assert told.x is not None
     assert [command["name"] for command in told.x.commands or ()] == list(PARTS[part])

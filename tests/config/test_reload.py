@@ -117,7 +117,7 @@ def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
 
 def test_there_are_never_more_users_than_files() -> None:
     limits = Limits()
-    limits.most["users"] = 100
+    limits.ceilings["users"] = 100
     ConfiguredLimits(limits).prepare(options("--limit", "users=off"))()
     assert limits["users"] == 100
     limits.set("users", "off")  # at the operators' prompt

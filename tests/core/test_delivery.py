@@ -175,7 +175,7 @@ def test_what_could_not_be_stored_is_delivered_to_nobody_and_refused(router: Rou
     assert [(x["op"], x["code"], x["cid"]) for x in bob.xs()] == [("fail", "NOT_STORED", "1")]
     assert "could not be stored" in cat.told().msg
     assert bob.session.pending == cat.session.pending == 0
-    assert router.counts.lost == 2
+    assert router.counts.not_stored == 2
 
 
 def test_a_store_that_takes_no_more_refuses_that_and_what_is_behind_it_and_nothing_is_pending(
@@ -509,9 +509,9 @@ def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, 
     costs = []
     for n in range(3):
         bob.send("ann", "x " + "y" * 8000 * n)
-        before = reader.session.packets.whole(2000, router.clock.seconds())
+        before = reader.session.packets.available(2000, router.clock.seconds())
         reader.send("/history", "bob")
-        costs.append(before - reader.session.packets.whole(2000, router.clock.seconds()))
+        costs.append(before - reader.session.packets.available(2000, router.clock.seconds()))
     one, two, three = costs
     assert two - one == pytest.approx(8000 / TEXT_A_PACKET, abs=1.5)
     assert three - two == pytest.approx(16_000 / TEXT_A_PACKET, abs=1.5)
@@ -519,9 +519,9 @@ def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, 
 
 @pytest.mark.parametrize(("ask", "cost"), [("/history", 5), ("/search", 20)])
 def test_to_look_for_something_costs_also_where_nothing_is_found(router: Router, ann: User, ask: str, cost: int) -> None:
-    before = ann.session.packets.whole(2000, router.clock.seconds())
+    before = ann.session.packets.available(2000, router.clock.seconds())
     ann.send(ask, "pump" if ask == "/search" else "")
-    assert before - ann.session.packets.whole(2000, router.clock.seconds()) == cost
+    assert before - ann.session.packets.available(2000, router.clock.seconds()) == cost
 
 
 def test_who_asked_for_much_is_read_no_faster(router: Router, ann: User, bob: User) -> None:
@@ -668,9 +668,9 @@ def test_words_to_many_connections_of_one_account_cost_what_words_to_a_room_cost
     User(router, "zoe").register().leave()
     phones = [log_in_classic(router, "zoe") for _ in range(40)]
     bob.send("zoe", "x" * 10 * TEXT_A_DELIVERY)
-    before = bob.session.packets.whole(10_000, router.clock.seconds())
+    before = bob.session.packets.available(10_000, router.clock.seconds())
     bob.send("zoe", "x" * 10 * TEXT_A_DELIVERY)
-    assert before - bob.session.packets.whole(10_000, router.clock.seconds()) == 40 * 11 / 20
+    assert before - bob.session.packets.available(10_000, router.clock.seconds()) == 40 * 11 / 20
     router.limits.set("packets", 1)
     bob.session.packets.take(10, router.clock.seconds())
     for phone in phones:

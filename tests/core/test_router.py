@@ -251,9 +251,9 @@ def test_list_tells_everyone_but_the_asker_in_order(router: Router) -> None:
 
 def test_a_list_costs_a_packet_for_every_hundred_names(router: Router) -> None:
     users = [User(router, f"user{n}") for n in range(500)]
-    before = users[0].session.packets.whole(2000, router.clock.seconds())
+    before = users[0].session.packets.available(2000, router.clock.seconds())
     users[0].send("/list", "nobody")  # those whom it does not show have been looked at too
-    assert before - users[0].session.packets.whole(2000, router.clock.seconds()) == 5
+    assert before - users[0].session.packets.available(2000, router.clock.seconds()) == 5
 
 
 def test_a_long_list_is_cut_with_a_count(router: Router) -> None:

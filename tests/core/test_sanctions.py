@@ -20,7 +20,7 @@ from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import find_target
-from lanchat.protocol.durations import seconds, span
+from lanchat.protocol.durations import format_duration, parse_duration
 from lanchat.protocol.errors import Banned, ChatError, Full, Muted, NoSuchTarget, NotStored, Usage
 from tests.core.test_calls import Script, steps
 from tests.fakes import FakeStore, User, make_router
@@ -114,22 +114,22 @@ def test_a_target_knows_whether_it_is_the_machine_itself(text: str, machine: boo
 
 @pytest.mark.parametrize(("text", "there"), [("30s", 30), ("10m", 600), ("2H", 7200), ("7d", 604800), (" ", None)])
 def test_a_duration_is_a_number_with_a_unit(text: str, there: int | None) -> None:
-    assert seconds(text) == there
+    assert parse_duration(text) == there
 
 
 @pytest.mark.parametrize("text", ["0s", "10", "m", "-1m", "1.5h", "10min", "999999d", "²m", "1h30m", "for"])
 def test_a_wrong_duration_is_answered_with_right_ones(text: str) -> None:
     with pytest.raises(Usage, match="Write 30s, 10m, 2h or 7d"):
-        seconds(text)
+        parse_duration(text)
 
 
 @given(st.integers(1, 99_999), st.sampled_from("smhd"))
 def test_what_is_said_of_a_duration_is_never_more_than_it_is(number: int, unit: str) -> None:
-    there = seconds(f"{number}{unit}")
+    there = parse_duration(f"{number}{unit}")
     assert there is not None
-    said = [seconds(part) or 0 for part in span(there).split()]
+    said = [parse_duration(part) or 0 for part in format_duration(there).split()]
     assert 0 <= there - sum(said) < said[0]
-    assert span(0.2) == "1s"
+    assert format_duration(0.2) == "1s"
 
 
 @pytest.mark.parametrize(

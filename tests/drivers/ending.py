@@ -9,7 +9,7 @@ from sqlite3 import DatabaseError
 
 from lanchat.maintenance import backup as backups
 from lanchat.maintenance.salvage import Saved, salvage
-from lanchat.protocol.entry import COLUMNS, newest, of_row
+from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
 from lanchat.store import open_db
 from tests.drivers.saying import say
 from tests.drivers.world import World, check_log, rows_of
@@ -91,7 +91,7 @@ def save(world: World) -> None:
     world.note(f"salvage, with the pages {at} damaged; {len(readable)} of {len(world.log.rows)} rows can be read")
     saved = salvage(world.core.directory, f"before-{world.next()}")
     with open_db.closing(file) as connection:
-        there, last = {row[0] for row in rows_of(connection) if row[2]}, newest(connection)
+        there, last = {row[0] for row in rows_of(connection) if row[2]}, newest_seq(connection)
     _check_saved(world, saved, there, readable)
     _remove_old(world)
     _after_salvage(world, there, last)
@@ -144,7 +144,7 @@ def _readable(file: Path, seqs: list[int]) -> set[int]:
             for seq in seqs:
                 with suppress(DatabaseError):
                     row = connection.execute(f"{_ROW} {table} WHERE seq = ?", (seq,)).fetchone()
-                    if row is not None and of_row(row) is not None:
+                    if row is not None and entry_from_row(row) is not None:
                         found.add(seq)
     return found
 

@@ -13,7 +13,7 @@ from time import sleep
 from typing import Any
 
 from lanchat.history.search import Query, search
-from lanchat.protocol.entry import COLUMNS, Entry, of_row
+from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from tests.drivers.core import BEGIN, Core, Time
 from tests.drivers.logbook import Logbook, Said
 from tests.drivers.rounds import Note
@@ -160,7 +160,7 @@ def check_log(rows: list[tuple[Any, ...]], log: Logbook, what: str = "the log") 
     """Compare rows with the model. Those in no conversation are what is left of removed ones, so that repeats are known."""
     found: dict[int, Said] = {}
     for row in rows:
-        entry = of_row(row)
+        entry = entry_from_row(row)
         check(entry is not None, "a row is damaged", f"{what}: {row}")
         assert entry is not None
         if entry.conv:

@@ -19,7 +19,7 @@ from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.outbox import CLOSE_SECONDS
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.net.sockets import address_of
-from lanchat.protocol.limits import LIMITS, PIECE
+from lanchat.protocol.limits import LIMITS, READ_OVERHEAD
 from lanchat.protocol.packet import EVERYONE
 from lanchat.service.drain import announce
 from tests.fakes import Wire, make_router
@@ -89,7 +89,7 @@ def test_who_is_closed_is_read_to_its_end_but_no_faster_than_others_can_bear(
         while wire.transport.producerState == "producing" and pieces < 100:
             wire.send(b"x" * 10_000)
             pieces += 1
-        assert pieces == MAX_DISCARDED // (10_000 + PIECE) + 1
+        assert pieces == MAX_DISCARDED // (10_000 + READ_OVERHEAD) + 1
         wire.clock.advance(2 * DISCARD_SECONDS)
     wire.send(*[b"x" * 10_000] * 40)
     wire.lose()

@@ -16,7 +16,7 @@ from lanchat.model.room import parse_name
 from lanchat.model.sanction import Sanction
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import ERASED
-from lanchat.protocol.names import parse, stored
+from lanchat.protocol.names import parse, stored_name
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Purge, Remove, Request, SetPassword, SetRole
 from lanchat.store import accounts, recent, rooms, sanctions
@@ -213,7 +213,7 @@ def test_what_they_write_until_they_are_gone_is_erased_too(desk: Desk) -> None:
 def test_a_name_of_older_rules_is_erased_as_it_is_written_and_as_it_is_kept(desk: Desk) -> None:
     desk.write(lambda connection: connection.execute("UPDATE accounts SET name = 'Vic', key = 'VIC' WHERE id = 1").rowcount)
     desk.say(entry("his own", name="Vic"), entry("to him", author=2, name="wanda", conv="p1x2", target="Vic"))
-    begun = desk.write(partial(erasure.begin, name=stored("Vic", "VIC")))
+    begun = desk.write(partial(erasure.begin, name=stored_name("Vic", "VIC")))
     assert (begun.account, begun.names) == (1, frozenset(("VIC", "vic")))
     desk.write(partial(erasure.step, erasure=begun))
     assert desk.ask("SELECT msg, target FROM log") == [("to him", "(erased)")]

@@ -163,7 +163,7 @@ def test_who_shows_what_waits_for_a_client_that_does_not_read(scene: Scene) -> N
 
 def test_what_users_chose_is_escaped(scene: Scene) -> None:
     session = User(scene.router, "carl").session
-    session.name = Name("ca\x1b[31mrl", session.name.key, session.name.looks)
+    session.name = Name("ca\x1b[31mrl", session.name.key, session.name.skeletons)
     assert "ca\\x1b[31mrl" in scene.say("who()")
 
 

@@ -21,7 +21,7 @@ from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.net.admission import Admission
 from lanchat.net.tls import Contexts, Files, TLSFactory
 from lanchat.net.tls_records import READ_SIZE, TLSRecords
-from lanchat.protocol.limits import PIECE
+from lanchat.protocol.limits import READ_OVERHEAD
 from tests.certs import Authority
 from tests.fakes import make_router
 from tests.live import line
@@ -94,7 +94,7 @@ def test_a_message_takes_what_it_is_on_the_network(pair: Pair, text: str) -> Non
     assert pair.connection.session is not None
     before = pair.used()
     size = pair.write(line("/time", text))
-    assert pair.used() - before == size + PIECE
+    assert pair.used() - before == size + READ_OVERHEAD
     assert pair.transport.bufferSize == READ_SIZE  # type: ignore[attr-defined]  # ours
 
 
@@ -105,14 +105,14 @@ def test_a_record_that_comes_in_pieces_takes_no_more(pair: Pair, pieces: int) ->
     data = pair._out.read()
     for n in range(0, len(data), pieces):
         pair.server.dataReceived(data[n : n + pieces])
-    assert pair.used() - before == len(data) + PIECE
+    assert pair.used() - before == len(data) + READ_OVERHEAD
 
 
 def test_what_has_no_content_is_charged_and_read_no_faster(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     before = pair.used()
     monkeypatch.setattr(TLSMemoryBIOProtocol, "dataReceived", lambda protocol, data: None)  # nothing comes of what came
     pair.server.dataReceived(RECORD * 10)
-    assert pair.used() - before == 10 * (len(RECORD) + PIECE)
+    assert pair.used() - before == 10 * (len(RECORD) + READ_OVERHEAD)
     for _ in range(1000):
         pair.server.dataReceived(RECORD * 10)
         if pair.transport.producerState == "paused":
@@ -126,7 +126,7 @@ def test_what_has_no_content_is_charged_and_read_no_faster(pair: Pair, monkeypat
 
 def test_what_comes_for_a_closed_connection_is_counted_once(pair: Pair) -> None:
     pair.connection.closed = pair.connection.halted = True
-    assert pair.write(line("/time", "x" * 2000)) + PIECE == pair.connection._discarded
+    assert pair.write(line("/time", "x" * 2000)) + READ_OVERHEAD == pair.connection._discarded
 
 
 def test_while_something_is_waited_for_what_has_no_content_is_charged_too(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_deliveries_from_the_log_are_counted_one_for_each_reader_and_what_was_lo
     assert (router.counts.delivered, router.counts.relayed) == (1, 0)
     store_of(router).broken = True
     ann.send("bob", "not kept")
-    assert (router.counts.delivered, router.counts.lost) == (1, 1)
+    assert (router.counts.delivered, router.counts.not_stored) == (1, 1)
 
 
 def test_readers_that_must_fetch_what_they_missed_are_counted(house: tuple[Router, Clock]) -> None:
@@ -116,20 +116,20 @@ def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(house: tuple[Rou
     bob.connection.outbox.pauseProducing()
     ann.send(line("bob", "x" * 1000))
     house[1].advance(0)
-    assert [outbox.waiting for outbox in counts.held_up] == [bob.connection.outbox.waiting]
+    assert [outbox.waiting for outbox in counts.slow_readers] == [bob.connection.outbox.waiting]
     assert bob.connection.outbox.waiting > 1000
     bob.connection.outbox.resumeProducing()
-    assert not counts.held_up
+    assert not counts.slow_readers
     bob.connection.outbox.pauseProducing()
     bob.connection.connectionLost()
-    assert not counts.held_up
+    assert not counts.slow_readers
 
 
 def test_who_may_not_connect_is_counted(house: tuple[Router, Clock]) -> None:
     router, clock = house
     door = ChatFactory(ChatProtocol, router, Admission(router.limits, clock, networks([]), router.counts))
     assert door.buildProtocol(IPv4Address("TCP", "8.8.8.8", 1)) is None
-    assert router.counts.strangers == 1
+    assert router.counts.denied == 1
 
 
 def test_connections_are_counted_before_they_have_a_name(house: tuple[Router, Clock]) -> None:

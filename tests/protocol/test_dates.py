@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from lanchat.admin import files, options
 from lanchat.commands.history import _line
 from lanchat.history.search import parse_query, search
-from lanchat.protocol.dates import moment
+from lanchat.protocol.dates import parse_date
 from lanchat.protocol.packet import Sender, ServerPacket, ServerX
 from lanchat.terminal.formatting import Painter
 from tests.memory_log import log_of, said, seqs
@@ -38,7 +38,7 @@ def zone() -> Iterator[Callable[[str], None]]:
 
 def utc(text: str) -> str:
     """A date as it was read, in UTC."""
-    return datetime.fromtimestamp(moment(text), timezone.utc).isoformat().removesuffix("+00:00")
+    return datetime.fromtimestamp(parse_date(text), timezone.utc).isoformat().removesuffix("+00:00")
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def utc(text: str) -> str:
 def test_a_date_without_a_zone_is_local(zone: Callable[[str], None], rules: str, text: str, means: str) -> None:
     zone(rules)
     assert utc(text) == means
-    assert options.read(["export", "--since", text]).since == round(moment(text) * 1000)
+    assert options.read(["export", "--since", text]).since == round(parse_date(text) * 1000)
     if " " not in text:
-        assert parse_query(f"x since:{text}", NOON).since == int(moment(text) * 1000)
+        assert parse_query(f"x since:{text}", NOON).since == int(parse_date(text) * 1000)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_date_without_a_zone_is_local(zone: Callable[[str], None], rules: str,
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (there is no text)
-        moment(text)
+        parse_date(text)
 
 
 @pytest.mark.parametrize("rules", [TOKYO, BERLIN, "EST5EDT,M3.2.0,M11.1.0"])
@@ -78,7 +78,7 @@ def test_what_is_no_date_is_refused(text: str) -> None:
 def test_a_date_at_the_edge_of_time_is_read_or_refused(zone: Callable[[str], None], rules: str, text: str) -> None:
     zone(rules)
     with suppress(ValueError):
-        moment(text)
+        parse_date(text)
 
 
 @given(st.integers(1_767_225_600, 1_798_761_600), st.sampled_from([TOKYO, BERLIN]))
@@ -104,4 +104,4 @@ def test_the_client_shows_a_time_as_clocks_showed_it_then(zone: Callable[[str], 
 
 def test_the_administrator_is_told_local_days(zone: Callable[[str], None]) -> None:
     zone(TOKYO)
-    assert files._day(round(moment("2026-11-20T02:10"))) == "2026-11-20"
+    assert files._day(round(parse_date("2026-11-20T02:10"))) == "2026-11-20"

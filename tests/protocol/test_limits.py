@@ -13,7 +13,7 @@ from lanchat.core.router import Router
 from lanchat.gateways.input import FAIR_SHARE
 from lanchat.model.session import Role
 from lanchat.protocol.errors import RateLimited
-from lanchat.protocol.limits import BURST_SECONDS, LIMITS, MOST, PIECE, Bucket, Limits, Quota
+from lanchat.protocol.limits import BURST_SECONDS, LIMITS, MAX_REMEMBERED, READ_OVERHEAD, Bucket, Limits, Quota
 from lanchat.protocol.packet import EVERYONE
 from tests.fakes import User, Wire, dump, make_router
 from tests.live import line
@@ -69,21 +69,21 @@ def test_a_quota_is_so_many_in_an_hour_for_each_and_no_more_are_remembered_than_
         """How many of these get something."""
         got = 0
         for who in whose:
-            with contextlib.suppress(RateLimited), quota.taken(who, "rooms"):
+            with contextlib.suppress(RateLimited), quota.take(who, "rooms"):
                 got += 1
         return got
 
     assert take(1, 1, 1, 2, None, None, None) == 6
     clock.advance(1800)
     assert take(1, 1, 2) == 2
-    with pytest.raises(ZeroDivisionError), quota.taken(2, "rooms"):
+    with pytest.raises(ZeroDivisionError), quota.take(2, "rooms"):
         1 / 0  # noqa: B018 (it was not made)
     assert take(2, 2) == 1
     limits.set("creations", "off")
     assert take(*[1] * 9) == 9
     limits.set("creations", 1)
-    assert take(*range(3, MOST + 100)) == MOST + 97
-    assert len(quota._whole_at) == MOST
+    assert take(*range(3, MAX_REMEMBERED + 100)) == MAX_REMEMBERED + 97
+    assert len(quota._whole_at) == MAX_REMEMBERED
     clock.advance(4 * 3600)
     assert take("last") == 1
     assert len(quota._whole_at) == 1
@@ -93,16 +93,16 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     limits = Limits()
     rate = LIMITS["packets"].default
     bucket = Bucket(limits, "packets")
-    assert bucket.whole(10**6, now=5) == rate * BURST_SECONDS
+    assert bucket.available(10**6, now=5) == rate * BURST_SECONDS
     bucket.take(3000, now=5)
-    assert bucket.whole(10, now=5) == 0
+    assert bucket.available(10, now=5) == 0
     assert bucket.wait(now=5) == pytest.approx(1000 / rate)
     now = 5 + 1000 / rate + 1
-    assert bucket.whole(10**6, now) == rate
-    assert bucket.afford(rate, now) == 0
-    assert bucket.afford(1, now) == pytest.approx(1 / rate)
-    assert bucket.afford(1, now) == pytest.approx(1 / rate), "what could not be afforded was not taken"
-    assert bucket.whole(10**6, now + 1000) == rate * BURST_SECONDS, "it is never more than full"
+    assert bucket.available(10**6, now) == rate
+    assert bucket.try_take(rate, now) == 0
+    assert bucket.try_take(1, now) == pytest.approx(1 / rate)
+    assert bucket.try_take(1, now) == pytest.approx(1 / rate), "what could not be afforded was not taken"
+    assert bucket.available(10**6, now + 1000) == rate * BURST_SECONDS, "it is never more than full"
     assert limits.met["packets"] > 0
 
 
@@ -112,19 +112,19 @@ def test_a_lifted_rate_owes_nothing() -> None:
     bucket.take(10**6, now=5)
     limits.set("packets", "off")
     assert bucket.wait(now=5) == 0
-    assert bucket.whole(7, now=5) == 7
+    assert bucket.available(7, now=5) == 7
     bucket.take(10**6, now=5000)
     limits.set("packets", 10)
-    assert bucket.whole(10**6, now=10_000) == 100
+    assert bucket.available(10**6, now=10_000) == 100
 
 
 def test_a_rate_below_one_in_a_burst_is_slow_and_not_never() -> None:
     limits = Limits()
     limits.set("packets", 0.05)
     bucket = Bucket(limits, "packets")
-    assert bucket.whole(100, now=5) == 1
+    assert bucket.available(100, now=5) == 1
     bucket.take(1, now=5)
-    assert bucket.whole(100, now=5) == 0
+    assert bucket.available(100, now=5) == 0
     assert bucket.wait(now=5, cost=1) == pytest.approx(20)
 
 
@@ -174,7 +174,7 @@ def test_a_rate_that_is_lowered_and_lifted_keeps_nobody(house: tuple[Router, Clo
 def test_to_send_in_many_pieces_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
     wire = Wire(*house)
     wire.send(b"ann\n")
-    pieces, most = 0, LIMITS["bytes"].default * (BURST_SECONDS + 1) / PIECE
+    pieces, most = 0, LIMITS["bytes"].default * (BURST_SECONDS + 1) / READ_OVERHEAD
     while wire.transport.producerState == "producing" and pieces < most:
         wire.send(b" ")
         pieces += 1
@@ -258,7 +258,7 @@ def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) ->
 def test_bytes_have_a_rate_too(house: tuple[Router, Clock]) -> None:
     house[0].limits.set("bytes", 1000)
     wire = Wire(*house)
-    wire.send(b"\n" * (10_500 - PIECE))
+    wire.send(b"\n" * (10_500 - READ_OVERHEAD))
     assert wire.transport.producerState == "paused"
     wire.wait(0.6)
     assert wire.transport.producerState == "producing"

@@ -51,7 +51,7 @@ def test_accents_may_be_typed_as_characters_of_their_own() -> None:
 
 @pytest.mark.parametrize("text", ["admin", "Operator", "ROOT", "аdmіn", "r00t", "аdmin".replace("d", "ԁ"), "Аdmin"])
 def test_only_accounts_may_have_names_of_those_who_run_a_server(text: str) -> None:
-    name = names.stored(text, spelling.key(text))
+    name = names.stored_name(text, spelling.key(text))
     with pytest.raises(BadName, match="reserved for those who run"):
         names.check_guest(name)
 
@@ -70,9 +70,9 @@ def test_full_width_letters_are_the_letters() -> None:
 
 
 def test_a_name_in_another_script_looks_like_its_double_in_any_case() -> None:
-    assert set(names.parse("ВОВА").looks) & set(names.parse("boba").looks)
-    assert set(names.parse("ѕсоре").looks) & set(names.parse("scope").looks)
-    assert not set(names.parse("вова").looks) & set(names.parse("alice").looks)
+    assert set(names.parse("ВОВА").skeletons) & set(names.parse("boba").skeletons)
+    assert set(names.parse("ѕсоре").skeletons) & set(names.parse("scope").skeletons)
+    assert not set(names.parse("вова").skeletons) & set(names.parse("alice").skeletons)
 
 
 def test_sequences_that_look_like_one_letter_have_its_skeleton() -> None:
@@ -138,12 +138,12 @@ def test_what_looks_alike_looks_the_same_whatever_it_is_spelt_with() -> None:
     ],
 )
 def test_names_written_on_another_keyboard_are_alike(one: str, other: str) -> None:
-    assert names.alike(names.parse(one), names.parse(other))
+    assert names.are_confusable(names.parse(one), names.parse(other))
 
 
 def test_within_ascii_only_case_makes_no_difference() -> None:
-    assert names.alike(names.parse("Bill"), names.parse("bILL"))
-    assert not names.alike(names.parse("bill"), names.parse("bi11"))
+    assert names.are_confusable(names.parse("Bill"), names.parse("bILL"))
+    assert not names.are_confusable(names.parse("bill"), names.parse("bi11"))
 
 
 @given(st.text(max_size=40))

@@ -122,14 +122,14 @@ def test_each_form_of_what_many_read_is_encoded_once() -> None:
     assert packet.line is packet.line
     assert packet.classic is packet.classic
     assert packet.unframed is packet.unframed
-    assert packet.written(lambda packet: packet.msg.encode()) == b"c"
+    assert packet.encoded(lambda packet: packet.msg.encode()) == b"c"
     made: list[ServerPacket] = []
 
     def write(packet: ServerPacket) -> bytes:
         made.append(packet)
         return b"as lines"
 
-    assert packet.written(write) is packet.written(write)
+    assert packet.encoded(write) is packet.encoded(write)
     assert made == [packet]
 
 

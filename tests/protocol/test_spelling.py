@@ -17,7 +17,7 @@ from lanchat.model.room import parse_name, room_key
 from lanchat.model.session import Role
 from lanchat.protocol import spelling
 from lanchat.protocol.errors import BadName, NameTaken
-from lanchat.protocol.names import alike, parse
+from lanchat.protocol.names import are_confusable, parse
 from lanchat.protocol.packet import Sender, ServerPacket, ServerX, visible
 from lanchat.protocol.spelling import MAX_SPELLING, key
 from lanchat.store import accounts
@@ -139,7 +139,7 @@ def test_a_name_is_completed_in_any_spelling() -> None:
     ],
 )
 def test_what_looks_alike_is_taken_for_the_same(one: str, other: str) -> None:
-    assert alike(parse(one), parse(other))
+    assert are_confusable(parse(one), parse(other))
 
 
 @pytest.mark.parametrize("name", PEOPLE)

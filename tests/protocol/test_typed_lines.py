@@ -7,7 +7,15 @@ from hypothesis import given, strategies as st
 
 from lanchat.protocol import typed_lines
 from lanchat.protocol.packet import EVERYONE
-from lanchat.protocol.typed_lines import SECRET, Typed, Unclear, check_no_secret, parse, shows_secret, target
+from lanchat.protocol.typed_lines import (
+    SECRET_COMMANDS,
+    TypedLine,
+    UnclearLine,
+    check_no_secret,
+    may_have_secret,
+    parse,
+    parse_target,
+)
 
 #: What may stand before the first character that a person sees.
 UNSEEN = [
@@ -22,8 +30,8 @@ COMMANDS = st.sampled_from(["/register", "/LOGIN", "/Password"])
 @given(st.lists(st.sampled_from(UNSEEN), max_size=4), st.sampled_from(SLASHES), COMMANDS)
 def test_a_command_is_one_whatever_stands_before_it(before: list[str], slash: str, command: str) -> None:
     line = f"{''.join(before)}{slash}{command[1:]} hunter2"
-    assert parse(line) == Typed(command.lower(), "hunter2")
-    assert shows_secret(line)
+    assert parse(line) == TypedLine(command.lower(), "hunter2")
+    assert may_have_secret(line)
 
 
 @given(
@@ -33,20 +41,20 @@ def test_a_command_is_one_whatever_stands_before_it(before: list[str], slash: st
 )
 def test_what_looks_like_a_password_is_said_to_nobody(before: list[str], lead: str, command: str) -> None:
     for line in (f"{lead}{''.join(before)}{command} hunter2", f"\\{command[1:]} hunter2"):
-        with pytest.raises(Unclear, match="password") as refusal:
+        with pytest.raises(UnclearLine, match="password") as refusal:
             parse(line)
         assert "hunter2" not in str(refusal.value)
-        assert shows_secret(line)
+        assert may_have_secret(line)
 
 
 @given(st.text(max_size=80))
 def test_no_text_that_comes_out_is_a_command(line: str) -> None:
     try:
         to, text = parse(line)
-    except Unclear:
+    except UnclearLine:
         return
     if not to.startswith("/") and not line.lstrip().startswith(("//", "/say")):
-        assert not text.lstrip().startswith(tuple(SECRET))
+        assert not text.lstrip().startswith(tuple(SECRET_COMMANDS))
 
 
 @pytest.mark.parametrize(
@@ -87,14 +95,14 @@ def test_lines_mean_this(line: str, meant: tuple[str, str]) -> None:
     "line", ["# comment", "@ 5 pm", "#", "@bob", "#ops ", "@@bob hi", "@#ops hi", "@/login pw", "##ops hi"]
 )
 def test_a_line_for_nobody_in_particular_is_refused_with_the_way_to_say_it(line: str) -> None:
-    with pytest.raises(Unclear, match=r"Nobody got that.*/say"):
+    with pytest.raises(UnclearLine, match=r"Nobody got that.*/say"):
         parse(line)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])
 def test_a_line_ends_wherever_unicode_ends_one(end: str) -> None:
     for text in (f"/kick bob{end}foo", f"hello{end}/login pw", f"//tmp{end}/login pw", f"@bob hi{end}/login pw"):
-        with pytest.raises(Unclear):
+        with pytest.raises(UnclearLine):
             parse(text)
     assert parse(f"//login is how{end}you do it") == ("", f"/login is how{end}you do it")
     assert parse(f"hello{end}") == ("", f"hello{end}")
@@ -102,7 +110,7 @@ def test_a_line_ends_wherever_unicode_ends_one(end: str) -> None:
 
 @pytest.mark.parametrize("line", ["/dev/vda 98%\n/dev/vdb 20%", "/kick bob\nfoo", "/quit\nfoo", "/say", "/say  "])
 def test_a_command_is_one_line(line: str) -> None:
-    with pytest.raises(Unclear, match="/say"):
+    with pytest.raises(UnclearLine, match="/say"):
         parse(line)
 
 
@@ -118,13 +126,13 @@ def test_a_command_is_one_line(line: str) -> None:
     ],
 )
 def test_a_target_is_a_user_or_a_room(text: str, whom: str) -> None:
-    assert target(text) == whom
+    assert parse_target(text) == whom
 
 
 @pytest.mark.parametrize("text", ["a b", "/list", "#", "@", "@/list", "#a b"])
 def test_nothing_else_is_a_target(text: str) -> None:
-    with pytest.raises(Unclear, match="no user and no room"):
-        target(text)
+    with pytest.raises(UnclearLine, match="no user and no room"):
+        parse_target(text)
 
 
 @pytest.mark.parametrize("text", ["hello", "/dev/vda 98%", "/registered mail", "//login x", "log in with /login"])
@@ -136,9 +144,9 @@ def test_other_texts_show_no_secret(text: str) -> None:
     "line", ["/ login x", "/lo\u200bgin x", "/log\xadin x", "/login:x", "/passwd old new", "/auth x", "/signup x"]
 )
 def test_what_looks_like_a_command_with_a_password_is_sent_nowhere_and_not_remembered(line: str) -> None:
-    with pytest.raises(Unclear, match="looks like a command with a password, and is none"):
+    with pytest.raises(UnclearLine, match="looks like a command with a password, and is none"):
         parse(line)
-    assert shows_secret(line)
+    assert may_have_secret(line)
 
 
 @pytest.mark.parametrize("line", ["/passenger list", "/author", "/pm bob hello", "/password old new"])
@@ -148,4 +156,4 @@ def test_other_commands_are_what_they_are(line: str) -> None:
 
 def test_all_that_shows_nothing_is_known_wherever_unicode_has_it() -> None:
     unseen = "".join(char for char in map(chr, range(0x110000)) if typed_lines._is_unseen(char))
-    assert typed_lines.parse(f"{unseen}/join #ops") == Typed("/join", "#ops")
+    assert typed_lines.parse(f"{unseen}/join #ops") == TypedLine("/join", "#ops")

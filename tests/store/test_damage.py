@@ -12,7 +12,7 @@ import pytest
 
 from lanchat.maintenance import backup
 from lanchat.maintenance.salvage import salvage
-from lanchat.protocol.entry import COLUMNS, of_row
+from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import background, open_db, recent, schema, wal_check
 from lanchat.system.private_files import FileError
 from tests.stores import Desk, entry, raw, talk_and_be_killed
@@ -79,7 +79,7 @@ def test_a_bit_that_turned_is_never_served_silently(tmp_path: Path, whole: Path)
             continue
         with desk:
             rows = desk.ask(ROWS)
-        damaged = [row[0] for row in rows if of_row(row) is None]
+        damaged = [row[0] for row in rows if entry_from_row(row) is None]
         assert all(row == good[row[0]] for row in rows if row[0] not in damaged), f"at {at}"
         assert [row[0] for row in rows] == sorted(good), f"at {at}"
         seen["row" if damaged else "harmless"] += 1

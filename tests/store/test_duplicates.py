@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.protocol.entry import COLUMNS, ERASED, NOWHERE, REPEAT_MS, Entry, of_row
+from lanchat.protocol.entry import COLUMNS, ERASED, NO_CONVERSATION, REPEAT_MS, Entry, entry_from_row
 from lanchat.store import duplicates
 from lanchat.store.duplicates import Known, digest, sent_cid
 from tests.stores import NOW, Desk, entry
@@ -24,7 +24,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def log(desk: Desk) -> list[Entry]:
     """What is in the log; every row must be as it was written."""
-    entries = [of_row(row) for row in desk.ask(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq")]  # noqa: S608 (ours)
+    entries = [entry_from_row(row) for row in desk.ask(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq")]  # noqa: S608 (ours)
     assert None not in entries
     return [one for one in entries if one is not None]
 
@@ -134,4 +134,4 @@ def test_many_are_looked_up_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_was_emptied_before_there_were_digests_is_taken_for_the_same() -> None:
-    assert Known(1, NOW, True, NOWHERE, "").says("bob", "anything")
+    assert Known(1, NOW, True, NO_CONVERSATION, "").says("bob", "anything")

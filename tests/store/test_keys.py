@@ -11,8 +11,8 @@ from lanchat.admin.main import main
 from lanchat.history.conversations import with_name
 from lanchat.history.search import parse_query, search
 from lanchat.model.session import Role
-from lanchat.protocol.entry import COLUMNS, of_row
-from lanchat.protocol.spelling import KEYS
+from lanchat.protocol.entry import COLUMNS, entry_from_row
+from lanchat.protocol.spelling import KEY_RULES
 from lanchat.store import keys, open_db, schema, word_index
 from tests.fakes import User, make_router, store_of
 from tests.live import until
@@ -45,7 +45,7 @@ def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     keys.renew(tables)
     assert kept(tables) == ["ann", "zoé", "bob"]
     assert kept(tables, "rooms") == ["#ops", "#dev"]
-    assert schema.get(tables, "keys") == KEYS
+    assert schema.get(tables, "keys") == KEY_RULES
 
 
 def test_keys_are_made_anew_once_for_each_version_of_the_rules(tables: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_keys_are_made_anew_once_for_each_version_of_the_rules(tables: Connectio
     accounts(tables, ("Ann", "ANN"))
     keys.renew(tables)
     assert kept(tables) == ["ANN"]
-    monkeypatch.setattr(keys, "KEYS", "another")
+    monkeypatch.setattr(keys, "KEY_RULES", "another")
     keys.renew(tables)
     assert kept(tables) == ["ann"]
 
@@ -152,7 +152,7 @@ def test_talk_with_a_guest_goes_on_under_todays_key(tmp_path: Path, monkeypatch:
     try:
         assert connection.execute("SELECT conv, since FROM members").fetchall() == [("g1xζωη", 1)]
         rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq").fetchall()  # noqa: S608 (ours)
-        assert [of_row(row) is not None for row in rows] == [True, True, False, True, True, True, True]
+        assert [entry_from_row(row) is not None for row in rows] == [True, True, False, True, True, True, True]
         assert {row[2] for row in rows} == {"g1xζωη"}
         assert with_name(connection, 1, "Ζωη") == ["g1xζωη"]
         while word_index.places(connection)["indexed"] < 7:

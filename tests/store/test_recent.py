@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.maintenance.salvage import salvage
-from lanchat.protocol.entry import COLUMNS, of_row
+from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import background, open_db, recent, schema
 from lanchat.system.private_files import FileError
 from tests.live import PATIENCE, until
@@ -51,7 +51,7 @@ def test_what_is_fresh_is_moved_when_nobody_waits(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         back = desk.say(*(entry(str(n), f"c{n}", conv=f"r{n % 7}", author=n % 3) for n in range(100)))
         until(lambda: counts(desk) == (100, 0), "the rows to be moved")
-        assert [of_row(row) for row in desk.ask(LOG)] == back
+        assert [entry_from_row(row) for row in desk.ask(LOG)] == back
 
 
 @pytest.mark.parametrize(("bound", "most"), [("ROWS", 50), ("CHARACTERS", 500), ("BATCHES", 5)])

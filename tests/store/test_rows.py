@@ -127,7 +127,7 @@ def test_who_has_a_name_that_would_be_none_today_keeps_it(name: str) -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_the_name_of_a_row_is_made_of_whatever_is_in_it(shown: str, kept: str) -> None:
-    name = names.stored(shown, kept)
+    name = names.stored_name(shown, kept)
     assert (name.shown, name.key) == (shown, kept)
     names.key(shown)
 
@@ -135,7 +135,7 @@ def test_the_name_of_a_row_is_made_of_whatever_is_in_it(shown: str, kept: str) -
 def test_what_is_stored_is_what_was_asked_for() -> None:
     for text in ("alice", "ВОВА", "Zoë", "漢字"):
         name = parse(text)
-        assert names.stored(name.shown, name.key) == name
+        assert names.stored_name(name.shown, name.key) == name
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_what_the_server_itself_keeps_is_told_in_one_line_too(tmp_path: Path, ch
 def test_an_account_with_an_odd_name_can_be_administered(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         for name in ("a b", "c d"):
-            desk.write(partial(accounts.add, name=names.stored(name, name), password="", role=Role.USER, now=0, most=9))
+            desk.write(partial(accounts.add, name=names.stored_name(name, name), password="", role=Role.USER, now=0, most=9))
         desk.say(entry("zebra", author=2, name="c d"))
     assert admin(tmp_path, "account", "role", "a b", "moderator").stdout == "a b is a moderator now.\n"
     assert "The account a b is removed" in admin(tmp_path, "account", "remove", "a b").stdout

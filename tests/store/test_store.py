@@ -10,7 +10,7 @@ from sqlite3 import Connection, OperationalError
 
 import pytest
 
-from lanchat.protocol.entry import COLUMNS, Entry, of_row
+from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from lanchat.protocol.errors import NotStored, RateLimited, TooSlow
 from lanchat.store import reading, writing
 from lanchat.store.store import ENVELOPE, WAITING_CHARACTERS
@@ -20,7 +20,7 @@ FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 def log(desk: Desk) -> list[Entry | None]:
-    return [of_row(row) for row in desk.ask(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq")]  # noqa: S608 (ours)
+    return [entry_from_row(row) for row in desk.ask(f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq")]  # noqa: S608 (ours)
 
 
 def count(connection: Connection) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
-from lanchat.protocol.entry import newest
+from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import NotStored
 from lanchat.service.store_service import StoreService
 from lanchat.store import open_db, wal_check, writing
@@ -180,11 +180,11 @@ def test_who_asks_again_as_soon_as_it_is_refused_keeps_nothing_refused(tmp_path:
     def again(failure: Failure) -> Any:
         nonlocal refused
         refused += 1
-        return desk.store.write(newest).addErrback(again) if refused < 100 else None
+        return desk.store.write(newest_seq).addErrback(again) if refused < 100 else None
 
     with Desk(tmp_path) as desk:
         lost = desk.store.write(lambda connection: connection.rollback())
-        behind = desk.store.write(newest)
+        behind = desk.store.write(newest_seq)
         desk.wait(lost.addErrback(again))
         assert refused < 3
         with pytest.raises(NotStored):
@@ -197,14 +197,14 @@ def test_what_is_handed_in_while_others_are_told_of_a_failure_comes_back_after_t
 
     def told(failure: Failure) -> None:
         failure.trap(NotStored)
-        desk.store.write(newest).addBoth(lambda _: order.append("meanwhile"))
+        desk.store.write(newest_seq).addBoth(lambda _: order.append("meanwhile"))
 
     with Desk(tmp_path) as desk:
         lost = desk.store.write(lambda connection: connection.rollback())
-        behind = desk.store.write(newest).addErrback(lambda _: order.append("behind"))
+        behind = desk.store.write(newest_seq).addErrback(lambda _: order.append("behind"))
         desk.wait(lost.addErrback(told))
         desk.wait(behind)
-        desk.write(newest)
+        desk.write(newest_seq)
         assert order == ["behind", "meanwhile"]
 
 
@@ -275,13 +275,13 @@ def test_a_start_that_fails_lets_go_of_the_directory(tmp_path: Path) -> None:
 def test_what_a_classic_client_was_sent_before_a_crash_counts_as_read(tmp_path: Path) -> None:
     talk_and_be_killed(tmp_path, "a", 40)
     with Desk(tmp_path) as desk:
-        newest = desk.store.last_seq
+        newest_seq = desk.store.last_seq
         rows = "(1, '', 1, 1, 0), (1, 'laptop', 2, 1, 0), (2, '', 3, 0, 0)"
         desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1,'a','a',1,'',0), (2,'b','b',1,'',0)"))
         desk.write(lambda connection: connection.execute(f"INSERT INTO devices VALUES {rows}"))  # noqa: S608 (ours)
     with Desk(tmp_path) as desk:
         asked = desk.ask("SELECT account, name, cursor, online FROM devices ORDER BY account, name")
-        assert asked == [(1, "", newest, 0), (1, "laptop", 2, 1), (2, "", 3, 0)]
+        assert asked == [(1, "", newest_seq, 0), (1, "laptop", 2, 1), (2, "", 3, 0)]
 
 
 def test_a_full_disk_does_not_keep_a_server_from_starting_again_and_is_told_at_the_first_start(tmp_path: Path) -> None:
