@@ -400,13 +400,10 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {
         "lanchat",
-        "lanchat.aim",
-        "lanchat.fold",
-        "lanchat.packet",
-        "lanchat.printing",
-        "lanchat.safekeeping",
-        "lanchat.spelling",
-        "lanchat.typed",
+        "lanchat.protocol.packet",
+        "lanchat.protocol.spelling",
+        "lanchat.protocol.typed_lines",
+        "lanchat.system.private_files",
     }  # of `lanchat` itself, the version
 
 

@@ -449,7 +449,7 @@ def test_what_comes_after_the_end_of_a_channel_goes_nowhere(clock: Clock) -> Non
 
 def test_a_connection_has_so_many_channels_and_no_more(factory: ManholeFactory, clock: Clock) -> None:
     transport, _ = connect(factory)
-    transport.avatar = Operator("SHA256:x", no_names, clock, {})
+    transport.avatar = Operator("SHA256:x", no_names, clock, {b"session": Shell})
     transport.logoutFunction = transport.avatar.left
     channels = Channels()
     transport.setService(channels)

@@ -102,9 +102,9 @@ def test_the_table_of_limits_is_the_one_that_holds() -> None:
 
 
 def named_tests() -> set[str]:
-    """All the tests there are, named as in the documents: tests/test_x.py::test_y."""
+    """All the tests there are, named as in the documents: tests/wing/test_x.py::test_y."""
     return {
-        f"{path.relative_to(ROOT)}::{node.name}"
+        f"{path.relative_to(ROOT).as_posix()}::{node.name}"
         for path in (ROOT / "tests").rglob("test_*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
