@@ -18,9 +18,10 @@ from lanchat.maintenance import erasure, removal
 from lanchat.maintenance.pacing import BREATH
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Retention, Rule, parse
+from lanchat.model.room import parse_name
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooSlow
-from lanchat.protocol.names import parse as parse_name
+from lanchat.protocol.names import parse as parse_user
 from lanchat.service.store_service import RetentionService
 from lanchat.store import rooms
 from tests.maintenance.test_retention import DAY, Keeper, indexed, left, sound, sweep
@@ -159,7 +160,7 @@ def rooms_of(desk: Desk, *names: str) -> list[int]:
 
 def erase(desk: Desk, name: str) -> None:
     """As `lanchat-admin purge` does, but for the file."""
-    erased = desk.write(partial(erasure.begin, name=parse_name(name)))
+    erased = desk.write(partial(erasure.begin, name=parse_user(name)))
     while erased.after < erased.upto:
         erased = desk.write(partial(erasure.step, erasure=erased))
 
