@@ -16,7 +16,7 @@ from tests.live import LOOPBACK, PATIENCE, Server, line, login, twistd, until
 
 
 def test_the_plain_command_brings_its_own_reactor(server: Server) -> None:
-    server.logged("reactor class: lanchat.reactor.Reactor")
+    server.logged("reactor class: lanchat.net.reactor.Reactor")
 
 
 def test_another_may_be_chosen(tmp_path: Path) -> None:

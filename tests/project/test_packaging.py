@@ -49,7 +49,7 @@ def test_the_wheel_brings_the_command_and_the_licence(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         texts = {name.split("/", 1)[1]: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
-    for command in ("lanchat = lanchat.client.main:main", "lanchat-admin = lanchat.admin.main:main"):
+    for command in ("lanchat = lanchat.terminal.main:main", "lanchat-admin = lanchat.admin.main:main"):
         assert command in texts["entry_points.txt"]
     assert "licenses/LICENSE" in texts
     assert "Requires-Python: >=3.10" in texts["METADATA"]
