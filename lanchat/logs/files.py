@@ -79,7 +79,7 @@ class RotatedFile:
     def __init__(
         self, path: Path, most_bytes: int = FILE_BYTES, old_files: int = OLD_FILES, owners: Collection[int] = ()
     ) -> None:
-        """Open it, to go on at its end. Raises `OSError`, or `FileError` if it belongs to others than root, this user or `owners`."""
+        """Open the file to append to it. Raises `OSError`, or `FileError` if its owner is not root, this user or an owner."""
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 (a daemon changes its directory; a link stays one)
         self._most_bytes = most_bytes
         self._old_files = old_files

@@ -82,7 +82,7 @@ def parse(line: str) -> TypedLine:
 
 
 def parse_target(text: str) -> str:
-    """Parse the argument of `/to` or `--to`: a user (with or without `@`), a room, or everyone if blank. Raises `UnclearLine`."""
+    """Parse the argument of `/to` or `--to`: a user (`@` is optional), a room, or everyone if blank. Raises `UnclearLine`."""
     name = text[_start(text) :].rstrip()
     if not name:
         return EVERYONE
