@@ -16,10 +16,9 @@ import msgspec
 from benchmarks.servers import HERE, Failed, Server, cores, pinned, running
 from benchmarks.works import Load
 from lanchat.auth.passwords import token_hash
-from lanchat.auth.realm import add_token
 from lanchat.model.session import Role
 from lanchat.protocol.names import parse
-from lanchat.store.accounts import add
+from lanchat.store.accounts import AddToken, add
 from lanchat.store.open_db import Lock, open_to_write, shut
 
 #: Seconds that the generator may take beyond those it measures: it gives up opening connections after 120.
@@ -111,7 +110,7 @@ def accounts(directory: Path, users: int) -> None:
     connection.execute("BEGIN")
     for number in range(users):
         account = add(connection, name=parse(f"u{number}"), password="", role=Role.USER, now=0, most=users)
-        add_token(connection, account.id, token_hash(f"t{number}"), 0)
+        AddToken(account.id, token_hash(f"t{number}"), 0).run(connection)
     connection.execute("COMMIT")
     shut(connection)
     lock.release()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from twisted.internet.address import IPv4Address
@@ -29,9 +28,13 @@ from lanchat.protocol.counts import COMMIT_SECONDS, Histogram
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import AuthFailed, Forbidden, NotStored
 from lanchat.protocol.interfaces import IClient
+from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import Packet, Sender, ServerPacket, X
-from lanchat.store import duplicates, schema
-from lanchat.store.writing import Job, Writer, runs
+from lanchat.store import schema
+from lanchat.store.duplicates import FindRepeated
+from lanchat.store.writing import Job, Settle, Writer, runs
+
+T = TypeVar("T")
 
 #: The password of everyone in pure tests, and what most clients ask for.
 PASSWORD = "correct horse"  # noqa: S105 (nobody's)
@@ -169,22 +172,31 @@ class FakeStore:
         """Add this to the log."""
         self._hand_in(entry)
 
-    def write(self, job: Callable[[sqlite3.Connection], Any]) -> Deferred[Any]:
-        """Run this."""
-        item = Job(job)
-        self._hand_in(item)
-        return item.done
+    def write(self, command: LogCommand[T]) -> Deferred[T]:
+        """Do this."""
+        return self._do(command)
+
+    def write_in_background(self, command: LogCommand[Any], told: Callable[[bool], object] | None = None) -> None:
+        """Do this, for nobody."""
+        done = self._do(command).addCallbacks(lambda _: True, lambda failure: not failure.check(NotStored))
+        done.addCallback(told or (lambda _: None))
+
+    def maintain(self, task: LocalTask[T]) -> Deferred[T]:
+        """Do this, which is no change of what is kept."""
+        return self._do(task)
 
     def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
         """The message that this one repeats."""
-        return self.write(partial(duplicates.find, sent=sent))
+        return self._do(FindRepeated(sent))
 
-    def write_in_background(
-        self, job: Callable[[sqlite3.Connection], object], on_done: Callable[[bool], object] | None = None
-    ) -> None:
-        """Run this."""
-        done = self.write(job).addCallbacks(lambda _: True, lambda failure: not failure.check(NotStored))
-        done.addCallback(on_done or (lambda _: None))
+    def settled(self) -> Deferred[None]:
+        """Wait for what was handed in before."""
+        return self._do(Settle())
+
+    def _do(self, task: LogCommand[T] | LocalTask[T]) -> Deferred[T]:
+        job = Job(task)
+        self._hand_in(job)
+        return job.done
 
     def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
         """Run this, at once unless reading is `slow`."""

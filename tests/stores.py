@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.protocol.entry import Entry
+from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
 from tests.live import PATIENCE
 
@@ -22,6 +23,16 @@ from tests.live import PATIENCE
 NOW = 1_795_183_402_500
 
 T = TypeVar("T")
+
+
+class Call(LocalTask[T], frozen=True):
+    """Any function, to be run in a transaction of the writing thread."""
+
+    function: Callable[[Connection], T]
+
+    def run(self, connection: Connection) -> T:
+        """Call it."""
+        return self.function(connection)
 
 
 class Desk:
@@ -62,9 +73,11 @@ class Desk:
             self.turn()
         return self.back[before:]
 
-    def write(self, job: Callable[[Connection], T]) -> T:
+    def write(self, task: LogCommand[T] | LocalTask[T] | Callable[[Connection], T]) -> T:
         """Do this, and wait for it."""
-        return self.wait(self.store.write(job))
+        if isinstance(task, LogCommand):
+            return self.wait(self.store.write(task))
+        return self.wait(self.store.maintain(task if isinstance(task, LocalTask) else Call(task)))
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> T:
         """Ask this, and wait for the answer."""

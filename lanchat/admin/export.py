@@ -11,11 +11,11 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from lanchat.admin.exit_status import Declined
+from lanchat.history.closed_rooms import named
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Tell, counted
-from lanchat.store.closed_rooms import named
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from sqlite3 import Connection
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -26,13 +25,7 @@ from lanchat.auth.passwords import Hasher, make_token, prepared, token_hash
 from lanchat.model.session import Account, IAccount
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import Store
-from lanchat.protocol.names import key
-from lanchat.store.accounts import check_there
-
-#: Tokens that an account may have; one more, and its oldest is worth nothing any more.
-MAX_TOKENS = 32
-#: The account of a name: the one that is kept under just that, or under its key.
-_NAMED = "WHERE key IN (:name, :key) ORDER BY key = :name DESC LIMIT 1"
+from lanchat.store.accounts import AddToken, RehashPassword, find_password, find_token
 
 _log = Logger("lanchat.realm")
 
@@ -73,12 +66,12 @@ class AccountChecker:
     async def give_token(self, account: int) -> str:
         """Make a token for an account, which is told this once; raises `NotStored` or `NoSuchTarget`."""
         token = make_token()
-        await self._store.write(partial(add_token, account=account, kept=token_hash(token), now=round(self._now() * 1000)))
+        await self._store.write(AddToken(account, token_hash(token), round(self._now() * 1000)))
         return token
 
     async def _by_token(self, credentials: Any) -> int:
         kept = token_hash(credentials.token)
-        account = await self._store.read(partial(find_token, name=_text(credentials.username), kept=kept))
+        account = await self._store.read(partial(find_token, name=_text(credentials.username), token_hash=kept))
         if account is None:
             raise UnauthorizedLogin("no such token")
         return account
@@ -96,7 +89,7 @@ class AccountChecker:
         """Only now, with the password at hand, can it be hashed at today's cost, and in the form of today."""
         try:
             better = await self._hasher.hash(password)
-            await self._store.write(partial(replace_password, account=account, kept=kept, better=better))
+            await self._store.write(RehashPassword(account, old=kept, new=better))
         except ChatError as error:
             _log.info("the password of account {id} is kept as it was: {why}", id=account, why=str(error))
 
@@ -127,39 +120,6 @@ class ChatRealm:
         if isinstance(avatar_id, int):
             return self._find(avatar_id)
         return self._find_by_name(_text(avatar_id)) if isinstance(avatar_id, (bytes, str)) else None
-
-
-def find_password(connection: Connection, name: str) -> tuple[int | None, str | None]:
-    """The account of that name and what is kept of its password; None and None if there is no such account."""
-    row = connection.execute(f"SELECT id, password FROM accounts {_NAMED}", {"name": name, "key": key(name)}).fetchone()  # noqa: S608 (ours)
-    return row or (None, None)
-
-
-def replace_password(connection: Connection, account: int, kept: str, better: str) -> None:
-    """Keep another hash of the same password, unless it was changed meanwhile; tokens stay good."""
-    connection.execute("UPDATE accounts SET password = ? WHERE id = ? AND password = ?", (better, account, kept))
-
-
-def find_token(connection: Connection, name: str, kept: bytes) -> int | None:
-    """The account of that name, if this is kept of one of its tokens."""
-    named = f"SELECT id FROM accounts {_NAMED}"  # noqa: S608 (ours)
-    found = f"SELECT account FROM tokens WHERE hash = :hash AND account = ({named})"  # noqa: S608 (ours)
-    row = connection.execute(found, {"hash": kept, "name": name, "key": key(name)}).fetchone()
-    return row and int(row[0])
-
-
-def add_token(connection: Connection, account: int, kept: bytes, now: int) -> None:
-    """Keep another token of an account, and only the newest `MAX_TOKENS`; `now` is in milliseconds since the epoch.
-
-    Raises `NoSuchTarget`.
-    """
-    check_there(connection, account)
-    connection.execute("INSERT INTO tokens(hash, account, created) VALUES (?, ?, ?)", (kept, account, now))
-    connection.execute(
-        "DELETE FROM tokens WHERE hash IN "
-        "(SELECT hash FROM tokens WHERE account = :account ORDER BY hash = :kept DESC, created DESC LIMIT -1 OFFSET :most)",
-        {"account": account, "kept": kept, "most": MAX_TOKENS},
-    )
 
 
 def _text(name: bytes | str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from functools import partial
-from sqlite3 import Connection
 from typing import Any
 
 from twisted.logger import Logger
@@ -17,6 +16,7 @@ from lanchat.net.addresses import counted_as, is_loopback
 from lanchat.protocol.errors import ChatError, ClientGone, NotStored, Usage
 from lanchat.protocol.packet import Packet
 from lanchat.store import accounts, rooms
+from lanchat.store.registration import AddAccount
 
 _log = Logger()
 
@@ -43,7 +43,7 @@ async def _register(router: Router, session: Session, packet: Packet, args: list
         if room in still:
             router.rooms.admit(account, room, since[room])
         else:
-            router.store.write_in_background(partial(rooms.dismiss, room=room.id, account=account.id))
+            router.store.write_in_background(rooms.RemoveMembers(room.id, (account.id,)))
     check_here(router, session, account, cursor, device)
     router.admit(session, account)
     for room in router.rooms.of(session):
@@ -61,23 +61,17 @@ async def _make_account(router: Router, session: Session, password: str, device:
     """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
     # (A guest may be where no more accounts can belong.)
     was_in = [room for room in router.rooms.of(session) if router.reservations.has_room_for_member(room)]
-    name, now, most, devices = session.name, int(router.now()), router.limits["accounts"], router.limits["devices"]
-
-    def make(connection: Connection) -> tuple[Account, dict[Room, int], int]:
-        """All in one step, so that nothing that is said in its rooms meanwhile is lost."""
-        account = accounts.add(connection, name=name, password=password, role=Role.USER, now=now, most=most)
-        there = [room for room in was_in if rooms.is_there(connection, room.id)]
-        since = {room: rooms.admit(connection, room.id, account.id) for room in there}
-        return account, since, accounts.enter_device(connection, account.id, device, now, devices)[0]
-
+    name, now, most = session.name, int(router.now()), router.limits["accounts"]
+    ids = tuple(room.id for room in was_in)
+    command = AddAccount(name, password, Role.USER, now, most, ids, device, router.limits["devices"])
     with (
         router.online.looks.held(name),
         router.reservations.kept(session, was_in, 0),
         router.registrations.take(_counted(session), ACCOUNTS_MADE),
     ):
-        account, since, cursor = await router.store.write(make)
-        router.own(account, session)
-        return account, since, cursor
+        made = await router.store.write(command)
+        router.own(made.account, session)
+        return made.account, {room: made.rooms[room.id] for room in was_in if room.id in made.rooms}, made.cursor
 
 
 def _counted(session: Session) -> str | None:
@@ -111,7 +105,7 @@ async def _password(router: Router, session: Session, packet: Packet, args: list
     await prove(router, session, {"mech": "PLAIN", "password": args[0]})
     router.charge(session, HASH_COST)
     kept = await router.pending_logins.tried(session, router.identity.hash(args[1].strip(), newcomer=False))
-    await router.store.write(partial(accounts.set_password, account=account.id, password=kept))
+    await router.store.write(accounts.SetPassword(account.id, kept))
     router.activity.note(f"{account.name.shown} changed their password")
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
     count = router.end_logins(account, goodbye, why="the password was changed", but=session)
@@ -150,9 +144,9 @@ async def prove(router: Router, session: Session, auth: dict[str, Any]) -> Accou
 async def enter_device(router: Router, account: Account, device: str) -> int | None:
     """A device comes: where in the log it is; None if that can't be read."""
     most, now = router.limits["devices"], int(router.now())
-    online = {session.device for session in account.sessions}
+    online = frozenset(session.device for session in account.sessions)
     router.cursors.write()
-    enter = partial(accounts.enter_device, account=account.id, device=device, now=now, most=most, online=online)
+    enter = accounts.EnterDevice(account.id, device, now, most, online)
     try:
         cursor, forgotten = await router.store.write(enter)
         router.limits.met["devices"] += forgotten

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from sqlite3 import Connection
-
 from lanchat.commands.command import Command, is_emptied, part
 from lanchat.core.router import NAMES_A_PACKET, Router
 from lanchat.model.room import MARK, MAX_TOPIC, Room, parse_name
@@ -29,16 +26,12 @@ async def _create(router: Router, session: Session, packet: Packet, args: list[s
     if router.rooms.find(name.key) is None and router.rooms.looks.taken(name):
         raise NameTaken(f"There is a room whose name looks like {name.shown}. Choose another.")
 
-    def make(connection: Connection) -> tuple[Room, int]:
-        room = rooms.add(connection, name, account.id, private, now, most, owned)
-        return room, rooms.admit(connection, room.id, account.id)
-
     with (
         router.creations.take(account.id, "You have made as many rooms as one may within an hour."),
         router.reservations.kept(session, []),
         router.rooms.looks.held(name),
     ):
-        room, since = await router.store.write(make)
+        room, since = await router.store.write(rooms.CreateRoom(name, account.id, private, now, most, owned))
         router.rooms.add(room)
         router.rooms.admit(account, room, since)
     router.activity.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
@@ -71,8 +64,8 @@ async def _admit(router: Router, session: Session, account: Account, room: Room)
         raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
     router.reservations.check_members(room)
     with router.reservations.kept(session, [room]):
-        admit = partial(rooms.admit, room=room.id, account=account.id, invited=must_be_invited)
-        router.rooms.admit(account, room, await router.store.write(admit))
+        since = await router.store.write(rooms.JoinRoom(room.id, account.id, must_be_invited))
+        router.rooms.admit(account, room, since)
 
 
 async def _leave(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
@@ -85,7 +78,7 @@ async def _leave(router: Router, session: Session, packet: Packet, args: list[st
     if session.account is None:
         router.rooms.leave(session, room)
     else:
-        await router.store.write(partial(rooms.dismiss, room=room.id, account=session.account.id))
+        await router.store.write(rooms.RemoveMembers(room.id, (session.account.id,)))
         router.rooms.dismiss(session.account, room)
     router.presence.in_room(room, "left", session)
     router.reply(session, packet, f"You have left {room.name}.")
@@ -146,7 +139,7 @@ async def _topic(router: Router, session: Session, packet: Packet, args: list[st
     topic = "" if removed else topic
     if len(topic) > MAX_TOPIC:
         raise Usage(f"A topic is at most {MAX_TOPIC} characters; this one has {len(topic)}.")
-    await router.store.write(partial(rooms.set_topic, room=room.id, topic=topic))
+    await router.store.write(rooms.SetTopic(room.id, topic))
     room.topic = topic
     router.reply(session, packet, f"{room.name} is about: {topic}" if topic else f"{room.name} has no topic now.", topic=topic)
 
@@ -156,7 +149,7 @@ async def _invite(router: Router, session: Session, packet: Packet, args: list[s
     router.sanctions.check_may_speak(session, room)
     told = "You have sent as many invitations as one may within an hour."
     with router.invites.take(_account(session).id, told):
-        await router.store.write(partial(rooms.invite, room=room.id, account=guest.id, most=router.limits["invitations"]))
+        await router.store.write(rooms.Invite(room.id, guest.id, router.limits["invitations"]))
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
     room.invited.add(guest.id)
@@ -169,7 +162,7 @@ async def _uninvite(router: Router, session: Session, packet: Packet, args: list
     room, guest = _room_and_account(router, session, args)
     if guest.id not in room.invited:
         raise Usage(f"{guest.name.shown} is not invited to {room.name}. Send /members {room.name} to see who is.")
-    await router.store.write(partial(rooms.uninvite, room=room.id, account=guest.id))
+    await router.store.write(rooms.Uninvite(room.id, guest.id))
     room.invited.discard(guest.id)
     for reader in tuple(guest.sessions):
         router.reply(reader, None, f"You are not invited to {room.name} any more.")
@@ -190,7 +183,7 @@ async def _close(router: Router, session: Session, packet: Packet, args: list[st
     check_owner(session, room)
     if room is router.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}; the operator decides whether there is such a room.")
-    await router.store.write(partial(rooms.remove, room=room.id))
+    await router.store.write(rooms.CloseRoom(room.id))
     for reader in tuple(room.sessions):
         if reader is not session:
             router.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")

@@ -16,7 +16,8 @@ from twisted.python.util import runAsEffectiveUser
 from lanchat.config.options import Options
 from lanchat.net import tls
 from lanchat.net.certificates import Own, read_certificates, read_key
-from lanchat.store import lobby, open_db
+from lanchat.store import open_db
+from lanchat.store.rooms import check_lobby
 from lanchat.system.private_files import FileError, check_links, exit_with_errors, is_credential, open_safely
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ def _lobby(config: Options) -> Iterator[str]:
         # While nobody has it open all is in one file, and SQLite need put nothing beside it to read it.
         alone = not path.with_name(f"{path.name}-wal").exists()
         with open_db.closing(path, "ro&immutable=1" if alone else "ro") as connection:
-            yield from _refusal(partial(lobby.check, connection, config["lobby"]))
+            yield from _refusal(partial(check_lobby, connection, config["lobby"]))
 
 
 def _manhole(config: Options, look_inside: bool) -> Iterator[str]:

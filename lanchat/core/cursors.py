@@ -13,8 +13,7 @@ from lanchat.core.delivery import Delivery
 from lanchat.model.receipts import Receipts
 from lanchat.model.session import CLASSIC, Account, Session
 from lanchat.protocol.interfaces import Clock, DelayedCall, IOutputProgress
-from lanchat.store import accounts
-from lanchat.store.accounts import Moved
+from lanchat.store.accounts import MoveCursors, Moved
 
 #: Seconds that one may have moved before that is written, and before what could not be written is tried again.
 PAUSE, AGAIN = 1.0, 5.0
@@ -88,10 +87,10 @@ class Cursors:
         if not self._moved:
             return
         moved, self._moved = self._moved, {}
-        rows = [Moved(account.id, device, seq, _is_on_line(account, device)) for (account, device), seq in moved.items()]
-        write = partial(accounts.move_cursors, moved=rows, now=int(self._now()))
+        rows = (Moved(account.id, device, seq, _is_on_line(account, device)) for (account, device), seq in moved.items())
+        command = MoveCursors(tuple(rows), int(self._now()))
         self._under_way.append(moved)
-        self._delivery.store.write_in_background(write, partial(self._written, moved))
+        self._delivery.store.write_in_background(command, partial(self._written, moved))
 
     def _move(self, account: Account, device: str, seq: int, pause: float = PAUSE) -> None:
         where = (account, device)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from typing import TypeAlias
 
 from twisted.logger import Logger
@@ -24,7 +23,7 @@ from lanchat.protocol.entry import RELAYED, Entry
 from lanchat.protocol.errors import ChatError, NoSuchTarget, NotMember, NotStored
 from lanchat.protocol.interfaces import Store
 from lanchat.protocol.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
-from lanchat.store import accounts
+from lanchat.store.accounts import AllowReading
 
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
 BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
@@ -84,7 +83,7 @@ class Delivery:
     async def settled(self) -> None:
         """Wait until all that was handed in has come back, stored or not."""
         with suppress(NotStored):
-            await self.store.write(lambda connection: None)
+            await self.store.settled()
 
     def _hand_in(self, session: Session, packet: Packet, conv: str, target: str, to: To, *readers: Account) -> None:
         """Give it to the store; these may read what is said there from now on."""
@@ -142,7 +141,7 @@ class Delivery:
 
     async def _keep(self, account: int, conv: str) -> None:
         with suppress(NotStored):
-            await self.store.write(partial(accounts.may_read, account=account, conv=conv, since=0))
+            await self.store.write(AllowReading(account, conv))
             self._unkept.discard((account, conv))
 
     def may_be_repeat(self, session: Session, packet: Packet) -> bool:

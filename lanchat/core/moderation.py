@@ -7,7 +7,6 @@ equals and those above nobody decides; operators do, but not about themselves.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -17,7 +16,7 @@ from lanchat.model.sanction import BAN, MUTE, PROMPT, Sanction, state
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import Target, find_target
 from lanchat.protocol.errors import Banned, Forbidden, NoSuchTarget
-from lanchat.store.rooms import dismiss, expel
+from lanchat.store.rooms import RemoveMembers
 
 
 class CommandStyle(Protocol):
@@ -73,7 +72,7 @@ async def kick(router: Router, by: Actor, order: ModerationRequest) -> str:
     what = f"by {by.name}{order.reason and f' ({order.reason})'}"
     if room is not None:
         what = f"taken out of {room.name} {what}"
-        await router.store.write(partial(expel, room=room.id, accounts=accounts))
+        await router.store.write(RemoveMembers(room.id, tuple(accounts)))
         _take_out(router, room, target, accounts.values(), f"You were {what}.")
         back = f"/invite {target.shown} {room.name} lets them in again." if room.private else "They may come back."
     else:
@@ -86,7 +85,7 @@ async def kick(router: Router, by: Actor, order: ModerationRequest) -> str:
 
 async def _take_back(router: Router, by: Actor, room: Room, target: Target, accounts: dict[int, Account]) -> str:
     """Whoever is to leave a room has not come yet: it is the invitation that is taken back."""
-    await router.store.write(partial(expel, room=room.id, accounts=accounts))
+    await router.store.write(RemoveMembers(room.id, tuple(accounts)))
     for account in accounts.values():
         router.rooms.dismiss(account, room)
         for session in tuple(account.sessions):
@@ -195,7 +194,7 @@ def _take_out(router: Router, room: Room, target: Target, accounts: Iterable[Acc
     for account in {session.account for session in hit if session.account and session.account.id in room.members}:
         # Its /join was under way when this was decided.
         router.rooms.dismiss(account, room)
-        router.store.write_in_background(partial(dismiss, room=room.id, account=account.id))
+        router.store.write_in_background(RemoveMembers(room.id, (account.id,)))
     for session in hit:
         router.rooms.leave(session, room)
         router.reply(session, None, told, quotes=True)

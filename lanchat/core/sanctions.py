@@ -22,7 +22,7 @@ from lanchat.model.targets import Place, Target
 from lanchat.protocol.errors import Full
 from lanchat.protocol.interfaces import Store
 from lanchat.protocol.limits import Limits
-from lanchat.store.sanctions import add, remove, remove_over
+from lanchat.store.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
 #: How many that were undone, or replaced, may wait for their end to be forgotten.
 MOST_UNDONE = 100
@@ -137,7 +137,7 @@ class Sanctions:
         """
         self._check_room_for_more(sanction)
         with self._held(sanction):
-            await self.store.write(partial(add, sanction=sanction, expelled=expelled))
+            await self.store.write(AddSanction.of(sanction, expelled))
             self._put(sanction)
 
     @contextmanager
@@ -163,7 +163,8 @@ class Sanctions:
         meant = {(kind, form) for form in target.forms}
         if meant.isdisjoint(self._place(room)) and meant.isdisjoint(self._proposed.get(room, ())):
             return False
-        await self.store.write(partial(remove, kind=kind, room=room, targets=target.forms))
+        place = None if room is None else room.id
+        await self.store.write(RemoveSanctions(kind, place, tuple(sorted(target.forms))))
         found = [self._place(room)[form] for form in meant if form in self._place(room)]
         for sanction in found:
             self._drop(sanction)
@@ -246,4 +247,4 @@ class Sanctions:
             some |= self._is_in_force(self._ends[0][2])
             self._drop(heappop(self._ends)[2])
         if some:
-            self.store.write_in_background(partial(remove_over, now=now))
+            self.store.write_in_background(RemoveEndedSanctions(now))

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from lanchat.protocol.errors import RateLimited, TooSlow
 from lanchat.protocol.interfaces import Clock, DelayedCall
+from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
 
 T = TypeVar("T")
@@ -58,10 +59,17 @@ class Pace:
             return found
         return await self._store.read(query, slow=True)
 
-    async def write(self, job: Callable[[Connection], T]) -> T:
-        """Do this in a transaction, then pause; raises what it raises, or `NotStored`."""
+    async def write(self, command: LogCommand[T]) -> T:
+        """Do a command, then pause; raises what it raises, or `NotStored`."""
         self._check()
-        done = await self._store.write(job)
+        done = await self._store.write(command)
+        await self._rest()
+        return done
+
+    async def maintain(self, task: LocalTask[T]) -> T:
+        """Do a task that leaves the content of the log as it is, then pause; raises as `write` does."""
+        self._check()
+        done = await self._store.maintain(task)
         await self._rest()
         return done
 

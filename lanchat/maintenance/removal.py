@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry
-from lanchat.store import schema, word_index
-from lanchat.store.duplicates import digest
+from lanchat.protocol.entry import NO_CONVERSATION
+from lanchat.store.message_removal import NEEDED, OLD
 from lanchat.store.timeline import Age
 
 #: So many rows at most are removed in one step, and so many looked at.
@@ -28,19 +27,6 @@ STEP_BYTES = 256 * 1024
 ENVELOPE = 200
 
 _SIZE = f"{ENVELOPE} + length(CAST(msg AS BLOB))"
-_OLD = "(seq <= :proven OR (seq <= :recent AND ts < :before))"
-# Another message was said under the same `cid`, and is not old: what is sent again is looked for there only while the `cid`
-# itself is in use (`lanchat.store.duplicates`).
-_NEEDED = " OR ".join(
-    f"EXISTS (SELECT 1 FROM {table} AS later WHERE later.author = kept.author AND later.cid > kept.cid || char(0)"  # noqa: S608 (ours)
-    " AND later.cid < kept.cid || char(1) AND later.author IS NOT NULL AND later.cid IS NOT NULL"
-    f" AND NOT {_OLD.replace('seq', 'later.seq').replace('ts <', 'later.ts <')})"
-    for table in ("kept", "fresh")
-)
-# What a repeat is recognised by (as bytes, for a damaged row may have no text).
-_REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
-#: The name in `meta` of how often something was removed otherwise than here.
-_DISTURBED = "disturbed"
 
 
 @dataclass(frozen=True)
@@ -134,7 +120,7 @@ def look(connection: Connection, scope: Scope, after: int, upto: int, page: int)
 def old(connection: Connection, scope: Scope, block: Block, age: Age) -> list[Row]:
     """The rows in a block that are older than that."""
     found = connection.execute(
-        f"SELECT seq, conv, {_SIZE} FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine} AND {_OLD} ORDER BY seq",  # noqa: S608 (ours)
+        f"SELECT seq, conv, {_SIZE} FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine} AND {OLD} ORDER BY seq",  # noqa: S608 (ours)
         scope.values | age._asdict() | {"after": block.after, "last": block.last},
     )
     return list(map(Row._make, found))
@@ -154,7 +140,7 @@ def excess(connection: Connection, scope: Scope, block: Block, size: int) -> lis
 def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[int, list[Row]] | None:
     """Of the next that were emptied, those that are older than that, and up to which place that is; None for no more."""
     last, seqs = connection.execute(
-        f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {_OLD} AND NOT ({_NEEDED})) FROM"  # noqa: S608 (our own words)
+        f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {OLD} AND NOT ({NEEDED})) FROM"  # noqa: S608 (our own words)
         " (SELECT seq, ts, author, cid FROM kept WHERE conv = :nowhere AND seq > :after ORDER BY seq LIMIT :page) AS kept",
         age._asdict() | {"nowhere": NO_CONVERSATION, "after": after, "page": page},
     ).fetchone()
@@ -172,45 +158,6 @@ def steps(rows: Sequence[Row]) -> list[list[Row]]:
             room = STEP_BYTES - row.size
         parts[-1].append(row)
     return parts
-
-
-def take(connection: Connection, rows: Sequence[Row], day: Age, disturbed: int) -> int | None:
-    """Remove these rows; how many they were. None, and nothing, if there was another `disturbance`: then look again first.
-
-    Duplicates that are not older than `day` are known as what they are.
-    """
-    if disturbance(connection) != disturbed:
-        return None
-    where = "seq IN (SELECT value FROM json_each(:seqs))"
-    values = {"seqs": json.dumps([row.seq for row in rows]), **day._asdict()}
-    word_index.remove(connection, where, values)
-    once = f"cid IS NOT NULL AND author IS NOT NULL AND (NOT {_OLD} OR {_NEEDED})"
-    repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
-    removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
-    if repeats:  # added anew: to make a row smaller in its place would leave the pages of the file as they are
-        _add_emptied(connection, repeats)
-        word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**values, **word_index.places(connection)})
-    return removed
-
-
-def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str, bytes, bytes]]) -> None:
-    marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(repeats))
-    values: list[object] = []
-    for seq, ts, author, cid, target, msg in repeats:
-        left = digest(target.decode(errors="replace"), msg.decode(errors="replace"))
-        values += Entry(NO_CONVERSATION, author, "", "", left, "", ts, cid=cid, seq=seq).row()
-    connection.execute(f"INSERT INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
-
-
-def disturb(connection: Connection) -> None:
-    """Something is removed that was not found here, so that what was counted is counted again."""
-    schema.put(connection, _DISTURBED, disturbance(connection) + 1)
-
-
-def disturbance(connection: Connection) -> int:
-    """How many times `disturb` was called on this database."""
-    (count,) = connection.execute("SELECT max(value) FROM meta WHERE name = ?", (_DISTURBED,)).fetchone()
-    return int(count or 0)
 
 
 def used(connection: Connection) -> int:

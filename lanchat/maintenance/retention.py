@@ -13,23 +13,25 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
-from sqlite3 import Connection
 from typing import NamedTuple
 
 from twisted.logger import Logger
 
+from lanchat.history.closed_rooms import named
 from lanchat.maintenance import removal
 from lanchat.maintenance.pacing import Pace, Stopped
 from lanchat.maintenance.removal import Row, Scope, Survey
-from lanchat.protocol.entry import REPEAT_MS, newest_seq
+from lanchat.protocol.entry import REPEAT_MS
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
-from lanchat.store import recent, timeline, word_index
-from lanchat.store.closed_rooms import named
+from lanchat.store import word_index
+from lanchat.store.message_removal import BeginSweep, RemoveMessages
+from lanchat.store.recent import MoveRows
 from lanchat.store.store import Store
 from lanchat.store.timeline import DAY_MS, Age, Timeline
+from lanchat.store.word_index import MergeIndex
 
 #: So many rows are moved in one step to where they stay.
 MOVED = 200
@@ -78,7 +80,7 @@ class Retention:
         self._pace = Pace(store, clock)
         self._noted = clock.seconds()  # when the last note was made
         self._surveys: dict[Scope, Survey] = {}
-        self._disturbed = 0
+        self._erasures = 0  # how many steps of erasures there were when the surveys were made
         self._merging = _Merging(self._pace)
         self._told: set[str] = set()  # what was said once
 
@@ -106,7 +108,7 @@ class Retention:
         plan = self._plan(rooms)
         used = {scope for _, scopes in plan for scope in scopes}
         self._surveys = {scope: survey for scope, survey in self._surveys.items() if scope in used}
-        sweep = _Sweep(self._pace, self._merging, self._surveys, place, known, self._disturbed)
+        sweep = _Sweep(self._pace, self._merging, self._surveys, place, known, self._erasures)
         try:
             for rule, scopes in plan:
                 await sweep.apply(rule, scopes)
@@ -120,18 +122,18 @@ class Retention:
     async def _begin(self) -> tuple[int, Timeline]:
         """Up to which place in the log this sweep looks, and what is known of the time; all up to there is in `kept` then."""
         now = self._clock.seconds()
-        begin = partial(_begin, at=int(self._now() * 1000), ran=int((now - self._noted) * 1000))
-        place, known, disturbed = await self._pace.write(begin)
+        begin = BeginSweep(at=int(self._now() * 1000), ran=int((now - self._noted) * 1000))
+        place, known, erasures = await self._pace.write(begin)
         self._noted = now
-        if disturbed != self._disturbed:
+        if erasures != self._erasures:
             self._surveys.clear()
-            self._disturbed = disturbed
+            self._erasures = erasures
         if days := round(known.unsettled() / DAY_MS):
             self._tell_once(
                 f"the clock went ahead by {days} days: the server was off, or the clock is wrong. What is too old only by that "
                 "goes when the server has run for 24 hours; if the clock is wrong, set it right before."
             )
-        while await self._pace.write(partial(recent.move_some, upto=place, most=MOVED)) == MOVED:
+        while await self._pace.maintain(MoveRows(place, MOVED)) == MOVED:
             pass
         return place, known
 
@@ -167,7 +169,7 @@ class _Merging:
         """So many bytes of messages went."""
         self._owed += MERGED * size
         while self._owed >= word_index.STEP:
-            self._begun = await self._pace.write(partial(word_index.merge, first=not self._begun))
+            self._begun = await self._pace.maintain(MergeIndex(first=not self._begun))
             self._owed = self._owed - word_index.STEP if self._begun else 0
 
 
@@ -175,7 +177,7 @@ class _Sweep:
     """One time through the log."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what one time through the log has of the retention)
-        self, pace: Pace, merging: _Merging, surveys: dict[Scope, Survey], place: int, known: Timeline, disturbed: int
+        self, pace: Pace, merging: _Merging, surveys: dict[Scope, Survey], place: int, known: Timeline, erasures: int
     ) -> None:
         #: Messages that went.
         self.removed = 0
@@ -184,7 +186,7 @@ class _Sweep:
         self._surveys = surveys
         self._place = place
         self._timeline = known
-        self._disturbed = disturbed
+        self._erasures = erasures
         self._day = known.older_than(REPEAT_MS)
 
     async def apply(self, rule: Rule, scopes: list[Scope]) -> None:
@@ -238,15 +240,11 @@ class _Sweep:
     async def _take(self, rows: Sequence[Row], counted: bool = True) -> None:
         """Remove these."""
         for part in removal.steps(rows):
-            done = await self._pace.write(partial(removal.take, rows=part, day=self._day, disturbed=self._disturbed))
+            seqs = tuple(row.seq for row in part)
+            done = await self._pace.write(RemoveMessages(seqs, self._day, self._erasures))
             if done is None:
                 raise Stopped  # an erasure is under way, so what was seen is not so any more
             for survey in self._surveys.values():
                 survey.without(part)
             self.removed += done if counted else 0
             await self._merging.removed(sum(row.size for row in part))
-
-
-def _begin(connection: Connection, at: int, ran: int) -> tuple[int, Timeline, int]:
-    place = newest_seq(connection)
-    return place, timeline.note(connection, place, at, ran), removal.disturbance(connection)

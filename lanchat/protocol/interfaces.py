@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from zope.interface import Interface
 
 from lanchat.protocol.entry import Entry, Epoch, Seq
+from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.packet import ServerPacket
 
 T = TypeVar("T")
@@ -114,8 +115,15 @@ class Store(Protocol):
     def append(self, entry: Entry) -> None:
         """Add a message to the log; raises `NotStored`."""
 
-    def write(self, job: Callable[[Connection], T]) -> Awaitable[T]:
-        """Run a function in a transaction; its result. Raises what the function raises, or `NotStored`."""
+    def write(self, command: LogCommand[T]) -> Awaitable[T]:
+        """Do a command in a transaction; its result. Raises what the command raises, or `NotStored`."""
+
+    def write_in_background(self, command: LogCommand[Any], on_done: Callable[[bool], object] | None = None) -> None:
+        """Do a command without waiting for it; errors are logged.
+
+        `on_done` is called with True when there is nothing more to do, and with False when it could not be stored, which is
+        then not logged.
+        """
 
     def find_repeated(self, sent: Entry) -> Awaitable[Entry | None]:
         """The message in the log that this one repeats, if any, including what was handed in before. Raises `NotStored`.
@@ -123,12 +131,8 @@ class Store(Protocol):
         `sent.ts` must be the current time; `sent.conv` is not used.
         """
 
-    def write_in_background(self, job: Callable[[Connection], object], on_done: Callable[[bool], object] | None = None) -> None:
-        """Run a function in a transaction without waiting for it; errors are logged.
-
-        `on_done` is called with True when there is nothing more to do, and with False when it could not be stored, which is
-        then not logged.
-        """
+    def settled(self) -> Awaitable[None]:
+        """Wait until all that was handed in before has come back, stored or not; raises `NotStored`."""
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Awaitable[T]:
         """Run a query on the current state; raises `TooSlow` after a second, or `RateLimited` if too many queries wait."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
-from functools import partial
-from sqlite3 import Connection
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from lanchat import __version__
 from lanchat.core.router import Router
-from lanchat.maintenance import erasure
+from lanchat.maintenance import rewrite
 from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.entry import ERASED
@@ -40,12 +38,17 @@ from lanchat.service.requests import (
     Tell,
     counted,
 )
-from lanchat.store import accounts, rooms
+from lanchat.store import accounts
+from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces, Erasure
+from lanchat.store.registration import AddAccount
 from lanchat.store.store import Store
+from lanchat.store.word_index import MergeIndex
 from lanchat.system.private_files import FileError
 
 #: The roles, as a sentence has them.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
+#: How many pages of the index of words (of 4 KiB) are written in one step of its merge.
+PAGES = 250
 #: Why sessions end, as the log has it.
 BY_ADMINISTRATOR = "by the administrator"
 
@@ -143,17 +146,12 @@ class Operations:
                 "Nothing was done. Choose another name, or say --force if that is meant."
             )
         now, most, lobby = int(router.now()), router.limits["accounts"], router.rooms.lobby
-
-        def make(connection: Connection) -> tuple[Account, int]:
-            """All in one step: there is no account that is not in the lobby."""
-            account = accounts.add(connection, name=name, password=kept, role=role, now=now, most=most)
-            return account, 0 if lobby is None else rooms.admit(connection, lobby.id, account.id)
-
+        belongs_to = () if lobby is None else (lobby.id,)
         with router.online.looks.held(name):
-            account, since = await self._store.write(make)
-            router.own(account)
+            made = await self._store.write(AddAccount(name, kept, role, now, most, belongs_to))
+            router.own(made.account)
             if lobby is not None:
-                router.rooms.admit(account, lobby, since)
+                router.rooms.admit(made.account, lobby, made.rooms[lobby.id])
         return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
     def _account(self, typed: str) -> Account:
@@ -166,7 +164,7 @@ class Operations:
 
     async def _set_password(self, asked: SetPassword) -> Done:
         account, kept = self._account(asked.name), await self._hash(asked.password)
-        await self._store.write(partial(accounts.set_password, account=account.id, password=kept))
+        await self._store.write(accounts.SetPassword(account.id, kept))
         goodbye = "Your password was changed by the administrator. Log in with the new one."
         count = self._router.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
         text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing{_ended(count)}."
@@ -174,7 +172,7 @@ class Operations:
 
     async def _set_role(self, asked: SetRole) -> Done:
         account, role = self._account(asked.name), Role[asked.role.upper()]
-        await self._store.write(partial(accounts.set_role, account=account.id, role=role))
+        await self._store.write(accounts.SetRole(account.id, role))
         account.role = role
         for session in account.sessions:
             session.role = role
@@ -183,7 +181,7 @@ class Operations:
 
     async def _remove(self, asked: Remove) -> Done:
         account = self._account(asked.name)
-        await self._store.write(partial(accounts.remove, account=account.id))
+        await self._store.write(accounts.RemoveAccount(account.id))
         count = self._forget(account)
         name = account.name.shown
         text = f"The account {name} is removed{_ended(count)}. What was said with it stays, until lanchat-admin purge {name}."
@@ -194,21 +192,21 @@ class Operations:
         alike = self._router.online.account(typed)
         account = alike if alike is not None and _means(typed, alike) else None
         name = account.name if account is not None else stored_name(typed, key(typed) if alike is None else caseless(typed))
-        begun = await write(partial(erasure.begin, name=name))
+        begun = await write(BeginErasure(name))
         if account is not None:
             self._forget(account)
-            begun = await write(partial(erasure.take_rest, erasure=begun))  # they may have gone on meanwhile
+            begun = await write(EraseTraces(begun))  # they may have gone on meanwhile
         self._reflect(begun)
         known = begun.found
         while begun.after < begun.upto:
-            begun = await write(partial(erasure.step, erasure=begun))
+            begun = await write(EraseMessages(begun))
             tell(begun.done * 0.7, "erasing what was said")
         if begun.found and not known:
-            begun = await write(partial(erasure.take_rest, erasure=begun))
+            begun = await write(EraseTraces(begun))
             self._reflect(begun)
         if begun.found:
             await self._leave_no_trace(tell)
-        await write(partial(erasure.finish, name=name))
+        await write(EndErasure(name))
         if not begun.found:
             if alike is not account:
                 self._account(typed)  # raises
@@ -221,7 +219,7 @@ class Operations:
         facts = {"messages": begun.messages, "addressed": begun.addressed, "topics": len(begun.topics)}
         return Done(text, {"name": name.shown} | facts)
 
-    def _reflect(self, begun: erasure.Erasure) -> None:
+    def _reflect(self, begun: Erasure) -> None:
         """What is erased beside the log is not shown any more."""
         self._router.rooms.clear_topics(begun.topics)
         self._router.sanctions.erase(begun.about, begun.is_theirs, ERASED)
@@ -230,7 +228,7 @@ class Operations:
         """What is erased goes from the index, and from the free parts of the file."""
         tell(0.7, "erasing words from the index")
         first = True
-        while await self._store.write(partial(erasure.merge, first=first)):
+        while await self._store.maintain(MergeIndex(first, PAGES)):
             first = False
         await self._rewrite(tell)
 
@@ -238,15 +236,17 @@ class Operations:
         """See that no trace is left in the file; meanwhile what is said waits. One at a time: the first must not end that."""
         async with self._rewriting:
             tell(0.8, "rewriting the file")
-            await self._store.write(erasure.wait_long)
+            await self._store.maintain(rewrite.SetWait(rewrite.LONG_WAIT))
             try:
-                await erasure.rewrite(self._store)
+                await rewrite.rewrite(self._store)
             except (FileError, OSError, sqlite3.Error) as error:
                 raise FileError(
                     f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
                 ) from None
             finally:
-                self._store.write_in_background(erasure.wait_as_usual)
+                self._store.maintain(rewrite.SetWait(rewrite.USUAL_WAIT)).addErrback(
+                    lambda failure: _log.error("not stored: {why}", why=visible(str(failure.value)))
+                )
 
     def _forget(self, account: Account) -> int:
         """An account is no more; how many logins of its ended."""

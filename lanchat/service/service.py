@@ -19,7 +19,7 @@ from lanchat.protocol.names import Name
 from lanchat.service import process_stats
 from lanchat.service.drain import Drain
 from lanchat.service.store_service import StoreService
-from lanchat.store import accounts, lobby, rooms, sanctions
+from lanchat.store import accounts, rooms, sanctions
 from lanchat.store.store import Store
 
 _log = Logger("lanchat.service")
@@ -103,10 +103,11 @@ class ChatService(MultiService):
         Raises `FileError` if the lobby can't be opened.
         """
         if self._lobby is not None:
-            lobby.open_room(connection, self._lobby, int(self.router.now()))
+            rooms.OpenLobby(self._lobby, int(self.router.now())).run(connection)
+        sanctions.RemoveEndedSanctions(self.router.now()).run(connection)
         known = {account.id: account for account in accounts.load(connection)}
         places = rooms.load(connection, known)
-        in_force = sanctions.load(connection, places, self.router.now())
+        in_force = sanctions.load(connection, places)
         self.router.begin(self.store, list(known.values()), places, in_force)
         if self._lobby is not None and (room := self.router.rooms.find(self._lobby.shown)) is not None:
             self.router.rooms.open_lobby(room)

@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, entry_from_row, newest_seq
+from lanchat.protocol.log_command import LocalTask
 from lanchat.protocol.names import key
 from lanchat.store import timeline
 from lanchat.store.timeline import Age
@@ -100,16 +101,20 @@ class Duplicates:
             self._known[entry.author, entry.cid] = Known(seq, entry.ts, False, entry.target, entry.msg)
 
 
-def find(connection: Connection, sent: Entry) -> Entry | None:
-    """`sent` with the place and the time of the message in the log that it repeats; None if it repeats none.
+class FindRepeated(LocalTask[Entry | None], frozen=True):
+    """Look for the message in the log that another one repeats."""
 
-    Its `ts` is the time of now, and its `conv` is not looked at.
-    """
-    age = timeline.seen(timeline.load(connection), newest_seq(connection), sent.ts).older_than(REPEAT_MS)
-    for _, found in _look_up(connection, list(_both(sent))):
-        if not found.is_old(age) and found.says(sent.target, sent.msg):
-            return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
-    return None
+    #: Its `ts` is the time of now; its `conv` is not used.
+    sent: Entry
+
+    def run(self, connection: Connection) -> Entry | None:
+        """`sent` with the place and the time of the message that it repeats; None if it repeats none."""
+        sent = self.sent
+        age = timeline.seen(timeline.load(connection), newest_seq(connection), sent.ts).older_than(REPEAT_MS)
+        for _, found in _look_up(connection, list(_both(sent))):
+            if not found.is_old(age) and found.says(sent.target, sent.msg):
+                return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
+        return None
 
 
 def digest(target: str, msg: str) -> str:

@@ -17,9 +17,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import BinaryIO
 
-from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.packet import visible
 from lanchat.store import keys, replace_db, schema, wal_check
+from lanchat.store.accounts import EndClassicSessions
 from lanchat.system.private_files import FileError, check_data_directory, check_data_file, give_to_owner
 
 FILE, LOCK = "lanchat.db", "lock"
@@ -199,8 +199,7 @@ def check_schema(connection: Connection, path: Path, steps: Sequence[str] = sche
 def _mark(connection: Connection) -> None:
     """From here on the file is not all there is: what is said is in the `-wal` beside it first."""
     schema.put(connection, "clean", 0)
-    # What a classic client was sent before a crash counts as read: it can't say, and is not shown it twice.
-    connection.execute("UPDATE devices SET cursor = ?, online = 0 WHERE name = '' AND online = 1", (newest_seq(connection),))
+    EndClassicSessions().run(connection)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # without it, the mark itself would be in the `-wal` only
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 
 from lanchat.protocol.entry import newest_seq
+from lanchat.protocol.log_command import LocalTask
 
 
 def move(connection: Connection, upto: int) -> None:
@@ -33,3 +34,16 @@ def moved(connection: Connection) -> int:
     """The place up to which nothing is in `fresh`."""
     (oldest,) = connection.execute("SELECT min(seq) FROM fresh").fetchone()
     return newest_seq(connection) if oldest is None else int(oldest) - 1
+
+
+class MoveRows(LocalTask[int], frozen=True):
+    """Move rows from the short table to the long one."""
+
+    #: Those up to this place in the log,
+    upto: int
+    #: and not more than so many.
+    most: int
+
+    def run(self, connection: Connection) -> int:
+        """How many rows were moved."""
+        return move_some(connection, self.upto, self.most)

@@ -1,27 +1,36 @@
 """Rooms in the database: the tables `rooms`, `invitations` and, for the accounts that belong to a room, `members`.
 
-Each function runs in a transaction on one of the store's threads. What it raises is told to whoever waits for the transaction.
+The functions and commands run in a transaction on one of the store's threads, not in the reactor's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from sqlite3 import Connection
+from typing import TypeAlias
 
 from lanchat.model.room import Room
 from lanchat.model.session import Account
 from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Forbidden, Full, NameTaken, NoSuchTarget
+from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.names import Name
+from lanchat.protocol.packet import visible
 from lanchat.store.accounts import check_there as check_account
 from lanchat.store.rows import Wrong, note, usable
+from lanchat.system.private_files import FileError
+
+#: A place in the log: a member of a room is sent what is said there after it.
+Since: TypeAlias = int
+
+# Of two rooms with the same key (`lanchat.store.keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
+_NAMED = "SELECT id, name, private FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
 
 
 def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = note) -> list[Room]:
-    """Every room, with its members (of these accounts) and those who are invited.
+    """All rooms, with their members and who is invited. `accounts` has all accounts by id.
 
-    `wrong` is told of each row that can't be used.
+    `wrong` is called with a text for each row that is unusable.
     """
     rooms: dict[int, Room] = {}
     for number, name, kept, topic, private, owner, *_ in usable(connection, "rooms", wrong):
@@ -40,9 +49,10 @@ def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = no
 def add(  # noqa: PLR0913, PLR0917 (a row)
     connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float, owned: float = math.inf
 ) -> Room:
-    """Make a room; raises `NameTaken`, `NoSuchTarget` if its owner is gone, or `Full`.
+    """Insert a room. `owner` is the id of an account, `now` in seconds since the epoch.
 
-    It is full when there are `most`, or `owned` of this owner's.
+    Raises `NameTaken`, `NoSuchTarget` if the owner was removed, or `Full` when there are `most` rooms already, or `owned` of
+    this owner's.
     """
     if owner is not None:
         check_account(connection, owner)
@@ -60,64 +70,153 @@ def add(  # noqa: PLR0913, PLR0917 (a row)
     return Room(done.lastrowid, name.shown, owner, private)
 
 
-def remove(connection: Connection, room: int) -> None:
-    """A room is gone, and who belonged to it with it. What was said there goes with retention."""
-    connection.execute("DELETE FROM members WHERE conv = ?", (f"r{room}",))
-    connection.execute("DELETE FROM rooms WHERE id = ?", (room,))
-
-
-def set_topic(connection: Connection, room: int, topic: str) -> None:
-    """What a room is about; raises `NoSuchTarget`."""
-    _check_there(connection, room)
-    connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (topic, room))
-
-
-def is_there(connection: Connection, room: int) -> bool:
-    """Whether there is still this room."""
-    return connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is not None
-
-
-def invite(connection: Connection, room: int, account: int, most: float = math.inf) -> None:
-    """An account may come in; raises `NoSuchTarget`, or `Full` when `most` others are invited."""
+def admit(connection: Connection, room: int, account: int) -> Since:
+    """Make an account a member of a room, and remove its invitation. Raises `NoSuchTarget`."""
     _check_there(connection, room)
     check_account(connection, account)
-    others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
-    if connection.execute(others, (room, account)).fetchone()[0] >= most:
-        raise Full("As many are invited to that room as can be. Send /uninvite to take one back.", "invitations")
-    outside = "WHERE NOT EXISTS (SELECT 1 FROM members WHERE account = ?2 AND conv = ?3)"
-    connection.execute(f"INSERT OR IGNORE INTO invitations SELECT ?1, ?2 {outside}", (room, account, f"r{room}"))
-
-
-def uninvite(connection: Connection, room: int, account: int) -> None:
-    """An account may not come in after all."""
-    connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
-
-
-def admit(connection: Connection, room: int, account: int, *, invited: bool = False) -> int:
-    """An account belongs to a room; the place in the log from which on it is owed what is said there.
-
-    Raises `NoSuchTarget`, and `Forbidden` if it must be `invited` and is not, or not any more.
-    """
-    _check_there(connection, room)
-    check_account(connection, account)
-    if invited and not _is_invited(connection, room, account):
-        raise Forbidden("The invitation to that room was taken back just now.")
     connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest_seq(connection)))
-    uninvite(connection, room, account)
+    _uninvite(connection, room, account)
     (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()
     return int(since)
 
 
-def dismiss(connection: Connection, room: int, account: int) -> None:
-    """An account does not belong to a room any more, and is not invited to it."""
-    connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{room}"))
-    uninvite(connection, room, account)
+class CreateRoom(LogCommand[tuple[Room, Since]], frozen=True):
+    """Make a room, with the account that makes it as its owner and first member. Raises as `add` does."""
+
+    name: Name
+    #: The id of an account.
+    owner: int
+    private: bool
+    #: Seconds since the epoch.
+    now: int
+    #: How many rooms there may be.
+    most: float
+    #: How many rooms the owner may have.
+    owned: float = math.inf
+
+    def run(self, connection: Connection) -> tuple[Room, Since]:
+        """See the class."""
+        room = add(connection, self.name, self.owner, self.private, self.now, self.most, self.owned)
+        return room, admit(connection, room.id, self.owner)
 
 
-def expel(connection: Connection, room: int, accounts: Iterable[int]) -> None:
-    """These accounts do not belong to a room any more."""
-    for account in accounts:
-        dismiss(connection, room, account)
+class CloseRoom(LogCommand[None], frozen=True):
+    """Remove a room, its members and its invitations. Its messages stay until retention removes them."""
+
+    room: int
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        connection.execute("DELETE FROM members WHERE conv = ?", (f"r{self.room}",))
+        connection.execute("DELETE FROM rooms WHERE id = ?", (self.room,))
+
+
+class SetTopic(LogCommand[None], frozen=True):
+    """Set the topic of a room; "" removes it. Raises `NoSuchTarget`."""
+
+    room: int
+    topic: str
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        _check_there(connection, self.room)
+        connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (self.topic, self.room))
+
+
+class Invite(LogCommand[None], frozen=True):
+    """Invite an account to a room, unless it is a member. Raises `NoSuchTarget` or `Full`."""
+
+    room: int
+    account: int
+    #: How many may be invited to a room at a time.
+    most: float = math.inf
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        _check_there(connection, self.room)
+        check_account(connection, self.account)
+        others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
+        if connection.execute(others, (self.room, self.account)).fetchone()[0] >= self.most:
+            raise Full("As many are invited to that room as can be. Send /uninvite to take one back.", "invitations")
+        outside = "WHERE NOT EXISTS (SELECT 1 FROM members WHERE account = ?2 AND conv = ?3)"
+        row = (self.room, self.account, f"r{self.room}")
+        connection.execute(f"INSERT OR IGNORE INTO invitations SELECT ?1, ?2 {outside}", row)
+
+
+class Uninvite(LogCommand[None], frozen=True):
+    """Take back the invitation of an account to a room, if there is one."""
+
+    room: int
+    account: int
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        _uninvite(connection, self.room, self.account)
+
+
+class JoinRoom(LogCommand[Since], frozen=True):
+    """Make an account a member of a room. Raises `NoSuchTarget`, or `Forbidden` if it has to be invited and is not."""
+
+    room: int
+    account: int
+    must_be_invited: bool = False
+
+    def run(self, connection: Connection) -> Since:
+        """See the class."""
+        _check_there(connection, self.room)
+        check_account(connection, self.account)
+        if self.must_be_invited and not _is_invited(connection, self.room, self.account):
+            raise Forbidden("The invitation to that room was taken back just now.")
+        return admit(connection, self.room, self.account)
+
+
+class RemoveMembers(LogCommand[None], frozen=True):
+    """Remove accounts from a room: they are neither members nor invited any more."""
+
+    room: int
+    accounts: tuple[int, ...]
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        for account in self.accounts:
+            connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{self.room}"))
+            _uninvite(connection, self.room, account)
+
+
+class OpenLobby(LogCommand[None], frozen=True):
+    """Make the room that everybody is in, if it is not there, and make all accounts its members. Raises as `check_lobby`."""
+
+    name: Name
+    #: Seconds since the epoch.
+    now: int
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        name = self.name
+        check_lobby(connection, name)
+        row = (name.shown, name.key, self.now)
+        connection.execute("INSERT INTO rooms(name, key, private, created) VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING", row)
+        room, *_ = connection.execute(_NAMED, (name.shown, name.key)).fetchone()
+        for (account,) in connection.execute("SELECT id FROM accounts ORDER BY id").fetchall():
+            admit(connection, room, account)
+
+
+def check_lobby(connection: Connection, name: Name) -> None:
+    """Raise `FileError` if the room that everybody is to be in is a private one: its messages are not for everybody."""
+    row = connection.execute(_NAMED, (name.shown, name.key)).fetchone()
+    if row is not None and row[2]:
+        raise FileError(
+            f"lobby: {visible(row[1])} is a private room, which is never opened to everybody: name another, or none."
+        )
+
+
+def is_there(connection: Connection, room: int) -> bool:
+    """Whether there is a room with this id."""
+    return connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is not None
+
+
+def _uninvite(connection: Connection, room: int, account: int) -> None:
+    connection.execute("DELETE FROM invitations WHERE room = ? AND account = ?", (room, account))
 
 
 def _is_invited(connection: Connection, room: int, account: int) -> bool:

@@ -1,58 +1,92 @@
-"""Sanctions in the database: the table `sanctions`. Each function runs in a transaction on one of the store's threads."""
+"""Sanctions in the database: the table `sanctions`.
+
+The functions and commands run in a transaction on one of the store's threads, not in the reactor's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from sqlite3 import Connection
 
 from lanchat.model.room import Room
 from lanchat.model.sanction import Sanction
 from lanchat.protocol.errors import NoSuchTarget
+from lanchat.protocol.log_command import LogCommand
 from lanchat.store import rooms
 from lanchat.store.accounts import check_there as check_account
 from lanchat.store.rows import Wrong, note, usable
 
+_GONE = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
 
-def load(connection: Connection, places: Iterable[Room], now: float, wrong: Wrong = note) -> list[Sanction]:
-    """Those that are in force; what has run out, or is about an account that is gone, is removed.
 
-    `wrong` is told of each row that can't be used.
+def load(connection: Connection, places: Iterable[Room], wrong: Wrong = note) -> list[Sanction]:
+    """All sanctions, in the given rooms (`places`) and on the whole server.
+
+    `wrong` is called with a text for each row that is unusable.
     """
-    remove_over(connection, now)
-    gone = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
-    connection.execute(f"DELETE FROM sanctions WHERE {gone}")  # noqa: S608 (our own words)
     by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in places}}
     rows = usable(connection, "sanctions", wrong)
     return [Sanction(kind, by_id[room], *rest) for _, kind, room, *rest in rows if room in by_id]
 
 
-def add(connection: Connection, sanction: Sanction, expelled: Collection[int]) -> None:
-    """Keep a sanction, in place of one of its kind that is about the same; these accounts leave its room.
+class AddSanction(LogCommand[None], frozen=True):
+    """Add a ban or a mute, in place of one about the same target, and remove the banned accounts from its room."""
 
-    Raises `NoSuchTarget` if the room is gone, or the account that it is about.
-    """
-    if sanction.target.startswith("@"):
-        check_account(connection, int(sanction.target.removeprefix("@")))
-    remove(connection, sanction.kind, sanction.room, [sanction.target])
-    room = sanction.room.id if sanction.room is not None else None
-    if room is not None and not rooms.is_there(connection, room):
-        raise NoSuchTarget("That room is closed.")
-    row = (sanction.kind, room, sanction.target, sanction.until, sanction.reason, sanction.by, sanction.at)
-    connection.execute(
-        "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?)", row
-    )
-    if room is not None:
-        rooms.expel(connection, room, expelled)
+    #: As in `Sanction`, but for the room, of which it has the id (None is the whole server).
+    kind: str
+    room: int | None
+    target: str
+    until: int | None
+    reason: str
+    by: str
+    at: int
+    #: The ids of accounts that are no members of the room any more.
+    expelled: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, sanction: Sanction, expelled: Iterable[int]) -> AddSanction:
+        """The command for a sanction and the ids of accounts."""
+        room = None if sanction.room is None else sanction.room.id
+        about = (sanction.target, sanction.until, sanction.reason, sanction.by, sanction.at)
+        return cls(sanction.kind, room, *about, tuple(expelled))
+
+    def run(self, connection: Connection) -> None:
+        """See the class; raises `NoSuchTarget` if the room was closed, or the account that it is about was removed."""
+        if self.target.startswith("@"):
+            check_account(connection, int(self.target.removeprefix("@")))
+        RemoveSanctions(self.kind, self.room, (self.target,)).run(connection)
+        if self.room is not None and not rooms.is_there(connection, self.room):
+            raise NoSuchTarget("That room is closed.")
+        row = (self.kind, self.room, self.target, self.until, self.reason, self.by, self.at)
+        connection.execute(
+            "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?)", row
+        )
+        if self.room is not None:
+            rooms.RemoveMembers(self.room, self.expelled).run(connection)
 
 
-def remove(connection: Connection, kind: str, room: Room | None, targets: Iterable[str]) -> None:
-    """Forget what is kept under any of these."""
-    place = room.id if room is not None else None
-    connection.executemany(
-        "DELETE FROM sanctions WHERE kind = ? AND room IS ? AND target = ?", [(kind, place, target) for target in targets]
-    )
+class RemoveSanctions(LogCommand[None], frozen=True):
+    """Remove the bans, or the mutes, in one place about any of these targets."""
+
+    kind: str
+    #: The id of a room; None is the whole server.
+    room: int | None
+    targets: tuple[str, ...]
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        connection.executemany(
+            "DELETE FROM sanctions WHERE kind = ? AND room IS ? AND target = ?",
+            [(self.kind, self.room, target) for target in self.targets],
+        )
 
 
-def remove_over(connection: Connection, now: float) -> None:
-    """Forget all that have run out."""
-    connection.execute("DELETE FROM sanctions WHERE until <= ?", (now,))
+class RemoveEndedSanctions(LogCommand[None], frozen=True):
+    """Remove the bans and mutes that have ended by now, and those about accounts that were removed."""
+
+    #: Seconds since the epoch.
+    now: float
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        connection.execute(f"DELETE FROM sanctions WHERE until <= ? OR ({_GONE})", (self.now,))  # noqa: S608 (our own words)

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Thread
@@ -23,10 +22,12 @@ from lanchat.model.failed_writes import RETRY_MS
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import RELAYED, Entry, newest_seq
 from lanchat.protocol.errors import NotStored
+from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import visible
-from lanchat.store import duplicates, open_db, schema
+from lanchat.store import open_db, schema
+from lanchat.store.duplicates import FindRepeated
 from lanchat.store.reading import PAGES, SEARCHES, Reader
-from lanchat.store.writing import NOT_STORED, Job, Writer, runs
+from lanchat.store.writing import NOT_STORED, Job, Settle, Writer, runs
 
 T = TypeVar("T")
 
@@ -145,27 +146,15 @@ class Store:
         self._characters += _weight(entry)
         self._hand_in(entry)
 
-    def write(self, job: Callable[[Connection], T]) -> Deferred[T]:
-        """Run this in a transaction; raises what it raises, which undoes only what it did itself, or `NotStored`."""
-        try:
-            self._check_room()
-        except NotStored as error:
-            return fail(error)
-        item = Job(job)
-        if self._draining:
-            self._refused.append(item)
-        else:
-            self._hand_in(item)
-        return item.done
+    def write(self, command: LogCommand[T]) -> Deferred[T]:
+        """Do a command, in a transaction. Fires with its result, or fails with what it raises or with `NotStored`."""
+        return self._do(command)
 
-    def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
-        """The message in the log that this one repeats, with all that was handed in before it; raises `NotStored`."""
-        return self.write(partial(duplicates.find, sent=sent))
+    def write_in_background(self, command: LogCommand[Any], on_done: Callable[[bool], object] | None = None) -> None:
+        """Do a command without waiting for it; errors are logged.
 
-    def write_in_background(self, job: Callable[[Connection], object], on_done: Callable[[bool], object] | None = None) -> None:
-        """Run this in a transaction, where nobody waits for it; what goes wrong is logged.
-
-        `on_done` is told whether it is done with; if it is not, it could not be stored, which is not logged then.
+        `on_done` is called with True when there is nothing more to do, and with False when it could not be stored, which is
+        then not logged.
         """
 
         def failed(failure: Failure) -> bool:
@@ -174,13 +163,40 @@ class Store:
             _log.error("not stored: {why}", why=visible(str(failure.value)))
             return True
 
-        done = self.write(job).addCallbacks(lambda _: True, failed)
+        done = self._do(command).addCallbacks(lambda _: True, failed)
         if on_done is not None:
             done.addCallback(on_done)
+
+    def maintain(self, task: LocalTask[T]) -> Deferred[T]:
+        """Do a task that leaves the content of the log as it is, in a transaction. Fires and fails as `write` does."""
+        return self._do(task)
+
+    def find_repeated(self, sent: Entry) -> Deferred[Entry | None]:
+        """The message in the log that this one repeats, if any, including what was handed in before. Raises `NotStored`.
+
+        `sent.ts` must be the current time; `sent.conv` is not used.
+        """
+        return self._do(FindRepeated(sent))
+
+    def settled(self) -> Deferred[None]:
+        """Fires when all that was handed in before has come back, stored or not; fails with `NotStored`."""
+        return self._do(Settle())
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
         return (self._searches if slow else self._pages).ask(query)
+
+    def _do(self, task: LogCommand[T] | LocalTask[T]) -> Deferred[T]:
+        try:
+            self._check_room()
+        except NotStored as error:
+            return fail(error)
+        job = Job(task)
+        if self._draining:
+            self._refused.append(job)
+        else:
+            self._hand_in(job)
+        return job.done
 
     def _check_room(self) -> None:
         if (

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from sqlite3 import Connection
 
+from lanchat.protocol.log_command import LocalTask
 from lanchat.store import recent, schema
 from lanchat.store.word_folding import indexed
 
@@ -123,6 +124,17 @@ def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
     before = connection.total_changes
     connection.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (-pages if first else pages,))
     return connection.total_changes - before > 1
+
+
+class MergeIndex(LocalTask[bool], frozen=True):
+    """Do one step of a merge of the index: see `merge`."""
+
+    first: bool
+    pages: int = PAGES
+
+    def run(self, connection: Connection) -> bool:
+        """Whether there is more to be merged."""
+        return merge(connection, self.first, self.pages)
 
 
 def _tell(connection: Connection, statement: str, first: str, where: str, values: Mapping[str, object]) -> None:

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from lanchat.protocol.counts import Histogram
 from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry, newest_seq
 from lanchat.protocol.errors import NotStored
+from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.store.background import BackgroundWork
 from lanchat.store.duplicates import Duplicates
 
@@ -40,32 +41,42 @@ _ROW = f"({','.join('?' * len(COLUMNS))})"
 
 
 class Job(Generic[T]):
-    """Something to be done in the transaction, and who waits for it."""
+    """A command or a task that was handed in, with the Deferred of whoever waits for its result."""
 
-    def __init__(self, work: Callable[[Connection], T]) -> None:
-        self._work = work
+    def __init__(self, task: LogCommand[T] | LocalTask[T]) -> None:
+        self.task = task
         self._outcome: T | Failure = Failure(NotStored(NOT_STORED))
         self.done: Deferred[T] = Deferred()
 
     def run(self, connection: Connection) -> None:
-        """Do it; what it raises undoes only what it did itself. Raises `sqlite3.Error` when the whole transaction is lost."""
+        """Do it, in a transaction that was begun. If it raises an exception, only what it did itself is undone.
+
+        Raises `sqlite3.Error` when SQLite has given up the whole transaction.
+        """
         connection.execute("SAVEPOINT job")
         try:
-            self._outcome = self._work(connection)
+            self._outcome = self.task.run(connection)
         except Exception as error:
-            if not connection.in_transaction:  # SQLite has given up all of it
+            if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO job")
             self._outcome = Failure(NotStored(NOT_STORED) if _of_the_disk(error) else error)
         connection.execute("RELEASE job")
 
     def undo(self) -> None:
-        """The transaction was lost, and this with it."""
+        """Note that the transaction was rolled back, and this with it: whoever waits gets `NotStored`."""
         self._outcome = Failure(NotStored(NOT_STORED))
 
     def tell(self) -> None:
-        """Tell whoever waits, in the reactor's thread."""
+        """Give the result to whoever waits. To be called in the reactor's thread."""
         self.done.callback(self._outcome)
+
+
+class Settle(LocalTask[None], frozen=True):
+    """Do nothing: its result tells that everything that was handed in before it is done."""
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
 
 
 class Writer:

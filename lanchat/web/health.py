@@ -9,6 +9,7 @@ from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 
 from lanchat.protocol.errors import NotStored
+from lanchat.protocol.log_command import LocalTask
 from lanchat.protocol.packet import visible
 from lanchat.store import schema
 from lanchat.store.store import Store
@@ -17,6 +18,14 @@ from lanchat.store.store import Store
 EVERY, AGAIN = 30.0, 1.0
 #: Seconds that a try may take, and that something may wait to be stored.
 PATIENCE = 3.0
+
+
+class TryToWrite(LocalTask[None], frozen=True):
+    """Write something that means nothing, so that the disk has something to commit."""
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        schema.put(connection, "tried", 1)
 
 
 class Health:
@@ -45,14 +54,9 @@ class Health:
 
     async def _try(self) -> str:
         try:
-            await self._store.write(_touch).addTimeout(PATIENCE, self._clock)
+            await self._store.maintain(TryToWrite()).addTimeout(PATIENCE, self._clock)
         except NotStored:
             return "nothing is taken"
         except defer.TimeoutError:
             return f"nothing was written within {PATIENCE:.0f} s"
         return ""
-
-
-def _touch(connection: Connection) -> None:
-    """A commit that has something to write."""
-    schema.put(connection, "tried", 1)

@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -22,9 +21,9 @@ import pexpect
 import pytest
 
 from lanchat.admin.main import OWN, main
-from lanchat.maintenance import backup, erasure
+from lanchat.maintenance import backup
 from lanchat.protocol.names import parse
-from lanchat.store import open_db
+from lanchat.store import erasure, open_db
 from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
 from tests.stores import Desk, entry
 
@@ -449,7 +448,7 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
         victor.close()
         wanda.close()
     with Desk(data) as desk:
-        assert desk.write(partial(erasure.begin, name=parse("victor"))).account
+        assert desk.write(erasure.BeginErasure(parse("victor"))).account
     assert "victor" not in done(data, "account", "list")
     assert "zebra" in done(data, "export")
     assert "is erased: 1 message, and the name in 0 messages" in done(data, "purge", "victor", "--yes")

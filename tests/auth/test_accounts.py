@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -11,15 +10,16 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from lanchat.auth.identity import Identity
-from lanchat.auth.realm import add_token
 from lanchat.core.pending_logins import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.core.router import Router
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import RELAYED
 from lanchat.protocol.errors import AuthRequired, ClientGone, NameTaken, NoSuchTarget, NotStored
+from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.names import parse
 from lanchat.protocol.packet import ServerX
 from lanchat.store import accounts
+from lanchat.store.registration import AddAccount
 from tests.fakes import ALL, PASSWORD, FakeIdentity, User, dump, log_in, log_in_classic, make_router, store_of
 
 
@@ -698,9 +698,8 @@ def test_who_has_an_account_gets_in_while_nothing_can_be_stored(router: Router) 
 
 
 def test_what_was_said_before_the_first_login_is_owed(router: Router) -> None:
-    make = partial(accounts.add, name=parse("newbie"), password=PASSWORD, role=Role.USER, now=0, most=9)
-    made = store_of(router).write(make)
-    made.addCallback(router.own)
+    made = store_of(router).write(AddAccount(parse("newbie"), PASSWORD, Role.USER, now=0, most=9))
+    made.addCallback(lambda new: router.own(new.account))
     User(router, "bob").send("newbie", "welcome aboard")
     assert "welcome aboard" in log_in_classic(router, "newbie").msgs()
 
@@ -766,7 +765,7 @@ class Tokens(FakeIdentity):
 
     async def give_token(self, account: int) -> str:  # type: ignore[override]  # a coroutine is as good
         """Keep one, and give it."""
-        await self._router.store.write(partial(add_token, account=account, kept=b"x", now=0))
+        await self._router.store.write(accounts.AddToken(account, b"x", 0))
         return A_TOKEN
 
 
@@ -807,7 +806,7 @@ def test_who_asks_something_about_an_account_that_is_removed_just_then_is_answer
     olga.shown()
     ann, store = router.account_of("ann"), store_of(router)
     store.held = True
-    store.write_in_background(partial(accounts.remove, account=ann.id))
+    store.write_in_background(accounts.RemoveAccount(ann.id))
     olga.send(*command.split(" ", 1))
     store.release()
     assert dump(olga.told().x or ServerX()).get("code") in (None, "NO_SUCH_TARGET")
@@ -821,7 +820,7 @@ def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) ->
     store, account = store_of(router), router.account_of("ann")
     router.identity = Tokens(router)
     store.held = True
-    store.write_in_background(partial(accounts.remove, account=account.id))
+    store.write_in_background(accounts.RemoveAccount(account.id))
     classic, phone = log_in_classic(router, "ann"), log_in(router, "ann", *ALL, "token")
     store.release()
     for user in (classic, phone):
@@ -830,10 +829,10 @@ def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) ->
         assert not user.client.faults
 
 
-@pytest.mark.parametrize("job", [accounts.set_password, accounts.set_role])
-def test_of_an_account_that_is_gone_nothing_is_said_to_be_changed(router: Router, job: Any) -> None:
+@pytest.mark.parametrize("command", [accounts.SetPassword(99, "hash"), accounts.SetRole(99, Role.USER)])
+def test_of_an_account_that_is_gone_nothing_is_said_to_be_changed(router: Router, command: LogCommand[None]) -> None:
     with pytest.raises(NoSuchTarget):
-        job(store_of(router).connection, 99, Role.USER)
+        command.run(store_of(router).connection)
 
 
 def test_who_leaves_out_the_new_password_is_told_what_to_write(router: Router) -> None:

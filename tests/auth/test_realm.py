@@ -19,12 +19,13 @@ from twisted.internet.defer import succeed
 from zope.interface.verify import verifyObject
 
 from lanchat.auth.passwords import Hasher
-from lanchat.auth.realm import MAX_TOKENS, AccountChecker, ChatRealm, IToken, Token, add_token, find_token, replace_password
+from lanchat.auth.realm import AccountChecker, ChatRealm, IToken, Token
 from lanchat.model.session import Account, IAccount, Role
 from lanchat.protocol.errors import NoSuchTarget, NotStored, TooSlow, Usage
 from lanchat.protocol.interfaces import Store
+from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.names import key, parse
-from lanchat.store.accounts import set_password
+from lanchat.store.accounts import MAX_TOKENS, AddToken, RehashPassword, SetPassword, find_token
 from tests.turns import Turns
 
 TABLES = """
@@ -50,11 +51,11 @@ class Tables:
         """Run a query."""
         return query(self.connection)
 
-    async def write(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a job, unless the disk is full."""
+    async def write(self, command: LogCommand[T]) -> T:
+        """Run a command, unless the disk is full."""
         if self.broken:
             raise self.broken
-        return job(self.connection)
+        return command.run(self.connection)
 
 
 class Chat:
@@ -262,13 +263,13 @@ def test_a_login_does_not_fail_because_it_can_not_be_hashed_again(house: Chat, a
 
 
 def test_a_password_that_was_changed_meanwhile_is_not_changed_back(house: Chat, alice: Account) -> None:
-    replace_password(house.tables.connection, alice.id, "what it was before", "what it was before, hashed again")
+    RehashPassword(alice.id, "what it was before", "what it was before, hashed again").run(house.tables.connection)
     assert house.login(password("alice", "in wonderland")) is alice
 
 
 def test_tokens_go_with_the_password(house: Chat, alice: Account) -> None:
     token = house.turns.run(house.checker.give_token(alice.id))
-    set_password(house.tables.connection, alice.id, "another, hashed")
+    SetPassword(alice.id, "another, hashed").run(house.tables.connection)
     with pytest.raises(UnauthorizedLogin, match="no such token"):
         house.login(Token(b"alice", token))
 
@@ -276,12 +277,12 @@ def test_tokens_go_with_the_password(house: Chat, alice: Account) -> None:
 def test_tokens_go_with_their_account(house: Chat, alice: Account) -> None:
     connection = house.tables.connection
     connection.execute("PRAGMA foreign_keys = ON")
-    add_token(connection, alice.id, b"kept", 1)
+    AddToken(alice.id, b"kept", 1).run(connection)
     assert find_token(connection, "alice", b"kept") == alice.id
     connection.execute("DELETE FROM accounts WHERE id = ?", (alice.id,))
     assert find_token(connection, "alice", b"kept") is None
     with pytest.raises(NoSuchTarget):
-        add_token(connection, alice.id, b"kept", 1)
+        AddToken(alice.id, b"kept", 1).run(connection)
 
 
 def test_an_account_that_is_gone_from_the_server_is_not_opened(house: Chat, alice: Account) -> None:

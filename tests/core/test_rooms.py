@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from sqlite3 import Connection
 from typing import Any
 
 import pytest
@@ -15,10 +13,10 @@ from lanchat.model.room import parse_name
 from lanchat.model.session import Role
 from lanchat.protocol.errors import BadName
 from lanchat.protocol.limits import Bucket
+from lanchat.protocol.log_command import LogCommand
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Add
-from lanchat.store.lobby import open_room
-from lanchat.store.rooms import load
+from lanchat.store.rooms import OpenLobby, load
 from lanchat.system.private_files import FileError
 from tests.fakes import PASSWORD, FakeStore, User, dump, log_in, make_router, store_of
 
@@ -750,7 +748,7 @@ def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router,
 def test_a_private_room_is_never_the_lobby(router: Router, ann: User) -> None:
     ann.send("/create", "#Hall private")
     with pytest.raises(FileError, match="#Hall is a private room"):
-        open_room(store_of(router).connection, parse_name("#hall"), 0)
+        OpenLobby(parse_name("#hall"), 0).run(store_of(router).connection)
 
 
 def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(router: Router, ann: User) -> None:
@@ -759,8 +757,8 @@ def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(rou
         "INSERT INTO rooms VALUES (8, '#σίσυφος', '#σίσυφος', '', 1, NULL, 0), (9, '#σίσυφοσ', '#σίσυφοσ', '', 0, NULL, 0)"
     )
     with pytest.raises(FileError, match="#σίσυφος is a private room"):
-        open_room(tables, parse_name("#σίσυφος"), 0)
-    open_room(tables, parse_name("#σίσυφοσ"), 0)
+        OpenLobby(parse_name("#σίσυφος"), 0).run(tables)
+    OpenLobby(parse_name("#σίσυφοσ"), 0).run(tables)
     assert tables.execute("SELECT conv FROM members WHERE conv IN ('r8', 'r9')").fetchall() == [("r9",)]
 
 
@@ -781,8 +779,8 @@ def test_who_made_a_public_room_does_not_rule_in_the_lobby_that_it_becomes(route
 
 def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
     connection = store_of(router).connection
-    open_room(connection, parse_name("#lobby"), 0)
-    open_room(connection, parse_name("#lobby"), 0)  # as each start does
+    OpenLobby(parse_name("#lobby"), 0).run(connection)
+    OpenLobby(parse_name("#lobby"), 0).run(connection)  # as each start does
     (lobby,) = load(connection, {})
     router.rooms.add(lobby)
     router.rooms.open_lobby(lobby)
@@ -800,13 +798,13 @@ def test_an_account_that_an_administrator_makes_is_in_the_lobby_from_its_first_m
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = store_of(router)
-    open_room(store.connection, parse_name("#lobby"), 0)
+    OpenLobby(parse_name("#lobby"), 0).run(store.connection)
     (lobby,) = load(store.connection, {})
     router.rooms.add(lobby)
     router.rooms.open_lobby(lobby)
 
-    def write_once(job: Callable[[Connection], Any]) -> Deferred[Any]:
-        done, store.broken = FakeStore.write(store, job), True
+    def write_once(command: LogCommand[Any]) -> Deferred[Any]:
+        done, store.broken = FakeStore.write(store, command), True
         return done
 
     monkeypatch.setattr(store, "write", write_once)

@@ -27,11 +27,13 @@ from lanchat.auth.realm import AccountChecker, ChatRealm
 from lanchat.core.router import Router
 from lanchat.maintenance.retention import Retention, Rule
 from lanchat.protocol.entry import Entry
+from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Request
 from lanchat.service.service import ChatService
 from lanchat.store.store import Store
 from tests.drivers.wrong import Wrong
+from tests.stores import Call
 
 #: Seconds that anything may take before it counts as hanging.
 PATIENCE = 60.0
@@ -123,9 +125,9 @@ class CountingStore(Store):
         super().append(entry)
         self._step()
 
-    def write(self, job: Callable[[Connection], T]) -> Deferred[T]:
-        """The same."""
-        answer = super().write(job)
+    def _do(self, task: LogCommand[T] | LocalTask[T]) -> Deferred[T]:
+        """The same, for all that is no entry."""
+        answer = super()._do(task)
         self._step()
         return answer
 
@@ -220,9 +222,9 @@ class Core:
         """Run a coroutine to its end."""
         return self.wait(Deferred.fromCoroutine(work))
 
-    def write(self, job: Callable[[Connection], T]) -> T:
+    def write(self, command: LogCommand[T]) -> T:
         """Do this in a transaction of the store."""
-        return self.wait(self.store.write(job))
+        return self.wait(self.store.write(command))
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> T:
         """Ask this of what is there."""
@@ -251,7 +253,7 @@ class Core:
             held.wait(PATIENCE)
 
         stepwise, self.store.stepwise = self.store.stepwise, False  # (it would be waited for)
-        self.store.write_in_background(wait)
+        self.store.maintain(Call(wait))
         self.store.stepwise = stepwise
         if not started.wait(PATIENCE):
             raise Wrong("it hangs", f"the writer does nothing for {PATIENCE:.0f} s")

@@ -46,7 +46,7 @@ def furnish(place: Path, seed: str, crashed: Path | None, tell: Tell) -> None:
     for account in (1, 2, 3):
         for conv in ("p1x2", "p1x3", "p2x3"):
             if str(account) in conv:
-                core.write(partial(accounts.may_read, account=account, conv=conv, since=0))
+                core.write(accounts.AllowReading(account, conv))
     time.offset -= 30 * 86_400
     for number in range(90):
         if number == 45:

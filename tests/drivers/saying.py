@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from lanchat.protocol.entry import Entry
 from lanchat.store import accounts
 from tests.drivers.core import full_disk
@@ -131,7 +129,7 @@ def may_read(world: World, conv: str, *readers: int) -> None:
     """These accounts are owed what is said there, from the beginning."""
     for account in readers:
         if (account, conv) not in world.known.members:
-            world.core.write(partial(accounts.may_read, account=account, conv=conv, since=0))
+            world.core.write(accounts.AllowReading(account, conv))
             world.known.members[account, conv] = 0
 
 

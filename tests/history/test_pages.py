@@ -39,7 +39,7 @@ def ann(router: Router) -> User:
 def remove(router: Router, name: str) -> None:
     """As the administrator does."""
     account = router.account_of(name)
-    router.store.write_in_background(lambda connection: accounts.remove(connection, account.id))
+    router.store.write_in_background(accounts.RemoveAccount(account.id))
     Operations(router, router.store, lambda password: None)._forget(account)  # type: ignore[arg-type, return-value]  # neither is asked
 
 
@@ -269,7 +269,7 @@ def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
     router: Router, ann: User, unindexed: int, told: bool
 ) -> None:
     User(router, "bob").send("ann", "hello")
-    router.store.write_in_background(lambda connection: schema.put(connection, "unindexed", unindexed))
+    schema.put(store_of(router).connection, "unindexed", unindexed)
     older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
     assert said_in(ann, "/search", "mat") == [*older, f"There is nothing that has these words. {NOT_KEPT}"]
 

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from lanchat.core.router import Router
-from lanchat.maintenance import erasure
+from lanchat.maintenance import rewrite
 from lanchat.model.room import parse_name
 from lanchat.model.sanction import Sanction
 from lanchat.model.session import Account, Role
@@ -19,7 +19,8 @@ from lanchat.protocol.entry import ERASED
 from lanchat.protocol.names import parse, stored_name
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Purge, Remove, Request, SetPassword, SetRole
-from lanchat.store import accounts, recent, rooms, sanctions
+from lanchat.store import accounts, erasure, recent, rooms, sanctions
+from lanchat.store.word_index import MergeIndex
 from tests.fakes import make_router
 from tests.stores import Desk, entry, raw
 
@@ -37,11 +38,11 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def erase(desk: Desk) -> erasure.Erasure:
     """All steps but the last; what came of them."""
-    begun = desk.write(partial(erasure.begin, name=VICTOR))
+    begun = desk.write(erasure.BeginErasure(VICTOR))
     while begun.after < begun.upto:
-        begun = desk.write(partial(erasure.step, erasure=begun))
+        begun = desk.write(erasure.EraseMessages(begun))
     first = True
-    while desk.write(partial(erasure.merge, first=first)):
+    while desk.write(MergeIndex(first)):
         first = False
     return begun
 
@@ -54,13 +55,13 @@ def test_what_the_free_parts_of_the_file_still_hold_goes_when_it_is_rewritten(de
     desk.say(*(entry(f"zebra{number} " * 50, author=1 + number % 2) for number in range(500)))
     desk.write(lambda connection: None)
     erase(desk)
-    desk.write(erasure.wait_long)
+    desk.write(rewrite.SetWait(rewrite.LONG_WAIT))
     held = _content(tmp_path)
     assert b"zebra2 " in held
-    desk.wait(erasure.rewrite(desk.store))
+    desk.wait(rewrite.rewrite(desk.store))
     assert b"zebra2 " not in _content(tmp_path)
     assert b"zebra1 " in _content(tmp_path)
-    desk.write(erasure.wait_as_usual)
+    desk.write(rewrite.SetWait(rewrite.USUAL_WAIT))
 
 
 def _content(directory: Path) -> bytes:
@@ -68,8 +69,8 @@ def _content(directory: Path) -> bytes:
 
 
 def test_what_is_said_while_the_file_is_rewritten_waits_and_is_kept(desk: Desk) -> None:
-    desk.write(erasure.wait_long)
-    rewritten = erasure.rewrite(desk.store)
+    desk.write(rewrite.SetWait(rewrite.LONG_WAIT))
+    rewritten = rewrite.rewrite(desk.store)
     said = desk.say(*(entry(f"number {number}", author=2) for number in range(100)))
     desk.wait(rewritten)
     assert [one.state for one in said] == ["stored"] * 100
@@ -94,7 +95,7 @@ def test_only_what_was_said_to_them_alone_loses_their_name(desk: Desk) -> None:
 
 @pytest.mark.parametrize("again", [False, True], ids=["no account", "another account"])
 def test_accounts_of_the_name_that_were_removed_are_erased_and_guests_are_not(desk: Desk, again: bool) -> None:
-    desk.write(partial(accounts.remove, account=1))
+    desk.write(accounts.RemoveAccount(1))
     if again:
         desk.write(partial(accounts.add, name=VICTOR, password="", role=Role.USER, now=0, most=9))
     desk.say(
@@ -127,7 +128,7 @@ def test_what_was_said_to_an_account_that_is_there_keeps_its_name(desk: Desk) ->
     number = desk.write(partial(accounts.add, name=parse("vic"), password="", role=Role.USER, now=0, most=9)).id
     desk.say(entry("to vic", author=2, name="wanda", conv=f"p2x{number}", target="vic"))
     desk.say(entry("by vic", author=number, name="vic", conv=f"p2x{number}", target="wanda"))
-    assert not desk.write(partial(erasure.step, erasure=erasure.Erasure("vic", frozenset({"vic"}), 0, 2, found=False))).found
+    assert not desk.write(erasure.EraseMessages(erasure.Erasure("vic", frozenset({"vic"}), 0, 2, found=False))).found
     assert desk.ask("SELECT name, target FROM log ORDER BY seq") == [("wanda", "vic"), ("vic", "wanda")]
 
 
@@ -142,8 +143,8 @@ def test_a_damaged_message_is_not_mended_by_the_way(desk: Desk) -> None:
 
 def test_nothing_is_owed_to_them_or_decided_about_or_by_them_any_more(desk: Desk) -> None:
     def decide(connection: Connection) -> None:
-        accounts.may_read(connection, 1, "p1x2", 0)
-        accounts.enter_device(connection, 1, "phone", 0, 9)
+        accounts.AllowReading(1, "p1x2", 0).run(connection)
+        accounts.EnterDevice(1, "phone", 0, 9).run(connection)
         for target, by in (("@1", "wanda"), ("victor", "wanda"), ("@2", "Victor")):
             connection.execute(
                 "INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', ?, '', ?, 0)", (target, by)
@@ -180,7 +181,7 @@ def test_topics_that_may_be_theirs_go(desk: Desk, role: Role, stay: list[str]) -
         connection.execute("UPDATE accounts SET role = ? WHERE id = 1", (int(role),))
         for number, (owner, topic) in enumerate([(1, "his"), (2, "wanda's"), (None, "of somebody who is gone"), (1, "")], 1):
             room = rooms.add(connection, parse_name(f"#room{number}"), owner, False, 0, 9)
-            rooms.set_topic(connection, room.id, topic)
+            rooms.SetTopic(room.id, topic).run(connection)
 
     desk.write(make)
     begun = erase(desk)
@@ -191,21 +192,21 @@ def test_topics_that_may_be_theirs_go(desk: Desk, role: Role, stay: list[str]) -
 def test_who_never_was_takes_no_topic(desk: Desk) -> None:
     def make(connection: Connection) -> None:
         room = rooms.add(connection, parse_name("#ops"), None, False, 0, 9)
-        rooms.set_topic(connection, room.id, "pumps")
+        rooms.SetTopic(room.id, "pumps").run(connection)
 
     desk.write(make)
-    assert not desk.write(partial(erasure.begin, name=parse("nobody"))).found
+    assert not desk.write(erasure.BeginErasure(parse("nobody"))).found
     assert desk.ask("SELECT topic FROM rooms") == [("pumps",)]
 
 
 def test_what_they_write_until_they_are_gone_is_erased_too(desk: Desk) -> None:
-    begun = desk.write(partial(erasure.begin, name=VICTOR))
+    begun = desk.write(erasure.BeginErasure(VICTOR))
     row = ("bob", "his", "victor")
     desk.write(
         lambda connection: connection.execute("INSERT INTO sanctions VALUES (1, 'mute', NULL, ?, NULL, ?, ?, 0)", row).rowcount
     )
     desk.say(entry("his last words"))
-    begun = desk.write(partial(erasure.take_rest, erasure=begun))
+    begun = desk.write(erasure.EraseTraces(begun))
     assert begun.upto == 1
     assert desk.ask("SELECT reason, by_name FROM sanctions") == [("", "(erased)")]
 
@@ -213,9 +214,9 @@ def test_what_they_write_until_they_are_gone_is_erased_too(desk: Desk) -> None:
 def test_a_name_of_older_rules_is_erased_as_it_is_written_and_as_it_is_kept(desk: Desk) -> None:
     desk.write(lambda connection: connection.execute("UPDATE accounts SET name = 'Vic', key = 'VIC' WHERE id = 1").rowcount)
     desk.say(entry("his own", name="Vic"), entry("to him", author=2, name="wanda", conv="p1x2", target="Vic"))
-    begun = desk.write(partial(erasure.begin, name=stored_name("Vic", "VIC")))
+    begun = desk.write(erasure.BeginErasure(stored_name("Vic", "VIC")))
     assert (begun.account, begun.names) == (1, frozenset(("VIC", "vic")))
-    desk.write(partial(erasure.step, erasure=begun))
+    desk.write(erasure.EraseMessages(begun))
     assert desk.ask("SELECT msg, target FROM log") == [("to him", "(erased)")]
 
 
@@ -242,27 +243,27 @@ def test_one_rewrite_at_a_time_and_the_writer_waits_until_the_last_has_ended(
     router, _ = make_router()
     operations = Operations(router, desk.store, succeed)
     both = [Deferred.fromCoroutine(operations._rewrite(lambda done, text: None)) for _ in range(2)]
-    assert patience() == erasure.PATIENCE * 1000
+    assert patience() == rewrite.LONG_WAIT * 1000
     assert len(begun) == 1
     begun[0].callback(None)
     desk.wait(both[0])
     patience()
     assert len(begun) == 2
-    assert patience() == erasure.PATIENCE * 1000, "the other is under way"
+    assert patience() == rewrite.LONG_WAIT * 1000, "the other is under way"
     begun[1].callback(None)
     desk.wait(both[1])
-    assert patience() == erasure.USUAL_PATIENCE * 1000
+    assert patience() == rewrite.USUAL_WAIT * 1000
 
 
 def test_until_it_is_finished_it_can_be_begun_again(desk: Desk, tmp_path: Path) -> None:
     desk.say(entry("his own"))
-    begun = desk.write(partial(erasure.begin, name=VICTOR))
-    assert desk.write(partial(erasure.begin, name=VICTOR)) == begun
+    begun = desk.write(erasure.BeginErasure(VICTOR))
+    assert desk.write(erasure.BeginErasure(VICTOR)) == begun
     assert begun == erasure.Erasure("victor", frozenset({"victor"}), 1, 1, found=True)
     erase(desk)
-    desk.write(partial(erasure.finish, name=VICTOR))
+    desk.write(erasure.EndErasure(VICTOR))
     assert not erase(desk).found
-    desk.write(partial(erasure.finish, name=VICTOR))
+    desk.write(erasure.EndErasure(VICTOR))
     desk.close()
     assert raw(tmp_path, "SELECT count(*) FROM meta WHERE name LIKE 'erasing%'") == [(0,)]
 
@@ -282,7 +283,7 @@ def twins(desk: Desk) -> tuple[Router, Callable[[Request], Done | Failed]]:
         connection.execute(
             "INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', 'isparta', '', 'wanda', 0)"
         )
-        return accounts.load(connection), sanctions.load(connection, [], 0)
+        return accounts.load(connection), sanctions.load(connection, [])
 
     desk.say(entry("hers", author=3, name="isparta"), entry("his", author=4, name="ısparta"))
     router, _ = make_router()

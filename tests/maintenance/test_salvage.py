@@ -109,12 +109,12 @@ def house(tmp_path: Path) -> Path:
             name = f"user{number}"
             account = accounts.add(connection, name=parse(name), password="p" * 300, role=Role.USER, now=0, most=99)
             for device in range(9):
-                accounts.enter_device(connection, account.id, f"device{device}" + "d" * 80, 0, 99)
+                accounts.EnterDevice(account.id, f"device{device}" + "d" * 80, 0, 99).run(connection)
             for _ in range(5):
                 connection.execute("INSERT INTO tokens VALUES (?, ?, 0)", (os.urandom(32), account.id))
             room = rooms.add(connection, parse_name(f"#room{number}"), account.id, False, 0, 99)
             rooms.admit(connection, room.id, account.id)
-            rooms.invite(connection, room.id, max(1, number - 1))
+            rooms.Invite(room.id, max(1, number - 1)).run(connection)
         connection.execute("UPDATE devices SET online = 0")
 
     with Desk(directory) as desk:
@@ -162,8 +162,8 @@ def test_no_number_is_given_again(tmp_path: Path, sequence: str) -> None:
             rooms.add(connection, parse_name(name), 1, True, 0, 9)
 
     def leave(connection: Connection) -> None:
-        accounts.remove(connection, 3)
-        rooms.remove(connection, 2)
+        accounts.RemoveAccount(3).run(connection)
+        rooms.CloseRoom(2).run(connection)
 
     with Desk(directory) as desk:
         desk.write(fill)

@@ -14,7 +14,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
-from lanchat.maintenance import erasure, removal
+from lanchat.maintenance import removal
 from lanchat.maintenance.pacing import BREATH
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Retention, Rule, parse
@@ -23,7 +23,7 @@ from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooSlow
 from lanchat.protocol.names import parse as parse_user
 from lanchat.service.store_service import RetentionService
-from lanchat.store import rooms
+from lanchat.store import erasure, rooms
 from tests.maintenance.test_retention import DAY, Keeper, indexed, left, sound, sweep
 from tests.stores import NOW, Desk, entry
 
@@ -160,13 +160,13 @@ def rooms_of(desk: Desk, *names: str) -> list[int]:
 
 def erase(desk: Desk, name: str) -> None:
     """As `lanchat-admin purge` does, but for the file."""
-    erased = desk.write(partial(erasure.begin, name=parse_user(name)))
+    erased = desk.write(erasure.BeginErasure(parse_user(name)))
     while erased.after < erased.upto:
-        erased = desk.write(partial(erasure.step, erasure=erased))
+        erased = desk.write(erasure.EraseMessages(erased))
 
 
 def close(desk: Desk, room: int) -> None:
-    desk.write(partial(rooms.remove, room=room))
+    desk.write(rooms.CloseRoom(room))
 
 
 def test_what_was_said_in_a_room_that_was_closed_goes_when_its_time_comes(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_it_can_be_asked_whether_a_message_is_in_the_log(desk: Desk) -> None:
 
     def find(**members: object) -> int:
         sent = entry(**{"msg": "b", "cid": "1", "ts": NOW, **members})  # type: ignore[arg-type]  # each test knows its members
-        known = desk.read(lambda connection: duplicates.find(connection, sent))
+        known = desk.read(duplicates.FindRepeated(sent).run)
         return known.seq if known else 0
 
     assert find() == 2

@@ -16,12 +16,12 @@ import pytest
 
 from lanchat.history.pages import Page
 from lanchat.history.search import parse_query, search
-from lanchat.maintenance import backup, erasure
+from lanchat.maintenance import backup
 from lanchat.maintenance.retention import Rule
 from lanchat.maintenance.salvage import salvage
 from lanchat.model.session import Role
 from lanchat.protocol.names import parse
-from lanchat.store import accounts, background, open_db, schema, word_index
+from lanchat.store import accounts, background, erasure, open_db, schema, word_index
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, until
 from tests.maintenance.test_retention import Keeper, misindexed
 from tests.stores import Desk, entry, raw
@@ -174,9 +174,9 @@ def test_what_is_removed_meanwhile_is_right_afterwards(data: Path, steps: int, m
             step(desk)
         keeper = Keeper(desk, Rule(None, None, 120_000), now=COUNT * 60_000)
         assert keeper.sweep() > 100
-        begun = desk.write(partial(erasure.begin, name=parse("bob")))
+        begun = desk.write(erasure.BeginErasure(parse("bob")))
         while begun.after < begun.upto:
-            begun = desk.write(partial(erasure.step, erasure=begun))
+            begun = desk.write(erasure.EraseMessages(begun))
         assert begun.messages > 50
         assert desk.write(misindexed) == []
         while step(desk):

@@ -11,7 +11,6 @@ from sqlite3 import Connection
 import pytest
 from hypothesis import given, strategies as st
 
-from lanchat.auth.realm import find_password, find_token
 from lanchat.core.online import OnlineUsers
 from lanchat.maintenance.backup import begin_epoch
 from lanchat.model.room import parse_name
@@ -19,6 +18,7 @@ from lanchat.model.session import Role
 from lanchat.protocol import names
 from lanchat.protocol.names import parse
 from lanchat.store import accounts, rooms
+from lanchat.store.accounts import find_password, find_token
 from lanchat.system.private_files import FileError
 from tests.fakes import User, make_router, store_of
 from tests.live import PATIENCE, SCRIPTS, Server, login
@@ -246,11 +246,11 @@ def test_a_device_that_can_not_be_used_is_not_known_and_keeps_nobody_out(tables:
     tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'laptop'")  # noqa: S608 (ours)
     begin_epoch(tables)
     assert accounts.cursor_of(tables, 1, "laptop") == 0, "where the account is, on its other device"
-    assert accounts.enter_device(tables, 1, "tablet", now=6, most=2) == (0, 1)
+    assert accounts.EnterDevice(1, "tablet", now=6, most=2).run(tables) == (0, 1)
     assert tables.execute("SELECT name FROM devices ORDER BY name").fetchall() == [("phone",), ("tablet",)]
     tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'phone'")  # noqa: S608 (ours)
-    accounts.move_cursors(tables, [accounts.Moved(1, "phone", 8, True)], now=7)
-    assert accounts.enter_device(tables, 1, "phone", now=8, most=9) == (8, 0)
+    accounts.MoveCursors((accounts.Moved(1, "phone", 8, True),), now=7).run(tables)
+    assert accounts.EnterDevice(1, "phone", now=8, most=9).run(tables) == (8, 0)
     tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'phone'")  # noqa: S608 (ours)
-    assert accounts.enter_device(tables, 1, "phone", now=9, most=9) == (0, 0)
+    assert accounts.EnterDevice(1, "phone", now=9, most=9).run(tables) == (0, 0)
     assert tables.execute("SELECT * FROM devices WHERE name = 'phone'").fetchall() == [(1, "phone", 0, 1, 9)]

@@ -14,7 +14,7 @@ from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from lanchat.protocol.errors import NotStored, RateLimited, TooSlow
 from lanchat.store import reading, writing
 from lanchat.store.store import ENVELOPE, WAITING_CHARACTERS
-from tests.stores import Desk, entry
+from tests.stores import Call, Desk, entry
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -57,7 +57,7 @@ def test_entries_and_jobs_come_back_in_the_order_in_which_they_were_handed_in(tm
         desk.store.committed = lambda run: order.extend(one.msg for one in run)
         for number in range(50):
             desk.store.append(entry(f"say {number}"))
-            desk.store.write(count).addCallback(order.append)
+            desk.store.maintain(Call(count)).addCallback(order.append)
         desk.write(count)
         assert order == [what for number in range(50) for what in (f"say {number}", number + 1)]
 
@@ -77,7 +77,7 @@ def test_what_came_back_is_taken_over_several_turns_in_the_same_order(tmp_path: 
         for number in range(5):
             desk.store.append(entry(f"say {number}"))
             desk.store.append(entry(f"and {number}"))
-            desk.store.write(count).addCallback(order.append)
+            desk.store.maintain(Call(count)).addCallback(order.append)
         expected = [what for n in range(5) for what in (f"say {n}", f"and {n}", 2 * n + 2)]
         turns = 0
         while desk.store.waiting:
@@ -144,7 +144,7 @@ def test_a_job_that_fails_undoes_only_itself(tmp_path: Path) -> None:
 
     with Desk(tmp_path) as desk:
         desk.store.append(entry("before"))
-        failing = desk.store.write(fails)
+        failing = desk.store.maintain(Call(fails))
         desk.store.append(entry("after"))
         with pytest.raises(ZeroDivisionError):
             desk.wait(failing)
@@ -205,7 +205,7 @@ def test_only_so_many_queries_wait(tmp_path: Path) -> None:
 def test_a_store_is_full_until_what_waits_is_written(tmp_path: Path, each: int, most: int) -> None:
     with Desk(tmp_path, waiting=lambda: most) as desk:
         go = threading.Event()
-        first = desk.store.write(lambda connection: go.wait(5))
+        first = desk.store.maintain(Call(lambda connection: go.wait(5)))
         handed_in = 0
         while not desk.store.full:
             desk.store.append(entry("x" * each))
@@ -220,13 +220,13 @@ def test_a_store_is_full_until_what_waits_is_written(tmp_path: Path, each: int, 
 def test_far_too_much_is_not_taken(tmp_path: Path) -> None:
     with Desk(tmp_path, waiting=lambda: 5) as desk:
         go = threading.Event()
-        desk.store.write(lambda connection: go.wait(5))
+        desk.store.maintain(Call(lambda connection: go.wait(5)))
         for _ in range(20):
             desk.store.append(entry())
         with pytest.raises(NotStored):
             desk.store.append(entry())
         with pytest.raises(NotStored):
-            desk.wait(desk.store.write(count))
+            desk.wait(desk.store.maintain(Call(count)))
         go.set()
         assert desk.store.full
 
@@ -254,7 +254,7 @@ def test_an_ephemeral_store_hands_on_in_order_and_keeps_only_what_jobs_write(tmp
         desk.store.append(entry("a"))
         desk.store.append(entry("b"))
         assert not order, "it does not come back before it was handed in"
-        done = desk.store.write(lambda connection: connection.execute("INSERT INTO meta VALUES ('x', 7)").rowcount)
+        done = desk.store.maintain(Call(lambda connection: connection.execute("INSERT INTO meta VALUES ('x', 7)").rowcount))
         done.addCallback(order.append)
         desk.store.append(entry("c"))
         desk.wait(done)

@@ -24,7 +24,7 @@ from lanchat.store.store import Store
 from lanchat.system.private_files import CannotStart, FileError
 from tests.drivers.core import full_disk
 from tests.live import PATIENCE
-from tests.stores import Desk, entry, raw, talk_and_be_killed
+from tests.stores import Call, Desk, entry, raw, talk_and_be_killed
 
 #: What is run in a mount namespace of its own, so that no mount is left behind.
 _FULL = """
@@ -141,11 +141,11 @@ def test_what_can_not_be_stored_is_told_and_logged_once(
 def test_all_of_a_batch_is_told_when_the_batch_is_lost(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         go = threading.Event()
-        desk.store.write(lambda connection: go.wait(PATIENCE))
+        desk.store.maintain(Call(lambda connection: go.wait(PATIENCE)))
         order: list[object] = []
         desk.store.committed = lambda run: order.extend((one.msg, one.state) for one in run)
         desk.store.append(entry("before"))
-        lost = desk.store.write(lambda connection: connection.rollback())
+        lost = desk.store.maintain(Call(lambda connection: connection.rollback()))
         lost.addErrback(lambda failure: order.append(failure.type))
         desk.store.append(entry("after"))
         go.set()
@@ -159,9 +159,9 @@ def test_what_was_handed_in_behind_what_could_not_be_stored_is_not_stored_either
 ) -> None:
     monkeypatch.setattr(writing, "BATCH", 1)  # each is a batch of its own, and there is room for each but one
     with Desk(tmp_path) as desk:
-        lost = desk.store.write(lambda connection: connection.rollback())
+        lost = desk.store.maintain(Call(lambda connection: connection.rollback()))
         desk.store.append(entry("behind"))
-        behind = desk.store.write(lambda connection: connection.execute("INSERT INTO meta VALUES ('behind', 1)"))
+        behind = desk.store.maintain(Call(lambda connection: connection.execute("INSERT INTO meta VALUES ('behind', 1)")))
         with pytest.raises(NotStored):
             desk.wait(lost)
         with pytest.raises(NotStored):  # not before all are told, or this would go past what comes again
@@ -180,11 +180,11 @@ def test_who_asks_again_as_soon_as_it_is_refused_keeps_nothing_refused(tmp_path:
     def again(failure: Failure) -> Any:
         nonlocal refused
         refused += 1
-        return desk.store.write(newest_seq).addErrback(again) if refused < 100 else None
+        return desk.store.maintain(Call(newest_seq)).addErrback(again) if refused < 100 else None
 
     with Desk(tmp_path) as desk:
-        lost = desk.store.write(lambda connection: connection.rollback())
-        behind = desk.store.write(newest_seq)
+        lost = desk.store.maintain(Call(lambda connection: connection.rollback()))
+        behind = desk.store.maintain(Call(newest_seq))
         desk.wait(lost.addErrback(again))
         assert refused < 3
         with pytest.raises(NotStored):
@@ -197,11 +197,11 @@ def test_what_is_handed_in_while_others_are_told_of_a_failure_comes_back_after_t
 
     def told(failure: Failure) -> None:
         failure.trap(NotStored)
-        desk.store.write(newest_seq).addBoth(lambda _: order.append("meanwhile"))
+        desk.store.maintain(Call(newest_seq)).addBoth(lambda _: order.append("meanwhile"))
 
     with Desk(tmp_path) as desk:
-        lost = desk.store.write(lambda connection: connection.rollback())
-        behind = desk.store.write(newest_seq).addErrback(lambda _: order.append("behind"))
+        lost = desk.store.maintain(Call(lambda connection: connection.rollback()))
+        behind = desk.store.maintain(Call(newest_seq)).addErrback(lambda _: order.append("behind"))
         desk.wait(lost.addErrback(told))
         desk.wait(behind)
         desk.write(newest_seq)

@@ -78,7 +78,7 @@ class FakeStore:
         self.stalled = 0.0
         self.tries: list[Deferred[Any]] = []
 
-    def write(self, job: object) -> Deferred[Any]:
+    def maintain(self, task: object) -> Deferred[Any]:
         """Remember; the test answers."""
         self.tries.append(Deferred())
         return self.tries[-1]

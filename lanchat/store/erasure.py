@@ -1,0 +1,230 @@
+"""Erasure: removing for good what the accounts of a name said, and the name from what others said to them.
+
+An erasure is about the account that has the name now, and those that had it and were removed: their messages stayed. What
+guests said belongs to no account, as a guest may be anybody: it stays, as does what was said to guests.
+
+Beside messages there may be topics of rooms, and the reasons for bans and mutes. Who set a topic is not stored, so every topic
+goes that may be theirs: of the rooms that they made, or whose owner was removed; of all rooms, if they were a moderator.
+
+The work is divided into commands that take some milliseconds each, so that others are served in between: `BeginErasure`, then
+`EraseMessages` until the end of the log, `EraseTraces` where new ones may have come, and `EndErasure`. One that was interrupted
+can be begun again. At the end the file has to be rewritten (`lanchat.maintenance.rewrite`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from sqlite3 import Connection
+from typing import Any
+
+from lanchat.model.session import Role
+from lanchat.protocol.entry import COLUMNS, ERASED, entry_from_row, newest_seq
+from lanchat.protocol.log_command import LogCommand
+from lanchat.protocol.names import Name, key
+from lanchat.protocol.spelling import caseless
+from lanchat.store import recent, schema, word_index
+from lanchat.store.accounts import RemoveAccount
+from lanchat.store.message_removal import count_erasure_step
+
+#: How many places of the log one `EraseMessages` should look at.
+PLACES = 1000
+
+# Conversations of an account with another or with a guest (`lanchat.protocol.entry.Entry.conv`).
+_ALONE = "conv GLOB '[pg][0-9]*x*'"
+_PAIR = re.compile(r"p([0-9]{1,18})x([0-9]{1,18})|g([0-9]{1,18})x.*", re.DOTALL)
+_NEXT = "seq > :after AND seq <= :upto"
+# Rows whose author is an account that was removed (a guest has no author).
+_REMOVED = "author NOT IN (SELECT id FROM accounts)"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Who is erased, and how far that has come."""
+
+    #: The key of the name, by the rules of this version.
+    key: str
+    #: The keys under which bans and mutes may be about the name. A key that another account has is not among them.
+    names: frozenset[str]
+    #: The id of the account that was removed for this; 0 if there was none.
+    account: int
+    #: The last place in the log that is to be looked at.
+    upto: int
+    #: Whether anything of theirs was found so far.
+    found: bool
+    #: Names with the same key that other accounts have (`lanchat.protocol.spelling.caseless`). What bears one of them stays.
+    spared: frozenset[str] = frozenset()
+    #: Whether they were a moderator or an operator.
+    moderated: bool = False
+    #: The ids of the rooms whose topics were removed.
+    topics: frozenset[int] = frozenset()
+    #: The places up to this one were looked at.
+    after: int = 0
+    #: How many messages were erased, and from how many others the name was.
+    messages: int = 0
+    addressed: int = 0
+
+    @property
+    def done(self) -> float:
+        """The share of the log that was looked at, from 0 to 1."""
+        return self.after / self.upto if self.upto else 1.0
+
+    @property
+    def about(self) -> frozenset[str]:
+        """The targets of bans and mutes about them (`Sanction.target`)."""
+        return frozenset((f"@{self.account}", *self.names)) if self.account else frozenset()
+
+    def is_theirs(self, name: str) -> bool:
+        """Whether this is their name, in any spelling but those of other accounts."""
+        return key(name) == self.key and caseless(name) not in self.spared
+
+
+class BeginErasure(LogCommand[Erasure], frozen=True):
+    """Begin an erasure: remove the account of exactly this name, if there is one, and do what `EraseTraces` does."""
+
+    #: Another account with the same key stays (`lanchat.store.keys`), with everything that belongs to it.
+    name: Name
+
+    def run(self, connection: Connection) -> Erasure:
+        """See the class. It is noted in `meta` that it was begun, with the id of the account."""
+        mark = _mark(self.name)
+        begun = connection.execute("SELECT value FROM meta WHERE name = ?", (mark,)).fetchone()
+        today, own = key(self.name.shown), caseless(self.name.shown)
+        keys = {self.name.key, today}
+        rows = connection.execute("SELECT id, name, key, role FROM accounts").fetchall()
+        alike = [row for row in rows if isinstance(row[1], str) and (row[2] in keys or key(row[1]) == today)]
+        there = next((row for row in alike if row[2] == self.name.key and caseless(row[1]) == own), None)
+        others = [row for row in alike if row is not there]
+        erasure = Erasure(
+            key=today,
+            names=frozenset(keys).difference(kept for _, _, kept, _ in others),
+            account=int((there or begun or (0,))[0]),
+            upto=newest_seq(connection),
+            found=bool(there or begun),
+            spared=frozenset(caseless(shown) for _, shown, *_ in others) - {own},
+            moderated=there is not None and there[3] >= Role.MODERATOR,
+        )
+        erasure = EraseTraces(erasure).run(connection)
+        if erasure.account:
+            RemoveAccount(erasure.account).run(connection)
+        schema.put(connection, mark, erasure.account)
+        return erasure
+
+
+class EraseTraces(LogCommand[Erasure], frozen=True):
+    """Erase what is theirs beside messages: topics, bans and mutes about them, and their name and reasons in others."""
+
+    erasure: Erasure
+
+    def run(self, connection: Connection) -> Erasure:
+        """See the class. Messages up to now are then to be looked at, as they may have written something meanwhile."""
+        erasure = self.erasure
+        spellings = _spellings(connection, erasure, "SELECT DISTINCT by_name FROM sanctions", {})
+        connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
+        connection.execute("UPDATE sanctions SET reason = '' WHERE by_name = ?", (ERASED,))
+        connection.executemany("DELETE FROM sanctions WHERE target = ?", [(target,) for target in erasure.about])
+        found = erasure.found or bool(spellings)
+        theirs = connection.execute(
+            "SELECT id FROM rooms WHERE topic != '' AND (:moderated OR owner = :account OR (:found AND owner IS NULL))",
+            {"moderated": erasure.moderated, "account": erasure.account, "found": found},
+        ).fetchall()
+        connection.executemany("UPDATE rooms SET topic = '' WHERE id = ?", theirs)
+        topics = erasure.topics | {room for (room,) in theirs}
+        return replace(erasure, found=found, topics=topics, upto=newest_seq(connection))
+
+
+class EraseMessages(LogCommand[Erasure], frozen=True):
+    """Erase their messages, and their name from what was said to them alone, in the next places of the log."""
+
+    erasure: Erasure
+    #: How many places are looked at.
+    places: int = PLACES
+
+    def run(self, connection: Connection) -> Erasure:
+        """The erasure, with how far it has come and what was found."""
+        erasure = self.erasure
+        upto = min(erasure.after + self.places, erasure.upto)
+        recent.move(connection, upto)
+        messages = _remove_messages(connection, erasure, upto)
+        addressed = _remove_name(connection, erasure, upto)
+        return replace(
+            erasure,
+            after=upto,
+            found=erasure.found or messages + addressed > 0,
+            messages=erasure.messages + messages,
+            addressed=erasure.addressed + addressed,
+        )
+
+
+class EndErasure(LogCommand[None], frozen=True):
+    """Note that an erasure is done, so that it is not begun again."""
+
+    name: Name
+
+    def run(self, connection: Connection) -> None:
+        """See the class."""
+        connection.execute("DELETE FROM meta WHERE name = ?", (_mark(self.name),))
+
+
+def _remove_messages(connection: Connection, erasure: Erasure, upto: int) -> int:
+    """Remove what they said, in the places up to `upto`. How many messages that were."""
+    place: dict[str, Any] = {"after": erasure.after, "upto": upto}
+    removed = f"SELECT DISTINCT name FROM kept WHERE {_NEXT} AND {_REMOVED}"  # noqa: S608 (our own words)
+    names = json.dumps(_spellings(connection, erasure, removed, place))
+    values = place | {"account": erasure.account, "names": names}
+    theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
+    word_index.remove(connection, theirs, values)
+    count_erasure_step(connection)
+    return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
+
+
+def _remove_name(connection: Connection, erasure: Erasure, upto: int) -> int:
+    """Remove their name from what was said to them alone, in the places up to `upto`. From how many messages it was removed."""
+    place: dict[str, Any] = {"after": erasure.after, "upto": upto}
+    addressed = f"SELECT DISTINCT target FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
+    names = json.dumps(_spellings(connection, erasure, addressed, place))
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM kept WHERE {_NEXT} AND {_ALONE}"  # noqa: S608 (our own words)
+        " AND target IN (SELECT value FROM json_each(:names))",
+        place | {"names": names},
+    ).fetchall()
+    theirs = [row for row in rows if _is_removed(connection, _addressee(conv=row[2], author=row[3]))]
+    for row in theirs:
+        entry, kept = entry_from_row(row), row[-1]  # the sum of a damaged one stays wrong
+        if entry is not None:
+            entry.target = ERASED
+            kept = entry.row()[-1]
+        connection.execute("UPDATE kept SET target = ?, sum = ? WHERE seq = ?", (ERASED, kept, row[0]))
+    return len(theirs)
+
+
+def _spellings(connection: Connection, erasure: Erasure, query: str, values: dict[str, Any]) -> list[str]:
+    """Which of the names that the query finds are theirs.
+
+    (A function of ours that SQLite calls for each row might have to wait for the reactor's thread each time.)
+    """
+    return [name for (name,) in connection.execute(query, values) if isinstance(name, str) and erasure.is_theirs(name)]
+
+
+def _addressee(conv: str, author: int | None) -> int:
+    """The id of the account that something was said to, by its conversation and its author; 0 if it was a guest."""
+    pair = _PAIR.fullmatch(conv)
+    if pair is None:
+        return 0
+    first, second, host = (int(number or 0) for number in pair.groups())
+    if host:
+        return host if author is None else 0
+    return second if author == first else first
+
+
+def _is_removed(connection: Connection, account: int) -> bool:
+    """Whether this is the id of an account that was removed."""
+    there = connection.execute("SELECT 1 FROM accounts WHERE id = ?", (account,)).fetchone()
+    return account > 0 and there is None
+
+
+def _mark(name: Name) -> str:
+    """The name in `meta` of an erasure that was begun. It must not tell the name that is erased."""
+    return f"erasing {hashlib.sha256(name.key.encode()).hexdigest()}"

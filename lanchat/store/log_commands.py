@@ -1,0 +1,60 @@
+"""All commands that change what the log contains (`lanchat.protocol.log_command`).
+
+Together with the messages (`lanchat.protocol.entry.Entry`) they are everything that the content of a log is made of. Not among
+them is what one process does to its own file, which holds the same content before and after: rows move from `fresh` to `kept`,
+words are indexed, the index is merged, pages are checkpointed, an erasure has the file rewritten (`LocalTask`, and
+`lanchat.store.background`); nor what changes a file that no server uses: an upgrade of the schema, a restore, a salvage.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lanchat.protocol.log_command import LogCommand
+from lanchat.store.accounts import (
+    AddToken,
+    AllowReading,
+    EndClassicSessions,
+    EnterDevice,
+    MoveCursors,
+    RehashPassword,
+    RemoveAccount,
+    SetPassword,
+    SetRole,
+)
+from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces
+from lanchat.store.message_removal import BeginSweep, RemoveMessages
+from lanchat.store.registration import AddAccount
+from lanchat.store.rooms import CloseRoom, CreateRoom, Invite, JoinRoom, OpenLobby, RemoveMembers, SetTopic, Uninvite
+from lanchat.store.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
+
+#: The first line of the docstring of each says what it does; docs/keeping.md has them as a table.
+COMMANDS: tuple[type[LogCommand[Any]], ...] = (
+    AddAccount,
+    SetPassword,
+    RehashPassword,
+    SetRole,
+    RemoveAccount,
+    AddToken,
+    EnterDevice,
+    MoveCursors,
+    EndClassicSessions,
+    AllowReading,
+    OpenLobby,
+    CreateRoom,
+    CloseRoom,
+    SetTopic,
+    Invite,
+    Uninvite,
+    JoinRoom,
+    RemoveMembers,
+    AddSanction,
+    RemoveSanctions,
+    RemoveEndedSanctions,
+    BeginSweep,
+    RemoveMessages,
+    BeginErasure,
+    EraseTraces,
+    EraseMessages,
+    EndErasure,
+)

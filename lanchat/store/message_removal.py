@@ -1,0 +1,105 @@
+"""How messages are removed from the log: the commands of retention, which finds them first (`lanchat.maintenance.removal`).
+
+A repeat must be recognised for a day, whatever is removed. So a younger message is emptied first: its place in the log, its
+time, its author and its `cid` stay, with a digest of its content, in no conversation. When the day is over it is removed.
+"""
+
+from __future__ import annotations
+
+import json
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, newest_seq
+from lanchat.protocol.log_command import LogCommand
+from lanchat.store import recent, schema, timeline, word_index
+from lanchat.store.duplicates import digest
+from lanchat.store.timeline import Age, Timeline
+
+#: True for the rows of `kept` that are older than an `Age`, whose members are parameters of the statement.
+OLD = "(seq <= :proven OR (seq <= :recent AND ts < :before))"
+# Another message with the same `cid` follows, and is not old: a repeat of that one is looked for only while a row with the
+# `cid` itself is there (`lanchat.store.duplicates`).
+NEEDED = " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} AS later WHERE later.author = kept.author AND later.cid > kept.cid || char(0)"  # noqa: S608 (ours)
+    " AND later.cid < kept.cid || char(1) AND later.author IS NOT NULL AND later.cid IS NOT NULL"
+    f" AND NOT {OLD.replace('seq', 'later.seq').replace('ts <', 'later.ts <')})"
+    for table in ("kept", "fresh")
+)
+# What a repeat is recognised by (as bytes, for a damaged row may have no text).
+_REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
+#: The name in `meta` of the number of steps of erasures so far.
+_ERASURES = "disturbed"
+
+
+class SweepBegun(NamedTuple):
+    """What `BeginSweep` found."""
+
+    #: The newest place in the log: the sweep looks at the messages up to there.
+    upto: int
+    #: What is known of the clock.
+    timeline: Timeline
+    #: `erasure_steps` at that moment.
+    erasures: int
+
+
+class BeginSweep(LogCommand[SweepBegun], frozen=True):
+    """Note the time, and how far the log has come, before retention looks for messages that are too old."""
+
+    #: What the clock shows, in milliseconds since the epoch.
+    at: int
+    #: For how many milliseconds the server ran since the last note.
+    ran: int
+
+    def run(self, connection: Connection) -> SweepBegun:
+        """See the class."""
+        upto = newest_seq(connection)
+        known = timeline.note(connection, upto, self.at, self.ran)
+        return SweepBegun(upto, known, erasure_steps(connection))
+
+
+class RemoveMessages(LogCommand[int | None], frozen=True):
+    """Remove messages that retention found, or empty those that may still be repeated; nothing if an erasure came between."""
+
+    #: The places of the messages in the log.
+    seqs: tuple[int, ...]
+    #: What is older than this is removed at once.
+    day: Age
+    #: `erasure_steps` when they were found.
+    erasures: int
+
+    def run(self, connection: Connection) -> int | None:
+        """How many messages were removed or emptied. None if an erasure came between: then they have to be found anew."""
+        if erasure_steps(connection) != self.erasures:
+            return None
+        recent.move(connection, max(self.seqs, default=0))
+        where = "seq IN (SELECT value FROM json_each(:seqs))"
+        values = {"seqs": json.dumps(self.seqs), **self.day._asdict()}
+        word_index.remove(connection, where, values)
+        once = f"cid IS NOT NULL AND author IS NOT NULL AND (NOT {OLD} OR {NEEDED})"
+        repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
+        removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
+        if repeats:  # inserted anew: a row that is made smaller in its place would leave the pages of the file as they are
+            _add_emptied(connection, repeats)
+            word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**values, **word_index.places(connection)})
+        return removed
+
+
+def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str, bytes, bytes]]) -> None:
+    marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(repeats))
+    values: list[object] = []
+    for seq, ts, author, cid, target, msg in repeats:
+        left = digest(target.decode(errors="replace"), msg.decode(errors="replace"))
+        values += Entry(NO_CONVERSATION, author, "", "", left, "", ts, cid=cid, seq=seq).row()
+    connection.execute(f"INSERT INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
+
+
+def count_erasure_step(connection: Connection) -> None:
+    """Note that an erasure removed messages, so that retention counts them anew."""
+    schema.put(connection, _ERASURES, erasure_steps(connection) + 1)
+
+
+def erasure_steps(connection: Connection) -> int:
+    """How many times `count_erasure_step` was called on this log."""
+    (count,) = connection.execute("SELECT max(value) FROM meta WHERE name = ?", (_ERASURES,)).fetchone()
+    return int(count or 0)
