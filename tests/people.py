@@ -34,6 +34,7 @@ def again(router: Router, clock: Clock) -> Router:
     store.connection = connection(router)
     known = {account.id: account for account in accounts.load(store.connection)}
     places = rooms.load(store.connection, known)
+    sanctions.RemoveEndedSanctions(clock.seconds()).run(store.connection)
     in_force = sanctions.load(store.connection, places)
     other.begin(store, list(known.values()), places, in_force)
     other.identity = FakeIdentity(other)

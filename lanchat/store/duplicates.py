@@ -91,11 +91,16 @@ class Duplicates:
             release(self._connection, old.seq)
         return None, free[0][1]
 
+    def must_look_again(self, entry: Entry) -> bool:
+        """Whether an entry that was added here, but not inserted yet, is so old that it gives its `cid` up for this one."""
+        return any(once in self._added and self._known[once].is_old(self._age(entry.ts)) for once in _both(entry))
+
     def _age(self, now: int) -> Age:
         return timeline.seen(self._notes, self._newest, now).older_than(REPEAT_MS)
 
     def add(self, entry: Entry, seq: int) -> None:
         """This entry will be in the log, at this place."""
+        self._newest = seq
         if entry.author is not None and entry.cid is not None:
             self._added.add((entry.author, entry.cid))
             self._known[entry.author, entry.cid] = Known(seq, entry.ts, False, entry.target, entry.msg)

@@ -172,17 +172,20 @@ class Writer:
                     entry.state = RELAYED
 
     def _add(self, entries: list[Entry]) -> None:
+        rest: list[Entry] = []
         try:
             try:
                 self._insert(entries)
             except sqlite3.IntegrityError:  # the `cid` of some is in the log already, which is rare
-                self._insert_new(entries)
+                rest = self._insert_new(entries)
         except (UnicodeError, OverflowError):  # no bytes can be made of one of them
             if len(entries) == 1:
                 entries[0].seq, entries[0].state = 0, ""
                 return
             for entry in entries:
                 self._add([entry])
+        if rest:
+            self._add(rest)
 
     def _insert(self, entries: list[Entry]) -> None:
         """Number them, and add them to the log: in one statement, so it is all of them or none."""
@@ -196,23 +199,31 @@ class Writer:
         self._newest += len(entries)
         self._tidier.add(entries)
 
-    def _insert_new(self, entries: list[Entry]) -> None:
-        """Add those that are no repeats. A repeat gets the place and the time of the message that it repeats."""
-        repeats, new, given = Duplicates(self._connection, entries), list[Entry](), list[str | None]()
-        for entry in entries:
+    def _insert_new(self, entries: list[Entry]) -> list[Entry]:
+        """Add those that are no repeats. A repeat gets the place and the time of the message that it repeats.
+
+        Returns those that must be added after the others are in the database. So what becomes of an entry does not depend on
+        which others are in its batch.
+        """
+        repeats, new, sent, rest = Duplicates(self._connection, entries), list[Entry](), list[str | None](), list[Entry]()
+        for number, entry in enumerate(entries):
+            if repeats.must_look_again(entry):
+                rest = entries[number:]
+                break
             known, cid = repeats.find(entry)
             if known is not None:
                 entry.seq, entry.ts, entry.state, entry.dup = known.seq, known.ts, STORED, True
                 continue
             new.append(entry)
-            given.append(entry.cid)
+            sent.append(entry.cid)
             entry.cid = cid
             repeats.add(entry, self._newest + len(new))
         try:
             self._insert(new)
         finally:
-            for entry, asked in zip(new, given, strict=True):
-                entry.cid = asked
+            for entry, cid in zip(new, sent, strict=True):
+                entry.cid = cid
+        return rest
 
 
 def runs(batch: Sequence[Entry | Job[Any]]) -> list[list[Entry] | Job[Any]]:

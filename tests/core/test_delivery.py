@@ -268,7 +268,7 @@ def test_no_word_is_stored_that_one_of_the_two_may_not_read_after_a_restart(
     house = Chat(tmp_path)
     ann, zoe = house.registered("ann"), house.registered("zoe")
     with monkeypatch.context() as broken:
-        broken.setattr(accounts, "may_read", lambda connection, account, conv, since: connection.rollback())
+        broken.setattr(accounts.AllowReading, "run", lambda self, connection: connection.rollback())
         zoe.send("ann", "one", cid="1")
         house.until_told(zoe)
     assert (zoe.msgs(), ann.shown()) == ([NOT_STORED], [])
@@ -398,11 +398,11 @@ def test_while_the_disk_is_full_a_repeat_whose_addressee_is_gone_is_refused_for_
     bob.leave()
     ann.shown()
 
-    def full(job: object) -> Deferred[None]:
+    def full(sent: object) -> Deferred[None]:
         return fail(NotStored("full", retry_ms=RETRY_MS))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_of(router), "write", full)
+        patch.setattr(store_of(router), "find_repeated", full)
         assert [(x["op"], x["code"], x["retry_ms"]) for x in repeat(ann, "bob")] == [("fail", "NOT_STORED", RETRY_MS)]
     assert [x["op"] for x in repeat(ann, "bob")] == ["ack"]
 

@@ -232,14 +232,14 @@ def test_one_rewrite_at_a_time_and_the_writer_waits_until_the_last_has_ended(
 ) -> None:
     begun: list[Deferred[None]] = []
 
-    def rewrite(store: object) -> Deferred[None]:
+    def rewrite_file(store: object) -> Deferred[None]:
         begun.append(Deferred())
         return begun[-1]
 
     def patience() -> int:
         return desk.write(lambda connection: int(connection.execute("PRAGMA busy_timeout").fetchone()[0]))
 
-    monkeypatch.setattr(erasure, "rewrite", rewrite)
+    monkeypatch.setattr(rewrite, "rewrite", rewrite_file)
     router, _ = make_router()
     operations = Operations(router, desk.store, succeed)
     both = [Deferred.fromCoroutine(operations._rewrite(lambda done, text: None)) for _ in range(2)]
