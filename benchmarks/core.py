@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from benchmarks.servers import LIFTED, Failed
-from lanchat import commands
+from lanchat import commands, core
 from lanchat.core import keepalive
 from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
@@ -118,11 +118,11 @@ class Chat:
 
     def __init__(self, sessions: int) -> None:
         self.clock = Turns()
-        self.router = Router(self.clock, commands.run, "scale", self.clock.seconds)
+        self.router = Router(core.chat.Chat(self.clock, "scale", self.clock.seconds), commands.run)
         for limit in (*LIFTED, "users=off"):
-            self.router.limits.set(*limit.split("="))
+            self.router.chat.limits.set(*limit.split("="))
         self.door = ChatFactory(
-            ChatProtocol, self.router, Admission(self.router.limits, self.clock, networks([]), self.router.counts)
+            ChatProtocol, self.router, Admission(self.router.chat.limits, self.clock, networks([]), self.router.chat.counts)
         )
         # Names come in no order: each has to find its place among the others.
         self._numbers = iter(random.Random(1).sample(range(1, 2**20), sessions + MORE * TIMES + 4))  # noqa: S311 (no secret)
@@ -162,7 +162,7 @@ class Chat:
         """As at the end of the server: everyone is told, and gone. Raises `Failed` when somebody is left."""
         drained = Deferred.fromCoroutine(self.door.drain())
         self.lose([*self.door.connections])
-        if not drained.called or len(self.router.online):
+        if not drained.called or len(self.router.chat.online):
             raise Failed("the server in memory did not come to its end")
 
 
@@ -197,7 +197,7 @@ def _talking(chat: Chat) -> dict[str, float]:
     alice, bob = chat.enter(2)
     session, to_bob = cast(Session, alice.session), _packet(cast(Session, bob.session).name.shown)
     told = {
-        "welcome_us": _each(lambda: chat.router.welcome(session, None), 200) * 1e6,
+        "welcome_us": _each(lambda: chat.router.chat.welcome(session, None), 200) * 1e6,
         "pm_us": _each(lambda: chat.hear(alice, to_bob), 1000) * 1e6,
         "list_us": _each(lambda: chat.hear(alice, _packet("/list")), 10) * 1e6,
         "shout_ms": _each(lambda: chat.hear(alice, _packet("/shout"))) * 1e3,
@@ -210,11 +210,11 @@ def _talking(chat: Chat) -> dict[str, float]:
 
 def _of_all(chat: Chat) -> dict[str, float]:
     """What looks at every session, and at last ends them all."""
-    for session in chat.router.online:
-        chat.router.keepalive.watch(session)
+    for session in chat.router.chat.online:
+        chat.router.chat.keepalive.watch(session)
     looks = []
     for _ in range(TIMES):
-        for session in chat.router.online:
+        for session in chat.router.chat.online:
             session.heard = chat.clock.seconds()
         looks.append(_each(chat.look_for_silent, times=1, of=1))
     return {

@@ -23,6 +23,7 @@ from lanchat.auth.passwords import Hasher
 from lanchat.auth.realm import AccountChecker, ChatRealm
 from lanchat.config import options, preflight
 from lanchat.config.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
@@ -69,17 +70,18 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
         from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
     # A step of the wall clock must not look as if hours had passed: whatever waits here waits by a clock that can't be set.
     reactor.seconds = time.monotonic
-    router = Router(reactor, commands.run, secrets.token_hex(4))
-    router.limits.ceilings["users"] = max(1, raise_file_limit() - RESERVED_FILES)
-    limits = ConfiguredLimits(router.limits)
+    chat = Chat(reactor, secrets.token_hex(4))
+    router = Router(chat, commands.run)
+    chat.limits.ceilings["users"] = max(1, raise_file_limit() - RESERVED_FILES)
+    limits = ConfiguredLimits(chat.limits)
     limits.prepare(config)()
-    router.accounts_only = bool(config["accounts-only"])
-    door = admission.Admission(router.limits, reactor, admission.networks(config["allow"]), router.counts)
+    chat.accounts_only = bool(config["accounts-only"])
+    door = admission.Admission(chat.limits, reactor, admission.networks(config["allow"]), chat.counts)
     if admission.ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
     reloading = Reload(config, limits, Networks(door))
-    store = _make_store(config, reactor, router)
-    service = _with_store(reloading, reactor, router, store, checkers)
+    store = _make_store(config, reactor, chat)
+    service = _with_store(reloading, reactor, chat, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
     _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, door))
     _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, door))
@@ -87,9 +89,9 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     if contexts is not None:
         reloading.parts.append(Certificates(contexts, config["data"]))
     if config["manhole"]:
-        reloading.parts.append(Operators(_add_manhole(service, reactor, config)))
+        reloading.parts.append(Operators(_add_manhole(service, router, reactor, config)))
     if config["web"]:
-        _add_web(service, reactor, config["web"], MetricsSources(router, door, store, lambda: service.ready, contexts))
+        _add_web(service, reactor, config["web"], MetricsSources(chat, door, store, lambda: service.ready, contexts))
     _add_notifier(service, reactor, reloading)  # the last one: it starts when all doors are open
     # What has been imported by now stays to the end. The garbage collector, which has more to look at with every client who
     # comes, need not look at that each time.
@@ -98,28 +100,28 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     return service
 
 
-def _make_store(config: options.Options, reactor: Any, router: Router) -> Store:
-    """The store for this configuration; what it commits goes to the router's delivery."""
-    waiting = partial(router.limits.__getitem__, "waiting")
+def _make_store(config: options.Options, reactor: Any, chat: Chat) -> Store:
+    """The store for this configuration; what it commits goes to the chat's delivery."""
+    waiting = partial(chat.limits.__getitem__, "waiting")
     ephemeral = bool(config["ephemeral"])
-    store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=router.counts)
-    store.committed = router.delivery.committed
+    store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=chat.counts)
+    store.committed = chat.delivery.committed
     return store
 
 
 def _with_store(
-    reloading: Reload, reactor: Any, router: Router, store: Store, checkers: Sequence[ICredentialsChecker]
+    reloading: Reload, reactor: Any, chat: Chat, store: Store, checkers: Sequence[ICredentialsChecker]
 ) -> ChatService:
     """The service, with the log, the accounts, what lets people into these, and the administrator's door."""
     config = reloading.started
     hasher = Hasher(reactor.callFromThread)
     checker = AccountChecker(store, hasher)
-    portal = Portal(ChatRealm(router.online.account_by_id, router.online.account), [checker, *checkers])
-    router.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
-    service = ChatService(router, store, hasher, config["lobby"], reactor.stop)
+    portal = Portal(ChatRealm(chat.online.account_by_id, chat.online.account), [checker, *checkers])
+    chat.identity = Identity(Gate(portal, reactor), hasher, checker, bool(config["plaintext-passwords"]))
+    service = ChatService(chat, store, hasher, config["lobby"], reactor.stop)
     service.reload = reloading.reload
     Hangup(reloading, reactor).setServiceParent(service)
-    operations = Operations(router, store, hasher.hash_new, reloading.read_again, service.ports)
+    operations = Operations(chat, store, hasher.hash_new, reloading.read_again, service.ports)
     ControlService(config["data"], operations, reactor).setServiceParent(service)
     if config["retain"]:
         RetentionService(Retention(store, reactor, config["retain"], time.time), reactor).setServiceParent(service)
@@ -156,7 +158,7 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Option
     except FileError as refused:
         exit_with_errors([str(refused)])
     for port in config["tls"]:
-        factory = tls.TLSFactory(contexts, chat, reactor, chat.router.counts)
+        factory = tls.TLSFactory(contexts, chat, reactor, chat.router.chat.counts)
         service.add_door(Listener("tls clients", endpoint(reactor, port), factory, chat.drain))
     daily = TimerService(tls.DAY, contexts.look_after)
     daily.clock = reactor
@@ -164,11 +166,11 @@ def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Option
     return contexts
 
 
-def _add_manhole(service: ChatService, reactor: IReactorTime, config: options.Options) -> ManholeFactory:
+def _add_manhole(service: ChatService, router: Router, reactor: IReactorTime, config: options.Options) -> ManholeFactory:
     from lanchat.manhole import keys, ssh  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
     def read_keys() -> ManholeFactory:
-        return ssh.ManholeFactory(service, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+        return ssh.ManholeFactory(service, router, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
 
     try:
         factory = preflight.as_user(config, read_keys)
@@ -190,7 +192,7 @@ def _add_web(service: ChatService, reactor: Any, ports: list[str], watched: Metr
 
 
 def _add_notifier(service: ChatService, reactor: Any, reloading: Reload) -> None:
-    notifier = Notifier(reactor, service.router.online.__len__)
+    notifier = Notifier(reactor, service.chat.online.__len__)
     service.on_drain(notifier.draining)
     reloading.before.append(notifier.reloading)
     reloading.after.append(notifier.reloaded)

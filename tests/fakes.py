@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat import commands
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
@@ -86,9 +87,9 @@ class User:
         """Open with that name; unless it is `greeted`, its hello may still be on its way."""
         self.router = router
         self.client = FakeClient()
-        self.session: Session = router.open(name, self.client, ip, "json")
+        self.session: Session = router.chat.open(name, self.client, ip, "json")
         if greeted:
-            router.greet(self.session)
+            router.chat.greet(self.session)
         self.client.packets.clear()
 
     def send(self, to: str, msg: str = "", claim: str = "", **x: object) -> None:
@@ -110,7 +111,7 @@ class User:
 
     def leave(self) -> None:
         """The connection is gone."""
-        self.router.leave(self.session, "gone")
+        self.router.chat.leave(self.session, "gone")
         self.client.disconnected = True
 
     def msgs(self) -> list[str]:
@@ -251,8 +252,8 @@ class FakeStore:
 class FakeIdentity:
     """Passwords that are kept as they are."""
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
 
     def check_way(self, address: str, gateway: str) -> None:
         """Any way is good, but for one address."""
@@ -269,34 +270,34 @@ class FakeIdentity:
 
     def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
         """Look it up."""
-        connection = store_of(self._router).connection
+        connection = store_of(self._chat).connection
         found = connection.execute("SELECT password FROM accounts WHERE key = ?", (name,)).fetchone()
         return self._proven(name, found == (password,))
 
     def by_token(self, name: str, address: str, token: str) -> Deferred[Account]:
         """Look it up."""
-        account = self._router.online.account(name)
+        account = self._chat.online.account(name)
         return self._proven(name, account is not None and token == f"token-of-{account.id}")
 
     def _proven(self, name: str, proven: bool) -> Deferred[Account]:
-        account = self._router.online.account(name)
+        account = self._chat.online.account(name)
         return succeed(account) if proven and account else fail(AuthFailed("That was wrong."))
 
 
-def store_of(router: Router) -> FakeStore:
-    """The store of a router of these tests, as they may use it."""
-    assert isinstance(router.store, FakeStore)
-    return router.store
+def store_of(chat: Chat) -> FakeStore:
+    """The store of a chat of these tests, as they may use it."""
+    assert isinstance(chat.store, FakeStore)
+    return chat.store
 
 
 def make_router(kept: bool = True) -> tuple[Router, Clock]:
     """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC. Its log is `kept`, or all is relayed."""
     clock = Clock()
     clock.advance(1795183402.5)
-    router = Router(clock, commands.run, "test", clock.seconds)
-    router.begin(FakeStore(router.delivery.committed, kept), [], [])
-    router.identity = FakeIdentity(router)
-    return router, clock
+    chat = Chat(clock, "test", clock.seconds)
+    chat.begin(FakeStore(chat.delivery.committed, kept), [], [])
+    chat.identity = FakeIdentity(chat)
+    return Router(chat, commands.run), clock
 
 
 def dump(x: msgspec.Struct | None) -> dict[str, object]:
@@ -311,7 +312,7 @@ class Wire:
 
     def __init__(self, router: Router, clock: Clock, protocol: type[Connection] = ChatProtocol) -> None:
         self.clock = clock
-        self.factory = ChatFactory(protocol, router, Admission(router.limits, clock, None, router.counts))
+        self.factory = ChatFactory(protocol, router, Admission(router.chat.limits, clock, None, router.chat.counts))
         self.transport = self.transport_type(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
         protocol_ = self.factory.buildProtocol(None)
         assert isinstance(protocol_, Connection)

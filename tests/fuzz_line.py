@@ -92,13 +92,13 @@ def _run(pieces: list[bytes]) -> None:
         _check(bob.bytes().splitlines(keepends=True), None)
     if len(pieces) % 2:
         wire.connection.readConnectionLost()
-        assert not wire.connection.session or wire.connection.session not in router.online
+        assert not wire.connection.session or wire.connection.session not in router.chat.online
     clock.advance(0.1)
     _check(wire.bytes().splitlines(keepends=True), capable)
     for one in (wire, bob):
         one.lose()
         assert not one.factory.connections
-    assert not len(router.online)
+    assert not len(router.chat.online)
     for _ in range(4):
         clock.advance(1.5)  # presence, and what is paced
     assert not clock.getDelayedCalls(), clock.getDelayedCalls()

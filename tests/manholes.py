@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from lanchat.auth.passwords import Hasher
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.manhole.commands import Verbs
 from lanchat.manhole.console import Console
 from lanchat.service.service import ChatService
 from lanchat.store.store import Store
-from tests.fakes import make_router
 
 
-def make_service(router: Router | None = None, stop: Callable[[], object] = lambda: None) -> ChatService:
+def make_service(chat: Chat, stop: Callable[[], object] = lambda: None) -> ChatService:
     """A service that was not started: its store and its hasher do nothing."""
 
     def at_once(call: Callable[..., object], *args: Any) -> None:
         call(*args)
 
-    return ChatService(router or make_router()[0], Store(Path("nowhere"), at_once), Hasher(at_once), None, stop)
+    return ChatService(chat, Store(Path("nowhere"), at_once), Hasher(at_once), None, stop)
 
 
 class FakeWindow:

@@ -7,6 +7,7 @@ from sqlite3 import Connection
 from twisted.internet.task import Clock
 
 from lanchat import commands
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.model.session import Role
 from lanchat.protocol.names import parse
@@ -18,9 +19,9 @@ def person(router: Router, name: str, role: Role = Role.GUEST, ip: str = "10.0.0
     """Somebody who is here; with a role above a guest's, logged in with an account, which is made if there is none."""
     if role is Role.GUEST:
         return User(router, name, ip)
-    if router.online.account(name) is None:
+    if router.chat.online.account(name) is None:
         made = accounts.add(connection(router), name=parse(name), password="pw", role=role, now=0, most=100)  # noqa: S106 (a test's)
-        router.own(made)
+        router.chat.own(made)
     user = User(router, name, ip)
     user.send("/login", "pw")
     user.shown()
@@ -29,7 +30,7 @@ def person(router: Router, name: str, role: Role = Role.GUEST, ip: str = "10.0.0
 
 def again(router: Router, clock: Clock) -> Router:
     """The same server, after it was started again."""
-    other = Router(clock, commands.run, "again", clock.seconds)
+    other = Chat(clock, "again", clock.seconds)
     store = FakeStore(other.delivery.committed)
     store.connection = connection(router)
     known = {account.id: account for account in accounts.load(store.connection)}
@@ -38,11 +39,11 @@ def again(router: Router, clock: Clock) -> Router:
     in_force = sanctions.load(store.connection, places)
     other.begin(store, list(known.values()), places, in_force)
     other.identity = FakeIdentity(other)
-    return other
+    return Router(other, commands.run)
 
 
 def connection(router: Router) -> Connection:
     """Where it is kept."""
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     return store.connection

@@ -8,9 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from lanchat import commands
 from lanchat.auth.passwords import Hasher
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Request, Tell
 from lanchat.service.service import ChatService
@@ -38,13 +37,13 @@ def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
 async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, outcome: list[Any]) -> None:
     """What came of it goes to `outcome`, whatever it is. What is kept is closed when the reactor stops, on Ctrl-C as well."""
     try:
-        router = Router(reactor, commands.run, "")
+        chat = Chat(reactor, "")
         store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)
         store.for_owner = True
-        service = ChatService(router, store, hasher)
+        service = ChatService(chat, store, hasher)
         service.startService()
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-        outcome.append(await Operations(router, store, hasher.hash_new).do(request, "no server runs", tell))
+        outcome.append(await Operations(chat, store, hasher.hash_new).do(request, "no server runs", tell))
     except CannotStart as error:
         outcome.append(FileError(str(error).removeprefix("lanchat: ")))
     except Exception as error:  # noqa: BLE001 (it is raised again, where it is waited for)

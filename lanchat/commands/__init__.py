@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import cache
 
 from lanchat.commands import accounts, hello, history, moderation, other_chats, rooms, talk
-from lanchat.commands.command import Command, Work, sends_any_text
-from lanchat.core.router import Router
+from lanchat.commands.command import Command, sends_any_text
+from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
 from lanchat.protocol.errors import AuthRequired, UnknownCommand, Usage
+from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 
@@ -20,7 +21,7 @@ COMMANDS: dict[str, Command] = {}
 ALL = "all"
 
 
-def run(router: Router, session: Session, packet: Packet) -> Work:
+def run(chat: Chat, session: Session, packet: Packet) -> Work | None:
     """Run the command that a packet is addressed to; raises `UnknownCommand`, or what the command raises."""
     name, command = find(packet.to)
     if session.role < command.role:
@@ -28,7 +29,7 @@ def run(router: Router, session: Session, packet: Packet) -> Work:
     args = command.arguments(packet, session)
     if not all(arg.strip() for arg in args[: command.min_args]):
         raise Usage(f"Usage: {command.usage(name)} ({command.help})")
-    return command.run(router, session, packet, args)
+    return command.run(chat, session, packet, args)
 
 
 def find(text: str) -> tuple[str, Command]:
@@ -71,7 +72,7 @@ def _part(part: str) -> tuple[str, list[dict[str, str]]]:
     return "\n".join(lines), _data(PARTS[part])
 
 
-def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _help(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     asked = args[0].strip()
     by_chance = sends_any_text(session)  # and what fits nothing is no argument
     part = "" if by_chance else asked.lower()
@@ -82,7 +83,7 @@ def _help(router: Router, session: Session, packet: Packet, args: list[str]) -> 
         about, data = f"Usage: {command.usage(name)} ({command.help})", _data({name: command})
     else:
         about, data = _all()
-    router.reply(session, packet, about, commands=data)
+    chat.reply(session, packet, about, commands=data)
 
 
 def _name(text: str) -> str:

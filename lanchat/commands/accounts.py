@@ -9,7 +9,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from lanchat.commands.command import Command
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.model.room import Room
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.net.addresses import counted_as, is_loopback
@@ -26,51 +26,51 @@ HASH_COST = 200
 ACCOUNTS_MADE = "As many accounts were made from your address as may be within an hour."
 
 
-async def _register(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+async def _register(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     if session.account is not None:
         raise Usage(f"{session.name.shown} is your account already. Send /password OLD NEW to change its password.")
-    router.identity.check_way(session.sender.ip, session.gateway)
-    router.charge(session, HASH_COST)
-    router.pending_logins.check_place(session)
-    router.registrations.check(_counted(session), ACCOUNTS_MADE)
-    kept = await router.pending_logins.tried(session, router.identity.hash(args[0].strip(), newcomer=True))
-    check_here(router, session)
+    chat.identity.check_way(session.sender.ip, session.gateway)
+    chat.charge(session, HASH_COST)
+    chat.pending_logins.check_place(session)
+    chat.registrations.check(_counted(session), ACCOUNTS_MADE)
+    kept = await chat.pending_logins.tried(session, chat.identity.hash(args[0].strip(), newcomer=True))
+    check_here(chat, session)
     device = session.device
-    account, since, cursor = await _make_account(router, session, kept, device)
+    account, since, cursor = await _make_account(chat, session, kept, device)
     # Who was shut out of a room meanwhile stays out; who is gone belongs to those it was in all the same.
-    still = router.rooms.of_guest(session) if session in router.online else list(since)
+    still = chat.rooms.of_guest(session) if session in chat.online else list(since)
     for room in since:
         if room in still:
-            router.rooms.admit(account, room, since[room])
+            chat.rooms.admit(account, room, since[room])
         else:
-            router.store.write_in_background(rooms.RemoveMembers(room.id, (account.id,)))
-    check_here(router, session, account, cursor, device)
-    router.admit(session, account)
-    for room in router.rooms.of(session):
-        router.rooms.enter(session, room)
-    router.cursors.begin(session, device, max(cursor, session.seen))
+            chat.store.write_in_background(rooms.RemoveMembers(room.id, (account.id,)))
+    check_here(chat, session, account, cursor, device)
+    chat.admit(session, account)
+    for room in chat.rooms.of(session):
+        chat.rooms.enter(session, room)
+    chat.cursors.begin(session, device, max(cursor, session.seen))
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
     if full := [room.name for room in still if room not in since]:
         told += f" You are not in {', '.join(full)} any more: no more accounts can belong there."
-    token = await give_token(router, account) if session.may("token") else None
-    router.delivery.pass_place(session, router.store.last_seq)
-    router.reply(session, packet, told, token=token, **account_facts(router))
+    token = await give_token(chat, account) if session.may("token") else None
+    chat.delivery.pass_place(session, chat.store.last_seq)
+    chat.reply(session, packet, told, token=token, **account_facts(chat))
 
 
-async def _make_account(router: Router, session: Session, password: str, device: str) -> tuple[Account, dict[Room, int], int]:
+async def _make_account(chat: Chat, session: Session, password: str, device: str) -> tuple[Account, dict[Room, int], int]:
     """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
     # (A guest may be where no more accounts can belong.)
-    was_in = [room for room in router.rooms.of(session) if router.reservations.has_room_for_member(room)]
-    name, now, most = session.name, int(router.now()), router.limits["accounts"]
+    was_in = [room for room in chat.rooms.of(session) if chat.reservations.has_room_for_member(room)]
+    name, now, most = session.name, int(chat.now()), chat.limits["accounts"]
     ids = tuple(room.id for room in was_in)
-    command = AddAccount(name, password, Role.USER, now, most, ids, device, router.limits["devices"])
+    command = AddAccount(name, password, Role.USER, now, most, ids, device, chat.limits["devices"])
     with (
-        router.online.looks.held(name),
-        router.reservations.kept(session, was_in, 0),
-        router.registrations.take(_counted(session), ACCOUNTS_MADE),
+        chat.online.looks.held(name),
+        chat.reservations.kept(session, was_in, 0),
+        chat.registrations.take(_counted(session), ACCOUNTS_MADE),
     ):
-        made = await router.store.write(command)
-        router.own(made.account, session)
+        made = await chat.store.write(command)
+        chat.own(made.account, session)
         return made.account, {room: made.rooms[room.id] for room in was_in if room.id in made.rooms}, made.cursor
 
 
@@ -79,96 +79,94 @@ def _counted(session: Session) -> str | None:
     return None if is_loopback(session.sender.ip) else counted_as(session.sender.ip)
 
 
-async def _login(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     if session.account is not None:
         raise Usage(f"You are logged in as {session.name.shown} already.")
-    if session not in router.pending_logins:
+    if session not in chat.pending_logins:
         raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
-    account = await prove(router, session, {"mech": "PLAIN", "password": args[0]})
-    cursor = await enter_device(router, account, CLASSIC)
-    check_here(router, session, account, cursor or 0)
+    account = await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
+    cursor = await enter_device(chat, account, CLASSIC)
+    check_here(chat, session, account, cursor or 0)
     session.caps = None  # it may have said a hello that was refused, and may say another
-    router.admit(session, account)
-    router.cursors.begin(session, CLASSIC, cursor or 0)
-    router.welcome(session, packet)
+    chat.admit(session, account)
+    chat.cursors.begin(session, CLASSIC, cursor or 0)
+    chat.welcome(session, packet)
     if cursor is None:
-        router.replay.skip(session)
+        chat.replay.skip(session)
     else:
-        await router.replay.newest(session, cursor)
+        await chat.replay.newest(session, cursor)
 
 
-async def _password(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+async def _password(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     account = session.account
     assert account is not None  # noqa: S101 (the table lets nobody else ask)
     if len(packet.msg.split()) > 2:
         raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
-    await prove(router, session, {"mech": "PLAIN", "password": args[0]})
-    router.charge(session, HASH_COST)
-    kept = await router.pending_logins.tried(session, router.identity.hash(args[1].strip(), newcomer=False))
-    await router.store.write(accounts.SetPassword(account.id, kept))
-    router.activity.note(f"{account.name.shown} changed their password")
+    await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
+    chat.charge(session, HASH_COST)
+    kept = await chat.pending_logins.tried(session, chat.identity.hash(args[1].strip(), newcomer=False))
+    await chat.store.write(accounts.SetPassword(account.id, kept))
+    chat.activity.note(f"{account.name.shown} changed their password")
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
-    count = router.end_logins(account, goodbye, why="the password was changed", but=session)
+    count = chat.end_logins(account, goodbye, why="the password was changed", but=session)
     ended = f"; {count} other login{'s' * (count > 1)} ended" if count else ""
-    router.reply(session, packet, f"Your password is changed{ended}. Tokens that your devices kept are worth nothing now.")
+    chat.reply(session, packet, f"Your password is changed{ended}. Tokens that your devices kept are worth nothing now.")
 
 
-async def give_token(router: Router, account: Account) -> str | None:
+async def give_token(chat: Chat, account: Account) -> str | None:
     """A token for an account; None while nothing can be stored: who has the password gets in all the same."""
     try:
-        return await router.identity.give_token(account.id)
+        return await chat.identity.give_token(account.id)
     except NotStored:
         return None
 
 
-def account_facts(router: Router) -> dict[str, Any]:
+def account_facts(chat: Chat) -> dict[str, Any]:
     """What a device that is logged in goes by."""
-    return {"account": True, "epoch": router.store.epoch, "seq": router.store.last_seq}
+    return {"account": True, "epoch": chat.store.epoch, "seq": chat.store.last_seq}
 
 
-async def prove(router: Router, session: Session, auth: dict[str, Any]) -> Account:
+async def prove(chat: Chat, session: Session, auth: dict[str, Any]) -> Account:
     """The account that this secret opens; raises `AuthFailed`, after a while."""
     secret = auth.get({"PLAIN": "password", "TOKEN": "token"}.get(str(auth.get("mech")), ""))
     if not isinstance(secret, str):
         raise Usage('Log in with "auth": {"mech": "PLAIN", "password": "..."}, or {"mech": "TOKEN", "token": "..."}.')
-    router.identity.check_way(session.sender.ip, session.gateway)
+    chat.identity.check_way(session.sender.ip, session.gateway)
     address = session.sender.ip
-    prove = router.identity.by_token if auth["mech"] == "TOKEN" else router.identity.by_password
-    account = await router.pending_logins.tried(session, prove(session.name.key, address, secret.strip()))
-    router.sanctions.meet(session, account)
+    prove = chat.identity.by_token if auth["mech"] == "TOKEN" else chat.identity.by_password
+    account = await chat.pending_logins.tried(session, prove(session.name.key, address, secret.strip()))
+    chat.sanctions.meet(session, account)
     if session.account is None:
-        router.pending_logins.check_rate(account)
+        chat.pending_logins.check_rate(account)
     return account
 
 
-async def enter_device(router: Router, account: Account, device: str) -> int | None:
+async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
     """A device comes: where in the log it is; None if that can't be read."""
-    most, now = router.limits["devices"], int(router.now())
+    most, now = chat.limits["devices"], int(chat.now())
     online = frozenset(session.device for session in account.sessions)
-    router.cursors.write()
+    chat.cursors.write()
     enter = accounts.EnterDevice(account.id, device, now, most, online)
     try:
-        cursor, forgotten = await router.store.write(enter)
-        router.limits.met["devices"] += forgotten
+        cursor, forgotten = await chat.store.write(enter)
+        chat.limits.met["devices"] += forgotten
     except NotStored:  # whoever comes while the disk is full gets in all the same
-        router.cursors.came(account, device)
+        chat.cursors.came(account, device)
         try:
-            cursor = await router.store.read(partial(accounts.cursor_of, account=account.id, device=device))
+            cursor = await chat.store.read(partial(accounts.cursor_of, account=account.id, device=device))
         except (ChatError, sqlite3.Error) as error:
             _log.info("where {name} is in the log could not be read: {why}", name=account.name.shown, why=str(error))
             return None
     # What another of the classic ones was just sent is not shown twice.
     sent = [session.place for session in account.sessions if session.device == device == CLASSIC]
-    return max([cursor, router.cursors.pending(account, device), *sent])
+    return max([cursor, chat.cursors.pending(account, device), *sent])
 
 
-def check_here(
-    router: Router, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
-) -> None:
+def check_here(chat: Chat, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC) -> None:
     """Raise `ClientGone` if whoever asked has gone meanwhile; then this device of the account is not in use after all."""
-    if session not in router.online and session not in router.pending_logins:
+    if session not in chat.online and session not in chat.pending_logins:
         if account is not None:
-            router.cursors.leave(account, device, cursor)
+            chat.cursors.leave(account, device, cursor)
         raise ClientGone
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
+from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet, X
 
 #: What is written behind the arguments of a list for those after so many.
@@ -15,10 +16,9 @@ _AFTER = re.compile(r"(?:^|\s)after:([0-9]{1,9})\s*$", re.IGNORECASE)
 #: The gateways at which clients send packets, and nobody types.
 JSON = ("json", "tls")
 
+#: What a command is called with: the chat, who asks, the packet, and the arguments (the named ones, "" where not given).
 #: What may take a while is returned, to be waited for.
-Work: TypeAlias = Coroutine[Any, Any, None] | None
-#: What a command is called with: the router, who asks, the packet, and the arguments (the named ones, "" where not given).
-Run: TypeAlias = Callable[[Router, Session, Packet, list[str]], Work]
+Run: TypeAlias = Callable[[Chat, Session, Packet, list[str]], Work | None]
 
 
 class Command(NamedTuple):

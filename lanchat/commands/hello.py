@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from lanchat.commands.accounts import account_facts, check_here, enter_device, give_token, prove
-from lanchat.commands.command import Command, Work, named
-from lanchat.core.chat import LOG_IN
+from lanchat.commands.command import Command, named
+from lanchat.core.chat import LOG_IN, Chat
 from lanchat.core.replay import RESUME
-from lanchat.core.router import Router
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.protocol import packet as wire
 from lanchat.protocol.errors import AuthFailed, AuthRequired, ChatError, Usage
+from lanchat.protocol.interfaces import Work
 from lanchat.protocol.names import MAX_NAME
 from lanchat.protocol.packet import Packet, X
 
@@ -25,98 +25,98 @@ LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid
 MAX_DEVICE = 32
 
 
-def _hello(router: Router, session: Session, packet: Packet, args: list[str]) -> Work:
+def _hello(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work | None:
     if not packet.is_hello:
         hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
         raise Usage(f"A hello is for programs: {hello}.")
     if session.caps is not None and session.caps is not UNGRANTED:
         raise Usage("You have said hello already; once is enough.")
     x = packet.x or X()
-    offered = CAPS if router.store.keeps else CAPS - {"history", "resume", "order"}
+    offered = CAPS if chat.store.keeps else CAPS - {"history", "resume", "order"}
     caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
-    if session in router.pending_logins or session.account is not None:
-        return _account_hello(router, session, packet, x, caps)
+    if session in chat.pending_logins or session.account is not None:
+        return _account_hello(chat, session, packet, x, caps)
     if x.auth is not None:
         session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
         raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
     if "id" in caps:
         session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # in case it registers
-    _welcome(router, session, packet, caps)
+    _welcome(chat, session, packet, caps)
     return None
 
 
-async def _account_hello(router: Router, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
+async def _account_hello(chat: Chat, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
     """The hello of somebody who has an account, and logs in with it, or has done so."""
-    account = session.account or await _introduced(router, session, x.auth, x.dev)
+    account = session.account or await _introduced(chat, session, x.auth, x.dev)
     device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
-        token = await give_token(router, account)
-    cursor = await enter_device(router, account, device)
-    after, resumed = _resumed(router, x.resume, cursor)
+        token = await give_token(chat, account)
+    cursor = await enter_device(chat, account, device)
+    after, resumed = _resumed(chat, x.resume, cursor)
     replays = {"id", "resume"} <= caps
-    missed = await router.replay.missed(account, after) if resumed and replays else None
-    check_here(router, session, account, cursor or 0, device)
+    missed = await chat.replay.missed(account, after) if resumed and replays else None
+    check_here(chat, session, account, cursor or 0, device)
     if session.account is None:
-        router.admit(session, account)
+        chat.admit(session, account)
     elif device != CLASSIC:
-        router.cursors.left(session)
-    router.cursors.begin(session, device, after if resumed and device == CLASSIC else router.store.last_seq)
+        chat.cursors.left(session)
+    chat.cursors.begin(session, device, after if resumed and device == CLASSIC else chat.store.last_seq)
     _welcome(
-        router,
+        chat,
         session,
         packet,
         caps,
-        **account_facts(router),
+        **account_facts(chat),
         token=token,
         resumed=resumed if replays else None,
         missed=missed,
     )
     if resumed and replays:
-        session.client.perform(router.replay.resume(session, after), hold=False)
+        session.client.perform(chat.replay.resume(session, after), hold=False)
     elif resumed:
-        await router.replay.newest(session, after)
+        await chat.replay.newest(session, after)
     elif device == CLASSIC and cursor is None:
-        router.replay.skip(session)
+        chat.replay.skip(session)
 
 
-async def _introduced(router: Router, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
+async def _introduced(chat: Chat, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
     """The account of a stranger who says hello. Whether that goes well or not, it is answered as a program from here on."""
     session.caps = UNGRANTED
     try:
         _device(dev)
         if auth is None:
             raise AuthRequired(LOG_IN.format(session.name.shown))
-        return await prove(router, session, auth)
+        return await prove(chat, session, auth)
     except ChatError:
         if not session.greeted:
             session.greeted = True
-            router.pending_logins.ask(session)
+            chat.pending_logins.ask(session)
         raise
 
 
-def _welcome(router: Router, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
+def _welcome(chat: Chat, session: Session, packet: Packet, caps: frozenset[str], **known: Any) -> None:
     session.caps, session.greeted = caps, True
     if session.account is None and "history" in caps:
-        session.seen = router.store.last_seq
+        session.seen = chat.store.last_seq
     if "ping" in caps:
-        router.keepalive.watch(session)
+        chat.keepalive.watch(session)
     if "presence" in caps:
-        router.presence.watch(session)
-    lobby = router.rooms.lobby.name if router.rooms.lobby is not None else None
-    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "lobby": lobby, "ts": router.timestamp(), **known}
-    router.welcome(session, packet, "welcome", **granted)
+        chat.presence.watch(session)
+    lobby = chat.rooms.lobby.name if chat.rooms.lobby is not None else None
+    granted = {"v": 1, "caps": sorted(caps), "limits": LIMITS, "lobby": lobby, "ts": chat.timestamp(), **known}
+    chat.welcome(session, packet, "welcome", **granted)
 
 
-def _resumed(router: Router, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:
+def _resumed(chat: Chat, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:
     """From where a client goes on: from there as it says itself, or from its cursor; it can't if that is unknown here."""
-    newest = router.store.last_seq
+    newest = chat.store.last_seq
     if asked is None:
         return (newest, False) if cursor is None else (cursor, True)
     seq = asked.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= newest:
         return newest, False
-    return (seq, True) if asked.get("epoch") == router.store.epoch else (newest, False)
+    return (seq, True) if asked.get("epoch") == chat.store.epoch else (newest, False)
 
 
 def _device(name: str | None) -> str:
@@ -132,9 +132,9 @@ def _names_device(name: str) -> bool:
     return 0 < len(name) <= MAX_DEVICE and wire.is_visible(name)
 
 
-def _ack(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _ack(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     if (seq := named(session, packet).seq) is not None:
-        router.cursors.acknowledge(session, seq)
+        chat.cursors.acknowledge(session, seq)
 
 
 PROGRAMS = {

@@ -10,7 +10,7 @@ from sqlite3 import Connection
 from typing import Any, TypeAlias
 
 from lanchat.commands.command import Command, named
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.history import pages, search
 from lanchat.history.conversations import with_name
 from lanchat.history.positions import OfAccount
@@ -39,47 +39,47 @@ _ALONE = re.compile(rf"\d{{1,19}}(?:\s+{_PLACE})?|{_PLACE}(?:\s+\d{{1,19}})?", r
 Readable: TypeAlias = Collection[str] | OfAccount
 
 
-async def _history(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     target, rest = _target(session, packet, args)
     asked = _asked(named(session, packet), rest)
-    find = _readable(router, session, target)
-    router.charge(session, PAGE_COST)
-    await _own_first(router, session)
+    find = _readable(chat, session, target)
+    chat.charge(session, PAGE_COST)
+    await _own_first(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
         return convs, pages.page(connection, convs, **asked)
 
-    convs, page = await router.store.read(read)
-    _leave_out(router, session, page)
+    convs, page = await chat.store.read(read)
+    _leave_out(chat, session, page)
     if _are_several(session, convs):
-        _tell_several(router, session, target)
-    where = "in this conversation." if target else f"in your conversations. {_not_kept(router)}"
+        _tell_several(chat, session, target)
+    where = "in this conversation." if target else f"in your conversations. {_not_kept(chat)}"
     further = f"{pages.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
-    await _show(router, session, packet, page, where, " ".join(filter(None, ["/history", _written(target), further])))
+    await _show(chat, session, packet, page, where, " ".join(filter(None, ["/history", _written(target), further])))
 
 
-async def _search(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    query = search.parse_query(args[0], router.now())
-    find = _readable(router, session, query.where or "")
+async def _search(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    query = search.parse_query(args[0], chat.now())
+    find = _readable(chat, session, query.where or "")
     x = named(session, packet)
-    router.charge(session, SEARCH_COST)
-    await _own_first(router, session)
+    chat.charge(session, SEARCH_COST)
+    await _own_first(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
         return convs, search.search(connection, query, convs, before=x.before, limit=x.limit or PAGE)
 
-    convs, page = await router.store.read(read, slow=True)
-    _leave_out(router, session, page)
+    convs, page = await chat.store.read(read, slow=True)
+    _leave_out(chat, session, page)
     if query.sender is not None and len({entry.author for entry in page.entries}) > 1:
-        _tell_several(router, session, query.sender)
+        _tell_several(chat, session, query.sender)
     elif query.where is not None and page.entries and _are_several(session, convs):
-        _tell_several(router, session, query.where)
+        _tell_several(chat, session, query.where)
     if page.unindexed:
-        router.reply(session, None, "Older messages are still being indexed, so there may be more. Search again later.")
-    where = f"that has these words. {_not_kept(router)}"
-    await _show(router, session, packet, page, where, f"/search {search.going_on(args[0], page.edge)}")
+        chat.reply(session, None, "Older messages are still being indexed, so there may be more. Search again later.")
+    where = f"that has these words. {_not_kept(chat)}"
+    await _show(chat, session, packet, page, where, f"/search {search.going_on(args[0], page.edge)}")
 
 
 def _are_several(session: Session, convs: Readable) -> bool:
@@ -87,23 +87,23 @@ def _are_several(session: Session, convs: Readable) -> bool:
     return session.account is not None and not isinstance(convs, OfAccount) and len(convs) > 1
 
 
-def _tell_several(router: Router, session: Session, name: str) -> None:
+def _tell_several(chat: Chat, session: Session, name: str) -> None:
     """Tell that a name need not have been one person's."""
     shown = visible(name.removeprefix("@"), 40)
-    router.reply(session, None, f"These may be different people: more than one has had the name {shown}.")
+    chat.reply(session, None, f"These may be different people: more than one has had the name {shown}.")
 
 
-def _leave_out(router: Router, session: Session, page: pages.Page) -> None:
+def _leave_out(chat: Chat, session: Session, page: pages.Page) -> None:
     """While it was read somebody may have been sent out of a room: what is said there is nothing for them any more."""
     account = session.account
-    mine = account.conversations if account is not None else {room.conv for room in router.rooms.of(session)}
+    mine = account.conversations if account is not None else {room.conv for room in chat.rooms.of(session)}
     page.entries = [entry for entry in page.entries if entry.conv in mine]
 
 
-async def _own_first(router: Router, session: Session) -> None:
+async def _own_first(chat: Chat, session: Session) -> None:
     """What somebody said before asking is there when the answer is made."""
     if session.pending:
-        await router.delivery.settled()
+        await chat.delivery.settled()
 
 
 def _asked(x: X, rest: str) -> dict[str, Any]:
@@ -134,28 +134,28 @@ def _written(target: str) -> str:
     return visible(target if target[:1] in ("", MARK, "@") else f"@{target}", 64)
 
 
-def _readable(router: Router, session: Session, target: str) -> Callable[[Connection], Readable]:
+def _readable(chat: Chat, session: Session, target: str) -> Callable[[Connection], Readable]:
     """How to find the conversations that somebody may read: those that are meant, or all.
 
     Raises `NotMember`, `Banned` or `NoSuchTarget`; what it gives raises `NoSuchTarget`.
     """
     account = session.account
     if not target:
-        mine = OfAccount(account.id) if account is not None else [room.conv for room in router.rooms.of(session)]
+        mine = OfAccount(account.id) if account is not None else [room.conv for room in chat.rooms.of(session)]
         return lambda connection: mine
     if target.startswith(MARK):
-        room = router.rooms.get(target, session)
+        room = chat.rooms.get(target, session)
         if session not in room.sessions:
-            router.sanctions.check_may_join(session, room)
+            chat.sanctions.check_may_join(session, room)
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to read what is said there.")
         return lambda connection: [room.conv]
     if target.removeprefix("@").lower() == EVERYONE.lower():
-        raise NoSuchTarget(_not_kept(router))
+        raise NoSuchTarget(_not_kept(chat))
     nothing = NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
     if account is None:
         raise nothing
     name = target.removeprefix("@")
-    other = router.online.account(name)
+    other = chat.online.account(name)
     kept = other.name.key if other is not None else ""
     return partial(_talk, account=account.id, name=name, kept=kept, nothing=nothing)
 
@@ -169,33 +169,33 @@ def _talk(connection: Connection, account: int, name: str, kept: str, nothing: N
 
 
 async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
-    router: Router, session: Session, packet: Packet, page: pages.Page, where: str, further: str
+    chat: Chat, session: Session, packet: Packet, page: pages.Page, where: str, further: str
 ) -> None:
     """Answer with a page: as packets for programs, as lines of text for people, who are told how to go on."""
     weight = len(page.entries) / ENTRIES_A_PACKET + sum(len(entry.msg) for entry in page.entries) / TEXT_A_PACKET
-    session.packets.take(weight, router.clock.seconds())  # it was asked for: it is shown, and what is asked next waits for it
+    session.packets.take(weight, chat.clock.seconds())  # it was asked for: it is shown, and what is asked next waits for it
     before = page.edge if page.more or not page.entries else page.entries[0].seq
     if session.may("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
-        await router.replay.show(session, page, batch)
-        router.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)
+        await chat.replay.show(session, page, batch)
+        chat.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)
         return
     shown = 0
     for entry in page.entries:
         if session.client.behind() or shown > AT_ONCE:
             await session.client.caught_up()
             shown = 0
-        router.reply(session, packet, _line(entry), quotes=True)
+        chat.reply(session, packet, _line(entry), quotes=True)
         shown += len(entry.msg)
     if page.more:
-        router.reply(session, packet, f"There is more: {further}")
+        chat.reply(session, packet, f"There is more: {further}")
     elif not page.entries:
-        router.reply(session, packet, f"There is nothing {where}")
+        chat.reply(session, packet, f"There is nothing {where}")
 
 
-def _not_kept(router: Router) -> str:
+def _not_kept(chat: Chat) -> str:
     """Why something that was said is not found."""
-    return NOT_KEPT if router.store.keeps else "This server keeps no messages."
+    return NOT_KEPT if chat.store.keeps else "This server keeps no messages."
 
 
 def _line(entry: Entry) -> str:

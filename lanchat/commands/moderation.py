@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from lanchat.commands.command import Command, named, part
 from lanchat.commands.rooms import check_owner
+from lanchat.core.chat import Chat
 from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
-from lanchat.core.router import NAMES_A_PACKET, Router
+from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Role, Session
@@ -24,19 +25,19 @@ MAX_REASON = 200
 #: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
 DECISION_COST = 20
 
-Act: TypeAlias = Callable[[Router, Actor, ModerationRequest], Awaitable[str]]
+Act: TypeAlias = Callable[[Chat, Actor, ModerationRequest], Awaitable[str]]
 
 
 async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
-    act: Act, names: tuple[str, ...], router: Router, session: Session, packet: Packet, args: list[str]
+    act: Act, names: tuple[str, ...], chat: Chat, session: Session, packet: Packet, args: list[str]
 ) -> None:
-    order = _order(router, session, packet, names, args)
-    router.charge(session, DECISION_COST)
+    order = _order(chat, session, packet, names, args)
+    chat.charge(session, DECISION_COST)
     by = Actor(session.name.shown, session.role, session.name.key, session.sender.ip)
-    router.reply(session, packet, await act(router, by, order), quotes=True)
+    chat.reply(session, packet, await act(chat, by, order), quotes=True)
 
 
-def _order(router: Router, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> ModerationRequest:
+def _order(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> ModerationRequest:
     """What was asked for, in words or as members of `x`; raises `Usage` or `Forbidden`."""
     x = named(session, packet)
     if any(getattr(x, name) is not None for name in names):
@@ -49,11 +50,11 @@ def _order(router: Router, session: Session, packet: Packet, names: tuple[str, .
         raise Usage(f"Say who: after {packet.to}, or after the room, comes a name, as in {packet.to} #ops bob.")
     if len(reason) > MAX_REASON:
         raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
-    room = _place(router, session, x.room or said.get("room", ""))
+    room = _place(chat, session, x.room or said.get("room", ""))
     if room is None:
-        router.charge(session, len(router.online) / NAMES_A_PACKET)  # all who are here are looked at
+        chat.charge(session, len(chat.online) / NAMES_A_PACKET)  # all who are here are looked at
     if reason:
-        router.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
+        chat.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
     return ModerationRequest(said["target"], parse_duration(said.get("duration", "")), reason, room)
 
 
@@ -66,13 +67,13 @@ def _read(text: str, timed: bool) -> dict[str, str]:
     return {"room": room, "target": target, "duration": duration, "text": " ".join(words)}
 
 
-def _place(router: Router, session: Session, name: str) -> Room | None:
+def _place(chat: Chat, session: Session, name: str) -> Room | None:
     """Where somebody wants to decide, and may; raises `Forbidden` or `NoSuchTarget`."""
     if name:
-        room = router.rooms.get(name, session)
+        room = chat.rooms.get(name, session)
         check_owner(session, room)
-        router.sanctions.check_may_join(session, room)  # who is banned from a room decides nothing in it
-        router.charge(session, len(room.sessions) / NAMES_A_PACKET)
+        chat.sanctions.check_may_join(session, room)  # who is banned from a room decides nothing in it
+        chat.charge(session, len(room.sessions) / NAMES_A_PACKET)
         return room
     if session.role < Role.MODERATOR:
         raise Forbidden(
@@ -81,25 +82,25 @@ def _place(router: Router, session: Session, name: str) -> Room | None:
     return None
 
 
-def _bans(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _bans(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     asked, after = part(session, packet, args[0])
     said = _read(asked, timed=False)
-    room = _place(router, session, named(session, packet).room or said["room"])
-    router.charge(session, router.sanctions.count(room) / NAMES_A_PACKET)
+    room = _place(chat, session, named(session, packet).room or said["room"])
+    chat.charge(session, chat.sanctions.count(room) / NAMES_A_PACKET)
     start = key(said["target"])
-    found = [(shown, one) for one in router.sanctions.listed(room) if (shown := whom(router, one))]
+    found = [(shown, one) for one in chat.sanctions.listed(room) if (shown := whom(chat, one))]
     found = [(shown, one) for shown, one in found if key(shown).startswith(start)]
-    lines, rows = fitting_rows((f"{shown}: {one.what(router.now())}", _row(router, shown, one)) for shown, one in found[after:])
+    lines, rows = fitting_rows((f"{shown}: {one.what(chat.now())}", _row(chat, shown, one)) for shown, one in found[after:])
     further = more_line(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
     told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if rows else NO_MORE
     told = told if found else "There are no such bans and mutes."
-    router.reply(session, packet, told, quotes=True, bans=rows, n=len(found), more=bool(further) or None)
+    chat.reply(session, packet, told, quotes=True, bans=rows, n=len(found), more=bool(further) or None)
 
 
-def _row(router: Router, shown: str, one: Sanction) -> dict[str, object]:
-    until = {} if one.until is None else {"until": router.timestamp(one.until * 1000)}
+def _row(chat: Chat, shown: str, one: Sanction) -> dict[str, object]:
+    until = {} if one.until is None else {"until": chat.timestamp(one.until * 1000)}
     place = {} if one.room is None else {"room": one.room.name}
-    said = {"reason": one.reason, "by": one.by, "at": router.timestamp(one.at * 1000)}
+    said = {"reason": one.reason, "by": one.by, "at": chat.timestamp(one.at * 1000)}
     return {"kind": one.kind, "target": shown, **place, **until, **said}
 
 

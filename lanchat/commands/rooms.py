@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lanchat.commands.command import Command, is_emptied, part
-from lanchat.core.router import NAMES_A_PACKET, Router
+from lanchat.core.chat import Chat
+from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, MAX_TOPIC, Room, parse_name
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import Forbidden, NameTaken, NotMember, Usage
@@ -17,83 +18,83 @@ NO_TOPIC = "-delete"
 CREATION_COST = 10
 
 
-async def _create(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+async def _create(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     name, private = parse_name(args[0]), _is_private(args[1])
-    account, now, most, owned = _account(session), int(router.now()), router.limits["rooms"], router.limits["owned"]
-    router.sanctions.check_may_speak(session, None)  # the name is shown to everybody
-    router.reservations.check_joined(session)
-    router.charge(session, CREATION_COST)
-    if router.rooms.find(name.key) is None and router.rooms.looks.taken(name):
+    account, now, most, owned = _account(session), int(chat.now()), chat.limits["rooms"], chat.limits["owned"]
+    chat.sanctions.check_may_speak(session, None)  # the name is shown to everybody
+    chat.reservations.check_joined(session)
+    chat.charge(session, CREATION_COST)
+    if chat.rooms.find(name.key) is None and chat.rooms.looks.taken(name):
         raise NameTaken(f"There is a room whose name looks like {name.shown}. Choose another.")
 
     with (
-        router.creations.take(account.id, "You have made as many rooms as one may within an hour."),
-        router.reservations.kept(session, []),
-        router.rooms.looks.held(name),
+        chat.creations.take(account.id, "You have made as many rooms as one may within an hour."),
+        chat.reservations.kept(session, []),
+        chat.rooms.looks.held(name),
     ):
-        room, since = await router.store.write(rooms.CreateRoom(name, account.id, private, now, most, owned))
-        router.rooms.add(room)
-        router.rooms.admit(account, room, since)
-    router.activity.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
-    router.reply(session, packet, f"{room.name} is there, and you are in it. Write to it as to a user.", rooms=[_row(room)])
+        room, since = await chat.store.write(rooms.CreateRoom(name, account.id, private, now, most, owned))
+        chat.rooms.add(room)
+        chat.rooms.admit(account, room, since)
+    chat.activity.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
+    chat.reply(session, packet, f"{room.name} is there, and you are in it. Write to it as to a user.", rooms=[_row(room)])
 
 
-async def _join(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room, account = router.rooms.get(args[0], session), session.account
+async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room, account = chat.rooms.get(args[0], session), session.account
     if session not in room.sessions:
-        router.sanctions.check_may_join(session, room)
-        router.reservations.check_joined(session)
-        router.replies.charge_for(session, len(room.sessions))
+        chat.sanctions.check_may_join(session, room)
+        chat.reservations.check_joined(session)
+        chat.replies.charge_for(session, len(room.sessions))
         if account is None:
-            router.rooms.enter(session, room)
+            chat.rooms.enter(session, room)
         else:
-            await _admit(router, session, account, room)
-        router.presence.in_room(room, "joined", session)
+            await _admit(chat, session, account, room)
+        chat.presence.in_room(room, "joined", session)
     about = f" It is about: {room.topic}" if room.topic else ""
     others = len(room.sessions) - 1
     told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
-    router.reply(session, packet, told, quotes=bool(about), rooms=[_row(room)])
-    router.tell_mutes(session, room)
+    chat.reply(session, packet, told, quotes=bool(about), rooms=[_row(room)])
+    chat.tell_mutes(session, room)
 
 
-async def _admit(router: Router, session: Session, account: Account, room: Room) -> None:
+async def _admit(chat: Chat, session: Session, account: Account, room: Room) -> None:
     must_be_invited = (
         room.private and account.id not in room.members and account.id != room.owner and account.role < Role.MODERATOR
     )
     if must_be_invited and account.id not in room.invited:
         raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
-    router.reservations.check_members(room)
-    with router.reservations.kept(session, [room]):
-        since = await router.store.write(rooms.JoinRoom(room.id, account.id, must_be_invited))
-        router.rooms.admit(account, room, since)
+    chat.reservations.check_members(room)
+    with chat.reservations.kept(session, [room]):
+        since = await chat.store.write(rooms.JoinRoom(room.id, account.id, must_be_invited))
+        chat.rooms.admit(account, room, since)
 
 
-async def _leave(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room = _room_of(router, session, args[0])
+async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room = _room_of(chat, session, args[0])
     if session not in room.sessions:
         raise NotMember(f"You are not in {room.name}.")
-    if room is router.rooms.lobby:
+    if room is chat.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}.")
-    router.replies.charge_for(session, len(room.sessions))
+    chat.replies.charge_for(session, len(room.sessions))
     if session.account is None:
-        router.rooms.leave(session, room)
+        chat.rooms.leave(session, room)
     else:
-        await router.store.write(rooms.RemoveMembers(room.id, (session.account.id,)))
-        router.rooms.dismiss(session.account, room)
-    router.presence.in_room(room, "left", session)
-    router.reply(session, packet, f"You have left {room.name}.")
+        await chat.store.write(rooms.RemoveMembers(room.id, (session.account.id,)))
+        chat.rooms.dismiss(session.account, room)
+    chat.presence.in_room(room, "left", session)
+    chat.reply(session, packet, f"You have left {room.name}.")
 
 
-def _rooms(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _rooms(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     prefix, after = part(session, packet, args[0])
-    found = router.rooms.beginning(prefix)
-    router.charge(session, len(found) / NAMES_A_PACKET)
-    listed = [room for room in found if router.rooms.shows(room, session)]
+    found = chat.rooms.beginning(prefix)
+    chat.charge(session, len(found) / NAMES_A_PACKET)
+    listed = [room for room in found if chat.rooms.shows(room, session)]
     lines, rows = fitting_rows((_line(room), _row(room)) for room in listed[after:])
     shown = after + len(rows)
     told = [f"Rooms ({len(listed)}):", *lines, *more_line(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
     text = "\n".join(told) if rows else NO_MORE if listed else "There are no rooms. Send /create #NAME to make one."
-    router.reply(session, packet, text, quotes=True, rooms=rows, n=len(listed), more=shown < len(listed) or None)
+    chat.reply(session, packet, text, quotes=True, rooms=rows, n=len(listed), more=shown < len(listed) or None)
 
 
 def _line(room: Room) -> str:
@@ -101,16 +102,16 @@ def _line(room: Room) -> str:
     return f"{room.name} ({len(room.sessions)} online{', private' if room.private else ''}) {room.topic}".rstrip()
 
 
-def _members(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     """Those who are here, those who are away, those who are invited: one list, in parts."""
     name, after = part(session, packet, args[0])
-    room = _room_of(router, session, name)
-    router.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
+    room = _room_of(chat, session, name)
+    chat.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}
     away = {account.name.shown for account in room.members.values()} - here
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
     total = len(names) + len(room.invited)
-    fit = fitting_names([*names, *_invited(router, room)][after:], MAX_MSG - 400)
+    fit = fitting_names([*names, *_invited(chat, room)][after:], MAX_MSG - 400)
     members = max(len(names) - after, 0)
     invited = fit[members:]
     told = [f"In {room.name} ({len(here)} online, {len(away)} away): {SEPARATOR.join(fit[:members])}".removesuffix(": ")]
@@ -118,84 +119,84 @@ def _members(router: Router, session: Session, packet: Packet, args: list[str]) 
         told.append(f"Invited ({len(room.invited)}): {SEPARATOR.join(invited)}")
     shown = after + len(fit)
     text = ". ".join(told) + " ".join(["", *more_line(total, shown, f"/members {room.name}")]) if fit else NO_MORE
-    router.reply(session, packet, text, names=fit[:members], n=len(names), invited=invited or None, more=shown < total or None)
+    chat.reply(session, packet, text, names=fit[:members], n=len(names), invited=invited or None, more=shown < total or None)
 
 
-def _invited(router: Router, room: Room) -> list[str]:
+def _invited(chat: Chat, room: Room) -> list[str]:
     """The names of those who may come to a room and have not."""
-    accounts = [account for number in room.invited if (account := router.online.account_by_id(number)) is not None]
+    accounts = [account for number in room.invited if (account := chat.online.account_by_id(number)) is not None]
     return sorted((account.name.shown for account in accounts), key=str.lower)
 
 
-async def _topic(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room, topic = _room_of(router, session, args[0]), args[1].strip()
+async def _topic(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room, topic = _room_of(chat, session, args[0]), args[1].strip()
     topic = visible(topic) if len(topic) <= MAX_TOPIC else topic  # a longer one is refused
     removed = topic.lower() == NO_TOPIC or is_emptied(session, packet, "text")
     if not topic and not removed:
-        router.reply(session, packet, room.topic or f"{room.name} has no topic.", quotes=True, topic=room.topic)
+        chat.reply(session, packet, room.topic or f"{room.name} has no topic.", quotes=True, topic=room.topic)
         return
     check_owner(session, room)
-    router.sanctions.check_may_speak(session, room)
+    chat.sanctions.check_may_speak(session, room)
     topic = "" if removed else topic
     if len(topic) > MAX_TOPIC:
         raise Usage(f"A topic is at most {MAX_TOPIC} characters; this one has {len(topic)}.")
-    await router.store.write(rooms.SetTopic(room.id, topic))
+    await chat.store.write(rooms.SetTopic(room.id, topic))
     room.topic = topic
-    router.reply(session, packet, f"{room.name} is about: {topic}" if topic else f"{room.name} has no topic now.", topic=topic)
+    chat.reply(session, packet, f"{room.name} is about: {topic}" if topic else f"{room.name} has no topic now.", topic=topic)
 
 
-async def _invite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room, guest = _room_and_account(router, session, args)
-    router.sanctions.check_may_speak(session, room)
+async def _invite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room, guest = _room_and_account(chat, session, args)
+    chat.sanctions.check_may_speak(session, room)
     told = "You have sent as many invitations as one may within an hour."
-    with router.invites.take(_account(session).id, told):
-        await router.store.write(rooms.Invite(room.id, guest.id, router.limits["invitations"]))
+    with chat.invites.take(_account(session).id, told):
+        await chat.store.write(rooms.Invite(room.id, guest.id, chat.limits["invitations"]))
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
     room.invited.add(guest.id)
     for reader in tuple(guest.sessions):
-        router.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
-    router.reply(session, packet, f"{guest.name.shown} may enter {room.name} now.")
+        chat.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
+    chat.reply(session, packet, f"{guest.name.shown} may enter {room.name} now.")
 
 
-async def _uninvite(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room, guest = _room_and_account(router, session, args)
+async def _uninvite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room, guest = _room_and_account(chat, session, args)
     if guest.id not in room.invited:
         raise Usage(f"{guest.name.shown} is not invited to {room.name}. Send /members {room.name} to see who is.")
-    await router.store.write(rooms.Uninvite(room.id, guest.id))
+    await chat.store.write(rooms.Uninvite(room.id, guest.id))
     room.invited.discard(guest.id)
     for reader in tuple(guest.sessions):
-        router.reply(reader, None, f"You are not invited to {room.name} any more.")
-    router.reply(session, packet, f"{guest.name.shown} is not invited to {room.name} any more.")
+        chat.reply(reader, None, f"You are not invited to {room.name} any more.")
+    chat.reply(session, packet, f"{guest.name.shown} is not invited to {room.name} any more.")
 
 
-def _room_and_account(router: Router, session: Session, args: list[str]) -> tuple[Room, Account]:
+def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Room, Account]:
     """The room and the account that an invitation is about, in either order; raises `Usage` if that is in the room."""
     user, name = reversed(args) if args[0].startswith(MARK) else args
-    room, guest = _room_of(router, session, name), router.account_of(user)
+    room, guest = _room_of(chat, session, name), chat.account_of(user)
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is in {room.name} already.")
     return room, guest
 
 
-async def _close(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    room = _room_of(router, session, args[0])
+async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room = _room_of(chat, session, args[0])
     check_owner(session, room)
-    if room is router.rooms.lobby:
+    if room is chat.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}; the operator decides whether there is such a room.")
-    await router.store.write(rooms.CloseRoom(room.id))
+    await chat.store.write(rooms.CloseRoom(room.id))
     for reader in tuple(room.sessions):
         if reader is not session:
-            router.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")
-    router.rooms.remove(room)
-    router.sanctions.forget(room)
-    router.activity.note(f"{session.name.shown} closed {room.name}")
-    router.reply(session, packet, f"{room.name} is closed.")
+            chat.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")
+    chat.rooms.remove(room)
+    chat.sanctions.forget(room)
+    chat.activity.note(f"{session.name.shown} closed {room.name}")
+    chat.reply(session, packet, f"{room.name} is closed.")
 
 
-def _room_of(router: Router, session: Session, name: str) -> Room:
+def _room_of(chat: Chat, session: Session, name: str) -> Room:
     """A room that somebody is in; a moderator need not be."""
-    room = router.rooms.get(name, session)
+    room = chat.rooms.get(name, session)
     if session not in room.sessions and session.role < Role.MODERATOR:
         raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
     return room

@@ -7,9 +7,11 @@ from datetime import datetime
 import msgspec
 
 from lanchat.commands.command import Command, part, sends_any_text
-from lanchat.core.router import NAMES_A_PACKET, Router
+from lanchat.core.chat import Chat
+from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.session import Role, Session
 from lanchat.protocol import packet as wire
+from lanchat.protocol.interfaces import Work
 from lanchat.protocol.name_lists import online_users
 from lanchat.protocol.packet import EVERYONE, Packet, visible
 
@@ -24,44 +26,44 @@ STANDARD = (
 )
 
 
-def _standard(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    router.reply(session, packet, STANDARD)
+def _standard(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    chat.reply(session, packet, STANDARD)
 
 
-def _time(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    now = datetime.fromtimestamp(router.now()).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
-    router.reply(session, packet, f"Server time: {now}", time=now)
+def _time(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    now = datetime.fromtimestamp(chat.now()).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    chat.reply(session, packet, f"Server time: {now}", time=now)
 
 
-def _list(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _list(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     prefix, after = part(session, packet, args[0])
-    router.charge(session, min(len(router.online), MAX_LISTED + after) / NAMES_A_PACKET)
+    chat.charge(session, min(len(chat.online), MAX_LISTED + after) / NAMES_A_PACKET)
     room = wire.MAX_MSG - 200  # for the words round the names
-    names, total, prefix = router.online.others(session, prefix, room, after)
+    names, total, prefix = chat.online.others(session, prefix, room, after)
     if not total and sends_any_text(session):
-        names, total, prefix = router.online.others(session, "", room)
+        names, total, prefix = chat.online.others(session, "", room)
     more = after + len(names) < total
     ask = " ".join(["/list", visible(prefix, 64)][: 1 + bool(prefix)]) if more else ""
-    router.reply(session, packet, online_users(names, total, prefix, after, ask), names=names, n=total, more=more or None)
+    chat.reply(session, packet, online_users(names, total, prefix, after, ask), names=names, n=total, more=more or None)
 
 
-def _shout(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    router.say(session, msgspec.structs.replace(packet, to=EVERYONE, msg=args[0]))
+def _shout(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work | None:
+    return chat.messages.say(session, msgspec.structs.replace(packet, to=EVERYONE, msg=args[0]))
 
 
-def _pm(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
-    router.say(session, msgspec.structs.replace(packet, to=args[0], msg=args[1]))
+def _pm(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work | None:
+    return chat.messages.say(session, msgspec.structs.replace(packet, to=args[0], msg=args[1]))
 
 
-def _pong(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+def _pong(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     """That it came is all there is to know, and the connection has noticed."""
 
 
-async def _quit(router: Router, session: Session, packet: Packet, args: list[str]) -> None:
+async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     last_words = visible(args[0].strip(), MAX_LAST_WORDS)
     if session.pending:
-        await router.delivery.settled()  # what answers the packets before this one comes before the goodbye
-    router.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
+        await chat.delivery.settled()  # what answers the packets before this one comes before the goodbye
+    chat.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
 
 
 COMMANDS = {

@@ -1,4 +1,4 @@
-"""House: who is here, and how they come and go. It owns what is known of them, and the clock; every gateway holds the same one.
+"""Chat: who is online, and how people come and go. It owns all that the server knows at run time; there is one.
 
 Nothing here waits, and nothing here knows a socket: what it wants of a connection is `IClient`.
 """
@@ -14,6 +14,7 @@ from lanchat.core.activity_log import ActivityLog
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
 from lanchat.core.keepalive import Keepalive
+from lanchat.core.messages import Messages
 from lanchat.core.online import OnlineUsers
 from lanchat.core.pending_logins import Identity, PendingLogins
 from lanchat.core.presence import Presence
@@ -43,9 +44,12 @@ class Chat:
     """The sessions, the accounts, the rooms, and the log."""
 
     def __init__(self, clock: Clock, instance: str, now: Callable[[], float] = time.time) -> None:
+        """`instance` is unique to this run of the server: the ids of messages begin with it.
+
+        `clock` is for what waits and only goes forward; `now` is the time of day, which people set.
+        """
         self.clock = clock
         self.now = now
-        self._new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
         self.counts = Counts()
         self.limits = Limits()
         self.online = OnlineUsers()
@@ -54,7 +58,9 @@ class Chat:
         self.replies = Replies(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.replies.reply, self.replies.charge, self.replies.timestamp
         self.sanctions = Sanctions(self.limits, now, self._is_operator)
-        self.delivery = Delivery(self.online, self.replies, self.sanctions, self.counts, self._new_id)
+        new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
+        self.delivery = Delivery(self.online, self.replies, self.sanctions, self.counts, new_id)
+        self.messages = Messages(self.online, self.rooms, self.replies, self.delivery, self.counts, new_id)
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)

@@ -21,7 +21,7 @@ from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import RELAYED, Entry
 from lanchat.protocol.errors import ChatError, NoSuchTarget, NotMember, NotStored
-from lanchat.protocol.interfaces import Store
+from lanchat.protocol.interfaces import Store, Work
 from lanchat.protocol.packet import Packet, Sender, ServerPacket, ServerX, SharedPacket
 from lanchat.store.accounts import AllowReading
 
@@ -58,35 +58,35 @@ class Delivery:
 
     # Into the log.
 
-    def to_room(self, session: Session, packet: Packet, room: Room) -> None:
+    def to_room(self, session: Session, packet: Packet, room: Room) -> Work | None:
         """Say something in a room; raises `NotMember` or `Muted`."""
         if session not in room.sessions:
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
         self._sanctions.check_may_speak(session, room)
         self._replies.charge_for(session, len(room.sessions), packet.msg)
-        self._hand_in(session, packet, room.conv, room.name, room)
+        return self._hand_in(session, packet, room.conv, room.name, room)
 
-    def to_account(self, session: Session, packet: Packet, account: Account) -> None:
+    def to_account(self, session: Session, packet: Packet, account: Account) -> Work | None:
         """Say something to whoever has this account, here or away."""
         if session.account is None:
-            self._hand_in(session, packet, with_guest(account.id, session.name.key), account.name.shown, account, account)
-        else:
-            conv = of_two(account.id, session.account.id)
-            self._hand_in(session, packet, conv, account.name.shown, account, account, session.account)
+            conv = with_guest(account.id, session.name.key)
+            return self._hand_in(session, packet, conv, account.name.shown, account, account)
+        conv = of_two(account.id, session.account.id)
+        return self._hand_in(session, packet, conv, account.name.shown, account, account, session.account)
 
-    def to_guest(self, session: Session, packet: Packet, guest: Session) -> None:
+    def to_guest(self, session: Session, packet: Packet, guest: Session) -> Work | None:
         """An account says something to somebody who has none."""
         assert session.account is not None  # noqa: S101 (what guests say to each other is not kept)
         conv = with_guest(session.account.id, guest.name.key)
-        self._hand_in(session, packet, conv, guest.name.shown, guest, session.account)
+        return self._hand_in(session, packet, conv, guest.name.shown, guest, session.account)
 
     async def settled(self) -> None:
         """Wait until all that was handed in has come back, stored or not."""
         with suppress(NotStored):
             await self.store.settled()
 
-    def _hand_in(self, session: Session, packet: Packet, conv: str, target: str, to: To, *readers: Account) -> None:
-        """Give it to the store; these may read what is said there from now on."""
+    def _hand_in(self, session: Session, packet: Packet, conv: str, target: str, to: To, *readers: Account) -> Work | None:
+        """Give it to the store; these may read what is said there from now on. If the store is full, wait until it is not."""
         x = packet.x
         author = session.account.id if session.account is not None else None
         cid, re = (None, None) if x is None else (x.cid, x.re)
@@ -107,15 +107,10 @@ class Delivery:
             self._not_taken(session, cid)
             raise
         session.pending += 1
-        if self.store.full:
-            self._replies.limits.met["waiting"] += 1
-            session.client.perform(self._wait_for_room(session), hold=True)
-
-    async def _wait_for_room(self, session: Session) -> None:
-        began = self._replies.seconds()
-        await self.settled()
-        if session.refused is not None:
-            session.refused.held(self._replies.seconds() - began)
+        if not self.store.full:
+            return None
+        self._replies.limits.met["waiting"] += 1
+        return self.settled()
 
     def _check_turn(self, session: Session, cid: str | None) -> None:
         """Raises `NotStored` for what would go past something that was refused, and that its client may send again."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple, Protocol
 
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE, PROMPT, Sanction, state
 from lanchat.model.session import Account, Role, Session
@@ -60,96 +60,96 @@ class ModerationRequest(NamedTuple):
     room: Room | None = None
 
 
-async def kick(router: Router, by: Actor, order: ModerationRequest) -> str:
+async def kick(chat: Chat, by: Actor, order: ModerationRequest) -> str:
     """Send somebody away, who may come back. Raises `NoSuchTarget` or `Forbidden`."""
-    room, target, hit = _target(router, by, order)
-    _check_can_be_left(router, room)
+    room, target, hit = _target(chat, by, order)
+    _check_can_be_left(chat, room)
     accounts = _accounts(room, target, hit)
     if not hit and not (room is not None and (room.members.keys() | room.invited) & accounts.keys()):
         raise NoSuchTarget(f"{target.shown} is not {f'in {room.name}' if room is not None else 'here'}.")
     if room is not None and not hit and not room.members.keys() & accounts.keys():
-        return await _take_back(router, by, room, target, accounts)
+        return await _take_back(chat, by, room, target, accounts)
     what = f"by {by.name}{order.reason and f' ({order.reason})'}"
     if room is not None:
         what = f"taken out of {room.name} {what}"
-        await router.store.write(RemoveMembers(room.id, tuple(accounts)))
-        _take_out(router, room, target, accounts.values(), f"You were {what}.")
+        await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
+        _take_out(chat, room, target, accounts.values(), f"You were {what}.")
         back = f"/invite {target.shown} {room.name} lets them in again." if room.private else "They may come back."
     else:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:
-            router.close(session, Forbidden.code, f"You were {what}.", why=what, quotes=True)
-    _note(router, by, f"{target.shown} was {what}")
+            chat.close(session, Forbidden.code, f"You were {what}.", why=what, quotes=True)
+    _note(chat, by, f"{target.shown} was {what}")
     return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
 
 
-async def _take_back(router: Router, by: Actor, room: Room, target: Target, accounts: dict[int, Account]) -> str:
+async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts: dict[int, Account]) -> str:
     """Whoever is to leave a room has not come yet: it is the invitation that is taken back."""
-    await router.store.write(RemoveMembers(room.id, tuple(accounts)))
+    await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
     for account in accounts.values():
-        router.rooms.dismiss(account, room)
+        chat.rooms.dismiss(account, room)
         for session in tuple(account.sessions):
-            router.reply(session, None, f"You are not invited to {room.name} any more.")
-    _note(router, by, f"{target.shown} is not invited to {room.name} any more, says {by.name}")
+            chat.reply(session, None, f"You are not invited to {room.name} any more.")
+    _note(chat, by, f"{target.shown} is not invited to {room.name} any more, says {by.name}")
     return f"{target.shown} is not invited to {room.name} any more. {by.written(BAN, room, target.shown)} keeps them out."
 
 
-async def ban(router: Router, by: Actor, order: ModerationRequest) -> str:
+async def ban(chat: Chat, by: Actor, order: ModerationRequest) -> str:
     """Shut somebody out; those here are sent away now. Raises `NoSuchTarget`, `Forbidden`, `Full` or `NotStored`."""
-    room, target, hit = _target(router, by, order)
-    _check_can_be_left(router, room)
+    room, target, hit = _target(chat, by, order)
+    _check_can_be_left(chat, room)
     accounts = _accounts(room, target, hit)
-    sanction = _sanction(router, by, order, BAN, target)
-    _watch(router, room, hit)
-    await router.sanctions.impose(sanction, accounts)
-    what = sanction.what(router.now())
-    _note(router, by, f"{target.shown} is {what}")
+    sanction = _sanction(chat, by, order, BAN, target)
+    _watch(chat, room, hit)
+    await chat.sanctions.impose(sanction, accounts)
+    what = sanction.what(chat.now())
+    _note(chat, by, f"{target.shown} is {what}")
     if room is not None:
-        hit = _take_out(router, room, target, accounts.values(), f"You are {what}.")
+        hit = _take_out(chat, room, target, accounts.values(), f"You are {what}.")
     else:
         for session in hit:
-            router.close(session, Banned.code, f"You are {what}.", why=what, quotes=True)
+            chat.close(session, Banned.code, f"You are {what}.", why=what, quotes=True)
     return _answer(by, sanction, target, hit, what)
 
 
-async def mute(router: Router, by: Actor, order: ModerationRequest) -> str:
+async def mute(chat: Chat, by: Actor, order: ModerationRequest) -> str:
     """Let somebody say nothing. Raises as `ban` does."""
-    room, target, hit = _target(router, by, order)
-    sanction = _sanction(router, by, order, MUTE, target)
-    _watch(router, room, hit)
-    await router.sanctions.impose(sanction)
-    what = sanction.what(router.now())
-    _note(router, by, f"{target.shown} is {what}")
-    hit = [session for session in _hit(router, room, target) if session.role is not Role.STRANGER]
+    room, target, hit = _target(chat, by, order)
+    sanction = _sanction(chat, by, order, MUTE, target)
+    _watch(chat, room, hit)
+    await chat.sanctions.impose(sanction)
+    what = sanction.what(chat.now())
+    _note(chat, by, f"{target.shown} is {what}")
+    hit = [session for session in _hit(chat, room, target) if session.role is not Role.STRANGER]
     for session in hit:
-        router.reply(session, None, f"You are {what}.", quotes=True)
+        chat.reply(session, None, f"You are {what}.", quotes=True)
     return _answer(by, sanction, target, hit, what)
 
 
-async def undo(router: Router, by: Actor, order: ModerationRequest, kind: str) -> str:
+async def undo(chat: Chat, by: Actor, order: ModerationRequest, kind: str) -> str:
     """Let a ban or a mute be over now. Raises `NoSuchTarget`, `Forbidden` or `NotStored`."""
-    room, target, hit = _target(router, by, order)
+    room, target, hit = _target(chat, by, order)
     what = state(kind, room)
-    if not await router.sanctions.lift(kind, room, target):
+    if not await chat.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
-    _note(router, by, f"{target.shown} is not {what} any more, says {by.name}")
+    _note(chat, by, f"{target.shown} is not {what} any more, says {by.name}")
     for session in hit if kind == MUTE else ():
-        router.reply(session, None, f"You are not {what} any more, says {by.name}.")
+        chat.reply(session, None, f"You are not {what} any more, says {by.name}.")
     return f"{target.shown} is not {what} any more."
 
 
-def _note(router: Router, by: Actor, what: str) -> None:
+def _note(chat: Chat, by: Actor, what: str) -> None:
     """In the log. Who decides in a room of their own may do so as often as they like, and does not fill it."""
-    (router.activity.decided if by.role >= Role.MODERATOR else router.activity.note)(what)
+    (chat.activity.decided if by.role >= Role.MODERATOR else chat.activity.note)(what)
 
 
 # Whom it is about.
 
 
-def _target(router: Router, by: Actor, order: ModerationRequest) -> tuple[Room | None, Target, list[Session]]:
+def _target(chat: Chat, by: Actor, order: ModerationRequest) -> tuple[Room | None, Target, list[Session]]:
     """Where, whom, and who of them is here, if `by` may decide that."""
-    target = find_target(order.whom, router.online.account)
-    hit = _hit(router, order.room, target)
+    target = find_target(order.whom, chat.online.account)
+    hit = _hit(chat, order.room, target)
     if target.is_machine:
         raise Forbidden(
             f"{target.shown} is this machine itself, and where its operator comes from. Nothing was done; give a name."
@@ -170,9 +170,9 @@ def _is_above(by: Actor, account: Account, room: Room | None) -> bool:
     return rank is Role.OPERATOR or account.role < rank
 
 
-def _hit(router: Router, room: Room | None, target: Target) -> list[Session]:
+def _hit(chat: Chat, room: Room | None, target: Target) -> list[Session]:
     """Who is here, on the server or in a room, and is meant; strangers are not in rooms."""
-    among = chain(router.online, router.pending_logins) if room is None else room.sessions
+    among = chain(chat.online, chat.pending_logins) if room is None else room.sessions
     return [session for session in among if target.hits(session)]
 
 
@@ -184,41 +184,41 @@ def _accounts(room: Room | None, target: Target, hit: Iterable[Session]) -> dict
     return {account.id: account for account in meant if account is not None}
 
 
-def _take_out(router: Router, room: Room, target: Target, accounts: Iterable[Account], told: str) -> list[Session]:
+def _take_out(chat: Chat, room: Room, target: Target, accounts: Iterable[Account], told: str) -> list[Session]:
     """Those who are meant are in a room no more; they are told, and who stays there too. Who it was."""
-    hit = _hit(router, room, target)
+    hit = _hit(chat, room, target)
     for session in {session.name.key: session for session in hit}.values():
-        router.presence.in_room(room, "left", session)
+        chat.presence.in_room(room, "left", session)
     for account in accounts:
-        router.rooms.dismiss(account, room)
+        chat.rooms.dismiss(account, room)
     for account in {session.account for session in hit if session.account and session.account.id in room.members}:
         # Its /join was under way when this was decided.
-        router.rooms.dismiss(account, room)
-        router.store.write_in_background(RemoveMembers(room.id, (account.id,)))
+        chat.rooms.dismiss(account, room)
+        chat.store.write_in_background(RemoveMembers(room.id, (account.id,)))
     for session in hit:
-        router.rooms.leave(session, room)
-        router.reply(session, None, told, quotes=True)
+        chat.rooms.leave(session, room)
+        chat.reply(session, None, told, quotes=True)
     return hit
 
 
 # What is said.
 
 
-def _watch(router: Router, room: Room | None, hit: Iterable[Session]) -> None:
+def _watch(chat: Chat, room: Room | None, hit: Iterable[Session]) -> None:
     """Let those who are here say nothing from now on, already while it is written; in a room everybody is looked at anyway."""
     for session in hit if room is None else ():
         if session.role is not Role.STRANGER:  # (they say nothing yet)
-            router.sanctions.watch(session)
+            chat.sanctions.watch(session)
 
 
-def _sanction(router: Router, by: Actor, order: ModerationRequest, kind: str, target: Target) -> Sanction:
-    now = int(router.now())
+def _sanction(chat: Chat, by: Actor, order: ModerationRequest, kind: str, target: Target) -> Sanction:
+    now = int(chat.now())
     until = None if order.seconds is None else now + order.seconds
     return Sanction(kind, order.room, target.kept, until, order.reason, by.name, now)
 
 
-def _check_can_be_left(router: Router, room: Room | None) -> None:
-    if room is not None and room is router.rooms.lobby:
+def _check_can_be_left(chat: Chat, room: Room | None) -> None:
+    if room is not None and room is chat.rooms.lobby:
         raise Forbidden(f"Everybody is in {room.name}. There one can be muted, or banned from the whole server.")
 
 
@@ -236,9 +236,9 @@ def _answer(by: Actor, sanction: Sanction, target: Target, hit: list[Session], w
     return f"{told}."
 
 
-def whom(router: Router, sanction: Sanction) -> str:
+def whom(chat: Chat, sanction: Sanction) -> str:
     """Whom a sanction is about, as people write it; nobody ("") if the account is gone."""
     if not sanction.target.startswith("@"):
         return sanction.target
-    account = router.online.account_by_id(int(sanction.target.removeprefix("@")))
+    account = chat.online.account_by_id(int(sanction.target.removeprefix("@")))
     return account.name.shown if account is not None else ""

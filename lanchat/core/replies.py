@@ -19,6 +19,8 @@ from lanchat.protocol.packet import MAX_PACKET, SERVER, Packet, ServerPacket, Se
 SURE_TO_FIT = MAX_PACKET // 8
 #: So many deliveries cost a sender as much as another packet. Each so many characters of a text count as one more delivery.
 DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 200
+#: What is listed of so many names costs a sender as much as another packet.
+NAMES_A_PACKET = 100
 
 
 class Quoting(ServerPacket):

@@ -45,8 +45,8 @@ class Connection(Input):
         """The clock for the name starts; a connection too many learns that it is."""
         self.factory.connections.add(self)
         self.address = sockets.address_of(self.transport.getPeer())
-        router, turn, pace = self.router, self.factory.turn, self.factory.pace
-        self.outbox = Outbox(self.transport, router.clock, router.limits, router.counts, turn, pace, self._overflowed)
+        chat, turn, pace = self.router.chat, self.factory.turn, self.factory.pace
+        self.outbox = Outbox(self.transport, chat.clock, chat.limits, chat.counts, turn, pace, self._overflowed)
         self.factory.openings.begin(self._too_slow)
         if (refusal := self.factory.admission.admit(self.address)) is not None:
             self.turn_away(refusal)
@@ -87,7 +87,7 @@ class Connection(Input):
         if not self.halted:
             self.served()
         if self.session is not None and self.session.pending and not self.halted:
-            self.perform(self.router.delivery.settled(), hold=True)
+            self.perform(self.router.chat.delivery.settled(), hold=True)
         if self.halted and not self.closed:
             return  # it goes on here when that is done
         self.leave("hung up")
@@ -108,17 +108,17 @@ class Connection(Input):
     def leave(self, why: str, code: str = HUNG_UP) -> None:
         """The session, if there is one, is over; its name is free at once."""
         if self.session is not None:
-            self.router.leave(self.session, why, code=code)
+            self.router.chat.leave(self.session, why, code=code)
 
     def open(self, name: str) -> Session:
         """Ask for a name, and so for a session; raises `BadName` or `NameTaken`."""
-        self.session = self.router.open(name, self, self.address, self.gateway)
+        self.session = self.router.chat.open(name, self, self.address, self.gateway)
         self.factory.openings.end(self._too_slow)
         return self.session
 
     def refuse(self, error: ChatError) -> None:
         """Turn away a connection that has no name."""
-        self.router.counts.refused[error.code] += 1
+        self.router.chat.counts.refused[error.code] += 1
         why = visible(str(error), 200)
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
         self.deliver((Quoting if error.quotes else ServerPacket)(SERVER, "Guest", str(error)))
@@ -158,18 +158,18 @@ class Connection(Input):
         if not self._omitted:
             self.caught_up().addCallback(self._tell_of_omitted)
         self._omitted += 1
-        self.router.limits.met["outbox"] += 1
+        self.router.chat.limits.met["outbox"] += 1
         return True
 
     def _tell_of_omitted(self, _: None) -> None:
         n, self._omitted = self._omitted, 0
         if self.session is not None and not self.closed:
             what = f"{n} messages to everyone were" if n > 1 else "A message to everyone was"
-            self.router.reply(self.session, None, f"{what} left out here, as you read more slowly than they came.")
+            self.router.chat.reply(self.session, None, f"{what} left out here, as you read more slowly than they came.")
 
     def behind(self) -> bool:
         """Whether so much waits for it that it should be sent no more than it asks for."""
-        return self.outbox.held_up and self.outbox.waiting > self.router.limits["outbox"] / 2
+        return self.outbox.held_up and self.outbox.waiting > self.router.chat.limits["outbox"] / 2
 
     def caught_up(self) -> Deferred[None]:
         """Fires when all that waited is written, or never will be."""
@@ -203,16 +203,16 @@ class Connection(Input):
     def goodbye(self) -> None:
         """The server ends."""
         if self.session is not None:
-            self.router.close(self.session, "RELOAD", "The server is shutting down. Goodbye!", why="shut down")
+            self.router.chat.close(self.session, "RELOAD", "The server is shutting down. Goodbye!", why="shut down")
         self.disconnect()
 
     def _too_slow(self) -> None:
-        self.router.limits.met["opening"] += 1
+        self.router.chat.limits.met["opening"] += 1
         seconds = self.factory.opening_seconds()
         self.refuse(Idle(f"No name came within {seconds:.0f} seconds. Connect again, and send your name first."))
 
     def _overflowed(self) -> None:
         if self.session is not None:
             goodbye = "You are closed: more waited for you than you read."
-            self.router.close(self.session, "SLOW", goodbye, why="did not read what was sent to it")
+            self.router.chat.close(self.session, "SLOW", goodbye, why="did not read what was sent to it")
         self.disconnect()

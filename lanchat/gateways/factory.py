@@ -25,7 +25,7 @@ class ChatFactory(BaseFactory):
     connections: set[Connection]  # type: ignore[assignment]  # it makes no others
 
     def __init__(self, protocol: type[Connection], router: Router, admission: Admission) -> None:
-        super().__init__(router.clock, router.limits, admission, protocol.opening_factor)
+        super().__init__(router.chat.clock, router.chat.limits, admission, protocol.opening_factor)
         self._protocol = protocol
         self.router = router
         self._drained: Deferred[None] | None = None
@@ -50,7 +50,7 @@ class ChatFactory(BaseFactory):
             return
         if self._drained is None:  # each port of this gateway asks
             self._drained = Deferred()
-            clock = self.router.clock
+            clock = self.router.chat.clock
             await self._settled()
             self._deadlines = [clock.callLater(HURRY_SECONDS, self._hurry), clock.callLater(GRACE_SECONDS, self._end)]
             for connection in tuple(self.connections):
@@ -59,8 +59,8 @@ class ChatFactory(BaseFactory):
 
     async def _settled(self) -> None:
         """What was said is on the disk and answered, unless that takes too long."""
-        settled = Deferred.fromCoroutine(self.router.delivery.settled())
-        late = self.router.clock.callLater(HURRY_SECONDS, settled.cancel)
+        settled = Deferred.fromCoroutine(self.router.chat.delivery.settled())
+        late = self.router.chat.clock.callLater(HURRY_SECONDS, settled.cancel)
         with contextlib.suppress(Exception):  # (a disk that takes nothing has been told of already)
             await settled
         if late.active():

@@ -51,8 +51,8 @@ class Input(Protocol, ABC):
         self.closed = False
         #: Whether nothing is served: it is closed, or waits for what it asked for.
         self.halted = False
-        self._seconds = router.clock.seconds
-        self._bytes = Bucket(router.limits, "bytes")
+        self._seconds = router.chat.clock.seconds
+        self._bytes = Bucket(router.chat.limits, "bytes")
         #: How much `dataReceived` has been charged so far, of that or, since it is closed, of what is discarded.
         self.taken = 0
         self._unserved = b""
@@ -163,7 +163,7 @@ class Input(Protocol, ABC):
             self._serving = self.frames(data) if data else NOTHING
             if not data:
                 break
-        self.router.counts.received += served
+        self.router.chat.counts.received += served
         return served
 
     def _rest(self, seconds: float) -> None:
@@ -171,7 +171,7 @@ class Input(Protocol, ABC):
         self.transport.pauseProducing()
         if not seconds:
             self.factory.backlog.add(self)
-        self._resting = self.router.clock.callLater(min(seconds, 1.0), self._go_on)
+        self._resting = self.router.chat.clock.callLater(min(seconds, 1.0), self._go_on)
 
     def _go_on(self) -> None:
         self._resting = None
@@ -179,7 +179,7 @@ class Input(Protocol, ABC):
         if (self.closed or not self._unread) and not self._leaving:
             self.transport.resumeProducing()
         if not self.closed:
-            self.serve(self.router.clock.seconds())
+            self.serve(self.router.chat.clock.seconds())
 
     def _discard(self, cost: int) -> None:
         """This comes too late. It is read, or our last words could be lost, but no faster than it can well be sent."""

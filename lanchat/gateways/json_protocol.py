@@ -38,7 +38,7 @@ class ChatProtocol(Connection):
     @cached_property
     def _pacing(self) -> Pacing:
         """What goes to it while it is not known to read lines."""
-        return Pacing(self.outbox, self.router.limits, self._tell)
+        return Pacing(self.outbox, self.router.chat.limits, self._tell)
 
     def dataReceived(self, data: bytes) -> None:
         """Whole lines that wait for nothing are served as they are: what guests say to each other goes on together."""
@@ -54,7 +54,7 @@ class ChatProtocol(Connection):
         if packets and plenty and len(packets) < FAIR_SHARE and session.packets.available(len(packets), now) == len(packets):
             relayed = self.router.relay(session, packets)
             session.packets.take(relayed, now)
-            self.router.counts.received += relayed
+            self.router.chat.counts.received += relayed
         if packets is None or relayed < len(packets):
             self._serving = map(_packet, split(data)) if packets is None else iter(packets[relayed:])
             self.serve(now)
@@ -134,10 +134,10 @@ class ChatProtocol(Connection):
             return
         if self.session is not None:
             self._match_pace()
-            self.router.greet(self.session)
+            self.router.chat.greet(self.session)
             self._lines = self._framing.lines
         if (patience := self._framing.patience) is not None and not self.closed:
-            self._silence = self.router.clock.callLater(patience, self._look_again)
+            self._silence = self.router.chat.clock.callLater(patience, self._look_again)
 
     def _tell(self, text: str) -> None:
         to = "Guest" if self.session is None else self.session.name.shown
@@ -159,7 +159,7 @@ class ChatProtocol(Connection):
 
     def _look_again(self) -> None:
         """Time is up; but a busy server may have let bytes wait that break the silence, so let it read once more."""
-        self._silence = self.router.clock.callLater(0, self._silent)
+        self._silence = self.router.chat.clock.callLater(0, self._silent)
 
     def _silent(self) -> None:
         if self._resting is None and not self._unserved and not self.halted:  # or it was no silence, we only have not looked

@@ -76,7 +76,7 @@ class TelnetProtocol(Connection):
         elif self.session is None:
             self._named(frame)
         elif is_packet(frame):
-            self.router.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
+            self.router.chat.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
         elif (packet := self._packet(frame)) is not None:
             self.router.receive(self.session, packet)
 
@@ -150,7 +150,7 @@ class TelnetProtocol(Connection):
                     return
                 if name.lstrip().startswith("/"):
                     raise BadName("The first line is your name alone. Commands such as /login come after it.")
-                self.router.greet(self.open(name))
+                self.router.chat.greet(self.open(name))
             except ChatError as error:
                 self._misnamed(error)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 
+from lanchat.core.router import Router
 from lanchat.manhole.command import Verb
 from lanchat.manhole.packet_tap import Taps, Window, Wires
 from lanchat.manhole.server_commands import ServerCommands
@@ -28,10 +29,11 @@ class Said(NamedTuple):
 class Verbs:
     """What can be said about one running server."""
 
-    def __init__(self, service: ChatService) -> None:
-        self._router = service.router
-        self._wires = Wires(service.router)
-        people, workings = People(service.router), ServerCommands(service)
+    def __init__(self, service: ChatService, router: Router) -> None:
+        """`router` is the one that serves the clients of this server."""
+        self._router, self._chat = router, router.chat
+        self._wires = Wires(router)
+        people, workings = People(router.chat), ServerCommands(service)
         self._everywhere: tuple[Callable[..., Any], ...] = (
             *(people.who, people.find, people.kick, people.mute, people.unmute, people.ban, people.unban, people.bans),
             *(people.shout, workings.stats, workings.limits, workings.limit, workings.log, workings.reload),
@@ -43,15 +45,15 @@ class Verbs:
         here = AtWindow(self, window)
         calls: tuple[Callable[..., Any], ...] = (*self._everywhere, here.tap, here.untap, here.help)
         here.said = {call.__name__: Verb(call) for call in calls}
-        return {**here.said, "router": self._router, "registry": self._router.online}
+        return {**here.said, "router": self._router, "registry": self._chat.online}
 
     def taps(self, window: Window) -> Taps:
         """Those that will be begun in a window."""
-        return Taps(self._wires, window, self._router.now)
+        return Taps(self._wires, window, self._chat.now)
 
     def session(self, name: str) -> Any:
         """The session of that name; raises `NoSuchTarget`."""
-        session = self._router.online.find(name)
+        session = self._chat.online.find(name)
         if session is None:
             raise NoSuchTarget(f"Nobody here is called {visible(name, 40)}.")
         return session

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from zope.interface import directlyProvides, providedBy
 
 from lanchat.commands import COMMANDS
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.manhole.tables import Text
 from lanchat.model.session import Session
@@ -136,7 +137,8 @@ class _Router:
     """The router, as a connection sees it that is listened to."""
 
     def __init__(self, router: Router, hear: Hear, ended: Callable[[], None]) -> None:
-        self._router, self._hear, self._ended = router, hear, ended
+        self._router, self._hear = router, hear
+        self.chat = _Chat(router.chat, ended)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._router, name)
@@ -150,9 +152,19 @@ class _Router:
         """Nothing goes past the operator."""
         return 0
 
+
+class _Chat:
+    """The chat, as that connection sees it."""
+
+    def __init__(self, chat: Chat, ended: Callable[[], None]) -> None:
+        self._chat, self._ended = chat, ended
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chat, name)
+
     def leave(self, session: Session, *how: Any, **more: Any) -> None:
-        """The far end is gone."""
-        self._router.leave(session, *how, **more)
+        """The client is gone."""
+        self._chat.leave(session, *how, **more)
         self._ended()
 
 

@@ -47,17 +47,17 @@ class ServerCommands:
 
     def __init__(self, service: ChatService) -> None:
         self._service = service
-        self._router = service.router
-        self._started = self._router.clock.seconds()
+        self._chat = service.chat
+        self._started = self._chat.clock.seconds()
 
     def stats(self) -> Facts:
         """How the server does."""
-        router, counts = self._router, self._router.counts
-        uptime = timedelta(seconds=int(router.clock.seconds() - self._started))
+        chat, counts = self._chat, self._chat.counts
+        uptime = timedelta(seconds=int(chat.clock.seconds() - self._started))
         sessions = {f"  {gateway}": count for gateway, count in sorted(counts.sessions.items()) if count}
         return Facts(
             {
-                "sessions": len(router.online),
+                "sessions": len(chat.online),
                 **sessions,
                 "ready": "yes" if self._service.ready else "no: nobody new is let in",
                 "relayed": counts.relayed,
@@ -77,7 +77,7 @@ class ServerCommands:
 
         What each counts, and what happens to whoever meets it.
         """
-        now, met = self._router.limits.values, self._router.limits.met
+        now, met = self._chat.limits.values, self._chat.limits.met
         rows = [Limited(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
         return Table(Limited._fields, rows)
 
@@ -87,10 +87,10 @@ class ServerCommands:
         It holds at once, until reload() or the end of the server: limit('packets', 50). 'off' lifts it.
         """
         try:
-            self._router.limits.set(name, value)
+            self._chat.limits.set(name, value)
         except ValueError as error:
             raise Usage(f"{error}. Nothing was changed; limits() lists them.") from None
-        return Text(f"{name} is {format_value(self._router.limits[name])} now.")
+        return Text(f"{name} is {format_value(self._chat.limits[name])} now.")
 
     def log(self, level: str, namespace: str = "") -> Text:
         """Log what is at least so grave.
@@ -133,7 +133,7 @@ class ServerCommands:
         return Table(Doing._fields, [*self._calls(), *_threads(), *self._queues()])
 
     def _calls(self) -> Iterator[Doing]:
-        clock: Any = self._router.clock
+        clock: Any = self._chat.clock
         due: dict[str, list[float]] = defaultdict(list)
         for call in clock.getDelayedCalls():
             due[_called(call.func)].append(call.getTime() - clock.seconds())
@@ -142,7 +142,7 @@ class ServerCommands:
 
     def _queues(self) -> Iterator[Doing]:
         service = self._service
-        connections = [IConnection(session.client, None) for session in self._router.online]
+        connections = [IConnection(session.client, None) for session in self._chat.online]
         queued = [connection.queued() for connection in connections if connection is not None]
         waiting = [size for size in queued if size]
         yield Doing("queue", "store", service.store.waiting, "messages and changes wait for the disk")

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from lanchat.core.router import Router
 from lanchat.manhole.commands import Verbs
 from lanchat.manhole.idle import IDLE_SECONDS, Idle
 from lanchat.manhole.keys import Entry, Listed, fingerprint
@@ -192,11 +193,11 @@ class ManholeFactory(ConchFactory):
 
     noisy = False
 
-    def __init__(self, service: ChatService, listed: Iterable[Entry], host: Iterable[Key]) -> None:
+    def __init__(self, service: ChatService, router: Router, listed: Iterable[Entry], host: Iterable[Key]) -> None:
         """`listed` are the keys that may enter, `host` is the server's own private keys."""
-        self.clock = service.router.clock
+        self.clock = router.chat.clock
         self._listed = Listed(listed)
-        super().__init__(Portal(Realm(Verbs(service).names, self.clock, {b"session": Shell}), [Checker(self._listed)]))
+        super().__init__(Portal(Realm(Verbs(service, router).names, self.clock, {b"session": Shell}), [Checker(self._listed)]))
         self._host = tuple(host)
         self.privateKeys: dict[bytes, Any] = {key.sshType(): key for key in self._host}
         self.publicKeys: dict[bytes, Any] = {key.sshType(): key.public() for key in self._host}

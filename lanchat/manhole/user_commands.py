@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from lanchat.commands.moderation import MAX_REASON
 from lanchat.core import moderation
+from lanchat.core.chat import Chat
 from lanchat.core.moderation import OPERATOR, Actor, ModerationRequest
-from lanchat.core.router import Router
 from lanchat.manhole.tables import Table, Text
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE
@@ -52,8 +52,8 @@ class Sanctioned(NamedTuple):
 class People:
     """Who is here, and what can be done about them."""
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
         self._by = OPERATOR._replace(written=_called)
 
     def who(self) -> Table[Here]:
@@ -62,12 +62,12 @@ class People:
         They are idle for so many seconds: nothing came from them, not even an answer to a ping. Queued are the bytes that wait
         for them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
         """
-        return Table(Here._fields, [self._row(s) for s in sorted(self._router.online, key=lambda s: (s.name.key, s.since))])
+        return Table(Here._fields, [self._row(s) for s in sorted(self._chat.online, key=lambda s: (s.name.key, s.since))])
 
     def _row(self, session: Session) -> Here:
         connection = IConnection(session.client, None)
         encryption, queued = (connection.encryption(), connection.queued()) if connection is not None else ("", 0)
-        idle = int(self._router.clock.seconds() - session.heard)
+        idle = int(self._chat.clock.seconds() - session.heard)
         name, address = visible(session.name.shown), visible(session.sender.ip)
         return Here(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued)
 
@@ -76,7 +76,7 @@ class People:
 
         Any spelling will do. Of an account that has several it is the one that came last.
         """
-        return self._router.online.find(name)
+        return self._chat.online.find(name)
 
     def kick(self, whom: str, why: str = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Disconnect somebody, who is told why.
@@ -115,8 +115,8 @@ class People:
 
         On the whole server, or in a room: bans('#ops').
         """
-        router = self._router
-        found = [(moderation.whom(router, one), one) for one in router.sanctions.listed(self._room(room))]
+        chat = self._chat
+        found = [(moderation.whom(chat, one), one) for one in chat.sanctions.listed(self._room(room))]
         rows = [
             Sanctioned(one.kind, visible(whom), clock_time(one.until), visible(one.by), clock_time(one.at), one.reason or "-")
             for whom, one in found
@@ -131,11 +131,11 @@ class People:
         """
         if not 0 < len(text.encode("utf-8", "surrogatepass")) <= MAX_MSG or _SURROGATE.search(text):
             raise Usage(f"A text has 1 to {MAX_MSG} bytes, and no surrogates. Nothing was said.")
-        return announce(self._router, text)
+        return announce(self._chat, text)
 
     async def _decide(
         self,
-        act: Callable[[Router, Actor, ModerationRequest], Awaitable[str]],
+        act: Callable[[Chat, Actor, ModerationRequest], Awaitable[str]],
         whom: str,
         why: str,
         duration: str | int,
@@ -146,12 +146,10 @@ class People:
         if not whom.strip():
             raise Usage("Say whom: a name, an address or a network. Nothing was done.")
         how_long = parse_duration(f"{duration}s" if isinstance(duration, int) else duration)
-        return Text(
-            await act(self._router, self._by, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room)))
-        )
+        return Text(await act(self._chat, self._by, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room))))
 
     def _room(self, name: str) -> Room | None:
-        if name and (room := self._router.rooms.find(name)) is None:
+        if name and (room := self._chat.rooms.find(name)) is None:
             raise Usage(f"There is no room {visible(name, 40)}. Nothing was done.")
         return room if name else None
 

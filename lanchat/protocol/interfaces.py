@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from sqlite3 import Connection
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from zope.interface import Interface
 
@@ -17,6 +17,9 @@ from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.packet import ServerPacket
 
 T = TypeVar("T")
+
+#: What is still to be done for a packet and has to wait for something, such as the disk. `IClient.perform` runs it.
+Work: TypeAlias = Coroutine[Any, Any, None]
 
 
 class DelayedCall(Protocol):
@@ -54,7 +57,7 @@ class IClient(Interface):
     def disconnect() -> None:
         """Close the connection after everything delivered so far has been written. Nothing more is read from the client."""
 
-    def perform(work: Coroutine[Any, Any, None], hold: bool) -> None:  # noqa: N805 (zope's way)
+    def perform(work: Work, hold: bool) -> None:  # noqa: N805 (zope's way)
         """Do this, which may wait. With `hold` nothing that comes from the client is served before it is done."""
 
     def behind() -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.interfaces import DelayedCall
@@ -35,7 +35,7 @@ class Door(Protocol):
 class Drain:
     """Announces the end and brings it. It may be announced anew, for another time, and be called off."""
 
-    def __init__(self, router: Router, stop: Callable[[], object]) -> None:
+    def __init__(self, chat: Chat, stop: Callable[[], object]) -> None:
         """`stop` ends the process as SIGTERM does."""
         #: Those that close. An operator's door is none of them, so that what was begun can be looked at and called off.
         self.doors: list[Door] = []
@@ -43,7 +43,7 @@ class Drain:
         self.hooks: list[Callable[[float | None], object]] = []
         #: Whether nobody new is let in.
         self.active = False
-        self._router = router
+        self._chat = chat
         self._stop = stop
         self._end: DelayedCall | None = None
         self._lock = DeferredLock()  # doors that are closing can't be opened
@@ -54,10 +54,10 @@ class Drain:
             raise Usage(f"From 0 to {MAX_SECONDS} seconds; nothing was changed.")
         self.forget()
         self.active = True
-        self._end = self._router.clock.callLater(seconds, self._stop)
+        self._end = self._chat.clock.callLater(seconds, self._stop)
         left = format_duration(seconds)
         _log.warn("draining: nobody new is let in, and the server ends in {left}", left=left)
-        told = announce(self._router, f"The server ends in {left}. Please finish what you are saying.")
+        told = announce(self._chat, f"The server ends in {left}. Please finish what you are saying.")
         self._tell_hooks(seconds)
         await self._lock.run(lambda: Deferred.fromCoroutine(self._shut()))
         return f"Nobody new is let in, and the server ends in {left}. Told: {counted(told, 'connection')}."
@@ -69,7 +69,7 @@ class Drain:
         self.forget()
         self._tell_hooks(None)
         wrong = await self._lock.run(lambda: Deferred.fromCoroutine(self._reopen()))
-        announce(self._router, "The server does not end now, after all.")
+        announce(self._chat, "The server does not end now, after all.")
         _log.warn("the drain is called off{wrong}", wrong=f"; not all ports are open: {wrong}" if wrong else "")
         if wrong:
             return f"The server goes on, but not every port could be opened again; restart it when you can. {wrong}"
@@ -103,10 +103,10 @@ class Drain:
             hook(seconds)
 
 
-def announce(router: Router, text: str) -> int:
+def announce(chat: Chat, text: str) -> int:
     """Say something to everybody, as the server; how many sessions that reached."""
     packet = SharedPacket(SERVER, EVERYONE, text)
-    sessions = list(router.online)
+    sessions = list(chat.online)
     for session in sessions:
         session.client.deliver(packet)
     return len(sessions)

@@ -14,7 +14,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from lanchat import __version__
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.maintenance import rewrite
 from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
@@ -65,11 +65,11 @@ def _means(typed: str, account: Account) -> bool:
 
 
 class Operations:
-    """What can be done with what one router and its store know."""
+    """What can be done with what one chat and its store know."""
 
     def __init__(
         self,
-        router: Router,
+        chat: Chat,
         store: Store,
         hash_password: Callable[[str], Awaitable[str]],
         read_again: Callable[[str], Done | Failed] | None = None,
@@ -78,8 +78,8 @@ class Operations:
         """`read_again` is told who asks for it; a server without doors has none. `ports` says where the server listens."""
         self._read_again = read_again
         self._ports = ports
-        self._began = router.clock.seconds()
-        self._router = router
+        self._began = chat.clock.seconds()
+        self._chat = chat
         self._store = store
         self._hash = hash_password
         self._rewriting = DeferredLock()
@@ -94,7 +94,7 @@ class Operations:
             done = await self._do(request, tell)
         except (ChatError, FileError) as error:
             if isinstance(error, Full) and error.limit:
-                self._router.limits.met[error.limit] += 1
+                self._chat.limits.met[error.limit] += 1
             return Failed(str(error), getattr(error, "code", "REFUSED"))
         except Exception:  # noqa: BLE001 (a fault of ours costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)
@@ -116,9 +116,9 @@ class Operations:
         return Done(request.name, {})
 
     def _status(self) -> Done:
-        router, ports = self._router, self._ports()
-        ran = router.clock.seconds() - self._began
-        users, accounts, rooms = len(router.online), router.online.count_accounts(), len(router.rooms)
+        chat, ports = self._chat, self._ports()
+        ran = chat.clock.seconds() - self._began
+        users, accounts, rooms = len(chat.online), chat.online.count_accounts(), len(chat.rooms)
         lines = [
             f"{process_stats.versions()} has run for {format_duration(ran)} as process {os.getpid()}.",
             *(f"It listens for {port}." for port in ports),
@@ -138,25 +138,25 @@ class Operations:
         return Done("\n".join(lines), facts)
 
     async def _add(self, asked: Add) -> Done:
-        router, role = self._router, Role[asked.role.upper()]
+        chat, role = self._chat, Role[asked.role.upper()]
         name, kept = parse(asked.name), await self._hash(asked.password)
-        if (others := router.online.accounts_alike(name)) and not asked.force:
+        if (others := chat.online.accounts_alike(name)) and not asked.force:
             raise NameTaken(
                 f"{name.shown} looks like the account {others[0].name.shown}, and nobody could tell them apart. "
                 "Nothing was done. Choose another name, or say --force if that is meant."
             )
-        now, most, lobby = int(router.now()), router.limits["accounts"], router.rooms.lobby
+        now, most, lobby = int(chat.now()), chat.limits["accounts"], chat.rooms.lobby
         belongs_to = () if lobby is None else (lobby.id,)
-        with router.online.looks.held(name):
+        with chat.online.looks.held(name):
             made = await self._store.write(AddAccount(name, kept, role, now, most, belongs_to))
-            router.own(made.account)
+            chat.own(made.account)
             if lobby is not None:
-                router.rooms.admit(made.account, lobby, made.rooms[lobby.id])
+                chat.rooms.admit(made.account, lobby, made.rooms[lobby.id])
         return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
     def _account(self, typed: str) -> Account:
         """The account that is to be changed; raises `NoSuchTarget`, also if it is found only by another spelling."""
-        account = self._router.account_of(typed)
+        account = self._chat.account_of(typed)
         if not _means(typed.strip().removeprefix("@"), account):
             shown = account.name.shown
             raise NoSuchTarget(f"{visible(typed, 40)} is no account; the account of that name is {shown}: name that one.")
@@ -166,7 +166,7 @@ class Operations:
         account, kept = self._account(asked.name), await self._hash(asked.password)
         await self._store.write(accounts.SetPassword(account.id, kept))
         goodbye = "Your password was changed by the administrator. Log in with the new one."
-        count = self._router.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
+        count = self._chat.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
         text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing{_ended(count)}."
         return Done(text, {"name": account.name.shown, "ended": count})
 
@@ -176,7 +176,7 @@ class Operations:
         account.role = role
         for session in account.sessions:
             session.role = role
-            self._router.reply(session, None, f"The administrator made you {TITLES[asked.role]}.")
+            self._chat.reply(session, None, f"The administrator made you {TITLES[asked.role]}.")
         return Done(f"{account.name.shown} is {TITLES[asked.role]} now.", {"name": account.name.shown, "role": asked.role})
 
     async def _remove(self, asked: Remove) -> Done:
@@ -189,7 +189,7 @@ class Operations:
 
     async def _purge(self, typed: str, tell: Tell) -> Done:
         write = self._store.write
-        alike = self._router.online.account(typed)
+        alike = self._chat.online.account(typed)
         account = alike if alike is not None and _means(typed, alike) else None
         name = account.name if account is not None else stored_name(typed, key(typed) if alike is None else caseless(typed))
         begun = await write(BeginErasure(name))
@@ -221,8 +221,8 @@ class Operations:
 
     def _reflect(self, begun: Erasure) -> None:
         """What is erased beside the log is not shown any more."""
-        self._router.rooms.clear_topics(begun.topics)
-        self._router.sanctions.erase(begun.about, begun.is_theirs, ERASED)
+        self._chat.rooms.clear_topics(begun.topics)
+        self._chat.sanctions.erase(begun.about, begun.is_theirs, ERASED)
 
     async def _leave_no_trace(self, tell: Tell) -> None:
         """What is erased goes from the index, and from the free parts of the file."""
@@ -250,8 +250,8 @@ class Operations:
 
     def _forget(self, account: Account) -> int:
         """An account is no more; how many logins of its ended."""
-        count = self._router.end_logins(account, "Your account was removed by the administrator.", why=BY_ADMINISTRATOR)
-        self._router.rooms.forget(account)
-        if self._router.online.account_by_id(account.id) is account:
-            self._router.online.release(account)
+        count = self._chat.end_logins(account, "Your account was removed by the administrator.", why=BY_ADMINISTRATOR)
+        self._chat.rooms.forget(account)
+        if self._chat.online.account_by_id(account.id) is account:
+            self._chat.online.release(account)
         return count

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.components import Componentized
 
 from lanchat.auth.passwords import Hasher
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.logs.server import ServerLog
 from lanchat.net.listener import Listener
 from lanchat.protocol.names import Name
@@ -29,17 +29,17 @@ class ChatService(MultiService):
     """The gateways (its children), and what they all need: the store, and a thread for passwords."""
 
     def __init__(
-        self, router: Router, store: Store, hasher: Hasher, lobby: Name | None = None, stop: Callable[[], object] = lambda: None
+        self, chat: Chat, store: Store, hasher: Hasher, lobby: Name | None = None, stop: Callable[[], object] = lambda: None
     ) -> None:
         """`lobby` is a room that everybody is in, if there shall be one; `stop` ends the process, if it serves clients."""
         super().__init__()
-        self._draining = Drain(router, stop)
+        self._draining = Drain(chat, stop)
         self._open = False
         #: Reads again what can be while the server runs; what came of it, for people.
         self.reload: Callable[[], Coroutine[Any, Any, str]]
         #: What twistd logs to, if that is to be ours.
         self.log: ServerLog | None = None
-        self.router = router
+        self.chat = chat
         self.store = store
         self._keeping = StoreService(store, self._learn)
         self.hasher = hasher
@@ -93,21 +93,21 @@ class ChatService(MultiService):
 
     async def _stop(self, doors: Deferred[None]) -> None:
         await doors
-        self.router.cursors.write()
+        self.chat.cursors.write()
         await self.hasher.stopService()
         await self._keeping.stopService()
 
     def _learn(self, connection: Connection) -> None:
-        """Tell the router what is kept. The lobby is made if there is none; all who have an account belong to it.
+        """Tell the chat what is kept. The lobby is made if there is none; all who have an account belong to it.
 
         Raises `FileError` if the lobby can't be opened.
         """
         if self._lobby is not None:
-            rooms.OpenLobby(self._lobby, int(self.router.now())).run(connection)
-        sanctions.RemoveEndedSanctions(self.router.now()).run(connection)
+            rooms.OpenLobby(self._lobby, int(self.chat.now())).run(connection)
+        sanctions.RemoveEndedSanctions(self.chat.now()).run(connection)
         known = {account.id: account for account in accounts.load(connection)}
         places = rooms.load(connection, known)
         in_force = sanctions.load(connection, places)
-        self.router.begin(self.store, list(known.values()), places, in_force)
-        if self._lobby is not None and (room := self.router.rooms.find(self._lobby.shown)) is not None:
-            self.router.rooms.open_lobby(room)
+        self.chat.begin(self.store, list(known.values()), places, in_force)
+        if self._lobby is not None and (room := self.chat.rooms.find(self._lobby.shown)) is not None:
+            self.chat.rooms.open_lobby(room)

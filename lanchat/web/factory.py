@@ -14,7 +14,7 @@ from lanchat.web.sources import MetricsSources
 
 def make_factory(watched: MetricsSources, reactor: Any) -> WebFactory:
     """What serves the pages; from now on the turns of the reactor are timed."""
-    counts = watched.router.counts
+    counts = watched.chat.counts
     if hasattr(reactor, "time_turns"):  # ours
         reactor.time_turns(counts.turns.add)
     else:

@@ -44,7 +44,7 @@ class Report(Collector):
     def __init__(self, watched: MetricsSources, health: Health) -> None:
         self._watched = watched
         self._health = health
-        self._counts = watched.router.counts
+        self._counts = watched.chat.counts
 
     def collect(self) -> Iterator[Metric]:
         """The metrics, in the order of docs/metrics.md."""
@@ -67,7 +67,7 @@ class Report(Collector):
             yield _histogram("lanchat_reactor_turn_seconds", text, self._counts.turns)
 
     def _people(self) -> Iterator[Metric]:
-        counts, met = self._counts, self._watched.router.limits.met
+        counts, met = self._counts, self._watched.chat.limits.met
         yield _gauge("lanchat_connections", "Client connections, with a name or without.", self._watched.admission.total)
         yield _gauge("lanchat_sessions", "Sessions (connections with a name).", counts.sessions, "gateway")
         yield _counter("lanchat_sessions_opened", "Sessions started.", counts.opened, "gateway")
@@ -84,7 +84,7 @@ class Report(Collector):
             yield _gauge("lanchat_tls_certificate_end_timestamp_seconds", text, contexts.ends.timestamp())
 
     def _packets(self) -> Iterator[Metric]:
-        counts, limits = self._counts, self._watched.router.limits
+        counts, limits = self._counts, self._watched.chat.limits
         yield _counter("lanchat_packets_received", "Packets received from clients; the name counts as one.", counts.received)
         yield _counter("lanchat_packets_sent", "Packets handed over for sending to clients.", counts.sent)
         yield _counter("lanchat_packets_refused", "Packets and names refused.", counts.refused, "code")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lanchat.core.router import Router
+from lanchat.core.chat import Chat
 from lanchat.net.admission import Admission
 from lanchat.net.tls import Contexts
 from lanchat.store.store import Store
@@ -14,7 +14,7 @@ from lanchat.store.store import Store
 class MetricsSources(NamedTuple):
     """One server."""
 
-    router: Router
+    chat: Chat
     admission: Admission
     store: Store
     #: Whether newcomers are let in.

@@ -38,7 +38,7 @@ def router(house: tuple[Router, Clock]) -> Router:
 
 def test_a_name_becomes_an_account_and_its_session_the_accounts(router: Router) -> None:
     ann = User(router, "ann").register()
-    assert ann.session.account is router.online.account("ANN")
+    assert ann.session.account is router.chat.online.account("ANN")
     assert ann.session.role is Role.USER
 
 
@@ -50,10 +50,10 @@ def test_what_is_an_account_already_is_not_made_one_again(router: Router) -> Non
 
 def test_a_guest_that_goes_while_it_registers_leaves_an_account_that_works(router: Router) -> None:
     ann = User(router, "ann")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/register", PASSWORD)
     ann.leave()
-    store_of(router).release()
+    store_of(router.chat).release()
     assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")
     assert not ann.client.faults
 
@@ -66,7 +66,7 @@ def slow_hashes(router: Router, monkeypatch: pytest.MonkeyPatch) -> list[Deferre
         hashes.append(Deferred())
         return hashes[-1].addErrback(lambda _: fail(ClientGone()))
 
-    monkeypatch.setattr(router.identity, "hash", hash_later)
+    monkeypatch.setattr(router.chat.identity, "hash", hash_later)
     return hashes
 
 
@@ -77,7 +77,7 @@ def test_nothing_is_hashed_for_a_guest_that_has_gone(router: Router, monkeypatch
     assert not hashes[0].called
     ann.leave()
     assert hashes[0].called, "it was cancelled"
-    assert router.online.account("ann") is None
+    assert router.chat.online.account("ann") is None
     assert not ann.client.faults
 
 
@@ -105,9 +105,9 @@ def test_those_who_log_in_or_change_a_password_leave_the_others_their_place(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     users = [User(router, f"user{n}").register().hello("id") for n in range(MAX_MAKING)]
-    slow = FakeIdentity(router)
+    slow = FakeIdentity(router.chat)
     monkeypatch.setattr(slow, "by_password", lambda *_: Deferred())
-    router.identity = slow
+    router.chat.identity = slow
     for user in users:
         user.send("/password", password=PASSWORD, text="new")
         User(router, user.session.name.shown).send("/login", PASSWORD)
@@ -139,7 +139,7 @@ def identity(waiting: Any) -> Identity:
 
 def test_only_who_has_no_account_yet_waits_behind_those_who_have_one(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, bob, waiting = User(router, "ann").register().hello("id"), User(router, "bob"), Waiting()
-    monkeypatch.setattr(router.identity, "hash", identity(waiting).hash)
+    monkeypatch.setattr(router.chat.identity, "hash", identity(waiting).hash)
     ann.send("/password", password=PASSWORD, text="another horse")
     bob.send("/register", PASSWORD)
     assert waiting.newcomers == [False, True]
@@ -151,52 +151,52 @@ def test_who_is_closed_while_a_secret_is_looked_at_gets_no_answer_after_the_good
 ) -> None:
     User(router, "ann").register().leave()
     user = User(router, name)
-    router.identity = identity(Waiting())
+    router.chat.identity = identity(Waiting())
     user.send(command, PASSWORD)
     user.msgs()
-    router.close(user.session, "GONE", "Goodbye", why="for a test")
+    router.chat.close(user.session, "GONE", "Goodbye", why="for a test")
     assert user.msgs() == ["Goodbye"]
-    assert not router.counts.refused
+    assert not router.chat.counts.refused
     assert not user.client.faults
 
 
 def test_whoever_took_the_name_while_somebody_registered_it_must_go(router: Router) -> None:
     ann = User(router, "ann")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/register", PASSWORD)
     ann.leave()
     other = User(router, "ann")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert other.client.disconnected
     assert "is an account's now" in other.told().msg
     owner = log_in_classic(router, "ann")
     other.leave()
-    assert router.online.find("ann") is owner.session
+    assert router.chat.online.find("ann") is owner.session
 
 
 def test_when_nothing_can_be_stored_a_name_stays_a_guests(router: Router) -> None:
     ann = User(router, "ann").hello("id", "ack")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     ann.send("/register", PASSWORD, cid="1")
     assert [(x["op"], x["code"]) for x in ann.xs()] == [("fail", "NOT_STORED")]
     assert ann.session.account is None
-    assert router.online.account("ann") is None
+    assert router.chat.online.account("ann") is None
 
 
 def test_so_many_accounts_and_no_more(router: Router) -> None:
-    router.limits.set("accounts", 1)
+    router.chat.limits.set("accounts", 1)
     User(router, "ann").register()
     bob = User(router, "bob")
     bob.send("/register", PASSWORD)
     assert "as many accounts as this server keeps" in bob.told().msg
-    assert router.limits.met["accounts"] == 1
+    assert router.chat.limits.met["accounts"] == 1
 
 
 def test_where_others_could_read_it_no_password_is_taken(router: Router) -> None:
     ann = User(router, "ann", ip="10.6.6.6")
     ann.send("/register", PASSWORD)
     assert ann.told().msg == "Others can read this."
-    assert router.online.account("ann") is None
+    assert router.chat.online.account("ann") is None
 
 
 def test_a_new_password_is_the_only_one_that_opens(router: Router) -> None:
@@ -222,8 +222,8 @@ def test_who_changes_the_password_is_alone_in_the_account(router: Router) -> Non
     for other in (phone, tablet, stranger):
         assert other.client.disconnected
         assert other.told().msg == "Your password was changed on another of your devices. Log in with the new one."
-        assert other.session not in router.online
-        assert other.session not in router.pending_logins
+        assert other.session not in router.chat.online
+        assert other.session not in router.chat.pending_logins
     assert ann.session.account is not None
     assert ann.session.account.sessions == [ann.session]
     bob.send("ann", "hi")
@@ -240,13 +240,13 @@ def test_a_login_with_the_old_password_that_is_under_way_comes_to_nothing(
     proven: Deferred[Account] = Deferred()
     stranger = User(router, "ann", greeted=False)
     with monkeypatch.context() as patched:
-        patched.setattr(router.identity, "by_password", lambda *_: proven)
+        patched.setattr(router.chat.identity, "by_password", lambda *_: proven)
         stranger.send("/login", PASSWORD)
     late = User(router, "ann", greeted=False)
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/password", password=PASSWORD, text="new")
     late.send("/hello", "x", v=1, caps=["token"], auth={"mech": "PLAIN", "password": PASSWORD})  # proven, not let in yet
-    store_of(router).release()
+    store_of(router.chat).release()
     for login in (stranger, late):
         assert login.client.disconnected
         assert "token" not in str(login.xs())
@@ -258,7 +258,7 @@ def test_a_login_with_the_old_password_that_is_under_way_comes_to_nothing(
 def test_when_a_new_password_can_not_be_stored_everybody_stays(router: Router) -> None:
     ann = User(router, "ann").register().hello(*ALL)
     phone = log_in_classic(router, "ann")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     ann.send("/password", password=PASSWORD, text="new")
     assert "password is changed" not in ann.told().msg
     assert not phone.client.disconnected
@@ -281,7 +281,7 @@ def test_so_many_accounts_are_made_from_one_address_in_an_hour(
     house: tuple[Router, Clock], addresses: list[str], made: int
 ) -> None:
     router, clock = house
-    router.limits.set("registrations", 2)
+    router.chat.limits.set("registrations", 2)
     users = [User(router, f"user{n}", address) for n, address in enumerate(addresses)]
     for user in users:
         user.send("/register", PASSWORD)
@@ -295,15 +295,15 @@ def test_so_many_accounts_are_made_from_one_address_in_an_hour(
 
 
 def test_those_that_are_just_being_made_count_and_those_that_failed_do_not(router: Router) -> None:
-    router.limits.set("registrations", 1)
+    router.chat.limits.set("registrations", 1)
     ann, bob = User(router, "ann"), User(router, "bob")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     for user in (ann, bob):
         user.send("/register", PASSWORD)
     assert "made from your address" in bob.told().msg
-    store_of(router).broken = True
-    store_of(router).release()
-    store_of(router).broken = False
+    store_of(router.chat).broken = True
+    store_of(router.chat).release()
+    store_of(router.chat).broken = False
     bob.register()
 
 
@@ -311,7 +311,7 @@ def test_so_many_logins_to_one_account_are_let_in_at_once_and_then_so_many_a_sec
     router, clock = house
     User(router, "ann").register()
     User(router, "bob").register()
-    router.limits.set("logins", "0.2")  # a burst of 10 s allows two
+    router.chat.limits.set("logins", "0.2")  # a burst of 10 s allows two
     for came in (log_in(router, "ann"), log_in_classic(router, "ann")):
         assert any("Welcome" in packet.msg for packet in came.shown())
     refused = log_in(router, "ann").shown()[-1]
@@ -325,11 +325,11 @@ def test_so_many_logins_to_one_account_are_let_in_at_once_and_then_so_many_a_sec
     assert any("Welcome" in packet.msg for packet in again.shown())
     again.send("/password", text="new", password=PASSWORD)
     assert "too many logins" not in again.shown()[-1].msg
-    assert router.limits.met["logins"] == 2
+    assert router.chat.limits.met["logins"] == 2
 
 
 def test_nothing_is_hashed_for_who_can_make_no_account(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
-    router.limits.set("registrations", 1)
+    router.chat.limits.set("registrations", 1)
     User(router, "ann").register()
     hashes = slow_hashes(router, monkeypatch)
     User(router, "bob").send("/register", PASSWORD)
@@ -341,7 +341,7 @@ def test_who_registers_in_a_room_that_is_full_is_not_in_it_any_more(router: Rout
     ann.send("/create", "#ops")
     bob.send("/join", "#ops")
     bob.shown()
-    router.limits.set("members", 1)
+    router.chat.limits.set("members", 1)
     bob.send("/register", PASSWORD)
     assert bob.told().msg.endswith(" You are not in #ops any more: no more accounts can belong there.")
     assert bob.session.account is not None
@@ -357,7 +357,7 @@ def test_a_stranger_is_told_how_to_log_in_and_reserves_nothing(router: Router) -
     User(router, "ann").register().leave()
     watcher = User(router, "bob").hello("presence")
     stranger = User(router, "Ann", greeted=False)
-    router.greet(stranger.session)
+    router.chat.greet(stranger.session)
     assert "/login" in stranger.told().msg
     watcher.send("/list")
     assert watcher.told().msg == "You are the only active user!"
@@ -403,7 +403,7 @@ def test_eight_strangers_of_one_address_are_asked_and_their_places_come_free(rou
     User(router, "ann").register().leave()
     strangers = [User(router, "ann", address.format(n)) for n in range(MAX_WAITING)]
     late = User(router, "ann", address.format("ff"), greeted=False)
-    router.greet(late.session)
+    router.chat.greet(late.session)
     assert "Too many connections" in late.told().msg
     assert late.client.disconnected
     assert not User(router, "ann", ip="10.0.0.2").client.disconnected
@@ -432,14 +432,14 @@ def test_who_goes_while_its_login_is_looked_at_never_was_there(router: Router) -
     User(router, "ann").register().leave()
     watcher = User(router, "bob").hello("presence")
     ann = User(router, "ann")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/login", PASSWORD)
     ann.leave()
-    store_of(router).release()
+    store_of(router.chat).release()
     assert not ann.client.faults
     watcher.send("/list")
     assert watcher.told().msg == "You are the only active user!"
-    known = store_of(router).connection.execute("SELECT online FROM devices WHERE name = ''").fetchone()
+    known = store_of(router.chat).connection.execute("SELECT online FROM devices WHERE name = ''").fetchone()
     assert known == (0,)  # (or the next start would take all for read)
 
 
@@ -450,7 +450,7 @@ def test_a_login_that_nobody_waits_for_is_given_up(router: Router) -> None:
     def slowly(name: str, address: str, password: str) -> Deferred[Account]:
         return Deferred(given_up.append)
 
-    router.identity.by_password = slowly  # type: ignore[method-assign]
+    router.chat.identity.by_password = slowly  # type: ignore[method-assign]
     ann = User(router, "ann")
     ann.send("/login", PASSWORD)
     ann.leave()
@@ -475,7 +475,7 @@ def test_a_name_that_looks_like_an_accounts_is_taken_also_while_it_is_away(route
 
 def test_with_accounts_only_a_guest_is_sent_away(router: Router) -> None:
     User(router, "ann").register().leave()
-    router.accounts_only = True
+    router.chat.accounts_only = True
     with pytest.raises(AuthRequired):
         User(router, "bob")
     assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")
@@ -518,7 +518,7 @@ def test_a_token_serves_instead_of_the_password(router: Router) -> None:
 def test_a_hello_with_anything_else_is_refused_and_stays_at_the_doorstep(router: Router, auth: dict[str, object]) -> None:
     User(router, "ann").register().leave()
     ann = log_in(router, "ann", auth=auth)
-    assert ann.session in router.pending_logins
+    assert ann.session in router.chat.pending_logins
     assert ann.xs()[-1]["op"] == "fail", "it is answered as a program is"
     ann.send("/hello", "lanchat", v=1, caps=[], auth={"mech": "PLAIN", "password": PASSWORD})
     assert ann.session.account is not None
@@ -597,10 +597,10 @@ def test_what_one_device_says_the_others_are_shown_as_their_owners(router: Route
 def test_what_a_device_said_last_before_it_went_is_shown_on_the_other(router: Router, phone: User, laptop: User) -> None:
     User(router, "bob")
     phone.shown(), laptop.shown()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     phone.send("bob", "hi")
     phone.leave()
-    store_of(router).release()
+    store_of(router.chat).release()
     assert laptop.msgs() == ["hi"]
 
 
@@ -639,17 +639,17 @@ def test_a_shout_reaches_all_devices_and_counts_users(router: Router, phone: Use
 @pytest.mark.parametrize("first", [True, False])
 def test_closing_one_device_leaves_the_other(router: Router, phone: User, laptop: User, first: bool) -> None:
     gone, stays = (phone, laptop) if first else (laptop, phone)
-    router.close(gone.session, "FORBIDDEN", "You are closed.", why="kicked")
+    router.chat.close(gone.session, "FORBIDDEN", "You are closed.", why="kicked")
     assert gone.client.disconnected
     assert not stays.client.disconnected
-    assert router.online.find("ann") is stays.session
+    assert router.chat.online.find("ann") is stays.session
     bob = User(router, "bob")
     stays.shown()
     bob.send("ann", "hi")
     bob.send("Everyone", "hello")
     assert stays.msgs() == ["hi", "hello"]
     stays.leave()
-    assert len(router.online) == 1
+    assert len(router.chat.online) == 1
 
 
 # Without a log.
@@ -683,7 +683,7 @@ def test_without_a_log_a_word_to_who_is_away_is_refused() -> None:
 def test_what_is_relayed_reaches_who_is_still_brought_up_to_date() -> None:
     router, _ = make_router(kept=False)
     User(router, "ann").register().leave()
-    store_of(router).slow = True
+    store_of(router.chat).slow = True
     ann = log_in(router, "ann")
     assert ann.session.backlog is not None
     User(router, "bob").send("ann", "now")
@@ -692,14 +692,14 @@ def test_what_is_relayed_reaches_who_is_still_brought_up_to_date() -> None:
 
 def test_who_has_an_account_gets_in_while_nothing_can_be_stored(router: Router) -> None:
     User(router, "ann").register().leave()
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     assert log_in(router, "ann").session.account is not None
     assert log_in_classic(router, "ann").session.account is not None
 
 
 def test_what_was_said_before_the_first_login_is_owed(router: Router) -> None:
-    made = store_of(router).write(AddAccount(parse("newbie"), PASSWORD, Role.USER, now=0, most=9))
-    made.addCallback(lambda new: router.own(new.account))
+    made = store_of(router.chat).write(AddAccount(parse("newbie"), PASSWORD, Role.USER, now=0, most=9))
+    made.addCallback(lambda new: router.chat.own(new.account))
     User(router, "bob").send("newbie", "welcome aboard")
     assert "welcome aboard" in log_in_classic(router, "newbie").msgs()
 
@@ -731,11 +731,11 @@ def test_who_registers_and_goes_belongs_to_the_rooms_it_was_in(router: Router) -
     User(router, "bob").register().send("/create", "#ops")
     dan = User(router, "dan")
     dan.send("/join", "#ops")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     dan.send("/register", PASSWORD)
     dan.leave()
-    store_of(router).release()
-    account = router.online.account("dan")
+    store_of(router.chat).release()
+    account = router.chat.online.account("dan")
     assert account is not None
     assert list(account.conversations) == ["r1"]
 
@@ -745,10 +745,10 @@ def test_who_is_banned_from_a_room_while_it_registers_stays_out(router: Router) 
     bob.send("/create", "#ops")
     dan = User(router, "dan", ip="10.0.0.9")
     dan.send("/join", "#ops")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     bob.send("/ban", "#ops dan")
     dan.send("/register", PASSWORD)
-    store_of(router).release()
+    store_of(router.chat).release()
     dan.shown()
     bob.send("#ops", "among us")
     assert dan.shown() == []
@@ -765,23 +765,23 @@ class Tokens(FakeIdentity):
 
     async def give_token(self, account: int) -> str:  # type: ignore[override]  # a coroutine is as good
         """Keep one, and give it."""
-        await self._router.store.write(accounts.AddToken(account, b"x", 0))
+        await self._chat.store.write(accounts.AddToken(account, b"x", 0))
         return A_TOKEN
 
 
 def test_while_nothing_can_be_stored_a_login_is_welcomed_without_a_token(router: Router) -> None:
-    router.identity = Tokens(router)
+    router.chat.identity = Tokens(router.chat)
     User(router, "ann").register().leave()
     assert dump(log_in(router, "ann", *ALL, "token").shown()[0].x)["token"] == A_TOKEN
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     welcome = dump(log_in(router, "ann", *ALL, "token").shown()[0].x)
     assert (welcome["op"], welcome.get("token"), welcome["account"]) == ("welcome", None, True)
 
 
 def test_an_account_that_was_made_is_told_to_be_made_also_without_a_token(router: Router) -> None:
-    router.identity = Tokens(router)
+    router.chat.identity = Tokens(router.chat)
     bob = User(router, "bob").hello(*ALL, "token")
-    store = store_of(router)
+    store = store_of(router.chat)
     store.held = True
     bob.send("/register", PASSWORD)
     store.release()
@@ -793,7 +793,7 @@ def test_an_account_that_was_made_is_told_to_be_made_also_without_a_token(router
         store.release()
     told = cat.told()
     assert (told.msg.split(":")[0], dump(told.x).get("token")) == ("cat is your account now", None)
-    assert cat.session.account is router.online.account("cat")
+    assert cat.session.account is router.chat.online.account("cat")
 
 
 @pytest.mark.parametrize("command", ["/invite ann #ops", "/mute #ops ann", "/ban #ops ann", "/ban ann"])
@@ -804,21 +804,21 @@ def test_who_asks_something_about_an_account_that_is_removed_just_then_is_answer
     olga.session.role = olga.session.account.role = Role.OPERATOR
     olga.send("/create", "#ops")
     olga.shown()
-    ann, store = router.account_of("ann"), store_of(router)
+    ann, store = router.chat.account_of("ann"), store_of(router.chat)
     store.held = True
     store.write_in_background(accounts.RemoveAccount(ann.id))
     olga.send(*command.split(" ", 1))
     store.release()
     assert dump(olga.told().x or ServerX()).get("code") in (None, "NO_SUCH_TARGET")
     assert not olga.client.disconnected
-    assert not router.sanctions.listed(None)
-    assert all(not room.invited and not router.sanctions.listed(room) for room in router.rooms.beginning(""))
+    assert not router.chat.sanctions.listed(None)
+    assert all(not room.invited and not router.chat.sanctions.listed(room) for room in router.chat.rooms.beginning(""))
 
 
 def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) -> None:
     User(router, "ann").register().leave()
-    store, account = store_of(router), router.account_of("ann")
-    router.identity = Tokens(router)
+    store, account = store_of(router.chat), router.chat.account_of("ann")
+    router.chat.identity = Tokens(router.chat)
     store.held = True
     store.write_in_background(accounts.RemoveAccount(account.id))
     classic, phone = log_in_classic(router, "ann"), log_in(router, "ann", *ALL, "token")
@@ -832,7 +832,7 @@ def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) ->
 @pytest.mark.parametrize("command", [accounts.SetPassword(99, "hash"), accounts.SetRole(99, Role.USER)])
 def test_of_an_account_that_is_gone_nothing_is_said_to_be_changed(router: Router, command: LogCommand[None]) -> None:
     with pytest.raises(NoSuchTarget):
-        command.run(store_of(router).connection)
+        command.run(store_of(router.chat).connection)
 
 
 def test_who_leaves_out_the_new_password_is_told_what_to_write(router: Router) -> None:

@@ -176,7 +176,7 @@ class Proofs:
             self._issue()
             self.unit.configure(CONFIGURED.replace("joined = 50", "joined = 51"))
             self.unit.ctl("reload", "lanchat")
-            assert self.unit.asked("print(int(router.limits['joined']))").stdout == "51\n"
+            assert self.unit.asked("print(int(router.chat.limits['joined']))").stdout == "51\n"
             assert self._certificate() != before
             bob.say("/time")
             assert bob.wait_for("Server time")
@@ -188,7 +188,7 @@ class Proofs:
         self.unit.configure(CONFIGURED.replace("joined = 50", "joined = -1"))
         failed = self.machine.run("systemctl", "reload", "lanchat")
         assert failed.returncode, failed
-        assert self.unit.asked("print(int(router.limits['joined']))").stdout == "51\n"
+        assert self.unit.asked("print(int(router.chat.limits['joined']))").stdout == "51\n"
         assert self.unit.show("ActiveState") == "active"
         self.unit.configure(CONFIGURED)
         return self._said(r"joined: '-1'.*")

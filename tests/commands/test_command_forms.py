@@ -107,7 +107,7 @@ def test_an_answer_with_a_member_that_is_not_declared_is_found(
 ) -> None:
     router, ann = house
     time = COMMANDS["/time"]
-    monkeypatch.setitem(COMMANDS, "/time", time._replace(run=lambda *asked: router.reply(asked[1], asked[2], "", total=8)))
+    monkeypatch.setitem(COMMANDS, "/time", time._replace(run=lambda *asked: router.chat.reply(asked[1], asked[2], "", total=8)))
     ann.send("/time", cid="c")
     assert dump(ann.told().x)["code"] == "INTERNAL"
 

@@ -80,7 +80,7 @@ def boss() -> User:
     """A moderator, among a thousand of each: with long names and texts, which JSON has to escape."""
     router, _ = make_router()
     for limit in LIMITS:
-        router.limits.set(limit, "off")
+        router.chat.limits.set(limit, "off")
     boss = User(router, "boss").register()
     assert boss.session.account is not None
     boss.session.account.role = boss.session.role = Role.OPERATOR

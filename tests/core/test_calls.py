@@ -122,7 +122,7 @@ class Chat:
 
     def __init__(self, crowd: int = 0) -> None:
         self.router, self.clock = make_router()
-        admission = Admission(self.router.limits, self.clock, networks([]), self.router.counts)
+        admission = Admission(self.router.chat.limits, self.clock, networks([]), self.router.chat.counts)
         kinds: tuple[type[Connection], ...] = (ChatProtocol, TelnetProtocol)
         self.doors = {kind: ChatFactory(kind, self.router, admission) for kind in kinds}
         self.crowd = self.enter(*(f"user{n:05}" for n in range(crowd)))

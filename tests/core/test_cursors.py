@@ -29,7 +29,7 @@ def clock(house: tuple[Router, Clock]) -> Clock:
 
 @pytest.fixture
 def store(router: Router) -> FakeStore:
-    return store_of(router)
+    return store_of(router.chat)
 
 
 @pytest.fixture
@@ -104,15 +104,15 @@ def test_where_a_device_is_is_known_while_that_is_being_written(store: FakeStore
     bob.send("ann", "one")
     store.held = True
     ann.leave()  # this is being written when another login reads the log
-    account = router.online.account("ann")
+    account = router.chat.online.account("ann")
     assert account is not None
-    assert router.cursors.pending(account, "") == 1
+    assert router.chat.cursors.pending(account, "") == 1
     store.broken = True
     store.release()
-    assert router.cursors.pending(account, "") == 1
+    assert router.chat.cursors.pending(account, "") == 1
     store.broken = False
-    router.cursors.write()
-    assert router.cursors.pending(account, "") == 0
+    router.chat.cursors.write()
+    assert router.chat.cursors.pending(account, "") == 0
     assert device(store, "") == (1, 0)
 
 
@@ -155,7 +155,7 @@ def test_of_an_account_that_was_removed_nothing_is_written(store: FakeStore, rou
 
 
 def test_a_device_that_is_on_line_is_not_forgotten(store: FakeStore, router: Router, clock: Clock, bob: User) -> None:
-    router.limits.set("devices", "3")
+    router.chat.limits.set("devices", "3")
     bot = log_in(router, "ann", dev="bot")
     for number in range(5):
         clock.advance(10)
@@ -168,7 +168,7 @@ def test_a_device_that_is_on_line_is_not_forgotten(store: FakeStore, router: Rou
 
 
 def test_a_device_was_seen_last_when_it_left(store: FakeStore, router: Router, clock: Clock) -> None:
-    router.limits.set("devices", "2")
+    router.chat.limits.set("devices", "2")
     bot = log_in(router, "ann", dev="bot")
     clock.advance(10)
     log_in(router, "ann", dev="phone").leave()

@@ -59,8 +59,8 @@ class Chat:
         self.desk = Desk(directory, ephemeral=ephemeral)
         self.router, _ = make_router()
         self.accounts = self.desk.read(accounts.load)
-        self.desk.store.committed = self.router.delivery.committed
-        self.router.begin(self.desk.store, self.accounts, [])
+        self.desk.store.committed = self.router.chat.delivery.committed
+        self.router.chat.begin(self.desk.store, self.accounts, [])
 
     def registered(self, name: str) -> User:
         """Somebody who has just made an account."""
@@ -78,7 +78,7 @@ class Chat:
 
 def logged(router: Router) -> list[tuple[object, ...]]:
     """What is in the log."""
-    return store_of(router).connection.execute("SELECT seq, conv, name, target, msg FROM log").fetchall()
+    return store_of(router.chat).connection.execute("SELECT seq, conv, name, target, msg FROM log").fetchall()
 
 
 # Between whom.
@@ -133,10 +133,10 @@ def test_what_is_said_to_who_is_away_is_kept_and_the_sender_told(router: Router,
 
 
 def test_a_guest_who_went_while_it_was_stored_is_not_available(router: Router, ann: User, bob: User) -> None:
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("bob", "hi", cid="1")
     bob.leave()
-    store_of(router).release()
+    store_of(router.chat).release()
     assert ann.msgs() == ["The user bob is not available any more."]
 
 
@@ -156,11 +156,11 @@ def test_who_knows_no_rooms_reads_in_the_text_where_it_was_said(router: Router, 
 
 
 def test_nobody_is_told_of_anything_before_it_is_stored(router: Router, ann: User, bob: User) -> None:
-    store_of(router).held = True
+    store_of(router.chat).held = True
     bob.send("ann", "hi", cid="1")
     assert ann.shown() == bob.shown() == []
     assert bob.session.pending == 1
-    store_of(router).release()
+    store_of(router.chat).release()
     assert ann.msgs() == ["hi"]
     assert [x["op"] for x in bob.xs()] == ["ack"]
     assert bob.session.pending == 0
@@ -168,21 +168,21 @@ def test_nobody_is_told_of_anything_before_it_is_stored(router: Router, ann: Use
 
 def test_what_could_not_be_stored_is_delivered_to_nobody_and_refused(router: Router, ann: User, bob: User) -> None:
     cat = User(router, "cat")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     bob.send("ann", "hi", cid="1")
     cat.send("ann", "hi")
     assert ann.shown() == []
     assert [(x["op"], x["code"], x["cid"]) for x in bob.xs()] == [("fail", "NOT_STORED", "1")]
     assert "could not be stored" in cat.told().msg
     assert bob.session.pending == cat.session.pending == 0
-    assert router.counts.not_stored == 2
+    assert router.chat.counts.not_stored == 2
 
 
 def test_a_store_that_takes_no_more_refuses_that_and_what_is_behind_it_and_nothing_is_pending(
     router: Router, ann: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(store_of(router), "append", full)
+        patch.setattr(store_of(router.chat), "append", full)
         bob.send("ann", "hi", cid="1")
     bob.send("ann", "hello", cid="2")
     assert [(x["op"], x["code"], x["retry_ms"]) for x in bob.xs()] == [
@@ -193,9 +193,9 @@ def test_a_store_that_takes_no_more_refuses_that_and_what_is_behind_it_and_nothi
 
 
 def test_what_was_on_its_way_behind_what_could_not_be_stored_does_not_go_past_it(router: Router, ann: User, bob: User) -> None:
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     bob.send("ann", "one", cid="1")
-    store_of(router).broken = False
+    store_of(router.chat).broken = False
     bob.send("ann", "two", cid="2")  # before it has read that
     bob.send("ann", "three")
     refused = [(x.get("cid"), x["code"], x["retry_ms"]) for x in bob.xs()]
@@ -210,28 +210,28 @@ def test_what_was_on_its_way_behind_what_could_not_be_stored_does_not_go_past_it
 def test_who_does_not_send_again_what_was_refused_may_say_something_else_in_a_moment(
     router: Router, ann: User, bob: User
 ) -> None:
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     bob.send("ann", "one", cid="1")
-    store_of(router).broken = False
-    router.clock.advance(UNREAD - 0.1)  # type: ignore[attr-defined]  # it is a test's
+    store_of(router.chat).broken = False
+    router.chat.clock.advance(UNREAD - 0.1)  # type: ignore[attr-defined]  # it is a test's
     bob.send("ann", "two", cid="2")
-    router.clock.advance(0.2)  # type: ignore[attr-defined]  # the same
+    router.chat.clock.advance(0.2)  # type: ignore[attr-defined]  # the same
     bob.send("ann", "three", cid="3")
     assert logged(router) == []
-    router.clock.advance(SILENT - UNREAD)  # type: ignore[attr-defined]  # the same
+    router.chat.clock.advance(SILENT - UNREAD)  # type: ignore[attr-defined]  # the same
     bob.send("ann", "four", cid="4")
     assert [row[-1] for row in logged(router)] == ["four"]
 
 
 def test_who_sends_again_in_order_keeps_its_order_however_the_refusals_were_told(router: Router, ann: User, bob: User) -> None:
-    store_of(router).held = True
+    store_of(router.chat).held = True
     bob.send("ann", "one", cid="1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_of(router), "append", full)
+        patch.setattr(store_of(router.chat), "append", full)
         bob.send("ann", "two", cid="2")
-    store_of(router).broken = True
-    store_of(router).release()
-    store_of(router).held = store_of(router).broken = False
+    store_of(router.chat).broken = True
+    store_of(router.chat).release()
+    store_of(router.chat).held = store_of(router.chat).broken = False
     assert [x["cid"] for x in bob.xs()] == ["2", "1"]
     for cid, msg in (("1", "one"), ("2", "two"), ("3", "three")):
         bob.send("ann", msg, cid=cid)
@@ -242,10 +242,10 @@ def test_others_and_who_counts_on_no_acknowledgement_speak_as_soon_as_there_is_r
     router: Router, ann: User, bob: User
 ) -> None:
     classic = User(router, "cat")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     bob.send("ann", "one", cid="1")
     classic.send("ann", "one")
-    store_of(router).broken = False
+    store_of(router.chat).broken = False
     classic.send("ann", "two")
     User(router, "dan").hello("ack").send("ann", "hi", cid="1")
     assert ann.msgs() == ["two", "hi"]
@@ -253,11 +253,13 @@ def test_others_and_who_counts_on_no_acknowledgement_speak_as_soon_as_there_is_r
 
 def test_two_may_read_what_they_say_also_when_the_first_word_of_it_was_not_stored(router: Router, ann: User) -> None:
     zoe = User(router, "zoe").register()
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     zoe.send("ann", "one")
-    store_of(router).broken = False
+    store_of(router.chat).broken = False
     zoe.send("ann", "two")
-    kept = store_of(router).connection.execute("SELECT account FROM members WHERE conv = 'p1x2' ORDER BY account").fetchall()
+    kept = (
+        store_of(router.chat).connection.execute("SELECT account FROM members WHERE conv = 'p1x2' ORDER BY account").fetchall()
+    )
     assert kept == [(1,), (2,)]
 
 
@@ -309,10 +311,10 @@ def test_a_repeat_while_the_first_is_on_its_way_is_one_message(router: Router, a
     zoe = User(router, "zoe")
     phone = log_in(router, "ann", dev="phone")
     phone.shown(), zoe.shown()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("zoe", "hi", cid="1")
     phone.send("zoe", "hi", cid="1")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert zoe.msgs() == ["hi"]
     acks = [x for user in (ann, phone) for x in user.xs() if x.get("op") == "ack"]
     assert [(x["seq"], x.get("dup")) for x in acks] == [(1, None), (1, True)]
@@ -320,9 +322,9 @@ def test_a_repeat_while_the_first_is_on_its_way_is_one_message(router: Router, a
 
 def test_after_it_was_refused_the_same_id_may_be_sent_again(router: Router, ann: User) -> None:
     zoe = User(router, "zoe")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     ann.send("zoe", "hi", cid="1")
-    store_of(router).broken = False
+    store_of(router.chat).broken = False
     ann.shown()
     ann.send("zoe", "hi", cid="1")
     assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", None)]
@@ -379,14 +381,14 @@ def test_a_repeat_by_pm_is_one_too(router: Router, ann: User, bob: User) -> None
 
 
 def test_whether_it_is_a_repeat_is_told_when_the_first_is_there_or_is_not(router: Router, ann: User, bob: User) -> None:
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("bob", "hi", cid="1")
     bob.leave()
     phone = log_in(router, "ann", dev="phone")  # (it waits for its place, which is behind that)
     ann.shown()
     ann.send("bob", "hi", cid="1")
     assert ann.xs() == []
-    store_of(router).release()
+    store_of(router.chat).release()
     assert [(x["op"], x.get("dup")) for x in ann.xs()] == [("ack", None), ("ack", True)]
     assert phone.session.account is not None
 
@@ -402,7 +404,7 @@ def test_while_the_disk_is_full_a_repeat_whose_addressee_is_gone_is_refused_for_
         return fail(NotStored("full", retry_ms=RETRY_MS))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_of(router), "find_repeated", full)
+        patch.setattr(store_of(router.chat), "find_repeated", full)
         assert [(x["op"], x["code"], x["retry_ms"]) for x in repeat(ann, "bob")] == [("fail", "NOT_STORED", RETRY_MS)]
     assert [x["op"] for x in repeat(ann, "bob")] == ["ack"]
 
@@ -421,7 +423,7 @@ def test_a_second_message_under_an_old_id_is_another_message(router: Router, ann
 
 def cursor(router: Router, device: str) -> int | None:
     """How far a device has come, as the disk knows it."""
-    found = store_of(router).connection.execute("SELECT cursor FROM devices WHERE name = ?", (device,)).fetchone()
+    found = store_of(router.chat).connection.execute("SELECT cursor FROM devices WHERE name = ?", (device,)).fetchone()
     return None if found is None else int(found[0])
 
 
@@ -431,10 +433,10 @@ def test_an_ack_moves_the_cursor_forward_only_and_not_beyond_the_newest(router: 
     for seq in (3, 2, -1, 0):
         ann.send("/ack", seq=seq)
     assert [x for x in ann.xs() if x.get("op")] == []  # no reply
-    router.cursors.write()
+    router.chat.cursors.write()
     assert cursor(router, "resume") == 3
     ann.send("/ack", seq=10**30)
-    router.cursors.write()
+    router.chat.cursors.write()
     assert cursor(router, "resume") == 5
 
 
@@ -446,7 +448,7 @@ def test_cursors_are_written_within_a_second_and_before_the_device_comes_again(r
     again = log_in(router, "ann")
     assert [x.get("op") for x in again.xs()] == ["welcome", "end"]
     again.send("/ack", seq=1)
-    router.clock.advance(1.1)  # type: ignore[attr-defined]  # it is a test's
+    router.chat.clock.advance(1.1)  # type: ignore[attr-defined]  # it is a test's
     assert cursor(router, "resume") == 1
 
 
@@ -464,14 +466,14 @@ def test_a_new_device_begins_where_the_account_is(router: Router, ann: User, bob
 
 @pytest.mark.parametrize("limit", ["2", "off"])
 def test_a_device_too_many_takes_the_place_of_the_one_longest_not_seen(router: Router, ann: User, limit: str) -> None:
-    router.limits.set("devices", limit)
+    router.chat.limits.set("devices", limit)
     ann.leave()
     for dev in ("a", "b", "a", "c"):
-        router.clock.advance(1)  # type: ignore[attr-defined]  # as above
+        router.chat.clock.advance(1)  # type: ignore[attr-defined]  # as above
         log_in(router, "ann", dev=dev).leave()
-    known = [row[0] for row in store_of(router).connection.execute("SELECT name FROM devices ORDER BY name")]
+    known = [row[0] for row in store_of(router.chat).connection.execute("SELECT name FROM devices ORDER BY name")]
     assert known == (["", "a", "c"] if limit == "2" else ["", "a", "b", "c", "resume"])
-    assert router.limits.met["devices"] == (2 if limit == "2" else 0)
+    assert router.chat.limits.met["devices"] == (2 if limit == "2" else 0)
 
 
 # Reading back.
@@ -509,9 +511,9 @@ def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, 
     costs = []
     for n in range(3):
         bob.send("ann", "x " + "y" * 8000 * n)
-        before = reader.session.packets.available(2000, router.clock.seconds())
+        before = reader.session.packets.available(2000, router.chat.clock.seconds())
         reader.send("/history", "bob")
-        costs.append(before - reader.session.packets.available(2000, router.clock.seconds()))
+        costs.append(before - reader.session.packets.available(2000, router.chat.clock.seconds()))
     one, two, three = costs
     assert two - one == pytest.approx(8000 / TEXT_A_PACKET, abs=1.5)
     assert three - two == pytest.approx(16_000 / TEXT_A_PACKET, abs=1.5)
@@ -519,9 +521,9 @@ def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, 
 
 @pytest.mark.parametrize(("ask", "cost"), [("/history", 5), ("/search", 20)])
 def test_to_look_for_something_costs_also_where_nothing_is_found(router: Router, ann: User, ask: str, cost: int) -> None:
-    before = ann.session.packets.available(2000, router.clock.seconds())
+    before = ann.session.packets.available(2000, router.chat.clock.seconds())
     ann.send(ask, "pump" if ask == "/search" else "")
-    assert before - ann.session.packets.available(2000, router.clock.seconds()) == cost
+    assert before - ann.session.packets.available(2000, router.chat.clock.seconds()) == cost
 
 
 def test_who_asked_for_much_is_read_no_faster(router: Router, ann: User, bob: User) -> None:
@@ -561,18 +563,18 @@ def test_in_lines_no_message_can_pretend_to_be_two(router: Router, ann: User, bo
 
 
 def test_what_one_just_said_is_on_the_page(router: Router, ann: User, bob: User) -> None:
-    store_of(router).held = True
+    store_of(router.chat).held = True
     bob.send("ann", "hi")
     ann.send("bob", "hello")
     ann.send("/history", target="@bob", cid="h")
-    store_of(router).release()
+    store_of(router.chat).release()
     batch = [packet.msg for packet in ann.shown() if dump(packet.x).get("batch") == "h"]
     assert batch == ["hi", "hello", ""]
 
 
 def test_pages_can_be_read_while_nothing_can_be_stored(router: Router, ann: User, bob: User) -> None:
     bob.send("ann", "hi")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     ann.session.pending += 1  # (one that will not come back)
     ann.shown()
     ann.send("/history", target="@bob")
@@ -582,8 +584,8 @@ def test_pages_can_be_read_while_nothing_can_be_stored(router: Router, ann: User
 def test_words_are_found_in_ones_own_conversations_only(router: Router, ann: User, bob: User) -> None:
     zoe = User(router, "zoe").register()
     bob.send("ann", "the pump is back")
-    recent.move(store_of(router).connection, store_of(router).last_seq)
-    word_index.fill(store_of(router).connection)
+    recent.move(store_of(router.chat).connection, store_of(router.chat).last_seq)
+    word_index.fill(store_of(router.chat).connection)
     ann.shown()
     ann.send("/search", "pump", cid="s")
     assert [x.get("op") for x in ann.xs()] == [None, "end"]
@@ -642,7 +644,7 @@ def test_much_for_many_readers_is_delivered_over_several_turns(
     router: Router, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
     monkeypatch.setattr(delivery, "A_TURN", 5)
-    ann, store, settled = User(router, "ann").register(), store_of(router), list[int]()
+    ann, store, settled = User(router, "ann").register(), store_of(router.chat), list[int]()
     ann.send("/create", "#ops")
     readers = [User(router, f"user{n}").hello("history", "room") for n in range(3)]
     for reader in readers:
@@ -651,7 +653,7 @@ def test_much_for_many_readers_is_delivered_over_several_turns(
         reader.client.is_behind = behind
 
     def committed(entries: Iterator[Entry]) -> bool:
-        more = router.delivery.committed(entries)
+        more = router.chat.delivery.committed(entries)
         settled.append(5 - ann.session.pending)
         return more
 
@@ -668,11 +670,11 @@ def test_words_to_many_connections_of_one_account_cost_what_words_to_a_room_cost
     User(router, "zoe").register().leave()
     phones = [log_in_classic(router, "zoe") for _ in range(40)]
     bob.send("zoe", "x" * 10 * TEXT_A_DELIVERY)
-    before = bob.session.packets.available(10_000, router.clock.seconds())
+    before = bob.session.packets.available(10_000, router.chat.clock.seconds())
     bob.send("zoe", "x" * 10 * TEXT_A_DELIVERY)
-    assert before - bob.session.packets.available(10_000, router.clock.seconds()) == 40 * 11 / 20
-    router.limits.set("packets", 1)
-    bob.session.packets.take(10, router.clock.seconds())
+    assert before - bob.session.packets.available(10_000, router.chat.clock.seconds()) == 40 * 11 / 20
+    router.chat.limits.set("packets", 1)
+    bob.session.packets.take(10, router.chat.clock.seconds())
     for phone in phones:
         phone.shown()
     bob.send("zoe", "too much")

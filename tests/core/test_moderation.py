@@ -121,8 +121,8 @@ def test_a_ban_ends_a_login_that_is_under_way(house: Chat, mod: User) -> None:
     answer(mod, "/ban", "10.0.0.66")
     assert stranger.client.disconnected
     stranger.send("/login", "pw")
-    assert router.online.find("bob") is None
-    assert stranger.session not in router.pending_logins
+    assert router.chat.online.find("bob") is None
+    assert stranger.session not in router.chat.pending_logins
 
 
 def test_an_address_or_network_is_kicked_and_banned_with_all_who_come_from_there(house: Chat, mod: User) -> None:
@@ -168,7 +168,7 @@ HELLO: dict[str, Any] = {"v": 1, "caps": ["id", "resume"], "auth": {"mech": "PLA
 def test_who_was_muted_while_away_is_told_so_at_the_welcome(house: Chat, mod: User, came_by: str, where: str) -> None:
     router, clock = house
     mod.send("/create", "#ops")
-    router.rooms.open_lobby(router.rooms.get("#ops", mod.session))
+    router.chat.rooms.open_lobby(router.chat.rooms.get("#ops", mod.session))
     if came_by in ("login", "hello"):
         bob = person(router, "bob", Role.USER)
         bob.send("/join", "#ops")
@@ -184,7 +184,7 @@ def test_who_was_muted_while_away_is_told_so_at_the_welcome(house: Chat, mod: Us
     if came_by.endswith("hello"):
         bob.send("/hello", "lanchat", **(HELLO if came_by == "hello" else {"v": 1, "caps": []}))
     else:
-        router.greet(bob.session)
+        router.chat.greet(bob.session)
         if came_by == "login":
             bob.send("/login", "pw")
     welcome, *rest = [msg for msg in bob.msgs() if "/login" not in msg]
@@ -230,7 +230,7 @@ def test_last_words_after_a_mute_that_has_run_out_are_shown(house: Chat, mod: Us
 def test_nobody_talks_while_it_is_written_that_they_may_not(
     house: Chat, mod: User, ops: Ops, act: str, room: str, broken: bool
 ) -> None:
-    store = store_of(house[0])
+    store = store_of(house[0].chat)
     store.held, store.broken = True, broken
     mod.send(act, f"{room}guy")
     ops.guy.send("#ops" if room else "olga", "I told you so")
@@ -321,7 +321,7 @@ def test_nothing_is_done_that_would_hit_oneself_or_the_machine_or_who_is_above(
     person(router, "boss", Role.OPERATOR, "10.8.0.1")
     assert why in answer(mod, act, target)
     assert decided(router) == []
-    assert len(list(router.online)) == 3
+    assert len(list(router.chat.online)) == 3
 
 
 def test_who_is_on_the_machine_itself_can_be_hit_by_name(house: Chat, mod: User) -> None:
@@ -336,7 +336,7 @@ RANKS = [Role.USER, Role.MODERATOR, Role.OPERATOR]
 def comes(router: Router, name: str, role: Role) -> bool:
     """Whether somebody of this role gets in, from 10.5.5.5."""
     try:
-        return person(router, name, role, "10.5.5.5").session in router.online
+        return person(router, name, role, "10.5.5.5").session in router.chat.online
     except Banned:
         return False
 
@@ -357,7 +357,7 @@ def test_who_is_away_is_not_decided_about_by_equals_and_those_below(
 
 def test_what_operators_decide_at_their_prompt_holds_for_everybody(house: Chat) -> None:
     router, clock = house
-    Deferred.fromCoroutine(ban(router, OPERATOR, ModerationRequest("10.5.0.0/16")))
+    Deferred.fromCoroutine(ban(router.chat, OPERATOR, ModerationRequest("10.5.0.0/16")))
     assert not comes(router, "bob", Role.OPERATOR)
     assert not comes(again(router, clock), "bob", Role.OPERATOR)
 
@@ -526,7 +526,7 @@ def test_programs_give_the_parts_by_their_names(house: Chat, mod: User) -> None:
 def test_who_is_kicked_out_of_a_room_may_come_back(house: Chat, ops: Ops) -> None:
     router, clock = house
     olga, bob, guy = ops
-    room = router.rooms.find("#ops")
+    room = router.chat.rooms.find("#ops")
     assert room is not None
     for user in (bob, guy):
         name = user.session.name.shown
@@ -537,7 +537,7 @@ def test_who_is_kicked_out_of_a_room_may_come_back(house: Chat, ops: Ops) -> Non
         assert "You are not in #ops" in answer(user, "#ops", "hi")
         assert "You are in #ops" in answer(user, "/join", "#ops")
     olga.send("/kick", "#ops bob")
-    there = again(router, clock).rooms.find("#ops")
+    there = again(router, clock).chat.rooms.find("#ops")
     assert there is not None
     assert [account.name.shown for account in there.members.values()] == ["olga"]
     assert not bob.client.disconnected
@@ -572,7 +572,7 @@ def test_who_is_invited_is_not_any_more_when_taken_out(house: Chat, ops: Ops) ->
         assert [packet.msg for packet in bob.shown()] == [told] * (told is not None)
         olga.send("/unban", "#den bob")
         assert "#den is not available" in answer(bob, "/join", "#den")
-        (den,) = again(router, clock).rooms.beginning("#den")
+        (den,) = again(router, clock).chat.rooms.beginning("#den")
         assert den.invited == set()
     olga.shown()
     assert answer(olga, "/kick", "#den bob") == "bob is not in #den."
@@ -614,13 +614,13 @@ def test_a_ban_from_a_room_wins_over_joining_it_at_the_same_time(house: Chat, op
     router, _ = house
     olga, bob, _ = ops
     bob.send("/leave", "#ops")
-    store = router.store
+    store = router.chat.store
     for first, second in ((olga, bob), (bob, olga)):
         store.held = True  # type: ignore[attr-defined]  # it is a fake one
         for user in (first, second):
             user.send(*(("/ban", "#ops bob") if user is olga else ("/join", "#ops")))
         store.release()  # type: ignore[attr-defined]  # as above
-        room = router.rooms.find("#ops")
+        room = router.chat.rooms.find("#ops")
         assert room is not None
         assert bob.session not in room.sessions
         assert connection(router).execute("SELECT account FROM members WHERE conv = 'r1'").fetchall() == [(1,)]
@@ -668,7 +668,7 @@ def test_a_muted_one_makes_no_room_whose_name_others_would_read(house: Chat, olg
     mod.send("/mute", "olga")
     olga.shown()
     assert "you are muted" in answer(olga, "/create", f"#buy-my-stuff{private}")
-    assert len(house[0].rooms) == 1
+    assert len(house[0].chat.rooms) == 1
 
 
 def test_a_muted_one_sets_no_topic_and_invites_nobody(house: Chat, olga: User, mod: User) -> None:
@@ -735,7 +735,7 @@ def test_a_moderator_decides_about_an_owner(house: Chat, olga: User, mod: User) 
 @pytest.mark.parametrize("act", ["/kick", "/ban"])
 def test_nobody_is_put_out_of_the_room_that_everybody_is_in(house: Chat, olga: User, mod: User, act: str) -> None:
     router, _ = house
-    router.rooms.lobby = router.rooms.find("#ops")
+    router.chat.rooms.lobby = router.chat.rooms.find("#ops")
     assert "Everybody is in #ops" in answer(mod, act, "#ops bob")
     assert "is muted in #ops" in answer(mod, "/mute", "#ops bob")
 
@@ -804,7 +804,10 @@ def test_the_operator_decides_without_a_session(house: Chat) -> None:
     router, _ = house
     boss, guy = person(router, "boss", Role.OPERATOR), User(router, "guy")
     told: list[str] = []
-    for work in (kick(router, OPERATOR, ModerationRequest("boss")), ban(router, OPERATOR, ModerationRequest("guy", 60))):
+    for work in (
+        kick(router.chat, OPERATOR, ModerationRequest("boss")),
+        ban(router.chat, OPERATOR, ModerationRequest("guy", 60)),
+    ):
         Deferred.fromCoroutine(work).addCallback(told.append)
     assert told[0].startswith("boss was disconnected by the operator")
     assert told[1].startswith("guy is banned by the operator for 1m")
@@ -824,7 +827,7 @@ def test_what_moderators_decide_is_logged_whatever_else_is(house: Chat, mod: Use
 
 @pytest.mark.parametrize("act", ACTS)
 def test_a_decision_costs_what_it_takes_to_write_it_down(house: Chat, mod: User, act: str) -> None:
-    house[0].limits.set("packets", 0.1)
+    house[0].chat.limits.set("packets", 0.1)
     mod.send(act, "bob")
     mod.shown()
     mod.send(act, "bob")

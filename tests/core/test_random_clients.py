@@ -85,7 +85,13 @@ class Far:
     def seen(self) -> Iterator[tuple[str, ...]]:
         """What was shown since the last look, in the same form."""
         if self.kind == "telnet":
-            yield from ((line,) for line in self.wire.bytes().decode().split("\r\n")[:-1])
+            lines: list[str] = []
+            for row in self.wire.bytes().decode().split("\r\n")[:-1]:
+                if row.startswith(" ") and lines:  # a long word goes on
+                    lines[-1] += row.strip()
+                else:
+                    lines.append(row)
+            yield from ((line,) for line in lines)
             return
         for one in self.wire.packets():
             sender, x = one["from"], one.get("x")
@@ -387,7 +393,7 @@ class Chat(RuleBasedStateMachine):
     @invariant()
     def owned(self) -> None:
         """Each name is one's, in every spelling, and in the order of the list."""
-        online = self.router.online
+        online = self.router.chat.online
         assert online.listed("", 99)[0] == [self.here[key].name.shown for key in sorted(self.here)]
         for spelling, name in SPELT.items():
             far = self.here.get(name.key)
@@ -399,7 +405,7 @@ class Chat(RuleBasedStateMachine):
         """At the end nothing is left, and no timer but presence's, which ends by itself."""
         for far in (*self.here.values(), *self.closing):
             far.wire.lose()
-        assert not [*self.router.online]
+        assert not [*self.router.chat.online]
         assert not any(wire.factory.connections for wire in self.wires)
         self.clock.advance(0.01)
         assert [call for call in self.clock.getDelayedCalls() if "Presence" not in repr(call)] == []

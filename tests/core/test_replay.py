@@ -32,7 +32,7 @@ def router(house: tuple[Router, Clock]) -> Router:
 
 @pytest.fixture
 def store(router: Router) -> FakeStore:
-    return store_of(router)
+    return store_of(router.chat)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_is_no_place_in_this_log_is_not_resumed(router: Router, bob: User, 
 
 def test_a_backlog_of_many_pages_comes_whole_and_in_order(router: Router, bob: User) -> None:
     known_device(router)
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     many = 2 * MAX_PAGE + 7
     say(bob, *range(many))
     assert read(log_in(router, "ann", dev="phone"))[1:] == [*((str(n), "resume") for n in range(many)), ("end", many)]
@@ -160,7 +160,7 @@ def test_a_replay_ends_also_where_something_is_said_all_the_time(
     router: Router, store: FakeStore, bob: User, at_once: int
 ) -> None:
     known_device(router)
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     store.slow = True
     phone, numbers = log_in(router, "ann", dev="phone"), count()
     store.answer()
@@ -201,7 +201,7 @@ def test_a_replay_ends_also_where_a_room_was_left_meanwhile(router: Router, stor
 
 def test_what_one_says_during_its_own_replay_skips_nothing(router: Router, store: FakeStore, bob: User) -> None:
     known_device(router)
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     say(bob, *range(MAX_PAGE + 5))
     store.slow = True
     phone = log_in(router, "ann", dev="phone")
@@ -666,20 +666,20 @@ def test_without_the_cap_history_nobody_is_held_back(router: Router, bob: User) 
 
 def test_a_burst_to_a_client_that_reads_makes_no_gap(house: tuple[Router, Clock], bob: User) -> None:
     router, _ = house
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     wire = Wire(*house)
     auth = {"mech": "PLAIN", "password": PASSWORD}
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["id", "resume", "history"], auth=auth))
     wire.bytes()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     say(bob, *["x" * 10_000] * 40)
-    store_of(router).release()
+    store_of(router.chat).release()
     assert [packet["x"].get("seq") for packet in wire.packets()] == list(range(1, 41))
 
 
 def test_a_backlog_that_is_larger_than_an_outbox_reaches_who_reads_slowly(house: tuple[Router, Clock], bob: User) -> None:
     router, _ = house
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     known_device(router)
     say(bob, *["\1" * 9_000] * 30)  # (six bytes each on the wire)
     wire = Wire(*house)
@@ -699,7 +699,7 @@ def test_a_backlog_that_is_larger_than_an_outbox_reaches_who_reads_slowly(house:
 
 def test_an_unframed_client_is_shown_all_that_it_missed(house: tuple[Router, Clock], bob: User) -> None:
     router, _ = house
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     say(bob, *["ä" * 8_000] * SHOWN)
     wire = Wire(*house)
     wire.send(b"ann")
@@ -707,4 +707,4 @@ def test_an_unframed_client_is_shown_all_that_it_missed(house: tuple[Router, Clo
     wire.send(line("/login", PASSWORD).strip())
     wire.wait(40)
     assert sum(msg.count("ä") for msg in wire.msgs()) == SHOWN * 8_000
-    assert router.online.find("ann") is not None
+    assert router.chat.online.find("ann") is not None

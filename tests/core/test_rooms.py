@@ -58,7 +58,7 @@ def code(user: User) -> object:
 
 def members(router: Router) -> list[tuple[int, str]]:
     """Who belongs to which room, as the disk knows it."""
-    return store_of(router).connection.execute("SELECT account, conv FROM members ORDER BY 1, 2").fetchall()
+    return store_of(router.chat).connection.execute("SELECT account, conv FROM members ORDER BY 1, 2").fetchall()
 
 
 # Talking.
@@ -98,12 +98,12 @@ def test_who_is_not_in_a_room_can_not_speak_there(router: Router, ann: User) -> 
 def test_who_is_in_it_when_it_is_stored_gets_it(router: Router, ann: User) -> None:
     leaves, comes = guest(router, "bob"), User(router, "cat")
     ann.shown()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("#ops", "hi")
     leaves.send("/leave", "#ops")
     comes.send("/join", "#ops")
     leaves.shown(), comes.shown()
-    store_of(router).release()
+    store_of(router.chat).release()
     assert leaves.shown() == []
     assert comes.msgs() == ["[#Ops] hi"]
 
@@ -136,11 +136,11 @@ def test_who_has_left_is_owed_nothing_and_reads_nothing(router: Router, ann: Use
 
 def test_a_guest_that_registers_in_a_room_misses_nothing_there(router: Router, ann: User) -> None:
     bob = guest(router, "bob")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("#ops", "one")
     bob.send("/register", PASSWORD)
     ann.send("#ops", "two")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert [msg for msg in bob.msgs() if "account" not in msg] == ["one", "two"]
     assert members(router) == [(1, "r1"), (2, "r1")]
     ann.send("#ops", "three")
@@ -152,10 +152,10 @@ def test_a_guest_that_registers_in_a_room_misses_nothing_there(router: Router, a
 
 def test_a_room_that_was_closed_while_a_guest_registered_is_gone(router: Router, ann: User) -> None:
     bob = guest(router, "bob")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/close", "#ops")
     bob.send("/register", PASSWORD)
-    store_of(router).release()
+    store_of(router.chat).release()
     assert bob.session.account is not None
     assert members(router) == []
 
@@ -182,10 +182,10 @@ def test_names_of_rooms_compare_without_case_and_are_taken_once(router: Router, 
     zoe = account(router, "zoe")
     zoe.send("/create", "#OPS")
     assert code(zoe) == "NAME_TAKEN"
-    store_of(router).held = True
+    store_of(router.chat).held = True
     zoe.send("/create", "#new")
     ann.send("/create", "#NEW")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert code(ann) == "NAME_TAKEN"
     assert dump(zoe.told().x)["op"] == "ok"
 
@@ -223,7 +223,7 @@ def test_members_are_listed_those_here_before_those_away(router: Router, ann: Us
 
 def test_when_nothing_can_be_stored_everything_stays_as_it_was(router: Router, ann: User) -> None:
     zoe, watcher = account(router, "zoe"), guest(router, "bob")
-    store_of(router).broken = True
+    store_of(router.chat).broken = True
     for user, command, args in (
         (zoe, "/create", "#new"),
         (zoe, "/join", "#ops"),
@@ -233,8 +233,8 @@ def test_when_nothing_can_be_stored_everything_stays_as_it_was(router: Router, a
     ):
         user.send(command, args)
         assert code(user) == "NOT_STORED"
-    assert len(router.rooms) == 1
-    room = router.rooms.find("#ops")
+    assert len(router.chat.rooms) == 1
+    room = router.chat.rooms.find("#ops")
     assert room is not None
     assert (list(room.members), room.topic) == ([1], "")
     assert watcher.shown() == []
@@ -248,14 +248,14 @@ def test_who_asked_for_it_is_told_who_joined_and_left(router: Router, ann: User)
     for user in (plain, classic):
         user.send("/join", "#ops")
         user.shown()
-    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
-    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
+    router.chat.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
+    router.chat.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
     ann.shown()
     bob = guest(router, "bob")
     assert events(ann) == [("joined", ["bob"], "#Ops")], "at once"
     bob.send("/leave", "#ops")
     assert events(ann) == []
-    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
+    router.chat.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
     assert events(ann) == [("left", ["bob"], "#Ops")]
     assert events(plain) == events(classic) == []
 
@@ -263,7 +263,7 @@ def test_who_asked_for_it_is_told_who_joined_and_left(router: Router, ann: User)
 def test_comings_and_goings_in_a_room_are_told_together_once_a_second(router: Router, ann: User) -> None:
     bob, eve = guest(router, "bob"), guest(router, "eve")
     ann.shown()
-    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
+    router.chat.clock.advance(PAUSE)  # type: ignore[attr-defined]  # it is a test's
     assert events(ann) == [("joined", ["eve"], "#Ops")]
     for _ in range(10):
         bob.send("/leave", "#ops")
@@ -273,9 +273,9 @@ def test_comings_and_goings_in_a_room_are_told_together_once_a_second(router: Ro
     for user in (eve, bob):
         user.send("/join", "#ops")
         user.send("/leave", "#ops")
-    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
+    router.chat.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
     assert events(ann) == [("left", ["eve", "bob"], "#Ops")]
-    router.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
+    router.chat.clock.advance(PAUSE)  # type: ignore[attr-defined]  # the same
     assert events(ann) == []
 
 
@@ -291,8 +291,8 @@ def test_entering_and_leaving_cost_as_much_as_telling_those_who_are_there(router
     for n in range(40):
         guest(router, f"user{n}")
     bob = guest(router, "bob")
-    router.limits.set("packets", 1)
-    bob.session.packets = Bucket(router.limits, "packets")
+    router.chat.limits.set("packets", 1)
+    bob.session.packets = Bucket(router.chat.limits, "packets")
     for _ in range(10):
         bob.send("/leave", "#ops")
         bob.send("/join", "#ops")
@@ -423,7 +423,7 @@ def test_a_room_that_is_closed_is_gone_for_all_and_its_name_free(router: Router,
 
 
 def test_to_make_a_room_costs_what_it_takes_to_write_it_down(router: Router, ann: User) -> None:
-    router.limits.set("packets", 0.1)
+    router.chat.limits.set("packets", 0.1)
     ann.send("/create", "#ops")  # (there is one of that name)
     ann.shown()
     ann.send("/create", "#ops")
@@ -432,14 +432,14 @@ def test_to_make_a_room_costs_what_it_takes_to_write_it_down(router: Router, ann
 
 def test_two_devices_may_close_a_room_at_once(router: Router, ann: User) -> None:
     phone = log_in(router, "ann", dev="phone")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/close", "#ops")
     ann.send("/create", "#ops")  # (a connection would hold this one back)
     phone.send("/close", "#ops")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert not ann.client.faults
     assert not phone.client.disconnected
-    assert router.rooms.find("#ops") is not None
+    assert router.chat.rooms.find("#ops") is not None
 
 
 @pytest.mark.parametrize(("command", "args"), [("/join", "#ops"), ("/invite", "eve #ops"), ("/topic", "#ops new")])
@@ -451,10 +451,10 @@ def test_what_is_done_to_a_room_as_it_is_closed_is_refused(router: Router, ann: 
     if command == "/invite":
         zoe.send("/join", "#ops")
         zoe.shown()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/close", "#ops")
     zoe.send(command, args)
-    store_of(router).release()
+    store_of(router.chat).release()
     assert code(zoe) == "NO_SUCH_TARGET"
     assert members(router) == []
     assert not zoe.client.disconnected
@@ -505,7 +505,7 @@ def test_an_invitation_is_seen_by_members_and_can_be_taken_back(router: Router, 
     assert "invited" not in dump(ann.told().x)
     ann.send("/uninvite", user="eve", room="#secret")
     assert code(ann) == "USAGE"
-    assert load(store_of(router).connection, {})[1].invited == set()
+    assert load(store_of(router.chat).connection, {})[1].invited == set()
 
 
 def test_only_who_is_in_a_room_takes_an_invitation_back(router: Router, ann: User, secret: User) -> None:
@@ -524,24 +524,24 @@ def test_only_who_is_in_a_room_takes_an_invitation_back(router: Router, ann: Use
 def test_who_comes_as_the_invitation_is_taken_back_stays_out(router: Router, ann: User, secret: User) -> None:
     ann.send("/invite", "eve #secret")
     secret.shown()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     ann.send("/uninvite", "eve #secret")
     secret.send("/join", "#secret")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert "taken back just now" in secret.shown()[-1].msg
     assert members(router) == [(1, "r1"), (1, "r2")]
 
 
 def test_who_joins_as_they_are_invited_is_not_invited_once_more(router: Router, ann: User) -> None:
     zoe = account(router, "zoe")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     zoe.send("/join", "#ops")
     ann.send("/invite", "zoe #ops")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert code(ann) == "USAGE"
-    room = router.rooms.find("#ops")
+    room = router.chat.rooms.find("#ops")
     assert room is not None
-    assert room.invited == load(store_of(router).connection, dict(room.members))[0].invited == set()
+    assert room.invited == load(store_of(router.chat).connection, dict(room.members))[0].invited == set()
 
 
 # Names that look alike.
@@ -554,10 +554,10 @@ def test_two_rooms_do_not_look_alike(router: Router, ann: User) -> None:
         zoe.send("/create", "#ѕсоре")
         assert code(zoe) == "NAME_TAKEN"
     ann.send("/close", "#scope")
-    store_of(router).held = True
+    store_of(router.chat).held = True
     zoe.send("/create", "#ѕсоре")
     ann.send("/create", "#scope")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert code(ann) == "NAME_TAKEN"
     assert dump(zoe.told().x)["op"] == "ok"
     ann.send("/create", "#sc0pe")
@@ -568,13 +568,13 @@ def test_two_rooms_do_not_look_alike(router: Router, ann: User) -> None:
 
 
 def test_one_account_has_so_many_rooms_and_others_may_make_some_still(router: Router, ann: User) -> None:
-    router.limits.set("owned", 2)
+    router.chat.limits.set("owned", 2)
     ann.send("/create", "#two")
     ann.send("/leave", "#ops")
     ann.send("/leave", "#two")
     ann.send("/create", "#three")
     assert code(ann) == "FULL"
-    assert router.limits.met["owned"] == 1
+    assert router.chat.limits.met["owned"] == 1
     zoe = account(router, "zoe")
     zoe.send("/create", "#three")
     assert dump(zoe.told().x)["op"] == "ok"
@@ -586,7 +586,7 @@ def test_one_account_has_so_many_rooms_and_others_may_make_some_still(router: Ro
 
 
 def test_of_rooms_it_counts_what_was_made_and_not_only_what_there_is(router: Router, ann: User) -> None:
-    router.limits.set("creations", 2)
+    router.chat.limits.set("creations", 2)
     ann = account(router, "zoe")
     for n in range(2):
         ann.send("/create", "#OPS")  # is no new one
@@ -598,14 +598,14 @@ def test_of_rooms_it_counts_what_was_made_and_not_only_what_there_is(router: Rou
     x = dump(packet.x)
     assert (x["code"], x["retry_ms"]) == ("RATE_LIMITED", 1_800_000)
     assert packet.msg == "You have made as many rooms as one may within an hour. Try again in 30 min."
-    assert router.limits.met["creations"] == 1
-    router.clock.advance(1800)  # type: ignore[attr-defined]  # it is a test's
+    assert router.chat.limits.met["creations"] == 1
+    router.chat.clock.advance(1800)  # type: ignore[attr-defined]  # it is a test's
     ann.send("/create", "#x3")
     assert dump(ann.told().x)["op"] == "ok"
 
 
 def test_one_account_sends_so_many_invitations_in_an_hour(router: Router, ann: User) -> None:
-    router.limits.set("invites", 1)
+    router.chat.limits.set("invites", 1)
     zoe, eve = account(router, "zoe"), account(router, "eve")
     ann.send("/invite", "zoe #ops")
     ann.send("/uninvite", "zoe #ops")
@@ -619,17 +619,17 @@ def test_one_account_sends_so_many_invitations_in_an_hour(router: Router, ann: U
 
 
 def test_those_who_are_about_to_come_count(router: Router, ann: User) -> None:
-    router.limits.set("joined", 3)
-    router.limits.set("members", 2)
+    router.chat.limits.set("joined", 3)
+    router.chat.limits.set("members", 2)
     phone = log_in(router, "ann", dev="phone")
     zoe, eve = account(router, "zoe"), account(router, "eve")
     phone.shown()
-    store_of(router).held = True
+    store_of(router.chat).held = True
     for n, user in enumerate((ann, phone, ann, phone)):
         user.send("/create", f"#x{n}")
     zoe.send("/join", "#ops")
     eve.send("/join", "#ops")
-    store_of(router).release()
+    store_of(router.chat).release()
     assert ann.session.account is not None
     assert len(ann.session.account.conversations) == 3
     assert sum("as many rooms" in msg for user in (ann, phone) for msg in user.msgs()) == 2
@@ -644,12 +644,12 @@ def test_those_who_are_about_to_come_count(router: Router, ann: User) -> None:
 
 def test_what_is_not_found_is_not_looked_at(router: Router, ann: User) -> None:
     for name in ("joined", "owned", "creations", "packets"):
-        router.limits.set(name, "off")
+        router.chat.limits.set(name, "off")
     for n in range(300):
         ann.send("/create", f"#room{n}")
     bob = User(router, "bob")
-    router.limits.set("packets", 1)
-    bob.session.packets = Bucket(router.limits, "packets")
+    router.chat.limits.set("packets", 1)
+    bob.session.packets = Bucket(router.chat.limits, "packets")
     for _ in range(30):
         bob.send("/rooms", "zzz")
     assert {packet.msg for packet in bob.shown()} == {"There are no rooms. Send /create #NAME to make one."}
@@ -663,19 +663,19 @@ def test_what_is_not_found_is_not_looked_at(router: Router, ann: User) -> None:
 
 def test_private_rooms_are_paid_for_though_they_are_not_shown(router: Router, ann: User) -> None:
     for name in ("joined", "owned", "creations", "packets"):
-        router.limits.set(name, "off")
+        router.chat.limits.set(name, "off")
     for n in range(300):
         ann.send("/create", f"#room{n} private")
     bob = User(router, "bob")
-    router.limits.set("packets", 1)
-    bob.session.packets = Bucket(router.limits, "packets")
+    router.chat.limits.set("packets", 1)
+    bob.session.packets = Bucket(router.chat.limits, "packets")
     for _ in range(6):
         bob.send("/rooms", "room")
     assert "too much at once" in bob.msgs()[-1]
 
 
 def test_one_may_be_in_so_many_rooms(router: Router, ann: User) -> None:
-    router.limits.set("joined", 1)
+    router.chat.limits.set("joined", 1)
     ann.send("/create", "#more")
     assert code(ann) == "FULL"
     bob, zoe = guest(router, "bob"), account(router, "zoe")
@@ -683,33 +683,33 @@ def test_one_may_be_in_so_many_rooms(router: Router, ann: User) -> None:
     bob.shown()
     bob.send("/join", "#two")
     assert code(bob) == "FULL"
-    assert router.limits.met["joined"] == 2
+    assert router.chat.limits.met["joined"] == 2
 
 
 def test_so_many_may_belong_to_one_room(router: Router, ann: User) -> None:
-    router.limits.set("members", 1)
+    router.chat.limits.set("members", 1)
     zoe = account(router, "zoe")
     zoe.send("/join", "#ops")
     assert code(zoe) == "FULL"
-    assert router.limits.met["members"] == 1
+    assert router.chat.limits.met["members"] == 1
 
 
 def test_so_many_rooms_and_no_more(router: Router, ann: User) -> None:
-    router.limits.set("rooms", 1)
+    router.chat.limits.set("rooms", 1)
     ann.send("/create", "#more")
     assert code(ann) == "FULL"
-    assert router.limits.met["rooms"] == 1
+    assert router.chat.limits.met["rooms"] == 1
 
 
 def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
-    router.limits.set("invitations", 1)
+    router.chat.limits.set("invitations", 1)
     zoe, eve = account(router, "zoe"), account(router, "eve")
     ann.shown()
     ann.send("/invite", "zoe #ops")
     ann.send("/invite", "zoe #ops")
     ann.send("/invite", "eve #ops")
     assert code(ann) == "FULL"
-    assert router.limits.met["invitations"] == 1
+    assert router.chat.limits.met["invitations"] == 1
     assert eve.shown() == []
     zoe.send("/join", "#ops")
     ann.send("/invite", "eve #ops")
@@ -718,7 +718,7 @@ def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
 
 def test_a_list_of_many_rooms_says_that_there_are_more(router: Router, ann: User) -> None:
     for name in ("joined", "owned", "creations"):
-        router.limits.set(name, "off")
+        router.chat.limits.set(name, "off")
     for n in range(99):
         ann.send("/create", f"#room{n}")
         ann.send("/topic", f"#room{n} " + "x" * 300)
@@ -740,7 +740,7 @@ def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router,
     ann.send("/topic", "#ops pumps")
     zoe.send("/join", "#ops")
     known = {user.session.account.id: user.session.account for user in (ann, zoe) if user.session.account}
-    ops, secret = load(store_of(router).connection, known)
+    ops, secret = load(store_of(router.chat).connection, known)
     assert (ops.name, ops.topic, ops.private, list(ops.members), ops.owner) == ("#Ops", "pumps", False, [1, 2], 1)
     assert (secret.name, secret.private, list(secret.members), secret.invited) == ("#secret", True, [1], {2})
 
@@ -748,11 +748,11 @@ def test_rooms_and_who_belongs_to_them_are_there_after_a_restart(router: Router,
 def test_a_private_room_is_never_the_lobby(router: Router, ann: User) -> None:
     ann.send("/create", "#Hall private")
     with pytest.raises(FileError, match="#Hall is a private room"):
-        OpenLobby(parse_name("#hall"), 0).run(store_of(router).connection)
+        OpenLobby(parse_name("#hall"), 0).run(store_of(router.chat).connection)
 
 
 def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(router: Router, ann: User) -> None:
-    tables = store_of(router).connection
+    tables = store_of(router.chat).connection
     tables.execute(
         "INSERT INTO rooms VALUES (8, '#σίσυφος', '#σίσυφος', '', 1, NULL, 0), (9, '#σίσυφοσ', '#σίσυφοσ', '', 0, NULL, 0)"
     )
@@ -763,9 +763,9 @@ def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(rou
 
 
 def test_who_made_a_public_room_does_not_rule_in_the_lobby_that_it_becomes(router: Router, ann: User) -> None:
-    room, bob = router.rooms.find("#ops"), guest(router, "bob")
+    room, bob = router.chat.rooms.find("#ops"), guest(router, "bob")
     assert room is not None
-    router.rooms.open_lobby(room)
+    router.chat.rooms.open_lobby(room)
     ann.shown()
     for command, args in (("/topic", "#ops mine"), ("/mute", "#ops bob"), ("/close", "#ops"), ("/kick", "#ops bob")):
         ann.send(command, args)
@@ -773,17 +773,17 @@ def test_who_made_a_public_room_does_not_rule_in_the_lobby_that_it_becomes(route
     ann.session.account.role = ann.session.role = Role.MODERATOR  # type: ignore[union-attr]
     ann.send("/mute", "#ops bob")
     assert "You are muted in #Ops" in bob.told().msg
-    (kept,) = load(store_of(router).connection, dict(room.members))
+    (kept,) = load(store_of(router.chat).connection, dict(room.members))
     assert kept.owner == 1, "when it is the lobby no more, it is theirs again"
 
 
 def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
-    connection = store_of(router).connection
+    connection = store_of(router.chat).connection
     OpenLobby(parse_name("#lobby"), 0).run(connection)
     OpenLobby(parse_name("#lobby"), 0).run(connection)  # as each start does
     (lobby,) = load(connection, {})
-    router.rooms.add(lobby)
-    router.rooms.open_lobby(lobby)
+    router.chat.rooms.add(lobby)
+    router.chat.rooms.open_lobby(lobby)
     ann, bob = User(router, "ann"), User(router, "bob")
     ann.send("#lobby", "hi")
     assert bob.told().msg == "[#lobby] hi"
@@ -797,20 +797,20 @@ def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
 def test_an_account_that_an_administrator_makes_is_in_the_lobby_from_its_first_moment_on_the_disk(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = store_of(router)
+    store = store_of(router.chat)
     OpenLobby(parse_name("#lobby"), 0).run(store.connection)
     (lobby,) = load(store.connection, {})
-    router.rooms.add(lobby)
-    router.rooms.open_lobby(lobby)
+    router.chat.rooms.add(lobby)
+    router.chat.rooms.open_lobby(lobby)
 
     def write_once(command: LogCommand[Any]) -> Deferred[Any]:
         done, store.broken = FakeStore.write(store, command), True
         return done
 
     monkeypatch.setattr(store, "write", write_once)
-    operations = Operations(router, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
+    operations = Operations(router.chat, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
     Deferred.fromCoroutine(operations.do(Add("ann", PASSWORD), "root", lambda *_: None))
-    account = router.online.account("ann")
+    account = router.chat.online.account("ann")
     assert account is not None
     assert lobby.members == {account.id: account}
     assert store.connection.execute("SELECT conv FROM members").fetchall() == [(lobby.conv,)]

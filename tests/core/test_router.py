@@ -164,19 +164,19 @@ def test_a_second_hello_is_refused(router: Router) -> None:
 
 def test_a_hello_that_came_with_the_name_is_the_only_welcome(router: Router) -> None:
     client = FakeClient()
-    session = router.open("ann", client, "10.0.0.1", "json")
+    session = router.chat.open("ann", client, "10.0.0.1", "json")
     hello = b'{"from":{"name":"ann","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
     from lanchat.protocol.packet import parse  # noqa: PLC0415 (only this test starts from bytes)
 
     router.receive(session, parse(hello))
-    router.greet(session)
+    router.chat.greet(session)
     assert [packet.x.op for packet in client.packets if packet.x] == ["welcome"]
     assert len(client.packets) == 1
 
 
 def test_anything_else_that_came_with_the_name_is_answered_after_the_welcome(router: Router) -> None:
     client = FakeClient()
-    session = router.open("ann", client, "10.0.0.1", "json")
+    session = router.chat.open("ann", client, "10.0.0.1", "json")
     router.refuse(session, BadJson("no JSON"))
     assert [packet.msg.split()[0] for packet in client.packets] == ["Welcome", "no"]
 
@@ -184,11 +184,11 @@ def test_anything_else_that_came_with_the_name_is_answered_after_the_welcome(rou
 def test_the_welcome_tells_who_is_here_but_does_not_grow_with_the_crowd(router: Router) -> None:
     User(router, "zoe")
     client = FakeClient()
-    router.greet(router.open("ann", client, "10.0.0.1", "json"))
+    router.chat.greet(router.chat.open("ann", client, "10.0.0.1", "json"))
     assert client.packets[0].msg == "Welcome ann! Send /help to see the commands. Online users (1): zoe"
     for n in range(2000):
         User(router, f"user{n:05}")
-    router.greet(router.open("bob", client, "10.0.0.1", "json"))
+    router.chat.greet(router.chat.open("bob", client, "10.0.0.1", "json"))
     assert len(client.packets[-1].line) < 600
     assert client.packets[-1].msg.endswith("more")
     assert "Online users (2002)" in client.packets[-1].msg
@@ -251,9 +251,9 @@ def test_list_tells_everyone_but_the_asker_in_order(router: Router) -> None:
 
 def test_a_list_costs_a_packet_for_every_hundred_names(router: Router) -> None:
     users = [User(router, f"user{n}") for n in range(500)]
-    before = users[0].session.packets.available(2000, router.clock.seconds())
+    before = users[0].session.packets.available(2000, router.chat.clock.seconds())
     users[0].send("/list", "nobody")  # those whom it does not show have been looked at too
-    assert before - users[0].session.packets.available(2000, router.clock.seconds()) == 5
+    assert before - users[0].session.packets.available(2000, router.chat.clock.seconds()) == 5
 
 
 def test_a_long_list_is_cut_with_a_count(router: Router) -> None:
@@ -329,10 +329,10 @@ def test_a_name_can_be_taken_again_after_it_was_left(router: Router) -> None:
     ann = User(router, "ann")
     with pytest.raises(NameTaken):
         User(router, "ANN")
-    router.leave(ann.session, "gone")
+    router.chat.leave(ann.session, "gone")
     again = User(router, "ann")
-    router.leave(ann.session, "gone twice")
-    assert router.online.find("ann") is again.session
+    router.chat.leave(ann.session, "gone twice")
+    assert router.chat.online.find("ann") is again.session
 
 
 def test_a_fault_of_ours_costs_that_connection_only(router: Router) -> None:
@@ -367,7 +367,7 @@ def test_too_many_bad_packets_in_ten_seconds_close_the_session() -> None:
         {"op": "bye", "code": "BAD_JSON"},
     ]
     assert ann.client.disconnected
-    assert router.online.find("ann") is None
+    assert router.chat.online.find("ann") is None
 
 
 def test_the_third_line_over_the_limit_closes_the_session(router: Router) -> None:
@@ -425,7 +425,7 @@ def test_who_came_and_went_between_two_packets_is_not_mentioned() -> None:
     ann = User(router, "ann").hello("presence")
     clock.advance(0)
     ann.shown()
-    router.leave(User(router, "bob").session, "left")
+    router.chat.leave(User(router, "bob").session, "left")
     clock.advance(5)
     assert ann.shown() == []
 

@@ -39,10 +39,10 @@ def impose(
     router: Router, kind: str, target: str, until: float | None = None, room: str | None = None, by: str = "ann"
 ) -> None:
     """Decide it, as a moderator would."""
-    place = router.rooms.find(room) if room else None
-    kept = find_target(target, router.online.account).kept
-    sanction = Sanction(kind, place, kept, None if until is None else int(until), "spam", by, int(router.now()))
-    now(router.sanctions.impose(sanction))
+    place = router.chat.rooms.find(room) if room else None
+    kept = find_target(target, router.chat.online.account).kept
+    sanction = Sanction(kind, place, kept, None if until is None else int(until), "spam", by, int(router.chat.now()))
+    now(router.chat.sanctions.impose(sanction))
 
 
 def now(work: Coroutine[Any, Any, object]) -> None:
@@ -158,7 +158,7 @@ def test_who_is_turned_away_is_told_why_and_takes_no_name(house: Chat) -> None:
     with pytest.raises(Banned, match=r"^You are banned by ann for 2h \(spam\)\.$") as told:
         User(router, "bob")
     assert told.value.retry_ms == pytest.approx(7_200_000, abs=1000)
-    assert len(router.online) == 0
+    assert len(router.chat.online) == 0
 
 
 def test_a_ban_of_an_account_turns_strangers_away_too(house: Chat) -> None:
@@ -175,7 +175,7 @@ def test_what_has_run_out_is_forgotten_by_whoever_comes_upon_it(house: Chat) -> 
     impose(router, BAN, "10.0.0.9")
     clock.advance(61)
     assert not refused(router, "bob", "10.0.0.1")
-    assert len(router.sanctions) == 1
+    assert len(router.chat.sanctions) == 1
     assert rows(router) == [("ban", None, "10.0.0.9", None)]
 
 
@@ -184,7 +184,7 @@ def test_what_has_run_out_is_forgotten_at_the_start(house: Chat) -> None:
     impose(router, BAN, "bob", clock.seconds() + 60)
     impose(router, MUTE, "cat")
     clock.advance(61)
-    assert len(again(router, clock).sanctions) == 1
+    assert len(again(router, clock).chat.sanctions) == 1
     assert rows(router) == [("mute", None, "cat", None)]
 
 
@@ -195,7 +195,7 @@ def test_what_is_about_an_account_that_is_gone_is_forgotten_at_the_start(house: 
     impose(router, BAN, "bob")
     impose(router, BAN, "cat")
     connection(router).execute("DELETE FROM accounts WHERE key = 'bob'")
-    assert len(again(router, clock).sanctions) == 1
+    assert len(again(router, clock).chat.sanctions) == 1
     assert rows(router) == [("ban", None, "@2", None)]
 
 
@@ -214,7 +214,7 @@ def test_who_is_under_none_is_never_looked_at(house: Chat) -> None:
     ann, bob = User(router, "ann"), User(router, "bob")
     impose(router, MUTE, "bob")
     impose(router, MUTE, "10.0.0.99")
-    router.sanctions.bar(bob.session, None)
+    router.chat.sanctions.bar(bob.session, None)
     assert ann.session.barred is None
     assert bob.session.barred is not None
 
@@ -260,13 +260,13 @@ def test_a_room_that_is_gone_takes_its_sanctions_along(house: Chat) -> None:
     person(router, "olga", Role.USER).send("/create", "#ops")
     olga = person(router, "olga", Role.USER)
     impose(router, BAN, "bob", room="#ops")
-    room = router.rooms.find("#ops")
+    room = router.chat.rooms.find("#ops")
     olga.send("/close", "#ops")
-    assert len(router.sanctions) == len(again(router, clock).sanctions) == 0
+    assert len(router.chat.sanctions) == len(again(router, clock).chat.sanctions) == 0
     assert rows(router) == []
     with pytest.raises(NoSuchTarget, match="closed"):
-        now(router.sanctions.impose(Sanction(BAN, room, "bob", None, "", "olga", 0)))
-    assert len(router.sanctions) == 0
+        now(router.chat.sanctions.impose(Sanction(BAN, room, "bob", None, "", "olga", 0)))
+    assert len(router.chat.sanctions) == 0
 
 
 def test_a_sanction_of_a_room_that_is_not_there_is_nobodys(house: Chat) -> None:
@@ -279,7 +279,7 @@ def test_a_sanction_of_a_room_that_is_not_there_is_nobodys(house: Chat) -> None:
 
 def test_a_ban_holds_while_it_is_being_written(house: Chat) -> None:
     router, _ = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = True
     impose(router, BAN, "bob")
@@ -293,7 +293,7 @@ def test_what_could_not_be_kept_was_not_decided(house: Chat, monkeypatch: pytest
     async def fails(job: object) -> None:
         raise NotStored("no")
 
-    monkeypatch.setattr(router.store, "write", fails)
+    monkeypatch.setattr(router.chat.store, "write", fails)
     for target in ("bob", "cat"):
         with pytest.raises(NotStored):
             impose(router, BAN, target)
@@ -307,20 +307,20 @@ def test_what_could_not_be_kept_was_not_decided(house: Chat, monkeypatch: pytest
 @pytest.mark.parametrize("kind", [BAN, MUTE])
 def test_of_two_that_both_could_not_be_kept_neither_is_in_force(house: Chat, kind: str) -> None:
     router, _ = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = store.broken = True
     faults = [proposed(router, kind, "bob"), proposed(router, kind, "bob")]
     store.release()
     assert [fault.type for found in faults for fault in found] == [NotStored, NotStored]
-    assert not router.sanctions.listed(None)
+    assert not router.chat.sanctions.listed(None)
     assert not refused(router, "bob", "10.0.0.1")
     assert User(router, "bob").session.barred is None
 
 
 def test_of_two_the_one_that_was_kept_is_in_force(house: Chat) -> None:
     router, clock = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     impose(router, BAN, "bob", clock.seconds() + 60)
     store.held = True
@@ -328,7 +328,7 @@ def test_of_two_the_one_that_was_kept_is_in_force(house: Chat) -> None:
     store.release()
     store.held = store.broken = True
     proposed(router, BAN, "bob", clock.seconds() + 240)
-    assert len(router.sanctions.listed(None)) == 1
+    assert len(router.chat.sanctions.listed(None)) == 1
     store.release()
     clock.advance(119)
     assert refused(router, "bob", "10.0.0.1")
@@ -338,42 +338,42 @@ def test_of_two_the_one_that_was_kept_is_in_force(house: Chat) -> None:
 
 def test_a_ban_that_is_undone_while_it_is_being_written_is_over(house: Chat) -> None:
     router, clock = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = True
     proposed(router, BAN, "bob")
-    undone = Deferred.fromCoroutine(router.sanctions.lift(BAN, None, find_target("bob", lambda name: None)))
+    undone = Deferred.fromCoroutine(router.chat.sanctions.lift(BAN, None, find_target("bob", lambda name: None)))
     store.release()
     assert undone.result is True
-    assert not router.sanctions.listed(None)
+    assert not router.chat.sanctions.listed(None)
     assert not refused(again(router, clock), "bob", "10.0.0.1")
 
 
 def test_what_could_not_be_undone_is_still_in_force(house: Chat) -> None:
     router, _ = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     impose(router, BAN, "bob")
     store.broken = True
-    undone = Deferred.fromCoroutine(router.sanctions.lift(BAN, None, find_target("bob", lambda name: None)))
+    undone = Deferred.fromCoroutine(router.chat.sanctions.lift(BAN, None, find_target("bob", lambda name: None)))
     undone.addErrback(lambda failure: failure.trap(NotStored))
     assert refused(router, "bob", "10.0.0.1")
 
 
 def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(house: Chat) -> None:
     router, _ = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
-    router.limits.set("sanctions", "1")
+    router.chat.limits.set("sanctions", "1")
     store.held = True
     proposed(router, BAN, "bob")
     assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
     assert not proposed(router, BAN, "bob")  # in place of the first
-    router.limits.set("sanctions", "off")
-    router.limits.set("decided", "1")
+    router.chat.limits.set("sanctions", "off")
+    router.chat.limits.set("decided", "1")
     assert [fault.type for fault in proposed(router, BAN, "cat")] == [Full]
     store.release()
-    assert len(router.sanctions.listed(None)) == 1
+    assert len(router.chat.sanctions.listed(None)) == 1
 
 
 @pytest.mark.parametrize("target", ["bob", "10.0.0.0/8"])
@@ -381,7 +381,7 @@ def test_what_is_being_written_holds_though_another_about_the_same_could_not_be_
     house: Chat, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     router, _ = house
-    store = router.store
+    store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = True
     proposed(router, BAN, target)
@@ -397,8 +397,10 @@ def proposed(router: Router, kind: str, target: str, until: float | None = None)
     """Decide something, which may have to wait; what goes wrong then, or later."""
     faults: list[Failure] = []
     until = None if until is None else int(until)
-    sanction = Sanction(kind, None, find_target(target, router.online.account).kept, until, "spam", "ann", int(router.now()))
-    Deferred.fromCoroutine(router.sanctions.impose(sanction)).addErrback(faults.append)
+    sanction = Sanction(
+        kind, None, find_target(target, router.chat.online.account).kept, until, "spam", "ann", int(router.chat.now())
+    )
+    Deferred.fromCoroutine(router.chat.sanctions.impose(sanction)).addErrback(faults.append)
     return faults
 
 
@@ -406,8 +408,8 @@ def test_there_are_so_many_and_rooms_leave_moderators_theirs(house: Chat) -> Non
     router, clock = house
     person(router, "olga", Role.USER).send("/create", "#ops")
     person(router, "olga", Role.USER).send("/create", "#dev")
-    router.limits.set("sanctions", 3)
-    router.limits.set("room-sanctions", 2)
+    router.chat.limits.set("sanctions", 3)
+    router.chat.limits.set("room-sanctions", 2)
     impose(router, BAN, "a", room="#ops")
     impose(router, BAN, "b", clock.seconds() + 60, room="#ops")
     with pytest.raises(Full):
@@ -420,8 +422,8 @@ def test_there_are_so_many_and_rooms_leave_moderators_theirs(house: Chat) -> Non
         impose(router, BAN, target)
     with pytest.raises(Full):
         impose(router, BAN, "d")
-    assert router.limits.met["sanctions"] == 2
-    assert router.limits.met["room-sanctions"] == 1
+    assert router.chat.limits.met["sanctions"] == 2
+    assert router.chat.limits.met["room-sanctions"] == 1
     clock.advance(61)
     impose(router, BAN, "b", room="#dev")
 
@@ -430,21 +432,21 @@ def test_what_one_has_decided_leaves_others_their_share(house: Chat) -> None:
     router, clock = house
     person(router, "olga", Role.USER).send("/create", "#ops")
     person(router, "olga", Role.USER).send("/create", "#dev")
-    router.limits.set("decided", 2)
+    router.chat.limits.set("decided", 2)
     impose(router, BAN, "a", room="#ops", by="olga")
     impose(router, BAN, "b", clock.seconds() + 60, room="#dev", by="olga")
     impose(router, BAN, "a", room="#ops", by="olga")  # in place of the first
     for server in (router, again(router, clock)):
-        server.limits.set("decided", 2)
+        server.chat.limits.set("decided", 2)
         with pytest.raises(Full):
             impose(server, BAN, "c", room="#ops", by="olga")
-        assert server.limits.met["decided"] == 1
+        assert server.chat.limits.met["decided"] == 1
     impose(router, BAN, "c", room="#ops", by="mod")
     clock.advance(61)
     impose(router, BAN, "d", room="#ops", by="olga")
-    room = router.rooms.find("#ops")
+    room = router.chat.rooms.find("#ops")
     assert room is not None
-    router.sanctions.forget(room)
+    router.chat.sanctions.forget(room)
     impose(router, BAN, "e", room="#dev", by="olga")
     impose(router, BAN, "f", room="#dev", by="olga")
 
@@ -453,8 +455,8 @@ def looked_at(router: Router, user: User, room: Room) -> float:
     """The steps of our own code that it takes to see whether somebody may join a room and speak there."""
 
     def look() -> None:
-        router.sanctions.check_may_join(user.session, room)
-        router.sanctions.check_may_speak(user.session, room)
+        router.chat.sanctions.check_may_join(user.session, room)
+        router.chat.sanctions.check_may_speak(user.session, room)
 
     look()  # what is known of an address is kept
     return steps(Script(look))
@@ -466,10 +468,10 @@ NETWORKS = [*(f"192.0.0.0/{n}" for n in range(2, 33)), *(f"2a00::/{n}" for n in 
 @pytest.mark.parametrize("ip", ["10.0.0.9", "2001:db8::9"])
 def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_nothing(house: Chat, ip: str) -> None:
     router, _ = house
-    router.limits.set("room-sanctions", "off")
+    router.chat.limits.set("room-sanctions", "off")
     person(router, "olga", Role.USER).send("/create", "#ops")
     person(router, "olga", Role.USER).send("/create", "#dev")
-    ops, dev = router.rooms.beginning("#ops")[0], router.rooms.beginning("#dev")[0]
+    ops, dev = router.chat.rooms.beginning("#ops")[0], router.chat.rooms.beginning("#dev")[0]
     bob = User(router, "bob", ip)
     nothing = looked_at(router, bob, ops)
     impose(router, BAN, "nobody", room="#ops")
@@ -481,7 +483,7 @@ def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_no
     assert looked_at(router, bob, dev) < 2 * 25 * len(NETWORKS)
     for network in NETWORKS:
         for kind in (BAN, MUTE):
-            now(router.sanctions.lift(kind, dev, find_target(network, nobody)))
+            now(router.chat.sanctions.lift(kind, dev, find_target(network, nobody)))
     assert looked_at(router, bob, dev) == nothing
     impose(router, BAN, "nobody", room="#dev")
     assert looked_at(router, bob, dev) == one
@@ -490,10 +492,10 @@ def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_no
 def test_to_find_those_that_have_run_out_the_others_are_not_looked_at(house: Chat) -> None:
     router, clock = house
     person(router, "olga", Role.USER).send("/create", "#ops")
-    ops = router.rooms.beginning("#ops")[0]
+    ops = router.chat.rooms.beginning("#ops")[0]
 
     def lift() -> float:
-        return steps(Script(lambda: now(router.sanctions.lift(BAN, ops, find_target("zoe", nobody)))))
+        return steps(Script(lambda: now(router.chat.sanctions.lift(BAN, ops, find_target("zoe", nobody)))))
 
     impose(router, BAN, "user", clock.seconds() + 999, room="#ops")
     few = lift()
@@ -507,32 +509,32 @@ def test_what_was_undone_or_replaced_is_not_remembered_until_its_end(house: Chat
     impose(router, BAN, "zoe", clock.seconds() + 50)
     for n in range(10 * MOST_UNDONE):
         impose(router, BAN, "bob", clock.seconds() + 1000 + n)
-        now(router.sanctions.lift(BAN, None, find_target("bob", nobody)))
+        now(router.chat.sanctions.lift(BAN, None, find_target("bob", nobody)))
         impose(router, MUTE, "bob", clock.seconds() + 1000 + n)
-    assert len(router.sanctions._ends) < 2 * MOST_UNDONE
+    assert len(router.chat.sanctions._ends) < 2 * MOST_UNDONE
     clock.advance(51)
     assert not refused(router, "zoe", "10.0.0.1")
-    assert len(router.sanctions) == 1
+    assert len(router.chat.sanctions) == 1
     clock.advance(10_000)
-    assert router.sanctions.listed(None) == []
+    assert router.chat.sanctions.listed(None) == []
 
 
 def test_a_sanction_in_a_room_counts_only_there(house: Chat) -> None:
     router, clock = house
     person(router, "olga", Role.USER).send("/create", "#ops")
     impose(router, MUTE, "bob", clock.seconds() + 60, room="#ops")
-    bob, ops = User(router, "bob"), router.rooms.get("#ops", User(router, "eve").session)
+    bob, ops = User(router, "bob"), router.chat.rooms.get("#ops", User(router, "eve").session)
     assert bob.session.barred is None
     assert code(router, bob.session) == Muted.code
     clock.advance(61)
-    router.sanctions.check_may_speak(bob.session, ops)
-    assert len(router.sanctions) == 0
+    router.chat.sanctions.check_may_speak(bob.session, ops)
+    assert len(router.chat.sanctions) == 0
 
 
 def code(router: Router, session: Session) -> str:
     """Why somebody may not speak in #ops."""
     with pytest.raises(ChatError) as wrong:
-        router.sanctions.check_may_speak(session, router.rooms.get("#ops", session))
+        router.chat.sanctions.check_may_speak(session, router.chat.rooms.get("#ops", session))
     return wrong.value.code
 
 

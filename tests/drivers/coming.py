@@ -115,7 +115,7 @@ def register(house: Chat) -> None:
     house.pump(2.0)
     house.core.release()
     house.core.settle()
-    known = house.core.router.online.account(guest.name)
+    known = house.core.router.chat.online.account(guest.name)
     if ("/register", "fail") in guest.answers:
         check(known is None, "refused and done", f"/register of {guest.name}")
     if known is None or not guest.account:

@@ -24,6 +24,7 @@ from lanchat.auth.identity import Identity
 from lanchat.auth.login_attempts import Gate
 from lanchat.auth.passwords import Hasher
 from lanchat.auth.realm import AccountChecker, ChatRealm
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.maintenance.retention import Retention, Rule
 from lanchat.protocol.entry import Entry
@@ -150,16 +151,16 @@ class Core:
     def __init__(self, directory: Path, time: Time, rules: Sequence[Rule] = ()) -> None:
         self.directory, self.time, self.clock = directory, time, time.new_clock()
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
-        self.router = Router(self.clock, commands.run, "model", time.now)
-        self.store = CountingStore(directory, self._call, counts=self.router.counts)
-        self.store.committed = self.router.delivery.committed
+        self.router = Router(Chat(self.clock, "model", time.now), commands.run)
+        self.store = CountingStore(directory, self._call, counts=self.router.chat.counts)
+        self.store.committed = self.router.chat.delivery.committed
         hasher = PlainHasher(self._call)
         checker = AccountChecker(self.store, hasher, time.now)
-        portal = Portal(ChatRealm(self.router.online.account_by_id, self.router.online.account), [checker])
-        self.router.identity = Identity(Gate(portal, self.clock), hasher, checker, True)
-        self.operations = Operations(self.router, self.store, hasher.hash)
+        portal = Portal(ChatRealm(self.router.chat.online.account_by_id, self.router.chat.online.account), [checker])
+        self.router.chat.identity = Identity(Gate(portal, self.clock), hasher, checker, True)
+        self.operations = Operations(self.router.chat, self.store, hasher.hash)
         self.retention = Retention(self.store, self.clock, rules, time.now)
-        self._service = ChatService(self.router, self.store, hasher)
+        self._service = ChatService(self.router.chat, self.store, hasher)
         self._service.startService()
         self._held: Event | None = None
         #: What the clock of this run showed at its last sweep.

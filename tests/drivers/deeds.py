@@ -161,7 +161,7 @@ def look(place: Path, now: float, again: Sequence[dict[str, Any]], tell: Tell) -
 def _open(place: Path, time: Time, rules: Sequence[Rule] = ()) -> tuple[Core, list[Entry]]:
     core, back = Core(place, time, rules), list[Entry]()
     core.store.committed = back.extend
-    core.router.limits.set("packets", "off")
+    core.router.chat.limits.set("packets", "off")
     return core, back
 
 

@@ -70,7 +70,9 @@ class Line:
         self.acknowledged: list[int] = []
         self._core, self._far = core, far
         self.transport = Transport(self)
-        factory = ChatFactory(ChatProtocol, core.router, Admission(core.router.limits, core.clock, None, core.router.counts))
+        factory = ChatFactory(
+            ChatProtocol, core.router, Admission(core.router.chat.limits, core.clock, None, core.router.chat.counts)
+        )
         connection = factory.buildProtocol(None)
         assert isinstance(connection, Connection)
         self.connection = connection

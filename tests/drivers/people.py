@@ -158,8 +158,8 @@ def _check_no_trace(world: World, words: list[str], kind: str) -> None:
 def _check_memory(world: World, name: str, words: list[str]) -> None:
     """See that the running server shows nothing of them either: no topic, no reason, and no name of who decided."""
     router = world.core.router
-    for room in filter(None, map(router.rooms.find, world.known.rooms)):
-        shown = [room.topic, *(text for one in router.sanctions.listed(room) for text in (one.reason, f"by {one.by}"))]
+    for room in filter(None, map(router.chat.rooms.find, world.known.rooms)):
+        shown = [room.topic, *(text for one in router.chat.sanctions.listed(room) for text in (one.reason, f"by {one.by}"))]
         left = [text for text in shown if text == f"by {name}" or any(word in text for word in words)]
         check(not left, "shown by the running server after an erasure", f"{left} in {room.name}")
 

@@ -67,7 +67,7 @@ class Chat:
         self.core = Core(place, self.time)
         self.core.store.stepwise = self.stepwise
         for name, value in (LIMITS | {"packets": self.packets}).items():
-            self.core.router.limits.set(name, value)  # type: ignore[arg-type]  # a number or "off"
+            self.core.router.chat.limits.set(name, value)  # type: ignore[arg-type]  # a number or "off"
 
     def next_place(self) -> Path:
         """A directory for the next run of the server."""

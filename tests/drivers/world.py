@@ -83,7 +83,7 @@ class World:
         """Start the server on this directory."""
         self.core = Core(place, self.time)
         self.core.store.committed = self.back.extend
-        self.core.router.limits.set("packets", "off")
+        self.core.router.chat.limits.set("packets", "off")
         self._users: dict[str, User] = {}
 
     def command(self, name: str, command: str, text: str) -> None:

@@ -80,7 +80,7 @@ def test_who_is_closed_is_read_to_its_end_but_no_faster_than_others_can_bear(
         assert wire.transport.producerState == "paused"
         session = wire.connection.session
         assert session is not None
-        house[0].close(session, "GONE", "You are closed.", why="for a test")
+        house[0].chat.close(session, "GONE", "You are closed.", why="for a test")
         assert wire.transport.producerState == "producing"
     else:
         wire.send(line("/quit"))
@@ -116,7 +116,7 @@ def test_a_client_that_does_not_read_the_goodbye_is_cut_off(wire: TcpWire) -> No
 @pytest.mark.parametrize("protocol", [ChatProtocol, TelnetProtocol])
 def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Router, Clock], protocol: type[Connection]) -> None:
     ann, eve = Wire(*house, protocol), TcpWire(*house)
-    house[0].limits.set("packets", "off")
+    house[0].chat.limits.set("packets", "off")
     for wire, name in ((ann, b"ann\n"), (eve, b"eve\n")):
         wire.send(name)
         wire.bytes()
@@ -124,8 +124,8 @@ def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Route
     for _ in range(30):
         eve.send(line(EVERYONE, "x" * 16_000))
     eve.send(line("ann", "for you alone"))
-    announce(house[0], "The server ends soon.")
-    assert house[0].online.find("ann") is not None
+    announce(house[0].chat, "The server ends soon.")
+    assert house[0].chat.online.find("ann") is not None
     ann.connection.outbox.resumeProducing()
     ann.clock.advance(0)
     shown = ann.bytes().decode()
@@ -144,8 +144,8 @@ def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tupl
     wire.connection.outbox.pauseProducing()
     for _ in range(MAX_WAITING // 16_000 + 1):
         other.send(line("ann", "x" * 16_000))
-    assert house[0].online.find("ann") is None
-    assert house[0].limits.met["outbox"] == 1
+    assert house[0].chat.online.find("ann") is None
+    assert house[0].chat.limits.met["outbox"] == 1
     other.send(line("ann", "still there?"))
     assert "not available" in other.msgs()[-1]
     assert wire.msgs() == ["You are closed: more waited for you than you read."]
@@ -159,7 +159,7 @@ def test_the_goodbye_reaches_everyone_and_waits_for_those_who_read(house: tuple[
     wire.factory.connections.add(unnamed.connection)
     done = Deferred.fromCoroutine(wire.factory.drain())
     assert wire.msgs() == ["The server is shutting down. Goodbye!"]
-    assert house[0].online.find("ann") is None
+    assert house[0].chat.online.find("ann") is None
     unnamed.lose()
     assert not done.called
     wire.lose()

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
 from lanchat import commands
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.protocol.packet import MAX_UNFRAMED, Sender, SharedPacket
 from tests.fakes import User, Wire, make_router
@@ -136,7 +137,7 @@ def test_who_was_refused_takes_no_name_afterwards(house: tuple[Router, Clock], w
     wire.send(b"ghost")
     wire.wait(0.3)
     assert "No name came" in wire.msgs()[0]
-    assert house[0].online.find("ghost") is None
+    assert house[0].chat.online.find("ghost") is None
 
 
 def test_a_named_connection_may_be_silent(wire: Wire) -> None:
@@ -234,7 +235,7 @@ def test_a_silence_is_looked_at_once(wire: Wire, rest: bytes) -> None:
     wire.send(b"alice\n", rest)
     wire.wait(1)
     assert wire.clock.getDelayedCalls() == []
-    assert wire.connection.router.counts.received > 64 or rest.startswith(b"x"), "work counts as packets"
+    assert wire.connection.router.chat.counts.received > 64 or rest.startswith(b"x"), "work counts as packets"
 
 
 def test_so_many_bad_packets_without_a_newline_end_the_connection(wire: Wire) -> None:
@@ -252,7 +253,7 @@ def test_bytes_that_waited_in_a_busy_server_break_the_silence() -> None:
             return super().callLater(max(delay, 0.001), callable, *args, **kw)
 
     clock = TurnClock()
-    wire = Wire(Router(clock, commands.run, "test"), clock)
+    wire = Wire(Router(Chat(clock, "test"), commands.run), clock)
     wire.send(b"ali")
     clock.advance(0.1)  # the time is up, but before anything comes of that the server reads once more
     wire.send(b"ce\n")
@@ -294,7 +295,7 @@ def test_the_third_line_over_the_limit_ends_the_connection(wire: Wire) -> None:
 def test_a_packet_without_newline_dies_with_its_session(house: tuple[Router, Clock], wire: Wire) -> None:
     wire.send(b"alice\n", line("alice", "late").strip())
     assert wire.connection.session is not None
-    house[0].close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
+    house[0].chat.close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
     wire.wait(0.3)
     assert wire.msgs()[-1] == "out"
 
@@ -347,7 +348,7 @@ def test_a_second_client_of_an_unframed_one_reads_utf_8(house: tuple[Router, Clo
 @pytest.mark.parametrize("end", ["a word in a room", "the end of the server"])
 def test_the_last_packet_of_a_client_that_does_not_read_is_its_goodbye(wire: Wire, end: str) -> None:
     router = wire.connection.router
-    router.limits.set("outbox", 20_000)
+    router.chat.limits.set("outbox", 20_000)
     bob = User(router, "bob")
     wire.send(b"alice\n" + HELLO)
     wire.bytes()
@@ -398,11 +399,17 @@ def _told(chunks: list[bytes], capable: set[str], rate: str) -> list[object]:
         wire.send(f"{name}\n".encode(), *[HELLO] * (name in capable))
         wire.wait(0.2)
         wire.packets()
-    router.limits.set("packets", rate)
+    router.chat.limits.set("packets", rate)
     wires["alice"].send(*chunks)
     wires["alice"].wait(60)
     told = [[(packet["msg"], packet["from"]["name"], *_known(packet)) for packet in wire.packets()] for wire in wires.values()]
-    return [*told, router.counts.received, router.counts.relayed, router.counts.sent, dict(router.counts.refused)]
+    return [
+        *told,
+        router.chat.counts.received,
+        router.chat.counts.relayed,
+        router.chat.counts.sent,
+        dict(router.chat.counts.refused),
+    ]
 
 
 def _known(packet: dict[str, Any]) -> list[object]:
@@ -414,12 +421,12 @@ def test_whole_lines_are_read_no_further_than_the_rates_allow(house: tuple[Route
     for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
         wire.send(name)
         wire.packets()
-    house[0].limits.set("packets", 1)
+    house[0].chat.limits.set("packets", 1)
     alice.send(*[line("bob", "hi") * 4] * 3)
     assert len(bob.msgs()) == 10
     alice.wait(2.1)
     assert len(bob.msgs()) == 2
-    house[0].limits.set("bytes", 100)
+    house[0].chat.limits.set("bytes", 100)
     alice.wait(60)
     alice.send(line("bob", "x" * 2000))
     assert alice.transport.producerState == "paused"
@@ -444,7 +451,7 @@ def test_who_is_closed_for_not_reading_its_acknowledgements_says_no_more(house: 
     for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
         wire.send(name, HELLO)
         wire.packets()
-    house[0].limits.set("outbox", 2000)
+    house[0].chat.limits.set("outbox", 2000)
     alice.connection.outbox.pauseProducing()
     alice.send(b"".join(line("bob" if n % 2 else "BOB", str(n), cid=str(n)) for n in range(90)))
     alice.wait(0.1)

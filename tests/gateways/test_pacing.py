@@ -20,7 +20,7 @@ MOST = LIMITS["outbox"].default
 @pytest.fixture
 def house() -> tuple[Router, Clock]:
     router, clock = make_router()
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     return router, clock
 
 
@@ -59,14 +59,14 @@ def test_a_flood_closes_no_client_that_is_sent_a_packet_at_a_time(house: tuple[R
     for _ in range(60):
         eve.send(to, LONG)
         assert ann.connection.queued() <= MOST
-    assert house[0].online.find("ann") is not None
+    assert house[0].chat.online.find("ann") is not None
     told = shown(ann)
     whole = sum(text.startswith("(1/") for _, text in told)
     name, last = told[-1]
     assert name == "SERVER"
     assert last.startswith(f"{60 - whole} messages were left out here")
     assert 5 < whole < 60
-    assert house[0].limits.met["outbox"] == 60 - whole
+    assert house[0].chat.limits.met["outbox"] == 60 - whole
     eve.send("ann", "still there?")
     assert shown(ann, 0.1) == [("eve", "still there?")]
 
@@ -104,7 +104,7 @@ def test_who_does_not_read_is_closed_as_any_other(house: tuple[Router, Clock], e
     ann.connection.outbox.pauseProducing()
     for _ in range(30):
         eve.send("ann", LONG)
-    assert house[0].online.find("ann") is None
+    assert house[0].chat.online.find("ann") is None
 
 
 def test_what_was_left_out_was_not_written(house: tuple[Router, Clock], eve: User) -> None:
@@ -130,8 +130,8 @@ def test_what_was_left_out_was_not_written(house: tuple[Router, Clock], eve: Use
 
 def test_with_a_limit_that_nothing_fits_in_nobody_is_closed_either(house: tuple[Router, Clock], eve: User) -> None:
     ann = unframed(house)
-    house[0].limits.set("outbox", 1000)
+    house[0].chat.limits.set("outbox", 1000)
     eve.send("ann", "hi")
     ann.wait(1)
     assert ann.connection.queued() == 0
-    assert house[0].online.find("ann") is not None
+    assert house[0].chat.online.find("ann") is not None

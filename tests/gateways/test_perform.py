@@ -38,7 +38,7 @@ def house() -> tuple[Router, Clock]:
 
 @pytest.fixture
 def store(house: tuple[Router, Clock]) -> FakeStore:
-    return store_of(house[0])
+    return store_of(house[0].chat)
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ def test_who_only_closes_its_writing_side_is_answered_first(
     store.held = True
     ann.send(command + line("/time", cid="2"))
     ann.connection.readConnectionLost()
-    assert house[0].online.find("ann") is not None
+    assert house[0].chat.online.find("ann") is not None
     store.release()
     answers = said(ann)
     assert {"1", "2"} <= set(answers)
-    assert house[0].online.find("ann") is None
+    assert house[0].chat.online.find("ann") is None
 
 
 def test_when_nothing_can_be_stored_who_closed_its_writing_side_is_told(ann: PausingWire, store: FakeStore) -> None:
@@ -124,15 +124,15 @@ def test_who_goes_while_something_waits_leaves_no_trace(
     store.release()
     while store.asks:
         store.answer()
-    assert router.online.find("ann") is None
-    assert not any(room.sessions for room in router.rooms.beginning(""))
+    assert router.chat.online.find("ann") is None
+    assert not any(room.sessions for room in router.chat.rooms.beginning(""))
     assert not [text for text in logged if "Traceback" in text]
 
 
 def test_what_comes_while_something_waits_is_bounded_and_then_served(
     house: tuple[Router, Clock], ann: PausingWire, store: FakeStore
 ) -> None:
-    house[0].limits.set("bytes", "off")
+    house[0].chat.limits.set("bytes", "off")
     store.held = True
     ann.send(line("/create", "#ops", cid="first"))
     sent = 0
@@ -152,13 +152,13 @@ def test_what_comes_while_something_waits_is_bounded_and_then_served(
 def test_who_is_closed_while_something_waits_is_read_to_its_end(
     house: tuple[Router, Clock], ann: PausingWire, store: FakeStore
 ) -> None:
-    house[0].limits.set("bytes", "off")
+    house[0].chat.limits.set("bytes", "off")
     store.held = True
     ann.send(line("/create", "#ops"), b"x" * (MAX_UNSERVED + 1))
     assert not ann.transport.reads
     session = ann.connection.session
     assert session is not None
-    house[0].close(session, "FORBIDDEN", "You are closed.", why="kicked")
+    house[0].chat.close(session, "FORBIDDEN", "You are closed.", why="kicked")
     assert ann.transport.reads
     store.release()
     assert ann.msgs() == ["You are closed."]
@@ -178,7 +178,7 @@ def test_a_store_that_is_full_lets_its_senders_wait_until_what_they_said_is_stor
     store.full = False
     store.release()
     assert said(ann) == ["one", "1", "2"]
-    assert house[0].limits.met["waiting"] == 1
+    assert house[0].chat.limits.met["waiting"] == 1
 
 
 def test_a_name_and_a_login_in_one_write_are_served_in_order(house: tuple[Router, Clock], ann: PausingWire) -> None:

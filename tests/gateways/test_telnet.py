@@ -94,9 +94,9 @@ def test_a_text_of_many_lines_is_cut_and_harms_nobody(house: tuple[Router, Clock
 
 
 def test_a_list_of_the_servers_is_not_cut(house: tuple[Router, Clock], wire: Wire) -> None:
-    ann = house[0].online.find("ann")
+    ann = house[0].chat.online.find("ann")
     assert ann is not None
-    house[0].reply(ann, None, "\n".join(map(str, range(1000))))
+    house[0].chat.reply(ann, None, "\n".join(map(str, range(1000))))
     assert lines(wire) == [f"* {n}" for n in range(1000)]
 
 
@@ -183,7 +183,7 @@ def test_the_reason_of_a_ban_is_broken_into_rows_for_whom_it_hits_and_at_the_nex
     reason = "a " * 38 + "eve (private): the door code is 4711 " + "b" * 79
     mod, ann = Wire(*house, TelnetProtocol), Wire(*house, TelnetProtocol)
     mod.send(b"mod\n/register correct horse\n")
-    house[0].account_of("mod").sessions[0].role = house[0].account_of("mod").role = Role.MODERATOR
+    house[0].chat.account_of("mod").sessions[0].role = house[0].chat.account_of("mod").role = Role.MODERATOR
     ann.send(b"ann\n")
     for wire in (mod, ann):
         wire.bytes()
@@ -329,7 +329,7 @@ def test_ctrl_d_at_the_start_of_a_line_ends_the_input(house: tuple[Router, Clock
     wire.send(before + b"\x04more\r\n", b"more\r\n")
     assert "more" not in bob.msgs()
     assert wire.transport.disconnecting
-    assert house[0].online.find("ann") is None
+    assert house[0].chat.online.find("ann") is None
 
 
 def test_ctrl_d_elsewhere_means_nothing(house: tuple[Router, Clock], wire: Wire) -> None:
@@ -348,7 +348,7 @@ def test_telnets_end_of_file_ends_the_input_with_its_last_line(house: tuple[Rout
 
 
 def test_what_was_asked_for_is_told_though_the_input_ended_meanwhile(house: tuple[Router, Clock], wire: Wire) -> None:
-    store, bob = store_of(house[0]), User(house[0], "bob")
+    store, bob = store_of(house[0].chat), User(house[0], "bob")
     store.held = True
     wire.send(b"/register correct horse\r\n/time\r\n\xff\xec", b"too late\r\n")
     assert not wire.transport.disconnecting
@@ -378,7 +378,7 @@ def test_another_protocol_is_told_at_once_which_port_is_meant(
     assert port in told
     assert told.startswith("HTTP/1.1 400 ") == (name == "HTTP" and protocol is ChatProtocol)
     assert wire.transport.disconnecting
-    assert not len(house[0].online)
+    assert not len(house[0].chat.online)
 
 
 def test_telnet_at_the_json_port_is_told_which_port_is_meant(house: tuple[Router, Clock]) -> None:
@@ -520,7 +520,7 @@ def test_a_program_that_took_this_door_for_another_is_told_so_and_says_nothing(
     assert "hunter2" not in str(bob.shown())
     assert "JSON port" in lines(wire)[-1]
     assert wire.transport.disconnecting
-    assert house[0].online.find("amn") is None
+    assert house[0].chat.online.find("amn") is None
 
 
 def test_a_login_in_place_of_a_name_is_not_repeated(house: tuple[Router, Clock]) -> None:

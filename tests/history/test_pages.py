@@ -38,14 +38,14 @@ def ann(router: Router) -> User:
 
 def remove(router: Router, name: str) -> None:
     """As the administrator does."""
-    account = router.account_of(name)
-    router.store.write_in_background(accounts.RemoveAccount(account.id))
-    Operations(router, router.store, lambda password: None)._forget(account)  # type: ignore[arg-type, return-value]  # neither is asked
+    account = router.chat.account_of(name)
+    router.chat.store.write_in_background(accounts.RemoveAccount(account.id))
+    Operations(router, router.chat.store, lambda password: None)._forget(account)  # type: ignore[arg-type, return-value]  # neither is asked
 
 
 def index(router: Router) -> None:
     """Let all that was said be found by its words."""
-    connection, upto = store_of(router).connection, store_of(router).last_seq
+    connection, upto = store_of(router.chat).connection, store_of(router.chat).last_seq
     recent.move(connection, upto)
     word_index.fill(connection)
 
@@ -98,9 +98,9 @@ def test_what_a_classic_client_has_in_x_is_not_looked_at(router: Router, ann: Us
         ann.send(command, msg, limit=1, before=2)
         assert [line.split("ann: ")[1] for line in ann.msgs()] == ["one word", "two words"]
     ann.send("/ack", seq=1)
-    account = router.online.account("ann")
+    account = router.chat.online.account("ann")
     assert account is not None
-    assert router.cursors.pending(account, "") == 0
+    assert router.chat.cursors.pending(account, "") == 0
 
 
 def test_nobody_reads_what_others_said_with_that_name(router: Router, ann: User) -> None:
@@ -127,7 +127,7 @@ def test_a_program_is_told_that_these_may_be_different_people_too(router: Router
 
 
 def test_after_an_erasure_nothing_is_found_by_that_name(router: Router, ann: User) -> None:
-    connection = store_of(router).connection
+    connection = store_of(router.chat).connection
     User(router, "eve").register().send("ann", "one")
     remove(router, "eve")
     for table in ("kept", "fresh"):
@@ -214,7 +214,7 @@ def test_what_is_told_as_the_way_on_is_one_when_it_is_typed(
 ) -> None:
     router, clock = make_router()
     for name in ("packets", "bytes"):
-        router.limits.set(name, "off")
+        router.chat.limits.set(name, "off")
     monkeypatch.setattr("lanchat.commands.history.PAGE", 1)
     owner = User(router, "ann").register()
     owner.send("/create", "#ops")
@@ -269,7 +269,7 @@ def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
     router: Router, ann: User, unindexed: int, told: bool
 ) -> None:
     User(router, "bob").send("ann", "hello")
-    schema.put(store_of(router).connection, "unindexed", unindexed)
+    schema.put(store_of(router.chat).connection, "unindexed", unindexed)
     older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
     assert said_in(ann, "/search", "mat") == [*older, f"There is nothing that has these words. {NOT_KEPT}"]
 

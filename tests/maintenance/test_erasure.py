@@ -241,7 +241,7 @@ def test_one_rewrite_at_a_time_and_the_writer_waits_until_the_last_has_ended(
 
     monkeypatch.setattr(rewrite, "rewrite", rewrite_file)
     router, _ = make_router()
-    operations = Operations(router, desk.store, succeed)
+    operations = Operations(router.chat, desk.store, succeed)
     both = [Deferred.fromCoroutine(operations._rewrite(lambda done, text: None)) for _ in range(2)]
     assert patience() == rewrite.LONG_WAIT * 1000
     assert len(begun) == 1
@@ -288,8 +288,8 @@ def twins(desk: Desk) -> tuple[Router, Callable[[Request], Done | Failed]]:
     desk.say(entry("hers", author=3, name="isparta"), entry("his", author=4, name="ısparta"))
     router, _ = make_router()
     known, decided = desk.write(make)
-    router.begin(desk.store, known, [], decided)
-    operations = Operations(router, desk.store, succeed)
+    router.chat.begin(desk.store, known, [], decided)
+    operations = Operations(router.chat, desk.store, succeed)
     return router, lambda request: desk.wait(Deferred.fromCoroutine(operations.do(request, "a test", lambda done, what: None)))
 
 
@@ -305,7 +305,7 @@ def test_of_two_accounts_with_one_key_only_the_one_that_was_named_is_erased(
     assert desk.ask("SELECT msg FROM log") == [("hers",)]
     decided = {("guest3", "isparta", "loud"), ("guest4", "(erased)", ""), ("isparta", "wanda", "")}
     assert set(desk.ask("SELECT target, by_name, reason FROM sanctions")) == decided
-    kept = [sanction for place in router.sanctions.places.values() for sanction in place.values()]
+    kept = [sanction for place in router.chat.sanctions.places.values() for sanction in place.values()]
     assert {(sanction.target, sanction.by, sanction.reason) for sanction in kept} == decided
 
 

@@ -46,10 +46,10 @@ class Scene:
     def __init__(self) -> None:
         self.router, self.clock = make_router()
         self.stopped: list[float] = []
-        self.service = make_service(self.router, lambda: self.stopped.append(self.clock.seconds()))
+        self.service = make_service(self.router.chat, lambda: self.stopped.append(self.clock.seconds()))
         self.bert = User(self.router, "bert", "10.0.0.2")
         self.ann = User(self.router, "Ann", "10.0.0.1")
-        self.window = FakeWindow(Verbs(self.service))
+        self.window = FakeWindow(Verbs(self.service, self.router))
         self.say = self.window.say
 
 
@@ -112,7 +112,7 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         assert told in answer, said
         assert "Traceback" not in answer, said
         assert answer.count("\n") == 1, said
-    assert len(scene.router.online) == 2
+    assert len(scene.router.chat.online) == 2
 
 
 def test_a_verb_without_its_brackets_tells_how_it_is_used(scene: Scene) -> None:
@@ -129,7 +129,7 @@ def test_help_lists_every_verb_with_what_it_does(scene: Scene) -> None:
         assert isinstance(scene.window.names[name], Verb)
         assert scene.say(f"help({name})") == scene.say(f"help('{name}')")
         assert scene.say(f"help({name})").startswith(f"{name}(")
-    assert "router.py" not in scene.say("help(router.say)")
+    assert "router.py" not in scene.say("help(router.receive)")
 
 
 # People.
@@ -154,7 +154,7 @@ def test_who_shows_what_waits_for_a_client_that_does_not_read(scene: Scene) -> N
     wire.send(b"carl\n")
     wire.bytes()
     wire.connection.outbox.pauseProducing()
-    scene.router.reply(scene.router.online.find("carl"), None, "x" * 1000)  # type: ignore[arg-type]  # he is here
+    scene.router.chat.reply(scene.router.chat.online.find("carl"), None, "x" * 1000)  # type: ignore[arg-type]  # he is here
     scene.clock.advance(0)
     (carl,) = [row for row in scene.window.names["who"]() if row.name == "carl"]
     assert carl.queued > 1000
@@ -177,7 +177,7 @@ def test_kick_frees_the_name_and_says_why(scene: Scene) -> None:
     assert told == "BERT was disconnected by the operator (be nice). They may come back. ban('BERT') keeps them out.\n"
     assert scene.bert.msgs()[-1] == "You were disconnected by the operator (be nice)."
     assert scene.bert.client.disconnected
-    assert scene.router.online.find("bert") is None
+    assert scene.router.chat.online.find("bert") is None
 
 
 def test_a_ban_is_told_listed_and_undone_in_words_of_the_prompt(scene: Scene) -> None:
@@ -224,11 +224,11 @@ def test_stats_print_a_line_for_each(scene: Scene) -> None:
 
 
 def test_limits_are_shown_and_changed(scene: Scene) -> None:
-    scene.router.limits.met["packets"] = 7
+    scene.router.chat.limits.met["packets"] = 7
     assert re.search(r"\npackets +200 +7 +packets a second from one session", scene.say("limits()"))
     assert scene.say("limit('packets', 5)") == "packets is 5 now.\n"
     assert scene.say("limit('bytes', 26214400)") == "bytes is 26214400 now.\n"
-    assert scene.router.limits["packets"] == 5
+    assert scene.router.chat.limits["packets"] == 5
     assert scene.say("limit('packets', 'off')") == "packets is off now.\n"
     assert re.search(r"\npackets +off +7 ", scene.say("limits()"))
 

@@ -26,7 +26,7 @@ class Scene:
         self.ann = Wire(self.router, self.clock, protocol)
         self.ann.send(b"ann\n")
         self.ann.bytes()
-        self.window = FakeWindow(Verbs(make_service(self.router)))
+        self.window = FakeWindow(Verbs(make_service(self.router.chat), self.router))
 
     def tapped(self) -> list[str]:
         """What the window showed since the last look."""

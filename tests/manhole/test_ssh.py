@@ -21,6 +21,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import provider
 
 from lanchat import commands
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.manhole.idle import IDLE_SECONDS, NOTICE_SECONDS
 from lanchat.manhole.keys import Entry, Listed, fingerprint
@@ -70,8 +71,10 @@ def clock() -> Clock:
 @pytest.fixture
 def factory(clock: Clock) -> ManholeFactory:
     """A manhole that knows one key of each type."""
-    service = make_service(Router(clock, commands.run, "test"))
-    made = ManholeFactory(service, [Entry(key.public()) for key in (ED25519, RSA)], [ED25519, ECDSA, RSA])
+    router = Router(Chat(clock, "test"), commands.run)
+    made = ManholeFactory(
+        make_service(router.chat), router, [Entry(key.public()) for key in (ED25519, RSA)], [ED25519, ECDSA, RSA]
+    )
     made.startFactory()
     return made
 

@@ -55,7 +55,7 @@ class Reader(Wire):
 def house() -> tuple[Router, Clock]:
     router, clock = make_router()
     User(router, "ann").register().leave()
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     return router, clock
 
 
@@ -98,7 +98,7 @@ def test_what_was_dropped_as_too_much_waited_is_shown_next_time(house: tuple[Rou
     ann = Reader(house)
     ann.stop_reading()
     say(bob, *(f"number {n} " + "x" * 10_000 for n in range(30)))
-    assert house[0].online.find("ann") is None, "she was closed as too slow"
+    assert house[0].chat.online.find("ann") is None, "she was closed as too slow"
     ann.lose()
     assert "30 messages were said" in missed(house)
 
@@ -173,16 +173,16 @@ def test_a_classic_session_that_becomes_a_device_has_read_what_was_written(house
     say(bob, "number 2")
     ann.send(line("/hello", "lanchat", v=1, caps=["id"], dev="desk"))
     cursor = "SELECT cursor FROM devices WHERE name = ''"
-    assert store_of(house[0]).connection.execute(cursor).fetchone() == (1,)
+    assert store_of(house[0].chat).connection.execute(cursor).fetchone() == (1,)
     ann.lose()
     house[1].advance(2)
-    assert store_of(house[0]).connection.execute(cursor).fetchone() == (1,), "what was cut off was never written"
+    assert store_of(house[0].chat).connection.execute(cursor).fetchone() == (1,), "what was cut off was never written"
     assert "number 2" in missed(house)
 
 
 def test_what_could_not_be_read_is_not_counted_as_read_when_the_rest_is_written(house: tuple[Router, Clock], bob: User) -> None:
     say(bob, "number 1")
-    store = store_of(house[0])
+    store = store_of(house[0].chat)
     store.slow = True
     ann = Reader(house)
     store.answer(TooSlow())

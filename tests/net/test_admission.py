@@ -45,7 +45,7 @@ def test_networks_can_be_chosen() -> None:
 
 def test_who_is_from_elsewhere_is_refused_before_a_byte(logged: list[str]) -> None:
     router, clock = make_router()
-    factory = ChatFactory(ChatProtocol, router, Admission(router.limits, clock, networks([]), router.counts))
+    factory = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, networks([]), router.chat.counts))
     for n in range(100):
         assert factory.buildProtocol(IPv4Address("TCP", f"8.8.8.{n}", 1)) is None
     assert factory.buildProtocol(IPv6Address("TCP", "::ffff:10.0.0.1", 1)) is not None
@@ -132,7 +132,7 @@ def test_one_too_many_is_told_why_and_the_others_are_served() -> None:
 def test_few_of_those_that_are_too_many_linger() -> None:
     house = make_router()
     first = Wire(*house)
-    house[0].limits.values["users"] = 0  # nobody fits in any more
+    house[0].chat.limits.values["users"] = 0  # nobody fits in any more
     wires = [first]
     for _ in range(MAX_LINGERING + 3):
         wire = Wire(*house)

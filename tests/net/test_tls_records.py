@@ -44,9 +44,9 @@ class Pair:
 
     def __init__(self, house: tuple[Router, Clock], directory: Path) -> None:
         router, self.clock = house
-        chat = ChatFactory(ChatProtocol, router, Admission(router.limits, self.clock, None, router.counts))
+        chat = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, self.clock, None, router.chat.counts))
         contexts = Contexts(Files(*Authority(directory).issue("localhost")))
-        factory = TLSFactory(contexts, chat, self.clock, router.counts)
+        factory = TLSFactory(contexts, chat, self.clock, router.chat.counts)
         server = factory.buildProtocol(IPv4Address("TCP", "10.0.0.7", 40000))
         assert server is not None
         self.server, self.transport = server, StringTransport(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
@@ -73,7 +73,7 @@ class Pair:
     def used(self) -> int:
         """Bytes of the limit that are taken now, if time stands still."""
         bucket = self.connection._bytes
-        return round((bucket._full_at - self.clock.seconds()) * self.connection.router.limits["bytes"])
+        return round((bucket._full_at - self.clock.seconds()) * self.connection.router.chat.limits["bytes"])
 
     def _exchange(self) -> int:
         sent = self._out.read()
@@ -117,7 +117,7 @@ def test_what_has_no_content_is_charged_and_read_no_faster(pair: Pair, monkeypat
         pair.server.dataReceived(RECORD * 10)
         if pair.transport.producerState == "paused":
             break
-    assert pair.used() < 12 * pair.connection.router.limits["bytes"]
+    assert pair.used() < 12 * pair.connection.router.chat.limits["bytes"]
     pair.clock.advance(1)
     assert pair.transport.producerState == "producing"
     pair.server.dataReceived(RECORD * 1000)

@@ -47,7 +47,7 @@ def test_sessions_are_counted_by_the_door_they_came_through(house: tuple[Router,
     named(house, "bob")
     typed = Wire(*house, TelnetProtocol)
     typed.send(b"cat\r\n")
-    assert house[0].counts.sessions == {"json": 2, "telnet": 1}
+    assert house[0].chat.counts.sessions == {"json": 2, "telnet": 1}
 
 
 def test_sessions_are_counted_by_how_they_end(house: tuple[Router, Clock]) -> None:
@@ -59,14 +59,14 @@ def test_sessions_are_counted_by_how_they_end(house: tuple[Router, Clock]) -> No
     wires["bob"].connection.connectionLost()
     wires["cat"].lose()
     wires["dan"].connection.goodbye()
-    assert router.counts.closed == {("json", how): 1 for how in ("GONE", "HUNG_UP", "LOST", "RELOAD")}
+    assert router.chat.counts.closed == {("json", how): 1 for how in ("GONE", "HUNG_UP", "LOST", "RELOAD")}
     for wire in wires.values():
         wire.connection.connectionLost()
-    assert router.counts.sessions["json"] == 4, "and each only once"
+    assert router.chat.counts.sessions["json"] == 4, "and each only once"
 
 
 def test_packets_are_counted_as_they_come_and_as_they_go(house: tuple[Router, Clock]) -> None:
-    counts = house[0].counts
+    counts = house[0].chat.counts
     ann, bob = named(house, "ann"), named(house, "bob")
     before = counts.received, counts.sent
     ann.send(b"".join(line("bob", f"{n}") for n in range(30)) + line("bob", "x" * 1000))
@@ -78,7 +78,7 @@ def test_packets_are_counted_as_they_come_and_as_they_go(house: tuple[Router, Cl
 def test_a_shout_counts_for_each_who_gets_it(house: tuple[Router, Clock]) -> None:
     wires = [named(house, name) for name in ("ann", "bob", "cat")]
     wires[0].send(line("/shout", "to all"))
-    assert house[0].counts.relayed == 2
+    assert house[0].chat.counts.relayed == 2
 
 
 def test_what_is_refused_is_counted_by_its_code(house: tuple[Router, Clock]) -> None:
@@ -86,17 +86,17 @@ def test_what_is_refused_is_counted_by_its_code(house: tuple[Router, Clock]) -> 
     ann = named(house, "ann")
     ann.send(line("nobody", "hello") + b"{]\n" + b"{]\n")
     Wire(*house).send(b"ann\n")
-    assert router.counts.refused == {"NO_SUCH_TARGET": 1, "BAD_JSON": 2, "NAME_TAKEN": 1}
+    assert router.chat.counts.refused == {"NO_SUCH_TARGET": 1, "BAD_JSON": 2, "NAME_TAKEN": 1}
 
 
 def test_deliveries_from_the_log_are_counted_one_for_each_reader_and_what_was_lost(house: tuple[Router, Clock]) -> None:
     router = house[0]
     ann, bob = User(router, "ann").register(), User(router, "bob")
     bob.send("ann", "kept")
-    assert (router.counts.delivered, router.counts.relayed) == (1, 0)
-    store_of(router).broken = True
+    assert (router.chat.counts.delivered, router.chat.counts.relayed) == (1, 0)
+    store_of(router.chat).broken = True
     ann.send("bob", "not kept")
-    assert (router.counts.delivered, router.counts.not_stored) == (1, 1)
+    assert (router.chat.counts.delivered, router.chat.counts.not_stored) == (1, 1)
 
 
 def test_readers_that_must_fetch_what_they_missed_are_counted(house: tuple[Router, Clock]) -> None:
@@ -105,13 +105,13 @@ def test_readers_that_must_fetch_what_they_missed_are_counted(house: tuple[Route
     ann, bob = log_in(router, "ann", *ALL), User(router, "bob")
     ann.client.is_behind = True
     bob.send("ann", "one")
-    assert router.counts.gaps == 0
+    assert router.chat.counts.gaps == 0
     ann.client.drained.callback(None)
-    assert router.counts.gaps == 1
+    assert router.chat.counts.gaps == 1
 
 
 def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(house: tuple[Router, Clock]) -> None:
-    counts = house[0].counts
+    counts = house[0].chat.counts
     ann, bob = named(house, "ann"), named(house, "bob")
     bob.connection.outbox.pauseProducing()
     ann.send(line("bob", "x" * 1000))
@@ -127,19 +127,19 @@ def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(house: tuple[Rou
 
 def test_who_may_not_connect_is_counted(house: tuple[Router, Clock]) -> None:
     router, clock = house
-    door = ChatFactory(ChatProtocol, router, Admission(router.limits, clock, networks([]), router.counts))
+    door = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, networks([]), router.chat.counts))
     assert door.buildProtocol(IPv4Address("TCP", "8.8.8.8", 1)) is None
-    assert router.counts.denied == 1
+    assert router.chat.counts.denied == 1
 
 
 def test_connections_are_counted_before_they_have_a_name(house: tuple[Router, Clock]) -> None:
     router, clock = house
-    admission = Admission(router.limits, clock, None, router.counts)
+    admission = Admission(router.chat.limits, clock, None, router.chat.counts)
     door = ChatFactory(ChatProtocol, router, admission)
     connection = door.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))
     assert connection is not None
     connection.makeConnection(StringTransport())
-    assert (admission.total, router.counts.sessions.total()) == (1, 0)
+    assert (admission.total, router.chat.counts.sessions.total()) == (1, 0)
     connection.connectionLost()
     assert admission.total == 0
 

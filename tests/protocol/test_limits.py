@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat import commands
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.gateways.input import FAIR_SHARE
 from lanchat.model.session import Role
@@ -163,9 +164,9 @@ def test_a_rate_that_is_lowered_and_lifted_keeps_nobody(house: tuple[Router, Clo
         wire.send(name)
         wire.packets()
     alice.send(*[line("bob", "hi") * 90] * 10)
-    house[0].limits.set("packets", 5)
+    house[0].chat.limits.set("packets", 5)
     alice.send(line("bob", "hi") * 90, line("bob", "hi") * 90)
-    house[0].limits.set("packets", "off")
+    house[0].chat.limits.set("packets", "off")
     alice.wait(2)
     alice.send(line("bob", "last"))
     assert bob.msgs() == ["hi"] * 12 * 90 + ["last"]
@@ -183,21 +184,21 @@ def test_to_send_in_many_pieces_is_no_way_round_a_rate(house: tuple[Router, Cloc
 
 def test_those_who_have_sent_much_share_a_turn() -> None:
     clock = TurnClock()
-    router = Router(clock, commands.run, "test")  # type: ignore[arg-type]  # it is a clock all the same
+    router = Router(Chat(clock, "test"), commands.run)  # type: ignore[arg-type]  # it is a clock all the same
     storms = [Wire(router, clock) for _ in range(10)]
     for n, storm in enumerate(storms):
         storm.factory = storm.connection.factory = storms[0].factory
         storm.send(f"storm{n}\n".encode())
-    turns = [router.counts.received]
+    turns = [router.chat.counts.received]
     for storm in storms:
         storm.send(TIME * 200)
     while storms[0].factory.backlog:
-        turns.append(router.counts.received)
+        turns.append(router.chat.counts.received)
         clock.advance(0.001)
     served = [after - before for before, after in zip(turns, turns[1:])]  # noqa: B905, RUF007 (Python 3.10's pairwise is the same)
     assert served[0] <= FAIR_SHARE * 3, "those who came first had more"
     assert sorted(served)[len(served) // 2] <= FAIR_SHARE
-    assert router.counts.received - turns[0] == 2000
+    assert router.chat.counts.received - turns[0] == 2000
 
 
 def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
@@ -211,7 +212,7 @@ def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
 
 
 def test_an_object_that_is_cut_while_its_sender_rests_is_not_given_up(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("packets", 1)
+    house[0].chat.limits.set("packets", 1)
     users = [User(house[0], f"user{n}") for n in range(140)]
     wire = Wire(*house)
     wire.send(b"ann")
@@ -226,7 +227,7 @@ def test_an_object_that_is_cut_while_its_sender_rests_is_not_given_up(house: tup
 
 
 def test_a_session_over_its_rate_waits_and_loses_nothing(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("packets", 10)
+    house[0].chat.limits.set("packets", 10)
     flood, calm = Wire(*house), Wire(*house)
     flood.send(b"flood\n" + TIME * 150)
     calm.send(b"calm\n" + TIME)
@@ -245,7 +246,7 @@ def test_a_session_over_its_rate_waits_and_loses_nothing(house: tuple[Router, Cl
 
 
 def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("packets", 0.1)
+    house[0].chat.limits.set("packets", 0.1)
     wire = Wire(*house)
     wire.send(b"slow\n" + TIME * 5)
     resumed = []
@@ -256,7 +257,7 @@ def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) ->
 
 
 def test_bytes_have_a_rate_too(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("bytes", 1000)
+    house[0].chat.limits.set("bytes", 1000)
     wire = Wire(*house)
     wire.send(b"\n" * (10_500 - READ_OVERHEAD))
     assert wire.transport.producerState == "paused"
@@ -268,7 +269,7 @@ def test_a_storm_has_its_share_of_a_turn_and_no_more() -> None:
     served = []
 
     clock = TurnClock()
-    router = Router(clock, commands.run, "test")  # type: ignore[arg-type]  # it is a clock all the same
+    router = Router(Chat(clock, "test"), commands.run)  # type: ignore[arg-type]  # it is a clock all the same
     wire = Wire(router, clock)
     receive = router.receive
     router.receive = lambda *args: served.append(clock.seconds()) or receive(*args)  # type: ignore[func-returns-value, method-assign]
@@ -282,11 +283,11 @@ def test_a_storm_has_its_share_of_a_turn_and_no_more() -> None:
 
 
 def test_a_session_that_ends_while_it_rests_is_served_no_more(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("packets", 1)
+    house[0].chat.limits.set("packets", 1)
     wire = Wire(*house)
     wire.send(b"ann\n" + TIME * 20)
     assert wire.connection.session is not None
-    house[0].close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
+    house[0].chat.close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
     wire.wait(30)
     assert wire.msgs()[-1] == "out"
     assert wire.transport.disconnecting
@@ -301,7 +302,7 @@ def test_a_session_that_ends_with_its_share_of_a_turn_does_not_rest(house: tuple
 
 
 def test_a_lost_connection_leaves_no_rest(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("packets", 1)
+    house[0].chat.limits.set("packets", 1)
     wire = Wire(*house)
     wire.send(b"ann\n" + TIME * 20)
     wire.lose()
@@ -333,7 +334,7 @@ def test_shouts_cost_what_they_cause_and_over_that_are_refused(house: tuple[Rout
 @pytest.mark.parametrize("room", [False, True])
 def test_a_long_text_to_many_costs_what_is_written_to_each(house: tuple[Router, Clock], room: bool) -> None:
     router, clock = house
-    router.limits.set("packets", 200.2)
+    router.chat.limits.set("packets", 200.2)
     loud = person(router, "loud", Role.USER).hello("ack")
     crowd = [User(router, f"user{n}") for n in range(99)]
     if room:
@@ -342,7 +343,7 @@ def test_a_long_text_to_many_costs_what_is_written_to_each(house: tuple[Router, 
             user.send("/join", "#ops")
         loud.shown()
     to = "#ops" if room else EVERYONE
-    packets = router.limits["packets"] * BURST_SECONDS
+    packets = router.chat.limits["packets"] * BURST_SECONDS
     for text, cost in (("x" * 199, 5), ("x" * 2000, 55), ("\x80" * 500, 55)):
         clock.advance(BURST_SECONDS)
         sent = 0
@@ -353,7 +354,7 @@ def test_a_long_text_to_many_costs_what_is_written_to_each(house: tuple[Router, 
 
 
 def test_a_refused_shout_is_told_to_classic_clients_in_words(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("packets", 0.01)
+    house[0].chat.limits.set("packets", 0.01)
     ann = User(house[0], "ann")
     for n in range(5):
         User(house[0], f"user{n}")
@@ -363,24 +364,24 @@ def test_a_refused_shout_is_told_to_classic_clients_in_words(house: tuple[Router
 
 
 def test_the_limit_on_bad_packets_can_be_changed(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("bad", 3)
+    house[0].chat.limits.set("bad", 3)
     wire = Wire(*house)
     wire.send(b"ann\n" + b"junk\n" * 3)
     wire.clock.advance(0)
     assert wire.transport.disconnecting
-    assert house[0].limits.met["bad"] == 1
+    assert house[0].chat.limits.met["bad"] == 1
 
 
 def test_the_time_for_the_name_can_be_changed(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("opening", 2)
+    house[0].chat.limits.set("opening", 2)
     wire = Wire(*house)
     wire.wait(2.1)
     assert "within 2 seconds" in wire.msgs()[0]
-    assert house[0].limits.met["opening"] == 1
+    assert house[0].chat.limits.met["opening"] == 1
 
 
 def test_a_lifted_time_for_the_name_is_very_long(house: tuple[Router, Clock]) -> None:
-    house[0].limits.set("opening", "off")
+    house[0].chat.limits.set("opening", "off")
     wire = Wire(*house)
     wire.clock.advance(86400)
     assert not wire.transport.disconnecting
@@ -404,7 +405,7 @@ def test_a_silent_capable_client_is_asked_and_given_up(house: tuple[Router, Cloc
         wire.clock.advance(15)
     bye = wire.packets()[-1]
     assert (bye["x"]["op"], bye["x"]["code"]) == ("bye", "IDLE")
-    assert house[0].online.find("ann") is None
+    assert house[0].chat.online.find("ann") is None
 
 
 def test_who_did_not_ask_for_pings_gets_none(house: tuple[Router, Clock]) -> None:
@@ -413,7 +414,7 @@ def test_who_did_not_ask_for_pings_gets_none(house: tuple[Router, Clock]) -> Non
     wire.bytes()
     wire.clock.advance(300)
     assert wire.bytes() == b""
-    assert house[0].online.find("ann") is not None
+    assert house[0].chat.online.find("ann") is not None
 
 
 def test_pings_end_with_the_last_who_wanted_them(house: tuple[Router, Clock]) -> None:

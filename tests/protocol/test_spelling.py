@@ -74,14 +74,14 @@ def test_a_guest_is_found_and_shown_in_any_spelling(router: Router) -> None:
 
 
 def test_an_account_is_the_same_in_any_spelling(router: Router) -> None:
-    router.limits.set("packets", "off")
+    router.chat.limits.set("packets", "off")
     mod = person(router, "mod", Role.MODERATOR)
     for name in PEOPLE:
         row = {"name": parse(name), "password": "password-1", "role": Role.USER, "now": 0, "most": 500}
         account = accounts.add(connection(router), **row)  # type: ignore[arg-type]
-        router.own(account)
+        router.chat.own(account)
         for spelt in spellings(name):
-            assert router.online.account(spelt) is router.account_of(f"@{spelt}") is account
+            assert router.chat.online.account(spelt) is router.chat.account_of(f"@{spelt}") is account
         user = User(router, spelt)
         user.send("/login", "password-1")
         assert user.session.name.shown == name
@@ -94,18 +94,18 @@ def test_an_account_is_the_same_in_any_spelling(router: Router) -> None:
 
 
 def test_a_room_is_found_in_any_spelling(router: Router) -> None:
-    router.limits.set("owned", 500)
-    router.limits.set("creations", 500)
-    router.limits.set("joined", 500)
+    router.chat.limits.set("owned", 500)
+    router.chat.limits.set("creations", 500)
+    router.chat.limits.set("joined", 500)
     ann = User(router, "ann").register()
     for name in PEOPLE:
         ann.send("/create", f"#{name}")
         assert ann.told().msg.startswith(f"#{name} is there")
-        room = router.rooms.find(f"#{name}")
+        room = router.chat.rooms.find(f"#{name}")
         assert room is not None
         for spelt in spellings(name):
-            assert router.rooms.find(spelt) is router.rooms.find(f"#{spelt}") is room, ascii(spelt)
-            assert room in router.rooms.beginning(f"#{spelt}")
+            assert router.chat.rooms.find(spelt) is router.chat.rooms.find(f"#{spelt}") is room, ascii(spelt)
+            assert room in router.chat.rooms.beginning(f"#{spelt}")
 
 
 def test_a_name_is_shown_as_it_was_typed_to_those_at_terminals() -> None:

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor
 
 from lanchat import commands
+from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.net.listener import Listener
 from lanchat.protocol.errors import Usage
@@ -47,9 +48,9 @@ class Ending:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.router = Router(self.clock, commands.run, "test")
+        self.router = Router(Chat(self.clock, "test"), commands.run)
         self.ended: list[float] = []
-        self.drain = Drain(self.router, lambda: self.ended.append(self.clock.seconds()))
+        self.drain = Drain(self.router.chat, lambda: self.ended.append(self.clock.seconds()))
         self.door = FakeDoor()
         self.drain.doors.append(self.door)
         self.told: list[float | None] = []

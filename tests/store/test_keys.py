@@ -24,7 +24,7 @@ from tests.stores import Desk, entry, raw
 @pytest.fixture
 def tables() -> Connection:
     """Empty tables."""
-    return store_of(make_router()[0]).connection
+    return store_of(make_router()[0].chat).connection
 
 
 def accounts(tables: Connection, *rows: tuple[str, str]) -> None:
@@ -97,7 +97,7 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
 
 def test_both_log_in_and_are_reached_by_their_names_as_they_are_written() -> None:
     router, clock = make_router()
-    tables = store_of(router).connection
+    tables = store_of(router.chat).connection
     accounts(tables, ("Bob", "BOB"), ("BOB", "bOB"))
     keys.renew(tables)
     router = again(router, clock)

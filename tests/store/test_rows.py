@@ -111,11 +111,11 @@ def test_a_text_that_is_no_utf_8_costs_its_row(tmp_path: Path) -> None:
 def test_who_has_a_name_that_would_be_none_today_keeps_it(name: str) -> None:
     router, clock = make_router()
     person(router, "eve", Role.MODERATOR)
-    store_of(router).connection.execute(
+    store_of(router.chat).connection.execute(
         "INSERT INTO accounts(name, key, role, password, created) VALUES (?, ?, 1, 'pw', 0)", (name, names.key(name))
     )
     other = again(router, clock)
-    account = other.online.account(name)
+    account = other.chat.online.account(name)
     assert account is not None
     assert account.name.shown == name
     user = User(other, name)
@@ -142,7 +142,7 @@ def test_what_is_stored_is_what_was_asked_for() -> None:
 def tables() -> Connection:
     """Empty tables."""
     router, _ = make_router()
-    return store_of(router).connection
+    return store_of(router.chat).connection
 
 
 def test_two_who_have_one_name_by_todays_rules_are_found_as_they_are_written(tables: Connection) -> None:

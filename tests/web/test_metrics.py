@@ -201,7 +201,7 @@ def test_a_scrape_costs_no_more_with_a_crowd_than_with_a_few(tmp_path: Path, hel
             connection.outbox.pauseProducing()
         store = Store(tmp_path, lambda call: None)
         admission = chat.doors[ChatProtocol].admission
-        watched = MetricsSources(chat.router, admission, store, lambda: True)
+        watched = MetricsSources(chat.router.chat, admission, store, lambda: True)
         report = Report(watched, Health(store, chat.clock))
         assert f'lanchat_sessions{{gateway="json"}} {crowd}.0' in generate_latest(report).decode()
         return steps(Script(lambda: list(report.collect())))
