@@ -295,7 +295,7 @@ def make_router(kept: bool = True) -> tuple[Router, Clock]:
     clock = Clock()
     clock.advance(1795183402.5)
     chat = Chat(clock, "test", clock.seconds)
-    chat.begin(FakeStore(chat.delivery.committed, kept), [], [])
+    chat.begin(FakeStore(chat.messages.committed, kept), [], [])
     chat.identity = FakeIdentity(chat)
     return Router(chat, commands.run), clock
 

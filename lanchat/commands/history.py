@@ -103,7 +103,7 @@ def _leave_out(chat: Chat, session: Session, page: pages.Page) -> None:
 async def _own_first(chat: Chat, session: Session) -> None:
     """What somebody said before asking is there when the answer is made."""
     if session.pending:
-        await chat.delivery.settled()
+        await chat.messages.settled()
 
 
 def _asked(x: X, rest: str) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def _pong(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
 async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     last_words = visible(args[0].strip(), MAX_LAST_WORDS)
     if session.pending:
-        await chat.delivery.settled()  # what answers the packets before this one comes before the goodbye
+        await chat.messages.settled()  # what answers the packets before this one comes before the goodbye
     chat.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
 
 

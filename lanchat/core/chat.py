@@ -59,8 +59,8 @@ class Chat:
         self.reply, self.charge, self.timestamp = self.replies.reply, self.replies.charge, self.replies.timestamp
         self.sanctions = Sanctions(self.limits, now, self._is_operator)
         new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
-        self.delivery = Delivery(self.online, self.replies, self.sanctions, self.counts, new_id)
-        self.messages = Messages(self.online, self.rooms, self.replies, self.delivery, self.counts, new_id)
+        self.delivery = Delivery(self.replies, self.counts)
+        self.messages = Messages(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id)
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)

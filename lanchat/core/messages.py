@@ -1,51 +1,87 @@
-"""Messages: what somebody says goes to whom it is for, or into the log first, and is acknowledged."""
+"""Messages: the way of a message from the packet that says it to the acknowledgement, in five steps.
+
+1. Find whom it is for: a user, a room, or everyone.
+2. Check that the sender may say this there now, and charge what it costs.
+3. Record it. A message between guests, or to everyone, is *relayed*: it gets an id and a time, and is kept nowhere. A message
+   in a room, or from or to an account, is *stored*: it becomes an entry of the log. The store gives entries back in the order
+   of the log, once they are committed; the last two steps wait for that.
+4. Deliver it to the clients of those who read it.
+5. Acknowledge it to the sender.
+
+The code is in this order: step 1 for all messages, then the others for relayed messages, then for stored ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeAlias
 
 import msgspec
+from twisted.logger import Logger
 
+from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.online import OnlineUsers
+from lanchat.core.reading_rights import ReadingRights
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
 from lanchat.core.rooms import Rooms
-from lanchat.model.room import MARK
-from lanchat.model.session import Session
+from lanchat.core.sanctions import Sanctions
+from lanchat.model.conversation import of_two, with_guest
+from lanchat.model.failed_writes import RETRY_MS
+from lanchat.model.room import MARK, Room
+from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.errors import Muted, NoSuchTarget, NotMember, Usage
+from lanchat.protocol.entry import RELAYED, Entry
+from lanchat.protocol.errors import ChatError, Muted, NoSuchTarget, NotMember, NotStored, Usage
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, ServerX, SharedPacket, visible
 
+NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
+#: What the sender is told if nobody was online to read the message.
+AWAY = "{} is away. Your message is kept, and shown when they are back."
+GONE = "The user {} is not available any more."
+#: How many readers stored messages are delivered to in one turn of the reactor, which takes some 25 ms. The message that
+#: reaches this number is delivered to all of its readers.
+READERS_A_TURN = 5000
+
 _EVERYONE = key(EVERYONE)
+_log = Logger("lanchat.delivery")
+
+#: Where a stored message is said: in a room, to an account, or to a guest.
+Target: TypeAlias = Room | Account | Session
 
 
 class Messages:
-    """Passes on what people say."""
+    """Passes on what users say."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self,
         online: OnlineUsers,
         rooms: Rooms,
         replies: Replies,
+        sanctions: Sanctions,
         delivery: Delivery,
         counts: Counts,
         new_id: Callable[[], str],
     ) -> None:
-        """`new_id` makes the ids of what is relayed and not stored."""
+        """`new_id` makes the ids of messages that are kept nowhere."""
         self._online = online
         self._rooms = rooms
         self._replies = replies
+        self._sanctions = sanctions
         self._delivery = delivery
+        self._reading_rights = ReadingRights(delivery)
         self._counts = counts
         self._new_id = new_id
 
     def say(self, session: Session, packet: Packet) -> Work | None:
-        """Pass on what somebody says, to a person, a room or everyone else, and acknowledge it. Raises `NoSuchTarget`.
+        """Pass on a message of this session's. Raises a `ChatError` if it is refused.
 
-        What one guest says to another goes straight on; what rooms and accounts are concerned with is kept first.
+        What has to wait is returned: until it is done, nothing else that comes from this client is served.
         """
+        # 1. Find.
         recipient = self._online.find(packet.to)
         if recipient is None and packet.to[:1] == "@":  # as people write it; no name begins so
             packet = msgspec.structs.replace(packet, to=packet.to[1:])
@@ -54,67 +90,210 @@ class Messages:
             if session.barred is not None:
                 session.barred()
             if recipient is None or session.account is not None or recipient.account is not None:
-                return self._say_further(session, packet, recipient)
+                return self._find_further(session, packet, recipient)
         except (NoSuchTarget, NotMember, Muted) as refusal:
-            if not self._delivery.may_be_repeat(session, packet):
+            if not resending.may_be_repeat(session, packet) or not self._delivery.store.keeps:
                 raise
-            return self._delivery.answer_repeat(session, packet, refusal)
-        self.pass_on(session, recipient, [packet])
+            return self._answer_repeat(session, packet, refusal)
+        self.relay(session, recipient, [packet])
         return None
 
-    def pass_on(self, session: Session, recipient: Session, packets: list[Packet]) -> None:
-        """Deliver what one guest says to another, and acknowledge it. Raises `TooBig` for one that came alone."""
+    def _find_further(self, session: Session, packet: Packet, recipient: Session | None) -> Work | None:
+        """Find whom a message is for that is not from one guest to another."""
+        if packet.to.startswith(MARK):
+            return self._say_in_room(session, packet, self._rooms.get(packet.to, session))
+        if (account := self._online.account(packet.to)) is not None:
+            return self._say_to_account(session, packet, account)
+        if recipient is not None:
+            return self._say_to_guest(session, packet, recipient)
+        self._relay_to_everyone(session, packet)
+        return None
+
+    # Relayed messages.
+
+    def relay(self, session: Session, recipient: Session, packets: list[Packet]) -> None:
+        """Pass on messages from one guest to another. Raises `TooBig` for a single one that is too big when written out."""
+        # 2. Check: between guests there is nothing to check, or to charge besides the packets themselves.
+        # 3. Record: if neither client sees ids and times, there is no need to make any.
         sender, to = session.sender, recipient.name.shown
-        if session.caps is None and recipient.caps is None:  # nobody would see by what they are known
+        if session.caps is None and recipient.caps is None:
             messages = [ServerPacket(sender, to, packet.msg) for packet in packets]
         else:
             conv = f"@{session.name.shown}"
             messages = [ServerPacket(sender, to, packet.msg, self._stamp(packet, conv)) for packet in packets]
         if len(messages[0].msg) > SURE_TO_FIT:
             check_growth(messages[0])  # (of many that were read at once none is so long)
+        # 4. Deliver.
         recipient.client.deliver_all(messages)
         self._counts.relayed += len(messages)
+        # 5. Acknowledge.
         if session.caps is not None:
             for packet, message in zip(packets, messages, strict=True):
                 if message.x is not None:
-                    self._acknowledge(session, packet, message.x)
+                    self._acknowledge_relayed(session, packet, message.x)
 
-    def _say_further(self, session: Session, packet: Packet, recipient: Session | None) -> Work | None:
-        if packet.to.startswith(MARK):
-            return self._delivery.to_room(session, packet, self._rooms.get(packet.to, session))
-        if (account := self._online.account(packet.to)) is not None:
-            return self._delivery.to_account(session, packet, account)
-        if recipient is not None:
-            return self._delivery.to_guest(session, packet, recipient)
-        self._say_to_everyone(session, packet)
-        return None
-
-    def _say_to_everyone(self, session: Session, packet: Packet) -> None:
+    def _relay_to_everyone(self, session: Session, packet: Packet) -> None:
         if key(packet.to) != _EVERYONE:
             raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
+        # 2. Check.
         if not packet.msg.strip():
             raise Usage("Usage: /shout TEXT (say something to everyone)")
         self._replies.charge_for(session, len(self._online), packet.msg)
+        # 3. Record.
         x = self._stamp(packet, EVERYONE)
         message = SharedPacket(session.sender, EVERYONE, packet.msg, x)
         check_growth(message)
+        # 4. Deliver.
         recipients = [recipient for recipient in self._online if recipient is not session]
         for recipient in recipients:
             recipient.client.deliver(message)
         self._counts.relayed += len(recipients)
+        # 5. Acknowledge.
         n = len(self._online) - 1  # an account with several connections is one user
         told = f"Message sent to {n} users"
-        if not self._acknowledge(session, packet, x, told, n=n) and session.confirms:
+        if not self._acknowledge_relayed(session, packet, x, told, n=n) and session.confirms:
             self._replies.reply(session, packet, told, n=n)
 
     def _stamp(self, packet: Packet, conv: str) -> ServerX:
-        """What a message is known by: its id, its time and its conversation."""
+        """The id, the time and the conversation of a message that is relayed now."""
         re = packet.x.re if packet.x is not None else None
         return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=re)
 
-    def _acknowledge(self, session: Session, packet: Packet, stamp: ServerX, told: str = "", n: int | None = None) -> bool:
-        """Tell the sender what its message is known by, if it wants to know; whether it did."""
+    def _acknowledge_relayed(self, session: Session, packet: Packet, x: ServerX, told: str = "", n: int | None = None) -> bool:
+        """Acknowledge a message if the sender's client asked for that; returns whether it did."""
         cid = packet.x.cid if packet.x is not None and session.may("ack") else None
         if cid is not None:
-            self._replies.answer(session, cid, told, op="ack", id=stamp.id, ts=stamp.ts, state="relayed", n=n)
+            self._replies.answer(session, cid, told, op="ack", id=x.id, ts=x.ts, state="relayed", n=n)
         return cid is not None
+
+    # Stored messages, until they are handed to the store.
+
+    def _say_in_room(self, session: Session, packet: Packet, room: Room) -> Work | None:
+        # 2. Check.
+        if session not in room.sessions:
+            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        self._sanctions.check_may_speak(session, room)
+        self._replies.charge_for(session, len(room.sessions), packet.msg)
+        return self._store(session, packet, room.conv, room.name, room)
+
+    def _say_to_account(self, session: Session, packet: Packet, account: Account) -> Work | None:
+        if session.account is None:
+            conv = with_guest(account.id, session.name.key)
+            return self._store(session, packet, conv, account.name.shown, account, account)
+        conv = of_two(account.id, session.account.id)
+        return self._store(session, packet, conv, account.name.shown, account, account, session.account)
+
+    def _say_to_guest(self, session: Session, packet: Packet, guest: Session) -> Work | None:
+        assert session.account is not None  # noqa: S101 (what guests say to each other is relayed)
+        conv = with_guest(session.account.id, guest.name.key)
+        return self._store(session, packet, conv, guest.name.shown, guest, session.account)
+
+    def _store(self, session: Session, packet: Packet, conv: str, name: str, to: Target, *readers: Account) -> Work | None:
+        """Hand a message to the store. `name` is that of the target; the `readers` may read the conversation from now on.
+
+        Raises `NotStored`. If so much waits to be stored that nobody should add to it, what is returned waits until all is.
+        """
+        delivery, author = self._delivery, session.account.id if session.account is not None else None
+        cid, re = (None, None) if packet.x is None else (packet.x.cid, packet.x.re)
+        now = round(self._replies.now() * 1000)
+        source = (session, to, "" if delivery.store.keeps else self._new_id())
+        entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
+        # 2. Check.
+        if len(packet.msg) > SURE_TO_FIT:
+            check_growth(delivery.seen_by(None, entry))
+        connections = sum([len(reader.sessions) for reader in readers])
+        if connections > 2:  # (one of each is what the packet itself has cost)
+            self._replies.charge_for(session, connections, packet.msg)
+        if session.refused is not None:
+            resending.check_order(session, cid, self._replies.seconds())
+        # 3. Record.
+        for reader in readers:
+            self._reading_rights.allow(session, reader, conv)
+        try:
+            delivery.store.append(entry)
+        except NotStored:
+            resending.note_refused(session, cid, self._replies.seconds())
+            raise
+        session.pending += 1
+        if not delivery.store.full:
+            return None
+        self._replies.limits.met["waiting"] += 1
+        return self.settled()
+
+    async def settled(self) -> None:
+        """Wait until all messages that were handed to the store have come back, stored or not."""
+        with suppress(NotStored):
+            await self._delivery.store.settled()
+
+    # Stored messages, when the store gives them back.
+
+    def committed(self, entries: Iterator[Entry]) -> bool:
+        """Deliver and acknowledge entries that the store gives back, in the order of the log.
+
+        Returns True if enough was delivered for one turn of the reactor, and there may be more entries.
+        """
+        enough = self._delivery.shown + READERS_A_TURN
+        for entry in entries:
+            try:
+                self._settle(entry)
+            except Exception:  # noqa: BLE001 (a fault of ours costs this message, not those that came with it)
+                _log.failure("what was stored could not be delivered")
+            if self._delivery.shown >= enough:
+                return True
+        return False
+
+    def _settle(self, entry: Entry) -> None:
+        """Deliver and acknowledge an entry, or tell the sender that it could not be stored."""
+        session, to, _ = entry.source
+        session.pending -= 1
+        if not entry.state:
+            self._counts.not_stored += 1
+            resending.note_refused(session, entry.cid, self._replies.seconds())
+            self._replies.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
+            return
+        if session.refused is not None:
+            session.refused.stored(entry.cid)
+        packet = self._delivery.seen_by(None, entry)
+        reached = entry.dup or self._deliver(packet, entry, session, to)
+        if session.backlog is not None or session.receipts is not None:
+            self._delivery.pass_place(session, entry.seq)
+        elif entry.seq > session.seen:
+            session.seen = entry.seq
+        told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
+        if reached or entry.state != RELAYED:
+            self._acknowledge_stored(session, entry, packet, told)
+        else:
+            self._replies.answer(session, entry.cid, told, op="fail", code=NoSuchTarget.code)
+
+    def _deliver(self, packet: ServerPacket, entry: Entry, session: Session, to: Target) -> bool:
+        """4. Deliver an entry to those who are online, also on the sender's other devices; whether it reached its target."""
+        if isinstance(to, Room):
+            mine = to.members.get(entry.author or 0)
+            readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
+        else:
+            mine = session.account
+            readers = to.sessions if isinstance(to, Account) else [to] * (to in self._online)
+        for reader in tuple(readers):
+            if reader is not session or to is mine:
+                self._delivery.show(reader, packet, entry.seq)
+        if mine is not None and to is not mine and mine.sessions != [session]:
+            copy = self._delivery.seen_by(mine, entry)
+            for reader in tuple(mine.sessions):
+                if reader is not session:
+                    self._delivery.show(reader, copy, entry.seq)
+        return bool(readers) or isinstance(to, Room)
+
+    def _acknowledge_stored(self, session: Session, entry: Entry, packet: ServerPacket, told: str) -> None:
+        """5. Acknowledge an entry to its sender, who may be told something besides."""
+        if session.may("ack") and entry.cid is not None and packet.x is not None:
+            x, dup = packet.x, entry.dup or None
+            self._replies.answer(session, entry.cid, told, op="ack", id=x.id, ts=x.ts, state=entry.state, seq=x.seq, dup=dup)
+        elif told:
+            self._replies.answer(session, entry.cid, told)
+
+    async def _answer_repeat(self, session: Session, packet: Packet, refusal: ChatError) -> None:
+        """Acknowledge a refused message if it repeats a stored one; raises `refusal` if not, `NotStored` if that is unknown."""
+        known = await resending.find_repeated(self._delivery.store, session, packet, self._replies)
+        if known is None:
+            raise refusal
+        self._acknowledge_stored(session, known, self._delivery.seen_by(None, known), "")

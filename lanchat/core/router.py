@@ -74,7 +74,7 @@ class Router:
                     break
                 if capable and len(packets) > 1 and (recipient.client.behind() or session not in self.chat.online):
                     break  # who reads too little is closed, perhaps by one of these
-                self.chat.messages.pass_on(session, recipient, run)
+                self.chat.messages.relay(session, recipient, run)
                 relayed += len(run)
         except Exception as error:  # noqa: BLE001 (as in `receive`)
             self._went_wrong(session, packets[relayed], error)

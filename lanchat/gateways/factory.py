@@ -59,7 +59,7 @@ class ChatFactory(BaseFactory):
 
     async def _settled(self) -> None:
         """What was said is on the disk and answered, unless that takes too long."""
-        settled = Deferred.fromCoroutine(self.router.chat.delivery.settled())
+        settled = Deferred.fromCoroutine(self.router.chat.messages.settled())
         late = self.router.chat.clock.callLater(HURRY_SECONDS, settled.cancel)
         with contextlib.suppress(Exception):  # (a disk that takes nothing has been told of already)
             await settled

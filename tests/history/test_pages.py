@@ -40,7 +40,7 @@ def remove(router: Router, name: str) -> None:
     """As the administrator does."""
     account = router.chat.account_of(name)
     router.chat.store.write_in_background(accounts.RemoveAccount(account.id))
-    Operations(router, router.chat.store, lambda password: None)._forget(account)  # type: ignore[arg-type, return-value]  # neither is asked
+    Operations(router.chat, router.chat.store, lambda password: None)._forget(account)  # type: ignore[arg-type, return-value]  # neither is asked
 
 
 def index(router: Router) -> None:

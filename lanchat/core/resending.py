@@ -1,0 +1,58 @@
+"""Resending: messages that a client sends again are stored in their order, and once.
+
+A client sends a message again that was refused for now, or whose acknowledgement did not reach it. It is known by its `cid`.
+"""
+
+from __future__ import annotations
+
+from lanchat.core.replies import Replies
+from lanchat.model.failed_writes import RETRY_MS, FailedWrites
+from lanchat.model.session import Session
+from lanchat.protocol.entry import Entry
+from lanchat.protocol.errors import NotStored
+from lanchat.protocol.interfaces import Store
+from lanchat.protocol.packet import Packet
+
+BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
+PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
+
+
+def note_refused(session: Session, cid: str | None, now: float) -> None:
+    """Note that a message could not be stored for now. What has no `cid` is never sent again by the client itself.
+
+    `now` is in seconds, by the clock that only goes forward.
+    """
+    if cid is not None:
+        session.refused = session.refused or FailedWrites()
+        session.refused.add(cid, now)
+
+
+def check_order(session: Session, cid: str | None, now: float) -> None:
+    """Raise `NotStored` for a message that would go past an earlier one that was refused and may be sent again."""
+    if session.refused is not None and session.refused.stop(cid, now):
+        note_refused(session, cid, now)
+        raise NotStored(BEHIND, retry_ms=RETRY_MS)
+
+
+def may_be_repeat(session: Session, packet: Packet) -> bool:
+    """Whether a packet has what a repeated message is recognised by: an account as its author, and a `cid`."""
+    return session.account is not None and packet.x is not None and packet.x.cid is not None
+
+
+async def find_repeated(store: Store, session: Session, packet: Packet, replies: Replies) -> Entry | None:
+    """Find the stored message that a packet repeats, which `may_be_repeat`; None if it is a new one.
+
+    Raises `NotStored` if the log can't be read now.
+    """
+    author, cid = session.account, packet.x.cid if packet.x is not None else None
+    assert author is not None  # noqa: S101 (`may_be_repeat`)
+    now, sender = round(replies.now() * 1000), session.sender
+    sent = Entry("", author.id, sender.name, sender.ip, packet.to.strip(), packet.msg, now, None, cid)
+    try:
+        known = await store.find_repeated(sent)
+    except NotStored:
+        note_refused(session, cid, replies.seconds())
+        raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
+    if session.refused is not None:
+        session.refused.stored(cid)
+    return known
