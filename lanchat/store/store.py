@@ -8,10 +8,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from sqlite3 import Connection
-from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -20,14 +18,13 @@ from twisted.python.failure import Failure
 
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import RELAYED, Entry, newest_seq
+from lanchat.protocol.entry import RELAYED, Entry
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import visible
-from lanchat.store import open_db, schema
+from lanchat.store.database import Database, Prepare
 from lanchat.store.duplicates import FindRepeated
-from lanchat.store.reading import PAGES, SEARCHES, Reader
-from lanchat.store.writing import NOT_STORED, Job, Settle, Writer, runs
+from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, runs
 
 T = TypeVar("T")
 
@@ -87,31 +84,23 @@ class Store:
         self._untold: deque[Iterator[Entry] | Job[Any]] = deque()  # what is done, and whose turn to be told comes
         self._closed: Deferred[None] | None = None
 
-    def open(self, prepare: Callable[[Connection], object] = lambda connection: None) -> None:
-        """Open what is kept, or make it; raises `FileError`. The process must not fork after this.
+    def open(self, prepare: Prepare = lambda connection: None) -> None:
+        """Open the database, or make it; raises `FileError`. The process must not fork after this.
 
         `prepare` is run in a transaction before anything else can be.
         """
-        with ExitStack() as undone, open_db.refused(self.directory / open_db.FILE):
-            self._lock = open_db.Lock(self.directory, for_owner=self.for_owner)
-            undone.callback(self._lock.release)
-            connection = open_db.open_to_write(self.directory, self._lock)
-            undone.callback(open_db.leave, connection, self.directory / open_db.FILE)
-            self.epoch, self.last_seq = str(schema.get(connection, "epoch")), newest_seq(connection)
-            with schema.transaction(connection):
-                prepare(connection)
-            self._connection = connection
-            self._writer = Writer(connection, self.keeps, self._written, self._counts.commits)
-            self._pages, self._searches = (
-                Reader(open_db.open_to_read(self.directory), self.call_in_reactor, most) for most in (PAGES, SEARCHES)
-            )
-            undone.pop_all()
-        self._threads = [
-            Thread(target=run, name=f"lanchat {name}", daemon=True)
-            for name, run in (("pages", self._pages.run), ("searches", self._searches.run), ("writer", self._write))
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._database = Database(
+            self.directory,
+            self.call_in_reactor,
+            self._written,
+            keeps=self.keeps,
+            commits=self._counts.commits,
+            for_owner=self.for_owner,
+            prepare=prepare,
+        )
+        self.epoch, self.last_seq = self._database.epoch, self._database.newest
+        self._writer = self._database.writer
+        self._database.start(self._ended)
 
     def close(self) -> Deferred[None]:
         """Take nothing more, do what was handed in, and close; fires when all is on the disk."""
@@ -184,7 +173,7 @@ class Store:
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
         """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
-        return (self._searches if slow else self._pages).ask(query)
+        return (self._database.searches if slow else self._database.pages).ask(query)
 
     def _do(self, task: LogCommand[T] | LocalTask[T]) -> Deferred[T]:
         try:
@@ -225,30 +214,20 @@ class Store:
         while not self._give_back(entries):
             pass
 
-    def _write(self) -> None:
-        """The writing thread."""
-        self._writer.run()
-        for reader in (self._pages, self._searches):
-            reader.stop()
-        for thread in self._threads[:2]:
-            thread.join()
-        try:
-            open_db.shut(self._connection)
-        except Exception:  # noqa: BLE001 (the next start looks after it)
-            _log.failure("the log could not be closed as it should be")
-        self._lock.release()
-        self.call_in_reactor(self._ended)
-
     def _ended(self) -> None:
+        """The writing thread has ended."""
+        self.call_in_reactor(self._tell_end)
+
+    def _tell_end(self) -> None:
         while self._untold:
             self._tell()
         assert self._closed is not None  # noqa: S101 (nothing else ends the thread)
         self._closed.callback(None)
 
-    def _written(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
+    def _written(self, batch: Batch, wrong: str) -> None:
         self.call_in_reactor(self._settle, batch, wrong)
 
-    def _settle(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
+    def _settle(self, batch: Batch, wrong: str) -> None:
         """A batch is done, well or not: everyone is told, in order.
 
         After a failure the writer refuses what waits, and nothing more is taken until all of that has come back.

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -72,6 +72,10 @@ class Job(Generic[T]):
         self.done.callback(self._outcome)
 
 
+#: What is written in one transaction, in this order.
+Batch: TypeAlias = "list[Entry | Job[Any]]"
+
+
 class Settle(LocalTask[None], frozen=True):
     """Do nothing: its result tells that everything that was handed in before it is done."""
 
@@ -86,7 +90,7 @@ class Writer:
         self,
         connection: Connection,
         kept: bool,
-        settle: Callable[[list[Entry | Job[Any]], str], object],
+        settle: Callable[[Batch, str], object],
         commits: Histogram,
     ) -> None:
         """With `kept` false entries are only handed on. `settle` gets each batch, with what went wrong, or "".
@@ -119,11 +123,11 @@ class Writer:
                 self._write(batch)
             self._tidier.step(idle=not batch)
 
-    def _next(self) -> list[Entry | Job[Any]] | None:
+    def _next(self) -> Batch | None:
         """All that waits, or nothing after a pause in which there is something to tidy up; None at the end."""
         if self._ending:
             return None
-        batch: list[Entry | Job[Any]] = []
+        batch: Batch = []
         try:
             item = self._queue.get(timeout=self._tidier.pause)
             while item is not None:
@@ -136,7 +140,7 @@ class Writer:
         self._ending = True
         return batch or None
 
-    def _write(self, batch: list[Entry | Job[Any]]) -> None:
+    def _write(self, batch: Batch) -> None:
         """Write it or refuse it. What was handed in behind a failure is refused: it must not go past what is sent again."""
         if not self._wrong:
             self._wrong = self._commit(batch)
@@ -144,7 +148,7 @@ class Writer:
             _undo(batch)
         self._settle(batch, self._wrong)
 
-    def _commit(self, batch: list[Entry | Job[Any]]) -> str:
+    def _commit(self, batch: Batch) -> str:
         """All of it or nothing; what went wrong, or ""."""
         newest_seq, began = self._newest, time.monotonic()
         try:
@@ -161,7 +165,7 @@ class Writer:
             return str(error) or type(error).__name__
         return ""
 
-    def _do(self, batch: list[Entry | Job[Any]]) -> None:
+    def _do(self, batch: Batch) -> None:
         for run in runs(batch):
             if isinstance(run, Job):
                 run.run(self._connection)
@@ -226,7 +230,7 @@ class Writer:
         return rest
 
 
-def runs(batch: Sequence[Entry | Job[Any]]) -> list[list[Entry] | Job[Any]]:
+def runs(batch: Batch) -> list[list[Entry] | Job[Any]]:
     """The jobs, and what lies between them."""
     found: list[list[Entry] | Job[Any]] = []
     run: list[Entry] = []
@@ -241,7 +245,7 @@ def runs(batch: Sequence[Entry | Job[Any]]) -> list[list[Entry] | Job[Any]]:
     return found
 
 
-def _undo(batch: list[Entry | Job[Any]]) -> None:
+def _undo(batch: Batch) -> None:
     for item in batch:
         if isinstance(item, Job):
             item.undo()
