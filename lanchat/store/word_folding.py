@@ -22,8 +22,6 @@ _APOSTROPHES = re.compile(
 )
 #: Texts of more characters may take long to be normalized, because of runs of marks: those are neither letters nor blanks.
 LONG, _RUN = 1000, re.compile(r"([^\w\s]{30})(?=[^\w\s])")
-#: Texts in which the index needs nothing but what SQLite does itself.
-_PLAIN = re.compile(r"[\x01-&(-_a-\x7f]*")
 
 # Characters that count for nothing. Invisible ones: soft hyphens, joiners, marks of direction, variation selectors, fillers.
 _INVISIBLE = (
@@ -71,6 +69,11 @@ _UNSPACED = re.compile(
 _PICTURE = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff]")
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text is in the index as it is: SQLite itself does all that it needs. Of plain texts each part is plain, too."""
+    return text.isascii() and "'" not in text and "`" not in text and "\0" not in text
+
+
 def indexed(text: str) -> str:
     """A text as it is in the index of words. The index has to be told this same text to take an entry out of it.
 
@@ -78,7 +81,7 @@ def indexed(text: str) -> str:
     "muller" and "mueller". Where there are no spaces, each character is a word: what is looked for is then found as a row of
     them. A picture is a word, too.
     """
-    if _PLAIN.fullmatch(text):
+    if is_plain(text):
         return text
     text = _prepared(text)
     forms = [text.replace("'", " ")]

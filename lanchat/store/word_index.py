@@ -15,7 +15,7 @@ from sqlite3 import Connection
 
 from lanchat.protocol.log_command import LocalTask
 from lanchat.store import recent, schema
-from lanchat.store.word_folding import indexed
+from lanchat.store.word_folding import indexed, is_plain
 
 #: So many rows, and bytes of their texts, are indexed in one transaction: a few milliseconds.
 ROWS, BYTES = 200, 64 * 1024
@@ -36,10 +36,17 @@ _PLAIN = " AND ".join(
     for column in ("msg", "name")
 )
 _TEXTS = "SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT), CAST(conv AS TEXT))) FROM kept WHERE"
+_BETWEEN = "seq > :after AND seq <= :upto"
+_ADD = "INSERT INTO words(rowid, msg, name, conv)"
 # A statement takes 32,766 values, and a row of the index has 4.
 _MOST = 5000
-# The next rows to be indexed, after one place and up to another, going on (ASC) or going back (DESC): how many, the first and
-# the last. Texts before the last are not more than so many bytes.
+# The next rows to be indexed, after one place and up to another: how many, the last, and all their texts in one.
+_LOOK = """
+    SELECT count(*), max(seq), group_concat(msg, ''), group_concat(name, '')
+    FROM (SELECT seq, msg, name FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)
+"""
+# The same, but not more than that the texts before the last have so many bytes; going on (ASC) or going back (DESC): how many,
+# the first and the last.
 _NEXT = """
     SELECT count(*), min(seq), max(seq) FROM (
         SELECT seq, coalesce(sum(size) OVER (ORDER BY seq {0} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
@@ -57,12 +64,14 @@ def places(connection: Connection) -> dict[str, int]:
 def fill(connection: Connection) -> int:
     """Index the next rows that are not yet; up to where it is then done. Runs in a transaction of its own."""
     with schema.transaction(connection):
-        after, upto = places(connection)["indexed"], recent.moved(connection)
-        count, _, last = connection.execute(_NEXT.format("ASC"), (after, upto, ROWS, BYTES)).fetchone()
+        after, upto = int(schema.get(connection, "indexed")), recent.moved(connection)
+        count, last, msgs, names = connection.execute(_LOOK, (after, upto, ROWS)).fetchone()
         if count:
+            if len(msgs) > BYTES // 4:  # (a character may take as many bytes)
+                _, _, last = connection.execute(_NEXT.format("ASC"), (after, upto, ROWS, BYTES)).fetchone()
             upto = last
-            add(connection, "seq > :after AND seq <= :upto", {"after": after, "upto": upto})
-        schema.put(connection, "indexed", upto)  # (without any, the rest was removed again)
+            _tell(connection, _ADD, "", _BETWEEN, {"after": after, "upto": upto}, plain=is_plain(msgs) and is_plain(names))
+        schema.put(connection, "indexed", upto)  # (if there are none, they were removed again)
         return int(upto)
 
 
@@ -75,7 +84,7 @@ def fill_back(connection: Connection) -> int:
         upto = places(connection)["unindexed"]
         count, first, _ = connection.execute(_NEXT.format("DESC"), (0, upto, ROWS, BYTES)).fetchone()
         left = first - 1 if count else 0
-        add(connection, "seq > :after AND seq <= :upto", {"after": left, "upto": upto})
+        add(connection, _BETWEEN, {"after": left, "upto": upto})
         merge(connection, first=False, pages=MERGED)
         schema.put(connection, "unindexed", left)
         if not left:
@@ -106,7 +115,7 @@ def begin_anew(connection: Connection, place: int) -> None:
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Index these rows of `kept`."""
-    _tell(connection, "INSERT INTO words(rowid, msg, name, conv)", "", where, values)
+    _tell(connection, _ADD, "", where, values)
 
 
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
@@ -137,10 +146,15 @@ class MergeIndex(LocalTask[bool], frozen=True):
         return merge(connection, self.first, self.pages)
 
 
-def _tell(connection: Connection, statement: str, first: str, where: str, values: Mapping[str, object]) -> None:
-    """Tell the index of these rows, as they are in it; what comes `first` is the same for each."""
+def _tell(  # noqa: PLR0913 (the parts of a statement)
+    connection: Connection, statement: str, first: str, where: str, values: Mapping[str, object], *, plain: bool = False
+) -> None:
+    """Tell the index of these rows, as they are in it; `first` is the first value for each.
+
+    With `plain` it is known that the texts of all rows are plain (`lanchat.store.word_folding.is_plain`).
+    """
     others = f"SELECT EXISTS (SELECT 1 FROM kept WHERE NOT ({_PLAIN}) AND {where})"  # noqa: S608 (our own words)
-    if not connection.execute(others, values).fetchone()[0]:
+    if plain or not connection.execute(others, values).fetchone()[0]:
         connection.execute(f"{statement} SELECT {first} seq, msg, name, conv FROM kept WHERE {where}", values)  # noqa: S608 (ours)
         return
     (found,) = connection.execute(f"{_TEXTS} {where}", values).fetchone()
