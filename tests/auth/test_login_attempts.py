@@ -315,7 +315,7 @@ def test_credentials_that_nobody_checks_are_refused(door: Door) -> None:
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_goes_first(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_attempts, "MOST", 50)
+    monkeypatch.setattr(login_attempts, "MAX_REMEMBERED", 50)
     for _ in range(5):
         door.fail("alice", "10.0.1.1")
     for n in range(200):
