@@ -48,7 +48,8 @@ class FakeClient:
 
     def __init__(self) -> None:
         self.packets: list[ServerPacket] = []
-        self.disconnected = False
+        self.runs: list[int] = []  # how many were delivered at once, each time
+        self.disconnected = self.halted = False
         self.is_behind = False
         self.faults: list[object] = []
 
@@ -59,10 +60,11 @@ class FakeClient:
     def deliver_all(self, packets: list[ServerPacket]) -> None:
         """Remember them."""
         self.packets += packets
+        self.runs.append(len(packets))
 
     def disconnect(self) -> None:
         """Remember that the server hung up."""
-        self.disconnected = True
+        self.disconnected = self.halted = True
 
     def perform(self, work: Coroutine[Any, Any, None], hold: bool) -> None:
         """Do it; what it waits for comes at once in these tests, or when they say so."""

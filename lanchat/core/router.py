@@ -32,6 +32,7 @@ class Router:
 
     def __init__(self, chat: Chat, run_command: RunCommand) -> None:
         self.chat = chat
+        self._online, self._messages = chat.online, chat.messages
         self._run_command = run_command
 
     def receive(self, session: Session, packet: Packet | ChatError) -> None:
@@ -55,30 +56,36 @@ class Router:
         except Exception as error:  # noqa: BLE001 (nothing that one client sends may end the others)
             self._went_wrong(session, packet, error)
 
-    def relay(self, session: Session, packets: list[Packet]) -> int:
-        """Pass on what one guest says to others, all to the same one together; how many packets that was, from the first on.
+    def receive_all(self, session: Session, packets: list[Packet]) -> int:
+        """Take packets that were read at once, until the client waits or is closed; returns how many were taken.
 
-        From the first that is anything else they are for `receive`, one at a time. They were lines, read at once, of a
-        session that has been greeted.
+        What a guest says to other guests is passed on together, as long as it is for the same one, up to the first packet that
+        is anything else. The session has been greeted.
         """
-        if session.account is not None or session.barred is not None:
-            return 0
-        relayed, capable = 0, session.caps is not None
-        runs = [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]
-        try:
-            for run in runs:
-                recipient = self.chat.online.find(run[0].to)
-                if recipient is None or recipient.account is not None or recipient is session:
-                    break  # (who says too much to itself is closed by that, and must be heard no more)
-                if capable and any(_pretends(session, packet) for packet in run):
-                    break
-                if capable and len(packets) > 1 and (recipient.client.behind() or session not in self.chat.online):
-                    break  # who reads too little is closed, perhaps by one of these
-                self.chat.messages.relay(session, recipient, run)
-                relayed += len(run)
-        except Exception as error:  # noqa: BLE001 (as in `receive`)
-            self._went_wrong(session, packets[relayed], error)
-        return relayed
+        taken, capable = 0, session.caps is not None
+        if session.account is None and session.barred is None:
+            try:
+                for run in [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]:
+                    recipient = self._online.find(run[0].to)
+                    if recipient is None or recipient.account is not None or recipient is session:
+                        break  # (who says too much to itself is closed by that, and must be heard no more)
+                    if capable and any(_pretends(session, packet) for packet in run):
+                        break
+                    if capable and len(packets) > 1 and (recipient.client.behind() or session not in self._online):
+                        break  # who reads too little is closed, perhaps by one of these
+                    self._messages.relay(session, recipient, run)
+                    taken += len(run)
+                else:
+                    return taken
+            except Exception as error:  # noqa: BLE001 (as in `receive`)
+                self._went_wrong(session, packets[taken], error)
+                taken += 1
+        for packet in packets[taken:]:
+            if session.client.halted:
+                break
+            self.receive(session, packet)
+            taken += 1
+        return taken
 
     async def _finish(self, session: Session, packet: Packet, work: Work) -> None:
         """Do the rest of what a packet asked for, which had to wait for something."""

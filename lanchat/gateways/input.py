@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
@@ -20,6 +20,7 @@ from lanchat.model.session import Session
 from lanchat.net.sockets import ITransport
 from lanchat.protocol.interfaces import DelayedCall
 from lanchat.protocol.limits import READ_OVERHEAD, Bucket
+from lanchat.protocol.packet import Packet
 
 #: Frames that are served in one turn of the reactor for those who have sent more than that, all together; then the others have
 #: their turn. Each of them is served at least one.
@@ -28,8 +29,10 @@ FAIR_SHARE = 100
 MAX_UNSERVED = 65536
 #: Bytes that are read of a client that has been closed, and seconds until as many are read again.
 MAX_DISCARDED, DISCARD_SECONDS = 65_536, 0.01
-#: What is served when there is nothing: one for all, as most are silent most of the time.
-NOTHING: Iterator[Any] = iter(())
+#: Frames in their order: packets that were made at once, or an iterator that makes each frame when it is asked for.
+Frames: TypeAlias = list[Packet] | Iterator[Any]
+#: No frames. It is one list for all connections, as most are silent most of the time, and is never changed.
+NOTHING: list[Packet] = []
 
 _log = Logger("lanchat.gateways.intake")
 
@@ -56,7 +59,7 @@ class Input(Protocol, ABC):
         #: How much `dataReceived` has been charged so far, of that or, since it is closed, of what is discarded.
         self.taken = 0
         self._unserved = b""
-        self._serving = NOTHING
+        self._frames: Frames = NOTHING
         self._resting: DelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -72,7 +75,7 @@ class Input(Protocol, ABC):
         plenty = self._bytes.take(cost, now)
         self._unserved += data
         if self._resting is None:
-            self.serve(now)
+            self.serve(now, plenty)
         if self._holds and (not plenty or len(self._unserved) > MAX_UNSERVED) and not self.closed:
             self._read_no_more()
 
@@ -91,8 +94,11 @@ class Input(Protocol, ABC):
         elif self._resting is None and (wait := self._bytes.wait(now)):
             self._rest(wait)
 
-    def serve(self, now: float) -> None:
-        """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread."""
+    def serve(self, now: float, plenty: bool = False) -> None:
+        """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread.
+
+        `plenty` says that the limit on bytes is known to leave more.
+        """
         session = self.session
         while session is None and self._serve(1) and not self.halted:
             session = self.session  # after a name there is a rate
@@ -107,18 +113,22 @@ class Input(Protocol, ABC):
                 return
         if self.halted:
             return
-        if wait := self._bytes.wait(now):
+        if not plenty and (wait := self._bytes.wait(now)):
             self._rest(wait)
         else:
             self.served()
 
     @abstractmethod
-    def frames(self, data: bytes) -> Iterator[Any]:
-        """The frames that these bytes complete, in this dialect: something that whoever serves them can serve."""
+    def frames(self, data: bytes) -> Frames:
+        """The frames that these bytes complete, in this dialect.
+
+        A list is of packets, and the router takes all of them at once. The frames of an iterator go to `frameReceived`, one by
+        one, each before the next one is made. Bytes that are to be looked at later are put back before `_unserved`.
+        """
 
     @abstractmethod
     def frameReceived(self, frame: Any) -> None:
-        """Serve one frame, or what `frames` has made of it."""
+        """Serve one frame."""
 
     def served(self) -> None:
         """All that came has been served."""
@@ -148,22 +158,38 @@ class Input(Protocol, ABC):
             self.serve(self._seconds())
 
     def _serve(self, share: int) -> int:
-        """Serve so many frames, in the order in which they came, if there are so many; how many it were."""
+        """Serve so many frames, in the order in which they came, if there are so many; returns how many were served."""
         served = 0
-        while not self.halted:
-            for frame in islice(self._serving, share - served):
-                self.frameReceived(frame)
-                served += 1
-                if self.halted:
+        while not self.halted and served < share:
+            frames = self._frames
+            if not frames:
+                if not (data := self._unserved):
                     break
-            if self.halted or served == share:
-                break
-            # A chunk is looked at when those before it have been served: what is in them may say how.
-            data, self._unserved = self._unserved, b""
-            self._serving = self.frames(data) if data else NOTHING
-            if not data:
-                break
+                # A chunk is looked at when those before it have been served: what is in them may say how.
+                self._unserved = b""
+                frames = self.frames(data)
+            if type(frames) is list:
+                served += self._serve_packets(frames, share - served)
+            else:
+                self._frames = frames
+                for frame in islice(frames, share - served):
+                    self.frameReceived(frame)
+                    served += 1
+                    if self.halted:
+                        break
+                else:
+                    if served < share:
+                        self._frames = NOTHING
         self.router.chat.counts.received += served
+        return served
+
+    def _serve_packets(self, packets: list[Packet], most: int) -> int:
+        """Serve the first of these packets, and keep the others to be served next; returns how many were served."""
+        assert self.session is not None  # noqa: S101 (packets come after the name)
+        run, self._frames = (packets, NOTHING) if len(packets) <= most else (packets[:most], packets[most:])
+        served = self.router.receive_all(self.session, run)
+        if self.halted:
+            self._frames = [*run[served:], *self._frames]
         return served
 
     def _rest(self, seconds: float) -> None:

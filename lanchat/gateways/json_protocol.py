@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 from twisted.internet.protocol import connectionDone
@@ -11,15 +10,14 @@ from twisted.python.failure import Failure
 from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Framing
-from lanchat.gateways.input import FAIR_SHARE
+from lanchat.gateways.input import Frames
 from lanchat.gateways.json_objects import Frame
 from lanchat.gateways.lines import Lines, split
 from lanchat.gateways.other_protocols import BEGINNING
 from lanchat.gateways.pacing import Pacing
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import DelayedCall
-from lanchat.protocol.limits import READ_OVERHEAD
-from lanchat.protocol.packet import SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
+from lanchat.protocol.packet import MAX_MSG, SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
 
 
 class ChatProtocol(Connection):
@@ -40,36 +38,24 @@ class ChatProtocol(Connection):
         """What goes to it while it is not known to read lines."""
         return Pacing(self.outbox, self.router.chat.limits, self._tell)
 
-    def dataReceived(self, data: bytes) -> None:
-        """Whole lines that wait for nothing are served as they are: what guests say to each other goes on together."""
-        session, lines = self.session, self._lines
-        if session is None or lines is None or self.halted or self._resting is not None or not lines.whole(data):
-            super().dataReceived(data)
-            return
-        session.heard = now = self._seconds()
-        cost = len(data) + READ_OVERHEAD
-        self.taken += cost
-        plenty, packets = self._bytes.take(cost, now), parse_lines(data)
-        relayed = 0
-        if packets and plenty and len(packets) < FAIR_SHARE and session.packets.available(len(packets), now) == len(packets):
-            relayed = self.router.relay(session, packets)
-            session.packets.take(relayed, now)
-            self.router.chat.counts.received += relayed
-        if packets is None or relayed < len(packets):
-            self._serving = map(_packet, split(data)) if packets is None else iter(packets[relayed:])
-            self.serve(now)
-
-    def frames(self, data: bytes) -> Iterator[Frame | Packet | ChatError]:
-        """Lines, or objects; from a client that is known to send lines they are packets already."""
+    def frames(self, data: bytes) -> Frames:
+        """Lines, or objects; from a client that is known to send lines they are packets already, if nothing is unusual."""
         if self._silence is not None:
             self._hush()
-        if self._lines is None:
+        lines = self._lines
+        if lines is None:
             return self._framing.feed(data)
-        block = self._lines.block(data)
+        size = len(data)
+        if size > MAX_MSG and (end := data.rfind(b"\n", 0, MAX_MSG) + 1):
+            data, self._unserved = data[:end], data[end:] + self._unserved
+        if size <= MAX_MSG and data[-1:] == b"\n" and not lines.rest and not lines.skipping:
+            block: bytes | None = data
+        else:
+            block = lines.block(data)
         if block is None:
-            return map(_packet, self._lines.feed(data))
+            return map(_packet, lines.feed(data))
         packets = parse_lines(block)
-        return map(_packet, split(block)) if packets is None else iter(packets)
+        return map(_packet, split(block)) if packets is None else packets
 
     def deliver(self, packet: ServerPacket) -> None:
         """Write a packet as this client reads them."""
@@ -168,11 +154,12 @@ class ChatProtocol(Connection):
 
     def _complete(self) -> None:
         """Let what silence completes be served next."""
-        self._serving = self._framing.silence()
+        self._frames = self._framing.silence()
 
     def _hush(self) -> None:
         if self._silence is not None and self._silence.active():
             self._silence.cancel()
+        self._silence = None
 
 
 def _packet(frame: Frame | Packet | ChatError) -> Packet | ChatError:

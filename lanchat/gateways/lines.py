@@ -19,25 +19,22 @@ _FOR_GOOD = 2**62
 class Lines(Reader):
     """Lines of at most `limit` bytes, ended by LF or CR LF; blank ones are left out, too long ones are skipped."""
 
-    __slots__ = ("_looked", "_objects", "_skipping", "limit", "strict")
+    __slots__ = ("_looked", "_objects", "limit", "skipping", "strict")
 
     def __init__(self, limit: int = MAX_PACKET) -> None:
         super().__init__()
         self.limit = limit
         #: Set for capable sessions: an object without a newline is then only a line that was cut.
         self.strict = False
-        self._skipping = False
+        #: Whether what comes is the rest of a line that is too long.
+        self.skipping = False
         #: Who looks for objects in `rest` when there is silence, and the length of `rest` when that was done last.
         self._objects: Objects | None = None
         self._looked = 0
 
-    def whole(self, data: bytes) -> bool:
-        """Whether these bytes are whole lines, which need nothing of what came before, and of which none is too long."""
-        return not self.rest and data.endswith(b"\n") and len(data) <= self.limit and not self._skipping
-
     def block(self, data: bytes) -> bytes | None:
         """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
-        if self._skipping or len(self.rest) + len(data) > self.limit:
+        if self.skipping or len(self.rest) + len(data) > self.limit:
             return None
         lines, newline, rest = data.rpartition(b"\n")
         if newline:
@@ -49,13 +46,13 @@ class Lines(Reader):
         """The lines that these bytes complete."""
         lines, newline, rest = data.rpartition(b"\n")
         for line in (self._taken() + lines).split(b"\n") if newline else ():
-            if self._skipping:
-                self._skipping = False
+            if self.skipping:
+                self.skipping = False
             elif len(line) > self.limit + line.endswith(b"\r"):
                 yield self._too_big()
             elif line and not line.isspace():
                 yield line.removesuffix(b"\r")
-        if not self._skipping:
+        if not self.skipping:
             self._keep(rest)
             if len(self.rest) > self.limit + 1:
                 yield self.skip()
@@ -63,7 +60,7 @@ class Lines(Reader):
     def skip(self) -> LineTooBig:
         """Leave out what has come and will come of the line that has begun; what to tell of it."""
         self._taken()
-        self._skipping = True
+        self.skipping = True
         return self._too_big()
 
     @property

@@ -148,9 +148,15 @@ class _Router:
         self._hear(CAME, packet)
         self._router.receive(session, packet)
 
-    def relay(self, session: Session, packets: list[Packet]) -> int:
-        """Nothing goes past the operator."""
-        return 0
+    def receive_all(self, session: Session, packets: list[Packet]) -> int:
+        """Take them one by one, so that the operator is shown each."""
+        taken = 0
+        for packet in packets:
+            if session.client.halted:
+                break
+            self.receive(session, packet)
+            taken += 1
+        return taken
 
 
 class _Chat:

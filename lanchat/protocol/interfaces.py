@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from sqlite3 import Connection
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from lanchat.protocol.entry import Entry, Epoch, Seq
 from lanchat.protocol.log_command import LogCommand
@@ -47,6 +47,8 @@ class Clock(Protocol):
 
 class IClient(Interface):
     """The client of a session as the core sees it: one connection, in any dialect. Called in the reactor's thread only."""
+
+    halted: bool = Attribute("Whether nothing of what the client sends is served now: it waits for something, or is closed.")
 
     def deliver(packet: ServerPacket) -> None:  # noqa: N805 (zope's way)
         """Send a packet to the client. It is queued: this never waits, and raises nothing."""

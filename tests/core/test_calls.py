@@ -178,6 +178,21 @@ def to_one(hello: bool, at_once: bool, crowd: int = 0) -> Script:
     return Script(lambda: chat.hear(alice, *chunks), PACKETS)
 
 
+def in_shares() -> Script:
+    """Alice sends ten times as many packets to Bob at once."""
+    chat, number = Chat(), PACKETS * 10
+    alice, _ = chat.enter("alice", "bob")
+    chat.router.chat.limits.set("packets", "off")
+    chunk = packet("bob") * number
+
+    def run() -> None:
+        chat.hear(alice, chunk)
+        chat.clock.pump([0.0] * 10)
+        assert chat.router.chat.counts.relayed == number
+
+    return Script(run, number)
+
+
 def unframed() -> Script:
     """The first clients, whose packets have no newline and who read one at a time."""
     chat = Chat()
@@ -231,6 +246,7 @@ def listing(crowd: int) -> Script:
 
 SCRIPTS: dict[str, Callable[[], Script]] = {
     "classic to classic, 64 lines in one chunk, per packet": lambda: to_one(hello=False, at_once=True),
+    "classic to classic, 640 lines in one chunk, per packet": in_shares,
     "classic to classic, a line at a time, per packet": lambda: to_one(hello=False, at_once=False),
     "capable to capable, 64 lines in one chunk, per packet": lambda: to_one(hello=True, at_once=True),
     "capable to capable, a line at a time, per packet": lambda: to_one(hello=True, at_once=False),

@@ -10,7 +10,8 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lanchat.gateways.json_protocol import ChatProtocol
-from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.gateways.telnet import COLUMNS, INDENT, TelnetProtocol
+from lanchat.system.columns import fold
 from tests.fakes import Wire, make_router
 
 
@@ -72,7 +73,9 @@ class Far:
         """This should be shown, in the form for this kind; a `msg` that ends in "..." is only the beginning."""
         if self.kind == "telnet":
             who = "*" if sender == "SERVER" else f"{sender}:" if to == "Everyone" else f"{sender} (private):"
-            self.expected.append((f"{who} {msg}",))
+            text = f"{who} {msg}"
+            rows = [text] if sender == "SERVER" or msg.endswith("...") else fold(text, COLUMNS, INDENT)
+            self.expected += [(row,) for row in rows]
         elif self.kind == "capable":
             self.expected.append((msg, sender, to, op, cid))
         else:

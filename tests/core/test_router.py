@@ -43,26 +43,34 @@ def test_a_capable_client_that_claims_another_name_is_refused(router: Router) ->
 
 def test_what_guests_say_at_once_is_told_together_up_to_the_first_that_needs_more(router: Router) -> None:
     ann, bob, cat = User(router, "ann"), User(router, "bob"), User(router, "cat")
-    said = [Packet(SERVER, to, str(n)) for n, to in enumerate(["bob", "bob", "cat", "/time", "bob"])]
-    assert router.relay(ann.session, said) == 3
-    assert ([packet.msg for packet in bob.shown()], [packet.msg for packet in cat.shown()]) == (["0", "1"], ["2"])
+    said = [Packet(SERVER, to, str(n)) for n, to in enumerate(["bob", "bob", "cat", "/time", "bob", "bob"])]
+    assert router.receive_all(ann.session, said) == 6
+    assert ([packet.msg for packet in bob.shown()], [packet.msg for packet in cat.shown()]) == (["0", "1", "4", "5"], ["2"])
+    assert (bob.client.runs, cat.client.runs) == ([2, 1, 1], [1])
 
 
 def test_nothing_of_an_account_or_of_one_who_may_not_speak_is_told_together(router: Router) -> None:
     ann, guest, muted = User(router, "ann").register(), User(router, "gus"), User(router, "muted")
     muted.session.barred = lambda: None
     said = [(ann, "gus"), (guest, "ann"), (muted, "gus"), (guest, "gus"), (guest, "nobody"), (guest, "/list")]
-    assert [router.relay(user.session, [Packet(SERVER, to, "psst")]) for user, to in said] == [0] * len(said)
-    assert not any(user.shown() for user in (ann, guest, muted))
+    for user, to in said:
+        assert router.receive_all(user.session, [Packet(SERVER, to, "psst")] * 2) == 2
+    assert {run for user in (ann, guest, muted) for run in user.client.runs} == {1}
 
 
 def test_what_is_acknowledged_is_told_one_by_one_to_who_is_behind(router: Router) -> None:
     ann, bob = User(router, "ann").hello("ack"), User(router, "bob")
-    bob.client.is_behind = True
     said = [Packet(Sender("", ""), "bob", text) for text in ("1", "2")]
-    assert router.relay(ann.session, said) == 0
-    bob.client.is_behind = False
-    assert router.relay(ann.session, said) == 2
+    for behind in (True, False):
+        bob.client.is_behind = behind
+        assert router.receive_all(ann.session, said) == 2
+    assert bob.client.runs == [1, 1, 2]
+
+
+def test_of_what_was_sent_at_once_nothing_is_taken_after_the_end(router: Router) -> None:
+    ann, bob = User(router, "ann"), User(router, "bob")
+    assert router.receive_all(ann.session, [Packet(SERVER, to, "bye") for to in ("bob", "/quit", "bob", "bob")]) == 2
+    assert bob.msgs() == ["bye"]
 
 
 @pytest.mark.parametrize("to", ["Everyone", "everyone", "/shout", "/SHOUT"])

@@ -14,7 +14,8 @@ from twisted.internet.task import Clock
 from lanchat import commands
 from lanchat.core.chat import Chat
 from lanchat.core.router import Router
-from lanchat.protocol.packet import MAX_UNFRAMED, Sender, SharedPacket
+from lanchat.gateways.input import FAIR_SHARE
+from lanchat.protocol.packet import MAX_MSG, MAX_UNFRAMED, Sender, ServerPacket, SharedPacket
 from tests.fakes import User, Wire, make_router
 from tests.live import line
 
@@ -389,6 +390,33 @@ WHAT = {
 def test_what_is_said_at_once_is_told_as_if_it_came_line_by_line(said: list[str], capable: set[str], rate: str) -> None:
     lines = [WHAT[what] for what in said]
     assert _told(lines, capable, rate) == _told([b"".join(lines)], capable, rate)
+
+
+def test_of_a_large_chunk_a_share_is_told_together_in_each_turn(
+    house: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, clock = house
+    router.chat.limits.set("packets", "off")
+    ann, bob = Wire(router, clock), Wire(router, clock)
+    ann.send(b"ann\n")
+    bob.send(b"bob\n")
+    bob.bytes()
+    together: list[int] = []
+    deliver_all = bob.connection.deliver_all
+
+    def count(packets: list[ServerPacket]) -> None:
+        together.append(len(packets))
+        deliver_all(packets)
+
+    monkeypatch.setattr(bob.connection, "deliver_all", count)
+    chunk = b"".join(line("bob", str(n)) for n in range(640))
+    ann.send(chunk[:-1])  # the last line is cut
+    assert router.chat.counts.relayed == FAIR_SHARE
+    assert ann.transport.producerState == "paused"
+    clock.advance(0)  # all the turns that it takes
+    ann.send(chunk[-1:])
+    assert bob.msgs() == [str(n) for n in range(640)]
+    assert len(together) <= 1 + 640 // FAIR_SHARE + 1 + len(chunk) // MAX_MSG + 1
 
 
 def _told(chunks: list[bytes], capable: set[str], rate: str) -> list[object]:
