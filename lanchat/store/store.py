@@ -132,7 +132,7 @@ class Store:
         if not self.keeps and not self._waiting:  # nothing that it would overtake
             self._relay(entry)
             return
-        self._characters += _weight(entry)
+        self._characters += ENVELOPE + len(entry.msg)
         self._hand_in(entry)
 
     def write(self, command: LogCommand[T]) -> Deferred[T]:
@@ -258,8 +258,9 @@ class Store:
         """These entries, each of which waits no more, and has its place in the log, from when it is taken."""
         for entry in run:
             self._waiting -= 1
-            self._characters -= _weight(entry)
-            self.last_seq = max(self.last_seq, entry.seq)
+            self._characters -= ENVELOPE + len(entry.msg)
+            if entry.seq > self.last_seq:  # noqa: PLR1730 (for each message: `max` is a call)
+                self.last_seq = entry.seq
             yield entry
 
     def _go_on(self) -> None:
@@ -289,7 +290,3 @@ class Store:
         elif self.wrong and not wrong:
             _log.info("storing in {where} works again", where=str(self.directory))
         self.wrong = wrong
-
-
-def _weight(entry: Entry) -> int:
-    return ENVELOPE + len(entry.msg)
