@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +27,42 @@ settings.load_profile("same")
 # A shell that runs us in the background has SIGINT ignored, and so would the programs that tests start and press Ctrl-C at.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+#: What the modules import whose tests start programs or open sockets. These are marked `slow`, without a word of theirs.
+OUTSIDE = {"subprocess", "pexpect", "socket", "asyncio", "Server", "HTTPServer", "talk_and_be_killed"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by its nature; what else takes long says so itself."""
+    for item in items:
+        if isinstance(item, pytest.Function) and OUTSIDE & vars(item.module).keys():
+            item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What isn't marked `slow` stays in this process."""
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(subprocess.Popen, "__init__", _outside)
+        monkeypatch.setattr(socket.socket, "bind", _outside)
+        monkeypatch.setattr(socket.socket, "connect", _outside)
+
+
+def _outside(*_: object, **__: object) -> None:
+    pytest.fail(
+        "A test that is not marked `slow` starts a program or opens a socket: add to tests/conftest.py what it imports for that."
+    )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Tests of single files run in this process: to start others would take longer. With None, there is one for each core."""
+    return 0 if config.args and all(".py" in argument for argument in config.args) else None
+
+
+# Compiled modules are kept, whatever the machine's habit is: hundreds of programs that tests start would compile them anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture

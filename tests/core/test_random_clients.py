@@ -417,5 +417,5 @@ class Chat(RuleBasedStateMachine):
         assert not self.clock.getDelayedCalls()
 
 
-TestHouse = Chat.TestCase
+TestHouse = pytest.mark.slow(Chat.TestCase)
 TestHouse.settings = settings(TestHouse.settings, stateful_step_count=40, max_examples=3 * TestHouse.settings.max_examples)

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def test_the_table_of_limits_is_the_one_that_holds() -> None:
     assert f"minus {RESERVED_FILES};" in text
 
 
+@cache
 def named_tests() -> set[str]:
     """All the tests there are, named as in the documents: tests/wing/test_x.py::test_y."""
     return {

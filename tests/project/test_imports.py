@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -33,10 +34,17 @@ def wing(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@cache
+def tree(module: str) -> ast.Module:
+    """What its text says."""
+    return ast.parse(MODULES[module].read_text())
+
+
+@cache
 def imports(module: str) -> set[str]:
     """Every module that this one imports, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -97,7 +105,7 @@ def test_a_wing_has_one_sentence_and_is_not_too_large(name: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_no_function_is_too_long(module: str) -> None:
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= MAX_FUNCTION, f"{node.name} has {lines} lines"
