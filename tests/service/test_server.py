@@ -177,8 +177,7 @@ def test_a_signal_ends_the_server_with_a_goodbye_to_everyone(server: Server, num
     telnet.line()
     json_client.send(line("ann", "x" * 10_000) * 20)
     assert json_client.wait_for("xxx")
-    seconds = server.stop(number)
-    assert seconds < 5
+    server.stop(number)
     assert server.process.returncode in (0, -number)
     assert "shutting down" in json_client.wait_for("Goodbye")["msg"]
     assert "Goodbye" in telnet.line()
@@ -189,15 +188,16 @@ def test_a_signal_ends_the_server_with_a_goodbye_to_everyone(server: Server, num
 def test_clients_that_do_not_read_cannot_hold_up_the_end(server: Server) -> None:
     with login(server.port(), "deaf") as deaf, login(server.port(), "paced") as ann, Peer(server.port()) as unframed:
         deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        unframed.send(b"slow" + line("/time").strip() * 1000)  # ten seconds at its pace
+        unframed.send(b"slow" + line("/time").strip() * 1900)  # 19 seconds at its pace
         unframed.packet()
         for _ in range(16):
             ann.say("deaf", "x" * 16_000)
         ann.say("/time")
         ann.wait_for("Server time")
-        assert server.stop() < 5
+        until(lambda: not unframed.unread(), "the server to read all")
+        assert server.stop() < 1900 * PACE_SECONDS * 0.8
         times = sum(b"Server time" in text for text in unframed._reader.readlines())
-    assert times >= 999, "what was pending is written, at the end without its pace"
+    assert times >= 1899, "what was pending is written, at the end without its pace"
 
 
 def test_it_listens_on_ipv4_and_ipv6_and_stamps_the_address_of_either(tmp_path: Path) -> None:
