@@ -25,7 +25,7 @@ from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.model.session import Session
-from lanchat.net.admission import Admission, networks
+from lanchat.net.admission import Admission, parse_networks
 
 #: Connections that open in one turn of the reactor, and that come and go to be timed when a crowd is there.
 TURN, MORE = 100, 500
@@ -122,7 +122,9 @@ class Chat:
         for limit in (*LIFTED, "users=off"):
             self.router.chat.limits.set(*limit.split("="))
         self.door = ChatFactory(
-            ChatProtocol, self.router, Admission(self.router.chat.limits, self.clock, networks([]), self.router.chat.counts)
+            ChatProtocol,
+            self.router,
+            Admission(self.router.chat.limits, self.clock, parse_networks([]), self.router.chat.counts),
         )
         # Names come in no order: each has to find its place among the others.
         self._numbers = iter(random.Random(1).sample(range(1, 2**20), sessions + MORE * TIMES + 4))  # noqa: S311 (no secret)

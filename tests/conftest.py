@@ -49,9 +49,7 @@ def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _outside(*_: object, **__: object) -> None:
-    pytest.fail(
-        "not marked `slow`, but starts a program or connects: tests/conftest.py must know what this module imports"
-    )
+    pytest.fail("not marked `slow`, but starts a program or connects: tests/conftest.py must know what this module imports")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

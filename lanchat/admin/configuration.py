@@ -9,18 +9,18 @@ from twisted.python import usage
 
 from lanchat.admin import control_client
 from lanchat.admin.exit_status import NOT_RUNNING, Declined
-from lanchat.config.config_file import DEFAULT
+from lanchat.config.config_file import DEFAULT_FILE
 from lanchat.config.preflight import CheckedOptions
-from lanchat.service.requests import MISTAKES, Done, Failed, Reload, Request, Status, Tell, counted
+from lanchat.service.requests import MISTAKES, Done, Failed, Reload, ReportProgress, Request, Status, format_count
 
 
-def check(options: Namespace, tell: Tell) -> Done | Failed:
+def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """See that a server would start with this file; no port is opened, and nothing is changed."""
-    file = options.file or options.config or DEFAULT
-    if file is DEFAULT and not file.exists():
+    file = options.file or options.config or DEFAULT_FILE
+    if file is DEFAULT_FILE and not file.exists():
         return Done(f"There is no {file}, so a server does what its command line says.", {"file": None})
     if wrong := _wrong(file.absolute()):
-        count = counted(len(wrong), "mistake")
+        count = format_count(len(wrong), "mistake")
         return Failed("\n".join([f"{file} has {count}:", *wrong]), MISTAKES, wrong)
     return Done(f"{file} is right.", {"file": str(file)})
 
@@ -33,17 +33,17 @@ def _wrong(file: Path) -> list[str]:
     return []
 
 
-def reload(options: Namespace, tell: Tell) -> Done | Failed:
+def reload(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """Let the server that runs read again what it can."""
     return _asked(options, Reload(), tell)
 
 
-def status(options: Namespace, tell: Tell) -> Done | Failed:
+def status(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """How the server that runs is."""
     return _asked(options, Status(), tell)
 
 
-def _asked(options: Namespace, request: Request, tell: Tell) -> Done | Failed:
+def _asked(options: Namespace, request: Request, tell: ReportProgress) -> Done | Failed:
     outcome = control_client.call(options.data, request, tell)
     if outcome is None:
         text = f"No server runs with its data in {options.data}. Start it, or say where its data is with --data DIR."

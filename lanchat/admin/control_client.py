@@ -11,7 +11,7 @@ import msgspec
 
 from lanchat.admin import data_directory
 from lanchat.service.control import FILE, MAX_PATH
-from lanchat.service.requests import ANSWER, Done, Failed, Request, Tell
+from lanchat.service.requests import ANSWER_DECODER, Done, Failed, ReportProgress, Request
 from lanchat.system.private_files import FileError
 
 #: Seconds for the first answer; what takes long says so before that.
@@ -20,7 +20,7 @@ PATIENCE = 60
 START = 2
 
 
-def call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
+def call(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
     """How it ended; None when no server runs there. Raises `FileError`."""
     deadline = time.monotonic() + START
     while (outcome := _call(directory, request, tell)) is None and data_directory.is_used(directory):
@@ -32,7 +32,7 @@ def call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
     return outcome
 
 
-def _call(directory: Path, request: Request, tell: Tell) -> Done | Failed | None:
+def _call(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         if not _reached(connection, directory / FILE):
@@ -57,12 +57,12 @@ def _reached(connection: socket.socket, path: Path) -> bool:
     return True
 
 
-def _answer(connection: socket.socket, request: Request, tell: Tell) -> Done | Failed:
+def _answer(connection: socket.socket, request: Request, tell: ReportProgress) -> Done | Failed:
     with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no already
         connection.sendall(msgspec.json.encode(request) + b"\n")
     with connection.makefile("rb") as lines:
         for line in lines:
-            answer = ANSWER.decode(line)
+            answer = ANSWER_DECODER.decode(line)
             if isinstance(answer, (Done, Failed)):
                 return answer
             tell(answer.done, answer.text)

@@ -15,7 +15,7 @@ from lanchat.history.closed_rooms import named
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
-from lanchat.service.requests import Tell, counted
+from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
@@ -39,7 +39,9 @@ class Wanted(NamedTuple):
     until: int | None
 
 
-def export(connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: Tell) -> tuple[int, int, bool]:
+def export(
+    connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: ReportProgress
+) -> tuple[int, int, bool]:
     """Write them; how many those were, and how many could not be read because the disk changed them.
 
     And whether more than one said something under the name that was asked for. Raises `Declined`.
@@ -63,7 +65,7 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
                 if wanted.user is not None and key(entry.name) == key(wanted.user):
                     authors.add(entry.author)
         after = upto
-        tell(after / last, counted(written, "message"))
+        tell(after / last, format_count(written, "message"))
     return written, damaged, len(authors) > 1
 
 
@@ -71,7 +73,7 @@ def export(connection: Connection, wanted: Wanted, write: Callable[[str], object
 def output(file: Path | None) -> Iterator[Callable[[str], object]]:
     """What writes lines: to a new file, which is there in the end only if it is whole, or to stdout.
 
-    Raises `FileError`, or `NotPrinted`.
+    Raises `FileError`, or `OutputError`.
     """
     if file is None:
         yield printing.write

@@ -21,7 +21,7 @@ from lanchat.maintenance import backup as backups, salvage as salvaging
 from lanchat.model.session import Role
 from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.packet import visible
-from lanchat.service.requests import Done, Failed, Note, Tell, counted
+from lanchat.service.requests import Done, Failed, Note, ReportProgress, format_count
 from lanchat.store import keys, open_db, schema
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
@@ -35,7 +35,7 @@ TOLD = 20
 DAMAGED = "DAMAGED"
 
 
-def backup(options: Namespace, tell: Tell) -> Done:
+def backup(options: Namespace, tell: ReportProgress) -> Done:
     """Copy all to a new file, or to stdout."""
     size = data_directory.check(options.data).stat().st_size
     if options.file is not None:
@@ -53,7 +53,7 @@ def backup(options: Namespace, tell: Tell) -> Done:
     return Done(f"All that is kept is in {options.file or 'what was written to stdout'} now.", facts)
 
 
-def _copy(data: Path, target: Path, size: int, tell: Tell) -> int:
+def _copy(data: Path, target: Path, size: int, tell: ReportProgress) -> int:
     """Copy all to a new file, and tell how far it is, of about `size` bytes; how many they were."""
     parts: list[Path] = []
     wrong: list[Exception] = []
@@ -81,7 +81,7 @@ def _copy(data: Path, target: Path, size: int, tell: Tell) -> int:
     return target.stat().st_size
 
 
-def restore(options: Namespace, tell: Tell) -> Done:
+def restore(options: Namespace, tell: ReportProgress) -> Done:
     """Put a backup in the place of what is there."""
     if not options.file.exists():
         raise Declined(f"There is no {options.file}, so nothing was restored. Name a backup.", "NO_SUCH_TARGET")
@@ -92,7 +92,7 @@ def restore(options: Namespace, tell: Tell) -> Done:
     return Done(text, {"file": str(options.file), "old": str(old) if aside else None})
 
 
-def new_epoch(options: Namespace, tell: Tell) -> Done:
+def new_epoch(options: Namespace, tell: ReportProgress) -> Done:
     """Go on with a log that lacks its end."""
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
@@ -100,7 +100,7 @@ def new_epoch(options: Namespace, tell: Tell) -> Done:
     return Done("A new epoch begins: clients fetch anew what they are owed.", {"epoch": epoch})
 
 
-def salvage(options: Namespace, tell: Tell) -> Done | Failed:
+def salvage(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """Go on with what can be read of a damaged database."""
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
@@ -108,7 +108,7 @@ def salvage(options: Namespace, tell: Tell) -> Done | Failed:
     parts = {"account": saved.accounts, "room": saved.rooms, "message": saved.messages}
     accounts, rooms, messages = (_saved(part, what) for what, part in parts.items())
     kept = f"What was there is in {saved.old.name}."
-    text = f"{accounts}, {rooms} and {messages} could be saved; {counted(saved.refused, 'row')} could not be used. {kept}"
+    text = f"{accounts}, {rooms} and {messages} could be saved; {format_count(saved.refused, 'row')} could not be used. {kept}"
     facts: dict[str, Any] = {
         "messages": saved.messages.saved,
         "lost": saved.messages.lost,
@@ -122,7 +122,7 @@ def salvage(options: Namespace, tell: Tell) -> Done | Failed:
     return Failed("\n".join([f"{text}{rest}", *_first(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
 
 
-def check(options: Namespace, tell: Tell) -> Done | Failed:
+def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """See that all is as it was written, and count it."""
     with data_directory.reading(options.data) as connection:
         backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
@@ -131,14 +131,14 @@ def check(options: Namespace, tell: Tell) -> Done | Failed:
         facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
         facts |= {"seq": newest_seq(connection), "bytes": data_directory.check(options.data).stat().st_size}
         facts["shared"] = shared = list(keys.shared_names(connection))
-    parts = ", ".join(counted(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
+    parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
-        told = f"{counted(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
+        told = f"{format_count(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
         return Failed("\n".join([told, *_first(wrong, len(wrong))]), CANT_USE, wrong, facts)
     return Done("\n".join([f"All is as it was written: {parts}.", *shared]), facts)
 
 
-def list_accounts(options: Namespace, tell: Tell) -> Done:
+def list_accounts(options: Namespace, tell: ReportProgress) -> Done:
     """All accounts, by name."""
     with data_directory.reading(options.data) as connection:
         rows = connection.execute(
@@ -153,7 +153,7 @@ def list_accounts(options: Namespace, tell: Tell) -> Done:
     return Done("\n".join(lines) or "There are no accounts.", {"accounts": accounts})
 
 
-def export(options: Namespace, tell: Tell) -> Done | Failed:
+def export(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """Write messages as lines of JSON."""
     wanted = Wanted(options.room, options.user, options.since, options.until)
     data_directory.check(options.data)
@@ -161,7 +161,7 @@ def export(options: Namespace, tell: Tell) -> Done | Failed:
         check_new(options.file)
     with output(options.file) as write, data_directory.reading(options.data) as connection:
         written, damaged, several = write_lines(connection, wanted, write, tell if options.file else _nothing)
-    messages = counted(written, "message")
+    messages = format_count(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
         missing = f"{messages} exported, without {damaged:,} more that the disk has changed"
@@ -191,7 +191,9 @@ def _first(wrong: list[str], count: int) -> list[str]:
 
 
 def _saved(part: salvaging.Part, what: str) -> str:
-    return f"{counted(part.saved, what)} ({'it is not known how many were' if part.lost is None else f'{part.lost:,}'} lost)"
+    return (
+        f"{format_count(part.saved, what)} ({'it is not known how many were' if part.lost is None else f'{part.lost:,}'} lost)"
+    )
 
 
 def _count(connection: Connection, table: str) -> int:

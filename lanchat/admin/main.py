@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, options, prompts
-from lanchat.service.requests import Add, Done, Failed, Purge, Remove, Request, SetPassword, SetRole, Tell
+from lanchat.service.requests import Add, Done, Failed, Purge, Remove, ReportProgress, Request, SetPassword, SetRole
 from lanchat.store import open_db, replace_db
 from lanchat.system.printing import print_error, print_text, run_command
 from lanchat.system.private_files import FileError
@@ -39,7 +39,7 @@ REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "purge": _purge,
 }
 #: What is done here, beside a server or without one.
-OWN: dict[str, Callable[[Namespace, Tell], Done | Failed]] = {
+OWN: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {
     "backup": files.backup,
     "restore": files.restore,
     "new-epoch": files.new_epoch,
@@ -72,14 +72,14 @@ def _tried(asked: Namespace, bar: ProgressBar) -> Done | Failed:
         bar.clear()
 
 
-def _do(asked: Namespace, tell: Tell) -> Done | Failed:
+def _do(asked: Namespace, tell: ReportProgress) -> Done | Failed:
     if asked.command == "check-config":  # it says itself what is wrong with a directory, and changes nothing
         return OWN[asked.command](asked, tell)
     data_directory.check_directory(asked.data)
     return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
 
 
-def _request(asked: Namespace, tell: Tell) -> Done | Failed:
+def _request(asked: Namespace, tell: ReportProgress) -> Done | Failed:
     if asked.command != "add":  # the first account may be there before the first start of the server
         data_directory.check(asked.data)
     request = REQUESTS[asked.command](asked)

@@ -11,13 +11,13 @@ from twisted.internet.task import react
 from lanchat.auth.passwords import Hasher
 from lanchat.core.chat import Chat
 from lanchat.service.operations import Operations
-from lanchat.service.requests import Done, Failed, Request, Tell
+from lanchat.service.requests import Done, Failed, ReportProgress, Request
 from lanchat.service.service import ChatService
 from lanchat.store.store import Store
 from lanchat.system.private_files import CannotStart, FileError
 
 
-def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
+def do(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed:
     """Do this, and end; raises `FileError` if the directory can't be used, `KeyboardInterrupt`, and what is our own mistake."""
     outcome: list[Done | Failed | Exception] = []
 
@@ -34,7 +34,7 @@ def do(directory: Path, request: Request, tell: Tell) -> Done | Failed:
     return outcome[0]
 
 
-async def _serve(reactor: Any, directory: Path, request: Request, tell: Tell, outcome: list[Any]) -> None:
+async def _serve(reactor: Any, directory: Path, request: Request, tell: ReportProgress, outcome: list[Any]) -> None:
     """What came of it goes to `outcome`, whatever it is. What is kept is closed when the reactor stops, on Ctrl-C as well."""
     try:
         chat = Chat(reactor, "")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
-from lanchat.config.config_file import DEFAULT, NO_HOME, usual_data
+from lanchat.config.config_file import DEFAULT_FILE, NO_HOME, configured_data
 from lanchat.protocol.dates import parse_date
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import RoleName
@@ -43,9 +43,9 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data",
         type=path_argument,
-        default=(data := usual_data()),
+        default=(data := configured_data()),
         metavar="DIR",
-        help=f"where the server keeps all (default: {data or 'none'}, as {DEFAULT}, systemd or your environment says)",
+        help=f"where the server keeps all (default: {data or 'none'}, as {DEFAULT_FILE}, systemd or your environment says)",
     )
     parser.add_argument(
         "--json",
@@ -133,7 +133,7 @@ def _add_configuration(add: _Adds) -> None:
         "every mistake. Run it as the user that the server runs as, who must be able to read them.",
     )
     files = check.add_mutually_exclusive_group()
-    files.add_argument("file", type=path_argument, nargs="?", metavar="FILE", help=f"(default: {DEFAULT})")
+    files.add_argument("file", type=path_argument, nargs="?", metavar="FILE", help=f"(default: {DEFAULT_FILE})")
     files.add_argument("--config", type=path_argument, metavar="FILE", help="the same, written as for `twistd lanchat`")
     add("status", help="how the server is that runs: version, ports, how many are online")
     add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")

@@ -18,7 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
 from lanchat.model.session import Account, IAccount
-from lanchat.net.addresses import counted_as, is_loopback
+from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import AuthFailed, RateLimited
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.limits import MAX_REMEMBERED
@@ -105,7 +105,7 @@ class Gate:
         Loopback as a whole is not slowed down: a tunnel, or a gateway to elsewhere, brings many people from there. So a program
         on this machine may try one password on many names, as fast as passwords are looked at.
         """
-        counted = counted_as(address)
+        counted = limit_key(address)
         pair = (self._pairs, (key(name), counted))
         return [pair] if is_loopback(address) else [pair, (self._addresses, counted)]
 
@@ -140,7 +140,7 @@ class Gate:
             raise AuthFailed(
                 "The name or its secret is wrong. Try again; each failure makes the next try wait longer."
             ) from None
-        self._pairs.forget((key(name), counted_as(address)))
+        self._pairs.forget((key(name), limit_key(address)))
         return account
 
     async def _avatar(self, name: str, credentials: Any) -> Account:

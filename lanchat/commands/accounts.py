@@ -12,7 +12,7 @@ from lanchat.commands.command import Command
 from lanchat.core.chat import Chat
 from lanchat.model.room import Room
 from lanchat.model.session import CLASSIC, Account, Role, Session
-from lanchat.net.addresses import counted_as, is_loopback
+from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, ClientGone, NotStored, Usage
 from lanchat.protocol.packet import Packet
 from lanchat.store import accounts, rooms
@@ -76,7 +76,7 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
 
 def _counted(session: Session) -> str | None:
     """The address for which it is counted how many accounts are made; on loopback, which many may share, it is not."""
-    return None if is_loopback(session.sender.ip) else counted_as(session.sender.ip)
+    return None if is_loopback(session.sender.ip) else limit_key(session.sender.ip)
 
 
 async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:

@@ -1,6 +1,6 @@
-"""Configuration: options that a file can say too, checked as a whole, with every mistake told in a line of its own.
+"""Options that can also be set in a configuration file (TOML), checked as a whole: every error is reported in a line.
 
-The file is TOML. What can be said in it is taken from the options themselves: there is no second list of names.
+The names in the file are taken from the options themselves; there is no second list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from twisted.python import usage
 
@@ -26,162 +26,168 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-#: Is read if it is there, and no other is named.
-DEFAULT = Path("/etc/lanchat.toml")
-#: Bytes of a file that is read, and characters of a wrong value that are shown.
+#: The file that is read if it exists and no other is named.
+DEFAULT_FILE = Path("/etc/lanchat.toml")
+#: The largest file in bytes, and how many characters of a wrong value are shown.
 MAX_BYTES, MAX_SHOWN = 65_536, 40
-#: The option that is a table in the file: a line for each NAME=VALUE.
-TABLE = "limit"
-#: The dashes of options, which a file has not.
+#: The option that is a table in the file, with a line for each NAME=VALUE.
+LIMIT_TABLE = "limit"
+#: The dashes before options, which are removed in errors about the file.
 _DASHES = re.compile(r"\B--(?=[a-z])")
-#: What is said where `default_data` finds no place.
+#: The error if `default_data` finds no directory.
 NO_HOME = "You have no home directory, so there is no usual place for the server's data. Say where with --data DIR."
-#: What only a command line can say.
-COMMANDS = {"config", "help", "version"}
+#: Options of the command line that a file can't set.
+COMMAND_LINE_ONLY = {"config", "help", "version"}
 
 
-C = TypeVar("C", bound="Configured")
+#: Errors in the file by option, a line for each; "" are those of the file itself.
+ErrorsByOption: TypeAlias = dict[str, list[str]]
+#: The name and the value of a limit, as in `--limit NAME=VALUE`.
+LimitSetting: TypeAlias = tuple[str, str]
+
+C = TypeVar("C", bound="OptionsWithFile")
 
 
-class Mistakes(usage.UsageError):
-    """All that is wrong."""
+class ConfigErrors(usage.UsageError):
+    """All errors of a configuration."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        """Each line tells what is wrong, and what would be right."""
+        """Each line says what is wrong, and what would be right."""
         super().__init__("\n".join(lines))
         self.lines = list(lines)
 
 
-class Contradiction(NamedTuple):
-    """What is wrong with options that are right by themselves."""
+class Conflict(NamedTuple):
+    """Options that are valid by themselves but not together."""
 
     options: set[str]
     text: str
 
 
-def path(option: str, file: str) -> Path:
-    """The name of a file or directory that an option has; raises `UsageError` if it is empty, as of an unset variable."""
+def path_option(option: str, file: str) -> Path:
+    """The path that an option was given; raises `UsageError` if it is empty, as from a shell variable that is not set."""
     if not file:
         raise usage.UsageError(f"--{option}: {NO_FILE}.")
     return Path(file)
 
 
-class Configured(usage.Options):
-    """Options of a command line and of a file. The command line wins for what it names."""
+class OptionsWithFile(usage.Options):
+    """Options of a command line and of a file. The command line takes precedence."""
 
     def __init__(self, directory: Path | None = None, file: Path | None = None) -> None:
-        """`directory` is what the name of a file is relative to; `file` is read if no other is named, and must be there."""
+        """`directory` is the base of relative paths; `file` is read if no other is named, and must exist."""
         super().__init__()
         self._directory = directory or Path.cwd()
-        self._words: list[str] = []
-        self._from_file: set[str] = set()
+        self._arguments: list[str] = []
+        self._set_by_file: set[str] = set()
         self["config"] = file
 
     def opt_config(self, file: str) -> None:
         """A file that says what options can, in TOML; the command line wins. [default: /etc/lanchat.toml, if it is there]"""
-        self["config"] = self._directory / path("config", file)
+        self["config"] = self._directory / path_option("config", file)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Take all that is said; raises `UsageError`, or under twistd ends it with what is wrong, and no page of help."""
-        self._words = list(sys.argv[1:] if options is None else options)
+        """Parse the command line and the file. Raises `UsageError`; under twistd it exits with the errors, without the help."""
+        self._arguments = list(sys.argv[1:] if options is None else options)
         try:
-            super().parseOptions(self._words)
+            super().parseOptions(self._arguments)
         except usage.UsageError as error:
             if self.parent is None:
                 raise
-            lines = [*["All options: twistd lanchat --help"] * (not isinstance(error, Mistakes)), *str(error).splitlines()]
+            lines = [*["All options: twistd lanchat --help"] * (not isinstance(error, ConfigErrors)), *str(error).splitlines()]
             exit_with_errors(lines)
 
     def postOptions(self) -> None:
-        """Take what the file says, and see that all fits together; raises `Mistakes`."""
-        if self["config"] is None and DEFAULT.exists():
-            self["config"] = DEFAULT
-        wrong = {} if self["config"] is None else self._take(self["config"])
-        self.settle()
+        """Apply the file, set the defaults, and check everything together; raises `ConfigErrors`."""
+        if self["config"] is None and DEFAULT_FILE.exists():
+            self["config"] = DEFAULT_FILE
+        errors = {} if self["config"] is None else self._apply_file(self["config"])
+        self.set_defaults()
         for name in [name for name, value in self.items() if isinstance(value, Path)]:
-            self[name] = self._directory / self[name]  # it is the same file when we are elsewhere (--rundir)
-        lines = [line for lines in wrong.values() for line in lines]
-        if "" not in wrong:
-            found = [one for one in self.contradictions() if not one.options & wrong.keys()]
-            lines += [self._in_file(*one) for one in found]
-            lines += self.outside(wrong.keys() | set().union(*(one.options for one in found)))
+            self[name] = self._directory / self[name]  # absolute: still right in another directory (--rundir)
+        lines = [line for lines in errors.values() for line in lines]
+        if "" not in errors:
+            found = [one for one in self.conflicts() if not one.options & errors.keys()]
+            lines += [self._conflict_text(*one) for one in found]
+            lines += self.file_errors(errors.keys() | set().union(*(one.options for one in found)))
         if lines:
-            raise Mistakes(lines)
+            raise ConfigErrors(lines)
 
-    def settle(self) -> None:
-        """Give a default to what was not said."""
+    def set_defaults(self) -> None:
+        """Set the defaults of options that were not given."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
-        """What does not fit together, with the options that it is about."""
+    def conflicts(self) -> Iterator[Conflict]:
+        """The conflicts between options."""
         yield from ()
 
-    def outside(self, wrong: Collection[str]) -> list[str]:
-        """What is wrong in the files that options name, a line for each; `wrong` are options that are wrong themselves."""
+    def file_errors(self, wrong: Collection[str]) -> list[str]:
+        """The errors in files that options name, a line for each. Options in `wrong` are wrong themselves, and not checked."""
         return []
 
-    def _in_file(self, options: set[str], text: str) -> str:
-        """A contradiction as the file's reader needs it, if the file alone says what is contradictory."""
-        if self["config"] is None or not options & self._from_file:
+    def _conflict_text(self, options: set[str], text: str) -> str:
+        """The text of a conflict; if the file sets one of the options, it begins with the file's name and has no dashes."""
+        if self["config"] is None or not options & self._set_by_file:
             return text
         return f"{self['config']}: {_DASHES.sub('', text)}"
 
-    def afresh(self: C) -> C:  # noqa: PYI019 (typing.Self is not in Python 3.10)
-        """What the same words and the same file say now; raises `UsageError`."""
-        fresh = type(self)(self._directory, self["config"])
-        fresh.parseOptions(self._words)
-        return fresh
+    def reread(self: C) -> C:  # noqa: PYI019 (typing.Self is not in Python 3.10)
+        """New options from the same command line and the current content of the file; raises `UsageError`."""
+        options = type(self)(self._directory, self["config"])
+        options.parseOptions(self._arguments)
+        return options
 
-    def tell(self, name: str, text: str | None = None) -> None:
-        """Say one thing as the command line would; raises `UsageError`."""
-        take = self._dispatch[name]
-        (take.dispatch if isinstance(take, usage.CoerceParameter) else take)(name, text)
+    def set_option(self, name: str, text: str | None = None) -> None:
+        """Set an option as the command line would; raises `UsageError`."""
+        setter = self._dispatch[name]
+        (setter.dispatch if isinstance(setter, usage.CoerceParameter) else setter)(name, text)
 
-    def _take(self, file: Path) -> dict[str, list[str]]:
-        """What is wrong with a file, by option ("" is the file itself); the rest of it is taken."""
+    def _apply_file(self, file: Path) -> ErrorsByOption:
+        """Apply a file except for what the command line sets; returns its errors by option ("" is the file itself)."""
         try:
             table = load(file)
         except FileError as refused:
             return {"": [str(refused)]}
-        said = type(self)(self._directory)
-        wrong = fill(said, table, file.parent)
-        settled = {name.lstrip("-") for name, _ in getopt.getopt(self._words, self.shortOpt, self.longOpt)[0]} - {TABLE}
-        self._from_file = table.keys() & names(self) - settled
-        for name in self._from_file:
-            self[name] = _merged(said[name], self[name]) if name == TABLE else said[name]
-        return {key: [f"{file}: {line}" for line in lines] for key, lines in wrong.items()}
+        from_file = type(self)(self._directory)
+        errors = apply_table(from_file, table, file.parent)
+        given, _ = getopt.getopt(self._arguments, self.shortOpt, self.longOpt)
+        on_command_line = {name.lstrip("-") for name, _ in given} - {LIMIT_TABLE}
+        self._set_by_file = table.keys() & option_names(self) - on_command_line
+        for name in self._set_by_file:
+            self[name] = _merged(from_file[name], self[name]) if name == LIMIT_TABLE else from_file[name]
+        return {key: [f"{file}: {line}" for line in lines] for key, lines in errors.items()}
 
 
-def _merged(file: list[tuple[str, str]], words: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The limits of the file, but for those that the command line sets, and these."""
-    return [limit for limit in file if limit[0] not in dict(words)] + words
+def _merged(file: list[LimitSetting], command_line: list[LimitSetting]) -> list[LimitSetting]:
+    """The limits of the file that the command line does not set, followed by those of the command line."""
+    return [limit for limit in file if limit[0] not in dict(command_line)] + command_line
 
 
-def names(options: usage.Options) -> set[str]:
-    """What a file can say."""
-    return {name.removesuffix("=") for name in options.longOpt} - COMMANDS
+def option_names(options: usage.Options) -> set[str]:
+    """The names that a file can set."""
+    return {name.removesuffix("=") for name in options.longOpt} - COMMAND_LINE_ONLY
 
 
 def default_data() -> Path | None:
-    """Where systemd says, else where the user's programs keep their state; None if they have no such place."""
+    """The usual data directory: systemd's, else one in the user's state directory; None if the user has no home."""
     if directory := os.environ.get("STATE_DIRECTORY"):
         return Path(directory.split(":")[0])
     return user_state_directory()
 
 
-def usual_data() -> Path | None:
-    """Where a server keeps all that was told nothing else than the usual file says, as far as that can be read.
+def configured_data() -> Path | None:
+    """The data directory of a server without options: from the default file, as far as it can be read, else the usual one.
 
     None if there is no such place (`default_data`).
     """
     try:
-        said = load(DEFAULT).get("data")
+        data = load(DEFAULT_FILE).get("data")
     except FileError:
-        said = None
-    return DEFAULT.parent / said if isinstance(said, str) else default_data()
+        data = None
+    return DEFAULT_FILE.parent / data if isinstance(data, str) else default_data()
 
 
 def load(path: Path) -> dict[str, Any]:
-    """What is in a file; raises `FileError`."""
+    """The content of a configuration file as a table; raises `FileError`."""
     try:
         content = read_safely(path, max_bytes=MAX_BYTES + 1)
     except PermissionError as error:
@@ -203,23 +209,23 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
         raise FileError(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
     except RecursionError:
         raise FileError(f"{path}: there are lists in lists in lists. Write one list, as in deploy/lanchat.toml.") from None
-    except ValueError as error:  # also of a number with thousands of digits
+    except ValueError as error:  # also raised for a number with thousands of digits
         raise FileError(f"{path} is not TOML: {visible(str(error), 200)}. Write lines such as: port = 5000") from None
 
 
-def fill(options: Configured, table: dict[str, Any], directory: Path) -> dict[str, list[str]]:
-    """Tell options what a table says, its paths relative to a directory; what is wrong, by key, in a line for each mistake."""
-    wrong = {key: list(_told(options, key, value)) for key, value in table.items()}
-    for key in table.keys() & names(options):
+def apply_table(options: OptionsWithFile, table: dict[str, Any], directory: Path) -> ErrorsByOption:
+    """Set options from a table, with paths relative to `directory`; returns the errors by key, a line for each."""
+    errors = {key: list(_set(options, key, value)) for key, value in table.items()}
+    for key in table.keys() & option_names(options):
         if isinstance(options[key], Path):
             options[key] = directory / options[key]
-    return {key: lines for key, lines in wrong.items() if lines}
+    return {key: lines for key, lines in errors.items() if lines}
 
 
-def _told(options: Configured, key: str, value: Any) -> Iterator[str]:
-    if key not in names(options):
-        yield f"{_shown(key)}: there is no such option; {_nearest(key, names(options))}"
-    elif key == TABLE:
+def _set(options: OptionsWithFile, key: str, value: Any) -> Iterator[str]:
+    if key not in option_names(options):
+        yield f"{_shown(key)}: there is no such option; {_nearest(key, option_names(options))}"
+    elif key == LIMIT_TABLE:
         yield from _table(options, value)
     elif key in options.longOpt:
         yield from _flag(options, key, value)
@@ -227,29 +233,29 @@ def _told(options: Configured, key: str, value: Any) -> Iterator[str]:
         yield from _values(options, key, value)
 
 
-def _table(options: Configured, value: Any) -> Iterator[str]:
+def _table(options: OptionsWithFile, value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{TABLE}: {_kind(value)} is wrong here: write [{TABLE}], and below it lines such as packets = 200"
+        yield f"{LIMIT_TABLE}: {_kind(value)} is wrong here: write [{LIMIT_TABLE}], and below it lines such as packets = 200"
         return
     for name, number in value.items():
-        where = f"{TABLE}.{_shown(name)}"
+        where = f"{LIMIT_TABLE}.{_shown(name)}"
         if name not in LIMITS:
-            meant = f"write {name} above [{TABLE}]" if name in names(options) else _nearest(name, LIMITS)
+            meant = f"write {name} above [{LIMIT_TABLE}]" if name in option_names(options) else _nearest(name, LIMITS)
             yield f"{where}: there is no such limit; {meant}"
         elif isinstance(number, bool) or not isinstance(number, (int, float, str)):
             yield f'{where}: {_kind(number)} is wrong here: write a number above 0, or "off"'
         else:
-            yield from _said(options, TABLE, f"{name}={_text(number)}", where)
+            yield from _set_option(options, LIMIT_TABLE, f"{name}={_text(number)}", where)
 
 
-def _flag(options: Configured, key: str, value: Any) -> Iterator[str]:
+def _flag(options: OptionsWithFile, key: str, value: Any) -> Iterator[str]:
     if not isinstance(value, bool):
         yield f"{key}: {_kind(value)} is wrong here: write true or false"
     elif value:
-        options.tell(key)
+        options.set_option(key)
 
 
-def _values(options: Configured, key: str, value: Any) -> Iterator[str]:
+def _values(options: OptionsWithFile, key: str, value: Any) -> Iterator[str]:
     several = isinstance(options[key], list)
     right = "a string, a number, or a list of these" if several else "a string"
     seen: set[str] = set()
@@ -262,20 +268,20 @@ def _values(options: Configured, key: str, value: Any) -> Iterator[str]:
             yield f"{key}: {_shown(text)} is there twice: write it once"
         else:
             seen.add(text)
-            yield from _said(options, key, text, key)
+            yield from _set_option(options, key, text, key)
             if isinstance(options[key], Path) and not isinstance(one, str):
                 yield f"{key}: {_kind(one)} is wrong here: write the name of a file or directory, in quotes"
 
 
-def _said(options: Configured, key: str, text: str, where: str) -> Iterator[str]:
+def _set_option(options: OptionsWithFile, key: str, text: str, where: str) -> Iterator[str]:
     try:
-        options.tell(key, text)
+        options.set_option(key, text)
     except usage.UsageError as error:
         yield f"{where}: {visible(str(error).removeprefix(f'--{key} {text}: '), 300)}"
 
 
 def _text(value: str | float) -> str:
-    """As somebody would write it on a command line. (Python writes no number of thousands of digits, but as a hex one.)"""
+    """A value as it would be on a command line. (Python refuses to write numbers of thousands of digits, except as hex.)"""
     return f"{hex(value)[:20]}..." if isinstance(value, int) and value.bit_length() > 64 else str(value)
 
 

@@ -1,4 +1,4 @@
-"""Options: what `twistd lanchat` can be told, and what is wrong with it."""
+"""The options of `twistd lanchat`, their defaults, and the conflicts between them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from twisted.internet.main import installReactor
 from twisted.python import usage
 
-from lanchat.config.config_file import NO_HOME, Configured, Contradiction, default_data, path
+from lanchat.config.config_file import NO_HOME, Conflict, OptionsWithFile, default_data, path_option
 from lanchat.logs.server import parse_level
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Rule, parse as parse_rule
 from lanchat.model.room import parse_name as parse_room
 from lanchat.net import admission
-from lanchat.net.endpoints import endpoints
+from lanchat.net.endpoints import parse_port
 from lanchat.protocol.errors import BadName
 from lanchat.protocol.limits import LIMITS, Limits
 from lanchat.protocol.packet import visible
@@ -26,16 +26,16 @@ from lanchat.service import process_stats
 from lanchat.system.printing import print_text, run_command
 
 DEFAULT_PORT = "5000"
-#: The options that say where to listen.
+#: The options that name ports to listen on.
 PORTS = ("port", "tls", "telnet", "manhole", "web")
-#: A port that the system chooses, as often as it is asked.
+#: Matches a port that the system chooses, which may be given several times.
 _ANY_PORT = re.compile(r"(tcp6?|ssl):0\b")
 
 
-class Options(Configured):
-    """What `twistd lanchat` can be told."""
+class Options(OptionsWithFile):
+    """The options of `twistd lanchat`."""
 
-    optFlags = (  # noqa: N815 (Twisted's name for it)
+    optFlags = (  # noqa: N815 (Twisted names it)
         ["ephemeral", None, "Keep no message: what is said is handed on to those who are there, and gone."],
         ["accounts-only", None, "Let in nobody without an account."],
         ["plaintext-passwords", None, "Take passwords over connections that others can read, too."],
@@ -63,39 +63,39 @@ class Options(Configured):
 
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
-        self["port"] += endpoints(port)
+        self["port"] += parse_port(port)
 
     def opt_tls(self, port: str) -> None:
         """Listen for JSON clients with TLS on this port. [default: off]"""
-        self["tls"] += endpoints(port)
+        self["tls"] += parse_port(port)
 
     def opt_tls_key(self, file: str) -> None:
         """The private key for TLS (PEM); it and the certificate are read again when they change. [default: made]"""
-        self["tls-key"] = path("tls-key", file)
+        self["tls-key"] = path_option("tls-key", file)
 
     def opt_tls_cert(self, file: str) -> None:
         """The certificate for TLS, and those it depends on after it (PEM). [default: made, signed by an authority in --data]"""
-        self["tls-cert"] = path("tls-cert", file)
+        self["tls-cert"] = path_option("tls-cert", file)
 
     def opt_tls_client_ca(self, file: str) -> None:
         """Let in, with TLS, only clients with a certificate of this authority; it gives them their name. [default: none]"""
-        self["tls-client-ca"] = path("tls-client-ca", file)
+        self["tls-client-ca"] = path_option("tls-client-ca", file)
 
     def opt_telnet(self, port: str) -> None:
         """Listen for telnet and nc (plain text) on this port. [default: off]"""
-        self["telnet"] += endpoints(port)
+        self["telnet"] += parse_port(port)
 
     def opt_manhole(self, port: str) -> None:
         """Listen for operators, who get a Python prompt in the server over SSH; a number is on loopback only. [default: off]"""
-        self["manhole"] += endpoints(port, loopback=True)
+        self["manhole"] += parse_port(port, loopback=True)
 
     def opt_manhole_keys(self, file: str) -> None:
         """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
-        self["manhole-keys"] = path("manhole-keys", file)
+        self["manhole-keys"] = path_option("manhole-keys", file)
 
     def opt_web(self, port: str) -> None:
         """Tell how the server is over HTTP: /healthz, /readyz, /metrics; a number is on loopback only. [default: off]"""
-        self["web"] += endpoints(port, loopback=True)
+        self["web"] += parse_port(port, loopback=True)
 
     def opt_limit(self, limit: str) -> None:
         """Change a limit, as NAME=VALUE, or lift it: NAME=off. [defaults: below]"""
@@ -109,7 +109,7 @@ class Options(Configured):
     def opt_allow(self, network: str) -> None:
         """Let in connections from this network only; `any` is everywhere. [default: loopback and private networks]"""
         try:
-            admission.networks([network])
+            admission.parse_networks([network])
         except ValueError as error:
             raise usage.UsageError(f"--allow {network}: {error}. Write a network such as 192.168.0.0/16, or any.") from None
         self["allow"].append(network)
@@ -138,7 +138,7 @@ class Options(Configured):
 
     def opt_data(self, directory: str) -> None:
         """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
-        self["data"] = path("data", directory)
+        self["data"] = path_option("data", directory)
 
     def opt_version(self) -> None:
         """Show the versions of lanchat, Twisted and Python, and end."""
@@ -149,58 +149,60 @@ class Options(Configured):
         raise SystemExit(run_command("twistd lanchat", lambda: print_text(str(self))))
 
     def parseArgs(self, *words: str) -> None:
-        """Everything is an option; raises `UsageError`."""
+        """Refuse arguments that are not options; raises `UsageError`."""
         if words:
             right = "Write --NAME VALUE, such as --port 5000; what is on or off, such as --ephemeral, has no value."
             raise usage.UsageError(f"{visible(words[0], 100)!r} belongs to no option. {right}")
 
-    def settle(self) -> None:
-        """What was not said has its default, the reactor too."""
+    def set_defaults(self) -> None:
+        """Set the defaults, and install our reactor."""
         install_reactor()
         if self["data"] is None:
             self["data"] = default_data()
         if not self["port"] and not self["tls"]:
             self.opt_port(DEFAULT_PORT)
 
-    def contradictions(self) -> Iterator[Contradiction]:
-        """What does not fit together, with the options that it is about."""
+    def conflicts(self) -> Iterator[Conflict]:
+        """The conflicts between options."""
         if self["data"] is None:
-            yield Contradiction({"data"}, NO_HOME)
+            yield Conflict({"data"}, NO_HOME)
         if (self["tls-key"] is None) != (self["tls-cert"] is None):
             text = "--tls-key and --tls-cert belong together: give both, or neither."
-            yield Contradiction({"tls-key", "tls-cert"}, text)
+            yield Conflict({"tls-key", "tls-cert"}, text)
         if not self["tls"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
             text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen."
-            yield Contradiction({"tls"}, text)
+            yield Conflict({"tls"}, text)
         if self["ephemeral"] and self["retain"]:
             text = "--ephemeral keeps no message, so there is nothing for --retain: leave one of them out."
-            yield Contradiction({"ephemeral", "retain"}, text)
-        yield from self._kept_and_not()
+            yield Conflict({"ephemeral", "retain"}, text)
+        yield from self._retain_conflicts()
         if self["manhole"] and self["manhole-keys"] is None:
-            yield Contradiction({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
+            yield Conflict({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
         if self["manhole-keys"] is not None and not self["manhole"]:
-            yield Contradiction({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
+            yield Conflict({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
         yield from self._shared_ports()
 
-    def _kept_and_not(self) -> Iterator[Contradiction]:
-        kept = {caseless(rule.room) for rule in self["retain"] if rule.room is not None and rule == Rule(rule.room, None, None)}
+    def _retain_conflicts(self) -> Iterator[Conflict]:
+        kept_rooms = {
+            caseless(rule.room) for rule in self["retain"] if rule.room is not None and rule == Rule(rule.room, None, None)
+        }
         for rule in self["retain"]:
-            if rule.room is not None and caseless(rule.room) in kept and rule != Rule(rule.room, None, None):
+            if rule.room is not None and caseless(rule.room) in kept_rooms and rule != Rule(rule.room, None, None):
                 text = f"--retain {rule.room}=off keeps all of that room, and another rule does not: leave one of them out."
-                yield Contradiction({"retain"}, text)
+                yield Conflict({"retain"}, text)
 
-    def _shared_ports(self) -> Iterator[Contradiction]:
+    def _shared_ports(self) -> Iterator[Conflict]:
         wanted: dict[str, str] = {}
         for name in PORTS:
             for port in self[name]:
                 if wanted.setdefault(port, name) != name and not _ANY_PORT.match(port):
                     where = port.partition(":backlog=")[0]
                     text = f"--{wanted[port]} and --{name} can't both have {where}: give each a port of its own."
-                    yield Contradiction({wanted[port], name}, text)
+                    yield Conflict({wanted[port], name}, text)
 
 
 def install_reactor() -> None:
-    """Make ours the reactor of this process, unless `--reactor` chose one, or the system has no epoll."""
+    """Install our reactor in this process, unless `--reactor` chose one or the system has no epoll."""
     if "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
         from lanchat.net.reactor import Reactor  # noqa: PLC0415 (it can be imported only where there is epoll)
 

@@ -1,6 +1,6 @@
-"""Reload: while the server runs, what can be read again is: limits, who may connect, certificates, the operators' keys.
+"""Reloads at run time what can change: limits, allowed networks, certificates, operators' keys.
 
-Everything is looked at first. When anything is wrong, nothing is changed, and every mistake is told.
+Everything is checked first. If anything is wrong, nothing is changed, and every error is reported.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from twisted.application.service import Service
 from twisted.logger import Logger
@@ -17,54 +17,54 @@ from twisted.python import usage
 
 from lanchat.config import preflight
 from lanchat.config.options import Options
-from lanchat.net import admission
+from lanchat.net.admission import Admission, Network, parse_networks
 from lanchat.net.tls import Contexts
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.limits import Limits, format_value
 from lanchat.protocol.packet import visible
-from lanchat.service.requests import MISTAKES, Done, Failed, counted
+from lanchat.service.requests import MISTAKES, Done, Failed, format_count
 from lanchat.system.private_files import FileError
 
 if TYPE_CHECKING:
     from lanchat.manhole.ssh import ManholeFactory
 
-#: Takes what was prepared, and says what is so now, a line for each thing.
-Take = Callable[[], list[str]]
+#: Applies prepared settings, and returns a line for each that has changed.
+Apply: TypeAlias = Callable[[], list[str]]
 
 _log = Logger("lanchat.reload")
 
 
-class Part(Protocol):
-    """Something that can be read again."""
+class Reloadable(Protocol):
+    """A part of the configuration that can change while the server runs."""
 
-    #: The options that it is about.
+    #: The options that this part uses.
     options: frozenset[str]
 
-    def prepare(self, config: Options) -> Take:
-        """Look at all that these options say now, and change nothing yet; raises `FileError`."""
+    def prepare(self, config: Options) -> Apply:
+        """Check and read everything that these options name, changing nothing yet; raises `FileError`."""
 
 
-class Reload:
-    """Reads again what its parts are about."""
+class Reloader:
+    """Reloads all reloadable parts."""
 
-    def __init__(self, config: Options, *parts: Part) -> None:
+    def __init__(self, config: Options, *parts: Reloadable) -> None:
         self.parts = list(parts)
-        #: Called before anything is read, and when all is over, however it went.
+        #: Called before anything is read, and after the reload, whatever its result.
         self.before: list[Callable[[], object]] = []
         self.after: list[Callable[[], object]] = []
-        #: What the server was started with.
+        #: The options with which the server was started.
         self.started = config
         self._latest = config
 
     async def reload(self) -> str:
-        """What came of it, for people: what is so now, what takes a restart; raises `Usage` that tells each mistake."""
-        outcome = self.read_again("an operator")
+        """Reload for an operator; returns what changed and what needs a restart, for people. Raises `Usage` with all errors."""
+        outcome = self.reload_for("an operator")
         if isinstance(outcome, Failed):
             raise Usage(outcome.text)
         return outcome.text
 
-    def read_again(self, who: str) -> Done | Failed:
-        """What came of it, when `who` asks, which is noted in the log."""
+    def reload_for(self, who: str) -> Done | Failed:
+        """Reload for `who`, which is logged; returns the result."""
         for hook in self.before:
             hook()
         try:
@@ -79,31 +79,31 @@ class Reload:
 
     def _read_again(self) -> Done | Failed:
         try:
-            fresh = self._latest.afresh()
-            takes = [part.prepare(fresh) for part in self.parts]
+            options = self._latest.reread()
+            prepared = [part.prepare(options) for part in self.parts]
         except (usage.UsageError, FileError) as error:
             return _failed(str(error).splitlines())
-        self._latest = fresh
-        return _done([line for take in takes for line in take()], self._waiting(fresh))
+        self._latest = options
+        return _done([line for apply in prepared for line in apply()], self._need_restart(options))
 
-    def _waiting(self, fresh: Options) -> list[str]:
-        """The options that are not what they were at the start, and can't change while the server runs."""
+    def _need_restart(self, options: Options) -> list[str]:
+        """The options that differ from those at the start, and can't change while the server runs."""
         read = {"config"}.union(*(part.options for part in self.parts))
-        return sorted(name for name in fresh if fresh[name] != self.started[name] and name not in read)
+        return sorted(name for name in options if options[name] != self.started[name] and name not in read)
 
 
-def _done(lines: list[str], waiting: list[str]) -> Done:
-    said = [*lines, *[f"This takes a restart: {', '.join(waiting)}"] * bool(waiting)]
-    return Done("\n".join(said or ["All is as it was."]), {"now": lines, "restart": waiting})
+def _done(lines: list[str], restart: list[str]) -> Done:
+    text = [*lines, *[f"This takes a restart: {', '.join(restart)}"] * bool(restart)]
+    return Done("\n".join(text or ["All is as it was."]), {"now": lines, "restart": restart})
 
 
-def _failed(wrong: list[str]) -> Failed:
-    head = f"There {'is' if len(wrong) == 1 else 'are'} {counted(len(wrong), 'mistake')}, so nothing was changed:"
-    return Failed("\n".join([head, *wrong]), MISTAKES, wrong)
+def _failed(errors: list[str]) -> Failed:
+    head = f"There {'is' if len(errors) == 1 else 'are'} {format_count(len(errors), 'mistake')}, so nothing was changed:"
+    return Failed("\n".join([head, *errors]), MISTAKES, errors)
 
 
-class ConfiguredLimits:
-    """The limits. One that is not configured has its default, whatever was set at the operators' prompt."""
+class ReloadableLimits:
+    """The limits. Those that are not configured get their defaults, whatever was set at the operators' prompt."""
 
     options = frozenset({"limit"})
 
@@ -111,8 +111,8 @@ class ConfiguredLimits:
         self._limits = limits
         self._configured = dict(limits.values)
 
-    def prepare(self, config: Options) -> Take:
-        """The values as configured now."""
+    def prepare(self, config: Options) -> Apply:
+        """Read the configured values."""
         fresh = Limits(self._limits.ceilings)
         for name, value in config["limit"]:
             fresh.set(name, value)
@@ -130,61 +130,61 @@ class ConfiguredLimits:
         return f"limit {name} is {format_value(value)}, and was {format_value(was)}{prompt}"
 
 
-class Networks:
-    """From where one may connect. Those who are connected stay: to send somebody away is another decision."""
+class ReloadableNetworks:
+    """The networks that may connect. Open connections stay, also those from networks that may not connect any more."""
 
     options = frozenset({"allow"})
 
-    def __init__(self, door: admission.Admission) -> None:
-        self._door = door
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
 
-    def prepare(self, config: Options) -> Take:
-        """The networks as configured now."""
-        networks = admission.networks(config["allow"])
+    def prepare(self, config: Options) -> Apply:
+        """Read the configured networks."""
+        networks = parse_networks(config["allow"])
         return lambda: self._take(networks)
 
-    def _take(self, networks: list[admission.Network] | None) -> list[str]:
-        if not self._door.allow(networks):
+    def _take(self, networks: list[Network] | None) -> list[str]:
+        if not self._admission.set_networks(networks):
             return []
         where = "everywhere" if networks is None else ", ".join(map(str, networks))
-        if outside := self._door.outside():
-            return [f"connections are let in from {where}; {counted(outside, 'connection')} from elsewhere may stay"]
+        if outside := self._admission.count_outside():
+            return [f"connections are let in from {where}; {format_count(outside, 'connection')} from elsewhere may stay"]
         return [f"connections are let in from {where}"]
 
 
-class Certificates:
-    """What new connections with TLS get. Those that there are keep theirs."""
+class ReloadableCertificates:
+    """The certificates for new TLS connections. Open connections keep theirs."""
 
     options = frozenset({"tls-key", "tls-cert", "tls-client-ca"})
 
     def __init__(self, contexts: Contexts, data: Path) -> None:
-        """`data` is where the server keeps all until it is restarted, also the certificates that it makes itself."""
+        """`data` is the server's data directory, where its own certificates are; it can't change without a restart."""
         self._contexts = contexts
         self._data = data
 
-    def prepare(self, config: Options) -> Take:
-        """The files as they are now. They are told in any case: they may have been taken already when they changed."""
-        if not config["tls"]:  # to listen no more takes a restart, and until then all stays
+    def prepare(self, config: Options) -> Apply:
+        """Read the files. They are always reported, as the server may have noticed a change already."""
+        if not config["tls"]:  # closing a port needs a restart; until then everything stays
             return list
-        take = self._contexts.prepare(*preflight.tls_files(config, self._data))
+        apply = self._contexts.prepare(*preflight.tls_files(config, self._data))
 
-        def tell() -> list[str]:
-            take()
+        def apply_and_report() -> list[str]:
+            apply()
             return [f"new TLS connections get {self._contexts}"]
 
-        return tell
+        return apply_and_report
 
 
-class Operators:
-    """The keys that may enter the manhole. Who has entered with one that is gone is closed."""
+class ReloadableOperatorKeys:
+    """The keys of operators for the manhole. Sessions with a key that was removed are closed."""
 
     options = frozenset({"manhole-keys"})
 
     def __init__(self, factory: ManholeFactory) -> None:
         self._factory = factory
 
-    def prepare(self, config: Options) -> Take:
-        """The keys that are listed now."""
+    def prepare(self, config: Options) -> Apply:
+        """Read the listed keys."""
         from lanchat.manhole import keys  # noqa: PLC0415 (as in lanchat.tap)
 
         if not config["manhole"]:
@@ -193,22 +193,22 @@ class Operators:
         return lambda: self._factory.list_keys(listed)
 
 
-class Hangup(Service):
-    """Reads again on SIGHUP, as daemons do, where there is such a signal; ends when its terminal is closed."""
+class SighupService(Service):
+    """Reloads on SIGHUP, as daemons do, where that signal exists; a server in a terminal stops when the terminal closes."""
 
-    def __init__(self, reload: Reload, reactor: Any) -> None:
+    def __init__(self, reload: Reloader, reactor: Any) -> None:
         self._reload = reload
         self._at_terminal = False
         self._reactor = reactor
         self._before: Any = None
 
     def privilegedStartService(self) -> None:
-        """Take the signal: it may come while what is kept is looked through, which takes long, and would end us."""
+        """Handle the signal from now on: loading the database takes long, and SIGHUP would end the process meanwhile."""
         super().privilegedStartService()
         self._take()
 
     def startService(self) -> None:
-        """Take the signal, if that has not been done yet."""
+        """Handle the signal, unless that was done already."""
         super().startService()
         self._take()
         if (file := self._reload.started["config"]) is not None:
@@ -216,7 +216,7 @@ class Hangup(Service):
             _log.info("configured by {file}; {reread} it again", file=str(file), reread=reread)
 
     def stopService(self) -> None:
-        """Leave it to whoever had it; but if it would end us, it shall not cut short the end that has begun."""
+        """Restore the previous handler, or ignore the signal if that would end the process before it has shut down."""
         super().stopService()
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, self._before or signal.SIG_IGN)
@@ -224,15 +224,15 @@ class Hangup(Service):
     def _take(self) -> None:
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != self._asked:
             self._before = signal.signal(signal.SIGHUP, self._asked)
-            # Not so under nohup, which has the signal ignored: that server shall outlive the terminal.
+            # Not under nohup, which ignores the signal: that server shall outlive the terminal.
             self._at_terminal = self._before == signal.SIG_DFL and _is_at_terminal(self._reload.started.parent)
 
     def _asked(self, number: int, frame: object) -> None:
-        """In the middle of anything: the reactor does it when it is done with that."""
+        """The signal handler: leaves the work to the reactor, as it may run in the middle of anything."""
         if self._at_terminal:
             self._reactor.callFromThread(self._hung_up)
         else:
-            self._reactor.callFromThread(self._reload.read_again, "SIGHUP")
+            self._reactor.callFromThread(self._reload.reload_for, "SIGHUP")
 
     def _hung_up(self) -> None:
         _log.info("the terminal is closed, so the server ends")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol, TypeVar
 
 from lanchat.model.session import Account, Role, Session
-from lanchat.net.addresses import counted_as, is_loopback
+from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import AuthRequired, Full, RateLimited
 from lanchat.protocol.interfaces import Clock, DelayedCall
 from lanchat.protocol.limits import Buckets, Limits
@@ -85,7 +85,7 @@ class PendingLogins:
         """A stranger did not say at once who it is, and is asked; raises `Full` when as many from there are being asked."""
         if is_loopback(session.sender.ip):  # many people may come from there, as through a tunnel
             return
-        address = counted_as(session.sender.ip)
+        address = limit_key(session.sender.ip)
         if self._addresses[address] >= MAX_WAITING:
             raise Full("Too many connections from your address are waiting to log in. Try again in half a minute.")
         self._addresses[address] += 1
@@ -103,9 +103,9 @@ class PendingLogins:
         """Raise `RateLimited` if as many as may be from there are making accounts already; `tried` takes the place."""
         if is_loopback(session.sender.ip):  # as above
             return
-        address = counted_as(session.sender.ip)
+        address = limit_key(session.sender.ip)
         making = (other for other in self._attempts if other.account is None and other not in self._waiting)  # not logging in
-        if sum(counted_as(other.sender.ip) == address for other in making) >= MAX_MAKING:
+        if sum(limit_key(other.sender.ip) == address for other in making) >= MAX_MAKING:
             raise RateLimited("Others at your address are making accounts. Try again in a second.", retry_ms=1000)
 
     def check_rate(self, account: Account) -> None:

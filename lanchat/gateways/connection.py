@@ -54,7 +54,7 @@ class Connection(Input):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The far end is gone, or we closed: the name is free."""
         self.closed = self.halted = True
-        self.factory.admission.left(self.address)
+        self.factory.admission.release(self.address)
         self.outbox.gone()
         self._rested()
         self.factory.openings.end(self._too_slow)

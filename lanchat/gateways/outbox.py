@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IHalfCloseableDescriptor, IPushProducer
 from zope.interface import implementer
 
 from lanchat.gateways.flush import Flusher
-from lanchat.net.sockets import ITransport, unsent
+from lanchat.net.sockets import ITransport, unsent_bytes
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.interfaces import Clock, DelayedCall, IOutputProgress
 from lanchat.protocol.limits import Limits
@@ -151,7 +151,7 @@ class Outbox:
 
     def bytes_written(self) -> int:
         """Bytes that the system has taken, up to the first that were dropped or left out."""
-        taken = self.handed - unsent(self._transport)
+        taken = self.handed - unsent_bytes(self._transport)
         return taken if self._whole is None else min(taken, self._whole)
 
     def leave_out(self, size: int) -> None:

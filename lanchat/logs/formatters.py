@@ -1,7 +1,7 @@
-"""Forms: an event of twisted.logger as bytes, for people or for programs. An event is one line, whatever is in it.
+"""Formats events of twisted.logger as bytes, for people or for programs: one event, one line, whatever it contains.
 
-What an event holds may be hostile, broken or huge. Nothing here raises, nothing is longer than the bounds say, and no character
-gets through that a terminal would obey.
+An event may contain hostile, broken or huge values. Nothing here raises, everything is cut to the bounds below, and no
+character remains that a terminal would obey.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from twisted.logger import LogEvent, LogLevel, formatEvent, formatTime
@@ -20,53 +20,56 @@ from twisted.python.reflect import safe_str
 
 from lanchat.protocol.packet import visible
 
-#: Bytes of a JSON line: what reads the output of containers cuts longer ones in pieces.
+#: The longest JSON line in bytes: what collects the output of containers splits longer ones.
 MAX_LINE = 16_000
-#: Characters of a message, of a field, and of a name; fields of an event.
+#: The longest message, field value and name, in characters; and the number of fields of an event.
 MAX_MESSAGE, MAX_FIELD, MAX_NAME, MAX_FIELDS = 4_000, 500, 100, 20
-#: Lines of a traceback, of which as many are its beginning as its end, and characters of one.
+#: How many lines of a traceback are kept (half from its beginning, half from its end), and the characters of each.
 MAX_TRACE_LINES, MAX_TRACE_LINE = 100, 300
-#: Characters that are left of a message, and of the end of a traceback, where all of it would be too much for a line.
+#: Characters that are kept of a message and of the end of a traceback when the JSON line would be too long.
 SHORT_MESSAGE, SHORT_TRACEBACK = 1_500, 2_000
-#: Whole numbers above this are not the same to every reader of JSON (RFC 8259, section 6).
+#: Greater integers are not read the same by all JSON parsers (RFC 8259, section 6).
 MAX_INTEGER = 2**53
 
-#: The priorities of syslog, as journald understands them at the beginning of a line (sd-daemon(3)).
+#: Syslog priorities, which journald reads at the beginning of a line (sd-daemon(3)).
 PRIORITIES = {LogLevel.debug: 7, LogLevel.info: 6, LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 
-Form = Callable[[LogEvent], bytes]
+#: Makes the bytes of an event, with the newline at the end.
+Formatter: TypeAlias = Callable[[LogEvent], bytes]
 
 
-def text_form(event: LogEvent) -> bytes:
-    """For people, as twistd writes it: time, where it comes from, what happened. A traceback follows, indented."""
-    return f"{_local(int(_when(event)))} ".encode() + untimed_form(event)
+def format_text(event: LogEvent) -> bytes:
+    """A line for people, as twistd writes it: time, source, message; a traceback follows, indented."""
+    return f"{_local_time(int(_timestamp(event)))} ".encode() + format_untimed(event)
 
 
-def untimed_form(event: LogEvent) -> bytes:
-    """For people who are told the time by something else."""
+def format_untimed(event: LogEvent) -> bytes:
+    """A line as `format_text` makes it, without the time, for a destination that adds it."""
     system = event.get("log_system")
     source = f"{namespace(event)}#{_level(event)}" if system is None else visible(safe_str(system), MAX_NAME)
-    lines = [f"[{source}] {message(event)}", *trace(event)]
+    lines = [f"[{source}] {message(event)}", *traceback_lines(event)]
     return ("\n\t".join(lines) + "\n").encode()
 
 
-def json_form(event: LogEvent) -> bytes:
-    """For programs: one object. What is too long for a line is cut, and says `"cut":true`."""
+def format_json(event: LogEvent) -> bytes:
+    """A line for programs: one JSON object. If it would be too long it is shortened and has `"cut":true`."""
     record: dict[str, Any] = {
-        "time": datetime.fromtimestamp(_when(event), timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": datetime.fromtimestamp(_timestamp(event), timezone.utc)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
         "level": _level(event),
         "namespace": namespace(event),
         "message": message(event),
         "fields": dict(islice(_fields(event), MAX_FIELDS)),
     }
-    if lines := trace(event):
+    if lines := traceback_lines(event):
         record["traceback"] = "\n".join(lines)
     line = msgspec.json.encode(record)
     return (line if len(line) < MAX_LINE else msgspec.json.encode(_shortened(record))) + b"\n"
 
 
-def for_journald(form: Form) -> Form:
-    """The same with the priority before each line, which journald takes off again."""
+def for_journald(form: Formatter) -> Formatter:
+    """A formatter that puts the priority before each line of another one; journald removes it again."""
 
     def prefixed(event: LogEvent) -> bytes:
         priority = b"<%d>" % PRIORITIES.get(event.get("log_level"), PRIORITIES[LogLevel.info])
@@ -76,31 +79,31 @@ def for_journald(form: Form) -> Form:
 
 
 def namespace(event: LogEvent) -> str:
-    """Which module says so."""
+    """The logger namespace of the event, such as "lanchat.tls"."""
     return visible(safe_str(event.get("log_namespace", "-")), MAX_NAME)
 
 
 def message(event: LogEvent) -> str:
-    """What happened, in one line; "" when the event does not say."""
-    if "log_failure" not in event and failure(event) is not None:  # of twisted.python.log, whose text has the traceback in it
+    """The message of the event, in one line; "" if it has none."""
+    if "log_failure" not in event and failure(event) is not None:  # from twisted.python.log, whose text contains the traceback
         return visible(safe_str(event.get("why") or "Unhandled Error"), MAX_MESSAGE)
     return visible(formatEvent(event), MAX_MESSAGE)
 
 
 def failure(event: LogEvent) -> Failure | None:
-    """What went wrong, if that is what the event is about."""
+    """The failure that the event reports, if any."""
     found = event.get("log_failure", event.get("failure"))
     return found if isinstance(found, Failure) else None
 
 
-def trace(event: LogEvent) -> list[str]:
-    """The lines of its traceback; of very many the first and the last."""
+def traceback_lines(event: LogEvent) -> list[str]:
+    """The lines of the traceback of the event's failure, if any; the middle of a long one is left out."""
     found = failure(event)
     if found is None:
         return []
     try:
         lines = found.getTraceback().splitlines()
-    except Exception as error:  # noqa: BLE001 (it asks the exception for its text)
+    except Exception as error:  # noqa: BLE001 (it calls `str` of the exception)
         lines = [f"There is no traceback of this {found.type}: {type(error).__name__}"]
     if (surplus := len(lines) - MAX_TRACE_LINES) > 0:
         half = MAX_TRACE_LINES // 2
@@ -109,8 +112,8 @@ def trace(event: LogEvent) -> list[str]:
 
 
 def _fields(event: LogEvent) -> Iterator[tuple[str, object]]:
-    """What the event holds besides its text, as far as JSON has such a thing."""
-    if "log_text" in event:  # of twisted.python.log: there is nothing but its text
+    """The other fields of the event that are simple JSON values."""
+    if "log_text" in event:  # from twisted.python.log: the other fields say nothing more
         return
     for name, value in event.items():
         if isinstance(name, str) and not name.startswith("log_") and _is_simple(value):
@@ -118,7 +121,7 @@ def _fields(event: LogEvent) -> Iterator[tuple[str, object]]:
 
 
 def _is_simple(value: object) -> bool:
-    kind = type(value)  # a subclass may show itself in ways of its own
+    kind = type(value)  # a subclass may format itself in other ways
     return kind in (str, bool, float) or value is None or (kind is int and abs(value) <= MAX_INTEGER)  # type: ignore[arg-type]  # an int
 
 
@@ -133,12 +136,12 @@ def _level(event: LogEvent) -> str:
     return str(getattr(event.get("log_level"), "name", "-"))
 
 
-def _when(event: LogEvent) -> float:
-    """Seconds since 1970; now, where the event does not say, or says nonsense."""
+def _timestamp(event: LogEvent) -> float:
+    """Seconds since the epoch; the current time if the event has none that makes sense."""
     when = event.get("log_time")
     return when if isinstance(when, (int, float)) and 0 <= when < 2**32 else time.time()
 
 
 @lru_cache(maxsize=1)
-def _local(second: int) -> str:
+def _local_time(second: int) -> str:
     return formatTime(second)

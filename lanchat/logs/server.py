@@ -1,4 +1,4 @@
-"""The log of the server, from event to file. twistd starts it; the operator may change its levels while it runs."""
+"""The server's log as a whole: filters, limits, formats and writes events; operators can change its levels at run time."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from twisted.logger import (
 from twisted.python.components import Componentized
 from zope.interface import implementer
 
-from lanchat.logs.files import Out, RotatedFile, Stream
-from lanchat.logs.formatters import Form, for_journald, json_form, text_form, untimed_form
-from lanchat.logs.repeats import WINDOW_SECONDS, Repeats
+from lanchat.logs.files import Output, RotatingFile, StreamOutput
+from lanchat.logs.formatters import Formatter, for_journald, format_json, format_text, format_untimed
+from lanchat.logs.repeats import WINDOW_SECONDS, RepeatFilter
 from lanchat.system.private_files import FileError, exit_with_errors
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
 
 @implementer(ILogObserver)
-class Writer:
-    """Gives events their form and writes them. A full disk or a closed pipe stops nobody: what is lost is counted."""
+class LogWriter:
+    """An observer that formats events and writes them. If writing fails, the server goes on, and lost events are counted."""
 
-    def __init__(self, form: Form, out: Out) -> None:
+    def __init__(self, form: Formatter, out: Output) -> None:
         self._form = form
         self._out = out
         self._lost = 0
         self._why = ""
 
     def __call__(self, event: LogEvent) -> None:
-        """Write an event; before it, when some were lost, how many."""
+        """Write an event; before it, if events were lost, how many."""
         data = self._form(event)
         if self._lost:
             data = self._form(self._gap(event)) + data
@@ -53,25 +53,25 @@ class Writer:
             self._lost = 0
 
     def _gap(self, event: LogEvent) -> LogEvent:
-        said = "{lost} lines of the log could not be written: {why}"
-        about = {"log_level": LogLevel.error, "log_namespace": __name__, "log_time": event.get("log_time")}
-        return {"log_format": said, "lost": self._lost, "why": self._why, **about}
+        text = "{lost} lines of the log could not be written: {why}"
+        origin = {"log_level": LogLevel.error, "log_namespace": __name__, "log_time": event.get("log_time")}
+        return {"log_format": text, "lost": self._lost, "why": self._why, **origin}
 
 
 @implementer(ILogObserver)
 class ServerLog:
-    """What twistd logs to, unless the administrator has something else in mind (`--logger`)."""
+    """The observer that twistd logs to, unless the administrator chose another (`--logger`)."""
 
     def __init__(self, reactor: Any, twistd: Mapping[str, Any] | None, json: bool = False, level: str | None = None) -> None:
-        """`twistd` is what was said to it, if it is the one that runs us; raises `SystemExit` if that leaves nothing to us."""
+        """`twistd` are twistd's own options, if it runs us. Raises `SystemExit` if `json` or `level` could have no effect."""
         self._reactor = reactor
         self._twistd = twistd if twistd is not None and "nodaemon" in twistd and not twistd["logger"] else None
         self._json = json
         self._levels = LogLevelFilterPredicate()
-        self._repeats = Repeats()
+        self._repeats = RepeatFilter()
         self._in_window = self._at_end = False
-        self._lock = threading.RLock()  # threads log too, and what formats an event may log itself
-        self._write: ILogObserver = LogPublisher()  # to nobody, until `begin`; twistd keeps what is logged before
+        self._lock = threading.RLock()  # other threads log too, and formatting an event may log
+        self._write: ILogObserver = LogPublisher()  # writes nothing until `install`; twistd keeps what is logged before
         if self._twistd is None and (json or level):
             exit_with_errors(["--log-json and --log-level count under `twistd lanchat`, and without --logger"])
         if self._twistd is not None and self._twistd["syslog"] and json:
@@ -79,8 +79,8 @@ class ServerLog:
         if level:
             self.set_level(level)
 
-    def begin(self, application: Componentized) -> None:
-        """Be what twistd logs to when it starts this application; raises `SystemExit` when the file can't be opened."""
+    def install(self, application: Componentized) -> None:
+        """Become the log of this application before twistd starts it; raises `SystemExit` if the file can't be opened."""
         if self._twistd is None:
             return
         self._write = self._destination(self._twistd)
@@ -88,7 +88,7 @@ class ServerLog:
         self._reactor.addSystemEventTrigger("after", "shutdown", self._end)
 
     def set_level(self, name: str, namespace: str = "") -> None:
-        """Log what is at least so grave: everywhere, or below a namespace such as "lanchat.tls". Raises `ValueError`."""
+        """Set the lowest level to log: of everything, or of a namespace such as "lanchat.tls". Raises `ValueError`."""
         if self._twistd is None:
             raise ValueError("another program writes the log (--logger, perhaps): it knows the levels")
         level = parse_level(name)
@@ -97,9 +97,9 @@ class ServerLog:
         self._levels.setLogLevelForNamespace(namespace, level)
 
     def __call__(self, event: LogEvent) -> None:
-        """Write an event, or count it. Those with `audit=True` are always written."""
+        """Write an event, or count it as a repeat. Events with `audit=True` are always written."""
         with self._lock:
-            if event.get("audit") is True or (self._is_wanted(event) and (self._at_end or self._repeats.is_new(event))):
+            if event.get("audit") is True or (self._is_wanted(event) and (self._at_end or self._repeats.should_write(event))):
                 self._write(event)
             if not self._in_window:
                 self._in_window = True
@@ -111,18 +111,18 @@ class ServerLog:
     def _end_window(self) -> None:
         with self._lock:
             self._in_window = False
-            for event in self._repeats.ended():
+            for event in self._repeats.end_window():
                 self._write(event)
 
     def _end(self) -> None:
-        """The reactor has stopped: what was counted is told, and nothing is counted any more."""
+        """After the reactor has stopped: write the counts, and count no repeats from now on."""
         self._end_window()
         self._in_window = self._at_end = True
 
     def _destination(self, twistd: Mapping[str, Any]) -> ILogObserver:
-        """What was said to twistd, as it would understand it (twisted.scripts._twistd_unix)."""
+        """The destination that twistd's options ask for, understood as twistd does (twisted.scripts._twistd_unix)."""
         if twistd["syslog"]:
-            from twisted.python.syslog import SyslogObserver  # noqa: PLC0415 (not every system has it)
+            from twisted.python.syslog import SyslogObserver  # noqa: PLC0415 (not all systems have it)
 
             return LegacyLogObserverWrapper(SyslogObserver(twistd["prefix"]).emit)  # type: ignore[arg-type]  # a function, as twistd has it
         if twistd["logfile"] == "-" and not twistd["nodaemon"]:
@@ -131,41 +131,41 @@ class ServerLog:
             return self._stdout()
         return self._file(Path(twistd["logfile"] or "twistd.log"), twistd.get("uid"))
 
-    def _stdout(self) -> Writer:
+    def _stdout(self) -> LogWriter:
         sys.stdout.flush()
         descriptor = sys.stdout.fileno()
         if _is_journal(descriptor):
-            return Writer(for_journald(json_form if self._json else untimed_form), Stream(descriptor))
-        return Writer(self._form(), Stream(descriptor))
+            return LogWriter(for_journald(format_json if self._json else format_untimed), StreamOutput(descriptor))
+        return LogWriter(self._form(), StreamOutput(descriptor))
 
-    def _file(self, path: Path, uid: int | None) -> Writer:
-        """`uid` is the user that the process will be (`twistd --uid`), whose file it is after it was rotated."""
+    def _file(self, path: Path, uid: int | None) -> LogWriter:
+        """A rotating file; `uid` is the user that the process will run as (`twistd --uid`), who will own rotated files."""
         try:
-            file = RotatedFile(path, owners=() if uid is None else (uid,))
+            file = RotatingFile(path, owners=() if uid is None else (uid,))
         except FileError as refused:
             raise SystemExit(f"lanchat: {refused}") from None
         except OSError as error:
             raise SystemExit(f"lanchat: the log can't be written to {path}: {error.strerror}") from None
         if not signal.getsignal(signal.SIGUSR1):
             signal.signal(signal.SIGUSR1, lambda *_: self._reactor.callFromThread(self._rotate, file))
-        return Writer(self._form(), file)
+        return LogWriter(self._form(), file)
 
-    def _form(self) -> Form:
-        return json_form if self._json else text_form
+    def _form(self) -> Formatter:
+        return format_json if self._json else format_text
 
-    def _rotate(self, file: RotatedFile) -> None:
+    def _rotate(self, file: RotatingFile) -> None:
         with self._lock:
             file.rotate()
 
 
 def parse_level(name: str) -> Any:
-    """The `LogLevel` of this name; raises `ValueError` that tells which there are."""
+    """The `LogLevel` of this name; raises `ValueError`, whose text lists the names."""
     if name not in LEVELS:
         raise ValueError(f"there is no level {name!r}; there are {', '.join(LEVELS)}")
     return LEVELS[name]
 
 
 def _is_journal(descriptor: int) -> bool:
-    """Whether this leads to journald (systemd.exec(5), JOURNAL_STREAM)."""
+    """Whether the descriptor leads to journald (systemd.exec(5), JOURNAL_STREAM)."""
     about = os.fstat(descriptor)
     return os.environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}"

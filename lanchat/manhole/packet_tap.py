@@ -23,7 +23,7 @@ from lanchat.model.session import Session
 from lanchat.protocol.errors import ChatError, NoSuchTarget
 from lanchat.protocol.interfaces import IClient, IConnection
 from lanchat.protocol.packet import Packet, ServerPacket, ServerX, X, visible
-from lanchat.service.requests import counted
+from lanchat.service.requests import format_count
 
 #: Characters that are shown of a packet, and what is shown instead of a secret.
 MAX_SHOWN, HIDDEN = 2000, "(hidden)"
@@ -195,7 +195,7 @@ class Tap:
             self._untold += 1
             return
         if self._untold:
-            self._window.show(f"(not shown, as this window did not keep up: {counted(self._untold, 'packet')})\n")
+            self._window.show(f"(not shown, as this window did not keep up: {format_count(self._untold, 'packet')})\n")
             self._untold = 0
         time = datetime.fromtimestamp(self._now()).astimezone().strftime("%H:%M:%S")
         self._window.show(f"{time} {self._name} {way} {written(heard)}\n")
@@ -206,7 +206,7 @@ class Tap:
             return
         self._wires.stop(self._session, self)
         lost = f", {self._lost} of them not shown" if self._lost else ""
-        told = f"tap of {self._name} ends ({why}): {counted(self._heard, 'packet')}{lost}"
+        told = f"tap of {self._name} ends ({why}): {format_count(self._heard, 'packet')}{lost}"
         self._window.audit(told)
         self.done.callback(Text(f"The {told}."))
 

@@ -66,7 +66,7 @@ class ServerCommands:
                 "refused": counts.refused.total(),
                 "uptime": str(uptime),
                 "memory": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB at most so far",
-                "files": f"{process_stats.open_files()} open of {process_stats.most_files():g}",
+                "files": f"{process_stats.open_files()} open of {process_stats.max_files():g}",
                 "process": os.getpid(),
                 "versions": process_stats.versions(),
             }
@@ -120,7 +120,7 @@ class ServerCommands:
         drain('off') calls it off. drain(0) is now.
         """
         if seconds == "off":
-            return Text(await self._service.call_off())
+            return Text(await self._service.cancel_drain())
         if isinstance(seconds, str):
             raise Usage("Write it as drain(60), in seconds, or drain('off').")
         return Text(await self._service.drain(seconds))

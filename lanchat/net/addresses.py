@@ -1,4 +1,4 @@
-"""Addresses: which of them are the machine's own, and what is counted for each."""
+"""What limits and admission need to know of an IP address."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import ipaddress
 
 @functools.lru_cache(maxsize=4096)
 def is_loopback(address: str) -> bool:
-    """Whether this is an address of the machine itself."""
+    """Whether this is a loopback address of the machine."""
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 @functools.lru_cache(maxsize=4096)
-def counted_as(address: str) -> str:
-    """What is limited by address is counted for this: an IPv4 address, or the /64 that an IPv6 address is in.
+def limit_key(address: str) -> str:
+    """The key under which limits count an address: an IPv4 address itself, an IPv6 address by its /64 network.
 
-    One machine may use any address of its /64 (RFC 4291, 2.5.4). Loopback stays as it is.
+    One machine may use any address of its /64 (RFC 4291, 2.5.4). Loopback addresses are counted as they are.
     """
     if ":" not in address or is_loopback(address):
         return address

@@ -1,7 +1,4 @@
-"""Certificates: reading them, and the server's own: a private authority, and what it says of this machine.
-
-It reads and makes files; it knows no socket that is open, and no connection.
-"""
+"""Reads certificates and keys, and makes the server's own: a private authority (CA), and a certificate for this machine."""
 
 from __future__ import annotations
 
@@ -30,43 +27,44 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
-#: How long a certificate that is made here is good for, and when it is made anew (browsers take no more than 398 days).
-LIFE, RENEWAL = timedelta(days=397), timedelta(days=30)
-#: The authority outlives the machine: to replace it is to visit every client.
-AUTHORITY_LIFE = timedelta(days=20 * 365)
-#: A clock that is a little behind ours finds a new certificate good already.
-SKEW = timedelta(days=1)
+#: The lifetime of a certificate that the server makes (browsers accept at most 398 days), and how long before its end it is
+#: renewed.
+LIFETIME, RENEW_BEFORE = timedelta(days=397), timedelta(days=30)
+#: The authority's lifetime, longer than the machine's: replacing it means updating every client.
+AUTHORITY_LIFETIME = timedelta(days=20 * 365)
+#: Certificates are valid from this long before they were made, for clients whose clocks are behind.
+CLOCK_SKEW = timedelta(days=1)
 
 
-class Own(NamedTuple):
-    """The files of the server's own authority and certificate."""
+class OwnCertificates(NamedTuple):
+    """The files of the server's own authority and certificate, all in one directory."""
 
     directory: Path
 
     @property
     def authority(self) -> Path:
-        """The certificate that clients may be given (`lanchat --ca`)."""
+        """The authority's certificate, which clients may trust (`lanchat --ca`)."""
         return self.directory / "tls_authority.pem"
 
     @property
     def authority_key(self) -> Path:
-        """Whoever has this can be any server."""
+        """The authority's private key: whoever has it can pretend to be any server."""
         return self.directory / "tls_authority_key.pem"
 
     @property
     def cert(self) -> Path:
-        """The server's certificate, and the authority's after it."""
+        """The server's certificate, followed by the authority's."""
         return self.directory / "tls_cert.pem"
 
     @property
     def key(self) -> Path:
-        """The server's key, which its renewed certificates keep."""
+        """The server's private key, which stays when the certificate is renewed."""
         return self.directory / "tls_key.pem"
 
     def renew(self) -> bool:
-        """Make what is missing, and a new certificate when the old one ends soon or the machine's names changed.
+        """Make the files that are missing, and a new certificate if it ends soon or the machine's names have changed.
 
-        Returns whether it did; raises `FileError`.
+        Returns whether it made any; raises `FileError`.
         """
         try:
             self.directory.mkdir(0o700, parents=True, exist_ok=True)
@@ -77,18 +75,18 @@ class Own(NamedTuple):
 
     def _renew(self) -> bool:
         names = alternative_names()
-        if self.cert.exists() and self.key.exists() and not _outdated(read_certificates(self.cert)[0], names):
+        if self.cert.exists() and self.key.exists() and not _is_outdated(read_certificates(self.cert)[0], names):
             return False
         signer = _own_key(self.authority_key)
         if not self.authority.exists():
-            write_private(self.authority, _pem(_authority(signer)))
+            write_private(self.authority, _pem(_make_authority(signer)))
         authority = read_certificates(self.authority)[0]
-        write_private(self.cert, _pem(_issued(_own_key(self.key), signer, authority, names)) + _pem(authority))
+        write_private(self.cert, _pem(_issue(_own_key(self.key), signer, authority, names)) + _pem(authority))
         return True
 
 
 def fingerprint(key: PublicKeyTypes) -> str:
-    """Of the public key (SPKI), as people compare it; a renewed certificate with the same key has the same."""
+    """The SHA-256 fingerprint of a public key (SPKI), for people to compare; it stays when a certificate is renewed."""
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return "SHA256:" + b64encode(sha256(spki).digest()).decode().rstrip("=")
 
@@ -118,7 +116,7 @@ def read_key(path: Path) -> PrivateKeyTypes:
 
 
 def alternative_names() -> set[x509.GeneralName]:
-    """What clients may call this machine: its names, and the addresses it has now."""
+    """The names for the certificate: the machine's host names, and the addresses that it has now."""
     host, full = socket.gethostname(), socket.getfqdn()
     names = {name.lower() for name in ("localhost", host, full) if name.isascii() and not _is_address(name)}
     addresses = {"127.0.0.1", "::1"} | _addresses(host)
@@ -126,16 +124,16 @@ def alternative_names() -> set[x509.GeneralName]:
 
 
 def _addresses(host: str) -> set[str]:
-    """The addresses that the host's name has, and those that it would send from; nothing is sent to find out."""
+    """The addresses of the host name, and those that the machine sends from. Connecting a UDP socket sends nothing."""
     found: set[str] = set()
-    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:
             found.update(str(entry[4][0]) for entry in socket.getaddrinfo(host, None, family))
         except OSError:
             found.discard("")
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((far, 9))
+                probe.connect((target, 9))
                 found.add(probe.getsockname()[0])
         except OSError:
             continue
@@ -149,39 +147,39 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _outdated(certificate: x509.Certificate, names: set[x509.GeneralName]) -> bool:
-    said = set(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    return certificate.not_valid_after_utc - now() < RENEWAL or not names <= said
+def _is_outdated(certificate: x509.Certificate, names: set[x509.GeneralName]) -> bool:
+    certified = set(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    return certificate.not_valid_after_utc - now() < RENEW_BEFORE or not names <= certified
 
 
 def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if not path.exists():
-        made = ec.generate_private_key(ec.SECP256R1())
-        write_private(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        generated = ec.generate_private_key(ec.SECP256R1())
+        write_private(path, generated.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = read_key(path)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise FileError(f"{path} is no key that was made here. Remove it, and a new one is made.")
     return key
 
 
-def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _make_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = _name(f"lanchat on {socket.gethostname()}")
     return (
-        _begun(name, name, key, AUTHORITY_LIFE)
+        _builder(name, name, key, AUTHORITY_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(authority=True), critical=True)
         .sign(key, SHA256())
     )
 
 
-def _issued(
+def _issue(
     key: ec.EllipticCurvePrivateKey,
     signer: ec.EllipticCurvePrivateKey,
     authority: x509.Certificate,
     names: Iterable[x509.GeneralName],
 ) -> x509.Certificate:
     return (
-        _begun(_name(socket.gethostname()), authority.subject, key, LIFE)
+        _builder(_name(socket.gethostname()), authority.subject, key, LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(sorted(names, key=str)), critical=False)
         .add_extension(_usage(authority=False), critical=True)
@@ -191,10 +189,12 @@ def _issued(
     )
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, life: timedelta) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, life: timedelta
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now() - SKEW)
+        .not_valid_before(now() - CLOCK_SKEW)
         .not_valid_after(now() + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
@@ -219,7 +219,7 @@ def _name(text: str) -> x509.Name:
 
 
 def now() -> datetime:
-    """The time as certificates have it."""
+    """The current time, in whole seconds as in certificates."""
     return datetime.now(timezone.utc).replace(microsecond=0)
 
 

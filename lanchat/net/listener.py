@@ -1,4 +1,4 @@
-"""Listener: one listening port as a service. It says where it listens, or in one line why it can't."""
+"""A listening port as a service, which logs where it listens, or says in one line why it can't."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from lanchat.net import sockets
 from lanchat.protocol.packet import visible
 from lanchat.system.private_files import CannotStart
 
-#: What to do about an address that can't be had, by what the system says of it.
-IN_USE = "Stop what uses that address already, or choose another."
-MENDING = {
+#: Hints on what to do about an address that can't be used, by the error of the system.
+HINT_IN_USE = "Stop what uses that address already, or choose another."
+HINTS = {
     errno.ENOENT: "Make that directory, or choose another.",
     errno.EACCES: "Choose a port above 1023, or a directory that the server may write in.",
     errno.EROFS: "Choose a directory that the server may write in.",
@@ -35,7 +35,7 @@ _log = Logger("lanchat.listener")
 
 
 class Listener(Service):
-    """Listens from before privileges are dropped, until the service stops; then sees off who is connected."""
+    """Listens on a port from before privileges are dropped until the service stops, and then ends its connections."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Listener(Service):
         factory: IProtocolFactory,
         drain: Callable[[], Awaitable[None]],
     ) -> None:
-        """`purpose` says, to people, who is meant to connect; `drain` ends the connections and waits for that."""
+        """`purpose` says to people who connects, such as "json clients"; `drain` ends all connections and waits for that."""
         self._purpose = purpose
         self._endpoint = endpoint
         self._factory = factory
@@ -52,70 +52,70 @@ class Listener(Service):
         self._port: IListeningPort | None = None
 
     def __str__(self) -> str:
-        """Who is meant to connect, and where: "json clients on [::]:5000"."""
-        return f"{self._purpose} {f'on {_where(self._port.getHost())}' if self._port else '(shut)'}"
+        """The purpose and the address, such as "json clients on [::]:5000"."""
+        return f"{self._purpose} {f'on {_format_address(self._port.getHost())}' if self._port else '(shut)'}"
 
     def privilegedStartService(self) -> None:
-        """Listen; raises `CannotStart`."""
+        """Start to listen; raises `CannotStart`."""
         super().privilegedStartService()
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
         if failures:
-            where, why, mend = _reason(failures[0].value)
+            where, why, mend = _explain(failures[0].value)
             raise CannotStart(f"{where} {why}: lanchat can't listen for {self._purpose} there. {mend}")
 
     def startService(self) -> None:
-        """Listen, if that has not been done before privileges were dropped."""
+        """Start to listen, unless that was done before privileges were dropped."""
         super().startService()
-        self.reopen()
+        self.resume()
 
     def stopService(self) -> Deferred[None]:
-        """Listen no more, and end the connections; fires when they are gone."""
+        """Stop listening and end the connections; fires when they have ended."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
-    async def shut(self) -> None:
-        """Listen no more; who is connected stays."""
+    async def pause(self) -> None:
+        """Stop listening; open connections stay."""
         port, self._port = self._port, None
         if port is not None:
             await maybeDeferred(port.stopListening)
 
-    def reopen(self) -> None:
-        """Listen, unless it does, or the service has stopped; raises `CannotStart`."""
+    def resume(self) -> None:
+        """Listen again, unless it does already or the service has stopped; raises `CannotStart`."""
         if self._port is None and self.running:
             self.privilegedStartService()
 
     async def _stop(self) -> None:
-        await self.shut()
+        await self.pause()
         await self._drain()
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
         if isinstance(port, Port):
-            sockets.prepare(port.socket)
+            sockets.set_options(port.socket)
         _log.info("listening for {listener}", listener=str(self))
 
 
-def _reason(error: Any) -> tuple[str, str, str]:
-    """Where, and why not, which begin the line, as twistd's terminal shows but a hundred bytes of it; and what to do."""
+def _explain(error: Any) -> tuple[str, str, str]:
+    """The address, the error, and a hint. They come in this order as twistd's terminal shows only about a hundred bytes."""
     if isinstance(error, CannotListenError):
-        where, error = _written(error.interface or "0.0.0.0", error.port), error.socketError  # noqa: S104 (only shown)
-    else:  # the lock beside a socket in the file system
-        where = _written("", getattr(error, "filename2", None) or b"")
-    return where, getattr(error, "strerror", None) or str(error), MENDING.get(getattr(error, "errno", 0), IN_USE)
+        where, error = _format(error.interface or "0.0.0.0", error.port), error.socketError  # noqa: S104 (only shown)
+    else:  # the lock file of a UNIX socket
+        where = _format("", getattr(error, "filename2", None) or b"")
+    return where, getattr(error, "strerror", None) or str(error), HINTS.get(getattr(error, "errno", 0), HINT_IN_USE)
 
 
-def _where(address: IAddress) -> str:
+def _format_address(address: IAddress) -> str:
     if isinstance(address, UNIXAddress):
-        return _written("", address.name or b"")
+        return _format("", address.name or b"")
     if not isinstance(address, (IPv4Address, IPv6Address)):
         return str(address)
     both = " (IPv4 and IPv6)" if address.host == "::" else ""
-    return _written(address.host, address.port) + both
+    return _format(address.host, address.port) + both
 
 
-def _written(host: str, port: int | bytes) -> str:
-    """As one would write it: a socket in the file system has a path, and no host."""
+def _format(host: str, port: int | bytes) -> str:
+    """The address as people write it; a UNIX socket has a path (bytes) and no host."""
     if isinstance(port, bytes):
         return visible(os.fsdecode(port))
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

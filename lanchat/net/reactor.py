@@ -1,7 +1,7 @@
-"""Reactor: Twisted's epoll reactor with shortcuts on the way of a chat message.
+"""Twisted's epoll reactor with shorter paths for what every chat message needs.
 
-`twistd lanchat` installs it where there is epoll, unless `--reactor` chose another; on each the server is the same, but slower.
-What they gain is in docs/performance.md. Nothing here knows of chat.
+`twistd lanchat` installs it where epoll exists, unless `--reactor` chose another; with any other the server does the same, but
+slower. docs/performance.md has the measurements. This module knows nothing of chat.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python import log
 
-#: Events that are taken from the system at once. What a few did is still in the processor's cache when it is answered, and
-#: who is first waits for no more than those few; with very few, each turn costs more than what is done in it.
+#: Events that are fetched from the system at once. With few, the data of a request is still in the processor's cache when it is
+#: answered, and the first waits for few others; with very few, the fixed cost of a turn prevails.
 MAX_EVENTS = 32
 
 _log = Logger("lanchat.reactor")
 
 
 class Server(tcp.Server):
-    """An accepted connection that sends at once what the system takes at once.
+    """An accepted connection that sends data immediately if the system takes all of it.
 
-    Twisted's own would wait for the system to say that it may write, which takes three more calls of the system.
+    Twisted's own waits until the system reports it writable, which takes three more system calls.
     """
 
-    #: Bytes that are read at once, a quarter of what Twisted reads: what is to be done for them holds up all others.
+    #: Bytes of one read, a quarter of Twisted's: processing them holds up all other connections.
     bufferSize = 16_384  # noqa: N815 (Twisted names it)
 
     def doRead(self) -> Exception | None:  # type: ignore[override]  # Twisted promises less than it does
-        """Read, and hand it over: two of Twisted's steps in one."""
+        """Read, and pass the data on: two steps of Twisted's in one."""
         try:
             data = self.socket.recv(self.bufferSize)
         except OSError as error:
@@ -45,12 +45,12 @@ class Server(tcp.Server):
         return None
 
     def write(self, data: bytes) -> None:
-        """Send now if nothing waits; what the system does not take waits as it always did."""
+        """Send now if nothing waits; what the system does not take is queued by Twisted as usual."""
         if self.connected and not (self.dataBuffer or self._tempDataBuffer):
             try:
                 sent = self.socket.send(data)
             except OSError:
-                sent = 0  # what is wrong is seen, and answered, when it is tried the usual way
+                sent = 0  # the error comes again, and is handled, on the usual path
             if sent == len(data):
                 return
             data = data[sent:]
@@ -58,39 +58,39 @@ class Server(tcp.Server):
 
 
 class Port(tcp.Port):
-    """A listening port whose connections are such."""
+    """A listening port whose connections are of class `Server`."""
 
     transport = Server
 
 
-class Stopwatch:
-    """An epoll that tells how long it was not asked: that is what a turn takes, from when something happened."""
+class TimedPoll:
+    """An epoll object that measures the seconds from when poll() returns until it is called again: one turn of the reactor."""
 
-    def __init__(self, asked: epoll, took: Callable[[float], object]) -> None:
-        self._poll, self._took = asked.poll, took
+    def __init__(self, poller: epoll, on_turn: Callable[[float], object]) -> None:
+        self._poll, self._on_turn = poller.poll, on_turn
         self._since = time.monotonic()
-        self.register, self.modify, self.unregister = asked.register, asked.modify, asked.unregister
+        self.register, self.modify, self.unregister = poller.register, poller.modify, poller.unregister
 
-    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
-        """Wait, as the other does."""
-        self._took(time.monotonic() - self._since)
+    def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
+        """Wait for events, as `epoll.poll` does."""
+        self._on_turn(time.monotonic() - self._since)
         try:
-            return self._poll(timeout, most)
+            return self._poll(timeout, maxevents)
         finally:
             self._since = time.monotonic()
 
 
 class Reactor(epollreactor.EPollReactor):
-    """Calls a connection that can be read at once; everything else goes the way it always did."""
+    """Reads from readable connections directly; all other events take Twisted's path."""
 
     def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = "") -> Port:
-        """Listen with our kind of port."""
+        """Listen on a TCP port with the class `Port`."""
         listening = Port(port, factory, backlog, interface, self)
         listening.startListening()
         return listening
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: IProtocolFactory) -> IListeningPort:  # noqa: N803 (Twisted names them)
-        """Listen with our kind of port on a socket that was opened for us, as systemd does."""
+        """Listen with the class `Port` on a socket that another process opened, such as systemd."""
         if addressFamily not in (socket.AF_INET, socket.AF_INET6):
             adopted: IListeningPort = super().adoptStreamPort(fileDescriptor, addressFamily, factory)
             return adopted
@@ -102,12 +102,12 @@ class Reactor(epollreactor.EPollReactor):
         self._at_turn_end: list[Callable[[], None]] = []
         super().__init__()
 
-    def time_turns(self, took: Callable[[float], object]) -> None:
-        """Tell this from now on how many seconds each turn took. Until then a turn has nothing to do with it."""
-        self._poller = Stopwatch(self._poller, took)
+    def time_turns(self, on_turn: Callable[[float], object]) -> None:
+        """Call `on_turn` with the duration in seconds of each turn from now on. Until then, turns are not measured."""
+        self._poller = TimedPoll(self._poller, on_turn)
 
     def call_at_turn_end(self, call: Callable[[], None]) -> None:
-        """Call this, which raises nothing, when all that happened at once has been served: as `callLater(0)`, but cheaper."""
+        """Call a function, which must not raise, after all events of this turn: like `callLater(0)`, but cheaper."""
         self._at_turn_end.append(call)
 
     def _end_turn(self) -> None:
@@ -116,7 +116,7 @@ class Reactor(epollreactor.EPollReactor):
             call()
 
     def doPoll(self, timeout: float | None) -> None:
-        """Wait for what happens, and have it served. A readable connection does without the context for old log messages."""
+        """Wait for events and handle them. Readable connections skip Twisted's context for legacy log messages."""
         if self._at_turn_end:
             timeout = 0
         try:
@@ -132,7 +132,7 @@ class Reactor(epollreactor.EPollReactor):
                 why: Exception | None
                 try:
                     why = selectable.doRead()
-                except Exception as error:  # noqa: BLE001 (as in Twisted: a fault costs the connection in which it happened)
+                except Exception as error:  # noqa: BLE001 (as in Twisted: an error costs only its connection)
                     _log.failure("a connection was not served")
                     why = error
                 if why:

@@ -62,14 +62,14 @@ class Entry(msgspec.Struct):
 
     def row(self) -> Row:
         """The values of `COLUMNS`, with the checksum as the last."""
-        kept = (self.seq, self.ts, self.conv, self.author, self.name, self.ip, self.target, self.msg, self.re, self.cid)
-        return (*kept, checksum(kept))
+        values = (self.seq, self.ts, self.conv, self.author, self.name, self.ip, self.target, self.msg, self.re, self.cid)
+        return (*values, checksum(values))
 
 
 def entry_from_row(row: Row) -> Entry | None:
     """The entry in a row of `COLUMNS`, or None if its checksum is wrong, as after a fault of the disk."""
-    seq, ts, conv, author, name, ip, target, msg, re, cid, kept = row
-    if checksum(row[:-1]) != kept:
+    seq, ts, conv, author, name, ip, target, msg, re, cid, stored_checksum = row
+    if checksum(row[:-1]) != stored_checksum:
         return None
     return Entry(conv, author, name, ip, target, msg, ts, re, cid, seq=seq, state=STORED)
 

@@ -1,7 +1,7 @@
 """The interfaces between the core and what is outside of it: a client's connection, the store, and time.
 
 A new gateway provides `IClient` and `IConnection` (most of it comes with `lanchat.gateways.connection.Connection`); a new store
-provides `Store`. The core calls these and knows no socket, no database and no reactor.
+provides `Store`. The core knows neither sockets nor the reactor; its tests pass objects of their own (`tests/fakes.py`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ class IClient(Interface):
         """Close the connection after everything delivered so far has been written. Nothing more is read from the client."""
 
     def perform(work: Work, hold: bool) -> None:  # noqa: N805 (zope's way)
-        """Do this, which may wait. With `hold` nothing that comes from the client is served before it is done."""
+        """Run `work`, which may wait for the store. With `hold`, no packet of this client is handled before it has ended.
+
+        What `work` raises is a bug, and only logged.
+        """
 
     def behind() -> bool:
         """Whether so much waits to be written that the client should be sent nothing but what it asks for."""
@@ -106,7 +109,7 @@ class Store(Protocol):
     whoever awaits them.
     """
 
-    #: Identifies this log; restoring a backup gives it a new one, so that clients know that sequence numbers start anew.
+    #: Identifies this log. Restoring a backup gives it a new one, as sequence numbers that clients know may be given again.
     epoch: Epoch
     #: Whether messages are stored at all (not with `--ephemeral`).
     keeps: bool

@@ -48,11 +48,11 @@ def fitting_rows(rows: Iterable[tuple[str, T]]) -> tuple[list[str], list[T]]:
     """The rows that fit into one packet, which has each twice: as a line of its text and as data. Returns both lists."""
     lines: list[str] = []
     data: list[T] = []
-    words, together = _WORDS, _FRAME
+    text_bytes, packet_bytes = _WORDS, _FRAME
     for line, row in rows:
-        words += len(line.encode()) + 1
-        together += len(msgspec.json.encode(line)) + len(msgspec.json.encode(row)) + 1
-        if words > MAX_MSG or together > MAX_PACKET:
+        text_bytes += len(line.encode()) + 1
+        packet_bytes += len(msgspec.json.encode(line)) + len(msgspec.json.encode(row)) + 1
+        if text_bytes > MAX_MSG or packet_bytes > MAX_PACKET:
             break
         lines.append(line)
         data.append(row)

@@ -134,8 +134,8 @@ def _is_like_address(shown: str) -> bool:
 def _bad(fault: str, hints: Iterable[str]) -> BadName:
     """The error for a name, with a valid name as a hint if one can be derived from it."""
     hint = next(filter(is_valid, hints), "")
-    told = f"Try {hint}." if hint else f"A name is up to {MAX_NAME} letters and digits of one script, with '-', '_' and '.'."
-    return BadName(f"The name you asked for {fault}. {told}")
+    advice = f"Try {hint}." if hint else f"A name is up to {MAX_NAME} letters and digits of one script, with '-', '_' and '.'."
+    return BadName(f"The name you asked for {fault}. {advice}")
 
 
 def _hints(shown: str) -> Iterator[str]:

@@ -80,9 +80,9 @@ def scripts(text: str) -> set[str]:
 def without_disallowed(name: str) -> str:
     """The name with disallowed characters replaced by "_" or removed, and without what can't be at its beginning or end."""
     no_blank = "".join("_" if c.isspace() else c for c in name)
-    kept = "".join("" if _is_invisible(c) or c in _ORNAMENTS else c if _is_allowed(c) else "_" for c in no_blank)
+    allowed = "".join("" if _is_invisible(c) or c in _ORNAMENTS else c if _is_allowed(c) else "_" for c in no_blank)
     ends = "".join(BETWEEN | _UNSEEN | {"_", spelling.TSHEG})
-    return kept.rstrip(ends).lstrip(ends + "".join(filter(_is_mark, kept)))
+    return allowed.rstrip(ends).lstrip(ends + "".join(filter(_is_mark, allowed)))
 
 
 def with_hyphens(name: str) -> str:
@@ -98,8 +98,8 @@ def with_ascii_digits(name: str) -> str:
 def in_one_script(name: str) -> str:
     """The name without the letters of all scripts but the one that most of its letters have."""
     letters = [script for c in name for script in scripts(c)]
-    most = max(letters, key=letters.count, default="")
-    return "".join(c for c in name if scripts(c) <= {most}).strip("_")
+    main = max(letters, key=letters.count, default="")
+    return "".join(c for c in name if scripts(c) <= {main}).strip("_")
 
 
 def digits_to_end(name: str) -> str:
@@ -127,14 +127,14 @@ def _is_invisible(character: str) -> bool:
 
 def _is_allowed(character: str) -> bool:
     """Whether a character may be somewhere in a name."""
-    known = (
+    in_table = (
         character in PUNCTUATION or character in BETWEEN or character in _SIGNS or character in _LETTERS or character in _UNSEEN
     )
-    return known or unicodedata.category(character)[0] in "LM" or character.isdecimal()
+    return in_table or unicodedata.category(character)[0] in "LM" or character.isdecimal()
 
 
 def _wrong_character(name: str) -> str:
-    wrong = [f"{c} {told}" if told else c for c, told in {describe(c): _why_not(c) for c in name}.items() if told is not None]
+    wrong = [f"{c} {why}" if why else c for c, why in {describe(c): _why_not(c) for c in name}.items() if why is not None]
     if wrong:
         return f"{NOT_ALLOWED}: {', '.join(wrong[:MAX_LISTED])}"
     return "" if any(map(str.isalnum, name)) else "has no letter and no digit"

@@ -180,10 +180,10 @@ class SharedPacket(ServerPacket, dict=True, gc=True):
 
     def encoded(self, encode: Callable[[ServerPacket], bytes]) -> bytes:
         """The packet in the form that `encode` makes, kept for the next recipient with the same `encode`."""
-        kept: dict[Any, bytes] = self.__dict__
-        if encode not in kept:
-            kept[encode] = encode(self)
-        return kept[encode]
+        forms: dict[Any, bytes] = self.__dict__
+        if encode not in forms:
+            forms[encode] = encode(self)
+        return forms[encode]
 
     #: The packet with the room's name before its text, for clients that know no rooms.
     prefixed = _cached_property(
@@ -240,9 +240,9 @@ def parse(data: bytes) -> Packet:
             data.decode()  # msgspec does not check UTF-8 in members that it skips
         packet = _decode(data)
     except msgspec.ValidationError as error:
-        wrong = BadPacket(f"That is not a packet: {visible(str(error), 100)}. Send /standard to see one.")
-        wrong.cid = _cid(data)
-        raise wrong from None
+        bad = BadPacket(f"That is not a packet: {visible(str(error), 100)}. Send /standard to see one.")
+        bad.cid = _cid(data)
+        raise bad from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadJson(f"That is not JSON in UTF-8, so nothing was done. {_TYPED if data[:1] == b'/' else _STANDARD}") from None
     except RecursionError:

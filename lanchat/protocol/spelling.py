@@ -84,7 +84,7 @@ def without_invisible(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _key(text: str) -> str:
-    whole = unicodedata.normalize("NFKC", without_invisible(text))
-    if len(whole) > MAX_SPELLING:  # no name is so long, and the cache should not store it
+    normal = unicodedata.normalize("NFKC", without_invisible(text))
+    if len(normal) > MAX_SPELLING:  # no name is so long, and the cache should not store it
         return text
-    return unicodedata.normalize("NFC", _DOTTED.sub("i", whole.lower().translate(_FOLDED))).rstrip(TSHEG)
+    return unicodedata.normalize("NFC", _DOTTED.sub("i", normal.lower().translate(_FOLDED))).rstrip(TSHEG)

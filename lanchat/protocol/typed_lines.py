@@ -123,12 +123,12 @@ def _command(rest: str) -> TypedLine:
             "That looks like a command with a password, and is none: write /login PASSWORD, or /password OLD NEW."
         )
     if command in SAYING_COMMANDS:
-        said = text if command != "/pm" else _split(text.lstrip())[1]
+        message = text if command != "/pm" else _split(text.lstrip())[1]
         if command == "/say":
-            if not said.strip():
+            if not message.strip():
                 raise UnclearLine("Usage: /say TEXT (say a text as it is, whatever it begins with)")
             return TypedLine("", text)
-        check_no_secret(said)
+        check_no_secret(message)
     elif len(rest.strip().splitlines()) > 1:
         raise UnclearLine(f"A command is one line, and this is several. {HOW_TO_SAY}.")
     if command == "/help" and not text.strip():
@@ -150,9 +150,9 @@ def _text(text: str) -> str:
     """The text that is sent; two slashes at its beginning become one."""
     start = _start(text)
     if _mark(text, start) == "/" and _mark(text, start + 1) == "/":
-        said = text[start + 1 :]
-        check_no_secret("\n".join(said.splitlines()[1:]))
-        return said
+        message = text[start + 1 :]
+        check_no_secret("\n".join(message.splitlines()[1:]))
+        return message
     check_no_secret(text)
     return text
 

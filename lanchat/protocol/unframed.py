@@ -18,9 +18,9 @@ def encode(name: str, ip: str, to: str, msg: str, max_bytes: int) -> tuple[bytes
     whole = f"{before}{text}{after}"
     if len(whole) <= max_bytes:
         return (whole.encode(),)
-    room = max_bytes - len(before) - len(after) - len("(/) ")
+    part_bytes = max_bytes - len(before) - len(after) - len("(/) ")
     digits = 1
-    while len(str(len(parts := _split(text, room - 2 * digits)))) > digits:
+    while len(str(len(parts := _split(text, part_bytes - 2 * digits)))) > digits:
         digits += 1
     return tuple(f"{before}({n}/{len(parts)}) {part}{after}".encode() for n, part in enumerate(parts, 1))
 

@@ -1,7 +1,8 @@
-"""Control: the door for the administrator of the machine, a UNIX socket beside what is kept.
+"""The control socket: a UNIX socket in the data directory, over which `lanchat-admin` sends requests to a running server.
 
-On a connection comes one request, a line of JSON (`lanchat.service.operations`); back go lines about how far it is, if it takes
-long, and one that says how it ended. Whoever asks has the uid of the server, or is root: the system says so, no password does.
+A connection carries one request, a line of JSON (`lanchat.service.requests`). The answer is one line; before it come lines that
+report the progress of long requests. Only root and the server's own user may connect, which the kernel tells (SO_PEERCRED);
+there is no password.
 """
 
 from __future__ import annotations
@@ -25,107 +26,107 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
 from lanchat.service.operations import Operations
-from lanchat.service.requests import REQUEST, Done, Failed, Progress
+from lanchat.service.requests import REQUEST_DECODER, Done, Failed, Progress
 
-#: In the directory of what is kept.
+#: The name of the socket in the data directory.
 FILE = "control"
-#: Bytes of a request, and of a path that a UNIX socket can have (unix(7)).
+#: The longest request in bytes, and the longest path of a UNIX socket (unix(7)).
 MAX_REQUEST, MAX_PATH = 8192, 107
-#: Seconds for the request to come, and for the answer to be read.
-SECONDS = 10
-#: Connections at a time.
-MOST = 4
+#: Seconds in which a request must arrive, and in which an answer must be read.
+TIMEOUT_SECONDS = 10
+#: Connections at the same time.
+MAX_CONNECTIONS = 4
 
 _CREDENTIALS = struct.Struct("3i")
 _log = Logger("lanchat.control")
 
 
-class Control(LineOnlyReceiver, TimeoutMixin):
-    """One request."""
+class ControlProtocol(LineOnlyReceiver, TimeoutMixin):
+    """A connection with one request."""
 
     delimiter = b"\n"
     MAX_LENGTH = MAX_REQUEST
-    factory: Controls
+    factory: ControlFactory
     transport: Any
     _uid = -1
     _percent = -1
 
     def connectionMade(self) -> None:
-        """See who it is, and give them a while to say what they want."""
-        self.setTimeout(SECONDS)
+        """Refuse users who may not do this, and connections over the limit."""
+        self.setTimeout(TIMEOUT_SECONDS)
         self.factory.connected.add(self)
-        self._uid = _peer(self.transport)
+        self._uid = _peer_uid(self.transport)
         if self._uid not in self.factory.uids:
             _log.warn("uid {uid} asked for what only the administrator may do", uid=self._uid)
             self._answer(Failed("Only root, and the user that the server runs as, may do that. Use sudo.", "FORBIDDEN"))
-        elif len(self.factory.connected) > MOST:
+        elif len(self.factory.connected) > MAX_CONNECTIONS:
             self._answer(Failed("Too much is being done at the same time. Wait for that, and try again.", "FULL"))
 
     def lineReceived(self, line: bytes) -> None:
-        """Do what is asked for; nothing else is read."""
+        """Carry out the request; nothing more is read."""
         self.transport.pauseProducing()
         if self.transport.disconnecting:
             return
         self.setTimeout(None)
         try:
-            request = REQUEST.decode(line)
+            request = REQUEST_DECODER.decode(line)
         except msgspec.MsgspecError:
             self._answer(Failed("The server does not know that. Use the lanchat-admin that was installed with it.", "USAGE"))
             return
         Deferred.fromCoroutine(self.factory.do(request, f"uid {self._uid}", self._tell)).addBoth(self._ended)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Too long for a request of ours."""
+        """Refuse a line that is too long for a request."""
         self._answer(Failed(f"A request is at most {MAX_REQUEST} bytes. A password is at most 1024.", "TOO_BIG"))
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """Whoever asked has gone; what was begun is done all the same."""
+        """The connection has ended; a request that is being carried out is finished all the same."""
         self.setTimeout(None)
         self.factory.connected.discard(self)
 
     def callLater(self, period: float, func: Callable[..., Any]) -> Any:
-        """What `TimeoutMixin` asks to be called, by our clock."""
+        """Schedule a timeout for `TimeoutMixin` with the factory's clock."""
         return self.factory.clock.callLater(period, func)
 
     def timeoutConnection(self) -> None:
-        """They say nothing, or read nothing."""
+        """Cut off a client that sends no request, or does not read the answer."""
         self.transport.abortConnection()
 
     def _tell(self, done: float, text: str) -> None:
-        """How far it is, when that is more than was told."""
+        """Send the progress when it is at least a percent more than before."""
         if self in self.factory.connected and int(done * 100) > self._percent:
             self._percent = int(done * 100)
             self.sendLine(msgspec.json.encode(Progress(done, text)))
 
     def _ended(self, outcome: Done | Failed | Failure) -> None:
-        if isinstance(outcome, Failure):  # `Operations.do` raises nothing
+        if isinstance(outcome, Failure):  # a bug: `Operations.do` raises nothing
             _log.failure("an operation went wrong", outcome)
         elif self in self.factory.connected:
             self._answer(outcome)
 
     def _answer(self, answer: Done | Failed) -> None:
         self.sendLine(msgspec.json.encode(answer))
-        self.setTimeout(SECONDS)
+        self.setTimeout(TIMEOUT_SECONDS)
         self.transport.loseConnection()
 
 
-class Controls(Factory):
-    """All requests."""
+class ControlFactory(Factory):
+    """The factory of control connections."""
 
-    protocol: Any = Control
+    protocol: Any = ControlProtocol
     noisy = False
 
     def __init__(self, do: Callable[..., Coroutine[Any, Any, Done | Failed]], clock: Any) -> None:
-        """`do` is `Operations.do`."""
+        """`do` carries out a request: `Operations.do`."""
         self.do = do
         self.clock = clock
-        #: Who may ask.
+        #: The user ids that may send requests.
         self.uids = {0, os.geteuid()}
-        self.connected: set[Control] = set()
+        self.connected: set[ControlProtocol] = set()
 
 
 class ControlService(Service):
-    """Listens while the server runs. It starts when the store is open, which nobody else uses then."""
+    """Listens on the control socket while the server runs. It must start after the store has been opened and so locked."""
 
     def __init__(self, directory: Path, operations: Operations, reactor: Any) -> None:
         self._path = directory / FILE
@@ -134,11 +135,11 @@ class ControlService(Service):
         self._port: Any = None
 
     def startService(self) -> None:
-        """Listen; where that can't be, the log says so, and the server runs all the same."""
+        """Start to listen; if that fails it is logged, and the server runs without the socket."""
         super().startService()
         try:
             self._clear()
-            self._factory = Controls(self._operations.do, self._reactor)
+            self._factory = ControlFactory(self._operations.do, self._reactor)
             self._port = self._reactor.listenUNIX(str(self._path), self._factory, mode=0o600)
             _log.info("lanchat-admin reaches this server at {path}", path=str(self._path))
         except (OSError, CannotListenError) as error:
@@ -147,19 +148,19 @@ class ControlService(Service):
             )
 
     def stopService(self) -> Deferred[None]:
-        """Listen no more; what is being done comes to its end with the store."""
+        """Stop listening. Requests that are being carried out end with the store."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         if self._port is not None:
-            with suppress(FileNotFoundError):  # somebody has removed the socket
+            with suppress(FileNotFoundError):  # the socket was removed
                 await maybeDeferred(self._port.stopListening)
             for control in tuple(self._factory.connected):
                 control.transport.loseConnection()
 
     def _clear(self) -> None:
-        """Take away the socket of a server that was killed; raises `OSError` when there can't be one."""
+        """Remove the socket of a server that was killed; raises `OSError` if there can't be a socket."""
         if len(os.fsencode(self._path)) > MAX_PATH:
             raise OSError(f"a path of more than {MAX_PATH} bytes is too long for a socket; use a shorter --data")
         if not hasattr(socket, "SO_PEERCRED"):
@@ -168,7 +169,7 @@ class ControlService(Service):
             self._path.unlink()
 
 
-def _peer(transport: Any) -> int:
-    """The uid at the other end (SO_PEERCRED, unix(7))."""
+def _peer_uid(transport: Any) -> int:
+    """The user id at the other end (SO_PEERCRED, unix(7))."""
     raw = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return int(_CREDENTIALS.unpack(raw)[1])

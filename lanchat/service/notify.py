@@ -1,7 +1,6 @@
-"""Notify: tells systemd how the server is (sd_notify(3)), and again and again that its reactor turns (sd_watchdog_enabled(3)).
+"""Tells systemd the state of the server (sd_notify(3)), and keeps its watchdog informed (sd_watchdog_enabled(3)).
 
-A server whose reactor hangs can't say so, and is ended and started again. Outside of systemd there is nobody to tell, and
-nothing happens.
+systemd restarts a server whose reactor hangs. Outside of systemd nothing is done.
 """
 
 from __future__ import annotations
@@ -17,69 +16,70 @@ from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-#: Seconds between two looks at how many users there are, where no watchdog wants to hear of us more often.
+#: Seconds between two updates of the status (the number of users), if no watchdog needs more frequent ones.
 STATUS_SECONDS = 30.0
-#: Seconds that systemd may take for a message; it has no business being so busy.
-PATIENCE = 1.0
-#: The descriptor of stderr, which systemd keeps in its journal.
+#: Seconds that sending a message to systemd may block.
+SEND_TIMEOUT = 1.0
+#: The descriptor of stderr, which goes to systemd's journal.
 STDERR = 2
 
 _log = Logger("lanchat.notify")
 
 
 class Notifier(Service):
-    """What systemd is told. It is the last child of the service: when it starts, all doors are open."""
+    """Reports to systemd. It must be the last child of the service: when it starts, all ports are open."""
 
     def __init__(self, reactor: Any, users: Callable[[], int], environ: MutableMapping[str, str] = os.environ) -> None:
-        """`users` says how many there are; `environ` is what systemd said, which no child of ours shall hear."""
+        """`users` returns the number of users; systemd's variables are removed from `environ`, so that no child gets them."""
         self._reactor = reactor
         self._users = users
         self._ends: float | None = None
         self._address = environ.pop("NOTIFY_SOCKET", "")
-        self._way: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._watchdog = _watchdog_seconds(environ)
-        self._beats = LoopingCall(self._beat)
-        self._beats.clock = reactor
+        self._heartbeat = LoopingCall(self._beat)
+        self._heartbeat.clock = reactor
 
     def startService(self) -> None:
-        """It is ready when the reactor turns, which it does once all services are started."""
+        """Report READY as soon as the reactor runs, which is after all services have started."""
         super().startService()
         if self._address:
-            # It stays open: where no file can be opened any more, the server still serves, and the watchdog must hear of that.
-            self._way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._way.settimeout(PATIENCE)
+            # The socket stays open: a server that can open no more files still serves clients, and must still reach the
+            # watchdog.
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.settimeout(SEND_TIMEOUT)
             self._reactor.callWhenRunning(self._begin)
 
     def stopService(self) -> None:
-        """The end begins. Once that is said, systemd gives us TimeoutStopSec=, and no longer looks for the beats."""
+        """Report STOPPING. From then on systemd applies TimeoutStopSec=, and no watchdog."""
         super().stopService()
-        if self._beats.running:
-            self._beats.stop()
+        if self._heartbeat.running:
+            self._heartbeat.stop()
         self._tell("STOPPING=1", "STATUS=Seeing off who is here")
-        if self._way is not None:
-            self._way.close()
-            self._way = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def reloading(self) -> None:
-        """What can be read again at run time is about to be."""
+        """Report that a reload begins."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def reloaded(self) -> None:
-        """It has been, whatever came of it: the server goes on."""
+        """Report that a reload has ended, whatever its result: the server goes on."""
         self._tell("READY=1", self._status())
 
     def draining(self, seconds: float | None) -> None:
-        """The end was announced; None: it was called off. STOPPING=1 comes at the end: TimeoutStopSec= begins with that."""
+        """Show an announced shutdown in the status; None if it was cancelled. STOPPING is for the end, see `stopService`."""
         self._ends = None if seconds is None else self._reactor.seconds() + seconds
         self._tell(self._status())
 
     def _begin(self) -> None:
-        if not self.running:  # it was stopped before it was ready
+        if not self.running:  # stopped before it was ready
             return
         if self._watchdog:
-            faulthandler.enable(STDERR)  # the watchdog ends us with SIGABRT: where it hung will be in the journal
+            faulthandler.enable(STDERR)  # the watchdog ends the process with SIGABRT: the journal shall show where it hung
         self._tell("READY=1")
-        self._beats.start(self._watchdog / 2 if self._watchdog else STATUS_SECONDS)
+        self._heartbeat.start(self._watchdog / 2 if self._watchdog else STATUS_SECONDS)
 
     def _beat(self) -> None:
         self._tell(*(["WATCHDOG=1"] if self._watchdog else []), self._status())
@@ -89,17 +89,17 @@ class Notifier(Service):
         return f"STATUS={does}; users: {self._users()}"
 
     def _tell(self, *lines: str) -> None:
-        if self._way is None:
+        if self._socket is None:
             return
-        address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address  # an abstract name
+        address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address  # an abstract socket
         try:
-            self._way.sendto("\n".join(lines).encode(), address)
+            self._socket.sendto("\n".join(lines).encode(), address)
         except OSError as error:
             _log.warn("systemd could not be told {lines}: {error}", lines=" ".join(lines), error=error.strerror or str(error))
 
 
 def _watchdog_seconds(environ: MutableMapping[str, str]) -> float:
-    """How long systemd waits for a beat before it gives us up; 0: it does not wait, or not for us."""
+    """Seconds after which systemd gives up on a server that does not report; 0 if it does not watch this process."""
     micros, pid = environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
-    ours = pid in ("", str(os.getpid()))
-    return int(micros) / 1e6 if ours and micros.isdecimal() else 0.0
+    is_for_us = pid in ("", str(os.getpid()))
+    return int(micros) / 1e6 if is_for_us and micros.isdecimal() else 0.0

@@ -1,6 +1,6 @@
-"""Operations: what an administrator can have done to what a server keeps, and what the server then has to know.
+"""What administrators can do to a server's accounts and messages.
 
-They are done by the server that runs (`lanchat.service.control`), or by one without doors (`lanchat.admin.offline`): the same
+The running server does it (`lanchat.service.control`), or one that listens on no port (`lanchat.admin.offline`), in the same
 way.
 """
 
@@ -31,12 +31,12 @@ from lanchat.service.requests import (
     Purge,
     Reload,
     Remove,
+    ReportProgress,
     Request,
     SetPassword,
     SetRole,
     Status,
-    Tell,
-    counted,
+    format_count,
 )
 from lanchat.store import accounts
 from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces, Erasure
@@ -45,27 +45,27 @@ from lanchat.store.store import Store
 from lanchat.store.word_index import MergeIndex
 from lanchat.system.private_files import FileError
 
-#: The roles, as a sentence has them.
+#: The roles with an article, for sentences.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
-#: How many pages of the index of words (of 4 KiB) are written in one step of its merge.
+#: How many pages (of 4 KiB) of the word index one step of its merge writes.
 PAGES = 250
-#: Why sessions end, as the log has it.
+#: The reason in the log for sessions that are ended here.
 BY_ADMINISTRATOR = "by the administrator"
 
 _log = Logger("lanchat.operations")
 
 
 def _ended(logins: int) -> str:
-    return f"; {counted(logins, 'login')} ended" if logins else ""
+    return f"; {format_count(logins, 'login')} ended" if logins else ""
 
 
 def _means(typed: str, account: Account) -> bool:
-    """Whether a typed name is the account's, but for case and normal form: another spelling may be that of another account."""
+    """Whether a typed name is that of the account except for case and normal form; other spellings may be another account's."""
     return caseless(typed) == caseless(account.name.shown)
 
 
 class Operations:
-    """What can be done with what one chat and its store know."""
+    """Carries out requests of administrators."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Operations:
         read_again: Callable[[str], Done | Failed] | None = None,
         ports: Callable[[], list[str]] = list,
     ) -> None:
-        """`read_again` is told who asks for it; a server without doors has none. `ports` says where the server listens."""
+        """`read_again` reloads the configuration (None: not possible), and is told who asked. `ports`: a line for each port."""
         self._read_again = read_again
         self._ports = ports
         self._began = chat.clock.seconds()
@@ -84,8 +84,8 @@ class Operations:
         self._hash = hash_password
         self._rewriting = DeferredLock()
 
-    async def do(self, request: Request, who: str, tell: Tell) -> Done | Failed:
-        """Do it for `who`, which is noted in the log; it raises nothing."""
+    async def do(self, request: Request, who: str, tell: ReportProgress) -> Done | Failed:
+        """Carry out a request of `who`; it is logged. It raises nothing."""
         try:
             if isinstance(request, Reload) and self._read_again is not None:
                 return self._read_again(f"administrator, {who}")
@@ -96,13 +96,13 @@ class Operations:
             if isinstance(error, Full) and error.limit:
                 self._chat.limits.met[error.limit] += 1
             return Failed(str(error), getattr(error, "code", "REFUSED"))
-        except Exception:  # noqa: BLE001 (a fault of ours costs this request only)
+        except Exception:  # noqa: BLE001 (a bug costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)
             return Failed("The server made a mistake; its log tells more. Look there before you try again.", "INTERNAL")
         _log.info("administrator ({who}): {text}", who=who, text=visible(done.text), audit=True)
         return done
 
-    async def _do(self, request: Request, tell: Tell) -> Done:
+    async def _do(self, request: Request, tell: ReportProgress) -> Done:
         if isinstance(request, Add):
             return await self._add(request)
         if isinstance(request, SetPassword):
@@ -155,7 +155,7 @@ class Operations:
         return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
 
     def _account(self, typed: str) -> Account:
-        """The account that is to be changed; raises `NoSuchTarget`, also if it is found only by another spelling."""
+        """The account of this name; raises `NoSuchTarget` if there is none, or only one with another spelling."""
         account = self._chat.account_of(typed)
         if not _means(typed.strip().removeprefix("@"), account):
             shown = account.name.shown
@@ -187,7 +187,7 @@ class Operations:
         text = f"The account {name} is removed{_ended(count)}. What was said with it stays, until lanchat-admin purge {name}."
         return Done(text, {"name": name, "ended": count})
 
-    async def _purge(self, typed: str, tell: Tell) -> Done:
+    async def _purge(self, typed: str, tell: ReportProgress) -> Done:
         write = self._store.write
         alike = self._chat.online.account(typed)
         account = alike if alike is not None and _means(typed, alike) else None
@@ -195,7 +195,7 @@ class Operations:
         begun = await write(BeginErasure(name))
         if account is not None:
             self._forget(account)
-            begun = await write(EraseTraces(begun))  # they may have gone on meanwhile
+            begun = await write(EraseTraces(begun))  # its sessions may have sent more meanwhile
         self._reflect(begun)
         known = begun.found
         while begun.after < begun.upto:
@@ -212,28 +212,28 @@ class Operations:
                 self._account(typed)  # raises
             shown = visible(typed.strip(), 40) or "(no name)"
             raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
-        words, said_to = counted(begun.messages, "message"), counted(begun.addressed, "message")
+        words, said_to = format_count(begun.messages, "message"), format_count(begun.addressed, "message")
         text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."
         if begun.topics:
-            text += f" Topics that may have been theirs are gone, of {counted(len(begun.topics), 'room')}."
+            text += f" Topics that may have been theirs are gone, of {format_count(len(begun.topics), 'room')}."
         facts = {"messages": begun.messages, "addressed": begun.addressed, "topics": len(begun.topics)}
         return Done(text, {"name": name.shown} | facts)
 
     def _reflect(self, begun: Erasure) -> None:
-        """What is erased beside the log is not shown any more."""
+        """Remove erased texts and names from topics and sanctions in memory."""
         self._chat.rooms.clear_topics(begun.topics)
         self._chat.sanctions.erase(begun.about, begun.is_theirs, ERASED)
 
-    async def _leave_no_trace(self, tell: Tell) -> None:
-        """What is erased goes from the index, and from the free parts of the file."""
+    async def _leave_no_trace(self, tell: ReportProgress) -> None:
+        """Remove what was erased from the search index and from unused parts of the file."""
         tell(0.7, "erasing words from the index")
         first = True
         while await self._store.maintain(MergeIndex(first, PAGES)):
             first = False
         await self._rewrite(tell)
 
-    async def _rewrite(self, tell: Tell) -> None:
-        """See that no trace is left in the file; meanwhile what is said waits. One at a time: the first must not end that."""
+    async def _rewrite(self, tell: ReportProgress) -> None:
+        """Write the database file anew, so that no trace is left; meanwhile messages wait. Only one runs at a time."""
         async with self._rewriting:
             tell(0.8, "rewriting the file")
             await self._store.maintain(rewrite.SetWait(rewrite.LONG_WAIT))
@@ -249,7 +249,7 @@ class Operations:
                 )
 
     def _forget(self, account: Account) -> int:
-        """An account is no more; how many logins of its ended."""
+        """Remove an account from memory; returns the number of its sessions that were ended."""
         count = self._chat.end_logins(account, "Your account was removed by the administrator.", why=BY_ADMINISTRATOR)
         self._chat.rooms.forget(account)
         if self._chat.online.account_by_id(account.id) is account:

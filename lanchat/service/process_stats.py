@@ -1,7 +1,7 @@
-"""Machine: what the process, and what is kept, take of it. To look at it all takes a few calls of the system.
+"""Memory, CPU time and open files of this process, and the sizes of its database, for the metrics.
 
-Prometheus' library could say most of it, but to count the open files it would list them, which takes the longer the more users
-there are. The system knows the number (Linux from 6.2 on).
+prometheus_client has most of these, but counts open files by listing them, which takes longer the more users there are. Linux
+(from 6.2 on) has the number itself.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ from lanchat.store import open_db
 
 _FILES = Path("/proc/self/fd")
 _PAGE = resource.getpagesize()
-#: When the process began, as nearly as it matters.
+#: When the process began, in seconds since the epoch, roughly.
 STARTED = time.time() - time.process_time()
 
 
 def versions() -> str:
-    """What runs here, for the log and for people."""
+    """The versions of lanchat, Twisted and Python, for people and the log."""
     return f"lanchat {lanchat.__version__} (Twisted {twisted.__version__}, Python {platform.python_version()})"
 
 
-def resident() -> int:
-    """Bytes of memory that the process has; 0 where the system does not say."""
+def resident_bytes() -> int:
+    """The resident memory of the process in bytes; 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     except OSError:
         return 0
 
 
-def cpu() -> float:
-    """Seconds of a processor that it took so far."""
+def cpu_seconds() -> float:
+    """The CPU time that the process has used, in seconds."""
     return time.process_time()
 
 
 def open_files() -> int:
-    """Descriptors that it has open; 0 where the system does not say."""
+    """The number of open file descriptors; 0 where the system does not say."""
     try:
-        return _FILES.stat().st_size or len(os.listdir(_FILES))  # noqa: PTH208 (names alone)
+        return _FILES.stat().st_size or len(os.listdir(_FILES))  # noqa: PTH208 (only names are needed)
     except OSError:
         return 0
 
 
-def most_files() -> float:
-    """Descriptors that it may have."""
+def max_files() -> float:
+    """The limit on file descriptors of this process; infinite if there is none."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return float("inf") if soft == resource.RLIM_INFINITY else soft
 
 
-def sizes(directory: Path) -> dict[str, int]:
-    """Bytes of what is kept: the database, and what was committed and is not in it yet."""
+def file_sizes(directory: Path) -> dict[str, int]:
+    """The sizes in bytes of the database file and of its write-ahead log, in this directory."""
     ends = {"database": "", "wal": "-wal"}
     return {name: _size(directory / f"{open_db.FILE}{end}") for name, end in ends.items()}
 
 
-def free(directory: Path) -> int:
-    """Bytes that can still be written where it is kept."""
+def free_bytes(directory: Path) -> int:
+    """The bytes that can still be written to the file system of this directory."""
     return shutil.disk_usage(directory).free
 
 
@@ -70,4 +70,4 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
-        return 0  # (a log is made anew at any time)
+        return 0  # (a log is created anew at any time)

@@ -1,102 +1,106 @@
-"""Requests to a running server over its control socket (`lanchat.service.control`), and the answers, as msgspec structs."""
+"""Requests of `lanchat-admin` to a running server (`lanchat.service.control`), and the answers, as msgspec structs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-#: For programs, beside the codes of the wire: what is configured is wrong.
+#: The error code, beside those of the wire, of a wrong configuration.
 MISTAKES = "MISTAKES"
-RoleName = Literal["user", "moderator", "operator"]
-#: Is told how much is done, from 0 to 1, and what is going on.
-Tell = Callable[[float, str], object]
+RoleName: TypeAlias = Literal["user", "moderator", "operator"]
+#: Called with the fraction done, from 0 to 1, and what is being done.
+ReportProgress: TypeAlias = Callable[[float, str], object]
+
+
+#: What was done, for programs: names and numbers by key.
+Facts: TypeAlias = dict[str, Any]
 
 
 class Request(msgspec.Struct, tag_field="do", forbid_unknown_fields=True):
-    """What is to be done."""
+    """A request; `name` is usually that of an account."""
 
     name: str
 
 
 class Add(Request, tag="add"):
-    """Make an account."""
+    """Create an account."""
 
     password: str
     role: RoleName = "user"
-    #: Even if its name looks like another account's.
+    #: Create it even if its name looks like another account's.
     force: bool = False
 
 
 class SetPassword(Request, tag="passwd"):
-    """Give it another password."""
+    """Change the password of an account."""
 
     password: str
 
 
 class SetRole(Request, tag="role"):
-    """Let it do more, or less."""
+    """Change the role of an account."""
 
     role: RoleName
 
 
 class Remove(Request, tag="remove"):
-    """The account goes; what was said with it stays."""
+    """Remove an account; its messages stay."""
 
 
 class Purge(Request, tag="purge"):
-    """The account goes, and all that was said with it, and with others that had its name and were removed."""
+    """Remove an account, and erase its messages and those of removed accounts that had the same name."""
 
 
 class Note(Request, tag="note"):
-    """The administrator's command did this by itself: `name` says what. It is only noted."""
+    """Only log what `lanchat-admin` has done by itself, which `name` says."""
 
 
 class Reload(Request, tag="reload"):
-    """What can be read again while the server runs is."""
+    """Reload what can change while the server runs."""
 
     name: str = ""
 
 
 class Status(Request, tag="status"):
-    """How the server is, and where it listens. Nothing is noted in the log."""
+    """Report how the server is, and where it listens. This is not logged."""
 
     name: str = ""
 
 
 class Done(msgspec.Struct, tag_field="is", tag="done"):
-    """It was done: in words, and for programs."""
+    """The answer to a request that succeeded: a text for people, and facts for programs."""
 
     text: str
-    facts: dict[str, Any]
+    facts: Facts
 
 
 class Failed(msgspec.Struct, tag_field="is", tag="failed"):
-    """It was not done, or not wholly; why, with a code as on the wire.
+    """The answer to a request that failed, or succeeded only in part: the reason, and a code as on the wire.
 
-    Where several things are wrong they are told one by one, too. `facts` are for programs, of what was done.
+    `mistakes` lists several errors one by one, `facts` say what was done.
     """
 
     text: str
     code: str
     mistakes: list[str] = []
-    facts: dict[str, Any] = {}
+    facts: Facts = {}
 
 
 class Progress(msgspec.Struct, tag_field="is", tag="progress"):
-    """How far it is, from 0 to 1."""
+    """How far a request is: a fraction from 0 to 1."""
 
     done: float
     text: str
 
 
-REQUEST: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
+REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
     Add | SetPassword | SetRole | Remove | Purge | Note | Reload | Status
 )
-ANSWER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
+ANSWER_DECODER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 
 
-def counted(number: int, what: str) -> str:
-    """So many of something."""
+def format_count(number: int, what: str) -> str:
+    """A number with its noun, such as "1 message" or "2,000 messages"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Service: the whole as one service. What is kept is there before the first client, and closed after the last."""
+"""The server as one service: the store is opened before the first client connects, and closed after the last has gone."""
 
 from __future__ import annotations
 
@@ -26,79 +26,79 @@ _log = Logger("lanchat.service")
 
 
 class ChatService(MultiService):
-    """The gateways (its children), and what they all need: the store, and a thread for passwords."""
+    """The gateways (its children) and what they share: the chat, the store, and the threads that hash passwords."""
 
     def __init__(
         self, chat: Chat, store: Store, hasher: Hasher, lobby: Name | None = None, stop: Callable[[], object] = lambda: None
     ) -> None:
-        """`lobby` is a room that everybody is in, if there shall be one; `stop` ends the process, if it serves clients."""
+        """`lobby` is a room that everyone is in, if there is one; `stop` ends the process."""
         super().__init__()
         self._draining = Drain(chat, stop)
         self._open = False
-        #: Reads again what can be while the server runs; what came of it, for people.
+        #: Reloads the configuration; the result is a text for people.
         self.reload: Callable[[], Coroutine[Any, Any, str]]
-        #: What twistd logs to, if that is to be ours.
+        #: The log that twistd shall write to, if it is ours.
         self.log: ServerLog | None = None
         self.chat = chat
         self.store = store
-        self._keeping = StoreService(store, self._learn)
+        self._store_service = StoreService(store, self._load)
         self.hasher = hasher
         self._lobby = lobby
 
     def setServiceParent(self, parent: Any) -> None:
-        """Be part of an application. twistd starts its log before it starts us, so ours has to be known by now."""
+        """Become part of an application. twistd starts its log before the services, so ours must be installed here."""
         super().setServiceParent(parent)
         if self.log is not None and isinstance(parent, Componentized):
-            self.log.begin(parent)
+            self.log.install(parent)
 
     def startService(self) -> None:
-        """Open the store, now that the daemon is the process it will be, and then the doors; raises `CannotStart`."""
+        """Open the store, now that the process has its final pid and user, and then the ports; raises `CannotStart`."""
         _log.info("{versions} keeps all in {data}", versions=process_stats.versions(), data=str(self.store.directory))
-        self._keeping.startService()
+        self._store_service.startService()
         self.hasher.startService()
         super().startService()
         self._open = True
 
-    def add_door(self, listener: Listener) -> None:
-        """Let clients in there, until the server ends or is about to."""
+    def add_port(self, listener: Listener) -> None:
+        """Add a port for clients, which a drain will pause."""
         listener.setServiceParent(self)
-        self._draining.doors.append(listener)
+        self._draining.ports.append(listener)
 
     def ports(self) -> list[str]:
-        """Where it listens, and for whom, a line for each port."""
+        """A line for each port: for whom it is, and its address."""
         return [str(service) for service in self if isinstance(service, Listener)]
 
     @property
     def ready(self) -> bool:
-        """Whether newcomers are let in: the doors are open, and no end is announced."""
+        """Whether new connections are accepted: all ports are open, and no shutdown is announced."""
         return self._open and not self._draining.active
 
     def drain(self, seconds: float) -> Deferred[str]:
-        """Let nobody new in, and end in so many seconds; again is another time. What was done; fails with `Usage`."""
+        """Announce a shutdown in `seconds` (`Drain.begin`); fires with what was done, for people, or fails with `Usage`."""
         return Deferred.fromCoroutine(self._draining.begin(seconds))
 
-    def call_off(self) -> Deferred[str]:
-        """Don't end, after all. What was done; fails with `Usage`."""
-        return Deferred.fromCoroutine(self._draining.call_off())
+    def cancel_drain(self) -> Deferred[str]:
+        """Cancel an announced shutdown; fires with what was done, for people, or fails with `Usage`."""
+        return Deferred.fromCoroutine(self._draining.cancel())
 
     def on_drain(self, hook: Callable[[float | None], object]) -> None:
-        """Call this, which raises nothing, with the seconds until an end that is announced; with None when it is called off."""
+        """Call `hook`, which must not raise, with the seconds until an announced shutdown, or None when it is cancelled."""
         self._draining.hooks.append(hook)
 
     def stopService(self) -> Deferred[None]:
-        """Close the doors, then what was behind them; fires when all that was said is on the disk."""
+        """Close the ports, then what is behind them; fires when everything that was said is on the disk."""
         self._open = False
-        self._draining.forget()
+        self._draining.cancel_timer()
         return Deferred.fromCoroutine(self._stop(super().stopService()))
 
-    async def _stop(self, doors: Deferred[None]) -> None:
-        await doors
+    async def _stop(self, ports: Deferred[None]) -> None:
+        await ports
         self.chat.cursors.write()
         await self.hasher.stopService()
-        await self._keeping.stopService()
+        await self._store_service.stopService()
 
-    def _learn(self, connection: Connection) -> None:
-        """Tell the chat what is kept. The lobby is made if there is none; all who have an account belong to it.
+    def _load(self, connection: Connection) -> None:
+        """Give the chat what is stored. The lobby is created if it does not exist; all accounts are members of it.
 
         Raises `FileError` if the lobby can't be opened.
         """

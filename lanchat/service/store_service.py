@@ -1,7 +1,4 @@
-"""StoreService: the store as a part of the server. It opens when the server has gone to the background, and closes last.
-
-RetentionService: what is not to be kept any longer goes, at the start and then once an hour.
-"""
+"""The store and its retention as services: opened after the server has gone to the background, closed last."""
 
 from __future__ import annotations
 
@@ -19,15 +16,15 @@ from lanchat.system.private_files import CannotStart, FileError
 
 
 class StoreService(Service):
-    """Has the store open while it runs."""
+    """Keeps the store open while it runs."""
 
     def __init__(self, store: Store, prepare: Callable[[Connection], object] = lambda connection: None) -> None:
-        """`prepare` is run in a transaction before anything else can be."""
+        """`prepare` is run in a transaction before anything else."""
         self.store = store
         self._prepare = prepare
 
     def startService(self) -> None:
-        """Open it: neither threads nor a database may be taken along into a fork. Raises `CannotStart`."""
+        """Open the store; not before a fork, which neither threads nor an open database survive. Raises `CannotStart`."""
         try:
             self.store.open(self._prepare)
         except FileError as refused:
@@ -35,7 +32,7 @@ class StoreService(Service):
         super().startService()
 
     def stopService(self) -> Deferred[None]:
-        """Do what was handed in, and close it; fires when all is on the disk."""
+        """Write everything that was handed in, and close the store; fires when all is on the disk."""
         if not self.running:
             return succeed(None)
         super().stopService()
@@ -43,18 +40,18 @@ class StoreService(Service):
 
 
 class RetentionService(TimerService):
-    """Has the retention sweep while it runs, and does not wait for the end of a sweep."""
+    """Deletes messages that are past their retention, at the start and then once an hour."""
 
-    #: Seconds between two sweeps.
-    EVERY = 3600.0
+    #: Seconds between two runs.
+    INTERVAL = 3600.0
 
     def __init__(self, retention: Retention, clock: Clock) -> None:
-        super().__init__(self.EVERY, retention.sweep)
+        super().__init__(self.INTERVAL, retention.sweep)
         self.clock = clock
         self._retention = retention
 
     def stopService(self) -> Deferred[None]:
-        """End; fires after the step that a sweep is in."""
+        """Stop; fires after the current step, without waiting for the rest of the run."""
         self._retention.stop()
         ended: Deferred[None] = super().stopService()
         return ended

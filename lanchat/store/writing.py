@@ -150,7 +150,7 @@ class Writer:
 
     def _commit(self, batch: Batch) -> str:
         """All of it or nothing; what went wrong, or ""."""
-        newest_seq, began = self._newest, time.monotonic()
+        newest, began = self._newest, time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
@@ -158,7 +158,7 @@ class Writer:
             self._commits.add(time.monotonic() - began)
             self._tidier.committed()
         except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
-            self._newest = newest_seq
+            self._newest = newest
             with suppress(sqlite3.Error):  # whatever a broken disk does, those who wait are told
                 if self._connection.in_transaction:
                     self._connection.rollback()

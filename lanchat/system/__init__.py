@@ -1,1 +1,1 @@
-"""What lanchat needs of the operating system: private files, output of commands, columns of a terminal. It knows no chat."""
+"""What lanchat needs of the operating system: private files, command output, terminal columns. It knows nothing of chat."""

@@ -29,22 +29,22 @@ def fold(text: str, columns: int, indent: int) -> list[str]:
     blanks = " " * min(max(indent, 1), columns // 2)
     longest = columns - len(blanks)
     rows: list[str] = []
-    row, used, begun = "", 0, False  # the current row, its columns, and whether it has a word
+    row, used, has_word = "", 0, False  # the current row, its columns, and whether it has a word
     for word in text.split(" "):
         size = width(word)
-        if begun and used + 1 + size > columns:
+        if has_word and used + 1 + size > columns:
             if not word:
                 continue  # a blank at the end of a row
             if size <= longest or columns - used <= MIN_FREE_COLUMNS:
                 rows.append(row)
-                row, used, begun = blanks, len(blanks), False
-        if begun:
+                row, used, has_word = blanks, len(blanks), False
+        if has_word:
             row, used = row + " ", used + 1
         while used + size > columns:
             end, taken = _fitting(word, columns - used)
             rows.append(row + word[:end])
             row, used, word, size = blanks, len(blanks), word[end:], size - taken  # noqa: PLW2901 (the rest of it)
-        row, used, begun = row + word, used + size, True
+        row, used, has_word = row + word, used + size, True
     return [*rows, row]
 
 

@@ -102,10 +102,10 @@ def check_data_directory(directory: Path, main_file: str, *, as_root: bool = Fal
     found = directory.stat()
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    owner, mine = _user(found.st_uid), os.geteuid()
-    if found.st_uid != mine and not (as_root and mine == 0):
+    owner, uid = _user(found.st_uid), os.geteuid()
+    if found.st_uid != uid and not (as_root and uid == 0):
         raise FileError(f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another with --data.")
-    check_links(directory, {0, mine, found.st_uid})
+    check_links(directory, {0, uid, found.st_uid})
     if found.st_mode & OTHERS_ANY and not _is_known(directory / main_file, found) and any(directory.iterdir()):
         raise FileError(
             f"{directory} is open to others, and no server keeps its data there. "
@@ -127,11 +127,11 @@ def check_data_file(path: Path) -> None:
 
     When root works in another user's directory, the file must not be a link either: that user could let it lead to any file.
     """
-    directory, mine = path.parent.stat().st_uid, os.geteuid()
+    directory, uid = path.parent.stat().st_uid, os.geteuid()
     with suppress(FileNotFoundError):
         found = path.lstat()
-        is_plain = directory == mine or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
-        if found.st_uid not in {0, mine, directory} or not is_plain:
+        is_plain = directory == uid or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+        if found.st_uid not in {0, uid, directory} or not is_plain:
             raise FileError(f"{path} is not a file of {_user(directory)}'s. Move it away.")
 
 
@@ -273,14 +273,14 @@ def temporary_directory(directory: Path) -> Iterator[Path]:
 
 def _remove_leftovers(directory: Path) -> None:
     """Remove temporary directories that killed processes of this user left behind, and nobody else's."""
-    for left in directory.glob(f"{PART_PREFIX}*"):
+    for leftover in directory.glob(f"{PART_PREFIX}*"):
         with suppress(OSError):
-            descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 found = os.fstat(descriptor)
                 if found.st_uid == os.geteuid() and time.time() - found.st_mtime > LEFTOVER_SECONDS:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(left)
+                    shutil.rmtree(leftover)
             finally:
                 os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""Face: the parts of it put together."""
+"""Builds the factory for the ports of `--web`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any
 
 from lanchat.web.health import Health
 from lanchat.web.http import WebFactory
-from lanchat.web.metrics import registry
+from lanchat.web.metrics import make_registry
 from lanchat.web.pages import Pages
-from lanchat.web.reactor_delay import ReactorDelay
+from lanchat.web.reactor_delay import ReactorDelayTimer
 from lanchat.web.sources import MetricsSources
 
 
-def make_factory(watched: MetricsSources, reactor: Any) -> WebFactory:
-    """What serves the pages; from now on the turns of the reactor are timed."""
-    counts = watched.chat.counts
-    if hasattr(reactor, "time_turns"):  # ours
+def make_factory(sources: MetricsSources, reactor: Any) -> WebFactory:
+    """The factory that serves the pages. This also begins to time the turns of the reactor."""
+    counts = sources.chat.counts
+    if hasattr(reactor, "time_turns"):  # it is `lanchat.net.reactor.Reactor`
         reactor.time_turns(counts.turns.add)
     else:
-        ReactorDelay(reactor, counts.timer_delays.add).begin()
-    health = Health(watched.store, reactor)
-    return WebFactory(Pages(health, watched.ready, registry(watched, health)), reactor, watched.admission.allows)
+        ReactorDelayTimer(reactor, counts.timer_delays.add).start()
+    health = Health(sources.store, reactor)
+    return WebFactory(Pages(health, sources.ready, make_registry(sources, health)), reactor, sources.admission.allows)

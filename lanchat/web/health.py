@@ -1,4 +1,4 @@
-"""Health: whether what is said can be stored. It is tried, not assumed: a disk may break while nobody says anything."""
+"""Checks whether messages can be stored, by storing something: a disk may break while nobody says anything."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from lanchat.protocol.packet import visible
 from lanchat.store import schema
 from lanchat.store.store import Store
 
-#: Seconds between two tries, while all is well and while it is not. Nothing is tried while nobody asks.
-EVERY, AGAIN = 30.0, 1.0
-#: Seconds that a try may take, and that something may wait to be stored.
-PATIENCE = 3.0
+#: Seconds between two attempts, while all is well and while it is not. There are none while nobody asks.
+INTERVAL, RETRY_INTERVAL = 30.0, 1.0
+#: Seconds that an attempt may take, and that anything may wait to be stored.
+TIMEOUT = 3.0
 
 
 class TryToWrite(LocalTask[None], frozen=True):
-    """Write something that means nothing, so that the disk has something to commit."""
+    """Change the database, so that there is something to commit."""
 
     def run(self, connection: Connection) -> None:
-        """See the class."""
+        """Write a value that nothing reads."""
         schema.put(connection, "tried", 1)
 
 
 class Health:
-    """Tries the log now and then."""
+    """Tells whether the store can write."""
 
     def __init__(self, store: Store, clock: IReactorTime) -> None:
         self._store = store
         self._clock = clock
         self._tried = -math.inf
-        self._trouble = ""
+        self._outcome = ""
 
-    async def trouble(self) -> str:
-        """Why nothing can be stored; "" when it can."""
-        now, pause = self._clock.seconds(), AGAIN if self.known else EVERY
+    async def check(self) -> str:
+        """Why nothing can be stored, as a text; "" if it can. It tries to store something unless that was done recently."""
+        now, pause = self._clock.seconds(), RETRY_INTERVAL if self.problem else INTERVAL
         if now - self._tried >= pause:
-            self._tried = now  # whoever asks meanwhile is told what is known
-            self._trouble = await self._try()
-        return self.known
+            self._tried = now  # others who ask meanwhile get the last result
+            self._outcome = await self._try()
+        return self.problem
 
     @property
-    def known(self) -> str:
-        """The same, as far as it is known without a try."""
-        if self._store.stalled > PATIENCE:
+    def problem(self) -> str:
+        """The same as `check`, without trying: what is known now."""
+        if self._store.stalled > TIMEOUT:
             return f"what was handed in waits for {self._store.stalled:.0f} s"
-        return visible(self._store.wrong) or self._trouble
+        return visible(self._store.wrong) or self._outcome
 
     async def _try(self) -> str:
         try:
-            await self._store.maintain(TryToWrite()).addTimeout(PATIENCE, self._clock)
+            await self._store.maintain(TryToWrite()).addTimeout(TIMEOUT, self._clock)
         except NotStored:
             return "nothing is taken"
         except defer.TimeoutError:
-            return f"nothing was written within {PATIENCE:.0f} s"
+            return f"nothing was written within {TIMEOUT:.0f} s"
         return ""

@@ -1,4 +1,4 @@
-"""Lateness: how late a timer is, which shows on any reactor whether it has time. Our own can say what each turn takes."""
+"""Measures how late a timer is, for reactors that can't measure their turns as `lanchat.net.reactor` does."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 
 from lanchat.protocol.interfaces import Clock
 
-#: Seconds between two looks.
-EVERY = 1.0
+#: Seconds between two measurements.
+INTERVAL = 1.0
 
 
-class ReactorDelay:
-    """A timer that tells by how much it was late."""
+class ReactorDelayTimer:
+    """A timer that reports how late it was called."""
 
-    def __init__(self, clock: Clock, late: Callable[[float], object]) -> None:
-        """`late` is told of each time, in seconds."""
+    def __init__(self, clock: Clock, on_delay: Callable[[float], object]) -> None:
+        """`on_delay` is called with each delay in seconds."""
         self._clock = clock
-        self._late = late
+        self._on_delay = on_delay
 
-    def begin(self) -> None:
-        """From now on."""
-        self._due = self._clock.seconds() + EVERY
-        self._clock.callLater(EVERY, self._look)
+    def start(self) -> None:
+        """Start the timer, for the next measurement."""
+        self._due = self._clock.seconds() + INTERVAL
+        self._clock.callLater(INTERVAL, self._check)
 
-    def _look(self) -> None:
-        self._late(max(0.0, self._clock.seconds() - self._due))
-        self.begin()
+    def _check(self) -> None:
+        self._on_delay(max(0.0, self._clock.seconds() - self._due))
+        self.start()

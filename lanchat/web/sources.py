@@ -1,4 +1,4 @@
-"""Watched: the parts of a server that its face looks at."""
+"""The parts of a server from which the metrics are taken."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lanchat.store.store import Store
 
 
 class MetricsSources(NamedTuple):
-    """One server."""
+    """The parts of one server that the metrics and pages need."""
 
     chat: Chat
     admission: Admission
     store: Store
-    #: Whether newcomers are let in.
+    #: Returns whether new connections are accepted.
     ready: Callable[[], bool]
-    #: What clients agree on TLS with, if they can.
+    #: The TLS settings, if there are ports with TLS.
     contexts: Contexts | None = None

@@ -182,7 +182,7 @@ def test_a_directory_of_root_s_that_all_can_write_is_nobody_s_to_use(tmp_path: P
 @needs_root
 def test_the_number_of_the_process_is_not_written_where_another_user_s_link_leads(tmp_path: Path) -> None:
     pidfile, aim = tmp_path / "twistd.pid", tmp_path / "aim"
-    assert preflight.pid_file({"pidfile": str(pidfile)}) == preflight.pid_file({"pidfile": ""}) == []
+    assert preflight.pid_file_errors({"pidfile": str(pidfile)}) == preflight.pid_file_errors({"pidfile": ""}) == []
     pidfile.symlink_to(aim)
     os.chown(pidfile, STRANGER, -1, follow_symlinks=False)
     done = start(tmp_path, f"--pidfile={pidfile}")

@@ -15,7 +15,7 @@ from twisted.python import usage
 from lanchat.admin import configuration
 from lanchat.admin.main import main
 from lanchat.config import config_file
-from lanchat.config.config_file import MAX_BYTES, Mistakes, default_data, names
+from lanchat.config.config_file import MAX_BYTES, ConfigErrors, default_data, option_names
 from lanchat.config.options import Options
 from lanchat.maintenance.retention import parse as rule
 from lanchat.protocol.limits import LIMITS
@@ -92,7 +92,7 @@ def read(file: Path, *words: str) -> Options:
 
 def wrong(file: Path, *words: str) -> list[str]:
     """What is wrong with them."""
-    with pytest.raises(Mistakes) as caught:
+    with pytest.raises(ConfigErrors) as caught:
         read(file, *words)
     return caught.value.lines
 
@@ -156,7 +156,7 @@ def test_it_is_read_again_where_the_server_was_started_and_the_directory_is_gone
     options = Options()
     options.parseOptions(["--config", str(written(tmp_path, "telnet = 5023"))])
     started.rmdir()
-    assert options.afresh()["telnet"] == options["telnet"]
+    assert options.reread()["telnet"] == options["telnet"]
 
 
 @pytest.mark.parametrize("text", ["port = 5000\ntelnet = 5000", "telnet = 5000", "manhole = 5000\nweb = 5000\nport = 1"])
@@ -199,7 +199,7 @@ def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> N
 
 
 def test_the_usual_file_is_read_if_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_file, "DEFAULT", tmp_path / "lanchat.toml")
+    monkeypatch.setattr(config_file, "DEFAULT_FILE", tmp_path / "lanchat.toml")
     options = Options()
     options.parseOptions([])
     assert (options["lobby"], options["config"]) == (None, None)
@@ -210,17 +210,17 @@ def test_the_usual_file_is_read_if_it_is_there(tmp_path: Path, monkeypatch: pyte
 
 
 def test_read_afresh_it_is_the_same_file_which_must_still_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_file, "DEFAULT", written(tmp_path, 'retain = "90d"', "lanchat.toml"))
+    monkeypatch.setattr(config_file, "DEFAULT_FILE", written(tmp_path, 'retain = "90d"', "lanchat.toml"))
     options = Options()
     options.parseOptions(["--port", "6000"])
     written(tmp_path, 'retain = "30d"', "lanchat.toml")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    fresh = options.afresh()
+    fresh = options.reread()
     assert (fresh["retain"], fresh["port"]) == ([rule("30d")], options["port"])
     (tmp_path / "lanchat.toml").unlink()
-    with pytest.raises(Mistakes, match="No such file"):
-        options.afresh()
+    with pytest.raises(ConfigErrors, match="No such file"):
+        options.reread()
 
 
 def test_a_relative_name_is_what_it_was_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_a_relative_name_is_what_it_was_at_the_start(tmp_path: Path, monkeypatch
     options = Options()
     options.parseOptions(["--config", "chat.toml"])
     monkeypatch.chdir("/")
-    assert options.afresh()["lobby"].shown == "#hall"
+    assert options.reread()["lobby"].shown == "#hall"
 
 
 def test_paths_of_the_command_line_are_what_they_were_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,17 +237,17 @@ def test_paths_of_the_command_line_are_what_they_were_at_the_start(tmp_path: Pat
     options = Options()
     options.parseOptions(["--data", "kept"])
     monkeypatch.chdir("/")
-    assert options["data"] == options.afresh()["data"] == tmp_path / "kept"
+    assert options["data"] == options.reread()["data"] == tmp_path / "kept"
 
 
 def test_who_looks_after_the_server_finds_its_data_through_the_usual_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config_file, "DEFAULT", tmp_path / "lanchat.toml")
-    assert config_file.usual_data() == default_data()
+    monkeypatch.setattr(config_file, "DEFAULT_FILE", tmp_path / "lanchat.toml")
+    assert config_file.configured_data() == default_data()
     for text, found in (('data = "kept"', tmp_path / "kept"), ("data = 5", default_data()), ("data =", default_data())):
         written(tmp_path, text, "lanchat.toml")
-        assert config_file.usual_data() == found
+        assert config_file.configured_data() == found
 
 
 def test_a_real_server_does_what_the_file_says(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_real_server_does_not_start_with_mistakes_and_says_them_without_a_page
 
 
 def test_what_a_file_can_say_is_what_a_command_line_can() -> None:
-    said = names(Options())
+    said = option_names(Options())
     assert {"port", "tls", "limit", "allow", "data", "ephemeral"} <= said
     assert not said & {"help", "version", "config"}
 
@@ -286,7 +286,7 @@ def uncommented(text: str, *without: str) -> str:
 
 def test_the_example_has_every_option_and_every_limit_and_nothing_else() -> None:
     said = tomllib.loads(uncommented(EXAMPLE.read_text()))
-    assert said.keys() == names(Options())
+    assert said.keys() == option_names(Options())
     assert said["limit"] == {name: limit.default for name, limit in LIMITS.items()}
 
 
@@ -359,7 +359,7 @@ def test_mistakes_in_the_file_hide_none_in_the_files_that_it_names(tmp_path: Pat
 
 def test_what_contradicts_on_the_command_line_is_told_in_its_words(tmp_path: Path) -> None:
     file = written(tmp_path, "ephemeral = true\n")
-    with pytest.raises(Mistakes) as raised:
+    with pytest.raises(ConfigErrors) as raised:
         Options().parseOptions(["--config", str(file), "--manhole", "2222"])
     assert raised.value.lines == ["--manhole needs --manhole-keys FILE, the public keys that may enter."]
 
@@ -377,10 +377,10 @@ def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(
 ) -> None:
     failed = checked("check-config", str(tmp_path / "none"))
     assert (failed.returncode, "No such file" in failed.stderr) == (1, True)
-    monkeypatch.setattr(configuration, "DEFAULT", tmp_path / "none")
+    monkeypatch.setattr(configuration, "DEFAULT_FILE", tmp_path / "none")
     assert main(["check-config"]) == 0
     assert "what its command line says" in capsys.readouterr().out
-    monkeypatch.setattr(configuration, "DEFAULT", written(tmp_path, "prot = 1"))
+    monkeypatch.setattr(configuration, "DEFAULT_FILE", written(tmp_path, "prot = 1"))
     assert main(["check-config"]) == 1
 
 

@@ -21,8 +21,15 @@ from twisted.internet.task import Clock
 from lanchat.config import config_file
 from lanchat.config.options import Options
 from lanchat.config.preflight import CheckedOptions, tls_files
-from lanchat.config.reload import Certificates, ConfiguredLimits, Hangup, Networks, Operators, Reload
-from lanchat.net.admission import Admission, networks
+from lanchat.config.reload import (
+    ReloadableCertificates,
+    ReloadableLimits,
+    ReloadableNetworks,
+    ReloadableOperatorKeys,
+    Reloader,
+    SighupService,
+)
+from lanchat.net.admission import Admission, parse_networks
 from lanchat.net.tls import Contexts
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.limits import LIMITS, Limits
@@ -99,7 +106,7 @@ def admin(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_limit_that_is_configured_no_more_has_its_default_again() -> None:
     limits = Limits()
-    part = ConfiguredLimits(limits)
+    part = ReloadableLimits(limits)
     part.prepare(options("--limit", "packets=5", "--limit", "bad=off"))()
     lines = part.prepare(options("--limit", "bad=off"))()
     assert limits["packets"] == LIMITS["packets"].default
@@ -109,7 +116,7 @@ def test_a_limit_that_is_configured_no_more_has_its_default_again() -> None:
 
 def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
     limits = Limits()
-    part = ConfiguredLimits(limits)
+    part = ReloadableLimits(limits)
     limits.set("packets", 7)
     assert part.prepare(options())() == ["limit packets is 200, and was 7 set at the operators' prompt"]
     assert part.prepare(options())() == []
@@ -118,28 +125,28 @@ def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
 def test_there_are_never_more_users_than_files() -> None:
     limits = Limits()
     limits.ceilings["users"] = 100
-    ConfiguredLimits(limits).prepare(options("--limit", "users=off"))()
+    ReloadableLimits(limits).prepare(options("--limit", "users=off"))()
     assert limits["users"] == 100
     limits.set("users", "off")  # at the operators' prompt
     assert limits["users"] == 100
 
 
 def test_a_network_that_is_let_in_no_more_is_refused_at_once_and_who_is_there_stays() -> None:
-    door = Admission(Limits(), Clock(), networks([]), Counts())
+    door = Admission(Limits(), Clock(), parse_networks([]), Counts())
     assert door.allows("10.0.0.1")
     door.admit("10.0.0.1")
-    take = Networks(door).prepare(options("--allow", "192.168.0.0/16"))
+    take = ReloadableNetworks(door).prepare(options("--allow", "192.168.0.0/16"))
     assert door.allows("10.0.0.1"), "nothing is changed yet"
     (line,) = take()
     assert line == "connections are let in from 192.168.0.0/16; 1 connection from elsewhere may stay"
     assert not door.allows("10.0.0.1")
     assert door.allows("192.168.1.1")
-    assert Networks(door).prepare(options("--allow", "192.168.0.0/16"))() == []
+    assert ReloadableNetworks(door).prepare(options("--allow", "192.168.0.0/16"))() == []
 
 
 def test_who_asks_for_a_manhole_no_more_keeps_it_and_its_keys_until_a_restart() -> None:
     untouched: Any = None
-    assert Operators(untouched).prepare(options())() == []
+    assert ReloadableOperatorKeys(untouched).prepare(options())() == []
 
 
 # --- the whole ---
@@ -161,9 +168,9 @@ class Spy:
 
 def test_what_takes_a_restart_is_named(tmp_path: Path) -> None:
     file = written(tmp_path, "port = 5000")
-    reload = Reload(options("--config", str(file)), Spy())
+    reload = Reloader(options("--config", str(file)), Spy())
     written(tmp_path, 'telnet = 5023\nport = 5001\nlobby = "#hall"')
-    outcome = reload.read_again("a test")
+    outcome = reload.reload_for("a test")
     assert isinstance(outcome, Done)
     assert outcome.facts == {"now": ["done"], "restart": ["port", "telnet"]}
     assert outcome.text == "done\nThis takes a restart: port, telnet"
@@ -172,13 +179,13 @@ def test_what_takes_a_restart_is_named(tmp_path: Path) -> None:
 def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[str]) -> None:
     file = written(tmp_path, "")
     spy = Spy()
-    reload = Reload(options("--config", str(file)), spy)
+    reload = Reloader(options("--config", str(file)), spy)
     written(tmp_path, 'prot = 1\ntls = 0\ntls-key = "none"\ntls-cert = "none"\n')
-    outcome = reload.read_again("a test")
+    outcome = reload.reload_for("a test")
     assert isinstance(outcome, Failed)
     assert (len(outcome.mistakes), spy.seen) == (3, [])
     written(tmp_path, f'tls = "{LOOPBACK}"\ntls-key = "none"\ntls-cert = "none"\nmanhole = 0\nmanhole-keys = "none"\n')
-    outcome = reload.read_again("a test")
+    outcome = reload.reload_for("a test")
     assert isinstance(outcome, Failed)
     assert (len(outcome.mistakes), spy.seen) == (3, [])
     for mistake in outcome.mistakes:
@@ -196,31 +203,31 @@ def test_a_part_that_refuses_leaves_the_others_as_they_were(tmp_path: Path) -> N
 
     limits = Limits()
     file = written(tmp_path, "")
-    reload = Reload(options("--config", str(file)), ConfiguredLimits(limits), Refusing())
+    reload = Reloader(options("--config", str(file)), ReloadableLimits(limits), Refusing())
     written(tmp_path, "limit.packets = 5", file.name)
-    assert isinstance(reload.read_again("a test"), Failed)
+    assert isinstance(reload.reload_for("a test"), Failed)
     assert limits["packets"] == LIMITS["packets"].default
 
 
 def test_a_file_that_came_later_counts_and_must_not_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config_file, "DEFAULT", tmp_path / "lanchat.toml")
+    monkeypatch.setattr(config_file, "DEFAULT_FILE", tmp_path / "lanchat.toml")
     limits = Limits()
-    reload = Reload(options(), ConfiguredLimits(limits))
+    reload = Reloader(options(), ReloadableLimits(limits))
     file = written(tmp_path, "limit.packets = 5", "lanchat.toml")
-    assert isinstance(reload.read_again("a test"), Done)
+    assert isinstance(reload.reload_for("a test"), Done)
     file.unlink()
-    assert isinstance(reload.read_again("a test"), Failed)
+    assert isinstance(reload.reload_for("a test"), Failed)
     assert limits["packets"] == 5
 
 
 def test_the_hooks_are_called_before_and_after_however_it_goes(tmp_path: Path) -> None:
     file, calls = written(tmp_path, ""), list[str]()
-    reload = Reload(options("--config", str(file)))
+    reload = Reloader(options("--config", str(file)))
     reload.before.append(lambda: calls.append("before"))
     reload.after.append(lambda: calls.append("after"))
-    reload.read_again("a test")
+    reload.reload_for("a test")
     written(tmp_path, "prot = 1")
-    reload.read_again("a test")
+    reload.reload_for("a test")
     assert calls == ["before", "after"] * 2
 
 
@@ -245,7 +252,7 @@ def test_the_signal_is_taken_before_what_is_kept_is_opened_and_given_back(before
             call(*args)
 
     spy = Spy()
-    service = Hangup(Reload(options(), spy), Reactor())
+    service = SighupService(Reloader(options(), spy), Reactor())
     service.privilegedStartService()
     os.kill(os.getpid(), signal.SIGHUP)
     assert spy.seen == ["prepared", "taken"]
@@ -328,9 +335,9 @@ def test_sighup_takes_another_certificate_of_another_name(tmp_path: Path) -> Non
 def test_certificates_that_the_server_made_stay_where_they_are_until_a_restart(tmp_path: Path) -> None:
     file = written(tmp_path, f'tls = "{LOOPBACK}"\ndata = "kept"\n')
     contexts = Contexts(*tls_files(asked := options("--config", str(file)), asked["data"]))
-    reload = Reload(asked, Certificates(contexts, asked["data"]))
+    reload = Reloader(asked, ReloadableCertificates(contexts, asked["data"]))
     written(tmp_path, f'tls = "{LOOPBACK}"\ndata = "elsewhere"\n')
-    outcome = reload.read_again("a test")
+    outcome = reload.reload_for("a test")
     assert isinstance(outcome, Done)
     assert outcome.facts["restart"] == ["data"]
     assert str(tmp_path / "kept" / "tls_cert.pem") in outcome.text
@@ -341,9 +348,9 @@ def test_who_asks_for_tls_no_more_keeps_it_until_a_restart(tmp_path: Path) -> No
     key, cert = Authority(tmp_path).issue("chat")
     file = written(tmp_path, f'tls = "{LOOPBACK}"\ntls-key = "{key}"\ntls-cert = "{cert}"\ndata = "kept"\n')
     contexts = Contexts(*tls_files(asked := options("--config", str(file)), asked["data"]))
-    reload, before = Reload(asked, Certificates(contexts, asked["data"])), str(contexts)
+    reload, before = Reloader(asked, ReloadableCertificates(contexts, asked["data"])), str(contexts)
     written(tmp_path, 'data = "kept"')
-    outcome = reload.read_again("a test")
+    outcome = reload.reload_for("a test")
     assert isinstance(outcome, Done)
     assert outcome.facts == {"now": [], "restart": ["port", "tls"]}
     assert str(contexts) == before

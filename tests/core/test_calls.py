@@ -33,7 +33,7 @@ from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
-from lanchat.net.admission import Admission, networks
+from lanchat.net.admission import Admission, parse_networks
 from tests.fakes import make_router
 
 KEPT = Path(__file__).parents[1] / "calls.json"
@@ -122,7 +122,7 @@ class Chat:
 
     def __init__(self, crowd: int = 0) -> None:
         self.router, self.clock = make_router()
-        admission = Admission(self.router.chat.limits, self.clock, networks([]), self.router.chat.counts)
+        admission = Admission(self.router.chat.limits, self.clock, parse_networks([]), self.router.chat.counts)
         kinds: tuple[type[Connection], ...] = (ChatProtocol, TelnetProtocol)
         self.doors = {kind: ChatFactory(kind, self.router, admission) for kind in kinds}
         self.crowd = self.enter(*(f"user{n:05}" for n in range(crowd)))

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from twisted.logger import LogEvent, LogLevel
 from twisted.python.failure import Failure
 
-from lanchat.logs.formatters import MAX_FIELDS, MAX_LINE, for_journald, json_form, text_form, untimed_form
+from lanchat.logs.formatters import MAX_FIELDS, MAX_LINE, for_journald, format_json, format_text, format_untimed
 from lanchat.protocol.packet import visible
 
 
@@ -59,7 +59,7 @@ def raised(error: Exception, depth: int) -> None:
 
 def record(about: LogEvent) -> dict[str, Any]:
     """The one object that is on the line."""
-    line = json_form(about)
+    line = format_json(about)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert len(line) <= MAX_LINE
@@ -68,7 +68,7 @@ def record(about: LogEvent) -> dict[str, Any]:
 
 
 def test_for_people_it_is_a_line_as_twistd_writes_it() -> None:
-    line = text_form(event(ip="10.0.0.1", why="full")).decode()
+    line = format_text(event(ip="10.0.0.1", why="full")).decode()
     assert line[:11] == "2026-11-21T"
     assert line[25:] == "[lanchat.edge#warn] refused 10.0.0.1: full\n"
 
@@ -83,7 +83,7 @@ def test_for_programs_it_is_an_object_with_what_the_event_holds() -> None:
     }
 
 
-@pytest.mark.parametrize("form", [text_form, untimed_form])
+@pytest.mark.parametrize("form", [format_text, format_untimed])
 def test_what_could_be_taken_for_a_line_of_the_log_or_for_a_command_to_the_terminal_is_written_out(form: Any) -> None:
     line = form(event(ip="x\n2026-11-21T15:04:05+0000 [lanchat#info] \x1b[2J", why="\u202e{0.__class__}")).decode()
     assert line.count("\n") == 1
@@ -94,7 +94,7 @@ def test_what_could_be_taken_for_a_line_of_the_log_or_for_a_command_to_the_termi
 
 def test_a_traceback_follows_its_line_and_no_line_of_it_could_be_one_of_the_log() -> None:
     failure = failed(ValueError("first\n2026-11-21T15:04:05+0000 [-] second\x1b"))
-    first, *others = text_form(event("a packet was not served", log_failure=failure)).decode().splitlines()
+    first, *others = format_text(event("a packet was not served", log_failure=failure)).decode().splitlines()
     assert first.endswith("] a packet was not served")
     assert others[0] == "\tTraceback (most recent call last):"
     assert all(line.startswith("\t") and line[1:].isprintable() for line in others)
@@ -109,7 +109,7 @@ def test_in_json_a_traceback_is_a_text_of_several_lines() -> None:
 
 
 def test_of_a_long_traceback_both_ends_are_shown() -> None:
-    _, *lines = text_form(event("x", log_failure=failed(ValueError("the end"), 400))).decode().splitlines()
+    _, *lines = format_text(event("x", log_failure=failed(ValueError("the end"), 400))).decode().splitlines()
     assert len(lines) == 101
     assert "lines ..." in lines[50]
     assert lines[-1] == "\tbuiltins.ValueError: the end"
@@ -152,10 +152,10 @@ def test_a_number_that_not_every_reader_can_read_is_left_out(value: int) -> None
 
 
 def test_journald_is_told_how_grave_each_line_is_and_not_the_time() -> None:
-    lines = for_journald(untimed_form)(event("not served", "critical", log_failure=failed(ValueError()))).splitlines()
+    lines = for_journald(format_untimed)(event("not served", "critical", log_failure=failed(ValueError()))).splitlines()
     assert lines[0] == b"<2>[lanchat.edge#critical] not served"
     assert all(line.startswith(b"<2>\t") for line in lines[1:])
-    assert json.loads(for_journald(json_form)(event("x")).removeprefix(b"<4>"))["message"] == "x"
+    assert json.loads(for_journald(format_json)(event("x")).removeprefix(b"<4>"))["message"] == "x"
 
 
 ANY = st.recursive(
@@ -184,6 +184,6 @@ FORMS = ANY | st.sampled_from(["{x}", "{y.__class__}", "{x()}", "{x[0]}", "{x!r}
 def test_whatever_an_event_holds_it_is_one_line(held: dict[str, Any], form: Any, level: Any) -> None:
     about = {**held, "log_format": form, "log_level": level}
     assert {"time", "level", "namespace", "message", "fields"} <= record(about).keys()
-    first, *others = text_form(about).decode().removesuffix("\n").split("\n")
+    first, *others = format_text(about).decode().removesuffix("\n").split("\n")
     assert visible(first) == first
     assert all(line.startswith("\t") and visible(line[1:]) == line[1:] for line in others)

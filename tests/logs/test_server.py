@@ -19,10 +19,10 @@ from twisted.python.syslog import SyslogObserver
 
 from lanchat.core.activity_log import ActivityLog
 from lanchat.logs import server
-from lanchat.logs.files import RotatedFile, Stream
-from lanchat.logs.formatters import untimed_form
-from lanchat.logs.repeats import MAX_KINDS, MAX_LINES, WINDOW_SECONDS, Repeats
-from lanchat.logs.server import ServerLog, Writer
+from lanchat.logs.files import RotatingFile, StreamOutput
+from lanchat.logs.formatters import format_untimed
+from lanchat.logs.repeats import MAX_KINDS, MAX_LINES, WINDOW_SECONDS, RepeatFilter
+from lanchat.logs.server import LogWriter, ServerLog
 
 TWISTD = {"nodaemon": True, "logger": None, "syslog": False, "logfile": "log", "prefix": "test"}
 
@@ -51,7 +51,7 @@ class Written:
         self.reactor = Reactor()
         self.log = ServerLog(self.reactor, TWISTD | said)
         application = Componentized()
-        self.log.begin(application)
+        self.log.install(application)
         assert application.getComponent(ILogObserver) is self.log
         self.module = Logger("lanchat.test", observer=self.log)
 
@@ -146,14 +146,14 @@ def test_a_traceback_is_written_once_whomever_it_is_about(written: Written) -> N
 
 
 def test_how_much_is_remembered_is_bounded() -> None:
-    repeats = Repeats()
-    logger = Logger("test", observer=repeats.is_new)  # type: ignore[arg-type]  # it observes, and answers
+    repeats = RepeatFilter()
+    logger = Logger("test", observer=repeats.should_write)  # type: ignore[arg-type]  # it observes, and answers
     for n in range(MAX_KINDS * 2):
         for m in range(MAX_LINES * 2):
             logger.info(f"format {n} {{m}}", m=m)  # noqa: G004 (each shall be a kind of its own)
     assert len(repeats._kinds) == MAX_KINDS + 1
     assert all(len(kind._written) <= MAX_LINES for kind in repeats._kinds.values())
-    counted = sum(event["more"] for event in repeats.ended())
+    counted = sum(event["more"] for event in repeats.end_window())
     assert counted == MAX_KINDS * 2 * MAX_LINES * 2 - (MAX_KINDS + 1) * MAX_LINES
     assert not repeats._kinds
 
@@ -197,7 +197,7 @@ def test_a_log_that_is_not_ours_is_left_alone_and_says_so(
 ) -> None:
     log = ServerLog(Reactor(), said)
     application = Componentized()
-    log.begin(application)
+    log.install(application)
     assert application.getComponent(ILogObserver) is None
     with pytest.raises(ValueError, match="--logger"):
         log.set_level("warn")
@@ -210,7 +210,7 @@ def test_a_log_that_is_not_ours_is_left_alone_and_says_so(
 def test_a_daemon_is_told_that_it_has_no_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     log = ServerLog(Reactor(), TWISTD | {"nodaemon": False, "logfile": "-"})
     with pytest.raises(SystemExit, match=str(os.EX_CONFIG)):
-        log.begin(Componentized())
+        log.install(Componentized())
     assert "give --logfile a file" in capsys.readouterr().err
 
 
@@ -225,7 +225,7 @@ def test_what_goes_to_syslog_is_summed_up_too(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(SyslogObserver, "syslog", lambda _, priority, text: told.append(text))
     reactor = Reactor()
     log = ServerLog(reactor, TWISTD | {"syslog": True})
-    log.begin(Componentized())
+    log.install(Componentized())
     for _ in range(5):
         Logger("lanchat.test", observer=log).error("refused {ip}", ip="10.0.0.1")
     reactor.advance(WINDOW_SECONDS)
@@ -246,7 +246,7 @@ def test_what_formats_an_event_may_log_itself(written: Written) -> None:
 
 
 def test_threads_that_log_at_the_same_time_lose_no_line(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "RotatedFile", partial(RotatedFile, most_bytes=20_000, old_files=200))
+    monkeypatch.setattr(server, "RotatingFile", partial(RotatingFile, max_bytes=20_000, old_files=200))
     small = Written(logfile="small")
 
     def work(n: int) -> None:
@@ -265,7 +265,7 @@ def test_threads_that_log_at_the_same_time_lose_no_line(written: Written, monkey
 
 def test_a_full_disk_stops_nobody_and_what_was_lost_is_counted(tmp_path: Path) -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
-    writer = Writer(untimed_form, Stream(descriptor))
+    writer = LogWriter(format_untimed, StreamOutput(descriptor))
     logger = Logger("lanchat.test", observer=writer)
     for n in range(3):
         logger.info("{n}", n=n)

@@ -10,7 +10,7 @@ from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
-from lanchat.net.sockets import unsent
+from lanchat.net.sockets import unsent_bytes
 from lanchat.protocol.errors import TooSlow
 from tests.fakes import PASSWORD, User, Wire, log_in, make_router, store_of
 from tests.live import line
@@ -200,7 +200,7 @@ def test_what_could_not_be_read_is_not_counted_as_read_when_the_rest_is_written(
 def test_what_waits_in_a_transport_of_twisteds_is_counted() -> None:
     plain, tls = Halting(), StringTransport()
     plain.dataBuffer, plain.offset, plain._tempDataLen = b"12345", 2, 4
-    assert unsent(plain) == 7
+    assert unsent_bytes(plain) == 7
     tls.transport, tls._appSendBuffer = plain, [b"ab", b"c"]  # type: ignore[attr-defined]  # as TLS has it
-    assert unsent(tls) == 10
-    assert unsent(StringTransport()) == 0
+    assert unsent_bytes(tls) == 10
+    assert unsent_bytes(StringTransport()) == 0

@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from lanchat.gateways.base_factory import MAX_LINGERING
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
-from lanchat.net.addresses import counted_as
-from lanchat.net.admission import Admission, networks
+from lanchat.net.addresses import limit_key
+from lanchat.net.admission import Admission, parse_networks
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.errors import Full
 from lanchat.protocol.limits import BURST_SECONDS, Limits
@@ -19,7 +19,7 @@ from tests.fakes import Wire, make_router
 
 def admission(*allow: str) -> tuple[Admission, Clock]:
     clock = Clock()
-    return Admission(Limits(), clock, networks(list(allow)), Counts()), clock
+    return Admission(Limits(), clock, parse_networks(list(allow)), Counts()), clock
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_networks_can_be_chosen() -> None:
 
 def test_who_is_from_elsewhere_is_refused_before_a_byte(logged: list[str]) -> None:
     router, clock = make_router()
-    factory = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, networks([]), router.chat.counts))
+    factory = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, parse_networks([]), router.chat.counts))
     for n in range(100):
         assert factory.buildProtocol(IPv4Address("TCP", f"8.8.8.{n}", 1)) is None
     assert factory.buildProtocol(IPv6Address("TCP", "::ffff:10.0.0.1", 1)) is not None
@@ -58,8 +58,8 @@ def test_users_are_limited_over_all_addresses() -> None:
     for n in range(3):
         assert door.admit(f"10.0.0.{n}") is None
     assert isinstance(door.admit("10.0.0.9"), Full)
-    door.left("10.0.0.9")
-    door.left("10.0.0.0")
+    door.release("10.0.0.9")
+    door.release("10.0.0.0")
     assert door.admit("10.0.0.9") is None
     assert door.limits.met["users"] == 1
 
@@ -81,10 +81,10 @@ def test_an_ipv6_machine_is_counted_by_its_64_as_it_may_use_any_address_there() 
     door.limits.set("opens", 1)
     clock.advance(60)
     assert sum(door.admit(f"fd00:0:0:2::{n}%eth0") is None for n in range(50)) == BURST_SECONDS
-    door.allow(networks(["fd00:0:0:1::/64"]))
-    assert door.outside() == 55
-    assert counted_as("10.0.0.1") == "10.0.0.1"
-    assert counted_as("::1") == "::1"
+    door.set_networks(parse_networks(["fd00:0:0:1::/64"]))
+    assert door.count_outside() == 55
+    assert limit_key("10.0.0.1") == "10.0.0.1"
+    assert limit_key("::1") == "::1"
 
 
 def test_openings_per_second_are_limited_for_an_address() -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_kept_of_who_left() -> None:
     door, _ = admission()
     for n in range(20_000):
         door.admit(f"10.0.{n // 256}.{n % 256}")
-        door.left(f"10.0.{n // 256}.{n % 256}")
+        door.release(f"10.0.{n // 256}.{n % 256}")
     assert not door.connections
     assert len(door._opens) <= 10_000
 

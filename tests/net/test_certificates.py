@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.net import certificates
-from lanchat.net.certificates import Own, read_certificates
+from lanchat.net.certificates import OwnCertificates, read_certificates
 from lanchat.system.private_files import FileError
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
 from tests.live import LOOPBACK, PATIENCE, twistd
@@ -48,7 +48,7 @@ def test_new_files_are_taken_and_nobody_is_dropped(tmp_path: Path) -> None:
 
 
 def test_its_own_certificate_lasts(tmp_path: Path) -> None:
-    own = Own(tmp_path / "data")
+    own = OwnCertificates(tmp_path / "data")
     prints, certs = [], []
     for _ in range(2):
         with tls_server(tmp_path) as server:
@@ -69,7 +69,7 @@ def test_its_own_certificate_lasts(tmp_path: Path) -> None:
 
 
 def test_its_own_certificate_is_renewed_in_time_with_the_same_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own, start = Own(tmp_path), certificates.now()
+    own, start = OwnCertificates(tmp_path), certificates.now()
     assert own.renew()
     old = read_certificates(own.cert)[0]
     monkeypatch.setattr(certificates, "now", lambda: start + timedelta(days=366))
@@ -85,7 +85,7 @@ def test_its_own_certificate_is_renewed_in_time_with_the_same_key(tmp_path: Path
 def test_its_own_certificate_is_made_anew_when_the_machine_has_another_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = Own(tmp_path)
+    own = OwnCertificates(tmp_path)
     own.renew()
     names = certificates.alternative_names()
     monkeypatch.setattr(certificates, "_addresses", lambda host: {"192.0.2.77"})

@@ -114,13 +114,13 @@ def test_without_systemd_it_is_one_line_too(tmp_path: Path) -> None:
 
 
 def test_what_is_only_looked_at_needs_no_socket() -> None:
-    assert endpoints.endpoints("systemd:domain=INET6:name=json") == ["systemd:domain=INET6:name=json"]
+    assert endpoints.parse_port("systemd:domain=INET6:name=json") == ["systemd:domain=INET6:name=json"]
 
 
 def test_a_door_that_was_shut_can_be_opened_again(listening: socket.socket) -> None:
     reactor = Reactor()
     handed = AdoptedStreamServerEndpoint(reactor, os.dup(listening.fileno()), socket.AF_INET6)
-    endpoint = endpoints.Inherited(reactor, handed)
+    endpoint = endpoints.InheritedSocket(reactor, handed)
     for _ in range(2):
         opened: list[IListeningPort] = []
         endpoint.listen(Factory.forProtocol(Protocol)).addCallback(opened.append)

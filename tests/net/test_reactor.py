@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.task import Clock
 
-from lanchat.net.reactor import Reactor, Server as Accepted, Stopwatch
+from lanchat.net.reactor import Reactor, Server as Accepted, TimedPoll
 from tests.live import LOOPBACK, PATIENCE, Server, line, login, twistd, until
 
 
@@ -71,7 +71,7 @@ def test_a_turn_is_timed_from_when_something_happened_until_the_next_wait(monkey
     clock, taken = Clock(), list[float]()
     monkeypatch.setattr("lanchat.net.reactor.time", SimpleNamespace(monotonic=clock.seconds))
     fake = FakeEpoll(clock)
-    watch = Stopwatch(fake, taken.append)  # type: ignore[arg-type]  # enough of one
+    watch = TimedPoll(fake, taken.append)  # type: ignore[arg-type]  # enough of one
     clock.advance(2)
     assert watch.poll(100, 512) == [(7, 1)]
     clock.advance(0.25)

@@ -19,7 +19,7 @@ from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.net.admission import Admission
-from lanchat.net.tls import Contexts, Files, TLSFactory
+from lanchat.net.tls import Contexts, TLSFactory, TLSFiles
 from lanchat.net.tls_records import READ_SIZE, TLSRecords
 from lanchat.protocol.limits import READ_OVERHEAD
 from tests.certs import Authority
@@ -45,7 +45,7 @@ class Pair:
     def __init__(self, house: tuple[Router, Clock], directory: Path) -> None:
         router, self.clock = house
         chat = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, self.clock, None, router.chat.counts))
-        contexts = Contexts(Files(*Authority(directory).issue("localhost")))
+        contexts = Contexts(TLSFiles(*Authority(directory).issue("localhost")))
         factory = TLSFactory(contexts, chat, self.clock, router.chat.counts)
         server = factory.buildProtocol(IPv4Address("TCP", "10.0.0.7", 40000))
         assert server is not None

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from lanchat.config.options import Options
-from lanchat.net.endpoints import endpoints
+from lanchat.net.endpoints import parse_port
 from tests.container.running import PORT, service
 
 ROOT = Path(__file__).parents[2]
@@ -54,13 +54,13 @@ def healthcheck() -> ModuleType:
 
 
 def test_the_server_listens_where_the_image_says_and_compose_publishes() -> None:
-    assert options()["port"] == endpoints(str(PORT))
+    assert options()["port"] == parse_port(str(PORT))
     assert said("EXPOSE") == [str(PORT)]
     assert service()["ports"] == [f"0.0.0.0:${{LANCHAT_PORT:-{PORT}}}:{PORT}"]  # and not on IPv6: see there
 
 
 def test_the_server_answers_where_the_health_check_asks_and_nowhere_else() -> None:
-    assert options()["web"] == endpoints(str(healthcheck().PORT), loopback=True)
+    assert options()["web"] == parse_port(str(healthcheck().PORT), loopback=True)
 
 
 def test_compose_and_the_image_check_the_health_alike() -> None:

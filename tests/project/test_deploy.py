@@ -77,7 +77,7 @@ def test_the_configuration_in_the_text_of_the_unit_is_one(tmp_path: Path) -> Non
     assert options["tls-key"].name in credentials
     assert f"a line in a file, `{options['manhole-keys']}`" in (ROOT / "docs" / "operations.md").read_text()
     # What systemd hands over at the start is no mistake before.
-    assert preflight.mistakes(options) == [
+    assert preflight.find_errors(options) == [
         "can't read /etc/lanchat.crt: No such file or directory.",
         "can't read /etc/lanchat/operators: there is no such file.",
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lanchat.config.config_file import names
+from lanchat.config.config_file import option_names
 from lanchat.config.options import Options
 from lanchat.protocol.limits import LIMITS
 from lanchat.tap import RESERVED_FILES
@@ -74,7 +74,7 @@ def test_every_command_is_in_the_protocol() -> None:
 
 def test_every_option_is_in_the_table_of_the_readme() -> None:
     table = re.findall(r"(?m)^\| (`--.*?) \|", (ROOT / "README.md").read_text())
-    assert set(re.findall(r"`--([a-z-]+)", " ".join(table))) == names(Options()) - {"help", "version"} | {"config"}
+    assert set(re.findall(r"`--([a-z-]+)", " ".join(table))) == option_names(Options()) - {"help", "version"} | {"config"}
 
 
 @pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)

@@ -14,7 +14,7 @@ from lanchat.core.router import Router
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
-from lanchat.net.admission import Admission, networks
+from lanchat.net.admission import Admission, parse_networks
 from lanchat.protocol.counts import Counts, Histogram
 from tests.fakes import ALL, User, Wire, log_in, make_router, store_of
 from tests.live import line
@@ -127,7 +127,7 @@ def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(house: tuple[Rou
 
 def test_who_may_not_connect_is_counted(house: tuple[Router, Clock]) -> None:
     router, clock = house
-    door = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, networks([]), router.chat.counts))
+    door = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, parse_networks([]), router.chat.counts))
     assert door.buildProtocol(IPv4Address("TCP", "8.8.8.8", 1)) is None
     assert router.chat.counts.denied == 1
 

@@ -20,8 +20,8 @@ from twisted.internet.testing import StringTransport
 from lanchat.admin import control_client
 from lanchat.admin.exit_status import UNUSABLE
 from lanchat.admin.main import main
-from lanchat.service.control import FILE, MAX_REQUEST, MOST, SECONDS, Control, Controls
-from lanchat.service.requests import Done, Failed, Request, Tell
+from lanchat.service.control import FILE, MAX_CONNECTIONS, MAX_REQUEST, TIMEOUT_SECONDS, ControlFactory, ControlProtocol
+from lanchat.service.requests import Done, Failed, ReportProgress, Request
 from tests.live import PATIENCE, Server
 
 NOBODY = 65534
@@ -78,7 +78,7 @@ def test_one_request_is_served_on_a_connection(shared_server: Server) -> None:
 
 
 def test_few_are_served_at_a_time(shared_server: Server) -> None:
-    waiting = [dial(shared_server) for _ in range(MOST)]
+    waiting = [dial(shared_server) for _ in range(MAX_CONNECTIONS)]
     (answer,) = answers(dial(shared_server))
     assert answer["code"] == "FULL"
     for connection in waiting:
@@ -156,17 +156,17 @@ class Asked:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.tell: Tell = lambda done, text: None
+        self.tell: ReportProgress = lambda done, text: None
         self.outcome: Deferred[Done | Failed] = Deferred()
-        self.factory = Controls(self.do, self.clock)
+        self.factory = ControlFactory(self.do, self.clock)
         self.near, self.far = socket.socketpair(socket.AF_UNIX)
         self.transport = StringTransport()
         self.transport.socket = self.near  # type: ignore[attr-defined]  # as a server's transport has it
-        self.control = Control()
+        self.control = ControlProtocol()
         self.control.factory = self.factory
         self.control.makeConnection(self.transport)
 
-    async def do(self, request: Request, who: str, tell: Tell) -> Done | Failed:
+    async def do(self, request: Request, who: str, tell: ReportProgress) -> Done | Failed:
         """Go on until the test says how it ended."""
         self.tell = tell
         return await self.outcome
@@ -188,15 +188,15 @@ def asked() -> Iterator[Asked]:
 
 def test_who_asks_for_nothing_is_cut_off_but_what_takes_long_is_waited_for(asked: Asked) -> None:
     asked.control.dataReceived(ADD)
-    asked.clock.advance(SECONDS * 100)
+    asked.clock.advance(TIMEOUT_SECONDS * 100)
     assert not asked.transport.disconnected
     asked.outcome.callback(Done("done", {}))
     assert asked.transport.disconnecting
-    asked.clock.advance(SECONDS)  # the answer is not read
+    asked.clock.advance(TIMEOUT_SECONDS)  # the answer is not read
     assert asked.transport.disconnected
     silent = Asked()
     silent.control.dataReceived(ADD[:5])
-    silent.clock.advance(SECONDS)
+    silent.clock.advance(TIMEOUT_SECONDS)
     assert silent.transport.disconnected
 
 

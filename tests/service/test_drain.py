@@ -22,20 +22,20 @@ from lanchat.system.private_files import CannotStart
 from tests.fakes import User
 
 
-class FakeDoor:
-    """A door that remembers, and takes as long as the test says."""
+class FakePort:
+    """A port that remembers, and takes as long as the test says."""
 
     def __init__(self) -> None:
         self.open = True
         self.stuck = False
         self.closing: Deferred[None] | None = None
 
-    def shut(self) -> Deferred[None]:
+    def pause(self) -> Deferred[None]:
         """Close, at once or when the test says so."""
         self.open = False
         return self.closing or succeed(None)
 
-    def reopen(self) -> None:
+    def resume(self) -> None:
         """Open, unless it can't."""
         if self.stuck:
             raise CannotStart("0.0.0.0:80 Permission denied")
@@ -51,8 +51,8 @@ class Ending:
         self.router = Router(Chat(self.clock, "test"), commands.run)
         self.ended: list[float] = []
         self.drain = Drain(self.router.chat, lambda: self.ended.append(self.clock.seconds()))
-        self.door = FakeDoor()
-        self.drain.doors.append(self.door)
+        self.port = FakePort()
+        self.drain.ports.append(self.port)
         self.told: list[float | None] = []
         self.drain.hooks.append(self.told.append)
 
@@ -62,7 +62,7 @@ class Ending:
 
     def call_off(self) -> Any:
         """Call it off; what comes of that, None if nothing has yet."""
-        return next(iter(outcome(self.drain.call_off())), None)
+        return next(iter(outcome(self.drain.cancel())), None)
 
 
 def outcome(call: Coroutine[Any, Any, str]) -> list[Any]:
@@ -74,14 +74,14 @@ def outcome(call: Coroutine[Any, Any, str]) -> list[Any]:
 
 @pytest.fixture
 def ending() -> Ending:
-    """A server with one door that is about to end."""
+    """A server with one port that is about to end."""
     return Ending()
 
 
 def test_nobody_new_comes_in_everybody_is_told_and_then_it_ends(ending: Ending) -> None:
     ann = User(ending.router, "ann")
     assert ending.begin(90) == "Nobody new is let in, and the server ends in 1m 30s. Told: 1 connection."
-    assert not ending.door.open
+    assert not ending.port.open
     assert ann.client.packets[-1].msg == "The server ends in 1m 30s. Please finish what you are saying."
     ending.clock.advance(89)
     assert ending.ended == []
@@ -103,26 +103,26 @@ def test_it_can_be_called_off(ending: Ending) -> None:
     ending.begin(10)
     assert ending.call_off() == "The server goes on, and lets people in again."
     ending.clock.advance(1000)
-    assert (ending.ended, ending.door.open, ending.drain.active, ending.told) == ([], True, False, [10, None])
+    assert (ending.ended, ending.port.open, ending.drain.active, ending.told) == ([], True, False, [10, None])
     assert ann.client.packets[-1].msg == "The server does not end now, after all."
     assert isinstance(ending.call_off(), Usage)
 
 
 def test_a_door_that_is_closing_is_opened_when_it_is_closed(ending: Ending) -> None:
-    ending.door.closing = Deferred()
+    ending.port.closing = Deferred()
     assert ending.begin(10) is None
     assert ending.call_off() is None
-    ending.door.closing.callback(None)
-    assert ending.door.open
+    ending.port.closing.callback(None)
+    assert ending.port.open
     assert not ending.drain.active
 
 
 def test_an_end_that_is_announced_while_another_is_called_off_stays(ending: Ending) -> None:
     ann = User(ending.router, "ann")
-    ending.door.closing = Deferred()
-    first, off, second = (outcome(call) for call in (ending.drain.begin(10), ending.drain.call_off(), ending.drain.begin(60)))
-    ending.door.closing.callback(None)
-    assert not ending.door.open
+    ending.port.closing = Deferred()
+    first, off, second = (outcome(call) for call in (ending.drain.begin(10), ending.drain.cancel(), ending.drain.begin(60)))
+    ending.port.closing.callback(None)
+    assert not ending.port.open
     assert ending.drain.active
     assert isinstance(off[0], Usage)
     assert (len(first), len(second), ending.told[-1]) == (1, 1, 60)
@@ -133,7 +133,7 @@ def test_an_end_that_is_announced_while_another_is_called_off_stays(ending: Endi
 
 def test_a_port_that_can_not_be_had_again_is_told_of(ending: Ending) -> None:
     ending.begin(10)
-    ending.door.stuck = True
+    ending.port.stuck = True
     assert "restart it when you can. 0.0.0.0:80 Permission denied" in ending.call_off()
     assert ending.drain.active
     ending.clock.advance(1000)
@@ -145,14 +145,14 @@ def test_a_door_of_a_server_that_has_stopped_is_not_opened_again() -> None:
         """There is nobody to see off."""
 
     reactor = MemoryReactor()
-    door = Listener("nobody", TCP4ServerEndpoint(reactor, 5000), Factory(), nobody_is_here)
-    door.startService()
-    door.stopService()
-    door.reopen()
+    port = Listener("nobody", TCP4ServerEndpoint(reactor, 5000), Factory(), nobody_is_here)
+    port.startService()
+    port.stopService()
+    port.resume()
     assert len(reactor.tcpServers) == 1
 
 
 @pytest.mark.parametrize("seconds", [-1, MAX_SECONDS + 1, float("nan"), float("inf")])
 def test_a_time_that_is_none_changes_nothing(ending: Ending, seconds: float) -> None:
     assert isinstance(ending.begin(seconds), Usage)
-    assert (ending.door.open, ending.drain.active, ending.told) == (True, False, [])
+    assert (ending.port.open, ending.drain.active, ending.told) == (True, False, [])

@@ -275,13 +275,13 @@ def test_a_start_that_fails_lets_go_of_the_directory(tmp_path: Path) -> None:
 def test_what_a_classic_client_was_sent_before_a_crash_counts_as_read(tmp_path: Path) -> None:
     talk_and_be_killed(tmp_path, "a", 40)
     with Desk(tmp_path) as desk:
-        newest_seq = desk.store.last_seq
+        newest = desk.store.last_seq
         rows = "(1, '', 1, 1, 0), (1, 'laptop', 2, 1, 0), (2, '', 3, 0, 0)"
         desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1,'a','a',1,'',0), (2,'b','b',1,'',0)"))
         desk.write(lambda connection: connection.execute(f"INSERT INTO devices VALUES {rows}"))  # noqa: S608 (ours)
     with Desk(tmp_path) as desk:
         asked = desk.ask("SELECT account, name, cursor, online FROM devices ORDER BY account, name")
-        assert asked == [(1, "", newest_seq, 0), (1, "laptop", 2, 1), (2, "", 3, 0)]
+        assert asked == [(1, "", newest, 0), (1, "laptop", 2, 1), (2, "", 3, 0)]
 
 
 def test_a_full_disk_does_not_keep_a_server_from_starting_again_and_is_told_at_the_first_start(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from lanchat.client.tokens import Tokens, first_line
 from lanchat.config import config_file, preflight
 from lanchat.config.options import Options
 from lanchat.manhole import keys
-from lanchat.net.certificates import Own, read_certificates, read_key
+from lanchat.net.certificates import OwnCertificates, read_certificates, read_key
 from lanchat.system.private_files import (
     LEFTOVER_SECONDS,
     PART_PREFIX,
@@ -208,7 +208,7 @@ def test_a_directory_of_another_user_is_for_the_administrator_alone(tmp_path: Pa
     assert shut_out(directory).startswith(f"{directory} belongs to another user ({STRANGER}). Run this as {STRANGER}")
     check_data_directory(directory, "main", as_root=True)
     directory.chmod(0o750)
-    assert shut_out(directory, for_owner=True).endswith(f"chmod go= {directory}")
+    assert shut_out(directory, as_root=True).endswith(f"chmod go= {directory}")
 
 
 @needs_root
@@ -220,7 +220,7 @@ def test_a_link_to_a_directory_leads_where_its_owner_wants_or_nowhere(tmp_path: 
     link.symlink_to(ours)
     check_data_directory(link, "main")
     os.chown(link, STRANGER, -1, follow_symlinks=False)
-    assert f"{link} is a link of another user's" in shut_out(link, for_owner=True)
+    assert f"{link} is a link of another user's" in shut_out(link, as_root=True)
     link.unlink()
     link.symlink_to(theirs)
     os.chown(link, STRANGER, -1, follow_symlinks=False)
@@ -375,7 +375,9 @@ def test_nothing_is_read_that_somebody_else_could_have_written(tmp_path: Path, k
         read(path)
 
 
-@pytest.mark.parametrize("make", [lambda path: Own(path).renew(), keys.host_keys], ids=["certificates", "host keys"])
+@pytest.mark.parametrize(
+    "make", [lambda path: OwnCertificates(path).renew(), keys.host_keys], ids=["certificates", "host keys"]
+)
 def test_no_key_is_made_where_others_can_put_another(tmp_path: Path, make: Callable[[Path], object]) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(FileError, match="others can write"):
@@ -394,20 +396,20 @@ def _options(tmp_path: Path) -> Options:
 
 def test_a_check_finds_all_of_it(tmp_path: Path) -> None:
     options = _options(tmp_path)
-    assert preflight.mistakes(options) == []
+    assert preflight.find_errors(options) == []
     data = tmp_path / "data"
-    Own(data).renew()
+    OwnCertificates(data).renew()
     keys.host_keys(data)
-    assert preflight.mistakes(options) == []
+    assert preflight.find_errors(options) == []
     bad = [options["tls-client-ca"], options["manhole-keys"], data / "tls_key.pem", data / "ssh_host_rsa_key"]
     for path in bad:
         path.chmod(0o666)
-    assert len(wrong := preflight.mistakes(options)) == 4
+    assert len(wrong := preflight.find_errors(options)) == 4
     assert all(any(f" {path}. Forbid it: chmod" in line for line in wrong) for path in bad)
     data.chmod(0o722)
-    assert len([line for line in preflight.mistakes(options) if " is open to others, and no server keeps" in line]) == 1
+    assert len([line for line in preflight.find_errors(options) if " is open to others, and no server keeps" in line]) == 1
     (data / "lanchat.db").touch()
-    assert len([line for line in preflight.mistakes(options) if line.endswith(f"Forbid it: chmod go= {data}")]) == 1
+    assert len([line for line in preflight.find_errors(options) if line.endswith(f"Forbid it: chmod go= {data}")]) == 1
 
 
 @pytest.fixture
@@ -426,11 +428,11 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
 
 @needs_root
 def test_what_is_made_for_the_user_that_a_server_will_run_as_is_that_users(later: Options) -> None:
-    preflight.as_user(later, Own(later["data"]).renew)
+    preflight.as_user(later, OwnCertificates(later["data"]).renew)
     assert {path.stat().st_uid for path in later["data"].iterdir()} == {STRANGER}
     os.chown(later["data"], 0, 0)
     with pytest.raises(FileError, match="Permission denied"):
-        preflight.as_user(later, Own(later["data"]).renew)
+        preflight.as_user(later, OwnCertificates(later["data"]).renew)
     assert os.geteuid() == os.getegid() == 0
 
 
@@ -440,17 +442,17 @@ def test_a_user_who_can_not_run_it_is_no_user_for_a_server(
 ) -> None:
     monkeypatch.setattr(os, "__file__", str(tmp_path / "os.py"))
     with pytest.raises(SystemExit) as ended:
-        preflight.as_user(later, Own(later["data"]).renew)
+        preflight.as_user(later, OwnCertificates(later["data"]).renew)
     assert ended.value.code == os.EX_CONFIG
     told = f"--uid {STRANGER}: this user can't read {tmp_path}. Install lanchat where everybody can, such as in /opt/lanchat."
     assert capsys.readouterr().err == f"lanchat: {told}\n"
     later.parent = cast("Options", {"uid": STRANGER, "gid": None})
     with pytest.raises(SystemExit):
-        preflight.as_user(later, Own(later["data"]).renew)
+        preflight.as_user(later, OwnCertificates(later["data"]).renew)
     assert f"--uid {STRANGER} is nobody that this system knows: give --gid, too." in capsys.readouterr().err
     monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
     with pytest.raises(SystemExit):
-        preflight.as_user(later, Own(later["data"]).renew)
+        preflight.as_user(later, OwnCertificates(later["data"]).renew)
     assert "only root can run a server as somebody else" in capsys.readouterr().err
 
 
@@ -458,9 +460,9 @@ def test_a_user_who_can_not_run_it_is_no_user_for_a_server(
 def test_root_does_not_judge_what_a_service_made_for_itself(tmp_path: Path) -> None:
     options = _options(tmp_path)
     data = tmp_path / "data"
-    Own(data).renew()
+    OwnCertificates(data).renew()
     for path in (data, *data.iterdir()):
         os.chown(path, STRANGER, -1)
-    assert preflight.mistakes(options) == []
+    assert preflight.find_errors(options) == []
     with pytest.raises(FileError, match="belongs to another user"):
-        Own(data).renew()
+        OwnCertificates(data).renew()

@@ -22,8 +22,8 @@ from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.service import process_stats
 from lanchat.store.store import Store
 from lanchat.web.health import Health
-from lanchat.web.metrics import Report
-from lanchat.web.reactor_delay import EVERY, ReactorDelay
+from lanchat.web.metrics import ServerCollector
+from lanchat.web.reactor_delay import INTERVAL, ReactorDelayTimer
 from lanchat.web.sources import MetricsSources
 from tests.core.test_calls import Chat, Script, steps
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login, until
@@ -186,10 +186,10 @@ def _if_in(name: str, text: str) -> str | None:
 
 def test_a_timer_tells_by_how_much_it_is_late() -> None:
     clock, late = Clock(), list[float]()
-    ReactorDelay(clock, late.append).begin()
-    clock.advance(EVERY)
-    clock.advance(EVERY + 0.25)
-    clock.advance(EVERY)
+    ReactorDelayTimer(clock, late.append).start()
+    clock.advance(INTERVAL)
+    clock.advance(INTERVAL + 0.25)
+    clock.advance(INTERVAL)
     assert late == [0, 0.25, 0]
 
 
@@ -202,7 +202,7 @@ def test_a_scrape_costs_no_more_with_a_crowd_than_with_a_few(tmp_path: Path, hel
         store = Store(tmp_path, lambda call: None)
         admission = chat.doors[ChatProtocol].admission
         watched = MetricsSources(chat.router.chat, admission, store, lambda: True)
-        report = Report(watched, Health(store, chat.clock))
+        report = ServerCollector(watched, Health(store, chat.clock))
         assert f'lanchat_sessions{{gateway="json"}} {crowd}.0' in generate_latest(report).decode()
         return steps(Script(lambda: list(report.collect())))
 

@@ -23,8 +23,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from lanchat.protocol.errors import NotStored
-from lanchat.web.health import AGAIN, EVERY, PATIENCE as TRY, Health
-from lanchat.web.http import MAX_BYTES, MOST, SECONDS, WebFactory
+from lanchat.web.health import INTERVAL, RETRY_INTERVAL, TIMEOUT as TRY, Health
+from lanchat.web.http import MAX_BYTES, MAX_CONNECTIONS, TIMEOUT_SECONDS, WebFactory
 from lanchat.web.pages import JSON, OPEN_METRICS, Pages, prefers
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login, until
 
@@ -40,7 +40,7 @@ config = Options()
 config.parseOptions(["--data", "data", *{options!r}])
 service = makeService(config)
 def told(number, frame):
-    reactor.callFromThread(service.drain if number == signal.SIGUSR1 else lambda _: service.call_off(), 60)
+    reactor.callFromThread(service.drain if number == signal.SIGUSR1 else lambda _: service.cancel_drain(), 60)
 signal.signal(signal.SIGUSR1, told)
 signal.signal(signal.SIGUSR2, told)
 application = Application("chat")
@@ -112,7 +112,7 @@ class Asked:
 
     def trouble(self) -> Deferred[str]:
         """Ask how the log does."""
-        return Deferred.fromCoroutine(self.health.trouble())
+        return Deferred.fromCoroutine(self.health.check())
 
 
 # The pages.
@@ -341,7 +341,7 @@ def test_who_is_from_elsewhere_is_closed_before_a_byte() -> None:
 def test_who_is_slow_is_cut_off_however_often_a_byte_comes() -> None:
     asked = Asked()
     channel, transport = asked.connect()
-    for _ in range(int(SECONDS * 10) - 1):
+    for _ in range(int(TIMEOUT_SECONDS * 10) - 1):
         channel.dataReceived(b"X")
         asked.clock.advance(0.1)
     assert not transport.disconnected
@@ -354,24 +354,24 @@ def test_who_does_not_read_the_answer_is_cut_off() -> None:
     channel, transport = asked.connect()
     channel.dataReceived(b"GET /readyz HTTP/1.1\r\n\r\n")
     assert transport.value()
-    asked.clock.advance(SECONDS)
+    asked.clock.advance(TIMEOUT_SECONDS)
     assert transport.disconnected
 
 
 def test_one_too_many_cuts_off_the_oldest() -> None:
     asked = Asked()
-    opened = [asked.connect() for _ in range(MOST + 1)]
-    assert [transport.disconnected for _, transport in opened] == [True] + [False] * MOST
-    assert len(asked.factory.connections) == MOST
+    opened = [asked.connect() for _ in range(MAX_CONNECTIONS + 1)]
+    assert [transport.disconnected for _, transport in opened] == [True] + [False] * MAX_CONNECTIONS
+    assert len(asked.factory.connections) == MAX_CONNECTIONS
 
 
 def test_whoever_holds_all_connections_keeps_nobody_out(server: Server) -> None:
     port = server.port("web")
-    held = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(MOST * 3)]
+    held = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(MAX_CONNECTIONS * 3)]
     try:
         start = time.monotonic()
         assert get(port, "/healthz")[0] == 200
-        assert time.monotonic() - start < SECONDS / 2
+        assert time.monotonic() - start < TIMEOUT_SECONDS / 2
     finally:
         for each in held:
             each.close()
@@ -399,7 +399,7 @@ def test_a_log_that_takes_something_is_well_and_is_tried_only_now_and_then() -> 
     answer = asked.trouble()
     asked.store.tries[0].callback(None)
     assert answer.result == ""
-    asked.clock.advance(EVERY - 1)
+    asked.clock.advance(INTERVAL - 1)
     assert asked.trouble().result == ""
     assert len(asked.store.tries) == 1
     asked.clock.advance(1)
@@ -412,7 +412,7 @@ def test_a_log_that_takes_nothing_is_in_trouble_and_tried_again_soon() -> None:
     answer = asked.trouble()
     asked.store.tries[0].errback(NotStored())
     assert answer.result == "nothing is taken"
-    asked.clock.advance(AGAIN)
+    asked.clock.advance(RETRY_INTERVAL)
     again = asked.trouble()
     asked.store.tries[1].callback(None)
     assert again.result == ""
@@ -425,7 +425,7 @@ def test_a_disk_that_does_not_answer_is_in_trouble_and_who_asks_is_told_in_time(
     assert answer.result == f"nothing was written within {TRY:.0f} s"
     asked.store.tries[0].callback(None)  # it answers after all
     asked.store.stalled = TRY + 1
-    assert "waits for 4 s" in asked.health.known
+    assert "waits for 4 s" in asked.health.problem
 
 
 def test_what_was_seen_of_the_disk_by_others_counts() -> None:
@@ -433,4 +433,4 @@ def test_what_was_seen_of_the_disk_by_others_counts() -> None:
     asked.trouble()
     asked.store.tries[0].callback(None)
     asked.store.wrong = "disk I/O\n error"
-    assert asked.health.known == r"disk I/O\n error"
+    assert asked.health.problem == r"disk I/O\n error"
