@@ -177,7 +177,9 @@ def _add_manhole(service: ChatService, router: Router, reactor: IReactorTime, co
     from lanchat.manhole import keys, ssh  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
     def read_keys() -> ManholeFactory:
-        return ssh.ManholeFactory(service, router, keys.authorized(config["manhole-keys"]), keys.host_keys(config["data"]))
+        return ssh.ManholeFactory(
+            service, router, keys.read_authorized_keys(config["manhole-keys"]), keys.host_keys(config["data"])
+        )
 
     try:
         factory = preflight.as_user(config, read_keys)

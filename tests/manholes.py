@@ -8,7 +8,7 @@ from typing import Any
 
 from lanchat.auth.passwords import Hasher
 from lanchat.core.chat import Chat
-from lanchat.manhole.commands import Verbs
+from lanchat.manhole.commands import Commands
 from lanchat.manhole.console import Console
 from lanchat.service.service import ChatService
 from lanchat.store.store import Store
@@ -26,13 +26,13 @@ def make_service(chat: Chat, stop: Callable[[], object] = lambda: None) -> ChatS
 class FakeWindow:
     """A window, with the prompt in it."""
 
-    def __init__(self, verbs: Verbs) -> None:
+    def __init__(self, commands: Commands) -> None:
         self.interruptions: list[Callable[[], object]] = []
         self.is_behind = False
         self.shown = self.out = self.err = ""
         self.audited: list[str] = []
-        self.verbs = verbs
-        self.names = verbs.names(self)
+        self.commands = commands
+        self.names = commands.names(self)
         self.console = Console(self.names, self._say, self._complain, self.audited.append)
 
     def show(self, text: str) -> None:

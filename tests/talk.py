@@ -1,4 +1,4 @@
-"""A client's conversation over a transport and a clock of the test's own: no socket, no terminal, no waiting."""
+"""A client's session over a transport and a clock of the test's own: no socket, no terminal, no waiting."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from lanchat.client.connection import ChatFactory
-from lanchat.client.interfaces import Ending, Said
-from lanchat.client.keyring import PLAIN, Keyring
+from lanchat.client.credentials import PLAIN, Credentials
+from lanchat.client.interfaces import OutgoingMessage, SessionEnd
 from lanchat.client.session import ClientSession
 from lanchat.protocol.packet import ServerPacket
 
@@ -23,10 +23,10 @@ CAPS = ["ack", "history", "id", "order", "presence", "resume", "room", "token"]
 
 
 class Screen:
-    """A face that remembers, and answers questions as it was told to."""
+    """A user interface that remembers, and answers questions as it was told to."""
 
     def __init__(self) -> None:
-        self.packets: list[tuple[ServerPacket, Said | None]] = []
+        self.packets: list[tuple[ServerPacket, OutgoingMessage | None]] = []
         self.lines: list[bytes] = []
         self.marked: list[tuple[str, str]] = []
         self.notices: list[str] = []
@@ -36,16 +36,16 @@ class Screen:
         self.questions: list[str] = []
         self.answered: list[Callable[[str | None], None]] = []
 
-    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
+    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Remember a packet."""
-        self.packets.append((packet, answers))
+        self.packets.append((packet, request))
         self.lines.append(line)
 
-    def unanswered(self, said: Said, why: str) -> None:
+    def not_acknowledged(self, said: OutgoingMessage, why: str) -> None:
         """Remember what was marked."""
         self.marked.append((said.msg, why))
 
-    def incomplete(self, why: str) -> None:
+    def messages_missing(self, why: str) -> None:
         """Remember what will not come."""
         self.missing.append(why)
 
@@ -53,7 +53,7 @@ class Screen:
         """Remember what was told."""
         self.notices.append(text)
 
-    def changed(self) -> None:
+    def state_changed(self) -> None:
         """Count."""
         self.changes += 1
 
@@ -80,15 +80,19 @@ class Wire(StringTransport):
 
 
 class Talk:
-    """A conversation with everything round it."""
+    """A session with everything around it."""
 
-    def __init__(self, keyring: Keyring | None = None, proof: str = PLAIN, insists: bool = False, name: str = "alice") -> None:
+    def __init__(
+        self, credentials: Credentials | None = None, identity: str = PLAIN, wait_for_server: bool = False, name: str = "alice"
+    ) -> None:
         self.clock = Clock()
         self.screen = Screen()
-        self.conversation = ClientSession(name, self.clock, self.screen, float, keyring=keyring, device="desk", insists=insists)
-        self.factory = ChatFactory(self.conversation, lambda address: proof)
-        self.endings: list[Ending] = []
-        self.conversation.ended.addCallback(self.endings.append)
+        self.session = ClientSession(
+            name, self.clock, self.screen, float, credentials=credentials, device="desk", wait_for_server=wait_for_server
+        )
+        self.factory = ChatFactory(self.session, lambda address: identity)
+        self.endings: list[SessionEnd] = []
+        self.session.ended.addCallback(self.endings.append)
         self.connect()
 
     def connect(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Configuration: what a server is told, checked without one, and read again by one that runs."""
+"""The commands about a server's configuration: check the file, reload it, and show the server's status."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lanchat.service.requests import MISTAKES, Done, Failed, Reload, ReportProgr
 
 
 def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
-    """See that a server would start with this file; no port is opened, and nothing is changed."""
+    """Check that a server would start with this file. No port is opened, and nothing is changed."""
     file = options.file or options.config or DEFAULT_FILE
     if file is DEFAULT_FILE and not file.exists():
         return Done(f"There is no {file}, so a server does what its command line says.", {"file": None})
-    if wrong := _wrong(file.absolute()):
+    if wrong := _mistakes(file.absolute()):
         count = format_count(len(wrong), "mistake")
         return Failed("\n".join([f"{file} has {count}:", *wrong]), MISTAKES, wrong)
     return Done(f"{file} is right.", {"file": str(file)})
 
 
-def _wrong(file: Path) -> list[str]:
+def _mistakes(file: Path) -> list[str]:
     try:
         CheckedOptions().parseOptions(["--config", str(file)])
     except usage.UsageError as error:
@@ -34,16 +34,16 @@ def _wrong(file: Path) -> list[str]:
 
 
 def reload(options: Namespace, tell: ReportProgress) -> Done | Failed:
-    """Let the server that runs read again what it can."""
-    return _asked(options, Reload(), tell)
+    """Ask the running server to read its configuration again."""
+    return _call_server(options, Reload(), tell)
 
 
 def status(options: Namespace, tell: ReportProgress) -> Done | Failed:
-    """How the server that runs is."""
-    return _asked(options, Status(), tell)
+    """Ask the running server for its version, ports and number of users."""
+    return _call_server(options, Status(), tell)
 
 
-def _asked(options: Namespace, request: Request, tell: ReportProgress) -> Done | Failed:
+def _call_server(options: Namespace, request: Request, tell: ReportProgress) -> Done | Failed:
     outcome = control_client.call(options.data, request, tell)
     if outcome is None:
         text = f"No server runs with its data in {options.data}. Start it, or say where its data is with --data DIR."

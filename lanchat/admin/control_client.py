@@ -1,4 +1,4 @@
-"""Calling: a request to the server that runs, over its control socket."""
+"""Sends a request to the running server, over its control socket."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from lanchat.service.control import FILE, MAX_PATH
 from lanchat.service.requests import ANSWER_DECODER, Done, Failed, ReportProgress, Request
 from lanchat.system.private_files import FileError
 
-#: Seconds for the first answer; what takes long says so before that.
-PATIENCE = 60
-#: Seconds for a server that has just been started, before its socket is there.
-START = 2
+#: Seconds to wait for the first answer; a long operation sends progress before that.
+ANSWER_SECONDS = 60
+#: Seconds to wait for the socket of a server that has just been started.
+START_SECONDS = 2
 
 
 def call(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
-    """How it ended; None when no server runs there. Raises `FileError`."""
-    deadline = time.monotonic() + START
-    while (outcome := _call(directory, request, tell)) is None and data_directory.is_used(directory):
+    """The outcome of a request; None if no server runs with this data directory. Raises `FileError`."""
+    deadline = time.monotonic() + START_SECONDS
+    while (outcome := _call_once(directory, request, tell)) is None and data_directory.is_used(directory):
         if time.monotonic() > deadline:
             raise FileError(
                 f"A server runs in {directory}, but can't be reached: its log says why. Stop it, and do this without it."
             )
-        time.sleep(0.1)  # it starts, or ends
+        time.sleep(0.1)  # the server is starting or stopping
     return outcome
 
 
-def _call(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
+def _call_once(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE)
-        if not _reached(connection, directory / FILE):
+        connection.settimeout(ANSWER_SECONDS)
+        if not _connect(connection, directory / FILE):
             return None
         try:
-            return _answer(connection, request, tell)
+            return _receive(connection, request, tell)
         except TimeoutError:
-            raise FileError(f"The server does not answer within {PATIENCE} s, and may still do it. Look at its log.") from None
+            raise FileError(
+                f"The server does not answer within {ANSWER_SECONDS} s, and may still do it. Look at its log."
+            ) from None
         except (OSError, msgspec.MsgspecError) as error:
             raise FileError(f"The server did not finish ({error}), and may have done it or not. Look at its log.") from None
 
 
-def _reached(connection: socket.socket, path: Path) -> bool:
+def _connect(connection: socket.socket, path: Path) -> bool:
     if len(bytes(path)) > MAX_PATH:
         return False
     try:
@@ -57,8 +59,8 @@ def _reached(connection: socket.socket, path: Path) -> bool:
     return True
 
 
-def _answer(connection: socket.socket, request: Request, tell: ReportProgress) -> Done | Failed:
-    with suppress(BrokenPipeError, ConnectionResetError):  # it may have said no already
+def _receive(connection: socket.socket, request: Request, tell: ReportProgress) -> Done | Failed:
+    with suppress(BrokenPipeError, ConnectionResetError):  # it may have refused already
         connection.sendall(msgspec.json.encode(request) + b"\n")
     with connection.makefile("rb") as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""Place: the directory in which a server keeps all, as the administrator finds it: with a server that runs, or without."""
+"""The data directory of a server, as `lanchat-admin` finds it: with a running server, or without."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lanchat.system.private_files import FileError
 
 
 def check_directory(directory: Path) -> None:
-    """See that a directory, if it is there, is fit for what is kept (`lanchat.store.open_db.check`); raises `FileError`.
+    """Check that a directory, if it exists, is safe to use (`lanchat.store.open_db.check`); raises `FileError`.
 
-    Into one that this user can't look into, nobody is led: whoever asks for what is in it is told so.
+    One that this user can't read is left to the command, which reports that.
     """
     try:
         if os.access(directory, os.R_OK | os.W_OK | os.X_OK):
@@ -26,11 +26,11 @@ def check_directory(directory: Path) -> None:
 
 
 def check(directory: Path) -> Path:
-    """The database that is there; raises `FileError` when there is none."""
+    """The path of the database in a data directory; raises `FileError` if there is none."""
     path = directory / open_db.FILE
     try:
         if replace_db.is_begun(path) and (lock := _lock(directory)) is not None:
-            lock.release()  # whoever has taken it has finished that
+            lock.release()  # taking the lock has finished the replacement
         path.stat()
     except FileNotFoundError:
         raise FileError(
@@ -42,34 +42,34 @@ def check(directory: Path) -> Path:
 
 
 def is_used(directory: Path) -> bool:
-    """Whether a server runs there."""
+    """Whether a server is using this data directory."""
     if not (directory / open_db.LOCK).exists():
         return False
     try:
         open_db.Lock(directory, for_owner=True).release()
     except open_db.InUse:
         return True
-    except open_db.NotTaken:  # whoever goes on without a server is told why
+    except open_db.NotTaken:  # the command that goes on without a server reports why
         return False
     return False
 
 
 def check_stopped(directory: Path) -> None:
-    """See that nothing is done there now, for what puts something in the place of all that is kept; raises `FileError`."""
+    """Raise `FileError` if a server uses the directory, for commands that replace its data."""
     if is_used(directory):
         raise FileError(f"A server runs in {directory}. Stop it first: what it keeps can't be replaced while it runs.")
 
 
 @contextmanager
 def reading(directory: Path) -> Iterator[Connection]:
-    """A connection that reads what is there, beside a server that runs; raises `FileError`."""
+    """A context with a connection that reads the database, beside a running server or without one; raises `FileError`."""
     path = check(directory)
     lock = _lock(directory)
     try:
         if lock is not None:
-            open_db.shut(open_db.open_to_write(directory, lock))  # after a crash this is what puts it in order
-        # Beside a server nothing may be changed, not even when it ends meanwhile and leaves the last connection to us; alone,
-        # we leave nothing lying about.
+            open_db.shut(open_db.open_to_write(directory, lock))  # after a crash, this repairs it
+        # Beside a server nothing may be changed, not even if it ends and leaves the last connection to us. Alone, no files are
+        # left behind.
         with open_db.closing(path, "ro" if lock is None else "rw") as connection:
             connection.execute("PRAGMA query_only = 1")
             open_db.check_schema(connection, path)
@@ -82,7 +82,7 @@ def reading(directory: Path) -> Iterator[Connection]:
 
 
 def _lock(directory: Path) -> open_db.Lock | None:
-    """The lock, if it can be taken; raises `FileError` where the directory is somebody else's, or open to them."""
+    """The lock, or None if another process holds it; raises `FileError` if another user owns or can change the directory."""
     try:
         return open_db.Lock(directory, for_owner=True)
     except open_db.NotTaken:

@@ -1,4 +1,4 @@
-"""Ending: how it went, for a person or a program, and as an exit code."""
+"""How a command ended: as text, as JSON, and as an exit code."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from lanchat.service.requests import Done, Failed
 from lanchat.system.printing import print_error
 from lanchat.system.private_files import FileError
 
-#: Exit codes; argparse ends with 2 when the options make no sense.
+#: Exit codes. Wrong options end with 2, by argparse.
 DONE, NOT_DONE, UNUSABLE, INTERRUPTED = 0, 1, 3, 130
-#: For programs, beside the codes of the wire: a file is there already; what is kept can't be used; somebody pressed Ctrl-C;
-#: there is no server to ask.
+#: Codes for programs, besides those of the protocol: a file exists already, the data can't be used, Ctrl-C, no server is
+#: running.
 EXISTS, CANT_USE, CTRL_C, NOT_RUNNING = "EXISTS", "UNUSABLE", "INTERRUPTED", "NOT_RUNNING"
-#: What ends with another exit code than `NOT_DONE`.
+#: Codes that end with another exit code than `NOT_DONE`.
 EXIT_CODES = {CANT_USE: UNUSABLE, CTRL_C: INTERRUPTED}
 
 
 class Declined(Exception):
-    """What was asked for can't be done so, though nothing is wrong with what is kept. The text is one line."""
+    """A request can't be carried out, though nothing is wrong with the data. The text is one line."""
 
     def __init__(self, text: str, code: str = "USAGE") -> None:
-        """`code` is for programs."""
+        """`code` is for programs, as in `--json`."""
         super().__init__(text)
         self.code = code
 
 
 def failure(error: BaseException) -> Failed:
-    """What went wrong, and what to do."""
+    """The outcome for an exception: what went wrong, and what to do."""
     if isinstance(error, Declined):
         return Failed(str(error), error.code)
     if isinstance(error, FileError):
@@ -41,8 +41,8 @@ def failure(error: BaseException) -> Failed:
     return Failed(f"It could not be done: {error}. See to that, and try again.", CANT_USE)
 
 
-def show(outcome: Done | Failed, as_json: bool, say: Callable[[str], None]) -> int:
-    """Let `say` print how it went, in words or as JSON; what went wrong, on stderr in any case. The exit code."""
+def show(outcome: Done | Failed, as_json: bool, print_line: Callable[[str], None]) -> int:
+    """Print the outcome with `print_line`, as text or JSON, and errors on stderr too. Returns the exit code."""
     if isinstance(outcome, Failed):
         print_error(f"lanchat-admin: {outcome.text}")
         facts: dict[str, Any] = {**outcome.facts, "error": outcome.code, "text": outcome.text}
@@ -51,7 +51,7 @@ def show(outcome: Done | Failed, as_json: bool, say: Callable[[str], None]) -> i
     else:
         facts, code = outcome.facts, DONE
     if as_json:
-        say(json.dumps(facts))
+        print_line(json.dumps(facts))
     elif code == DONE:
-        say(outcome.text)
+        print_line(outcome.text)
     return code

@@ -1,4 +1,4 @@
-"""Export: what is in the log, as lines of JSON, for those who may have it: an archive, or a person who asks what is kept."""
+"""Exports messages of the log as lines of JSON, for an archive or for a person who asks what is stored about them."""
 
 from __future__ import annotations
 
@@ -15,63 +15,69 @@ from lanchat.history.closed_rooms import named
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
-from lanchat.service.requests import ReportProgress, format_count
+from lanchat.service.requests import format_count
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
 
-#: Rows that are read at a time: to read all at once would keep the server's `-wal` from ever being used again meanwhile.
-ROWS = 2000
-#: What somebody said, or was said to them alone. A guest, and an account that was removed, is no more than a name.
-# (As bytes, for a damaged row may have no text; it must not keep the others from being exported.)
-THEIRS = "(key(CAST(name AS BLOB)) = :user OR key(CAST(target AS BLOB)) = :user)"
+#: Rows per query: one long query would keep the server's `-wal` file from being reused meanwhile.
+ROWS_AT_A_TIME = 2000
+#: Messages that a user sent, or that were sent to that user alone. Guests and removed accounts are known by name only.
+USER_CONDITION = "(key(CAST(name AS BLOB)) = :user OR key(CAST(target AS BLOB)) = :user)"
 
 
-class Wanted(NamedTuple):
-    """Which messages: all that fits what is not None."""
+class MessageFilter(NamedTuple):
+    """Which messages to export: those that match all values that are not None."""
 
-    #: In rooms of that name, those that were closed too.
+    #: Messages in rooms of this name, closed ones included.
     room: str | None
-    #: What was said by somebody, or to them alone.
+    #: Messages that this user sent, or that were sent to this user alone.
     user: str | None
-    #: In milliseconds since the epoch; the second is the first that is too late.
+    #: From (inclusive) and to (exclusive), in milliseconds since the epoch.
     since: int | None
     until: int | None
 
 
-def export(
-    connection: Connection, wanted: Wanted, write: Callable[[str], object], tell: ReportProgress
-) -> tuple[int, int, bool]:
-    """Write them; how many those were, and how many could not be read because the disk changed them.
+class Exported(NamedTuple):
+    """What an export has found."""
 
-    And whether more than one said something under the name that was asked for. Raises `Declined`.
-    """
+    #: Messages that were written, and messages that are damaged on disk.
+    written: int
+    damaged: int
+    #: Whether several people have used the name in the filter.
+    several_people: bool
+
+
+def export(
+    connection: Connection, message_filter: MessageFilter, write: Callable[[str], object], tell: ReportProgress
+) -> Exported:
+    """Write the messages that match the filter, as lines of JSON. Raises `Declined`."""
     connection.create_function("key", 1, _key, deterministic=True)
-    where, values = _condition(connection, wanted)
+    where, values = _condition(connection, message_filter)
     last, after, written, damaged = newest_seq(connection), 0, 0, 0
     authors: set[int | None] = set()
     while after < last:
-        upto = min(after + ROWS, last)
+        upto = min(after + ROWS_AT_A_TIME, last)
         rows = connection.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (ours)
+            f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (our own column names)
             values | {"after": after, "upto": upto},
         )
         for row in rows.fetchall():
             entry = entry_from_row(row)
             damaged += entry is None
             if entry is not None:
-                write(json.dumps(_line(entry)) + "\n")
+                write(json.dumps(_as_json(entry)) + "\n")
                 written += 1
-                if wanted.user is not None and key(entry.name) == key(wanted.user):
+                if message_filter.user is not None and key(entry.name) == key(message_filter.user):
                     authors.add(entry.author)
         after = upto
         tell(after / last, format_count(written, "message"))
-    return written, damaged, len(authors) > 1
+    return Exported(written, damaged, several_people=len(authors) > 1)
 
 
 @contextmanager
 def output(file: Path | None) -> Iterator[Callable[[str], object]]:
-    """What writes lines: to a new file, which is there in the end only if it is whole, or to stdout.
+    """A context with a function that writes lines: to a new file, which appears only when it is complete, or to stdout.
 
     Raises `FileError`, or `OutputError`.
     """
@@ -86,23 +92,23 @@ def output(file: Path | None) -> Iterator[Callable[[str], object]]:
         raise FileError(f"{file} can't be written: {error.strerror}. See to that, or give another name.") from None
 
 
-def _condition(connection: Connection, wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    parts, values = ["conv != :nowhere"], {"nowhere": NO_CONVERSATION, **wanted._asdict()}
-    if wanted.room is not None:
+def _condition(connection: Connection, message_filter: MessageFilter) -> tuple[str, dict[str, Any]]:
+    parts, values = ["conv != :nowhere"], {"nowhere": NO_CONVERSATION, **message_filter._asdict()}
+    if message_filter.room is not None:
         parts.append("conv IN (SELECT value FROM json_each(:room))")
-        values["room"] = json.dumps(_convs(connection, wanted.room))
-    if wanted.user is not None:
-        parts.append(THEIRS)
-        values |= _user(connection, wanted.user)
-    if wanted.since is not None:
+        values["room"] = json.dumps(_room_convs(connection, message_filter.room))
+    if message_filter.user is not None:
+        parts.append(USER_CONDITION)
+        values |= _user_values(connection, message_filter.user)
+    if message_filter.since is not None:
         parts.append("ts >= :since")
-    if wanted.until is not None:
+    if message_filter.until is not None:
         parts.append("ts < :until")
     return " AND ".join(parts), values
 
 
-def _convs(connection: Connection, name: str) -> list[str]:
-    """What the log calls the rooms that have or had this name."""
+def _room_convs(connection: Connection, name: str) -> list[str]:
+    """The `conv` values in the log of all rooms that have or had this name; raises `Declined` if there is none."""
     convs = named(connection, [name])[name]
     if not convs:
         shown = visible(name.strip(), 40) or "(no name)"
@@ -111,10 +117,10 @@ def _convs(connection: Connection, name: str) -> list[str]:
     return convs
 
 
-def _user(connection: Connection, name: str) -> dict[str, Any]:
+def _user_values(connection: Connection, name: str) -> dict[str, Any]:
     values = {"user": key(name), "nowhere": NO_CONVERSATION}
     account = connection.execute("SELECT 1 FROM accounts WHERE key = :user", values)
-    said = connection.execute(f"SELECT 1 FROM log WHERE conv != :nowhere AND {THEIRS} LIMIT 1", values)  # noqa: S608 (ours)
+    said = connection.execute(f"SELECT 1 FROM log WHERE conv != :nowhere AND {USER_CONDITION} LIMIT 1", values)  # noqa: S608 (our own column names)
     if account.fetchone() is None and said.fetchone() is None:
         shown = visible(name.strip(), 40) or "(no name)"
         raise Declined(f"There is no account {shown}, and nothing that a {shown} said or was told is kept.", "NO_SUCH_TARGET")
@@ -125,7 +131,7 @@ def _key(name: bytes | None) -> str:
     return key((name or b"").decode(errors="replace"))
 
 
-def _line(entry: Entry) -> dict[str, Any]:
+def _as_json(entry: Entry) -> dict[str, Any]:
     when = datetime.fromtimestamp(entry.ts / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     said = {"seq": entry.seq, "ts": when, "from": entry.name, "ip": entry.ip, "to": entry.target, "msg": entry.msg}
     return said | {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": sent_cid(entry.cid)}

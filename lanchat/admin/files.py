@@ -1,4 +1,4 @@
-"""Files: the commands that read all that is kept, or put it in the place of what is there."""
+"""The commands that read the whole database, or replace it: backup, restore, salvage, check, export and others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from lanchat.admin import control_client, data_directory
 from lanchat.admin.exit_status import CANT_USE, EXISTS, Declined
-from lanchat.admin.export import Wanted, export as write_lines, output
+from lanchat.admin.export import MessageFilter, export as write_lines, output
 from lanchat.maintenance import backup as backups, salvage as salvaging
 from lanchat.model.session import Role
 from lanchat.protocol.entry import newest_seq
@@ -27,25 +27,25 @@ from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
 
 _ROLES = {int(role): role.name.lower() for role in Role}
-#: Seconds between two looks at how far it is.
-LOOK = 0.1
-#: So many rows that can't be used are told to people.
-TOLD = 20
-#: For programs: it was done, but for what the disk has changed.
+#: Seconds between two updates of the progress bar.
+POLL_SECONDS = 0.1
+#: Unusable rows that are listed for people; the rest are counted.
+MAX_SHOWN_ROWS = 20
+#: Code for programs: it was done, except for rows that are damaged on disk.
 DAMAGED = "DAMAGED"
 
 
 def backup(options: Namespace, tell: ReportProgress) -> Done:
-    """Copy all to a new file, or to stdout."""
+    """Copy the database to a new file, or to stdout."""
     size = data_directory.check(options.data).stat().st_size
     if options.file is not None:
         check_new(options.file)
-        copied = _copy(options.data, options.file, size, tell)
+        copied = _copy_with_progress(options.data, options.file, size, tell)
     elif sys.stdout.isatty():
         raise Declined("A backup is not for a terminal. Write it to a file or a pipe.")
     else:
         with temporary_directory(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
-            copied = _copy(options.data, directory / "backup", size, tell)
+            copied = _copy_with_progress(options.data, directory / "backup", size, tell)
             with (directory / "backup").open("rb") as file:
                 printing.print_file(file)
     note(options.data, f"backup to {options.file.absolute() if options.file else 'stdout'}")
@@ -53,8 +53,8 @@ def backup(options: Namespace, tell: ReportProgress) -> Done:
     return Done(f"All that is kept is in {options.file or 'what was written to stdout'} now.", facts)
 
 
-def _copy(data: Path, target: Path, size: int, tell: ReportProgress) -> int:
-    """Copy all to a new file, and tell how far it is, of about `size` bytes; how many they were."""
+def _copy_with_progress(data: Path, target: Path, size: int, tell: ReportProgress) -> int:
+    """Copy the database to a new file and show the progress, of about `size` bytes; returns the bytes copied."""
     parts: list[Path] = []
     wrong: list[Exception] = []
 
@@ -71,7 +71,7 @@ def _copy(data: Path, target: Path, size: int, tell: ReportProgress) -> int:
             for part in parts:
                 with suppress(OSError):
                     tell(part.stat().st_size / size, "copying")
-            copying.join(LOOK)
+            copying.join(POLL_SECONDS)
     except KeyboardInterrupt:
         for part in parts:
             shutil.rmtree(part.parent, ignore_errors=True)
@@ -82,7 +82,7 @@ def _copy(data: Path, target: Path, size: int, tell: ReportProgress) -> int:
 
 
 def restore(options: Namespace, tell: ReportProgress) -> Done:
-    """Put a backup in the place of what is there."""
+    """Replace the database by a backup."""
     if not options.file.exists():
         raise Declined(f"There is no {options.file}, so nothing was restored. Name a backup.", "NO_SUCH_TARGET")
     data_directory.check_stopped(options.data)
@@ -93,7 +93,7 @@ def restore(options: Namespace, tell: ReportProgress) -> Done:
 
 
 def new_epoch(options: Namespace, tell: ReportProgress) -> Done:
-    """Go on with a log that lacks its end."""
+    """Start a new epoch, for a log that lacks its end: clients then synchronise anew."""
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
     epoch = backups.new_epoch(options.data)
@@ -101,12 +101,12 @@ def new_epoch(options: Namespace, tell: ReportProgress) -> Done:
 
 
 def salvage(options: Namespace, tell: ReportProgress) -> Done | Failed:
-    """Go on with what can be read of a damaged database."""
+    """Replace a damaged database by what can be read of it."""
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
     saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
     parts = {"account": saved.accounts, "room": saved.rooms, "message": saved.messages}
-    accounts, rooms, messages = (_saved(part, what) for what, part in parts.items())
+    accounts, rooms, messages = (_count_saved(part, what) for what, part in parts.items())
     kept = f"What was there is in {saved.old.name}."
     text = f"{accounts}, {rooms} and {messages} could be saved; {format_count(saved.refused, 'row')} could not be used. {kept}"
     facts: dict[str, Any] = {
@@ -119,11 +119,11 @@ def salvage(options: Namespace, tell: ReportProgress) -> Done | Failed:
     if saved.all:
         return Done(text, facts)
     rest = f" Not all could be read of: {', '.join(saved.unread)}." if saved.unread else ""
-    return Failed("\n".join([f"{text}{rest}", *_first(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
+    return Failed("\n".join([f"{text}{rest}", *_first_lines(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
 
 
 def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
-    """See that all is as it was written, and count it."""
+    """Check that everything can be read as it was written, and count it."""
     with data_directory.reading(options.data) as connection:
         backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
         wrong = backups.unusable_rows(connection)
@@ -134,12 +134,12 @@ def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
     parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
         told = f"{format_count(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
-        return Failed("\n".join([told, *_first(wrong, len(wrong))]), CANT_USE, wrong, facts)
+        return Failed("\n".join([told, *_first_lines(wrong, len(wrong))]), CANT_USE, wrong, facts)
     return Done("\n".join([f"All is as it was written: {parts}.", *shared]), facts)
 
 
 def list_accounts(options: Namespace, tell: ReportProgress) -> Done:
-    """All accounts, by name."""
+    """List all accounts, by name."""
     with data_directory.reading(options.data) as connection:
         rows = connection.execute(
             "SELECT a.name, role, created, (SELECT max(seen) FROM devices WHERE account = a.id) FROM accounts a ORDER BY key"
@@ -155,12 +155,12 @@ def list_accounts(options: Namespace, tell: ReportProgress) -> Done:
 
 def export(options: Namespace, tell: ReportProgress) -> Done | Failed:
     """Write messages as lines of JSON."""
-    wanted = Wanted(options.room, options.user, options.since, options.until)
+    message_filter = MessageFilter(options.room, options.user, options.since, options.until)
     data_directory.check(options.data)
     if options.file is not None:
         check_new(options.file)
     with output(options.file) as write, data_directory.reading(options.data) as connection:
-        written, damaged, several = write_lines(connection, wanted, write, tell if options.file else _nothing)
+        written, damaged, several = write_lines(connection, message_filter, write, tell if options.file else _no_progress)
     messages = format_count(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
@@ -171,7 +171,7 @@ def export(options: Namespace, tell: ReportProgress) -> Done | Failed:
 
 
 def check_new(file: Path) -> None:
-    """See that this can be a new file; raises `Declined`."""
+    """Raise `Declined` if this path exists already, or has no directory."""
     if file.exists() or file.is_symlink():
         raise Declined(f"{file} is there already. Give another name, or move it.", EXISTS)
     if not file.absolute().parent.is_dir():
@@ -179,29 +179,28 @@ def check_new(file: Path) -> None:
 
 
 def note(directory: Path, what: str) -> None:
-    """Let a server that runs write it into its log; whether one does makes no difference here."""
+    """Let the running server, if there is one, write a line to its log."""
     with suppress(FileError):
-        control_client.call(directory, Note(visible(what)), _nothing)
+        control_client.call(directory, Note(visible(what)), _no_progress)
 
 
-def _first(wrong: list[str], count: int) -> list[str]:
-    """Some of what is wrong, a line each, and how many more there are."""
-    more = [f"... and {count - TOLD:,} more"] if count > TOLD else []
-    return [*wrong[:TOLD], *more]
+def _first_lines(wrong: list[str], count: int) -> list[str]:
+    """The first errors, one a line, and how many more there are."""
+    more = [f"... and {count - MAX_SHOWN_ROWS:,} more"] if count > MAX_SHOWN_ROWS else []
+    return [*wrong[:MAX_SHOWN_ROWS], *more]
 
 
-def _saved(part: salvaging.Part, what: str) -> str:
-    return (
-        f"{format_count(part.saved, what)} ({'it is not known how many were' if part.lost is None else f'{part.lost:,}'} lost)"
-    )
+def _count_saved(part: salvaging.Part, what: str) -> str:
+    lost = "it is not known how many were" if part.lost is None else f"{part.lost:,}"
+    return f"{format_count(part.saved, what)} ({lost} lost)"
 
 
 def _count(connection: Connection, table: str) -> int:
-    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 (our own names)
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 (our own table names)
 
 
 def _day(seconds: int | None) -> str | None:
-    """The day of a time on this machine; None where there is none, or none that can be written."""
+    """The date of a Unix time in this machine's zone; None if there is none, or an impossible one."""
     if seconds is None:
         return None
     try:
@@ -210,5 +209,5 @@ def _day(seconds: int | None) -> str | None:
         return None
 
 
-def _nothing(done: float, text: str) -> None:
-    """Show nothing."""
+def _no_progress(done: float, text: str) -> None:
+    """A progress callback that shows nothing."""

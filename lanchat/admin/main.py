@@ -1,4 +1,4 @@
-"""The command `lanchat-admin`."""
+"""The command `lanchat-admin`: it parses the options, runs a command and shows its outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, options, prompts
+from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, prompts
+from lanchat.admin.options import read as read_options
 from lanchat.service.requests import Add, Done, Failed, Purge, Remove, ReportProgress, Request, SetPassword, SetRole
 from lanchat.store import open_db, replace_db
 from lanchat.system.printing import print_error, print_text, run_command
@@ -16,30 +17,30 @@ from lanchat.system.private_files import FileError
 from lanchat.system.progress_bar import ProgressBar
 
 
-def _add(asked: Namespace) -> Request:
-    return Add(asked.name, prompts.password(asked.name, asked.password_stdin), asked.role, asked.force)
+def _add(options: Namespace) -> Request:
+    return Add(options.name, prompts.password(options.name, options.password_stdin), options.role, options.force)
 
 
-def _passwd(asked: Namespace) -> Request:
-    return SetPassword(asked.name, prompts.password(asked.name, asked.password_stdin))
+def _passwd(options: Namespace) -> Request:
+    return SetPassword(options.name, prompts.password(options.name, options.password_stdin))
 
 
-def _purge(asked: Namespace) -> Request:
-    if not asked.yes:
-        prompts.certain(asked.name)
-    return Purge(asked.name)
+def _purge(options: Namespace) -> Request:
+    if not options.yes:
+        prompts.confirm_purge(options.name)
+    return Purge(options.name)
 
 
-#: What the server does, or one without doors in its place.
+#: Requests for the server; without one they are carried out here (`offline.py`).
 REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "add": _add,
     "passwd": _passwd,
-    "role": lambda asked: SetRole(asked.name, asked.role),
-    "remove": lambda asked: Remove(asked.name),
+    "role": lambda options: SetRole(options.name, options.role),
+    "remove": lambda options: Remove(options.name),
     "purge": _purge,
 }
-#: What is done here, beside a server or without one.
-OWN: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {
+#: Commands that are carried out here, with a running server or without.
+LOCAL_COMMANDS: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {
     "backup": files.backup,
     "restore": files.restore,
     "new-epoch": files.new_epoch,
@@ -54,50 +55,50 @@ OWN: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; the exit code."""
+    """Run the command; returns its exit code."""
     return run_command("lanchat-admin", partial(_main, arguments))
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    asked = options.read(arguments)
-    return _end(asked, _tried(asked, ProgressBar(sys.stderr)))
+    options = read_options(arguments)
+    return _show_result(options, _run(options, ProgressBar(sys.stderr)))
 
 
-def _tried(asked: Namespace, bar: ProgressBar) -> Done | Failed:
+def _run(options: Namespace, bar: ProgressBar) -> Done | Failed:
     try:
-        return _do(asked, bar.show)
+        return _run_command(options, bar.show)
     except (exit_status.Declined, FileError, UnicodeError, OSError, LookupError, KeyboardInterrupt) as error:
         return exit_status.failure(error)
     finally:
         bar.clear()
 
 
-def _do(asked: Namespace, tell: ReportProgress) -> Done | Failed:
-    if asked.command == "check-config":  # it says itself what is wrong with a directory, and changes nothing
-        return OWN[asked.command](asked, tell)
-    data_directory.check_directory(asked.data)
-    return OWN[asked.command](asked, tell) if asked.command in OWN else _request(asked, tell)
+def _run_command(options: Namespace, tell: ReportProgress) -> Done | Failed:
+    if options.command == "check-config":  # it reports bad directories itself, and changes nothing
+        return LOCAL_COMMANDS[options.command](options, tell)
+    data_directory.check_directory(options.data)
+    return LOCAL_COMMANDS[options.command](options, tell) if options.command in LOCAL_COMMANDS else _run_request(options, tell)
 
 
-def _request(asked: Namespace, tell: ReportProgress) -> Done | Failed:
-    if asked.command != "add":  # the first account may be there before the first start of the server
-        data_directory.check(asked.data)
-    request = REQUESTS[asked.command](asked)
-    outcome = control_client.call(asked.data, request, tell)
+def _run_request(options: Namespace, tell: ReportProgress) -> Done | Failed:
+    if options.command != "add":  # the first account may be made before the server's first start
+        data_directory.check(options.data)
+    request = REQUESTS[options.command](options)
+    outcome = control_client.call(options.data, request, tell)
     if outcome is None:
-        outcome = offline.do(asked.data, request, tell)
+        outcome = offline.do(options.data, request, tell)
     return outcome
 
 
-def _end(asked: Namespace, outcome: Done | Failed) -> int:
-    if asked.command == "purge" and isinstance(outcome, Done):
-        _tell_copies(asked.data, outcome)
-    to_stdout = asked.command in ("backup", "export") and asked.file is None  # that is where what was asked for went
-    return exit_status.show(outcome, asked.json, print_error if to_stdout else print_text)
+def _show_result(options: Namespace, outcome: Done | Failed) -> int:
+    if options.command == "purge" and isinstance(outcome, Done):
+        _list_copies(options.data, outcome)
+    to_stdout = options.command in ("backup", "export") and options.file is None  # the backup or export itself goes to stdout
+    return exit_status.show(outcome, options.json, print_error if to_stdout else print_text)
 
 
-def _tell_copies(directory: Path, outcome: Done) -> None:
-    """Who was erased is still in the copies of before a restore, a salvage or an upgrade."""
+def _list_copies(directory: Path, outcome: Done) -> None:
+    """Add to the outcome of a purge the older copies of the database, which still contain the erased messages."""
     if copies := [copy.name for copy in replace_db.copies(directory / open_db.FILE)]:
         outcome.facts["copies"] = copies
         outcome.text += f" Older copies still have it: {', '.join(copies)}, and your backups. Remove those you need no more."

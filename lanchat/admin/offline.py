@@ -1,4 +1,4 @@
-"""Offline: a server without doors does what is asked for, where no other runs: nothing is done in two ways."""
+"""Carries out a request where no server runs, with the server's own code but without opening ports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lanchat.system.private_files import CannotStart, FileError
 
 
 def do(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed:
-    """Do this, and end; raises `FileError` if the directory can't be used, `KeyboardInterrupt`, and what is our own mistake."""
+    """Carry out a request; raises `FileError` if the directory can't be used, `KeyboardInterrupt`, or what a bug raises."""
     outcome: list[Done | Failed | Exception] = []
 
     def serve(reactor: Any) -> Deferred[None]:
@@ -27,7 +27,7 @@ def do(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed
     try:
         react(serve)
     except SystemExit:
-        if not outcome:  # the reactor was stopped before it was done
+        if not outcome:  # the reactor was stopped first, by Ctrl-C
             raise KeyboardInterrupt from None
     if isinstance(outcome[0], Exception):
         raise outcome[0]
@@ -35,7 +35,7 @@ def do(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed
 
 
 async def _serve(reactor: Any, directory: Path, request: Request, tell: ReportProgress, outcome: list[Any]) -> None:
-    """What came of it goes to `outcome`, whatever it is. What is kept is closed when the reactor stops, on Ctrl-C as well."""
+    """Put the outcome, or an exception, into `outcome`. The store is closed when the reactor stops, also after Ctrl-C."""
     try:
         chat = Chat(reactor, "")
         store, hasher = Store(directory, reactor.callFromThread), Hasher(reactor.callFromThread)

@@ -1,4 +1,4 @@
-"""Options: what `lanchat-admin` can be told, and the help that says so."""
+"""The options of the command `lanchat-admin`, and its help."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _Adds = Callable[..., argparse.ArgumentParser]
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """What was asked for, `command` says which; ends the program with a usage message if that makes no sense."""
+    """Parse the arguments; `command` is the name of the command. Wrong ones end the program with a usage message."""
     parser = Parser("lanchat-admin", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data",
@@ -140,12 +140,12 @@ def _add_configuration(add: _Adds) -> None:
 
 
 def _output(text: str) -> Path | None:
-    """Where to write; None is stdout."""
+    """The file to write to; None is stdout."""
     return None if text == "-" else path_argument(text)
 
 
 def _time(text: str) -> int:
-    """In milliseconds since the epoch; without a zone it is the time of this machine."""
+    """A time in milliseconds since the epoch; without a zone it is in this machine's."""
     try:
         return round(parse_date(text) * 1000)
     except ValueError:

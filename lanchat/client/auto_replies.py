@@ -1,27 +1,27 @@
-"""Answers: what the client says to the server by itself, unasked by any person."""
+"""Replies that the client sends by itself: to pings, and acknowledgements of what was displayed."""
 
 from __future__ import annotations
 
-from lanchat.client.interfaces import Wire
+from lanchat.client.interfaces import ServerConnection
 from lanchat.protocol.packet import Packet, Sender, X
 
 
-class Answers:
-    """What is still owed to the server: of each command only the newest, so a server that asks and does not read gets one."""
+class AutoReplies:
+    """Replies that wait to be written: of each command only the newest, so a server that does not read gets one."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._waiting: dict[str, bytes] = {}
 
-    def owe(self, command: str, x: X) -> None:
-        """Say this, in place of the same command with other arguments if that has not been written yet."""
+    def queue(self, command: str, x: X) -> None:
+        """Queue a reply. It replaces one with the same command that was not written yet."""
         self._waiting[command] = Packet(Sender(self._name, ""), command, "", x).line
 
-    def write(self, wire: Wire | None) -> None:
-        """Write what is owed, as far as the connection takes it."""
-        while self._waiting and wire is not None and not wire.full:
-            wire.write(self._waiting.pop(next(iter(self._waiting))))
+    def write(self, connection: ServerConnection | None) -> None:
+        """Write the replies that wait, until the connection's buffer is full."""
+        while self._waiting and connection is not None and not connection.full:
+            connection.write(self._waiting.pop(next(iter(self._waiting))))
 
-    def lost(self) -> None:
-        """The connection is gone, and what was owed on it."""
+    def disconnected(self) -> None:
+        """Drop all replies: they were meant for the connection that has ended."""
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Connection: bytes between the conversation and the server; how it is made, bounded, and made again."""
+"""The TCP or TLS connection under a client session: how it is made, bounded, watched, and made again."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face, Link
-from lanchat.client.keyring import PLAIN, Keyring
-from lanchat.client.other_servers import begins_well, met
-from lanchat.client.session import PATIENCE, ClientSession
-from lanchat.client.tls import TLSEndpoint, Trust
+from lanchat.client.credentials import PLAIN, Credentials
+from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, ConnectionState, UserInterface
+from lanchat.client.other_servers import identify, is_packet
+from lanchat.client.session import DEFAULT_TIMEOUT, ClientSession
+from lanchat.client.tls import ServerVerifier, TLSEndpoint
+from lanchat.client.zones import ServerAddress
 from lanchat.protocol.packet import MAX_PACKET
 
-#: Bytes of a line from the server; nothing it sends is longer.
+#: The longest line in bytes that a server may send. lanchat's lines are never longer.
 MAX_LINE = 2 * MAX_PACKET
-#: Seconds of silence until the far end is asked whether it is there, between questions, and until it counts as gone.
-KEEP_IDLE, KEEP_BETWEEN, GONE = 30, 10, 60
+#: TCP keepalive, in seconds: silence before the first probe, time between probes, and time until the connection counts as lost.
+KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT = 30, 10, 60
 
-#: Seconds that closing may take.
+#: Seconds that closing a connection may take.
 CLOSE_SECONDS = 1.0
 
-#: Seconds between attempts: half a second and growing to half a minute, with a second of chance added.
-retry = backoffPolicy(initialDelay=0.5, maxDelay=30.0)
+#: Seconds between two attempts to connect: 0.5, growing to 30, plus up to a second at random.
+retry_policy = backoffPolicy(initialDelay=0.5, maxDelay=30.0)
 
 
 class ChatConnection(LineOnlyReceiver):
-    """One connection to the server."""
+    """One connection to the server. It passes each line to the session."""
 
     delimiter = b"\n"
     MAX_LENGTH = MAX_LINE
@@ -46,194 +47,198 @@ class ChatConnection(LineOnlyReceiver):
     def __init__(self, factory: ChatFactory) -> None:
         self.full = False
         self._factory = factory
-        self._first: bytes | None = b""  # of what came, until it has shown who is there
-        self._conversation = factory.conversation
+        self._first_bytes: bytes | None = b""  # the first bytes that came; None once they were seen to begin a packet
+        self._session = factory.session
 
     def connectionMade(self) -> None:
-        """Watch for a full buffer and for a dead far end, and begin."""
+        """Begin: register as a producer, turn TCP keepalive on, and tell the session."""
         self.transport.registerProducer(self, True)
-        tcp = getattr(self.transport, "transport", self.transport)  # TLS is on top of one
+        tcp = getattr(self.transport, "transport", self.transport)  # a TLS transport has a TCP transport below it
         if ITCPTransport.providedBy(tcp):
             _keep_alive(tcp)
         self._factory.connected(self)
-        self._conversation.opened(self)
+        self._session.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came: packets, or what another kind of server sends first."""
-        if self._first is not None:
-            self._first += data
-            if begins_well(self._first):
-                self._first = None
-            elif what := met(self._first):
-                self._conversation.comeback.misplaced(what)
+        """Take bytes from the server. The first of them show whether it is a lanchat server."""
+        if self._first_bytes is not None:
+            self._first_bytes += data
+            if is_packet(self._first_bytes):
+                self._first_bytes = None
+            elif other := identify(self._first_bytes):
+                self._session.reconnector.wrong_server(other)
                 return
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        """One packet."""
-        self._conversation.received(line)
+        """Pass one packet, without its newline, to the session."""
+        self._session.line_received(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """No server of ours does that."""
-        self._conversation.end(NOT_DELIVERED, f"the server sent a line of more than {MAX_LINE} bytes")
+        """End the session: no lanchat server sends a line of more than `MAX_LINE` bytes."""
+        self._session.end(NOT_DELIVERED, f"the server sent a line of more than {MAX_LINE} bytes")
         self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """Tell the session that the connection has ended, and of another kind of server if it sent anything."""
         self._factory.disconnected(self)
-        if self._first and (what := met(self._first, ended=True)):
-            self._conversation.comeback.misplaced(what)
-        self._conversation.lost(reason.getErrorMessage())
+        if self._first_bytes and (other := identify(self._first_bytes, ended=True)):
+            self._session.reconnector.wrong_server(other)
+        self._session.disconnected(reason.getErrorMessage())
 
     @property
-    def proof(self) -> str:
-        """How the far end is known; "" where others may read what is written."""
-        return self._factory.proof(self.transport.getPeer())
+    def identity(self) -> str:
+        """How the server is known: "verified", its key's fingerprint, or "plain"; "" where others may read passwords."""
+        return self._factory.identity(self.transport.getPeer())
 
     def write(self, data: bytes) -> None:
-        """Write these bytes."""
+        """Write bytes; the transport buffers what the network does not take at once."""
         self.transport.write(data)
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the connection at once and drop what was not written."""
         self.transport.abortConnection()
 
     def pauseProducing(self) -> None:
-        """The buffer is full: what is said waits in the conversation, which knows what it has written."""
+        """Note that the transport's buffer is full: the session then keeps its messages until there is room."""
         self.full = True
 
     def resumeProducing(self) -> None:
-        """The buffer is empty."""
+        """Note that the buffer has room again, and let the session write."""
         self.full = False
-        self._conversation.flush()
+        self._session.flush()
 
     def stopProducing(self) -> None:
-        """The connection ends; `connectionLost` follows."""
+        """Note that nothing can be written any more; `connectionLost` follows."""
         self.full = True
 
 
 @implementer(IPushProducer)
 class ChatFactory(Factory):
-    """Makes the connections of one conversation, one after another; a face that can't keep up may pause what comes in."""
+    """Makes the connections of one session, one after another. A user interface that can't keep up may pause reading."""
 
     noisy = False
 
-    def __init__(self, conversation: ClientSession, proof: Callable[[IAddress], str]) -> None:
-        """`proof` tells how whoever is at this address is known; "" where others may read what is written."""
-        self.conversation = conversation
-        self.proof = proof
+    def __init__(self, session: ClientSession, identity: Callable[[IAddress], str]) -> None:
+        """`identity` returns how the server at an address is known; "" where others may read passwords."""
+        self.session = session
+        self.identity = identity
         self._connection: ChatConnection | None = None
-        #: Whether nothing more is to come for now.
+        #: Whether reading from the server is paused.
         self.paused = False
 
     def buildProtocol(self, addr: IAddress | None) -> ChatConnection:
-        """The next connection."""
+        """Make the next connection."""
         return ChatConnection(self)
 
     def connected(self, connection: ChatConnection) -> None:
-        """A connection is there."""
+        """Note the connection that is open now, and pause it if reading is paused."""
         self._connection = connection
         if self.paused:
             connection.transport.pauseProducing()
 
     def disconnected(self, connection: ChatConnection) -> None:
-        """It is gone."""
+        """Note that the connection has ended."""
         self._connection = None
 
-    def release(self) -> None:
-        """The connection is about to be closed, which over TLS waits for a producer."""
+    def prepare_close(self) -> None:
+        """Unregister the producer: a TLS connection with one would wait for it before it closes."""
         if self._connection is not None:
             self._connection.transport.unregisterProducer()
 
     def pauseProducing(self) -> None:
-        """Read no more from the server for now."""
+        """Stop reading from the server until `resumeProducing`."""
         self.paused = True
         if self._connection is not None:
             self._connection.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Read on."""
+        """Read from the server again."""
         self.paused = False
         if self._connection is not None:
             self._connection.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Nobody reads what comes in any more; the face ends the conversation."""
+        """Stop reading for good: nothing takes the output any more, so the user interface ends the session."""
         self.pauseProducing()
 
 
 class Client:
-    """A conversation and the service that connects it, again and again."""
+    """A session, and the Twisted service that connects it again and again."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self,
         reactor: Any,
         name: str,
-        server: tuple[str, int],
-        face: Face,
-        patience: float = PATIENCE,
-        trust: Trust | None = None,
-        keyring: Keyring | None = None,
+        server: ServerAddress,
+        ui: UserInterface,
+        timeout: float = DEFAULT_TIMEOUT,
+        verifier: ServerVerifier | None = None,
+        credentials: Credentials | None = None,
         device: str = "",
         plaintext: bool = False,
-        insists: bool = False,
+        wait_for_server: bool = False,
     ) -> None:
-        """With `trust` the connections are TLS, to servers that it believes; `plaintext`: passwords may go without TLS.
+        """With a `verifier` connections are TLS. `plaintext` lets passwords go over connections that others may read.
 
-        With `insists` the first connection is tried again as well, for as long as the `patience` lasts.
+        With `wait_for_server` even the first connection is tried again, until `timeout` seconds have passed.
         """
-        self.conversation = ClientSession(name, reactor, face, retry, patience, keyring, device, insists)
-        self.factory = ChatFactory(self.conversation, partial(_proof, trust, plaintext))
+        self.session = ClientSession(name, reactor, ui, retry_policy, timeout, credentials, device, wait_for_server)
+        self.factory = ChatFactory(self.session, partial(_identity, verifier, plaintext))
         self.reactor = reactor
         host, port = server
-        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, host, port, timeout=10)
-        if trust is not None:
-            endpoint = TLSEndpoint(reactor, endpoint, trust, face.notice, self._distrusted)
-        self._service = ClientService(endpoint, self.factory, self.conversation.pause, clock=reactor)
+        if verifier is not None:
+            endpoint = TLSEndpoint(reactor, endpoint, verifier, ui.notice, self._untrusted)
+        self._service = ClientService(endpoint, self.factory, self.session.retry_delay, clock=reactor)
 
     def start(self) -> None:
-        """Connect; when the first attempt fails, that may be the end."""
+        """Start to connect. If the first attempt fails, that may end the session."""
         self._service.startService()
-        self._watch()
+        self._watch_failures()
 
     async def stop(self) -> None:
-        """Close the connection, once what was written is sent; a server that reads nothing is not waited for."""
-        self.conversation.reading.acknowledge()
-        self.factory.release()
+        """Send what was written, then close the connection; a server that does not read gets `CLOSE_SECONDS`."""
+        self.session.log_sync.acknowledge()
+        self.factory.prepare_close()
         await self._service.stopService().addTimeout(CLOSE_SECONDS, self.reactor, lambda result, seconds: None)
 
-    def _watch(self) -> None:
-        """Learn of the next attempt that fails, until there was a connection."""
-        if self.conversation.link is not Link.ENDED:
+    def _watch_failures(self) -> None:
+        """Be told when the next attempt to connect fails, until one has succeeded."""
+        if self.session.state is not ConnectionState.ENDED:
             self._service.whenConnected(failAfterFailures=1).addErrback(self._unreachable)
 
     def _unreachable(self, failure: Failure) -> None:
-        passes = failure.check(error.ConnectionRefusedError) is not None
-        self.conversation.comeback.unreachable(
-            f"can't connect to {self._where}: {failure.getErrorMessage().rstrip('.')}", passes
+        temporary = failure.check(error.ConnectionRefusedError) is not None
+        self.session.reconnector.unreachable(
+            f"can't connect to {self._address}: {failure.getErrorMessage().rstrip('.')}", temporary
         )
-        self.reactor.callLater(0, self._watch)  # (the service can't be asked while it tells of a failure)
+        self.reactor.callLater(0, self._watch_failures)  # (the service can't be asked again while it reports a failure)
 
-    def _distrusted(self, why: str) -> None:
-        """However long all went well before: that server is not talked to, and not tried again."""
-        self.conversation.end(UNREACHABLE, f"{self._where} is not trusted: {why}")
+    def _untrusted(self, why: str) -> None:
+        """End the session: a server that is not trusted is not tried again, however well earlier connections went."""
+        self.session.end(UNREACHABLE, f"{self._address} is not trusted: {why}")
 
 
-def _proof(trust: Trust | None, plaintext: bool, peer: IAddress) -> str:
-    """How a server is known, beyond all that the network says."""
-    if trust is not None:
-        return trust.proof
-    address = ip_address(getattr(peer, "host", "0.0.0.0").partition("%")[0])  # noqa: S104 (it stands for any)
+def _identity(verifier: ServerVerifier | None, plaintext: bool, peer: IAddress) -> str:
+    """How a server is known: by TLS, or because the connection stays on this machine or `plaintext` allows passwords anyway."""
+    if verifier is not None:
+        return verifier.identity
+    address = ip_address(getattr(peer, "host", "0.0.0.0").partition("%")[0])  # noqa: S104 (without a peer, an address that is not loopback)
     address = getattr(address, "ipv4_mapped", None) or address
     return PLAIN if plaintext or address.is_loopback else ""
 
 
 def _keep_alive(transport: Any) -> None:
-    """Have the system notice a far end that vanished without a word."""
+    """Let the system notice a server that vanished without closing the connection."""
     transport.setTcpNoDelay(True)
     transport.setTcpKeepAlive(True)
-    options = {"TCP_KEEPIDLE": KEEP_IDLE, "TCP_KEEPINTVL": KEEP_BETWEEN, "TCP_USER_TIMEOUT": GONE * 1000}
+    options = {
+        "TCP_KEEPIDLE": KEEPALIVE_IDLE,
+        "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
+        "TCP_USER_TIMEOUT": 1000 * KEEPALIVE_TIMEOUT,
+    }
     for option, value in options.items():
         if hasattr(socket, option):
             transport.getHandle().setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

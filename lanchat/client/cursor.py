@@ -1,156 +1,163 @@
-"""Cursor: our place in the server's log, in memory: what has come, what is missing, and what may be acknowledged.
+"""The client's position in the server's log: what has come, what is missing, and what may be acknowledged.
 
-`seq` increases within an `epoch` (docs/protocol.md, "Places in the log"). Each `seq` up to `last` has come, but for holes:
-stretches that the server says it left out, and that are fetched.
+`seq` increases within an `epoch` (docs/protocol.md, "Places in the log"). Every `seq` up to `last` has come, except for gaps:
+stretches that the server says it left out, and that the client fetches.
 
-The acknowledgement of one's own message has a `seq` too. That is no proof that all before it has come: a server may hold
-back what others said while it acknowledges. A server that grants the cap `order` announces such a gap first, so there the
-place moves on with the acknowledgement; elsewhere only with what comes after it.
+The acknowledgement of the client's own message has a `seq` too. It does not prove that everything before it has come: a server
+may hold back messages of others while it acknowledges. A server that grants the cap `order` announces such a gap first, so
+there the position moves on with the acknowledgement; elsewhere it moves only with what comes after it.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from lanchat.protocol.packet import ServerX
 
-#: Places of own messages that are remembered, so that a server which sends those back does not have them shown.
+#: Own messages whose `seq` is remembered, so that they are not shown again if the server sends them back.
 MAX_OWN = 10_000
-#: Stretches that are missing, and are told apart.
-MAX_HOLES = 1_000
+#: Gaps that are kept apart; beyond that the last one is extended.
+MAX_GAPS = 1_000
+
+#: A stretch of the log that is missing: the `seq` before its first message, and the `seq` of its last.
+Gap: TypeAlias = tuple[int, int]
+#: `x.resume` of a hello: the epoch and the `seq` up to which everything has come (docs/protocol.md, "Places in the log").
+ResumePoint: TypeAlias = dict[str, str | int]
 
 
 class Cursor:
-    """How far one reader has come in the log."""
+    """How far one reader has come in the log, in memory."""
 
     def __init__(self, ordered: bool = False) -> None:
-        """`ordered`: the server grants `order`."""
+        """`ordered`: the server grants the cap `order`."""
         self.ordered = ordered
         self.epoch = ""
-        #: The newest that came from others.
+        #: The highest `seq` that came from others.
         self.last = 0
-        #: Whether a batch of what was missed is still to come.
+        #: Whether the batch of missed messages is still incomplete.
         self.replaying = False
-        #: The newest place up to which the server has sent or announced all, though no message of that place came.
-        self._told = 0
+        #: The highest `seq` up to which the server has sent or announced everything, though no message with it came.
+        self._announced = 0
         self._newest = 0
         self._acknowledged = 0
-        self._holes: list[tuple[int, int]] = []
+        self._gaps: list[Gap] = []
         self._own: dict[int, None] = {}
 
     @property
-    def resume(self) -> dict[str, str | int] | None:
-        """What a hello says of it; None while nothing was seen, and the server knows better."""
-        return {"epoch": self.epoch, "seq": self.floor} if self.floor else None
+    def resume(self) -> ResumePoint | None:
+        """What a hello sends as `x.resume`; None while nothing has come: the server knows what this device acknowledged."""
+        return {"epoch": self.epoch, "seq": self.complete_upto} if self.complete_upto else None
 
     @property
-    def hole(self) -> tuple[int, int] | None:
-        """The first stretch that is missing: after, and up to."""
-        return self._holes[0] if self._holes else None
+    def gap(self) -> Gap | None:
+        """The first gap; None if nothing is missing."""
+        return self._gaps[0] if self._gaps else None
 
     @property
-    def floor(self) -> int:
-        """Everything up to here has come."""
-        newest = self.last if self.replaying else max(self.last, self._told)
-        return min((after for after, _ in self._holes), default=newest)
+    def complete_upto(self) -> int:
+        """The `seq` up to which everything has come."""
+        newest = self.last if self.replaying else max(self.last, self._announced)
+        return min((after for after, _ in self._gaps), default=newest)
 
     def welcomed(self, x: ServerX, replays: bool) -> None:
-        """A connection begins. After a resumption an `end` comes, if only that; but only if the server `replays`.
+        """Take the position from a welcome. After a resumption a batch follows (maybe just its `end`), if the server `replays`.
 
-        In another epoch the numbers are others. If the server can't resume from where we were, its log is another one too.
+        In another epoch all positions are invalid, and also if the server can't resume from ours: then its log is another one.
         """
         if x.epoch != self.epoch or x.resumed is False:
-            self.epoch, self.last, self._told, self._acknowledged = x.epoch or "", 0, 0, 0
-            self._holes.clear()
+            self.epoch, self.last, self._announced, self._acknowledged = x.epoch or "", 0, 0, 0
+            self._gaps.clear()
             self._own.clear()
         self._newest = x.seq or 0
         self.replaying = replays and bool(x.resumed)
 
     def registered(self, x: ServerX) -> None:
-        """The name was made an account, which is owed what is said from this place on.
+        """Take the position of a name that was made an account: messages after it are stored for it.
 
-        Elsewhere than with `order` what came before is the better proof, if anything did.
+        Without `order`, a message that came before is the better evidence of where we are.
         """
         self.epoch = x.epoch or ""
         if self.ordered or not self.last:
-            self._told = max(self._told, x.seq or 0)
+            self._announced = max(self._announced, x.seq or 0)
 
-    def replayed(self, more: bool, begins: int = 0) -> None:
-        """The batch of what was missed is at its end; unless there is more, it went up to where live delivery begins.
+    def replay_ended(self, more: bool, begins: int = 0) -> None:
+        """The batch of missed messages has ended; unless there is `more`, it reached to where live delivery begins.
 
-        It was to begin at `begins` (0 if the server does not say), of which a new process has no other proof if nothing came.
+        It was to begin at the `seq` `begins` (0 if the server does not say): all that a new process knows if nothing came.
         """
         self.replaying = False
         if more:
             self._leave_out(max(self.last, begins - 1), self._newest)
         else:
-            self._holes.clear()
+            self._gaps.clear()
 
-    def interrupted(self, after: int, upto: int) -> None:
-        """The server left these out. All else up to now has come, own messages too."""
-        self._told = max((self._told, *self._own))
+    def gap_announced(self, after: int, upto: int) -> None:
+        """Note a stretch that the server left out. Everything else up to now has come, own messages included."""
+        self._announced = max((self._announced, *self._own))
         self._leave_out(after, upto)
 
-    def fetched(self, upto: int) -> None:
-        """All there was in the first hole up to here has come."""
-        after, end = self._holes.pop(0)
+    def page_fetched(self, upto: int) -> None:
+        """Note that everything up to `upto` in the first gap has come."""
+        after, end = self._gaps.pop(0)
         if upto < end:
-            self._holes.insert(0, (max(after, upto), end))
+            self._gaps.insert(0, (max(after, upto), end))
         else:
             self.last = max(self.last, end)
 
-    def give_up(self) -> None:
-        """What is missing will not come."""
-        self._holes.clear()
+    def drop_gaps(self) -> None:
+        """Forget the gaps: what is missing will not come."""
+        self._gaps.clear()
 
-    def fills(self, seq: int) -> bool:
-        """Take note of a message that was fetched; whether to show it. What is in no hole came before, or comes by itself."""
+    def note_fetched(self, seq: int) -> bool:
+        """Note a message that was fetched; whether to show it. One in no gap came before, or comes by itself."""
         return self._fill(seq) and seq not in self._own
 
-    def sees(self, seq: int) -> bool:
-        """Take note of a message that came by itself; whether to show it: it did not come before, and is not one's own."""
+    def note_live(self, seq: int) -> bool:
+        """Note a message that was delivered; whether to show it: it is new, and not one's own."""
         new = self._fill(seq) or seq > self.last
         self.last = max(self.last, seq)
         return new and seq not in self._own
 
-    def said(self, seq: int) -> None:
-        """One's own message is in the log."""
+    def note_own(self, seq: int) -> None:
+        """Note the `seq` of one's own message, which was acknowledged."""
         self._own[seq] = None
         if len(self._own) > MAX_OWN:
             del self._own[next(iter(self._own))]
         if self.ordered:
-            self._told = max(self._told, seq)
+            self._announced = max(self._announced, seq)
 
     def acknowledge(self) -> int:
-        """Up to where to acknowledge now; 0 if there is nothing new."""
-        if self.floor <= self._acknowledged:
+        """The `seq` to acknowledge now; 0 if there is nothing new."""
+        if self.complete_upto <= self._acknowledged:
             return 0
-        self._acknowledged = self.floor
+        self._acknowledged = self.complete_upto
         return self._acknowledged
 
     @property
     def acknowledged(self) -> bool:
-        """Whether there is nothing to acknowledge."""
-        return self.floor <= self._acknowledged
+        """Whether everything that came was acknowledged."""
+        return self.complete_upto <= self._acknowledged
 
-    def lost(self) -> None:
-        """The connection is gone: an acknowledgement that was written may not have arrived."""
+    def disconnected(self) -> None:
+        """Note that the connection has ended: an acknowledgement that was written may not have arrived."""
         if not self.replaying:
-            self.last = max(self.last, self._told)
-        self.replaying, self._told = False, 0
+            self.last = max(self.last, self._announced)
+        self.replaying, self._announced = False, 0
         self._acknowledged = 0
 
     def _fill(self, seq: int) -> bool:
-        """Whether this was missing; what was before it in that hole has come."""
-        for n, (after, upto) in enumerate(self._holes):
+        """Whether this message was missing. Messages of a gap come in order, so those before it in the same gap have come."""
+        for n, (after, upto) in enumerate(self._gaps):
             if after < seq <= upto:
-                self._holes[n] = seq, upto
+                self._gaps[n] = seq, upto
                 self.last = max(self.last, seq)
                 return True
         return False
 
     def _leave_out(self, after: int, upto: int) -> None:
-        """Note a stretch that is missing. Where there are too many of them, the last becomes longer."""
-        if len(self._holes) >= MAX_HOLES:
-            after, end = self._holes.pop()
+        """Add a gap. If there are `MAX_GAPS` already, the last one is extended."""
+        if len(self._gaps) >= MAX_GAPS:
+            after, end = self._gaps.pop()
             upto = max(upto, end)
         if upto > after:
-            self._holes.append((after, upto))
+            self._gaps.append((after, upto))

@@ -1,70 +1,75 @@
-"""The seams of the client: what a conversation is made of, and what it asks of those above and below it."""
+"""What the parts of the client share: a message on its way, and what a session asks of user interface and connection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
 from lanchat.protocol.typed_lines import SAYING_COMMANDS, SECRET_COMMANDS
 
-#: How the client ends, and so its exit codes.
+#: How a session ends; these are the exit codes of the command.
 DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3
 
-#: Commands that are answered by a batch.
+#: Commands that are answered by a batch of messages.
 BATCHED = frozenset({"/history", "/search"})
+
+#: Members of `x` that a client sends with a command, besides its `cid` (docs/protocol.md).
+Args: TypeAlias = Mapping[str, Any]
+#: Called with what a person typed; None where there is nobody to ask, or nothing was typed.
+Answered: TypeAlias = Callable[[str | None], None]
 
 
 class NotSent(Exception):
-    """This can't be sent; `str()` of it says why, to a person."""
+    """A message or command can't be sent; `str()` of it is the reason, for a person."""
 
 
-class Link(Enum):
-    """How things stand with the server."""
+class ConnectionState(Enum):
+    """The state of a session's connection to the server."""
 
     OFFLINE = "no connection"
-    OPENING = "connected, not yet welcomed"
-    CLASSIC = "welcomed by a server that acknowledges nothing"
-    CAPABLE = "welcomed, and messages are acknowledged"
-    ENDED = "it is over"
+    HANDSHAKE = "connected, not welcomed yet"
+    CLASSIC = "welcomed by a server without acknowledgements"
+    CAPABLE = "welcomed by a server that acknowledges messages"
+    ENDED = "the session has ended"
 
 
-class Ending(NamedTuple):
-    """How the conversation ended: an exit code, and why, where there is something to tell."""
+class SessionEnd(NamedTuple):
+    """How a session ended: an exit code, and the reason, "" if there is nothing to report."""
 
     status: int
     why: str = ""
 
 
 @dataclass(eq=False)
-class Said:
-    """Something that was said to a person, a room or (a command) the server."""
+class OutgoingMessage:
+    """A message to a person or room, or a command for the server."""
 
     to: str
     msg: str
-    #: The order in which things were said.
+    #: Its number in the order in which the user sent them.
     number: int
     cid: str
-    #: Asked by the client for itself; nobody is told when it fails.
-    quiet: bool = False
-    #: Members of `x` besides the id.
-    args: Mapping[str, Any] = field(default_factory=dict)
-    #: When it must have been acknowledged, once it is written.
-    due: float = 0.0
-    #: How often it was taken back to be sent again, and whether it may have arrived before.
-    tries: int = 0
-    uncertain: bool = False
+    #: Whether the client sent it for its own purposes; nobody is told when it fails.
+    internal: bool = False
+    #: Members of `x` besides the `cid`.
+    args: Args = field(default_factory=dict)
+    #: When it must have been acknowledged, in the seconds of the session's clock; set when it is written.
+    deadline: float = 0.0
+    #: How often it was sent again, and whether an earlier copy may have arrived.
+    retries: int = 0
+    may_have_arrived: bool = False
 
     @property
     def command(self) -> str:
-        """The command that this is, in lower case; "" for a message."""
+        """The command in lower case; "" for a message."""
         return self.to.lower() if self.to.startswith("/") else ""
 
     @property
     def is_quit(self) -> bool:
-        """Whether this takes leave: what answers it is the end of the connection."""
+        """Whether this is /quit, which the server answers by closing the connection."""
         return self.command == "/quit"
 
     @property
@@ -73,18 +78,18 @@ class Said:
         return not self.command or self.command in SAYING_COMMANDS
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the server can keep it in its log, where the same `cid` is not taken twice."""
+    def is_storable(self) -> bool:
+        """Whether the server may store it in its log, where it takes the same `cid` only once."""
         return self.is_message and self.command != "/shout" and self.to.lower() != EVERYONE.lower()
 
     @property
     def new_password(self) -> str:
-        """The password that is good once this command has succeeded; before a new one stands the old."""
+        """The password that is valid once this command succeeds. /password takes the old one, then the new."""
         text: str = self.args.get("text") or self.msg.strip()
         return text.split(maxsplit=1)[-1] if self.command == "/password" and text == self.msg.strip() else text
 
     def check_size(self, name: str) -> None:
-        """Raise `NotSent` if a packet of this user can't hold it."""
+        """Raise `NotSent` if the packet would be longer than the protocol allows."""
         size = len(self.msg.encode())
         if size > MAX_MSG:
             raise NotSent(f"A message is at most {MAX_MSG} bytes; this one has {size}. Send it in parts.")
@@ -92,58 +97,58 @@ class Said:
             raise NotSent(f"With its control characters written out this is more than {MAX_PACKET} bytes. Send it in parts.")
 
     def encode(self, name: str, capable: bool) -> bytes:
-        """The packet as it goes over the wire, with its newline."""
+        """The packet as a line with its newline; without `x` for a server that is not `capable`."""
         return Packet(Sender(name, ""), self.to, self.msg, X(cid=self.cid, **self.args) if capable else None).line
 
 
-class Face(Protocol):
-    """Whoever shows the conversation to a person or to a program."""
+class UserInterface(Protocol):
+    """What a session needs of the program that shows it to a person, or prints it for a script."""
 
     @property
     def caught_up(self) -> bool:
-        """Whether all messages that came have been shown, so that the server need not keep them for us.
+        """Whether all messages that came were displayed, so that the server need not keep them for us.
 
-        Shown is what a file, a pipe or a terminal has taken. What can't be written is not shown, whatever was tried.
+        Displayed means taken by a file, a pipe or a terminal. A message that can't be written does not count.
         """
 
-    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
-        """A packet came; `answers` is what was said that it answers, `line` is how it came."""
+    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+        """Show a packet. `request` is the message or command that it answers, `line` is the packet as it came."""
 
-    def unanswered(self, said: Said, why: str) -> None:
-        """This was not acknowledged, and will not be sent again."""
+    def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
+        """Report a message that was not acknowledged, and will not be sent again."""
 
-    def incomplete(self, why: str) -> None:
-        """Something that was said to us can't be had, now or at all."""
+    def messages_missing(self, why: str) -> None:
+        """Report that messages to this user can't be had, now or at all."""
 
     def notice(self, text: str) -> None:
-        """The client itself has something to tell."""
+        """Show a text of the client itself."""
 
-    def changed(self) -> None:
-        """The link is another, or less waits than did."""
+    def state_changed(self) -> None:
+        """Note that the connection's state, or the number of waiting messages, has changed."""
 
-    def ask(self, question: str, answered: Callable[[str | None], None], hidden: bool = True) -> None:
-        """Ask a person, who types the answer unseen if it is to be `hidden`; `answered` gets None where there is nobody."""
+    def ask(self, question: str, answered: Answered, hidden: bool = True) -> None:
+        """Ask the user a question; what is typed is not shown if `hidden`."""
 
 
-class Wire(Protocol):
-    """A connection, as the conversation uses it."""
+class ServerConnection(Protocol):
+    """What a session needs of its connection."""
 
-    #: Whether it would rather be given no more just now.
+    #: Whether its buffer is full, so that nothing should be written for now.
     full: bool
 
     @property
-    def proof(self) -> str:
-        """How the far end is known, which a token is kept with; "" where others may read what is written."""
+    def identity(self) -> str:
+        """How the server is known, by which its tokens are filed; "" where others may read passwords."""
 
     def write(self, data: bytes) -> None:
-        """Write these bytes."""
+        """Write bytes; what the network does not take at once is buffered."""
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close the connection at once and drop what was not written."""
 
 
-def shown(said: Said) -> str:
-    """What was said, on one line, as it may be shown on a terminal; passwords may not."""
-    if said.command in SECRET_COMMANDS:
-        return said.command
-    return f"{visible(said.to, 64)}: {visible(said.msg, 2000)}" if said.msg else visible(said.to, 64)
+def describe(message: OutgoingMessage) -> str:
+    """A message or command on one line, as a terminal may show it; without passwords."""
+    if message.command in SECRET_COMMANDS:
+        return message.command
+    return f"{visible(message.to, 64)}: {visible(message.msg, 2000)}" if message.msg else visible(message.to, 64)

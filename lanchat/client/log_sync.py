@@ -1,7 +1,7 @@
-"""Reading: what comes of the server's log.
+"""Keeps a client in step with the server's log: each message shown once, gaps fetched, displayed messages acknowledged.
 
-No message is shown twice, what was left out is fetched, and what was shown is acknowledged, so that the server need not
-keep it for us. A guest has no place of its own in the log, and acknowledges nothing; what was left out it fetches too.
+What is acknowledged the server need not keep for us. A guest has no position in the log and acknowledges nothing, but fetches
+what was left out too.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.cursor import Cursor
-from lanchat.client.interfaces import Face, Said
+from lanchat.client.interfaces import OutgoingMessage, UserInterface
 from lanchat.client.timers import Timers
 from lanchat.protocol.packet import ServerX, visible
 
-#: Seconds between two acknowledgements of what was shown.
+#: Seconds between two acknowledgements of displayed messages.
 ACK_SECONDS = 1.0
-#: The batch of what was missed, which is as new as what comes live.
-MISSED = "resume"
-#: Beyond every place in the log.
+#: The name of the batch of missed messages, which count as live ones.
+RESUME_BATCH = "resume"
+#: Higher than every `seq`.
 MAX_SEQ = 2**63
 
-LEFT_OUT = "You read too slowly, and what the server left out"
+GAP_NOTICE = "You read too slowly, and what the server left out"
 
 
 class LogSync:
@@ -29,144 +29,144 @@ class LogSync:
     def __init__(
         self,
         timers: Timers,
-        face: Face,
-        moved: Callable[[], None],
-        ask: Callable[[int], Said],
+        ui: UserInterface,
+        batch_progressed: Callable[[], None],
+        ask: Callable[[int], OutgoingMessage],
         acknowledge: Callable[[int], None],
     ) -> None:
-        """`moved` is called when a part of a page came.
+        """`batch_progressed` is called when a part of a page came.
 
-        `ask` asks for a page of what was said after a place in the log; `acknowledge` tells the server a place.
+        `ask` requests a page of messages after a `seq`; `acknowledge` sends a `seq` to the server.
         """
-        #: Whether we are an account, on a server that keeps a log for it.
-        self.kept = False
+        #: Whether the server stores a log for us: we are logged in to an account, and it keeps messages.
+        self.has_log = False
         self.cursor = Cursor()
         self._timers = timers
-        self._face = face
-        self._moved = moved
+        self._ui = ui
+        self._batch_progressed = batch_progressed
         self._ask = ask
         self._acknowledge = acknowledge
         self._connected = False
-        #: What asks for a page of what was left out, and the newest of that page.
-        self._fetching: Said | None = None
-        self._reached = 0
-        #: Whether there was something to acknowledge that was not shown yet.
-        self._behind = False
+        #: The request for a page of a gap, and the highest `seq` of that page so far.
+        self._fetching: OutgoingMessage | None = None
+        self._page_newest = 0
+        #: Whether an acknowledgement waits until everything is displayed.
+        self._ack_waits = False
 
     @property
-    def owes(self) -> bool:
-        """Whether something came that the server does not know of yet."""
-        return self._connected and self.kept and not self.cursor.acknowledged
+    def has_unacknowledged(self) -> bool:
+        """Whether messages came that the server does not know were received."""
+        return self._connected and self.has_log and not self.cursor.acknowledged
 
     @property
     def complete(self) -> bool:
-        """Whether nothing that was missed, or left out, is still to come."""
-        return not self.cursor.replaying and self.cursor.hole is None
+        """Whether no missed message, and no gap, is outstanding."""
+        return not self.cursor.replaying and self.cursor.gap is None
 
-    def welcomed(self, x: ServerX, kept: bool, replays: bool, ordered: bool) -> None:
-        """A connection begins; with what was missed, if the server `replays` it and knows where we were."""
-        self._connected, self.kept = True, kept
-        if not kept:
-            self.cursor = Cursor(ordered)  # what is said to a guest is said on one connection
+    def welcomed(self, x: ServerX, has_log: bool, replays: bool, ordered: bool) -> None:
+        """Begin with a connection. Missed messages follow if the server `replays` them and knows our position."""
+        self._connected, self.has_log = True, has_log
+        if not has_log:
+            self.cursor = Cursor(ordered)  # a guest is sent only what is said during one connection
             return
         self.cursor.ordered = ordered
         self.cursor.welcomed(x, replays)
         if replays and x.resumed is False:
-            self._face.notice("What was said while you were away is in the /history.")
+            self._ui.notice("What was said while you were away is in the /history.")
         self._fetch()
 
     def registered(self, x: ServerX) -> None:
-        """The name was made an account, on a server that keeps a log for it."""
-        self.kept = True
+        """The name was made an account, for which the server stores a log."""
+        self.has_log = True
         self.cursor.registered(x)
         self._acknowledge_soon()
 
-    def lost(self) -> None:
-        """The connection is gone."""
+    def disconnected(self) -> None:
+        """Note that the connection has ended."""
         self._connected = False
         self._timers.stop(self.acknowledge)
-        self.cursor.lost()
+        self.cursor.disconnected()
         self._fetching = None
         self.end()
 
     def end(self) -> None:
-        """Nothing more comes on this connection. An account is owed what is missing yet, a guest has lost it."""
-        if not self.kept and self.cursor.hole:
-            self.cursor.give_up()
-            self._face.incomplete(f"{LEFT_OUT} did not come before the end of the connection.")
+        """Nothing more comes on this connection. A guest has lost what is missing; an account gets it on the next one."""
+        if not self.has_log and self.cursor.gap:
+            self.cursor.drop_gaps()
+            self._ui.messages_missing(f"{GAP_NOTICE} did not come before the end of the connection.")
 
     def is_new(self, x: ServerX) -> bool:
-        """Whether a message is to be shown; what somebody asked for is, even if it came before."""
-        if x.batch is not None and x.batch != MISSED:
-            self._moved()
+        """Whether to show a message. One that the user asked for is shown even if it came before."""
+        if x.batch is not None and x.batch != RESUME_BATCH:
+            self._batch_progressed()
             if self._fetching is None or x.batch != self._fetching.cid:
                 return True
-            x.batch = MISSED
-            self._reached = max(self._reached, x.seq or 0)
+            x.batch = RESUME_BATCH
+            self._page_newest = max(self._page_newest, x.seq or 0)
             self._acknowledge_soon()
-            return self.cursor.fills(x.seq or 0)
+            return self.cursor.note_fetched(x.seq or 0)
         if x.seq is None:
             return True
         self._acknowledge_soon()
-        return self.cursor.sees(x.seq)
+        return self.cursor.note_live(x.seq)
 
-    def takes(self, x: ServerX, answers: Said | None, text: str) -> bool:
-        """Whether this answers what was fetched here, and is of no interest to anybody else; `text` is for a person."""
-        if answers is None or answers is not self._fetching:
+    def consume(self, x: ServerX, request: OutgoingMessage | None, text: str) -> bool:
+        """Whether this answers a request for a gap, which nobody else needs to see; `text` is its message for people."""
+        if request is None or request is not self._fetching:
             return False
-        after, self._fetching = answers.args["after"], None
-        upto = max(self._reached, x.before or 0) if x.more else MAX_SEQ
+        after, self._fetching = request.args["after"], None
+        upto = max(self._page_newest, x.before or 0) if x.more else MAX_SEQ
         if x.op == "end" and upto > after:
-            self.cursor.fetched(upto)
+            self.cursor.page_fetched(upto)
             self._acknowledge_soon()
             self._fetch()
         else:
-            self._unfetched(text)
+            self._not_fetched(text)
         return True
 
-    def follow(self, x: ServerX) -> None:
-        """Do what a packet that was shown asks for."""
+    def apply(self, x: ServerX) -> None:
+        """Update the position by a packet that was shown: an acknowledgement, a gap, or the end of a batch."""
         if x.op == "ack" and x.seq is not None:
-            self.cursor.said(x.seq)
+            self.cursor.note_own(x.seq)
             self._acknowledge_soon()
         elif x.op == "gap":
-            self.cursor.interrupted(x.after or 0, x.upto or 0)
+            self.cursor.gap_announced(x.after or 0, x.upto or 0)
             self._fetch()
-        elif x.op == "end" and x.batch == MISSED:
-            self.cursor.replayed(bool(x.more), x.before or 0)
+        elif x.op == "end" and x.batch == RESUME_BATCH:
+            self.cursor.replay_ended(bool(x.more), x.before or 0)
             self._acknowledge_soon()
             self._fetch()
 
     def acknowledge(self) -> None:
-        """Tell the server what was shown, as soon as it is."""
+        """Send an acknowledgement of what was displayed; if some of it is not displayed yet, wait for that."""
         self._timers.stop(self.acknowledge)
-        if not self.owes:
+        if not self.has_unacknowledged:
             return
-        self._behind = not self._face.caught_up
-        if self._behind:
+        self._ack_waits = not self._ui.caught_up
+        if self._ack_waits:
             self._acknowledge_soon()
         elif seq := self.cursor.acknowledge():
             self._acknowledge(seq)
 
-    def shown(self) -> None:
-        """The face has caught up: acknowledge what had to wait for that."""
-        if self._behind:
+    def displayed(self) -> None:
+        """Everything is displayed now: send the acknowledgement that had to wait for that."""
+        if self._ack_waits:
             self.acknowledge()
 
     def _acknowledge_soon(self) -> None:
-        if self.kept and self._connected and self.acknowledge not in self._timers:
+        if self.has_log and self._connected and self.acknowledge not in self._timers:
             self._timers.start(ACK_SECONDS, self.acknowledge)
 
     def _fetch(self) -> None:
-        """Ask for what the server left out, unless it comes already."""
-        if self._fetching is None and not self.cursor.replaying and (hole := self.cursor.hole):
-            self._reached = 0
-            self._fetching = self._ask(hole[0])
+        """Ask for a page of the first gap, unless one is coming already."""
+        if self._fetching is None and not self.cursor.replaying and (gap := self.cursor.gap):
+            self._page_newest = 0
+            self._fetching = self._ask(gap[0])
 
-    def _unfetched(self, why: str) -> None:
-        """The server does not give what it left out."""
+    def _not_fetched(self, why: str) -> None:
+        """Report that the server does not give what it left out."""
         reason = f" ({visible(why, 200)})" if why else ""
-        later = " You will see it when you are connected again." if self.kept else ""
-        self._face.incomplete(f"{LEFT_OUT} can't be fetched now{reason}.{later}")
-        if not self.kept:
-            self.cursor.give_up()
+        later = " You will see it when you are connected again." if self.has_log else ""
+        self._ui.messages_missing(f"{GAP_NOTICE} can't be fetched now{reason}.{later}")
+        if not self.has_log:
+            self.cursor.drop_gaps()

@@ -1,14 +1,14 @@
-"""Doors: what is at the far end when it is no lanchat server for JSON clients, by the first bytes it sends."""
+"""Recognizes servers that are not lanchat's JSON port, by the first bytes they send."""
 
 from __future__ import annotations
 
 from lanchat.protocol.packet import visible
 
-#: Bytes in which it must show; a line that is longer is none of ours.
-ENOUGH = 256
+#: The most bytes to look at; a longer line is not a packet's beginning.
+MAX_FIRST_BYTES = 256
 
 _TELNET = "that is lanchat's door for telnet. Use the server's JSON port: 5000, unless its operator chose another"
-#: How others begin.
+#: What other servers send first, and the text for the user.
 _OTHERS = {
     b"Your name: ": _TELNET,
     b"SSH-": "an SSH server answers there. For the operators' prompt use ssh, for the chat the server's JSON port",
@@ -17,17 +17,17 @@ _OTHERS = {
 }
 
 
-def begins_well(data: bytes) -> bool:
-    """Whether these first bytes are those of a packet."""
+def is_packet(data: bytes) -> bool:
+    """Whether these first bytes begin a packet."""
     return data.lstrip()[:1] == b"{"
 
 
-def met(data: bytes, ended: bool = False) -> str:
-    """What sent these first bytes, in words for a person; "" while that can't be told, unless nothing more comes (`ended`)."""
+def identify(data: bytes, ended: bool = False) -> str:
+    """What sent these first bytes, as a text for the user; "" while that is not clear, unless the connection has `ended`."""
     data = data.lstrip(b"\r\n")
     for beginning, what in _OTHERS.items():
         if data.startswith(beginning):
             return what
-    if data and (ended or b"\n" in data or len(data) > ENOUGH):
+    if data and (ended or b"\n" in data or len(data) > MAX_FIRST_BYTES):
         return f"what answers there is no lanchat server; it said: {visible(data.decode(errors='replace').strip(), 100)}"
     return ""

@@ -1,17 +1,17 @@
-"""Comeback: what ends the talk with a server, and what only interrupts it, so that the client comes back by itself.
+"""Decides what ends a session with a server, and what only interrupts it, so that the client reconnects by itself.
 
-What is about the connection, the moment or the load passes. What is about the user is the end: a ban, a wrong password.
+A problem of the connection, the moment or the load is temporary. One that is about the user is final: a ban, a wrong password.
 
-FailedWrites, and goodbyes with the same code:
+Refusals, and goodbyes with the same code:
 
 | what | before the first welcome | later |
 |---|---|---|
-| refused connection; `FULL`, `IDLE`, `INTERNAL`, `RELOAD`, `SLOW`; taken name | scripts wait, within `--timeout` | comes back |
-| a login that shall wait: `RATE_LIMITED`, `NOT_STORED`, with `retry_ms` | asks again then, within `--timeout` | asks again |
-| not logged in in time (`AUTH_REQUIRED`, while a password is asked for) | comes back | comes back |
-| all else: `BANNED`, `AUTH_FAILED`, `FORBIDDEN`, a server that is none of ours | the end | the end |
+| refused connection; `FULL`, `IDLE`, `INTERNAL`, `RELOAD`, `SLOW`; taken name | scripts wait, within `--timeout` | reconnects |
+| a login to be repeated: `RATE_LIMITED`, `NOT_STORED`, with `retry_ms` | repeats it then, within `--timeout` | repeats it |
+| not logged in in time (`AUTH_REQUIRED`, while a password is asked for) | reconnects | reconnects |
+| all else: `BANNED`, `AUTH_FAILED`, `FORBIDDEN`, another kind of server | ends | ends |
 
-What is refused of messages and commands for the moment is sent again by `delivery.py`.
+Messages and commands that are refused temporarily are sent again by `delivery.py`.
 """
 
 from __future__ import annotations
@@ -20,123 +20,130 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Face
+from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, UserInterface
 from lanchat.client.timers import Timers
 from lanchat.protocol.packet import ServerPacket, visible
 
-#: Codes of refusals and goodbyes that are about the moment (docs/protocol.md, "Codes").
-PASSING = frozenset({"FULL", "IDLE", "INTERNAL", "NOT_STORED", "RATE_LIMITED", "RELOAD", "SLOW"})
-# Who has no name yet is told in words alone.
-_PASSES = re.compile(r"The name .* already taken|The server is full|There are too many connections|No name came")
-_LASTS = re.compile(r"You are banned|Only those with an account|The name you asked for|Your certificate says")
+#: Codes of temporary refusals and goodbyes (docs/protocol.md, "Codes").
+TEMPORARY = frozenset({"FULL", "IDLE", "INTERNAL", "NOT_STORED", "RATE_LIMITED", "RELOAD", "SLOW"})
+# A client without a name gets no code, only these texts.
+_TEMPORARY_TEXTS = re.compile(r"The name .* already taken|The server is full|There are too many connections|No name came")
+_FINAL_TEXTS = re.compile(r"You are banned|Only those with an account|The name you asked for|Your certificate says")
 
 
-class Ways(Protocol):
-    """What may come of it, besides the next connection."""
+class ReconnectHandler(Protocol):
+    """What `Reconnector` does with the session, besides connecting again."""
 
     def end(self, status: int, why: str = "") -> None:
-        """There is no use in trying."""
+        """End the session: trying again is useless."""
 
-    def drop(self, notice: str) -> None:
-        """Close this connection, and let the next one come; `notice` is for a person, "" for nothing."""
+    def drop_connection(self, notice: str) -> None:
+        """Close this connection so that the next one can be made; `notice` is for the user, "" for none."""
 
 
-class Reconnecting:
-    """When to connect again, and whether at all."""
+class Reconnector:
+    """Decides whether to connect again, and when."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
-        self, name: str, timers: Timers, face: Face, retry: Callable[[int], float], patience: float, insists: bool, ways: Ways
+        self,
+        name: str,
+        timers: Timers,
+        ui: UserInterface,
+        retry: Callable[[int], float],
+        timeout: float,
+        wait_for_server: bool,
+        handler: ReconnectHandler,
     ) -> None:
-        """`retry` says how many seconds to pause after so many connections in a row that came to nothing.
+        """`retry` returns the seconds to wait after so many failed connections in a row.
 
-        With `insists` it takes `patience` seconds of refusals until even the first connection is given up.
+        With `wait_for_server` even the first connection is tried again, until `timeout` seconds have passed.
         """
         #: How often the server has welcomed us.
         self.welcomes = 0
         self._name = visible(name)
         self._timers = timers
-        self._face = face
+        self._ui = ui
         self._retry = retry
-        self._patience = patience
-        self._insists = insists
-        self._ways = ways
+        self._timeout = timeout
+        self._wait_for_server = wait_for_server
+        self._handler = handler
         self._failures = 0
-        self._excuse = (0, "")
+        self._last_error = (0, "")
 
     def welcomed(self) -> None:
-        """The server has welcomed us: all earlier failures are forgotten."""
+        """Note a welcome: earlier failures no longer count."""
         self.welcomes += 1
         self._failures = 0
         self._timers.stop(self._give_up)
 
-    def pause(self) -> float:
-        """How many seconds to wait before the next connection."""
+    def retry_delay(self) -> float:
+        """Seconds to wait before the next connection."""
         self._failures += 1
         return self._retry(self._failures)
 
-    def unreachable(self, why: str, passes: bool = False) -> None:
-        """There was no connection, or none that came to a welcome."""
-        if not (passes and self._tries_again(UNREACHABLE, why)):
-            self._ways.end(UNREACHABLE, why)
+    def unreachable(self, why: str, temporary: bool = False) -> None:
+        """No connection could be made, or it ended before the welcome."""
+        if not (temporary and self._try_again(UNREACHABLE, why)):
+            self._handler.end(UNREACHABLE, why)
 
-    def misplaced(self, what: str) -> None:
-        """The far end is something else than a lanchat server for JSON clients."""
+    def wrong_server(self, what: str) -> None:
+        """The server is not a lanchat server for JSON clients; `what` describes it."""
         if not self.welcomes:
-            self._ways.end(UNREACHABLE, what)
-        self._ways.drop(f"The lanchat server is not there: {what}")
+            self._handler.end(UNREACHABLE, what)
+        self._handler.drop_connection(f"The lanchat server is not there: {what}")
 
-    def unwelcome(self) -> None:
+    def no_welcome(self) -> None:
         """No welcome came in time."""
         if not self.welcomes:
-            self.unreachable(f"no welcome came within {self._patience:.0f} s: is that a lanchat server?")
-        self._ways.drop("")
+            self.unreachable(f"no welcome came within {self._timeout:.0f} s: is that a lanchat server?")
+        self._handler.drop_connection("")
 
     def refused(self, why: str, code: str | None = None) -> None:
-        """The server does not take us: not yet, or not at all. Who has no name yet is told why in words, without a code."""
+        """The server refused us. A client without a name is told why in words only, without a `code`."""
         text = f"the server refused the name {self._name}: {visible(why, 400)}"
-        if self._passes(code, why) and self._tries_again(NOT_DELIVERED, text):
-            self._ways.drop(self._not_yet(why))
+        if self._is_temporary(code, why) and self._try_again(NOT_DELIVERED, text):
+            self._handler.drop_connection(self._retry_notice(why))
         else:
-            self._ways.end(NOT_DELIVERED, text)
+            self._handler.end(NOT_DELIVERED, text)
 
     def asked_to_wait(self, why: str, seconds: float) -> bool:
-        """The server wants to hear of us again in so many seconds; whether that is soon enough."""
+        """The server asks us to try again in `seconds`; whether that is within the time limit."""
         text = f"the server does not let {self._name} in: {visible(why, 400)}"
-        if not self.welcomes and seconds > self._patience:
-            self._ways.end(NOT_DELIVERED, text)
+        if not self.welcomes and seconds > self._timeout:
+            self._handler.end(NOT_DELIVERED, text)
             return False
-        self._tries_again(NOT_DELIVERED, text, anybody=True)
-        if notice := self._not_yet(why):
-            self._face.notice(notice)
+        self._try_again(NOT_DELIVERED, text, always=True)
+        if notice := self._retry_notice(why):
+            self._ui.notice(notice)
         return True
 
-    def dismissed(self, packet: ServerPacket, opening: bool) -> None:
+    def closed_by_server(self, packet: ServerPacket, in_handshake: bool) -> None:
         """The server closes the connection, and says why."""
         code, why = packet.x.code if packet.x else None, f"he server closed the connection: {visible(packet.msg, 400)}"
-        locked_out = code == "AUTH_REQUIRED" and opening  # nobody typed a password in time
-        if locked_out or (code in PASSING and self._tries_again(NOT_DELIVERED, f"t{why}")):
-            self._ways.drop(f"T{why}")
+        locked_out = code == "AUTH_REQUIRED" and in_handshake  # no password was typed in time
+        if locked_out or (code in TEMPORARY and self._try_again(NOT_DELIVERED, f"t{why}")):
+            self._handler.drop_connection(f"T{why}")
         else:
-            self._ways.end(NOT_DELIVERED, f"t{why}")
+            self._handler.end(NOT_DELIVERED, f"t{why}")
 
-    def _passes(self, code: str | None, words: str) -> bool:
-        """Whether a refusal is about the moment; words that are not known are, if we have been inside before."""
+    def _is_temporary(self, code: str | None, words: str) -> bool:
+        """Whether a refusal is temporary. An unknown text counts as temporary only after a first welcome."""
         if code is not None:
-            return code in PASSING
-        return not _LASTS.match(words) if self.welcomes else _PASSES.match(words) is not None
+            return code in TEMPORARY
+        return not _FINAL_TEXTS.match(words) if self.welcomes else _TEMPORARY_TEXTS.match(words) is not None
 
-    def _tries_again(self, status: int, why: str, anybody: bool = False) -> bool:
-        """Whether to try again after what passes. Before the first welcome only scripts do, unless `anybody` is to."""
-        tries = self._insists or anybody or self.welcomes > 0
-        if tries and not self.welcomes:
-            self._excuse = (status, why)
+    def _try_again(self, status: int, why: str, always: bool = False) -> bool:
+        """Whether to try again. Before the first welcome only scripts do, or everyone if `always`."""
+        retries = self._wait_for_server or always or self.welcomes > 0
+        if retries and not self.welcomes:
+            self._last_error = (status, why)
             if self._give_up not in self._timers:
-                self._timers.start(self._patience, self._give_up)
-        return tries
+                self._timers.start(self._timeout, self._give_up)
+        return retries
 
-    def _not_yet(self, why: str) -> str:
-        """What to tell of a refusal that passes: to people, and of a server where we have been before."""
-        return f"The server does not let us in yet: {visible(why, 400)}" if self.welcomes or not self._insists else ""
+    def _retry_notice(self, why: str) -> str:
+        """The text for the user about a temporary refusal; "" in a script before the first welcome."""
+        return f"The server does not let us in yet: {visible(why, 400)}" if self.welcomes or not self._wait_for_server else ""
 
     def _give_up(self) -> None:
-        self._ways.end(*self._excuse)
+        self._handler.end(*self._last_error)

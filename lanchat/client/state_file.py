@@ -1,4 +1,4 @@
-"""State file: lines of words that the client keeps for later. People may edit it, and several clients use it at once."""
+"""A file of words in lines that the client keeps between runs. People may edit it, and several clients use it at once."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from lanchat.protocol.packet import visible
 from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
-#: Bytes of a file.
+#: The largest file, in bytes.
 MAX_BYTES = 1 << 20
 
 
-class Unsafe(Exception):
-    """A file can't be used, or somebody else could change it, or read what is secret in it. The text is one line."""
+class UnsafeFile(Exception):
+    """A file can't be used, or another user could change it, or read its secrets. The text is one line."""
 
 
 class StateFile:
-    """A file that is written as a whole, so that what was in it is still there, on lines of its own."""
+    """A file that is replaced as a whole: lines that are not changed stay as they were."""
 
     def __init__(self, path: Path | None, secret: bool) -> None:
-        """`secret`: it is not used either when others may read it. Without a path nothing is in it, and it can't be changed."""
+        """A `secret` file is refused if others may read it. Without a path it is empty and can't be changed."""
         self.path = path
         self._secret = secret
 
     def lines(self) -> list[str]:
-        """What is in it; nothing if it is not there. Raises `Unsafe`."""
+        """The lines of the file; [] if there is none. Raises `UnsafeFile`."""
         try:
             return _lines(read_text(self.path, self._secret)) if self.path is not None else []
         except FileNotFoundError:
@@ -36,12 +36,12 @@ class StateFile:
 
     @contextmanager
     def changing(self) -> Iterator[list[str]]:
-        """Its lines, to be changed in place, while no other client changes them. They are written when the block ends.
+        """A context in which the list of lines can be changed, while no other client changes them.
 
-        Raises `Unsafe`, and then the file is as it was.
+        The lines are written when the block ends. Raises `UnsafeFile`, and then the file is as it was.
         """
         if self.path is None:
-            raise Unsafe("you have no home directory, and no XDG_STATE_HOME is set")
+            raise UnsafeFile("you have no home directory, and no XDG_STATE_HOME is set")
         try:
             self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             check_directory(self.path.parent)
@@ -56,44 +56,44 @@ class StateFile:
             finally:
                 os.close(descriptor)
         except FileError as refused:
-            raise Unsafe(visible(str(refused))) from None
+            raise UnsafeFile(visible(str(refused))) from None
         except OSError as error:
-            raise Unsafe(f"can't write {visible(str(self.path))}: {error.strerror}") from None
+            raise UnsafeFile(f"can't write {visible(str(self.path))}: {error.strerror}") from None
 
     def _write(self, path: Path, lines: list[str]) -> None:
         content = "".join(f"{line}\n" for line in lines)
         encoded = content.encode("utf-8", "surrogateescape")
         if len(encoded) > MAX_BYTES or _lines(content) != lines:
-            raise Unsafe(f"{visible(str(path))} would be more than {MAX_BYTES} bytes long. Remove what is old in it")
+            raise UnsafeFile(f"{visible(str(path))} would be more than {MAX_BYTES} bytes long. Remove what is old in it")
         write_private(path, encoded)
 
 
-def line_of(*words: str) -> str:
-    """A line that is read back as these words; raises `Unsafe` if there is none."""
+def make_line(*words: str) -> str:
+    """A line that is read back as these words; raises `UnsafeFile` if there is none."""
     line = " ".join(words)
     if line.split() != list(words) or not line.isprintable():
-        raise Unsafe(f"this can't be kept in a line of words: {visible(line, 100)}")
+        raise UnsafeFile(f"this can't be kept in a line of words: {visible(line, 100)}")
     return line
 
 
 def read_text(path: Path, secret: bool, or_pipe: bool = False) -> str:
-    """The text of a file that nobody else may change, or read if it is `secret`. Raises `FileNotFoundError` or `Unsafe`."""
+    """The text of a file that nobody else may change, or read if it is `secret`. Raises `FileNotFoundError` or `UnsafeFile`."""
     try:
         content = read_safely(path, secret=secret, max_bytes=MAX_BYTES + 1, allow_pipe=or_pipe)
         text = content.decode()
     except FileNotFoundError:
         raise
     except FileError as refused:
-        raise Unsafe(visible(str(refused))) from None
+        raise UnsafeFile(visible(str(refused))) from None
     except OSError as error:
-        raise Unsafe(f"can't read {visible(str(path))}: {error.strerror}") from None
+        raise UnsafeFile(f"can't read {visible(str(path))}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Unsafe(f"can't read {visible(str(path))}: it is not UTF-8") from None
+        raise UnsafeFile(f"can't read {visible(str(path))}: it is not UTF-8") from None
     if len(content) > MAX_BYTES:
-        raise Unsafe(f"{visible(str(path))} has more than {MAX_BYTES} bytes. Remove what is old in it")
+        raise UnsafeFile(f"{visible(str(path))} has more than {MAX_BYTES} bytes. Remove what is old in it")
     return text
 
 
 def _lines(text: str) -> list[str]:
-    """The lines; the last may lack its end. Only a newline ends one: what else looks like it to some programs is in a line."""
+    """The lines of a text. Only a newline ends one; other characters that some programs take for an end of line are kept."""
     return text.removesuffix("\n").split("\n") if text else []

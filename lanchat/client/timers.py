@@ -1,4 +1,4 @@
-"""Timers: calls that are made later, each by what is called, and at most once however often it was asked for."""
+"""Timers by the function that they call: starting one again restarts it, so each function is called once at most."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
 class Timers:
-    """What a conversation has still to do."""
+    """The calls that a session has scheduled."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -18,11 +18,11 @@ class Timers:
         return call in self._calls
 
     def now(self) -> float:
-        """Seconds; they only go forward."""
+        """The time in seconds, by a clock that only goes forward."""
         return self._clock.seconds()
 
     def start(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call this in so many seconds, and not when it was to be called before."""
+        """Call `call` in `seconds` seconds. If it was scheduled already, the earlier time is dropped."""
         self.stop(call)
 
         def ring() -> None:
@@ -32,11 +32,11 @@ class Timers:
         self._calls[call] = self._clock.callLater(seconds, ring)
 
     def stop(self, *calls: Callable[[], None]) -> None:
-        """Do not call these."""
+        """Cancel these calls; those that are not scheduled are ignored."""
         for call in calls:
             if (timer := self._calls.pop(call, None)) is not None:
                 timer.cancel()
 
     def stop_all(self) -> None:
-        """Call nothing any more."""
+        """Cancel all calls."""
         self.stop(*self._calls)

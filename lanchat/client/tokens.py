@@ -1,4 +1,4 @@
-"""Tokens: what logs in instead of a password, kept in a file that only its owner may read."""
+"""The file of login tokens, which only its owner may read, and what else the client does with secrets."""
 
 from __future__ import annotations
 
@@ -6,69 +6,69 @@ import json
 import re
 from pathlib import Path
 
-from lanchat.client.state_file import StateFile, Unsafe, line_of, read_text
-from lanchat.client.zones import place
+from lanchat.client.state_file import StateFile, UnsafeFile, make_line, read_text
+from lanchat.client.zones import ServerAddress, server_id
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
 
-#: What servers make (`secrets.token_urlsafe`), of any sensible length.
+#: The tokens that servers make (`secrets.token_urlsafe`), of any sensible length.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,512}")
 
 
-class Tokens:
-    """The tokens of one name on one server; each was given on a connection that was known to be with that server."""
+class TokenFile:
+    """The tokens for one name on one server: one for each identity by which the server was known when it gave it."""
 
-    def __init__(self, file: Path | None, name: str, server: tuple[str, int]) -> None:
+    def __init__(self, file: Path | None, name: str, server: ServerAddress) -> None:
         self._state = StateFile(file, secret=True)
-        self._owner = [place(server), key(name)]
+        self._owner = [server_id(server), key(name)]
 
     @property
     def file(self) -> Path:
-        """Where they are kept; only for a user who has such a place, as one has for whom a token was kept."""
-        assert self._state.path is not None  # noqa: S101 (see above)
+        """The path of the file; only called where a token was saved, so there is one."""
+        assert self._state.path is not None  # noqa: S101 (as the docstring says)
         return self._state.path
 
-    def get(self, proof: str) -> str:
-        """The token for a server that is known in this way; "" if there is none. Raises `Unsafe`."""
-        return next((words[3] for words in self._words() if self._is_mine(words, proof)), "")
+    def get(self, identity: str) -> str:
+        """The token for a server with this identity; "" if there is none. Raises `UnsafeFile`."""
+        return next((words[3] for words in self._words() if self._is_mine(words, identity)), "")
 
     def any(self) -> bool:
-        """Whether there is a token at all. Raises `Unsafe`."""
+        """Whether any token is saved for this name on this server. Raises `UnsafeFile`."""
         return any(self._is_mine(words, words[2]) for words in self._words())
 
-    def put(self, proof: str, token: str) -> None:
-        """Keep a token ("": none) instead of the one that was kept. All else stays in the file. Raises `Unsafe`."""
-        added = [line_of(*self._owner, proof, token)] if token else []
+    def put(self, identity: str, token: str) -> None:
+        """Save a token instead of the one before ("": only remove that). Other lines stay. Raises `UnsafeFile`."""
+        added = [make_line(*self._owner, identity, token)] if token else []
         with self._state.changing() as lines:
-            lines[:] = [line for line in lines if not self._is_mine(line.split(), proof)] + added
+            lines[:] = [line for line in lines if not self._is_mine(line.split(), identity)] + added
 
-    def _is_mine(self, words: list[str], proof: str) -> bool:
-        """Whether these words are about this name, in any spelling of it, on this server, known in this way."""
-        return len(words) > 2 and [words[0], key(words[1]), words[2]] == [*self._owner, proof]
+    def _is_mine(self, words: list[str], identity: str) -> bool:
+        """Whether a line is about this name, in any spelling, on this server with this identity."""
+        return len(words) > 2 and [words[0], key(words[1]), words[2]] == [*self._owner, identity]
 
     def _words(self) -> list[list[str]]:
-        """Server, name, proof and token of each."""
+        """The words of each line: server, name, identity, token."""
         return [words for words in map(str.split, self._state.lines()) if len(words) == 4]
 
 
 def is_token(text: str) -> bool:
-    """Whether what a server gave is a token, which is one word."""
+    """Whether a text can be a token: one word of letters, digits, `-` and `_`."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def without_token(line: bytes) -> bytes:
-    """A packet as it came, but for the token: what is printed may be read by others."""
+    """A packet's line without the token in it, as others may read what is printed."""
     packet = json.loads(line)
     del packet["x"]["token"]
     return json.dumps(packet, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def first_line(path: Path) -> str:
-    """The password in a file, or from a pipe. Raises `Unsafe`."""
+def read_password(path: Path) -> str:
+    """The password in the first line of a file or pipe. Raises `UnsafeFile`."""
     try:
         password = read_text(path, secret=True, or_pipe=True).partition("\n")[0].rstrip("\r")
     except FileNotFoundError:
-        raise Unsafe(f"there is no file {visible(str(path))}") from None
+        raise UnsafeFile(f"there is no file {visible(str(path))}") from None
     if not password:
-        raise Unsafe(f"the first line of {visible(str(path))} is the password, and it is empty")
+        raise UnsafeFile(f"the first line of {visible(str(path))} is the password, and it is empty")
     return password

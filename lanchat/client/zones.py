@@ -1,27 +1,30 @@
-"""Zones: link-local addresses (fe80::1%eth0), which mean something on one network interface only (RFC 4007).
+"""Zones of link-local addresses (fe80::1%eth0), which are valid on one network interface only (RFC 4007).
 
-On a network without DHCP there are no others. Twisted's `HostnameEndpoint` leaves the zone out of what it connects to.
+A network without DHCP has no other addresses. Twisted's `HostnameEndpoint` drops the zone of an address.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
-from ipaddress import IPv6Address as Numbers, ip_address
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from twisted.internet.address import IPv6Address
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
 from zope.interface import directlyProvides, implementer
 
+#: A server: its host name or IP address, and its port.
+ServerAddress: TypeAlias = tuple[str, int]
 
-def fault(host: str) -> str:
-    """What is wrong with the zone of an address, or with its having none; "" for nothing, or if this is no address."""
+
+def zone_error(host: str) -> str:
+    """What is wrong with the zone of an address, or with a missing one; "" if nothing is, or `host` is not an address."""
     try:
-        address = ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         return ""
-    if not isinstance(address, Numbers) or not address.is_link_local:
+    if not isinstance(address, ipaddress.IPv6Address) or not address.is_link_local:
         return ""
     if address.scope_id is None:
         return f"{host} is another machine on each network: say on which interface, as in {host}%eth0"
@@ -29,11 +32,11 @@ def fault(host: str) -> str:
     return "" if address.scope_id in known else f"there is no network interface {address.scope_id}"
 
 
-def place(server: tuple[str, int]) -> str:
-    """A server as `[host]:port`, by which what is kept about it is found again.
+def server_id(server: ServerAddress) -> str:
+    """A server as `[host]:port`, under which keys and tokens are stored.
 
-    The zone is a part of it: behind another interface the same address may be another machine. An interface that is given by
-    its number is kept by its name, as numbers change.
+    The zone is included: on another interface the same address may be another machine. The number of an interface is replaced
+    by its name, as numbers change.
     """
     host, port = server
     address, mark, zone = host.partition("%")
@@ -44,19 +47,19 @@ def place(server: tuple[str, int]) -> str:
 
 
 @implementer(IHostnameResolver)
-class Zones:
-    """A resolver whose addresses have their zones, also those that a name leads to."""
+class ZoneResolver:
+    """A resolver that keeps the zones of addresses, also of those that a host name resolves to."""
 
     def __init__(self, resolver: IHostnameResolver) -> None:
         self._resolver = resolver
 
-    def resolveHostName(self, resolutionReceiver: IResolutionReceiver, *args: Any, **more: Any) -> IHostResolution:  # noqa: N803 (so it is called)
-        """As `IHostnameResolver`."""
+    def resolveHostName(self, resolutionReceiver: IResolutionReceiver, *args: Any, **more: Any) -> IHostResolution:  # noqa: N803 (its name in Twisted)
+        """Resolve a host name, as `IHostnameResolver` describes."""
         return self._resolver.resolveHostName(cast(IResolutionReceiver, _Receiver(resolutionReceiver)), *args, **more)
 
 
 class _Receiver:
-    """Hands on what was found."""
+    """Passes results on to another receiver."""
 
     def __init__(self, receiver: IResolutionReceiver) -> None:
         self._receiver = receiver
@@ -65,7 +68,7 @@ class _Receiver:
         directlyProvides(self, IResolutionReceiver)
 
     def addressResolved(self, address: IAddress) -> None:
-        """An address, as it is to be connected to."""
+        """Pass an address on in the form to connect to."""
         if isinstance(address, IPv6Address) and address.scopeID:
             address = IPv6Address(address.type, f"{address.host.partition('%')[0]}%{address.scopeID}", address.port)
         self._receiver.addressResolved(address)

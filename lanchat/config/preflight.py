@@ -126,9 +126,9 @@ def _manhole(config: Options, check_made_files: bool) -> Iterator[str]:
         return
     from lanchat.manhole import keys  # noqa: PLC0415 (conch imports a reactor, and most servers have no manhole)
 
-    yield from _read_errors(config["manhole-keys"], keys.authorized)
+    yield from _read_errors(config["manhole-keys"], keys.read_authorized_keys)
     if check_made_files:
-        yield from _errors_of(partial(keys.made_host_keys, config["data"]))
+        yield from _errors_of(partial(keys.existing_host_keys, config["data"]))
 
 
 def _data(directory: Path) -> list[str]:

@@ -189,8 +189,8 @@ class ReloadableOperatorKeys:
 
         if not config["manhole"]:
             return list
-        listed = keys.authorized(config["manhole-keys"])
-        return lambda: self._factory.list_keys(listed)
+        listed = keys.read_authorized_keys(config["manhole-keys"])
+        return lambda: self._factory.replace_keys(listed)
 
 
 class SighupService(Service):

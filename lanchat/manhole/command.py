@@ -1,4 +1,4 @@
-"""Verb: one thing that an operator can say, which knows how it is written, and says so when it was written otherwise."""
+"""A command at the operators' prompt, which checks its arguments and reports how it is written."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, get_args, get_type_hints
 
 from lanchat.protocol.errors import Usage
 
-#: What the types of arguments are called.
-_CALLED = {str: "a text, in quotes", int: "a number", float: "a number"}
+#: What types of arguments are called in errors.
+_TYPE_NAMES = {str: "a text, in quotes", int: "a number", float: "a number"}
 
 
-class Verb:
-    """A function whose arguments are looked at before it is called. By itself it prints how it is used."""
+class Command:
+    """A function whose arguments are checked before it is called. Its `repr` is its help."""
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
@@ -32,19 +32,19 @@ class Verb:
 
     @property
     def summary(self) -> str:
-        """The first line of what it does."""
+        """The first line of its help."""
         return (self.__doc__ or "").partition("\n")[0]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Do it; raises `Usage` when the arguments are not what it takes."""
+        """Call the function; raises `Usage` if the arguments don't fit."""
         try:
             given = self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise Usage(f"Write it as {self.usage}: {error}.") from None
         for name, value in given.items():
-            kinds = _kinds(self._types[name])
-            if kinds and not isinstance(value, (*kinds, int) if float in kinds else kinds):
-                called = " or ".join(dict.fromkeys(_CALLED[kind] for kind in kinds))
+            types = _types_of(self._types[name])
+            if types and not isinstance(value, (*types, int) if float in types else types):
+                called = " or ".join(dict.fromkeys(_TYPE_NAMES[kind] for kind in types))
                 raise Usage(f"Write it as {self.usage}: {name} is {called}.")
         return self._call(*args, **kwargs)
 
@@ -52,6 +52,6 @@ class Verb:
         return f"{self.usage}\n{self.__doc__}"
 
 
-def _kinds(wanted: Any) -> tuple[type, ...]:
-    """The types that an argument may have; none is any."""
+def _types_of(wanted: Any) -> tuple[type, ...]:
+    """The types that an argument may have; () for any."""
     return get_args(wanted) if isinstance(wanted, UnionType) else () if wanted is Any else (wanted,)

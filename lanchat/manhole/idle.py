@@ -1,4 +1,4 @@
-"""Idle: the end of an operator's connection into which nobody types. Who left a terminal open has left the server open."""
+"""Closes an operator's connection into which nothing is typed: an unattended terminal would be an open server."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from typing import Protocol
 
 from lanchat.protocol.interfaces import Clock, DelayedCall
 
-#: Seconds without a key until the connection is closed, and how many before that the operator is told.
+#: Seconds without a key before the connection is closed, and how many before that the operator is warned.
 IDLE_SECONDS, NOTICE_SECONDS = 900.0, 60.0
 
 
-class Typed(Protocol):
-    """A connection that may be typed into."""
+class IdleConnection(Protocol):
+    """A connection that `IdleTimer` can watch."""
 
     def is_busy(self) -> bool:
-        """Whether it does something for the operator, who need not type meanwhile."""
+        """Whether it works for the operator, who then need not type."""
 
     def warn(self, text: str) -> None:
-        """Tell the operator, where there is a prompt."""
+        """Show a text at the prompt, if there is one."""
 
     def close_idle(self) -> None:
-        """Close it: nobody has typed."""
+        """Close the connection, as nothing was typed."""
 
 
-class Idle:
-    """Watches one connection. A command, a script, a tap, or a result that is waited for is not idle, however long it takes.
+class IdleTimer:
+    """Watches one connection. One with a running command, script, tap or unfinished result is not idle, however long it takes.
 
-    Ctrl-C ends the waiting. Whoever taps somebody watches, so a tap keeps its window until it is stopped; and one of the places
-    for operators.
+    Ctrl-C ends the waiting. An operator with a tap is watching, so the tap keeps its window open, and keeps one of the places
+    for operators, until it is stopped.
     """
 
-    def __init__(self, clock: Clock, connection: Typed) -> None:
+    def __init__(self, clock: Clock, connection: IdleConnection) -> None:
         self._clock = clock
         self._connection = connection
         self._last = clock.seconds()
         self._call: DelayedCall = clock.callLater(IDLE_SECONDS - NOTICE_SECONDS, self._look)
 
-    def typed(self) -> None:
-        """There was a key."""
+    def key_pressed(self) -> None:
+        """Note that a key was pressed."""
         self._last = self._clock.seconds()
 
     def stop(self) -> None:
-        """The connection ends."""
+        """Stop watching, as the connection ends."""
         if self._call.active():
             self._call.cancel()
 
     def _look(self) -> None:
         if self._connection.is_busy():
-            self.typed()
+            self.key_pressed()
         left = self._last + IDLE_SECONDS - self._clock.seconds()
         if left <= 0:
             self._connection.close_idle()

@@ -1,4 +1,4 @@
-"""Keys: the file that says who may enter, and the server's own host keys. It reads and makes files, and knows no network."""
+"""The file of the keys that may log in, and the server's own host keys. It reads and makes files, and knows no network."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from zope.interface import implementer
 from lanchat.protocol.packet import visible
 from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
-#: The types of keys that may be listed: none whose signatures are made with SHA-1 alone. Those of `sk-` are in hardware.
-TYPES = (
+#: The types of keys that may be listed: none that sign only with SHA-1. Those with `sk-` are in hardware.
+KEY_TYPES = (
     "ssh-ed25519",
     "sk-ssh-ed25519@openssh.com",
     "ecdsa-sha2-nistp256",
@@ -30,40 +30,40 @@ TYPES = (
     "sk-ecdsa-sha2-nistp256@openssh.com",
     "ssh-rsa",
 )
-#: Bits of an RSA key: of one that is listed at least, and of the one that is made here.
-MIN_RSA, HOST_RSA = 2048, 3072
+#: Bits of an RSA key: the least of a listed key, and those of the host key that is made here.
+MIN_RSA_BITS, HOST_RSA_BITS = 2048, 3072
 
-#: The host keys: a name for the file, what conch calls the type, and how one is made.
+#: The host keys: part of the file name, conch's name of the type, and how one is made.
 HOST_KEYS: tuple[tuple[str, str, Callable[[], Any]], ...] = (
     ("ed25519", "Ed25519", ed25519.Ed25519PrivateKey.generate),
     ("ecdsa", "EC", lambda: ec.generate_private_key(ec.SECP256R1())),
-    ("rsa", "RSA", lambda: rsa.generate_private_key(65537, HOST_RSA)),
+    ("rsa", "RSA", lambda: rsa.generate_private_key(65537, HOST_RSA_BITS)),
 )
 
 
-#: What stands before a key: options with commas between them, values in quotes (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
+#: Options before a key, separated by commas, with values in quotes (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
 _OPTIONS = re.compile(r'((?:[^\s"]|"(?:[^"\\]|\\.)*")+)\s+(.*)')
 _OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,|$)')
-#: Options that forbid what is never allowed here.
-NEEDLESS = frozenset({"no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-user-rc"})
-#: An address, a network, or a pattern of addresses; "!" means all others.
+#: Options without effect: what they forbid is never allowed here.
+IGNORED_OPTIONS = frozenset({"no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-user-rc"})
+#: An address, a network, or a pattern of addresses; "!" negates it.
 _SOURCE = re.compile(r"!?(?:[0-9a-f.:*?]+|[0-9a-f.:]+/[0-9]{1,3})", re.IGNORECASE)
 
 
-class Entry(NamedTuple):
-    """A key that may enter, and what its line restricts it to."""
+class AuthorizedKey(NamedTuple):
+    """A key that may log in, and the restrictions of its line."""
 
     key: Key
-    #: From where it may come, as `from=` has it; nothing is anywhere.
+    #: The addresses from which it may log in, as in `from=`; () for any.
     sources: tuple[str, ...] = ()
-    #: Whether it gets a prompt in a terminal; if not, commands and scripts alone.
+    #: Whether it may have a prompt in a terminal; if not, only commands and scripts.
     terminal: bool = True
-    #: Of a key in hardware: whether somebody must touch it, and whether they must show who they are (a PIN, a finger).
-    touched: bool = True
-    verified: bool = False
+    #: For a key in hardware: whether it must be touched, and whether the user must be verified (by a PIN or finger).
+    touch_required: bool = True
+    user_verification_required: bool = False
 
     def allows(self, address: str) -> bool:
-        """Whether it may come from this address."""
+        """Whether it may log in from this address."""
         denied = [source[1:] for source in self.sources if source.startswith("!")]
         allowed = [source for source in self.sources if not source.startswith("!")]
         found = any(_matches(source, address) for source in allowed)
@@ -71,33 +71,33 @@ class Entry(NamedTuple):
 
 
 @implementer(IAuthorizedKeysDB)
-class Listed:
-    """The keys that may enter. The name that somebody logs in with is a label: the key decides."""
+class AuthorizedKeys:
+    """The keys that may log in. The name with which somebody logs in is only a label."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        #: As they are now.
+    def __init__(self, entries: Iterable[AuthorizedKey]) -> None:
+        #: The present entries; a reload replaces them.
         self.entries = tuple(entries)
 
     def getAuthorizedKeys(self, username: bytes) -> tuple[Key, ...]:
-        """The same for every name."""
+        """All keys, whatever the name (`IAuthorizedKeysDB`)."""
         return tuple(entry.key for entry in self.entries)
 
-    def find(self, blob: bytes) -> Entry | None:
-        """The entry of a key, which is given as it goes over the wire (RFC 4253, 6.6)."""
+    def find(self, blob: bytes) -> AuthorizedKey | None:
+        """The entry of a key, which is given in its wire format (RFC 4253, 6.6); None if it is not listed."""
         return next((entry for entry in self.entries if entry.key.blob() == blob), None)
 
 
-def authorized(path: Path) -> list[Entry]:
+def read_authorized_keys(path: Path) -> list[AuthorizedKey]:
     """The keys in a file in the format of authorized_keys; raises `FileError`."""
     text = _read(path, secret=False).decode("utf-8", "replace")
     lines = [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.split("\n"), 1)]
     for where, line in lines:
         _check_one_line(line, where)
-    entries: dict[bytes, Entry] = {}
+    entries: dict[bytes, AuthorizedKey] = {}
     for where, line in lines:
         if line and not line.startswith("#"):
-            entry = _entry(line, where)
-            if entry.key.blob() in entries:  # which of the two lines would hold?
+            entry = _parse_line(line, where)
+            if entry.key.blob() in entries:  # it would be unclear which line holds
                 raise FileError(f"{where}: that key stands in a line above, too. Remove one of the two.")
             entries[entry.key.blob()] = entry
     if not entries:
@@ -106,46 +106,48 @@ def authorized(path: Path) -> list[Entry]:
 
 
 def host_keys(directory: Path) -> list[Key]:
-    """The server's own keys, of all types, made on the first occasion; raises `FileError`."""
+    """The server's own keys, of all types; missing ones are made. Raises `FileError`."""
     try:
         directory.mkdir(0o700, parents=True, exist_ok=True)
         check_directory(directory)
         for name, _, make in HOST_KEYS:
             if not (path := _host_file(directory, name)).exists():
                 write_private(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-        return made_host_keys(directory)
+        return existing_host_keys(directory)
     except OSError as error:
         raise FileError(f"can't keep host keys in {directory}: {error.strerror}.") from None
 
 
-def made_host_keys(directory: Path) -> list[Key]:
-    """Those of the server's own keys that were made already; raises `FileError`."""
+def existing_host_keys(directory: Path) -> list[Key]:
+    """The server's own keys that exist already; raises `FileError`."""
     files = [(_host_file(directory, name), kind) for name, kind, _ in HOST_KEYS]
-    return [_host_key(path, kind) for path, kind in files if path.exists()]
+    return [_read_host_key(path, kind) for path, kind in files if path.exists()]
 
 
 def fingerprint(key: Key) -> str:
-    """As `ssh-keygen -l` shows it."""
+    """The fingerprint of a key, as `ssh-keygen -l` shows it."""
     return "SHA256:" + b64encode(sha256(key.public().blob()).digest()).decode().rstrip("=")
 
 
 def _check_one_line(line: str, where: str) -> None:
-    """Refuse a line that an editor may show as two: a key that is seen there as one of its own would be part of a comment."""
+    """Refuse a line that an editor may show as two: a key that is on its own line there would be in a comment here."""
     if len(line.splitlines()) > 1:
         raise FileError(f"{where}: there is a character in it that some programs take for the end of a line. Remove it.")
 
 
-def _entry(line: str, where: str) -> Entry:
-    if line.split(maxsplit=1)[0] in TYPES:
-        return Entry(_public(line, where))
+def _parse_line(line: str, where: str) -> AuthorizedKey:
+    if line.split(maxsplit=1)[0] in KEY_TYPES:
+        return AuthorizedKey(_parse_public_key(line, where))
     found = _OPTIONS.fullmatch(line)
-    if found is None or not found[2].startswith(tuple(f"{kind} " for kind in TYPES)):
-        raise FileError(f"{where}: a line is options, if there are any, and a key: {', '.join(TYPES[:-1])} or {TYPES[-1]}.")
-    return _restricted(Entry(_public(found[2], where)), found[1], where)
+    if found is None or not found[2].startswith(tuple(f"{kind} " for kind in KEY_TYPES)):
+        raise FileError(
+            f"{where}: a line is options, if there are any, and a key: {', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}."
+        )
+    return _with_options(AuthorizedKey(_parse_public_key(found[2], where)), found[1], where)
 
 
-def _restricted(entry: Entry, options: str, where: str) -> Entry:
-    """The entry with its options, of which each must be known: to pass over a restriction would let in more than was meant."""
+def _with_options(entry: AuthorizedKey, options: str, where: str) -> AuthorizedKey:
+    """The entry with its options. An unknown one is refused: ignoring a restriction would allow more than was meant."""
     at = 0
     while at < len(options):
         option = _OPTION.match(options, at)
@@ -160,11 +162,11 @@ def _restricted(entry: Entry, options: str, where: str) -> Entry:
         elif name in ("restrict", "no-pty", "pty"):
             entry = entry._replace(terminal=name == "pty")
         elif name == "no-touch-required":
-            entry = entry._replace(touched=False)
+            entry = entry._replace(touch_required=False)
         elif name == "verify-required":
-            entry = entry._replace(verified=True)
-        elif name not in NEEDLESS:
-            known = ["from", "restrict", "pty", "no-pty", "verify-required", "no-touch-required", *sorted(NEEDLESS)]
+            entry = entry._replace(user_verification_required=True)
+        elif name not in IGNORED_OPTIONS:
+            known = ["from", "restrict", "pty", "no-pty", "verify-required", "no-touch-required", *sorted(IGNORED_OPTIONS)]
             raise FileError(f"{where}: the option {visible(name, 40)} is not supported; there are {', '.join(known)}.")
     return entry
 
@@ -190,13 +192,13 @@ def _matches(source: str, address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]) in ipaddress.ip_network(source, strict=False)
 
 
-def _public(line: str, where: str) -> Key:
+def _parse_public_key(line: str, where: str) -> Key:
     kind = line.split(maxsplit=1)[0]
-    key = _parsed(line.encode(), where, type="public_openssh")
+    key = _parse_key(line.encode(), where, type="public_openssh")
     if key.sshType() != kind.encode():
         raise FileError(f"{where}: that is not the {kind} key it says it is.")
-    if key.type() == "RSA" and key.size() < MIN_RSA:
-        raise FileError(f"{where}: an RSA key has at least {MIN_RSA} bits, and this one has {key.size()}.")
+    if key.type() == "RSA" and key.size() < MIN_RSA_BITS:
+        raise FileError(f"{where}: an RSA key has at least {MIN_RSA_BITS} bits, and this one has {key.size()}.")
     return key
 
 
@@ -204,23 +206,23 @@ def _host_file(directory: Path, name: str) -> Path:
     return directory / f"ssh_host_{name}_key"
 
 
-def _host_key(path: Path, kind: str) -> Key:
-    key = _parsed(_read(path, secret=True), str(path))
+def _read_host_key(path: Path, kind: str) -> Key:
+    key = _parse_key(_read(path, secret=True), str(path))
     if key.isPublic() or key.type() != kind:
         raise FileError(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
     return key
 
 
-def _parsed(content: bytes, where: str, **how: Any) -> Key:
+def _parse_key(content: bytes, where: str, **how: Any) -> Key:
     try:
         key: Key = Key.fromString(content, **how)
-    except Exception:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+    except Exception:  # noqa: BLE001 (conch raises errors of any kind for bad bytes)
         raise FileError(f"{where}: that is no key that can be used; perhaps a part of it is missing.") from None
     return key
 
 
 def _read(path: Path, secret: bool) -> bytes:
-    """The bytes of a file that nobody else can change; raises `FileError`."""
+    """The bytes of a file that no other user can change; raises `FileError`."""
     try:
         return read_safely(path, secret=secret)
     except (FileNotFoundError, IsADirectoryError):

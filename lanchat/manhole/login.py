@@ -1,4 +1,4 @@
-"""Login: who gets in. A key that is listed is all that counts; what name it comes with is a label, and there is no password."""
+"""The login to the manhole. Only a listed key counts: the user name is a label, and there are no passwords."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from lanchat.manhole.keys import Entry, Listed, fingerprint
-from lanchat.manhole.operator import Channels, Names, Operator, quiet
+from lanchat.manhole.keys import AuthorizedKey, AuthorizedKeys, fingerprint
+from lanchat.manhole.operator import ChannelTypes, MakeNames, Operator, conch_log
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.packet import visible
 
-#: Keys (or other ways in) that a client may try.
+#: Keys (or other methods) that a client may try.
 MAX_ATTEMPTS = 3
-#: Characters of a user's name in the log.
+#: Characters of the user name in the log.
 MAX_LABEL = 40
 
-#: The signatures that are made and taken: none with SHA-1.
+#: The signature algorithms, for clients and for the server; none uses SHA-1.
 SIGNATURES = [
     b"ssh-ed25519",
     b"sk-ssh-ed25519@openssh.com",
@@ -39,38 +39,38 @@ SIGNATURES = [
     b"rsa-sha2-512",
     b"rsa-sha2-256",
 ]
-#: Flags of a signature by a key in hardware: somebody touched it, and showed who they are (PROTOCOL.u2f of OpenSSH).
+#: Flags in a signature of a hardware key: it was touched, and the user was verified (PROTOCOL.u2f of OpenSSH).
 TOUCHED, VERIFIED = 0x01, 0x04
 _log = Logger()
 
 
 @implementer(IRealm)
 class Realm:
-    """Makes operators of those whom the checker knows."""
+    """Makes an `Operator` for each login."""
 
-    def __init__(self, names: Names, clock: Clock, channels: Channels) -> None:
+    def __init__(self, names: MakeNames, clock: Clock, channels: ChannelTypes) -> None:
         self._names = names
         self._clock = clock
         self._channels = channels
 
     def requestAvatar(self, avatar_id: Any, mind: object, *interfaces: object) -> Any:
-        """An operator; the id is the fingerprint of the key, whatever the name."""
+        """Make an operator; the avatar id is the fingerprint of the key, whatever the user name."""
         if IConchUser not in interfaces:
             raise NotImplementedError("an operator comes over SSH")
         operator = Operator(avatar_id, self._names, self._clock, self._channels)
-        return IConchUser, operator, operator.left
+        return IConchUser, operator, operator.logged_out
 
 
 class Checker(SSHPublicKeyChecker):
-    """Knows the listed keys. One that isn't listed is refused before it is asked to sign anything."""
+    """Accepts the listed keys. Others are refused before they are asked to sign anything."""
 
-    def __init__(self, listed: Listed) -> None:
-        super().__init__(listed)
-        self._listed = listed
+    def __init__(self, authorized: AuthorizedKeys) -> None:
+        super().__init__(authorized)
+        self._authorized = authorized
 
     def requestAvatarId(self, credentials: Any) -> Deferred[str]:
         """The fingerprint of the key that signed; fails with `UnauthorizedLogin`."""
-        entry = self._listed.find(credentials.blob)
+        entry = self._authorized.find(credentials.blob)
         if entry is None:
             return fail(UnauthorizedLogin("this key is not listed"))
         signature = getNS(credentials.signature)[0] if credentials.signature else credentials.algName
@@ -78,26 +78,28 @@ class Checker(SSHPublicKeyChecker):
             return fail(UnauthorizedLogin("signatures with SHA-1 are not taken"))
         if credentials.signature and entry.key.isSecurityKey():
             flags = getNS(credentials.signature, 2)[2][:1] or b"\0"
-            if (entry.touched and not flags[0] & TOUCHED) or (entry.verified and not flags[0] & VERIFIED):
+            if (entry.touch_required and not flags[0] & TOUCHED) or (
+                entry.user_verification_required and not flags[0] & VERIFIED
+            ):
                 return fail(UnauthorizedLogin("the security key says that nobody touched it, or showed who they are"))
         checked: Deferred[bytes] = super().requestAvatarId(credentials)
         return checked.addCallback(lambda _: fingerprint(entry.key))
 
 
 class Factory(Protocol):
-    """What a login asks of the factory of its connection."""
+    """What a login needs of the factory of its connection."""
 
     clock: Clock
 
-    def no_room(self) -> str | None:
-        """Why no other operator can be let in; None if one can."""
+    def full_reason(self) -> str | None:
+        """Why no other operator can log in now; None if one can."""
 
-    def entry(self, key: str) -> Entry | None:
-        """The line of the list with the key of this fingerprint."""
+    def entry(self, key: str) -> AuthorizedKey | None:
+        """The listed key with this fingerprint; None if there is none."""
 
 
 class Transport(Protocol):
-    """What a login asks of its connection (`lanchat.manhole.ssh.Transport`)."""
+    """What a login needs of its connection (`lanchat.manhole.ssh.Transport`)."""
 
     address: str
 
@@ -106,36 +108,36 @@ class Transport(Protocol):
         """The factory of the connection."""
 
     def logged_in(self, operator: Operator) -> None:
-        """An operator has logged in over this connection."""
+        """Note that an operator has logged in over this connection."""
 
     def sendDisconnect(self, reason: int, desc: bytes) -> None:
         """Close the connection, and tell the client why (RFC 4253, 11.1)."""
 
 
 class UserAuth(SSHUserAuthServer):
-    """The login."""
+    """The SSH service for the login (RFC 4252)."""
 
-    _log = quiet  # conch uses what the client sent as a format string here
+    _log = conch_log  # conch uses text of the client as a format string here
     clock: Any  # a Clock is enough
     transport: Transport  # type: ignore[assignment]  # no more of it than is asked for here
 
     def serviceStarted(self) -> None:
-        """Time is the factory's, and the transport's own limit comes first."""
+        """Use the factory's clock, and the limit of attempts; the time limit is the transport's."""
         self.clock = self.transport.factory.clock
-        self.attemptsBeforeDisconnect = MAX_ATTEMPTS - 1  # it disconnects when there are more
+        self.attemptsBeforeDisconnect = MAX_ATTEMPTS - 1  # conch disconnects when there are more
         super().serviceStarted()
 
     def tryAuth(self, kind: bytes, user: bytes, data: bytes) -> Any:
-        """Try one way in, and log how that went."""
+        """Try one method of login, and log the result."""
         label = visible(user.decode("utf-8", "replace"), MAX_LABEL)
         return (
             super()
             .tryAuth(kind, user, data)
-            .addCallbacks(self._arrived, self._refused, callbackArgs=(label,), errbackArgs=(label, kind, data))
+            .addCallbacks(self._logged_in, self._refused, callbackArgs=(label,), errbackArgs=(label, kind, data))
         )
 
-    def _arrived(self, avatar: tuple[object, Operator, object], label: str) -> Any:
-        if (why := self.transport.factory.no_room()) is not None:
+    def _logged_in(self, avatar: tuple[object, Operator, object], label: str) -> Any:
+        if (why := self.transport.factory.full_reason()) is not None:
             _log.warn("manhole: {key} from {ip} is one too many", key=avatar[1].key, ip=self.transport.address, audit=True)
             self.transport.sendDisconnect(DISCONNECT_TOO_MANY_CONNECTIONS, why.encode())
             raise UnauthorizedLogin(why)
@@ -146,13 +148,13 @@ class UserAuth(SSHUserAuthServer):
             raise UnauthorizedLogin("this key may not come from there")
         avatar[1].terminal = entry.terminal
         self.transport.logged_in(avatar[1])
-        avatar[1].arrived(self.transport.address, label)
+        avatar[1].logged_in(self.transport.address, label)
         return avatar
 
     def _refused(self, why: Failure, label: str, kind: bytes, data: bytes) -> Failure:
-        # A client asks for "none" to learn what there is, and first asks whether a key may be tried at all.
+        # A client tries "none" to learn the methods, and asks first whether a key may be tried at all.
         if kind != b"none" and not why.check(IgnoreAuthentication):
-            way = _offered(data) if kind == b"publickey" else visible(kind.decode("utf-8", "replace"), MAX_LABEL)
+            way = _offered_key(data) if kind == b"publickey" else visible(kind.decode("utf-8", "replace"), MAX_LABEL)
             text = visible(why.getErrorMessage(), 100)
             _log.warn(
                 "manhole: refused {way} from {ip} as {label}: {why}", way=way, ip=self.transport.address, label=label, why=text
@@ -160,9 +162,9 @@ class UserAuth(SSHUserAuthServer):
         return why
 
 
-def _offered(data: bytes) -> str:
-    """The fingerprint of the key that a client offers, as far as it is one."""
+def _offered_key(data: bytes) -> str:
+    """The fingerprint of the key that a client offers, if it can be read."""
     try:
         return fingerprint(Key.fromString(getNS(data[1:], 2)[1], type="blob"))
-    except Exception:  # noqa: BLE001 (conch raises whatever the bytes lead it to)
+    except Exception:  # noqa: BLE001 (conch raises errors of any kind for bad bytes)
         return "a key that can't be read"

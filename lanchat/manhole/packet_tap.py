@@ -1,14 +1,14 @@
-"""Tap: the live packets of one session in an operator's window, both ways, until it is stopped.
+"""Taps: the live packets of one session, both ways, in an operator's window.
 
-A session that is tapped has a stand-in for its client, which hears what goes out, and its connection one for the router, which
-hears what comes in. They are put there with the first tap and taken away with the last, so nobody else pays for it.
+While a session is tapped, a proxy in place of its client sees what goes out, and a proxy in place of the connection's router
+sees what comes in. They are installed by the first tap and removed with the last, so other sessions have no cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -25,60 +25,62 @@ from lanchat.protocol.interfaces import IClient, IConnection
 from lanchat.protocol.packet import Packet, ServerPacket, ServerX, X, visible
 from lanchat.service.requests import format_count
 
-#: Characters that are shown of a packet, and what is shown instead of a secret.
+#: Characters that are shown of a packet, and the text in place of a secret.
 MAX_SHOWN, HIDDEN = 2000, "(hidden)"
-#: What comes from the client, what goes to it.
-CAME, WENT = ">", "<"
-#: The commands that are followed by a password: an operator does not need to see those.
+#: Marks for packets from the client, and to the client.
+FROM_CLIENT, TO_CLIENT = ">", "<"
+#: Commands that contain a password, which operators need not see.
 SECRET = {name for name, command in COMMANDS.items() if "password" in command.args}
 
 _log = Logger("lanchat.manhole.tap")
 
-Heard = Packet | ChatError
-Hear = Callable[[str, Heard], None]
+#: A packet on its way, or the error that a frame of the client was no packet.
+TappedPacket: TypeAlias = Packet | ChatError
+#: Called with the direction (`FROM_CLIENT` or `TO_CLIENT`) and the packet.
+PacketHandler: TypeAlias = Callable[[str, TappedPacket], None]
 
 
 class Window(Protocol):
-    """An operator's window, as a tap needs it."""
+    """What a tap needs of an operator's window."""
 
-    #: Called when the operator wants no more of what goes on (Ctrl-C), and when the window closes.
+    #: Called at Ctrl-C, and when the window closes.
     interruptions: list[Callable[[], object]]
 
     def show(self, text: str) -> None:
-        """Show this, in between."""
+        """Show a text above the line that is being typed."""
 
     def behind(self) -> bool:
-        """Whether it is not read as fast as it is written to."""
+        """Whether output waits because the operator's client reads too slowly."""
 
     def audit(self, what: str) -> None:
-        """Note in the log what the operator does."""
+        """Write an action of the operator to the audit log."""
 
 
-class Wires:
-    """The sessions that are tapped, by whomever."""
+class TappedSessions:
+    """The sessions that any operator taps."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._wires: dict[Session, Wire] = {}
+        self._sessions: dict[Session, TappedSession] = {}
 
-    def listen(self, session: Session, tap: Tap) -> None:
-        """Let this tap hear; raises `NoSuchTarget` if there is no connection that could be listened to."""
-        wire = self._wires.get(session)
-        if wire is None:
-            wire = self._wires[session] = Wire(self._router, session)
-        wire.taps.append(tap)
+    def add(self, session: Session, tap: Tap) -> None:
+        """Add a tap to a session; raises `NoSuchTarget` if it has no connection that can be tapped."""
+        tapped = self._sessions.get(session)
+        if tapped is None:
+            tapped = self._sessions[session] = TappedSession(self._router, session)
+        tapped.taps.append(tap)
 
     def stop(self, session: Session, tap: Tap) -> None:
-        """Let it hear no more."""
-        wire = self._wires[session]
-        wire.taps.remove(tap)
-        if not wire.taps:
-            del self._wires[session]
-            wire.remove()
+        """Remove a tap from a session."""
+        tapped = self._sessions[session]
+        tapped.taps.remove(tap)
+        if not tapped.taps:
+            del self._sessions[session]
+            tapped.remove()
 
 
-class Wire:
-    """One session that is listened to."""
+class TappedSession:
+    """One session with its taps."""
 
     def __init__(self, router: Router, session: Session) -> None:
         connection = IConnection(session.client, None)
@@ -86,19 +88,19 @@ class Wire:
             raise NoSuchTarget(f"{visible(session.name.shown)} has no connection that can be tapped.")
         self.taps: list[Tap] = []
         self._router, self._session, self._connection = router, session, connection
-        session.client = cast("IClient", _Client(connection, self._hear, self._ended))
-        connection.serve_with(_Router(router, self._hear, self._ended))
+        session.client = cast("IClient", _TappedClient(connection, self._handle_packet, self._ended))
+        connection.serve_with(_TappedRouter(router, self._handle_packet, self._ended))
 
     def remove(self) -> None:
-        """All is as it was."""
+        """Remove the proxies."""
         self._session.client = self._connection
         self._connection.serve_with(self._router)
 
-    def _hear(self, way: str, heard: Heard) -> None:
+    def _handle_packet(self, direction: str, packet: TappedPacket) -> None:
         for tap in tuple(self.taps):
             try:
-                tap.hear(way, heard)
-            except Exception:  # noqa: BLE001, PERF203 (what is shown of a packet must not keep it from where it goes)
+                tap.handle_packet(direction, packet)
+            except Exception:  # noqa: BLE001, PERF203 (an error in showing a packet must not stop the packet)
                 _log.failure("manhole: a tap could not show a packet")
                 tap.end("it failed")
 
@@ -107,49 +109,49 @@ class Wire:
             tap.end("it has left")
 
 
-class _Client:
-    """A client that is listened to."""
+class _TappedClient:
+    """A proxy for the client of a tapped session."""
 
-    def __init__(self, client: Any, hear: Hear, ended: Callable[[], None]) -> None:
-        self._client, self._hear, self._ended = client, hear, ended
+    def __init__(self, client: Any, handle_packet: PacketHandler, ended: Callable[[], None]) -> None:
+        self._client, self._handle_packet, self._ended = client, handle_packet, ended
         directlyProvides(self, providedBy(client))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
     def deliver(self, packet: ServerPacket) -> None:
-        """Show it to the operator too."""
-        self._hear(WENT, packet)
+        """Show the packet to the operator, and deliver it."""
+        self._handle_packet(TO_CLIENT, packet)
         self._client.deliver(packet)
 
     def deliver_all(self, packets: list[ServerPacket]) -> None:
-        """Show each."""
+        """Deliver packets one by one."""
         for packet in packets:
             self.deliver(packet)
 
     def disconnect(self) -> None:
-        """Nothing more comes after this."""
+        """Disconnect, and end the taps."""
         self._client.disconnect()
         self._ended()
 
 
-class _Router:
-    """The router, as a connection sees it that is listened to."""
+class _TappedRouter:
+    """A proxy for the router, for the connection of a tapped session."""
 
-    def __init__(self, router: Router, hear: Hear, ended: Callable[[], None]) -> None:
-        self._router, self._hear = router, hear
-        self.chat = _Chat(router.chat, ended)
+    def __init__(self, router: Router, handle_packet: PacketHandler, ended: Callable[[], None]) -> None:
+        self._router, self._handle_packet = router, handle_packet
+        self.chat = _TappedChat(router.chat, ended)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._router, name)
 
-    def receive(self, session: Session, packet: Heard) -> None:
-        """Show it to the operator too."""
-        self._hear(CAME, packet)
+    def receive(self, session: Session, packet: TappedPacket) -> None:
+        """Show the packet to the operator, and pass it on."""
+        self._handle_packet(FROM_CLIENT, packet)
         self._router.receive(session, packet)
 
     def receive_all(self, session: Session, packets: list[Packet]) -> int:
-        """Take them one by one, so that the operator is shown each."""
+        """Pass packets on one by one, so that the operator is shown each; returns how many."""
         taken = 0
         for packet in packets:
             if session.client.halted:
@@ -159,8 +161,8 @@ class _Router:
         return taken
 
 
-class _Chat:
-    """The chat, as that connection sees it."""
+class _TappedChat:
+    """A proxy for the chat, for the connection of a tapped session."""
 
     def __init__(self, chat: Chat, ended: Callable[[], None]) -> None:
         self._chat, self._ended = chat, ended
@@ -169,44 +171,44 @@ class _Chat:
         return getattr(self._chat, name)
 
     def leave(self, session: Session, *how: Any, **more: Any) -> None:
-        """The client is gone."""
+        """Pass it on, and end the taps."""
         self._chat.leave(session, *how, **more)
         self._ended()
 
 
 class Tap:
-    """One operator who listens to one session."""
+    """One operator's tap of one session."""
 
-    def __init__(self, wires: Wires, session: Session, window: Window, now: Callable[[], float]) -> None:
-        """It begins; raises `NoSuchTarget`."""
-        self._wires, self._session, self._window, self._now = wires, session, window, now
+    def __init__(self, tapped: TappedSessions, session: Session, window: Window, now: Callable[[], float]) -> None:
+        """Start the tap; raises `NoSuchTarget`."""
+        self._sessions, self._session, self._window, self._now = tapped, session, window, now
         self._name = visible(session.name.shown)
-        self._heard = self._lost = self._untold = 0
-        #: Fires when it ends, with what became of it.
+        self._count = self._dropped = self._unreported = 0
+        #: Fires with a summary when it ends.
         self.done: Deferred[Text] = Deferred()
-        wires.listen(session, self)
+        tapped.add(session, self)
         window.audit(f"tap of {self._name} ({visible(session.sender.ip)}) begins")
 
-    def hear(self, way: str, heard: Heard) -> None:
-        """A packet: it is shown, or lost and counted while the operator's window does not keep up."""
-        self._heard += 1
+    def handle_packet(self, direction: str, packet: TappedPacket) -> None:
+        """Show a packet, or count it as dropped while the operator's window is too slow."""
+        self._count += 1
         if self._window.behind():
-            self._lost += 1
-            self._untold += 1
+            self._dropped += 1
+            self._unreported += 1
             return
-        if self._untold:
-            self._window.show(f"(not shown, as this window did not keep up: {format_count(self._untold, 'packet')})\n")
-            self._untold = 0
+        if self._unreported:
+            self._window.show(f"(not shown, as this window did not keep up: {format_count(self._unreported, 'packet')})\n")
+            self._unreported = 0
         time = datetime.fromtimestamp(self._now()).astimezone().strftime("%H:%M:%S")
-        self._window.show(f"{time} {self._name} {way} {written(heard)}\n")
+        self._window.show(f"{time} {self._name} {direction} {render(packet)}\n")
 
     def end(self, why: str) -> None:
-        """Stop listening; the operator is told, and the log."""
+        """End the tap, tell the operator, and log it."""
         if self.done.called:
             return
-        self._wires.stop(self._session, self)
-        lost = f", {self._lost} of them not shown" if self._lost else ""
-        told = f"tap of {self._name} ends ({why}): {format_count(self._heard, 'packet')}{lost}"
+        self._sessions.stop(self._session, self)
+        lost = f", {self._dropped} of them not shown" if self._dropped else ""
+        told = f"tap of {self._name} ends ({why}): {format_count(self._count, 'packet')}{lost}"
         self._window.audit(told)
         self.done.callback(Text(f"The {told}."))
 
@@ -214,30 +216,30 @@ class Tap:
 class Taps:
     """The taps of one window."""
 
-    def __init__(self, wires: Wires, window: Window, now: Callable[[], float]) -> None:
-        self._wires, self._window, self._now = wires, window, now
+    def __init__(self, tapped: TappedSessions, window: Window, now: Callable[[], float]) -> None:
+        self._sessions, self._window, self._now = tapped, window, now
         self._taps: list[Tap] = []
         window.interruptions.append(self.stop)
 
     def begin(self, session: Session) -> Deferred[Text]:
-        """Listen to a session; fires when that ends. Raises `NoSuchTarget`."""
-        tap = Tap(self._wires, session, self._window, self._now)
+        """Tap a session; fires when that ends. Raises `NoSuchTarget`."""
+        tap = Tap(self._sessions, session, self._window, self._now)
         self._taps.append(tap)
         return tap.done
 
     def stop(self) -> int:
-        """End all of them; how many there were."""
+        """End all taps; returns how many there were."""
         taps, self._taps = [tap for tap in self._taps if not tap.done.called], []
         for tap in taps:
             tap.end("stopped")
         return len(taps)
 
 
-def written(heard: Heard) -> str:
-    """A packet on one line, without what could harm a terminal, and without secrets."""
-    if isinstance(heard, ChatError):
-        return f"(no packet: {heard.code} {visible(str(heard), MAX_SHOWN)})"
-    return visible(_without_secrets(heard).line.decode("utf-8", "replace").rstrip("\n"), MAX_SHOWN)
+def render(packet: TappedPacket) -> str:
+    """A packet on one line, safe for a terminal and without secrets."""
+    if isinstance(packet, ChatError):
+        return f"(no packet: {packet.code} {visible(str(packet), MAX_SHOWN)})"
+    return visible(_without_secrets(packet).line.decode("utf-8", "replace").rstrip("\n"), MAX_SHOWN)
 
 
 def _without_secrets(packet: Packet) -> Packet:

@@ -1,4 +1,4 @@
-"""Workings: what an operator can say about the server itself: how it does, what it is allowed, and when it ends."""
+"""The operators' commands about the server itself: its state, its limits, and its end."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from lanchat.protocol.limits import LIMITS, format_value
 from lanchat.service import process_stats
 from lanchat.service.service import ChatService
 
-#: Where a thread is that waits for work: nothing to tell an operator of.
+#: Functions in which an idle thread waits for work; they say nothing to an operator.
 _WAITING = ("wait", "get", "_wait_for_tstate_lock", "acquire")
 
 
-class Limited(NamedTuple):
+class LimitRow(NamedTuple):
     """A limit: a row of `limits()`."""
 
     name: str
@@ -33,8 +33,8 @@ class Limited(NamedTuple):
     consequence: str
 
 
-class Doing(NamedTuple):
-    """Something that is under way: a row of `tasks()`."""
+class TaskRow(NamedTuple):
+    """A running job, thread or queue: a row of `tasks()`."""
 
     kind: str
     name: str
@@ -43,7 +43,7 @@ class Doing(NamedTuple):
 
 
 class ServerCommands:
-    """The server, as a machine."""
+    """The commands about the server itself."""
 
     def __init__(self, service: ChatService) -> None:
         self._service = service
@@ -72,14 +72,14 @@ class ServerCommands:
             }
         )
 
-    def limits(self) -> Table[Limited]:
+    def limits(self) -> Table[LimitRow]:
         """The limits, and how often each is met.
 
         What each counts, and what happens to whoever meets it.
         """
         now, met = self._chat.limits.values, self._chat.limits.met
-        rows = [Limited(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
-        return Table(Limited._fields, rows)
+        rows = [LimitRow(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
+        return Table(LimitRow._fields, rows)
 
     def limit(self, name: str, value: str | float) -> Text:
         """Change a limit for everyone.
@@ -125,47 +125,47 @@ class ServerCommands:
             raise Usage("Write it as drain(60), in seconds, or drain('off').")
         return Text(await self._service.drain(seconds))
 
-    def tasks(self) -> Table[Doing]:
+    def tasks(self) -> Table[TaskRow]:
         """What is under way, and what waits.
 
         The calls that are to be made (how many of a kind, and when the next), the threads (what they do), and the queues.
         """
-        return Table(Doing._fields, [*self._calls(), *_threads(), *self._queues()])
+        return Table(TaskRow._fields, [*self._calls(), *_threads(), *self._queues()])
 
-    def _calls(self) -> Iterator[Doing]:
+    def _calls(self) -> Iterator[TaskRow]:
         clock: Any = self._chat.clock
         due: dict[str, list[float]] = defaultdict(list)
         for call in clock.getDelayedCalls():
-            due[_called(call.func)].append(call.getTime() - clock.seconds())
+            due[_call_name(call.func)].append(call.getTime() - clock.seconds())
         for name, times in sorted(due.items(), key=lambda item: min(item[1])):
-            yield Doing("call", name, len(times), f"in {max(0.0, min(times)):.1f} s")
+            yield TaskRow("call", name, len(times), f"in {max(0.0, min(times)):.1f} s")
 
-    def _queues(self) -> Iterator[Doing]:
+    def _queues(self) -> Iterator[TaskRow]:
         service = self._service
         connections = [IConnection(session.client, None) for session in self._chat.online]
         queued = [connection.queued() for connection in connections if connection is not None]
         waiting = [size for size in queued if size]
-        yield Doing("queue", "store", service.store.waiting, "messages and changes wait for the disk")
-        yield Doing("queue", "passwords", service.hasher.waiting, "wait to be checked")
-        yield Doing(
+        yield TaskRow("queue", "store", service.store.waiting, "messages and changes wait for the disk")
+        yield TaskRow("queue", "passwords", service.hasher.waiting, "wait to be checked")
+        yield TaskRow(
             "queue", "outboxes", len(waiting), f"clients wait for {sum(waiting)} bytes, one for {max(waiting, default=0)}"
         )
 
 
-def _threads() -> Iterator[Doing]:
-    frames = sys._current_frames()  # noqa: SLF001 (Python's own, for this)
+def _threads() -> Iterator[TaskRow]:
+    frames = sys._current_frames()  # noqa: SLF001 (Python's interface for this)
     for thread in threading.enumerate():
-        yield Doing("thread", thread.name, 1, _place(frames.get(thread.ident or 0)))
+        yield TaskRow("thread", thread.name, 1, _current_function(frames.get(thread.ident or 0)))
 
 
-def _place(frame: FrameType | None) -> str:
-    """What a thread does: the innermost function that is not Python's own way to wait."""
+def _current_function(frame: FrameType | None) -> str:
+    """What a thread is doing: the innermost function that is not Python's own waiting."""
     while frame is not None and frame.f_code.co_name in _WAITING and frame.f_back is not None:
         frame = frame.f_back
     return f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_name}" if frame is not None else "ends"
 
 
-def _called(call: Any) -> str:
-    """A name for what a delayed call calls."""
-    call = getattr(call, "func", call)  # of a partial
+def _call_name(call: Any) -> str:
+    """The name of the function of a delayed call."""
+    call = getattr(call, "func", call)  # of a `functools.partial`
     return f"{getattr(call, '__module__', '?')}.{getattr(call, '__qualname__', type(call).__name__)}"

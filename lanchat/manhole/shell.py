@@ -1,4 +1,4 @@
-"""Shell: what happens in one channel of an SSH connection. A prompt on a terminal, one command, or a script on standard input.
+"""The shell in one channel of an SSH connection: a prompt on a terminal, one command, or a script on standard input.
 
 Conch's own `SSHSession` and `TerminalSession` are not used: they raise at the end of input and when a window changes, refuse
 commands, need a terminal, and clear the operator's screen.
@@ -17,64 +17,64 @@ from twisted.conch.ssh.session import parseRequest_pty_req, parseRequest_window_
 
 from lanchat.manhole.console import MAX_SOURCE, Console
 from lanchat.manhole.editor import Editor
-from lanchat.manhole.operator import Operator, quiet
+from lanchat.manhole.operator import Operator, conch_log
 from lanchat.system.columns import fold
 
-#: Columns of a time and the blank behind it.
+#: Columns of a time and the blank after it.
 TIME_WIDTH = 9
 GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
 
 
 class Transport(Protocol):
-    """What a channel asks of the connection that it is in."""
+    """What a channel needs of the connection that it is in."""
 
     #: Whether more was written than the network takes for now.
     behind: bool
 
 
 class Connection(Protocol):
-    """What a channel asks of the SSH connection protocol (`lanchat.manhole.ssh.Channels`)."""
+    """What a channel needs of the SSH connection protocol (`lanchat.manhole.ssh.SessionChannels`)."""
 
     @property
     def transport(self) -> Transport:
-        """The connection."""
+        """The connection below."""
 
     def sendClose(self, channel: SSHChannel) -> None:
         """Close a channel."""
 
-    def sendRequest(self, channel: SSHChannel, requestType: bytes, data: bytes) -> object:  # noqa: N803 (as conch has it)
-        """Tell the client something about a channel."""
+    def sendRequest(self, channel: SSHChannel, requestType: bytes, data: bytes) -> object:  # noqa: N803 (its name in conch)
+        """Send a request about a channel to the client."""
 
 
 class Shell(SSHChannel):
-    """A session channel."""
+    """A session channel (RFC 4254, 6)."""
 
     name = b"session"
-    _log = quiet
+    _log = conch_log
 
     conn: Connection  # type: ignore[assignment]  # no more of it than is asked for here
 
     def __init__(self, *, avatar: Operator, **opened: Any) -> None:
         super().__init__(avatar=avatar, **opened)
         self._operator = avatar
-        self._columns = 0  # not 0: there is a terminal
+        self._columns = 0  # 0 without a terminal
         self._editor: Editor | None = None
         self._script: bytearray | None = None
         self._started = self._running = False
-        #: Called at Ctrl-C, and when this closes (`tap.Window`).
+        #: Called at Ctrl-C, and when the channel closes (`packet_tap.Window`).
         self.interruptions: list[Callable[[], object]] = []
-        self._console = Console(avatar.names(self), self._out, self._err, avatar.note)
+        self._console = Console(avatar.names(self), self._out, self._err, avatar.log_statement)
 
-    # What the client asks for and sends.
+    # Called by the SSH connection.
 
     def requestReceived(self, request: bytes, data: bytes) -> bool:
-        """Do what is asked for; false when that is nothing we do (agents, subsystems, environment variables)."""
+        """Carry out a request of the client; false for unsupported ones (agents, subsystems, environment variables)."""
         do = self.REQUESTS.get(request)
         return do is not None and do(self, data)
 
     def dataReceived(self, data: bytes) -> None:
-        """Keys, or a piece of a script."""
-        self._operator.typed()
+        """Handle keys, or a part of a script."""
+        self._operator.key_pressed()
         if self.closing:
             return
         if self._editor is not None:
@@ -86,7 +86,7 @@ class Shell(SSHChannel):
                 self._finish(1)
 
     def eofReceived(self) -> None:
-        """No more input: a script is whole now, and nobody types any more."""
+        """Handle the end of input: a script is complete, and a prompt ends."""
         if self.closing:
             return
         if self._editor is not None:
@@ -95,43 +95,43 @@ class Shell(SSHChannel):
             self._run(bytes(self._script).decode("utf-8", "replace"))
 
     def closeReceived(self) -> None:
-        """The client wants nothing more, so what waits for it is dropped."""
+        """Close the channel, as the client did; what waits for it is dropped."""
         self.closing = 1
         self._interrupt()
         self.conn.sendClose(self)
 
     def closed(self) -> None:
-        """Gone: what comes later (the result of a Deferred) has nowhere to go."""
+        """Note that the channel is closed: later results (of a Deferred) are not shown."""
         self.closing = 1
         self._interrupt()
 
-    # What others ask of it.
+    # Called by the idle timer and the taps.
 
     def is_busy(self) -> bool:
-        """Whether it does something for the operator, who need not type meanwhile."""
-        return not self.closing and (self._running or self._console.waits)
+        """Whether it works for the operator, who then need not type."""
+        return not self.closing and (self._running or self._console.is_waiting)
 
     def warn(self, text: str) -> None:
-        """Tell the operator, if there is a prompt."""
+        """Show a text at the prompt, if there is one."""
         if self._editor is not None:
             self._out(text)
 
     def show(self, text: str) -> None:
-        """Show what goes on meanwhile, in lines that begin with a time: no row of one looks like another."""
+        """Show a text in lines that begin with a time, folded so that no row looks like another line."""
         if self._columns:
             rows = (row for line in text.splitlines() for row in fold(line, self._columns - 1, TIME_WIDTH))
             text = "".join(f"{row}\n" for row in rows)
         self._out(text)
 
     def behind(self) -> bool:
-        """Whether it is not read as fast as it is written to."""
+        """Whether output waits because the operator's client reads too slowly."""
         return bool(self.buf) or self.conn.transport.behind
 
     def audit(self, what: str) -> None:
-        """Note in the log what the operator does."""
+        """Write an action of the operator to the audit log."""
         self._operator.audit(what)
 
-    # The three ways to work.
+    # The kinds of shells.
 
     def _terminal(self, data: bytes) -> bool:
         if not self._operator.terminal:
@@ -164,7 +164,7 @@ class Shell(SSHChannel):
         if self._started:
             return False
         self._started = True
-        # The client is first told that its request was granted: what comes of it must come after that.
+        # The client must get the answer to its request before any output.
         self._operator.clock.callLater(0, self._run, getNS(data)[0].decode("utf-8", "replace"))
         return True
 
@@ -188,7 +188,7 @@ class Shell(SSHChannel):
 
     def _interrupted(self) -> None:
         self._interrupt()
-        self._console.forget()
+        self._console.discard_statement()
         self._ask(">>> ")
 
     def _interrupt(self) -> None:
@@ -203,10 +203,10 @@ class Shell(SSHChannel):
         if self._editor is not None and not self.closing:
             self._editor.ask(prompt)
 
-    # What goes out.
+    # Output.
 
     def _status(self, end: SystemExit) -> int:
-        """What `exit()` was given, as the shell of the operator gets it."""
+        """The exit status for the operator's shell, from the argument of `exit()`."""
         if end.code is None or isinstance(end.code, int):
             return (end.code or 0) & 0xFF
         self._err(f"{end.code}\n")
@@ -234,7 +234,7 @@ class Shell(SSHChannel):
         if not self.closing:
             self.write(_encoded(text.replace("\n", "\r\n") if self._columns else text))
 
-    #: What a client may ask of a channel; it is refused anything else.
+    #: The requests that are supported.
     REQUESTS: ClassVar[dict[bytes, Callable[[Shell, bytes], bool]]] = {
         b"pty-req": _terminal,
         b"window-change": _window_change,

@@ -1,4 +1,4 @@
-"""Tables: what a verb answers, as rows for programs, and as text that fits the window for people."""
+"""The answers of commands: rows for programs, and text that fits the window for people."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from lanchat.protocol.limits import format_value
 from lanchat.system.columns import width
 
-#: Between two columns, and where something was cut.
-GAP, CUT = "  ", "\u2026"
+#: The text between two columns, and the mark where a text was cut.
+COLUMN_GAP, ELLIPSIS = "  ", "\u2026"
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 
 
 class Table(Sequence[RowT], Generic[RowT]):
-    """Rows that print as a table under the names of their columns; without a window it is whole."""
+    """A sequence of rows that prints as a table with a heading; without a window it is not cut."""
 
     def __init__(self, head: Sequence[str], rows: Sequence[RowT]) -> None:
         self._head = head
@@ -31,7 +31,7 @@ class Table(Sequence[RowT], Generic[RowT]):
         return self._rows[index]
 
     def fitted(self, columns: int) -> str:
-        """The table, no wider than a window of so many columns; 0 is no window."""
+        """The table as text, no wider than `columns`; 0 is no window."""
         return aligned([self._head, *self._rows], columns)
 
     def __repr__(self) -> str:
@@ -39,10 +39,10 @@ class Table(Sequence[RowT], Generic[RowT]):
 
 
 class Facts(dict[str, Any]):
-    """A dict that prints a line for each entry."""
+    """A dict that prints one line for each entry."""
 
     def fitted(self, columns: int) -> str:
-        """The lines, no wider than so many columns."""
+        """The lines as text, no wider than `columns`."""
         return aligned(list(self.items()), columns)
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class Facts(dict[str, Any]):
 
 
 class Text(str):
-    """A text that prints as it is, without quotes."""
+    """A string that prints without quotes."""
 
     __slots__ = ()
 
@@ -59,35 +59,35 @@ class Text(str):
 
 
 def shown(value: Any, columns: int) -> str:
-    """A value as it is shown in a window of so many columns; 0 is no window."""
+    """A value as text for a window of `columns` columns; 0 is no window."""
     return value.fitted(columns) if columns and isinstance(value, (Table, Facts)) else repr(value)
 
 
 def aligned(rows: Sequence[Sequence[Any]], columns: int) -> str:
-    """Columns as wide as they must be; where a window is too narrow for that, the widest are cut. Numbers are on the right."""
+    """Rows as aligned columns; if the window is too narrow, the widest ones are cut. Numbers are aligned to the right."""
     cells = [[_text(cell) for cell in row] for row in rows]
     widths = _fitting([max(map(width, column)) for column in zip(*cells, strict=True)], columns)
     numeric = [isinstance(value, (int, float)) for value in rows[-1]]
-    lines = (GAP.join(map(_cell, row, widths, numeric)).rstrip() for row in cells)
+    lines = (COLUMN_GAP.join(map(_cell, row, widths, numeric)).rstrip() for row in cells)
     return "\n".join(cut(line, columns) if columns else line for line in lines)
 
 
 def cut(text: str, columns: int) -> str:
-    """As much of a text as so many columns take, with an ellipsis if that is not all."""
+    """A text cut to so many columns, with an ellipsis if something is missing."""
     if width(text) <= columns:
         return text
-    kept, taken = "", width(CUT)
+    kept, taken = "", width(ELLIPSIS)
     for char in text:
         taken += width(char)
         if taken > columns:
             break
         kept += char
-    return kept + CUT
+    return kept + ELLIPSIS
 
 
 def _fitting(widths: list[int], columns: int) -> list[int]:
-    """The widths of columns that fit: those that can't be as wide as they would have all the same, and the last the rest."""
-    room = columns - len(GAP) * (len(widths) - 1) if columns else sum(widths)
+    """The widths of columns that fit: those that don't get their full width are equal, and the last of them takes the rest."""
+    room = columns - len(COLUMN_GAP) * (len(widths) - 1) if columns else sum(widths)
     most = max(widths)
     while most > 1 and sum(min(wide, most) for wide in widths) > room:
         most -= 1

@@ -1,4 +1,4 @@
-"""People: what an operator can say about those who are here, and about those who should not be."""
+"""The operators' commands about users: who is online, and kicks, mutes and bans."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from lanchat.protocol.interfaces import IConnection
 from lanchat.protocol.packet import MAX_MSG, visible
 from lanchat.service.drain import announce
 
-#: What Python allows in a text, and UTF-8 does not.
+#: Characters that Python allows in a text, but UTF-8 does not.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Here(NamedTuple):
-    """Somebody who is here: a row of `who()`."""
+class UserRow(NamedTuple):
+    """A user who is online: a row of `who()`."""
 
     name: str
     address: str
@@ -38,8 +38,8 @@ class Here(NamedTuple):
     queued: int
 
 
-class Sanctioned(NamedTuple):
-    """Somebody who is banned or muted: a row of `bans()`."""
+class SanctionRow(NamedTuple):
+    """A ban or mute: a row of `bans()`."""
 
     kind: str
     whom: str
@@ -49,27 +49,27 @@ class Sanctioned(NamedTuple):
     why: str
 
 
-class People:
-    """Who is here, and what can be done about them."""
+class UserCommands:
+    """The commands about users."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
-        self._by = OPERATOR._replace(written=_called)
+        self._actor = OPERATOR._replace(written=_as_typed)
 
-    def who(self) -> Table[Here]:
+    def who(self) -> Table[UserRow]:
         """Who is here, sorted by name.
 
         They are idle for so many seconds: nothing came from them, not even an answer to a ping. Queued are the bytes that wait
         for them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
         """
-        return Table(Here._fields, [self._row(s) for s in sorted(self._chat.online, key=lambda s: (s.name.key, s.since))])
+        return Table(UserRow._fields, [self._row(s) for s in sorted(self._chat.online, key=lambda s: (s.name.key, s.since))])
 
-    def _row(self, session: Session) -> Here:
+    def _row(self, session: Session) -> UserRow:
         connection = IConnection(session.client, None)
         encryption, queued = (connection.encryption(), connection.queued()) if connection is not None else ("", 0)
         idle = int(self._chat.clock.seconds() - session.heard)
         name, address = visible(session.name.shown), visible(session.sender.ip)
-        return Here(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued)
+        return UserRow(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued)
 
     def find(self, name: str) -> Session | None:
         """The session of that name, or None.
@@ -84,7 +84,7 @@ class People:
         This is a name, an address or a network: kick('bob', 'be nice'), kick('10.0.0.7'). With room='#ops' they are taken out
         of that room instead.
         """
-        return self._decide(moderation.kick, whom, why, "", room)
+        return self._moderate(moderation.kick, whom, why, "", room)
 
     def mute(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Let somebody say nothing.
@@ -92,11 +92,11 @@ class People:
         For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: mute('bob', 'calm down', '10m').
         With room='#ops' only there.
         """
-        return self._decide(moderation.mute, whom, why, duration, room)
+        return self._moderate(moderation.mute, whom, why, duration, room)
 
     def unmute(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
         """Let somebody speak again."""
-        return self._decide(partial(moderation.undo, kind=MUTE), whom, "", "", room)
+        return self._moderate(partial(moderation.undo, kind=MUTE), whom, "", "", room)
 
     def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Shut out a name, or an address.
@@ -104,13 +104,13 @@ class People:
         For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: ban('10.0.0.0/24', 'a storm', '2h').
         With room='#ops' only from there.
         """
-        return self._decide(moderation.ban, whom, why, duration, room)
+        return self._moderate(moderation.ban, whom, why, duration, room)
 
     def unban(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
         """Let somebody come back."""
-        return self._decide(partial(moderation.undo, kind=BAN), whom, "", "", room)
+        return self._moderate(partial(moderation.undo, kind=BAN), whom, "", "", room)
 
-    def bans(self, room: str = "") -> Table[Sanctioned]:
+    def bans(self, room: str = "") -> Table[SanctionRow]:
         """Who is banned or muted, newest first.
 
         On the whole server, or in a room: bans('#ops').
@@ -118,11 +118,11 @@ class People:
         chat = self._chat
         found = [(moderation.whom(chat, one), one) for one in chat.sanctions.listed(self._room(room))]
         rows = [
-            Sanctioned(one.kind, visible(whom), clock_time(one.until), visible(one.by), clock_time(one.at), one.reason or "-")
+            SanctionRow(one.kind, visible(whom), clock_time(one.until), visible(one.by), clock_time(one.at), one.reason or "-")
             for whom, one in found
             if whom
         ]
-        return Table(Sanctioned._fields, rows)
+        return Table(SanctionRow._fields, rows)
 
     def shout(self, text: str) -> int:
         """Say something to everybody.
@@ -133,7 +133,7 @@ class People:
             raise Usage(f"A text has 1 to {MAX_MSG} bytes, and no surrogates. Nothing was said.")
         return announce(self._chat, text)
 
-    async def _decide(
+    async def _moderate(
         self,
         act: Callable[[Chat, Actor, ModerationRequest], Awaitable[str]],
         whom: str,
@@ -146,7 +146,9 @@ class People:
         if not whom.strip():
             raise Usage("Say whom: a name, an address or a network. Nothing was done.")
         how_long = parse_duration(f"{duration}s" if isinstance(duration, int) else duration)
-        return Text(await act(self._chat, self._by, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room))))
+        return Text(
+            await act(self._chat, self._actor, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room)))
+        )
 
     def _room(self, name: str) -> Room | None:
         if name and (room := self._chat.rooms.find(name)) is None:
@@ -155,10 +157,10 @@ class People:
 
 
 def clock_time(at: float | None) -> str:
-    """A time of day, by the clock of this machine."""
+    """A time in this machine's zone; "-" for None."""
     return "-" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _called(command: str, room: Room | None, *rest: str) -> str:
-    """A command as it is written at the prompt."""
+def _as_typed(command: str, room: Room | None, *rest: str) -> str:
+    """A moderation command as it is written at the prompt."""
     return f"{command}({', '.join(map(repr, rest))}{f', room={room.name!r}' if room is not None else ''})"

@@ -1,63 +1,63 @@
-"""Histogram: how long things took, in bounded room, so that a million times cost no more than a thousand."""
+"""A histogram of durations, in bounded memory: a million durations take no more than a thousand."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 
-#: Buckets of one width in each doubling: what is read back is at most 1/64 too large.
-_WIDTHS = 64
-_BITS = _WIDTHS.bit_length()
+#: Buckets in each doubling of the duration: a value that is read back is at most 1/64 too large.
+_BUCKETS_PER_DOUBLING = 64
+_BITS = _BUCKETS_PER_DOUBLING.bit_length()
 
 
 class Histogram:
-    """Times in nanoseconds, in buckets that grow with what they count (as HdrHistogram has them)."""
+    """Durations in nanoseconds, in buckets whose width grows with the duration (as in HdrHistogram)."""
 
     def __init__(self, buckets: dict[int, int] | None = None, largest: int = 0) -> None:
         self._buckets = Counter(buckets or {})
-        #: The largest, exactly.
+        #: The largest duration, exactly.
         self.max = largest
 
     def __len__(self) -> int:
         return self._buckets.total()
 
     def record(self, nanoseconds: int) -> None:
-        """Count one; what is below zero is zero."""
-        self._buckets[_index(max(0, nanoseconds))] += 1
+        """Count a duration; a negative one counts as 0."""
+        self._buckets[_bucket(max(0, nanoseconds))] += 1
         self.max = max(self.max, nanoseconds)
 
     def merge(self, other: Histogram) -> None:
-        """Count all that another has counted."""
+        """Add the durations of another histogram."""
         self._buckets.update(other._buckets)
         self.max = max(self.max, other.max)
 
     def percentile(self, percent: float) -> int:
-        """The nanoseconds that so many percent did not exceed; 0 if there is nothing."""
+        """The duration in nanoseconds that so many percent did not exceed; 0 if there are none."""
         wanted, seen = math.ceil(len(self) * percent / 100), 0
         for index in sorted(self._buckets):
             seen += self._buckets[index]
             if seen >= wanted:
-                return min(_largest(index), self.max)
+                return min(_upper_bound(index), self.max)
         return 0
 
     def as_json(self) -> list[object]:
-        """For `from_json`, in another process."""
+        """The histogram as JSON values, for `from_json` in another process."""
         return [list(self._buckets.items()), self.max]
 
     @classmethod
-    def from_json(cls, said: list[object]) -> Histogram:
-        """What `as_json` said."""
-        buckets, largest = said
+    def from_json(cls, data: list[object]) -> Histogram:
+        """The histogram that `as_json` was called on."""
+        buckets, largest = data
         return cls(dict(buckets), int(largest))  # type: ignore[call-overload]  # JSON has no types
 
 
-def _index(value: int) -> int:
-    """The number of the bucket: exact at first, then 64 for each doubling."""
+def _bucket(value: int) -> int:
+    """The number of a duration's bucket: one for each value at first, then 64 for each doubling."""
     shift = max(0, value.bit_length() - _BITS)
-    return shift * _WIDTHS + (value >> shift)
+    return shift * _BUCKETS_PER_DOUBLING + (value >> shift)
 
 
-def _largest(index: int) -> int:
-    """The largest value of a bucket."""
-    shift = max(0, index // _WIDTHS - 1)
-    return ((index - shift * _WIDTHS + 1) << shift) - 1
+def _upper_bound(index: int) -> int:
+    """The largest duration of a bucket."""
+    shift = max(0, index // _BUCKETS_PER_DOUBLING - 1)
+    return ((index - shift * _BUCKETS_PER_DOUBLING + 1) << shift) - 1

@@ -1,4 +1,4 @@
-"""Options: what `lanchat-stress` can be told."""
+"""The options of the command `lanchat-stress`, and its help."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from lanchat.protocol.packet import visible
 from lanchat.system.printing import print_text
 from lanchat.terminal import options as client
 
-#: Files of a worker process that are no connections of its users.
+#: Open files of a worker process that are not connections of its users.
 FILES_RESERVED = 64
-#: What a user may do in a second: the server lets nobody send more than 200 packets.
+#: Most actions of a user per second: the server allows 200 packets.
 MAX_RATE = 100.0
-#: The same for an unframed user: it can be sent 100 packets a second, answers and what others say together.
+#: The same for an unframed user, who can be sent 100 packets a second, answers and messages together.
 MAX_UNFRAMED_RATE = 20.0
 
 
 def _number(name: str, most: float, what: str = "number", least: float = 0.0) -> Callable[[str], float]:
-    """Reads what `--name` is given: above `least`, up to `most`."""
+    """A parser for the value of `--name`: a number above `least`, up to `most`."""
 
     def read(text: str) -> float:
         try:
@@ -48,7 +48,7 @@ def _seconds(name: str) -> Callable[[str], float]:
 
 
 def _count(name: str, most: int = 1_000_000) -> Callable[[str], int]:
-    """Reads what `--name` is given: a whole number above 0, up to `most`."""
+    """A parser for the value of `--name`: a whole number above 0, up to `most`."""
 
     def read(text: str) -> int:
         found = int(text) if text.isascii() and text.isdigit() else 0
@@ -60,15 +60,15 @@ def _count(name: str, most: int = 1_000_000) -> Callable[[str], int]:
 
 
 class Load(usage.Options):
-    """What every kind of load can be told."""
+    """The options that every kind of load has."""
 
-    optFlags = [  # noqa: N815, RUF012 (Twisted's)
+    optFlags = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["tls", None, "The port speaks TLS. On this machine its key is not looked at unless --ca or --fingerprint says so."],
         ["insecure", None, "With --tls: do not look at the key of a server elsewhere either."],
         ["unframed", None, "Speak as the first clients do: no newlines, and packets come 10 ms apart."],
         ["json", None, "Print one JSON object instead of the table."],
     ]
-    optParameters = [  # noqa: N815, RUF012 (Twisted's)
+    optParameters = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["server", "s", "localhost:5000", "The server, HOST[:PORT].", str],
         ["i-own", None, None, "HOST once more, if it is not this machine: you say that it is yours to put a load on.", str],
         ["ca", None, None, "With --tls: believe the certificates of these authorities (PEM).", str],
@@ -111,14 +111,14 @@ class Load(usage.Options):
         ],
         ["plot", None, None, "Draw the latencies into this file (PNG). Needs: pip install 'lanchat[plot]'.", str],
     ]
-    #: What `lanchat-stress` calls it.
+    #: The name of the subcommand.
     kind = ""
-    #: Milliseconds.
+    #: The default of --max-latency, in milliseconds.
     usual_latency = 1000.0
 
     @property
     def users(self) -> int:
-        """How many users there will be at the most."""
+        """The largest number of users that will be online."""
         return int(self["bots"])
 
     def opt_version(self) -> None:
@@ -130,17 +130,17 @@ class Load(usage.Options):
         return f"Usage: lanchat-stress {self.kind} [options]"
 
     def parseArgs(self, *arguments: str) -> None:
-        """Everything is an option; raises `UsageError`."""
+        """Raise `UsageError` for an argument: there are only options."""
         if arguments:
             raise usage.UsageError(f"what is {visible(arguments[0], 100)!r}? The server is given as --server HOST[:PORT].")
 
     def postOptions(self) -> None:
-        """What belongs together is there; raises `UsageError`."""
+        """Check options that depend on each other, and fill in defaults; raises `UsageError`."""
         try:
             self["host"], self["port"] = client.address(self["server"])
         except ValueError:
             raise usage.UsageError(f"--server {visible(self['server'])}: that is no HOST[:PORT].") from None
-        if why := zones.fault(self["host"]):
+        if why := zones.zone_error(self["host"]):
             raise usage.UsageError(f"--server: {visible(why)}.")
         self["addresses"] = _addresses(self["host"], self["port"])
         self["loopback"] = all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for _, address in self["addresses"])
@@ -179,11 +179,11 @@ class Load(usage.Options):
 
 
 class Stress(Load):
-    """Users who talk, ask, leave and come back."""
+    """The options of `stress`: random users who talk, use commands, leave and come back, for a while."""
 
     kind = "stress"
     longdesc = "Random users say things to each other and to everyone, use commands, leave and come back, for a time."
-    optParameters = [  # noqa: N815, RUF012 (Twisted's)
+    optParameters = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["bots", "b", 50, "Users.", _count("bots")],
         ["for", None, 30.0, "Seconds.", _seconds("for")],
         ["rate", None, 1.0, "Things that each user does in a second.", _number("rate", MAX_RATE)],
@@ -191,11 +191,11 @@ class Stress(Load):
 
 
 class Breakpoint(Load):
-    """More and more users, until something gives way."""
+    """The options of `breakpoint`: more and more users, until a limit is exceeded."""
 
     kind = "breakpoint"
     longdesc = "More and more users who talk to each other, step by step, until a bound is passed; then it says what gave way."
-    optParameters = [  # noqa: N815, RUF012 (Twisted's)
+    optParameters = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["to", None, 19_000, "Users at the most.", _count("to")],
         ["step", None, 500, "Users that each step adds.", _count("step")],
         ["hold", None, 5.0, "Seconds for which each step is measured.", _seconds("hold")],
@@ -204,21 +204,21 @@ class Breakpoint(Load):
 
     @property
     def users(self) -> int:
-        """How many users there will be at the most."""
+        """The largest number of users that will be online."""
         return int(self["to"])
 
 
 class Storm(Load):
-    """All at once."""
+    """The options of `storm`: all users connect at once."""
 
     kind = "storm"
     longdesc = "All users connect at the same moment, as after a restart. The bound for the welcome is 10000 ms by default."
     usual_latency = 10_000.0
-    optParameters = [["bots", "b", 1000, "Users.", _count("bots")]]  # noqa: N815, RUF012 (Twisted's)
+    optParameters = [["bots", "b", 1000, "Users.", _count("bots")]]  # noqa: N815, RUF012 (its name and type in Twisted)
 
 
 class Options(usage.Options):
-    """Which kind of load."""
+    """The command line: one subcommand for each kind of load."""
 
     synopsis = "Usage: lanchat-stress {stress|breakpoint|storm} [options]"
     longdesc = (
@@ -226,7 +226,7 @@ class Options(usage.Options):
         "Exit codes: 0 all within bounds; 1 the server lost something or passed a bound; 2 wrong options; 3 no connection; "
         "4 the load tool itself was the limit, or failed; 130 interrupted."
     )
-    subCommands = [  # noqa: N815, RUF012 (Twisted's)
+    subCommands = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["stress", None, Stress, "Random users, for a time."],
         ["breakpoint", None, Breakpoint, "More and more users, until something gives way."],
         ["storm", None, Storm, "All connect at once."],
@@ -237,7 +237,7 @@ class Options(usage.Options):
         _show_version()
 
     def postOptions(self) -> None:
-        """One of them is wanted; raises `UsageError`."""
+        """Raise `UsageError` if there is no subcommand."""
         if self.subCommand is None:
             raise usage.UsageError("which load? Say stress, breakpoint or storm; --help tells more.")
 
@@ -248,7 +248,7 @@ def _show_version() -> None:
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, str]]:
-    """The addresses of a host, IPv4 first: there a machine has many of its own. Raises `UsageError`."""
+    """The addresses of a host, IPv4 first, as only there a machine has many loopback addresses. Raises `UsageError`."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -258,13 +258,13 @@ def _addresses(host: str, port: int) -> list[tuple[int, str]]:
 
 
 def _host(address: tuple[Any, ...]) -> str:
-    """The host of a socket's address; of IPv6 with the number of the interface, where it is known on one only."""
+    """The host of a socket address; for a link-local IPv6 address with the number of its interface."""
     host, _, *more = address
     return f"{host}%{more[1]}" if more and more[1] else str(host)
 
 
 def _check_plot(file: str | None) -> None:
-    """That a plot can be made is settled before the load, which may take long; raises `UsageError`."""
+    """Check before the load, which may take long, that a plot can be made; raises `UsageError`."""
     if file is None:
         return
     if importlib.util.find_spec("matplotlib") is None:

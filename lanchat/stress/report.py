@@ -1,25 +1,25 @@
-"""Report: what came of a load, for people, for scripts, and as a picture."""
+"""Reports the results of a load: as text, as JSON, and as a plot."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lanchat.stress.scenarios import Row
+from lanchat.stress.scenarios import StepResult
 from lanchat.stress.tally import Tally
 from lanchat.stress.verdict import Verdict
 
 #: What is timed, in the order in which it is shown.
-TIMED = ("welcome", "message", "command", "shout")
-#: How late we were ourselves.
-OURS = ("lag", "opening_lag")
+TIMES = ("welcome", "message", "command", "shout")
+#: How late the load tool itself was.
+OWN_LAGS = ("lag", "opening_lag")
 PERCENTS = (50, 95, 99)
 
 _STEP = "{:>7} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>7} {:>7} {:>5} {:>7}"
 _TIMES = "{:<11} {:>9} {:>9} {:>9} {:>9} {:>9}"
 
 
-def row_as_json(row: Row) -> dict[str, Any]:
-    """A row as `--json` has it (docs/stress.md lists the keys)."""
+def row_as_json(row: StepResult) -> dict[str, Any]:
+    """The result of a step for `--json`; docs/stress.md lists the keys."""
     counts = row.tally.counts
     counted = ("opened", "welcomed", "left", "sent", "delivered", "undelivered", "asked", "answered", "failed", "wrong")
     return {
@@ -34,21 +34,21 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "refused": dict(row.tally.refused),
         "closed": dict(row.tally.closed),
         "errors": dict(row.tally.errors),
-        "ms": {name: _milliseconds(row.tally, name) for name in (*TIMED, *OURS)},
+        "ms": {name: _milliseconds(row.tally, name) for name in (*TIMES, *OWN_LAGS)},
         "busiest": round(row.busiest, 3),
         "machine": round(row.machine, 3),
-        "server": None if row.server is None else {"cpu": round(row.server[0], 3), "rss": row.server[1]},
+        "server": None if row.server is None else {"cpu": round(row.server.cpu, 3), "rss": row.server.memory},
     }
 
 
 def heading() -> str:
-    """What stands above the lines of steps."""
+    """The heading above the lines of `step`."""
     names = ("users", "msg/s", "p50 ms", "p99 ms", "max ms", "lost", "errors", "refused", "lag p99", "tool", "machine")
     return _STEP.format(*names)
 
 
-def step(row: Row) -> str:
-    """A row as a line."""
+def step(row: StepResult) -> str:
+    """The result of a step as one line."""
     counts, times = row.tally.counts, row.tally.times["message"]
     line = _STEP.format(
         row.users,
@@ -66,11 +66,11 @@ def step(row: Row) -> str:
     return line + _server(row)
 
 
-def summary(row: Row) -> str:
-    """A row as a table of its own."""
+def summary(row: StepResult) -> str:
+    """The result of a step as several lines."""
     counts = row.tally.counts
     lines = [_TIMES.format("ms", "count", *(f"p{percent}" for percent in PERCENTS), "max")]
-    lines += [_timed(row, name) for name in (*TIMED, *OURS) if row.tally.times[name]]
+    lines += [_timed(row, name) for name in (*TIMES, *OWN_LAGS) if row.tally.times[name]]
     lines += [""]
     if counts["sent"]:
         away = f", {counts['undelivered']} to users who were away" if counts["undelivered"] else ""
@@ -87,8 +87,8 @@ def summary(row: Row) -> str:
     return "\n".join(lines)
 
 
-def ending(verdicts: list[Verdict], rows: list[Row], interrupted: bool) -> str:
-    """What gave way, in words."""
+def ending(verdicts: list[Verdict], rows: list[StepResult], interrupted: bool) -> str:
+    """The last lines: which limits were exceeded."""
     if interrupted:
         return "Interrupted: what was not finished is not shown."
     if not verdicts:
@@ -97,8 +97,8 @@ def ending(verdicts: list[Verdict], rows: list[Row], interrupted: bool) -> str:
     return "\n".join(f"Gave way at {rows[-1].users} users: {text}" for text in texts)
 
 
-def draw(rows: list[Row], file: str) -> None:
-    """Latencies over users, or, where there was one step, over the share of what was not slower. Raises `OSError`."""
+def draw(rows: list[StepResult], file: str) -> None:
+    """Plot latencies by the number of users, or, after a single step, by percentile. Raises `OSError`."""
     from matplotlib.figure import Figure  # noqa: PLC0415 (an extra, and slow to import)
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -109,7 +109,7 @@ def draw(rows: list[Row], file: str) -> None:
         axes.set_xlim(left=0)
     else:
         percents = [*range(1, 99), *(99 + n / 10 for n in range(11))]
-        for name in (name for row in rows for name in TIMED if row.tally.times[name]):
+        for name in (name for row in rows for name in TIMES if row.tally.times[name]):
             axes.plot(percents, [rows[0].ms(name, percent) for percent in percents], label=name)
     axes.set_yscale("log")
     for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
@@ -119,19 +119,19 @@ def draw(rows: list[Row], file: str) -> None:
     figure.savefig(file, dpi=100, format="png")
 
 
-def _timed(row: Row, name: str) -> str:
+def _timed(row: StepResult, name: str) -> str:
     times = row.tally.times[name]
     figures = [_short(row.ms(name, percent)) for percent in PERCENTS]
     return _TIMES.format(name, len(times), *figures, _short(times.max / 1e6))
 
 
-def _commands(row: Row) -> str:
+def _commands(row: StepResult) -> str:
     counts = row.tally.counts
     failed = f", {counts['failed']} refused" if counts["failed"] else ""
     return f"commands: {counts['asked']} asked, {counts['answered']} answered{failed}, {row.unanswered} unanswered"
 
 
-def _server(row: Row) -> str:
+def _server(row: StepResult) -> str:
     if row.server is None:
         return ""
     cpu, memory = row.server
@@ -145,5 +145,5 @@ def _milliseconds(tally: Tally, name: str) -> dict[str, float]:
 
 
 def _short(figure: float) -> str:
-    """Three figures are as many as there is truth in."""
+    """A number with three digits, which is as precise as the measurement."""
     return f"{figure:.0f}" if figure >= 100 else f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}"

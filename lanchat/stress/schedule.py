@@ -1,4 +1,4 @@
-"""Schedule: things that are to happen at their times, whether or not what came before them is done."""
+"""A schedule of actions at given times, whether or not earlier ones are done."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from lanchat.stress.histogram import Histogram
 
-#: After so many in one turn of the event loop what has come in is read.
-A_TURN = 50
+#: Actions in one turn of the reactor; then incoming data is read.
+MAX_PER_TURN = 50
 SECOND = 1_000_000_000
 
 
 class Schedule:
-    """Acts at each of some times, or as soon after as it can, and writes down how late it was.
+    """Acts at each of the given times, or as soon after as possible, and records how late it was.
 
-    What is measured from the intended time shows a server (or a tool) that stalled for as long as it did, and for everyone
-    who would have spoken meanwhile. Measured from the moment of sending, it would show as one slow answer.
+    Latencies are measured from the scheduled time. So a stalled server (or tool) shows as stalled for as long as it was, and
+    for everyone who would have sent something meanwhile. Measured from the time of sending, it would show as one slow answer.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Schedule:
             self._reactor.callLater(max(0, self._next - self._now()) / SECOND, self._run)
 
     def _run(self) -> None:
-        """Do what is due."""
-        for _ in range(A_TURN):
+        """Act for each time that has come."""
+        for _ in range(MAX_PER_TURN):
             if self._next is None or (late := self._now() - self._next) < 0:
                 break
             self._lag().record(late)

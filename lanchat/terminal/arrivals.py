@@ -1,56 +1,59 @@
-"""Comings: who came and who went, of which not all is shown: scripts that come for one line would fill a quiet room."""
+"""Decides which arrivals and departures are shown: scripts that connect to send one line would fill a quiet room."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from lanchat.protocol.packet import visible
 
-#: Seconds for which somebody who spoke is of interest.
-LATELY = 3600.0
-#: Seconds after which it is told in one line what was not shown; so many lines about others are shown in that time.
+#: Seconds after a message for which the arrivals and departures of its author (or recipient) are always shown.
+RECENT_SECONDS = 3600.0
+#: Seconds after which a summary lists what was not shown, and how many lines about others are shown in that time.
 SUMMED_SECONDS, MAX_SHOWN = 600.0, 4
-#: Names that are remembered, and names in that line.
-MAX_NAMES, MAX_TOLD = 1000, 20
+#: Names that are remembered, and names in one summary.
+MAX_NAMES, MAX_SUMMARY_NAMES = 1000, 20
+#: The last event of a user ("came", "went", "joined #ops") and the number of events.
+LastEvent: TypeAlias = tuple[str, int]
 
 
 class Arrivals:
-    """Settles which of them are shown, and sums up the others. Times are in seconds, of any clock that only goes forward."""
+    """Decides which events are shown, and sums up the others. Times are in seconds, of any clock that only goes forward."""
 
     def __init__(self) -> None:
         self._spoke: dict[str, float] = {}
-        self._since = float("-inf")  # when the time began in which so many may be shown
+        self._since = float("-inf")  # when the current interval of `SUMMED_SECONDS` began
         self._shown = 0
-        #: What each who was not shown did last, and how often anything.
-        self._others: dict[str, tuple[str, int]] = {}
+        #: For each name that was not shown: its last event, and how many there were.
+        self._others: dict[str, LastEvent] = {}
 
     def spoke(self, name: str, now: float) -> None:
-        """Somebody said something, or something was said to them."""
+        """Note that somebody sent a message, or was sent one."""
         name = name.casefold()
         self._spoke.pop(name, None)
         self._spoke[name] = now
         if len(self._spoke) > MAX_NAMES:
             del self._spoke[next(iter(self._spoke))]
 
-    def shows(self, event: str, who: Iterable[str], now: float) -> bool:
-        """Whether to show that these came, or went; if not, it is in the next summary."""
-        who = list(who)
-        if any(now - self._spoke.get(name.casefold(), float("-inf")) < LATELY for name in who):
+    def should_show(self, event: str, names: Iterable[str], now: float) -> bool:
+        """Whether to show that these users arrived or left; if not, the next summary includes them."""
+        names = list(names)
+        if any(now - self._spoke.get(name.casefold(), float("-inf")) < RECENT_SECONDS for name in names):
             return True
         if now - self._since >= SUMMED_SECONDS:
             self._since, self._shown = now, 0
         if self._shown < MAX_SHOWN:
             self._shown += 1
             return True
-        for name in who:
+        for name in names:
             if name in self._others or len(self._others) < MAX_NAMES:
                 self._others[name] = (event, self._others.get(name, ("", 0))[1] + 1)
         return False
 
     def summary(self) -> str:
-        """What was not shown, which is told with this; "" for nothing."""
+        """A line about what was not shown since the last summary; "" if there was nothing."""
         others, self._others = self._others, {}
         told = [f"{visible(name, 40)} {event}{f' ({n} times)' if n > 1 else ''}" for name, (event, n) in others.items()]
-        if len(told) > MAX_TOLD:
-            told[MAX_TOLD:] = [f"and {len(told) - MAX_TOLD} others"]
+        if len(told) > MAX_SUMMARY_NAMES:
+            told[MAX_SUMMARY_NAMES:] = [f"and {len(told) - MAX_SUMMARY_NAMES} others"]
         return f"Meanwhile: {', '.join(told)}" if told else ""

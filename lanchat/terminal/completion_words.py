@@ -1,20 +1,23 @@
-"""Roster: the names and the commands that a client has heard of, to complete what is being typed."""
+"""Words for TAB completion: the names, rooms and commands that the client has heard of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from lanchat.protocol.packet import ServerPacket, is_visible
 from lanchat.protocol.spelling import key
 
-#: What the client itself understands, before any server has said what it knows.
+#: Commands of the client itself and of every server, known before a server lists its own.
 COMMANDS = ("/edit", "/help", "/list", "/more", "/pm", "/quit", "/say", "/shout", "/time", "/to")
-#: Words of each kind that are remembered, as many as a server may have users by default; and characters of one.
+#: The most words of each kind (as many as a server may have users by default), and the longest word in characters.
 MAX_KNOWN, MAX_WORD = 20_000, 64
+#: The completed text, and the number of characters before the cursor that it replaces.
+Choice: TypeAlias = tuple[str, int]
 
 
 class CompletionWords:
-    """Who is online, as far as the server has told, and what may be asked of it."""
+    """The names, rooms and commands that TAB can complete."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -22,14 +25,14 @@ class CompletionWords:
         self.commands: set[str] = set(COMMANDS)
 
     def learn(self, packet: ServerPacket) -> None:
-        """Take in what a packet tells about names and commands."""
+        """Take the names, rooms and commands from a packet."""
         x = packet.x
         if packet.to.startswith("#"):
             _learn(self.rooms, [packet.to])
         if x is not None and x.rooms is not None:
             _learn(self.rooms, (room["name"] for room in x.rooms if isinstance(room.get("name"), str)))
         if packet.from_.name != "SERVER":
-            if x is None or x.batch is None:  # who said something long ago may not be here
+            if x is None or x.batch is None:  # who wrote an old message may not be online
                 _learn(self.names, [packet.from_.name])
         elif x is not None and x.ev is not None:
             self._changed(x.ev, x.who or ())
@@ -39,12 +42,12 @@ class CompletionWords:
             _learn(self.commands, (command["name"] for command in x.commands if "name" in command))
 
     def forget(self) -> None:
-        """A new connection: who was online before may not be now, and we may be in other rooms."""
+        """Forget names and rooms: on a new connection others may be online, and we may be in other rooms."""
         self.names.clear()
         self.rooms.clear()
 
-    def completions(self, text: str) -> list[tuple[str, int]]:
-        """What the last word before the cursor may become, and how many characters of it are replaced."""
+    def completions(self, text: str) -> list[Choice]:
+        """Completions of the last word before the cursor, each with the number of characters that it replaces."""
         word = text[max(text.rfind(" "), text.rfind("\n")) + 1 :]
         if word.startswith("/") and word == text:
             return _starting(word, (f"{command} " for command in self.commands))
@@ -62,12 +65,12 @@ class CompletionWords:
 
 
 def _learn(known: set[str], words: Iterable[str]) -> None:
-    """Add words, up to `MAX_KNOWN`, that a person can be shown and would type."""
+    """Add words that can be shown and typed, up to `MAX_KNOWN`."""
     for word in words:
         if len(known) < MAX_KNOWN and len(word) <= MAX_WORD and is_visible(word):
             known.add(word)
 
 
-def _starting(word: str, choices: Iterable[str]) -> list[tuple[str, int]]:
+def _starting(word: str, choices: Iterable[str]) -> list[Choice]:
     start = key(word)
     return [(choice, len(word)) for choice in sorted(choices, key=key) if key(choice).startswith(start)]

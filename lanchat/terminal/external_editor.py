@@ -1,4 +1,4 @@
-"""Editing: a message is written in the editor that a person has chosen ($VISUAL or $EDITOR)."""
+"""Writes a message in the user's own editor ($VISUAL or $EDITOR)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tempfile import TemporaryDirectory
 from lanchat.client.interfaces import NotSent
 from lanchat.protocol.packet import MAX_MSG
 
-#: The editor that each Unix has.
-USUAL = "vi"
+#: The editor if neither variable is set; POSIX requires it.
+DEFAULT_EDITOR = "vi"
 
 
-async def edited(text: str) -> str:
-    """The text as it was when the editor ended. Others run meanwhile. Raises `NotSent`."""
-    with TemporaryDirectory(prefix="lanchat-") as directory:  # which nobody else may enter
+async def edit(text: str) -> str:
+    """The text as it was when the editor ended; the reactor runs meanwhile. Raises `NotSent`."""
+    with TemporaryDirectory(prefix="lanchat-") as directory:  # readable by this user only
         file = Path(directory) / "message.txt"
         file.write_text(text, encoding="utf-8", errors="replace")
         try:
-            command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or USUAL)
+            command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT_EDITOR)
             status = await asyncio.get_running_loop().run_in_executor(None, subprocess.call, [*command, str(file)])
             if status:
                 raise NotSent(f"the editor ended with {status}.")

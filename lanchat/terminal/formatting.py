@@ -1,7 +1,7 @@
-"""Show: packets and the client's own words as rows of text, with time stamps and, where they are wanted, colours.
+"""Turns packets and the client's own texts into rows with time stamps and, if wanted, colours.
 
-Everything that came from elsewhere passes through `visible`, line by line, each line names who it is from, and rows are
-broken here (`lanchat.system.columns`): nobody can write what looks like another's message.
+Everything from other people passes through `visible`, line by line; each line names its author, and rows are broken here
+(`lanchat.system.columns`). So nobody can write what looks like another's message.
 """
 
 from __future__ import annotations
@@ -17,142 +17,142 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from select import select
 
-from lanchat.client.interfaces import Said, shown
+from lanchat.client.interfaces import OutgoingMessage, describe
 from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
 from lanchat.protocol.spelling import key
 from lanchat.system.columns import fold
 from lanchat.system.printing import STDERR, STDOUT
 
-#: What whoever sits here is called.
-ME = "you"
+#: The name by which the user is shown.
+YOU = "you"
 #: Characters of a name that are shown.
 MAX_NAME = 40
 
-#: Seconds that stderr may take no more before what is said there is lost.
-COMPLAINT_SECONDS = 10.0
+#: Seconds to wait for room on stderr before a line is dropped.
+STDERR_SECONDS = 10.0
 
-#: SGR parameters of ANSI terminals.
+#: Colours, as SGR parameters of ANSI terminals (ECMA-48).
 FAINT, ERROR, NOTICE, PRIVATE = "2", "1;31", "33", "1"
 NAMES = ("36", "32", "34", "35", "96", "92", "94", "95")
 
 
 def now() -> datetime:
-    """The time here."""
+    """The current local time."""
     return datetime.now().astimezone()
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A text to be shown, whose lines all begin with the same words. It can be drawn for any width, and again for another."""
+    """A text to show; each of its lines begins with the same time and prefix. It can be rendered for any width."""
 
     #: The time; "" for none.
     stamp: str
-    #: Who says it.
-    lead: str
+    #: Text before each line: the author, or a mark.
+    prefix: str
     colour: str
     text: str
-    #: Whether the text has the colour too.
-    whole: bool = False
-    #: Whether there are colours at all.
+    #: Whether the text is coloured too, and not only the prefix.
+    colour_all: bool = False
+    #: Whether colours are used at all.
     colours: bool = False
-    #: Rows of it that were shown before.
+    #: The number of rows that were shown before.
     skip: int = 0
 
-    def drawn(self, columns: int | None = None, most: int | None = None) -> str:
-        """The rows for a terminal of so many columns, or as they are where rows have no width (None).
+    def rendered(self, columns: int | None = None, most: int | None = None) -> str:
+        """The rows for a terminal of `columns` columns; with None lines are not broken.
 
-        After `most` rows it is told how many are left.
+        After `most` rows, a last one says how many are left.
         """
         rows = self._rows(columns)[self.skip :]
         left = len(rows) - most if most is not None else 0
         if left > 0:
-            rows[most:] = [self._head(f"{self.stamp} ... and {plural(left, 'more row')}: /more shows them")]
+            rows[most:] = [self._first_row(f"{self.stamp} ... and {plural(left, 'more row')}: /more shows them")]
         return "".join(rows)
 
     def rest(self, columns: int, most: int) -> Paragraph | None:
-        """What of it is left after `most` rows, if anything."""
+        """The part after the first `most` rows; None if there is none."""
         skip = self.skip + most
         return replace(self, skip=skip) if len(self._rows(columns)) > skip else None
 
     def _rows(self, columns: int | None) -> list[str]:
-        """All rows, each with its end. What did not fit into a row goes on where no time and no name can stand."""
-        before = f"{self.stamp} {self.lead}" if self.stamp else self.lead
+        """All rows with their newlines. Continuation rows are indented, so that no time and no name can stand there."""
+        before = f"{self.stamp} {self.prefix}" if self.stamp else self.prefix
         rows = []
         for line in self.text.replace("\r\n", "\n").rstrip("\n").split("\n"):
             text = before + visible(line)
-            # The last column stays free: terminals differ in where they are after a character there.
+            # The last column stays empty: terminals differ in where the cursor is after a character there.
             first, *more = [text] if columns is None else fold(text, columns - 1, len(self.stamp) + 3)
-            rows.append(self._head(first))
-            rows += [self._paint(row, self.colour if self.whole else "") + "\n" for row in more]
+            rows.append(self._first_row(first))
+            rows += [self._coloured(row, self.colour if self.colour_all else "") + "\n" for row in more]
         return rows
 
-    def _head(self, row: str) -> str:
-        """The first row of a line, which begins with the stamp and the lead as far as there is room for them."""
+    def _first_row(self, row: str) -> str:
+        """The first row of a line, with the time and the prefix as far as they fit."""
         end = len(self.stamp) + bool(self.stamp)
-        coloured = len(row) if self.whole else end + len(self.lead)
+        coloured = len(row) if self.colour_all else end + len(self.prefix)
         stamp, blank = row[: len(self.stamp)], row[len(self.stamp) : end]
-        return f"{self._paint(stamp, FAINT)}{blank}{self._paint(row[end:coloured], self.colour)}{row[coloured:]}\n"
+        return f"{self._coloured(stamp, FAINT)}{blank}{self._coloured(row[end:coloured], self.colour)}{row[coloured:]}\n"
 
-    def _paint(self, text: str, colour: str) -> str:
+    def _coloured(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self.colours and colour and text else text
 
 
-class Painter:
-    """Makes paragraphs of packets, and of what the client itself has to tell."""
+class Formatter:
+    """Makes paragraphs of packets, and of the client's own texts."""
 
     def __init__(self, colours: bool, at_terminal: bool = False, clock: Callable[[], datetime] = now) -> None:
-        """`at_terminal` there is a line for each new day, so that stamps need no date, and what is private says so."""
+        """`at_terminal`: each day begins with a line, so stamps need no date, and private messages are marked."""
         self._colours = colours
         self._at_terminal = at_terminal
         self._clock = clock
 
     def packet(self, packet: ServerPacket) -> Paragraph:
-        """A packet that came, whoever it is from."""
+        """A packet of the server, or of another user."""
         then = self.time(packet)
         name = visible(packet.from_.name, MAX_NAME)
         if name == "SERVER":
             failed = packet.x is not None and packet.x.op == "fail"
-            return self._line(then, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, whole=True)
-        called = f"@{name}" if key(name) == ME else name  # an account may have had that name before it was reserved
-        who = ME if _is_mine(packet) else called
-        lead = self._lead(who, packet.to, is_mine=_is_mine(packet))
-        return self._line(then, lead, NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)], packet.msg)
+            return self._paragraph(then, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, colour_all=True)
+        called = f"@{name}" if key(name) == YOU else name  # an account may have been made before that name was reserved
+        who = YOU if _is_mine(packet) else called
+        prefix = self._prefix(who, packet.to, is_mine=_is_mine(packet))
+        return self._paragraph(then, prefix, NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)], packet.msg)
 
-    def said(self, said: Said, packet: ServerPacket | None) -> Paragraph:
-        """What was said here, with the time at which it arrived, as `packet` says; None where nobody tells."""
-        to, text = said.to, said.msg
-        if said.command == "/pm":
+    def own_message(self, message: OutgoingMessage, packet: ServerPacket | None) -> Paragraph:
+        """A message of this user, with the time of its acknowledgement in `packet`; None where there is none."""
+        to, text = message.to, message.msg
+        if message.command == "/pm":
             to, _, text = text.strip().partition(" ")
-        lead = self._lead(ME, EVERYONE if said.command == "/shout" else to, is_mine=True)
+        prefix = self._prefix(YOU, EVERYONE if message.command == "/shout" else to, is_mine=True)
         nobody = " (nobody was there)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
-        return self._line(self.time(packet), lead, PRIVATE, text + nobody)
+        return self._paragraph(self.time(packet), prefix, PRIVATE, text + nobody)
 
     def typed(self, prompt: str, line: str) -> Paragraph:
-        """A line as it was typed."""
+        """A line as the user typed it."""
         return Paragraph("", prompt, "", line)
 
     def notice(self, text: str) -> Paragraph:
-        """Something that the client itself has to tell."""
-        return self._line(self._clock(), "* ", NOTICE, text, whole=True)
+        """A text of the client itself."""
+        return self._paragraph(self._clock(), "* ", NOTICE, text, colour_all=True)
 
     def error(self, text: str) -> Paragraph:
-        """Something that went wrong."""
-        return self._line(self._clock(), "! ", ERROR, text, whole=True)
+        """An error message."""
+        return self._paragraph(self._clock(), "! ", ERROR, text, colour_all=True)
 
-    def unanswered(self, said: Said, why: str) -> Paragraph:
-        """Something that was said and perhaps never arrived."""
-        return self.error(f"NOT ACKNOWLEDGED ({why}): {shown(said)}")
+    def not_acknowledged(self, message: OutgoingMessage, why: str) -> Paragraph:
+        """A message that may not have arrived."""
+        return self.error(f"NOT ACKNOWLEDGED ({why}): {describe(message)}")
 
     def rule(self, text: str) -> Paragraph:
-        """A line between what was before and what comes."""
-        return Paragraph("", "", FAINT, f"\u2014 {text} \u2014", whole=True, colours=self._colours)
+        """A line that separates what is above from what comes."""
+        return Paragraph("", "", FAINT, f"\u2014 {text} \u2014", colour_all=True, colours=self._colours)
 
     def day(self, day: date) -> Paragraph:
-        """The line before what is of this day."""
+        """The line before the messages of a day."""
         return self.rule(f"{day:%A}, {day.day} {day:%B %Y}")
 
     def time(self, packet: ServerPacket | None = None) -> datetime:
-        """The time of a packet, as clocks showed it here then; now, where the server gave no usable time."""
+        """The local time of a packet; now, if it has no valid time stamp."""
         here = self._clock()
         ts = packet.x.ts if packet is not None and packet.x is not None else None
         try:
@@ -160,41 +160,43 @@ class Painter:
         except (ValueError, OverflowError):
             return here
 
-    def _line(self, then: datetime, lead: str, colour: str, text: str, whole: bool = False) -> Paragraph:
-        """A text with its time, and with the date where it is another day's."""
+    def _paragraph(self, then: datetime, prefix: str, colour: str, text: str, colour_all: bool = False) -> Paragraph:
+        """A text with its time; away from a terminal, one of another day has the date too."""
         today = self._at_terminal or then.date() == self._clock().date()
-        return Paragraph(then.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S"), lead, colour, text, whole, self._colours)
+        return Paragraph(
+            then.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S"), prefix, colour, text, colour_all, self._colours
+        )
 
-    def _lead(self, who: str, to: str, is_mine: bool) -> str:
-        """Who said it, and where, unless everyone reads it."""
+    def _prefix(self, who: str, to: str, is_mine: bool) -> str:
+        """Who wrote it and where; the place is left out if everyone reads it."""
         if to.startswith("#"):
             return f"{visible(to, MAX_NAME)} {who}: "
         if to.lower() == EVERYONE.lower():
             return f"{who}: "
-        return f"{'[private] ' if self._at_terminal else ''}{who} -> {visible(to, MAX_NAME) if is_mine else ME}: "
+        return f"{'[private] ' if self._at_terminal else ''}{who} -> {visible(to, MAX_NAME) if is_mine else YOU}: "
 
 
-def complain(text: str) -> None:
-    """A line on stderr. Where nobody takes it, or not for `COMPLAINT_SECONDS`, there is nobody to tell.
+def write_error(text: str) -> None:
+    """Write a line to stderr; it is dropped if nothing reads stderr for `STDERR_SECONDS`.
 
-    If stderr is the same pipe as stdout, it does not block while that is written to: room is waited for here.
+    If stderr is the same pipe as stdout it is non-blocking while stdout is written to, so room is waited for here.
     """
     line = f"lanchat: {visible(text)}\n".encode()
     try:
-        while line and select([], [STDERR], [], COMPLAINT_SECONDS)[1]:
+        while line and select([], [STDERR], [], STDERR_SECONDS)[1]:
             line = line[os.write(STDERR, line) :]
     except OSError:
         return
 
 
-def harmless(line: bytes) -> str:
-    """A packet's line as JSON that a terminal only shows: what isn't printable is escaped, as JSON has it."""
+def printable(line: bytes) -> str:
+    """A packet's line as JSON that is safe on a terminal: characters that are not printable are escaped as in JSON."""
     text = line.decode(errors="replace").strip()
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def columns() -> int:
-    """How wide the terminal on stdout is now. The variable COLUMNS may say what was so when the shell began."""
+    """The width of the terminal on stdout now; the variable COLUMNS may be out of date, so it comes second."""
     with contextlib.suppress(OSError):
         if size := os.get_terminal_size(STDOUT).columns:
             return size
@@ -202,22 +204,22 @@ def columns() -> int:
 
 
 def plural(number: int, what: str) -> str:
-    """So many of something."""
+    """A number and a noun, which gets an s unless the number is 1."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def is_private(packet: ServerPacket) -> bool:
-    """Whether somebody else said this to this user alone."""
+    """Whether another user sent this to this user only."""
     return packet.from_.name != "SERVER" and not _is_mine(packet) and not _is_for_many(packet)
 
 
-def names(text: str, name: str) -> bool:
-    """Whether a text names somebody, by a word of its own."""
+def mentions(text: str, name: str) -> bool:
+    """Whether a text contains a name as a separate word."""
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _is_mine(packet: ServerPacket) -> bool:
-    """Whether it was said by this user, on another device."""
+    """Whether this user sent it, on another device."""
     return packet.x is not None and bool(packet.x.self_)
 
 

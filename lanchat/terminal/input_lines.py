@@ -1,4 +1,4 @@
-"""Lines: what comes on stdin, cut into what is said."""
+"""Splits what comes on stdin into messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import Enum
 from lanchat.client.interfaces import NotSent
 
 
-class LinesAre(Enum):
+class InputMode(Enum):
     """What the lines of stdin may be."""
 
     TYPED = "as a person would type them: commands, @NAME TEXT, #ROOM TEXT, or text"
@@ -19,7 +19,7 @@ class LinesAre(Enum):
 
 
 def decoded(data: bytes) -> str:
-    """A text that is UTF-8, or what the locale says. Raises `NotSent`."""
+    """Decode a line as UTF-8, else by the locale's encoding. Raises `NotSent`."""
     encodings = dict.fromkeys(("utf-8", locale.getpreferredencoding(False)))
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError, LookupError):
@@ -27,8 +27,8 @@ def decoded(data: bytes) -> str:
     raise NotSent("it is not UTF-8. Convert it with iconv, or set LC_ALL to what it is.")
 
 
-class Lines:
-    """Cuts bytes into lines; of one that is over the limit nothing is kept."""
+class LineSplitter:
+    """Splits bytes into lines. Of a line that is over the limit (in bytes) nothing is kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -36,7 +36,7 @@ class Lines:
         self._skipping = False
 
     def feed(self, data: bytes) -> Iterable[bytes | None]:
-        """The lines that these bytes complete; None for one that was too long."""
+        """The lines that these bytes complete, without their ends; None for one that was too long."""
         *lines, rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield None if self._skipping or len(line) > self._limit else line.removesuffix(b"\r")
@@ -45,23 +45,23 @@ class Lines:
         self._rest = b"" if self._skipping else rest
 
     def end(self) -> Iterable[bytes | None]:
-        """What was not ended by a newline is a line too."""
+        """The last line, if it has no newline."""
         return self.feed(b"\n") if self._rest or self._skipping else ()
 
 
-class Block:
-    """Takes all bytes for one line; of what is over the limit nothing is kept."""
+class WholeInput:
+    """Takes all bytes as one message. If they are over the limit (in bytes) nothing is kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._data = b""
 
     def feed(self, data: bytes) -> Iterable[bytes | None]:
-        """Nothing yet."""
+        """Collect bytes; no message is complete before the end."""
         self._data = (self._data + data)[: self._limit + 1]
         return ()
 
     def end(self) -> Iterable[bytes | None]:
-        """All of it, without the end of its last line."""
+        """The whole input without the newline at its end; None if it was too long."""
         text = self._data.replace(b"\r\n", b"\n").removesuffix(b"\n")
         yield None if len(self._data) > self._limit else text

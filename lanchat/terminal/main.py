@@ -1,4 +1,4 @@
-"""`lanchat`: the command. It chooses the face and the reactor, and turns the ending into an exit code."""
+"""The command `lanchat`: it chooses the user interface and the reactor, and turns the session's end into an exit code."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from twisted.python.failure import Failure
 
 from lanchat.client import interfaces, tls
 from lanchat.client.connection import Client
-from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending
-from lanchat.client.keyring import Keyring
-from lanchat.client.state_file import Unsafe
-from lanchat.client.tokens import Tokens, first_line
-from lanchat.client.zones import Zones
+from lanchat.client.credentials import Credentials
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, SessionEnd
+from lanchat.client.state_file import UnsafeFile
+from lanchat.client.tokens import TokenFile, read_password
+from lanchat.client.zones import ZoneResolver
 from lanchat.protocol.packet import visible
 from lanchat.system.printing import run_command
-from lanchat.terminal import options
-from lanchat.terminal.formatting import Painter, complain
-from lanchat.terminal.input_lines import LinesAre
+from lanchat.terminal.formatting import Formatter, write_error
+from lanchat.terminal.input_lines import InputMode
+from lanchat.terminal.options import read as read_options
 
-#: Seconds that closing may take, once it is over.
-HURRY_SECONDS = 2.0
-#: The exit code of argparse.
+#: Seconds that closing may take once the session has ended.
+SHUTDOWN_SECONDS = 2.0
+#: The exit code for wrong options, as argparse has it.
 WRONG_OPTIONS = 2
 
 
-class Face(interfaces.Face, Protocol):
-    """A face as the command runs it."""
+class RunnableInterface(interfaces.UserInterface, Protocol):
+    """A user interface that the command starts and closes."""
 
     @property
     def failed(self) -> bool:
-        """Whether anything failed that makes the whole a failure."""
+        """Whether anything failed that makes the exit code a failure."""
 
     def start(self, client: Client) -> None:
-        """Show the conversation of this client."""
+        """Show the session of this client."""
 
     async def close(self) -> None:
-        """Show what is still to be shown, and leave the terminal or the pipes as they were."""
+        """Show what is still waiting, then leave the terminal or the pipes as they were."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,104 +55,104 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    wanted = options.read(arguments)
+    options = read_options(arguments)
     at_terminal = os.isatty(0) and os.isatty(1)
     try:
-        trust = tls.trust(wanted) if wanted.tls else None
-        keyring = _keyring(wanted, at_terminal)
-    except (tls.Unusable, Unsafe) as unusable:
-        complain(str(unusable))
+        verifier = tls.make_verifier(options) if options.tls else None
+        credentials = _credentials(options, at_terminal)
+    except (tls.UnusableFile, UnsafeFile) as unusable:
+        write_error(str(unusable))
         return WRONG_OPTIONS
     except (EOFError, KeyboardInterrupt):
-        complain("no password was typed, so nobody is logged in")
+        write_error("no password was typed, so nobody is logged in")
         return NOT_DELIVERED
-    face = _terminal(wanted) if at_terminal else _pipe(wanted)
-    from twisted.internet import reactor  # noqa: PLC0415 (which one it is, is settled only now)
+    ui = _terminal(options) if at_terminal else _pipe(options)
+    from twisted.internet import reactor  # noqa: PLC0415 (the reactor is chosen only now)
 
     running: Any = reactor
-    running.installNameResolver(Zones(running.nameResolver))
+    running.installNameResolver(ZoneResolver(running.nameResolver))
     client = Client(
         running,
-        wanted.name,
-        wanted.server,
-        face,
-        wanted.timeout,
-        trust,
-        keyring,
-        wanted.dev,
-        wanted.plaintext_passwords,
-        insists=not at_terminal,
+        options.name,
+        options.server,
+        ui,
+        options.timeout,
+        verifier,
+        credentials,
+        options.dev,
+        options.plaintext_passwords,
+        wait_for_server=not at_terminal,
     )
-    if wanted.quiet and not at_terminal:
-        client.conversation.skip_missed()
-    ending = _run(running, face, client)
+    if options.quiet and not at_terminal:
+        client.session.skip_missed_messages()
+    ending = _run(running, ui, client)
     if ending.why:
-        complain(ending.why)
+        write_error(ending.why)
     return ending.status
 
 
-def _terminal(wanted: argparse.Namespace) -> Face:
-    """The face for a person; its reactor must be there before anything else asks for one."""
+def _terminal(options: argparse.Namespace) -> RunnableInterface:
+    """The interface for a person. Its reactor must be installed before anything else imports one."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     asyncioreactor.install(loop)
-    from lanchat.terminal.terminal import Terminal  # noqa: PLC0415 (a script should not wait for what only terminals need)
+    from lanchat.terminal.terminal import Terminal  # noqa: PLC0415 (scripts should not wait for imports that only terminals need)
 
-    return Terminal(wanted.to, _colours(), wanted.bell, wanted.json, wanted.to_lobby)
+    return Terminal(options.to, _colours(), options.bell, options.json, options.to_lobby)
 
 
-def _pipe(wanted: argparse.Namespace) -> Face:
+def _pipe(options: argparse.Namespace) -> RunnableInterface:
     from lanchat.terminal.pipe import Pipe  # noqa: PLC0415 (it imports the reactor)
 
-    lines = LinesAre.ANY_TEXT if wanted.text else LinesAre.TEXT if wanted.text_only else LinesAre.TYPED
-    return Pipe(wanted.to, Painter(colours=False), wanted.json, wanted.quiet, wanted.timeout, lines, wanted.block)
+    lines = InputMode.ANY_TEXT if options.text else InputMode.TEXT if options.text_only else InputMode.TYPED
+    return Pipe(options.to, Formatter(colours=False), options.json, options.quiet, options.timeout, lines, options.block)
 
 
-def _keyring(wanted: argparse.Namespace, at_terminal: bool) -> Keyring:
-    """What there is to log in with; raises `Unsafe`. A password is asked for before there is a prompt."""
-    tokens = Tokens(wanted.state and wanted.state / "tokens", wanted.name, wanted.server)
+def _credentials(options: argparse.Namespace, at_terminal: bool) -> Credentials:
+    """What there is to log in with; raises `UnsafeFile`. A password is asked for here, before there is a prompt."""
+    tokens = TokenFile(options.state and options.state / "tokens", options.name, options.server)
     password = ""
-    if wanted.password_file is not None:
-        password = first_line(wanted.password_file)
-    elif wanted.login and not tokens.any() and at_terminal:
-        password = getpass.getpass(f"Password for {visible(wanted.name)}: ")
-    return Keyring(tokens, password, wanted.login, wanted.keep_token)
+    if options.password_file is not None:
+        password = read_password(options.password_file)
+    elif options.login and not tokens.any() and at_terminal:
+        password = getpass.getpass(f"Password for {visible(options.name)}: ")
+    return Credentials(tokens, password, options.login, options.keep_token)
 
 
-def _run(reactor: Any, face: Face, client: Client) -> Ending:
-    """Run the reactor until it is over, or a signal says so."""
-    endings: list[Ending] = []
+def _run(reactor: Any, ui: RunnableInterface, client: Client) -> SessionEnd:
+    """Run the reactor until the session ends, or a signal ends it."""
+    endings: list[SessionEnd] = []
 
     def begin() -> None:
-        running = Deferred.fromCoroutine(_converse(client, face, endings)).addErrback(_faulty, endings)
+        running = Deferred.fromCoroutine(_converse(client, ui, endings)).addErrback(_faulty, endings)
         reactor.addSystemEventTrigger("before", "shutdown", _interrupted, reactor, client, running)
         running.addBoth(_stop, reactor)
 
     reactor.callWhenRunning(begin)
     reactor.run()
     status, why = endings[0]
-    return Ending(status or (NOT_DELIVERED if face.failed else DONE), why)
+    return SessionEnd(status or (NOT_DELIVERED if ui.failed else DONE), why)
 
 
-async def _converse(client: Client, face: Face, endings: list[Ending]) -> None:
-    """From the first connection to the last word that is shown."""
-    face.start(client)
+async def _converse(client: Client, ui: RunnableInterface, endings: list[SessionEnd]) -> None:
+    """Run the session: from the first connection until everything is shown."""
+    ui.start(client)
     client.start()
-    endings.append(await client.conversation.ended)
-    await face.close()
+    endings.append(await client.session.ended)
+    await ui.close()
     await client.stop()
 
 
 def _interrupted(reactor: Any, client: Client, running: Deferred[None]) -> Deferred[None]:
-    """A signal, or the end that was to come: what is not acknowledged is told, but nothing more is waited for."""
-    client.conversation.end(DONE)
-    return running.addTimeout(HURRY_SECONDS, reactor, lambda result, seconds: None)
+    """End the session at a signal: messages that are not acknowledged are reported, and nothing more is waited for."""
+    client.session.end(DONE)
+    return running.addTimeout(SHUTDOWN_SECONDS, reactor, lambda result, seconds: None)
 
 
-def _faulty(failure: Failure, endings: list[Ending]) -> None:
-    """Something was not as it should be with us; an ending that is known stays."""
+def _faulty(failure: Failure, endings: list[SessionEnd]) -> None:
+    """Report a bug with its traceback, unless the session has ended for another reason."""
     if not endings:
-        endings.append(Ending(NOT_DELIVERED, failure.getTraceback()))
+        endings.append(SessionEnd(NOT_DELIVERED, failure.getTraceback()))
 
 
 def _stop(result: object, reactor: Any) -> None:
@@ -161,5 +161,5 @@ def _stop(result: object, reactor: Any) -> None:
 
 
 def _colours() -> bool:
-    """Whether colours are wanted (no-color.org); whether this terminal has any, `Terminal` knows."""
+    """Whether colours are wanted (no-color.org); whether this terminal has any, `Terminal` finds out."""
     return not os.environ.get("NO_COLOR")

@@ -1,4 +1,4 @@
-"""Options: what `lanchat` can be told, and the help that says so."""
+"""The options of the command `lanchat`, and its help."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from lanchat import __version__
 from lanchat.client import zones
-from lanchat.client.session import PATIENCE
+from lanchat.client.session import DEFAULT_TIMEOUT
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
 from lanchat.protocol.typed_lines import UnclearLine, parse_target
 from lanchat.system.printing import Parser, path_argument
 from lanchat.system.private_files import user_state_directory
 
 DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
-#: Characters in the name of a device.
+#: Characters in the name of a device, at most.
 MAX_DEVICE = 32
 
 ABOUT = "Talk with the people on a lanchat server, at a terminal or from a script."
@@ -77,7 +77,7 @@ you in without a password, if you wanted that. Messages are not kept on this mac
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """What was asked for; ends the program with a usage message if that makes no sense."""
+    """Parse the arguments; wrong ones end the program with a usage message."""
     parser = Parser("lanchat", description=ABOUT, epilog=MORE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "server",
@@ -101,7 +101,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add_tls(parser)
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if words[-1:] == ["--"]:  # which says that no options follow, and need not be followed by anything
+    if words[-1:] == ["--"]:  # a last `--` only says that no options follow
         words.pop()
     options = parser.parse_args(words)
     _complete(options, parser)
@@ -109,7 +109,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _complete(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Add what follows from what was given; what contradicts itself is a usage error."""
+    """Fill in what follows from other options; contradictions are usage errors."""
     if options.name is None:
         options.name = _login_name(parser)
     if not options.tls and any((options.ca, options.fingerprint, options.cert)):
@@ -138,9 +138,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         type=_seconds,
-        default=PATIENCE,
+        default=DEFAULT_TIMEOUT,
         metavar="SECONDS",
-        help=f"how long an acknowledgement may take, and a script tries to get in (default: {PATIENCE:.0f})",
+        help=f"how long an acknowledgement may take, and a script tries to get in (default: {DEFAULT_TIMEOUT:.0f})",
     )
     parser.add_argument(
         "--bell",
@@ -187,20 +187,20 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str) -> zones.ServerAddress:
     try:
         host, port = address(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{visible(text)!r} is no HOST[:PORT]; an IPv6 address with a port is [::1]:5000"
         ) from None
-    if why := zones.fault(host):
+    if why := zones.zone_error(host):
         raise argparse.ArgumentTypeError(visible(why))
     return host, port
 
 
 def _name(text: str) -> str:
-    """The server decides what a name is; here only what would break the opening is refused."""
+    """Check a name roughly: only what would break the handshake is refused here, the server decides the rest."""
     name = text.strip()
     if not is_visible(name) or "{" in name or not name:
         raise argparse.ArgumentTypeError(f"{visible(text)!r} can't be a name")
@@ -218,20 +218,20 @@ def _target(text: str) -> str:
 
 
 def _device(text: str) -> str:
-    """A name for a device, as the server takes it."""
+    """Check the name of a device by the server's rules."""
     if not is_visible(text) or not 0 < len(text) <= MAX_DEVICE:
         raise argparse.ArgumentTypeError(f"the name of a device has 1 to {MAX_DEVICE} characters")
     return text
 
 
 def _host_name() -> str:
-    """The name of this host without its domain."""
+    """The name of this host without its domain; "lanchat" if it is not printable."""
     name = socket.gethostname().partition(".")[0][:MAX_DEVICE]
     return name if name.isprintable() and name else "lanchat"
 
 
 def _fingerprint(text: str) -> str:
-    """As the server logs it; the padding of base64 may be there."""
+    """Check a fingerprint, in the form in which the server logs it; the padding of base64 is optional."""
     if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?", text):
         raise argparse.ArgumentTypeError("a fingerprint is SHA256: and 43 letters and digits, as in the server's log")
     return text.rstrip("=")
@@ -251,8 +251,8 @@ def _login_name(parser: argparse.ArgumentParser) -> str:
         parser.error("say who you are with --name")
 
 
-def address(text: str) -> tuple[str, int]:
-    """The host and the port in `HOST`, `HOST:PORT`, `[::1]:PORT` or a bare IPv6 address; raises `ValueError`."""
+def address(text: str) -> zones.ServerAddress:
+    """The host and port in `HOST`, `HOST:PORT`, `[::1]:PORT` or a bare IPv6 address; raises `ValueError`."""
     host, port = text, ""
     if text.startswith("["):
         host, _, port = text[1:].partition("]")

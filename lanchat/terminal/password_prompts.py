@@ -1,49 +1,52 @@
-"""Passwords: what /login, /register and /password ask for unseen. A new one is asked for twice: nobody sees a typo in it."""
+"""Prompts for the passwords of /login, /register and /password. A new one is asked for twice, as typos are not visible."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
-#: Asks a question, and calls with the answer; None, or "", if there is none.
-Ask = Callable[[str, Callable[[str | None], None]], None]
+from lanchat.client.interfaces import Answered
+
+#: Asks a question, and calls back with the answer; with None or "" if there is none.
+Ask: TypeAlias = Callable[[str, Answered], None]
 
 
-class Passwords:
-    """The questions, one after another."""
+class PasswordPrompts:
+    """Asks for passwords, one prompt after another."""
 
-    def __init__(self, ask: Ask, notice: Callable[[str], None], use: Callable[..., None]) -> None:
-        """`use` is called with a command, its words, and the members of `x` that go with them; `notice` with what to tell."""
+    def __init__(self, ask: Ask, notice: Callable[[str], None], submit: Callable[..., None]) -> None:
+        """`submit` is called with a command, its text, and members of `x`; `notice` with texts for the user."""
         self._ask = ask
         self._notice = notice
-        self._use = use
+        self._submit = submit
 
     def ask_for(self, command: str) -> None:
-        """Ask for what this command needs, and use that."""
+        """Ask for the passwords that a command needs, and submit them."""
         if command == "/login":
-            self._question("Password: ", partial(self._use, command))
+            self._ask_one("Password: ", partial(self._submit, command))
         elif command == "/register":
-            self._new("Password: ", partial(self._use, command))
+            self._ask_new("Password: ", partial(self._submit, command))
         else:
-            self._question("The password until now: ", self._replace)
+            self._ask_one("The password until now: ", self._use_both)
 
-    def _replace(self, old: str) -> None:
-        # Either may have blanks, so that the words alone do not tell where the old one ends.
-        self._new("The new password: ", lambda new: self._use("/password", f"{old} {new}", password=old, text=new))
+    def _use_both(self, old: str) -> None:
+        # Both may contain spaces, so the text alone does not show where the old password ends.
+        self._ask_new("The new password: ", lambda new: self._submit("/password", f"{old} {new}", password=old, text=new))
 
-    def _new(self, question: str, done: Callable[[str], None]) -> None:
-        """Ask until the same was typed twice."""
+    def _ask_new(self, question: str, done: Callable[[str], None]) -> None:
+        """Ask for a new password until the same one was typed twice."""
 
         def compare(first: str, again: str) -> None:
             if again == first:
                 done(first)
             else:
                 self._notice("These were two different passwords. Once more:")
-                self._new(question, done)
+                self._ask_new(question, done)
 
-        self._question(question, lambda first: self._question("The same again: ", partial(compare, first)))
+        self._ask_one(question, lambda first: self._ask_one("The same again: ", partial(compare, first)))
 
-    def _question(self, question: str, answered: Callable[[str], None]) -> None:
+    def _ask_one(self, question: str, answered: Callable[[str], None]) -> None:
         def check(answer: str | None) -> None:
             if answer:
                 answered(answer)

@@ -1,9 +1,9 @@
-"""Pipe: the face for scripts, cron and bots: lines on stdin go out, what comes in is printed, errors go to stderr."""
+"""The user interface for scripts, cron and bots: stdin lines are sent, messages are printed, errors go to stderr."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet import fdesc
@@ -11,88 +11,88 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from lanchat.client.connection import Client
-from lanchat.client.interfaces import DONE, NOT_DELIVERED, Link, NotSent, Said
-from lanchat.client.log_sync import MISSED
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, Answered, ConnectionState, NotSent, OutgoingMessage
+from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import GOODBYE, ClientSession
 from lanchat.protocol.destination import Destination
 from lanchat.protocol.packet import MAX_MSG, ServerPacket, visible
 from lanchat.protocol.typed_lines import UnclearLine, check_no_secret
 from lanchat.system.printing import STDIN, STDOUT, OutputError
 from lanchat.system.private_files import without_bom
-from lanchat.terminal.formatting import Painter, Paragraph, columns, complain, harmless
-from lanchat.terminal.input_lines import Block, Lines, LinesAre, decoded
-from lanchat.terminal.streams import Input, Output
+from lanchat.terminal.formatting import Formatter, Paragraph, columns, printable, write_error
+from lanchat.terminal.input_lines import InputMode, LineSplitter, WholeInput, decoded
+from lanchat.terminal.streams import StdinReader, StdoutWriter
 
-#: So much said and not acknowledged, and no more is read from stdin for now.
+#: Messages that may be unacknowledged before reading from stdin pauses.
 MAX_WAITING = 100
-#: Failures that are told one by one.
-MAX_COMPLAINTS = 20
-#: Seconds in which a program that reads stdout, and has enough, ends. Only then is what it was given at last acknowledged.
+#: Errors that are printed one by one; the rest are counted.
+MAX_SHOWN_ERRORS = 20
+#: Seconds that a program which has read enough of stdout gets to end, before the last messages are acknowledged.
 READER_SECONDS = 0.2
 
 
 class Pipe:
-    """Says what is on stdin, prints what comes in, and ends when stdin has and all is acknowledged."""
+    """Sends the lines of stdin, prints what comes, and ends when stdin has ended and everything is acknowledged."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self,
         to: str,
-        painter: Painter,
+        formatter: Formatter,
         as_json: bool,
         quiet: bool,
-        patience: float,
-        lines: LinesAre = LinesAre.TYPED,
+        timeout: float,
+        lines: InputMode = InputMode.TYPED,
         block: bool = False,
     ) -> None:
-        """`to` is whom lines are said to, `lines` what they may be; `block`: all are one. `patience` is in seconds."""
+        """`to` is the target of lines, `lines` what they may be; `block`: all are one message. `timeout` is in seconds."""
         self._failures = 0
         self._to = to
         self._destination = Destination(to)
-        self._painter = painter
+        self._formatter = formatter
         self._json = as_json
         self._quiet = quiet
-        self._patience = patience
-        self._kind = lines
-        self._whole = block
-        # The end of a line may be on it yet.
-        self._lines: Lines | Block = Block(MAX_MSG + 1) if block else Lines(MAX_MSG + 1)
-        self._count = 0
-        self._stalled: Any = None
+        self._timeout = timeout
+        self._mode = lines
+        self._block = block
+        # One more byte than a message: the end of the line is included.
+        self._lines: LineSplitter | WholeInput = WholeInput(MAX_MSG + 1) if block else LineSplitter(MAX_MSG + 1)
+        self._line_number = 0
+        self._stall_timer: Any = None
         self._reading = True
         self._broken = False
         self._client: Client
-        self._conversation: ClientSession
+        self._session: ClientSession
         self._clock: Any
-        self._input: Input
-        self._output: Output
+        self._input: StdinReader
+        self._output: StdoutWriter
 
     def start(self, client: Client) -> None:
-        """Take over stdin and stdout; while stdout takes no more, nothing is read from the server."""
+        """Take over stdin and stdout. While stdout is blocked, nothing is read from the server."""
         self._client = client
-        self._conversation = client.conversation
+        self._session = client.session
         self._clock = client.reactor
-        self._output = Output(client.reactor, self, STDOUT, self._conversation.reading.shown)
+        self._output = StdoutWriter(client.reactor, self, STDOUT, self._session.log_sync.displayed)
         self._output.registerProducer(client.factory, True)
-        self._input = Input(client.reactor, self, STDIN)
+        self._input = StdinReader(client.reactor, self, STDIN)
 
     async def close(self) -> None:
-        """Write out what is still to be printed, and give back stdin and stdout as they were."""
+        """Write what is still waiting, and restore stdin and stdout."""
         self._input.stopReading()
         try:
             await self._output.written()
-            if self._output.is_pipe and self._conversation.reading.owes:
+            if self._output.is_pipe and self._session.log_sync.has_unacknowledged:
                 await deferLater(self._clock, READER_SECONDS)
         finally:
-            self._leave()
+            self._release()
 
-    def _leave(self) -> None:
-        self._output.leave()
+    def _release(self) -> None:
+        self._output.release()
         if self._output.waiting and not self._broken:
             self._fail("not all that came could be printed: nobody reads stdout.")
-        if self._failures > MAX_COMPLAINTS:
-            complain(f"... and {self._failures - MAX_COMPLAINTS} more")
+        if self._failures > MAX_SHOWN_ERRORS:
+            write_error(f"... and {self._failures - MAX_SHOWN_ERRORS} more")
         for descriptor in (STDIN, STDOUT):
-            fdesc.setBlocking(descriptor)  # others may share them: the shell, or what runs next in a script
+            fdesc.setBlocking(descriptor)  # other programs may share them: the shell, or the next command of a script
 
     @property
     def failed(self) -> bool:
@@ -101,98 +101,98 @@ class Pipe:
 
     @property
     def caught_up(self) -> bool:
-        """Whether all that came is written to stdout, which somebody reads yet; it never is if it is not printed at all."""
+        """Whether everything was written to stdout and somebody still reads it; never true with --quiet."""
         return not self._quiet and not self._broken and self._output.flush()
 
-    def ask(self, question: str, answered: Callable[[str | None], None], hidden: bool = True) -> None:
-        """There is nobody."""
+    def ask(self, question: str, answered: Answered, hidden: bool = True) -> None:
+        """Answer None: there is nobody to ask."""
         answered(None)
 
-    # What stdin and stdout tell.
+    # Called by stdin and stdout.
 
     def childDataReceived(self, name: str, data: bytes) -> None:
-        """Lines to say."""
-        self._say_all(self._lines.feed(data))
-        self._match_reading()
+        """Send the lines that came on stdin."""
+        self._send_lines(self._lines.feed(data))
+        self._adjust_reading()
 
     def childConnectionLost(self, name: str, reason: Failure) -> None:
-        """Stdin is at its end, or stdout takes no more."""
+        """Stdin has ended, or stdout was closed."""
         if name == "write":
-            self._unprinted()
+            self._stdout_closed()
         else:
-            self._all_read()
+            self._stdin_ended()
 
-    def _all_read(self) -> None:
-        """What is on its way is waited for."""
+    def _stdin_ended(self) -> None:
+        """Send the last line, and wait for acknowledgements."""
         if (error := self._input.error) is not None:
             self._fail(f"can't read stdin to its end: {error.strerror}")
-        self._say_all(self._lines.end())
+        self._send_lines(self._lines.end())
         self._reading = False
-        self._stalled = self._clock.callLater(self._patience, self._stall)
-        self.changed()
+        self._stall_timer = self._clock.callLater(self._timeout, self._timed_out)
+        self.state_changed()
 
-    def _unprinted(self) -> None:
-        """Whatever else comes can't be printed, so it shall come another time. Of a reader who has gone nobody needs a word."""
+    def _stdout_closed(self) -> None:
+        """End the session: what comes now can't be printed, and is shown another time. A closed pipe is no error to report."""
         self._broken = True
         if self._output.error is not None and (why := str(OutputError(self._output.error))):
-            complain(why)
+            write_error(why)
         self._input.stopReading()
-        self._conversation.end(NOT_DELIVERED)
+        self._session.end(NOT_DELIVERED)
 
-    # What the conversation tells.
+    # Called by the session.
 
-    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
-        """Print a packet; what was refused goes to stderr."""
+    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+        """Print a packet; a refusal goes to stderr."""
         failed = packet.x is not None and packet.x.op == "fail"
         if failed:
-            self._fail(f"{_shortly(answers)}{visible(packet.msg, 400)}")
+            self._fail(f"{_excerpt(request)}{visible(packet.msg, 400)}")
         is_answer = self._is_answer(packet)
-        if self._quiet and not (failed or is_answer or answers is not None or _is_asked_for(packet)):
+        if self._quiet and not (failed or is_answer or request is not None or _is_history(packet)):
             return
         width = columns() if os.isatty(STDOUT) else None
         if self._json:
-            self._print((line.strip() if width is None else harmless(line).encode()) + b"\n")
+            self._print((line.strip() if width is None else printable(line).encode()) + b"\n")
         elif is_answer:
-            self._print("".join(Paragraph("", "", "", text).drawn(width) for text in packet.msg.splitlines()).encode())
+            self._print("".join(Paragraph("", "", "", text).rendered(width) for text in packet.msg.splitlines()).encode())
         elif packet.from_.name != "SERVER":
-            self._print(self._painter.packet(packet).drawn(width).encode())
+            self._print(self._formatter.packet(packet).rendered(width).encode())
 
-    def unanswered(self, said: Said, why: str) -> None:
-        """Say what may not have arrived, and remember it for the exit code."""
-        self._fail(f"not acknowledged ({why}): {visible(said.to, 64)}: {visible(said.msg, 100)}")
+    def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
+        """Report a message that may not have arrived, and count it for the exit code."""
+        self._fail(f"not acknowledged ({why}): {visible(message.to, 64)}: {visible(message.msg, 100)}")
 
-    def incomplete(self, why: str) -> None:
-        """Tell it, and remember it for the exit code."""
+    def messages_missing(self, why: str) -> None:
+        """Report it, and count it for the exit code."""
         self._fail(why)
 
     def notice(self, text: str) -> None:
-        """Tell a person who looks; a program that reads stdout is not concerned."""
-        complain(text)
+        """Write a text for people to stderr; programs that read stdout do not see it."""
+        write_error(text)
 
-    def changed(self) -> None:
-        """Go on reading, or end if there is nothing more to do."""
-        if self._stalled is None:
-            self._match_reading()
-        elif not self._conversation.waiting:
+    def state_changed(self) -> None:
+        """Continue reading, or end if nothing is left to do."""
+        if self._stall_timer is None:
+            self._adjust_reading()
+        elif not self._session.waiting:
             self._finish()
-        elif self._stalled.active():
-            self._stalled.reset(self._patience)
+        elif self._stall_timer.active():
+            self._stall_timer.reset(self._timeout)
 
-    # How lines become messages.
+    # From lines to messages.
 
-    def _say_all(self, lines: Iterable[bytes | None]) -> None:
+    def _send_lines(self, lines: Iterable[bytes | None]) -> None:
         for line in lines:
-            self._count += 1
+            self._line_number += 1
             try:
-                self._say(line)
+                self._send_line(line)
             except (NotSent, UnclearLine) as error:
-                what = "what is on stdin" if self._whole else f"line {self._count}"
+                what = "what is on stdin" if self._block else f"line {self._line_number}"
                 self._fail(f"{what} was not sent: {error}")
 
-    def _say(self, line: bytes | None) -> None:
+    def _send_line(self, line: bytes | None) -> None:
         if line is None:
             raise NotSent(f"it is longer than {MAX_MSG} bytes.")
-        if self._count == 1:
+        if self._line_number == 1:
             line = without_bom(line)
         try:
             text = decoded(line)
@@ -201,43 +201,45 @@ class Pipe:
             raise
         if not text.strip():
             return
-        if self._kind is LinesAre.TYPED:
+        if self._mode is InputMode.TYPED:
             if (typed := self._destination.read(text)) is not None:
-                self._conversation.say(*typed)
+                self._session.send(*typed)
             return
-        if self._kind is LinesAre.TEXT:
+        if self._mode is InputMode.TEXT:
             check_no_secret(text)
-        self._conversation.say(self._to, text)
+        self._session.send(self._to, text)
 
-    def _match_reading(self) -> None:
-        """Read no faster than messages are acknowledged."""
-        wanted = self._conversation.waiting < MAX_WAITING
+    def _adjust_reading(self) -> None:
+        """Read from stdin no faster than messages are acknowledged."""
+        wanted = self._session.waiting < MAX_WAITING
         if wanted is not self._reading and not self._broken:
             self._reading = wanted
             (self._input.startReading if wanted else self._input.stopReading)()
 
     def _finish(self) -> None:
-        """All is acknowledged. A server without acknowledgements answers a goodbye when it has read all before it."""
-        if self._conversation.link is Link.CLASSIC and not self._conversation.quitting:
-            self._conversation.say("/quit", "")
-        elif self._conversation.link is Link.CAPABLE or (self._conversation.link is Link.OFFLINE and self._conversation.begun):
-            self._conversation.end(DONE)
+        """Everything is acknowledged: end. A classic server gets a /quit, whose answer shows that it read everything."""
+        if self._session.state is ConnectionState.CLASSIC and not self._session.quitting:
+            self._session.send("/quit", "")
+        elif self._session.state is ConnectionState.CAPABLE or (
+            self._session.state is ConnectionState.OFFLINE and self._session.was_welcomed
+        ):
+            self._session.end(DONE)
 
-    def _stall(self) -> None:
-        """Nothing has moved for too long. The first connection and its welcome have their own time, and words."""
-        if self._conversation.resting or not self._conversation.begun:
-            self._stalled = self._clock.callLater(self._patience, self._stall)
+    def _timed_out(self) -> None:
+        """End the session if nothing has moved for too long. The first connection has its own time limit and error."""
+        if self._session.paused or not self._session.was_welcomed:
+            self._stall_timer = self._clock.callLater(self._timeout, self._timed_out)
         else:
-            why = "the server did not send all that it announced" if self._conversation.up else "there was no connection"
-            self._conversation.end(NOT_DELIVERED, f"{why}, and nothing came for {self._patience:.0f} s. Try again.")
+            why = "the server did not send all that it announced" if self._session.online else "there was no connection"
+            self._session.end(NOT_DELIVERED, f"{why}, and nothing came for {self._timeout:.0f} s. Try again.")
 
-    # What is printed.
+    # Output.
 
     def _is_answer(self, packet: ServerPacket) -> bool:
-        """Whether this answers a command: welcomes, acknowledgements, comings and goings are not printed."""
+        """Whether this answers a command. Welcomes, acknowledgements, arrivals and departures are not printed."""
         if packet.from_.name != "SERVER":
             return False
-        classic = self._conversation.link is Link.CLASSIC  # commands had no id there, and neither have answers
+        classic = self._session.state is ConnectionState.CLASSIC  # commands have no id there, so neither have answers
         if packet.x is None:
             return classic and packet.msg != GOODBYE
         return packet.x.op in ("ok", "end") and (classic or packet.x.cid is not None)
@@ -248,17 +250,17 @@ class Pipe:
 
     def _fail(self, text: str) -> None:
         self._failures += 1
-        if self._failures <= MAX_COMPLAINTS:
-            complain(text)
+        if self._failures <= MAX_SHOWN_ERRORS:
+            write_error(text)
 
 
-def _is_asked_for(packet: ServerPacket) -> bool:
-    """Whether a message came because of a /history or a /search."""
-    return packet.x is not None and packet.x.batch not in (None, MISSED)
+def _is_history(packet: ServerPacket) -> bool:
+    """Whether a message came because of /history or /search."""
+    return packet.x is not None and packet.x.batch not in (None, RESUME_BATCH)
 
 
-def _shortly(said: Said | None) -> str:
-    """What a refusal is about, in few words."""
-    if said is None or said.to.startswith("/"):
+def _excerpt(message: OutgoingMessage | None) -> str:
+    """What a refusal is about, in a few words; "" for a command."""
+    if message is None or message.to.startswith("/"):
         return ""
-    return f"not delivered: {visible(said.msg, 40)!r}: "
+    return f"not delivered: {visible(message.msg, 40)!r}: "

@@ -1,7 +1,7 @@
-r"""Plain: a line typed at a terminal that only prints: a serial console, Emacs' shell, a terminal of paper.
+r"""Reads lines on terminals that only print: a serial console, Emacs' shell, a teleprinter.
 
-Nothing but text, `\n` and `\b` is written. There are no history and no completion, so that nothing can be in the line that
-is not seen: what is in it is printed anew where that can't be had otherwise.
+Only text, `\n` and `\b` are written. There are no history and no completion, so nothing can be in the line that is not visible;
+where it can't be updated in place it is printed again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from lanchat.protocol.packet import visible
 from lanchat.system.columns import width
 from lanchat.terminal.formatting import columns
 
-#: What goes back one column, and leaves it empty.
+#: Moves back one column, and erases it.
 RUB_OUT = "\b \b"
 
 
 def is_plain() -> bool:
-    """Whether this terminal is one that only prints, or that is told where the cursor shall be in another way than ours."""
+    """Whether this terminal only prints, or moves its cursor by other escape sequences than ANSI's."""
     term = os.environ.get("TERM", "").lower()
     if term in ("", "dumb", "unknown"):
         return True
@@ -41,60 +41,60 @@ def is_plain() -> bool:
     try:
         curses.setupterm(term, 1)
         return not (curses.tigetstr("cup") or b"").startswith(b"\x1b[")
-    except curses.error:  # this machine knows nothing of it, which is so with new ones; all of them understand ours
+    except curses.error:  # terminfo does not know it, which happens with new terminals; all of those understand ANSI
         return False
 
 
 def _echoes(keyboard: Input) -> bool:
-    """Whether the terminal is one on which what is typed must be written; Emacs shows it by itself, and says so."""
+    """Whether typed characters must be echoed here; Emacs shows them by itself, and turns ECHO off to say so."""
     try:
         return bool(termios.tcgetattr(keyboard.fileno())[3] & termios.ECHO)
     except (termios.error, NotImplementedError):
         return True
 
 
-class Plain:
-    """Reads lines with what any terminal can do."""
+class PlainReader:
+    """A `LineReader` that uses only what any terminal can do."""
 
     def __init__(self) -> None:
-        #: What is being typed.
+        #: The text that is being typed.
         self.text = ""
         session = get_app_session()
         self._input, self._output = session.input, session.output
         self._message: Callable[[], str] = str
-        self._lead = ""  # as it was printed last
+        self._prefix = ""  # the prompt as it was printed last
         self._hidden = False
         self._echoes = _echoes(self._input)
         self._reading: asyncio.Future[str | None] | None = None
 
     @property
-    def reads(self) -> bool:
+    def is_reading(self) -> bool:
         """Whether a line is being typed."""
         return self._reading is not None and not self._reading.done()
 
     async def read(self, message: Callable[[], str], draft: str = "", hidden: bool = False) -> str | None:
-        """What is typed after this message; None if it was ended. Raises `EOFError` or `KeyboardInterrupt`."""
+        """Read a line after the prompt `message`; None if `end` was called. Raises `EOFError` or `KeyboardInterrupt`."""
         self._message, self.text, self._hidden = message, draft, hidden
         self._reading = asyncio.get_running_loop().create_future()
         try:
-            with self._input.raw_mode(), self._input.attach(self._came):
+            with self._input.raw_mode(), self._input.attach(self._keys_received):
                 self._print_line()
-                self._came()
+                self._keys_received()
                 return await self._reading
         finally:
             self._reading = None
             self._print("\n" if self._echoes else "")
 
     def end(self) -> bool:
-        """End what is typed; False if nothing is."""
+        """End the current `read`; false if there is none."""
         return self._finish(None)
 
     def redraw(self) -> None:
-        """What stands before the line has changed; that is seen the next time."""
+        """Do nothing: the new prompt is seen with the next line."""
 
     def interrupt(self) -> None:
-        """Empty the line; at an empty one there will be no more. While nothing is read it means something else."""
-        if not self.reads:
+        """Empty the line; raise `KeyboardInterrupt` in `read` if it is empty. Without a `read`, do nothing."""
+        if not self.is_reading:
             return
         if self.text:
             self._replace("")
@@ -102,35 +102,35 @@ class Plain:
             self._fail(KeyboardInterrupt())
 
     @property
-    def _seen(self) -> str:
-        """What of the text stands on the terminal, of that which is written here."""
+    def _visible_text(self) -> str:
+        """The part of the typed text that is visible on the terminal because it was echoed here."""
         return "\n".join(map(visible, self.text.split("\n"))) if self._echoes and not self._hidden else ""
 
     @asynccontextmanager
-    async def above(self) -> AsyncIterator[None]:
-        """Something is written meanwhile; the line is printed anew below it."""
-        line = self._lead + self._seen
+    async def prompt_hidden(self) -> AsyncIterator[None]:
+        """A context in which other text can be written; the line is printed again after it."""
+        line = self._prefix + self._visible_text
         self._rub_out(line, width(line))
         yield
-        if self.reads:
+        if self.is_reading:
             self._print_line()
 
-    def _came(self) -> None:
-        """Keys. Those after the end of the line are for the next one, which another may read."""
+    def _keys_received(self) -> None:
+        """Handle keys. Those after the end of the line are kept for the next line, which another reader may read."""
         keys = [*get_typeahead(self._input), *self._input.read_keys()]
-        while keys and self.reads:
+        while keys and self.is_reading:
             self._press(keys.pop(0))
         store_typeahead(self._input, keys)
         if self._input.closed:
             self._fail(EOFError())
 
     def _press(self, press: KeyPress) -> None:
-        act = self.KEYS.get(press.key)
-        if act is not None:
-            act(self)
+        action = self.KEYS.get(press.key)
+        if action is not None:
+            action(self)
         elif press.key == press.data and len(typed := visible(press.data)) == 1:
             self.text += typed
-            self._print(typed if self._seen else "")
+            self._print(typed if self._visible_text else "")
 
     def _enter(self) -> None:
         self._finish(self.text)
@@ -154,27 +154,27 @@ class Plain:
             self._fail(EOFError())
 
     def _replace(self, text: str) -> None:
-        """Take back what stands at the end of the line."""
-        before, self.text = self._seen, text
-        if before and not self._rub_out(self._lead + before, width(before) - width(self._seen)):
+        """Replace the text, and erase on the terminal what was removed at its end."""
+        before, self.text = self._visible_text, text
+        if before and not self._rub_out(self._prefix + before, width(before) - width(self._visible_text)):
             self._print_line()
 
     def _suspend(self) -> None:
-        """Give the terminal back to the shell, until it wants us to go on."""
+        """Suspend the program (SIGTSTP), and print the line again when it continues."""
         with self._input.detach(), self._input.cooked_mode():
             self._print("\n")
             os.kill(0, signal.SIGTSTP)
         self._print_line()
 
     def _rub_out(self, line: str, number: int) -> bool:
-        """Rub out so many columns at the end of this line; false if it is on several rows, so that a new one was begun."""
+        """Erase `number` columns at the end of a line; false if it takes several rows, so that a new one was begun."""
         in_one_row = "\n" not in line and width(line) < columns()
         self._print(RUB_OUT * number if in_one_row else "\n")
         return in_one_row
 
     def _print_line(self) -> None:
-        self._lead = self._message()
-        self._print(self._lead + self._seen)
+        self._prefix = self._message()
+        self._print(self._prefix + self._visible_text)
 
     def _print(self, text: str) -> None:
         self._output.write_raw(text)
@@ -190,8 +190,8 @@ class Plain:
         if self._reading is not None and not self._reading.done():
             self._reading.set_exception(error)
 
-    #: What a terminal does by itself for a program that leaves the line to it.
-    KEYS: ClassVar[dict[str, Callable[[Plain], None]]] = {
+    #: The keys, as a terminal in canonical mode handles them.
+    KEYS: ClassVar[dict[str, Callable[[PlainReader], None]]] = {
         Keys.ControlM: _enter,
         Keys.ControlJ: _enter,
         Keys.ControlH: _backspace,

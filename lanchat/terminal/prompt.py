@@ -1,4 +1,4 @@
-"""Prompt: the line at which a person types, with history and completion, and questions that come between."""
+"""The prompt at which a person types, with history and completion, and questions that interrupt it."""
 
 from __future__ import annotations
 
@@ -17,102 +17,100 @@ from prompt_toolkit.history import DummyHistory, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import create_output
 
+from lanchat.client.interfaces import Answered
 from lanchat.protocol.typed_lines import may_have_secret
 from lanchat.system.columns import clear_rows
 from lanchat.terminal.completion_words import CompletionWords
-from lanchat.terminal.plain import Plain, is_plain
-
-#: What is done with the answer to a question; None if there is none.
-Answered = Callable[[str | None], None]
+from lanchat.terminal.plain import PlainReader, is_plain
 
 
-class Discreet(InMemoryHistory):
-    """Remembers what was typed, but no passwords; nothing of it reaches a disk."""
+class SecretFreeHistory(InMemoryHistory):
+    """The history of typed lines, in memory only and without passwords."""
 
     def append_string(self, string: str) -> None:
-        """Remember a line."""
+        """Add a line, unless it contains a password."""
         if not may_have_secret(string):
             super().append_string(string)
 
 
-class Completions(Completer):
-    """Offers the commands and the names that are known, when TAB is pressed."""
+class TabCompleter(Completer):
+    """Offers commands, names and rooms when TAB is pressed."""
 
     def __init__(self, words: CompletionWords) -> None:
-        self._roster = words
+        self._words = words
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """What the word before the cursor may become."""
-        for text, replaced in self._roster.completions(document.text_before_cursor):
+        """Completions of the word before the cursor."""
+        for text, replaced in self._words.completions(document.text_before_cursor):
             yield Completion(text, start_position=-replaced)
 
 
-class Reader(Protocol):
+class LineReader(Protocol):
     """Reads one line at a time from a terminal."""
 
     @property
     def text(self) -> str:
-        """What is being typed."""
+        """The text that is being typed."""
 
     async def read(self, message: Callable[[], str], draft: str = "", hidden: bool = False) -> str | None:
-        """What is typed after this message; None if it was ended. Raises `EOFError` or `KeyboardInterrupt`."""
+        """Read a line after the prompt `message`; None if `end` was called. Raises `EOFError` or `KeyboardInterrupt`."""
 
     def end(self) -> bool:
-        """End what is typed; False if nothing is."""
+        """End the current `read`; false if there is none."""
 
     def interrupt(self) -> None:
-        """Empty the line; at an empty one there will be no more."""
+        """Empty the line; raise `KeyboardInterrupt` in `read` if it is empty."""
 
     def redraw(self) -> None:
-        """What stands before the line has changed."""
+        """Draw the prompt again, as its text has changed."""
 
 
-#: What prompt_toolkit leaves to us: Ctrl-C, and errors outside the prompt, at which it would wait until Enter is pressed.
-OURS: Any = {"handle_sigint": False, "set_exception_handler": False}
+#: prompt_toolkit leaves these to us: Ctrl-C, and errors outside the prompt, at which it would wait for Enter.
+PROMPT_OPTIONS: Any = {"handle_sigint": False, "set_exception_handler": False}
 
 
-class Rich:
-    """Reads lines with all that prompt_toolkit can do."""
+class ToolkitReader:
+    """A `LineReader` with everything that prompt_toolkit offers."""
 
-    def __init__(self, words: CompletionWords | None, narrowed: Callable[[int], str]) -> None:
-        """Without `words` it is for answers to questions: there is no history, and what was typed stays on the screen.
+    def __init__(self, words: CompletionWords | None, content_above: Callable[[int], str]) -> None:
+        """Without `words` it reads answers to questions: no history, and the typed text stays on the screen.
 
-        `narrowed` says what stands in so many rows above the line, once a window has become narrower.
+        `content_above` returns the text of so many rows above the line, after a window has become narrower.
         """
         output: Any = create_output()
-        output.enable_cpr = False  # not all terminals can say where the cursor is, and what they answer may come into a line
+        output.enable_cpr = False  # not all terminals report the cursor's position, and their answer may get into a line
         keys = KeyBindings()
         keys.add("c-c", filter=has_focus(DEFAULT_BUFFER))(self._interrupted)
         self._session: PromptSession[str | None] = PromptSession(
-            history=DummyHistory() if words is None else Discreet(),
-            completer=None if words is None else Completions(words),
+            history=DummyHistory() if words is None else SecretFreeHistory(),
+            completer=None if words is None else TabCompleter(words),
             complete_while_typing=False,
             enable_suspend=True,
             key_bindings=keys,
             output=output,
             erase_when_done=words is not None,
         )
-        self._narrowed = narrowed
+        self._content_above = content_above
         self._columns = output.get_size().columns
         self._session.app.before_render += self._before_render
 
     @property
     def text(self) -> str:
-        """What is being typed."""
+        """The text that is being typed."""
         return self._session.default_buffer.text
 
     async def read(self, message: Callable[[], str], draft: str = "", hidden: bool = False) -> str | None:
-        """As `Reader`."""
-        return await self._session.prompt_async(lambda: [("", message())], default=draft, is_password=hidden, **OURS)
+        """As `LineReader.read`."""
+        return await self._session.prompt_async(lambda: [("", message())], default=draft, is_password=hidden, **PROMPT_OPTIONS)
 
     def end(self) -> bool:
-        """As `Reader`."""
+        """As `LineReader.end`."""
         if typing := self._is_read():
             self._session.app.exit(result=None)
         return typing
 
     def interrupt(self) -> None:
-        """As `Reader`."""
+        """As `LineReader.interrupt`."""
         if not self._is_read():
             return
         if self.text:
@@ -122,7 +120,7 @@ class Rich:
             self._session.app.exit(exception=KeyboardInterrupt())
 
     def redraw(self) -> None:
-        """As `Reader`."""
+        """As `LineReader.redraw`."""
         self._session.app.invalidate()
 
     def _is_read(self) -> bool:
@@ -132,36 +130,36 @@ class Rich:
         self.interrupt()
 
     def _before_render(self, sender: object) -> None:
-        """Draw all anew in a window that has become narrower.
+        """Draw everything again if the window has become narrower.
 
-        Some terminals break longer rows then, and some don't, so nobody knows where the line begins that was drawn before.
+        Some terminals then wrap longer rows and some don't, so the place where the line was drawn before is unknown.
         """
         output, before = self._session.app.output, self._columns
         self._columns, rows = output.get_size().columns, output.get_size().rows
         if self._columns < before:
             self._session.app.renderer.erase()
-            output.write_raw(clear_rows(rows) + self._narrowed(rows - 1))
+            output.write_raw(clear_rows(rows) + self._content_above(rows - 1))
 
 
 class Prompt:
-    """Gets one line after another. A question interrupts the line that is being typed, which comes back after it."""
+    """Reads one line after another. A question interrupts the line that is being typed, which returns after it."""
 
     def __init__(
-        self, message: Callable[[], str], words: CompletionWords, narrowed: Callable[[int], str] = lambda rows: ""
+        self, message: Callable[[], str], words: CompletionWords, content_above: Callable[[int], str] = lambda rows: ""
     ) -> None:
-        """`message` is what stands before a line; `narrowed` is as for `Rich`."""
+        """`message` returns the text before a line; `content_above` is as for `ToolkitReader`."""
         #: Whether the terminal only prints.
         self.plain = is_plain()
-        #: What is in the next line from the beginning.
+        #: The text with which the next line begins.
         self.draft = ""
         self._message = message
         self._closed = False
         self._questions: deque[tuple[str, Answered, bool]] = deque()
-        self._lines: Reader = Plain() if self.plain else Rich(words, narrowed)
-        self._answers: Reader = Plain() if self.plain else Rich(None, narrowed)
+        self._lines: LineReader = PlainReader() if self.plain else ToolkitReader(words, content_above)
+        self._answers: LineReader = PlainReader() if self.plain else ToolkitReader(None, content_above)
 
     async def line(self) -> str | None:
-        """What was typed; None when a question came, and was answered. Raises `EOFError` or `KeyboardInterrupt`."""
+        """The next typed line; None if a question came instead and was answered. Raises `EOFError` or `KeyboardInterrupt`."""
         if self._questions:
             await self._answer(*self._questions.popleft())
             return None
@@ -169,31 +167,31 @@ class Prompt:
         return await self._lines.read(self._message, draft)
 
     def ask(self, question: str, answered: Answered, hidden: bool) -> None:
-        """Ask this next."""
+        """Ask a question next."""
         self._questions.append((question, answered, hidden))
         if self._lines.end():
             self.draft = self._lines.text
 
     def close(self) -> None:
-        """Take the prompt away."""
+        """Remove the prompt."""
         self._closed = True
         self._lines.end()
         self._answers.end()
 
     def interrupt(self) -> None:
-        """What Ctrl-C does, where it comes as a signal."""
+        """Do what Ctrl-C does, where it comes as a signal."""
         for reader in (self._lines, self._answers):
             reader.interrupt()
 
     def redraw(self) -> None:
-        """What stands before the line has changed."""
+        """Draw the prompt again, as its text has changed."""
         self._lines.redraw()
 
-    def above(self) -> AbstractAsyncContextManager[None]:
-        """Take the line away for as long as something is written."""
+    def prompt_hidden(self) -> AbstractAsyncContextManager[None]:
+        """A context in which the prompt is hidden, so that other text can be written."""
         for reader in (self._lines, self._answers):
-            if isinstance(reader, Plain) and reader.reads:
-                return reader.above()
+            if isinstance(reader, PlainReader) and reader.is_reading:
+                return reader.prompt_hidden()
         return in_terminal()
 
     async def _answer(self, question: str, answered: Answered, hidden: bool) -> None:

@@ -1,6 +1,6 @@
-"""Streams: the client's stdin and stdout on the reactor, neither of which may block it.
+"""The client's stdin and stdout on the reactor, neither of which may block it.
 
-Twisted's own `StandardIO` takes every error for an end. Here it is told which it was, and how much waits to be written.
+Twisted's `StandardIO` treats every error as the end. These classes keep the error, and the number of bytes that wait.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from twisted.internet.process import ProcessReader, ProcessWriter
 CHUNK = 65536
 
 
-class Input(ProcessReader):
-    """Stdin. The pipe that reads it is told `childDataReceived`, and at the end `childConnectionLost`."""
+class StdinReader(ProcessReader):
+    """Stdin. It calls `childDataReceived` of the pipe, and `childConnectionLost` at the end."""
 
     def __init__(self, reactor: Any, pipe: Any, descriptor: int) -> None:
-        #: Why it could not be read to its end, if so.
+        #: The error that ended the input; None at a regular end.
         self.error: OSError | None = None
         super().__init__(reactor, pipe, "read", descriptor)
 
     def doRead(self) -> Any:
-        """There is something to read, or it is at its end."""
+        """Read what is there, or note the end. Called by the reactor."""
         try:
             data = os.read(self.fd, CHUNK)
         except (BlockingIOError, InterruptedError):
@@ -38,14 +38,14 @@ class Input(ProcessReader):
         return self.dataReceived(data) if data else CONNECTION_DONE
 
 
-class Output(ProcessWriter):
-    """Stdout. The pipe that writes to it is told `childConnectionLost` when it takes no more."""
+class StdoutWriter(ProcessWriter):
+    """Stdout. It calls `childConnectionLost` of the pipe when it is closed."""
 
     def __init__(self, reactor: Any, pipe: Any, descriptor: int, caught_up: Callable[[], None]) -> None:
-        """`caught_up` is called each time when nothing waits any more."""
-        #: Why it takes no more, if it said so.
+        """`caught_up` is called whenever everything is written."""
+        #: The error that ended the output; None if there was none.
         self.error: OSError | None = None
-        #: Bytes that it has not taken yet.
+        #: Bytes that are not written yet.
         self.waiting = 0
         self._caught_up = caught_up
         self._written: Deferred[None] | None = None
@@ -53,16 +53,16 @@ class Output(ProcessWriter):
 
     @property
     def is_pipe(self) -> bool:
-        """Whether another program reads it, which may end at any time."""
+        """Whether another program reads the output, which may end at any time."""
         return bool(self.enableReadHack)
 
     def write(self, data: bytes) -> None:
-        """Write this as soon as it is taken."""
+        """Write bytes, as soon as there is room."""
         self.waiting += len(data)
         super().write(data)
 
     def flush(self) -> bool:
-        """Write what is taken at once; whether all has been, and there is somebody yet who reads it."""
+        """Write what there is room for now; whether everything is written and somebody still reads it."""
         while self.waiting and self.connected:
             before = self.waiting
             self.doWrite()
@@ -71,20 +71,20 @@ class Output(ProcessWriter):
         return self.waiting == 0 and self.error is None and not self._is_abandoned()
 
     def written(self) -> Deferred[None]:
-        """Fires when nothing waits any more, or it takes no more."""
+        """Fires when everything is written, or the output is closed."""
         if not self.waiting or not self.connected:
             return succeed(None)
         self._written = self._written or Deferred()
         return self._written
 
-    def leave(self) -> None:
-        """Write no more, and look no more whether there is a reader."""
+    def release(self) -> None:
+        """Stop writing, and stop watching for the end of the reader."""
         self.unregisterProducer()
         self.stopWriting()
         self.stopReading()
 
     def writeSomeData(self, data: bytes) -> Any:
-        """Write what is taken of this; how many bytes that is."""
+        """Write as much of `data` as there is room for; returns the number of bytes."""
         try:
             taken = os.write(self.fd, data)
         except (BlockingIOError, InterruptedError):
@@ -96,22 +96,22 @@ class Output(ProcessWriter):
         return taken
 
     def doWrite(self) -> Any:
-        """Called by the reactor when the descriptor can be written: write what waits, and tell when all is written."""
+        """Write what is waiting, and report when everything is written. Called by the reactor."""
         result = super().doWrite()
         if not self.waiting:
             if self.enableReadHack:
-                self.startReading()  # which tells when the reader goes
+                self.startReading()  # to notice when the reader ends
             self._caught_up()
             self._tell_written()
         return result
 
     def connectionLost(self, reason: Any) -> None:
-        """It takes no more, or we want no more of it."""
+        """Note that the output is closed."""
         super().connectionLost(reason)
         self._tell_written()
 
     def _is_abandoned(self) -> bool:
-        """Whether the reader of a pipe or socket has gone, or the terminal was hung up."""
+        """Whether the reader of the pipe or socket has ended, or the terminal was hung up."""
         poll = select.poll()
         poll.register(self.fd, 0)
         return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

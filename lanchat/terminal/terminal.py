@@ -1,7 +1,7 @@
-"""Terminal: the face for a person at a terminal: a prompt with history and completion, and what comes in above it.
+"""The user interface for a person at a terminal: a prompt with history and completion, and messages above it.
 
-It runs on Twisted's asyncio reactor, which `main` has installed. What others wrote reaches the screen only by way of
-`show`, as plain text: prompt_toolkit is never given it to interpret.
+It runs on Twisted's asyncio reactor, which `main` has installed. Texts of others reach the screen only through `formatting`, as
+plain text: prompt_toolkit never interprets them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.client.connection import Client
-from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Link, NotSent, Said
-from lanchat.client.pages import Pages
+from lanchat.client.history_pages import HistoryPages
+from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Answered, ConnectionState, NotSent, OutgoingMessage
 from lanchat.client.rooms import MAX_NAME
 from lanchat.client.session import ClientSession
 from lanchat.protocol.packet import ServerPacket, is_visible, visible
@@ -34,14 +34,14 @@ from lanchat.protocol.typed_lines import (
     parse_target,
 )
 from lanchat.terminal.completion_words import CompletionWords
-from lanchat.terminal.external_editor import edited
-from lanchat.terminal.formatting import Painter
-from lanchat.terminal.password_prompts import Passwords
-from lanchat.terminal.prompt import Answered, Prompt
+from lanchat.terminal.external_editor import edit
+from lanchat.terminal.formatting import Formatter
+from lanchat.terminal.password_prompts import PasswordPrompts
+from lanchat.terminal.prompt import Prompt
 from lanchat.terminal.screen import Screen
 from lanchat.terminal.view import View
 
-_HERE = (
+_HELP = (
     f"{TYPING_HELP}; /edit writes several lines in your $EDITOR; "
     "/more shows the rest of a long message, or what was before a page of /history or /search; /login, /register and "
     "/password ask for what is not to be seen. Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends."
@@ -49,139 +49,139 @@ _HERE = (
 
 
 class Terminal:
-    """Shows a conversation on a terminal and takes what is typed there. Nothing typed is kept when it ends."""
+    """Shows a session on a terminal and takes what is typed there. Nothing typed is stored."""
 
     def __init__(self, to: str, colours: bool, bell: bool, as_json: bool, to_lobby: bool = False) -> None:
-        """`to` is whom lines are said to at first; with `to_lobby` that is the room that everybody is in, if there is one."""
+        """`to` is the first target of lines; with `to_lobby` it is replaced by the server's lobby, if it has one."""
         self.target = to
         self._to_lobby = to_lobby
         self._json = as_json
-        self._roster = CompletionWords()
-        self._prompt = Prompt(self._message, self._roster, self._redrawn)
-        self._screen = Screen(self._prompt.above, self._unwritable, self._prompt.plain, folds=not as_json)
-        painter = Painter(colours and not self._prompt.plain, at_terminal=True)
-        self._view = View(self._screen, painter, bell, as_json, echoes=not self._prompt.plain)
-        self._link = Link.OFFLINE
+        self._words = CompletionWords()
+        self._prompt = Prompt(self._message, self._words, self._screen_content)
+        self._screen = Screen(self._prompt.prompt_hidden, self._terminal_lost, self._prompt.plain, folds=not as_json)
+        formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
+        self._view = View(self._screen, formatter, bell, as_json, echoes=not self._prompt.plain)
+        self._state = ConnectionState.OFFLINE
         self._leaving = False
-        self._to_edit: str | None = None  # a text to be edited before the next line is typed
-        self._over = asyncio.Event()
-        self._conversation: ClientSession
+        self._edit_next: str | None = None  # a text to open in the editor before the next line is read
+        self._closing = asyncio.Event()
+        self._session: ClientSession
         self._closed: Deferred[None]
-        self._pages: Pages
-        #: Commands that are, all or in part, for us.
-        self._here: dict[str, Callable[[str], None]] = {
+        self._pages: HistoryPages
+        #: Commands that the client handles, wholly or in part.
+        self._local_commands: dict[str, Callable[[str], None]] = {
             "/to": self._set_destination,
-            "/quit": self._leave,
+            "/quit": self._quit,
             "/help": self._help,
             "/edit": self._edit,
             "/more": lambda words: self._view.more(),
         }
-        self._passwords = Passwords(self.ask, self.notice, self._with_secret)
+        self._passwords = PasswordPrompts(self.ask, self.notice, self._send_password)
 
     def start(self, client: Client) -> None:
         """Show the prompt."""
-        self._conversation = client.conversation
-        self._pages = Pages(client.conversation)
-        self._view.start(client.reactor, client.conversation, self._pages)
+        self._session = client.session
+        self._pages = HistoryPages(client.session)
+        self._view.start(client.reactor, client.session, self._pages)
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
-        self._closed.addErrback(self._broken)
+        self._closed.addErrback(self._prompt_failed)
 
     async def close(self) -> None:
-        """Take the prompt away, and leave the terminal as it was."""
+        """Remove the prompt, and leave the terminal as it was."""
         self._leaving = True
-        self._over.set()
+        self._closing.set()
         self._prompt.close()
         await self._closed
 
     @property
     def failed(self) -> bool:
-        """Whether not all could be shown. Other failures a person has seen, so they don't make the whole a failure."""
+        """Whether something could not be shown. Other failures were seen by the user, so they don't change the exit code."""
         return self._screen.broken
 
     @property
     def caught_up(self) -> bool:
-        """Whether all that came is on the screen."""
+        """Whether everything that came is on the screen."""
         return self._screen.caught_up
 
     def ask(self, question: str, answered: Answered, hidden: bool = True) -> None:
-        """Ask between two lines."""
+        """Ask a question between two lines."""
         self._prompt.ask(question, answered, hidden)
 
-    # What the conversation tells.
+    # Called by the session.
 
-    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
-        """Show a packet, unless it only answers what this client asked for itself."""
-        self._roster.learn(packet)
+    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+        """Show a packet, unless it only answers a request of the client itself."""
+        self._words.learn(packet)
         if self._to_lobby and packet.x is not None and packet.x.op == "welcome":
             self._to_lobby = False
             self.target = _room(packet.x.lobby) or self.target
-        if answers is None or not answers.quiet:
-            self._view.came(packet, answers, line)
+        if request is None or not request.internal:
+            self._view.packet_received(packet, request, line)
 
-    def unanswered(self, said: Said, why: str) -> None:
-        """Mark what may not have arrived."""
-        self._view.unanswered(said, why)
+    def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
+        """Mark a message that may not have arrived."""
+        self._view.not_acknowledged(message, why)
 
-    def incomplete(self, why: str) -> None:
-        """Show why something that was said to us can't be had."""
+    def messages_missing(self, why: str) -> None:
+        """Show why messages to this user can't be had."""
         self.notice(why)
 
     def notice(self, text: str) -> None:
-        """Show what the client itself has to tell."""
+        """Show a text of the client itself."""
         self._view.notice(text)
 
-    def changed(self) -> None:
-        """Show in the prompt whether there is a connection; on a new one, ask who is there and what can be asked."""
-        self._view.changed()
-        link = self._conversation.link
-        if link is self._link:
+    def state_changed(self) -> None:
+        """Update the prompt; on a new connection, ask for names and commands to complete."""
+        self._view.state_changed()
+        state = self._session.state
+        if state is self._state:
             return
-        self._link = link
-        if link is Link.CAPABLE:
-            self._roster.forget()
-            self._conversation.say("/list", "", quiet=True)
-            self._conversation.say("/help", "", quiet=True)
+        self._state = state
+        if state is ConnectionState.CAPABLE:
+            self._words.forget()
+            self._session.send("/list", "", internal=True)
+            self._session.send("/help", "", internal=True)
         self._prompt.redraw()
 
-    # What is typed.
+    # Input.
 
     async def _converse(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unhandled)
-        # While something is written, the terminal makes a signal of Ctrl-C.
+        # While something is written, the terminal turns Ctrl-C into a signal.
         signal.signal(signal.SIGINT, lambda number, frame: loop.call_soon_threadsafe(self._prompt.interrupt))
-        with patch_stdout(raw=True):  # the escape sequences are ours: `show` let no other through
+        with patch_stdout(raw=True):  # the escape sequences are our own: `formatting` lets no others through
             while not self._leaving:
-                await self._prompted()
-            await self._over.wait()  # what is still said (a goodbye) is shown before the terminal is given back
+                await self._next_line()
+            await self._closing.wait()  # messages that still come (a goodbye) are shown before the terminal is restored
         self._screen.flush()
 
-    async def _prompted(self) -> None:
-        """One line, or a key that means that there will be no more."""
+    async def _next_line(self) -> None:
+        """Read and handle one line, or a key that ends the program."""
         try:
-            if (draft := self._to_edit) is not None:
-                self._to_edit = None
-                async with self._screen.taken:
-                    self._prompt.draft = await edited(draft)
+            if (draft := self._edit_next) is not None:
+                self._edit_next = None
+                async with self._screen.terminal_lock:
+                    self._prompt.draft = await edit(draft)
             text = await self._prompt.line() or ""
         except (EOFError, KeyboardInterrupt):
-            self._leave("")
+            self._quit("")
         except NotSent as error:
             self._not_sent(error)
         else:
-            self._typed(text)
+            self._line_typed(text)
 
     def _message(self) -> str:
-        link = "" if self._conversation.up else "(offline) " if self._conversation.begun else "(connecting) "
-        return f"{link}{visible(self.target, 40)}> "
+        state = "" if self._session.online else "(offline) " if self._session.was_welcomed else "(connecting) "
+        return f"{state}{visible(self.target, 40)}> "
 
-    def _redrawn(self, rows: int) -> str:
+    def _screen_content(self, rows: int) -> str:
         return self._screen.redrawn(rows)
 
-    def _typed(self, text: str) -> None:
-        """Do what a typed line says, or a pasted text.
+    def _line_typed(self, text: str) -> None:
+        """Handle a line that was typed, or a text that was pasted.
 
-        A message is shown once it has arrived; anything else, or where packets are shown, the line is shown at once.
+        A message is shown once it is acknowledged; any other line, or any line where packets are shown, is shown at once.
         """
         self._view.attend()
         text = text.strip("\n")
@@ -194,94 +194,94 @@ class Terminal:
             is_message = not self._json and (not typed.to.startswith("/") or typed.to in SAYING_COMMANDS)
             if not is_message:
                 self._view.echo(prompt, shown)
-            self._obey(typed)
+            self._execute(typed)
         except (NotSent, UnclearLine) as error:
             if is_message:
                 self._view.echo(prompt, shown)
             self._not_sent(error)
 
-    def _obey(self, typed: TypedLine) -> None:
+    def _execute(self, typed: TypedLine) -> None:
         """Do what a line says. Raises `NotSent`."""
         command = typed.to
-        if command in self._here:
-            self._here[command](typed.text)
+        if command in self._local_commands:
+            self._local_commands[command](typed.text)
         elif command in BATCHED:
             self._pages.ask(command, typed.text, self.target)
         elif command in SECRET_COMMANDS:
-            self._secret(command, typed.text)
-        elif self._conversation.locked and not command.startswith("/"):
+            self._password_command(command, typed.text)
+        elif self._session.awaits_password and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and it might be a password. /quit leaves.")
         else:
-            said = self._conversation.say(command or self.target, typed.text)
-            if said.is_message:
-                self._view.said(said)
+            message = self._session.send(command or self.target, typed.text)
+            if message.is_message:
+                self._view.message_sent(message)
 
     def _not_sent(self, error: NotSent | UnclearLine) -> None:
         self._view.error(f"Not sent: {error}")
 
     def _set_destination(self, words: str) -> None:
-        """Say what follows to this user or in this room."""
+        """Make this user or room the target of lines."""
         self._to_lobby = False
         self.target = parse_target(words)
 
     def _edit(self, words: str) -> None:
-        """Write the next message in an editor, from these words on."""
-        self._to_edit = words
+        """Open an editor for the next message, with `words` in it."""
+        self._edit_next = words
 
     def _help(self, words: str) -> None:
-        """What the server has to say, and what is understood here."""
-        self._conversation.say("/help", words)
+        """Show the server's help, and the client's own commands."""
+        self._session.send("/help", words)
         if words == BEGINNERS_HELP:
-            self.notice(_HERE)
+            self.notice(_HELP)
 
-    def _secret(self, command: str, words: str) -> None:
-        """A command with a password, which is asked for unseen if it was not typed."""
+    def _password_command(self, command: str, words: str) -> None:
+        """Send a command with a password; ask for it without echo if it was not typed."""
         if words.strip():
-            self._with_secret(command, words)
+            self._send_password(command, words)
         else:
             self._passwords.ask_for(command)
 
-    def _with_secret(self, command: str, words: str, **args: str) -> None:
+    def _send_password(self, command: str, words: str, **args: str) -> None:
         try:
             if command == "/login":
-                self._conversation.log_in(words.strip())
+                self._session.log_in(words.strip())
             else:
-                self._conversation.say(command, words, args=args)
+                self._session.send(command, words, args=args)
         except NotSent as error:
             self._not_sent(error)
 
-    def _leave(self, words: str) -> None:
-        """Take leave of the server where there is one."""
+    def _quit(self, words: str) -> None:
+        """Say goodbye to the server, or end the session if there is none."""
         self._leaving = True
-        if self._conversation.up and not self._conversation.resting:
-            self._conversation.say("/quit", words)
+        if self._session.online and not self._session.paused:
+            self._session.send("/quit", words)
         else:
-            self._conversation.end(DONE)
+            self._session.end(DONE)
 
-    # What goes wrong.
+    # Errors.
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Something went wrong that nobody waits for: as a rule the terminal, when the prompt is drawn anew."""
+        """Handle an error that nothing waits for: usually one of the terminal, when the prompt is drawn."""
         error = context.get("exception")
         if isinstance(error, OSError):
             self._screen.fail(error)
         else:
             loop.default_exception_handler(context)
 
-    def _unwritable(self, error: OSError) -> None:
-        """The terminal is gone: what comes is shown to nobody, and so it shall come another time."""
-        self._conversation.end(NOT_DELIVERED, f"can't write to the terminal: {error.strerror}")
+    def _terminal_lost(self, error: OSError) -> None:
+        """End the session: nobody would see what comes, so it is shown another time."""
+        self._session.end(NOT_DELIVERED, f"can't write to the terminal: {error.strerror}")
 
-    def _broken(self, failure: Failure) -> None:
-        """Without a prompt nothing is left to do. Either the terminal is gone, or a fault of ours is shown whole."""
+    def _prompt_failed(self, failure: Failure) -> None:
+        """End the session: the terminal is gone, or there is a bug, which is shown with its traceback."""
         if isinstance(failure.value, OSError):
-            self._unwritable(failure.value)
+            self._terminal_lost(failure.value)
         else:
-            self._conversation.end(NOT_DELIVERED, failure.getTraceback())
+            self._session.end(NOT_DELIVERED, failure.getTraceback())
 
 
 def _room(name: str | None) -> str:
-    """The name of a room as a server gave it; "" if it is none."""
+    """A room's name as a server gave it; "" if it is not valid."""
     with contextlib.suppress(UnclearLine):
         return parse_target(name) if name and name.startswith("#") and is_visible(name) and len(name) <= MAX_NAME else ""
     return ""

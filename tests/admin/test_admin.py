@@ -20,7 +20,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from lanchat.admin.main import OWN, main
+from lanchat.admin.main import LOCAL_COMMANDS, main
 from lanchat.maintenance import backup
 from lanchat.protocol.names import parse
 from lanchat.store import erasure, open_db
@@ -41,7 +41,7 @@ def admin(data: Path, *arguments: str, stdin: str = "", **how: Any) -> subproces
 
 def done(data: Path, *arguments: str, stdin: str = "") -> str:
     """What the command says when it went well; one that asks no server is run in this process, which is soon done."""
-    if OWN.keys() & set(arguments):
+    if LOCAL_COMMANDS.keys() & set(arguments):
         with redirect_stdout(io.StringIO()) as out:
             assert main(["--data", str(data), *arguments]) == 0
         return out.getvalue()

@@ -1,4 +1,4 @@
-"""The client's conversation, over a transport and a clock of the test's own: no socket, no terminal, no waiting."""
+"""The client's session, over a transport and a clock of the test's own: no socket, no terminal, no waiting."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 
 import lanchat.client
 from lanchat.client.connection import MAX_LINE
-from lanchat.client.cursor import MAX_HOLES, Cursor
-from lanchat.client.delivery import WINDOW
-from lanchat.client.handshake import CAPS, SETTLE_SECONDS
-from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, Ending, Link, NotSent
-from lanchat.client.keyring import Keyring
-from lanchat.client.session import PATIENCE, QUIT_SECONDS
+from lanchat.client.credentials import Credentials
+from lanchat.client.cursor import MAX_GAPS, Cursor
+from lanchat.client.delivery import MAX_UNACKNOWLEDGED
+from lanchat.client.handshake import CAPS, CLASSIC_WELCOME_SECONDS
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, ConnectionState, NotSent, SessionEnd
+from lanchat.client.session import DEFAULT_TIMEOUT, QUIT_SECONDS
 from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from lanchat.system.columns import fold
 from lanchat.terminal.completion_words import MAX_KNOWN, CompletionWords
-from lanchat.terminal.formatting import Painter, harmless, is_private
-from lanchat.terminal.input_lines import Lines
+from lanchat.terminal.formatting import Formatter, is_private, printable
+from lanchat.terminal.input_lines import LineSplitter
 from lanchat.terminal.main import main
 from lanchat.terminal.options import address
 from tests.talk import Talk
@@ -33,7 +33,7 @@ def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welco
     assert json.loads(hello)["to"] == "/hello"
     assert json.loads(hello)["x"] == {"v": 1, "caps": CAPS, "dev": "desk"}
     talk.transport.clear()
-    talk.conversation.say("bob", "early")
+    talk.session.send("bob", "early")
     assert talk.written() == []
     talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"])
     assert [packet["msg"] for packet in talk.written()] == ["early"]
@@ -41,27 +41,27 @@ def test_the_name_and_the_hello_go_out_in_one_write_and_nothing_before_the_welco
 
 def test_an_acknowledged_message_is_done_with() -> None:
     talk = Talk().welcome()
-    said = talk.conversation.say("bob", "lunch?")
+    said = talk.session.send("bob", "lunch?")
     (packet,) = talk.written()
     assert packet == {"from": {"name": "alice", "ip": ""}, "to": "bob", "msg": "lunch?", "x": {"cid": said.cid}}
     talk.hear(op="ack", cid=said.cid, id="1", state="relayed")
-    assert talk.conversation.waiting == 0
-    talk.clock.advance(PATIENCE + 1)
+    assert talk.session.waiting == 0
+    talk.clock.advance(DEFAULT_TIMEOUT + 1)
     talk.lose()
     assert talk.screen.marked == []
 
 
 def test_each_message_has_an_id_of_its_own_on_every_run() -> None:
-    ids = {talk.conversation.say("bob", "x").cid for talk in (Talk(), Talk()) for _ in range(3)}
+    ids = {talk.session.send("bob", "x").cid for talk in (Talk(), Talk()) for _ in range(3)}
     assert len(ids) == 6
 
 
 def test_a_message_without_an_acknowledgement_is_marked_after_a_while_with_its_text() -> None:
     talk = Talk().welcome()
-    talk.conversation.say("bob", "first")
+    talk.session.send("bob", "first")
     talk.clock.advance(4)
-    late = talk.conversation.say("bob", "second")
-    talk.clock.advance(PATIENCE - 4)
+    late = talk.session.send("bob", "second")
+    talk.clock.advance(DEFAULT_TIMEOUT - 4)
     assert talk.screen.marked == [("first", "no acknowledgement came within 10 s")]
     talk.clock.advance(4)
     assert [msg for msg, why in talk.screen.marked] == ["first", "second"]
@@ -71,7 +71,7 @@ def test_a_message_without_an_acknowledgement_is_marked_after_a_while_with_its_t
 
 def test_what_was_written_and_not_acknowledged_is_marked_when_the_connection_is_lost_and_never_sent_again() -> None:
     talk = Talk().welcome()
-    talk.conversation.say("bob", "perhaps")
+    talk.session.send("bob", "perhaps")
     talk.lose()
     assert talk.screen.marked == [("perhaps", "the connection was lost before the acknowledgement came")]
     assert talk.screen.notices == ["The connection was lost: Connection to the other side was lost in a non-clean fashion."]
@@ -81,7 +81,7 @@ def test_what_was_written_and_not_acknowledged_is_marked_when_the_connection_is_
 def test_what_is_said_without_a_connection_is_sent_once_when_there_is_one() -> None:
     talk = Talk().welcome()
     talk.lose()
-    talk.conversation.say("bob", "meanwhile")
+    talk.session.send("bob", "meanwhile")
     assert talk.reconnect().count(b"meanwhile") == 1
     talk.lose()
     assert b"meanwhile" not in talk.reconnect()
@@ -91,7 +91,7 @@ def test_what_is_said_without_a_connection_is_sent_once_when_there_is_one() -> N
 def test_a_full_connection_holds_messages_back_and_they_go_out_when_it_is_empty() -> None:
     talk = Talk().welcome()
     talk.connection.pauseProducing()
-    talk.conversation.say("bob", "patience")
+    talk.session.send("bob", "patience")
     assert talk.written() == []
     talk.connection.resumeProducing()
     assert [packet["msg"] for packet in talk.written()] == ["patience"]
@@ -99,69 +99,69 @@ def test_a_full_connection_holds_messages_back_and_they_go_out_when_it_is_empty(
 
 def test_no_more_is_under_way_than_the_window() -> None:
     talk = Talk().welcome()
-    said = [talk.conversation.say("bob", str(n)) for n in range(WINDOW + 5)]
-    assert len(talk.written()) == WINDOW
+    said = [talk.session.send("bob", str(n)) for n in range(MAX_UNACKNOWLEDGED + 5)]
+    assert len(talk.written()) == MAX_UNACKNOWLEDGED
     talk.hear(op="ack", cid=said[0].cid, id="1", state="relayed")
-    assert [packet["msg"] for packet in talk.written()] == [str(WINDOW)]
+    assert [packet["msg"] for packet in talk.written()] == [str(MAX_UNACKNOWLEDGED)]
 
 
 def test_a_refusal_comes_with_what_it_answers() -> None:
     talk = Talk().welcome()
-    said = talk.conversation.say("nobody", "hello?")
+    said = talk.session.send("nobody", "hello?")
     talk.hear("The user nobody is not available.", op="fail", cid=said.cid, code="NO_SUCH_TARGET")
     assert talk.screen.packets[-1][1] is said
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
 
 
 def test_a_classic_server_is_talked_to_without_x() -> None:
     talk = Talk()
     talk.transport.clear()
     talk.hear("Welcome alice!")
-    talk.conversation.say("bob", "hello")
+    talk.session.send("bob", "hello")
     assert talk.written() == []
-    talk.clock.advance(SETTLE_SECONDS)
-    assert talk.conversation.link is Link.CLASSIC
+    talk.clock.advance(CLASSIC_WELCOME_SECONDS)
+    assert talk.session.state is ConnectionState.CLASSIC
     assert talk.written() == [{"from": {"name": "alice", "ip": ""}, "to": "bob", "msg": "hello"}]
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
 
 
 def test_a_classic_welcome_may_be_followed_by_a_capable_one() -> None:
     talk = Talk()
     talk.hear("Welcome alice!")
     talk.welcome()
-    talk.clock.advance(SETTLE_SECONDS)
-    assert talk.conversation.link is Link.CAPABLE
+    talk.clock.advance(CLASSIC_WELCOME_SECONDS)
+    assert talk.session.state is ConnectionState.CAPABLE
 
 
 def test_a_name_that_is_refused_at_first_is_the_end() -> None:
     talk = Talk()
     talk.hear("The name alice is already taken.", to="Guest")
-    assert talk.endings == [Ending(NOT_DELIVERED, "the server refused the name alice: The name alice is already taken.")]
+    assert talk.endings == [SessionEnd(NOT_DELIVERED, "the server refused the name alice: The name alice is already taken.")]
 
 
 def test_a_name_that_is_refused_later_is_asked_for_again_with_growing_pauses() -> None:
     talk = Talk().welcome()
     talk.lose()
-    pauses = [talk.conversation.pause(1)]
+    pauses = [talk.session.retry_delay(1)]
     for _ in range(2):
         talk.connect()
         talk.hear("The name alice is already taken.", to="Guest")
         assert talk.transport.disconnecting
         talk.lose()
-        pauses.append(talk.conversation.pause(1))
+        pauses.append(talk.session.retry_delay(1))
     assert pauses == [1, 2, 3]
     assert talk.endings == []
     assert any("already taken" in notice for notice in talk.screen.notices)
     talk.connect()
     talk.welcome()
     talk.lose()
-    assert talk.conversation.pause(1) == 1
+    assert talk.session.retry_delay(1) == 1
 
 
 def test_a_connection_without_a_welcome_is_the_end_at_first() -> None:
     closed, silent = Talk(), Talk()
     closed.lose()
-    silent.clock.advance(PATIENCE)
+    silent.clock.advance(DEFAULT_TIMEOUT)
     assert [ending.status for ending in closed.endings + silent.endings] == [UNREACHABLE, UNREACHABLE]
 
 
@@ -173,16 +173,16 @@ def test_a_server_that_restarts_is_waited_for_and_any_other_goodbye_is_the_end()
     talk.connect()
     talk.welcome()
     talk.hear("You are\nbanned.", op="bye", code="BANNED")
-    assert talk.endings == [Ending(NOT_DELIVERED, "the server closed the connection: You are\\nbanned.")]
+    assert talk.endings == [SessionEnd(NOT_DELIVERED, "the server closed the connection: You are\\nbanned.")]
 
 
 @pytest.mark.parametrize("answer", ["Goodbye", "", "the time is up"])
 def test_where_nothing_is_acknowledged_only_a_goodbye_shows_that_all_was_read(answer: str) -> None:
     talk = Talk()
     talk.hear("Welcome alice!")
-    talk.clock.advance(SETTLE_SECONDS)
-    talk.conversation.say("bob", "perhaps")
-    talk.conversation.say("/quit", "")
+    talk.clock.advance(CLASSIC_WELCOME_SECONDS)
+    talk.session.send("bob", "perhaps")
+    talk.session.send("/quit", "")
     if answer == "the time is up":
         talk.clock.advance(QUIT_SECONDS)
     elif answer:
@@ -195,53 +195,53 @@ def test_where_nothing_is_acknowledged_only_a_goodbye_shows_that_all_was_read(an
 
 def test_the_answer_to_quit_is_the_end_and_so_is_none() -> None:
     talk, silent = Talk().welcome(), Talk().welcome()
-    said = talk.conversation.say("/quit", "bye")
+    said = talk.session.send("/quit", "bye")
     talk.hear("Goodbye", op="bye", code="GONE", cid=said.cid)
-    silent.conversation.say("/quit", "")
+    silent.session.send("/quit", "")
     silent.clock.advance(QUIT_SECONDS)
-    assert talk.endings == silent.endings == [Ending(DONE)]
+    assert talk.endings == silent.endings == [SessionEnd(DONE)]
 
 
 def test_ending_tells_what_was_not_acknowledged_and_what_was_not_sent() -> None:
     talk = Talk().welcome()
-    talk.conversation.say("bob", "written")
+    talk.session.send("bob", "written")
     talk.lose()
     talk.screen.marked.clear()
-    talk.conversation.say("bob", "queued")
-    talk.conversation.end(DONE)
+    talk.session.send("bob", "queued")
+    talk.session.end(DONE)
     assert [msg for msg, why in talk.screen.marked] == ["queued"]
-    assert talk.endings == [Ending(NOT_DELIVERED)]
+    assert talk.endings == [SessionEnd(NOT_DELIVERED)]
 
 
 def test_what_was_said_before_there_was_a_welcome_is_told_when_it_is_given_up() -> None:
     talk = Talk()
-    talk.conversation.say("bob", "queued")
-    talk.conversation.end(DONE)
+    talk.session.send("bob", "queued")
+    talk.session.end(DONE)
     assert [msg for msg, why in talk.screen.marked] == ["queued"]
-    assert talk.endings == [Ending(NOT_DELIVERED)]
+    assert talk.endings == [SessionEnd(NOT_DELIVERED)]
 
 
 def test_what_the_client_asks_for_itself_is_nobodys_loss() -> None:
     talk = Talk().welcome()
-    talk.conversation.say("/list", "", quiet=True)
-    talk.conversation.end(DONE)
+    talk.session.send("/list", "", internal=True)
+    talk.session.end(DONE)
     assert talk.screen.marked == []
-    assert talk.endings == [Ending(DONE)]
+    assert talk.endings == [SessionEnd(DONE)]
 
 
 @pytest.mark.parametrize("text", ["x" * (MAX_MSG + 1), "é" * (MAX_MSG // 2 + 1), "\x01" * MAX_MSG])
 def test_what_can_be_no_packet_is_refused_here(text: str) -> None:
     talk = Talk().welcome()
     with pytest.raises(NotSent, match="Send it in parts"):
-        talk.conversation.say("bob", text)
+        talk.session.send("bob", text)
     assert talk.written() == []
-    talk.conversation.say("bob", "x" * MAX_MSG)
+    talk.session.send("bob", "x" * MAX_MSG)
     assert len(talk.written()) == 1
 
 
 def test_half_a_surrogate_pair_is_sent_as_a_question_mark() -> None:
     talk = Talk().welcome()
-    talk.conversation.say("bob", "a\udcff")
+    talk.session.send("bob", "a\udcff")
     assert talk.written()[0]["msg"] == "a?"
 
 
@@ -261,7 +261,7 @@ def test_a_line_without_an_end_is_the_end() -> None:
 
 
 def painted(text: str, name: str = "mallory", to: str = "Everyone", colours: bool = False) -> list[str]:
-    return Painter(colours).packet(ServerPacket(Sender(name, "10.0.0.1"), to, text)).drawn().splitlines()
+    return Formatter(colours).packet(ServerPacket(Sender(name, "10.0.0.1"), to, text)).rendered().splitlines()
 
 
 def test_each_line_of_a_message_names_its_sender() -> None:
@@ -274,42 +274,42 @@ def test_what_a_terminal_would_obey_is_only_shown(bad: str) -> None:
     (line,) = painted(f"a{bad}b", name=f"m{bad}")
     assert bad not in line
     assert line.isprintable()
-    assert harmless(json.dumps({"msg": bad}, ensure_ascii=False).encode()).isprintable()
-    assert json.loads(harmless(json.dumps({"msg": bad}, ensure_ascii=False).encode())) == {"msg": bad}
+    assert printable(json.dumps({"msg": bad}, ensure_ascii=False).encode()).isprintable()
+    assert json.loads(printable(json.dumps({"msg": bad}, ensure_ascii=False).encode())) == {"msg": bad}
 
 
 def test_a_flood_of_rows_is_cut_and_the_rest_can_be_had() -> None:
-    message = Painter(colours=False).packet(ServerPacket(Sender("mallory", ""), "Everyone", "\n" * 249 + "end"))
-    lines = message.drawn(80, 100).splitlines()
+    message = Formatter(colours=False).packet(ServerPacket(Sender("mallory", ""), "Everyone", "\n" * 249 + "end"))
+    lines = message.rendered(80, 100).splitlines()
     assert len(lines) == 101
     assert lines[-1][9:] == "... and 150 more rows: /more shows them"
-    assert len(message.drawn().splitlines()) == 250, "where nobody reads along, all of it"
+    assert len(message.rendered().splitlines()) == 250, "where nobody reads along, all of it"
     rest = message.rest(80, 100)
     assert rest is not None
     last = rest.rest(80, 100)
     assert last is not None
-    assert (last.drawn(80, 100).splitlines()[-1][9:], last.rest(80, 100)) == ("mallory: end", None)
+    assert (last.rendered(80, 100).splitlines()[-1][9:], last.rest(80, 100)) == ("mallory: end", None)
 
 
 def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
     assert painted("psst", to="alice")[0][9:] == "mallory -> you: psst"
     assert painted("hi", to="#ops")[0][9:] == "#ops mallory: hi"
     refusal = ServerPacket(Sender("SERVER", ""), "alice", "No.", ServerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
-    assert "! No." in Painter(colours=False).packet(refusal).drawn()
-    assert "\x1b[1;31m! No.\x1b[0m" in Painter(colours=True).packet(refusal).drawn()
+    assert "! No." in Formatter(colours=False).packet(refusal).rendered()
+    assert "\x1b[1;31m! No.\x1b[0m" in Formatter(colours=True).packet(refusal).rendered()
 
 
 @pytest.mark.parametrize(("to", "shown"), [("bob", "you -> bob: hi"), ("#ops", "#ops you: hi"), ("Everyone", "you: hi")])
 def test_what_oneself_said_elsewhere_is_shown_as_that(to: str, shown: str) -> None:
     packet = ServerPacket(Sender("alice", ""), to, "hi", ServerX(id="e.1", self_=True))
-    assert Painter(colours=False).packet(packet).drawn()[9:] == f"{shown}\n"
+    assert Formatter(colours=False).packet(packet).rendered()[9:] == f"{shown}\n"
     assert not is_private(packet)
 
 
 @pytest.mark.parametrize("name", ["you", "YOU"])
 def test_an_account_that_is_called_as_oneself_is_shown_otherwise(name: str) -> None:
     packet = ServerPacket(Sender(name, ""), "Everyone", "hi")
-    assert Painter(colours=False).packet(packet).drawn()[9:] == f"@{name}: hi\n"
+    assert Formatter(colours=False).packet(packet).rendered()[9:] == f"@{name}: hi\n"
 
 
 def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
@@ -322,7 +322,9 @@ def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
 
 @pytest.mark.parametrize("ts", ["yesterday", "9999-12-31T23:59:59Z", "2026-11-20T12:00:00.000Z", ""])
 def test_a_time_stamp_that_makes_no_sense_does_no_harm(ts: str) -> None:
-    shown = Painter(colours=False).packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", ServerX(id="1", ts=ts))).drawn()
+    shown = (
+        Formatter(colours=False).packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", ServerX(id="1", ts=ts))).rendered()
+    )
     assert shown.endswith(" bob: hi\n")
 
 
@@ -350,7 +352,7 @@ def test_names_come_and_go_in_the_roster() -> None:
 
 
 def test_lines_are_cut_wherever_the_bytes_are_cut_and_long_ones_are_left_out() -> None:
-    lines = Lines(5)
+    lines = LineSplitter(5)
     fed = [line for data in (b"on", b"e\r\ntoo l", b"ong", b" still\nt", b"wo\n\nlast") for line in lines.feed(data)]
     assert fed == [b"one", None, b"two", b""]
     assert list(lines.end()) == [b"last"]
@@ -439,10 +441,10 @@ def test_what_was_owed_on_a_connection_ends_with_it() -> None:
 
 
 def test_each_hello_has_one_welcome() -> None:
-    talk = Talk(Keyring(password="hunter2"))  # noqa: S106 (a test's)
+    talk = Talk(Credentials(password="hunter2"))  # noqa: S106 (a test's)
     for n in range(100):
         talk.hear("Welcome alice!", op="welcome", v=1, caps=CAPS if n % 2 == 0 else [], account=True, token=f"t{n}")
-    assert (len(talk.screen.questions), talk.conversation.link) == (1, Link.CAPABLE)
+    assert (len(talk.screen.questions), talk.session.state) == (1, ConnectionState.CAPABLE)
     assert talk.connection.transport.writes == 1
 
 
@@ -452,7 +454,7 @@ def test_what_a_server_tells_of_without_end_is_not_all_remembered() -> None:
         words.learn(
             ServerPacket(Sender("SERVER", ""), "Everyone", "", ServerX(op="event", ev="came", who=[f"n{n}", "x" * 1000]))
         )
-        cursor.interrupted(2 * n, 2 * n + 1)
+        cursor.gap_announced(2 * n, 2 * n + 1)
     assert len(words.names) == MAX_KNOWN
-    assert len(cursor._holes) == MAX_HOLES
-    assert cursor._holes[-1][1] == 2 * (MAX_KNOWN + 9) + 1
+    assert len(cursor._gaps) == MAX_GAPS
+    assert cursor._gaps[-1][1] == 2 * (MAX_KNOWN + 9) + 1

@@ -86,7 +86,7 @@ class Line:
         for _ in range(min(count, len(self._waiting))):
             call, value = self._waiting.popleft()
             call(value)
-        assert {seq for seq in range(1, self.cursor.floor + 1) if seq not in self.own} <= set(self.shown)
+        assert {seq for seq in range(1, self.cursor.complete_upto + 1) if seq not in self.own} <= set(self.shown)
 
     def acknowledge(self, count: int) -> None:
         """The reader acknowledges what it has; the server has that before anything else happens."""
@@ -94,10 +94,10 @@ class Line:
 
     def fetch(self, count: int) -> None:
         """The reader asks for a page of what was left out."""
-        if self._fetching or self.cursor.replaying or not (hole := self.cursor.hole):
+        if self._fetching or self.cursor.replaying or not (gap := self.cursor.gap):
             return
         self._fetching = True
-        page = list(range(hole[0] + 1, min(hole[0] + PAGE, self._newest) + 1))
+        page = list(range(gap[0] + 1, min(gap[0] + PAGE, self._newest) + 1))
         for seq in page:
             self._waiting.append((self._fill, seq))
         self._waiting.append((self._fetched, page[-1] if page and page[-1] < self._newest else 2**63))
@@ -105,7 +105,7 @@ class Line:
     def cut(self, count: int) -> None:
         """The line breaks: what was not read is lost. The reader connects again."""
         self._waiting.clear()
-        self.cursor.lost()
+        self.cursor.disconnected()
         self._fetching, self._held, self._replay = False, None, None
         self._welcome()
 
@@ -135,7 +135,7 @@ class Line:
         late, self._replay = self._late, None
         for seq in late if self.ordered else ():
             self._send(self._see, seq)
-        self._waiting.append((self.cursor.replayed, False))
+        self._waiting.append((self.cursor.replay_ended, False))
         for seq in () if self.ordered else late:
             self._send(self._see, seq)
 
@@ -144,14 +144,14 @@ class Line:
         if self._replay is None:
             return
         late, self._replay = self._late, None
-        self._waiting.append((lambda begins: self.cursor.replayed(True, begins), self._begins))
+        self._waiting.append((lambda begins: self.cursor.replay_ended(True, begins), self._begins))
         self._sent = max(self._sent, self._welcomed)
         for seq in late:
             self._send(self._see, seq)
 
     def _tell_gap(self) -> None:
         if self._held:
-            self._waiting.append((lambda gap: self.cursor.interrupted(*gap), (self._sent, self._held)))
+            self._waiting.append((lambda gap: self.cursor.gap_announced(*gap), (self._sent, self._held)))
             self._sent = self._held
 
     def _send(self, call: Callable[[int], None], seq: int) -> None:
@@ -160,19 +160,19 @@ class Line:
 
     def _said(self, seq: int) -> None:
         self.known.add(seq)
-        self.cursor.said(seq)
+        self.cursor.note_own(seq)
 
     def _see(self, seq: int) -> None:
-        if self.cursor.sees(seq):
+        if self.cursor.note_live(seq):
             self.shown.append(seq)
 
     def _fill(self, seq: int) -> None:
-        if self.cursor.fills(seq):
+        if self.cursor.note_fetched(seq):
             self.shown.append(seq)
 
     def _fetched(self, upto: int) -> None:
         self._fetching = False
-        self.cursor.fetched(upto)
+        self.cursor.page_fetched(upto)
 
 
 STEPS = [Line.say, Line.say_own, Line.hold_back, Line.catch_up, Line.read, Line.acknowledge, Line.fetch, Line.cut, Line.fail]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lanchat.client.delivery import LOST, MAX_REST, MAX_TRIES
-from lanchat.client.interfaces import DONE, NOT_DELIVERED, Ending, NotSent
-from lanchat.client.session import PATIENCE
+from lanchat.client.delivery import LOST, MAX_RETRIES, MAX_RETRY_SECONDS
+from lanchat.client.interfaces import DONE, NOT_DELIVERED, NotSent, SessionEnd
+from lanchat.client.session import DEFAULT_TIMEOUT
 from tests.talk import Talk
 
 
@@ -31,35 +31,35 @@ def acknowledge(talk: Talk, cid: str, seq: int = 1) -> None:
 
 def test_what_an_account_said_and_was_not_acknowledged_is_sent_again_with_the_same_id() -> None:
     talk = Talk().account()
-    said = talk.conversation.say("#ops", "perhaps")
+    said = talk.session.send("#ops", "perhaps")
     talk.lose()
     assert talk.screen.marked == []
     talk.reconnect(account=True, epoch="e")
     (packet,) = [json.loads(line) for line in talk.transport.value().splitlines() if b'"#ops"' in line]
     assert (packet["msg"], packet["x"]["cid"]) == ("perhaps", said.cid)
     acknowledge(talk, said.cid)
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
 
 
 def test_nothing_later_goes_past_what_is_sent_again() -> None:
     talk = Talk().account()
-    first, second = talk.conversation.say("bob", "first"), talk.conversation.say("bob", "second")
+    first, second = talk.session.send("bob", "first"), talk.session.send("bob", "second")
     talk.lose()
-    third = talk.conversation.say("bob", "third")
+    third = talk.session.send("bob", "third")
     assert again(talk) == ["first"]
     acknowledge(talk, first.cid)
     assert messages(talk.written()) == ["second"]
-    talk.conversation.say("bob", "fourth")
+    talk.session.send("bob", "fourth")
     assert messages(talk.written()) == []
     acknowledge(talk, second.cid, 2)
     assert messages(talk.written()) == ["third", "fourth"]
-    assert third.tries == 0
+    assert third.retries == 0
 
 
 @pytest.mark.parametrize("to", ["Everyone", "everyone", "/shout", "/list", "/leave"])
 def test_what_the_server_does_not_keep_is_not_sent_again(to: str) -> None:
     talk = Talk().account()
-    talk.conversation.say(to, "perhaps")
+    talk.session.send(to, "perhaps")
     talk.lose()
     assert talk.screen.marked == [("perhaps", LOST)]
     assert again(talk) == []
@@ -67,16 +67,16 @@ def test_what_the_server_does_not_keep_is_not_sent_again(to: str) -> None:
 
 def test_what_was_said_to_one_by_pm_is_sent_again() -> None:
     talk = Talk().account()
-    talk.conversation.say("/pm", "bob perhaps")
+    talk.session.send("/pm", "bob perhaps")
     talk.lose()
     assert again(talk) == ["bob perhaps"]
 
 
 def test_where_there_is_no_account_any_more_nothing_is_sent_again() -> None:
     talk = Talk().account()
-    talk.conversation.say("bob", "perhaps")
+    talk.session.send("bob", "perhaps")
     talk.lose()
-    talk.conversation.say("bob", "new")
+    talk.session.send("bob", "new")
     assert again(talk, account=False) == ["new"]
     assert talk.screen.marked == [("perhaps", LOST)]
 
@@ -84,15 +84,15 @@ def test_where_there_is_no_account_any_more_nothing_is_sent_again() -> None:
 def test_a_server_that_keeps_nothing_is_not_sent_anything_again() -> None:
     talk = Talk()
     talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"], account=True)
-    talk.conversation.say("bob", "perhaps")
+    talk.session.send("bob", "perhaps")
     talk.lose()
     assert talk.screen.marked == [("perhaps", LOST)]
 
 
 def test_what_loses_the_connection_each_time_is_given_up() -> None:
     talk = Talk().account()
-    talk.conversation.say("bob", "poison")
-    for _ in range(MAX_TRIES):
+    talk.session.send("bob", "poison")
+    for _ in range(MAX_RETRIES):
         talk.lose()
         assert again(talk) == ["poison"]
     talk.lose()
@@ -102,26 +102,26 @@ def test_what_loses_the_connection_each_time_is_given_up() -> None:
 
 def test_an_end_tells_of_what_was_to_be_sent_again() -> None:
     talk = Talk().account()
-    talk.conversation.say("bob", "perhaps")
+    talk.session.send("bob", "perhaps")
     talk.lose()
-    talk.conversation.say("bob", "never")
-    talk.conversation.end(DONE)
+    talk.session.send("bob", "never")
+    talk.session.end(DONE)
     assert talk.screen.marked == [
         ("perhaps", "it ended before the acknowledgement came"),
         ("never", "it ended before this was sent"),
     ]
-    assert talk.endings == [Ending(NOT_DELIVERED)]
+    assert talk.endings == [SessionEnd(NOT_DELIVERED)]
 
 
 @pytest.mark.parametrize("code", ["NOT_STORED", "RATE_LIMITED"])
 def test_what_is_refused_for_now_is_sent_again_when_the_server_says_and_in_order(code: str) -> None:
     talk = Talk().welcome()
-    first, second = talk.conversation.say("bob", "first"), talk.conversation.say("bob", "second")
+    first, second = talk.session.send("bob", "first"), talk.session.send("bob", "second")
     talk.written()
     for said in (first, second):
         talk.hear("Not now.", op="fail", cid=said.cid, code=code, retry_ms=1500)
-    talk.conversation.say("bob", "third")
-    assert talk.conversation.resting
+    talk.session.send("bob", "third")
+    assert talk.session.paused
     assert "again in 1.5 s: bob: first" in talk.screen.notices[0]
     talk.clock.advance(1.4)
     assert messages(talk.written()) == []
@@ -137,7 +137,7 @@ def test_what_is_refused_for_now_is_sent_again_when_the_server_says_and_in_order
 
 def test_what_is_sent_again_waits_until_it_is_known_what_became_of_the_others() -> None:
     talk = Talk().welcome()
-    first, second = talk.conversation.say("bob", "first"), talk.conversation.say("bob", "second")
+    first, second = talk.session.send("bob", "first"), talk.session.send("bob", "second")
     talk.written()
     talk.hear("Not now.", op="fail", cid=first.cid, code="RATE_LIMITED", retry_ms=100)
     talk.clock.advance(0.2)
@@ -149,29 +149,29 @@ def test_what_is_sent_again_waits_until_it_is_known_what_became_of_the_others() 
 
 def test_what_is_refused_again_and_again_is_a_failure_in_the_end() -> None:
     talk = Talk().welcome()
-    said = talk.conversation.say("bob", "never")
-    for _ in range(MAX_TRIES + 1):
+    said = talk.session.send("bob", "never")
+    for _ in range(MAX_RETRIES + 1):
         talk.hear("Not now.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=100)
         talk.clock.advance(0.2)
-    packet, answers = talk.screen.packets[-1]
-    assert (packet.msg, answers) == ("Not now.", said)
-    assert talk.conversation.waiting == 0
-    assert len(messages(talk.written())) == 1 + MAX_TRIES
+    packet, request = talk.screen.packets[-1]
+    assert (packet.msg, request) == ("Not now.", said)
+    assert talk.session.waiting == 0
+    assert len(messages(talk.written())) == 1 + MAX_RETRIES
 
 
 def test_no_server_makes_the_client_rest_for_long() -> None:
     talk = Talk().welcome()
-    said = talk.conversation.say("bob", "patience")
+    said = talk.session.send("bob", "patience")
     talk.hear("Not now.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=10**9)
     talk.written()
-    talk.clock.advance(MAX_REST)
+    talk.clock.advance(MAX_RETRY_SECONDS)
     assert messages(talk.written()) == ["patience"]
 
 
 @pytest.mark.parametrize("x", [{"code": "NOT_STORED"}, {"code": "MUTED", "retry_ms": 100}])
 def test_what_is_refused_for_good_is_not_sent_again(x: dict[str, Any]) -> None:
     talk = Talk().account()
-    said = talk.conversation.say("bob", "no")
+    said = talk.session.send("bob", "no")
     talk.written()
     talk.hear("No.", op="fail", cid=said.cid, **x)
     talk.clock.advance(1)
@@ -181,42 +181,42 @@ def test_what_is_refused_for_good_is_not_sent_again(x: dict[str, Any]) -> None:
 
 def test_a_command_that_is_refused_for_now_is_left_to_who_typed_it() -> None:
     talk = Talk().account()
-    said = talk.conversation.say("/list", "")
+    said = talk.session.send("/list", "")
     talk.hear("Not now.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=100)
     assert talk.screen.packets[-1][1] is said
-    assert not talk.conversation.resting
+    assert not talk.session.paused
 
 
 def test_a_batch_has_its_time_as_long_as_it_comes_and_is_done_with_at_its_end() -> None:
     talk = Talk().account()
-    said = talk.conversation.say("/history", "#ops")
+    said = talk.session.send("/history", "#ops")
     for seq in range(3):
-        talk.clock.advance(PATIENCE - 1)
+        talk.clock.advance(DEFAULT_TIMEOUT - 1)
         talk.said(seq + 1, batch=said.cid)
-    assert talk.conversation.waiting == 1
+    assert talk.session.waiting == 1
     talk.hear(op="end", cid=said.cid, n=3, more=False)
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
     assert talk.screen.packets[-1][1] is said
     assert talk.screen.marked == []
 
 
 @pytest.mark.parametrize("command", ["/login", "/register", "/password"])
 def test_a_password_is_not_kept_for_later_nor_told_where_others_could_read_it(command: str) -> None:
-    talk, open_to_all = Talk().welcome(), Talk(proof="").welcome()
+    talk, open_to_all = Talk().welcome(), Talk(identity="").welcome()
     with pytest.raises(NotSent, match="--tls"):
-        open_to_all.conversation.say(command, "hunter2")
+        open_to_all.session.send(command, "hunter2")
     talk.lose()
     with pytest.raises(NotSent, match="no connection"):
-        talk.conversation.say(command, "hunter2")
+        talk.session.send(command, "hunter2")
     assert b"hunter2" not in talk.reconnect() + open_to_all.transport.value()
 
 
 def test_a_password_waits_for_the_first_welcome_but_goes_nowhere_where_others_could_read_it() -> None:
-    for proof, told in (("plain", True), ("", False)):
-        talk = Talk(proof=proof)
-        wire, talk.conversation._wire = talk.conversation._wire, None
-        talk.conversation.say("/register", "hunter2")
-        talk.conversation._wire = wire
+    for identity, told in (("plain", True), ("", False)):
+        talk = Talk(identity=identity)
+        wire, talk.session._connection = talk.session._connection, None
+        talk.session.send("/register", "hunter2")
+        talk.session._connection = wire
         assert b"hunter2" not in talk.transport.value()
         talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"])
         assert (b"hunter2" in talk.transport.value(), len(talk.screen.marked)) == (told, not told)
@@ -225,18 +225,18 @@ def test_a_password_waits_for_the_first_welcome_but_goes_nowhere_where_others_co
 def test_a_password_on_its_way_is_neither_shown_nor_sent_again() -> None:
     talk = Talk().account()
     talk.connection.pauseProducing()
-    talk.conversation.say("/password", "hunter1 hunter2")
+    talk.session.send("/password", "hunter1 hunter2")
     talk.lose()
     assert b"hunter" not in talk.reconnect(account=True, epoch="e")
-    late = talk.conversation.say("/register", "hunter3")
-    talk.clock.advance(PATIENCE)
+    late = talk.session.send("/register", "hunter3")
+    talk.clock.advance(DEFAULT_TIMEOUT)
     talk.hear("ok", op="ok", cid=late.cid)
     assert "hunter" not in "".join(talk.screen.notices)
 
 
 def test_a_time_to_wait_that_makes_no_sense_does_no_harm() -> None:
     talk = Talk().welcome()
-    said = talk.conversation.say("bob", "hi")
+    said = talk.session.send("bob", "hi")
     talk.written()
     talk.hear("No.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=-5)
     assert all(call.getTime() >= talk.clock.seconds() for call in talk.clock.getDelayedCalls()), "no reactor takes less than 0"

@@ -38,14 +38,14 @@ def test_what_was_shown_is_acknowledged_cumulatively_and_at_most_once_a_second()
     talk.clock.advance(5)
     assert talk.acknowledged() == []
     talk.said(8)
-    talk.conversation.reading.acknowledge()
+    talk.session.log_sync.acknowledge()
     assert talk.acknowledged() == [8]
 
 
 def test_an_acknowledgement_goes_before_the_goodbye() -> None:
     talk = Talk().account()
     talk.said(5)
-    talk.conversation.say("/quit", "")
+    talk.session.send("/quit", "")
     assert [packet["to"] for packet in talk.written()] == ["/ack", "/quit"]
 
 
@@ -86,10 +86,10 @@ def test_a_reconnect_goes_on_where_it_was_and_shows_what_was_missed_once() -> No
     talk.account(seq=8, resumed=True, missed=2)
     for seq in (5, 7, 8):
         talk.said(seq, batch="resume")
-    assert talk.conversation.waiting == 1
+    assert talk.session.waiting == 1
     talk.hear(op="end", batch="resume", n=2, more=False)
     assert acknowledged(talk) == [8]
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
     assert talk.screen.heard == ["5", "7", "8"]
 
 
@@ -119,12 +119,12 @@ def test_a_new_epoch_begins_anew() -> None:
 
 def test_own_messages_are_not_shown_when_the_log_brings_them_back() -> None:
     talk = Talk().account()
-    said = talk.conversation.say("bob", "mine")
+    said = talk.session.send("bob", "mine")
     talk.hear(op="ack", cid=said.cid, id="e.5", seq=5, state="stored")
     talk.lose()
     assert talk.connect()["resume"]["seq"] == 5
     talk.account(seq=9, resumed=True, missed=3)
-    said = talk.conversation.say("bob", "mine too")
+    said = talk.session.send("bob", "mine too")
     talk.hear(op="ack", cid=said.cid, id="e.9", seq=9, state="stored")
     for seq in (6, 7, 9):
         talk.said(seq, batch="resume", self=seq == 9)
@@ -244,7 +244,7 @@ def test_of_a_batch_of_which_nothing_came_no_more_is_fetched_than_was_missed() -
 def test_what_a_person_asks_for_is_shown_even_if_it_came_before() -> None:
     talk = Talk().account()
     talk.said(5)
-    said = talk.conversation.say("/history", "@bob")
+    said = talk.session.send("/history", "@bob")
     talk.said(5, batch=said.cid)
     talk.said(4, batch=said.cid)
     talk.hear(op="end", cid=said.cid, n=2, more=False)
@@ -261,10 +261,10 @@ def test_a_token_is_not_shown() -> None:
 
 
 def quiet() -> Talk:
-    """A conversation that does not ask for what was missed, connected once."""
+    """A session that does not ask for missed messages, connected once."""
     talk = Talk()
-    talk.conversation = talk.factory.conversation = ClientSession("alice", talk.clock, talk.screen, float)
-    talk.conversation.skip_missed()
+    talk.session = talk.factory.session = ClientSession("alice", talk.clock, talk.screen, float)
+    talk.session.skip_missed_messages()
     talk.connect()
     return talk
 
@@ -278,14 +278,14 @@ def test_a_conversation_of_which_nobody_sees_the_messages_does_not_ask_for_what_
 def test_who_did_not_ask_for_what_was_missed_does_not_wait_for_it(granted: list[str], resumed: bool) -> None:
     talk = quiet()
     talk.hear("Welcome alice!", op="welcome", v=1, caps=granted, account=True, epoch="e", seq=5, resumed=resumed, missed=0)
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
     assert talk.screen.notices == []
 
 
 def test_what_was_missed_is_not_waited_for_from_a_server_that_did_not_grant_it() -> None:
     talk = Talk()
     talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "history", "id"], account=True, epoch="e", seq=5, resumed=True)
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
 
 
 def gap(talk: Talk, after: int, upto: int) -> dict[str, Any]:
@@ -296,7 +296,7 @@ def gap(talk: Talk, after: int, upto: int) -> dict[str, Any]:
 
 def say(talk: Talk, seq: int, to: str = "bob") -> None:
     """Something is said, and acknowledged with this place."""
-    said = talk.conversation.say(to, "mine")
+    said = talk.session.send(to, "mine")
     talk.hear(op="ack", cid=said.cid, id=f"e.{seq}", seq=seq, state="stored")
 
 
@@ -368,7 +368,7 @@ def test_a_log_that_lacks_our_place_is_read_from_its_own_end_on() -> None:
 
 def register(talk: Talk, seq: int) -> None:
     """The name is made an account."""
-    said = talk.conversation.say("/register", "hunter2")
+    said = talk.session.send("/register", "hunter2")
     talk.hear("alice is yours", op="ok", cid=said.cid, account=True, epoch="e", seq=seq)
     talk.transport.clear()
 
@@ -379,7 +379,7 @@ def test_who_registers_acknowledges_from_there_on_and_goes_on_there_after_a_cut(
     assert acknowledged(talk) == [7]
     talk.said(8)
     assert acknowledged(talk) == [8]
-    talk.conversation.say("bob", "perhaps")
+    talk.session.send("bob", "perhaps")
     talk.lose()
     talk.connect()
     x = talk.challenge()
@@ -394,7 +394,7 @@ def test_who_registers_acknowledges_from_there_on_and_goes_on_there_after_a_cut(
 def test_what_was_on_its_way_when_the_connection_of_a_new_account_broke_is_sent_again() -> None:
     talk = Talk().welcome()
     register(talk, 7)
-    said = talk.conversation.say("bob", "perhaps")
+    said = talk.session.send("bob", "perhaps")
     talk.lose()
     lines = talk.reconnect(account=True, epoch="e", seq=7, resumed=True, missed=0).splitlines()
     (packet,) = [json.loads(line) for line in lines if b'"perhaps"' in line]
@@ -437,12 +437,12 @@ def test_what_a_guest_can_not_fetch_is_told_once() -> None:
     x = gap(talk, 5, 8)
     talk.hear("You are not in a room.", op="fail", cid=x["cid"], code="NOT_MEMBER")
     talk.lose()
-    talk.conversation.end(DONE)
+    talk.session.end(DONE)
     (told,) = talk.screen.missing
     assert "can't be fetched now (You are not in a room.)" in told
 
 
-@pytest.mark.parametrize("finish", [Talk.lose, lambda talk: talk.conversation.end(DONE)])
+@pytest.mark.parametrize("finish", [Talk.lose, lambda talk: talk.session.end(DONE)])
 def test_what_a_guest_has_not_fetched_when_the_connection_ends_is_lost_and_told(finish: Callable[[Talk], None]) -> None:
     talk = Talk().welcome()
     gap(talk, 5, 8)
@@ -455,7 +455,7 @@ def test_an_account_is_owed_what_it_has_not_fetched_at_the_end_so_nothing_is_mis
     talk = Talk().account()
     gap(talk, 5, 8)
     talk.lose()
-    talk.conversation.end(DONE)
+    talk.session.end(DONE)
     assert talk.screen.missing == []
 
 
@@ -479,7 +479,7 @@ def test_a_fetch_that_had_to_wait_does_not_outlive_its_connection() -> None:
     for seq in (6, 7, 8):
         talk.said(seq, batch="resume")
     talk.hear(op="end", batch="resume", n=3, more=False)
-    assert talk.conversation.waiting == 0
+    assert talk.session.waiting == 0
     assert b"/history" not in talk.transport.value()
 
 
@@ -498,7 +498,7 @@ def test_what_is_on_a_page_beyond_what_was_left_out_comes_by_itself() -> None:
 def test_a_page_that_somebody_asks_for_does_not_mix_with_one_that_is_fetched() -> None:
     talk = Talk().account()
     talk.said(5)
-    said = talk.conversation.say("/history", "@bob")
+    said = talk.session.send("/history", "@bob")
     talk.written()
     x = gap(talk, 5, 7)
     talk.said(5, batch=said.cid)
@@ -516,6 +516,6 @@ def test_what_had_to_wait_for_the_face_is_acknowledged_as_soon_as_that_has_caugh
     talk.said(5)
     assert acknowledged(talk) == []
     talk.screen.caught_up = True
-    talk.conversation.reading.shown()
-    talk.conversation.reading.shown()
+    talk.session.log_sync.displayed()
+    talk.session.log_sync.displayed()
     assert talk.acknowledged() == [5]

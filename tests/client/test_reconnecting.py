@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, Link
-from lanchat.client.keyring import Keyring
-from lanchat.client.other_servers import ENOUGH
-from lanchat.client.session import PATIENCE
+from lanchat.client.credentials import Credentials
+from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, ConnectionState
+from lanchat.client.other_servers import MAX_FIRST_BYTES
+from lanchat.client.session import DEFAULT_TIMEOUT
 from tests.talk import Talk
 
 TAKEN, FULL = "The name alice is already taken. Try alice2.", "The server is full. Try again later."
@@ -22,7 +22,7 @@ def guest(*rooms: str) -> Talk:
     """Somebody without an account, in these rooms."""
     talk = Talk().welcome()
     for room in rooms:
-        answer(talk, talk.conversation.say("/join", room).cid, room)
+        answer(talk, talk.session.send("/join", room).cid, room)
     talk.transport.clear()
     talk.screen.packets.clear()
     return talk
@@ -51,10 +51,10 @@ def back(talk: Talk, **x: Any) -> None:
 @pytest.mark.parametrize("code", ["FULL", "IDLE", "INTERNAL", "NOT_STORED", "RATE_LIMITED", "RELOAD", "SLOW"])
 def test_a_goodbye_that_is_about_the_moment_is_followed_by_another_connection(code: str) -> None:
     talk = Talk().account()
-    perhaps = talk.conversation.say("bob", "perhaps")
+    perhaps = talk.session.send("bob", "perhaps")
     talk.hear("You are closed.", op="bye", code=code)
-    assert (talk.conversation.link, talk.transport.disconnecting) == (Link.OFFLINE, True)
-    talk.conversation.say("bob", "typed meanwhile")
+    assert (talk.session.state, talk.transport.disconnecting) == (ConnectionState.OFFLINE, True)
+    talk.session.send("bob", "typed meanwhile")
     assert talk.screen.notices == ["The server closed the connection: You are closed."]
     talk.lose()
     assert b"perhaps" in talk.reconnect(account=True, epoch="e", seq=0)
@@ -86,52 +86,52 @@ def test_a_refusal_at_the_door_later_is_waited_out_unless_it_is_about_the_user(w
 
 @pytest.mark.parametrize("words", [TAKEN, FULL])
 def test_a_script_tries_for_a_while_even_before_it_was_ever_inside(words: str) -> None:
-    talk = Talk(insists=True)
+    talk = Talk(wait_for_server=True)
     for _ in range(3):
         talk.hear(words, to="Guest")
         talk.lose()
-        talk.clock.advance(PATIENCE / 4)
+        talk.clock.advance(DEFAULT_TIMEOUT / 4)
         talk.connect()
     assert (talk.endings, talk.screen.notices) == ([], [])
     talk.hear(words, to="Guest")
-    talk.clock.advance(PATIENCE / 4)
+    talk.clock.advance(DEFAULT_TIMEOUT / 4)
     assert talk.endings == [(NOT_DELIVERED, f"the server refused the name alice: {words}")]
 
 
 def test_a_script_that_gets_in_is_not_given_up() -> None:
-    talk = Talk(insists=True)
+    talk = Talk(wait_for_server=True)
     talk.hear(TAKEN, to="Guest")
     talk.lose()
     talk.connect()
     talk.welcome()
-    talk.clock.advance(2 * PATIENCE)
+    talk.clock.advance(2 * DEFAULT_TIMEOUT)
     assert talk.endings == []
 
 
-@pytest.mark.parametrize("insists", [True, False])
+@pytest.mark.parametrize("wait_for_server", [True, False])
 @pytest.mark.parametrize(
     "words", ["You are banned for 1h.", "The name you asked for is reserved.", "Only those with an account may enter."]
 )
-def test_what_is_about_the_user_ends_it_at_once(insists: bool, words: str) -> None:
-    talk = Talk(insists=insists)
+def test_what_is_about_the_user_ends_it_at_once(wait_for_server: bool, words: str) -> None:
+    talk = Talk(wait_for_server=wait_for_server)
     talk.hear(words, to="Guest")
     assert [ending.status for ending in talk.endings] == [NOT_DELIVERED]
 
 
 def test_a_connection_that_is_refused_is_tried_again_by_scripts_only() -> None:
-    script, person = Talk(insists=True), Talk()
+    script, person = Talk(wait_for_server=True), Talk()
     script.hear(FULL, to="Guest")
     script.lose()
     for talk in (script, person):
-        talk.conversation.comeback.unreachable("can't connect", passes=True)
+        talk.session.reconnector.unreachable("can't connect", temporary=True)
     assert (script.endings, [ending.status for ending in person.endings]) == ([], [UNREACHABLE])
-    script.clock.advance(PATIENCE)
+    script.clock.advance(DEFAULT_TIMEOUT)
     assert script.endings == [(UNREACHABLE, "can't connect")]
 
 
-@pytest.mark.parametrize("insists", [True, False])
-def test_a_login_that_shall_wait_is_asked_for_again_when_the_server_says(insists: bool) -> None:
-    talk = Talk(Keyring(password="hunter2"), insists=insists)
+@pytest.mark.parametrize("wait_for_server", [True, False])
+def test_a_login_that_shall_wait_is_asked_for_again_when_the_server_says(wait_for_server: bool) -> None:
+    talk = Talk(Credentials(password="hunter2"), wait_for_server=wait_for_server)
     talk.challenge()
     talk.transport.clear()
     talk.hear("Too many logins.", op="fail", code="RATE_LIMITED", retry_ms=1500)
@@ -140,13 +140,13 @@ def test_a_login_that_shall_wait_is_asked_for_again_when_the_server_says(insists
     talk.clock.advance(0.2)
     assert talk.hello()["auth"] == PASSWORD
     talk.account()
-    talk.clock.advance(2 * PATIENCE)
-    assert (talk.conversation.link, talk.endings) == (Link.CAPABLE, [])
+    talk.clock.advance(2 * DEFAULT_TIMEOUT)
+    assert (talk.session.state, talk.endings) == (ConnectionState.CAPABLE, [])
 
 
 @pytest.mark.parametrize("retry_ms", [1000, 60_000])
 def test_a_login_is_not_waited_for_without_end(retry_ms: int) -> None:
-    talk = Talk(Keyring(password="hunter2"))
+    talk = Talk(Credentials(password="hunter2"))
     talk.challenge()
     for _ in range(20):
         talk.hear("Too many logins.", op="fail", code="RATE_LIMITED", retry_ms=retry_ms)
@@ -161,21 +161,21 @@ def test_who_takes_long_over_a_password_is_asked_on_the_next_connection() -> Non
     talk.lose()
     talk.connect()
     talk.challenge()
-    talk.clock.advance(PATIENCE + 1)
+    talk.clock.advance(DEFAULT_TIMEOUT + 1)
     assert (talk.endings, len(talk.screen.questions)) == ([], 1)
     talk.screen.answered[0]("hunter2")
     assert talk.hello()["auth"] == PASSWORD
 
 
 def test_a_command_of_a_script_that_is_refused_for_now_is_sent_again() -> None:
-    talk = Talk(insists=True).welcome()
-    said = talk.conversation.say("/list", "")
+    talk = Talk(wait_for_server=True).welcome()
+    said = talk.session.send("/list", "")
     talk.transport.clear()
     talk.hear("Not now.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=100)
     talk.clock.advance(0.1)
     assert [packet["to"] for packet in talk.written()] == ["/list"]
-    talk.hear("Not now.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=1000 * int(2 * PATIENCE))
-    assert talk.conversation.waiting == 0
+    talk.hear("Not now.", op="fail", cid=said.cid, code="RATE_LIMITED", retry_ms=1000 * int(2 * DEFAULT_TIMEOUT))
+    assert talk.session.waiting == 0
 
 
 # What is at the far end.
@@ -190,11 +190,11 @@ def test_a_command_of_a_script_that_is_refused_for_now_is_sent_again() -> None:
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "web server"),
         (b"\x15\x03\x03\x00\x02\x02\x46", "use --tls"),
         (b"220 mail ESMTP\r\n", "it said: 220 mail ESMTP"),
-        (b"x" * (ENOUGH + 1), "no lanchat server"),
+        (b"x" * (MAX_FIRST_BYTES + 1), "no lanchat server"),
     ],
 )
 def test_what_is_no_lanchat_server_is_named_at_once_and_told_no_secret(first: bytes, what: str) -> None:
-    talk = Talk(Keyring(password="hunter2"))
+    talk = Talk(Credentials(password="hunter2"))
     talk.connection.dataReceived(first[:3])
     talk.connection.dataReceived(first[3:])
     (ending,) = talk.endings
@@ -227,7 +227,7 @@ def test_another_server_in_the_place_of_ours_is_told_of_and_ours_waited_for() ->
     ids=["asks", "is busy", "is classic"],
 )
 def test_a_secret_is_written_only_after_a_packet_has_come(far_end: dict[str, Any]) -> None:
-    talk = Talk(Keyring(password="hunter2"), proof="SHA256:one")
+    talk = Talk(Credentials(password="hunter2"), identity="SHA256:one")
     assert b"hunter2" not in talk.transport.value()
     talk.hear("The name alice is an account's. Send /login PASSWORD.", **far_end)
     assert talk.hello()["auth"] == PASSWORD
@@ -242,7 +242,7 @@ def test_a_secret_is_written_only_after_a_packet_has_come(far_end: dict[str, Any
 def test_a_guest_is_in_its_rooms_again_before_it_says_anything_there() -> None:
     talk = guest("#ops", "#Dev")
     talk.lose()
-    talk.conversation.say("#ops", "typed meanwhile")
+    talk.session.send("#ops", "typed meanwhile")
     talk.connect()
     talk.transport.clear()
     talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack", "id", "room"])
@@ -288,7 +288,7 @@ def test_a_room_is_asked_for_again_when_the_server_says_and_on_the_next_connecti
 )
 def test_who_left_or_was_taken_out_of_a_room_does_not_come_back_there(told: str) -> None:
     talk = guest("#ops", "#dev", "#ops2")
-    talk.hear("You have left #dev.", op="ok", cid=talk.conversation.say("/leave", "DEV").cid)
+    talk.hear("You have left #dev.", op="ok", cid=talk.session.send("/leave", "DEV").cid)
     talk.hear(told, op="ok")
     back(talk)
     assert list(joins(talk)) == ["#ops2"]
@@ -303,8 +303,8 @@ def test_an_account_is_kept_in_its_rooms_by_the_server() -> None:
 
 def test_on_a_server_without_acknowledgements_rooms_are_entered_again_too() -> None:
     talk = Talk().welcome(caps=[])
-    talk.conversation.say("/join", "#ops")
-    talk.conversation.say("/join", "#dev")
-    talk.conversation.say("/leave", "#dev")
+    talk.session.send("/join", "#ops")
+    talk.session.send("/join", "#dev")
+    talk.session.send("/leave", "#dev")
     back(talk, caps=[])
     assert [packet["msg"] for packet in talk.written()] == ["#ops"]

@@ -71,7 +71,7 @@ class Resolver:
 
 def test_a_name_that_leads_to_a_link_local_address_keeps_the_interface() -> None:
     reactor = MemoryReactorClock()
-    reactor.nameResolver = zones.Zones(Resolver())
+    reactor.nameResolver = zones.ZoneResolver(Resolver())
     HostnameEndpoint(reactor, "printer.local", 5000).connect(Factory.forProtocol(Protocol))
     reactor.pump([0.3] * 3)
     assert [host for host, *_ in reactor.tcpClients] == ["fe80::1%3", "::1", "10.0.0.1"]
@@ -85,9 +85,11 @@ def test_the_load_tool_keeps_the_interface_too(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_is_kept_is_kept_for_one_interface() -> None:
     number, name = socket.if_nameindex()[0]
-    assert zones.place((f"FE80::1%{number}", 5000)) == zones.place((f"fe80::1%{name}", 5000)) == f"[fe80::1%{name}]:5000"
-    assert zones.place(("fe80::1%99999", 1)) == "[fe80::1%99999]:1"
-    assert zones.place(("Chat.LAN", 1)) == "[chat.lan]:1"
+    assert (
+        zones.server_id((f"FE80::1%{number}", 5000)) == zones.server_id((f"fe80::1%{name}", 5000)) == f"[fe80::1%{name}]:5000"
+    )
+    assert zones.server_id(("fe80::1%99999", 1)) == "[fe80::1%99999]:1"
+    assert zones.server_id(("Chat.LAN", 1)) == "[chat.lan]:1"
 
 
 @pytest.mark.parametrize(
@@ -95,5 +97,5 @@ def test_what_is_kept_is_kept_for_one_interface() -> None:
     [("fe80::1", "say on which interface"), ("fe80::1%none", "no network interface none"), ("::1", ""), ("h", "")],
 )
 def test_an_address_that_can_not_be_reached_is_told_before_there_is_a_connection(host: str, why: str) -> None:
-    assert why in zones.fault(host)
-    assert bool(why) is bool(zones.fault(host))
+    assert why in zones.zone_error(host)
+    assert bool(why) is bool(zones.zone_error(host))

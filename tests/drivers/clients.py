@@ -1,4 +1,4 @@
-"""What the clients of the house driver have in common, and the real client: its conversation, with a face that remembers."""
+"""What the clients of the house driver share, and the real client: its session, with a user interface that remembers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from lanchat.client.connection import ChatFactory
-from lanchat.client.delivery import FOR_NOW
-from lanchat.client.interfaces import Ending, NotSent, Said
-from lanchat.client.keyring import PLAIN, Keyring
+from lanchat.client.credentials import PLAIN, Credentials
+from lanchat.client.delivery import RETRYABLE
+from lanchat.client.interfaces import NotSent, OutgoingMessage, SessionEnd
 from lanchat.client.session import ClientSession
 from lanchat.protocol.packet import ServerPacket
 from tests.drivers.books import Books, Message, token_of
@@ -80,27 +80,27 @@ class Client:
 
 
 class Screen:
-    """The face of a real client: it hands on what comes."""
+    """The user interface of a real client: it passes on what comes."""
 
     def __init__(self, client: RealClient) -> None:
         self._client = client
         #: Whether what came counts as shown.
         self.caught_up = True
 
-    def came(self, packet: ServerPacket, answers: Said | None, line: bytes) -> None:
-        """A packet came."""
-        self._client.packet(packet, answers)
+    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+        """Pass on a packet that the server sent."""
+        self._client.packet(packet, request)
 
-    def unanswered(self, said: Said, why: str) -> None:
+    def not_acknowledged(self, said: OutgoingMessage, why: str) -> None:
         """Its sender does not know what became of it."""
 
-    def incomplete(self, why: str) -> None:
+    def messages_missing(self, why: str) -> None:
         """Something could not be had; what is missing at the end is looked at then."""
 
     def notice(self, text: str) -> None:
         """Nobody reads it."""
 
-    def changed(self) -> None:
+    def state_changed(self) -> None:
         """Nobody looks."""
 
     def ask(self, question: str, answered: Callable[[str | None], None], hidden: bool = True) -> None:
@@ -150,42 +150,42 @@ class RealClient(Client):
         """Start the program. It remembers nothing; an account's has the password."""
         self.shown = {}
         self._floor = self.safe_floor
-        self._messages: dict[Said, Message] = {}
-        self.ended: Ending | None = None
+        self._messages: dict[OutgoingMessage, Message] = {}
+        self.ended: SessionEnd | None = None
         self.screen = Screen(self)
         clock: Any = self.time.clock
-        keyring = Keyring(password=PASSWORD if self.account else "")
-        self.conversation = ClientSession(self.name, clock, self.screen, float, keyring=keyring, device=self.device)
-        self._factory = ChatFactory(self.conversation, lambda address: PLAIN)
-        self.conversation.ended.addCallback(self._over)
+        credentials = Credentials(password=PASSWORD if self.account else "")
+        self.session = ClientSession(self.name, clock, self.screen, float, credentials=credentials, device=self.device)
+        self._factory = ChatFactory(self.session, lambda address: PLAIN)
+        self.session.ended.addCallback(self._over)
 
     def kill(self) -> None:
         """End the program: it says nothing more, and nobody hears from it."""
         if self.line is not None and self.line.open:
             self.line.cut()
-        self.conversation.end(0)
+        self.session.end(0)
         self.ended = None
 
-    def _over(self, ending: Ending) -> None:
+    def _over(self, ending: SessionEnd) -> None:
         self.ended = ending
 
     @property
     def up(self) -> bool:
         """Whether the server has welcomed it on this line."""
-        return self.connected and self.conversation.up
+        return self.connected and self.session.online
 
     @property
     def settled(self) -> bool:
         """Whether nothing is on its way, as far as the program knows."""
-        return self.up and not self.conversation.waiting
+        return self.up and not self.session.waiting
 
     def begin(self, line: Line) -> None:
-        """Let the conversation begin."""
+        """Let the session begin."""
         self._connection = self._factory.buildProtocol(None)
         self._connection.makeConnection(Up(line))
 
     def came(self, data: bytes) -> None:
-        """Let the conversation have it."""
+        """Pass the bytes to the session."""
         self._connection.dataReceived(data)
 
     def lost(self) -> None:
@@ -208,22 +208,22 @@ class RealClient(Client):
         """Say something new."""
         message = self.books.say(f"{self.name} {self.device}", self.name, target, self.late)
         try:
-            self._messages[self.conversation.say(target, message.text)] = message
+            self._messages[self.session.send(target, message.text)] = message
         except NotSent as error:
             raise Wrong("the client can't send", f"{message}: {error}") from None
 
     def command(self, command: str, text: str, args: Mapping[str, Any] | None = None) -> None:
         """Ask something of the server."""
-        self.conversation.say(command, text, args=args)
+        self.session.send(command, text, args=args)
 
     # What comes.
 
-    def packet(self, packet: ServerPacket, answers: Said | None) -> None:
+    def packet(self, packet: ServerPacket, answers: OutgoingMessage | None) -> None:
         """The program shows this."""
         x = packet.x
         if answers is not None and answers in self._messages:
             message = self._messages[answers]
-            if x is not None and x.op == "fail" and x.code not in FOR_NOW:  # (or it may have been stored before)
+            if x is not None and x.op == "fail" and x.code not in RETRYABLE:  # (or it may have been stored before)
                 self.books.refused(message, x.code or "?")
             elif x is not None and x.op == "ack" and x.state == "stored":
                 self.books.stored(message, x.seq or 0)

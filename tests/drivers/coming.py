@@ -105,7 +105,7 @@ def guest_goes(house: Chat) -> None:
 
 def register(house: Chat) -> None:
     """A guest makes its name an account: from then on it is owed what is said to it, on this device."""
-    guests = [client for client in house.real if not client.account and client.up and not client.conversation.waiting]
+    guests = [client for client in house.real if not client.account and client.up and not client.session.waiting]
     if not guests:
         return
     guest = house.dice.choice(guests)

@@ -17,7 +17,7 @@ MAX_PAGE, MAX_TEXT = 200, 128 * 1024
 Content = tuple[int, str, str, str]
 
 
-class Said(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """A message as it must be in the log."""
 
     ts: int
@@ -46,7 +46,7 @@ class Logbook:
     """What was stored, and what may be asked of it."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, Said] = {}
+        self.rows: dict[int, OutgoingMessage] = {}
         #: When each was really said, in the driver's seconds, whatever the server's clock showed.
         self.said_at: dict[int, float] = {}
         #: The newest place that was given in this epoch.
@@ -64,7 +64,7 @@ class Logbook:
 
         `seconds` is the driver's time.
         """
-        said = Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
+        said = OutgoingMessage(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
         if not entry.state:
             check(not entry.seq, "refused with a place", f"{said} was refused and has the place {entry.seq}")
             return "refused"
@@ -79,7 +79,7 @@ class Logbook:
             self.firsts.setdefault(content, []).append(First(entry.seq, entry.ts, sure=True))
         return "stored"
 
-    def _check_repeat(self, entry: Entry, said: Said) -> None:
+    def _check_repeat(self, entry: Entry, said: OutgoingMessage) -> None:
         firsts = self._firsts(entry)
         places = {first.seq: first.ts for first in firsts}
         told = f"{said} was taken for a repeat of {entry.seq}, {self.rows.get(entry.seq, 'which is gone')}"

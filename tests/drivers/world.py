@@ -15,7 +15,7 @@ from typing import Any
 from lanchat.history.search import Query, search
 from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from tests.drivers.core import BEGIN, Core, Time
-from tests.drivers.logbook import Logbook, Said
+from tests.drivers.logbook import Logbook, OutgoingMessage
 from tests.drivers.rounds import Note
 from tests.drivers.wrong import check, same, same_rows
 from tests.fakes import User, log_in
@@ -158,7 +158,7 @@ def rows_of(connection: Connection) -> list[tuple[Any, ...]]:
 
 def check_log(rows: list[tuple[Any, ...]], log: Logbook, what: str = "the log") -> None:
     """Compare rows with the model. Those in no conversation are what is left of removed ones, so that repeats are known."""
-    found: dict[int, Said] = {}
+    found: dict[int, OutgoingMessage] = {}
     for row in rows:
         entry = entry_from_row(row)
         check(entry is not None, "a row is damaged", f"{what}: {row}")
@@ -170,6 +170,6 @@ def check_log(rows: list[tuple[Any, ...]], log: Logbook, what: str = "the log") 
     same_rows(found, log.rows, "the log differs", what)
 
 
-def said_of(entry: Entry) -> Said:
+def said_of(entry: Entry) -> OutgoingMessage:
     """A row as the model has it."""
-    return Said(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
+    return OutgoingMessage(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)

@@ -8,7 +8,7 @@ import re
 import pytest
 from twisted.internet.task import Clock
 
-from lanchat.admin.export import Wanted, export
+from lanchat.admin.export import MessageFilter, export
 from lanchat.core.router import Router
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.history import positions
@@ -153,7 +153,7 @@ def test_an_export_by_name_knows_whether_more_than_one_had_it(authors: tuple[int
         entry.author = author
     for user, told in (("bob", several), (None, False)):
         lines = io.StringIO()
-        found = export(log_of(entries), Wanted(None, user, None, None), lines.write, lambda done, text: None)
+        found = export(log_of(entries), MessageFilter(None, user, None, None), lines.write, lambda done, text: None)
         assert (found, len(lines.getvalue().splitlines())) == ((2, 0, told), 2)
 
 

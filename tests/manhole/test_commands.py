@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lanchat.manhole.command import Verb
-from lanchat.manhole.commands import Verbs
+from lanchat.manhole.command import Command
+from lanchat.manhole.commands import Commands
 from lanchat.manhole.tables import Table, aligned, cut
-from lanchat.manhole.user_commands import Here
+from lanchat.manhole.user_commands import UserRow
 from lanchat.protocol.names import Name
 from lanchat.system.columns import width
 from tests.fakes import User, Wire, make_router
@@ -49,7 +49,7 @@ class Scene:
         self.service = make_service(self.router.chat, lambda: self.stopped.append(self.clock.seconds()))
         self.bert = User(self.router, "bert", "10.0.0.2")
         self.ann = User(self.router, "Ann", "10.0.0.1")
-        self.window = FakeWindow(Verbs(self.service, self.router))
+        self.window = FakeWindow(Commands(self.service, self.router))
         self.say = self.window.say
 
 
@@ -80,8 +80,8 @@ def test_what_is_cut_says_so_and_is_as_wide_as_it_may_be() -> None:
 
 
 def test_a_table_of_nobody_is_its_head() -> None:
-    empty: Table[Here] = Table(Here._fields, [])
-    assert repr(empty).split() == list(Here._fields)
+    empty: Table[UserRow] = Table(UserRow._fields, [])
+    assert repr(empty).split() == list(UserRow._fields)
     assert not empty
 
 
@@ -126,7 +126,7 @@ def test_help_lists_every_verb_with_what_it_does(scene: Scene) -> None:
     assert max(map(len, lines)) <= 80  # it is read in a window
     assert set(scene.window.names) == {*VERBS, "router", "registry"}
     for name in VERBS:
-        assert isinstance(scene.window.names[name], Verb)
+        assert isinstance(scene.window.names[name], Command)
         assert scene.say(f"help({name})") == scene.say(f"help('{name}')")
         assert scene.say(f"help({name})").startswith(f"{name}(")
     assert "router.py" not in scene.say("help(router.receive)")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.conch.ssh.keys import Key
 
 from lanchat.config.options import Options
-from lanchat.manhole.keys import Entry, Listed, authorized, fingerprint, host_keys
+from lanchat.manhole.keys import AuthorizedKey, AuthorizedKeys, fingerprint, host_keys, read_authorized_keys
 from lanchat.system.private_files import FileError
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS
 
@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 def why(path: Path) -> str:
     """Why the file is refused."""
     with pytest.raises(FileError) as refused:
-        authorized(path)
+        read_authorized_keys(path)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -48,11 +48,11 @@ def why(path: Path) -> str:
 
 def test_comments_and_empty_lines_are_passed_over(file: Path) -> None:
     file.write_text(f"# ann\r\n\r\n  {line(OURS)}  \r\n\t# bert\n{line(RSA, 'two words')}")
-    assert [fingerprint(entry.key) for entry in authorized(file)] == [fingerprint(OURS), fingerprint(RSA)]
+    assert [fingerprint(entry.key) for entry in read_authorized_keys(file)] == [fingerprint(OURS), fingerprint(RSA)]
 
 
 def test_the_name_that_somebody_comes_with_does_not_matter() -> None:
-    listed = Listed([Entry(OURS.public())])
+    listed = AuthorizedKeys([AuthorizedKey(OURS.public())])
     assert listed.getAuthorizedKeys(b"root") == listed.getAuthorizedKeys(b"ann") == (OURS.public(),)
 
 
@@ -62,8 +62,8 @@ def test_the_name_that_somebody_comes_with_does_not_matter() -> None:
         ("restrict", {"terminal": False}, ["10.0.0.1"], []),
         ("restrict,pty", {"terminal": True}, [], []),
         ("no-pty,no-port-forwarding,No-X11-forwarding", {"terminal": False}, [], []),
-        ("verify-required", {"touched": True, "verified": True}, [], []),
-        ("no-touch-required", {"touched": False, "verified": False}, [], []),
+        ("verify-required", {"touch_required": True, "user_verification_required": True}, [], []),
+        ("no-touch-required", {"touch_required": False, "user_verification_required": False}, [], []),
         ('from="10.0.0.0/8"', {"terminal": True}, ["10.9.9.9"], ["11.0.0.1", "::1"]),
         ('from="10.0.*,!10.0.0.?"', {}, ["10.0.0.12"], ["10.0.0.1", "192.168.0.1"]),
         ('from="!10.0.0.1"', {}, [], ["10.0.0.1", "10.0.0.2"]),
@@ -75,7 +75,7 @@ def test_a_line_restricts_its_key(
     file: Path, options: str, entry: dict[str, bool], comes: list[str], does_not: list[str]
 ) -> None:
     file.write_text(f"{options} {line(OURS)}\n")
-    (found,) = authorized(file)
+    (found,) = read_authorized_keys(file)
     assert fingerprint(found.key) == fingerprint(OURS)
     assert {name: getattr(found, name) for name in entry} == entry
     assert [address for address in [*comes, *does_not] if found.allows(address)] == comes
@@ -124,7 +124,7 @@ def test_a_line_that_may_be_taken_for_two_is_refused(file: Path, end: str) -> No
 def test_ecdsa_keys_may_be_listed(file: Path, curve: ec.EllipticCurve) -> None:
     key = Key(ec.generate_private_key(curve))
     file.write_text(line(key))
-    assert [entry.key for entry in authorized(file)] == [key.public()]
+    assert [entry.key for entry in read_authorized_keys(file)] == [key.public()]
 
 
 # Safe hands.
@@ -135,7 +135,7 @@ def test_a_list_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     file.chmod(mode)
     assert why(file) == f"others can write {file}. Forbid it: chmod go-w {file}"
     file.chmod(0o644)
-    assert authorized(file)
+    assert read_authorized_keys(file)
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
@@ -149,7 +149,7 @@ def test_a_link_is_judged_where_it_is_and_where_it_leads(file: Path) -> None:
     outside.mkdir()
     link = outside / "link"
     link.symlink_to(file)
-    assert authorized(link)
+    assert read_authorized_keys(link)
     outside.chmod(0o777)
     assert f"others can write {outside}" in why(link)
     outside.chmod(0o700)

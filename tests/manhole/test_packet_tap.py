@@ -8,7 +8,7 @@ import pytest
 
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
-from lanchat.manhole.commands import Verbs
+from lanchat.manhole.commands import Commands
 from lanchat.manhole.packet_tap import MAX_SHOWN
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.packet import SERVER, Packet, ServerPacket, ServerX
@@ -26,7 +26,7 @@ class Scene:
         self.ann = Wire(self.router, self.clock, protocol)
         self.ann.send(b"ann\n")
         self.ann.bytes()
-        self.window = FakeWindow(Verbs(make_service(self.router.chat), self.router))
+        self.window = FakeWindow(Commands(make_service(self.router.chat), self.router))
 
     def tapped(self) -> list[str]:
         """What the window showed since the last look."""
@@ -144,7 +144,7 @@ def test_whoever_is_not_tapped_has_nothing_in_the_way(scene: Scene) -> None:
 
 
 def test_several_operators_may_tap_the_same_session(scene: Scene) -> None:
-    other = FakeWindow(scene.window.verbs)
+    other = FakeWindow(scene.window.commands)
     other.say("tap('ann')")
     scene.ann.send(line("bob", "once"))
     assert "once" in scene.tapped()[0]
@@ -191,7 +191,7 @@ def test_a_packet_that_can_not_be_shown_goes_where_it_went(scene: Scene, monkeyp
     def fail(heard: Packet | ChatError) -> str:
         raise ValueError("no")
 
-    monkeypatch.setattr("lanchat.manhole.packet_tap.written", fail)
+    monkeypatch.setattr("lanchat.manhole.packet_tap.render", fail)
     scene.ann.send(line("bob", "hello"))
     assert scene.bob.msgs() == ["hello"]
     assert scene.untouched()

@@ -229,7 +229,7 @@ def test_a_statement_of_several_lines_runs_when_it_ends(prompt: Prompt) -> None:
 
 def test_what_was_begun_can_be_forgotten(prompt: Prompt) -> None:
     assert prompt.console.push("if True:")
-    prompt.console.forget()
+    prompt.console.discard_statement()
     assert not prompt.console.push("router")
     assert prompt.out == "'the router'\n"
 

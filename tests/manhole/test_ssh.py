@@ -24,7 +24,7 @@ from lanchat import commands
 from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.manhole.idle import IDLE_SECONDS, NOTICE_SECONDS
-from lanchat.manhole.keys import Entry, Listed, fingerprint
+from lanchat.manhole.keys import AuthorizedKey, AuthorizedKeys, fingerprint
 from lanchat.manhole.login import MAX_ATTEMPTS, SIGNATURES, Checker, UserAuth
 from lanchat.manhole.operator import MAX_NOTE, Operator
 from lanchat.manhole.shell import Shell
@@ -34,8 +34,8 @@ from lanchat.manhole.ssh import (
     MAX_CHANNELS,
     MAX_CONNECTIONS,
     MAX_OPERATORS,
-    Channels,
     ManholeFactory,
+    SessionChannels,
     Transport,
 )
 from tests.manholes import make_service
@@ -73,7 +73,7 @@ def factory(clock: Clock) -> ManholeFactory:
     """A manhole that knows one key of each type."""
     router = Router(Chat(clock, "test"), commands.run)
     made = ManholeFactory(
-        make_service(router.chat), router, [Entry(key.public()) for key in (ED25519, RSA)], [ED25519, ECDSA, RSA]
+        make_service(router.chat), router, [AuthorizedKey(key.public()) for key in (ED25519, RSA)], [ED25519, ECDSA, RSA]
     )
     made.startFactory()
     return made
@@ -101,7 +101,7 @@ def login(key: Key, algorithm: bytes, signature: bytes | None = b"", name: bytes
     told: list[Any] = []
     if signature == b"":
         signature = key.sign(b"challenge", algorithm)
-    checker = Checker(Listed([Entry(ED25519.public()), Entry(RSA.public())]))
+    checker = Checker(AuthorizedKeys([AuthorizedKey(ED25519.public()), AuthorizedKey(RSA.public())]))
     credentials = SSHPrivateKey(name, algorithm, key.public().blob(), b"challenge", signature)
     result: Deferred[str] = checker.requestAvatarId(credentials)
     result.addCallbacks(told.append, lambda failure: told.append(failure.type))
@@ -179,7 +179,7 @@ def shown_by(shell: Shell) -> list[str]:
 def test_who_has_logged_in_may_stay_while_there_are_keys(factory: ManholeFactory, clock: Clock, logged: list[str]) -> None:
     transport, socket = connect(factory)
     let_in(transport)
-    assert isinstance(transport.service, Channels)
+    assert isinstance(transport.service, SessionChannels)
     shell = prompt_of(transport)
     for _ in range(10):
         clock.advance(IDLE_SECONDS - 1)
@@ -255,14 +255,14 @@ def test_there_is_room_for_so_many_operators(factory: ManholeFactory, logged: li
     late, socket = connect(factory)
     let_in(late)
     assert socket.disconnecting
-    assert not isinstance(late.service, Channels)
+    assert not isinstance(late.service, SessionChannels)
     assert any(f"{fingerprint(ED25519)} from 127.0.0.1 is one too many" in line for line in logged)
     assert sum("logged in" in line for line in logged) == MAX_OPERATORS
     first[0].connectionLost()
     again, socket = connect(factory)
     let_in(again)
     assert not socket.disconnecting
-    assert isinstance(again.service, Channels)
+    assert isinstance(again.service, SessionChannels)
 
 
 def test_what_operators_do_is_never_left_out_of_the_log() -> None:
@@ -274,10 +274,10 @@ def test_what_operators_do_is_never_left_out_of_the_log() -> None:
 
     globalLogPublisher.addObserver(observe)
     operator = Operator("SHA256:x", no_names, Clock(), {})
-    operator.arrived("127.0.0.1", "ann")
-    operator.note("who()")
+    operator.logged_in("127.0.0.1", "ann")
+    operator.log_statement("who()")
     operator.audit("taps somebody")
-    operator.left()
+    operator.logged_out()
     globalLogPublisher.removeObserver(observe)
     assert [event["audit"] for event in events] == [True] * 4
 
@@ -453,8 +453,8 @@ def test_what_comes_after_the_end_of_a_channel_goes_nowhere(clock: Clock) -> Non
 def test_a_connection_has_so_many_channels_and_no_more(factory: ManholeFactory, clock: Clock) -> None:
     transport, _ = connect(factory)
     transport.avatar = Operator("SHA256:x", no_names, clock, {b"session": Shell})
-    transport.logoutFunction = transport.avatar.left
-    channels = Channels()
+    transport.logoutFunction = transport.avatar.logged_out
+    channels = SessionChannels()
     transport.setService(channels)
     for n in range(MAX_CHANNELS + 3):
         channels.ssh_CHANNEL_OPEN(NS(b"session") + struct.pack(">3L", n, 9999, 9999))
@@ -507,10 +507,10 @@ def test_what_strangers_send_is_escaped_in_the_log(factory: ManholeFactory, logg
 
 def test_what_operators_type_is_escaped_in_the_log_and_whole(logged: list[str]) -> None:
     operator = Operator("SHA256:x", no_names, Clock(), {})
-    operator.arrived("127.0.0.1", "ann")
-    operator.note("print('\x1b[31m')\n" + "x" * 10000)
-    operator.note("  ")
-    operator.left()
+    operator.logged_in("127.0.0.1", "ann")
+    operator.log_statement("print('\x1b[31m')\n" + "x" * 10000)
+    operator.log_statement("  ")
+    operator.logged_out()
     pieces = logged[1:-1]
     assert pieces[0].startswith(r"manhole: SHA256:x from 127.0.0.1 runs: print('\x1b[31m')\nxxx")
     assert all(piece.startswith("manhole: SHA256:x from 127.0.0.1 goes on: xxx") for piece in pieces[1:])
@@ -520,6 +520,6 @@ def test_what_operators_type_is_escaped_in_the_log_and_whole(logged: list[str]) 
 
 def test_what_is_typed_as_a_newline_is_not_logged_as_one(logged: list[str]) -> None:
     operator = Operator("SHA256:x", no_names, Clock(), {})
-    operator.note("f( # a\\n b)")
-    operator.note("f( # a\n b)")
+    operator.log_statement("f( # a\\n b)")
+    operator.log_statement("f( # a\n b)")
     assert [line.partition("runs: ")[2] for line in logged] == [r"f( # a\\n b)", r"f( # a\n b)"]

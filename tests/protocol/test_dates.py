@@ -15,7 +15,7 @@ from lanchat.commands.history import _line
 from lanchat.history.search import parse_query, search
 from lanchat.protocol.dates import parse_date
 from lanchat.protocol.packet import Sender, ServerPacket, ServerX
-from lanchat.terminal.formatting import Painter
+from lanchat.terminal.formatting import Formatter
 from tests.memory_log import log_of, said, seqs
 
 # Rules of zones as POSIX has them, for systems without the files of zones: Japan, and middle Europe with its summer time.
@@ -97,9 +97,9 @@ def test_what_history_shows_finds_the_message(seconds: int, rules: str) -> None:
 def test_the_client_shows_a_time_as_clocks_showed_it_then(zone: Callable[[str], None]) -> None:
     zone(BERLIN)
     winter = datetime(2026, 12, 1, 12).astimezone()
-    painter = Painter(colours=False, clock=lambda: winter)
+    painter = Formatter(colours=False, clock=lambda: winter)
     told = ServerX(id="1", ts="2026-07-01T12:00:00.000Z")
-    assert painter.packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", told)).drawn() == "2026-07-01 14:00:00 bob: hi\n"
+    assert painter.packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", told)).rendered() == "2026-07-01 14:00:00 bob: hi\n"
 
 
 def test_the_administrator_is_told_local_days(zone: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 from twisted.internet.task import Clock
 
-from lanchat.client.tokens import Tokens
+from lanchat.client.tokens import TokenFile
 from lanchat.core.router import Router
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.model.room import parse_name, room_key
@@ -149,13 +149,13 @@ def test_the_client_takes_the_names_that_the_server_takes(name: str, tmp_path: P
     words, talk = CompletionWords(), Talk().welcome()
     words.learn(ServerPacket(Sender(name, ""), f"#{name}", "hello"))
     assert (words.names, words.rooms) == ({name}, {f"#{name}"})
-    said = talk.conversation.say("/join", f"#{name}")
+    said = talk.session.send("/join", f"#{name}")
     talk.hear("You are in.", op="ok", cid=said.cid, rooms=[{"name": f"#{name}"}])
     assert f"#{name}" in talk.reconnect().decode()
-    tokens = Tokens(tmp_path / "tokens", name, ("lan", 1))
+    tokens = TokenFile(tmp_path / "tokens", name, ("lan", 1))
     tokens.put("proof", "t1")
     for spelt in spellings(name):
-        assert Tokens(tokens.file, spelt, ("lan", 1)).get("proof") == "t1"
+        assert TokenFile(tokens.file, spelt, ("lan", 1)).get("proof") == "t1"
     assert visible(name) == name
 
 

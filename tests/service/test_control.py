@@ -135,7 +135,7 @@ def test_a_socket_that_somebody_removed_does_not_keep_the_server_from_its_end(tm
 def test_where_there_can_be_no_socket_the_server_runs_and_says_so(
     tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(control_client, "START", 0.1)
+    monkeypatch.setattr(control_client, "START_SECONDS", 0.1)
     place = tmp_path
     if what == "a long path":
         place /= "long" * 30

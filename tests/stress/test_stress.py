@@ -29,9 +29,9 @@ from lanchat.stress.main import main
 from lanchat.stress.options import Storm
 from lanchat.stress.pool import WorkerProcess
 from lanchat.stress.report import draw
-from lanchat.stress.scenarios import Row
+from lanchat.stress.scenarios import ServerUsage, StepResult
 from lanchat.stress.schedule import SECOND, Schedule
-from lanchat.stress.tally import MAX_WORDS, OTHERS, Tally
+from lanchat.stress.tally import MAX_TEXTS, OTHER_TEXTS, Tally
 from lanchat.stress.verdict import FINE, SERVER_FAILED, TOOL_WAS_THE_LIMIT, judge, status
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, environment, until
 
@@ -156,8 +156,8 @@ def test_words_of_the_server_do_not_fill_the_memory() -> None:
     tally, more = Tally(), Tally()
     more.refused.update({f"go away {n}": 1 for n in range(1000)})
     tally.add(more)
-    assert len(tally.refused) == MAX_WORDS + 1
-    assert tally.refused[OTHERS] == 1000 - MAX_WORDS
+    assert len(tally.refused) == MAX_TEXTS + 1
+    assert tally.refused[OTHER_TEXTS] == 1000 - MAX_TEXTS
 
 
 def test_who_could_not_speak_in_time_is_late_from_the_intended_time() -> None:
@@ -196,11 +196,11 @@ class Chat:
         self.bot = kind(self, 7, time.monotonic_ns())
         self.bot.makeConnection(self.wire)
 
-    def came(self, bot: Bot) -> None:
+    def bot_welcomed(self, bot: Bot) -> None:
         """It was welcomed."""
         self.here += 1
 
-    def gone(self, bot: Bot) -> None:
+    def bot_disconnected(self, bot: Bot) -> None:
         """Its connection has ended."""
         self.here -= 1
 
@@ -282,9 +282,9 @@ BOUNDS = Wanted({"max-latency": 1000.0, "max-errors": 0.0})
 
 def row(
     lag: int = 1, latency: int = 5, busiest: float = 0.1, refused: str = "", machine: float = 0.5, server: float = 0.5
-) -> Row:
+) -> StepResult:
     """One with these milliseconds and shares."""
-    made = Row(10, 5.0, busiest=busiest, machine=machine, server=(server, 0))
+    made = StepResult(10, 5.0, busiest=busiest, machine=machine, server=ServerUsage(server, 0))
     made.tally.counts.update(sent=100, delivered=100, opened=10)
     for _ in range(100):
         made.tally.times["lag"].record(lag * 1_000_000)
@@ -311,7 +311,7 @@ def row(
         (row(latency=1100), "latency: p99 is 1100 ms, over 1000 ms", SERVER_FAILED),
     ],
 )
-def test_it_tells_the_server_and_itself_apart(seen: Row, words: str, code: int) -> None:
+def test_it_tells_the_server_and_itself_apart(seen: StepResult, words: str, code: int) -> None:
     verdicts = judge(seen, BOUNDS)
     assert status(verdicts) == code
     assert words in " ".join(verdict.text for verdict in verdicts)

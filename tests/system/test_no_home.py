@@ -9,10 +9,10 @@ import pytest
 from twisted.python import usage
 
 from lanchat.admin.main import main as admin
-from lanchat.client.keyring import PLAIN, Keyring
+from lanchat.client.credentials import PLAIN, Credentials
 from lanchat.client.known_servers import KnownServers
-from lanchat.client.state_file import Unsafe
-from lanchat.client.tokens import Tokens
+from lanchat.client.state_file import UnsafeFile
+from lanchat.client.tokens import TokenFile
 from lanchat.config.options import Options
 from lanchat.terminal import options as client
 
@@ -57,9 +57,9 @@ def test_a_client_talks_and_tells_what_can_not_be_kept(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         client.read(["localhost:5000"])
     assert capsys.readouterr().err.endswith("say who you are with --name\n")
-    keyring = Keyring(Tokens(None, "cron", ("localhost", 5000)), "hunter2")
-    assert keyring.show(PLAIN) == {"mech": "PLAIN", "password": "hunter2"}
-    keyring.given("token")
-    assert keyring.write_down(PLAIN) == "The token can't be kept: you have no home directory, and no XDG_STATE_HOME is set"
-    with pytest.raises(Unsafe, match="no home directory"):
+    credentials = Credentials(TokenFile(None, "cron", ("localhost", 5000)), "hunter2")
+    assert credentials.auth(PLAIN) == {"mech": "PLAIN", "password": "hunter2"}
+    credentials.set_token("token")
+    assert credentials.save_token(PLAIN) == "The token can't be kept: you have no home directory, and no XDG_STATE_HOME is set"
+    with pytest.raises(UnsafeFile, match="no home directory"):
         KnownServers(None).add("[localhost]:5000", "SHA256:x")

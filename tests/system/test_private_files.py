@@ -16,8 +16,8 @@ from twisted.conch.ssh.keys import Key
 
 from lanchat.client import tls
 from lanchat.client.known_servers import KnownServers
-from lanchat.client.state_file import Unsafe
-from lanchat.client.tokens import Tokens, first_line
+from lanchat.client.state_file import UnsafeFile
+from lanchat.client.tokens import TokenFile, read_password
 from lanchat.config import config_file, preflight
 from lanchat.config.options import Options
 from lanchat.manhole import keys
@@ -126,12 +126,12 @@ def test_a_pipe_is_read_only_where_one_may_be(tmp_path: Path) -> None:
         read_safely(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"hunter2\n",))
     writer.start()
-    assert first_line(pipe) == "hunter2"
+    assert read_password(pipe) == "hunter2"
     writer.join()
     reading, writing = os.pipe()
     os.write(writing, b"hunter3\n")
     os.close(writing)
-    assert first_line(Path(f"/dev/fd/{reading}")) == "hunter3"
+    assert read_password(Path(f"/dev/fd/{reading}")) == "hunter3"
     os.close(reading)
 
 
@@ -308,9 +308,9 @@ def _client(load: Callable[[], object]) -> object:
     """What the client reads, refused as the server's parts do."""
     try:
         found = load()
-    except (Unsafe, tls.Unusable) as error:
+    except (UnsafeFile, tls.UnusableFile) as error:
         raise FileError(str(error)) from None
-    return None if isinstance(found, tls.Trust) else found
+    return None if isinstance(found, tls.ServerVerifier) else found
 
 
 #: A line that the client has remembered.
@@ -320,12 +320,12 @@ READERS: dict[str, Callable[[Path], object]] = {
     "configuration": config_file.load,
     "TLS key": read_key,
     "certificate": read_certificates,
-    "operators' keys": keys.authorized,
-    "password": lambda path: _client(lambda: first_line(path)),
-    "tokens": lambda path: _client(Tokens(path, "ann", ("lan", 1)).any),
+    "operators' keys": keys.read_authorized_keys,
+    "password": lambda path: _client(lambda: read_password(path)),
+    "tokens": lambda path: _client(TokenFile(path, "ann", ("lan", 1)).any),
     "known servers": lambda path: _client(lambda: KnownServers(path).keys("[lan]:1")),
-    "authority of the client": lambda path: _client(lambda: tls.Signed("lan", None, path)),
-    "certificate of the client": lambda path: _client(lambda: tls.Pinned("lan", path, "")),
+    "authority of the client": lambda path: _client(lambda: tls.AuthorityVerifier("lan", None, path)),
+    "certificate of the client": lambda path: _client(lambda: tls.FingerprintVerifier("lan", path, "")),
 }
 
 

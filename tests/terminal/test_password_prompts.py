@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lanchat.terminal.password_prompts import Passwords
+from lanchat.terminal.password_prompts import PasswordPrompts
 
 
 class Desk:
@@ -18,7 +18,9 @@ class Desk:
         self.notices: list[str] = []
         self.used: list[tuple[Any, ...]] = []
         self._answers = list(answers)
-        self.passwords = Passwords(self._ask, self.notices.append, lambda *words, **args: self.used.append((*words, args)))
+        self.passwords = PasswordPrompts(
+            self._ask, self.notices.append, lambda *words, **args: self.used.append((*words, args))
+        )
 
     def _ask(self, question: str, answered: Callable[[str | None], None]) -> None:
         self.questions.append(question)

@@ -160,7 +160,7 @@ def test_a_complaint_waits_for_room_on_a_stderr_that_does_not_block(monkeypatch:
     os.set_blocking(writer, False)
     filled = os.write(writer, bytes(1 << 20))
     monkeypatch.setattr(formatting, "STDERR", writer)
-    thread = threading.Thread(target=formatting.complain, args=("it failed",))
+    thread = threading.Thread(target=formatting.write_error, args=("it failed",))
     thread.start()
     with open(reader, "rb") as stderr:  # noqa: PTH123 (a descriptor has no path)
         stderr.read(filled)

@@ -19,12 +19,12 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
-from lanchat.client.pages import Pages
+from lanchat.client.history_pages import HistoryPages
 from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket, ServerX
 from lanchat.terminal.arrivals import SUMMED_SECONDS
 from lanchat.terminal.completion_words import CompletionWords
-from lanchat.terminal.formatting import Painter, Paragraph
-from lanchat.terminal.prompt import Discreet, Prompt
+from lanchat.terminal.formatting import Formatter, Paragraph
+from lanchat.terminal.prompt import Prompt, SecretFreeHistory
 from lanchat.terminal.view import AWAY_SECONDS, SLOW_SECONDS, View
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
 from tests.talk import Talk
@@ -167,7 +167,7 @@ def test_a_pasted_text_is_never_obeyed_line_by_line(shared_server: Server, bob: 
 
 
 def test_what_shows_a_password_is_not_remembered() -> None:
-    history = Discreet()
+    history = SecretFreeHistory()
     lines = ["hello", "\N{NO-BREAK SPACE}/register hunter22", "\N{FULLWIDTH SOLIDUS}login x", "@bob /password a b", "/list"]
     for line in lines:
         history.append_string(line)
@@ -293,7 +293,7 @@ def test_a_password_is_asked_for_unseen_and_a_token_kept_for_the_next_time(
 def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     screen = io.StringIO()
-    answers: list[str | None] = []
+    request: list[str | None] = []
 
     async def typed() -> str | None:
         prompt = Prompt(lambda: "> ", CompletionWords())
@@ -301,7 +301,7 @@ def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too
         keys.send_text("half a ")
         while not screen.getvalue().endswith("half a "):  # noqa: ASYNC110 (the screen tells nobody; the whole has a bound)
             await asyncio.sleep(0)
-        prompt.ask("Well?", answers.append, hidden=False)
+        prompt.ask("Well?", request.append, hidden=False)
         assert await line is None
         keys.send_text("yes\r")
         assert await prompt.line() is None
@@ -310,7 +310,7 @@ def test_a_question_in_the_middle_of_a_line_gives_it_back_on_a_dumb_terminal_too
 
     with create_pipe_input() as keys, create_app_session(input=keys, output=PlainTextOutput(screen)):
         assert asyncio.run(asyncio.wait_for(typed(), PATIENCE)) == "half a line"
-    assert answers == ["yes"]
+    assert request == ["yes"]
     assert screen.getvalue().endswith("> half a line\n")
 
 
@@ -459,14 +459,14 @@ class Shown:
         self.rows: list[str] = []
         self.bells = 0
         self.columns = 80
-        self.view = View(self, Painter(colours=False, at_terminal=True), bell=True, as_json=False, echoes=echoes)  # type: ignore[arg-type]  # it is a screen
-        self.view.start(talk.clock, talk.conversation, Pages(talk.conversation))
-        for name in ("came", "changed", "unanswered", "notice"):
+        self.view = View(self, Formatter(colours=False, at_terminal=True), bell=True, as_json=False, echoes=echoes)  # type: ignore[arg-type]  # it is a screen
+        self.view.start(talk.clock, talk.session, HistoryPages(talk.session))
+        for name in ("packet_received", "state_changed", "not_acknowledged", "notice"):
             setattr(talk.screen, name, getattr(self.view, name))
 
     def show(self, paragraph: Paragraph) -> None:
         """Remember its rows."""
-        self.rows += paragraph.drawn(80, 100).splitlines()
+        self.rows += paragraph.rendered(80, 100).splitlines()
 
     def rest(self, paragraph: Paragraph) -> Paragraph | None:
         """As a screen."""
@@ -559,12 +559,12 @@ def test_what_is_slow_to_arrive_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     shown = Shown(talk)
     talk.account()
     shown.new()
-    shown.view.said(said := talk.conversation.say("#ops", "hello"))
+    shown.view.message_sent(said := talk.session.send("#ops", "hello"))
     talk.clock.advance(SLOW_SECONDS)
     assert shown.new() == ["* On its way: #ops: hello"]
     talk.hear(op="ack", cid=said.cid, id="e.1", seq=1, state="stored")
     assert shown.new() == ["#ops you: hello"]
-    shown.view.said(said := talk.conversation.say("bob", "hello"))
+    shown.view.message_sent(said := talk.session.send("bob", "hello"))
     talk.hear("No.", op="fail", cid=said.cid, code="NO_SUCH_TARGET")
     talk.clock.advance(SLOW_SECONDS)
     assert shown.new() == ["! No.", "! NOT DELIVERED to bob: hello"]
@@ -586,24 +586,24 @@ def test_with_a_lobby_it_is_where_one_speaks_first(tmp_path: Path, spawn: Open) 
 
 
 def test_a_page_that_was_refused_can_be_asked_for_again() -> None:
-    conversation = Talk().account().conversation
-    pages = Pages(conversation)
-    said = conversation.say("/history", "@bob", args={"before": 7})
-    pages.turned(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid="c", n=1, more=True, before=7)), said)
-    pages.turned(ServerPacket(Sender("SERVER", ""), "alice", "Too much.", ServerX(op="fail", code="RATE_LIMITED")), said)
-    assert pages.ending(0) == "more: /more"
+    session = Talk().account().session
+    pages = HistoryPages(session)
+    said = session.send("/history", "@bob", args={"before": 7})
+    pages.finish(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid="c", n=1, more=True, before=7)), said)
+    pages.finish(ServerPacket(Sender("SERVER", ""), "alice", "Too much.", ServerX(op="fail", code="RATE_LIMITED")), said)
+    assert pages.footer(0) == "more: /more"
 
 
 def test_the_rest_of_a_page_whose_connection_broke_is_no_part_of_the_next_one() -> None:
-    conversation = Talk().account().conversation
-    pages = Pages(conversation)
+    session = Talk().account().session
+    pages = HistoryPages(session)
     pages.ask("/history", "@bob", "Everyone")
     page = [
         ServerPacket(Sender("bob", ""), "alice", text, ServerX(seq=seq, batch="c")) for seq, text in ((1, "old"), (2, "new"))
     ]
-    assert pages.holds(page[0])
-    pages.forget()
-    said = conversation.say("/history", "@bob")
-    assert pages.holds(page[1])
+    assert pages.collect(page[0])
+    pages.discard()
+    said = session.send("/history", "@bob")
+    assert pages.collect(page[1])
     end = ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid=said.cid, n=1, more=False))
-    assert pages.turned(end, said) == [page[1]]
+    assert pages.finish(end, said) == [page[1]]
