@@ -15,7 +15,7 @@ from lanchat.history.closed_rooms import named
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
-from lanchat.service.requests import format_count
+from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
