@@ -1,6 +1,6 @@
 """The commands: one table, and the one place where a packet becomes a call of a command.
 
-What each does stands in the modules of this room, by what it is about.
+The functions of the commands are in the other modules of this package, by subject.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from lanchat.protocol.packet import Packet, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 
 COMMANDS: dict[str, Command] = {}
-#: What is said after `/help` for all of it, as without anything.
+#: The word after `/help` for the whole help, which is also shown without a word.
 ALL = "all"
 
 
 def run(chat: Chat, session: Session, packet: Packet) -> Work | None:
-    """Run the command that a packet is addressed to; raises `UnknownCommand`, or what the command raises."""
+    """Run the command that a packet is addressed to. Raises `UnknownCommand`, `AuthRequired`, `Usage`, or what it raises."""
     name, command = find(packet.to)
     if session.role < command.role:
         raise _not_allowed(name, session)
@@ -33,7 +33,7 @@ def run(chat: Chat, session: Session, packet: Packet) -> Work | None:
 
 
 def find(text: str) -> tuple[str, Command]:
-    """The command of that name; raises `UnknownCommand`."""
+    """The name of a command in lower case, and the command. Raises `UnknownCommand`."""
     name = text.lower()
     if name not in COMMANDS:
         hint = other_chats.HINTS.get(name, "Send /help to see those there are.")
@@ -51,7 +51,7 @@ def _not_allowed(name: str, session: Session) -> AuthRequired:
 
 @cache
 def _all() -> tuple[str, list[dict[str, str]]]:
-    """All commands, for people and for programs. They are asked for much more often than one is added."""
+    """All commands, as text for people and as data for programs."""
     return "\n".join(["Commands:", *_lines(COMMANDS)]), _data(COMMANDS)
 
 
@@ -65,7 +65,7 @@ def _data(told: dict[str, Command]) -> list[dict[str, str]]:
 
 @cache
 def _part(part: str) -> tuple[str, list[dict[str, str]]]:
-    """The same of one part of them, with the way to the other parts."""
+    """One part of the commands, as text for people, which ends with the other parts, and as data for programs."""
     others = [f"/help {other}" for other in (*PARTS, ALL) if other != part]
     more = f"More: {', '.join(others)}. /help COMMAND tells how that one is used."
     lines = [f"Commands ({part}):", *_lines(PARTS[part]), *[NOT_KEPT] * (part == BEGINNERS_HELP), more]
@@ -74,7 +74,7 @@ def _part(part: str) -> tuple[str, list[dict[str, str]]]:
 
 def _help(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     asked = args[0].strip()
-    by_chance = sends_any_text(session)  # and what fits nothing is no argument
+    by_chance = sends_any_text(session)  # then a word that is no topic is not meant as one
     part = "" if by_chance else asked.lower()
     if part in PARTS:
         about, data = _part(part)
@@ -87,7 +87,7 @@ def _help(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
 
 
 def _name(text: str) -> str:
-    """A command's name, which may be written without its slash."""
+    """The name of a command that may have been written without its slash."""
     return "/" + text.removeprefix("/").lower()
 
 

@@ -1,4 +1,4 @@
-"""Accounts: making a name one's own, logging in with a password, and changing it."""
+"""Accounts: registering one's name, logging in with a password, and changing it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from lanchat.store.registration import AddAccount
 
 _log = Logger()
 
-#: What it costs to have a password hashed, in packets.
+#: What hashing a password costs the session that asks for it, in packets.
 HASH_COST = 200
-#: What is said when from one address no more can be made for now.
+#: The answer when too many accounts were made from one address.
 ACCOUNTS_MADE = "As many accounts were made from your address as may be within an hour."
 
 
@@ -37,7 +37,7 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
     check_here(chat, session)
     device = session.device
     account, since, cursor = await _make_account(chat, session, kept, device)
-    # Who was shut out of a room meanwhile stays out; who is gone belongs to those it was in all the same.
+    # Who was kicked out of a room meanwhile stays out. If the session has ended, the account is a member all the same.
     still = chat.rooms.of_guest(session) if session in chat.online else list(since)
     for room in since:
         if room in still:
@@ -58,8 +58,8 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
 
 
 async def _make_account(chat: Chat, session: Session, password: str, device: str) -> tuple[Account, dict[Room, int], int]:
-    """Keep an account for a guest's name; it, the rooms it belongs to and from where on, and where its device is in the log."""
-    # (A guest may be where no more accounts can belong.)
+    """Store an account for a guest's name. Returns it, its rooms with the numbers in the log from which on, and its cursor."""
+    # (A guest may be in a room that has as many members as it can have.)
     was_in = [room for room in chat.rooms.of(session) if chat.reservations.has_room_for_member(room)]
     name, now, most = session.name, int(chat.now()), chat.limits["accounts"]
     ids = tuple(room.id for room in was_in)
@@ -75,7 +75,7 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
 
 
 def _counted(session: Session) -> str | None:
-    """The address for which it is counted how many accounts are made; on loopback, which many may share, it is not."""
+    """The address whose new accounts are counted; None for loopback, which many users may share."""
     return None if is_loopback(session.sender.ip) else limit_key(session.sender.ip)
 
 
@@ -87,7 +87,7 @@ async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     account = await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await enter_device(chat, account, CLASSIC)
     check_here(chat, session, account, cursor or 0)
-    session.caps = None  # it may have said a hello that was refused, and may say another
+    session.caps = None  # it may have sent a hello that was refused, and may send another
     chat.admit(session, account)
     chat.cursors.begin(session, CLASSIC, cursor or 0)
     chat.welcome(session, packet)
@@ -114,7 +114,7 @@ async def _password(chat: Chat, session: Session, packet: Packet, args: list[str
 
 
 async def give_token(chat: Chat, account: Account) -> str | None:
-    """A token for an account; None while nothing can be stored: who has the password gets in all the same."""
+    """A token for an account; None if it can't be stored now, as one may log in without getting a token."""
     try:
         return await chat.identity.give_token(account.id)
     except NotStored:
@@ -122,12 +122,12 @@ async def give_token(chat: Chat, account: Account) -> str | None:
 
 
 def account_facts(chat: Chat) -> dict[str, Any]:
-    """What a device that is logged in goes by."""
+    """What a client that has logged in is told of the log: its epoch, and the newest number in it."""
     return {"account": True, "epoch": chat.store.epoch, "seq": chat.store.last_seq}
 
 
 async def prove(chat: Chat, session: Session, auth: dict[str, Any]) -> Account:
-    """The account that this secret opens; raises `AuthFailed`, after a while."""
+    """Check a password or a token, and return its account. Raises `AuthFailed` after a while, `Usage`, or `RateLimited`."""
     secret = auth.get({"PLAIN": "password", "TOKEN": "token"}.get(str(auth.get("mech")), ""))
     if not isinstance(secret, str):
         raise Usage('Log in with "auth": {"mech": "PLAIN", "password": "..."}, or {"mech": "TOKEN", "token": "..."}.')
@@ -142,7 +142,7 @@ async def prove(chat: Chat, session: Session, auth: dict[str, Any]) -> Account:
 
 
 async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
-    """A device comes: where in the log it is; None if that can't be read."""
+    """Note that a device logs in, and return its cursor: the number in the log up to which it has all; None if unknown."""
     most, now = chat.limits["devices"], int(chat.now())
     online = frozenset(session.device for session in account.sessions)
     chat.cursors.write()
@@ -150,20 +150,20 @@ async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
     try:
         cursor, forgotten = await chat.store.write(enter)
         chat.limits.met["devices"] += forgotten
-    except NotStored:  # whoever comes while the disk is full gets in all the same
+    except NotStored:  # (one may log in while the disk is full)
         chat.cursors.came(account, device)
         try:
             cursor = await chat.store.read(partial(accounts.cursor_of, account=account.id, device=device))
         except (ChatError, sqlite3.Error) as error:
             _log.info("where {name} is in the log could not be read: {why}", name=account.name.shown, why=str(error))
             return None
-    # What another of the classic ones was just sent is not shown twice.
+    # What another classic session of this account was just sent is not shown twice.
     sent = [session.place for session in account.sessions if session.device == device == CLASSIC]
     return max([cursor, chat.cursors.pending(account, device), *sent])
 
 
 def check_here(chat: Chat, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC) -> None:
-    """Raise `ClientGone` if whoever asked has gone meanwhile; then this device of the account is not in use after all."""
+    """Raise `ClientGone` if the session has ended while its command waited; then its device is not connected after all."""
     if session not in chat.online and session not in chat.pending_logins:
         if account is not None:
             chat.cursors.leave(account, device, cursor)

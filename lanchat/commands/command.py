@@ -1,4 +1,4 @@
-"""Command: what can be asked of the server, as a row of a table. `/help`, the checks and the documents come from such rows."""
+"""Command: a row of the table of commands, from which `/help` and the checks of arguments are made."""
 
 from __future__ import annotations
 
@@ -11,43 +11,45 @@ from lanchat.model.session import Role, Session
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet, X
 
-#: What is written behind the arguments of a list for those after so many.
+#: How the next part of a long list is asked for: `/rooms after:300`.
 _AFTER = re.compile(r"(?:^|\s)after:([0-9]{1,9})\s*$", re.IGNORECASE)
-#: The gateways at which clients send packets, and nobody types.
+#: The gateways at which programs send packets, and nobody types.
 JSON = ("json", "tls")
 
-#: What a command is called with: the chat, who asks, the packet, and the arguments (the named ones, "" where not given).
-#: What may take a while is returned, to be waited for.
+#: The function of a command. It is called with the chat, the session that asks, the packet, and the values of `Command.args`
+#: ("" for those that were not given). What has to wait is returned.
 Run: TypeAlias = Callable[[Chat, Session, Packet, list[str]], Work | None]
 
 
 class Command(NamedTuple):
-    """What can be asked of the server at `/name`.
+    """A command, whose name is its key in the table.
 
-    A function begins at its real work: who asks may, arguments have been counted, and what is wrong it raises.
+    Before `run` is called, the role of the user and the number of arguments have been checked. It raises a `ChatError` for what
+    else is wrong.
     """
 
     run: Run
-    #: The arguments, which may be given as members of `x` with these names; the last takes the rest of the text.
+    #: The names of the arguments. Programs may send them as members of `x`; in a text the last one takes the rest.
     args: tuple[str, ...]
-    #: How many of them can't be left out.
+    #: How many of the arguments are required.
     min_args: int
+    #: What the command does, in one line.
     help: str
-    #: Who may ask it.
+    #: The role that is needed.
     role: Role = Role.GUEST
-    #: Whether the first server took no text with it. Its clients ask for one all the same, so what they send is no argument.
+    #: Whether the first server ignored the text of this command. Its clients send one all the same, so it is no argument.
     textless: bool = False
-    #: What the arguments are called where people read of them, if that is not what the members of `x` are called.
+    #: The names of the arguments in the help, if they differ from those of the members of `x`.
     called: tuple[str, ...] = ()
 
     def usage(self, name: str) -> str:
-        """How the command is written: capitals stand for something, brackets for what may be left out."""
+        """How the command is written: `/join ROOM`; optional arguments are in brackets."""
         called = self.called or self.args
         shown = [arg.upper() if n < self.min_args else f"[{arg.upper()}]" for n, arg in enumerate(called)]
         return " ".join([name, *shown])
 
     def arguments(self, packet: Packet, session: Session) -> list[str]:
-        """What the packet says: one text for each of `args`."""
+        """The arguments in a packet, a text for each of `args`; "" for one that was not given."""
         if self.textless and not session.framed:
             return [""] * len(self.args)
         named = [_text(packet, arg) for arg in self.args] if session.caps is not None else []
@@ -61,12 +63,12 @@ class Command(NamedTuple):
 
 
 def named(session: Session, packet: Packet) -> X:
-    """The arguments that a program gave as members of `x`. A classic client's `x` is none, whatever it has."""
+    """The arguments that a capable client sent as members of `x`. The `x` of a classic client is ignored."""
     return (packet.x if session.caps is not None else None) or X()
 
 
 def part(session: Session, packet: Packet, text: str) -> tuple[str, int]:
-    """What is to be listed, and after how many of it, which may be written behind it as `after:N`, or be `x.after`."""
+    """Split the argument of a list: what is to be listed, and how many are left out (`after:N` in the text, or `x.after`)."""
     after = packet.x.after if session.caps is not None and packet.x is not None else None
     if not text and after is None:
         return text, 0
@@ -75,12 +77,12 @@ def part(session: Session, packet: Packet, text: str) -> tuple[str, int]:
 
 
 def sends_any_text(session: Session) -> bool:
-    """Whether an argument that fits nothing is none: clients like the first ones ask for a text with each command."""
+    """Whether a client sends some text with every command, as the first ones do, so that it need not be an argument."""
     return session.caps is None and session.gateway in JSON
 
 
 def is_emptied(session: Session, packet: Packet, arg: str) -> bool:
-    """Whether a capable client gave an empty text for this argument, which is not the same as none."""
+    """Whether a capable client sent an empty text for this argument, which is not the same as leaving it out."""
     given = getattr(named(session, packet), arg)
     return given is not None and not given.strip()
 

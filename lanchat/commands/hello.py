@@ -1,4 +1,4 @@
-"""Hello: what a program asks for, and how it is told; with an account that is logging in as well."""
+"""Hello: a client says that it is capable, which caps it wants, and, if it has an account, logs in (docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lanchat.protocol.interfaces import Work
 from lanchat.protocol.names import MAX_NAME
 from lanchat.protocol.packet import Packet, X
 
-#: What a hello can be granted.
+#: The caps that a hello can be granted.
 CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"})
-#: What a program has that said hello, and was refused. It may say another.
+#: The caps of a client whose hello was refused, which may send another.
 UNGRANTED: frozenset[str] = frozenset({""})
-#: What a welcome tells of the limits.
+#: The limits that a welcome tells of, in bytes; that of names is in characters.
 LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
-#: Characters in the name of a device.
+#: Characters in the name of a device, at most.
 MAX_DEVICE = 32
 
 
@@ -37,18 +37,18 @@ def _hello(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Wor
     if session in chat.pending_logins or session.account is not None:
         return _account_hello(chat, session, packet, x, caps)
     if x.auth is not None:
-        session.caps, session.greeted = UNGRANTED, True  # it is answered as the program that it is
+        session.caps, session.greeted = UNGRANTED, True  # (it is answered as a capable client)
         raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
     if "id" in caps:
-        session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # in case it registers
+        session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # (in case it registers)
     _welcome(chat, session, packet, caps)
     return None
 
 
 async def _account_hello(chat: Chat, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
-    """The hello of somebody who has an account, and logs in with it, or has done so."""
+    """The hello of a client that logs in to an account, or has done so."""
     account = session.account or await _introduced(chat, session, x.auth, x.dev)
-    device = _device(x.dev) if "id" in caps else CLASSIC  # who sees no `seq` can't tell how far it has come
+    device = _device(x.dev) if "id" in caps else CLASSIC  # a client that sees no `seq` can't acknowledge anything
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
         token = await give_token(chat, account)
@@ -81,7 +81,7 @@ async def _account_hello(chat: Chat, session: Session, packet: Packet, x: X, cap
 
 
 async def _introduced(chat: Chat, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
-    """The account of a stranger who says hello. Whether that goes well or not, it is answered as a program from here on."""
+    """Log in with the `auth` of a hello; returns the account. Even if that fails, the client is answered as a capable one."""
     session.caps = UNGRANTED
     try:
         _device(dev)
@@ -109,7 +109,7 @@ def _welcome(chat: Chat, session: Session, packet: Packet, caps: frozenset[str],
 
 
 def _resumed(chat: Chat, asked: dict[str, Any] | None, cursor: int | None) -> tuple[int, bool]:
-    """From where a client goes on: from there as it says itself, or from its cursor; it can't if that is unknown here."""
+    """The number in the log after which a client goes on: that of its `resume`, or its cursor; and whether that is known."""
     newest = chat.store.last_seq
     if asked is None:
         return (newest, False) if cursor is None else (cursor, True)
@@ -120,7 +120,7 @@ def _resumed(chat: Chat, asked: dict[str, Any] | None, cursor: int | None) -> tu
 
 
 def _device(name: str | None) -> str:
-    """The name of a device; that of classic clients, which move their own cursor, is nobody else's."""
+    """Check the name of a device; a default if there is none. Raises `Usage`."""
     if name is None:
         return RESUME
     if not _names_device(name):

@@ -1,4 +1,4 @@
-"""What was said before: pages of the log, and a search in it."""
+"""History: pages of the log, and search."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
 from lanchat.protocol.packet import EVERYONE, Packet, X, visible
 from lanchat.protocol.typed_lines import NOT_KEPT
 
-#: What a page and a search cost, in packets; so many entries that are found, and so many characters of them, cost one more.
+#: What a page and a search cost, in packets. So many entries that are found, and so many characters of them, cost one more.
 PAGE_COST, SEARCH_COST = 5, 20
 ENTRIES_A_PACKET, TEXT_A_PACKET = 4, 1024
-#: Characters that are shown in words before others have their turn.
+#: Characters of a page in words that are sent before others have their turn.
 AT_ONCE = 16_384
-#: Entries in a page that did not say how many.
+#: Entries in a page, if the request does not say how many.
 PAGE = 50
 
-# One of the words of a request. Each has one way to match: a pattern for all of them could try for hours.
+# A word of a request. It can match in one way only: a pattern for the whole request could backtrack for hours.
 _WORD = re.compile(r"(?:(before|after|around)\s+)?(\d{1,19})(?:\s+|$)", re.IGNORECASE)
-# The words that are a request by themselves, without saying of what.
+# A request without a target, such as `20 before 99`.
 _PLACE = r"(?:before|after|around)\s+\d{1,19}"
 _ALONE = re.compile(rf"\d{{1,19}}(?:\s+{_PLACE})?|{_PLACE}(?:\s+\d{{1,19}})?", re.IGNORECASE)
 
-#: What somebody may read: some conversations, or all of an account's.
+#: Conversations that somebody may read: some, or all of an account's.
 Readable: TypeAlias = Collection[str] | OfAccount
 
 
@@ -83,31 +83,31 @@ async def _search(chat: Chat, session: Session, packet: Packet, args: list[str])
 
 
 def _are_several(session: Session, convs: Readable) -> bool:
-    """Whether these are the talks of an account with more than one who had a name; not all of its talks, or a guest's rooms."""
+    """Whether these are private conversations of an account with several people who had the same name."""
     return session.account is not None and not isinstance(convs, OfAccount) and len(convs) > 1
 
 
 def _tell_several(chat: Chat, session: Session, name: str) -> None:
-    """Tell that a name need not have been one person's."""
+    """Tell a session that the messages may be of several people who had this name."""
     shown = visible(name.removeprefix("@"), 40)
     chat.reply(session, None, f"These may be different people: more than one has had the name {shown}.")
 
 
 def _leave_out(chat: Chat, session: Session, page: pages.Page) -> None:
-    """While it was read somebody may have been sent out of a room: what is said there is nothing for them any more."""
+    """Leave out the entries of rooms that somebody was taken out of while the page was read."""
     account = session.account
     mine = account.conversations if account is not None else {room.conv for room in chat.rooms.of(session)}
     page.entries = [entry for entry in page.entries if entry.conv in mine]
 
 
 async def _own_first(chat: Chat, session: Session) -> None:
-    """What somebody said before asking is there when the answer is made."""
+    """Wait until what a session said before is in the log, as its answer may have to show it."""
     if session.pending:
         await chat.messages.settled()
 
 
 def _asked(x: X, rest: str) -> dict[str, Any]:
-    """Where a page begins, and how long it is: members of `x`, or words such as `20 before 1234`."""
+    """Where a page begins and how long it is, from members of `x` or from words such as `20 before 1234`. Raises `Usage`."""
     asked = {"before": x.before, "after": x.after, "around": x.around, "limit": x.limit or PAGE}
     rest, at = rest.strip(), 0
     while at < len(rest):
@@ -119,9 +119,9 @@ def _asked(x: X, rest: str) -> dict[str, Any]:
 
 
 def _target(session: Session, packet: Packet, args: list[str]) -> tuple[str, str]:
-    """What a page is of, and the rest of the request.
+    """The room or user that a page is of ("" for all conversations), and the rest of the request.
 
-    `20 before 99` is a request by itself: of everything. (With a mark, as in `@20`, it is somebody's name.)
+    `20 before 99` is of all conversations. A user whose name is a number is written `@20`.
     """
     x = named(session, packet)
     if x.target is x.text is None and _ALONE.fullmatch(packet.msg.strip()):
@@ -130,14 +130,14 @@ def _target(session: Session, packet: Packet, args: list[str]) -> tuple[str, str
 
 
 def _written(target: str) -> str:
-    """A room or a user as it is typed, so that it is taken for nothing else."""
+    """A room or a user as it is typed: a user with `@`, so that it is not taken for a number."""
     return visible(target if target[:1] in ("", MARK, "@") else f"@{target}", 64)
 
 
 def _readable(chat: Chat, session: Session, target: str) -> Callable[[Connection], Readable]:
-    """How to find the conversations that somebody may read: those that are meant, or all.
+    """A query that finds the conversations with a target ("" is all) that a session may read.
 
-    Raises `NotMember`, `Banned` or `NoSuchTarget`; what it gives raises `NoSuchTarget`.
+    Raises `NotMember`, `Banned` or `NoSuchTarget`; the query raises `NoSuchTarget`.
     """
     account = session.account
     if not target:
@@ -161,19 +161,19 @@ def _readable(chat: Chat, session: Session, target: str) -> Callable[[Connection
 
 
 def _talk(connection: Connection, account: int, name: str, kept: str, nothing: NoSuchTarget) -> list[str]:
-    """The talk with whoever had this name; raises `nothing` if there is none."""
+    """The private conversations of an account with those who had this name. Raises `nothing` if there is none."""
     convs = with_name(connection, account, name, kept)
     if not convs:
         raise nothing
     return convs
 
 
-async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
+async def _show(  # noqa: PLR0913, PLR0917 (the last two are texts)
     chat: Chat, session: Session, packet: Packet, page: pages.Page, where: str, further: str
 ) -> None:
-    """Answer with a page: as packets for programs, as lines of text for people, who are told how to go on."""
+    """Answer with a page: with messages for programs, with lines of text for people, who are told how to see more."""
     weight = len(page.entries) / ENTRIES_A_PACKET + sum(len(entry.msg) for entry in page.entries) / TEXT_A_PACKET
-    session.packets.take(weight, chat.clock.seconds())  # it was asked for: it is shown, and what is asked next waits for it
+    session.packets.take(weight, chat.clock.seconds())  # (the page is shown in any case, and the next request waits)
     before = page.edge if page.more or not page.entries else page.entries[0].seq
     if session.may("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
@@ -194,12 +194,12 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are how it is said)
 
 
 def _not_kept(chat: Chat) -> str:
-    """Why something that was said is not found."""
+    """A sentence that says which messages are not stored."""
     return NOT_KEPT if chat.store.keeps else "This server keeps no messages."
 
 
 def _line(entry: Entry) -> str:
-    """An entry as people read it, on one line: what follows is never part of what somebody said."""
+    """An entry on one line, for people. As it is one line, no part of a message looks like another entry."""
     then = datetime.fromtimestamp(entry.ts / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
     return f"{then} {entry.name} -> {entry.target}: {visible(entry.msg)}"
 

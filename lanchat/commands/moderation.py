@@ -1,4 +1,4 @@
-"""Moderation, as it is asked for: by moderators about the server, and about a room by whoever made it as well."""
+"""Moderation commands: for moderators, and for the owner of a room about that room."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import Packet, visible
 
-#: Characters of a reason.
+#: Characters of a reason, at most.
 MAX_REASON = 200
 #: What a decision costs, in packets, beside the one that it came in: it is written to the disk and to the audit log.
 DECISION_COST = 20
@@ -28,7 +28,7 @@ DECISION_COST = 20
 Act: TypeAlias = Callable[[Chat, Actor, ModerationRequest], Awaitable[str]]
 
 
-async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
+async def _carry_out(  # noqa: PLR0913, PLR0917 (the table binds the first two)
     act: Act, names: tuple[str, ...], chat: Chat, session: Session, packet: Packet, args: list[str]
 ) -> None:
     order = _order(chat, session, packet, names, args)
@@ -38,7 +38,7 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table gives the first two)
 
 
 def _order(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> ModerationRequest:
-    """What was asked for, in words or as members of `x`; raises `Usage` or `Forbidden`."""
+    """What somebody wants to decide, in words or as members of `x`. Raises `Usage` or `Forbidden`."""
     x = named(session, packet)
     if any(getattr(x, name) is not None for name in names):
         said = dict(zip(names, args, strict=True))
@@ -52,14 +52,14 @@ def _order(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...],
         raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
     room = _place(chat, session, x.room or said.get("room", ""))
     if room is None:
-        chat.charge(session, len(chat.online) / NAMES_A_PACKET)  # all who are here are looked at
+        chat.charge(session, len(chat.online) / NAMES_A_PACKET)  # all online users are looked at
     if reason:
-        chat.sanctions.check_may_speak(session, room)  # those whom it hits, and those who ask for /bans, read it
+        chat.sanctions.check_may_speak(session, room)  # others read the reason
     return ModerationRequest(said["target"], parse_duration(said.get("duration", "")), reason, room)
 
 
 def _read(text: str, timed: bool) -> dict[str, str]:
-    """The words of an order: a room, somebody, how long, and why; all but the second may be left out."""
+    """Split `[#ROOM] TARGET [DURATION] [REASON]`; those that are left out are ""."""
     words = text.split()
     room = words.pop(0) if words and words[0].startswith(MARK) else ""
     target = words.pop(0) if words else ""
@@ -68,11 +68,11 @@ def _read(text: str, timed: bool) -> dict[str, str]:
 
 
 def _place(chat: Chat, session: Session, name: str) -> Room | None:
-    """Where somebody wants to decide, and may; raises `Forbidden` or `NoSuchTarget`."""
+    """The room that somebody wants to decide about (None: the whole server). Raises `Forbidden` or `NoSuchTarget`."""
     if name:
         room = chat.rooms.get(name, session)
         check_owner(session, room)
-        chat.sanctions.check_may_join(session, room)  # who is banned from a room decides nothing in it
+        chat.sanctions.check_may_join(session, room)  # whoever is banned from a room decides nothing in it
         chat.charge(session, len(room.sessions) / NAMES_A_PACKET)
         return room
     if session.role < Role.MODERATOR:
@@ -105,7 +105,7 @@ def _row(chat: Chat, shown: str, one: Sanction) -> dict[str, object]:
 
 
 def _about(act: Act, help: str, *more: str) -> Command:  # noqa: A002 (as in the table)
-    """A row of the table: every one is about somebody."""
+    """A command about a target; `more` are the names of its other arguments."""
     names = ("target", *more)
     return Command(partial(_carry_out, act, names), names, 1, help, Role.USER)
 

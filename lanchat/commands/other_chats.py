@@ -1,4 +1,4 @@
-"""What other chats call a command of ours: whoever types that is told what it is called here."""
+"""Commands of other chat systems, such as `/msg`: whoever types one is told what it is called here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OTHER_NAMES = {
     "/topic": "/subject",
     "/unmute": "/ungag /unquiet /unsilence",
 }
-#: What to do instead, after "There is no command /msg.", by what was typed, in lower case.
+#: What to type instead, which follows "There is no command /msg.", by the command in lower case.
 HINTS = {other: f"Did you mean {name}?" for name, others in _OTHER_NAMES.items() for other in others.split()} | {
     **dict.fromkeys(("/say", "/to"), "It is known where lines are typed: /help talk tells of it."),
     "/me": "Write it as a text.",

@@ -1,4 +1,4 @@
-"""Rooms: making, entering and leaving them, who is there, and what they are about."""
+"""Rooms: creating, joining, leaving and closing them, their members, topics and invitations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitti
 from lanchat.protocol.packet import MAX_MSG, Packet, visible
 from lanchat.store import rooms
 
-#: What is typed in place of a topic to remove it, as in IRC clients.
+#: The word that removes a topic, as in some IRC clients.
 NO_TOPIC = "-delete"
-#: What it costs to ask for a new room, in packets, beside the one that asked: the disk is asked too.
+#: What creating a room costs besides the packet that asks for it, in packets, as the disk is written to.
 CREATION_COST = 10
 
 
@@ -98,12 +98,12 @@ def _rooms(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Non
 
 
 def _line(room: Room) -> str:
-    """A room in a list for people."""
+    """The line of a room in a list."""
     return f"{room.name} ({len(room.sessions)} online{', private' if room.private else ''}) {room.topic}".rstrip()
 
 
 def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    """Those who are here, those who are away, those who are invited: one list, in parts."""
+    """List the members who are online, those who are away, and the invited: one list, which may be asked for in parts."""
     name, after = part(session, packet, args[0])
     room = _room_of(chat, session, name)
     chat.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
@@ -123,7 +123,7 @@ def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> N
 
 
 def _invited(chat: Chat, room: Room) -> list[str]:
-    """The names of those who may come to a room and have not."""
+    """The names of the accounts that are invited to a room, sorted."""
     accounts = [account for number in room.invited if (account := chat.online.account_by_id(number)) is not None]
     return sorted((account.name.shown for account in accounts), key=str.lower)
 
@@ -171,7 +171,7 @@ async def _uninvite(chat: Chat, session: Session, packet: Packet, args: list[str
 
 
 def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Room, Account]:
-    """The room and the account that an invitation is about, in either order; raises `Usage` if that is in the room."""
+    """The room and the account of an invitation, in either order. Raises `Usage` if the account is a member already."""
     user, name = reversed(args) if args[0].startswith(MARK) else args
     room, guest = _room_of(chat, session, name), chat.account_of(user)
     if guest.id in room.members:
@@ -195,7 +195,7 @@ async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) 
 
 
 def _room_of(chat: Chat, session: Session, name: str) -> Room:
-    """A room that somebody is in; a moderator need not be."""
+    """The room with this name. Raises `NotMember` unless the session is in it, or is a moderator's, and `NoSuchTarget`."""
     room = chat.rooms.get(name, session)
     if session not in room.sessions and session.role < Role.MODERATOR:
         raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
@@ -203,7 +203,7 @@ def _room_of(chat: Chat, session: Session, name: str) -> Room:
 
 
 def check_owner(session: Session, room: Room) -> None:
-    """Raise `Forbidden` unless somebody may decide about a room."""
+    """Raise `Forbidden` unless the session is that of the room's owner, or of a moderator."""
     if not room.is_owned_by(session):
         raise Forbidden(f"Only whoever made {room.name}, or a moderator, may do that.")
 

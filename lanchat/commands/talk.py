@@ -1,4 +1,4 @@
-"""Talking: who is here, words to one and to all, taking leave; and what programs need."""
+"""Talk: who is online, messages to a user and to everyone, leaving; and two commands for programs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lanchat.protocol.interfaces import Work
 from lanchat.protocol.name_lists import online_users
 from lanchat.protocol.packet import EVERYONE, Packet, visible
 
-#: Names that a list has at the most, for what it costs: there is no room for more.
+#: How many names a list is charged for, at most, as no more fit into a packet.
 MAX_LISTED = 8000
-#: Characters of the last words that others are shown.
+#: Characters of the goodbye message that others are shown, at most.
 MAX_LAST_WORDS = 200
 
 STANDARD = (
@@ -38,7 +38,7 @@ def _time(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
 def _list(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     prefix, after = part(session, packet, args[0])
     chat.charge(session, min(len(chat.online), MAX_LISTED + after) / NAMES_A_PACKET)
-    room = wire.MAX_MSG - 200  # for the words round the names
+    room = wire.MAX_MSG - 200  # (the rest is for the words around the names)
     names, total, prefix = chat.online.others(session, prefix, room, after)
     if not total and sends_any_text(session):
         names, total, prefix = chat.online.others(session, "", room)
@@ -56,13 +56,13 @@ def _pm(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work |
 
 
 def _pong(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    """That it came is all there is to know, and the connection has noticed."""
+    """Do nothing: the connection has noted already that something came from this client."""
 
 
 async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     last_words = visible(args[0].strip(), MAX_LAST_WORDS)
     if session.pending:
-        await chat.messages.settled()  # what answers the packets before this one comes before the goodbye
+        await chat.messages.settled()  # the answers to earlier packets come before the goodbye
     chat.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
 
 
@@ -73,7 +73,7 @@ COMMANDS = {
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
     "/time": Command(_time, (), 0, "the server's time", textless=True),
 }
-#: For programs: they come last in the help.
+#: Commands for programs, which come last in the help.
 PROGRAMS = {
     "/standard": Command(_standard, (), 0, "for programs: what a packet looks like", textless=True),
     "/pong": Command(_pong, (), 0, "for programs: the answer to a ping"),

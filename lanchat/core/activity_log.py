@@ -1,4 +1,4 @@
-"""Journal: who came and who went, in the log. What happens in one turn of the reactor is told in one line."""
+"""Activity log: users who join and leave, in the server's log. What happens in one turn of the reactor is one line."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from twisted.logger import Logger
 
 from lanchat.protocol.interfaces import Clock
 
-#: What is told in one line, at the most.
+#: How many notes one line of the log has at most.
 MAX_NOTES = 20
 
 _log = Logger("lanchat.journal")
 
 
 class ActivityLog:
-    """Collects what happens in a turn: a line for each of a thousand who come at once would cost more than they do."""
+    """Collects notes for the log. If a thousand users join at once, a line for each would cost more than their joining."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._notes: list[str] = []
 
     def note(self, what: str) -> None:
-        """Tell this soon."""
+        """Log this at the end of the turn, perhaps in one line with others."""
         if not self._notes:
             self._clock.callLater(0, self._write)
         self._notes.append(what)
 
     def decided(self, what: str) -> None:
-        """Tell this at once, in a line of its own that is never summed up: somebody answers for it."""
+        """Log a decision of a moderator's at once, in a line of its own, which is marked for the audit and never summed up."""
         _log.info("{what}", what=what, audit=True)
 
     def _write(self) -> None:

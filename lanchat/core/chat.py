@@ -1,6 +1,6 @@
-"""Chat: who is online, and how people come and go. It owns all that the server knows at run time; there is one.
+"""Chat: all that the server knows while it runs, and how users join and leave. There is one, and every part shares it.
 
-Nothing here waits, and nothing here knows a socket: what it wants of a connection is `IClient`.
+Nothing here waits, and nothing knows sockets: a connection is an `IClient`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.names import check_guest, parse as parse_name
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
 
-#: Bytes of names in a welcome, which must not grow with the crowd, and of all that is not names.
+#: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200
-#: What a stranger is told.
+#: What somebody is told who gave a registered name and has not logged in.
 LOG_IN = "The name {} is an account's. Send /login PASSWORD, or connect again with another name."
 
 
 class Chat:
-    """The sessions, the accounts, the rooms, and the log."""
+    """The state of the chat: sessions, accounts, rooms, sanctions, limits, and what works on them."""
 
     def __init__(self, clock: Clock, instance: str, now: Callable[[], float] = time.time) -> None:
         """`instance` is unique to this run of the server: the ids of messages begin with it.
@@ -67,22 +67,22 @@ class Chat:
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
         self.keepalive = Keepalive(clock, self._ping, self._give_up)
-        #: How many accounts an address makes in an hour, how many rooms an account, and how many it invites.
+        #: How many accounts may be made from an address, how many rooms by an account, and how many invitations, in an hour.
         self.registrations, self.creations, self.invites = (
             Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites")
         )
-        #: Whether guests are turned away.
+        #: Whether only registered users may enter (`--accounts-only`).
         self.accounts_only = False
-        #: How people show who they are; set when the server starts.
+        #: Checks passwords and tokens; set when the server starts.
         self.identity: Identity
 
     @property
     def store(self) -> Store:
-        """What is kept."""
+        """Where messages, accounts and rooms are stored."""
         return self.delivery.store
 
     def begin(self, store: Store, accounts: list[Account], rooms: list[Room], sanctions: Iterable[Sanction] = ()) -> None:
-        """The store is open: this is what it knows of."""
+        """Take over what was read from the store when it was opened."""
         self.delivery.store = store
         for account in accounts:
             self.online.reserve(account)
@@ -91,9 +91,10 @@ class Chat:
         self.sanctions.begin(store, sanctions)
 
     def open(self, text: str, client: IClient, address: str, gateway: str) -> Session:
-        """Give a connection a name, and so a session; raises `BadName`, `NameTaken` or `Banned`.
+        """Give a connection a name, and return its session. Raises `BadName`, `NameTaken`, `Banned` or `AuthRequired`.
 
-        The name of an account is given to whoever logs in: until then the session is a stranger's, and has no name.
+        If the name is registered, the session is a pending login: it is not online, and does not hold the name, until somebody
+        logs in.
         """
         packets = Bucket(self.limits, "packets")
         try:
@@ -104,7 +105,7 @@ class Chat:
             if account is None:
                 raise
         if account is not None:
-            name = account.name  # whoever has a name keeps it, though today's rules may forbid it
+            name = account.name  # an account keeps its name even if today's rules forbid it
         session = Session(name, client, address, gateway, self.now(), packets, self.clock.seconds())
         self.sanctions.meet(session, account)
         if account is not None:
@@ -117,7 +118,7 @@ class Chat:
         return session
 
     def admit(self, session: Session, account: Account) -> None:
-        """A session is this account's from now on: a stranger's that has logged in, or a guest's who has made it."""
+        """Let a session belong to an account: that of somebody who has logged in, or of the guest who has made the account."""
         self.sanctions.meet(session, account)
         self.pending_logins.leave(session)
         session.account, session.role = account, account.role
@@ -131,7 +132,7 @@ class Chat:
             self._enter(session)
 
     def own(self, account: Account, maker: Session | None = None) -> None:
-        """A name has become an account's. Guests that have it, or one that looks so, must come again, but not its maker."""
+        """Reserve the name of a new account. Guests with this name, or one that looks the same, are closed; not its `maker`."""
         if maker is None:
             holders = self.online.guests_alike(account.name)
         else:  # while its name was being made an account, nobody could come whose name looks like it
@@ -146,7 +147,7 @@ class Chat:
         self.activity.note(f"{account.name.shown} is an account now")
 
     def end_logins(self, account: Account, goodbye: str, *, why: str, but: Session | None = None) -> int:
-        """End all sessions of an account, and what waits to log in to it, `but` this one; how many these were."""
+        """Close all sessions and pending logins of an account, except `but`; returns how many. `why` is for the log."""
         ended = [session for session in (*account.sessions, *self.pending_logins.of(account)) if session is not but]
         for session in ended:
             self.close(session, AuthRequired.code, goodbye, why=why)
@@ -160,7 +161,7 @@ class Chat:
         return account
 
     def _is_operator(self, name: str) -> bool:
-        """Whether whoever decides under this name is an operator. Who has no account decides at the operators' prompt."""
+        """Whether this is the name of an operator's account, or the one for decisions at the operators' prompt."""
         account = self.online.account(name)
         return name == PROMPT or (account is not None and account.role is Role.OPERATOR)
 
@@ -173,7 +174,7 @@ class Chat:
             self.presence.came(session.name.shown)
 
     def greet(self, session: Session) -> None:
-        """Welcome a classic session, unless it has been welcomed; tell a stranger how to log in."""
+        """Welcome a classic session, or tell a pending login how to log in, unless that has been done."""
         if not session.greeted:
             session.greeted = True
             if session in self.pending_logins:
@@ -190,7 +191,7 @@ class Chat:
             self.reply(session, None, LOG_IN.format(session.name.shown))
 
     def welcome(self, session: Session, packet: Packet | None, op: str = "ok", **data: Any) -> None:
-        """Answer whoever has come in, and tell where they may not speak: it may have been decided while they were away."""
+        """Send the welcome, and tell in which rooms the user is muted, as that may have been decided while they were away."""
         # An unframed client should read it with one `recv`, and its name is in it twice.
         room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
         others = online_users(*self.online.others(session, "", room))
@@ -199,7 +200,7 @@ class Chat:
             self.tell_mutes(session, None, *self.rooms.of(session))
 
     def tell_mutes(self, session: Session, *places: Room | None) -> None:
-        """Tell a session where it may say nothing, of these places (None: the whole server), why and for how long."""
+        """Tell a session in which of these rooms it is muted (None: on the whole server), by whom and for how long."""
         for place in places:
             if (mute := self.sanctions.find(MUTE, place, session, session.account)) is not None:
                 self.reply(session, None, f"You are {mute.what(self.now())}.", quotes=True)
@@ -215,9 +216,10 @@ class Chat:
         last_words: str = "",
         quotes: bool = False,
     ) -> None:
-        """End a session on purpose: a goodbye, its name is free, the connection closes when all is written.
+        """End a session: send a goodbye, free its name, and close the connection when all is written.
 
-        `quotes`: the goodbye has words of another user in it.
+        `code` is sent and counted, `why` is logged, and `last_words` are shown to those who watch presence. `packet` is the one
+        that asked for it, if one did. `quotes` says that the goodbye repeats what a user wrote.
         """
         if session in self.online or session in self.pending_logins:
             self.reply(session, packet, goodbye, op="bye", quotes=quotes, code=code)
@@ -225,7 +227,7 @@ class Chat:
             session.client.disconnect()
 
     def leave(self, session: Session, why: str, last_words: str = "", code: str = HUNG_UP) -> None:
-        """A session ended, in whatever way: its name is free at once. `why` is for the log, `code` is counted."""
+        """Forget a session that has ended, in whatever way; its name is free at once. `why` is logged, `code` is counted."""
         self.keepalive.forget(session)
         self.presence.forget(session)
         self.pending_logins.leave(session)
@@ -238,7 +240,7 @@ class Chat:
                 self.presence.went(session.name.shown, last_words if last_words and self._may_speak(session) else "")
 
     def _may_speak(self, session: Session) -> bool:
-        """Whether what somebody says to everyone is passed on, now."""
+        """Whether a session is not muted or banned on the whole server now."""
         try:
             self.sanctions.check_may_speak(session, None)
         except ChatError:
@@ -246,7 +248,7 @@ class Chat:
         return True
 
     def _gave_up(self, session: Session) -> None:
-        """A stranger has not logged in in time."""
+        """Close a pending login whose time is up."""
         self.close(session, "AUTH_REQUIRED", "You are closed: nobody logged in.", why="did not log in")
 
     def _ping(self, session: Session) -> None:

@@ -28,9 +28,10 @@ class Delivery:
         self.shown = 0
 
     def show(self, reader: Session, packet: ServerPacket, seq: int) -> None:
-        """Show somebody what was just added to the log, unless they are so far behind that they shall fetch it themselves.
+        """Show a reader a message that was just added to the log, or hold it back if the reader is too far behind.
 
-        What can't be fetched is always shown: what has no place in the log, and private words to a guest.
+        What can't be fetched later is always shown: messages that have no number in the log (`seq` is 0), and private messages
+        to a guest.
         """
         self.shown += 1
         if not seq or (reader.account is None and not isinstance(packet, SharedPacket)):
@@ -48,7 +49,7 @@ class Delivery:
                 reader.receipts.sent(seq)
 
     def pass_place(self, session: Session, seq: int) -> None:
-        """Announce what is held back: a client takes a place that it is told for "all up to here has come, or is announced"."""
+        """Note that a session is told the number `seq`, which means "you have all up to here"; so it is told of a gap first."""
         backlog = session.backlog
         if backlog is None:
             session.sent(seq)
@@ -58,7 +59,7 @@ class Delivery:
             self._tell_gap(session, backlog)
 
     def hand(self, reader: Session, packet: ServerPacket) -> None:
-        """Deliver a message: who knows no rooms reads in the text where it was said."""
+        """Deliver a message. A client without the cap `room` reads the name of the room in the text."""
         self._counts.delivered += 1
         if isinstance(packet, SharedPacket) and not reader.may("room"):
             packet = packet.prefixed
@@ -71,7 +72,7 @@ class Delivery:
             self._tell_gap(reader, backlog)
 
     def _tell_gap(self, reader: Session, backlog: Backlog) -> None:
-        """Tell a session what was held back since it was told of a gap last."""
+        """Tell a session what was held back since it was last told of a gap."""
         if backlog.upto > backlog.after:
             self._counts.gaps += 1
             told = "You read too slowly for what was said; send /history to see what you missed."
@@ -79,14 +80,14 @@ class Delivery:
             reader.seen = backlog.after = backlog.upto
 
     def id_of(self, entry: Entry) -> str:
-        """What an entry is known by on the wire."""
+        """The id of an entry in packets: unique, and the same for all who read it."""
         if entry.seq or entry.source is None:
             return f"{self.store.epoch}.{entry.seq}"
         new_id: str = entry.source[2]
         return new_id
 
     def seen_by(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
-        """An entry as somebody sees it: on the devices of whoever said it, as said to somebody."""
+        """The packet that shows an entry to a reader (None: to any but the sender's devices); `batch` is its `x.batch`."""
         in_room = entry.target.startswith(MARK)
         own = reader is not None and reader.id == entry.author and entry.target != entry.name
         conv = entry.target if in_room else f"@{entry.target if own else entry.name}"

@@ -1,4 +1,4 @@
-"""Pulse: asks capable clients that fell silent whether they are still there. One timer for all of them."""
+"""Keepalive: pings capable clients from which nothing came for a while. One timer serves all of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from lanchat.model.session import Session
 from lanchat.protocol.interfaces import Clock
 
-#: Seconds between two looks, of silence before a ping, and of silence after which a client is given up.
+#: Seconds between two checks, of silence before a ping, and of silence after which a client is closed.
 EVERY, QUIET, DEAD = 15.0, 30.0, 60.0
 
 
 class Keepalive:
-    """Watches the sessions that were granted `ping`."""
+    """Watches the sessions that have the cap `ping`."""
 
     def __init__(self, clock: Clock, ping: Callable[[Session], None], give_up: Callable[[Session], None]) -> None:
         self._clock = clock
@@ -22,12 +22,12 @@ class Keepalive:
         self._looking = False
 
     def watch(self, session: Session) -> None:
-        """Ping this session from now on when it is silent."""
+        """Begin to ping this session when it is silent."""
         self._watched.add(session)
         self._look_later()
 
     def forget(self, session: Session) -> None:
-        """A session has ended: it is pinged no more."""
+        """Stop watching a session, which has ended."""
         self._watched.discard(session)
 
     def _look_later(self) -> None:

@@ -1,7 +1,7 @@
-"""Moderation: sending others away, shutting them out, and letting them not speak; on the whole server, or in one room.
+"""Moderation: kick, ban and mute, and how they are undone; on the whole server, or in one room.
 
-Each act is done, noted in the log, told to those whom it hits, and answered in words: what was done, and what undoes it. About
-equals and those above nobody decides; operators do, but not about themselves.
+Each function does it, notes it in the log, tells those affected, and returns an answer that says what was done and what undoes
+it. Nobody may decide about somebody with the same role or a higher one, except operators, and nobody about themselves.
 """
 
 from __future__ import annotations
@@ -20,48 +20,48 @@ from lanchat.store.rooms import RemoveMembers
 
 
 class CommandStyle(Protocol):
-    """A command in words."""
+    """How a command is written, for an answer that mentions it."""
 
     def __call__(self, command: str, room: Room | None, /, *rest: str) -> str:
-        """About the whole server, or a room."""
+        """The command as one would write it; `room` is None for the whole server."""
 
 
 def written(command: str, room: Room | None, /, *rest: str) -> str:
-    """A command as it is sent, about the whole server or a room."""
+    """A command as it is sent: `/ban #ops bob`, or without the room for the whole server."""
     return " ".join([f"/{command}", *([room.name] if room is not None else []), *rest])
 
 
 class Actor(NamedTuple):
-    """Who decides."""
+    """Somebody who decides."""
 
     name: str
     role: Role
-    #: Of the name, and where they come from: nobody shall hit themselves.
+    #: The key of the name, and the address: nobody may decide about themselves. Both are "" at the operators' prompt.
     key: str = ""
     address: str = ""
-    #: How they write a command that they are told of.
+    #: How commands are written where they decide.
     written: CommandStyle = written
 
 
-#: Whoever can enter the server's own prompt.
+#: An operator at the server's own prompt.
 OPERATOR = Actor(PROMPT, Role.OPERATOR)
 
 
 class ModerationRequest(NamedTuple):
-    """What is decided."""
+    """What somebody wants to decide."""
 
     #: A name, an address or a network.
     whom: str
-    #: For how long; None is until it is undone.
+    #: For how many seconds; None is until it is undone.
     seconds: int | None = None
-    #: Why, as it may be shown.
+    #: The reason, as it may be shown, or "".
     reason: str = ""
-    #: Where; None is the whole server.
+    #: The room; None is the whole server.
     room: Room | None = None
 
 
 async def kick(chat: Chat, by: Actor, order: ModerationRequest) -> str:
-    """Send somebody away, who may come back. Raises `NoSuchTarget` or `Forbidden`."""
+    """Disconnect somebody, or take them out of a room; they may come back. Raises `NoSuchTarget` or `Forbidden`."""
     room, target, hit = _target(chat, by, order)
     _check_can_be_left(chat, room)
     accounts = _accounts(room, target, hit)
@@ -84,7 +84,7 @@ async def kick(chat: Chat, by: Actor, order: ModerationRequest) -> str:
 
 
 async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts: dict[int, Account]) -> str:
-    """Whoever is to leave a room has not come yet: it is the invitation that is taken back."""
+    """Take back the invitation of somebody who is to leave a room, and has not joined it yet."""
     await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
     for account in accounts.values():
         chat.rooms.dismiss(account, room)
@@ -95,7 +95,7 @@ async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts
 
 
 async def ban(chat: Chat, by: Actor, order: ModerationRequest) -> str:
-    """Shut somebody out; those here are sent away now. Raises `NoSuchTarget`, `Forbidden`, `Full` or `NotStored`."""
+    """Ban somebody; who is online now is disconnected. Raises `NoSuchTarget`, `Forbidden`, `Full` or `NotStored`."""
     room, target, hit = _target(chat, by, order)
     _check_can_be_left(chat, room)
     accounts = _accounts(room, target, hit)
@@ -113,7 +113,7 @@ async def ban(chat: Chat, by: Actor, order: ModerationRequest) -> str:
 
 
 async def mute(chat: Chat, by: Actor, order: ModerationRequest) -> str:
-    """Let somebody say nothing. Raises as `ban` does."""
+    """Mute somebody. Raises as `ban` does."""
     room, target, hit = _target(chat, by, order)
     sanction = _sanction(chat, by, order, MUTE, target)
     _watch(chat, room, hit)
@@ -127,7 +127,7 @@ async def mute(chat: Chat, by: Actor, order: ModerationRequest) -> str:
 
 
 async def undo(chat: Chat, by: Actor, order: ModerationRequest, kind: str) -> str:
-    """Let a ban or a mute be over now. Raises `NoSuchTarget`, `Forbidden` or `NotStored`."""
+    """Undo a ban or a mute. Raises `NoSuchTarget`, `Forbidden` or `NotStored`."""
     room, target, hit = _target(chat, by, order)
     what = state(kind, room)
     if not await chat.sanctions.lift(kind, room, target):
@@ -139,15 +139,15 @@ async def undo(chat: Chat, by: Actor, order: ModerationRequest, kind: str) -> st
 
 
 def _note(chat: Chat, by: Actor, what: str) -> None:
-    """In the log. Who decides in a room of their own may do so as often as they like, and does not fill it."""
+    """Note it in the log. What an owner decides in a room is not marked for the audit, as there may be any number of it."""
     (chat.activity.decided if by.role >= Role.MODERATOR else chat.activity.note)(what)
 
 
-# Whom it is about.
+# The target.
 
 
 def _target(chat: Chat, by: Actor, order: ModerationRequest) -> tuple[Room | None, Target, list[Session]]:
-    """Where, whom, and who of them is here, if `by` may decide that."""
+    """The room, the target and its sessions. Raises `Forbidden` if `by` may not decide that."""
     target = find_target(order.whom, chat.online.account)
     hit = _hit(chat, order.room, target)
     if target.is_machine:
@@ -165,19 +165,19 @@ def _target(chat: Chat, by: Actor, order: ModerationRequest) -> tuple[Room | Non
 
 
 def _is_above(by: Actor, account: Account, room: Room | None) -> bool:
-    """Whether somebody may decide about an account: in a room, its owner is as good as a moderator."""
+    """Whether somebody may decide about an account. In a room its owner has the rights of a moderator."""
     rank = by.role if room is None else max(by.role, Role.MODERATOR)
     return rank is Role.OPERATOR or account.role < rank
 
 
 def _hit(chat: Chat, room: Room | None, target: Target) -> list[Session]:
-    """Who is here, on the server or in a room, and is meant; strangers are not in rooms."""
+    """The sessions that are meant: on the server, pending logins included, or in a room."""
     among = chain(chat.online, chat.pending_logins) if room is None else room.sessions
     return [session for session in among if target.hits(session)]
 
 
 def _accounts(room: Room | None, target: Target, hit: Iterable[Session]) -> dict[int, Account]:
-    """Those that leave a room, by their number."""
+    """The accounts that have to leave a room, by their numbers; none for the whole server."""
     if room is None:
         return {}
     meant = (target.account, *(session.account for session in hit))
@@ -185,14 +185,14 @@ def _accounts(room: Room | None, target: Target, hit: Iterable[Session]) -> dict
 
 
 def _take_out(chat: Chat, room: Room, target: Target, accounts: Iterable[Account], told: str) -> list[Session]:
-    """Those who are meant are in a room no more; they are told, and who stays there too. Who it was."""
+    """Take those who are meant out of a room, and tell them and the others in it; returns their sessions."""
     hit = _hit(chat, room, target)
     for session in {session.name.key: session for session in hit}.values():
         chat.presence.in_room(room, "left", session)
     for account in accounts:
         chat.rooms.dismiss(account, room)
     for account in {session.account for session in hit if session.account and session.account.id in room.members}:
-        # Its /join was under way when this was decided.
+        # It joined while this was being stored.
         chat.rooms.dismiss(account, room)
         chat.store.write_in_background(RemoveMembers(room.id, (account.id,)))
     for session in hit:
@@ -201,13 +201,13 @@ def _take_out(chat: Chat, room: Room, target: Target, accounts: Iterable[Account
     return hit
 
 
-# What is said.
+# Answers.
 
 
 def _watch(chat: Chat, room: Room | None, hit: Iterable[Session]) -> None:
-    """Let those who are here say nothing from now on, already while it is written; in a room everybody is looked at anyway."""
+    """Let these sessions not speak while the decision is being stored; in a room every message is checked anyway."""
     for session in hit if room is None else ():
-        if session.role is not Role.STRANGER:  # (they say nothing yet)
+        if session.role is not Role.STRANGER:  # (who has not logged in can't speak)
             chat.sanctions.watch(session)
 
 
@@ -223,7 +223,7 @@ def _check_can_be_left(chat: Chat, room: Room | None) -> None:
 
 
 def _answer(by: Actor, sanction: Sanction, target: Target, hit: list[Session], what: str) -> str:
-    """What was done, to how many, how to undo it, and what it can't do."""
+    """The answer: what was done, to how many connections, how to undo it, and how it can be evaded."""
     done = "told" if sanction.kind == MUTE else "closed" if sanction.room is None else "taken out"
     here = f"{len(hit)} connection{'s were' if len(hit) > 1 else ' was'} {done}." if hit else "Nobody whom it hits is here."
     told = f"{target.shown} is {what}. {here} {by.written(f'un{sanction.kind}', sanction.room, target.shown)} undoes it."
@@ -237,7 +237,7 @@ def _answer(by: Actor, sanction: Sanction, target: Target, hit: list[Session], w
 
 
 def whom(chat: Chat, sanction: Sanction) -> str:
-    """Whom a sanction is about, as people write it; nobody ("") if the account is gone."""
+    """The target of a sanction, as people write it; "" if its account was removed."""
     if not sanction.target.startswith("@"):
         return sanction.target
     account = chat.online.account_by_id(int(sanction.target.removeprefix("@")))

@@ -1,4 +1,4 @@
-"""Registry: who is here. Data only: it sends nothing, and nothing in it waits."""
+"""Online users: who is online, by name, and which names are registered. Data only: it sends nothing."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from lanchat.protocol.names import Name, are_confusable, key, parse, suggestions
 
 
 class OnlineUsers:
-    """The sessions by name, and the names that are accounts'. One is shared by every gateway, through the router."""
+    """The sessions and the accounts, by name. A name is an account's or one guest's; an account may have several sessions."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, Session] = {}  # by key; of an account, the one that came last
-        self._spelt: dict[str, Session] = {}  # by the registered spelling: the common case, found without folding
-        self._others: dict[Session, None] = {}  # those of accounts that have more than one
-        self._keys: list[str] = []  # sorted, and the names in the same order: a list is made by cutting a piece out
+        self._sessions: dict[str, Session] = {}  # by key; of an account's sessions the latest
+        self._spelt: dict[str, Session] = {}  # by the name as it is shown: the common case, found without folding
+        self._others: dict[Session, None] = {}  # the other sessions of accounts that have several
+        self._keys: list[str] = []  # sorted; `_names` is in the same order, so a list of names is a slice of it
         self._names: list[str] = []
         self._accounts: dict[str, Account] = {}  # by key
         self._by_id: dict[int, Account] = {}
-        self._odd: dict[str, Account] = {}  # by name: those whose key is not that of their name, as another has it
-        #: What the names look like of those who are here, and of accounts.
+        self._odd: dict[str, Account] = {}  # by name: accounts whose key is not that of their name, as another has it
+        #: What the names of online users and of accounts look like.
         self.looks = Lookalikes()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     def __iter__(self) -> Iterator[Session]:
-        return iter((*self._sessions.values(), *self._others))  # those who are told may leave while they are told
+        return iter((*self._sessions.values(), *self._others))  # a copy, as sessions may end during the loop
 
     def __contains__(self, session: object) -> bool:
         return isinstance(session, Session) and (self._sessions.get(session.name.key) is session or session in self._others)
 
     def find(self, name: str) -> Session | None:
-        """The session of that name, in any spelling of it (one of them, where an account has several), or None."""
+        """The session with this name in any spelling, or None; of an account's sessions the latest."""
         return self._spelt.get(name) or self._sessions.get(key(name))
 
     def account(self, name: str) -> Account | None:
-        """The account of that name, in any spelling of it, or None."""
+        """The account with this name in any spelling, or None."""
         if name in self._odd:
             return self._odd[name]
         return self._accounts.get(key(name)) if self._accounts else None
@@ -55,22 +55,22 @@ class OnlineUsers:
         return len(self._by_id)
 
     def reserve(self, account: Account) -> None:
-        """This name is an account's from now on: nobody else is given it, or one that looks the same."""
-        if account.name.key not in self._sessions:  # whoever makes their own name an account has its looks already
+        """Let the name belong to this account, so that nobody else is given it, or one that looks the same."""
+        if account.name.key not in self._sessions:  # (a guest who registers their own name has added it already)
             self.looks.add(account.name)
         self._accounts[account.name.key] = self._by_id[account.id] = account
         if account.name.key != key(account.name.shown):
             self._odd[account.name.shown] = self._odd[account.name.key] = account
 
     def release(self, account: Account) -> None:
-        """The name is no account's any more; its sessions have ended."""
+        """Free the name of a removed account, whose sessions have ended."""
         del self._accounts[account.name.key], self._by_id[account.id]
         for spelling in (account.name.shown, account.name.key):
             self._odd.pop(spelling, None)
         self.looks.discard(account.name)
 
     def accounts_alike(self, name: Name) -> list[Account]:
-        """The accounts of other names that a person could take for this one."""
+        """The accounts whose names differ from this one and look the same to a person."""
         if not self.looks.taken(name):
             return []
         return [
@@ -80,7 +80,7 @@ class OnlineUsers:
         ]
 
     def guests_alike(self, name: Name) -> list[Session]:
-        """The guests who have this name, or one that a person could take for it."""
+        """The guests with this name, or one that looks the same to a person."""
         if self.looks.taken(name):
             return [
                 session for session in self._sessions.values() if session.account is None and are_confusable(session.name, name)
@@ -89,7 +89,7 @@ class OnlineUsers:
         return [same] if same is not None and same.account is None else []
 
     def take(self, session: Session) -> None:
-        """Give the session its name, in one step; raises `NameTaken`. One of an account has shown that the name is its."""
+        """Let a session be online under its name. Raises `NameTaken` for a guest; a session with an account has logged in."""
         name = session.name
         if session.account is not None:
             session.account.sessions.append(session)
@@ -109,7 +109,7 @@ class OnlineUsers:
         self._sessions[name.key] = self._spelt[name.shown] = session
 
     def free(self, session: Session) -> bool:
-        """Take the session out; false when it was not here."""
+        """Remove a session, and free its name if it was the last with it; returns False if it was not online."""
         if session not in self:
             return False
         name, account = session.name, session.account
@@ -129,15 +129,15 @@ class OnlineUsers:
         return True
 
     def listed(self, prefix: str, most: int) -> tuple[list[str], int]:
-        """The names here that begin with `prefix`, in any case, in order: the first of them, and how many there are in all."""
+        """The online names that begin with `prefix`, in any case, sorted: the first `most`, and how many there are in all."""
         start = key(prefix)
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
         return self._names[first : min(last, first + most)], last - first
 
     def others(self, asker: Session, prefix: str, room: int, after: int = 0) -> tuple[list[str], int, str]:
-        """Who is here besides the asker, with such a name: as many as fit into so many bytes, how many in all; the prefix.
+        """The names besides the asker's that begin with `prefix`: as many as fit into `room` bytes, how many in all, `prefix`.
 
-        The first of them are left out, if they were asked for before: those `after` so many are wanted.
+        The first `after` names are left out, as they were listed before.
         """
         names, total = self.listed(prefix, after + room // (1 + len(SEPARATOR)) + 2)
         total -= asker.name.key.startswith(key(prefix))

@@ -1,4 +1,4 @@
-"""Doorstep: those who gave the name of an account and have not shown that it is theirs (docs/protocol.md, "Accounts")."""
+"""Pending logins: sessions that gave a registered name and have not logged in yet (docs/protocol.md, "Accounts")."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lanchat.protocol.errors import AuthRequired, Full, RateLimited
 from lanchat.protocol.interfaces import Clock, DelayedCall
 from lanchat.protocol.limits import Buckets, Limits
 
-#: Seconds in which one must have logged in, and how many from one address may be asked to at a time: programs say at once
-#: who they are, and after a restart all of a house come back at the same moment.
+#: Seconds within which one must log in; and how many from one address may be asked to log in at a time. Programs that log in
+#: at once are not asked, and do not count: after a restart all of them come back at the same moment.
 SECONDS, MAX_WAITING = 30.0, 8
-#: So many from one address may be making an account at a time: a password takes a while to be hashed.
+#: How many from one address may be registering at a time, as hashing a password takes a while.
 MAX_MAKING = 4
 
 T = TypeVar("T")
@@ -24,39 +24,39 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Attempt(Protocol[T_co]):
-    """A login that is being looked at, or a password that is being hashed."""
+    """A login that is being checked, or a password that is being hashed."""
 
     def __await__(self) -> Generator[Any, Any, T_co]:
-        """The account, or what is to be kept of the password."""
+        """Wait for the account, or for the hash of the password."""
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """Give it up, as nobody waits for it any more."""
 
 
 class Identity(Protocol):
-    """How people show who they are (lanchat/auth/identity.py)."""
+    """Checks passwords and tokens (lanchat/auth/identity.py)."""
 
     def check_way(self, address: str, gateway: str) -> None:
-        """Raise `Forbidden` if a secret that came this way could be read by others."""
+        """Raise `Forbidden` if others on the network could read a secret that comes from this address, through this gateway."""
 
     def hash(self, password: str, newcomer: bool) -> Attempt[str]:
-        """What to keep of a password; a `newcomer` has no account yet, and waits behind those who have one.
+        """Hash a password, to be stored. A `newcomer` has no account yet, and waits behind those who have one.
 
-        Raises `Usage` or `RateLimited`, and like the others `Left` when it is cancelled.
+        Raises `Usage` or `RateLimited`, and like the other attempts `ClientGone` when it is cancelled.
         """
 
     def give_token(self, account: int) -> Awaitable[str]:
-        """A new token for an account; raises `NotStored`."""
+        """Make a token for an account, with which it can log in instead of a password. Raises `NotStored`."""
 
     def by_password(self, name: str, address: str, password: str) -> Attempt[Account]:
-        """The account of that name, if this is its password; raises `AuthFailed`, after a while, or `RateLimited`."""
+        """The account with this name, if this is its password. Raises `AuthFailed`, after a while, or `RateLimited`."""
 
     def by_token(self, name: str, address: str, token: str) -> Attempt[Account]:
-        """The account of that name, if this is a token of its."""
+        """The account with this name, if this is one of its tokens. Raises `AuthFailed` or `RateLimited`."""
 
 
 class PendingLogins:
-    """The strangers, and the account that each wants to be."""
+    """The sessions that must log in, each with its account and its deadline, and the checks of secrets that are under way."""
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self._clock = clock
@@ -73,17 +73,17 @@ class PendingLogins:
         return iter(tuple(self._waiting))
 
     def of(self, account: Account) -> list[Session]:
-        """Those who want to be this one."""
+        """The sessions that want to log in to this account."""
         return [session for session, (wanted, _) in self._waiting.items() if wanted is account]
 
     def wait(self, session: Session, account: Account, gave_up: Callable[[Session], None]) -> None:
-        """Let a stranger wait for a login, for a while."""
+        """Give a session 30 seconds to log in to this account; then `gave_up` is called with it."""
         self._waiting[session] = (account, self._clock.callLater(SECONDS, gave_up, session))
         session.role, session.barred = Role.STRANGER, _log_in_first
 
     def ask(self, session: Session) -> None:
-        """A stranger did not say at once who it is, and is asked; raises `Full` when as many from there are being asked."""
-        if is_loopback(session.sender.ip):  # many people may come from there, as through a tunnel
+        """Count a session that is asked to log in, as it did not do so at once. Raises `Full` if its address has too many."""
+        if is_loopback(session.sender.ip):  # (many users may share it, for example through a tunnel)
             return
         address = limit_key(session.sender.ip)
         if self._addresses[address] >= MAX_WAITING:
@@ -92,7 +92,7 @@ class PendingLogins:
         self._asked[session] = address
 
     async def tried(self, session: Session, attempt: Attempt[T]) -> T:
-        """Wait for what takes a while, for a session that may go meanwhile: then nobody waits for it any more."""
+        """Wait for a check or a hash for this session. It is cancelled when the session ends: raises `ClientGone` then."""
         self._attempts[session] = attempt
         try:
             return await attempt
@@ -100,25 +100,25 @@ class PendingLogins:
             self._attempts.pop(session, None)
 
     def check_place(self, session: Session) -> None:
-        """Raise `RateLimited` if as many as may be from there are making accounts already; `tried` takes the place."""
+        """Raise `RateLimited` if too many from the session's address are registering; those are counted while `tried` waits."""
         if is_loopback(session.sender.ip):  # as above
             return
         address = limit_key(session.sender.ip)
-        making = (other for other in self._attempts if other.account is None and other not in self._waiting)  # not logging in
+        making = (other for other in self._attempts if other.account is None and other not in self._waiting)  # who registers
         if sum(limit_key(other.sender.ip) == address for other in making) >= MAX_MAKING:
             raise RateLimited("Others at your address are making accounts. Try again in a second.", retry_ms=1000)
 
     def check_rate(self, account: Account) -> None:
-        """Count a login to an account; raise `RateLimited` if there were too many lately.
+        """Count a login to an account. Raises `RateLimited` if there were too many lately.
 
-        Each login costs the server a count of what was missed, and a page of it.
+        After each login the server counts the messages that were missed, and reads a page of them.
         """
         if wait := self._logins.try_take(account.id, self._clock.seconds()):
             told = f"There were too many logins to your account. Try again in {math.ceil(wait)} s."
             raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 
     def leave(self, session: Session) -> None:
-        """It has logged in, or is gone."""
+        """Forget a session that has logged in, or has ended; what was under way for it is cancelled."""
         if session in self._attempts:
             self._attempts.pop(session).cancel()
         if session not in self._waiting:

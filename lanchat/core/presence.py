@@ -1,4 +1,4 @@
-"""Presence: who came and who went, told to those who asked for it, at most one packet a second about each room and everyone."""
+"""Presence: tells the clients that asked for it who joined and who left, in at most one packet a second for each room."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lanchat.protocol.packet import EVERYONE, SERVER, ServerX, SharedPacket
 
 #: Seconds between two packets.
 PAUSE = 1.0
-#: Bytes of names in one packet.
+#: Bytes of names in one packet, at most.
 NAMES = 8192
 
 
 class News:
-    """Comings and goings in one place that are still to be told.
+    """Users who came and went in one place, and are still to be told.
 
     Somebody who came and went between two packets is not mentioned.
     """
@@ -26,20 +26,20 @@ class News:
     def __init__(
         self, clock: Clock, tell: Callable[[str, dict[str, str]], None], come: str, gone: str, at_once: bool = False
     ) -> None:
-        """`tell` gets `come` or `gone`, and the names that it is about, each with its last words.
+        """`tell` is called with an event, which is `come` or `gone`, and the names that it is about, each with its last words.
 
-        The first news after a pause is told `at_once`, or when all has happened that happens now.
+        After a pause, the first news is told `at_once`, or at the end of the turn of the reactor.
         """
         self._clock = clock
         self._tell = tell
         self._at_once = at_once
         self._names: dict[str, dict[str, str]] = {gone: {}, come: {}}
         self._opposite = {come: gone, gone: come}
-        #: Whether something is about to be told, or was told less than a pause ago.
+        #: Whether news is about to be told, or was told less than a pause ago.
         self.resting = False
 
     def add(self, event: str, name: str, words: str = "") -> None:
-        """Note an event (`come` or `gone`) for the next packet, with the last words of whoever went; the two cancel out."""
+        """Note an event (`come` or `gone`) for the next packet, with last words. The two events of one name cancel out."""
         if self._names[self._opposite[event]].pop(name, None) is None:
             self._names[event][name] = words
         if self.resting:
@@ -51,11 +51,11 @@ class News:
             self._clock.callLater(0, self.tell)
 
     def clear(self) -> None:
-        """What was not told is not told any more."""
+        """Drop what was not told yet."""
         self._names = {event: {} for event in self._names}
 
     def tell(self) -> None:
-        """Tell one kind of news; the other kind has its turn a pause later."""
+        """Tell one of the two events; the other one follows a pause later."""
         for event, names in self._names.items():
             if names:
                 self._names[event] = {}
@@ -67,40 +67,40 @@ class News:
 
 
 class Presence:
-    """Collects comings and goings: the first is told at once, what follows once a second, together. Each room is for itself."""
+    """Collects who joins and leaves. The first is told at once, others together once a second; each room is told separately."""
 
     def __init__(self, clock: Clock, timestamp: Callable[[], str]) -> None:
-        """`timestamp` is the time as it is written in packets."""
+        """`timestamp` returns the time as it is written in packets (RFC 3339)."""
         self._clock = clock
         self._timestamp = timestamp
         self._everyone = News(clock, self._tell_watchers, "came", "went")
         self._rooms: dict[Room, News] = {}
-        #: Who asked to be told.
+        #: The sessions that have the cap `presence`.
         self.watchers: dict[Session, None] = {}
 
     def watch(self, session: Session) -> None:
-        """Tell this one, from now on."""
+        """Begin to tell this session who joins and leaves."""
         self.watchers[session] = None
 
     def forget(self, session: Session) -> None:
-        """A session has ended: it is told nothing more."""
+        """Stop telling a session, which has ended."""
         if session in self.watchers:
             del self.watchers[session]
             if not self.watchers:
-                self._everyone.clear()  # nobody is left to be told, and who asks later asks about what comes then
+                self._everyone.clear()  # nobody is left to be told, and later watchers want later news
 
     def came(self, name: str) -> None:
-        """Somebody opened a session."""
+        """Note that a user with this name is online now."""
         if self.watchers:
             self._everyone.add("came", name)
 
     def went(self, name: str, words: str = "") -> None:
-        """Somebody's session ended, with these last words."""
+        """Note that this user is not online any more; `words` are their last ones."""
         if self.watchers:
             self._everyone.add("went", name, words)
 
     def in_room(self, room: Room, event: str, session: Session) -> None:
-        """Somebody "joined" or "left" a room: those in it who want to know of such things are told."""
+        """Note that a session "joined" or "left" a room, which is told to those in it who have the cap `presence`."""
         news = self._rooms.get(room)
         if news is None:
             for idle in [other for other, known in self._rooms.items() if not known.resting]:
@@ -117,7 +117,7 @@ class Presence:
         self._tell(tuple(self.watchers), event, news, EVERYONE)
 
     def _tell(self, readers: Sequence[Session], event: str, news: dict[str, str], conv: str, where: str = "") -> None:
-        """Tell these sessions, but not the one that the news is about."""
+        """Send an event to these sessions, except to somebody who would only read about themselves."""
         names = fitting_names(list(news), NAMES)
         last_words = news[names[0]] if len(news) == 1 else ""
         said = f"{names_and_more(names, len(news))} {event}{where}{last_words and ': '}{last_words}"

@@ -1,4 +1,4 @@
-"""Replay: what a device missed, page by page from the log, until it has caught up with what is said now."""
+"""Replay: sends a device the messages that it missed, page by page from the log, until it has caught up with the new ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import ChatError, TooSlow
 
-#: What a replay calls itself in `x.batch`.
+#: The `x.batch` of the packets of a replay.
 RESUME = "resume"
-#: So many of what a classic client missed are shown to it when it logs in.
+#: How many of the messages that it missed a classic client is shown when it logs in.
 SHOWN = 50
 
 _log = Logger("lanchat.replay")
@@ -30,26 +30,26 @@ T = TypeVar("T")
 
 
 class Replay:
-    """Brings sessions up to what is said now."""
+    """Brings the sessions of accounts up to date."""
 
     def __init__(self, delivery: Delivery, replies: Replies) -> None:
         self._delivery = delivery
         self._replies = replies
 
     async def missed(self, account: Account, after: int) -> int | None:
-        """How many entries an account is owed after a place in the log, as far as it is counted; None if that can't be read."""
+        """How many messages after the number `after` an account missed, as far as it is counted; None if that can't be read."""
         try:
             count: Count = await self._delivery.store.read(partial(pages.missed, convs=OfAccount(account.id), after=after))
-        except Exception:  # noqa: BLE001 (whatever it was, one may log in without this number)
+        except Exception:  # noqa: BLE001 (whatever it was, a login works without this count)
             _tell("how many messages {name} missed could not be read", account)
             return None
         return count.number
 
     async def resume(self, session: Session, after: int) -> None:
-        """Send a capable session all that it is owed after this; nothing live is shown until that is all, and said to be.
+        """Send a capable session all messages after the number `after`, as a batch. New ones are held back until it has ended.
 
-        If the log can't be read the batch ends early, and there is `more`: what lies between the last that came and the place
-        that the welcome told of. If there is still more, that is told as a gap.
+        If the log can't be read, the batch ends early with `more`: the client fetches what is missing up to the number in the
+        welcome. What came after that is announced as a gap.
         """
         backlog, welcomed = self._begin(session, after), self._delivery.store.last_seq
         first, n, more = after + 1, 0, True
@@ -62,7 +62,7 @@ class Replay:
                 first = page.entries[0].seq if page.entries and not n else first
                 n, more = n + len(page.entries), page.more
             more = False
-        except Exception:  # noqa: BLE001 (whatever it was, what was missed is still to be had)
+        except Exception:  # noqa: BLE001 (whatever it was, the client can fetch what is missing)
             _tell("what {name} missed could not be read", session)
             more = True
         session.backlog = None
@@ -77,9 +77,9 @@ class Replay:
             self._show_held(session, backlog)
 
     async def newest(self, session: Session, after: int) -> None:
-        """Show a classic session the newest of what it missed, as packets like any other.
+        """Show a classic session the newest messages that it missed, as usual packets.
 
-        If the log can't be read it goes on without, and is told so. As it can't know what it lacks, its place stays there.
+        If the log can't be read, it is told so. As it can't know what is missing, its cursor stays where it was.
         """
         backlog, newest = self._begin(session, after), self._delivery.store.last_seq
         try:
@@ -98,7 +98,7 @@ class Replay:
         self._show_held(session, backlog)
 
     def skip(self, session: Session) -> None:
-        """The same for a session of which not even the place is known."""
+        """Tell a classic session whose cursor can't be read that it is not shown what it missed."""
         session.seen = self._delivery.store.last_seq
         self._skip(session, 0)
 
@@ -107,7 +107,7 @@ class Replay:
         self._replies.answer(session, None, "What you missed can't be shown now. Send /history to see it.")
 
     async def show(self, session: Session, page: Page, batch: str | None) -> None:
-        """Deliver a page, in the order of the log."""
+        """Deliver a page of messages that a client asked for, in the order of the log."""
         for entry in _whole(page):
             await self._hand(session, entry, batch)
 
@@ -116,14 +116,14 @@ class Replay:
         return session.backlog
 
     async def _go_on(self, session: Session, backlog: Backlog, batch: str | None) -> Page:
-        """Send the next page of what a session is owed."""
+        """Send the next page of the messages that a session missed."""
         newest = self._delivery.store.last_seq
         page: Page = await self._read(pages.replay, session, backlog, upto=newest)
         await self._owed(session, page, batch, page.edge if page.more else newest)
         return page
 
     async def _owed(self, session: Session, page: Page, batch: str | None, upto: int) -> None:
-        """Send a page; whatever else there is up to here is not for this session."""
+        """Send a page. After it the session has all up to the number `upto`: what else lies before that is not for it."""
         for entry in _whole(page):
             await self._hand(session, entry, batch)
             if not _is_here(session):
@@ -137,18 +137,19 @@ class Replay:
         self._delivery.hand(session, self._delivery.seen_by(session.account, entry, batch))
 
     async def _read(self, query: Callable[..., T], session: Session, backlog: Backlog, upto: int, **asked: int) -> T:
-        """What the log has for a session after what it has seen; what is said from here on is held, so that there is an end.
+        """Run a query for the messages after those that a session has seen; new ones are held, so that the replay has an end.
 
-        No further than is settled: what is committed while this waits may be of a conversation that is not asked for yet.
+        It reads up to the number `upto`, which is known to be delivered: what is committed during the query may be of a
+        conversation that the query does not know yet.
         """
         account = session.account
-        assert account is not None  # noqa: S101 (nobody else is owed anything)
+        assert account is not None  # noqa: S101 (guests miss nothing)
         backlog.held, backlog.asked = [], upto
         convs = OfAccount(account.id)
         return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, upto=upto, **asked))
 
     async def _hand_held(self, session: Session, backlog: Backlog) -> int:
-        """Send what was said while the last page was read, as a part of the batch: its `end` says that all has come."""
+        """Send the messages that were held during the last page, as a part of the batch; returns how many."""
         held, backlog.held = backlog.held or [], []
         n = 0
         for seq, packet in held:
@@ -162,14 +163,14 @@ class Replay:
         return n
 
     def _show_held(self, session: Session, backlog: Backlog) -> None:
-        """Show what was said while the last page was read."""
+        """Show the messages that were held during the last page, after the batch."""
         for seq, packet in backlog.held or ():
             if seq > session.seen:
                 self._delivery.show(session, packet, seq)
 
 
 def _since_last(page: Page, count: Count) -> str:
-    """What a classic session is told before it is shown the newest of what it missed."""
+    """The line before the messages that a classic session missed."""
     shown, n = len(page.entries), max(count.number, len(page.entries))
     number = f"{'more than ' if count.more else ''}{n} messages were"
     what = f"Here are the newest {shown}; /history has the others" if page.more or n > shown else "Here they are"
@@ -177,7 +178,7 @@ def _since_last(page: Page, count: Count) -> str:
 
 
 def _tell(what: str, whose: Session | Account) -> None:
-    """Note in the log what could not be read, with the reason."""
+    """Log what could not be read, with the reason."""
     failure = Failure()
     if failure.check(ChatError):
         _log.info(f"{what}: {{why}}", name=whose.name.shown, why=str(failure.value))
@@ -186,7 +187,7 @@ def _tell(what: str, whose: Session | Account) -> None:
 
 
 def _lacks(session: Session, backlog: Backlog) -> bool:
-    """Whether something was said that a session was not sent, and that is not held for it."""
+    """Whether there are messages that a session was not sent, and that are not held for it."""
     return backlog.held is None and backlog.upto > session.seen
 
 
@@ -195,7 +196,7 @@ def _is_here(session: Session) -> bool:
 
 
 def _whole(page: Page) -> list[Entry]:
-    """The entries of a page; if others were damaged, that is logged."""
+    """The entries of a page. If there were damaged rows among them, that is logged."""
     if page.damaged:
         _log.error("rows of the log are damaged, and not shown: {seqs}", seqs=page.damaged)
     return page.entries

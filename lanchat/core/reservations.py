@@ -1,4 +1,4 @@
-"""Reservations: in how many rooms one may be, and how many accounts may belong to one. Who is about to come has a place."""
+"""Reservations: the limits on the rooms that one may be in, and on the members of a room, also while joining is stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lanchat.protocol.limits import Limits
 
 
 class Reservations:
-    """The places there are, less those that are taken or kept for somebody."""
+    """Checks these limits; places that are reserved count as taken."""
 
     def __init__(self, rooms: Rooms, limits: Limits) -> None:
         self._rooms = rooms
@@ -22,22 +22,22 @@ class Reservations:
         self._kept: Counter[Room | Account | Session] = Counter()
 
     def check_joined(self, session: Session) -> None:
-        """Raise `Full` if somebody may be in no other room."""
+        """Raise `Full` if a session is in as many rooms as one may be in."""
         if len(self._rooms.of(session)) + self._kept[session.account or session] >= self._limits["joined"]:
             raise Full("You are in as many rooms as one can be in. Leave one first.", "joined")
 
     def has_room_for_member(self, room: Room) -> bool:
-        """Whether one more account may belong to a room."""
+        """Whether a room may have another member."""
         return room is self._rooms.lobby or len(room.members) + self._kept[room] < self._limits["members"]
 
     def check_members(self, room: Room) -> None:
-        """Raise `Full` if no other account may belong to a room."""
+        """Raise `Full` if a room may not have another member."""
         if not self.has_room_for_member(room):
             raise Full(f"{room.name} has as many members as a room can have.", "members")
 
     @contextmanager
     def kept(self, session: Session, rooms: Iterable[Room], count: int = 1) -> Iterator[None]:
-        """While the block runs, which waits for the disk, keep a place in each of these rooms, and `count` of the session's."""
+        """Reserve a place in each of these rooms, and `count` rooms for the session, while the block waits for the disk."""
         owner: Account | Session = session.account or session
         places = [*rooms, *[owner] * count]
         for place in places:

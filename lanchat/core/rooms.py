@@ -1,6 +1,6 @@
-"""Rooms: where more than two talk. Who is there, who belongs to it, and how that is kept.
+"""Rooms: all rooms by name, who is in them, and who is a member.
 
-A member is an account, which stays one when it is away; a guest is there while it is connected.
+A member is an account, and stays one while it is away; a guest is in a room only while it is connected.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from lanchat.protocol.packet import visible
 
 
 class Rooms:
-    """All rooms."""
+    """All rooms, by name. Data only: it stores nothing, and tells nobody."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
         self._keys: list[str] = []  # sorted
         self._by_conv: dict[str, Room] = {}
-        #: What the names look like.
+        #: What the names of rooms look like.
         self.looks = Lookalikes()
-        self._odd: dict[str, Room] = {}  # by name: those whose key is not that of their name, as another has it
-        #: Where each account belongs, and where each guest is, in the order in which they came there.
+        self._odd: dict[str, Room] = {}  # by name: rooms whose key is not that of their name, as another has it
+        # The rooms of each account and of each guest, in the order in which they joined.
         self._of: dict[Account | Session, dict[Room, None]] = {}
-        #: Where everybody is, if the operator wants such a room.
+        #: The room that everybody is in, if the operator wants one.
         self.lobby: Room | None = None
 
     def __len__(self) -> int:
         return len(self._rooms)
 
     def add(self, room: Room) -> None:
-        """Know a room, which was made or read from the database, and who belongs to it."""
+        """Add a room that was created or read from the database, with its members."""
         if room.key not in self._rooms:
             insort(self._keys, room.key)
         self._rooms[room.key] = self._by_conv[room.conv] = room
@@ -45,11 +45,11 @@ class Rooms:
             self._of.setdefault(account, {})[room] = None
 
     def open_lobby(self, room: Room) -> None:
-        """Everybody is in this room from now on. Whoever made it does not rule over everybody: moderators do."""
+        """Let everybody be in this room. It has no owner any more, so that only moderators decide about everybody."""
         self.lobby, room.owner = room, None
 
     def remove(self, room: Room) -> None:
-        """It is gone, for everyone; two may have closed it."""
+        """Remove a room for everyone, unless that has been done: two may close it at the same time."""
         if self._by_conv.get(room.conv) is not room:
             return
         for account in room.members.values():
@@ -63,7 +63,7 @@ class Rooms:
         self._odd.pop(room.name, None)
 
     def admit(self, account: Account, room: Room, since: int) -> None:
-        """An account belongs to it from now on, and is owed what is said there after this place in the log."""
+        """Make an account a member, who gets the messages of the room that have a higher number in the log than `since`."""
         room.members[account.id] = account
         room.invited.discard(account.id)
         account.conversations[room.conv] = since
@@ -72,7 +72,7 @@ class Rooms:
             self.enter(session, room)
 
     def dismiss(self, account: Account, room: Room) -> None:
-        """An account does not belong to it any more, and is not invited to it."""
+        """End the membership of an account, and its invitation."""
         room.members.pop(account.id, None)
         room.invited.discard(account.id)
         account.conversations.pop(room.conv, None)
@@ -81,13 +81,13 @@ class Rooms:
             self.leave(session, room)
 
     def clear_topics(self, numbers: Collection[int]) -> None:
-        """These have no topic any more."""
+        """Remove the topics of the rooms with these numbers."""
         for room in self._rooms.values():
             if room.id in numbers:
                 room.topic = ""
 
     def forget(self, account: Account) -> None:
-        """An account is no more: it belongs to no room, and owns none."""
+        """Forget an account that was removed: it is a member of no room, and owns none."""
         self._of.pop(account, None)
         for room in self._rooms.values():
             room.members.pop(account.id, None)
@@ -96,13 +96,13 @@ class Rooms:
                 room.owner = None
 
     def find(self, name: str) -> Room | None:
-        """The room of that name, in any spelling of it, with or without the mark."""
+        """The room with this name in any spelling, with or without the `#`, or None."""
         if name in self._odd:
             return self._odd[name]
         return self._rooms.get(room_key(name))
 
     def get(self, name: str, asker: Session) -> Room:
-        """The same, as far as somebody may know of it; raises `NoSuchTarget`."""
+        """The room with this name, as `find` does. Raises `NoSuchTarget` if there is none that the asker may see."""
         room = self.find(name.strip())
         if room is None or not self.shows(room, asker):
             raise NoSuchTarget(
@@ -111,38 +111,38 @@ class Rooms:
         return room
 
     def shows(self, room: Room, asker: Session) -> bool:
-        """Whether somebody may know that there is this room."""
+        """Whether the asker may see that a room exists."""
         account = asker.account
         mine = account is not None and (account.id in room.members or account.id in room.invited or account.id == room.owner)
         return not room.private or mine or asker.role >= Role.MODERATOR
 
     def beginning(self, prefix: str) -> list[Room]:
-        """Those whose name begins so, in any case, with or without the mark; sorted."""
+        """The rooms whose names begin with this, in any case, with or without the `#`; sorted."""
         start = room_key(prefix)
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")
         return [self._rooms[key] for key in self._keys[first:last]]
 
     def of_guest(self, session: Session) -> list[Room]:
-        """Where a guest is."""
+        """The rooms that a session is in as a guest."""
         return list(self._of.get(session, ()))
 
     def of(self, session: Session) -> list[Room]:
-        """Where a session is."""
+        """The rooms that a session is in, as a guest or because its account is a member."""
         return list(self._of.get(session.account or session, ()))
 
     def enter(self, session: Session, room: Room) -> None:
-        """A session is there from now on."""
+        """Let a session be in a room."""
         room.sessions[session] = None
         if session.account is None:
             self._of.setdefault(session, {})[room] = None
 
     def leave(self, session: Session, room: Room) -> None:
-        """It is not there any more."""
+        """Let a session be in a room no longer."""
         room.sessions.pop(session, None)
         self._drop(session, room)
 
     def arrive(self, session: Session) -> None:
-        """Somebody opened a session: an account is where it belongs, and a guest in the lobby."""
+        """Let a new session be in the rooms of its account, or in the lobby if it is a guest's."""
         if session.account is not None:
             for room in self.of(session):
                 room.sessions[session] = None
@@ -150,13 +150,13 @@ class Rooms:
             self.enter(session, self.lobby)
 
     def depart(self, session: Session) -> None:
-        """A session ended."""
+        """Take a session that ended out of all rooms."""
         for room in self.of(session):
             room.sessions.pop(session, None)
         self._of.pop(session, None)
 
     def _drop(self, whose: Account | Session, room: Room) -> None:
-        """Somebody belongs to it, or is there, no more."""
+        """Remove a room from those of an account or a guest."""
         if (rooms := self._of.get(whose)) is not None:
             rooms.pop(room, None)
             if not rooms:

@@ -1,7 +1,4 @@
-"""Router: where each packet goes. Every gateway holds the same one.
-
-Nothing here waits, and nothing here knows a socket: what it wants of a connection is `IClient`.
-"""
+"""Router: takes the packets of clients, runs commands, passes messages on, and answers errors. All gateways share one."""
 
 from __future__ import annotations
 
@@ -23,12 +20,12 @@ from lanchat.protocol.packet import SERVER, Packet, X
 _TO = attrgetter("to")
 _log = Logger("lanchat.router")
 
-#: Runs the command that a packet is addressed to; raises `ChatError`. What may take a while is returned, to be waited for.
+#: Runs the command that a packet is addressed to. Raises a `ChatError`, and returns what has to wait, if anything has.
 RunCommand: TypeAlias = Callable[[Chat, Session, Packet], Work | None]
 
 
 class Router:
-    """Takes the packets of clients: a command is run, a message is passed on, and what is wrong is answered."""
+    """Takes the packets of clients: each is a command, a message, or an error."""
 
     def __init__(self, chat: Chat, run_command: RunCommand) -> None:
         self.chat = chat
@@ -36,9 +33,9 @@ class Router:
         self._run_command = run_command
 
     def receive(self, session: Session, packet: Packet | ChatError) -> None:
-        """Take one packet of a client's, or what was wrong with it: routed, and answered if it was wrong.
+        """Take one packet of a session's, or the error that stands in its place. Errors are answered; it raises nothing.
 
-        A fault of ours is logged with its traceback and costs this connection only.
+        If we made a mistake, it is logged with its traceback, and only this connection is closed.
         """
         try:
             if isinstance(packet, ChatError):
@@ -59,8 +56,8 @@ class Router:
     def receive_all(self, session: Session, packets: list[Packet]) -> int:
         """Take packets that were read at once, until the client waits or is closed; returns how many were taken.
 
-        What a guest says to other guests is passed on together, as long as it is for the same one, up to the first packet that
-        is anything else. The session has been greeted.
+        Messages of a guest to the same other guest are passed on together, up to the first packet that is anything else. The
+        session has been welcomed.
         """
         taken, capable = 0, session.caps is not None
         if session.account is None and session.barred is None:
@@ -68,11 +65,11 @@ class Router:
                 for run in [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]:
                     recipient = self._online.find(run[0].to)
                     if recipient is None or recipient.account is not None or recipient is session:
-                        break  # (who says too much to itself is closed by that, and must be heard no more)
+                        break  # (one that writes too much to itself is closed for that, and no later packet counts)
                     if capable and any(_pretends(session, packet) for packet in run):
                         break
                     if capable and len(packets) > 1 and (recipient.client.behind() or session not in self._online):
-                        break  # who reads too little is closed, perhaps by one of these
+                        break  # (a client that reads too slowly is closed, perhaps for one of these)
                     self._messages.relay(session, recipient, run)
                     taken += len(run)
                 else:
@@ -109,7 +106,7 @@ class Router:
         self.chat.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=asked)
 
     def refuse(self, session: Session, error: ChatError, packet: Packet | None = None) -> None:
-        """Answer what was wrong; a client that goes on and on is closed."""
+        """Answer an error; a client that makes too many is closed. `packet` is the one that was wrong, if it could be read."""
         self.chat.greet(session)
         self.chat.counts.refused[error.code] += 1
         if isinstance(error, Full) and error.limit:
@@ -123,5 +120,5 @@ class Router:
 
 
 def _pretends(session: Session, packet: Packet) -> bool:
-    """Whether a capable client's packet claims to be from somebody else; in a classic one nobody looks at that."""
+    """Whether a capable client's packet claims to be from somebody else. In a classic client's the sender is ignored."""
     return session.caps is not None and bool(packet.from_.name) and key(packet.from_.name) != session.name.key

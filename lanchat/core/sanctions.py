@@ -1,8 +1,8 @@
-"""Sanctions: who may not speak, or not come in, on the whole server or in one room; by whom, why, and until when.
+"""Sanctions: bans and mutes, on the whole server or in one room; who decided them, why, and until when they hold.
 
-All that are in force are in memory, by what they are about: as they are stored, and beside them those that are being stored,
-which hold already. So whoever is under none costs nothing: a session is looked at when it begins, and what is said in a room
-only if somebody is under a sanction there. One that has run out is dropped by whoever comes upon it.
+All that hold are in memory, by their target: those that are stored, and those that are being stored, which hold already. A
+session is checked when it begins, and a message only if there is a mute or ban in its room, so other messages cost nothing. A
+sanction that has run out is dropped when it is next come across.
 """
 
 from __future__ import annotations
@@ -24,65 +24,66 @@ from lanchat.protocol.interfaces import Store
 from lanchat.protocol.limits import Limits
 from lanchat.store.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
-#: How many that were undone, or replaced, may wait for their end to be forgotten.
+#: How many sanctions that were undone or replaced may still wait in the heap for their end.
 MOST_UNDONE = 100
 
 
 class Sanctions:
-    """Those that are in force."""
+    """The bans and mutes that hold."""
 
-    store: Store  #: Set when the server starts.
+    #: Where they are stored; set when the server starts.
+    store: Store
 
     def __init__(self, limits: Limits, now: Callable[[], float], is_operator: Callable[[str], bool]) -> None:
-        """`now` is the time of day; `is_operator` says whether who decides under that name is an operator."""
+        """`now` returns the time of day, in seconds since 1970; `is_operator` tells whether this is an operator's name."""
         self._limits = limits
         self._now = now
         self._is_operator = is_operator
-        #: As they are stored, by where they hold: changed when a transaction came back, and in that order.
+        #: Those that are stored, by room (None: the whole server). They change in the order of the transactions.
         self.places: dict[Room | None, Place[Sanction]] = {}
-        # Those that are being stored, the oldest first; and where they hold (of some about the same, the newest).
+        # Those that are being stored: the oldest first, and by room; of several with the same target the newest.
         self._waiting: list[Sanction] = []
         self._proposed: dict[Room | None, Place[Sanction]] = {}
-        self._decided: Counter[str] = Counter()  # how many of them each has decided
-        self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first is the first
+        self._decided: Counter[str] = Counter()  # how many each name has decided
+        self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first comes first
         self._numbers = count()  # (of two that end together, neither sanction need be compared)
 
     def __len__(self) -> int:
         return sum(map(len, self.places.values()))
 
     def begin(self, store: Store, known: Iterable[Sanction]) -> None:
-        """The store is open: these are in it."""
+        """Take over the sanctions that were read from the store when it was opened."""
         self.store = store
         for sanction in known:
             self._put(sanction)
 
-    # Who is looked at.
+    # Checks.
 
     def meet(self, session: Session, account: Account | None) -> None:
-        """Somebody wants to begin a session, with this account: who is muted is so from the first word on. Raises `Banned`."""
+        """Check a session that begins, or logs in to this account: raises `Banned`; if it is muted, it is so from the start."""
         if (ban := self.find(BAN, None, session, account)) is not None:
             raise ban.error(self._now())
         self.bar(session, account)
 
     def bar(self, session: Session, account: Account | None) -> None:
-        """Let a session say nothing while it is muted, and cost nothing when it is not."""
+        """Check each message of a session from now on if it is muted on the whole server, and none if it is not."""
         session.barred = None
         if self.find(MUTE, None, session, account) is not None:
             self.watch(session)
 
     def watch(self, session: Session) -> None:
-        """Before each word of a session look whether it may speak on the whole server, until it may: something is decided."""
+        """Check each message of a session until it may speak on the whole server, because a sanction is being decided."""
         session.barred = partial(self._check_barred, session)
 
     def check_may_join(self, session: Session, room: Room) -> None:
-        """Raise `Banned` if somebody is shut out of a room."""
+        """Raise `Banned` if a session is banned from a room."""
         if (ban := self.find(BAN, room, session, session.account)) is not None:
             raise ban.error(self._now())
 
     def check_may_speak(self, session: Session, room: Room | None) -> None:
-        """Raise `Muted` if somebody may say nothing in a room (None: on the whole server), or anywhere.
+        """Raise `Muted` if a session may not speak in a room, or on the whole server; with None only the latter is checked.
 
-        Whoever is being shut out says nothing either while that is written: `Banned`.
+        Raises `Banned` if it is about to be banned, and that is still being stored.
         """
         if session.barred is not None:
             session.barred()
@@ -99,7 +100,7 @@ class Sanctions:
         session.barred = None
 
     def find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
-        """One of this kind that somebody is under in a room, or (None) on the whole server."""
+        """A sanction of this kind that a session is under in a room (None: on the whole server), or None."""
         if room not in self.places and room not in self._proposed:
             return None
         places = [place for place in (self.places.get(room), self._proposed.get(room)) if place is not None]
@@ -110,30 +111,30 @@ class Sanctions:
         return next((sanction for sanction in in_force if self._may_hit(sanction, account)), None)
 
     def _may_hit(self, sanction: Sanction, account: Account | None) -> bool:
-        """Whether whoever decided it may decide about this account, which nobody thought of if it is not about an account.
+        """Whether a sanction holds for this account. One on an address hits moderators only if an operator decided it.
 
-        About moderators and operators only operators decide, as far as they are operators now.
+        One on an account always holds, as its author was checked when it was decided.
         """
         if account is None or account.role < Role.MODERATOR or sanction.is_about_an_account:
             return True
         return self._is_operator(sanction.by)
 
-    # What is decided.
+    # Decisions.
 
     def listed(self, room: Room | None) -> list[Sanction]:
-        """Those in one place that are in force, the newest first; `count` says how many there are to sort."""
+        """The sanctions in a room (None: on the whole server), the newest first; `count` tells how many there are to sort."""
         self._sweep()
         return sorted(self._place(room).values(), key=lambda sanction: sanction.at)[::-1]
 
     def count(self, room: Room | None) -> int:
-        """How many there are in one place."""
+        """How many sanctions there are in a room (None: on the whole server)."""
         return len(self.places.get(room, ()))
 
     async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
-        """Keep a sanction, in place of one of its kind; these accounts do not belong to its room any more.
+        """Store a sanction, in place of one of its kind with the same target; `expelled` accounts leave its room.
 
-        It holds at once, so that nobody slips in while it is written. Raises `Full`, `NoSuchTarget` or `NotStored`; then all is
-        as it was.
+        It holds at once, so that nobody slips in while it is stored. Raises `Full`, `NoSuchTarget` or `NotStored`; then nothing
+        has changed.
         """
         self._check_room_for_more(sanction)
         with self._held(sanction):
@@ -142,7 +143,7 @@ class Sanctions:
 
     @contextmanager
     def _held(self, sanction: Sanction) -> Iterator[None]:
-        """While the block runs, which waits for the disk, let a sanction hold."""
+        """Let a sanction hold while the block waits for the disk."""
         self._waiting.append(sanction)
         place = self._proposed.setdefault(sanction.room, Place())
         place.put(sanction)
@@ -158,7 +159,7 @@ class Sanctions:
                 del self._proposed[sanction.room]
 
     async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
-        """Undo a sanction; whether there was one. Raises `NotStored`."""
+        """Undo a sanction; returns whether there was one. Raises `NotStored`."""
         self._sweep()
         meant = {(kind, form) for form in target.forms}
         if meant.isdisjoint(self._place(room)) and meant.isdisjoint(self._proposed.get(room, ())):
@@ -171,9 +172,10 @@ class Sanctions:
         return bool(found)
 
     def erase(self, about: Collection[str], is_theirs: Callable[[str], bool], instead: str) -> None:
-        """Somebody is erased: nothing is decided about them any more, which is what has one of these targets.
+        """Erase a person: the sanctions with targets in `about` are dropped.
 
-        What they decided themselves, under a name that `is_theirs`, still holds, by `instead` and for no reason.
+        Those that they decided, under a name for which `is_theirs` returns True, still hold, with `instead` as the author and
+        without a reason.
         """
         for sanction in [sanction for place in self.places.values() for sanction in place.values()]:
             if sanction.target in about:
@@ -182,7 +184,7 @@ class Sanctions:
                 self._put(replace(sanction, by=instead, reason=""))
 
     def forget(self, room: Room) -> None:
-        """A room is gone; what was decided there goes from the table with it."""
+        """Drop the sanctions of a room that was removed; their rows go with those of the room."""
         for sanction in list(self._place(room).values()):
             self._drop(sanction)
 
@@ -195,9 +197,9 @@ class Sanctions:
             raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
 
     def _over(self, sanction: Sanction) -> str:
-        """The limit that is reached, if one is: what rooms decide leaves moderators theirs, and everybody has a share.
+        """The name of a limit that is reached, or "". Those in rooms leave room for the moderators', and everybody has a share.
 
-        What is being stored counts as well.
+        Sanctions that are being stored count as well.
         """
         more = {one.about: one for one in self._waiting if not self._has_like(one)}.values()
         everywhere = self.count(None) + sum(one.room is None for one in more)
@@ -219,7 +221,7 @@ class Sanctions:
             heapify(self._ends)
 
     def _drop(self, sanction: Sanction) -> None:
-        """Forget this one, unless another has taken its place."""
+        """Drop a sanction, unless another has taken its place."""
         if not self._is_in_force(sanction):
             return
         place = self.places[sanction.room]
@@ -231,7 +233,7 @@ class Sanctions:
             del self.places[sanction.room]
 
     def _has_like(self, sanction: Sanction) -> bool:
-        """Whether one of its kind about the same is stored."""
+        """Whether one of its kind with the same target is stored."""
         return (sanction.kind, sanction.target) in self._place(sanction.room)
 
     def _is_in_force(self, sanction: Sanction) -> bool:
@@ -241,7 +243,7 @@ class Sanctions:
         return self.places.get(room, {})
 
     def _sweep(self) -> None:
-        """Forget all that have run out."""
+        """Drop all that have run out."""
         now, some = self._now(), False
         while self._ends and self._ends[0][0] <= now:
             some |= self._is_in_force(self._ends[0][2])
