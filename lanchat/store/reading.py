@@ -1,4 +1,4 @@
-"""Reading: a thread with a connection of its own, that sees what is committed and is never waited for by the writer."""
+"""A thread that reads: it has its own connection, sees what is committed, and never makes the writer wait."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from lanchat.protocol.errors import RateLimited, TooSlow
 
 T = TypeVar("T")
 
-#: Seconds that one query may take.
+#: A query that takes longer is ended; in seconds.
 LONGEST = 1.0
-#: After so many steps of SQLite's the time is looked at: about 2 ms, for to look may take 5 when the reactor is busy.
+#: How many instructions of SQLite's virtual machine are executed before the time is looked at: about 2 ms. (Looking may take
+#: 5 ms while the reactor is busy.)
 STEPS = 50_000
-#: So many queries may wait for the pages, which are quick, and wanted by all at once when the server is back; and for searches.
+#: How many queries may wait: for pages of history, which are quick, and which all clients want at once after a restart; and for
+#: searches.
 PAGES, SEARCHES = 10_000, 64
 
 
 class Reader:
-    """What a reading thread does."""
+    """Runs queries, one after the other, until `stop` is called."""
 
     def __init__(self, connection: Connection, call_in_reactor: Callable[..., object], most: int) -> None:
-        """The connection is closed at the end; `most` queries may wait."""
+        """`connection` is closed at the end. `most` is how many queries may wait."""
         self._most = most
         self._connection = connection
         self._call_in_reactor = call_in_reactor
         self._queue: SimpleQueue[tuple[Callable[[Connection], Any], Deferred[Any]] | None] = SimpleQueue()
 
     def ask(self, query: Callable[[Connection], T]) -> Deferred[T]:
-        """Run this on what is committed, seen at one moment. Raises `TooSlow` after a second, `RateLimited` when many wait."""
+        """Run a query on a snapshot of what is committed. Fails with `TooSlow` after a second, or `RateLimited` if many wait."""
         if self._queue.qsize() >= self._most:
             busy = RateLimited("Too many ask for what was said before. Try again in a second.")
             busy.retry_ms = 1000
@@ -46,11 +48,11 @@ class Reader:
         return answer
 
     def stop(self) -> None:
-        """Answer what was asked, and end."""
+        """End the thread, after the queries that were asked so far."""
         self._queue.put(None)
 
     def run(self) -> None:
-        """Answer until there is nothing more to come."""
+        """Answer queries until `stop` was called; the body of the thread."""
         while (asked := self._queue.get()) is not None:
             query, answer = asked
             self._call_in_reactor(answer.callback, self._answer(query))

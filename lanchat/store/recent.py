@@ -1,27 +1,30 @@
-"""Fresh: the short table that rows are committed to. Behind the commits they are moved to the long one, many at a time.
+"""The two tables of messages: they are committed to a short one (`fresh`), and moved to a long one (`kept`) later.
 
-Whoever talks at the same time is scattered over the indexes of a long log, so each row that is added to it is two pages to
-write. The indexes of a short table are few pages at all, and rows that are moved by conversation share those of the long one.
-A row is in one of the two (`kept`, `fresh`), and whoever reads sees both as one (`log`).
+Messages of the same moment belong to conversations that are far apart in the indexes of a long table, so that each insertion
+would write two pages. A short table has few pages, and rows that are moved conversation by conversation share pages of the long
+one. Each row is in one of the two; readers see both as the view `log`.
 """
 
 from __future__ import annotations
 
 from sqlite3 import Connection
 
-from lanchat.protocol.entry import newest_seq
+from lanchat.protocol.entry import Seq, newest_seq
 from lanchat.protocol.log_command import LocalTask
 
 
-def move(connection: Connection, upto: int) -> None:
-    """Have all up to this place in `kept`: what is to be changed is changed there. To be run in a transaction."""
+def move(connection: Connection, upto: Seq) -> None:
+    """See that all messages up to this one are in `kept`, where they may be changed. To be called in a transaction."""
     if connection.execute("SELECT 1 FROM fresh WHERE seq <= ? LIMIT 1", (upto,)).fetchone():
         connection.execute("INSERT INTO kept SELECT * FROM fresh")
-        connection.execute("DELETE FROM fresh")  # (all of it, which SQLite does without looking at the rows)
+        connection.execute("DELETE FROM fresh")  # (all rows, which SQLite removes without looking at each)
 
 
-def move_some(connection: Connection, upto: int, most: int) -> int:
-    """Move so many of the rows up to this place, conversation by conversation; how many it were. For a transaction."""
+def move_some(connection: Connection, upto: Seq, most: int) -> int:
+    """Move at most this many of the messages up to this one, conversation by conversation. Returns how many it moved.
+
+    To be called in a transaction.
+    """
     asked = (upto, most)
     connection.execute("INSERT INTO kept SELECT * FROM fresh WHERE seq <= ? ORDER BY conv, seq LIMIT ?", asked)
     done = connection.execute(
@@ -30,20 +33,20 @@ def move_some(connection: Connection, upto: int, most: int) -> int:
     return done.rowcount
 
 
-def moved(connection: Connection) -> int:
-    """The place up to which nothing is in `fresh`."""
+def moved(connection: Connection) -> Seq:
+    """Up to which sequence number no message is in `fresh`."""
     (oldest,) = connection.execute("SELECT min(seq) FROM fresh").fetchone()
     return newest_seq(connection) if oldest is None else int(oldest) - 1
 
 
 class MoveRows(LocalTask[int], frozen=True):
-    """Move rows from the short table to the long one."""
+    """Move messages from `fresh` to `kept`."""
 
-    #: Those up to this place in the log,
-    upto: int
-    #: and not more than so many.
+    #: The last one that may be moved.
+    upto: Seq
+    #: How many may be moved.
     most: int
 
     def run(self, connection: Connection) -> int:
-        """How many rows were moved."""
+        """Move them. Returns how many were moved."""
         return move_some(connection, self.upto, self.most)

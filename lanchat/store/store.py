@@ -1,6 +1,6 @@
-"""Store: the database as the reactor's thread sees it (`lanchat.protocol.interfaces.Store` is what the core asks of it).
+"""Store: the database as the reactor's thread sees it (the core knows it as `lanchat.protocol.interfaces.Store`).
 
-No method waits: what takes time returns a Deferred.
+No method blocks: whatever takes time returns a Deferred.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import RELAYED, Entry
+from lanchat.protocol.entry import RELAYED, Entry, Epoch, Seq
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import visible
@@ -28,21 +28,23 @@ from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, runs
 
 T = TypeVar("T")
 
-#: So many entries and jobs, or so many characters of entries, may wait before the store is full.
+#: The store is `full` when more items than this, or more characters of messages, wait to be written.
 WAITING, WAITING_CHARACTERS = 2000, 4 * 1024 * 1024
-#: What an entry takes beside its text, in characters.
+#: What counts for each message besides its text, in characters.
 ENVELOPE = 300
-#: When more than so many times as much waits, nothing more is taken.
+#: If this many times as much waits as makes the store full, everything more is refused.
 OVERFULL = 4
 
 _log = Logger()
 
 
 class Store:
-    """One log, and tables beside it. It is used in the reactor's thread; its own threads are out of sight.
+    """A log of messages, and the tables beside it. All methods are to be called in the reactor's thread.
 
-    What is handed in is done in that order, and comes back in that order: entries to `committed`, the results of jobs to
-    whoever waits for them. When a part fails, so does all that was handed in behind it, until whoever hands in is told.
+    Items are messages (`append`), commands (`write`) and tasks (`maintain`). They are done in the order in which they are
+    handed in, and come back in that order: messages to `committed`, results to whoever awaits them. If a transaction fails,
+    everything that was handed in after it fails too, until all of it has come back: so nothing overtakes a message that its
+    sender will send again.
     """
 
     def __init__(
@@ -54,34 +56,37 @@ class Store:
         waiting: Callable[[], float] = lambda: WAITING,
         counts: Counts | None = None,
     ) -> None:
-        """`call_in_reactor` calls a function in the reactor's thread, in order; it may be called in any thread.
+        """The database is in `directory`; `open` opens it.
 
-        With `ephemeral` entries are handed on and kept nowhere. `waiting` says how many may wait before the store is full.
+        `call_in_reactor` has a function called in the reactor's thread; it may be called in any thread, and keeps the order.
+        With `ephemeral`, messages are relayed and not stored. `waiting` returns how many items may wait before the store is
+        `full`.
         """
         self.directory = directory
         self.call_in_reactor = call_in_reactor
-        #: Gets the entries back. `state` says what became of each. What it leaves, returning true, it gets in the next turn.
+        #: Called with messages that came back; their `state` says what became of them. It takes as many as it likes, and
+        #: returns True if it is to be called again in the next turn of the reactor, with the rest.
         self.committed: Callable[[Iterator[Entry]], object] = lambda entries: None
-        #: Unique to this log; another one after a backup was restored.
-        self.epoch = ""
-        #: The place in the log of the newest that came back.
-        self.last_seq = 0
-        #: Whether it keeps messages at all.
+        #: Identifies this log; restoring a backup gives it a new one.
+        self.epoch: Epoch = ""
+        #: The sequence number of the newest message that came back.
+        self.last_seq: Seq = 0
+        #: Whether messages are stored at all.
         self.keeps = not ephemeral
-        #: Whether root may use the directory of another user, as the administrator does (`lanchat.store.open_db.Lock`).
+        #: Whether root may use the directory of another user, as lanchat-admin does (`lanchat.store.open_db.Lock`).
         self.for_owner = False
         self._most = waiting
         self._waiting = self._characters = 0
         self._draining = False
-        self._refused: list[Job[Any]] = []  # what came while it drains: refused when all before it has come back
-        #: Bytes of the file that hold nothing any more, and are used before it grows, as far as is known.
+        self._refused: list[Job[Any]] = []  # handed in after a failure: they fail when all before them has come back
+        #: Bytes of the file that are free, and are used before it grows; as retention found when it looked last.
         self.reusable = 0
-        #: Why the last batch could not be stored; "" when it was.
+        #: Why the last transaction failed; "" if it did not.
         self.wrong = ""
         self._counts = counts or Counts()
-        self._settled = 0.0  # when something came back last, or began to be waited for
+        self._settled = 0.0  # the time at which something came back last, or the first of what waits was handed in
         self._relays: list[Entry] = []
-        self._untold: deque[Iterator[Entry] | Job[Any]] = deque()  # what is done, and whose turn to be told comes
+        self._untold: deque[Iterator[Entry] | Job[Any]] = deque()  # done, but not yet handed back
         self._closed: Deferred[None] | None = None
 
     def open(self, prepare: Prepare = lambda connection: None) -> None:
@@ -103,7 +108,7 @@ class Store:
         self._database.start(self._ended)
 
     def close(self) -> Deferred[None]:
-        """Take nothing more, do what was handed in, and close; fires when all is on the disk."""
+        """Take nothing more, do what was handed in, and close the database. Fires when everything is on the disk."""
         if self._closed is None:
             self._closed = Deferred()
             self._writer.put(None)
@@ -111,25 +116,25 @@ class Store:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be written that nobody should hand in more for now."""
+        """Whether so much waits to be written that nothing more should be handed in for now."""
         return self._waiting > self._most() or self._characters > WAITING_CHARACTERS
 
     @property
     def waiting(self) -> int:
-        """How many entries and jobs wait to be written."""
+        """How many messages, commands and tasks wait to be written, or to come back."""
         return self._waiting
 
     @property
     def stalled(self) -> float:
-        """For how many seconds nothing has come back, though something waits; 0 when nothing does."""
+        """For how many seconds nothing has come back though something waits; 0 if nothing waits."""
         return time.monotonic() - self._settled if self._waiting else 0.0
 
     def append(self, entry: Entry) -> None:
-        """Add this to the log; raises `NotStored` when far too much waits already, or what failed is not all told yet."""
+        """Add a message to the log. Raises `NotStored` if far too much waits, or what failed has not all come back yet."""
         self._check_room()
         if self._draining:
             raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
-        if not self.keeps and not self._waiting:  # nothing that it would overtake
+        if not self.keeps and not self._waiting:  # (there is nothing that it would overtake)
             self._relay(entry)
             return
         self._characters += ENVELOPE + len(entry.msg)
@@ -172,7 +177,10 @@ class Store:
         return self._do(Settle())
 
     def read(self, query: Callable[[Connection], T], slow: bool = False) -> Deferred[T]:
-        """Run this on what is there now; raises `TooSlow` after a second, or `RateLimited` when too many wait."""
+        """Run a query on what is committed. Fails with `TooSlow` after a second, or `RateLimited` if too many queries wait.
+
+        With `slow` it is run in a thread for queries that take long.
+        """
         return (self._database.searches if slow else self._database.pages).ask(query)
 
     def _do(self, task: LogCommand[T] | LocalTask[T]) -> Deferred[T]:
@@ -228,7 +236,7 @@ class Store:
         self.call_in_reactor(self._settle, batch, wrong)
 
     def _settle(self, batch: Batch, wrong: str) -> None:
-        """A batch is done, well or not: everyone is told, in order.
+        """Hand back a batch that was committed, or failed because of `wrong`.
 
         After a failure the writer refuses what waits, and nothing more is taken until all of that has come back.
         """
@@ -240,7 +248,7 @@ class Store:
             self._tell()
 
     def _tell(self) -> None:
-        """Tell those whose turn it is what is done, and the others in the next turn of the reactor if that takes long."""
+        """Hand back what is done: if that takes long, the rest in the next turn of the reactor."""
         self._settled = time.monotonic()
         while self._untold:
             first = self._untold[0]
@@ -255,7 +263,7 @@ class Store:
             self._go_on()
 
     def _back(self, run: list[Entry]) -> Iterator[Entry]:
-        """These entries, each of which waits no more, and has its place in the log, from when it is taken."""
+        """These messages; each is counted as waiting until it is taken from the iterator."""
         for entry in run:
             self._waiting -= 1
             self._characters -= ENVELOPE + len(entry.msg)
@@ -264,7 +272,7 @@ class Store:
             yield entry
 
     def _go_on(self) -> None:
-        """All that failed has come back, so what comes from now on goes past nothing."""
+        """Take messages again: everything that failed has come back, so nothing can overtake it."""
         self._draining = False
         self._writer.go_on()
         refused, self._refused = self._refused, []
@@ -272,18 +280,18 @@ class Store:
             job.tell()
 
     def _give_back(self, entries: Iterator[Entry]) -> bool:
-        """Hand on entries that came back; whether that was all of them."""
+        """Give messages to `committed`. Returns whether it took all of them."""
         try:
             if self.committed(entries):
                 return False
-        except Exception:  # noqa: BLE001 (what comes after it must come back too)
+        except Exception:  # noqa: BLE001 (what comes after these must come back too)
             _log.failure("what came back from the log was not taken")
-        for _ in entries:  # what was not taken does not wait any more either
+        for _ in entries:  # the rest does not wait any more either
             pass
         return True
 
     def _report(self, wrong: str) -> None:
-        """Say once that nothing can be kept, and once that it can again."""
+        """Log once that nothing can be stored, and once that it works again."""
         self._counts.failed_commits += bool(wrong)
         if wrong and not self.wrong:
             _log.error("nothing can be stored in {where}: {wrong}", where=str(self.directory), wrong=visible(wrong))

@@ -1,8 +1,8 @@
-"""Writing: one thread, one connection, and all that waits in one transaction (group commit).
+"""The thread that writes: one connection, and everything that waits in one transaction (group commit).
 
-To wait for the disk costs the same for one row as for a thousand, so whatever came while the last batch was written is the
-next one. While the reactor's thread is busy each statement may have to wait 5 ms for Python's lock: a run of entries is one
-statement, however long it is.
+Waiting for the disk takes as long for one row as for a thousand. So whatever is handed in while one batch is being committed
+becomes the next batch. While the reactor's thread is busy, each statement may wait up to 5 ms for Python's lock: so all messages
+between two commands are inserted with one statement.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from lanchat.store.duplicates import Duplicates
 
 T = TypeVar("T")
 
-#: At most so many entries and jobs are one transaction. A statement takes 32,766 values, and an entry has 11.
+#: How many messages, commands and tasks may be in one transaction. (A statement takes 32,766 values; a message has 11.)
 BATCH = 2000
+#: The text of `NotStored` for users.
 NOT_STORED = "The server can't write to its disk now, so nothing of this was done. Try again in a while."
 
-#: SQLite's code for what is wrong with a statement itself.
+#: SQLite's code for a faulty statement (https://www.sqlite.org/rescode.html#error).
 SQLITE_ERROR = 1
 
 _log = Logger()
@@ -84,7 +85,7 @@ class Settle(LocalTask[None], frozen=True):
 
 
 class Writer:
-    """What the writing thread does."""
+    """Writes batches until it is given None. Between them it does `BackgroundWork`."""
 
     def __init__(
         self,
@@ -93,9 +94,9 @@ class Writer:
         settle: Callable[[Batch, str], object],
         commits: Histogram,
     ) -> None:
-        """With `kept` false entries are only handed on. `settle` gets each batch, with what went wrong, or "".
+        """If `kept` is false, messages are not stored. `commits` records how many seconds each transaction took.
 
-        `commits` is told what each took.
+        `settle` is called in the writing thread with each batch, when it is committed, or has failed: with why, or "".
         """
         self._connection = connection
         self._kept = kept
@@ -103,33 +104,33 @@ class Writer:
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
         self._commits = commits
         self._newest = newest_seq(connection)
-        self._tidier = BackgroundWork(connection)
+        self._background = BackgroundWork(connection)
         self._ending = False
-        # Why the last batch failed, until those who hand in are known to know.
+        # Why the last batch failed; "" again after `go_on`.
         self._wrong = ""
 
     def put(self, item: Entry | Job[Any] | None) -> None:
-        """Hand something in; None is the last."""
+        """Hand in an item, in any thread; None ends the writer."""
         self._queue.put(item)
 
     def go_on(self) -> None:
-        """Write again, after a failure. To be called when all that was handed in has been settled."""
+        """Write again after a failure. To be called when everything that was handed in has been settled."""
         self._wrong = ""
 
     def run(self) -> None:
-        """Write until there is nothing more to come, and tidy up in between."""
+        """Write until None was handed in."""
         while (batch := self._next()) is not None:
             if batch:
                 self._write(batch)
-            self._tidier.step(idle=not batch)
+            self._background.step(idle=not batch)
 
     def _next(self) -> Batch | None:
-        """All that waits, or nothing after a pause in which there is something to tidy up; None at the end."""
+        """The items that wait, or an empty batch if none came within the pause before background work; None at the end."""
         if self._ending:
             return None
         batch: Batch = []
         try:
-            item = self._queue.get(timeout=self._tidier.pause)
+            item = self._queue.get(timeout=self._background.pause)
             while item is not None:
                 batch.append(item)
                 if len(batch) == BATCH:
@@ -141,7 +142,7 @@ class Writer:
         return batch or None
 
     def _write(self, batch: Batch) -> None:
-        """Write it or refuse it. What was handed in behind a failure is refused: it must not go past what is sent again."""
+        """Commit a batch, or refuse it if one before it failed: nothing may overtake what will be sent again."""
         if not self._wrong:
             self._wrong = self._commit(batch)
         if self._wrong:
@@ -149,17 +150,17 @@ class Writer:
         self._settle(batch, self._wrong)
 
     def _commit(self, batch: Batch) -> str:
-        """All of it or nothing; what went wrong, or ""."""
-        newest, began = self._newest, time.monotonic()
+        """Write all of it in one transaction. Returns what went wrong, and then nothing of it is written; or ""."""
+        newest_seq, began = self._newest, time.monotonic()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._do(batch)
             self._connection.execute("COMMIT")
             self._commits.add(time.monotonic() - began)
-            self._tidier.committed()
-        except Exception as error:  # noqa: BLE001 (the next batch may go well; those who wait are told of this one)
-            self._newest = newest
-            with suppress(sqlite3.Error):  # whatever a broken disk does, those who wait are told
+            self._background.committed()
+        except Exception as error:  # noqa: BLE001 (it is told to those who wait; the next batch may succeed)
+            self._newest = newest_seq
+            with suppress(sqlite3.Error):  # (a broken disk may fail here, too)
                 if self._connection.in_transaction:
                     self._connection.rollback()
             return str(error) or type(error).__name__
@@ -180,9 +181,9 @@ class Writer:
         try:
             try:
                 self._insert(entries)
-            except sqlite3.IntegrityError:  # the `cid` of some is in the log already, which is rare
+            except sqlite3.IntegrityError:  # the (author, `cid`) of some is in the log already, which is rare
                 rest = self._insert_new(entries)
-        except (UnicodeError, OverflowError):  # no bytes can be made of one of them
+        except (UnicodeError, OverflowError):  # one of them has a value that SQLite can't hold
             if len(entries) == 1:
                 entries[0].seq, entries[0].state = 0, ""
                 return
@@ -192,7 +193,7 @@ class Writer:
             self._add(rest)
 
     def _insert(self, entries: list[Entry]) -> None:
-        """Number them, and add them to the log: in one statement, so it is all of them or none."""
+        """Give messages their sequence numbers, and insert them: in one statement, so it is all of them or none."""
         if not entries:
             return
         for seq, entry in enumerate(entries, self._newest + 1):
@@ -201,7 +202,7 @@ class Writer:
         values = [value for entry in entries for value in entry.row()]
         self._connection.execute(f"INSERT INTO fresh VALUES {rows}", values)  # noqa: S608 (marks)
         self._newest += len(entries)
-        self._tidier.add(entries)
+        self._background.add(entries)
 
     def _insert_new(self, entries: list[Entry]) -> list[Entry]:
         """Add those that are no repeats. A repeat gets the place and the time of the message that it repeats.
@@ -231,7 +232,7 @@ class Writer:
 
 
 def runs(batch: Batch) -> list[list[Entry] | Job[Any]]:
-    """The jobs, and what lies between them."""
+    """A batch as its jobs, and lists of the messages between them."""
     found: list[list[Entry] | Job[Any]] = []
     run: list[Entry] = []
     for item in batch:
@@ -254,7 +255,7 @@ def _undo(batch: Batch) -> None:
 
 
 def _of_the_disk(error: Exception) -> bool:
-    """Whether this is about the file, and not about what was asked of it."""
+    """Whether an exception tells of trouble with the file or the disk, and not of a wrong statement or wrong values."""
     ours = (sqlite3.IntegrityError, sqlite3.ProgrammingError)
     wrong_sql = getattr(error, "sqlite_errorcode", None) == SQLITE_ERROR  # (it is not told before Python 3.11)
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, ours) and not wrong_sql
