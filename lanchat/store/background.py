@@ -1,7 +1,7 @@
-"""Tidying: what the writer does behind the commits. Rows are moved to where they stay, and then their words are indexed.
+"""Background work of the writer: messages are moved from the table `fresh` to `kept`, and then their words are indexed.
 
-It is done when nobody waits, and now and then when somebody always does: a step at a time, each short and a transaction of
-its own. What was not done before a crash is done after it.
+It is done when nothing waits to be written, and now and then when something always does: in short steps, each a transaction of
+its own. What was not done before a crash is done after it. It changes how the file stores the log, and never what is in it.
 """
 
 from __future__ import annotations
@@ -17,59 +17,66 @@ from lanchat.protocol.packet import visible
 from lanchat.store import recent, schema, word_index
 from lanchat.store.reindexing import Reindexing
 
-#: Seconds of a pause after which it begins, and after which it is tried again when it failed: the disk may be full.
+#: The work begins when nothing was written for so many seconds.
 PAUSE = 0.05
-AGAIN = 2.0
-#: The same while the index of words is made anew, which is to come to an end on a server where somebody always talks.
+#: The same while the index of words is made anew, so that this ends on a server where somebody always talks.
 SHORT_PAUSE = 0.005
-#: Without a pause, all is moved that there is when there are so many rows or characters, or so many batches were written;
-#: and some words are indexed after so many.
+#: Seconds until a step that failed is tried again: the disk may be full.
+AGAIN = 2.0
+#: If there is no such pause, `fresh` is emptied when it has so many rows, or so many characters of text, or when so many
+#: batches were written since it was emptied last.
 ROWS, CHARACTERS, BATCHES = 6000, 1024 * 1024, 128
+#: If there is no such pause, a step of the index is done after so many batches.
 PATIENCE = 16
-#: So many rows, or characters, are moved in one transaction: whoever is to be acknowledged waits a few milliseconds for it.
+#: How many rows, and characters of text, are moved in one transaction: a few milliseconds, for which messages wait.
 PIECE, PIECE_CHARACTERS = 500, 256 * 1024
 
 _log = Logger("lanchat.store.tidying")
 
 
 class BackgroundWork:
-    """Knows what is to be done behind the commits, and does it; in the writer's thread, with its connection."""
+    """Knows what is to be moved and indexed, and does it: in the writer's thread, with its connection."""
 
     def __init__(self, connection: Connection) -> None:
-        """Go on where the last one ended."""
+        """Find in the database what is left to be done."""
         self._connection = connection
         self._moved = recent.moved(connection)
         self._indexed = word_index.places(connection)["indexed"]
         self._anew = Reindexing(connection)
-        (self._rows,) = connection.execute("SELECT count(*) FROM fresh").fetchone()  # to be moved; perhaps they are not there
-        self._characters = 0  # of those
-        self._upto = 0  # what is up to here is being moved; 0 while nothing is
-        self._since_moved = self._since_indexed = 0  # batches
-        self._quiet_from = 0.0  # when nothing was written for a whole pause (by the clock that can't be set, as the next)
+        (self._rows,) = connection.execute("SELECT count(*) FROM fresh").fetchone()  # rows in `fresh`, at most
+        self._characters = 0  # characters of their texts, about
+        self._upto = 0  # the messages up to this one are being moved; 0 while none are
+        self._since_moved = self._since_indexed = (
+            0  # batches that were written since `fresh` was empty, and since the last step
+        )
+        self._quiet_from = 0.0  # the time at which the pause will have been long enough (`time.monotonic`, as the next)
         self._failing = False
-        self._not_before = 0.0  # when it may be tried again
+        self._not_before = 0.0  # the time at which a step that failed may be tried again
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Count entries that were just committed to the short table `fresh`."""
+        """Count messages that were just inserted into `fresh`."""
         self._rows += len(entries)
         self._characters += sum(len(entry.msg) for entry in entries)
 
     def committed(self) -> None:
-        """A batch is on the disk."""
+        """Note that a batch was committed."""
         self._since_moved += 1
         self._since_indexed += 1
         self._quiet_from = time.monotonic() + PAUSE
 
     @property
     def pause(self) -> float | None:
-        """How long to wait for more before the next step; not at all in the middle of it; None is for ever."""
+        """For how many seconds the writer should wait for a batch before the next `step`; None if there is nothing to do."""
         if not self._rows and not self._upto and self._indexed >= self._moved and not self._anew.left:
             return None
         usual = (SHORT_PAUSE if self._anew.left else PAUSE) if self._since_indexed else 0
         return max(usual, self._not_before - time.monotonic()) if self._failing else usual
 
     def step(self, idle: bool) -> None:
-        """Do some of it if it is time, which it is when nobody waits. It raises nothing: messages are kept all the same."""
+        """Do a step if it is time for one. It raises nothing: a failure is logged, and tried again later.
+
+        `idle` says whether nothing came within `pause`.
+        """
         if self._failing and time.monotonic() < self._not_before:
             return
         quiet = idle and not (self._anew.left and time.monotonic() < self._quiet_from)
@@ -85,7 +92,7 @@ class BackgroundWork:
                 self._anew.step()
                 self._since_indexed = min(self._since_indexed, 1)
             self._failing = self._failing and (self._upto > 0 or self._indexed < self._moved)
-        except Exception as error:  # noqa: BLE001 (it is tried again)
+        except Exception as error:  # noqa: BLE001 (it is tried again; messages are stored all the same)
             self._put_off(error)
         if quiet:
             self._since_indexed = 0
@@ -94,7 +101,7 @@ class BackgroundWork:
         return self._rows >= ROWS or self._characters >= CHARACTERS or self._since_moved >= BATCHES
 
     def _move(self) -> None:
-        """Move a piece; after the last of them, know what is left."""
+        """Move some messages to `kept`; after the last ones, count what is left in `fresh`."""
         each = max(1, self._characters // max(1, self._rows))
         most = max(1, min(PIECE, PIECE_CHARACTERS // each))
         with schema.transaction(self._connection):
@@ -111,7 +118,7 @@ class BackgroundWork:
         self._since_indexed = 0
 
     def _put_off(self, error: Exception) -> None:
-        """Say so once, and let it be for a while."""
+        """Log a failure once, and do nothing for a while."""
         if not self._failing:
             _log.error("what is said can't be found by its words for now: {why}", why=visible(str(error)))
         self._failing = True

@@ -38,7 +38,7 @@ class Reader:
         self._queue: SimpleQueue[tuple[Callable[[Connection], Any], Deferred[Any]] | None] = SimpleQueue()
 
     def ask(self, query: Callable[[Connection], T]) -> Deferred[T]:
-        """Run a query on a snapshot of what is committed. Fails with `TooSlow` after a second, or `RateLimited` if many wait."""
+        """Run a query on a snapshot of what is committed. Fails with `TooSlow` after `LONGEST`, or with `RateLimited`."""
         if self._queue.qsize() >= self._most:
             busy = RateLimited("Too many ask for what was said before. Try again in a second.")
             busy.retry_ms = 1000

@@ -1,7 +1,7 @@
-"""Anew: the index of words is built again, as a new version of the schema asked for, while the server serves and stores.
+"""Making the index of words anew, after a new version of the schema asked for it, while the server serves and stores.
 
-It goes back from what was said last, so what people look for most is found first. How far it has come is kept with the index
-itself (`lanchat.store.word_index`): a server that was killed goes on where the last one ended.
+It goes backwards from the newest message, as people mostly search for recent ones. How far it has come is stored with the index
+itself (`lanchat.store.word_index`), so a server that was killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from twisted.logger import Logger
 
 from lanchat.store import word_index
 
-#: So often, from the beginning to the end, the log says how far it is.
+#: How many times the log tells the progress.
 TIMES = 10
 
 _log = Logger("lanchat.store.anew")
 
 
 class Reindexing:
-    """Knows how much is left to be indexed, and does it, a short transaction at a time; in the writer's thread."""
+    """Knows how much is left to be indexed anew, and does that in short transactions, in the writer's thread."""
 
     def __init__(self, connection: Connection) -> None:
-        """Say what is about to be done, if anything is."""
+        """Find out how much is left, and log it if anything is."""
         self._connection = connection
-        #: What is up to this place in the log is not in the index yet; 0 when it is whole.
+        #: The messages up to this sequence number are not in the index yet; 0 when it is complete.
         self.left = self._all = word_index.places(connection)["unindexed"]
-        self._told = 0  # of `TIMES`
+        self._told = 0  # how many of the `TIMES` the progress was logged
         if self.left:
             word_index.merge_by_itself(connection, 0)
             _log.info(
@@ -34,7 +34,7 @@ class Reindexing:
             )
 
     def step(self) -> None:
-        """Index some more. Raises `sqlite3.Error`; then nothing of it was done."""
+        """Index some more messages. Raises `sqlite3.Error`; then none of them is indexed."""
         self.left = word_index.fill_back(self._connection)
         done = (self._all - self.left) * TIMES // self._all
         if done > self._told:

@@ -70,12 +70,12 @@ _PICTURE = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is in the index as it is: SQLite itself does all that it needs. Of plain texts each part is plain, too."""
+    """Whether `indexed` leaves a text as it is. A text is plain if, and only if, all its parts are."""
     return text.isascii() and "'" not in text and "`" not in text and "\0" not in text
 
 
 def indexed(text: str) -> str:
-    """A text as it is in the index of words. The index has to be told this same text to take an entry out of it.
+    """A text as it is put into the index of words. To remove it from the index, FTS5 needs this same text.
 
     A word that may be written in several ways is there in all of them: "l'homme" as "l", "homme" and "lhomme", "Müller" as
     "muller" and "mueller". Where there are no spaces, each character is a word: what is looked for is then found as a row of

@@ -1,9 +1,8 @@
-"""Words: the index of what was said, for who looks for it. It follows behind the log.
+"""The index of words (FTS5, the table `words`) with which messages are searched. It lags a moment behind the log.
 
-Only rows that were moved to where they stay (`lanchat.store.recent`) are in it, up to the place in the log that `meta` has as
-`indexed`. A new version of the schema may make the index anew: then it is empty at first, and `meta` has the same place as
-`unindexed`. What was said after that is indexed as ever; what was said up to there, from the newest to the oldest, whenever
-there is time, and `unindexed` goes down to 0 with it.
+It has the messages in `kept` (`lanchat.store.recent`) up to the sequence number that `meta` has as `indexed`. When a new
+version of the schema wants the index made anew, it is empty at first, and `meta` has that same number as `unindexed`, too.
+Later messages are indexed as usual; the earlier ones backwards, when there is time, and `unindexed` goes down to 0.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from lanchat.protocol.log_command import LocalTask
 from lanchat.store import recent, schema
 from lanchat.store.word_folding import indexed, is_plain
 
-#: So many rows, and bytes of their texts, are indexed in one transaction: a few milliseconds.
+#: How many messages, and bytes of their texts, are indexed in one transaction: a few milliseconds.
 ROWS, BYTES = 200, 64 * 1024
-#: So many pages of the index are written in one step of a merge, which are so many bytes: a few milliseconds.
+#: How many pages of the index are written in one step of a merge (a few milliseconds), and how many bytes these are.
 PAGES = 64
 STEP = PAGES * 4096
-#: The index is written in parts, which FTS5 merges when there are so many of a size: now and then a megabyte at a time. When it
-#: is made anew that would be often, so instead it merges so many pages with each step.
+#: FTS5 writes the index in segments, and merges them when there are this many of a size: now and then a megabyte at a time.
+#: While the index is made anew that would happen often, so this number of pages is merged with each step instead.
 PARTS, MERGED = 4, 32
-#: True for the rows that are in the index, with the values of `places`.
+#: SQL that is true for the rows of `kept` that are in the index; its parameters are the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
 
-# Rows whose texts are in the index as they are (`lanchat.store.word_folding.indexed`) are not handed to Python; others are read
-# and put in all at a time: if SQLite called a function for each, each call could wait until the reactor's thread lets go. A row
-# that is damaged may have bytes in the place of a text, and must not keep the others from being found.
+# Rows whose texts are in the index as they are (`lanchat.store.word_folding.is_plain`) are indexed without Python. Others are
+# read and inserted all at once: if SQLite called a function for each, each call might have to wait for the reactor's thread. A
+# row that is damaged may have bytes in place of a text, and must not keep the others from being indexed.
 _PLAIN = " AND ".join(
     f"length({column}) = length(CAST({column} AS BLOB)) AND instr({column}, char(39)) = 0 AND instr({column}, char(96)) = 0"
     for column in ("msg", "name")
@@ -40,13 +39,13 @@ _BETWEEN = "seq > :after AND seq <= :upto"
 _ADD = "INSERT INTO words(rowid, msg, name, conv)"
 # A statement takes 32,766 values, and a row of the index has 4.
 _MOST = 5000
-# The next rows to be indexed, after one place and up to another: how many, the last, and all their texts in one.
+# The next rows to be indexed, between two sequence numbers: how many, the last, and their texts, joined.
 _LOOK = """
     SELECT count(*), max(seq), group_concat(msg, ''), group_concat(name, '')
     FROM (SELECT seq, msg, name FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)
 """
-# The same, but not more than that the texts before the last have so many bytes; going on (ASC) or going back (DESC): how many,
-# the first and the last.
+# The next rows to be indexed, forwards (ASC) or backwards (DESC), so that the texts of all but the last have less than a number
+# of bytes: how many, the first and the last.
 _NEXT = """
     SELECT count(*), min(seq), max(seq) FROM (
         SELECT seq, coalesce(sum(size) OVER (ORDER BY seq {0} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
@@ -56,13 +55,13 @@ _NEXT = """
 
 
 def places(connection: Connection) -> dict[str, int]:
-    """What of the log is in the index: what is after the place `unindexed`, up to the place `indexed`."""
+    """Which messages are in the index: those after `unindexed`, up to `indexed` (sequence numbers)."""
     (left,) = connection.execute("SELECT max(value) FROM meta WHERE name = 'unindexed'").fetchone()
     return {"unindexed": int(left or 0), "indexed": int(schema.get(connection, "indexed"))}
 
 
 def fill(connection: Connection) -> int:
-    """Index the next rows that are not yet; up to where it is then done. Runs in a transaction of its own."""
+    """Index the next messages, in a transaction of its own. Returns the last sequence number that is indexed then."""
     with schema.transaction(connection):
         after, upto = int(schema.get(connection, "indexed")), recent.moved(connection)
         count, last, msgs, names = connection.execute(_LOOK, (after, upto, ROWS)).fetchone()
@@ -76,9 +75,10 @@ def fill(connection: Connection) -> int:
 
 
 def fill_back(connection: Connection) -> int:
-    """Index the next rows of an index that is made anew, going back; the place up to which none is in it yet, or 0.
+    """Index the next messages of an index that is made anew, backwards. Returns up to which one they are not in it yet, or 0.
 
-    Runs in a transaction of its own, which is not waited for to be on the disk: what is lost with the power is indexed again.
+    It does this in a transaction of its own, and does not wait until that is on the disk: what is lost in a power failure is
+    indexed again.
     """
     with _unsynced(connection), schema.transaction(connection):
         upto = places(connection)["unindexed"]
@@ -93,13 +93,13 @@ def fill_back(connection: Connection) -> int:
 
 
 def merge_by_itself(connection: Connection, parts: int) -> None:
-    """Let FTS5 merge parts of the index when there are so many of a size; 0 is never."""
+    """Let FTS5 merge segments of the index when there are `parts` of a size; 0 means never."""
     connection.execute("INSERT INTO words(words, rank) VALUES ('automerge', ?)", (parts,))
 
 
 @contextmanager
 def _unsynced(connection: Connection) -> Iterator[None]:
-    """Transactions in the block are on the disk, in their order, with the next one behind it."""
+    """Don't wait for the disk in the block: its transactions are synced together with the next one after it."""
     connection.execute("PRAGMA synchronous = NORMAL")
     try:
         yield
@@ -108,27 +108,27 @@ def _unsynced(connection: Connection) -> Iterator[None]:
 
 
 def begin_anew(connection: Connection, place: int) -> None:
-    """Leave all up to this place to be indexed going back; the index must have nothing of it."""
+    """Have all messages up to this sequence number indexed backwards; the index must be empty."""
     schema.put(connection, "indexed", place)
     schema.put(connection, "unindexed", place)
 
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
-    """Index these rows of `kept`."""
+    """Add the rows of `kept` for which the condition `where` is true to the index; `values` are its parameters."""
     _tell(connection, _ADD, "", where, values)
 
 
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
-    """Take these rows out of the index; they must still be in `kept`, as they were, for it does not keep them itself."""
+    """Remove rows from the index; `where` and `values` as in `add`. They must still be in `kept`, as FTS5 needs their texts."""
     told = "INSERT INTO words(words, rowid, msg, name, conv)"
     _tell(connection, told, "'delete',", f"{where} AND {INDEXED}", {**values, **places(connection)})
 
 
 def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
-    """Let go of words in the index that are nowhere in the log any more; whether there is more to be done.
+    """Do one step of a merge of the index, which removes words of messages that were removed. Returns whether there is more.
 
-    `first` begins with all parts of the index; otherwise it goes on with what was begun. (The numbers are FTS5's way to say so:
-    https://www.sqlite.org/fts5.html#the_merge_command)
+    `first` begins a merge of all segments; otherwise the one that was begun goes on. `pages` is how many pages are written.
+    (FTS5 takes a negative number for the first step: https://www.sqlite.org/fts5.html#the_merge_command)
     """
     before = connection.total_changes
     connection.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (-pages if first else pages,))
@@ -136,20 +136,20 @@ def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:
 
 
 class MergeIndex(LocalTask[bool], frozen=True):
-    """Do one step of a merge of the index: see `merge`."""
+    """Do one step of a merge of the index (`merge`)."""
 
     first: bool
     pages: int = PAGES
 
     def run(self, connection: Connection) -> bool:
-        """Whether there is more to be merged."""
+        """Do the step. Returns whether there is more to be merged."""
         return merge(connection, self.first, self.pages)
 
 
 def _tell(  # noqa: PLR0913 (the parts of a statement)
     connection: Connection, statement: str, first: str, where: str, values: Mapping[str, object], *, plain: bool = False
 ) -> None:
-    """Tell the index of these rows, as they are in it; `first` is the first value for each.
+    """Insert rows of `kept` into the table `words`, with which FTS5 adds them or, after `'delete',` (`first`), removes them.
 
     With `plain` it is known that the texts of all rows are plain (`lanchat.store.word_folding.is_plain`).
     """

@@ -1,8 +1,8 @@
 """The thread that writes: one connection, and everything that waits in one transaction (group commit).
 
 Waiting for the disk takes as long for one row as for a thousand. So whatever is handed in while one batch is being committed
-becomes the next batch. While the reactor's thread is busy, each statement may wait up to 5 ms for Python's lock: so all messages
-between two commands are inserted with one statement.
+becomes the next batch. While the reactor's thread is busy, each statement may wait up to 5 ms for Python's lock: so all
+messages between two commands are inserted with one statement.
 """
 
 from __future__ import annotations
