@@ -1,8 +1,8 @@
-"""Replacing: another database in the place of the one that is there. Killed at any moment, it leaves the old or the new one.
+"""Replacing the database by another one, so that there is the old or the new one even if the process is killed meanwhile.
 
-A database is a file and what SQLite keeps beside it, so to replace it takes several renames. The first gives the new one a name
-that says what is to be done (`lanchat.db.WHEN.next`). From then on the new one counts: whoever uses the directory next finishes
-what is left to do (`finish`), before they look at anything.
+A database is several files, so replacing it takes several renames. The first one gives the new database a name that tells what
+is to be done (`lanchat.db.DATE.next`). From then on the new one counts: whoever opens the directory next completes the
+replacement (`finish`) before anything else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ NEXT = ".next"
 
 @contextmanager
 def making(path: Path) -> Iterator[Path]:
-    """The name of a file that is to take the place of this one; it is removed at the end, if it has not. Raises `OSError`."""
+    """The path for a new database that is to replace the one at `path`; it is removed at the end of the block if it did not.
+
+    Raises `OSError`.
+    """
     part = new_name(path)
     try:
         yield part
@@ -29,9 +32,9 @@ def making(path: Path) -> Iterator[Path]:
 
 
 def replace(path: Path, part: Path, when: str) -> Path:
-    """Put `part`, which is whole and closed, in the place of `path`; that is kept with `when` in its name, which is given back.
+    """Replace the database at `path` by the one at `part`, which is complete and closed.
 
-    Raises `FileError` or `OSError`.
+    The old one is kept under a name with `when` in it, which is returned. Raises `FileError` or `OSError`.
     """
     old = path.with_name(f"{path.name}.{when}")
     if old.exists():
@@ -43,16 +46,16 @@ def replace(path: Path, part: Path, when: str) -> Path:
 
 
 def finish(path: Path) -> None:
-    """Do the rest of a replacement that was begun, if one was, and remove what one left that did not get so far.
+    """Complete a replacement that was begun, and remove the files of one that did not get that far.
 
-    Nobody else may use the directory. Raises `OSError`.
+    The caller has the lock of the directory. Raises `OSError`.
     """
     schema.remove(new_name(path))
     for new in path.parent.glob(f"{path.name}.*{NEXT}"):
         schema.sync_directory(path.parent)
         old = new.with_name(new.name.removesuffix(NEXT))
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-        for end in ("-wal", "-journal", ""):  # nothing of the old one may lie beside the new one
+        for end in ("-wal", "-journal", ""):  # (SQLite would use a `-wal` of the old one with the new one)
             beside = path.with_name(path.name + end)
             if beside.exists() and (beside == path or beside.stat().st_size):
                 beside.rename(old.with_name(old.name + end))
@@ -69,10 +72,10 @@ def is_begun(path: Path) -> bool:
 
 
 def copies(path: Path) -> list[Path]:
-    """What else there is of it: what a replacement or an upgrade kept. Whoever asks has the lock, or a server has it."""
+    """The copies that replacements and upgrades of the schema kept. The caller, or a running server, has the lock."""
     return sorted(path.parent.glob(f"{path.name}.*"))
 
 
 def new_name(path: Path) -> Path:
-    """Where the one is made that takes its place."""
+    """The path at which the database is made that will replace the one at `path`."""
     return path.with_name(f"{path.name}.new")

@@ -1,4 +1,4 @@
-"""The tables, and the steps from each version of them to the next (docs/keeping.md, "How it works")."""
+"""The schema of the database: its tables, and the steps from each version to the next (docs/keeping.md, "Upgrades")."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sqlite3 import Connection, connect
 from lanchat.protocol.packet import visible
 from lanchat.system.private_files import give_to_owner
 
-#: What SQLite writes into the head of the file, so that it is known as ours ("lanc").
+#: The `application_id` in the header of the file, which tells that it is lanchat's ("lanc").
 APPLICATION_ID = 0x6C616E63
-#: What SQLite keeps beside a database. All but the first hold what was written, and belong to that one file.
+#: The suffixes of the files that SQLite has beside a database. All but the first may hold committed data.
 BESIDE = ("-shm", "-wal", "-journal")
 
 _ENTRIES = """(
         seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
         ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL)"""
 _ONCE = "cid IS NOT NULL AND author IS NOT NULL"
-# The log is two tables (`lanchat.store.recent`). What is in one must not be said again in the other: the trigger sees to that,
-# as a part of the one statement that adds all that was said.
+# The log is two tables (`lanchat.store.recent`). An (author, cid) must not be in both: the trigger checks that, as part of the
+# one statement that inserts all messages of a batch.
 _VERSION_1 = f"""
     CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE accounts(
@@ -63,8 +63,8 @@ _VERSION_1 = f"""
     CREATE VIRTUAL TABLE words USING fts5(
         msg, name, conv, content='kept', content_rowid='seq', tokenize='unicode61 remove_diacritics 2');
 """  # noqa: S608 (our own words)
-# The index of words takes the marks on a letter for a part of the word. The old index can't be changed into this one: all that
-# was in it is to be indexed anew, while the server runs (`lanchat.store.word_index`).
+# In this index of words, marks on a letter are part of the word. The old index can't be converted: everything that was in it is
+# indexed anew while the server runs (`lanchat.store.word_index`).
 _VERSION_2 = """
     DROP TABLE words;
     CREATE VIRTUAL TABLE words USING fts5(
@@ -74,20 +74,20 @@ _VERSION_2 = """
     UPDATE sanctions SET by_name = 'the operator'
         WHERE by_name = 'operator' AND NOT EXISTS (SELECT 1 FROM accounts WHERE key = 'operator');
 """
-#: What makes version n + 1 of version n, from nothing on. A step is never changed once it was released.
+#: The SQL that makes version n + 1 of version n; version 0 is an empty file. A step is never changed after its release.
 STEPS = (_VERSION_1, _VERSION_2)
-#: Tables that SQLite makes for itself. How it writes that may be another in another version; they hold no program in any case.
+#: Tables that SQLite makes for itself. Their SQL may differ between versions of SQLite; it can't hold anything that is run.
 _OF_SQLITE = re.compile(r"CREATE TABLE (?:'words_\w+'|sqlite_\w+)\([\w ,()]*\)(?: WITHOUT ROWID)?")
-#: Those that are there only after an ANALYZE.
+#: Of these, the tables that are there only after an ANALYZE.
 _STATISTICS = ("sqlite_stat1", "sqlite_stat4")
 
 
 def difference(connection: Connection, steps: Sequence[str] = STEPS) -> str:
-    """What a database has that a new one of its version has not, or the other way round, in words; "" if it is the same.
+    """How a database differs from a new one of its version, in words; "" if it has the same tables, indexes and so on.
 
-    Whoever made the file may have put something into it that runs later: a trigger that changes more than was asked for, a view
-    without end. So this comes before anything else of the file is used, and reads only the list that SQLite has of it. Raises
-    `sqlite3.Error`.
+    Whoever made the file may have put something into it that is run later: a trigger that changes more than was asked for, or a
+    view that never ends. So this is checked before anything else in the file is used; it reads only SQLite's own list of
+    tables. Raises `sqlite3.Error`.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     there, ours = _objects(connection), _objects_of(tuple(steps[:version]))
@@ -100,7 +100,7 @@ def difference(connection: Connection, steps: Sequence[str] = STEPS) -> str:
 
 @lru_cache
 def _objects_of(steps: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
-    """What a new database has after these steps."""
+    """The objects of a new database that is made by these steps, as `_objects` returns them."""
     with closing(connect(":memory:", isolation_level=None)) as connection:
         for step in steps:
             connection.executescript(step)
@@ -119,16 +119,16 @@ def _objects(connection: Connection) -> frozenset[tuple[str, ...]]:
 
 
 def tables(connection: Connection) -> dict[str, list[str]]:
-    """The columns of each table; not of views, nor of virtual tables."""
+    """The names of the columns of each table, without views and virtual tables."""
     there = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0").fetchall()
     columns = "SELECT name FROM pragma_table_info(?)"
     return {name: [column for (column,) in connection.execute(columns, (name,))] for (name,) in there}
 
 
 def upgrade(connection: Connection, path: Path, steps: Sequence[str] = STEPS) -> None:
-    """Take the steps that are wanting, each whole or not at all; what was there is kept beside it first.
+    """Bring a database to the newest version, each step in a transaction; before that, the file is copied.
 
-    `path` is the file's. Raises `OSError` or `sqlite3.Error`; then the file is as it was, or a whole step further.
+    `path` is the path of the file. Raises `OSError` or `sqlite3.Error`; then the file is as it was, or some steps further.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if 0 < version < len(steps):
@@ -142,7 +142,7 @@ def upgrade(connection: Connection, path: Path, steps: Sequence[str] = STEPS) ->
 
 
 def fill(connection: Connection) -> None:
-    """What a new database holds before anything is said: no words that are indexed, and an epoch."""
+    """Put into a new database what every database has: an epoch, and up to where words are indexed."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     put(connection, "clean", 1)
     put(connection, "indexed", 0)
@@ -150,33 +150,34 @@ def fill(connection: Connection) -> None:
 
 
 def renew(connection: Connection) -> None:
-    """Begin a new epoch: the places in the log that clients know mean nothing any more."""
+    """Give the log a new epoch: the sequence numbers that clients remember are not valid any more."""
     put(connection, "epoch", secrets.token_hex(4))
 
 
 def copy(connection: Connection, target: Path) -> None:
-    """Write all that is in the database to another file, that only we may read. Raises `OSError` or `sqlite3.Error`."""
+    """Copy a database into a new file, which only our user may read. Raises `OSError` or `sqlite3.Error`."""
     create(target)
     other = connect(target, isolation_level=None)
     try:
         distrust(other)
         connection.backup(other)
-        put(other, "clean", 1)  # it needs no other file
+        put(other, "clean", 1)  # (there is no `-wal` that belongs to it)
     finally:
         other.close()
     sync(target)
 
 
 def distrust(connection: Connection) -> None:
-    """Let nothing that a file brings with it call a function or use a virtual table that could do harm."""
+    """Forbid triggers and views in the file to use functions and virtual tables that could do harm."""
     connection.execute("PRAGMA trusted_schema = 0")
 
 
 def create(path: Path) -> None:
-    """Make an empty file for a database, that only we may read. What is left of an unfinished one of that name is removed.
+    """Make an empty file for a database, which only our user may read.
 
-    SQLite would take what lies beside it for a part of the new one. Made by root in the directory of another user, it is that
-    user's from the start: however root's command ends, the server can open it. Raises `OSError`.
+    An unfinished one of that name is removed, with the files beside it, which SQLite would take for the new one's. If root
+    makes it in the directory of another user, it belongs to that user from the start, so that the server can open it however
+    root's command ends. Raises `OSError`.
     """
     remove(path)
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
@@ -187,7 +188,7 @@ def create(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a database, with what lies beside it, if it is there. Raises `OSError`."""
+    """Remove a database and the files beside it, as far as they are there. Raises `OSError`."""
     for end in (*BESIDE, ""):
         path.with_name(path.name + end).unlink(missing_ok=True)
 
@@ -195,14 +196,14 @@ def remove(path: Path) -> None:
 def sync(path: Path) -> None:
     """Wait until a file, and its name in its directory, are on the disk.
 
-    Not for a database that is open in this process: it would lose its locks (`lanchat.store.wal_check`).
+    The file must not be a database that is open in this process, which would lose its locks (`lanchat.store.wal_check`).
     """
     _sync(path)
     sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:
-    """Wait until the names in a directory are on the disk, where its file system can be asked for that (fsync(2), EINVAL)."""
+    """Wait until the names in a directory are on the disk, if its file system supports that (fsync(2), EINVAL)."""
     try:
         _sync(directory)
     except OSError as error:
@@ -220,7 +221,7 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """All that is done in the block is, or nothing."""
+    """Do the block in a transaction, which is rolled back if the block raises an exception."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -231,7 +232,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 def get(connection: Connection, name: str) -> str | int:
-    """What `meta` says under this name. Raises `LookupError` when it says nothing, which a whole database never does."""
+    """The value of this name in the table `meta`. Raises `LookupError` if there is none, which means damage."""
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     if row is None or not isinstance(row[0], (str, int)):
         raise LookupError(f"there is no {name} in it")
@@ -239,5 +240,5 @@ def get(connection: Connection, name: str) -> str | int:
 
 
 def put(connection: Connection, name: str, value: str | int) -> None:
-    """Keep this in `meta` under that name."""
+    """Set the value of this name in the table `meta`."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

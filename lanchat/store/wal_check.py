@@ -1,9 +1,9 @@
-"""Witness: whether the `-wal` beside a database still has all that was committed, when a server was cut off.
+"""Checking after a crash whether the `-wal` beside a database still has everything that was committed.
 
-SQLite takes the `-wal` as far as its sums are right, and can't know whether more was there: one that was cut, or damaged, is a
-shorter one. But the `-shm` beside it says how many pages were committed, and what a process wrote there outlives it as long
-as the machine runs. After a loss of power it may be older than the `-wal`, and says nothing. The forms of both files are those
-of https://www.sqlite.org/walformat.html.
+SQLite reads the `-wal` as far as its checksums are right: one that was truncated or damaged looks like a shorter one. But the
+`-shm` beside it tells how many pages were committed. What a process wrote to it stays after the end of that process, as long
+as the machine runs. (After a power failure the `-shm` may be older than the `-wal`, and is no help.) The formats of both files
+are described in https://www.sqlite.org/walformat.html.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ import struct
 from pathlib import Path
 from sqlite3 import Connection
 
-#: In the `-shm`: the number of pages, and the salt of the `-wal` that they are in. The header is there twice.
+#: The header of the `-shm`: the number of pages, and the salt of the `-wal` that has them. It is there twice.
 _SHM_HEADER = struct.Struct("=16xI12x8s8x")
-#: In the `-wal`: its salt.
+#: The header of the `-wal`: its salt.
 _WAL_HEADER = struct.Struct("16x8s8x")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
-#: More pages than any `-wal` has: that of the `-shm` is gone, or another lies in its place.
+#: More pages than any `-wal` has: the one that the `-shm` is about is missing, or was replaced by another.
 GONE = 2**32
 
 
 def committed(database: Path) -> int:
-    """How many pages the `-wal` must have, by the `-shm`; 0 when nothing is known.
+    """How many pages the `-wal` must have according to the `-shm`; 0 if that is unknown.
 
-    It opens and closes both files, so SQLite must not have the database open in this process: the locks of POSIX belong to the
-    process, and to close any descriptor of a file gives up all that it holds there. Other processes would then take the `-shm`
-    for nobody's (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    This opens and closes both files, so the database must not be open in this process: POSIX locks belong to a process, which
+    loses all its locks on a file when it closes any descriptor of it. Other processes would then believe that nobody uses the
+    `-shm` (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
     size = _SHM_HEADER.size
     head = _head(database.with_name(f"{database.name}-shm"), 2 * size)
-    if len(head) < 2 * size or head[:size] != head[size:]:  # it was cut off while it was changed
+    if len(head) < 2 * size or head[:size] != head[size:]:  # (a process was killed while it changed it)
         return 0
     pages, salt = _SHM_HEADER.unpack(head[:size])
     wal = _head(database.with_name(f"{database.name}-wal"), _WAL_HEADER.size)
@@ -40,13 +40,13 @@ def committed(database: Path) -> int:
 
 
 def found(connection: Connection) -> int:
-    """How many pages SQLite has found in the `-wal`. It takes them into the file by the way, as at every checkpoint."""
+    """How many pages SQLite finds in the `-wal`. This is a checkpoint: it also copies them into the database."""
     _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return max(0, int(pages))  # (-1: it uses no `-wal`)
 
 
 def boot() -> bytes:
-    """What is different after each start of the machine; nothing where the system does not tell."""
+    """An id that is new after each start of the machine; b"" if the system has none."""
     try:
         return _BOOT.read_bytes()
     except OSError:
@@ -54,7 +54,7 @@ def boot() -> bytes:
 
 
 def _head(file: Path, size: int) -> bytes:
-    """The first bytes of a file; fewer where there are not so many."""
+    """The first `size` bytes of a file; fewer if it is shorter, or can't be read."""
     try:
         with file.open("rb") as opened:
             return opened.read(size)
