@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: What the modules import whose tests start programs or open sockets. These are marked `slow`, without a word of theirs.
+#: What modules import whose tests start programs or open sockets. These tests are marked `slow`, and don't say so themselves.
 OUTSIDE = {"subprocess", "pexpect", "socket", "asyncio", "Server", "HTTPServer", "talk_and_be_killed"}
 
 
@@ -42,14 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What isn't marked `slow` starts no program and connects to nothing."""
+    """What isn't marked `slow` starts no program."""
     if request.node.get_closest_marker("slow") is None:
         monkeypatch.setattr(subprocess.Popen, "__init__", _outside)
-        monkeypatch.setattr(socket.socket, "connect", _outside)
 
 
 def _outside(*_: object, **__: object) -> None:
-    pytest.fail("not marked `slow`, but starts a program or connects: tests/conftest.py must know what this module imports")
+    pytest.fail("it starts a program, but is not marked `slow`: tests/conftest.py must know what this module imports")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
