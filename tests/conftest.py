@@ -39,14 +39,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
-@pytest.fixture(autouse=True)
-def _inside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+_start = subprocess.Popen.__init__
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """What isn't marked `slow` starts no program."""
-    if request.node.get_closest_marker("slow") is None:
-        monkeypatch.setattr(subprocess.Popen, "__init__", _outside)
+    subprocess.Popen.__init__ = _start if item.get_closest_marker("slow") else _refuse  # type: ignore[method-assign, assignment]
 
 
-def _outside(*_: object, **__: object) -> None:
+def _refuse(*_: object, **__: object) -> None:
     pytest.fail("it starts a program, but is not marked `slow`: tests/conftest.py must know what this module imports")
 
 

@@ -20,6 +20,8 @@ from lanchat.protocol.names import parse
 from lanchat.store import accounts, recent, rooms
 from tests.stores import Desk, entry, raw
 
+pytestmark = pytest.mark.slow
+
 PAGE, LEAF = 4096, 13
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq"  # noqa: S608 (ours)
 

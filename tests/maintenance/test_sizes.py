@@ -27,6 +27,8 @@ from lanchat.store import erasure, rooms
 from tests.maintenance.test_retention import DAY, Keeper, indexed, left, sound, sweep
 from tests.stores import NOW, Desk, entry
 
+pytestmark = pytest.mark.slow
+
 #: Real words, in real sentences.
 WORDS = re.findall(r"\w+", " ".join(pydoc_data.topics.topics.values()))
 CONVS = ("r1", "r2", "r3", "p1x2", "g1xbob")

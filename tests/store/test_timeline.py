@@ -13,6 +13,8 @@ from lanchat.store.timeline import DAY_MS, HOUR_MS, MOST, NEVER, Note, Timeline
 from tests.maintenance.test_retention import DAY, Keeper, left, sweep
 from tests.stores import NOW, Desk, entry
 
+pytestmark = pytest.mark.slow
+
 #: What servers do: run for some hours, be off for some days, have their clock set; and so many messages are said.
 LIVES = st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 0, 0, 1, 3, 40]), st.integers(-400, 400), st.integers(0, 3)))
 
