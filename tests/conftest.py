@@ -44,7 +44,7 @@ _start = subprocess.Popen.__init__
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What isn't marked `slow` starts no program."""
-    subprocess.Popen.__init__ = _start if item.get_closest_marker("slow") else _refuse  # type: ignore[method-assign, assignment]
+    subprocess.Popen.__init__ = _start if item.get_closest_marker("slow") else _refuse  # type: ignore[method-assign]
 
 
 def _refuse(*_: object, **__: object) -> None:

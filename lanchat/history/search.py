@@ -22,7 +22,7 @@ from lanchat.protocol.entry import COLUMNS
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
-from lanchat.store.word_folding import spellings
+from lanchat.protocol.word_folding import spellings
 
 #: Characters in a search, and words in it, at the most.
 MAX_QUERY = 256

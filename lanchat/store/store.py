@@ -59,8 +59,7 @@ class Store:
         """The database is in `directory`; `open` opens it.
 
         `call_in_reactor` has a function called in the reactor's thread; it may be called in any thread, and keeps the order.
-        With `ephemeral`, messages are relayed and not stored. `waiting` returns how many items may wait before the store is
-        `full`.
+        With `ephemeral`, messages are relayed, not stored. `waiting` returns how many items may wait before `full` is true.
         """
         self.directory = directory
         self.call_in_reactor = call_in_reactor

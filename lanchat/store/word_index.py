@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from sqlite3 import Connection
 
 from lanchat.protocol.log_command import LocalTask
+from lanchat.protocol.word_folding import indexed, is_plain
 from lanchat.store import recent, schema
-from lanchat.store.word_folding import indexed, is_plain
 
 #: How many messages, and bytes of their texts, are indexed in one transaction: a few milliseconds.
 ROWS, BYTES = 200, 64 * 1024
@@ -27,7 +27,7 @@ PARTS, MERGED = 4, 32
 #: SQL that is true for the rows of `kept` that are in the index; its parameters are the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
 
-# Rows whose texts are in the index as they are (`lanchat.store.word_folding.is_plain`) are indexed without Python. Others are
+# Rows whose texts are in the index as they are (`lanchat.protocol.word_folding.is_plain`) need no Python. Others are
 # read and inserted all at once: if SQLite called a function for each, each call might have to wait for the reactor's thread. A
 # row that is damaged may have bytes in place of a text, and must not keep the others from being indexed.
 _PLAIN = " AND ".join(
@@ -151,7 +151,7 @@ def _tell(  # noqa: PLR0913 (the parts of a statement)
 ) -> None:
     """Insert rows of `kept` into the table `words`, with which FTS5 adds them or, after `'delete',` (`first`), removes them.
 
-    With `plain` it is known that the texts of all rows are plain (`lanchat.store.word_folding.is_plain`).
+    With `plain` it is known that the texts of all rows are plain (`lanchat.protocol.word_folding.is_plain`).
     """
     others = f"SELECT EXISTS (SELECT 1 FROM kept WHERE NOT ({_PLAIN}) AND {where})"  # noqa: S608 (our own words)
     if plain or not connection.execute(others, values).fetchone()[0]:

@@ -17,8 +17,8 @@ from lanchat.history.positions import OfAccount
 from lanchat.history.search import FEW, MAX_QUERY, MAX_WORDS, Query, going_on, parse_query, search
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import Usage
+from lanchat.protocol.word_folding import indexed
 from lanchat.store import word_index
-from lanchat.store.word_folding import indexed
 from tests.memory_log import log_of, said, seqs
 
 NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.timezone.utc).timestamp()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.history.search import parse_query, search
-from lanchat.store import word_folding
+from lanchat.protocol import word_folding
 from tests.live import until
 from tests.stores import Desk, entry
 

@@ -12,9 +12,9 @@ from twisted.internet.task import Clock
 from lanchat.maintenance import removal
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Retention, Rule, parse
+from lanchat.protocol.word_folding import indexed as indexed_text
 from lanchat.store import background, word_index
 from lanchat.store.duplicates import digest
-from lanchat.store.word_folding import indexed as indexed_text
 from tests.live import until
 from tests.stores import NOW, Desk, entry
 
