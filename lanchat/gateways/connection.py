@@ -1,4 +1,4 @@
-"""Connection: what a client's connection is in every dialect. It opens, it is bounded in time, it closes in one way."""
+"""Connection: the part of a client's connection that is the same in every dialect: opening, deadlines, and closing."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _log = Logger()
 
 @implementer(IConnection, IHalfCloseableProtocol)
 class Connection(Input):
-    """A client's connection: a subclass adds the dialect (`frames`, `frameReceived`, `deliver`)."""
+    """A client's connection. A subclass adds the dialect: `frames`, `frameReceived` and `deliver`."""
 
-    #: The name of the dialect, as operators see it.
+    #: The name of the dialect, in the log and in metrics.
     gateway = ""
-    #: How many times the limit `opening` a connection has until its name.
+    #: The time to send a name is this many times the limit `opening`.
     opening_factor = 1
-    # (Here, as it is so on hardly any connection.)
+    # (Class attributes, as hardly any connection ever has another value.)
     _hears_no_more = _hung_up = False
     _omitted = 0
 
     def connectionMade(self) -> None:
-        """The clock for the name starts; a connection too many learns that it is."""
+        """Start the deadline for the name. A connection that is one too many is refused."""
         self.factory.connections.add(self)
         self.address = sockets.address_of(self.transport.getPeer())
         chat, turn, pace = self.router.chat, self.factory.turn, self.factory.pace
@@ -52,7 +52,7 @@ class Connection(Input):
             self.turn_away(refusal)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The far end is gone, or we closed: the name is free."""
+        """End the session, as the connection is closed."""
         self.closed = self.halted = True
         self.factory.admission.release(self.address)
         self.outbox.gone()
@@ -62,25 +62,25 @@ class Connection(Input):
         self.factory.left(self)
 
     def holdEnded(self) -> None:
-        """What was waited for is there: what came meanwhile is served, perhaps all that ever will come."""
+        """Serve what came while a command waited; if the client sends nothing more, all of it."""
         if self._hears_no_more:
             self._hear_out()
         else:
             super().holdEnded()
 
     def readConnectionLost(self) -> None:
-        """The far end will send nothing more, but may read what it is still owed (`nc -N`)."""
+        """Serve the rest: the client has closed its writing side, but may still read (`nc -N`)."""
         self._hung_up = True
         self.hear_no_more()
 
     def hear_no_more(self) -> None:
-        """What came is all that is to be served, whether or not the far end has closed its writing side."""
+        """Serve what has come, and nothing more, whether or not the client has closed its writing side."""
         self._hears_no_more = True
         self._hear_out()
 
     def _hear_out(self) -> None:
-        """Serve all that came, and what its end completes; then there is nothing more to wait for."""
-        self._serve(sys.maxsize)  # over TLS the end is seen while what came before it waits; there is no later
+        """Serve all that came, and what the end of the input completes; then end the session and close."""
+        self._serve(sys.maxsize)  # (over TLS the end may be seen while earlier input waits; it can't wait longer)
         if not self.halted:
             self.inputEnded()
             self._serve(sys.maxsize)
@@ -89,7 +89,7 @@ class Connection(Input):
         if self.session is not None and self.session.pending and not self.halted:
             self.perform(self.router.chat.messages.settled(), hold=True)
         if self.halted and not self.closed:
-            return  # it goes on here when that is done
+            return  # (`holdEnded` comes back here)
         self.leave("hung up")
         self.closed = self.halted = True
         self.factory.openings.end(self._too_slow)
@@ -99,25 +99,25 @@ class Connection(Input):
             self.outbox.close()
 
     def writeConnectionLost(self) -> None:
-        """Our last words are written. The connection ends when the far end does, or at the outbox's deadline."""
+        """Note that our writing side is closed, so all was written. The client closes, or the outbox does at its deadline."""
         self.outbox.written_out()
 
     def inputEnded(self) -> None:
-        """A dialect in which silence means something learns here that there is nothing but silence."""
+        """Treat what came as complete, as nothing follows. For dialects in which a frame may end by silence."""
 
     def leave(self, why: str, code: str = HUNG_UP) -> None:
-        """The session, if there is one, is over; its name is free at once."""
+        """End the session, if there is one; its name is free at once. `why` is logged, `code` is counted."""
         if self.session is not None:
             self.router.chat.leave(self.session, why, code=code)
 
     def open(self, name: str) -> Session:
-        """Ask for a name, and so for a session; raises `BadName` or `NameTaken`."""
+        """Open a session with this name. Raises what `Chat.open` does."""
         self.session = self.router.chat.open(name, self, self.address, self.gateway)
         self.factory.openings.end(self._too_slow)
         return self.session
 
     def refuse(self, error: ChatError) -> None:
-        """Turn away a connection that has no name."""
+        """Tell a connection that has no session why it is refused, and close it."""
         self.router.chat.counts.refused[error.code] += 1
         why = visible(str(error), 200)
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
@@ -125,14 +125,14 @@ class Connection(Input):
         self.disconnect()
 
     def misdirect(self, begins: re.Match[bytes]) -> None:
-        """Turn away a connection that began with another protocol, and tell which port that is for."""
+        """Refuse a connection that began with another protocol, and tell which port that is for."""
         header, told = other_protocols.answer(begins, self.gateway)
         if header:
             self.outbox.send(header)
         self.refuse(BadPacket(told))
 
     def turn_away(self, error: ChatError) -> None:
-        """Refuse a connection that is one too many, and don't let it linger if there are many such."""
+        """Refuse a connection that is one too many. If there are many such, it is closed before it can have read why."""
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
         if not self.factory.lets_linger(self):
@@ -140,18 +140,18 @@ class Connection(Input):
 
     @abstractmethod
     def deliver(self, packet: ServerPacket) -> None:
-        """Show a packet in this dialect."""
+        """Send a packet in this dialect."""
 
     def deliver_all(self, packets: list[ServerPacket]) -> None:
-        """Show some packets that are alike."""
+        """Send packets that have the same sender and recipient, and differ in their text and their ids only."""
         for packet in packets:
             self.deliver(packet)
 
     def omits(self, packet: ServerPacket) -> bool:
-        """Whether this packet is left out, as it is for everyone and the client is behind: nobody closes others by shouting.
+        """Whether a packet is left out because it is for everyone, and the client is behind.
 
-        What the server itself says is not: that it ends, who came and who went. Once what waits is written, the client is told
-        how many packets were left out.
+        Otherwise somebody could get slow readers closed by shouting. Packets from the server itself are never left out. When
+        all that waits is written, the client is told how many were.
         """
         if packet.to != EVERYONE or packet.from_ == SERVER or not self.behind():
             return False
@@ -168,40 +168,40 @@ class Connection(Input):
             self.router.chat.reply(self.session, None, f"{what} left out here, as you read more slowly than they came.")
 
     def behind(self) -> bool:
-        """Whether so much waits for it that it should be sent no more than it asks for."""
+        """Whether so much waits for the client that it should be sent only what it asks for."""
         return self.outbox.held_up and self.outbox.waiting > self.router.chat.limits["outbox"] / 2
 
     def caught_up(self) -> Deferred[None]:
-        """Fires when all that waited is written, or never will be."""
+        """Fires when all that waited is written, or the connection has ended."""
         return self.outbox.drained()
 
     def __conform__(self, interface: object) -> Outbox | None:
-        """How much was written to it is known to its outbox."""
+        """Adapt to `IOutputProgress`, which the outbox provides."""
         return self.outbox if interface is IOutputProgress else None
 
     def encryption(self) -> str:
-        """The version of TLS that is spoken; "" in plain text."""
+        """The version of TLS; "" for a connection without TLS."""
         return ""
 
     def queued(self) -> int:
-        """Bytes that wait for the client."""
+        """The bytes that wait to be written to the client."""
         return self.outbox.waiting
 
     def serve_with(self, router: Router) -> None:
-        """Let this router serve what comes from now on."""
+        """Hand the packets to another router from now on."""
         self.router = router
 
     def disconnect(self) -> None:
-        """Close, once what was delivered is written."""
+        """Close the connection when all that was delivered is written. Nothing more is served."""
         self.closed = self.halted = True
         self.factory.openings.end(self._too_slow)
         if self._resting is not None or self._unread:
             self._rested()
-            self.transport.resumeProducing()  # or its end would not be seen
+            self.transport.resumeProducing()  # (or the end of the connection would not be noticed)
         self.outbox.close()
 
     def goodbye(self) -> None:
-        """The server ends."""
+        """Tell the client that the server is shutting down, and close."""
         if self.session is not None:
             self.router.chat.close(self.session, "RELOAD", "The server is shutting down. Goodbye!", why="shut down")
         self.disconnect()

@@ -1,4 +1,4 @@
-"""Deadlines: one timer for many who all have the same time for something. Who began first is due first."""
+"""Deadlines: one timer for many calls that all have the same delay, so the first to begin is the first to be due."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Callable
 
 from lanchat.protocol.interfaces import Clock, DelayedCall
 
-#: Seconds that a clock may seem to be early for having been rounded.
+#: Seconds by which a call may come too early because times are rounded.
 ROUNDING = 1e-6
-#: Seconds after which it is looked whether the time that each has is another now.
+#: Seconds after which a change of the delay is noticed, at the latest.
 MAX_PAUSE = 5.0
 
 
 class Deadlines:
-    """Calls those whose time is up. A timer for each would cost each of them memory for as long as it might have taken."""
+    """Calls functions when their time is up. A timer for each connection without a name would take more memory."""
 
     def __init__(self, clock: Clock, seconds: Callable[[], float]) -> None:
-        """`seconds` is how long each may take; it is asked each time, so a change counts at once."""
+        """`seconds` returns the delay; it is asked each time, so that a change holds for those that have begun, too."""
         self._clock = clock
         self._seconds = seconds
         self._began: dict[Callable[[], None], float] = {}
         self._timer: DelayedCall | None = None
 
     def begin(self, too_slow: Callable[[], None]) -> None:
-        """Call this when its time is up."""
+        """Start the time of this function, which is called when it is up."""
         self._began[too_slow] = self._clock.seconds()
         if self._timer is None:
             self._look_in(self._seconds())
 
     def end(self, too_slow: Callable[[], None]) -> None:
-        """It was quick enough, or does not matter any more."""
+        """Don't call this function any more."""
         self._began.pop(too_slow, None)
         if not self._began and self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""Factory: it makes the connections of one gateway, and sees them off at the end of the server."""
+"""Factory: makes the connections of one gateway, and closes them when the server shuts down."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lanchat.net import sockets
 from lanchat.net.admission import Admission
 from lanchat.protocol.interfaces import DelayedCall
 
-#: At the end of the server: seconds until what is still paced is written at once, and until who does not read is aborted.
+#: At shutdown: seconds until paced output is written at once, and until clients that do not read are aborted.
 HURRY_SECONDS, GRACE_SECONDS = 2.0, 3.0
 
 
 class ChatFactory(BaseFactory):
-    """Makes the connections of one gateway, all with the same router, and sees them off at the end."""
+    """The factory of one gateway, which may listen on several ports."""
 
-    connections: set[Connection]  # type: ignore[assignment]  # it makes no others
+    connections: set[Connection]  # type: ignore[assignment]  # (it makes no others)
 
     def __init__(self, protocol: type[Connection], router: Router, admission: Admission) -> None:
         super().__init__(router.chat.clock, router.chat.limits, admission, protocol.opening_factor)
@@ -37,7 +37,7 @@ class ChatFactory(BaseFactory):
         return self._protocol.gateway
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """A connection for a new client; None, which closes it, for one from elsewhere."""
+        """Make a connection for a new client; None, which closes it, if its address may not connect."""
         if addr is not None and not self.admission.allows(sockets.address_of(addr)):
             return None
         connection = self._protocol(self.router)
@@ -45,7 +45,7 @@ class ChatFactory(BaseFactory):
         return connection
 
     async def drain(self) -> None:
-        """Say goodbye to every client and wait until they are gone: those that read for what waits, others 3 seconds."""
+        """Send a goodbye to every client, and wait until all connections have ended, which takes 3 seconds at most."""
         if not self.connections:
             return
         if self._drained is None:  # each port of this gateway asks
@@ -58,16 +58,16 @@ class ChatFactory(BaseFactory):
         await self._drained
 
     async def _settled(self) -> None:
-        """What was said is on the disk and answered, unless that takes too long."""
+        """Wait until all messages are stored and acknowledged, but 2 seconds at most."""
         settled = Deferred.fromCoroutine(self.router.chat.messages.settled())
         late = self.router.chat.clock.callLater(HURRY_SECONDS, settled.cancel)
-        with contextlib.suppress(Exception):  # (a disk that takes nothing has been told of already)
+        with contextlib.suppress(Exception):  # (that nothing can be stored has been logged already)
             await settled
         if late.active():
             late.cancel()
 
     def left(self, connection: Protocol) -> None:
-        """A connection has ended: perhaps it was the last that `drain` waits for."""
+        """Forget a connection that has ended, which may be the last one that `drain` waits for."""
         super().left(connection)
         if self._drained is not None and not self.connections and not self._drained.called:
             for deadline in self._deadlines:

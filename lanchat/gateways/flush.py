@@ -1,4 +1,4 @@
-"""Tick: one call of the reactor's for all outboxes that have something to write."""
+"""Flusher: one delayed call for all outboxes that have something to write, instead of one for each."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ _log = Logger("lanchat.gateways.tick")
 
 
 class Writer(Protocol):
-    """An outbox, as much of it as is needed here."""
+    """What a flusher needs of an outbox."""
 
     def write(self) -> None:
-        """Write what the client may be sent now."""
+        """Write what may be written now."""
 
     def abort(self) -> None:
-        """Close the connection at once; what waits is lost."""
+        """Close the connection at once, after `write` has failed."""
 
 
 class Flusher:
-    """One call for many outboxes: all that have something to write do so together."""
+    """Lets all outboxes that have something to write do so in one delayed call."""
 
     def __init__(self, later: Callable[[Callable[[], None]], object]) -> None:
-        """`later` calls what it is given when they shall write."""
+        """`later` delays a call, for example to the end of the turn of the reactor."""
         self._later = later
         self._due: dict[Writer, None] = {}
 
     def add(self, outbox: Writer) -> None:
-        """Let this outbox write at the next tick."""
+        """Let this outbox write in the next call."""
         if not self._due:
             self._later(self._ticked)
         self._due[outbox] = None

@@ -1,6 +1,7 @@
-"""Intake: what comes from a client is served in its order, in shares, and no faster than its limits allow.
+"""Input: what comes from a client is served in order, a share in each turn of the reactor, and as fast as its rates allow.
 
-What is read is charged as `bytes`, and what is looked at as `packets`. Where there was too much of either, more waits unread.
+Bytes are charged to the limit `bytes` when they are read, and frames to `packets` when they are served. If there was too much
+of either, reading stops for a while.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from lanchat.protocol.interfaces import DelayedCall
 from lanchat.protocol.limits import READ_OVERHEAD, Bucket
 from lanchat.protocol.packet import Packet
 
-#: Frames that are served in one turn of the reactor for those who have sent more than that, all together; then the others have
-#: their turn. Each of them is served at least one.
+#: How many frames are served in one turn of the reactor for one connection. All connections that have sent more than their
+#: share divide this number among them, but each of them is served at least one frame.
 FAIR_SHARE = 100
-#: Bytes that may come while something is waited for; then they wait unread.
+#: Bytes that are read while a command of the client's waits; then reading stops.
 MAX_UNSERVED = 65536
-#: Bytes that are read of a client that has been closed, and seconds until as many are read again.
+#: Bytes that are read and dropped after the server has closed a connection, and seconds until as many are read again.
 MAX_DISCARDED, DISCARD_SECONDS = 65_536, 0.01
 #: Frames in their order: packets that were made at once, or an iterator that makes each frame when it is asked for.
 Frames: TypeAlias = list[Packet] | Iterator[Any]
@@ -38,13 +39,13 @@ _log = Logger("lanchat.gateways.intake")
 
 
 class Input(Protocol, ABC):
-    """The input of a connection."""
+    """The input of a connection. `Connection` adds the rest, and a subclass of that the dialect."""
 
     transport: ITransport
     factory: BaseFactory
-    #: The address at the far end.
+    #: The IP address of the client.
     address: str
-    # (Here, as hardly any connection ever has another value.)
+    # (Class attributes, as hardly any connection ever has another value.)
     _holds = _discarded = 0
     _unread = False
 
@@ -52,18 +53,18 @@ class Input(Protocol, ABC):
         self.router = router
         self.session: Session | None = None
         self.closed = False
-        #: Whether nothing is served: it is closed, or waits for what it asked for.
+        #: Whether nothing is served now: the connection is closed, or a command of the client's waits.
         self.halted = False
         self._seconds = router.chat.clock.seconds
         self._bytes = Bucket(router.chat.limits, "bytes")
-        #: How much `dataReceived` has been charged so far, of that or, since it is closed, of what is discarded.
+        #: Bytes that `dataReceived` has charged or, since the connection is closed, dropped; each read has some on top.
         self.taken = 0
         self._unserved = b""
         self._frames: Frames = NOTHING
         self._resting: DelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came; they are served now, or when those before them have been."""
+        """Serve these bytes now, or when those before them have been served."""
         cost = len(data) + READ_OVERHEAD
         self.taken += cost
         if self.closed:
@@ -80,9 +81,9 @@ class Input(Protocol, ABC):
             self._read_no_more()
 
     def networkReceived(self, cost: int) -> None:
-        """Under TLS more comes from the network than `dataReceived` is given: this is what else is to be taken of `bytes`.
+        """Charge what came from the network besides the bytes that `dataReceived` was given, as with TLS.
 
-        It is below 0 when a part of a record was taken before its content could be.
+        `cost` is below 0 if a part of a record was charged before its content came.
         """
         now = self._seconds()
         if self.closed:
@@ -95,13 +96,13 @@ class Input(Protocol, ABC):
             self._rest(wait)
 
     def serve(self, now: float, plenty: bool = False) -> None:
-        """Serve what has come: a fair share of it in this turn, and as much as the limits leave. The rest waits, unread.
+        """Serve a fair share of what has come, as far as the rates allow. If there is more, read nothing until it is served.
 
-        `plenty` says that the limit on bytes is known to leave more.
+        `plenty` says that the rate of bytes is known to allow more.
         """
         session = self.session
         while session is None and self._serve(1) and not self.halted:
-            session = self.session  # after a name there is a rate
+            session = self.session  # (with a name there is a session, which has a rate)
         if session is not None and not self.halted:
             backlog = self.factory.backlog
             fair = max(FAIR_SHARE // (len(backlog) + 1), 1) if backlog else FAIR_SHARE
@@ -131,10 +132,10 @@ class Input(Protocol, ABC):
         """Serve one frame."""
 
     def served(self) -> None:
-        """All that came has been served."""
+        """Called when all that came has been served."""
 
     def perform(self, work: Coroutine[Any, Any, None], hold: bool) -> None:
-        """Do what may have to wait; with `hold` what else comes from the client waits too, in its place."""
+        """Run `work`. With `hold`, nothing else that comes from the client is served before it is done."""
         task = Deferred.fromCoroutine(work)
         task.addErrback(lambda failure: _log.failure("what {ip} asked for failed", failure, ip=self.address))
         if hold and not task.called:
@@ -153,19 +154,19 @@ class Input(Protocol, ABC):
         self.holdEnded()
 
     def holdEnded(self) -> None:
-        """What was waited for is there: what came meanwhile is served."""
+        """Serve what came while `perform` waited."""
         if self._resting is None:
             self.serve(self._seconds())
 
     def _serve(self, share: int) -> int:
-        """Serve so many frames, in the order in which they came, if there are so many; returns how many were served."""
+        """Serve at most `share` frames, in the order in which they came; returns how many were served."""
         served = 0
         while not self.halted and served < share:
             frames = self._frames
             if not frames:
                 if not (data := self._unserved):
                     break
-                # A chunk is looked at when those before it have been served: what is in them may say how.
+                # Later bytes are split only now, as earlier frames may say how: a hello, for example.
                 self._unserved = b""
                 frames = self.frames(data)
             if type(frames) is list:
@@ -184,7 +185,7 @@ class Input(Protocol, ABC):
         return served
 
     def _serve_packets(self, packets: list[Packet], most: int) -> int:
-        """Serve the first of these packets, and keep the others to be served next; returns how many were served."""
+        """Serve at most `most` of these packets, and keep the others to be served next; returns how many were served."""
         assert self.session is not None  # noqa: S101 (packets come after the name)
         run, self._frames = (packets, NOTHING) if len(packets) <= most else (packets[:most], packets[most:])
         served = self.router.receive_all(self.session, run)
@@ -193,7 +194,7 @@ class Input(Protocol, ABC):
         return served
 
     def _rest(self, seconds: float) -> None:
-        """Read and serve nothing for so long, but a second at the most: the end of the connection would not be seen."""
+        """Read and serve nothing for so long, but at most a second, as the end of the connection is not noticed meanwhile."""
         self.transport.pauseProducing()
         if not seconds:
             self.factory.backlog.add(self)
@@ -208,7 +209,7 @@ class Input(Protocol, ABC):
             self.serve(self.router.chat.clock.seconds())
 
     def _discard(self, cost: int) -> None:
-        """This comes too late. It is read, or our last words could be lost, but no faster than it can well be sent."""
+        """Drop what comes after the end. It must be read, or the last packets on their way could be lost, but only slowly."""
         self._discarded += cost
         if self._discarded > MAX_DISCARDED and self._resting is None and not self._leaving:
             self._discarded = 0
@@ -216,16 +217,16 @@ class Input(Protocol, ABC):
 
     @property
     def _leaving(self) -> bool:
-        """Whether the connection is being closed both ways: it is not read any more, and is neither paused nor resumed."""
+        """Whether both sides of the connection are being closed; then it must be neither paused nor resumed."""
         return bool(getattr(self.transport, "disconnecting", False))
 
     def _read_no_more(self) -> None:
-        """Read nothing until what is waited for is there."""
+        """Read nothing until `perform` has ended."""
         self._unread = True
         self.transport.pauseProducing()
 
     def _rested(self) -> None:
-        """It shall rest no longer."""
+        """Cancel `_rest`."""
         if self._resting is not None and self._resting.active():
             self._resting.cancel()
             self.factory.backlog.discard(self)

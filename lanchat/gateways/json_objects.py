@@ -1,4 +1,4 @@
-"""Objects: the reader of JSON objects with nothing between them; and what all readers of bytes have in common."""
+"""JSON objects: the reader of JSON objects without newlines between them; and the base class of the readers of bytes."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from typing import TypeAlias
 from lanchat.protocol.errors import BadJson, LineTooBig
 from lanchat.protocol.packet import MAX_PACKET
 
+#: The bytes of a JSON text, or the error that stands in their place.
 Frame: TypeAlias = bytes | LineTooBig | BadJson
 
-#: Seconds of silence inside an object that show that its end will not come.
+#: Seconds of silence inside an object after which it is given up.
 STUCK_SECONDS = 1.0
-#: Braces, and beginnings and ends of strings, that one step looks at: a packet has 22. A step counts as a frame, whether or
-#: not it completes one, so that bytes of which nothing comes are charged, and others have their turn in between.
+#: How many braces and quotes one step looks at; a packet has 22. A step counts as a frame, whether or not it completes one, so
+#: that work on bytes that make no frame is charged, and other connections have their turn in between.
 MAX_LOOKS = 32
-#: What stands for a frame after a step that completed none.
+#: The result of a step that completed no frame.
 NO_FRAME = b""
 
 _BLANKS = re.compile(rb"\s*")
 _OUTSIDE = re.compile(rb'[{}"]')
-#: What goes on inside a string: up to its end, a line break, or a backslash that escapes neither. It matches everywhere.
+#: The inside of a string, up to its end, a line break, or a backslash before a line break. It matches everywhere.
 _INSIDE = re.compile(rb'(?:[^"\\\n]+|\\[^\n])*')
 
 
 class Reader(ABC):
-    """What the three have in common: bytes that are waiting for more, and who reads on."""
+    """Splits bytes into frames. It keeps what is not complete, and names the reader that goes on from there."""
 
-    __slots__ = ("rest", "successor")  # and Lines has its own: there is one for each client, as long as it stays
+    __slots__ = ("rest", "successor")  # as has Lines: each client has one for as long as it stays
 
     def __init__(self) -> None:
-        #: What has come and is not a frame yet.
+        #: The bytes that came and are not a frame yet.
         self.rest: bytes | bytearray = b""
-        #: Who reads on from `rest`, once that is decided.
+        #: The reader that goes on with `rest`, once that is decided.
         self.successor: Reader | None = None
 
     @abstractmethod
@@ -44,23 +45,23 @@ class Reader(ABC):
     @property
     @abstractmethod
     def patience(self) -> float | None:
-        """After how many seconds of silence `silence` has something to tell; None for never."""
+        """The seconds of silence after which to ask for `silence`; None for never."""
 
     @abstractmethod
     def silence(self) -> Iterator[Frame]:
-        """The frames that silence completes."""
+        """The frames that are complete because nothing came for `patience` seconds."""
 
 
 class Objects(Reader):
-    """JSON objects with nothing between them: one ends where its braces balance outside strings."""
+    """Reads JSON objects without newlines between them. An object ends where its braces outside of strings balance."""
 
-    rest: bytearray  # always the same one: to take from either end of it takes no longer than what is taken
+    rest: bytearray  # always the same one, as removing bytes from either end is quick
 
     def __init__(self, limit: int = MAX_PACKET) -> None:
         super().__init__()
         self.rest = bytearray()
         self.limit = limit
-        self._at = 0  # how far the rest has been looked through: no byte is looked at twice
+        self._at = 0  # how far the rest has been looked at; no byte is looked at twice
         self._depth = 0
         self._in_string = False
         self._skipping = False  # inside an object over the limit
@@ -68,12 +69,12 @@ class Objects(Reader):
 
     @property
     def inside(self) -> bool:
-        """Whether an object has begun and not ended."""
+        """Whether an object has begun and not ended yet."""
         return self._depth > 0
 
     @property
     def at_object(self) -> bool:
-        """Whether what comes next is an object, or the rest of one, and no text outside of any."""
+        """Whether the rest begins with an object, or inside one, and not with text outside of objects."""
         return self._depth > 0 or self.rest.startswith(b"{", _BLANKS.match(self.rest).end())  # type: ignore[union-attr]  # it always matches
 
     def feed(self, data: bytes) -> Iterator[Frame]:
@@ -83,22 +84,22 @@ class Objects(Reader):
             yield frame
 
     def next(self) -> Frame | None:
-        """The next object, or an error; `NO_FRAME` after some work without either; None where bytes are wanting."""
+        """The next object, or an error; `NO_FRAME` after a step without either; None if more bytes are needed."""
         frame = None if self._depth else self._text_outside()
         return self._object() if frame is None and self._depth else frame
 
     @property
     def patience(self) -> float | None:
-        """An object that has begun should end."""
+        """Seconds of silence after which an object that has begun is given up."""
         return STUCK_SECONDS if self.inside else None
 
     def silence(self) -> Iterator[Frame]:
-        """There was silence inside an object: what there is of it is given up."""
+        """The error for an object that did not end."""
         self._begin_junk(len(self.rest))
         yield BadJson("The packet did not end: its braces are not balanced. Nothing was done with it.")
 
     def _text_outside(self) -> Frame | None:
-        """Go to the next object; an error for text before it, once for each run of it."""
+        """Skip to the next object. Returns an error if there was text before it, once until the next object."""
         start = self.rest.find(b"{")
         fault = False
         if start:
@@ -110,12 +111,12 @@ class Objects(Reader):
         return BadJson("There is text outside of a packet; it was skipped.") if fault else None
 
     def _object(self) -> Frame | None:
-        """Go on through the object; its bytes when it ends. The rest is as for `next`."""
+        """Go on through an object, and return its bytes if it ends; otherwise as `next`."""
         for _ in range(MAX_LOOKS):
             match = _INSIDE.match(self.rest, self._at) if self._in_string else _OUTSIDE.search(self.rest, self._at)
             at = len(self.rest) if match is None else match.end() if self._in_string else match.start()
             char = self.rest[at : at + 1]
-            if not char or (char == b"\\" and at + 1 == len(self.rest)):  # (what it escapes is still to come)
+            if not char or (char == b"\\" and at + 1 == len(self.rest)):  # (the escaped character is still to come)
                 self._at = at
                 return self._wait()
             if at >= self.limit and not self._skipping:
@@ -132,12 +133,12 @@ class Objects(Reader):
         return NO_FRAME
 
     def _broken(self, at: int) -> BadJson:
-        """There is a line break in a string."""
+        """Skip an object that has a line break in a string."""
         self._begin_junk(at + 1)
         return BadJson("A line break inside a string is written \\n in JSON; the packet was skipped.")
 
     def _wait(self) -> Frame | None:
-        """Bytes are wanting; what has been looked through is kept, unless it is over the limit."""
+        """Wait for more bytes, and keep those of the object, unless there are too many."""
         if len(self.rest) > self.limit and not self._skipping:
             return self._skip(self._at)
         if self._skipping:

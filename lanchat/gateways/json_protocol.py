@@ -1,4 +1,4 @@
-"""The JSON gateway: packets on lines, and the first clients' packets without any (docs/protocol.md)."""
+"""The JSON gateway: packets as lines, and the first clients' packets without newlines (docs/protocol.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lanchat.protocol.packet import MAX_MSG, SERVER, Packet, ServerPacket, Share
 
 
 class ChatProtocol(Connection):
-    """One client that speaks JSON, classic, capable or unframed."""
+    """The connection of a client that speaks JSON: classic, capable or unframed."""
 
     gateway = "json"
 
@@ -29,17 +29,17 @@ class ChatProtocol(Connection):
         super().__init__(router)
         self._framing = Framing()
         self._silence: DelayedCall | None = None
-        #: The reader of its lines, once it has a name and sends nothing else; and whether it has said hello. Both stay so.
+        # The reader of lines, once the client is welcomed and sends only those; and whether its hello was accepted.
         self._lines: Lines | None = None
         self._capable = False
 
     @cached_property
     def _pacing(self) -> Pacing:
-        """What goes to it while it is not known to read lines."""
+        """Sends packets to a client that is not known to read lines."""
         return Pacing(self.outbox, self.router.chat.limits, self._tell)
 
     def frames(self, data: bytes) -> Frames:
-        """Lines, or objects; from a client that is known to send lines they are packets already, if nothing is unusual."""
+        """The name, then packets. Of lines, all packets are made at once, if there is nothing unusual in them."""
         if self._silence is not None:
             self._hush()
         lines = self._lines
@@ -58,7 +58,7 @@ class ChatProtocol(Connection):
         return map(_packet, split(block)) if packets is None else packets
 
     def deliver(self, packet: ServerPacket) -> None:
-        """Write a packet as this client reads them."""
+        """Send a packet in the form for this client."""
         session = self.session
         sees_x = session is not None and session.caps is not None and session.sees_x(packet)
         if sees_x and not self._capable:
@@ -75,7 +75,7 @@ class ChatProtocol(Connection):
             self.outbox.send(packet.classic)
 
     def deliver_all(self, packets: list[ServerPacket]) -> None:
-        """Write packets that are alike, all at once if this client reads lines."""
+        """Send packets that differ in their text and their ids only, all at once if this client reads lines."""
         session, first = self.session, packets[0]
         capable = self._capable and session is not None and session.sees_x(first)
         if self.outbox.paced or not (capable or first.x is None):
@@ -84,25 +84,25 @@ class ChatProtocol(Connection):
             self.outbox.send_lines(packets)
 
     def disconnect(self) -> None:
-        """What silence would mean is of no interest any more."""
+        """Close the connection, and don't wait for silence any more."""
         self._hush()
         super().disconnect()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """What was not ended by now is nothing."""
+        """End the session, and don't wait for silence any more."""
         self._hush()
         super().connectionLost(reason)
 
     def inputEnded(self) -> None:
-        """A packet without its newline may be the last."""
+        """Serve a last packet that has no newline."""
         if not self.closed and self._framing.patience is not None:
             self._complete()
 
     def frameReceived(self, frame: Frame | Packet | ChatError) -> None:
-        """The name first, then packets."""
+        """Serve the name, which comes first, or a packet."""
         self._match_pace()
         if self.session is not None:
-            if frame:  # or it was only work
+            if frame:  # (not after a step that completed no frame)
                 self.router.receive(self.session, _packet(frame))
             return
         name = frame if type(frame) is bytes else b""
@@ -115,7 +115,7 @@ class ChatProtocol(Connection):
             self.refuse(error)
 
     def served(self) -> None:
-        """All that came is served: who said no hello is welcomed now, and from here on silence may mean something."""
+        """Welcome a client that sent no hello with its name; and wait for silence, if that could end a frame."""
         if self._lines is not None and not self._lines.rest:
             return
         if self.session is not None:
@@ -130,7 +130,7 @@ class ChatProtocol(Connection):
         self.deliver(ServerPacket(SERVER, to, text))
 
     def _match_pace(self) -> None:
-        """A client that was not seen to read lines gets its packets one at a time."""
+        """Pace the output while the client is not known to read lines."""
         framed = self._framing.framed
         if self.outbox.paced is framed:
             self.outbox.pace(not framed)
@@ -138,22 +138,22 @@ class ChatProtocol(Connection):
             self.session.framed = framed
 
     def _become_capable(self) -> None:
-        """It said hello: a capable client reads and writes lines, whatever it was taken for before."""
+        """Read and write lines from now on, as the client's hello was accepted, whatever it seemed to be before."""
         self._capable = True
         self._framing.become_framed()
         self._match_pace()
 
     def _look_again(self) -> None:
-        """Time is up; but a busy server may have let bytes wait that break the silence, so let it read once more."""
+        """Read once more before silence counts: the server may have been too busy to read bytes that came in time."""
         self._silence = self.router.chat.clock.callLater(0, self._silent)
 
     def _silent(self) -> None:
-        if self._resting is None and not self._unserved and not self.halted:  # or it was no silence, we only have not looked
+        if self._resting is None and not self._unserved and not self.halted:  # (otherwise bytes came that are not served yet)
             self._complete()
             self.serve(self._seconds())
 
     def _complete(self) -> None:
-        """Let what silence completes be served next."""
+        """Serve next what silence has completed."""
         self._frames = self._framing.silence()
 
     def _hush(self) -> None:
@@ -163,7 +163,7 @@ class ChatProtocol(Connection):
 
 
 def _packet(frame: Frame | Packet | ChatError) -> Packet | ChatError:
-    """What a frame is: a packet, or what is wrong with it."""
+    """Parse a frame, unless that is done; returns the packet, or the error."""
     if not isinstance(frame, bytes):
         return frame
     try:

@@ -1,4 +1,4 @@
-"""Lines: the reader of packets that end with a newline."""
+"""Lines: the reader of packets that are lines."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from lanchat.gateways.json_objects import NO_FRAME, Frame, Objects, Reader
 from lanchat.protocol.errors import LineTooBig
 from lanchat.protocol.packet import MAX_PACKET
 
-#: Seconds of silence that end an object without a newline.
+#: Seconds of silence that end an object that has no newline.
 END_SECONDS = 0.1
-#: Bytes of white space behind such an object, at the most.
+#: Bytes of white space behind such an object, at most.
 MAX_BLANKS = 64
-#: Longer than anything that waits for its newline.
+#: More bytes than any rest has.
 _FOR_GOOD = 2**62
 
 
 class Lines(Reader):
-    """Lines of at most `limit` bytes, ended by LF or CR LF; blank ones are left out, too long ones are skipped."""
+    """Reads lines of at most `limit` bytes that end with LF or CR LF. Blank lines are left out, too long ones are errors."""
 
     __slots__ = ("_looked", "_objects", "limit", "skipping", "strict")
 
     def __init__(self, limit: int = MAX_PACKET) -> None:
         super().__init__()
         self.limit = limit
-        #: Set for capable sessions: an object without a newline is then only a line that was cut.
+        #: Whether an object without a newline is only a line that was cut, as for capable clients.
         self.strict = False
-        #: Whether what comes is the rest of a line that is too long.
+        #: Whether the rest of a line that is too long is being skipped.
         self.skipping = False
-        #: Who looks for objects in `rest` when there is silence, and the length of `rest` when that was done last.
+        # Looks for objects in `rest` when there is silence; and the length of `rest` when that was done last.
         self._objects: Objects | None = None
         self._looked = 0
 
     def block(self, data: bytes) -> bytes | None:
-        """The lines that these bytes complete, in one piece; None when one may be too long, and `feed` must look at each."""
+        """The lines that these bytes complete, in one piece; None if one may be too long, so that `feed` must be used."""
         if self.skipping or len(self.rest) + len(data) > self.limit:
             return None
         lines, newline, rest = data.rpartition(b"\n")
@@ -43,7 +43,7 @@ class Lines(Reader):
         return lines
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The lines that these bytes complete."""
+        """The lines that these bytes complete, without their ends, and an error for each that is too long."""
         lines, newline, rest = data.rpartition(b"\n")
         for line in (self._taken() + lines).split(b"\n") if newline else ():
             if self.skipping:
@@ -58,23 +58,23 @@ class Lines(Reader):
                 yield self.skip()
 
     def skip(self) -> LineTooBig:
-        """Leave out what has come and will come of the line that has begun; what to tell of it."""
+        """Skip the line that has begun, and return the error for it."""
         self._taken()
         self.skipping = True
         return self._too_big()
 
     @property
     def patience(self) -> float | None:
-        """Some clients end their name with a newline, but not their packets. What was looked at once is not looked at again."""
+        """Seconds of silence that end an object without a newline, as some clients send them; None if there is none."""
         if self.strict or len(self.rest) <= self._looked:
             return None
         return END_SECONDS if self.rest[-MAX_BLANKS:].rstrip().endswith(b"}") else None
 
     def silence(self) -> Iterator[Frame]:
-        """The objects that what was left begins with. What is no object, or not a whole one, waits for its newline."""
+        """The objects at the beginning of the rest. What is no object, or an incomplete one, waits for its newline."""
         if self._objects is None:
             self._objects = Objects(self.limit + 1)
-            self._objects.rest = self.rest = bytearray(self.rest)  # from here on it is the same for both
+            self._objects.rest = self.rest = bytearray(self.rest)  # (the same bytes for both)
         frame: Frame | None = NO_FRAME
         while frame is not None and self._objects.at_object:
             frame = self._objects.next()
@@ -83,7 +83,7 @@ class Lines(Reader):
         self._looked = len(self.rest) if frame is None or not self.rest.strip() else _FOR_GOOD
 
     def _keep(self, data: bytes) -> None:
-        """This waits for its newline. To add it takes as long as it is itself, however much waits already."""
+        """Keep bytes that wait for their newline. The time that takes does not depend on how much waits already."""
         if not self.rest:
             self.rest, self._objects, self._looked = data, None, 0
         elif data:
@@ -92,7 +92,7 @@ class Lines(Reader):
             self.rest += data
 
     def _taken(self) -> bytes:
-        """What has waited for its newline; nothing waits then."""
+        """Remove and return the bytes that waited for their newline."""
         rest, self.rest = bytes(self.rest), b""
         self._objects, self._looked = None, 0
         return rest
@@ -102,5 +102,5 @@ class Lines(Reader):
 
 
 def split(block: bytes) -> Iterator[bytes]:
-    """The lines in whole ones, without their ends, and without those that are blank."""
+    """Split whole lines; their ends and blank lines are left out."""
     return (line.removesuffix(b"\r") for line in block.split(b"\n") if line and not line.isspace())

@@ -1,10 +1,10 @@
-"""Foreign: other protocols, known by how they begin, and what is said to those who try them on a port of ours."""
+"""Other protocols: how they begin, and the answer to a client that speaks one on a port of the chat."""
 
 from __future__ import annotations
 
 import re
 
-#: How a TLS record with a ClientHello begins (RFC 8446, 5.1): it needs no line end, so it is looked for in the first bytes.
+#: How a TLS record with a ClientHello begins (RFC 8446, 5.1). It has no line end, so the first bytes are compared with it.
 TLS_HELLO = b"\x16\x03"
 
 _OURS = {
@@ -12,7 +12,7 @@ _OURS = {
     "tls": "for JSON packets over TLS",
     "telnet": "for people who type lines, with telnet or nc",
 }
-#: How they begin. A telnet that speaks first has an option to ask for, or one to offer.
+#: How the protocols begin. A telnet client that speaks first asks for an option, or offers one.
 BEGINNING = re.compile(
     rb"(?P<SSH>SSH-\d+\.\d+-)|(?P<HTTP>[A-Z]{3,20} \S+ HTTP/\d)|(?P<TLS>\x16\x03)|(?P<telnet>\xff[\xfa-\xfd])"
 )
@@ -26,8 +26,8 @@ _HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\
 
 
 def answer(begins: re.Match[bytes], gateway: str) -> tuple[bytes, str]:
-    """What to tell who began so at a gateway where that is not spoken; and bytes without which it would not be shown."""
+    """The answer to a client that `begins` with another protocol, and bytes that have to come before it to be understood."""
     protocol = str(begins.lastgroup)
     told = f"This is lanchat's port {_OURS[gateway]}, and no {protocol} is spoken here. {_INSTEAD[protocol]}."
-    speaks_first = gateway == "telnet"  # (then it is too late)
+    speaks_first = gateway == "telnet"  # (then an HTTP header is too late)
     return _HTTP if protocol == "HTTP" and not speaks_first else b"", told

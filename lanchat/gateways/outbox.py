@@ -1,7 +1,7 @@
-"""Outbox: the one bounded way out of the server, for every gateway.
+"""Outbox: the bounded output of a connection, in every dialect.
 
-What goes to one client in one turn of the reactor is written at once; what can't be written waits, up to a limit; a client
-that lets more wait is told and closed, so that it harms nobody else. Clients that can't tell packets apart get one at a time.
+What goes to one client in one turn of the reactor is written together. What can't be written waits; a client for which more
+waits than the limit `outbox` is told so and closed. Unframed clients, which can't tell packets apart, get one packet a write.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from lanchat.protocol.packet import ServerPacket, encode_lines
 
 #: Seconds between two packets for an unframed client, so that TCP does not join them.
 PACE_SECONDS = 0.010
-#: Packets that wait to be encoded together, at the most, and characters in the text of each. Until then they are not counted
-#: as waiting, so that much may come on top of the limit.
+#: How many packets wait to be encoded together, and how many characters the text of each has, at most. They are not counted as
+#: waiting before, so that much may come on top of the limit.
 MAX_PACKETS, SMALL = 64, 256
-#: Seconds that a closing connection may take to be read to its end; then it is aborted.
+#: Seconds that a client has to read the rest of a connection that is being closed; then it is aborted.
 CLOSE_SECONDS = 5.0
 
 
 @implementer(IPushProducer, IOutputProgress)
 class Outbox:
-    """What waits for one client, and the one way to close its connection."""
+    """The output of one connection, and the one way to close it."""
 
     __slots__ = (
         "_clock", "_closing", "_counts", "_deadline", "_drained", "_finished", "_gone", "_heard_out", "_idle",
@@ -48,14 +48,14 @@ class Outbox:
         pace: Flusher,
         overflowed: Callable[[], None],
     ) -> None:
-        """`overflowed` is called when more waits than the limit `outbox`; what waited has been dropped then."""
+        """`overflowed` is called when more waits than the limit `outbox`, after what waited was dropped."""
         self._limits, self._counts = limits, counts
-        #: Bytes that wait here, and bytes that were given to the transport.
+        #: The bytes that wait here, and those that were handed to the transport so far.
         self.waiting = self.handed = 0
-        #: Whether packets go out one at a time, and whether the client has to read before it is sent more.
+        #: Whether packets are written one at a time; and whether the transport takes nothing until the client reads.
         self.paced = self.paused = False
         self._queue: list[bytes] = []
-        self._packets: list[ServerPacket] = []  # what comes after the queue, and is not encoded yet
+        self._packets: list[ServerPacket] = []  # those after the queue, which are not encoded yet
         self._transport = transport
         self._clock = clock
         self._turn, self._pace = turn, pace
@@ -63,8 +63,8 @@ class Outbox:
         self._drained: Deferred[None] | None = None
         self._finished: Deferred[None] | None = None
         self._left_out = 0  # bytes
-        self._whole: int | None = None  # once something was dropped or left out: how many bytes come before it
-        self._idle = True  # neither due at a tick nor paused
+        self._whole: int | None = None  # the bytes before the first that were dropped or left out
+        self._idle = True  # neither waiting for a flusher nor paused
         self._closing = False
         self._deadline: DelayedCall | None = None
         self._losing = self._gone = self._heard_out = self._written_out = False
@@ -80,10 +80,10 @@ class Outbox:
             self._soon()
         elif self._idle:
             self._idle = False
-            self._turn.add(self)  # it is not paced, and not over the limit
+            self._turn.add(self)  # (it is not paced, and not over the limit)
 
     def send(self, piece: bytes) -> None:
-        """Queue this for the client: a write of its own if it is paced."""
+        """Queue some bytes; if the output is paced, they are one write."""
         if self._closing:
             return
         if self._packets:
@@ -94,7 +94,7 @@ class Outbox:
         self._soon()
 
     def send_all(self, pieces: Sequence[bytes], size: int) -> None:
-        """Queue these, which have so many bytes, for a client that is paced."""
+        """Queue some writes of paced output, which have `size` bytes in all."""
         if not self._closing:
             self._queue += pieces
             self._counts.sent += len(pieces)
@@ -102,14 +102,14 @@ class Outbox:
             self._soon()
 
     def pace(self, paced: bool) -> None:
-        """Write packets one at a time from now on, or no longer."""
+        """Write packets one at a time from now on, or no longer do so."""
         self.paced = paced
         if self._queue and not self.paused:
-            self._idle = True  # it may be due at the other tick
+            self._idle = True  # (it may be waiting for the other flusher)
             self._soon()
 
     def write(self) -> None:
-        """Write what the client may be sent now."""
+        """Write what may be written now: all, or one packet if the output is paced."""
         if self._packets:
             self._encode()
         if self.paused or not self._queue:
@@ -134,11 +134,11 @@ class Outbox:
 
     @property
     def held_up(self) -> bool:
-        """Whether what waits is waiting for the client, and not just for the end of this turn."""
+        """Whether the output waits for the client or for the pace, and not only for the end of this turn."""
         return self.paused or self.paced
 
     def drained(self) -> Deferred[None]:
-        """Fires when nothing waits here, or the connection has ended."""
+        """Fires when nothing waits any more, or the connection has ended."""
         if not self.waiting or self._gone:
             return succeed(None)
         if self._drained is None:
@@ -146,23 +146,23 @@ class Outbox:
         return self._drained
 
     def bytes_delivered(self) -> int:
-        """Bytes that there were to write so far: those that wait are included, and those that were left out."""
+        """The bytes that were to be written so far, including those that wait and those that were left out."""
         return self.handed + self.waiting + self._left_out
 
     def bytes_written(self) -> int:
-        """Bytes that the system has taken, up to the first that were dropped or left out."""
+        """The bytes that the operating system has taken, up to the first that were dropped or left out."""
         taken = self.handed - unsent_bytes(self._transport)
         return taken if self._whole is None else min(taken, self._whole)
 
     def leave_out(self, size: int) -> None:
-        """So many bytes were to be sent to this client, and never will be."""
+        """Note that so many bytes are left out, as too much waits."""
         self._limits.met["outbox"] += 1
         if self._whole is None:
             self._whole = self.bytes_delivered()
         self._left_out += size
 
     def all_written(self) -> Deferred[None]:
-        """Fires when nothing more will be written."""
+        """Fires when all is written, or the connection has ended."""
         if self._gone or self._written_out:
             return succeed(None)
         if self._finished is None:
@@ -170,7 +170,7 @@ class Outbox:
         return self._finished
 
     def close(self) -> None:
-        """Close the connection once all is written; abort it if the client does not read that."""
+        """Close the connection when all is written. If the client does not read, it is aborted after some seconds."""
         if self._gone or self._closing:
             return
         self._closing = True
@@ -180,34 +180,34 @@ class Outbox:
             self.flush()
 
     def heard_out(self) -> None:
-        """The client will send nothing more: what waits is written, and then there is no reason to stay."""
+        """Close both sides when all is written, as the client will send nothing more."""
         self._heard_out = True
         if self._losing and not self._gone:
             self._transport.loseConnection()
         self.close()
 
     def written_out(self) -> None:
-        """All is handed to the system, which delivers it even when we are gone."""
+        """Note that all was handed to the operating system, which delivers it even after the process has ended."""
         self._written_out = True
         self._tell_finished()
 
     def end(self) -> None:
-        """Time is up: a client that could be sent everything is let go, one that does not read is cut off."""
+        """Close the connection now if all was written; otherwise abort it, as the client does not read."""
         if self._written_out and not self._gone:
             self.gone()
-            self._transport.loseConnection()  # an abort could take back what the client has not looked at yet
+            self._transport.loseConnection()  # (an abort could destroy what the client has not read yet)
         else:
             self.abort()
 
     def flush(self) -> None:
-        """Write all that waits, to a client that is about to be closed: it is bounded, and there is no later."""
+        """Write all that waits at once, even if the output is paced, as the connection is about to be closed."""
         self.paced = self.paused = False
         self.write()
         if self._closing:
             self._lose()
 
     def abort(self) -> None:
-        """Close the connection at once; what waits is lost."""
+        """Abort the connection; what waits is lost."""
         if self._gone:
             return
         if not self._losing:
@@ -216,26 +216,26 @@ class Outbox:
         self._transport.abortConnection()
 
     def gone(self) -> None:
-        """The connection has ended: nothing is written any more, and nothing waits."""
+        """Drop what waits, as the connection has ended."""
         if self in self._counts.slow_readers:
             self._counts.slow_readers.remove(self)
         self._drop()
         self._gone = self._closing = True
         if self._drained is not None:
-            self._clock.callLater(0, self._tell_drained)  # once its session has ended: it is no reader any more
+            self._clock.callLater(0, self._tell_drained)  # (after the session has ended, so that it counts as no reader)
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         if self._finished is not None:
             self._tell_finished()
 
     def pauseProducing(self) -> None:
-        """The transport has enough."""
+        """Stop writing: the transport has more than it can send (`IPushProducer`)."""
         self.paused = True
         self._idle = False
         self._counts.slow_readers.add(self)
 
     def resumeProducing(self) -> None:
-        """The transport has written all it had."""
+        """Write again: the transport has sent all that it had (`IPushProducer`)."""
         self.paused = False
         self._idle = True
         self._counts.slow_readers.discard(self)
@@ -243,12 +243,12 @@ class Outbox:
             self._soon()
 
     def stopProducing(self) -> None:
-        """The transport is gone."""
+        """Drop what waits: the transport has closed (`IPushProducer`)."""
         self.gone()
 
     def _over_the_limit(self) -> None:
         if not self.paused and not self.paced:
-            self.write()  # that much came in one turn is no fault of the client's
+            self.write()  # (the client could not have read it yet, as all came in one turn)
             return
         self._limits.met["outbox"] += 1
         self._drop()
@@ -262,7 +262,7 @@ class Outbox:
         self.waiting += len(lines)
 
     def _soon(self) -> None:
-        """Something waits: it is written at the next tick, unless it is too much."""
+        """Let what waits be written soon, unless it is too much."""
         if self.waiting > self._limits.values["outbox"]:
             self._over_the_limit()
         elif self._idle:
@@ -292,7 +292,7 @@ class Outbox:
         self._losing = True
         self._transport.unregisterProducer()
         if IHalfCloseableDescriptor.providedBy(self._transport) and not self._heard_out:
-            # Closing both ways while bytes of the client's are unread would reset the connection, and our last words with it.
+            # If both sides are closed while input is unread, the system sends a reset, which can destroy the last packets.
             self._transport.loseWriteConnection()
         else:
             self._transport.loseConnection()

@@ -1,7 +1,7 @@
-"""Pacing: what an unframed client is sent. It gets a packet at a time, so more may come for it than it can be sent.
+"""Pacing: the output of an unframed client, which gets one packet at a time, so that more may come for it than can be sent.
 
-That is not its fault, so it is not closed for it. Nor does one sender use up the time that the others need: when much waits,
-who has something waiting already adds nothing to it.
+That is not its fault, so it is not closed; some packets are left out instead. When much waits, those of senders are left out
+who have some waiting already, so that one sender can't displace the others.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from lanchat.gateways.outbox import Outbox
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.packet import MAX_UNFRAMED, SERVER, ServerPacket
 
-#: Senders that are remembered before it is looked whose packets have all gone out.
+#: How many senders are remembered before those are forgotten whose packets have all been written.
 MANY = 1000
 
 
 class Pacing:
-    """Takes packets for one unframed client, and leaves out what it can't be sent in time."""
+    """Queues packets for one unframed client, and leaves out what can't be sent in time."""
 
     __slots__ = ("_is_awaited", "_left_out", "_limits", "_outbox", "_tell", "_until")
 
     def __init__(self, outbox: Outbox, limits: Limits, tell: Callable[[str], None]) -> None:
-        """`tell` shows the client a line of the server's."""
+        """`tell` sends the client a line from the server."""
         self._outbox, self._limits, self._tell = outbox, limits, tell
-        self._left_out = 0  # packets, since the client was told of such
-        self._is_awaited = False  # whether it is told when nothing waits any more
-        self._until: dict[str, int] = {}  # senders, and what must have been handed over when their last packet has
+        self._left_out = 0  # packets that the client was not told of yet
+        self._is_awaited = False  # whether the client will be told when nothing waits any more
+        self._until: dict[str, int] = {}  # senders, and the byte of the output at which their last packet ends
 
     def send(self, packet: ServerPacket) -> None:
-        """Queue the packet, or leave it out: there is always room for a line that tells so."""
+        """Queue a packet, or leave it out. There is always room for a line that tells of that."""
         pieces, sender = packet.unframed, packet.from_.name
         waiting, most, size = self._outbox.waiting, self._limits.values["outbox"], sum(map(len, pieces))
-        if not self._outbox.paused:  # (when it is, the client does not read, and too much is its own fault)
+        if not self._outbox.paused:  # (otherwise the client does not read, and is closed for it)
             if waiting + size + MAX_UNFRAMED > most or (waiting > most / 4 and self._has_enough(sender, most)):
                 self._leave_out(size)
                 return
@@ -44,7 +44,7 @@ class Pacing:
         self._outbox.send_all(pieces, size)
 
     def _has_enough(self, sender: str, most: float) -> bool:
-        """Whether much waits, something of this sender's too. Once something was left out, it has to become less first."""
+        """Whether a packet of this sender's waits, and much else does, or something was left out already."""
         if len(self._until) > MANY:
             self._until = {name: end for name, end in self._until.items() if end > self._outbox.handed}
         much = self._left_out or self._outbox.waiting > most / 2

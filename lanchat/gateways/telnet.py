@@ -1,4 +1,4 @@
-"""The plain-text gateway, for `telnet`, `nc` and people: what is typed is a command or is said, a line at a time."""
+"""The plain-text gateway, for people with `telnet` or `nc`: each line is a command or a message."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from lanchat.protocol.typed_lines import BEGINNERS_HELP, TYPING_HELP, TypedLine
 from lanchat.system.columns import fold
 
 ASK = "Your name: "
-#: So many wrong names, and the connection is closed.
+#: The number of wrong names at which the connection is closed.
 MAX_NAMES = 3
-#: What a program is told that came to this door with packets.
+#: The answer to a program that sends packets to this port.
 WRONG_DOOR = (
     "This is the door for telnet, where people type lines. Programs that send packets want the JSON port: 5000, unless the "
     "operator chose another. What you sent was said to nobody."
 )
-#: How wide terminals are taken to be, and how far the second row of a line is indented: nobody asks them.
+#: The width that is assumed of terminals, and the indentation of the rows after the first of a line.
 COLUMNS, INDENT = 79, 4
-#: Lines that a text of somebody's is shown as: each takes their name besides what it says.
+#: How many lines a text is shown as, at most, as each has the sender's name in front.
 MAX_LINES = 100
 
-#: Requests of telnet's own that are answered before there is a name; afterwards they count as packets.
+#: Telnet commands that are answered before there is a name; afterwards they are charged as packets.
 MAX_ASKED = 64
 _NOBODY = Sender("", "")
 
-#: The first line of a packet that is written over several: a bracket alone, or what comes first in a packet.
+#: The first line of a packet that is written over several lines: a bracket, or what comes first in a packet.
 _BEGUN = re.compile(rb"""(?:\s|\xef\xbb\xbf)*(?:\[\s*)*(?:\[|\{(?:\s*["']from["'].*)?)\s*""")
-#: A member that each packet has, in the quotes of JSON, of Python, or of JSON within JSON; and how many of these there are.
+#: A member that every packet has, quoted as in JSON, in Python, or in JSON within JSON; and how many such members there are.
 _MEMBER, MEMBERS = re.compile(rb"""["'](from|to|msg)\\?["']"""), 3
-#: Bytes before a packet that say how long it is, besides those that are no visible ASCII character, and a bracket.
+#: How many bytes may come before a packet, as a length does, besides invisible ones and a bracket.
 MAX_LENGTH = 4
 _UNSEEN = bytes({*range(256)} - {*range(0x21, 0x7F)} | {*b"["})
-#: How a line begins that may be said though there is a packet in it.
+#: How a line begins that is a message although there is a packet in it.
 _SAID = (b"//", b"/say")
 
 
 class TelnetProtocol(Connection):
-    """One person at a terminal."""
+    """The connection of a person at a terminal."""
 
     gateway = "telnet"
-    opening_factor = 6  # a person has to type
+    opening_factor = 6  # (a person has to type the name)
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
@@ -58,19 +58,19 @@ class TelnetProtocol(Connection):
         self._destination = Destination(EVERYONE)
 
     def connectionMade(self) -> None:
-        """Ask for a name."""
+        """Ask for the name."""
         super().connectionMade()
         if not self.closed:
             self.outbox.send(ASK.encode())
 
     def frames(self, data: bytes) -> Iterator[Token]:
-        """Lines, and telnet's own requests in their places among them."""
+        """Lines, and telnet commands in their places among them."""
         if self.session is None and data.startswith(TLS_HELLO):
             return iter((TLS_HELLO,))
         return self._terminal.feed(data)
 
     def frameReceived(self, frame: Token) -> None:
-        """The name first, then what is said."""
+        """Serve the name, which comes first, or a line."""
         if not isinstance(frame, bytes) or not frame:
             self._no_line(frame)
         elif self.session is None:
@@ -81,9 +81,9 @@ class TelnetProtocol(Connection):
             self.router.receive(self.session, packet)
 
     def _no_line(self, frame: Token) -> None:
-        """Serve what is no line: the end, an error, or something that telnet asks.
+        """Serve what is no line: the end of input, an error, or a telnet command.
 
-        The last counts as a packet once there is a session; before that there is another bound.
+        Telnet commands are charged as packets once there is a session; before that they are counted.
         """
         if frame is None:
             self._unserved = b""
@@ -98,14 +98,14 @@ class TelnetProtocol(Connection):
                 self.outbox.send(frame.data)
 
     def _failed(self, error: ChatError) -> None:
-        """What was typed is no line."""
+        """Answer an error in place of a line."""
         if self.session is None:
             self._misnamed(BadName("That is too long for a name."))
         else:
             self.router.receive(self.session, error)
 
     def _packet(self, frame: bytes) -> Packet | ChatError | None:
-        """What a person typed, as a packet, or what is wrong with it; None if it was for this door alone."""
+        """A line as a packet, or what is wrong with it; None if the gateway has dealt with it."""
         try:
             line = edited(frame)
             if not line:
@@ -122,18 +122,18 @@ class TelnetProtocol(Connection):
         return packet
 
     def _explain(self, typed: TypedLine) -> None:
-        """Note how a line is to be answered: what is understood here comes before the server's own help."""
+        """Note how the packet is to be answered, and show what can be typed here before the server's own help."""
         if self.session is not None:
             self.session.confirms = typed.to.startswith("/")
         if typed.to == "/help" and typed.text == BEGINNERS_HELP:
             self.outbox.send(f"* {TYPING_HELP}.\r\n".encode())
 
     def inputEnded(self) -> None:
-        """The last line may have no end (`printf hello | nc -N`)."""
+        """Serve a last line that has no end (`printf hello | nc -N`)."""
         self.dataReceived(b"\n")
 
     def deliver(self, packet: ServerPacket) -> None:
-        """Show a packet as lines."""
+        """Send a packet as lines of text."""
         if self.outbox.paused and self.omits(packet):
             return
         self.outbox.send(packet.encoded(_as_lines))
@@ -141,7 +141,7 @@ class TelnetProtocol(Connection):
     def _named(self, line: bytes) -> None:
         if begins := BEGINNING.match(line):
             self.misdirect(begins)
-        elif is_packet(line[max(line.find(b"{"), 0) :]):  # the first clients send no newline behind their name
+        elif is_packet(line[max(line.find(b"{"), 0) :]):  # (the first clients send no newline after their name)
             self.refuse(BadPacket(WRONG_DOOR))
         else:
             try:
@@ -155,7 +155,7 @@ class TelnetProtocol(Connection):
                 self._misnamed(error)
 
     def _misnamed(self, error: ChatError) -> None:
-        """That was no name, or not theirs; they may try again."""
+        """Answer a wrong name. The third time the connection is closed."""
         self._names += 1
         if self._names == MAX_NAMES:
             self.refuse(error)
@@ -165,7 +165,7 @@ class TelnetProtocol(Connection):
 
 
 def _as_lines(packet: ServerPacket) -> bytes:
-    """A packet for people's terminals: no row of anybody's text, as it is or repeated, can be taken for another's."""
+    """A packet as lines for a terminal. Each row shows whose it is, so that no part of a text looks like somebody else's."""
     if packet.from_ == SERVER:
         who = "*"
     elif packet.to == EVERYONE or packet.to.startswith(MARK):
@@ -182,10 +182,9 @@ def _as_lines(packet: ServerPacket) -> bytes:
 
 
 def is_packet(line: bytes) -> bool:
-    """Whether a line is of a program that took this door for another: packets, as JSON or nearly so, or how one begins.
+    """Whether a line is a packet, in JSON or nearly so, or the first line of one, so that a program uses the wrong port.
 
-    What comes before or behind them, such as a byte order mark, a length or a second packet, makes no difference. Packets
-    written over several lines are known by the first of these.
+    A byte order mark or a length before it, or a second packet behind it, makes no difference.
     """
     if b"{" not in line and b"[" not in line:
         return False

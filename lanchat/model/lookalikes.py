@@ -1,4 +1,4 @@
-"""Looks: which names are taken because a person could mistake them for one that somebody has."""
+"""Lookalikes: which names are taken because a person could mistake them for one that somebody has."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lanchat.protocol.names import Name, are_confusable
 class Lookalikes:
     """The names of users, or of rooms, counted by what they look like.
 
-    Two names look alike if they have a look in common and one of them is outside ASCII (`names.are_confusable`), so it
-    matters of which kind a name is that has a look.
+    Two names are confusable if they have a look in common and one of them is not ASCII (`names.are_confusable`). So for each
+    look, names in ASCII and others are counted separately.
     """
 
     def __init__(self) -> None:
@@ -26,13 +26,13 @@ class Lookalikes:
         return len(self._ascii) + len(self._other)
 
     def add(self, name: Name) -> None:
-        """Count a name: those that look like it are taken."""
+        """Add a name; those that look like it are taken from now on."""
         counts = self._ascii if name.shown.isascii() else self._other
         for look in name.skeletons:
             counts[look] += 1
 
     def discard(self, name: Name) -> None:
-        """Count a name no more, which was added before."""
+        """Remove a name that was added."""
         counts = self._ascii if name.shown.isascii() else self._other
         for look in name.skeletons:
             counts[look] -= 1
@@ -40,16 +40,16 @@ class Lookalikes:
                 del counts[look]
 
     def taken(self, name: Name) -> bool:
-        """Whether a name looks like one that there is."""
+        """Whether a name looks like one that was added."""
         if self._other and not self._other.keys().isdisjoint(name.skeletons):
             return True
         return not name.shown.isascii() and not self._ascii.keys().isdisjoint(name.skeletons)
 
     @contextmanager
     def held(self, name: Name) -> Iterator[None]:
-        """While the block runs, which waits for the disk, what looks like this name is taken.
+        """Reserve a name and those that look like it, while the block waits for the disk.
 
-        Raises `NameTaken` if such a name is being made in another block.
+        Raises `NameTaken` if such a name is reserved already.
         """
         if any(are_confusable(name, other) for other in self._held):
             raise NameTaken(f"The name {name.shown} is just being taken, or one that looks like it. Choose another.")

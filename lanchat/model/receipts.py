@@ -1,7 +1,7 @@
-"""Receipts: how much of what was sent to a classic client has been written to its connection.
+"""Receipts: which of the messages to a classic client have been written to its connection.
 
 A classic client acknowledges nothing, so what was written to it counts as read (docs/keeping.md). What still waited in the
-server when its connection broke was not written, and is shown to it at its next login.
+server when its connection broke was not written, and is shown at the next login.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from collections import deque
 
 from lanchat.protocol.interfaces import IOutputProgress
 
-#: Places that are remembered before it is looked whether they have been written by now.
+#: How many messages are remembered before those are forgotten that have been written.
 _MANY = 64
 
 
 class Receipts:
-    """The places in the log that one session was sent, and how many bytes its connection had to write up to each."""
+    """The messages that one session was sent, and at which byte of its output each ends."""
 
     __slots__ = ("_connection", "_sent", "_written")
 
     def __init__(self, connection: IOutputProgress, seq: int) -> None:
-        """Up to the place `seq` the client has everything already."""
+        """The client has all messages up to the number `seq` already."""
         self._connection = connection
         self._sent: deque[tuple[int, int]] = deque()
         self._written = seq
 
     def sent(self, seq: int) -> None:
-        """The client has been sent everything up to this place that it is owed."""
+        """Note that the client was sent all its messages up to this number."""
         self._sent.append((seq, self._connection.bytes_delivered()))
         if len(self._sent) > _MANY:
             self._look()
 
     @property
     def written(self) -> int:
-        """The place up to which everything that was sent has been written."""
+        """The number up to which all messages have been written."""
         self._look()
         return self._written
 
     async def finished(self) -> int:
-        """Wait until nothing more will be written; the place up to which everything was."""
+        """Wait until nothing more will be written; returns the number up to which all messages were."""
         await self._connection.all_written()
         return self.written
 

@@ -1,4 +1,4 @@
-"""Room: one room, as it is known while the server runs, and how names of rooms are compared."""
+"""Room: one room in memory, and how the names of rooms are compared."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName
 from lanchat.protocol.names import Name, is_valid, key, parse, skeletons
 
-#: What the names of rooms begin with.
+#: The first character of the names of rooms.
 MARK = "#"
-#: Characters of a topic.
+#: Characters of a topic, at most.
 MAX_TOPIC = 300
 
 
 class Room:
-    """One room: what it is called, who belongs to it, and who is there."""
+    """One room: its name, its members, and the sessions in it."""
 
     __slots__ = ("conv", "id", "invited", "key", "members", "name", "owner", "private", "sessions", "topic")
 
@@ -26,45 +26,45 @@ class Room:
         topic: str = "",
         kept: str = "",
     ) -> None:
-        """`kept` is the key under which it is kept, if that is not the one that its name has by today's rules."""
+        """`kept` is the key in the database, if that is not the one that the name has by today's rules."""
         self.id = id
-        #: With the mark before it.
+        #: Its name, with the `#`.
         self.name = name
-        #: What any spelling of its name has in common.
+        #: The key of its name, which is the same for all spellings of it.
         self.key = kept or room_key(name)
-        #: What the log calls it.
+        #: The name of its conversation in the log.
         self.conv = f"r{id}"
-        #: The account that made it.
+        #: The number of the account that owns it; None if there is no such account any more.
         self.owner = owner
         self.private = private
         self.topic = topic
-        #: Accounts that belong to it, and those that may come to.
+        #: The members by the numbers of their accounts; and the numbers of those who are invited.
         self.members: dict[int, Account] = {}
         self.invited: set[int] = set()
-        #: Who is there, in the order in which they came; those of members and of guests.
+        #: The sessions in it, of members and of guests, in the order in which they came.
         self.sessions: dict[Session, None] = {}
 
     def __repr__(self) -> str:
         return f"<Room {self.id} {self.name}>"
 
     def is_owned_by(self, session: Session) -> bool:
-        """Whether somebody may decide about it: whoever made it, and moderators."""
+        """Whether a session may decide about it, as its owner's and moderators' may."""
         account = session.account
         return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
 
     @property
     def looks(self) -> Name:
-        """Its name, with what it may be mistaken for."""
+        """Its name without the `#`, with what that looks like."""
         return Name(self.name, self.key, skeletons({self.name.removeprefix(MARK), self.key.removeprefix(MARK)}))
 
 
 def room_key(name: str) -> str:
-    """What two spellings of the name of a room have in common, with or without the mark; raises nothing."""
+    """The key that all spellings of a room's name have, with or without the `#`; raises nothing."""
     return MARK + key(name.removeprefix(MARK))
 
 
 def parse_name(text: str) -> Name:
-    """What a room may be called is what a user may, after the mark; raises `BadName`."""
+    """Check the name of a new room: a `#`, and what a user may be called. Raises `BadName`."""
     text = text.strip()
     if not text.startswith(MARK):
         raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{text if is_valid(text) else 'ops'}.")

@@ -1,4 +1,4 @@
-"""Session: one login on one connection; Account: whose it is. They hold what is known, and send nothing by themselves."""
+"""Session: one user on one connection; and Account: a registered name. They are data, and send nothing by themselves."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from lanchat.protocol.limits import Bucket
 from lanchat.protocol.names import Name
 from lanchat.protocol.packet import Sender, ServerPacket
 
-#: Seconds within which bad packets are counted.
+#: The seconds for which bad packets are counted.
 BAD_SECONDS = 10.0
-#: So many lines over the limit in all, and the connection is closed.
+#: The number of lines over the limit at which the connection is closed.
 MAX_LONG_LINES = 3
-#: What is said while the log is read for a session, and is not read there again: so many messages.
+#: How many messages are held for a session while the log is read for it; if there are more, the log is read again.
 MAX_HELD = 100
-#: The device of those whose client names none: the classic ones'.
+#: The name of the device of classic clients, which name none.
 CLASSIC = ""
 
 
 class Role(IntEnum):
-    """What somebody may do: each may do what those before may."""
+    """The rights of a session. Each role may do what those before it may."""
 
-    #: Has given the name of an account, and not shown that it is theirs.
+    #: Has given a registered name, and not logged in yet.
     STRANGER = -1
     GUEST = 0
     USER = 1
@@ -37,12 +37,12 @@ class Role(IntEnum):
 
 
 class IAccount(Interface):
-    """What a login gives (twisted.cred)."""
+    """The interface of the avatars of twisted.cred: a login gives an account."""
 
 
 @implementer(IAccount)
 class Account:
-    """A name that belongs to somebody."""
+    """A registered name, and what is known of it while the server runs."""
 
     __slots__ = ("conversations", "id", "name", "role", "sessions")
 
@@ -50,9 +50,9 @@ class Account:
         self.id = id
         self.name = name
         self.role = role
-        #: Where it is logged in, in the order in which that was done.
+        #: Its sessions, in the order in which they logged in.
         self.sessions: list[Session] = []
-        #: What it may read, and after which place in the log it is owed what is said there.
+        #: The conversations that it may read, each with the number in the log after which their messages are for it.
         self.conversations: dict[str, int] = {}
 
     def __repr__(self) -> str:
@@ -60,25 +60,28 @@ class Account:
 
 
 class Backlog:
-    """How far a session is behind: what it was not sent, of what it would have been."""
+    """Messages that a session should have been sent, and was not, as it is behind."""
 
     __slots__ = ("after", "asked", "held", "passed", "replays", "upto")
 
     def __init__(self, after: int, replays: bool = False) -> None:
-        """With `replays` what it was not sent comes by itself; otherwise it is told of a gap, and fetches it."""
+        """`after` is the number of the last message that it was sent.
+
+        With `replays` the others are sent later; otherwise it is told of a gap, and fetches them.
+        """
         self.after = after
         self.replays = replays
-        #: Up to which place in the log the rest was asked for.
+        #: The number in the log up to which the replay reads.
         self.asked = 0
-        #: The newest of its own messages meanwhile: when all is sent, everything up to there is.
+        #: The number of the newest message that the session itself said meanwhile: up to there it has all once this is sent.
         self.passed = 0
-        #: The newest that it was not sent; 0 while there is nothing.
+        #: The number of the newest message that it was not sent; 0 if there is none.
         self.upto = 0
-        #: The last of that, each with its place in the log, while somebody reads the rest there; None if it is too much.
+        #: The newest ones, with their numbers, while the log is read for the others; None if they are too many.
         self.held: list[tuple[int, ServerPacket]] | None = None
 
     def add(self, seq: int, packet: ServerPacket) -> None:
-        """It is not sent this either."""
+        """Add a message that the session is not sent."""
         self.upto = seq
         if self.held is not None:
             self.held.append((seq, packet))
@@ -87,7 +90,7 @@ class Backlog:
 
 
 class Session:
-    """One login on one connection."""
+    """One user on one connection, from the name to the end."""
 
     __slots__ = (
         "_bad",
@@ -120,69 +123,69 @@ class Session:
     ) -> None:
         self.name = name
         self.client = client
-        #: As it is stamped on every packet of this session.
+        #: The sender in all packets from this session: its name and address.
         self.sender = Sender(name.shown, address)
-        #: Which door it came through: "json", "tls" or "telnet".
+        #: The gateway of its connection: "json", "tls" or "telnet".
         self.gateway = gateway
-        #: When it opened, in seconds since the epoch; and when something last came from it, by the clock.
+        #: When it began, in seconds since 1970; and when something last came from it, by the clock that only goes forward.
         self.since, self.heard = since, heard
-        #: Whether its packets are told apart by what ends them; the first clients' are not.
+        #: Whether its client sends lines; the first clients send packets without newlines.
         self.framed = True
-        #: What is left of its packets per second.
+        #: Its rate of packets.
         self.packets = packets
-        #: What the hello was granted; None while the session is classic.
+        #: The caps that the hello was granted; None while the client is classic.
         self.caps: frozenset[str] | None = None
-        #: Whether what a classic one says to everyone is confirmed with a count.
+        #: Whether a message of a classic client to everyone is answered with the number of its readers.
         self.confirms = True
-        #: Whether it has been welcomed, with or without a hello.
+        #: Whether it was welcomed, with or without a hello.
         self.greeted = False
-        #: Whose it is, on which of their devices, and what it may do; the account is None while it is a guest's.
+        #: Its account (None: a guest), the name of its device, and its role.
         self.account: Account | None = None
         self.device, self.role = CLASSIC, Role.GUEST
-        #: Raises why it may say nothing now, if it may not.
+        #: Called before each message, if it may be muted: raises the reason why it may not speak.
         self.barred: Callable[[], None] | None = None
-        #: Messages of its that the store has not given back yet.
+        #: How many of its messages the store has not given back yet.
         self.pending = 0
-        #: Those that could not be stored, and of which its client may not have read yet.
+        #: Its messages that could not be stored, and that its client may send again; None if there are none.
         self.refused: FailedWrites | None = None
-        #: The place in the log up to which it was sent, or told to fetch, everything that it is owed.
+        #: The number in the log up to which it was sent all its messages, or told to fetch them.
         self.seen = 0
-        #: How far it is behind, while it is not sent what is new.
+        #: What it was not sent, while it is behind or a replay runs; otherwise None.
         self.backlog: Backlog | None = None
-        #: How much of that was written, for a classic session of an account: it counts as read then.
+        #: What of that was written, for a classic client with an account, as it counts as read then.
         self.receipts: Receipts | None = None
-        #: What follows this place in the log could not be read for it, and was not sent; None if all was.
+        #: The number in the log after which messages could not be read for it, and were not sent; None if all were.
         self.skipped: int | None = None
-        self._bad: list[float] = []  # (a deque takes 600 bytes, and hardly anybody needs it)
+        self._bad: list[float] = []  # (not a deque, which takes 600 bytes that hardly anybody needs)
         self._long_lines = 0
 
     def __repr__(self) -> str:
         return f"<Session {self.name.shown} {self.sender.ip} {self.gateway}>"
 
     def sent(self, seq: int) -> None:
-        """It has been sent everything up to this place that it is owed."""
+        """Note that it was sent all its messages up to this number in the log."""
         self.seen = max(self.seen, seq)
         if self.receipts is not None:
             self.receipts.sent(self.seen)
 
     @property
     def place(self) -> int:
-        """The place in the log up to which it has all that it is owed: what was sent; of a classic one, what was written."""
+        """The number in the log up to which it has all its messages: those sent, or those written to a classic client."""
         place = self.seen if self.receipts is None else self.receipts.written
         return place if self.skipped is None else min(place, self.skipped)
 
     def may(self, cap: str) -> bool:
-        """Whether the hello was granted this capability."""
+        """Whether its hello was granted this cap."""
         return self.caps is not None and cap in self.caps
 
     def sees_x(self, packet: ServerPacket) -> bool:
-        """Whether the client is shown the `x` of this packet: never a classic one, deliveries only with the cap `id`."""
+        """Whether its client sees the `x` of this packet: a classic one never does, and that of messages takes the cap `id`."""
         if self.caps is None or packet.x is None:
             return False
         return packet.x.op is not None or "id" in self.caps
 
     def offended(self, error: ChatError, now: float, most: float) -> str:
-        """Note an error of this client's; why it was one too many, if it was."""
+        """Count an error of the client's; returns why the connection is to be closed, or "". `most` is the limit of bad ones."""
         if isinstance(error, LineTooBig):
             self._long_lines += 1
         if isinstance(error, (BadJson, BadPacket, TooBig)):

@@ -1,4 +1,4 @@
-"""Targets: whom a sanction is about: a name, an account, or all who come from an address or a network."""
+"""Targets of sanctions: a name, an account, an address or a network; and a quick search for those that hit a session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lanchat.protocol.names import Name, are_confusable, parse, skeletons
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
 
-#: The machine itself (RFC 1122, 4291).
+#: The addresses of the machine itself (RFC 1122, RFC 4291).
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -23,49 +23,49 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a sanction is about: a name, an account, or all who come from somewhere."""
+    """The target of a sanction: a name, an account, or all connections from an address or a network."""
 
-    #: As the table has it: the key of a name, "@" and the number of an account, or an address or network.
+    #: As it is stored: the key of a name, "@" and the number of an account, or an address or a network.
     kept: str
     #: As people write it.
     shown: str
-    #: Of a name, or of the account's.
+    #: The name, or that of the account; None for an address or a network.
     name: Name | None = None
     account: Account | None = None
     network: Network | None = None
 
     @property
     def key(self) -> str:
-        """What any spelling of that name has in common; "" if it is about no name."""
+        """The key of the name; "" for an address or a network."""
         return self.name.key if self.name is not None else ""
 
     def hits(self, session: Session) -> bool:
-        """Whether this is somebody whom it is about; a stranger is who it wants to be."""
+        """Whether a session is meant. A pending login counts as the account that it wants to log in to."""
         if self.name is None:
             return self.covers(session.sender.ip)
         guests = self.account is None and session.role is Role.GUEST
         return session.name.key == self.name.key or (guests and are_confusable(session.name, self.name))
 
     def covers(self, address: str) -> bool:
-        """Whether it is about all who come from this address."""
+        """Whether it is an address or a network that includes this address."""
         return self.network is not None and _there(address) in self.network
 
     @property
     def is_machine(self) -> bool:
-        """Whether it is about the machine itself, from where the operator sets right what went wrong."""
+        """Whether it includes the machine itself, from which the operator must be able to connect."""
         mine = self.network
         return mine is not None and any(mine.version == loop.version and mine.overlaps(loop) for loop in LOOPBACK)
 
     @property
     def forms(self) -> set[str]:
-        """What a sanction that is about it may be kept under: it may be older than the account."""
+        """How sanctions on it may be stored: also under the name, as a sanction may be older than the account."""
         return {self.kept, self.key or self.kept}
 
 
 def find_target(text: str, account: Callable[[str], Account | None]) -> Target:
-    """Whom somebody means; `account` knows the accounts. Raises `NoSuchTarget`."""
+    """Read a target that somebody wrote; `account` finds an account by its name. Raises `NoSuchTarget`."""
     text = text.strip().removeprefix("@")
-    if len(text) > MAX_SPELLING:  # to read it would take long, and no name, address or network is so long
+    if len(text) > MAX_SPELLING:  # (reading it would take long, and no name, address or network is so long)
         raise _unknown(text)
     if (network := network_of(text)) is not None:
         return Target(_written(network), _written(network), network=network)
@@ -83,15 +83,18 @@ def _unknown(text: str) -> NoSuchTarget:
 
 
 class Index:
-    """The targets of the sanctions of one kind in one place, and which of them somebody is among."""
+    """The targets of the sanctions of one kind in one room, or on the server, and which of them hit a session."""
 
     def __init__(self) -> None:
         self._networks: dict[tuple[int, int, int], str] = {}  # by version, length and the leading bits of the address
-        self._lengths: dict[int, Counter[int]] = {4: Counter(), 6: Counter()}  # by version: only these are looked for
-        self._looks: dict[str, set[str]] = {}  # the names that have a look
+        self._lengths: dict[int, Counter[int]] = {
+            4: Counter(),
+            6: Counter(),
+        }  # by version: lengths of prefixes that there are
+        self._looks: dict[str, set[str]] = {}  # by look, the names that have it
 
     def add(self, target: str) -> None:
-        """A sanction is about this (`Target.kept`), which no other was about."""
+        """Add a target (`Target.kept`), which has not been added before."""
         if (network := network_of(target)) is not None:
             self._networks[_leading(network)] = target
             self._lengths[network.version][network.prefixlen] += 1
@@ -100,10 +103,10 @@ class Index:
                 self._looks.setdefault(look, set()).add(target)
 
     def discard(self, target: str) -> None:
-        """No sanction is about this any more."""
+        """Remove a target, as no sanction is about it any more."""
         if (network := network_of(target)) is not None:
             self._networks.pop(_leading(network), None)
-            self._lengths[network.version] -= Counter({network.prefixlen: 1})  # (what is 0 is not there)
+            self._lengths[network.version] -= Counter({network.prefixlen: 1})  # (drops those that are 0)
         elif not target.startswith("@"):
             for look in _looks(target):
                 self._looks[look].discard(target)
@@ -111,9 +114,9 @@ class Index:
                     del self._looks[look]
 
     def hitting(self, session: Session, account: Account | None) -> Iterator[str]:
-        """All that a sanction about somebody may be kept under (`Target.kept`).
+        """The targets that a session may be hit by (`Target.kept`), if it is of this account (None: a guest's).
 
-        A guest whose name looks like another's is taken for that one; an account never is, it has shown whose name it is.
+        A sanction on a name also hits guests whose name looks like it, but no account with such a name.
         """
         yield session.name.key
         if account is not None:
@@ -134,70 +137,70 @@ class Index:
 
 
 class _About(Protocol):
-    """Something that was decided, and about whom."""
+    """Something with a kind and a target, such as a sanction."""
 
     @property
     def kind(self) -> str:
-        """The kind of the sanction: "mute" or "ban"."""
+        """The kind: "mute" or "ban"."""
 
     @property
     def target(self) -> str:
-        """Whom it is about, as the table of sanctions has it (`Target.kept`)."""
+        """The target, as it is stored (`Target.kept`)."""
 
 
 T = TypeVar("T", bound=_About)
 
 
 class Place(dict[tuple[str, str], T]):
-    """What was decided in one place, by kind and target; and which of it hits somebody."""
+    """The sanctions in one room, or on the whole server, by kind and target."""
 
     def __init__(self) -> None:
         super().__init__()
         self._index: defaultdict[str, Index] = defaultdict(Index)
 
     def put(self, decided: T) -> None:
-        """It is in force, in place of what was of its kind and about the same target."""
+        """Add a sanction, in place of one of its kind with the same target."""
         if (decided.kind, decided.target) not in self:
             self._index[decided.kind].add(decided.target)
         self[decided.kind, decided.target] = decided
 
     def drop(self, decided: T) -> None:
-        """It is not in force any more."""
+        """Remove a sanction."""
         del self[decided.kind, decided.target]
         self._index[decided.kind].discard(decided.target)
 
     def hitting(self, kind: str, session: Session, account: Account | None) -> list[T]:
-        """What of a kind hits somebody."""
+        """The sanctions of a kind that hit a session, if it is of this account (None: a guest's)."""
         targets = self._index[kind].hitting(session, account)
         return [self[kind, target] for target in targets if (kind, target) in self]
 
 
 def _looks(key: str) -> tuple[str, ...]:
-    """What a name looks like of which only the key is kept."""
+    """What a name looks like, of which only the key is known."""
     return skeletons({key, key.upper()})
 
 
 @functools.lru_cache(maxsize=4096)
 def _there(address: str) -> IPv4Address | IPv6Address:
-    """The address of a connection, without the interface that it came through."""
+    """The address of a connection, without the zone of a link-local one (`%eth0`)."""
     return ip_address(address.partition("%")[0])
 
 
 @functools.lru_cache(maxsize=4096)
 def _numbers(address: str) -> tuple[int, int, int]:
-    """The version of an address, how many bits it has, and the address as a number."""
+    """The version of an address, its length in bits, and its value."""
     there = _there(address)
     return there.version, there.max_prefixlen, int(there)
 
 
 def _leading(network: Network) -> tuple[int, int, int]:
-    """The version of a network, its length, and the bits that all its addresses begin with."""
+    """The version of a network, the length of its prefix in bits, and the value of that."""
     length = network.prefixlen
     return network.version, length, int(network.network_address) >> network.max_prefixlen - length
 
 
 def network_of(text: str) -> Network | None:
-    """The network, or the one address, that this text is; IPv4 where it is that written as IPv6."""
+    """Read a network, or a single address; an IPv4 address that is mapped to IPv6 is IPv4. None if it is neither."""
     address, slash, length = text.partition("/")
     try:
         network = ip_network(address.partition("%")[0] + slash + length, strict=False)
