@@ -185,7 +185,7 @@ class Session:
         return packet.x.op is not None or "id" in self.caps
 
     def offended(self, error: ChatError, now: float, most: float) -> str:
-        """Count an error of the client's; returns why the connection is to be closed, or "". `most` is the limit of bad ones."""
+        """Count an error of the client's; returns why it is to be closed, or "". `most` is the limit of bad packets."""
         if isinstance(error, LineTooBig):
             self._long_lines += 1
         if isinstance(error, (BadJson, BadPacket, TooBig)):
