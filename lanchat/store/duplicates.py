@@ -1,12 +1,12 @@
-"""Repeats: messages that are in the log already, and that a client sends again because it got no answer.
+"""Recognising repeats: messages that are in the log already, and that a client sends again because it got no answer.
 
 A client gives each message an id of its own (`cid`). Two messages of one account are the same message when their `cid`, their
 addressee and their text are the same and the second comes within `REPEAT_MS` of the first, as far as the clock can be believed
 (`lanchat.store.timeline`). A `cid` that is used for another message, or used again after that time, does not make it a repeat:
 a program may count from 1 each time it starts.
 
-In the log (author, `cid`) is unique. So a message whose `cid` is in use for another one is kept under a `cid` to which a digest
-of its content is added, and a row that is too old to be repeated gives its `cid` up when somebody else needs it.
+In the log (author, `cid`) is unique. So a message whose `cid` is in use for another one is stored with a `cid` to which a
+digest of its content is appended; and a row that is too old to be repeated loses its `cid` when a new message needs it.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from lanchat.protocol.names import key
 from lanchat.store import timeline
 from lanchat.store.timeline import Age
 
-#: A row of the log is known by its author and the `cid` it is kept under.
+#: The author and the stored `cid` of a message.
 Once: TypeAlias = tuple[int, str]
 
-# All rows as one value, for one step. (Before 3.39 SQLite would go through all of `log` to join it.) Text goes through as
-# hexadecimal digits: a damaged row may have bytes that are not UTF-8, and must not keep the others from being stored.
+# All rows as one value, fetched in one step. (Before 3.39, SQLite would scan all of `log` for this join.) Texts are hexadecimal
+# digits: a damaged row may have bytes that are not UTF-8, and must not keep new messages from being stored.
 _KNOWN = " UNION ALL ".join(
     f"SELECT at, seq, ts, conv = '' AS emptied, hex(target) AS target, hex(msg) AS msg FROM asked CROSS JOIN {table}"  # noqa: S608 (ours)
     " WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL"
     for table in ("kept", "fresh")
 )
 _ALL_KNOWN = f"SELECT json_group_array(json_array(at, seq, ts, emptied, target, msg)) FROM ({_KNOWN})"  # noqa: S608 (ours)
-#: Stands between a `cid` and the digest that is added to it.
+#: The separator between a `cid` and the digest that is appended to it.
 _MORE = "\0"
-#: A statement takes 32,766 values.
+#: How many are looked up in one statement, which takes at most 32,766 values.
 _ASKED_AT_ONCE = 10_000
 
 
 class Known(NamedTuple):
-    """What is in the log under an author and a `cid`."""
+    """A message that is in the log, as far as it takes to recognise a repeat of it."""
 
     seq: int
     #: When the server got it, in milliseconds since the epoch.
     ts: int
-    #: Whether its text was removed since; then `target` is the digest of it.
+    #: Whether its text was removed; then `target` is the digest of it.
     emptied: bool
     target: str
     msg: str
 
     def is_old(self, age: Age) -> bool:
-        """Whether it is older than that."""
+        """Whether it is older than `age`."""
         return self.seq <= age.proven or (self.seq <= age.recent and self.ts < age.before)
 
     def says(self, target: str, msg: str) -> bool:
-        """Whether it has this addressee and this text, whatever has become of the addressee since."""
-        if self.emptied:  # (before there were digests, rows were left without one)
+        """Whether it has this recipient, whose name may have been erased since, and this text."""
+        if self.emptied:  # (rows that an older version emptied have no digest)
             return self.target in ("", digest(target, msg))
         return self.msg == msg and (self.target in (target, ERASED) or key(self.target) == key(target))
 
 
 class Duplicates:
-    """Tells repeats from new messages, for entries that are about to be inserted. To be used in a transaction."""
+    """Tells which messages of a batch are repeats. To be used in the transaction in which the others are inserted."""
 
     def __init__(self, connection: Connection, entries: Sequence[Entry]) -> None:
         self._connection = connection
@@ -75,8 +75,8 @@ class Duplicates:
         self._added: set[Once] = set()
 
     def find(self, entry: Entry) -> tuple[Known | None, str | None]:
-        """The message that an entry repeats, or None and the `cid` to keep it under. An old row gives up that `cid`."""
-        if entry.author is None:  # what guests say is not recognised
+        """The message that an entry repeats, if any, and the `cid` to store it with. An old row loses that `cid`."""
+        if entry.author is None:  # (repeats of guests are not recognised)
             return None, entry.cid
         free: list[Once] = []
         for once in _both(entry):
@@ -85,21 +85,21 @@ class Duplicates:
                 free.append(once)
             elif known.says(entry.target, entry.msg):
                 return known, once[1]
-        if not free:  # it has no `cid`, or one that looks like another with a digest
+        if not free:  # (it has no `cid`, or both are taken)
             return None, None
         if (old := self._known.get(free[0])) is not None:
             release(self._connection, old.seq)
         return None, free[0][1]
 
     def must_look_again(self, entry: Entry) -> bool:
-        """Whether an entry that was added here, but not inserted yet, is so old that it gives its `cid` up for this one."""
+        """Whether a message that was added here, but is not inserted yet, is so old that it loses its `cid` to this one."""
         return any(once in self._added and self._known[once].is_old(self._age(entry.ts)) for once in _both(entry))
 
     def _age(self, now: int) -> Age:
         return timeline.seen(self._notes, self._newest, now).older_than(REPEAT_MS)
 
     def add(self, entry: Entry, seq: int) -> None:
-        """This entry will be in the log, at this place."""
+        """Note that this entry will be inserted with this sequence number."""
         self._newest = seq
         if entry.author is not None and entry.cid is not None:
             self._added.add((entry.author, entry.cid))
@@ -123,13 +123,13 @@ class FindRepeated(LocalTask[Entry | None], frozen=True):
 
 
 def digest(target: str, msg: str) -> str:
-    """What tells one message from another without its content: 32 hexadecimal digits."""
+    """A digest of a message's recipient and text: 32 hexadecimal digits."""
     content = json.dumps([key(target) or target, msg])
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def release(connection: Connection, seq: int) -> None:
-    """Let a row give up its `cid`."""
+    """Remove the `cid` of a row."""
     for table in ("kept", "fresh"):
         kept = None  # the sum of a damaged row stays wrong
         row = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE seq = ?", (seq,)).fetchone()  # noqa: S608 (ours)
@@ -141,12 +141,12 @@ def release(connection: Connection, seq: int) -> None:
 
 
 def sent_cid(cid: str | None) -> str | None:
-    """The `cid` that the client gave, of one that a message is kept under."""
+    """The `cid` that the client sent, for one that a message is stored with."""
     return None if cid is None else cid.partition(_MORE)[0]
 
 
 def _both(entry: Entry) -> Iterator[Once]:
-    """The two keys under which a message may be in the log; none if it can't be recognised."""
+    """The two (author, `cid`) with which a message may be in the log; none if it can't be recognised."""
     if entry.author is not None and entry.cid is not None:
         yield entry.author, entry.cid
         yield entry.author, entry.cid + _MORE + digest(entry.target, entry.msg)

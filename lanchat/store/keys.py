@@ -1,9 +1,8 @@
-"""Stored name keys (`lanchat.protocol.spelling.key`), brought up to today's rules when the database is opened.
+"""Updating the stored keys of names (`lanchat.protocol.spelling.key`) when the database is opened by a version with new rules.
 
-When the rules change, the keys of names that there are change too; without this, who has such a name would not be found by it
-any more. Two names may have one key then. The one that has that key already keeps it, else the one that was made first gets
-it. The other stays as it is: whoever has it logs in as ever, and is found by just the name that they have
-(`lanchat.core.online`, `lanchat.core.rooms`).
+Otherwise an account or a room whose name has another key by the new rules would not be found any more. Two names may get the
+same key. The one that has that key already keeps it; if none has, the older one gets it. The other one keeps its old key: its
+owner logs in as before, and it is found by exactly its name only (`lanchat.core.online`, `lanchat.core.rooms`).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import KEY_RULES, key
 from lanchat.store import schema, word_index
 
-#: The tables in which each name has a key of its own; what a row of each is called, and what ends a name that two have.
+#: The tables with names: the function that makes the key, what a row is called, and what to do about two with the same key.
 _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
     "accounts": (
         key,
@@ -32,21 +31,21 @@ _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
     ),
     "rooms": (room_key, "room", "let its members make a room of another name, and /close this one"),
 }
-#: Of the sanctions that are about the same, the one that holds longest.
+#: Of bans or mutes about the same target, the one that ends last.
 _LONGEST = """
     SELECT id FROM (SELECT id, row_number() OVER (
         PARTITION BY kind, room, target ORDER BY until IS NULL DESC, until DESC, id DESC) AS place FROM sanctions)
     WHERE place = 1
 """
 _WITH_GUEST = re.compile(r"g([0-9]{1,18})x(.+)", re.DOTALL)
-#: So many messages are changed in one statement.
+#: How many messages are changed in one step.
 ROWS = 1000
 
 _log = Logger()
 
 
 def renew(connection: Connection) -> None:
-    """Make the keys anew if they are of another version. While two names share one, this is tried again at each start."""
+    """Update all keys, if they were made by other rules. While two names share a key, this is done at each start."""
     if connection.execute("SELECT value FROM meta WHERE name = 'keys'").fetchone() == (KEY_RULES,):
         return
     with schema.transaction(connection):
@@ -61,7 +60,7 @@ def renew(connection: Connection) -> None:
 
 
 def shared_names(connection: Connection) -> Iterator[str]:
-    """Each name that another one is the same as by today's rules, with what to do, in words."""
+    """A text for each name that has the same key as another by the rules of this version; it says what to do."""
     for table, (key_of, what, remedy) in _TABLES.items():
         for _, name, kept in _names(connection, table):
             if (today := key_of(name)) != kept:
@@ -80,7 +79,7 @@ def _renew_names(connection: Connection, table: str) -> None:
     key_of, *_ = _TABLES[table]
     changed = [(number, key_of(name), kept) for number, name, kept in _names(connection, table) if key_of(name) != kept]
     change = f"UPDATE OR IGNORE {table} SET key = ? WHERE id = ?"  # noqa: S608 (our own names)
-    for number, _, kept in changed:  # no name has a blank: nobody's key is in the way of another's
+    for number, _, kept in changed:  # (no key has a blank, so these are in nobody's way)
         connection.execute(change, (f"{kept} {number}", number))
     for number, today, kept in changed:
         if not connection.execute(change, (today, number)).rowcount:
@@ -88,7 +87,7 @@ def _renew_names(connection: Connection, table: str) -> None:
 
 
 def _renew_sanctions(connection: Connection) -> None:
-    """Those that are about a name. Of two about the same one, the one stays that holds longer."""
+    """Update bans and mutes that are about a name. Of two about the same name, the one that ends later stays."""
     about = "SELECT DISTINCT target FROM sanctions WHERE target NOT LIKE '@%'"
     names = [target for (target,) in connection.execute(about) if isinstance(target, str) and network_of(target) is None]
     if changed := [(key(target), target) for target in names if key(target) != target]:
@@ -97,7 +96,7 @@ def _renew_sanctions(connection: Connection) -> None:
 
 
 def _renew_conversations(connection: Connection) -> None:
-    """Those of accounts with guests, which are called by the guest's key."""
+    """Update conversations of accounts with guests, whose id has the guest's key."""
     for (conv,) in connection.execute("SELECT DISTINCT conv FROM members WHERE conv GLOB 'g*'").fetchall():
         if (found := _WITH_GUEST.fullmatch(conv)) and (today := with_guest(int(found[1]), key(found[2]))) != conv:
             values = {"conv": conv, "today": today}
@@ -113,7 +112,7 @@ def _renew_conversations(connection: Connection) -> None:
 
 
 def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
-    """Give some messages of a conversation the name that it has today; whether there are more."""
+    """Change the conversation of some messages from `conv` to `today`. Returns whether there may be more."""
     some = f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE conv = ? ORDER BY seq LIMIT {ROWS}"  # noqa: S608 (our own names)
     rows = connection.execute(some, (conv,)).fetchall()
     those = {"seqs": json.dumps([row[0] for row in rows])}
@@ -121,7 +120,7 @@ def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
     if table == "kept":
         word_index.remove(connection, where, those)
     for row in rows:
-        entry, kept = entry_from_row(row), row[-1]  # the sum of a damaged one stays wrong
+        entry, kept = entry_from_row(row), row[-1]  # (the checksum of a damaged one stays wrong)
         if entry is not None:
             entry.conv = today
             kept = entry.row()[-1]

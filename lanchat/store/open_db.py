@@ -1,7 +1,7 @@
-"""Opening: a database that is ours alone, sound, and of a version that is known; or one line that says what is wrong.
+"""Opening the database: locked, checked, and brought to the newest schema; or an error of one line that says what to do.
 
-Nothing that is damaged is served. What can be seen of a damage at the start is looked for here; a row of the log whose
-content changed on the disk shows when it is read (`lanchat.protocol.entry.entry_from_row`).
+A damaged database is not opened. What can be found at the start is looked for here; a message that was changed on the disk is
+noticed when it is read (`lanchat.protocol.entry.entry_from_row`).
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ from lanchat.store.accounts import EndClassicSessions
 from lanchat.system.private_files import FileError, check_data_directory, check_data_file, give_to_owner
 
 FILE, LOCK = "lanchat.db", "lock"
-#: `RETURNING` and what is like it came with this version.
+#: The oldest version of SQLite that has what the statements need, such as `RETURNING`.
 OLDEST_SQLITE = (3, 35, 0)
-#: The log of SQLite is taken into the file when it has so many pages (of 4 KiB).
+#: The `-wal` is copied into the database when it has this many pages (of 4 KiB).
 CHECKPOINT_PAGES = 8000
-#: The pages that the writer has in memory, in KiB: to move what is fresh takes more than SQLite's usual 2 MiB.
+#: The page cache of the writer, in KiB. (Moving rows from `fresh` to `kept` needs more than SQLite's usual 2 MiB.)
 CACHE = 16 * 1024
-#: A file of up to so many bytes is looked through at the start with its indexes (1.5 s); a larger one without (3 s for a GB).
+#: A file of up to this many bytes is checked at the start with its indexes (1.5 s); a larger one without (3 s for a GB).
 THOROUGH = 100 * 2**20
-#: What to do about a file that can't be used.
+#: What people can do about a damaged file.
 REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
-#: The head of the file (https://www.sqlite.org/fileformat.html): the magic words, `user_version` and `application_id`.
+#: The header of the file (https://www.sqlite.org/fileformat.html): the magic string, `user_version` and `application_id`.
 _HEAD = struct.Struct(">16s44xI4xI")
 _MAGIC = b"SQLite format 3\0"
 
-#: The `text_factory` for connections that read: with it, a text that is not UTF-8 any more shows in the sum of its row, as
-#: any other damage does; without, it would be an error that ends the whole page.
+#: The `text_factory` of connections. With it, a text that is not valid UTF-8 makes the checksum of its row wrong, like any
+#: other damage; without it, such a text would be an error that ends the whole query.
 lenient = functools.partial(str, encoding="utf-8", errors="replace")
 
 
 class NotTaken(FileError):
-    """The lock can't be taken, though nothing is wrong with whose the directory is: its disk may be read-only."""
+    """The directory can't be locked, though its owner and permissions are right: its disk may be read-only."""
 
 
 class InUse(NotTaken):
-    """Another process has the lock."""
+    """Another process, such as a running server, has the lock of the directory."""
 
 
 class Lock:
-    """A directory is used by one process. It holds until `release`, or the end of the process."""
+    """The lock of a data directory, which one process uses at a time. It holds until `release`, or the end of the process."""
 
     def __init__(self, directory: Path, *, for_owner: bool = False) -> None:
-        """Take it; makes the directory where there is none. A replacement that was cut off is finished.
+        """Lock a directory, after making it if there is none; complete a replacement of the database that was interrupted.
 
-        With `for_owner` root takes another user's (`lanchat.system.private_files.check_data_directory`). Raises `FileError`;
-        `NotTaken` or `InUse` where what is there can be read all the same.
+        With `for_owner` root may lock another user's (`lanchat.system.private_files.check_data_directory`). Raises `FileError`;
+        that is `NotTaken` or `InUse` if the database can be read all the same.
         """
         try:
             directory.mkdir(0o700, parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ class Lock:
         except OSError:
             os.close(self._file)
             raise InUse(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
-        #: Whether the machine has not been started again since the lock was taken last.
+        #: Whether the machine was not restarted since the directory was locked last.
         self.same_boot = False
         try:
             self._begin(directory)
@@ -79,10 +79,10 @@ class Lock:
             raise
 
     def _begin(self, directory: Path) -> None:
-        """What comes first for whoever has the lock; raises `FileError` or `NotTaken`."""
+        """What the holder of the lock does first; raises `FileError` or `NotTaken`."""
         try:
             replace_db.finish(directory / FILE)
-            check_data_file(directory / FILE)  # the file that has this name now may have had another one until here
+            check_data_file(directory / FILE)  # (the file with this name now may have had another name until here)
         except OSError as error:
             raise FileError(f"A restore in {directory} was cut off, and can't be finished: {error}. See to that.") from None
         try:
@@ -97,19 +97,19 @@ class Lock:
             raise NotTaken(text) from None
 
     def release(self) -> None:
-        """Let others use it."""
+        """Unlock the directory."""
         os.close(self._file)
 
 
 def check(directory: Path, *, for_owner: bool = False) -> None:
-    """See that a directory is fit for what is kept, with the files that are there already. Raises `OSError` or `FileError`."""
+    """Check that a data directory and its files are private. Raises `OSError` or `FileError`."""
     check_data_directory(directory, FILE, as_root=for_owner)
     for name in (FILE, LOCK):
         check_data_file(directory / name)
 
 
 def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STEPS) -> Connection:
-    """The one connection that writes, made if need be; whoever calls holds the lock. Raises `FileError`."""
+    """Open the one connection that writes; makes the database if there is none. The caller has the lock. Raises `FileError`."""
     path = directory / FILE
     try:
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -119,7 +119,7 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
         connection = _begin(path, lock, steps)
         keys.renew(connection)
         return connection
-    except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
+    except (sqlite3.OperationalError, OSError) as error:  # (the disk is full, broken or read-only)
         raise FileError(f"{path} can't be used: {error}. See to that, and start again.") from None
     except (sqlite3.Error, LookupError) as error:
         raise FileError(f"{path} is damaged: {error}. {REMEDY}") from None
@@ -132,7 +132,7 @@ _LOST = (
 
 
 def _create(path: Path, steps: Sequence[str]) -> None:
-    """A new database, under its name only when it is whole. Where another was before, nothing is made in its place."""
+    """Make a database; it gets its name when it is complete. Where one was lost, none is made in its place."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         raise FileError(
@@ -148,7 +148,7 @@ def _create(path: Path, steps: Sequence[str]) -> None:
 
 
 def make(part: Path, steps: Sequence[str] = schema.STEPS) -> Path:
-    """A new database in a file that nobody uses yet; raises `OSError` or `sqlite3.Error`."""
+    """Make a new database at a path that nobody uses yet, and return the path. Raises `OSError` or `sqlite3.Error`."""
     schema.create(part)
     with closing(part) as connection:
         schema.upgrade(connection, part, steps)
@@ -160,7 +160,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     check_head(path, len(steps))
     wal_was_there = path.with_name(f"{path.name}-wal").exists()
     committed = wal_check.committed(path) if lock.same_boot else 0
-    connection = connect(path)  # from here on nobody else in this process may open the file, or what is beside it
+    connection = connect(path)  # (from here on this process must not open the file, or those beside it, in another way)
     try:
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
         check_schema(connection, path, steps)
@@ -176,7 +176,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         schema.upgrade(connection, path, steps)
         _mark(connection)
     except FileError:
-        connection.close()  # what is left of the `-wal` goes into the file: where it is missed, it is so the next time too
+        connection.close()  # (the rest of the `-wal` is copied into the file; one that is missing is missed the next time, too)
         raise
     except BaseException:
         leave(connection, path)
@@ -185,7 +185,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
 
 
 def check_schema(connection: Connection, path: Path, steps: Sequence[str] = schema.STEPS, remedy: str = REMEDY) -> None:
-    """See that a file has the tables of its version, and nothing else; before anything of it is used. Raises `FileError`."""
+    """Check that a file has the tables of its version, and nothing else, before anything in it is used. Raises `FileError`."""
     (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('kept', 'fresh', 'log')").fetchone()
     if found != 3:
         raise FileError(
@@ -197,40 +197,40 @@ def check_schema(connection: Connection, path: Path, steps: Sequence[str] = sche
 
 
 def _mark(connection: Connection) -> None:
-    """From here on the file is not all there is: what is said is in the `-wal` beside it first."""
+    """Mark the database as in use: from now on, new data is in the `-wal` beside it first."""
     schema.put(connection, "clean", 0)
     EndClassicSessions().run(connection)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # without it, the mark itself would be in the `-wal` only
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # (or the mark itself would only be in the `-wal`)
 
 
 def shut(connection: Connection) -> None:
-    """End as it should be: all in one file, and that is said in it last of all."""
+    """Close the database with everything in one file; at the very end it is marked as complete."""
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         schema.put(connection, "clean", 1)
     finally:
-        connection.close()  # the last connection takes the rest of the `-wal` into the file, and removes it
+        connection.close()  # (the last connection copies the rest of the `-wal` into the file, and removes it)
 
 
 def leave(connection: Connection, path: Path) -> None:
-    """Close it as if the process was killed: the next start finds the `-wal`, and misses nothing."""
+    """Close the database as if the process had been killed: the `-wal` stays, and the next start uses it."""
     with suppress(sqlite3.Error), closing(path, "ro") as other:
         other.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        connection.close()  # it is not the last, which takes the `-wal` into the file; and the last can't
+        connection.close()  # (only the last connection copies the `-wal`, and the last one here is read-only)
     connection.close()
 
 
 def open_to_read(directory: Path) -> Connection:
-    """A connection that can't write, for a thread of its own."""
+    """Open a connection that can't write, for a thread of its own."""
     connection = connect(directory / FILE)
     connection.execute("PRAGMA query_only = 1")
     return connection
 
 
 def connect(path: Path, mode: str = "rw") -> Connection:
-    """A connection to a file that is there; transactions are begun and ended by hand.
+    """Open a connection to an existing file, without implicit transactions.
 
-    A text that is not UTF-8 is read all the same: it must cost its row only.
+    A text that is not valid UTF-8 is no error, so that such a damage concerns one row only.
     """
     uri = f"{path.resolve().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -241,7 +241,7 @@ def connect(path: Path, mode: str = "rw") -> Connection:
 
 @contextmanager
 def closing(path: Path, mode: str = "rw") -> Iterator[Connection]:
-    """A connection that is closed at the end of the block."""
+    """Open a connection, as `connect` does, and close it at the end of the block."""
     connection = connect(path, mode)
     try:
         yield connection
@@ -250,9 +250,10 @@ def closing(path: Path, mode: str = "rw") -> Iterator[Connection]:
 
 
 def check_head(path: Path, known: int, file: BinaryIO | None = None) -> None:
-    """See in the head of the file that it is ours, and of a version up to `known`; raises `FileError`. `file` is open already.
+    """Check in the header that a file is lanchat's, and its version not above `known`. Raises `FileError`.
 
-    SQLite is not asked: it would tidy up after a server that stopped, which is not this version's to do.
+    `file` is the file if it is open already. SQLite is not asked, as it would recover the `-wal` of a server that stopped,
+    which may be of a newer version.
     """
     with nullcontext(file) if file is not None else path.open("rb") as opened:
         head = opened.read(_HEAD.size)
@@ -267,7 +268,7 @@ def check_head(path: Path, known: int, file: BinaryIO | None = None) -> None:
 
 
 def check_pages(connection: Connection, path: Path) -> None:
-    """See that the pages of the file are sound, and the indexes if that is soon done; raises `FileError` or `sqlite3.Error`."""
+    """Check that the pages of the file are sound, and the indexes if it is small. Raises `FileError` or `sqlite3.Error`."""
     check = "integrity_check" if path.stat().st_size <= THOROUGH else "quick_check"
     (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
     if found != "ok":
@@ -276,7 +277,7 @@ def check_pages(connection: Connection, path: Path) -> None:
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    """Whatever is met in what is kept, the server ends with one line: `FileError`."""
+    """Turn every exception in the block into a `FileError`, with one line that says what to do."""
     try:
         yield
     except (FileError, SystemExit):

@@ -1,8 +1,8 @@
-"""Stored: rows as they were kept, which today's rules may not allow, and a disk may have changed.
+"""Reading the rows of the tables beside the log, of which a disk may have damaged some, and an older version made others.
 
-What can be used is used, whatever would be asked of it if it was new. A row that nothing can be done with costs that row alone:
-the start names it in the log (but for devices and tokens, which are read when somebody comes with one, and are not known then),
-`lanchat-admin check` lists it, and `lanchat-admin salvage` leaves it out.
+A row is used if anything can be done with it, even if a new one would not be allowed like that. A row that is unusable is left
+out: the start logs it (except devices and tokens, which are read when somebody uses them, and are then unknown), `lanchat-admin
+check` lists it, and `lanchat-admin salvage` does not copy it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from twisted.logger import Logger
 from lanchat.model.session import Role
 from lanchat.protocol.packet import visible
 
-#: Is told of each row that can't be used, in words.
+#: Called with a text for each row that is unusable.
 Wrong: TypeAlias = Callable[[str], object]
 Row: TypeAlias = tuple[Any, ...]
 
-#: What no name can have, as a line of text would end with it, or could not be written: control characters, ends of lines.
+#: Characters that no name can have, because they end a line or can't be encoded.
 _IN_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ROLES = frozenset({int(Role.USER), int(Role.MODERATOR), int(Role.OPERATOR)})
 _CONVERSATION = re.compile(r"r[0-9]{1,18}|p[0-9]{1,18}x[0-9]{1,18}|g[0-9]{1,18}x.+", re.DOTALL)
@@ -60,8 +60,8 @@ def _or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or check(value)
 
 
-#: The tables beside the log, those first to which others point; what each of their columns must be. What is not needed to do
-#: anything with a row (when it was made) may be anything.
+#: The tables beside the log, each after those that it refers to, with a check for each column. Columns that nobody needs (the
+#: time at which a row was made) are not checked.
 COLUMNS: dict[str, dict[str, Callable[[object], bool]]] = {
     "accounts": {"id": _number, "name": _name, "key": _name, "role": _role, "password": _text},
     "tokens": {"hash": _bytes, "account": _number, "created": _number},
@@ -84,19 +84,19 @@ COLUMNS: dict[str, dict[str, Callable[[object], bool]]] = {
         "at": _time,
     },
 }
-#: Columns that say to which account, or to which room, a row belongs. (The owner of a room may be gone.)
+#: Columns that refer to rows of another table. (The owner of a room may have been removed.)
 _WHOSE = {"account": "accounts", "room": "rooms"}
-#: Columns that are different in each row.
+#: Columns whose values are unique.
 _OWN = {"accounts": "key", "rooms": "key"}
 
 
 def note(what: str) -> None:
-    """Say in the log that a row is left out."""
+    """Log that a row is left out; `what` says which one, and why."""
     _log.error("{what}; this row is left out. lanchat-admin check lists all such rows, and salvage removes them", what=what)
 
 
 def fault(table: str, row: Row) -> str:
-    """What is wrong with the values of a whole row, in words; "" when it can be used."""
+    """What is wrong with the values of a row, in words; "" if it can be used."""
     for (column, allowed), value in zip(COLUMNS[table].items(), row, strict=False):
         if not allowed(value):
             return told(table, row, f"its {column} is {_shown(value)}")
@@ -104,7 +104,7 @@ def fault(table: str, row: Row) -> str:
 
 
 def usable(connection: Connection, table: str, wrong: Wrong) -> Iterator[Row]:
-    """The rows of a table that can be used, whole, in the order of its key."""
+    """The rows of a table that can be used, in the order of the first column; `wrong` is told of the others."""
     columns = list(COLUMNS[table])
     whose = [
         (columns.index(column), column, {number for (number,) in connection.execute(f"SELECT id FROM {others}")})  # noqa: S608 (ours)
@@ -127,10 +127,10 @@ def usable(connection: Connection, table: str, wrong: Wrong) -> Iterator[Row]:
 
 
 def told(table: str, row: Row, what: str) -> str:
-    """Which row of a table has what wrong with it, in words."""
+    """A text that says which row of a table has this fault."""
     return f"{table} ({', '.join(map(_shown, row[:2]))}): {what}"
 
 
 def _shown(value: object) -> str:
-    """A value for people. Bytes may be a secret's hash."""
+    """A value as text for people; for bytes, which may be the hash of a secret, only their type."""
     return visible(repr(value), 60) if isinstance(value, (int, float, str)) else type(value).__name__
