@@ -74,16 +74,17 @@ class Writer:
     def __init__(self, path: Path, talk: Talk, rows: int) -> None:
         self._path = path
         self._talk = talk
-        self._stopped = threading.Event()
+        self._writes, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._seq = self._from = rows
         self._began = time.monotonic()
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """It writes until the end of the block."""
+        """It writes from the beginning of the block to its end."""
         self._thread.start()
         try:
+            self._writes.wait(60)  # (a busy machine may let the thread wait)
             yield self
         finally:
             self._stopped.set()
@@ -100,6 +101,7 @@ class Writer:
                 with schema.transaction(connection):
                     _append(connection, self._talk, self._seq + 1, self._seq + RATE // COMMITS)
                 self._seq += RATE // COMMITS
+                self._writes.set()
                 if self._seq - moved >= TOGETHER * RATE // COMMITS:
                     _move(connection, moved, self._seq)
                     moved = self._seq

@@ -248,7 +248,7 @@ def test_it_never_calls_out(tmp_path: Path) -> None:
             "--to",
             "ann",
         ]
-        subprocess.run(command, input=b"hello\n", timeout=20, check=True)  # noqa: S603 (ours)
+        subprocess.run(command, input=b"hello\n", timeout=PATIENCE, check=True)  # noqa: S603 (ours)
     text = trace.read_text()
     assert "AF_INET" in text, "the trace saw the server's own socket"
     assert not [row for row in text.splitlines() if "connect(" in row and "AF_UNIX" not in row]

@@ -14,6 +14,7 @@ from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from lanchat.protocol.errors import NotStored, RateLimited, TooSlow
 from lanchat.store import reading, writing
 from lanchat.store.store import ENVELOPE, WAITING_CHARACTERS
+from tests.live import PATIENCE
 from tests.stores import Call, Desk, entry
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -167,11 +168,11 @@ def test_a_query_sees_one_moment(tmp_path: Path) -> None:
         def twice(connection: Connection) -> tuple[int, int]:
             first = count(connection)
             begun.set()
-            go.wait(5)
+            go.wait(PATIENCE)
             return first, count(connection)
 
         asked = desk.store.read(twice)
-        assert begun.wait(5)
+        assert begun.wait(PATIENCE)
         desk.say(entry())
         go.set()
         assert desk.wait(asked) == (0, 0)
@@ -192,7 +193,7 @@ def test_a_query_that_takes_too_long_is_ended_and_the_next_is_answered(tmp_path:
 def test_only_so_many_queries_wait(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         go = threading.Event()
-        answers = [desk.store.read(lambda connection: go.wait(5), slow=True) for _ in range(reading.SEARCHES + 2)]
+        answers = [desk.store.read(lambda connection: go.wait(PATIENCE), slow=True) for _ in range(reading.SEARCHES + 2)]
         is_refused = answers[-1].called
         go.set()
         assert is_refused
@@ -205,7 +206,7 @@ def test_only_so_many_queries_wait(tmp_path: Path) -> None:
 def test_a_store_is_full_until_what_waits_is_written(tmp_path: Path, each: int, most: int) -> None:
     with Desk(tmp_path, waiting=lambda: most) as desk:
         go = threading.Event()
-        first = desk.store.maintain(Call(lambda connection: go.wait(5)))
+        first = desk.store.maintain(Call(lambda connection: go.wait(PATIENCE)))
         handed_in = 0
         while not desk.store.full:
             desk.store.append(entry("x" * each))
@@ -220,7 +221,7 @@ def test_a_store_is_full_until_what_waits_is_written(tmp_path: Path, each: int, 
 def test_far_too_much_is_not_taken(tmp_path: Path) -> None:
     with Desk(tmp_path, waiting=lambda: 5) as desk:
         go = threading.Event()
-        desk.store.maintain(Call(lambda connection: go.wait(5)))
+        desk.store.maintain(Call(lambda connection: go.wait(PATIENCE)))
         for _ in range(20):
             desk.store.append(entry())
         with pytest.raises(NotStored):

@@ -261,7 +261,7 @@ def test_what_is_no_request_of_ours_is_refused_and_closed(server: Server, reques
     with socket.create_connection(("127.0.0.1", server.port("web")), PATIENCE) as asking:
         asking.sendall(request_)
         assert asking.recv(4096).startswith(b"HTTP/1.1 %d " % code)
-        asking.settimeout(5)
+        asking.settimeout(PATIENCE)
         try:
             while asking.recv(4096):
                 continue
