@@ -14,7 +14,7 @@ from lanchat.config.preflight import CheckedOptions
 from lanchat.service.requests import MISTAKES, Done, Failed, Reload, ReportProgress, Request, Status, format_count
 
 
-def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Check that a server would start with this file. No port is opened, and nothing is changed."""
     file = options.file or options.config or DEFAULT_FILE
     if file is DEFAULT_FILE and not file.exists():
@@ -33,18 +33,18 @@ def _mistakes(file: Path) -> list[str]:
     return []
 
 
-def reload(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def reload(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Ask the running server to read its configuration again."""
-    return _call_server(options, Reload(), tell)
+    return _call_server(options, Reload(), progress)
 
 
-def status(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def status(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Ask the running server for its version, ports and number of users."""
-    return _call_server(options, Status(), tell)
+    return _call_server(options, Status(), progress)
 
 
-def _call_server(options: Namespace, request: Request, tell: ReportProgress) -> Done | Failed:
-    outcome = control_client.call(options.data, request, tell)
+def _call_server(options: Namespace, request: Request, progress: ReportProgress) -> Done | Failed:
+    outcome = control_client.call(options.data, request, progress)
     if outcome is None:
         text = f"No server runs with its data in {options.data}. Start it, or say where its data is with --data DIR."
         raise Declined(text, NOT_RUNNING)

@@ -20,10 +20,10 @@ ANSWER_SECONDS = 60
 START_SECONDS = 2
 
 
-def call(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
+def call(directory: Path, request: Request, progress: ReportProgress) -> Done | Failed | None:
     """The outcome of a request; None if no server runs with this data directory. Raises `FileError`."""
     deadline = time.monotonic() + START_SECONDS
-    while (outcome := _call_once(directory, request, tell)) is None and data_directory.is_used(directory):
+    while (outcome := _call_once(directory, request, progress)) is None and data_directory.is_used(directory):
         if time.monotonic() > deadline:
             raise FileError(
                 f"A server runs in {directory}, but can't be reached: its log says why. Stop it, and do this without it."
@@ -32,13 +32,13 @@ def call(directory: Path, request: Request, tell: ReportProgress) -> Done | Fail
     return outcome
 
 
-def _call_once(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed | None:
+def _call_once(directory: Path, request: Request, progress: ReportProgress) -> Done | Failed | None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_SECONDS)
         if not _connect(connection, directory / FILE):
             return None
         try:
-            return _receive(connection, request, tell)
+            return _receive(connection, request, progress)
         except TimeoutError:
             raise FileError(
                 f"The server does not answer within {ANSWER_SECONDS} s, and may still do it. Look at its log."
@@ -59,7 +59,7 @@ def _connect(connection: socket.socket, path: Path) -> bool:
     return True
 
 
-def _receive(connection: socket.socket, request: Request, tell: ReportProgress) -> Done | Failed:
+def _receive(connection: socket.socket, request: Request, progress: ReportProgress) -> Done | Failed:
     with suppress(BrokenPipeError, ConnectionResetError):  # it may have refused already
         connection.sendall(msgspec.json.encode(request) + b"\n")
     with connection.makefile("rb") as lines:
@@ -67,6 +67,6 @@ def _receive(connection: socket.socket, request: Request, tell: ReportProgress) 
             answer = ANSWER_DECODER.decode(line)
             if isinstance(answer, (Done, Failed)):
                 return answer
-            tell(answer.done, answer.text)
+            progress(answer.done, answer.text)
             connection.settimeout(None)
     raise ConnectionResetError("it ended")

@@ -49,7 +49,7 @@ class Exported(NamedTuple):
 
 
 def export(
-    connection: Connection, message_filter: MessageFilter, write: Callable[[str], object], tell: ReportProgress
+    connection: Connection, message_filter: MessageFilter, write: Callable[[str], object], progress: ReportProgress
 ) -> Exported:
     """Write the messages that match the filter, as lines of JSON. Raises `Declined`."""
     connection.create_function("key", 1, _key, deterministic=True)
@@ -71,7 +71,7 @@ def export(
                 if message_filter.user is not None and key(entry.name) == key(message_filter.user):
                     authors.add(entry.author)
         after = upto
-        tell(after / last, format_count(written, "message"))
+        progress(after / last, format_count(written, "message"))
     return Exported(written, damaged, several_people=len(authors) > 1)
 
 

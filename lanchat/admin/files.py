@@ -35,17 +35,17 @@ MAX_SHOWN_ROWS = 20
 DAMAGED = "DAMAGED"
 
 
-def backup(options: Namespace, tell: ReportProgress) -> Done:
+def backup(options: Namespace, progress: ReportProgress) -> Done:
     """Copy the database to a new file, or to stdout."""
     size = data_directory.check(options.data).stat().st_size
     if options.file is not None:
         check_new(options.file)
-        copied = _copy_with_progress(options.data, options.file, size, tell)
+        copied = _copy_with_progress(options.data, options.file, size, progress)
     elif sys.stdout.isatty():
         raise Declined("A backup is not for a terminal. Write it to a file or a pipe.")
     else:
         with temporary_directory(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
-            copied = _copy_with_progress(options.data, directory / "backup", size, tell)
+            copied = _copy_with_progress(options.data, directory / "backup", size, progress)
             with (directory / "backup").open("rb") as file:
                 printing.print_file(file)
     note(options.data, f"backup to {options.file.absolute() if options.file else 'stdout'}")
@@ -53,7 +53,7 @@ def backup(options: Namespace, tell: ReportProgress) -> Done:
     return Done(f"All that is kept is in {options.file or 'what was written to stdout'} now.", facts)
 
 
-def _copy_with_progress(data: Path, target: Path, size: int, tell: ReportProgress) -> int:
+def _copy_with_progress(data: Path, target: Path, size: int, progress: ReportProgress) -> int:
     """Copy the database to a new file and show the progress, of about `size` bytes; returns the bytes copied."""
     parts: list[Path] = []
     wrong: list[Exception] = []
@@ -70,7 +70,7 @@ def _copy_with_progress(data: Path, target: Path, size: int, tell: ReportProgres
         while copying.is_alive():
             for part in parts:
                 with suppress(OSError):
-                    tell(part.stat().st_size / size, "copying")
+                    progress(part.stat().st_size / size, "copying")
             copying.join(POLL_SECONDS)
     except KeyboardInterrupt:
         for part in parts:
@@ -81,7 +81,7 @@ def _copy_with_progress(data: Path, target: Path, size: int, tell: ReportProgres
     return target.stat().st_size
 
 
-def restore(options: Namespace, tell: ReportProgress) -> Done:
+def restore(options: Namespace, progress: ReportProgress) -> Done:
     """Replace the database by a backup."""
     if not options.file.exists():
         raise Declined(f"There is no {options.file}, so nothing was restored. Name a backup.", "NO_SUCH_TARGET")
@@ -92,7 +92,7 @@ def restore(options: Namespace, tell: ReportProgress) -> Done:
     return Done(text, {"file": str(options.file), "old": str(old) if aside else None})
 
 
-def new_epoch(options: Namespace, tell: ReportProgress) -> Done:
+def new_epoch(options: Namespace, progress: ReportProgress) -> Done:
     """Start a new epoch, for a log that lacks its end: clients then synchronise anew."""
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
@@ -100,7 +100,7 @@ def new_epoch(options: Namespace, tell: ReportProgress) -> Done:
     return Done("A new epoch begins: clients fetch anew what they are owed.", {"epoch": epoch})
 
 
-def salvage(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def salvage(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Replace a damaged database by what can be read of it."""
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
@@ -122,7 +122,7 @@ def salvage(options: Namespace, tell: ReportProgress) -> Done | Failed:
     return Failed("\n".join([f"{text}{rest}", *_first_lines(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
 
 
-def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Check that everything can be read as it was written, and count it."""
     with data_directory.reading(options.data) as connection:
         backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
@@ -138,7 +138,7 @@ def check(options: Namespace, tell: ReportProgress) -> Done | Failed:
     return Done("\n".join([f"All is as it was written: {parts}.", *shared]), facts)
 
 
-def list_accounts(options: Namespace, tell: ReportProgress) -> Done:
+def list_accounts(options: Namespace, progress: ReportProgress) -> Done:
     """List all accounts, by name."""
     with data_directory.reading(options.data) as connection:
         rows = connection.execute(
@@ -153,14 +153,14 @@ def list_accounts(options: Namespace, tell: ReportProgress) -> Done:
     return Done("\n".join(lines) or "There are no accounts.", {"accounts": accounts})
 
 
-def export(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def export(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Write messages as lines of JSON."""
     message_filter = MessageFilter(options.room, options.user, options.since, options.until)
     data_directory.check(options.data)
     if options.file is not None:
         check_new(options.file)
     with output(options.file) as write, data_directory.reading(options.data) as connection:
-        written, damaged, several = write_lines(connection, message_filter, write, tell if options.file else _no_progress)
+        written, damaged, several = write_lines(connection, message_filter, write, progress if options.file else _no_progress)
     messages = format_count(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:

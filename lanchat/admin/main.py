@@ -73,20 +73,24 @@ def _run(options: Namespace, bar: ProgressBar) -> Done | Failed:
         bar.clear()
 
 
-def _run_command(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def _run_command(options: Namespace, progress: ReportProgress) -> Done | Failed:
     if options.command == "check-config":  # it reports bad directories itself, and changes nothing
-        return LOCAL_COMMANDS[options.command](options, tell)
+        return LOCAL_COMMANDS[options.command](options, progress)
     data_directory.check_directory(options.data)
-    return LOCAL_COMMANDS[options.command](options, tell) if options.command in LOCAL_COMMANDS else _run_request(options, tell)
+    return (
+        LOCAL_COMMANDS[options.command](options, progress)
+        if options.command in LOCAL_COMMANDS
+        else _run_request(options, progress)
+    )
 
 
-def _run_request(options: Namespace, tell: ReportProgress) -> Done | Failed:
+def _run_request(options: Namespace, progress: ReportProgress) -> Done | Failed:
     if options.command != "add":  # the first account may be made before the server's first start
         data_directory.check(options.data)
     request = REQUESTS[options.command](options)
-    outcome = control_client.call(options.data, request, tell)
+    outcome = control_client.call(options.data, request, progress)
     if outcome is None:
-        outcome = offline.do(options.data, request, tell)
+        outcome = offline.do(options.data, request, progress)
     return outcome
 
 

@@ -17,12 +17,12 @@ from lanchat.store.store import Store
 from lanchat.system.private_files import CannotStart, FileError
 
 
-def do(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed:
+def do(directory: Path, request: Request, progress: ReportProgress) -> Done | Failed:
     """Carry out a request; raises `FileError` if the directory can't be used, `KeyboardInterrupt`, or what a bug raises."""
     outcome: list[Done | Failed | Exception] = []
 
     def serve(reactor: Any) -> Deferred[None]:
-        return Deferred.fromCoroutine(_serve(reactor, directory, request, tell, outcome))
+        return Deferred.fromCoroutine(_serve(reactor, directory, request, progress, outcome))
 
     try:
         react(serve)
@@ -34,7 +34,7 @@ def do(directory: Path, request: Request, tell: ReportProgress) -> Done | Failed
     return outcome[0]
 
 
-async def _serve(reactor: Any, directory: Path, request: Request, tell: ReportProgress, outcome: list[Any]) -> None:
+async def _serve(reactor: Any, directory: Path, request: Request, progress: ReportProgress, outcome: list[Any]) -> None:
     """Put the outcome, or an exception, into `outcome`. The store is closed when the reactor stops, also after Ctrl-C."""
     try:
         chat = Chat(reactor, "")
@@ -43,7 +43,7 @@ async def _serve(reactor: Any, directory: Path, request: Request, tell: ReportPr
         service = ChatService(chat, store, hasher)
         service.startService()
         reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
-        outcome.append(await Operations(chat, store, hasher.hash_new).do(request, "no server runs", tell))
+        outcome.append(await Operations(chat, store, hasher.hash_new).do(request, "no server runs", progress))
     except CannotStart as error:
         outcome.append(FileError(str(error).removeprefix("lanchat: ")))
     except Exception as error:  # noqa: BLE001 (it is raised again, where it is waited for)
