@@ -128,7 +128,7 @@ class ChatFactory(Factory):
         self.paused = False
 
     def buildProtocol(self, addr: IAddress | None) -> ChatConnection:
-        """Make the next connection."""
+        """Make the protocol for the next connection."""
         return ChatConnection(self)
 
     def connected(self, connection: ChatConnection) -> None:

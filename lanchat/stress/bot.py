@@ -84,17 +84,17 @@ class Bot(LineOnlyReceiver):
     # Actions.
 
     def say(self, number: int, text: str, due: int) -> None:
-        """Send a message to the bot of that number; `due` is when it should be sent."""
+        """Send a message to the bot of that number; `due` is when it should be sent, in nanoseconds of `time.monotonic_ns`."""
         self._host.tally.counts["sent"] += 1
         self._write_packet(NAME.format(run=self._host.run, number=number), self._with_mark(text, due))
 
     def shout(self, text: str, due: int) -> None:
-        """Send a message to everyone."""
+        """Send a message to everyone; `due` is as for `say`."""
         self._host.tally.counts["shouts"] += 1
         self.ask("/shout", due, self._with_mark(text, due))
 
     def ask(self, command: str, due: int, msg: str = "") -> None:
-        """Send a command."""
+        """Send a command and wait for its answer; `due` is as for `say`."""
         self._host.tally.counts["asked"] += 1
         self._commands += 1
         cid = str(self._commands)
@@ -108,13 +108,13 @@ class Bot(LineOnlyReceiver):
     # Events.
 
     def connectionMade(self) -> None:
-        """Send the name."""
+        """Introduce the user to the server: name and hello."""
         tcp = getattr(self.transport, "transport", self.transport)  # a TLS transport has a TCP transport below it
         tcp.setTcpNoDelay(True)
         self._introduce()
 
     def lineReceived(self, line: bytes) -> None:
-        """Handle one packet."""
+        """Count and time one packet of the server."""
         try:
             packet = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):

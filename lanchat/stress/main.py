@@ -66,7 +66,7 @@ def _parse(command_line: Options, arguments: Sequence[str] | None) -> None:
 
 
 class StressRun:
-    """One run of `lanchat-stress`."""
+    """One run of the command: a scenario with its workers, its results and its exit code."""
 
     def __init__(self, options: Load, address: str) -> None:
         """`address` is the server's IP address."""

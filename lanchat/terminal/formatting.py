@@ -37,7 +37,7 @@ NAMES = ("36", "32", "34", "35", "96", "92", "94", "95")
 
 
 def now() -> datetime:
-    """The current local time."""
+    """The current time, in this machine's time zone."""
     return datetime.now().astimezone()
 
 
@@ -128,7 +128,7 @@ class Formatter:
         return self._paragraph(self.time(packet), prefix, PRIVATE, text + nobody)
 
     def typed(self, prompt: str, line: str) -> Paragraph:
-        """A line as the user typed it."""
+        """A line as the user typed it, after the prompt that it was typed at."""
         return Paragraph("", prompt, "", line)
 
     def notice(self, text: str) -> Paragraph:
@@ -136,7 +136,7 @@ class Formatter:
         return self._paragraph(self._clock(), "* ", NOTICE, text, colour_all=True)
 
     def error(self, text: str) -> Paragraph:
-        """An error message."""
+        """A text of the client about something that went wrong."""
         return self._paragraph(self._clock(), "! ", ERROR, text, colour_all=True)
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> Paragraph:

@@ -100,17 +100,17 @@ class ToolkitReader:
         return self._session.default_buffer.text
 
     async def read(self, message: Callable[[], str], draft: str = "", hidden: bool = False) -> str | None:
-        """As `LineReader.read`."""
+        """Read a line after the prompt `message`; None if `end` was called. Raises `EOFError` or `KeyboardInterrupt`."""
         return await self._session.prompt_async(lambda: [("", message())], default=draft, is_password=hidden, **PROMPT_OPTIONS)
 
     def end(self) -> bool:
-        """As `LineReader.end`."""
+        """End the current `read`; false if there is none."""
         if typing := self._is_read():
             self._session.app.exit(result=None)
         return typing
 
     def interrupt(self) -> None:
-        """As `LineReader.interrupt`."""
+        """Empty the line; raise `KeyboardInterrupt` in `read` if it is empty."""
         if not self._is_read():
             return
         if self.text:
@@ -120,7 +120,7 @@ class ToolkitReader:
             self._session.app.exit(exception=KeyboardInterrupt())
 
     def redraw(self) -> None:
-        """As `LineReader.redraw`."""
+        """Draw the prompt again, as its text has changed."""
         self._session.app.invalidate()
 
     def _is_read(self) -> bool:
@@ -167,13 +167,13 @@ class Prompt:
         return await self._lines.read(self._message, draft)
 
     def ask(self, question: str, answered: Answered, hidden: bool) -> None:
-        """Ask a question next."""
+        """Ask a question before the next line; `answered` is called with the answer, which is not shown if `hidden`."""
         self._questions.append((question, answered, hidden))
         if self._lines.end():
             self.draft = self._lines.text
 
     def close(self) -> None:
-        """Remove the prompt."""
+        """End the line that is being read, and ask no more questions."""
         self._closed = True
         self._lines.end()
         self._answers.end()

@@ -79,7 +79,7 @@ class Terminal:
         self._passwords = PasswordPrompts(self.ask, self.notice, self._send_password)
 
     def start(self, client: Client) -> None:
-        """Show the prompt."""
+        """Begin to show the client's session, and to read lines."""
         self._session = client.session
         self._pages = HistoryPages(client.session)
         self._view.start(client.reactor, client.session, self._pages)

@@ -59,7 +59,7 @@ class View:
         self._print(self._formatter.notice(text))
 
     def error(self, text: str) -> None:
-        """Show an error message."""
+        """Show a text about something that went wrong."""
         self._print(self._formatter.error(text))
 
     def echo(self, prompt: str, line: str) -> None:
