@@ -1,4 +1,4 @@
-"""Pacing: long work on the store, in short steps between which others have their turn, and after each of which it can end."""
+"""Pacing: long work on the store is done in short steps, with pauses for others between them; after each step it can end."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from lanchat.store.store import Store
 
 T = TypeVar("T")
 
-#: Seconds between two steps, so that others have the disk.
+#: Seconds between two steps, in which others can use the disk.
 BREATH = 0.1
-#: So often a query is tried that takes too long: what was read the last time is in memory the next time.
+#: How many times a query that takes too long is tried: what it read is in memory the next time.
 TRIES = 50
 
 
 class Stopped(Exception):
-    """The work was to end."""
+    """Raised by the methods of `Pace` once `stop` was called."""
 
 
 class Pace:
-    """Does one step after the other. Each method raises `Stopped` once `stop` was called."""
+    """Does steps, with pauses between them. All that wait raise `Stopped` once `stop` was called."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -35,11 +35,11 @@ class Pace:
         self._pause: tuple[DelayedCall, Deferred[None]] | None = None
 
     def start(self) -> None:
-        """Work may begin, after a `stop` too."""
+        """Allow steps (again)."""
         self._stopping = False
 
     def stop(self) -> None:
-        """End the work after the step that is being done."""
+        """Allow no more steps. The one that is being done is completed."""
         self._stopping = True
         if self._pause is not None:
             (call, over), self._pause = self._pause, None
@@ -47,7 +47,7 @@ class Pace:
             over.callback(None)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Ask this, then pause; raises what it raises."""
+        """Run a query, then pause; raises what the query raises."""
         for _ in range(TRIES):
             self._check()
             try:

@@ -1,10 +1,7 @@
-"""Removal: which rows of the log are to go, and how they do. Each function is one short step.
+"""Finding the messages that retention removes (`lanchat.store.message_removal` removes them).
 
-What is to go is found by threads that read. The writer, for whom people wait, is only given the places of it. All of this is
-about `kept`, where what is said comes to within moments (`lanchat.store.recent`).
-
-A repeat must be recognised for a day whatever is removed. So a younger row is emptied first, and goes when the day is over:
-its place, its time, its author and their id for it are left, and a digest of its content, in no conversation.
+The queries run in a thread that reads, and take a moment each. The writer, for which users wait, is only given the sequence
+numbers. They look at the table `kept`, to which new messages are moved within moments (`lanchat.store.recent`).
 """
 
 from __future__ import annotations
@@ -15,15 +12,15 @@ from dataclasses import dataclass, field
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from lanchat.protocol.entry import NO_CONVERSATION
+from lanchat.protocol.entry import NO_CONVERSATION, ConversationId, Milliseconds, Seq
 from lanchat.store.message_removal import NEEDED, OLD
 from lanchat.store.timeline import Age
 
-#: So many rows at most are removed in one step, and so many looked at.
+#: How many messages are removed in one step, and how many are looked at in one query.
 STEP, PAGE = 500, 5000
-#: So many bytes at most are removed in one step, but for a single row: whoever waits for the writer waits for the step.
+#: How many bytes are removed in one step (more if it is a single message), as others wait for the writer meanwhile.
 STEP_BYTES = 256 * 1024
-#: What a row takes beside its text, in bytes.
+#: What counts for each message besides its text, in bytes.
 ENVELOPE = 200
 
 _SIZE = f"{ENVELOPE} + length(CAST(msg AS BLOB))"
@@ -31,71 +28,75 @@ _SIZE = f"{ENVELOPE} + length(CAST(msg AS BLOB))"
 
 @dataclass(frozen=True)
 class Scope:
-    """Which messages: those of one conversation, or of all that are not spared."""
+    """A set of messages: those of one conversation, or of all conversations but some."""
 
-    conv: str | None = None
-    spared: frozenset[str] = frozenset()
+    #: The one conversation; None for all.
+    conv: ConversationId | None = None
+    #: The conversations that are left out, if `conv` is None.
+    spared: frozenset[ConversationId] = frozenset()
 
     def __contains__(self, conv: str) -> bool:
         return conv == self.conv if self.conv is not None else conv not in self.spared and conv != NO_CONVERSATION
 
     @property
     def values(self) -> dict[str, Any]:
-        """The parameters of a statement in which `mine` stands."""
+        """The parameters of a statement that has the condition `mine`."""
         return {"conv": self.conv, "spared": json.dumps([NO_CONVERSATION, *self.spared])}
 
     @property
     def mine(self) -> str:
-        """What is true for a row that is meant."""
+        """An SQL condition that is true for the rows of these messages."""
         return "conv = :conv" if self.conv is not None else "conv NOT IN (SELECT value FROM json_each(:spared))"
 
 
 class Row(NamedTuple):
-    """A message that is to go."""
+    """A message that is to be removed."""
 
-    seq: int
-    conv: str
+    seq: Seq
+    conv: ConversationId
+    #: Bytes, with `ENVELOPE`.
     size: int
 
 
 @dataclass
 class Block:
-    """A number of rows that follow each other in a scope, seen at once: those after one place, up to another."""
+    """What one query found: messages that follow each other, after the sequence number `after` and up to `last`."""
 
-    after: int
-    last: int
-    #: How many were looked at; and of those that are meant, the bytes, and the oldest time (None if there is none).
+    after: Seq
+    last: Seq
+    #: How many rows the query looked at.
     rows: int
+    #: Of those in the scope: how many bytes they have, and the earliest time (None if there are none).
     size: int
-    oldest: int | None
+    oldest: Milliseconds | None
 
     def has(self, age: Age) -> bool:
-        """Whether there may be something in it that is older than that."""
+        """Whether there may be messages in it that are older than `age`."""
         early = self.oldest is not None and self.oldest < age.before and self.after < age.recent
         return self.size > 0 and (early or self.after < age.proven)
 
 
 @dataclass
 class Survey:
-    """What is in a scope, block by block, as far as it was looked at. To look at it once is enough: messages don't change."""
+    """What is in a scope, as far as it was looked at. As messages don't change, it is looked at once, and then counted down."""
 
     scope: Scope
     blocks: list[Block] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        """Bytes of all messages in the scope, as far as it was looked at."""
+        """How many bytes the messages in the scope have, as far as it was looked at."""
         return sum(block.size for block in self.blocks)
 
     def reopen(self) -> int:
-        """The place to look on from. Empty blocks are left out, and the last one is looked at again if it was not full."""
+        """The sequence number after which to go on looking. Empty blocks are dropped, and the last one if it was not full."""
         self.blocks = [*(block for block in self.blocks[:-1] if block.size), *self.blocks[-1:]]
         if self.blocks and self.blocks[-1].rows < PAGE:
             return self.blocks.pop().after
         return self.blocks[-1].last if self.blocks else 0
 
     def without(self, rows: Sequence[Row]) -> None:
-        """These are gone; they are in the order of the log."""
+        """Note that these messages, which are in the order of the log, were removed."""
         blocks = iter(self.blocks)
         block = next(blocks, None)
         for row in rows:
@@ -106,7 +107,7 @@ class Survey:
 
 
 def look(connection: Connection, scope: Scope, after: int, upto: int, page: int) -> Block | None:
-    """The next block, of so many rows at the most; None when there are no more."""
+    """The next block of a scope, of at most `page` rows; None if there are no more rows up to `upto`."""
     of_one = "conv = :conv AND" if scope.conv is not None else ""
     last, rows, size, oldest = connection.execute(
         "SELECT max(seq), count(*), sum(size) FILTER (WHERE mine), min(ts) FILTER (WHERE mine) FROM"  # noqa: S608 (our own words)
@@ -118,7 +119,7 @@ def look(connection: Connection, scope: Scope, after: int, upto: int, page: int)
 
 
 def old(connection: Connection, scope: Scope, block: Block, age: Age) -> list[Row]:
-    """The rows in a block that are older than that."""
+    """The messages in a block that are older than `age`."""
     found = connection.execute(
         f"SELECT seq, conv, {_SIZE} FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine} AND {OLD} ORDER BY seq",  # noqa: S608 (ours)
         scope.values | age._asdict() | {"after": block.after, "last": block.last},
@@ -127,7 +128,7 @@ def old(connection: Connection, scope: Scope, block: Block, age: Age) -> list[Ro
 
 
 def excess(connection: Connection, scope: Scope, block: Block, size: int) -> list[Row]:
-    """The oldest rows in a block, as few as are at least so many bytes; all if they are fewer."""
+    """The oldest messages in a block, as few as have `size` bytes or more in all; all of them if they have less."""
     found = connection.execute(
         f"SELECT seq, conv, size FROM (SELECT *, sum(size) OVER (ORDER BY seq) AS total FROM"  # noqa: S608 (our own words)
         f" (SELECT seq, conv, {_SIZE} AS size FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine}))"
@@ -138,7 +139,10 @@ def excess(connection: Connection, scope: Scope, block: Block, size: int) -> lis
 
 
 def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[int, list[Row]] | None:
-    """Of the next that were emptied, those that are older than that, and up to which place that is; None for no more."""
+    """Of the next `page` messages that were emptied, those that can be removed, as they are older than `age`.
+
+    They come with the sequence number of the last one that was looked at; None if there are no more.
+    """
     last, seqs = connection.execute(
         f"SELECT max(seq), json_group_array(seq) FILTER (WHERE {OLD} AND NOT ({NEEDED})) FROM"  # noqa: S608 (our own words)
         " (SELECT seq, ts, author, cid FROM kept WHERE conv = :nowhere AND seq > :after ORDER BY seq LIMIT :page) AS kept",
@@ -148,7 +152,7 @@ def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[in
 
 
 def steps(rows: Sequence[Row]) -> list[list[Row]]:
-    """The rows in parts that are removed in one step each."""
+    """Messages in parts that are to be removed in one step each."""
     parts: list[list[Row]] = []
     room = 0
     for row in rows:
@@ -161,12 +165,12 @@ def steps(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def used(connection: Connection) -> int:
-    """Bytes of the file that hold something."""
+    """How many bytes of the file are in use."""
     return _pages(connection, "page_count") - reusable(connection)
 
 
 def reusable(connection: Connection) -> int:
-    """Bytes of the file that hold nothing, and are used before it grows."""
+    """How many bytes of the file are free, and are used before it grows."""
     return _pages(connection, "freelist_count")
 
 

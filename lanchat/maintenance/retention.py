@@ -1,10 +1,10 @@
-"""Retention: what is kept for how long, or up to which size; the rest goes, in small steps, while the server runs.
+"""Retention: messages that are too old, or too many, are removed in small steps while the server runs.
 
-A size is that of the messages: their texts, and `removal.ENVELOPE` bytes for each. It can't be that of the file, which does
-not get smaller when messages go: their place is used again by what comes. To let SQLite give pages back (`auto_vacuum`) would
-move others about with each step, which is more to write than to remove is; whoever wants a smaller file makes a backup, which
-is as small as can be, and restores it. So that the file does not grow either, the index of words, which keeps what is removed
-from it until its parts are merged, is merged as messages go.
+A size is that of the messages: their texts, and `removal.ENVELOPE` bytes for each. It is not that of the file, which does not
+shrink when messages are removed; their space is used by later ones. If SQLite gave pages back (`auto_vacuum`), it would move
+others with each step, which is more to write than the removal. A smaller file comes from restoring a backup, which has no free
+pages. The index of words keeps what is removed from it until its segments are merged: so that the file does not grow, they are
+merged as messages are removed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ from lanchat.store.store import Store
 from lanchat.store.timeline import DAY_MS, Age, Timeline
 from lanchat.store.word_index import MergeIndex
 
-#: So many rows are moved in one step to where they stay.
+#: How many rows are moved from `fresh` to `kept` in one step.
 MOVED = 200
-#: For each byte that goes so many bytes of the index of words are merged, until there is nothing to be merged.
+#: How many bytes of the index of words are merged for each byte that is removed, until there is nothing to be merged.
 MERGED = 2
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 _BYTES = {"M": 2**20, "G": 2**30, "T": 2**40}
-# Today's rules for names are not asked: a room may have its name by older ones. One that there is not is told of (`_convs`).
+# The rules for names don't matter here, as a room may have its name by older ones. If there is no such room, that is logged
+# (`_convs`).
 _ROOM = rf"(#[^=#\s]{{1,{MAX_SPELLING}}})\s*="
 _FORM = re.compile(rf"(?:{_ROOM})?(?:([1-9][0-9]{{0,5}})([hdwyMGT])|off)")
 
@@ -48,17 +49,17 @@ _log = Logger("lanchat.store.retention")
 
 
 class Rule(NamedTuple):
-    """How long, or how much; None is no bound."""
+    """How long messages are kept, or how many bytes of them. If both are None, all are kept."""
 
-    #: The room that it is for, by name, with its "#"; None for all that have no rule of their own.
+    #: The name of the room that it is for, with its "#"; None for all conversations that have no rule of their own.
     room: str | None
     seconds: int | None
-    #: Bytes of what was said in that room, or of all messages (those of rooms with a rule included).
+    #: Bytes of the messages of that room; or of all messages, including those of rooms with a rule of their own.
     size: int | None
 
 
 def parse(text: str) -> Rule:
-    """The rule that somebody wrote; raises `ValueError` that tells what would be right."""
+    """Parse a rule, such as `90d` or `#ops=500M`. Raises `ValueError` with a text that tells what would be right."""
     found = _FORM.fullmatch(text)
     if found is None:
         right = "write 90d or 12h (h, d, w, y), 500M or 2G (M, G, T), and for one room #ops=30d, or #ops=off to keep all"
@@ -69,23 +70,23 @@ def parse(text: str) -> Rule:
 
 
 class Retention:
-    """Keeps the log within the rules."""
+    """Removes the messages that are beyond the rules."""
 
     def __init__(self, store: Store, clock: Clock, rules: Sequence[Rule], now: Callable[[], float]) -> None:
-        """`now` tells the time of day, in seconds since the epoch; `clock` runs evenly, whoever sets that."""
+        """`now` returns the time of day, in seconds since the epoch; `clock` is not affected when somebody sets that."""
         self.rules = rules
         self._store = store
         self._clock = clock
         self._now = now
         self._pace = Pace(store, clock)
-        self._noted = clock.seconds()  # when the last note was made
+        self._noted = clock.seconds()  # the time, by `clock`, of the last note in the timeline
         self._surveys: dict[Scope, Survey] = {}
         self._erasures = 0  # how many steps of erasures there were when the surveys were made
         self._merging = _Merging(self._pace)
-        self._told: set[str] = set()  # what was said once
+        self._told: set[str] = set()  # texts that were logged, which are logged only once
 
     async def sweep(self) -> int:
-        """Go through the log once, and let go what is beyond the rules; how many messages that were. It raises nothing."""
+        """Remove what is beyond the rules. Returns how many messages were removed. It raises nothing: failures are logged."""
         self._pace.start()
         try:
             return await self._sweep()
@@ -99,7 +100,7 @@ class Retention:
         return 0
 
     def stop(self) -> None:
-        """End the sweep that is under way, if one is: the server ends. What it has not done is left to the next one."""
+        """End a sweep that is running, after the step that it is in; the next one will do the rest."""
         self._pace.stop()
 
     async def _sweep(self) -> int:
@@ -120,7 +121,7 @@ class Retention:
         return sweep.removed
 
     async def _begin(self) -> tuple[int, Timeline]:
-        """Up to which place in the log this sweep looks, and what is known of the time; all up to there is in `kept` then."""
+        """Begin a sweep. Returns up to which sequence number it looks, and the timeline. All up to there is in `kept` then."""
         now = self._clock.seconds()
         begin = BeginSweep(at=int(self._now() * 1000), ran=int((now - self._noted) * 1000))
         place, known, erasures = await self._pace.write(begin)
@@ -138,14 +139,14 @@ class Retention:
         return place, known
 
     def _plan(self, rooms: dict[str, list[str]]) -> list[tuple[Rule, list[Scope]]]:
-        """Each rule with what it is about. A size for all is one for rooms with a rule of their own, too."""
+        """Each rule with the messages that it is about. A size for all includes rooms with a rule of their own."""
         own = [(rule, self._convs(rule.room, rooms)) for rule in self.rules if rule.room is not None]
         spared = frozenset(conv for _, convs in own for conv in convs)
         rest = [(rule, Scope(spared=spared if rule.size is None else frozenset())) for rule in self.rules if rule.room is None]
         return [*((rule, list(map(Scope, convs))) for rule, convs in own), *((rule, [scope]) for rule, scope in rest)]
 
     def _convs(self, room: str, rooms: dict[str, list[str]]) -> list[str]:
-        """What the log calls the rooms of this name, those that were closed first."""
+        """The conversations of the rooms that have or had this name, oldest first."""
         convs = rooms[room]
         if not convs:
             self._tell_once(f"there is a rule of what to keep in {visible(room, 40)}, but no such room yet")
@@ -158,7 +159,7 @@ class Retention:
 
 
 class _Merging:
-    """Lets the index of words give back the place of what goes, while it goes."""
+    """Merges the index of words while messages are removed, so that their words are removed from the file, too."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -166,7 +167,7 @@ class _Merging:
         self._begun = False
 
     async def removed(self, size: int) -> None:
-        """So many bytes of messages went."""
+        """Note that messages of so many bytes were removed, and merge accordingly."""
         self._owed += MERGED * size
         while self._owed >= word_index.STEP:
             self._begun = await self._pace.maintain(MergeIndex(first=not self._begun))
@@ -174,12 +175,12 @@ class _Merging:
 
 
 class _Sweep:
-    """One time through the log."""
+    """One sweep: it applies rules, one after the other."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what one time through the log has of the retention)
+    def __init__(  # noqa: PLR0913, PLR0917 (what a sweep has of the retention)
         self, pace: Pace, merging: _Merging, surveys: dict[Scope, Survey], place: int, known: Timeline, erasures: int
     ) -> None:
-        #: Messages that went.
+        #: How many messages were removed so far.
         self.removed = 0
         self._pace = pace
         self._merging = merging
@@ -190,7 +191,7 @@ class _Sweep:
         self._day = known.older_than(REPEAT_MS)
 
     async def apply(self, rule: Rule, scopes: list[Scope]) -> None:
-        """Let go what is beyond a rule, in these scopes together; what is in the first is older than what is in the next."""
+        """Remove what is beyond a rule, in these scopes together; the messages of each are older than those of the next."""
         if rule.seconds is not None:
             age = self._timeline.older_than(rule.seconds * 1000)
             for scope in scopes:
@@ -199,14 +200,14 @@ class _Sweep:
             await self._by_size([await self._survey(scope, self._place) for scope in scopes], rule.size)
 
     async def forget_repeats(self) -> None:
-        """What was emptied is not needed when it is a day old."""
+        """Remove what is left of emptied messages that are a day old: a repeat of them need not be recognised any more."""
         after = 0
         while found := await self._pace.read(partial(removal.emptied, age=self._day, after=after, page=removal.PAGE)):
             after, rows = found
             await self._take(rows, counted=False)
 
     async def _survey(self, scope: Scope, upto: int) -> Survey:
-        """What is in a scope, up to this place at least."""
+        """A survey of a scope, up to this sequence number at least."""
         survey = self._surveys.setdefault(scope, Survey(scope))
         after = survey.reopen()
         while after < upto:
@@ -238,12 +239,12 @@ class _Sweep:
                     beyond -= sum(row.size for row in rows)
 
     async def _take(self, rows: Sequence[Row], counted: bool = True) -> None:
-        """Remove these."""
+        """Remove messages; `counted` says whether they count in `removed`."""
         for part in removal.steps(rows):
             seqs = tuple(row.seq for row in part)
             done = await self._pace.write(RemoveMessages(seqs, self._day, self._erasures))
             if done is None:
-                raise Stopped  # an erasure is under way, so what was seen is not so any more
+                raise Stopped  # an erasure is running, so the surveys are not right any more
             for survey in self._surveys.values():
                 survey.without(part)
             self.removed += done if counted else 0
