@@ -1,4 +1,4 @@
-"""Identity: how people show who they are, as the core asks for it: passwords, tokens, and where these may be sent."""
+"""Identity: how users prove who they are, as the core asks for it: passwords, tokens, and where these may be sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENCRYPTED = ("tls",)
 
 
 class Identity:
-    """What `lanchat.core.pending_logins.Identity` asks for."""
+    """Checks and makes passwords and tokens; the core knows it as `lanchat.core.pending_logins.Identity`."""
 
     def __init__(self, gate: Gate, hasher: Hasher, checker: AccountChecker, plaintext_allowed: bool) -> None:
         self._gate = gate
@@ -26,7 +26,7 @@ class Identity:
         self.give_token = checker.give_token
 
     def check_way(self, address: str, gateway: str) -> None:
-        """Raise `Forbidden` if a secret that came this way could be read by others."""
+        """Raise `Forbidden` if others could read a secret that is sent from this address over this gateway."""
         if not may_send_secret(address, gateway in ENCRYPTED, self._plaintext_allowed):
             raise Forbidden(
                 "Others on the network can read this connection, so no password is taken here. "
@@ -34,15 +34,15 @@ class Identity:
             )
 
     def hash(self, password: str, newcomer: bool) -> Deferred[str]:
-        """What to keep of a new password; a `newcomer` has no account yet. Fails with `Usage` or `RateLimited`."""
+        """Fires with the hash of a new password; a `newcomer` has no account yet. Fails with `Usage` or `RateLimited`."""
         return Deferred.fromCoroutine(self._hasher.hash_new(password, newcomer)).addErrback(_gave_up)
 
     def by_password(self, name: str, address: str, password: str) -> Deferred[Account]:
-        """The account of that name, if this is its password; fails with what `Gate.login` raises."""
+        """Fires with the account of this name, if this is its password; fails with what `Gate.login` raises."""
         return self._opened(name, address, UsernamePassword(name.encode(), password.encode()))
 
     def by_token(self, name: str, address: str, token: str) -> Deferred[Account]:
-        """The account of that name, if this is a token of its."""
+        """Fires with the account of this name, if this is one of its tokens; fails as `by_password` does."""
         return self._opened(name, address, Token(name.encode(), token))
 
     def _opened(self, name: str, address: str, credentials: object) -> Deferred[Account]:
@@ -50,5 +50,5 @@ class Identity:
 
 
 def _gave_up(failure: Failure) -> Failure:
-    """Fail with `ClientGone` when the attempt was cancelled."""
+    """Turn the cancellation of an attempt into `ClientGone`."""
     return Failure(ClientGone()) if failure.check(CancelledError) else failure

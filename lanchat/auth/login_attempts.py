@@ -1,7 +1,7 @@
-"""Login: how often a secret may be tried, and over which connections (docs/protocol.md, "Accounts").
+"""Limits on login attempts: how often a secret may be tried, and over which connections (docs/protocol.md, "Accounts").
 
-Who fails must wait, longer each time. Failures count for a name from one address, and for an address; never for a name alone,
-or anybody could lock its owner out.
+After a failure the next attempt waits, longer each time. Failures count for a name together with an address, and for an
+address; never for a name alone, or anybody could lock out its owner.
 """
 
 from __future__ import annotations
@@ -25,59 +25,59 @@ from lanchat.protocol.limits import MAX_REMEMBERED
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 
-#: Seconds that one waits at the most after a failure, and in which one failure is forgotten. So whoever goes on guessing gets
-#: one try a minute.
+#: The longest wait after a failure, and the time in which one failure is forgotten, in seconds. So somebody who goes on
+#: guessing gets one attempt a minute.
 MAX_SECONDS = FORGET_SECONDS = 60.0
-#: Failures of an address that cost it nothing: many people may be behind it, and each mistypes.
+#: How many failures of an address have no consequence: many people may share it, and all make typing mistakes.
 FREE = 10
-#: Tries of one address (on loopback: for one name) that may wait or be looked at; one more is told to come again.
+#: How many attempts of one address (on loopback: for one name) may be waiting or under way; further ones are refused.
 MAX_TRIES = 8
 
 _log = Logger("lanchat.login")
 
 
 class Failures:
-    """How often logins failed, by whatever it is counted for, and how long each must wait for that.
+    """Counts failed logins by a key, such as an address, and tells how long the next attempt with that key must wait.
 
-    The newest `MAX_REMEMBERED` are remembered: who can fail for more than that gets tries at once that others would wait for.
+    Only the newest `MAX_REMEMBERED` keys are remembered: someone who fails with more keys than that does not wait for old ones.
     """
 
     def __init__(self, clock: Clock, free: int = 0) -> None:
-        """So many as are `free` have no consequence."""
+        """The first `free` failures of a key have no consequence."""
         self._clock = clock
         self._free = free
-        self._known: dict[Hashable, tuple[float, float]] = {}  # how many, and when the last was
+        self._known: dict[Hashable, tuple[float, float]] = {}  # by key: how many failures, and the time of the last
         self._turns: WeakValueDictionary[Hashable, DeferredLock] = WeakValueDictionary()
 
     def turn(self, whose: Hashable) -> DeferredLock:
-        """Who has this is the only one that tries."""
+        """A lock that lets one attempt with this key be checked at a time."""
         return self._turns.setdefault(whose, DeferredLock())
 
     def wait(self, whose: Hashable) -> float:
-        """Seconds until the next try may be looked at."""
+        """For how many seconds the next attempt with this key must wait before it is checked."""
         count, last = self._known.get(whose, (0.0, 0.0))
         if count <= self._free:
             return 0.0
         return max(0.0, last + min(MAX_SECONDS, 2 ** (count - self._free - 1)) - self._clock.seconds())
 
     def add(self, whose: Hashable) -> None:
-        """Count one more failure."""
+        """Count one more failure of this key."""
         now = self._clock.seconds()
         count, last = self._known.pop(whose, (0.0, now))
-        self._known[whose] = (max(0.0, count - (now - last) / FORGET_SECONDS) + 1, now)  # the newest is the last
+        self._known[whose] = (max(0.0, count - (now - last) / FORGET_SECONDS) + 1, now)  # (the dict has the newest last)
         if len(self._known) > MAX_REMEMBERED:
             del self._known[next(iter(self._known))]
 
     def forget(self, whose: Hashable) -> None:
-        """It was somebody who knows the secret."""
+        """Forget the failures of this key, after a login that succeeded."""
         self._known.pop(whose, None)
 
 
 class Gate:
-    """Lets into an account whoever knows its secret, and slows down whoever does not."""
+    """Logs users in to their accounts, and slows down those who try wrong secrets."""
 
     def __init__(self, portal: Portal, clock: Clock) -> None:
-        """`portal` knows the secrets (lanchat/auth/realm.py)."""
+        """`portal` checks the secrets (`lanchat.auth.realm`)."""
         self._portal = portal
         self._clock = clock
         self._pairs = Failures(clock)
@@ -85,25 +85,22 @@ class Gate:
         self._trying: Counter[Hashable] = Counter()
 
     async def login(self, name: str, address: str, credentials: Any) -> Account:
-        """The account of that name, to whoever has its secret; it may take a minute until that is looked at.
+        """The account of this name, if these are its credentials. It may wait up to a minute before it checks that.
 
-        Raises `AuthFailed`, the same for a wrong secret and a name without account; `RateLimited` when too many tries wait, and
-        whatever the checker raises when it can't tell. Cancelled while it waits, it never was; later, it has failed.
+        Raises `AuthFailed`, equally for a wrong secret and for a name without an account; `RateLimited` if too many attempts
+        wait; and what the checker raises if it can't find out. An attempt that is cancelled while it waits does not count; one
+        that is cancelled later counts as failed.
         """
-        counted = self._counted(name, address)
-        with self._place(*counted[-1]):
-            async with AsyncExitStack() as turns:
-                for failures, whose in counted:
-                    await turns.enter_async_context(failures.turn(whose))  # type: ignore[arg-type]  # its methods give Deferreds
-                    if seconds := failures.wait(whose):
-                        await self._sleep(seconds)
-                return await self._try(name, address, credentials)
+                    counted = self._counted(name, address) with self._place(*counted[-1]): async with AsyncExitStack() as turns:
+                    for failures, whose in counted: await turns.enter_async_context(failures.turn(whose))  # type:
+                    ignore[arg-type]  # its methods give Deferreds if seconds := failures.wait(whose): await
+                    self._sleep(seconds) return await self._try(name, address, credentials)
 
     def _counted(self, name: str, address: str) -> list[tuple[Failures, Hashable]]:
-        """What a failure counts for.
+        """The keys for which a failure counts.
 
-        Loopback as a whole is not slowed down: a tunnel, or a gateway to elsewhere, brings many people from there. So a program
-        on this machine may try one password on many names, as fast as passwords are looked at.
+        For loopback addresses only the name counts: many people may come from there through a tunnel or a proxy. So a program
+        on this machine may try one password with many names, as fast as passwords are checked.
         """
         counted = limit_key(address)
         pair = (self._pairs, (key(name), counted))
@@ -111,7 +108,7 @@ class Gate:
 
     @contextmanager
     def _place(self, failures: Failures, whose: Hashable) -> Iterator[None]:
-        """One of the places for tries that are not over; raises `RateLimited` if there is none."""
+        """Count an attempt as under way; raises `RateLimited` if there are too many."""
         if self._trying[whose] >= MAX_TRIES:
             seconds = round(failures.wait(whose)) + 1
             raise RateLimited(f"Too many logins from your address are waiting. Try again in {seconds} s.", seconds * 1000)
@@ -151,5 +148,5 @@ class Gate:
 
 
 def may_send_secret(address: str, encrypted: bool, plaintext_allowed: bool) -> bool:
-    """Whether a password or token may be taken from there: over TLS, on loopback, or because of `--plaintext-passwords`."""
+    """Whether secrets are taken from an address: over TLS, on loopback, or because of `--plaintext-passwords`."""
     return encrypted or plaintext_allowed or is_loopback(address)

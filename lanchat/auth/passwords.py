@@ -1,9 +1,9 @@
-"""Passwords and tokens: how they are kept, so that whoever steals the database has neither.
+"""Passwords and tokens: how they are hashed, so that someone who steals the database has neither.
 
-A password is kept as its argon2id hash (RFC 9106), which takes time and memory on purpose, so it is computed beside the
-reactor. Different keyboards write one text with different characters, so it is prepared first, as RFC 8265 says (OpaqueString);
-what was kept before that rule was hashed as it came, and still opens its account. A token is 256 random bits: nobody can guess
-those, so a plain SHA-256 of it is enough, and is found by lookup.
+A password is stored as its argon2id hash (RFC 9106). That takes time and memory on purpose, so it is computed in a thread of
+its own. Keyboards may write the same text with different characters, so passwords are normalized first, as RFC 8265 says
+(OpaqueString); hashes from before that rule are of the bytes as they were sent, and are still accepted. A token is 256 random
+bits, which nobody can guess: so its SHA-256 is stored, by which it can be looked up.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from twisted.internet.defer import Deferred
 
 from lanchat.protocol.errors import RateLimited, Usage
 
-#: What a hash costs: 19 MiB (here in KiB) and one pass more than the least that OWASP's Password Storage Cheat Sheet asks for
-#: (19 MiB, two passes, one lane), which takes about 30 ms. Up to 32 MiB the allocator keeps the memory from hash to hash;
-#: above, every page is new each time, and that took as long again.
+#: The parameters of a hash: 19 MiB (here in KiB), and one pass more than the minimum of OWASP's Password Storage Cheat Sheet
+#: (19 MiB, two passes, one lane); it takes about 30 ms. Up to 32 MiB the allocator reuses the memory of the last hash; with
+#: more, all pages are new each time, and a hash took twice as long.
 COST = Parameters(type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=3, memory_cost=19_456, parallelism=1)
-#: Milliseconds that a hash takes, about; for telling when to come again.
+#: About how many milliseconds a hash takes; for telling clients when to try again.
 HASH_MS = 30
-#: Bytes in a password, at the most; characters in a new one, at least (NIST SP 800-63B).
+#: The longest password, in bytes; the shortest new one, in characters (NIST SP 800-63B).
 MAX_PASSWORD, MIN_PASSWORD = 1024, 8
-#: Passwords of accounts that wait, three seconds' worth, and new passwords that wait behind them. Whoever comes on top is
-#: told to come again.
+#: How many passwords of accounts may wait to be checked (three seconds' worth), and how many new ones of people without an
+#: account may wait after them. Further ones are refused for now.
 MAX_WAITING, MAX_NEW = 100, 100
-#: Threads that compute: with one, the reactor has the other processor of a small machine to itself.
+#: The number of threads that compute hashes: with one, the reactor has the other processor of a small machine to itself.
 THREADS = 1
 
 _opaque = get_profile("OpaqueString")
 
 
 class _Task:
-    """A hash that is to be computed, and who waits for it."""
+    """A hash that is to be computed, with the Deferred that fires with it."""
 
     def __init__(self, work: Callable[[], Any], cancel: Callable[[_Task], None]) -> None:
         self.work = work
@@ -50,15 +50,15 @@ class _Task:
 
 
 class Hasher(Service):
-    """Hashes and checks passwords, one after the other in a thread of its own, while the service runs.
+    """Hashes and checks passwords in a thread of its own, one after the other, while the service runs.
 
-    There are two queues: whoever has an account does not wait for those who want one.
+    There are two queues, so that users with an account don't wait for those who want to make one.
     """
 
     _pool: ThreadPoolExecutor
 
     def __init__(self, call_in_reactor: Callable[..., Any], cost: Parameters = COST) -> None:
-        """`call_in_reactor` is `reactor.callFromThread`, or like it: it calls in the reactor's thread, in order."""
+        """`call_in_reactor` has a function called in the reactor's thread, in order, like `reactor.callFromThread`."""
         self._call_in_reactor = call_in_reactor
         self._argon2 = PasswordHasher.from_parameters(cost)
         self._nobodys = self._argon2.hash(make_token())
@@ -66,12 +66,12 @@ class Hasher(Service):
         self._computing = False
 
     def startService(self) -> None:
-        """From now on there is somebody to do it."""
+        """Start the thread."""
         super().startService()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
 
     def stopService(self) -> Deferred[None]:
-        """End the thread: it finishes the hash it is at, and whoever waits for another is refused. Fires after that."""
+        """End the thread after the hash that it computes; others that wait are refused. Fires when it has ended."""
         super().stopService()
         self._pool.shutdown()
         for queue in (self._first, self._second):
@@ -83,30 +83,30 @@ class Hasher(Service):
 
     @property
     def waiting(self) -> int:
-        """How many passwords wait to be checked or kept, with the one that is at work."""
+        """How many passwords wait to be hashed or checked, including the one that is being computed."""
         return len(self._first) + len(self._second) + self._computing
 
     async def hash_new(self, password: str, newcomer: bool = False) -> str:
-        """What to keep of a password that somebody has just chosen; raises as `hash` does, and `Usage` if it is too short."""
+        """The hash of a password that somebody has just chosen. Raises as `hash` does, and `Usage` if it is too short."""
         if len(prepared(_bounded(password)).decode()) < MIN_PASSWORD:
             raise Usage(f"A new password has at least {MIN_PASSWORD} characters. Choose a longer one; a few words are good.")
         return await self.hash(password, newcomer)
 
     async def hash(self, password: str | bytes, newcomer: bool = False) -> str:
-        """What to keep of a password; a `newcomer` has no account yet, and waits behind those who have one.
+        """The hash of a password; a `newcomer` has no account yet, and waits for those who have one.
 
-        Raises `Usage` if it is too long or empty, `RateLimited` when too many wait.
+        Raises `Usage` if it is too long or empty, `RateLimited` if too many wait.
         """
         queue, most = (self._second, MAX_NEW) if newcomer else (self._first, MAX_WAITING)
         result: str = await self._beside(partial(self._argon2.hash, prepared(_bounded(password))), queue, most)
         return result
 
     async def verify(self, kept: str | None, password: str | bytes) -> bytes | None:
-        """The form of that password of which this was kept: the one that is `prepared`, or the bytes as they came.
+        """The form of `password` that has the hash `kept`: the `prepared` one, or the bytes as they were sent.
 
-        None if it was kept of another; raises as `hash` does. Only where the two forms differ may it take two hashes, one
-        after the other in the queue. For None, what is kept of nobody, it takes as long: whether there is such an account
-        can't be told by the clock. (What was kept at another `COST` takes longer or shorter, until its owner has logged in.)
+        None if neither has. Raises as `hash` does. Only if the two forms differ, two hashes may have to be computed, one after
+        the other. If `kept` is None, because there is no such account, it takes as long, so that nobody can find out by the
+        time whether there is one. (A hash with another `COST` takes another time, until its owner has logged in.)
         """
         raw = _bounded(password)
         for form in dict.fromkeys((prepared(raw), raw)):
@@ -115,13 +115,13 @@ class Hasher(Service):
         return None
 
     def needs_rehash(self, kept: str) -> bool:
-        """Whether this was computed at another cost than is asked for now."""
+        """Whether a hash was computed with other parameters than today's."""
         return self._argon2.check_needs_rehash(kept)
 
     def _verify(self, kept: str | None, password: bytes) -> bool:
         try:
             return self._matches(kept or self._nobodys, password) and bool(kept)
-        except (ValueError, VerificationError):  # that is no hash: no password opens it, and that takes as long too
+        except (ValueError, VerificationError):  # it is no hash; to find that out takes as long, too
             self._matches(self._nobodys, password)
             return False
 
@@ -132,7 +132,7 @@ class Hasher(Service):
             return False
 
     def _beside(self, work: Callable[[], Any], queue: deque[_Task], most: int) -> Deferred[Any]:
-        """Do this in the thread, in its turn. What is cancelled before it was begun is not done."""
+        """Do this in the thread, in its turn. If it is cancelled before that, it is not done."""
         if not self.running:
             raise _stopped()
         if len(queue) + self._computing >= most:
@@ -169,17 +169,17 @@ class Hasher(Service):
 
 
 def make_token() -> str:
-    """A new secret of 256 bits, as 43 characters that are safe anywhere."""
+    """Make a token: 256 random bits, as 43 ASCII letters, digits, `-` and `_`."""
     return secrets.token_urlsafe(32)
 
 
 def token_hash(token: str) -> bytes:
-    """What is kept of a token: its SHA-256."""
+    """The SHA-256 of a token, which is what is stored."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def prepared(password: bytes) -> bytes:
-    """The form in which a password is kept: each space an ASCII one, and NFC (RFC 8265, section 4.2.2).
+    """The normalized form of a password, which is hashed: each space an ASCII one, and NFC (RFC 8265, section 4.2.2).
 
     Nothing is refused: who has chosen control characters, or what is no text in UTF-8, gets in as before.
     """

@@ -1,4 +1,4 @@
-"""Realm: whose account a secret opens, the way of twisted.cred, so that another directory can be asked instead.
+"""Checking credentials with twisted.cred, so that accounts may be checked elsewhere (in a directory, for example) instead.
 
 A `Portal` takes credentials to the checker for their kind, and what that answers to the realm, which knows the account. Of
 two checkers for one kind the later one is asked: `Portal(realm, [AccountChecker(...), directory])` has the directory check
@@ -31,7 +31,7 @@ _log = Logger("lanchat.realm")
 
 
 class IToken(ICredentials):
-    """A token that the server once gave to somebody, to serve instead of the password."""
+    """A token, which the server gave to a client to be used instead of the password."""
 
     username = Attribute("The name of the account as UTF-8, in any spelling of it.")
     token = Attribute("The token, a text.")
@@ -48,23 +48,23 @@ class Token:
 
 @implementer(ICredentialsChecker)
 class AccountChecker:
-    """Knows the passwords and tokens of the accounts in the database."""
+    """Checks passwords and tokens against the database."""
 
     credentialInterfaces = (IUsernamePassword, IToken)  # noqa: N815 (cred's name for it)
 
     def __init__(self, store: Store, hasher: Hasher, now: Callable[[], float] = time.time) -> None:
-        """`now` is the time of day."""
+        """`now` returns the time of day, in seconds since the epoch."""
         self._store = store
         self._hasher = hasher
         self._now = now
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        """The account's id, an int. Fails with `UnauthorizedLogin`, or a `ChatError` when that could not be found out."""
+        """Fires with the account's id, an int. Fails with `UnauthorizedLogin`, or a `ChatError` if it can't find out."""
         look = self._by_token if IToken.providedBy(credentials) else self._by_password
         return Deferred.fromCoroutine(look(credentials))
 
     async def give_token(self, account: int) -> str:
-        """Make a token for an account, which is told this once; raises `NotStored` or `NoSuchTarget`."""
+        """Make and store a token for an account; only its hash is stored. Raises `NotStored` or `NoSuchTarget`."""
         token = make_token()
         await self._store.write(AddToken(account, token_hash(token), round(self._now() * 1000)))
         return token
@@ -86,7 +86,7 @@ class AccountChecker:
         return account
 
     async def _rehash(self, account: int, kept: str, password: bytes) -> None:
-        """Only now, with the password at hand, can it be hashed at today's cost, and in the form of today."""
+        """Replace an old hash by one with today's parameters and form, which takes the password. A failure is logged."""
         try:
             better = await self._hasher.hash(password)
             await self._store.write(RehashPassword(account, old=kept, new=better))
@@ -96,19 +96,19 @@ class AccountChecker:
 
 @implementer(IRealm)
 class ChatRealm:
-    """Makes accounts of what checkers answer: an int is the id of an account, bytes (or a text) are its name.
+    """Turns what a checker returns into an account: an int is the id of an account, bytes (or a str) are its name.
 
     Ours answers ids. Cred's own checkers, and most for a directory elsewhere, answer the name that was given. Either way there
     must be an account already, because it is what roles, rooms and devices belong to; a name without one does not get in.
     """
 
     def __init__(self, find: Callable[[int], Account | None], find_by_name: Callable[[str], Account | None]) -> None:
-        """Both look among the accounts that the server knows; the second takes any spelling."""
+        """`find` finds an account by its id, `find_by_name` by any spelling of its name."""
         self._find = find
         self._find_by_name = find_by_name
 
     def requestAvatar(self, avatar_id: Any, mind: object, *interfaces: object) -> Any:
-        """The account, as cred wants it; raises `UnauthorizedLogin` if there is none (nor is there for anonymous logins)."""
+        """The account, as cred wants it. Raises `UnauthorizedLogin` if there is none, as for anonymous logins."""
         if IAccount not in interfaces:
             raise NotImplementedError("a login gives an account")
         account = self._account(avatar_id)
@@ -127,4 +127,4 @@ def _text(name: bytes | str) -> str:
 
 
 def _logged_out() -> None:
-    """Cred asks for something to call at the end; the sessions of an account end in the chat."""
+    """Called by cred at a logout; there is nothing to do, as the chat ends the sessions of an account."""
