@@ -167,7 +167,7 @@ class FakeStore:
         self.broken = self.slow = False
         #: What was asked and not answered yet, the first first.
         self.asks: list[tuple[Deferred[Any], Callable[[], Any]]] = []
-        self.keeps = kept
+        self.stores_messages = kept
         self._committed = committed
         self._batch: list[Entry | Job[Any]] = []
 
@@ -230,7 +230,7 @@ class FakeStore:
         if self.broken:
             self._settle(batch, "disk full")  # as they came: neither stored nor done
             return
-        writer = Writer(self.connection, self.keeps, self._settle, Histogram(COMMIT_SECONDS))
+        writer = Writer(self.connection, self.stores_messages, self._settle, Histogram(COMMIT_SECONDS))
         for item in (*batch, None):
             writer.put(item)
         writer.run()

@@ -195,7 +195,7 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are texts)
 
 def _not_kept(chat: Chat) -> str:
     """A sentence that says which messages are not stored."""
-    return NOT_KEPT if chat.store.keeps else "This server keeps no messages."
+    return NOT_KEPT if chat.store.stores_messages else "This server keeps no messages."
 
 
 def _line(entry: Entry) -> str:

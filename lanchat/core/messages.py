@@ -92,7 +92,7 @@ class Messages:
             if recipient is None or session.account is not None or recipient.account is not None:
                 return self._find_further(session, packet, recipient)
         except (NoSuchTarget, NotMember, Muted) as refusal:
-            if not resending.may_be_repeat(session, packet) or not self._delivery.store.keeps:
+            if not resending.may_be_repeat(session, packet) or not self._delivery.store.stores_messages:
                 raise
             return self._answer_repeat(session, packet, refusal)
         self.relay(session, recipient, [packet])
@@ -196,7 +196,7 @@ class Messages:
         delivery, author = self._delivery, session.account.id if session.account is not None else None
         cid, re = (None, None) if packet.x is None else (packet.x.cid, packet.x.re)
         now = round(self._replies.now() * 1000)
-        source = (session, to, "" if delivery.store.keeps else self._new_id())
+        source = (session, to, "" if delivery.store.stores_messages else self._new_id())
         entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
         # 2. Check.
         if len(packet.msg) > SURE_TO_FIT:

@@ -112,7 +112,7 @@ class Store(Protocol):
     #: Identifies this log. Restoring a backup gives it a new one, as sequence numbers that clients know may be given again.
     epoch: Epoch
     #: Whether messages are stored at all (not with `--ephemeral`).
-    keeps: bool
+    stores_messages: bool
     #: The sequence number of the newest message that came back.
     last_seq: Seq
 

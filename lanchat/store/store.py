@@ -71,7 +71,7 @@ class Store:
         #: The sequence number of the newest message that came back.
         self.last_seq: Seq = 0
         #: Whether messages are stored at all.
-        self.keeps = not ephemeral
+        self.stores_messages = not ephemeral
         #: Whether root may use the directory of another user, as lanchat-admin does (`lanchat.store.open_db.Lock`).
         self.for_owner = False
         self._most = waiting
@@ -97,7 +97,7 @@ class Store:
             self.directory,
             self.call_in_reactor,
             self._written,
-            keeps=self.keeps,
+            keeps=self.stores_messages,
             commits=self._counts.commits,
             for_owner=self.for_owner,
             prepare=prepare,
@@ -133,7 +133,7 @@ class Store:
         self._check_room()
         if self._draining:
             raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
-        if not self.keeps and not self._waiting:  # (there is nothing that it would overtake)
+        if not self.stores_messages and not self._waiting:  # (there is nothing that it would overtake)
             self._relay(entry)
             return
         self._characters += ENVELOPE + len(entry.msg)
