@@ -48,7 +48,7 @@ from lanchat.system.private_files import FileError
 #: The roles with an article, for sentences.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}
 #: How many pages (of 4 KiB) of the word index one step of its merge writes.
-PAGES = 250
+MERGE_PAGES = 250
 #: The reason in the log for sessions that are ended here.
 BY_ADMINISTRATOR = "by the administrator"
 
@@ -59,7 +59,7 @@ def _ended(logins: int) -> str:
     return f"; {format_count(logins, 'login')} ended" if logins else ""
 
 
-def _means(typed: str, account: Account) -> bool:
+def _is_name_of(typed: str, account: Account) -> bool:
     """Whether a typed name is that of the account except for case and normal form; other spellings may be another account's."""
     return caseless(typed) == caseless(account.name.shown)
 
@@ -72,26 +72,26 @@ class Operations:
         chat: Chat,
         store: Store,
         hash_password: Callable[[str], Awaitable[str]],
-        read_again: Callable[[str], Done | Failed] | None = None,
+        reload: Callable[[str], Done | Failed] | None = None,
         ports: Callable[[], list[str]] = list,
     ) -> None:
-        """`read_again` reloads the configuration (None: not possible), and is told who asked. `ports`: a line for each port."""
-        self._read_again = read_again
+        """`reload` reloads the configuration (None: not possible), and is told who asked. `ports`: a line for each port."""
+        self._reload = reload
         self._ports = ports
-        self._began = chat.clock.seconds()
+        self._started_at = chat.clock.seconds()
         self._chat = chat
         self._store = store
         self._hash = hash_password
         self._rewriting = DeferredLock()
 
-    async def do(self, request: Request, who: str, tell: ReportProgress) -> Done | Failed:
+    async def do(self, request: Request, who: str, report: ReportProgress) -> Done | Failed:
         """Carry out a request of `who`; it is logged. It raises nothing."""
         try:
-            if isinstance(request, Reload) and self._read_again is not None:
-                return self._read_again(f"administrator, {who}")
+            if isinstance(request, Reload) and self._reload is not None:
+                return self._reload(f"administrator, {who}")
             if isinstance(request, Status):
                 return self._status()
-            done = await self._do(request, tell)
+            done = await self._do(request, report)
         except (ChatError, FileError) as error:
             if isinstance(error, Full) and error.limit:
                 self._chat.limits.met[error.limit] += 1
@@ -102,7 +102,7 @@ class Operations:
         _log.info("administrator ({who}): {text}", who=who, text=visible(done.text), audit=True)
         return done
 
-    async def _do(self, request: Request, tell: ReportProgress) -> Done:
+    async def _do(self, request: Request, report: ReportProgress) -> Done:
         if isinstance(request, Add):
             return await self._add(request)
         if isinstance(request, SetPassword):
@@ -112,12 +112,12 @@ class Operations:
         if isinstance(request, Remove):
             return await self._remove(request)
         if isinstance(request, Purge):
-            return await self._purge(request.name.strip(), tell)
+            return await self._purge(request.name.strip(), report)
         return Done(request.name, {})
 
     def _status(self) -> Done:
         chat, ports = self._chat, self._ports()
-        ran = chat.clock.seconds() - self._began
+        ran = chat.clock.seconds() - self._started_at
         users, accounts, rooms = len(chat.online), chat.online.count_accounts(), len(chat.rooms)
         lines = [
             f"{process_stats.versions()} has run for {format_duration(ran)} as process {os.getpid()}.",
@@ -137,10 +137,10 @@ class Operations:
         }
         return Done("\n".join(lines), facts)
 
-    async def _add(self, asked: Add) -> Done:
-        chat, role = self._chat, Role[asked.role.upper()]
-        name, kept = parse(asked.name), await self._hash(asked.password)
-        if (others := chat.online.accounts_alike(name)) and not asked.force:
+    async def _add(self, request: Add) -> Done:
+        chat, role = self._chat, Role[request.role.upper()]
+        name, hashed = parse(request.name), await self._hash(request.password)
+        if (others := chat.online.accounts_alike(name)) and not request.force:
             raise NameTaken(
                 f"{name.shown} looks like the account {others[0].name.shown}, and nobody could tell them apart. "
                 "Nothing was done. Choose another name, or say --force if that is meant."
@@ -148,94 +148,94 @@ class Operations:
         now, most, lobby = int(chat.now()), chat.limits["accounts"], chat.rooms.lobby
         belongs_to = () if lobby is None else (lobby.id,)
         with chat.online.looks.held(name):
-            made = await self._store.write(AddAccount(name, kept, role, now, most, belongs_to))
+            made = await self._store.write(AddAccount(name, hashed, role, now, most, belongs_to))
             chat.own(made.account)
             if lobby is not None:
                 chat.rooms.admit(made.account, lobby, made.rooms[lobby.id])
-        return Done(f"{name.shown} is an account now, as {TITLES[asked.role]}.", {"name": name.shown, "role": asked.role})
+        return Done(f"{name.shown} is an account now, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})
 
     def _account(self, typed: str) -> Account:
         """The account of this name; raises `NoSuchTarget` if there is none, or only one with another spelling."""
         account = self._chat.account_of(typed)
-        if not _means(typed.strip().removeprefix("@"), account):
+        if not _is_name_of(typed.strip().removeprefix("@"), account):
             shown = account.name.shown
             raise NoSuchTarget(f"{visible(typed, 40)} is no account; the account of that name is {shown}: name that one.")
         return account
 
-    async def _set_password(self, asked: SetPassword) -> Done:
-        account, kept = self._account(asked.name), await self._hash(asked.password)
-        await self._store.write(accounts.SetPassword(account.id, kept))
+    async def _set_password(self, request: SetPassword) -> Done:
+        account, hashed = self._account(request.name), await self._hash(request.password)
+        await self._store.write(accounts.SetPassword(account.id, hashed))
         goodbye = "Your password was changed by the administrator. Log in with the new one."
         count = self._chat.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
         text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing{_ended(count)}."
         return Done(text, {"name": account.name.shown, "ended": count})
 
-    async def _set_role(self, asked: SetRole) -> Done:
-        account, role = self._account(asked.name), Role[asked.role.upper()]
+    async def _set_role(self, request: SetRole) -> Done:
+        account, role = self._account(request.name), Role[request.role.upper()]
         await self._store.write(accounts.SetRole(account.id, role))
         account.role = role
         for session in account.sessions:
             session.role = role
-            self._chat.reply(session, None, f"The administrator made you {TITLES[asked.role]}.")
-        return Done(f"{account.name.shown} is {TITLES[asked.role]} now.", {"name": account.name.shown, "role": asked.role})
+            self._chat.reply(session, None, f"The administrator made you {TITLES[request.role]}.")
+        return Done(f"{account.name.shown} is {TITLES[request.role]} now.", {"name": account.name.shown, "role": request.role})
 
-    async def _remove(self, asked: Remove) -> Done:
-        account = self._account(asked.name)
+    async def _remove(self, request: Remove) -> Done:
+        account = self._account(request.name)
         await self._store.write(accounts.RemoveAccount(account.id))
         count = self._forget(account)
         name = account.name.shown
         text = f"The account {name} is removed{_ended(count)}. What was said with it stays, until lanchat-admin purge {name}."
         return Done(text, {"name": name, "ended": count})
 
-    async def _purge(self, typed: str, tell: ReportProgress) -> Done:
+    async def _purge(self, typed: str, report: ReportProgress) -> Done:
         write = self._store.write
         alike = self._chat.online.account(typed)
-        account = alike if alike is not None and _means(typed, alike) else None
+        account = alike if alike is not None and _is_name_of(typed, alike) else None
         name = account.name if account is not None else stored_name(typed, key(typed) if alike is None else caseless(typed))
-        begun = await write(BeginErasure(name))
+        erasure = await write(BeginErasure(name))
         if account is not None:
             self._forget(account)
-            begun = await write(EraseTraces(begun))  # its sessions may have sent more meanwhile
-        self._reflect(begun)
-        known = begun.found
-        while begun.after < begun.upto:
-            begun = await write(EraseMessages(begun))
-            tell(begun.done * 0.7, "erasing what was said")
-        if begun.found and not known:
-            begun = await write(EraseTraces(begun))
-            self._reflect(begun)
-        if begun.found:
-            await self._leave_no_trace(tell)
+            erasure = await write(EraseTraces(erasure))  # its sessions may have sent more meanwhile
+        self._forget_erased(erasure)
+        known = erasure.found
+        while erasure.after < erasure.upto:
+            erasure = await write(EraseMessages(erasure))
+            report(erasure.done * 0.7, "erasing what was said")
+        if erasure.found and not known:
+            erasure = await write(EraseTraces(erasure))
+            self._forget_erased(erasure)
+        if erasure.found:
+            await self._erase_traces(report)
         await write(EndErasure(name))
-        if not begun.found:
+        if not erasure.found:
             if alike is not account:
                 self._account(typed)  # raises
             shown = visible(typed.strip(), 40) or "(no name)"
             raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
-        words, said_to = format_count(begun.messages, "message"), format_count(begun.addressed, "message")
+        words, said_to = format_count(erasure.messages, "message"), format_count(erasure.addressed, "message")
         text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."
-        if begun.topics:
-            text += f" Topics that may have been theirs are gone, of {format_count(len(begun.topics), 'room')}."
-        facts = {"messages": begun.messages, "addressed": begun.addressed, "topics": len(begun.topics)}
+        if erasure.topics:
+            text += f" Topics that may have been theirs are gone, of {format_count(len(erasure.topics), 'room')}."
+        facts = {"messages": erasure.messages, "addressed": erasure.addressed, "topics": len(erasure.topics)}
         return Done(text, {"name": name.shown} | facts)
 
-    def _reflect(self, begun: Erasure) -> None:
+    def _forget_erased(self, erasure: Erasure) -> None:
         """Remove erased texts and names from topics and sanctions in memory."""
-        self._chat.rooms.clear_topics(begun.topics)
-        self._chat.sanctions.erase(begun.about, begun.is_theirs, ERASED)
+        self._chat.rooms.clear_topics(erasure.topics)
+        self._chat.sanctions.erase(erasure.about, erasure.is_theirs, ERASED)
 
-    async def _leave_no_trace(self, tell: ReportProgress) -> None:
+    async def _erase_traces(self, report: ReportProgress) -> None:
         """Remove what was erased from the search index and from unused parts of the file."""
-        tell(0.7, "erasing words from the index")
+        report(0.7, "erasing words from the index")
         first = True
-        while await self._store.maintain(MergeIndex(first, PAGES)):
+        while await self._store.maintain(MergeIndex(first, MERGE_PAGES)):
             first = False
-        await self._rewrite(tell)
+        await self._rewrite(report)
 
-    async def _rewrite(self, tell: ReportProgress) -> None:
+    async def _rewrite(self, report: ReportProgress) -> None:
         """Write the database file anew, so that no trace is left; meanwhile messages wait. Only one runs at a time."""
         async with self._rewriting:
-            tell(0.8, "rewriting the file")
+            report(0.8, "rewriting the file")
             await self._store.maintain(rewrite.SetWait(rewrite.LONG_WAIT))
             try:
                 await rewrite.rewrite(self._store)
