@@ -91,10 +91,14 @@ class Gate:
         wait; and what the checker raises if it can't find out. An attempt that is cancelled while it waits does not count; one
         that is cancelled later counts as failed.
         """
-                    counted = self._counted(name, address) with self._place(*counted[-1]): async with AsyncExitStack() as turns:
-                    for failures, whose in counted: await turns.enter_async_context(failures.turn(whose))  # type:
-                    ignore[arg-type]  # its methods give Deferreds if seconds := failures.wait(whose): await
-                    self._sleep(seconds) return await self._try(name, address, credentials)
+        counted = self._counted(name, address)
+        with self._place(*counted[-1]):
+            async with AsyncExitStack() as turns:
+                for failures, whose in counted:
+                    await turns.enter_async_context(failures.turn(whose))  # type: ignore[arg-type]  # its methods give Deferreds
+                    if seconds := failures.wait(whose):
+                        await self._sleep(seconds)
+                return await self._try(name, address, credentials)
 
     def _counted(self, name: str, address: str) -> list[tuple[Failures, Hashable]]:
         """The keys for which a failure counts.
