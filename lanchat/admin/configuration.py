@@ -18,11 +18,11 @@ def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Check that a server would start with this file. No port is opened, and nothing is changed."""
     file = options.file or options.config or DEFAULT_FILE
     if file is DEFAULT_FILE and not file.exists():
-        return Done(f"There is no {file}, so a server does what its command line says.", {"file": None})
+        return Done(f"There is no {file}: a server uses its command line only.", {"file": None})
     if wrong := _mistakes(file.absolute()):
         count = format_count(len(wrong), "mistake")
         return Failed("\n".join([f"{file} has {count}:", *wrong]), MISTAKES, wrong)
-    return Done(f"{file} is right.", {"file": str(file)})
+    return Done(f"{file}: no mistakes found.", {"file": str(file)})
 
 
 def _mistakes(file: Path) -> list[str]:
@@ -46,6 +46,6 @@ def status(options: Namespace, progress: ReportProgress) -> Done | Failed:
 def _call_server(options: Namespace, request: Request, progress: ReportProgress) -> Done | Failed:
     outcome = control_client.call(options.data, request, progress)
     if outcome is None:
-        text = f"No server runs with its data in {options.data}. Start it, or say where its data is with --data DIR."
+        text = f"No server is running with the data directory {options.data}. Start it, or name its directory with --data DIR."
         raise Declined(text, NOT_RUNNING)
     return outcome

@@ -26,7 +26,7 @@ def call(directory: Path, request: Request, progress: ReportProgress) -> Done | 
     while (outcome := _call_once(directory, request, progress)) is None and data_directory.is_used(directory):
         if time.monotonic() > deadline:
             raise FileError(
-                f"A server runs in {directory}, but can't be reached: its log says why. Stop it, and do this without it."
+                f"A server is running in {directory} but can't be reached; its log says why. Stop it, and run this again."
             )
         time.sleep(0.1)  # the server is starting or stopping
     return outcome
@@ -40,11 +40,9 @@ def _call_once(directory: Path, request: Request, progress: ReportProgress) -> D
         try:
             return _receive(connection, request, progress)
         except TimeoutError:
-            raise FileError(
-                f"The server does not answer within {ANSWER_SECONDS} s, and may still do it. Look at its log."
-            ) from None
+            raise FileError(f"The server did not answer within {ANSWER_SECONDS} s, but may still do it. See its log.") from None
         except (OSError, msgspec.MsgspecError) as error:
-            raise FileError(f"The server did not finish ({error}), and may have done it or not. Look at its log.") from None
+            raise FileError(f"The server did not finish ({error}), and may or may not have done it. See its log.") from None
 
 
 def _connect(connection: socket.socket, path: Path) -> bool:
@@ -55,7 +53,9 @@ def _connect(connection: socket.socket, path: Path) -> bool:
     except (FileNotFoundError, ConnectionRefusedError):
         return False
     except OSError as error:
-        raise FileError(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+        raise FileError(
+            f"{path} can't be used: {error.strerror}. Use sudo, or name the data directory with --data DIR."
+        ) from None
     return True
 
 

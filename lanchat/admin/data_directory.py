@@ -22,7 +22,7 @@ def check_directory(directory: Path) -> None:
         if os.access(directory, os.R_OK | os.W_OK | os.X_OK):
             open_db.check(directory, for_owner=True)
     except OSError as error:
-        raise FileError(f"{directory} can't be used: {error.strerror}. Say where with --data DIR.") from None
+        raise FileError(f"{directory} can't be used: {error.strerror}. Name the data directory with --data DIR.") from None
 
 
 def check(directory: Path) -> Path:
@@ -33,11 +33,11 @@ def check(directory: Path) -> Path:
             lock.release()  # taking the lock has finished the replacement
         path.stat()
     except FileNotFoundError:
-        raise FileError(
-            f"There is no {path}, so this is not where a server keeps its data. Say where with --data DIR."
-        ) from None
+        raise FileError(f"There is no {path}, so this is not a server's data directory. Name it with --data DIR.") from None
     except OSError as error:
-        raise FileError(f"{path} can't be used: {error.strerror}. Use sudo, or say where with --data DIR.") from None
+        raise FileError(
+            f"{path} can't be used: {error.strerror}. Use sudo, or name the data directory with --data DIR."
+        ) from None
     return path
 
 
@@ -57,7 +57,7 @@ def is_used(directory: Path) -> bool:
 def check_stopped(directory: Path) -> None:
     """Raise `FileError` if a server uses the directory, for commands that replace its data."""
     if is_used(directory):
-        raise FileError(f"A server runs in {directory}. Stop it first: what it keeps can't be replaced while it runs.")
+        raise FileError(f"A server is running in {directory}. Stop it first: its data can't be replaced while it runs.")
 
 
 @contextmanager

@@ -35,10 +35,10 @@ def failure(error: BaseException) -> Failed:
     if isinstance(error, FileError):
         return Failed(str(error), CANT_USE)
     if isinstance(error, KeyboardInterrupt):
-        return Failed("Interrupted. Run it again: it goes on, or begins anew.", CTRL_C)
+        return Failed("Interrupted. Run it again: it continues, or starts over.", CTRL_C)
     if isinstance(error, UnicodeError):
-        return Failed("A name or a password is not in UTF-8. Write it in that.", "USAGE")
-    return Failed(f"It could not be done: {error}. See to that, and try again.", CANT_USE)
+        return Failed("A name or a password is not in UTF-8. Type it in a UTF-8 terminal.", "USAGE")
+    return Failed(f"It failed: {error}. Fix that, and try again.", CANT_USE)
 
 
 def show(outcome: Done | Failed, as_json: bool, print_line: Callable[[str], None]) -> int:

@@ -89,7 +89,7 @@ def output(file: Path | None) -> Iterator[Callable[[str], object]]:
         with new_file(file) as out:
             yield lambda text: out.write(text.encode())
     except OSError as error:
-        raise FileError(f"{file} can't be written: {error.strerror}. See to that, or give another name.") from None
+        raise FileError(f"{file} can't be written: {error.strerror}. Fix that, or give another name.") from None
 
 
 def _condition(connection: Connection, message_filter: MessageFilter) -> tuple[str, dict[str, Any]]:
@@ -112,7 +112,7 @@ def _room_convs(connection: Connection, name: str) -> list[str]:
     convs = named(connection, [name])[name]
     if not convs:
         shown = visible(name.strip(), 40) or "(no name)"
-        text = f"There is no room {shown}, and nothing is kept of one, so nothing was exported."
+        text = f"Nothing was exported: there is no room {shown}, and no stored messages of one."
         raise Declined(text, "NO_SUCH_TARGET")
     return convs
 
@@ -123,7 +123,9 @@ def _user_values(connection: Connection, name: str) -> dict[str, Any]:
     said = connection.execute(f"SELECT 1 FROM log WHERE conv != :nowhere AND {USER_CONDITION} LIMIT 1", values)  # noqa: S608 (our own column names)
     if account.fetchone() is None and said.fetchone() is None:
         shown = visible(name.strip(), 40) or "(no name)"
-        raise Declined(f"There is no account {shown}, and nothing that a {shown} said or was told is kept.", "NO_SUCH_TARGET")
+        raise Declined(
+            (f"Nothing was exported: there is no account {shown}, and no stored messages by or to that name."), "NO_SUCH_TARGET"
+        )
     return values
 
 

@@ -42,7 +42,7 @@ def backup(options: Namespace, progress: ReportProgress) -> Done:
         check_new(options.file)
         copied = _copy_with_progress(options.data, options.file, size, progress)
     elif sys.stdout.isatty():
-        raise Declined("A backup is not for a terminal. Write it to a file or a pipe.")
+        raise Declined("A backup can't be written to a terminal. Name a file, or use a pipe.")
     else:
         with temporary_directory(Path(tempfile.gettempdir())) as directory:  # SQLite can't write to a pipe
             copied = _copy_with_progress(options.data, directory / "backup", size, progress)
@@ -50,7 +50,7 @@ def backup(options: Namespace, progress: ReportProgress) -> Done:
                 printing.print_file(file)
     note(options.data, f"backup to {options.file.absolute() if options.file else 'stdout'}")
     facts = {"file": options.file and str(options.file), "bytes": copied}
-    return Done(f"All that is kept is in {options.file or 'what was written to stdout'} now.", facts)
+    return Done(f"Backup written to {options.file or 'stdout'}.", facts)
 
 
 def _copy_with_progress(data: Path, target: Path, size: int, progress: ReportProgress) -> int:
@@ -84,11 +84,11 @@ def _copy_with_progress(data: Path, target: Path, size: int, progress: ReportPro
 def restore(options: Namespace, progress: ReportProgress) -> Done:
     """Replace the database by a backup."""
     if not options.file.exists():
-        raise Declined(f"There is no {options.file}, so nothing was restored. Name a backup.", "NO_SUCH_TARGET")
+        raise Declined(f"Nothing was restored: there is no file {options.file}.", "NO_SUCH_TARGET")
     data_directory.check_stopped(options.data)
     old = backups.restore(options.data, options.file, time.strftime("%Y%m%d-%H%M%S"))
-    aside = f" What was there is in {old.name}." if old.exists() else ""
-    text = f"{options.file} is what the server goes on with.{aside}"
+    aside = f" The previous database is in {old.name}." if old.exists() else ""
+    text = f"Restored {options.file}; the server will use it when it starts.{aside}"
     return Done(text, {"file": str(options.file), "old": str(old) if aside else None})
 
 
@@ -97,7 +97,7 @@ def new_epoch(options: Namespace, progress: ReportProgress) -> Done:
     data_directory.check(options.data)
     data_directory.check_stopped(options.data)
     epoch = backups.new_epoch(options.data)
-    return Done("A new epoch begins: clients fetch anew what they are owed.", {"epoch": epoch})
+    return Done("Started a new epoch: clients will resynchronise.", {"epoch": epoch})
 
 
 def salvage(options: Namespace, progress: ReportProgress) -> Done | Failed:
@@ -107,8 +107,8 @@ def salvage(options: Namespace, progress: ReportProgress) -> Done | Failed:
     saved = salvaging.salvage(options.data, time.strftime("%Y%m%d-%H%M%S"))
     parts = {"account": saved.accounts, "room": saved.rooms, "message": saved.messages}
     accounts, rooms, messages = (_count_saved(part, what) for what, part in parts.items())
-    kept = f"What was there is in {saved.old.name}."
-    text = f"{accounts}, {rooms} and {messages} could be saved; {format_count(saved.refused, 'row')} could not be used. {kept}"
+    kept = f"The damaged database is in {saved.old.name}."
+    text = f"Saved {accounts}, {rooms} and {messages}; {format_count(saved.refused, 'row')} could not be used. {kept}"
     facts: dict[str, Any] = {
         "messages": saved.messages.saved,
         "lost": saved.messages.lost,
@@ -118,7 +118,7 @@ def salvage(options: Namespace, progress: ReportProgress) -> Done | Failed:
     facts |= {"accounts": saved.accounts._asdict(), "rooms": saved.rooms._asdict()}
     if saved.all:
         return Done(text, facts)
-    rest = f" Not all could be read of: {', '.join(saved.unread)}." if saved.unread else ""
+    rest = f" Only partly readable: {', '.join(saved.unread)}." if saved.unread else ""
     return Failed("\n".join([f"{text}{rest}", *_first_lines(saved.wrong, saved.refused)]), DAMAGED, saved.wrong, facts)
 
 
@@ -133,9 +133,11 @@ def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
         facts["shared"] = shared = list(keys.shared_names(connection))
     parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
-        told = f"{format_count(len(wrong), 'row')} can't be used, of {parts}. Salvage leaves them out, a backup may have them:"
+        told = (
+            f"{format_count(len(wrong), 'row')} can't be used, of {parts}. A salvage leaves them out; a backup may have them:"
+        )
         return Failed("\n".join([told, *_first_lines(wrong, len(wrong))]), CANT_USE, wrong, facts)
-    return Done("\n".join([f"All is as it was written: {parts}.", *shared]), facts)
+    return Done("\n".join([f"No damage found: {parts}.", *shared]), facts)
 
 
 def list_accounts(options: Namespace, progress: ReportProgress) -> Done:
@@ -164,18 +166,18 @@ def export(options: Namespace, progress: ReportProgress) -> Done | Failed:
     messages = format_count(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
-        missing = f"{messages} exported, without {damaged:,} more that the disk has changed"
-        return Failed(f"{missing}. See a backup for what is missing.", DAMAGED)
-    people = f" They may be of different people: more than one has had the name {visible(options.user, 40)}." if several else ""
+        missing = f"{messages} exported; {damaged:,} more are damaged on the disk"
+        return Failed(f"{missing}. Look for them in a backup.", DAMAGED)
+    people = f" They may belong to different people: several have used the name {visible(options.user, 40)}." if several else ""
     return Done(f"{messages} exported.{people}", {"messages": written, "file": options.file and str(options.file)})
 
 
 def check_new(file: Path) -> None:
     """Raise `Declined` if this path exists already, or has no directory."""
     if file.exists() or file.is_symlink():
-        raise Declined(f"{file} is there already. Give another name, or move it.", EXISTS)
+        raise Declined(f"{file} exists already. Give another name, or move it.", EXISTS)
     if not file.absolute().parent.is_dir():
-        raise Declined(f"There is no directory {file.absolute().parent}. Make it, or give another.", "NO_SUCH_TARGET")
+        raise Declined(f"There is no directory {file.absolute().parent}. Create it, or give another.", "NO_SUCH_TARGET")
 
 
 def note(directory: Path, what: str) -> None:

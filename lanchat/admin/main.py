@@ -105,4 +105,6 @@ def _list_copies(directory: Path, outcome: Done) -> None:
     """Add to the outcome of a purge the older copies of the database, which still contain the erased messages."""
     if copies := [copy.name for copy in replace_db.copies(directory / open_db.FILE)]:
         outcome.facts["copies"] = copies
-        outcome.text += f" Older copies still have it: {', '.join(copies)}, and your backups. Remove those you need no more."
+        outcome.text += (
+            f" Older copies still contain it: {', '.join(copies)}, and your backups. Delete those you no longer need."
+        )

@@ -14,23 +14,23 @@ from lanchat.protocol.packet import visible
 from lanchat.service.requests import RoleName
 from lanchat.system.printing import Parser, path_argument
 
-ABOUT = "Look after a lanchat server: its accounts, its backups, and what it keeps. Run it on the server's machine."
+ABOUT = "Administer a lanchat server: accounts, backups and stored messages. Run it on the server's machine."
 MORE = """\
-It does its work while the server runs, and while it does not; `restore`, `new-epoch` and
-`salvage` need it to be stopped. Run it as the user that the server runs as, or with sudo:
+Most commands work with and without a running server; `restore`, `new-epoch` and `salvage`
+need the server to be stopped. Run it as the server's user, or with sudo:
 
     sudo lanchat-admin --data /var/lib/lanchat account add alice --role operator
     sudo lanchat-admin --data /var/lib/lanchat backup "/srv/backup/lanchat-$(date +%F)"
 
-A password is never an argument: it is typed, or a line of stdin (--password-stdin). A new one has at least 8 characters.
+A password is never an argument: it is typed, or read from stdin (--password-stdin). A new one has at least 8 characters.
 
 exit codes:
-    0  it is done
-    1  it was refused; something was not found, or is there already; not all could be exported,
-       salvaged or printed; a configuration has mistakes
-    2  the options are wrong
-    3  what the server keeps is not there, damaged, or in use; a disk failed; no answer came
-  130  somebody pressed Ctrl-C
+    0  done
+    1  refused; not found, or exists already; some messages could not be exported,
+       salvaged or printed; mistakes in a configuration
+    2  wrong options
+    3  the data is missing, damaged or in use; a disk failed; the server did not answer
+  130  interrupted with Ctrl-C
 """
 
 _ROLES = get_args(RoleName)
@@ -45,13 +45,15 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=path_argument,
         default=(data := configured_data()),
         metavar="DIR",
-        help=f"where the server keeps all (default: {data or 'none'}, as {DEFAULT_FILE}, systemd or your environment says)",
+        help=f"the server's data directory (default: {data or 'none'}, from {DEFAULT_FILE}, systemd or your environment)",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="say how it ended as a line of JSON, for scripts: what was done, or `error` and `text` "
-        "(on stdout; on stderr when a backup or an export goes to stdout)",
+        help=(
+            "report the outcome as a line of JSON, for scripts: facts, or `error` and `text` (on stdout; on stderr if "
+            "a backup or an export goes to stdout)"
+        ),
     )
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -70,73 +72,76 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _add_accounts(parser: argparse.ArgumentParser) -> None:
     add = parser.add_subparsers(dest="account_command", required=True, metavar="COMMAND").add_parser
-    added = add("add", help="make an account; a guest of that name is told, and closed")
+    added = add("add", help="make an account; a guest of that name is told and disconnected")
     added.add_argument("name", metavar="NAME")
-    added.add_argument("--role", choices=_ROLES, default="user", help="what it may do (default: user)")
-    added.add_argument("--force", action="store_true", help="even if the name looks like another account's")
-    changed = add("passwd", help="give an account another password; whoever is logged in with it is closed")
+    added.add_argument("--role", choices=_ROLES, default="user", help="the role (default: user)")
+    added.add_argument("--force", action="store_true", help="even if the name looks like that of another account")
+    changed = add("passwd", help="set a new password for an account; ends its sessions")
     changed.add_argument("name", metavar="NAME")
     for parser_ in (added, changed):
         parser_.add_argument("--password-stdin", action="store_true", help="read the password from a line of stdin")
-    role = add("role", help="let an account do more, or less, at once")
+    role = add("role", help="change the role of an account, with immediate effect")
     role.add_argument("name", metavar="NAME")
     role.add_argument("role", choices=_ROLES)
-    add("list", help="all accounts, with their roles and when they were last there")
-    removed = add("remove", help="remove an account; what was said with it stays (`purge` erases it too)")
+    add("list", help="list all accounts, with their roles and when they were last online")
+    removed = add("remove", help="remove an account; its messages stay (`purge` erases them too)")
     removed.add_argument("name", metavar="NAME")
 
 
 def _add_files(add: _Adds) -> None:
-    backup = add("backup", help="copy all that is kept to a new file, while the server runs or not")
+    backup = add("backup", help="copy the whole database to a new file, whether the server runs or not")
     backup.add_argument("file", type=_output, metavar="FILE", help="a new file (-: stdout; a copy is made in TMPDIR first)")
-    restore = add("restore", help="put a backup in the place of what is kept, which is moved aside; the server must not run")
+    restore = add("restore", help="replace the database, which is moved aside, by a backup; the server must be stopped")
     restore.add_argument("file", type=path_argument, metavar="FILE")
-    add("new-epoch", help="go on with a log that lacks its end; clients are told that their places are worth nothing")
-    add("salvage", help="without a backup: go on with what can be read of a damaged database, which is kept")
-    add("check", help="see that every page, message and row can be used, count them, and name those that can't")
+    add("new-epoch", help="start a new epoch after restoring by other means; clients resynchronise")
+    add("salvage", help="if there is no backup: make a new database from the readable parts of a damaged one, which is kept")
+    add("check", help="check and count every page, message and row, and list the unusable ones")
 
 
 def _add_export(add: _Adds) -> None:
     export = add("export", help="write messages as lines of JSON")
-    export.add_argument("--room", metavar="#ROOM", help="only what was said there")
-    export.add_argument("--user", metavar="NAME", help="only what was said by, or to, this user")
+    export.add_argument("--room", metavar="#ROOM", help="only messages in this room")
+    export.add_argument("--user", metavar="NAME", help="only messages by or to this user")
     export.add_argument(
         "--since",
         type=_time,
         metavar="TIME",
-        help="2026-11-20, or 2026-11-20T14:00+01:00, and what came after (without a zone, the time of this machine)",
+        help="only messages from this time on: 2026-11-20, or 2026-11-20T14:00+01:00 (without a zone, local time)",
     )
-    export.add_argument("--until", type=_time, metavar="TIME", help="only what came before")
+    export.add_argument("--until", type=_time, metavar="TIME", help="only messages before this time")
     export.add_argument("file", type=_output, nargs="?", metavar="FILE", help="a new file (default, and -: stdout)")
 
 
 def _add_purge(add: _Adds) -> None:
     purge = add(
         "purge",
-        help="erase an account with all that was said with it, for good; a removed one too",
-        description="Erase an account: its devices, its tokens, where it belongs, what it said, why it banned or muted others, "
-        "and its name where others said something to it alone. Topics go that it may have set: of rooms that it made or whose "
-        "maker is gone; of all rooms, if it was a moderator. What accounts of that name said that were removed before goes, "
-        "too; there need be no account any more. What guests of that name said, or were told, stays: a guest's name may be "
-        "anybody's. What others wrote about it, names of rooms, older backups, what users have on their screens, and the "
-        "system's log of who came and went are not touched either. While the file is rewritten, at the end, messages wait.",
+        help="erase an account and its messages forever; removed accounts too",
+        description="Erase an account: its devices, tokens, memberships and messages, the reasons it gave for bans and mutes, "
+        "and its name in messages that others sent to it alone. Topics that it may have set are erased too: those "
+        "of rooms that "
+        "it made or whose maker is gone, and of all rooms if it was a moderator. Messages of removed accounts of that name are "
+        "erased as well, even if there is no account now. Not erased: messages of or to guests of that name, which may be "
+        "somebody else; what others wrote about the account; names of rooms; older backups; what is on users' screens; and the "
+        "system's log of arrivals and departures. While the file is rewritten at the end, new messages wait.",
     )
     purge.add_argument("name", metavar="USER")
-    purge.add_argument("--yes", action="store_true", help="do not ask whether that is meant")
+    purge.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _add_configuration(add: _Adds) -> None:
     check = add(
         "check-config",
-        help="see that a server would start with this configuration; nothing is opened or changed",
-        description="Check a configuration file, and the keys and certificates that it names, as a start would, and print "
-        "every mistake. Run it as the user that the server runs as, who must be able to read them.",
+        help="check whether a server would start with this configuration; opens and changes nothing",
+        description=(
+            "Check a configuration file, and the keys and certificates that it names, as at a start, and print every "
+            "mistake. Run it as the server's user, who must be able to read them."
+        ),
     )
     files = check.add_mutually_exclusive_group()
     files.add_argument("file", type=path_argument, nargs="?", metavar="FILE", help=f"(default: {DEFAULT_FILE})")
     files.add_argument("--config", type=path_argument, metavar="FILE", help="the same, written as for `twistd lanchat`")
-    add("status", help="how the server is that runs: version, ports, how many are online")
-    add("reload", help="let a server that runs read again its limits, who may connect, certificates, and operators' keys")
+    add("status", help="show the running server's version, ports and number of users")
+    add("reload", help="make the running server reload limits, allowed networks, certificates and operators' keys")
 
 
 def _output(text: str) -> Path | None:
@@ -149,4 +154,6 @@ def _time(text: str) -> int:
     try:
         return round(parse_date(text) * 1000)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{visible(text)!r} is no time; write 2026-11-20, or 2026-11-20T14:00+01:00") from None
+        raise argparse.ArgumentTypeError(
+            f"{visible(text)!r} is not a time; write 2026-11-20, or 2026-11-20T14:00+01:00"
+        ) from None

@@ -16,13 +16,13 @@ def password(name: str, from_stdin: bool) -> str:
     if from_stdin:
         found = sys.stdin.readline(MAX_LINE).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip()  # (a byte order mark)
     elif not sys.stdin.isatty():
-        raise Declined("There is no terminal to type a password at. Give it on stdin, with --password-stdin.")
+        raise Declined("There is no terminal to type a password. Pass it on stdin, with --password-stdin.")
     else:
         found = _typed_password(f"Password for {name}: ")
         if found and found != _typed_password("Once more: "):
-            raise Declined("These are two passwords, so nothing was changed. Try again.")
+            raise Declined("The passwords differ, so nothing was changed. Try again.")
     if not found:
-        raise Declined("There was no password, so nothing was changed. Try again.")
+        raise Declined("No password was typed, so nothing was changed. Try again.")
     return found
 
 
@@ -37,10 +37,10 @@ def _typed_password(prompt: str) -> str:
 def confirm_purge(name: str) -> None:
     """Ask for confirmation before a user is erased; raises `Declined`."""
     if not sys.stdin.isatty():
-        raise Declined("There is no terminal to confirm it at, so nothing was erased. Say --yes to erase without a question.")
+        raise Declined("Nothing was erased: there is no terminal to ask for confirmation. Add --yes to erase without asking.")
     sys.stderr.write(
-        f"All that was said with accounts of the name {name} will be gone for good, with the account. Type the name to go on: "
+        f"The account {name} and all messages of accounts with that name will be erased forever. Type the name to confirm: "
     )
     sys.stderr.flush()
     if sys.stdin.readline().strip() != name.strip():
-        raise Declined("That was not the name, so nothing was erased.")
+        raise Declined("Nothing was erased: that was not the name.")

@@ -29,8 +29,8 @@ class Identity:
         """Raise `Forbidden` if others could read a secret that is sent from this address over this gateway."""
         if not may_send_secret(address, gateway in ENCRYPTED, self._plaintext_allowed):
             raise Forbidden(
-                "Others on the network can read this connection, so no password is taken here. "
-                "Connect to the TLS port, or ask the operator; and if you use that password elsewhere, change it."
+                "Passwords are not accepted on this connection, because others on the network can read it. Use the "
+                "TLS port, or ask the operator; and if you use that password elsewhere, change it."
             )
 
     def hash(self, password: str, newcomer: bool) -> Deferred[str]:

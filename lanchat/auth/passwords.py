@@ -89,7 +89,7 @@ class Hasher(Service):
     async def hash_new(self, password: str, newcomer: bool = False) -> str:
         """The hash of a password that somebody has just chosen. Raises as `hash` does, and `Usage` if it is too short."""
         if len(prepared(_bounded(password)).decode()) < MIN_PASSWORD:
-            raise Usage(f"A new password has at least {MIN_PASSWORD} characters. Choose a longer one; a few words are good.")
+            raise Usage(f"A new password needs at least {MIN_PASSWORD} characters. Choose a longer one, such as a few words.")
         return await self.hash(password, newcomer)
 
     async def hash(self, password: str | bytes, newcomer: bool = False) -> str:
@@ -196,9 +196,9 @@ def _bounded(password: str | bytes) -> bytes:
     if not whole:
         raise Usage("The password is missing.")
     if len(whole) > MAX_PASSWORD:
-        raise Usage(f"A password is at most {MAX_PASSWORD} bytes; this one has {len(whole)}.")
+        raise Usage(f"A password has at most {MAX_PASSWORD} bytes; this one has {len(whole)}.")
     return whole
 
 
 def _stopped() -> RateLimited:
-    return RateLimited("The server is stopping. Log in when it is back.")
+    return RateLimited("The server is shutting down. Log in when it is back.")

@@ -91,7 +91,7 @@ class AccountChecker:
             better = await self._hasher.hash(password)
             await self._store.write(RehashPassword(account, old=kept, new=better))
         except ChatError as error:
-            _log.info("the password of account {id} is kept as it was: {why}", id=account, why=str(error))
+            _log.info("the password hash of account {id} could not be renewed: {why}", id=account, why=str(error))
 
 
 @implementer(IRealm)

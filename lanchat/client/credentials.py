@@ -74,8 +74,8 @@ class Credentials:
                 return ""
             self._tokens.put(identity, "")
         except UnsafeFile as error:
-            return f"The token that is kept is worth nothing, and can't be removed: {error}"
-        return "The token that was kept is worth nothing any more, and was removed."
+            return f"The stored token is no longer valid, and can't be removed: {error}"
+        return "The stored token was no longer valid, and was removed."
 
     def save_token(self, identity: str) -> str:
         """Save the token for the next session; returns a text for the user, "" for none."""
@@ -84,14 +84,14 @@ class Credentials:
         try:
             self._tokens.put(identity, self._token)
         except UnsafeFile as error:
-            return f"The token can't be kept: {error}"
-        return f"A token is kept in {self._tokens.file}: who can read it can be you here. /password makes it worthless."
+            return f"The token can't be stored: {error}"
+        return f"A token is stored in {self._tokens.file}: anyone who can read it can log in as you. /password invalidates it."
 
     def _saved_token(self, identity: str) -> str:
         """The token in the file, except one that was refused; "" for none."""
         try:
             token = self._tokens.get(identity) if self._tokens is not None else ""
         except UnsafeFile as unsafe:
-            self.problem = f"The tokens that are kept are not used: {unsafe}"
+            self.problem = f"The stored tokens are not used: {unsafe}"
             return ""
         return "" if token == self._rejected_token else token

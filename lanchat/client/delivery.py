@@ -100,7 +100,7 @@ class Delivery:
                 del self._pending[x.cid]
             return message
         if (message := self._late.pop(x.cid, None)) and x.op != "fail" and not message.internal:
-            self._ui.notice(f"The acknowledgement came after all: {describe(message)}")
+            self._ui.notice(f"Confirmed after all: {describe(message)}")
         return message
 
     def retry(self, message: OutgoingMessage, packet: ServerPacket) -> bool:
@@ -112,7 +112,7 @@ class Delivery:
         if not (message.is_message or message.internal or (self._wait_for_server and seconds <= self._timeout)):
             return False
         if not message.internal:
-            self._ui.notice(f"The server did not take it now; sending it again in {seconds:.1f} s: {describe(message)}")
+            self._ui.notice(f"The server can't accept this now; sending it again in {seconds:.1f} s: {describe(message)}")
         self._requeue(message)
         self._timers.start(seconds, self._retry_due)
         return True
@@ -146,10 +146,10 @@ class Delivery:
     def end(self, report_unsent: bool) -> int:
         """Give up everything; how many messages matter to the user. With `report_unsent` those never sent count too."""
         may_have_arrived = [message for message in self._queue if message.may_have_arrived]
-        told = self._give_up([*self._pending.values(), *may_have_arrived], "it ended before the acknowledgement came")
+        told = self._give_up([*self._pending.values(), *may_have_arrived], "the client ended before the acknowledgement came")
         if report_unsent:
             told += self._give_up(
-                [message for message in self._queue if not message.may_have_arrived], "it ended before this was sent"
+                [message for message in self._queue if not message.may_have_arrived], "the client ended before this was sent"
             )
         self._queue.clear()
         self._pending.clear()

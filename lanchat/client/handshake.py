@@ -225,7 +225,7 @@ class Handshake:
 
     def _offer_to_keep(self, token: str) -> None:
         if not is_token(token):
-            self._notice("What the server gave to log in with is no token, so it is not kept.")
+            self._notice("The server sent an invalid token, so it is not stored.")
             return
         self.credentials.set_token(token)
         if self.credentials.save_tokens:
@@ -244,7 +244,7 @@ class Handshake:
             self._ui.notice(what)
 
     def _end_without_account(self) -> None:
-        why = f"{visible(self._name)} is no account on this server: leave out --login, and make it one with /register"
+        why = f"{visible(self._name)} is not registered on this server: leave out --login, and register it with /register"
         self._handler.end(NOT_DELIVERED, why)
 
     def _classic_welcome_alone(self) -> None:

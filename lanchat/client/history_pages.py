@@ -35,7 +35,7 @@ class HistoryPages:
     def more(self) -> None:
         """Ask for the page before the last one. Raises `NotSent`."""
         if self._request is None or self._before is None:
-            raise NotSent("there is no page to go on from. Ask for one with /history or /search.")
+            raise NotSent("there is no earlier page. Ask for one with /history or /search first.")
         self._send(self._request.to, self._request.msg, {**self._request.args, "before": self._before})
 
     def discard(self) -> None:

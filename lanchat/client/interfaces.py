@@ -92,9 +92,9 @@ class OutgoingMessage:
         """Raise `NotSent` if the packet would be longer than the protocol allows."""
         size = len(self.msg.encode())
         if size > MAX_MSG:
-            raise NotSent(f"A message is at most {MAX_MSG} bytes; this one has {size}. Send it in parts.")
+            raise NotSent(f"A message has at most {MAX_MSG} bytes; this one has {size}. Send it in parts.")
         if len(self.encode(name, capable=True)) > MAX_PACKET:
-            raise NotSent(f"With its control characters written out this is more than {MAX_PACKET} bytes. Send it in parts.")
+            raise NotSent(f"With its control characters escaped, this is over {MAX_PACKET} bytes. Send it in parts.")
 
     def encode(self, name: str, capable: bool) -> bytes:
         """The packet as a line with its newline; without `x` for a server that is not `capable`."""

@@ -20,7 +20,7 @@ RESUME_BATCH = "resume"
 #: Higher than every `seq`.
 MAX_SEQ = 2**63
 
-GAP_NOTICE = "You read too slowly, and what the server left out"
+GAP_NOTICE = "You were reading too slowly, and the messages that the server left out"
 
 
 class LogSync:
@@ -72,7 +72,7 @@ class LogSync:
         self.cursor.ordered = ordered
         self.cursor.welcomed(x, replays)
         if replays and x.resumed is False:
-            self._ui.notice("What was said while you were away is in the /history.")
+            self._ui.notice("Messages from while you were away are in /history.")
         self._fetch()
 
     def registered(self, x: ServerX) -> None:
@@ -166,7 +166,7 @@ class LogSync:
     def _not_fetched(self, why: str) -> None:
         """Report that the server does not give what it left out."""
         reason = f" ({visible(why, 200)})" if why else ""
-        later = " You will see it when you are connected again." if self.has_log else ""
+        later = " You will see them when you are connected again." if self.has_log else ""
         self._ui.messages_missing(f"{GAP_NOTICE} can't be fetched now{reason}.{later}")
         if not self.has_log:
             self.cursor.drop_gaps()

@@ -90,7 +90,7 @@ class Reconnector:
         """The server is not a lanchat server for JSON clients; `what` describes it."""
         if not self.welcomes:
             self._handler.end(UNREACHABLE, what)
-        self._handler.drop_connection(f"The lanchat server is not there: {what}")
+        self._handler.drop_connection(f"Can't reach the lanchat server: {what}")
 
     def no_welcome(self) -> None:
         """No welcome came in time."""

@@ -80,7 +80,7 @@ class JoinedRooms:
             self._rejoined_names.append(name)
         else:
             self._names.pop(_key(name), None)
-            self._ui.messages_missing(f"You are not in {name} any more: {visible(packet.msg, 400)}")
+            self._ui.messages_missing(f"You are no longer in {name}: {visible(packet.msg, 400)}")
         if not self._joining:
             self._report_back(self._rejoined_names)
 

@@ -228,7 +228,7 @@ class ClientSession:
         self._delivery.welcomed(has_log)
         self.log_sync.welcomed(x or ServerX(), has_log, replays=caps >= {"id", "resume"}, ordered="order" in caps)
         if x is None:
-            self._ui.notice("This server acknowledges nothing: what is lost on the way will not be noticed.")
+            self._ui.notice("This server sends no acknowledgements: lost messages will not be noticed.")
         again, account = self.reconnector.welcomes > 1, x is not None and bool(x.account)
         self._rooms.welcomed(again, account, capable=self.state is ConnectionState.CAPABLE)
         self.flush()
@@ -287,13 +287,13 @@ class ClientSession:
     def _check_private(self) -> None:
         """Raise `NotSent` for a password that others could read, or that would wait for anything but the first welcome."""
         if self._connection is not None and not self._connection.identity:
-            raise NotSent("others could read the password on its way. Use --tls, or --plaintext-passwords.")
+            raise NotSent("others could read the password. Use --tls, or --plaintext-passwords.")
         if self.was_welcomed and not self.online:
-            raise NotSent("there is no connection, and a password is not kept for later.")
+            raise NotSent("there is no connection, and passwords are not stored for later.")
 
     def _left(self, acknowledged: bool) -> None:
         """The connection ended after /quit. Without acknowledgements, only an answer to /quit shows that all was read."""
         if acknowledged or self._goodbye:
             self.end(DONE)
         else:
-            self.end(NOT_DELIVERED, "the server did not answer our goodbye: what was said last may not have arrived")
+            self.end(NOT_DELIVERED, "the server did not answer our goodbye: the last messages may not have arrived")

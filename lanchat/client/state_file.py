@@ -41,7 +41,7 @@ class StateFile:
         The lines are written when the block ends. Raises `UnsafeFile`, and then the file is as it was.
         """
         if self.path is None:
-            raise UnsafeFile("you have no home directory, and no XDG_STATE_HOME is set")
+            raise UnsafeFile("you have no home directory, and XDG_STATE_HOME is not set")
         try:
             self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             check_directory(self.path.parent)
@@ -64,7 +64,7 @@ class StateFile:
         content = "".join(f"{line}\n" for line in lines)
         encoded = content.encode("utf-8", "surrogateescape")
         if len(encoded) > MAX_BYTES or _lines(content) != lines:
-            raise UnsafeFile(f"{visible(str(path))} would be more than {MAX_BYTES} bytes long. Remove what is old in it")
+            raise UnsafeFile(f"{visible(str(path))} would have more than {MAX_BYTES} bytes. Delete old lines in it")
         write_private(path, encoded)
 
 
@@ -72,7 +72,7 @@ def make_line(*words: str) -> str:
     """A line that is read back as these words; raises `UnsafeFile` if there is none."""
     line = " ".join(words)
     if line.split() != list(words) or not line.isprintable():
-        raise UnsafeFile(f"this can't be kept in a line of words: {visible(line, 100)}")
+        raise UnsafeFile(f"this can't be stored in a line of words: {visible(line, 100)}")
     return line
 
 
@@ -90,7 +90,7 @@ def read_text(path: Path, secret: bool, or_pipe: bool = False) -> str:
     except UnicodeDecodeError:
         raise UnsafeFile(f"can't read {visible(str(path))}: it is not UTF-8") from None
     if len(content) > MAX_BYTES:
-        raise UnsafeFile(f"{visible(str(path))} has more than {MAX_BYTES} bytes. Remove what is old in it")
+        raise UnsafeFile(f"{visible(str(path))} has more than {MAX_BYTES} bytes. Delete old lines in it")
     return text
 
 

@@ -42,8 +42,8 @@ HANDSHAKE_SECONDS = 10.0
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 #: Texts for errors of a certificate other than an unknown authority.
 CERTIFICATE_ERRORS = {
-    SSL.X509VerificationCodes.ERR_CERT_HAS_EXPIRED: "its certificate has ended",
-    SSL.X509VerificationCodes.ERR_CERT_NOT_YET_VALID: "its certificate is not good yet, or the clock here is wrong",
+    SSL.X509VerificationCodes.ERR_CERT_HAS_EXPIRED: "its certificate has expired",
+    SSL.X509VerificationCodes.ERR_CERT_NOT_YET_VALID: "its certificate is not valid yet, or the clock here is wrong",
 }
 
 
@@ -126,7 +126,7 @@ class AuthorityVerifier(ServerVerifier):
     def _verify_callback(self, connection: Any, certificate: Any, code: int, depth: int, good: int) -> bool:
         if not good:
             self._handshake_error = (
-                CERTIFICATE_ERRORS.get(code, f"its certificate is not from an authority in {self._authority}") + "."
+                CERTIFICATE_ERRORS.get(code, f"its certificate is not signed by a CA in {self._authority}") + "."
             )
         return bool(good)
 
@@ -141,7 +141,7 @@ class FingerprintVerifier(ServerVerifier):
     def check(self, certificate: Certificate) -> str:
         """Compare the key. The name in the certificate and its signer do not matter."""
         if (found := fingerprint(certificate)) != self._fingerprint:
-            raise UntrustedServer(f"its key is {found}, and not the one that was asked for.")
+            raise UntrustedServer(f"its key is {found}, not the one given with --fingerprint.")
         self.identity = found
         return ""
 
@@ -163,8 +163,7 @@ class KnownServersVerifier(ServerVerifier):
             known = self._servers.keys(self._where)
         except UnsafeFile as unsafe:
             raise UntrustedServer(
-                f"the keys of servers can't be remembered ({unsafe}). "
-                "Mend that, or give the key that is right with --fingerprint."
+                f"the keys of servers can't be remembered ({unsafe}). Fix that, or give the right key with --fingerprint."
             ) from None
         if found not in known:
             remembered = known[-1] if known else "another"
@@ -254,15 +253,15 @@ class TLSEndpoint:
         try:
             await handshake.agreed.addTimeout(HANDSHAKE_SECONDS, self._reactor)
         except TookTooLong:
-            raise HandshakeFailed(f"it did not agree on TLS within {HANDSHAKE_SECONDS:.0f} s") from None
+            raise HandshakeFailed(f"the TLS handshake took more than {HANDSHAKE_SECONDS:.0f} s") from None
         except SSL.Error as error:
             if error_text := self._verifier.handshake_error():
                 raise UntrustedServer(error_text) from None
-            raise HandshakeFailed(f"TLS was not agreed on ({_ssl_reason(error)}): is that port for TLS?") from None
+            raise HandshakeFailed(f"the TLS handshake failed ({_ssl_reason(error)}): is that a TLS port?") from None
         except (ConnectError, CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 (any way to lose a connection)
-            raise HandshakeFailed(f"TLS was not agreed on: {error}") from None
+            raise HandshakeFailed(f"the TLS handshake failed: {error}") from None
 
 
 def _switch_protocol(connection: Any, factory: IProtocolFactory) -> IProtocol:
@@ -284,7 +283,7 @@ def _load_file(path: Path, load: Callable[[str], object], secret: bool = False) 
     except OSError as error:
         raise UnusableFile(f"can't read {path}: {error.strerror}") from None
     except SSL.Error as error:
-        raise UnusableFile(f"{path} can't be used: {_ssl_reason(error) or 'it is not what is wanted here, in PEM'}") from None
+        raise UnusableFile(f"{path} can't be used: {_ssl_reason(error) or 'it is not of the expected kind, in PEM'}") from None
 
 
 def _ssl_reason(error: SSL.Error) -> str:

@@ -27,7 +27,7 @@ def zone_error(host: str) -> str:
     if not isinstance(address, ipaddress.IPv6Address) or not address.is_link_local:
         return ""
     if address.scope_id is None:
-        return f"{host} is another machine on each network: say on which interface, as in {host}%eth0"
+        return f"{host} may be a different machine on each network: add the interface, as in {host}%eth0"
     known = {text for number, name in socket.if_nameindex() for text in (str(number), name)}
     return "" if address.scope_id in known else f"there is no network interface {address.scope_id}"
 

@@ -45,8 +45,8 @@ def _not_allowed(name: str, session: Session) -> AuthRequired:
     if session.role is Role.STRANGER:
         return AuthRequired("Log in first: send /login PASSWORD.")
     if name in moderation.COMMANDS:
-        return AuthRequired(f"{name} is for moderators, and in a room for whoever made it: for those with an account.")
-    return AuthRequired(f"{name} is for those with an account. Send /register PASSWORD to make this name yours.")
+        return AuthRequired(f"{name} is for moderators, and in a room for the user who made it; both need an account.")
+    return AuthRequired(f"{name} needs an account. Send /register PASSWORD to make this name yours.")
 
 
 @cache
@@ -67,7 +67,7 @@ def _data(told: dict[str, Command]) -> list[dict[str, str]]:
 def _part(part: str) -> tuple[str, list[dict[str, str]]]:
     """One part of the commands, as text for people, which ends with the other parts, and as data for programs."""
     others = [f"/help {other}" for other in (*PARTS, ALL) if other != part]
-    more = f"More: {', '.join(others)}. /help COMMAND tells how that one is used."
+    more = f"More: {', '.join(others)}. /help COMMAND explains a command."
     lines = [f"Commands ({part}):", *_lines(PARTS[part]), *[NOT_KEPT] * (part == BEGINNERS_HELP), more]
     return "\n".join(lines), _data(PARTS[part])
 
@@ -91,7 +91,7 @@ def _name(text: str) -> str:
     return "/" + text.removeprefix("/").lower()
 
 
-HELP = {"/help": Command(_help, ("command",), 0, "the commands, or how one of them is used", Role.STRANGER, textless=True)}
+HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how to use one", Role.STRANGER, textless=True)}
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,

@@ -23,12 +23,12 @@ _log = Logger()
 #: What hashing a password costs the session that asks for it, in packets.
 HASH_COST = 200
 #: The answer when too many accounts were made from one address.
-ACCOUNTS_MADE = "As many accounts were made from your address as may be within an hour."
+ACCOUNTS_MADE = "Too many accounts were registered from your address within the last hour."
 
 
 async def _register(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     if session.account is not None:
-        raise Usage(f"{session.name.shown} is your account already. Send /password OLD NEW to change its password.")
+        raise Usage(f"You already have the account {session.name.shown}. Send /password OLD NEW to change its password.")
     chat.identity.check_way(session.sender.ip, session.gateway)
     chat.charge(session, HASH_COST)
     chat.pending_logins.check_place(session)
@@ -51,7 +51,7 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
     chat.cursors.begin(session, device, max(cursor, session.seen))
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
     if full := [room.name for room in still if room not in since]:
-        told += f" You are not in {', '.join(full)} any more: no more accounts can belong there."
+        told += f" You are no longer in {', '.join(full)}, which can have no more members."
     token = await give_token(chat, account) if session.may("token") else None
     chat.delivery.pass_place(session, chat.store.last_seq)
     chat.reply(session, packet, told, token=token, **account_facts(chat))
@@ -81,9 +81,9 @@ def _counted(session: Session) -> str | None:
 
 async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     if session.account is not None:
-        raise Usage(f"You are logged in as {session.name.shown} already.")
+        raise Usage(f"You are already logged in as {session.name.shown}.")
     if session not in chat.pending_logins:
-        raise Usage(f"{session.name.shown} is nobody's account. Send /register PASSWORD to make it yours.")
+        raise Usage(f"{session.name.shown} is not registered. Send /register PASSWORD to make it yours.")
     account = await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await enter_device(chat, account, CLASSIC)
     check_here(chat, session, account, cursor or 0)
@@ -101,7 +101,10 @@ async def _password(chat: Chat, session: Session, packet: Packet, args: list[str
     account = session.account
     assert account is not None  # noqa: S101 (the table lets nobody else ask)
     if len(packet.msg.split()) > 2:
-        raise Usage("It can't be told where the old password ends: one with blanks is changed with the client, or x.password.")
+        raise Usage(
+            "Your password contains a space, so it is unclear where the old one ends. Change it in the lanchat client, "
+            "or with x.password."
+        )
     await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
     chat.charge(session, HASH_COST)
     kept = await chat.pending_logins.tried(session, chat.identity.hash(args[1].strip(), newcomer=False))
@@ -109,8 +112,8 @@ async def _password(chat: Chat, session: Session, packet: Packet, args: list[str
     chat.activity.note(f"{account.name.shown} changed their password")
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
     count = chat.end_logins(account, goodbye, why="the password was changed", but=session)
-    ended = f"; {count} other login{'s' * (count > 1)} ended" if count else ""
-    chat.reply(session, packet, f"Your password is changed{ended}. Tokens that your devices kept are worth nothing now.")
+    ended = f"; {count} other session{'s' * (count > 1)} ended" if count else ""
+    chat.reply(session, packet, f"Your password is changed{ended}. Your other devices must log in again.")
 
 
 async def give_token(chat: Chat, account: Account) -> str | None:
@@ -171,7 +174,7 @@ def check_here(chat: Chat, session: Session, account: Account | None = None, cur
 
 
 COMMANDS = {
-    "/register": Command(_register, ("password",), 1, "make your name an account, with this password: 8 characters or more"),
-    "/login": Command(_login, ("password",), 1, "show that the name you gave is your account", Role.STRANGER),
+    "/register": Command(_register, ("password",), 1, "make your name an account; the password has at least 8 characters"),
+    "/login": Command(_login, ("password",), 1, "log in to the account with your name", Role.STRANGER),
     "/password": Command(_password, ("password", "text"), 2, "change your password", Role.USER, called=("old", "new")),
 }

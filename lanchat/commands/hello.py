@@ -28,9 +28,9 @@ MAX_DEVICE = 32
 def _hello(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work | None:
     if not packet.is_hello:
         hello = '{"from":{"name":"YOU","ip":""},"to":"/hello","msg":"lanchat","x":{"v":1,"caps":[]}}'
-        raise Usage(f"A hello is for programs: {hello}.")
+        raise Usage(f"/hello is for programs: {hello}.")
     if session.caps is not None and session.caps is not UNGRANTED:
-        raise Usage("You have said hello already; once is enough.")
+        raise Usage("You have already sent a hello.")
     x = packet.x or X()
     offered = CAPS if chat.store.stores_messages else CAPS - {"history", "resume", "order"}
     caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
@@ -38,7 +38,7 @@ def _hello(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Wor
         return _account_hello(chat, session, packet, x, caps)
     if x.auth is not None:
         session.caps, session.greeted = UNGRANTED, True  # (it is answered as a capable client)
-        raise AuthFailed(f"{session.name.shown} is nobody's account. Send a hello without auth, or another name.")
+        raise AuthFailed(f"{session.name.shown} is not registered. Send a hello without auth, or choose another name.")
     if "id" in caps:
         session.device = x.dev if x.dev is not None and _names_device(x.dev) else RESUME  # (in case it registers)
     _welcome(chat, session, packet, caps)
@@ -124,7 +124,7 @@ def _device(name: str | None) -> str:
     if name is None:
         return RESUME
     if not _names_device(name):
-        raise Usage(f"The name of a device (dev) has 1 to {MAX_DEVICE} characters that can be seen.")
+        raise Usage(f"The name of a device (dev) has 1 to {MAX_DEVICE} visible characters.")
     return name
 
 
@@ -138,6 +138,6 @@ def _ack(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
 
 
 PROGRAMS = {
-    "/ack": Command(_ack, (), 0, "for programs: you have all that is stored up to x.seq"),
-    "/hello": Command(_hello, (), 0, "for programs: ask for more than the classic protocol", Role.STRANGER),
+    "/ack": Command(_ack, (), 0, "for programs: confirm that everything up to x.seq has arrived"),
+    "/hello": Command(_hello, (), 0, "for programs: switch to the extended protocol", Role.STRANGER),
 }

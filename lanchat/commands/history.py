@@ -78,7 +78,7 @@ async def _search(chat: Chat, session: Session, packet: Packet, args: list[str])
         _tell_several(chat, session, query.where)
     if page.unindexed:
         chat.reply(session, None, "Older messages are still being indexed, so there may be more. Search again later.")
-    where = f"that has these words. {_not_kept(chat)}"
+    where = f"with these words. {_not_kept(chat)}"
     await _show(chat, session, packet, page, where, f"/search {search.going_on(args[0], page.edge)}")
 
 
@@ -90,7 +90,7 @@ def _are_several(session: Session, convs: Readable) -> bool:
 def _tell_several(chat: Chat, session: Session, name: str) -> None:
     """Tell a session that the messages may be of several people who had this name."""
     shown = visible(name.removeprefix("@"), 40)
-    chat.reply(session, None, f"These may be different people: more than one has had the name {shown}.")
+    chat.reply(session, None, f"These may be different people: several have used the name {shown}.")
 
 
 def _leave_out(chat: Chat, session: Session, page: pages.Page) -> None:
@@ -112,7 +112,7 @@ def _asked(x: X, rest: str) -> dict[str, Any]:
     rest, at = rest.strip(), 0
     while at < len(rest):
         if (word := _WORD.match(rest, at)) is None:
-            raise Usage("Usage: /history ROOM-OR-USER [HOW MANY] [before NUMBER] (or after, or around), as in /history #ops 20")
+            raise Usage("Usage: /history ROOM-OR-USER [COUNT] [before NUMBER] (or after, or around), as in /history #ops 20")
         asked[(word[1] or "limit").lower()] = int(word[2])
         at = word.end()
     return asked
@@ -151,7 +151,9 @@ def _readable(chat: Chat, session: Session, target: str) -> Callable[[Connection
         return lambda connection: [room.conv]
     if target.removeprefix("@").lower() == EVERYONE.lower():
         raise NoSuchTarget(_not_kept(chat))
-    nothing = NoSuchTarget(f"Nothing is kept of you and {visible(target, 40)}: only what accounts say, or are told, is.")
+    nothing = NoSuchTarget(
+        f"There are no stored messages between you and {visible(target, 40)}: only messages from or to accounts are stored."
+    )
     if account is None:
         raise nothing
     name = target.removeprefix("@")
@@ -195,7 +197,7 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are texts)
 
 def _not_kept(chat: Chat) -> str:
     """A sentence that says which messages are not stored."""
-    return NOT_KEPT if chat.store.stores_messages else "This server keeps no messages."
+    return NOT_KEPT if chat.store.stores_messages else "This server stores no messages."
 
 
 def _line(entry: Entry) -> str:
@@ -206,7 +208,7 @@ def _line(entry: Entry) -> str:
 
 COMMANDS = {
     "/history": Command(
-        _history, ("target", "text"), 0, "what was said in a room or with a user, not to everyone: /history #ops 20 before 99"
+        _history, ("target", "text"), 0, "show earlier messages of a room or with a user: /history #ops 20 before 99"
     ),
-    "/search": Command(_search, ("text",), 1, "look for words, from:NAME, in:#ROOM or in:@USER, since:7d, before:1234"),
+    "/search": Command(_search, ("text",), 1, "search for words, from:NAME, in:#ROOM or in:@USER, since:7d, before:1234"),
 }

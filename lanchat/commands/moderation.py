@@ -47,9 +47,9 @@ def _order(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...],
     reason = said.get("text", "").strip()
     reason = visible(reason) if len(reason) <= MAX_REASON else reason  # a longer one is refused
     if not said["target"].strip():
-        raise Usage(f"Say who: after {packet.to}, or after the room, comes a name, as in {packet.to} #ops bob.")
+        raise Usage(f"A name is missing after {packet.to} or after the room. Write, for example, {packet.to} #ops bob.")
     if len(reason) > MAX_REASON:
-        raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(reason)}.")
+        raise Usage(f"A reason has at most {MAX_REASON} characters; this one has {len(reason)}.")
     room = _place(chat, session, x.room or said.get("room", ""))
     if room is None:
         chat.charge(session, len(chat.online) / NAMES_A_PACKET)  # all online users are looked at
@@ -77,7 +77,8 @@ def _place(chat: Chat, session: Session, name: str) -> Room | None:
         return room
     if session.role < Role.MODERATOR:
         raise Forbidden(
-            "On the whole server moderators do that. In a room of yours write its name first, as in /kick #ops bob."
+            "Only moderators may do that on the whole server. In a room that you made, write its name first, as in "
+            "/kick #ops bob."
         )
     return None
 
@@ -93,7 +94,7 @@ def _bans(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
     lines, rows = fitting_rows((f"{shown}: {one.what(chat.now())}", _row(chat, shown, one)) for shown, one in found[after:])
     further = more_line(len(found), after + len(rows), written("bans", room, visible(said["target"], 64)).rstrip())
     told = "\n".join([f"Bans and mutes ({len(found)}):", *lines, *further]) if rows else NO_MORE
-    told = told if found else "There are no such bans and mutes."
+    told = told if found else "There are no bans or mutes."
     chat.reply(session, packet, told, quotes=True, bans=rows, n=len(found), more=bool(further) or None)
 
 
@@ -111,12 +112,10 @@ def _about(act: Act, help: str, *more: str) -> Command:  # noqa: A002 (as in the
 
 
 COMMANDS = {
-    "/kick": _about(kick, "send somebody away, or out of a room: /kick #ops bob REASON", "text"),
-    "/mute": _about(
-        mute, "let somebody say nothing, for 30s, 10m, 2h, 7d or for ever: /mute bob 10m REASON", "duration", "text"
-    ),
-    "/unmute": _about(partial(undo, kind=MUTE), "let somebody speak again"),
-    "/ban": _about(ban, "shut out a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
-    "/unban": _about(partial(undo, kind=BAN), "let somebody come back"),
-    "/bans": Command(_bans, ("target",), 0, "who is banned or muted, or in a room: /bans #ops", Role.USER),
+    "/kick": _about(kick, "disconnect somebody, or remove them from a room: /kick #ops bob REASON", "text"),
+    "/mute": _about(mute, "mute somebody, for 30s, 10m, 2h, 7d or forever: /mute bob 10m REASON", "duration", "text"),
+    "/unmute": _about(partial(undo, kind=MUTE), "lift a mute"),
+    "/ban": _about(ban, "ban a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
+    "/unban": _about(partial(undo, kind=BAN), "lift a ban"),
+    "/bans": Command(_bans, ("target",), 0, "list bans and mutes of the server, or of a room: /bans #ops", Role.USER),
 }

@@ -25,10 +25,10 @@ async def _create(chat: Chat, session: Session, packet: Packet, args: list[str])
     chat.reservations.check_joined(session)
     chat.charge(session, CREATION_COST)
     if chat.rooms.find(name.key) is None and chat.rooms.looks.taken(name):
-        raise NameTaken(f"There is a room whose name looks like {name.shown}. Choose another.")
+        raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
 
     with (
-        chat.creations.take(account.id, "You have made as many rooms as one may within an hour."),
+        chat.creations.take(account.id, "You have made too many rooms within the last hour."),
         chat.reservations.kept(session, []),
         chat.rooms.looks.held(name),
     ):
@@ -50,7 +50,7 @@ async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -
         else:
             await _admit(chat, session, account, room)
         chat.presence.in_room(room, "joined", session)
-    about = f" It is about: {room.topic}" if room.topic else ""
+    about = f" Topic: {room.topic}" if room.topic else ""
     others = len(room.sessions) - 1
     told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
     chat.reply(session, packet, told, quotes=bool(about), rooms=[_row(room)])
@@ -62,7 +62,7 @@ async def _admit(chat: Chat, session: Session, account: Account, room: Room) -> 
         room.private and account.id not in room.members and account.id != room.owner and account.role < Role.MODERATOR
     )
     if must_be_invited and account.id not in room.invited:
-        raise Forbidden(f"{room.name} is private: somebody who is in it must /invite you.")
+        raise Forbidden(f"{room.name} is private: a member must /invite you first.")
     chat.reservations.check_members(room)
     with chat.reservations.kept(session, [room]):
         since = await chat.store.write(rooms.JoinRoom(room.id, account.id, must_be_invited))
@@ -74,7 +74,7 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     if session not in room.sessions:
         raise NotMember(f"You are not in {room.name}.")
     if room is chat.rooms.lobby:
-        raise Forbidden(f"Everybody is in {room.name}.")
+        raise Forbidden(f"Everyone is in {room.name}, so you can't leave it.")
     chat.replies.charge_for(session, len(room.sessions))
     if session.account is None:
         chat.rooms.leave(session, room)
@@ -139,24 +139,26 @@ async def _topic(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.sanctions.check_may_speak(session, room)
     topic = "" if removed else topic
     if len(topic) > MAX_TOPIC:
-        raise Usage(f"A topic is at most {MAX_TOPIC} characters; this one has {len(topic)}.")
+        raise Usage(f"A topic has at most {MAX_TOPIC} characters; this one has {len(topic)}.")
     await chat.store.write(rooms.SetTopic(room.id, topic))
     room.topic = topic
-    chat.reply(session, packet, f"{room.name} is about: {topic}" if topic else f"{room.name} has no topic now.", topic=topic)
+    chat.reply(
+        session, packet, f"Topic of {room.name}: {topic}" if topic else f"The topic of {room.name} was removed.", topic=topic
+    )
 
 
 async def _invite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     room, guest = _room_and_account(chat, session, args)
     chat.sanctions.check_may_speak(session, room)
-    told = "You have sent as many invitations as one may within an hour."
+    told = "You have sent too many invitations within the last hour."
     with chat.invites.take(_account(session).id, told):
         await chat.store.write(rooms.Invite(room.id, guest.id, chat.limits["invitations"]))
     if guest.id in room.members:
-        raise Usage(f"{guest.name.shown} is in {room.name} already.")
+        raise Usage(f"{guest.name.shown} is already in {room.name}.")
     room.invited.add(guest.id)
     for reader in tuple(guest.sessions):
         chat.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
-    chat.reply(session, packet, f"{guest.name.shown} may enter {room.name} now.")
+    chat.reply(session, packet, f"{guest.name.shown} may now enter {room.name}.")
 
 
 async def _uninvite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -166,8 +168,8 @@ async def _uninvite(chat: Chat, session: Session, packet: Packet, args: list[str
     await chat.store.write(rooms.Uninvite(room.id, guest.id))
     room.invited.discard(guest.id)
     for reader in tuple(guest.sessions):
-        chat.reply(reader, None, f"You are not invited to {room.name} any more.")
-    chat.reply(session, packet, f"{guest.name.shown} is not invited to {room.name} any more.")
+        chat.reply(reader, None, f"Your invitation to {room.name} was withdrawn.")
+    chat.reply(session, packet, f"The invitation of {guest.name.shown} to {room.name} was withdrawn.")
 
 
 def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Room, Account]:
@@ -175,7 +177,7 @@ def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Ro
     user, name = reversed(args) if args[0].startswith(MARK) else args
     room, guest = _room_of(chat, session, name), chat.account_of(user)
     if guest.id in room.members:
-        raise Usage(f"{guest.name.shown} is in {room.name} already.")
+        raise Usage(f"{guest.name.shown} is already in {room.name}.")
     return room, guest
 
 
@@ -183,7 +185,7 @@ async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     room = _room_of(chat, session, args[0])
     check_owner(session, room)
     if room is chat.rooms.lobby:
-        raise Forbidden(f"Everybody is in {room.name}; the operator decides whether there is such a room.")
+        raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can close it.")
     await chat.store.write(rooms.CloseRoom(room.id))
     for reader in tuple(room.sessions):
         if reader is not session:
@@ -205,7 +207,7 @@ def _room_of(chat: Chat, session: Session, name: str) -> Room:
 def check_owner(session: Session, room: Room) -> None:
     """Raise `Forbidden` unless the session is that of the room's owner, or of a moderator."""
     if not room.is_owned_by(session):
-        raise Forbidden(f"Only whoever made {room.name}, or a moderator, may do that.")
+        raise Forbidden(f"Only the user who made {room.name}, or a moderator, may do that.")
 
 
 def _account(session: Session) -> Account:
@@ -224,13 +226,15 @@ def _row(room: Room) -> dict[str, object]:
 
 
 COMMANDS = {
-    "/create": Command(_create, ("room", "private"), 1, "make a room; a private one is for those who are invited", Role.USER),
+    "/create": Command(_create, ("room", "private"), 1, "make a room; only invited users may enter a private one", Role.USER),
     "/join": Command(_join, ("room",), 1, "enter a room"),
     "/leave": Command(_leave, ("room",), 1, "leave a room"),
-    "/rooms": Command(_rooms, ("prefix",), 0, "the rooms there are, or whose name begins so (/help room: all about rooms)"),
-    "/members": Command(_members, ("room",), 1, "who is in a room, here or away"),
-    "/topic": Command(_topic, ("room", "text"), 1, "what a room is about, or shall be; -delete removes it"),
-    "/invite": Command(_invite, ("user", "room"), 2, "let somebody into a private room", Role.USER),
-    "/uninvite": Command(_uninvite, ("user", "room"), 2, "take back an invitation that was not followed yet", Role.USER),
-    "/close": Command(_close, ("room",), 1, "end a room that you made, for everyone", Role.USER),
+    "/rooms": Command(
+        _rooms, ("prefix",), 0, ("list the rooms; with PREFIX, only names that start with it (/help room: more about rooms)")
+    ),
+    "/members": Command(_members, ("room",), 1, "list the members of a room, online and away"),
+    "/topic": Command(_topic, ("room", "text"), 1, "show or set the topic of a room; -delete removes it"),
+    "/invite": Command(_invite, ("user", "room"), 2, "invite somebody to a private room", Role.USER),
+    "/uninvite": Command(_uninvite, ("user", "room"), 2, "withdraw an invitation that was not accepted yet", Role.USER),
+    "/close": Command(_close, ("room",), 1, "close a room that you made, for everyone", Role.USER),
 }

@@ -21,8 +21,8 @@ MAX_LISTED = 8000
 MAX_LAST_WORDS = 200
 
 STANDARD = (
-    'A packet is one JSON object on a line of its own: {"from":{"name":"YOU","ip":""},"to":"WHOM","msg":"TEXT"}. '
-    "WHOM is a user, Everyone, or a command such as /help; the server fills in who it is from."
+    'A packet is one JSON object, alone on a line: {"from":{"name":"YOU","ip":""},"to":"TARGET","msg":"TEXT"}. '
+    "TARGET is a user, Everyone, or a command such as /help; the server fills in the sender."
 )
 
 
@@ -67,14 +67,14 @@ async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -
 
 
 COMMANDS = {
-    "/list": Command(_list, ("prefix",), 0, "who is online, or whose name begins so", textless=True),
+    "/list": Command(_list, ("prefix",), 0, "list who is online; with PREFIX, only names that start with it", textless=True),
     "/pm": Command(_pm, ("user", "text"), 2, "say something to one user"),
-    "/quit": Command(_quit, ("text",), 0, "leave, with last words for those who watch", Role.STRANGER, textless=True),
+    "/quit": Command(_quit, ("text",), 0, "disconnect, with an optional goodbye message", Role.STRANGER, textless=True),
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
-    "/time": Command(_time, (), 0, "the server's time", textless=True),
+    "/time": Command(_time, (), 0, "show the server's time", textless=True),
 }
 #: Commands for programs, which come last in the help.
 PROGRAMS = {
-    "/standard": Command(_standard, (), 0, "for programs: what a packet looks like", textless=True),
+    "/standard": Command(_standard, (), 0, "for programs: show what a packet looks like", textless=True),
     "/pong": Command(_pong, (), 0, "for programs: the answer to a ping"),
 }

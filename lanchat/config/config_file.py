@@ -35,7 +35,7 @@ LIMIT_TABLE = "limit"
 #: The dashes before options, which are removed in errors about the file.
 _DASHES = re.compile(r"\B--(?=[a-z])")
 #: The error if `default_data` finds no directory.
-NO_HOME = "You have no home directory, so there is no usual place for the server's data. Say where with --data DIR."
+NO_HOME = "You have no home directory, so there is no default data directory. Name one with --data DIR."
 #: Options of the command line that a file can't set.
 COMMAND_LINE_ONLY = {"config", "help", "version"}
 
@@ -191,13 +191,11 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = read_safely(path, max_bytes=MAX_BYTES + 1)
     except PermissionError as error:
-        raise FileError(
-            f"can't read {path}: {error.strerror}. The user that the server runs as must be able to read it."
-        ) from None
+        raise FileError(f"can't read {path}: {error.strerror}. The server's user must be able to read it.") from None
     except OSError as error:
         raise FileError(f"can't read {path}: {error.strerror}. Name another file.") from None
     if len(content) > MAX_BYTES:
-        raise FileError(f"{path} has more than {MAX_BYTES} bytes, which no configuration has: name another file.")
+        raise FileError(f"{path} has more than {MAX_BYTES} bytes, too large for a configuration: name another file.")
     return _parsed(path, content)
 
 
@@ -206,9 +204,9 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise FileError(f"{path}: line {line} is not UTF-8. Save the file in that encoding.") from None
+        raise FileError(f"{path}: line {line} is not UTF-8. Save the file as UTF-8.") from None
     except RecursionError:
-        raise FileError(f"{path}: there are lists in lists in lists. Write one list, as in deploy/lanchat.toml.") from None
+        raise FileError(f"{path}: lists are nested too deeply. Write one list, as in deploy/lanchat.toml.") from None
     except ValueError as error:  # also raised for a number with thousands of digits
         raise FileError(f"{path} is not TOML: {visible(str(error), 200)}. Write lines such as: port = 5000") from None
 
@@ -224,7 +222,7 @@ def apply_table(options: OptionsWithFile, table: dict[str, Any], directory: Path
 
 def _set(options: OptionsWithFile, key: str, value: Any) -> Iterator[str]:
     if key not in option_names(options):
-        yield f"{_shown(key)}: there is no such option; {_nearest(key, option_names(options))}"
+        yield f"{_shown(key)}: unknown option; {_nearest(key, option_names(options))}"
     elif key == LIMIT_TABLE:
         yield from _table(options, value)
     elif key in options.longOpt:
@@ -241,7 +239,7 @@ def _table(options: OptionsWithFile, value: Any) -> Iterator[str]:
         where = f"{LIMIT_TABLE}.{_shown(name)}"
         if name not in LIMITS:
             meant = f"write {name} above [{LIMIT_TABLE}]" if name in option_names(options) else _nearest(name, LIMITS)
-            yield f"{where}: there is no such limit; {meant}"
+            yield f"{where}: unknown limit; {meant}"
         elif isinstance(number, bool) or not isinstance(number, (int, float, str)):
             yield f'{where}: {_kind(number)} is wrong here: write a number above 0, or "off"'
         else:
@@ -263,9 +261,9 @@ def _values(options: OptionsWithFile, key: str, value: Any) -> Iterator[str]:
         if isinstance(one, bool) or not isinstance(one, (str, int)):
             yield f"{key}: {_kind(one)} is wrong here: write {right}"
         elif not (text := _text(one)) or not is_visible(text):
-            yield f"{key}: {visible(repr(text), MAX_SHOWN)} is empty or has characters that can't be seen: write {right}"
+            yield f"{key}: {visible(repr(text), MAX_SHOWN)} is empty or has invisible characters: write {right}"
         elif text in seen:
-            yield f"{key}: {_shown(text)} is there twice: write it once"
+            yield f"{key}: {_shown(text)} appears twice: write it once"
         else:
             seen.add(text)
             yield from _set_option(options, key, text, key)

@@ -36,16 +36,16 @@ class Options(OptionsWithFile):
     """The options of `twistd lanchat`."""
 
     optFlags = (  # noqa: N815 (Twisted names it)
-        ["ephemeral", None, "Keep no message: what is said is handed on to those who are there, and gone."],
-        ["accounts-only", None, "Let in nobody without an account."],
-        ["plaintext-passwords", None, "Take passwords over connections that others can read, too."],
-        ["log-json", None, "Log JSON, an object a line."],
+        ["ephemeral", None, "Store no messages: they are only relayed to users who are online."],
+        ["accounts-only", None, "Admit users with an account only."],
+        ["plaintext-passwords", None, "Accept passwords over unencrypted connections too."],
+        ["log-json", None, "Log as lines of JSON."],
     )  # fmt: skip
 
     longdesc = (
         "A private chat server for a local network. PORT is a number (all addresses, IPv4 and IPv6), or a Twisted endpoint "
         "string such as tcp:5000:interface=192.168.1.7, taken as written. Options for ports may be given more than once. "
-        f"A message that is kept is as many bytes as its text, and {ENVELOPE}. "
+        f"For --retain, a stored message counts as the bytes of its text plus {ENVELOPE}. "
         "Limits, with their defaults: "
         + "; ".join(f"{name}={limit.default:g} ({limit.unit})" for name, limit in LIMITS.items())
     )
@@ -62,23 +62,23 @@ class Options(OptionsWithFile):
         self["log-level"] = None
 
     def opt_port(self, port: str) -> None:
-        """Listen for JSON clients on this port. [default: 5000, if there is no --tls]"""
+        """Listen for JSON clients on this port. [default: 5000, unless --tls is given]"""
         self["port"] += parse_port(port)
 
     def opt_tls(self, port: str) -> None:
-        """Listen for JSON clients with TLS on this port. [default: off]"""
+        """Listen for JSON clients over TLS on this port. [default: off]"""
         self["tls"] += parse_port(port)
 
     def opt_tls_key(self, file: str) -> None:
-        """The private key for TLS (PEM); it and the certificate are read again when they change. [default: made]"""
+        """The private key for TLS (PEM); key and certificate are read again when they change. [default: created]"""
         self["tls-key"] = path_option("tls-key", file)
 
     def opt_tls_cert(self, file: str) -> None:
-        """The certificate for TLS, and those it depends on after it (PEM). [default: made, signed by an authority in --data]"""
+        """The certificate for TLS, followed by its chain (PEM). [default: created, signed by a CA in --data]"""
         self["tls-cert"] = path_option("tls-cert", file)
 
     def opt_tls_client_ca(self, file: str) -> None:
-        """Let in, with TLS, only clients with a certificate of this authority; it gives them their name. [default: none]"""
+        """Over TLS, accept only clients with a certificate from this CA, which gives them their name. [default: none]"""
         self["tls-client-ca"] = path_option("tls-client-ca", file)
 
     def opt_telnet(self, port: str) -> None:
@@ -86,19 +86,19 @@ class Options(OptionsWithFile):
         self["telnet"] += parse_port(port)
 
     def opt_manhole(self, port: str) -> None:
-        """Listen for operators, who get a Python prompt in the server over SSH; a number is on loopback only. [default: off]"""
+        """Listen for operators (a Python prompt over SSH); a number means loopback only. [default: off]"""
         self["manhole"] += parse_port(port, loopback=True)
 
     def opt_manhole_keys(self, file: str) -> None:
-        """The public keys that may enter the manhole, in the format of authorized_keys. [default: none]"""
+        """The public keys that may log in to the manhole, as in authorized_keys. [default: none]"""
         self["manhole-keys"] = path_option("manhole-keys", file)
 
     def opt_web(self, port: str) -> None:
-        """Tell how the server is over HTTP: /healthz, /readyz, /metrics; a number is on loopback only. [default: off]"""
+        """Serve status pages over HTTP: /healthz, /readyz, /metrics; a number means loopback only. [default: off]"""
         self["web"] += parse_port(port, loopback=True)
 
     def opt_limit(self, limit: str) -> None:
-        """Change a limit, as NAME=VALUE, or lift it: NAME=off. [defaults: below]"""
+        """Change a limit with NAME=VALUE, or remove it with NAME=off. [defaults: below]"""
         name, _, value = limit.partition("=")
         try:
             Limits().set(name, value)
@@ -107,7 +107,7 @@ class Options(OptionsWithFile):
         self["limit"].append((name, value))
 
     def opt_allow(self, network: str) -> None:
-        """Let in connections from this network only; `any` is everywhere. [default: loopback and private networks]"""
+        """Accept connections from this network only; `any` means everyone. [default: loopback and private networks]"""
         try:
             admission.parse_networks([network])
         except ValueError as error:
@@ -115,21 +115,21 @@ class Options(OptionsWithFile):
         self["allow"].append(network)
 
     def opt_retain(self, rule: str) -> None:
-        """Keep messages so long (90d), or so many bytes of them (2G), of all or of one room (#ops=30d). [default: all]"""
+        """How long (90d) or how much (2G) to keep, overall or per room (#ops=30d). [default: everything, forever]"""
         try:
             self["retain"].append(parse_rule(rule))
         except ValueError as error:
             raise usage.UsageError(f"--retain {rule}: {error}") from None
 
     def opt_lobby(self, room: str) -> None:
-        """A room that everybody is in, such as #lobby. [default: none]"""
+        """A room that everyone is in, such as #lobby. [default: none]"""
         try:
             self["lobby"] = parse_room(room)
         except BadName as error:
             raise usage.UsageError(f"--lobby {room}: {error}") from None
 
     def opt_log_level(self, level: str) -> None:
-        """Log what is at least so grave: debug, info, warn, error or critical. [default: info]"""
+        """The lowest level to log: debug, info, warn, error or critical. [default: info]"""
         try:
             parse_level(level)
         except ValueError as error:
@@ -137,21 +137,21 @@ class Options(OptionsWithFile):
         self["log-level"] = level
 
     def opt_data(self, directory: str) -> None:
-        """Keep what must last in this directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
+        """The data directory. [default: $STATE_DIRECTORY, else lanchat in your state home]"""
         self["data"] = path_option("data", directory)
 
     def opt_version(self) -> None:
-        """Show the versions of lanchat, Twisted and Python, and end."""
+        """Show the versions of lanchat, Twisted and Python, and exit."""
         raise SystemExit(run_command("twistd lanchat", lambda: print_text(process_stats.versions())))
 
     def opt_help(self) -> None:
-        """Show this help, and end."""
+        """Show this help, and exit."""
         raise SystemExit(run_command("twistd lanchat", lambda: print_text(str(self))))
 
     def parseArgs(self, *words: str) -> None:
         """Refuse arguments that are not options; raises `UsageError`."""
         if words:
-            right = "Write --NAME VALUE, such as --port 5000; what is on or off, such as --ephemeral, has no value."
+            right = "Write --NAME VALUE, such as --port 5000; on/off options, such as --ephemeral, take no value."
             raise usage.UsageError(f"{visible(words[0], 100)!r} belongs to no option. {right}")
 
     def set_defaults(self) -> None:
@@ -170,16 +170,16 @@ class Options(OptionsWithFile):
             text = "--tls-key and --tls-cert belong together: give both, or neither."
             yield Conflict({"tls-key", "tls-cert"}, text)
         if not self["tls"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
-            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT, where to listen."
+            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT."
             yield Conflict({"tls"}, text)
         if self["ephemeral"] and self["retain"]:
-            text = "--ephemeral keeps no message, so there is nothing for --retain: leave one of them out."
+            text = "--ephemeral stores no messages, so --retain has no effect: leave one of them out."
             yield Conflict({"ephemeral", "retain"}, text)
         yield from self._retain_conflicts()
         if self["manhole"] and self["manhole-keys"] is None:
-            yield Conflict({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may enter.")
+            yield Conflict({"manhole-keys"}, "--manhole needs --manhole-keys FILE, the public keys that may log in.")
         if self["manhole-keys"] is not None and not self["manhole"]:
-            yield Conflict({"manhole"}, "--manhole-keys needs --manhole PORT, where to listen for their owners.")
+            yield Conflict({"manhole"}, "--manhole-keys needs --manhole PORT.")
         yield from self._shared_ports()
 
     def _retain_conflicts(self) -> Iterator[Conflict]:
@@ -188,7 +188,9 @@ class Options(OptionsWithFile):
         }
         for rule in self["retain"]:
             if rule.room is not None and caseless(rule.room) in kept_rooms and rule != Rule(rule.room, None, None):
-                text = f"--retain {rule.room}=off keeps all of that room, and another rule does not: leave one of them out."
+                text = (
+                    f"--retain {rule.room}=off keeps everything in that room, but another rule does not: leave one of them out."
+                )
                 yield Conflict({"retain"}, text)
 
     def _shared_ports(self) -> Iterator[Conflict]:
@@ -197,7 +199,7 @@ class Options(OptionsWithFile):
             for port in self[name]:
                 if wanted.setdefault(port, name) != name and not _ANY_PORT.match(port):
                     where = port.partition(":backlog=")[0]
-                    text = f"--{wanted[port]} and --{name} can't both have {where}: give each a port of its own."
+                    text = f"--{wanted[port]} and --{name} can't both use {where}: give each its own port."
                     yield Conflict({wanted[port], name}, text)
 
 

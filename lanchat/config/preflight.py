@@ -50,16 +50,16 @@ def as_user(config: Options, action: Callable[[], T]) -> T:
     if uid is None and gid is None:
         return action()
     if os.geteuid() != 0:
-        exit_with_errors(["only root can run a server as somebody else: leave out --uid and --gid, or use sudo."])
+        exit_with_errors(["only root can run a server as another user: leave out --uid and --gid, or use sudo."])
     uid = os.geteuid() if uid is None else uid
     try:
         gid = pwd.getpwuid(uid).pw_gid if gid is None else gid
     except KeyError:
-        exit_with_errors([f"--uid {uid} is nobody that this system knows: give --gid, too."])
+        exit_with_errors([f"--uid {uid} is not a user of this system: give --gid, too."])
     if not runAsEffectiveUser(uid, gid, os.access, os.__file__, os.R_OK, effective_ids=True):
         where = Path(os.__file__).parent
         exit_with_errors(
-            [f"--uid {uid}: this user can't read {where}. Install lanchat where everybody can, such as in /opt/lanchat."]
+            [f"--uid {uid}: this user can't read {where}. Install lanchat where every user can, such as in /opt/lanchat."]
         )
     done: T = runAsEffectiveUser(uid, gid, action)
     return done
@@ -138,7 +138,7 @@ def _data(directory: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        return [f"can't look into {directory}: {error.strerror}. Check as the user that the server runs as."]
+        return [f"can't look into {directory}: {error.strerror}. Run the check as the server's user."]
 
 
 def _belongs_to_the_service(directory: Path) -> bool:

@@ -111,7 +111,7 @@ class Chat:
         if account is not None:
             self.pending_logins.wait(session, account, self._gave_up)
         elif self.accounts_only:
-            raise AuthRequired("Only those with an account may enter. Ask the operator for one, then open with its name.")
+            raise AuthRequired("Only those with an account may connect to this server. Ask the operator for an account.")
         else:
             check_guest(name)
             self._enter(session)
@@ -140,7 +140,7 @@ class Chat:
         for holder in holders:
             if holder is not maker:
                 goodbye = (
-                    f"The name {account.name.shown} is an account's now. If it is yours, log in; else come back with another."
+                    f"The name {account.name.shown} has been registered. If it is yours, log in; if not, choose another name."
                 )
                 self.close(holder, NameTaken.code, goodbye, why="the name was made an account")
         self.online.reserve(account)
@@ -249,10 +249,10 @@ class Chat:
 
     def _gave_up(self, session: Session) -> None:
         """Close a pending login whose time is up."""
-        self.close(session, "AUTH_REQUIRED", "You are closed: nobody logged in.", why="did not log in")
+        self.close(session, "AUTH_REQUIRED", "Connection closed: you did not log in in time.", why="did not log in")
 
     def _ping(self, session: Session) -> None:
         self.reply(session, None, "", op="ping", t=int(self.now() * 1000))
 
     def _give_up(self, session: Session) -> None:
-        self.close(session, "IDLE", "You are closed: no answer came to a ping.", why="no answer to a ping")
+        self.close(session, "IDLE", "Connection closed: you did not answer a ping.", why="no answer to a ping")

@@ -75,7 +75,7 @@ class Delivery:
         """Tell a session what was held back since it was last told of a gap."""
         if backlog.upto > backlog.after:
             self._counts.gaps += 1
-            told = "You read too slowly for what was said; send /history to see what you missed."
+            told = "You are reading too slowly. Send /history to see what you missed."
             self._replies.answer(reader, None, told, op="gap", after=backlog.after, upto=backlog.upto, why="SLOW")
             reader.seen = backlog.after = backlog.upto
 

@@ -38,10 +38,10 @@ from lanchat.protocol.interfaces import Work
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, ServerX, SharedPacket, visible
 
-NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full: try again later, or tell its operator."
+NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full. Try again later, or tell the operator."
 #: What the sender is told if nobody was online to read the message.
 AWAY = "{} is away. Your message is kept, and shown when they are back."
-GONE = "The user {} is not available any more."
+GONE = "The user {} is no longer available."
 #: How many readers stored messages are delivered to in one turn of the reactor, which takes some 25 ms. The message that
 #: reaches this number is delivered to all of its readers.
 READERS_A_TURN = 5000
@@ -237,7 +237,7 @@ class Messages:
             try:
                 self._settle(entry)
             except Exception:  # noqa: BLE001 (a fault of ours costs this message, not those that came with it)
-                _log.failure("what was stored could not be delivered")
+                _log.failure("stored messages could not be delivered")
             if self._delivery.shown >= enough:
                 return True
         return False

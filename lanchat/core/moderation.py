@@ -52,7 +52,7 @@ class ModerationRequest(NamedTuple):
 
     #: A name, an address or a network.
     whom: str
-    #: For how many seconds; None is until it is undone.
+    #: For how many seconds; None is until lifted.
     seconds: int | None = None
     #: The reason, as it may be shown, or "".
     reason: str = ""
@@ -74,7 +74,7 @@ async def kick(chat: Chat, by: Actor, order: ModerationRequest) -> str:
         what = f"taken out of {room.name} {what}"
         await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
         _take_out(chat, room, target, accounts.values(), f"You were {what}.")
-        back = f"/invite {target.shown} {room.name} lets them in again." if room.private else "They may come back."
+        back = f"To let them in again: /invite {target.shown} {room.name}" if room.private else "They may come back."
     else:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:
@@ -89,9 +89,11 @@ async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts
     for account in accounts.values():
         chat.rooms.dismiss(account, room)
         for session in tuple(account.sessions):
-            chat.reply(session, None, f"You are not invited to {room.name} any more.")
-    _note(chat, by, f"{target.shown} is not invited to {room.name} any more, says {by.name}")
-    return f"{target.shown} is not invited to {room.name} any more. {by.written(BAN, room, target.shown)} keeps them out."
+            chat.reply(session, None, f"Your invitation to {room.name} was withdrawn.")
+    _note(chat, by, f"the invitation of {target.shown} to {room.name} was withdrawn by {by.name}")
+    return (
+        f"The invitation of {target.shown} to {room.name} was withdrawn. {by.written(BAN, room, target.shown)} keeps them out."
+    )
 
 
 async def ban(chat: Chat, by: Actor, order: ModerationRequest) -> str:
@@ -132,10 +134,10 @@ async def undo(chat: Chat, by: Actor, order: ModerationRequest, kind: str) -> st
     what = state(kind, room)
     if not await chat.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
-    _note(chat, by, f"{target.shown} is not {what} any more, says {by.name}")
+    _note(chat, by, f"{target.shown} is no longer {what}: lifted by {by.name}")
     for session in hit if kind == MUTE else ():
-        chat.reply(session, None, f"You are not {what} any more, says {by.name}.")
-    return f"{target.shown} is not {what} any more."
+        chat.reply(session, None, f"You are no longer {what}: lifted by {by.name}.")
+    return f"{target.shown} is no longer {what}."
 
 
 def _note(chat: Chat, by: Actor, what: str) -> None:
@@ -152,15 +154,16 @@ def _target(chat: Chat, by: Actor, order: ModerationRequest) -> tuple[Room | Non
     hit = _hit(chat, order.room, target)
     if target.is_machine:
         raise Forbidden(
-            f"{target.shown} is this machine itself, and where its operator comes from. Nothing was done; give a name."
+            f"Nothing was done: {target.shown} is the server's own machine, from where its operator connects. Give "
+            "a name instead."
         )
     if by.address and target.covers(by.address):
-        raise Forbidden(f"{target.shown} is where you are yourself. Nothing was done; give a name.")
+        raise Forbidden(f"Nothing was done: you are connected from {target.shown} yourself. Give a name instead.")
     if by.key and by.key in {target.key, *(session.name.key for session in hit)}:
-        raise Forbidden("That would be about yourself. Nothing was done.")
+        raise Forbidden("Nothing was done: that would hit yourself.")
     for account in (target.account, *(session.account for session in hit)):
         if account is not None and not _is_above(by, account, order.room):
-            raise Forbidden(f"You may not decide about {account.name.shown}. Nothing was done.")
+            raise Forbidden(f"Nothing was done: you may not kick, mute or ban {account.name.shown}.")
     return order.room, target, hit
 
 
@@ -219,17 +222,19 @@ def _sanction(chat: Chat, by: Actor, order: ModerationRequest, kind: str, target
 
 def _check_can_be_left(chat: Chat, room: Room | None) -> None:
     if room is not None and room is chat.rooms.lobby:
-        raise Forbidden(f"Everybody is in {room.name}. There one can be muted, or banned from the whole server.")
+        raise Forbidden(
+            f"Everyone is in {room.name}, so nobody can be removed from it. Mute them there, or ban them from the whole server."
+        )
 
 
 def _answer(by: Actor, sanction: Sanction, target: Target, hit: list[Session], what: str) -> str:
     """The answer: what was done, to how many connections, how to undo it, and how it can be evaded."""
     done = "told" if sanction.kind == MUTE else "closed" if sanction.room is None else "taken out"
-    here = f"{len(hit)} connection{'s were' if len(hit) > 1 else ' was'} {done}." if hit else "Nobody whom it hits is here."
+    here = f"{len(hit)} connection{'s were' if len(hit) > 1 else ' was'} {done}." if hit else "Nobody affected is online."
     told = f"{target.shown} is {what}. {here} {by.written(f'un{sanction.kind}', sanction.room, target.shown)} undoes it."
     if target.network is not None or target.account is not None:
         return told
-    told += f" {target.shown} has no account, and can come back under another name"
+    told += f" {target.shown} has no account and can come back under another name"
     ways = [session.sender.ip for session in hit if session.sender.ip != by.address]
     if ways and by.role >= Role.MODERATOR and not find_target(ways[0], lambda name: None).is_machine:
         told += f"; {by.written(sanction.kind, sanction.room, ways[0])} hits the address"

@@ -87,7 +87,7 @@ class PendingLogins:
             return
         address = limit_key(session.sender.ip)
         if self._addresses[address] >= MAX_WAITING:
-            raise Full("Too many connections from your address are waiting to log in. Try again in half a minute.")
+            raise Full("Too many connections from your address are waiting to log in. Try again in 30 s.")
         self._addresses[address] += 1
         self._asked[session] = address
 
@@ -106,7 +106,7 @@ class PendingLogins:
         address = limit_key(session.sender.ip)
         making = (other for other in self._attempts if other.account is None and other not in self._waiting)  # who registers
         if sum(limit_key(other.sender.ip) == address for other in making) >= MAX_MAKING:
-            raise RateLimited("Others at your address are making accounts. Try again in a second.", retry_ms=1000)
+            raise RateLimited("Other users at your address are registering right now. Try again in a second.", retry_ms=1000)
 
     def check_rate(self, account: Account) -> None:
         """Count a login to an account. Raises `RateLimited` if there were too many lately.
@@ -114,7 +114,7 @@ class PendingLogins:
         After each login the server counts the messages that were missed, and reads a page of them.
         """
         if wait := self._logins.try_take(account.id, self._clock.seconds()):
-            told = f"There were too many logins to your account. Try again in {math.ceil(wait)} s."
+            told = f"Too many logins to your account. Try again in {math.ceil(wait)} s."
             raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 
     def leave(self, session: Session) -> None:

@@ -104,7 +104,7 @@ class Replay:
 
     def _skip(self, session: Session, place: int) -> None:
         session.skipped = place
-        self._replies.answer(session, None, "What you missed can't be shown now. Send /history to see it.")
+        self._replies.answer(session, None, "The messages you missed can't be shown right now. Send /history to see them.")
 
     async def show(self, session: Session, page: Page, batch: str | None) -> None:
         """Deliver a page of messages that a client asked for, in the order of the log."""
@@ -172,9 +172,9 @@ class Replay:
 def _since_last(page: Page, count: Count) -> str:
     """The line before the messages that a classic session missed."""
     shown, n = len(page.entries), max(count.number, len(page.entries))
-    number = f"{'more than ' if count.more else ''}{n} messages were"
+    number = f"{'more than ' if count.more else ''}{n} message{' was' if n == 1 else 's were'}"
     what = f"Here are the newest {shown}; /history has the others" if page.more or n > shown else "Here they are"
-    return f"Since you were last here, {number} said in your conversations. {what}:"
+    return f"Since you were last here, {number} sent to you or your rooms. {what}:"
 
 
 def _tell(what: str, whose: Session | Account) -> None:

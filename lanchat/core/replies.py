@@ -81,4 +81,4 @@ def _written(milliseconds: int) -> str:
 def check_growth(message: ServerPacket) -> None:
     """Raise `TooBig` if a packet is over its limit although its text is not, as control characters take six bytes each."""
     if len(message.msg) > SURE_TO_FIT and len(message.line) > MAX_PACKET + 1:
-        raise TooBig(f"With its control characters written out this is over {MAX_PACKET} bytes. Send it in parts.")
+        raise TooBig(f"With its control characters escaped, this is over {MAX_PACKET} bytes. Send it in parts.")

@@ -13,8 +13,8 @@ from lanchat.protocol.errors import NotStored
 from lanchat.protocol.interfaces import Store
 from lanchat.protocol.packet import Packet
 
-BEHIND = "What was said before this could not be stored, so nobody got this either. Try again in a moment."
-PERHAPS_STORED = "The server can't look now whether it has stored this before. Try again in a moment."
+BEHIND = "An earlier message could not be stored, so nobody got this one either. Try again in a moment."
+PERHAPS_STORED = "The server can't check right now whether it has already stored this. Try again in a moment."
 
 
 def note_refused(session: Session, cid: str | None, now: float) -> None:

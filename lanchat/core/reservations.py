@@ -24,7 +24,7 @@ class Reservations:
     def check_joined(self, session: Session) -> None:
         """Raise `Full` if a session is in as many rooms as one may be in."""
         if len(self._rooms.of(session)) + self._kept[session.account or session] >= self._limits["joined"]:
-            raise Full("You are in as many rooms as one can be in. Leave one first.", "joined")
+            raise Full("You are in the maximum number of rooms. Leave one first.", "joined")
 
     def has_room_for_member(self, room: Room) -> bool:
         """Whether a room may have another member."""
@@ -33,7 +33,7 @@ class Reservations:
     def check_members(self, room: Room) -> None:
         """Raise `Full` if a room may not have another member."""
         if not self.has_room_for_member(room):
-            raise Full(f"{room.name} has as many members as a room can have.", "members")
+            raise Full(f"{room.name} has the maximum number of members.", "members")
 
     @contextmanager
     def kept(self, session: Session, rooms: Iterable[Room], count: int = 1) -> Iterator[None]:

@@ -102,7 +102,7 @@ class Router:
             self.refuse(session, error, asked)
             return
         _log.failure("a packet of {name} was not served", Failure(error), name=session.name.shown)
-        goodbye = "The server made a mistake and closes this connection. Sorry."
+        goodbye = "Internal server error; your connection is closed. Sorry! Please connect again."
         self.chat.close(session, "INTERNAL", goodbye, why="a fault of the server", packet=asked)
 
     def refuse(self, session: Session, error: ChatError, packet: Packet | None = None) -> None:

@@ -194,7 +194,7 @@ class Sanctions:
         self._sweep()
         if name := self._over(sanction):
             self._limits.met[name] += 1
-            raise Full("There are as many bans and mutes as can be kept. Send /bans to see which of them you can undo.")
+            raise Full("The maximum number of bans and mutes has been reached. Send /bans to see which ones you can lift.")
 
     def _over(self, sanction: Sanction) -> str:
         """The name of a limit that is reached, or "". Those in rooms leave room for the moderators', and everybody has a share.

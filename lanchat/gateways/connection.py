@@ -165,7 +165,7 @@ class Connection(Input):
         n, self._omitted = self._omitted, 0
         if self.session is not None and not self.closed:
             what = f"{n} messages to everyone were" if n > 1 else "A message to everyone was"
-            self.router.chat.reply(self.session, None, f"{what} left out here, as you read more slowly than they came.")
+            self.router.chat.reply(self.session, None, f"{what} left out here, because you are reading too slowly.")
 
     def behind(self) -> bool:
         """Whether so much waits for the client that it should be sent only what it asks for."""
@@ -209,10 +209,10 @@ class Connection(Input):
     def _too_slow(self) -> None:
         self.router.chat.limits.met["opening"] += 1
         seconds = self.factory.opening_seconds()
-        self.refuse(Idle(f"No name came within {seconds:.0f} seconds. Connect again, and send your name first."))
+        self.refuse(Idle(f"No name came within {seconds:.0f} seconds. Connect again and send your name first."))
 
     def _overflowed(self) -> None:
         if self.session is not None:
-            goodbye = "You are closed: more waited for you than you read."
+            goodbye = "Connection closed: you were reading too slowly."
             self.router.chat.close(self.session, "SLOW", goodbye, why="did not read what was sent to it")
         self.disconnect()

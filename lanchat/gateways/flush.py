@@ -40,5 +40,5 @@ class Flusher:
             try:
                 outbox.write()
             except Exception:  # noqa: BLE001, PERF203 (a fault of ours costs this connection, not all who are due)
-                _log.failure("what was to be sent could not be written")
+                _log.failure("output could not be written")
                 outbox.abort()

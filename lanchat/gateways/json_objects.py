@@ -96,7 +96,7 @@ class Objects(Reader):
     def silence(self) -> Iterator[Frame]:
         """The error for an object that did not end."""
         self._begin_junk(len(self.rest))
-        yield BadJson("The packet did not end: its braces are not balanced. Nothing was done with it.")
+        yield BadJson("The packet was ignored: its braces are not balanced.")
 
     def _text_outside(self) -> Frame | None:
         """Skip to the next object. Returns an error if there was text before it, once until the next object."""
@@ -108,7 +108,7 @@ class Objects(Reader):
             del self.rest[:end]
         self._junk = start < 0 and (self._junk or fault)
         self._at, self._depth = (0, 0) if start < 0 else (1, 1)
-        return BadJson("There is text outside of a packet; it was skipped.") if fault else None
+        return BadJson("Text outside of a packet was skipped.") if fault else None
 
     def _object(self) -> Frame | None:
         """Go on through an object, and return its bytes if it ends; otherwise as `next`."""
@@ -135,7 +135,7 @@ class Objects(Reader):
     def _broken(self, at: int) -> BadJson:
         """Skip an object that has a line break in a string."""
         self._begin_junk(at + 1)
-        return BadJson("A line break inside a string is written \\n in JSON; the packet was skipped.")
+        return BadJson("The packet was skipped: in JSON, a line break inside a string is written \\n.")
 
     def _wait(self) -> Frame | None:
         """Wait for more bytes, and keep those of the object, unless there are too many."""
@@ -155,7 +155,7 @@ class Objects(Reader):
     def _skip(self, upto: int) -> LineTooBig:
         self._skipping = True
         self._drop(upto)
-        return LineTooBig(f"A packet is at most {self.limit} bytes; the rest of this one is skipped.")
+        return LineTooBig(f"A packet has at most {self.limit} bytes; the rest of this one was skipped.")
 
     def _drop(self, upto: int) -> None:
         del self.rest[:upto]

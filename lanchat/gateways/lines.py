@@ -98,7 +98,7 @@ class Lines(Reader):
         return rest
 
     def _too_big(self) -> LineTooBig:
-        return LineTooBig(f"A line is at most {self.limit} bytes; the rest of this one is skipped.")
+        return LineTooBig(f"A line has at most {self.limit} bytes; the rest of this one was skipped.")
 
 
 def split(block: bytes) -> Iterator[bytes]:

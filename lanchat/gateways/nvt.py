@@ -138,7 +138,7 @@ def edited(line: bytes) -> str:
         return text
     text = text[max(map(text.rfind, _KILLS)) + 1 :]
     if sum(map(text.count, _ERASERS)) > MAX_ERASED:
-        raise TooBig(f"More than {MAX_ERASED} characters were erased in that line, so nothing was done. Type it again.")
+        raise TooBig(f"That line was ignored: more than {MAX_ERASED} characters of it were erased. Type it again.")
     shown: list[str] = []
     for typed, keys in _ERASURES.findall(text):
         shown += typed

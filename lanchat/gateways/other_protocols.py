@@ -17,10 +17,10 @@ BEGINNING = re.compile(
     rb"(?P<SSH>SSH-\d+\.\d+-)|(?P<HTTP>[A-Z]{3,20} \S+ HTTP/\d)|(?P<TLS>\x16\x03)|(?P<telnet>\xff[\xfa-\xfd])"
 )
 _INSTEAD = {
-    "SSH": "The operators' prompt, if there is one, has a port of its own (--manhole)",
-    "HTTP": "Health and metrics, if they are served, have a port of their own (--web)",
-    "TLS": "With TLS it has another port (--tls)",
-    "telnet": "People use the client `lanchat`, or the port of --telnet",
+    "SSH": "The operators' prompt, if enabled, has its own port (--manhole)",
+    "HTTP": "Health and metrics, if enabled, have their own port (--web)",
+    "TLS": "TLS has its own port (--tls)",
+    "telnet": "Use the client `lanchat`, or the --telnet port",
 }
 _HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
@@ -28,6 +28,6 @@ _HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\
 def answer(begins: re.Match[bytes], gateway: str) -> tuple[bytes, str]:
     """The answer to a client that `begins` with another protocol, and bytes that have to come before it to be understood."""
     protocol = str(begins.lastgroup)
-    told = f"This is lanchat's port {_OURS[gateway]}, and no {protocol} is spoken here. {_INSTEAD[protocol]}."
-    speaks_first = gateway == "telnet"  # (then an HTTP header is too late)
+    told = f"This is lanchat's port {_OURS[gateway]}; it does not speak {protocol}. {_INSTEAD[protocol]}."
+    speaks_first = gateway == "telnet"  # (then it is too late)
     return _HTTP if protocol == "HTTP" and not speaks_first else b"", told

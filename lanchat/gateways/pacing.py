@@ -66,4 +66,6 @@ class Pacing:
         n, self._left_out = self._left_out, 0
         if n:
             left_out = f"{n} messages were" if n > 1 else "A message was"
-            self._tell(f"{left_out} left out here, as more came than you can be sent in time. /history shows what is kept.")
+            self._tell(
+                f"{left_out} left out here, because more arrived than can be sent to you. /history shows the stored ones."
+            )

@@ -22,8 +22,8 @@ ASK = "Your name: "
 MAX_NAMES = 3
 #: The answer to a program that sends packets to this port.
 WRONG_DOOR = (
-    "This is the door for telnet, where people type lines. Programs that send packets want the JSON port: 5000, unless the "
-    "operator chose another. What you sent was said to nobody."
+    "This is the telnet port, where people type lines. Programs that send packets need the JSON port: 5000, unless "
+    "the operator chose another. Nobody received what you sent."
 )
 #: The width that is assumed of terminals, and the indentation of the rows after the first of a line.
 COLUMNS, INDENT = 79, 4
@@ -76,7 +76,7 @@ class TelnetProtocol(Connection):
         elif self.session is None:
             self._named(frame)
         elif is_packet(frame):
-            self.router.chat.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet door")
+            self.router.chat.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet port")
         elif (packet := self._packet(frame)) is not None:
             self.router.receive(self.session, packet)
 
@@ -93,7 +93,7 @@ class TelnetProtocol(Connection):
         else:
             self._asked += self.session is None
             if self._asked > MAX_ASKED:
-                self.refuse(RateLimited("Your telnet asks too much before there is a name."))
+                self.refuse(RateLimited("Your telnet program sent too many requests before the name."))
             elif isinstance(frame, Answer):
                 self.outbox.send(frame.data)
 
@@ -112,7 +112,7 @@ class TelnetProtocol(Connection):
                 return None
             typed = self._destination.read(line)
             if typed is None:
-                self.outbox.send(f"* What you say goes to {visible(str(self._destination.to), 40)} now.\r\n".encode())
+                self.outbox.send(f"* Your messages now go to {visible(str(self._destination.to), 40)}.\r\n".encode())
                 return None
             packet = Packet(_NOBODY, typed.to, typed.text)
             packet.check_size()
@@ -149,7 +149,7 @@ class TelnetProtocol(Connection):
                 if not name:
                     return
                 if name.lstrip().startswith("/"):
-                    raise BadName("The first line is your name alone. Commands such as /login come after it.")
+                    raise BadName("Send your name first, alone on a line. Commands such as /login come after it.")
                 self.router.chat.greet(self.open(name))
             except ChatError as error:
                 self._misnamed(error)

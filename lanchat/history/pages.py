@@ -83,7 +83,7 @@ def page(  # noqa: PLR0913 (the members of a request)
     `around` gives the entry itself and some on both sides; `more` and `edge` are then about the older ones. Raises `Usage`.
     """
     if sum(asked is not None for asked in (before, after, around)) > 1:
-        raise Usage("A page is before, after or around a message: ask for one of the three.")
+        raise Usage("Use only one of before, after and around.")
     size = Size.asked(limit)
     log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0))
     if after is not None:

@@ -75,14 +75,14 @@ class Query(NamedTuple):
 def parse_query(text: str, now: float) -> Query:
     """Read what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
     if len(_without_before(text)) > MAX_QUERY:
-        raise Usage(f"A search is at most {MAX_QUERY} characters; look for fewer words.")
+        raise Usage(f"A search has at most {MAX_QUERY} characters; use fewer words.")
     typed: list[str] = []
     filters: dict[str, str] = {}
     for part in text.split():
         if not (match := _FILTER.fullmatch(part)):
             typed.append(part)
         elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
-            raise Usage(f"A search has only one {match[1].lower()}: in it.")
+            raise Usage(f"A search can have only one {match[1].lower()}:")
     sender, where = _sender(filters.get("from")), _where(filters.get("in"))
     since, before = _since(filters.get("since"), now), _before(filters.get("before"))
     words = _words(typed)
@@ -189,17 +189,17 @@ def _words(typed: list[str]) -> tuple[str, ...]:
     """Those that can be looked for."""
     words = tuple(word for word in typed if spellings(word))
     if len(words) > MAX_WORDS:
-        raise Usage(f"A search is at most {MAX_WORDS} words; this one has {len(words)}.")
+        raise Usage(f"A search has at most {MAX_WORDS} words; this one has {len(words)}.")
     return words
 
 
 def _wordless(typed: str, narrowed: bool) -> str:
     """What is wrong with a search in which no word was typed."""
     if typed:
-        return f"There is no word in {visible(typed, 40)}: write letters, digits or emoji to look for."
+        return f"There is no word in {visible(typed, 40)}: write letters, digits or emoji."
     if narrowed:
-        return "in:, since: and before: only narrow a search: write a word to look for as well, or from:NAME."
-    return "Write the words to look for, and if you like from:NAME, in:#room, in:@user or since:7d."
+        return "in:, since: and before: only narrow a search: add a word, or from:NAME."
+    return "Write the words to search for, and optionally from:NAME, in:#room, in:@user or since:7d."
 
 
 def _sender(typed: str | None) -> str | None:

@@ -161,7 +161,7 @@ class ServerLog:
 def parse_level(name: str) -> Any:
     """The `LogLevel` of this name; raises `ValueError`, whose text lists the names."""
     if name not in LEVELS:
-        raise ValueError(f"there is no level {name!r}; there are {', '.join(LEVELS)}")
+        raise ValueError(f"unknown level {name!r}; the levels are {', '.join(LEVELS)}")
     return LEVELS[name]
 
 

@@ -29,9 +29,7 @@ def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = la
     `begun` is told which file it is made in.
     """
     if not (directory / open_db.FILE).exists():
-        raise FileError(
-            f"{directory} has no {open_db.FILE}: nothing is kept there. Name the directory that the server has (--data)."
-        )
+        raise FileError(f"{directory} has no {open_db.FILE}. Name the server's data directory with --data.")
     try:
         lock = open_db.Lock(directory, for_owner=True)
     except open_db.NotTaken:  # by the server, which keeps all in order meanwhile
@@ -74,7 +72,9 @@ def _resting(file: Path, directory: Path) -> Iterator[None]:
             if lock is not None:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise FileError(f"A server uses {file}. Make a backup of it (lanchat-admin backup), and restore that.") from None
+            raise FileError(
+                f"{file} is in use by a server. Make a backup of it (lanchat-admin backup), and restore that."
+            ) from None
         yield
 
 
@@ -156,14 +156,14 @@ def damaged_messages(connection: Connection) -> Iterator[str]:
     """The messages that are not what was written, in words."""
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
         if entry_from_row(row) is None:
-            yield f"message {row[0]} is not what was written"
+            yield f"message {row[0]} is damaged"
 
 
 def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy: str = ANOTHER) -> None:
     """Look at every page and every index; raises `FileError` or `sqlite3.Error`."""
     if not schema.get(connection, "clean") and not wal_was_there:
         raise FileError(
-            f"{file} was copied while a server ran, and is not whole. Use one that was made by lanchat-admin backup."
+            f"{file} was copied while a server was running, and is incomplete. Use a backup made by lanchat-admin backup."
         )
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
@@ -176,7 +176,7 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
     Alone it is "rw", which leaves no `-wal` lying about.
     """
     if target.exists():
-        raise FileError(f"{target} is there already. Give another name, or move it.")
+        raise FileError(f"{target} exists already. Give another name, or move it.")
     source = directory / open_db.FILE
     with told(target):
         with temporary_directory(target.parent) as place:
@@ -229,4 +229,4 @@ def told(file: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, LookupError) as error:
-        raise FileError(f"{file} can't be used: {error}. See to that, or use another file.") from None
+        raise FileError(f"{file} can't be used: {error}. Fix that, or use another file.") from None

@@ -63,7 +63,7 @@ def parse(text: str) -> Rule:
     found = _FORM.fullmatch(text)
     if found is None:
         right = "write 90d or 12h (h, d, w, y), 500M or 2G (M, G, T), and for one room #ops=30d, or #ops=off to keep all"
-        raise ValueError(f"{visible(text, 40)!r} does not say what to keep: {right}")
+        raise ValueError(f"{visible(text, 40)!r} is not a retention rule: {right}")
     room, number, unit = found.groups()
     times = int(number or 0)
     return Rule(room, times * _SECONDS[unit] if unit in _SECONDS else None, times * _BYTES[unit] if unit in _BYTES else None)
@@ -94,9 +94,9 @@ class Retention:
             pass
         except (ChatError, sqlite3.Error) as error:
             why = visible(str(error))
-            _log.warn("what was not to be kept any longer is still there, and will be tried again: {why}", why=why)
+            _log.warn("old messages could not be removed; this will be tried again: {why}", why=why)
         except Exception:  # noqa: BLE001 (a fault of ours ends one sweep, not those that follow)
-            _log.failure("what was not to be kept any longer is still there, and will be tried again")
+            _log.failure("old messages could not be removed; this will be tried again")
         return 0
 
     def stop(self) -> None:
@@ -116,7 +116,7 @@ class Retention:
             await sweep.forget_repeats()
         finally:
             if sweep.removed:
-                _log.info("{count} messages were not to be kept any longer", count=sweep.removed)
+                _log.info("{count} old messages removed", count=sweep.removed)
         self._store.reusable = await self._pace.read(removal.reusable)
         return sweep.removed
 
@@ -131,8 +131,9 @@ class Retention:
             self._erasures = erasures
         if days := round(known.unsettled() / DAY_MS):
             self._tell_once(
-                f"the clock went ahead by {days} days: the server was off, or the clock is wrong. What is too old only by that "
-                "goes when the server has run for 24 hours; if the clock is wrong, set it right before."
+                f"the clock went ahead by {days} days: the server was off, or the clock is wrong. Messages that "
+                "only this makes too old are removed after 24 hours of running; if the clock is wrong, correct it "
+                "before then."
             )
         while await self._pace.maintain(MoveRows(place, MOVED)) == MOVED:
             pass

@@ -221,7 +221,7 @@ class _Salvage:
 
 def _fault(table: str, row: Row) -> str:
     if table in LOG:
-        return "" if entry_from_row(row) is not None else f"message {row[0]} is not what was written"
+        return "" if entry_from_row(row) is not None else f"message {row[0]} is damaged"
     return rows.fault(table, row)
 
 

@@ -60,7 +60,7 @@ class Commands:
         """The session of that user; raises `NoSuchTarget`."""
         session = self._chat.online.find(name)
         if session is None:
-            raise NoSuchTarget(f"Nobody here is called {visible(name, 40)}.")
+            raise NoSuchTarget(f"No user online is called {visible(name, 40)}.")
         return session
 
 
@@ -91,12 +91,12 @@ class WindowCommands:
         if isinstance(found, Command):
             return Text(repr(found))
         if isinstance(found, str):
-            raise Usage(f"{visible(repr(found))} can't be said here; help() shows what can.")
+            raise Usage(f"{visible(repr(found))} is not a command here; help() lists the commands.")
         if found is not None:
             return Text(pydoc.plain(pydoc.render_doc(found)))
         rows = [HelpRow(command.usage, command.summary) for command in self.by_name.values()]
         rows += [
             HelpRow("router, registry", "The server's own objects."),
-            HelpRow("exit()", "Leave, as with Ctrl-D."),
+            HelpRow("exit()", "Leave (as does Ctrl-D)."),
         ]
         return Table(HelpRow._fields, rows)

@@ -74,7 +74,7 @@ class Console:
                 return True
             self._lines.clear()  # before it runs, as it may raise SystemExit
             if code is None:
-                self._err.write(f"A statement has at most {MAX_SOURCE} characters. Nothing was run.\n")
+                self._err.write(f"Nothing was run: a statement has at most {MAX_SOURCE} characters.\n")
             else:
                 self._execute(code)
         self._lines.clear()

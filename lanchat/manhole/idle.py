@@ -53,7 +53,5 @@ class IdleTimer:
             self._connection.close_idle()
             return
         if left <= NOTICE_SECONDS:
-            self._connection.warn(
-                f"(Nothing was typed for a while: this closes in {left:.0f} seconds, unless you press a key.)\n"
-            )
+            self._connection.warn(f"(Idle: this connection closes in {left:.0f} seconds unless you press a key.)\n")
         self._call = self._clock.callLater(left if left <= NOTICE_SECONDS else left - NOTICE_SECONDS, self._look)

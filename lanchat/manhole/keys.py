@@ -98,10 +98,10 @@ def read_authorized_keys(path: Path) -> list[AuthorizedKey]:
         if line and not line.startswith("#"):
             entry = _parse_line(line, where)
             if entry.key.blob() in entries:  # it would be unclear which line holds
-                raise FileError(f"{where}: that key stands in a line above, too. Remove one of the two.")
+                raise FileError(f"{where}: that key is listed twice. Delete one of the two lines.")
             entries[entry.key.blob()] = entry
     if not entries:
-        raise FileError(f"there is no key in {path}: put a line of a .pub file there for each operator.")
+        raise FileError(f"{path} contains no key: add a line of a .pub file for each operator.")
     return list(entries.values())
 
 
@@ -115,7 +115,7 @@ def host_keys(directory: Path) -> list[Key]:
                 write_private(path, make().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
         return existing_host_keys(directory)
     except OSError as error:
-        raise FileError(f"can't keep host keys in {directory}: {error.strerror}.") from None
+        raise FileError(f"can't store host keys in {directory}: {error.strerror}.") from None
 
 
 def existing_host_keys(directory: Path) -> list[Key]:
@@ -132,7 +132,7 @@ def fingerprint(key: Key) -> str:
 def _check_one_line(line: str, where: str) -> None:
     """Refuse a line that an editor may show as two: a key that is on its own line there would be in a comment here."""
     if len(line.splitlines()) > 1:
-        raise FileError(f"{where}: there is a character in it that some programs take for the end of a line. Remove it.")
+        raise FileError(f"{where}: it contains a character that some programs treat as the end of a line. Delete it.")
 
 
 def _parse_line(line: str, where: str) -> AuthorizedKey:
@@ -153,10 +153,10 @@ def _with_options(entry: AuthorizedKey, options: str, where: str) -> AuthorizedK
         option = _OPTION.match(options, at)
         name, value = (option[1].lower(), option[2]) if option else ("", None)
         if option is None or (value is not None) != (name == "from"):
-            raise FileError(f'{where}: {visible(options, 60)} are no options; write them as in restrict,from="10.0.0.0/8".')
+            raise FileError(f'{where}: {visible(options, 60)} are not options; write them as in restrict,from="10.0.0.0/8".')
         at = option.end()
         if name == "from" and entry.sources:
-            raise FileError(f"{where}: from= stands there twice. Write all in one, with commas between them.")
+            raise FileError(f"{where}: from= appears twice. Write one, with commas in it.")
         if name == "from":
             entry = entry._replace(sources=_sources(str(value), where))
         elif name in ("restrict", "no-pty", "pty"):
@@ -182,7 +182,7 @@ def _sources(value: str, where: str) -> tuple[str, ...]:
             right = False
         if not right:
             told = visible(source, 60)
-            raise FileError(f"{where}: from= takes addresses, networks and patterns such as 10.1.*, and {told!r} is none.")
+            raise FileError(f"{where}: from= takes addresses, networks and patterns such as 10.1.*, not {told!r}.")
     return sources
 
 
@@ -196,9 +196,9 @@ def _parse_public_key(line: str, where: str) -> Key:
     kind = line.split(maxsplit=1)[0]
     key = _parse_key(line.encode(), where, type="public_openssh")
     if key.sshType() != kind.encode():
-        raise FileError(f"{where}: that is not the {kind} key it says it is.")
+        raise FileError(f"{where}: the key is not of the type {kind} as stated.")
     if key.type() == "RSA" and key.size() < MIN_RSA_BITS:
-        raise FileError(f"{where}: an RSA key has at least {MIN_RSA_BITS} bits, and this one has {key.size()}.")
+        raise FileError(f"{where}: an RSA key needs at least {MIN_RSA_BITS} bits, but this one has {key.size()}.")
     return key
 
 
@@ -209,7 +209,7 @@ def _host_file(directory: Path, name: str) -> Path:
 def _read_host_key(path: Path, kind: str) -> Key:
     key = _parse_key(_read(path, secret=True), str(path))
     if key.isPublic() or key.type() != kind:
-        raise FileError(f"{path} is no private key of the type {kind}. Remove it, and a new one is made.")
+        raise FileError(f"{path} is not a private key of the type {kind}. Delete it, and a new one will be made.")
     return key
 
 
@@ -217,7 +217,7 @@ def _parse_key(content: bytes, where: str, **how: Any) -> Key:
     try:
         key: Key = Key.fromString(content, **how)
     except Exception:  # noqa: BLE001 (conch raises errors of any kind for bad bytes)
-        raise FileError(f"{where}: that is no key that can be used; perhaps a part of it is missing.") from None
+        raise FileError(f"{where}: the key can't be used; perhaps a part of it is missing.") from None
     return key
 
 

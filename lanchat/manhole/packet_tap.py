@@ -197,7 +197,7 @@ class Tap:
             self._unreported += 1
             return
         if self._unreported:
-            self._window.show(f"(not shown, as this window did not keep up: {format_count(self._unreported, 'packet')})\n")
+            self._window.show(f"(not shown, because this window is too slow: {format_count(self._unreported, 'packet')})\n")
             self._unreported = 0
         time = datetime.fromtimestamp(self._now()).astimezone().strftime("%H:%M:%S")
         self._window.show(f"{time} {self._name} {direction} {render(packet)}\n")

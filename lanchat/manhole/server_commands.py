@@ -59,7 +59,7 @@ class ServerCommands:
             {
                 "sessions": len(chat.online),
                 **sessions,
-                "ready": "yes" if self._service.ready else "no: nobody new is let in",
+                "ready": "yes" if self._service.ready else "no: new connections are refused",
                 "relayed": counts.relayed,
                 "delivered": counts.delivered,
                 "not stored": counts.not_stored,
@@ -99,7 +99,7 @@ class ServerCommands:
         log('debug', 'lanchat.tls'). What operators do is always logged.
         """
         if self._service.log is None:
-            raise Usage("Another program writes the log, and knows its levels. Nothing was changed.")
+            raise Usage("Nothing was changed: another program writes the log and sets its levels.")
         try:
             self._service.log.set_level(level, namespace)
         except ValueError as error:

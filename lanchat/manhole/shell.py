@@ -22,7 +22,7 @@ from lanchat.system.columns import fold
 
 #: Columns of a time and the blank after it.
 TIME_WIDTH = 9
-GREETING = "A prompt inside the running server: help() shows what can be said here, Ctrl-D leaves.\n"
+GREETING = "A Python prompt inside the running server: help() lists the commands, Ctrl-D leaves.\n"
 
 
 class Transport(Protocol):
@@ -82,7 +82,7 @@ class Shell(SSHChannel):
         elif self._script is not None:
             self._script += data
             if len(self._script) > MAX_SOURCE:
-                self._err(f"A script has at most {MAX_SOURCE} bytes. Nothing was run.\n")
+                self._err(f"Nothing was run: a script has at most {MAX_SOURCE} bytes.\n")
                 self._finish(1)
 
     def eofReceived(self) -> None:

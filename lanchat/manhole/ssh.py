@@ -237,7 +237,7 @@ class ManholeFactory(ConchFactory):
         """Why no other operator can log in now; None if one can."""
         if sum(connection.is_operator() for connection in self.connections) < MAX_OPERATORS:
             return None
-        return f"there are {MAX_OPERATORS} operators already; one who types nothing is logged out after a while"
+        return f"{MAX_OPERATORS} operators are already logged in; idle ones are logged out after a while"
 
     def getService(self, transport: Transport, service: bytes) -> Any:
         """The login service once, then the connection service; None refuses. A second login would reset the count of tries."""
@@ -259,10 +259,10 @@ class ManholeFactory(ConchFactory):
         now = {fingerprint(entry.key): entry for entry in self._authorized.entries}
         new, gone = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
         changed = sorted(key for key in now.keys() & before.keys() if now[key] != before[key])
-        lines = [f"manhole: {key} may enter" for key in new]
+        lines = [f"manhole: {key} may log in" for key in new]
         for key in gone:
             closed = self._close_connections(key, b"this key may not enter any more")
-            lines.append(f"manhole: {key} may not enter any more{closed}")
+            lines.append(f"manhole: {key} may no longer log in{closed}")
         for key in changed:
             closed = self._close_connections(key, b"the line of this key was changed")
             lines.append(f"manhole: the line of {key} restricts it in another way{closed}")

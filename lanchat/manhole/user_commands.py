@@ -89,7 +89,7 @@ class UserCommands:
     def mute(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Let somebody say nothing.
 
-        For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: mute('bob', 'calm down', '10m').
+        For '30s', '10m', '2h', '7d' or so many seconds, or until lifted: mute('bob', 'calm down', '10m').
         With room='#ops' only there.
         """
         return self._moderate(moderation.mute, whom, why, duration, room)
@@ -101,7 +101,7 @@ class UserCommands:
     def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Shut out a name, or an address.
 
-        For '30s', '10m', '2h', '7d' or so many seconds, or until it is undone: ban('10.0.0.0/24', 'a storm', '2h').
+        For '30s', '10m', '2h', '7d' or so many seconds, or until lifted: ban('10.0.0.0/24', 'a storm', '2h').
         With room='#ops' only from there.
         """
         return self._moderate(moderation.ban, whom, why, duration, room)
@@ -130,7 +130,7 @@ class UserCommands:
         It comes from the server. The answer is how many connections that reached.
         """
         if not 0 < len(text.encode("utf-8", "surrogatepass")) <= MAX_MSG or _SURROGATE.search(text):
-            raise Usage(f"A text has 1 to {MAX_MSG} bytes, and no surrogates. Nothing was said.")
+            raise Usage(f"Nothing was sent: a text has 1 to {MAX_MSG} bytes, and no surrogates.")
         return announce(self._chat, text)
 
     async def _moderate(
@@ -142,9 +142,9 @@ class UserCommands:
         room: str,
     ) -> Text:
         if len(why) > MAX_REASON:
-            raise Usage(f"A reason is at most {MAX_REASON} characters; this one has {len(why)}. Nothing was done.")
+            raise Usage(f"Nothing was done: a reason has at most {MAX_REASON} characters; this one has {len(why)}.")
         if not whom.strip():
-            raise Usage("Say whom: a name, an address or a network. Nothing was done.")
+            raise Usage("Nothing was done: give a name, an address or a network.")
         how_long = parse_duration(f"{duration}s" if isinstance(duration, int) else duration)
         return Text(
             await act(self._chat, self._actor, ModerationRequest(whom, how_long, visible(why.strip()), self._room(room)))
@@ -152,7 +152,7 @@ class UserCommands:
 
     def _room(self, name: str) -> Room | None:
         if name and (room := self._chat.rooms.find(name)) is None:
-            raise Usage(f"There is no room {visible(name, 40)}. Nothing was done.")
+            raise Usage(f"Nothing was done: there is no room {visible(name, 40)}.")
         return room if name else None
 
 

@@ -52,7 +52,7 @@ class Lookalikes:
         Raises `NameTaken` if such a name is reserved already.
         """
         if any(are_confusable(name, other) for other in self._held):
-            raise NameTaken(f"The name {name.shown} is just being taken, or one that looks like it. Choose another.")
+            raise NameTaken(f"The name {name.shown}, or one that looks like it, is just being taken. Choose another.")
         self._held.append(name)
         self.add(name)
         try:

@@ -25,7 +25,7 @@ class Sanction:
     room: Room | None
     #: Its target (`Target.kept`).
     target: str
-    #: Until when it holds, in seconds since 1970; None is until it is undone.
+    #: Until when, in seconds since the epoch; None is until lifted.
     until: int | None
     #: The reason, as it may be shown, or "".
     reason: str
@@ -48,8 +48,8 @@ class Sanction:
         return self.target.startswith("@")
 
     def what(self, now: float) -> str:
-        """What it does, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
-        how_long = "until it is undone" if self.until is None else f"for {format_duration(self.until - now)}"
+        """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
+        how_long = "until lifted" if self.until is None else f"for {format_duration(self.until - now)}"
         why = f" ({self.reason})" if self.reason else ""
         return f"{state(self.kind, self.room)} by {self.by} {how_long}{why}"
 

@@ -79,7 +79,7 @@ def find_target(text: str, account: Callable[[str], Account | None]) -> Target:
 
 
 def _unknown(text: str) -> NoSuchTarget:
-    return NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is no name, no address and no network.")
+    return NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is not a name, an address or a network.")
 
 
 class Index:

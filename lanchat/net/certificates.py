@@ -71,7 +71,7 @@ class OwnCertificates(NamedTuple):
             check_directory(self.directory)
             return self._renew()
         except OSError as error:
-            raise FileError(f"can't keep certificates in {self.directory}: {error.strerror}.") from None
+            raise FileError(f"can't store certificates in {self.directory}: {error.strerror}.") from None
 
     def _renew(self) -> bool:
         names = alternative_names()
@@ -98,7 +98,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     except OSError as error:
         raise FileError(f"can't read {path}: {error.strerror}.") from None
     except ValueError:
-        raise FileError(f"{path}: there is no certificate in it that can be read (PEM).") from None
+        raise FileError(f"{path} contains no readable certificate (PEM).") from None
 
 
 def read_key(path: Path) -> PrivateKeyTypes:
@@ -110,9 +110,9 @@ def read_key(path: Path) -> PrivateKeyTypes:
     try:
         return load_pem_private_key(content, None)
     except TypeError:
-        raise FileError(f"{path}: the key is locked with a passphrase, which a server can't be asked for.") from None
+        raise FileError(f"{path}: the key has a passphrase, which a server can't type. Remove it from the key.") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise FileError(f"{path}: there is no private key in it that can be read (PEM).") from None
+        raise FileError(f"{path} contains no readable private key (PEM).") from None
 
 
 def alternative_names() -> set[x509.GeneralName]:
@@ -158,7 +158,7 @@ def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
         write_private(path, generated.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = read_key(path)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise FileError(f"{path} is no key that was made here. Remove it, and a new one is made.")
+        raise FileError(f"{path} is not a key that lanchat made. Delete it, and a new one will be made.")
     return key
 
 

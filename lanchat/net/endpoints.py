@@ -28,7 +28,7 @@ def parse_port(port: str, *, loopback: bool = False) -> list[EndpointString]:
     if port.isascii() and port.isdigit():
         if len(port) > len("65535") or int(port) > 65535:
             shown = visible(port, 20)
-            raise usage.UsageError(f"{shown} is no port: it is a number up to 65535, or an endpoint such as tcp:5000.")
+            raise usage.UsageError(f"{shown} is not a port: write a number up to 65535, or an endpoint such as tcp:5000.")
         if opened := _systemd_sockets(int(port)):
             return opened
         families = [f"tcp:{int(port)}:interface=127.0.0.1"] if loopback else _families(int(port))
@@ -41,9 +41,9 @@ def parse_port(port: str, *, loopback: bool = False) -> list[EndpointString]:
         if isinstance(error, LookupError) and port.startswith("systemd:"):
             return [description]  # whether systemd passes this socket is only known at the start
         hint = "Write 5000, or tcp:5000:interface=127.0.0.1."
-        raise usage.UsageError(f"{port!r} is no port and no endpoint ({error}). {hint}") from None
+        raise usage.UsageError(f"{port!r} is neither a port nor an endpoint ({error}). {hint}") from None
     if isinstance(number, int) and not 0 <= number <= 65535:
-        raise usage.UsageError(f"{port!r} is no endpoint: a port is a number up to 65535.")
+        raise usage.UsageError(f"{port!r} is not an endpoint: a port is a number up to 65535.")
     return [description]
 
 
@@ -85,8 +85,8 @@ def make_endpoint(reactor: Any, description: EndpointString) -> IStreamServerEnd
     try:
         found: IStreamServerEndpoint = serverFromString(reactor, description)
     except LookupError:
-        what = f"{description} is no port that systemd handed over"
-        mend = "see there what it is named (FileDescriptorName=) and of which domain it is (INET6 for all addresses)"
+        what = f"{description} is not a port passed on by systemd"
+        mend = "check its name (FileDescriptorName=) and domain (INET6 for all addresses) there"
         exit_with_errors([f"{what}. Start lanchat.socket, and {mend}."])
     return InheritedSocket(reactor, found) if isinstance(found, AdoptedStreamServerEndpoint) else found
 

@@ -22,11 +22,11 @@ from lanchat.protocol.packet import visible
 from lanchat.system.private_files import CannotStart
 
 #: Hints on what to do about an address that can't be used, by the error of the system.
-HINT_IN_USE = "Stop what uses that address already, or choose another."
+HINT_IN_USE = "Stop the program that uses that address, or choose another."
 HINTS = {
-    errno.ENOENT: "Make that directory, or choose another.",
-    errno.EACCES: "Choose a port above 1023, or a directory that the server may write in.",
-    errno.EROFS: "Choose a directory that the server may write in.",
+    errno.ENOENT: "Create that directory, or choose another.",
+    errno.EACCES: "Choose a port above 1023, or a directory that the server may write to.",
+    errno.EROFS: "Choose a directory that the server may write to.",
     errno.EADDRNOTAVAIL: "Choose an address that this machine has (`ip address` shows them).",
     socket.EAI_NONAME: "Choose an address that this machine has (`ip address` shows them).",
 }

@@ -100,7 +100,7 @@ class Contexts:
         try:
             self._context, self._chain = make_context(self._files)
         except FileError as refused:
-            _log.error("TLS goes on with the old certificate: {refused}", refused=refused)
+            _log.error("TLS continues with the old certificate: {refused}", refused=refused)
         else:
             self._log_certificate()
 
@@ -235,7 +235,7 @@ def make_context(files: TLSFiles) -> tuple[SSL.Context, list[x509.Certificate]]:
     for certificate in chain[1:]:
         context.add_extra_chain_cert(certificate)
     if key.public_key() != chain[0].public_key():
-        raise FileError(f"{files.key} is not the key of the certificate in {files.cert}: give the two that belong together.")
+        raise FileError(f"{files.key} does not match the certificate in {files.cert}: give a matching pair.")
     _use(files.key, lambda: context.use_privatekey(key))  # type: ignore[arg-type]  # OpenSSL refuses other types
     if files.client_ca is not None:
         _require_certificate(context, files.client_ca)

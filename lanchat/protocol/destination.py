@@ -32,7 +32,7 @@ class Destination:
             return typed
         if self.to is None:
             raise UnclearLine(
-                "The last /to failed, so nobody got it. Write /to NAME or /to #ROOM first, or /to alone for everyone."
+                "Nobody got that, because the last /to failed. Send /to NAME or /to #ROOM first, or /to alone for everyone."
             )
         return TypedLine(self.to, typed.text)
 

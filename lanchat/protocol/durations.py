@@ -18,7 +18,9 @@ def parse_duration(text: str) -> int | None:
         return None
     found = _SPAN.fullmatch(text.strip())
     if found is None or not int(found[1]):
-        raise Usage(f"{visible(text, 20)} is no duration. Write 30s, 10m, 2h or 7d, or none: then it holds until it is undone.")
+        raise Usage(
+            f"{visible(text, 20)} is not a duration. Write 30s, 10m, 2h or 7d; without one, it lasts until it is lifted."
+        )
     return int(found[1]) * _UNITS[found[2].lower()]
 
 

@@ -85,7 +85,7 @@ class Limits:
     def set(self, name: str, value: str | float) -> None:
         """Change a limit for all clients at once; "off" removes it. Raises `ValueError`, whose text says what is allowed."""
         if name not in LIMITS:
-            raise ValueError(f"there is no limit {name!r}; there are {', '.join(LIMITS)}")
+            raise ValueError(f"unknown limit {name!r}; the limits are {', '.join(LIMITS)}")
         try:
             number = math.inf if value == "off" else float(value)
         except ValueError:
@@ -93,7 +93,7 @@ class Limits:
         fits = name in FRACTIONAL or number == math.inf or number.is_integer()
         if not (number > 0 and fits):
             right = "a number" if name in FRACTIONAL else "a whole number"
-            raise ValueError(f"{value!r} is no value for {name}: write {right} above 0 ({LIMITS[name].unit}), or off")
+            raise ValueError(f"{value!r} is not a valid value for {name}: write {right} above 0 ({LIMITS[name].unit}), or off")
         self.values[name] = self._capped(name, number)
 
     def _capped(self, name: str, value: float) -> float:

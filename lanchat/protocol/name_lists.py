@@ -72,7 +72,7 @@ def online_users(names: list[str], total: int, prefix: str, after: int = 0, comm
     `after` and `command` are as for `names_and_more`.
     """
     if not total:
-        return "Nobody else has such a name." if prefix else "You are the only active user!"
+        return "No other user has a name like that." if prefix else "You are the only active user!"
     if not names:
         return NO_MORE
     return f"Online users ({total}): {names_and_more(names, total, after, command)}"

@@ -62,7 +62,7 @@ def parse(text: str) -> Name:
     """Check the name that a client asked for; raises `BadName`, which names the broken rule and, where it can, a valid name."""
     text = text.strip()
     if not text:
-        raise BadName("A name is missing: the first thing on a connection is your name, on a line of its own.")
+        raise BadName("Your name is missing: send it first, alone on a line.")
     if _PLAIN.fullmatch(text) and len(text) <= MAX_NAME:
         name = _name(text, text.lower())
     else:
@@ -79,7 +79,7 @@ def check_guest(name: Name) -> None:
     """Raise `BadName` if only accounts may have this name, as others would think that a guest with it runs the server."""
     if not _ROLE_LOOKS.isdisjoint(name.skeletons):
         raise BadName(
-            f"The name {name.shown} is reserved for those who run this server, or looks as if it was. Choose another name."
+            f"The name {name.shown} is reserved for the people who run this server, or looks like such a name. Choose another."
         )
 
 
@@ -116,11 +116,11 @@ def skeleton(text: str) -> str:
 def _reserved(name: Name) -> str:
     """Why nobody can have a name that breaks no other rule, as the end of a sentence; "" if it is not reserved."""
     if _is_like_address(name.shown):
-        return "is reserved, as it looks like an IP address"
+        return "is reserved because it looks like an IP address"
     if name.key in _RESERVED_KEYS:
         return "is reserved"
     if not name.shown.isascii() and not _RESERVED_LOOKS.isdisjoint(name.skeletons):
-        return "is reserved, as it looks like one that lanchat uses itself"
+        return "is reserved because it looks like one that lanchat uses itself"
     return ""
 
 
@@ -134,7 +134,11 @@ def _is_like_address(shown: str) -> bool:
 def _bad(fault: str, hints: Iterable[str]) -> BadName:
     """The error for a name, with a valid name as a hint if one can be derived from it."""
     hint = next(filter(is_valid, hints), "")
-    advice = f"Try {hint}." if hint else f"A name is up to {MAX_NAME} letters and digits of one script, with '-', '_' and '.'."
+    advice = (
+        f"Try {hint}."
+        if hint
+        else (f"A name has up to {MAX_NAME} letters and digits of one script; '-', '_' and '.' are allowed.")
+    )
     return BadName(f"The name you asked for {fault}. {advice}")
 
 

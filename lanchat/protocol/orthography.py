@@ -37,7 +37,7 @@ _SELECTORS = {
 #: Invisible characters that belong to some words.
 _UNSEEN = frozenset(spelling.JOINERS).union(_SELECTORS)
 #: How a text about disallowed characters begins, and how many characters it lists.
-NOT_ALLOWED, MAX_LISTED = "has characters that are in no name", 2
+NOT_ALLOWED, MAX_LISTED = "has characters that are not allowed in names", 2
 #: How many accents one letter may have.
 MAX_ACCENTS = 4
 
@@ -163,12 +163,12 @@ def _wrong_mark(name: str) -> str:
         if accents > MAX_ACCENTS:
             return f"has more than {MAX_ACCENTS} accents on one letter, the last is {describe(c)}"
         if c in BETWEEN and not (_in_a_word(before) and after.isalpha()):
-            return f"has {describe(c)} where it is not between two letters"
+            return f"has {describe(c)}, which is allowed only between two letters"
         if c in _SIGNS - {"\u0375"} and not _in_a_word(before):
-            return f"has {describe(c)} where no letter is before it"
+            return f"has {describe(c)} without a letter before it"
     for before, c in pairwise(name):
         if c in _SELECTORS and not (before in _SELECTORS or _SELECTORS[c] in scripts(before)):
-            return f"has characters that nobody can see, where they choose no form of a letter: {describe(c)}"
+            return f"has invisible characters that do not change the form of a letter: {describe(c)}"
     return ""
 
 
@@ -182,7 +182,7 @@ def _wrong_scripts(name: str) -> str:
     if len(used) > 1 and not any(used <= mix for mix in _MIXES):
         main = scripts(in_one_script(name))
         other = next(c for c in name if found[c] and found[c] != main)
-        return f"mixes scripts: {describe(other)} is {_title(found[other])}, and others are {_title(main)}"
+        return f"mixes scripts: {describe(other)} is {_title(found[other])}, the others are {_title(main)}"
     zeros: dict[int, str] = {}
     for c in filter(str.isdecimal, name):
         zeros.setdefault(ord(c) - unicodedata.decimal(c), c)
@@ -202,11 +202,11 @@ def _wrong_for_precis(name: str) -> str:
         _mapped.enforce(form)
     except UnicodeEncodeError as error:
         if error.reason.endswith("bidi_rule"):
-            return "has letters that are written from right to left, so it must begin with one, and end with one or a digit"
+            return "has right-to-left letters, so it must begin with one, and end with one or with a digit"
         wrong = form[error.start]
     else:
         return ""
     c = next((c for c in name if wrong in unicodedata.normalize("NFKC", c).lower()), wrong)
     if c in spelling.JOINERS:
-        return f"has characters that nobody can see, where they join or separate nothing: {describe(c)}"
+        return f"has invisible characters that join or separate nothing: {describe(c)}"
     return f"has {describe(c)} where it does not belong" if c in BETWEEN or c in _SIGNS else f"{NOT_ALLOWED}: {describe(c)}"

@@ -204,7 +204,7 @@ _BLANK_LETTER = re.compile(f"[{BLANK_LETTERS}]")
 
 #: Hints for whoever sent something that is not JSON; if it looks like a typed command, a user is on the wrong port.
 _STANDARD = "Send /standard to see a packet."
-_TYPED = "To type lines, use the client `lanchat`, or telnet on the port of --telnet."
+_TYPED = "To type lines, use the client `lanchat`, or telnet on the --telnet port."
 
 _decode = msgspec.json.Decoder(Packet).decode
 _encoder = msgspec.json.Encoder()

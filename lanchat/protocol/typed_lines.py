@@ -40,14 +40,14 @@ _SECRET_SIZE = 64
 
 #: An explanation of typed lines, for users who ask for help in a dialect that has them.
 TYPING_HELP = (
-    "Here: @NAME TEXT or #ROOM TEXT says something there; /to NAME or /to #ROOM makes every line go there, /to alone to "
-    "everyone again; /say TEXT says a text as it is, whatever it begins with"
+    "Here: @NAME TEXT or #ROOM TEXT sends to a person or a room; /to NAME or /to #ROOM sends all further lines there, "
+    "/to alone to everyone again; /say TEXT sends any text as it is"
 )
 #: The topic of `/help` for beginners, which `/help` alone shows to people.
 BEGINNERS_HELP = "talk"
 #: Told to users who may look for messages to everyone.
-NOT_KEPT = "Messages to everyone are not kept; use a room."
-HOW_TO_SAY = "To say a text as it is, write /say before it"
+NOT_KEPT = "Messages to everyone are not stored; use a room."
+HOW_TO_SAY = "To send it as text, write /say before it"
 
 
 class UnclearLine(Usage):
@@ -92,7 +92,7 @@ def parse_target(text: str) -> str:
     elif mark == "#":
         name = f"#{name[1:]}"
     if _BLANK.search(name) or name == "#" or _mark(name, 0) in ("/", "@"):
-        raise UnclearLine("That is no user and no room: write NAME, @NAME or #ROOM.")
+        raise UnclearLine("That is neither a user nor a room: write NAME, @NAME or #ROOM.")
     return name
 
 
@@ -100,7 +100,7 @@ def check_no_secret(text: str) -> None:
     """Raise `UnclearLine` if a line of a text looks like a command with a password, which others should not read."""
     if _has_secret(text):
         raise UnclearLine(
-            "It looks like a command with a password, which others would read. To say it all the same, begin with //."
+            "That looks like a command with a password, which others would read. To send it anyway, begin with //."
         )
 
 
@@ -119,18 +119,16 @@ def _command(rest: str) -> TypedLine:
     # No command is longer, and normalizing a long text takes long.
     command = f"/{unicodedata.normalize('NFKC', word[1:]) if len(word) <= _SECRET_SIZE else word[1:]}".lower()
     if command not in SECRET_COMMANDS and _looks_secret(rest):
-        raise UnclearLine(
-            "That looks like a command with a password, and is none: write /login PASSWORD, or /password OLD NEW."
-        )
+        raise UnclearLine("That looks like a misspelled command with a password: write /login PASSWORD, or /password OLD NEW.")
     if command in SAYING_COMMANDS:
         message = text if command != "/pm" else _split(text.lstrip())[1]
         if command == "/say":
             if not message.strip():
-                raise UnclearLine("Usage: /say TEXT (say a text as it is, whatever it begins with)")
+                raise UnclearLine("Usage: /say TEXT (send any text as it is)")
             return TypedLine("", text)
         check_no_secret(message)
     elif len(rest.strip().splitlines()) > 1:
-        raise UnclearLine(f"A command is one line, and this is several. {HOW_TO_SAY}.")
+        raise UnclearLine(f"A command is a single line, and this has several. {HOW_TO_SAY}.")
     if command == "/help" and not text.strip():
         return TypedLine(command, BEGINNERS_HELP)
     return TypedLine(command, text)
@@ -142,7 +140,7 @@ def _for_one(mark: str, rest: str) -> TypedLine:
     name = word[1:]
     if not name or not text.strip() or _mark(name, 0):
         whom = "person: @NAME TEXT" if mark == "@" else "room: #ROOM TEXT"
-        raise UnclearLine(f"Nobody got that: a line that begins with {mark} is for one {whom}. {HOW_TO_SAY}.")
+        raise UnclearLine(f"Nobody got that: a line that begins with {mark} goes to one {whom}. {HOW_TO_SAY}.")
     return TypedLine(name if mark == "@" else f"#{name}", _text(text))
 
 

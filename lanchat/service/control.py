@@ -58,9 +58,9 @@ class ControlProtocol(LineOnlyReceiver, TimeoutMixin):
         self._uid = _peer_uid(self.transport)
         if self._uid not in self.factory.uids:
             _log.warn("uid {uid} asked for what only the administrator may do", uid=self._uid)
-            self._answer(Failed("Only root, and the user that the server runs as, may do that. Use sudo.", "FORBIDDEN"))
+            self._answer(Failed("Only root and the server's user may do that. Use sudo.", "FORBIDDEN"))
         elif len(self.factory.connected) > MAX_CONNECTIONS:
-            self._answer(Failed("Too much is being done at the same time. Wait for that, and try again.", "FULL"))
+            self._answer(Failed("Too many requests are in progress. Wait, and try again.", "FULL"))
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out the request; nothing more is read."""
@@ -71,13 +71,15 @@ class ControlProtocol(LineOnlyReceiver, TimeoutMixin):
         try:
             request = REQUEST_DECODER.decode(line)
         except msgspec.MsgspecError:
-            self._answer(Failed("The server does not know that. Use the lanchat-admin that was installed with it.", "USAGE"))
+            self._answer(
+                Failed(("The server does not know this command. Use the lanchat-admin that was installed with it."), "USAGE")
+            )
             return
         Deferred.fromCoroutine(self.factory.do(request, f"uid {self._uid}", self._tell)).addBoth(self._ended)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Refuse a line that is too long for a request."""
-        self._answer(Failed(f"A request is at most {MAX_REQUEST} bytes. A password is at most 1024.", "TOO_BIG"))
+        self._answer(Failed(f"A request has at most {MAX_REQUEST} bytes, a password at most 1024.", "TOO_BIG"))
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The connection has ended; a request that is being carried out is finished all the same."""

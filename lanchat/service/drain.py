@@ -54,29 +54,29 @@ class Drain:
     async def begin(self, seconds: float) -> str:
         """Shut down in `seconds`, whatever was announced before; returns what was done, for people. Raises `Usage`."""
         if not 0 <= seconds <= MAX_SECONDS:
-            raise Usage(f"From 0 to {MAX_SECONDS} seconds; nothing was changed.")
+            raise Usage(f"Nothing was changed: give 0 to {MAX_SECONDS} seconds.")
         self.cancel_timer()
         self.active = True
         self._end = self._chat.clock.callLater(seconds, self._stop)
         left = format_duration(seconds)
-        _log.warn("draining: nobody new is let in, and the server ends in {left}", left=left)
-        count = announce(self._chat, f"The server ends in {left}. Please finish what you are saying.")
+        _log.warn("draining: new connections are refused, and the server shuts down in {left}", left=left)
+        count = announce(self._chat, f"The server shuts down in {left}. Please finish your conversations.")
         self._tell_hooks(seconds)
         await self._lock.run(lambda: Deferred.fromCoroutine(self._pause_ports()))
-        return f"Nobody new is let in, and the server ends in {left}. Told: {format_count(count, 'connection')}."
+        return f"The server shuts down in {left} and refuses new connections. Told: {format_count(count, 'connection')}."
 
     async def cancel(self) -> str:
         """Cancel the announced shutdown; returns what was done, for people. Raises `Usage`."""
         if not self.active:
-            raise Usage("The server was not about to end; nothing was changed.")
+            raise Usage("No shutdown was scheduled; nothing was changed.")
         self.cancel_timer()
         self._tell_hooks(None)
         error = await self._lock.run(lambda: Deferred.fromCoroutine(self._resume_ports()))
-        announce(self._chat, "The server does not end now, after all.")
-        _log.warn("the drain is called off{wrong}", wrong=f"; not all ports are open: {error}" if error else "")
+        announce(self._chat, "The shutdown was cancelled.")
+        _log.warn("the drain is cancelled{wrong}", wrong=f"; not all ports are open: {error}" if error else "")
         if error:
-            return f"The server goes on, but not every port could be opened again; restart it when you can. {error}"
-        return "The server goes on, and lets people in again."
+            return f"The shutdown is cancelled, but not every port could be reopened; restart the server when you can. {error}"
+        return "The shutdown is cancelled; new connections are accepted again."
 
     def cancel_timer(self) -> None:
         """Don't stop the process when the announced time comes."""
@@ -91,7 +91,7 @@ class Drain:
     async def _resume_ports(self) -> str:
         """Resume the ports; returns the last error, or "". Raises `Usage` if another shutdown was announced meanwhile."""
         if self._end is not None:
-            raise Usage("Meanwhile another end was announced, which stays; to call that off, do so again.")
+            raise Usage("Another shutdown was scheduled meanwhile and stays scheduled; cancel again to stop it.")
         last_error = ""
         for port in self.ports:
             try:

@@ -55,7 +55,7 @@ class Notifier(Service):
         super().stopService()
         if self._heartbeat.running:
             self._heartbeat.stop()
-        self._tell("STOPPING=1", "STATUS=Seeing off who is here")
+        self._tell("STOPPING=1", "STATUS=Shutting down; saying goodbye to users")
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -85,7 +85,11 @@ class Notifier(Service):
         self._tell(*(["WATCHDOG=1"] if self._watchdog else []), self._status())
 
     def _status(self) -> str:
-        does = "Serving" if self._ends is None else f"Ends in {self._ends - self._reactor.seconds():.0f} s, lets nobody new in"
+        does = (
+            "Serving"
+            if self._ends is None
+            else (f"Shuts down in {self._ends - self._reactor.seconds():.0f} s, refuses new connections")
+        )
         return f"STATUS={does}; users: {self._users()}"
 
     def _tell(self, *lines: str) -> None:

@@ -98,7 +98,7 @@ class Operations:
             return Failed(str(error), getattr(error, "code", "REFUSED"))
         except Exception:  # noqa: BLE001 (a bug costs this request only)
             _log.failure("{who}: an operation went wrong", who=who)
-            return Failed("The server made a mistake; its log tells more. Look there before you try again.", "INTERNAL")
+            return Failed("Internal server error. See the server's log before you try again.", "INTERNAL")
         _log.info("administrator ({who}): {text}", who=who, text=visible(done.text), audit=True)
         return done
 
@@ -120,9 +120,9 @@ class Operations:
         ran = chat.clock.seconds() - self._started_at
         users, accounts, rooms = len(chat.online), chat.online.count_accounts(), len(chat.rooms)
         lines = [
-            f"{process_stats.versions()} has run for {format_duration(ran)} as process {os.getpid()}.",
-            *(f"It listens for {port}." for port in ports),
-            f"It keeps all in {self._store.directory}.",
+            f"{process_stats.versions()} has been running for {format_duration(ran)} as process {os.getpid()}.",
+            *(f"Listening for {port}." for port in ports),
+            f"Data directory: {self._store.directory}.",
             f"Users online: {users:,}. Accounts: {accounts:,}. Rooms: {rooms:,}.",
         ]
         facts = {
@@ -142,8 +142,8 @@ class Operations:
         name, hashed = parse(request.name), await self._hash(request.password)
         if (others := chat.online.accounts_alike(name)) and not request.force:
             raise NameTaken(
-                f"{name.shown} looks like the account {others[0].name.shown}, and nobody could tell them apart. "
-                "Nothing was done. Choose another name, or say --force if that is meant."
+                f"Nothing was done: {name.shown} looks like the account {others[0].name.shown}, and users could "
+                "confuse them. Choose another name, or add --force."
             )
         now, most, lobby = int(chat.now()), chat.limits["accounts"], chat.rooms.lobby
         belongs_to = () if lobby is None else (lobby.id,)
@@ -152,14 +152,14 @@ class Operations:
             chat.own(made.account)
             if lobby is not None:
                 chat.rooms.admit(made.account, lobby, made.rooms[lobby.id])
-        return Done(f"{name.shown} is an account now, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})
+        return Done(f"{name.shown} is now an account, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})
 
     def _account(self, typed: str) -> Account:
         """The account of this name; raises `NoSuchTarget` if there is none, or only one with another spelling."""
         account = self._chat.account_of(typed)
         if not _is_name_of(typed.strip().removeprefix("@"), account):
             shown = account.name.shown
-            raise NoSuchTarget(f"{visible(typed, 40)} is no account; the account of that name is {shown}: name that one.")
+            raise NoSuchTarget(f"There is no account spelled {visible(typed, 40)}; it is spelled {shown}: use that.")
         return account
 
     async def _set_password(self, request: SetPassword) -> Done:
@@ -167,7 +167,7 @@ class Operations:
         await self._store.write(accounts.SetPassword(account.id, hashed))
         goodbye = "Your password was changed by the administrator. Log in with the new one."
         count = self._chat.end_logins(account, goodbye, why=BY_ADMINISTRATOR)
-        text = f"The password of {account.name.shown} is changed, and the old tokens are worth nothing{_ended(count)}."
+        text = f"The password of {account.name.shown} is changed, and its tokens are no longer valid{_ended(count)}."
         return Done(text, {"name": account.name.shown, "ended": count})
 
     async def _set_role(self, request: SetRole) -> Done:
@@ -177,14 +177,14 @@ class Operations:
         for session in account.sessions:
             session.role = role
             self._chat.reply(session, None, f"The administrator made you {TITLES[request.role]}.")
-        return Done(f"{account.name.shown} is {TITLES[request.role]} now.", {"name": account.name.shown, "role": request.role})
+        return Done(f"{account.name.shown} is now {TITLES[request.role]}.", {"name": account.name.shown, "role": request.role})
 
     async def _remove(self, request: Remove) -> Done:
         account = self._account(request.name)
         await self._store.write(accounts.RemoveAccount(account.id))
         count = self._forget(account)
         name = account.name.shown
-        text = f"The account {name} is removed{_ended(count)}. What was said with it stays, until lanchat-admin purge {name}."
+        text = f"The account {name} is removed{_ended(count)}. Its messages stay; to erase them: lanchat-admin purge {name}"
         return Done(text, {"name": name, "ended": count})
 
     async def _purge(self, typed: str, report: ReportProgress) -> Done:
@@ -211,11 +211,11 @@ class Operations:
             if alike is not account:
                 self._account(typed)  # raises
             shown = visible(typed.strip(), 40) or "(no name)"
-            raise NoSuchTarget(f"There is no account {shown}, and nothing is left of a removed one, so nothing was erased.")
+            raise NoSuchTarget(f"Nothing was erased: there is no account {shown}, and nothing left of a removed one.")
         words, said_to = format_count(erasure.messages, "message"), format_count(erasure.addressed, "message")
-        text = f"All that was said with accounts of that name is erased: {words}, and the name in {said_to} to them."
+        text = f"Erased what accounts of that name sent: {words}, and the name in {said_to} to them."
         if erasure.topics:
-            text += f" Topics that may have been theirs are gone, of {format_count(len(erasure.topics), 'room')}."
+            text += f" Topics that they may have set were removed from {format_count(len(erasure.topics), 'room')}."
         facts = {"messages": erasure.messages, "addressed": erasure.addressed, "topics": len(erasure.topics)}
         return Done(text, {"name": name.shown} | facts)
 
@@ -241,7 +241,7 @@ class Operations:
                 await rewrite.rewrite(self._store)
             except (FileError, OSError, sqlite3.Error) as error:
                 raise FileError(
-                    f"All is erased, but traces may be left in the file: {error}. See to that, and purge the same name again."
+                    f"Erased, but traces may remain in the file: {error}. Fix that, and purge the same name again."
                 ) from None
             finally:
                 self._store.maintain(rewrite.SetWait(rewrite.USUAL_WAIT)).addErrback(

@@ -66,13 +66,13 @@ def add(connection: Connection, *, name: Name, password: str, role: Role, now: i
     """
     (count,) = connection.execute("SELECT count(*) FROM accounts").fetchone()
     if count >= most:
-        raise Full("There are as many accounts as this server keeps. Ask its operator.", "accounts")
+        raise Full("The maximum number of accounts has been reached. Ask the operator.", "accounts")
     row = (name.shown, name.key, int(role), password, now)
     done = connection.execute(
         "INSERT INTO accounts(name, key, role, password, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row
     )
     if not done.rowcount or done.lastrowid is None:
-        raise NameTaken(f"There is an account {name.shown} already.")
+        raise NameTaken(f"The account {name.shown} exists already.")
     return Account(done.lastrowid, name, role)
 
 

@@ -120,6 +120,6 @@ class BackgroundWork:
     def _put_off(self, error: Exception) -> None:
         """Log a failure once, and do nothing for a while."""
         if not self._failing:
-            _log.error("what is said can't be found by its words for now: {why}", why=visible(str(error)))
+            _log.error("new messages can't be searched for now: {why}", why=visible(str(error)))
         self._failing = True
         self._not_before = time.monotonic() + AGAIN

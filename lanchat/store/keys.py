@@ -27,9 +27,9 @@ _TABLES: dict[str, tuple[Callable[[str], str], str, str]] = {
     "accounts": (
         key,
         "account",
-        "let one of them register another name, and remove the old account (lanchat-admin account remove)",
+        "register another name for one of them, and remove the old account (lanchat-admin account remove)",
     ),
-    "rooms": (room_key, "room", "let its members make a room of another name, and /close this one"),
+    "rooms": (room_key, "room", "make a room with another name, and /close this one"),
 }
 #: Of bans or mutes about the same target, the one that ends last.
 _LONGEST = """
@@ -67,7 +67,7 @@ def shared_names(connection: Connection) -> Iterator[str]:
                 row = connection.execute(f"SELECT name FROM {table} WHERE key = ?", (today,)).fetchone()  # noqa: S608 (ours)
                 other = visible(str(row[0]), 40) if row else "another"
                 shown = visible(name, 40)
-                yield f"the {what} {shown} has the same name as {other}, so it is found only by {shown}: {remedy}"
+                yield f"the {what} {shown} now has the same name as {other}, and can be found only as {shown}: {remedy}"
 
 
 def _names(connection: Connection, table: str) -> list[tuple[int, str, str]]:

@@ -31,9 +31,9 @@ CHECKPOINT_PAGES = 8000
 CACHE = 16 * 1024
 #: A file of up to this many bytes is checked at the start with its indexes (1.5 s); a larger one without (3 s for a GB).
 THOROUGH = 100 * 2**20
-#: What people can do about a damaged file.
-REMEDY = "Restore a backup (lanchat-admin restore FILE), or save what can be read of it (lanchat-admin salvage)."
-#: The header of the file (https://www.sqlite.org/fileformat.html): the magic string, `user_version` and `application_id`.
+#: What to do about a file that can't be used.
+REMEDY = "Restore a backup (lanchat-admin restore FILE), or save the readable parts (lanchat-admin salvage)."
+#: The head of the file (https://www.sqlite.org/fileformat.html): the magic words, `user_version` and `application_id`.
 _HEAD = struct.Struct(">16s44xI4xI")
 _MAGIC = b"SQLite format 3\0"
 
@@ -64,13 +64,15 @@ class Lock:
             check(directory, for_owner=for_owner)
             self._file = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise NotTaken(f"{directory} can't be used: {error.strerror}. Give another with --data, or see to that.") from None
+            raise NotTaken(
+                f"{directory} can't be used: {error.strerror}. Fix that, or name another directory with --data."
+            ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._file)
-            raise InUse(f"{directory} is in use by another server. Stop that one, or give another with --data.") from None
-        #: Whether the machine was not restarted since the directory was locked last.
+            raise InUse(f"{directory} is in use by another server. Stop it, or name another directory with --data.") from None
+        #: Whether the machine has not been started again since the lock was taken last.
         self.same_boot = False
         try:
             self._begin(directory)
@@ -84,7 +86,9 @@ class Lock:
             replace_db.finish(directory / FILE)
             check_data_file(directory / FILE)  # (the file with this name now may have had another name until here)
         except OSError as error:
-            raise FileError(f"A restore in {directory} was cut off, and can't be finished: {error}. See to that.") from None
+            raise FileError(
+                f"An interrupted restore in {directory} can't be completed: {error}. Fix that, and start again."
+            ) from None
         try:
             give_to_owner(self._file, directory)
             boot = wal_check.boot()
@@ -93,7 +97,10 @@ class Lock:
                 os.pwrite(self._file, boot, 0)
                 os.ftruncate(self._file, len(boot))
         except OSError as error:
-            text = f"{directory / LOCK} can't be written: {error.strerror}. Make room on its disk, or give another with --data."
+            text = (
+                f"{directory / LOCK} can't be written: {error.strerror}. Make room on its disk, or name another "
+                "directory with --data."
+            )
             raise NotTaken(text) from None
 
     def release(self) -> None:
@@ -119,15 +126,15 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
         connection = _begin(path, lock, steps)
         keys.renew(connection)
         return connection
-    except (sqlite3.OperationalError, OSError) as error:  # (the disk is full, broken or read-only)
-        raise FileError(f"{path} can't be used: {error}. See to that, and start again.") from None
+    except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
+        raise FileError(f"{path} can't be used: {error}. Fix that, and start again.") from None
     except (sqlite3.Error, LookupError) as error:
         raise FileError(f"{path} is damaged: {error}. {REMEDY}") from None
 
 
 _LOST = (
-    "the server was cut off, and what was said last was in that file. Put it back, or restore a backup "
-    "(lanchat-admin restore FILE), or go on without (lanchat-admin new-epoch)."
+    "the server did not end cleanly, and that file has the last messages. Put it back, restore a backup "
+    "(lanchat-admin restore FILE), or continue without it (lanchat-admin new-epoch)."
 )
 
 
@@ -136,12 +143,12 @@ def _create(path: Path, steps: Sequence[str]) -> None:
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         raise FileError(
-            f"{path} is gone, but {wal.name} is there. Put it back, or restore a backup: lanchat-admin restore FILE."
+            f"{path} is missing, but {wal.name} exists. Put it back, or restore a backup: lanchat-admin restore FILE."
         )
     if copies := replace_db.copies(path):
         raise FileError(
-            f"{path} is gone, but {copies[-1].name} is there. Put {path.name} back, or restore a backup (lanchat-admin "
-            f"restore FILE); to begin with nothing, move {copies[-1].name} away."
+            f"{path} is missing, but {copies[-1].name} exists. Put {path.name} back, or restore a backup "
+            f"(lanchat-admin restore FILE); to start empty, move {copies[-1].name} away."
         )
     make(replace_db.new_name(path), steps).rename(path)
     schema.sync(path)
@@ -189,11 +196,11 @@ def check_schema(connection: Connection, path: Path, steps: Sequence[str] = sche
     (found,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('kept', 'fresh', 'log')").fetchone()
     if found != 3:
         raise FileError(
-            f"{path} was made by a lanchat that was never released, and can't be read. "
-            "Have that one export it, and move it away."
+            f"{path} was made by an unreleased version of lanchat, and can't be read. Export it with that version, "
+            "and move it away."
         )
     if found := schema.difference(connection, steps):
-        raise FileError(f"{path} is not as lanchat makes it: {found}. {remedy}")
+        raise FileError(f"{path} was changed by another program: {found}. {remedy}")
 
 
 def _mark(connection: Connection) -> None:
@@ -259,11 +266,11 @@ def check_head(path: Path, known: int, file: BinaryIO | None = None) -> None:
         head = opened.read(_HEAD.size)
     magic, version, application = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0, 0)
     if magic != _MAGIC or application != schema.APPLICATION_ID:
-        raise FileError(f"{path} is not a database of lanchat's, or its beginning is damaged. {REMEDY}")
+        raise FileError(f"{path} is not a lanchat database, or its beginning is damaged. {REMEDY}")
     if version > known:
         raise FileError(
-            f"{path} was made by a newer lanchat (schema {version}, this one knows {known}). Use that one again, "
-            f"or the copy of before the upgrade: {path.name}.v{known}."
+            f"{path} was made by a newer lanchat (schema {version}; this one supports {known}). Use that version, "
+            f"or the copy from before the upgrade: {path.name}.v{known}."
         )
 
 

@@ -40,7 +40,7 @@ class Reader:
     def ask(self, query: Callable[[Connection], T]) -> Deferred[T]:
         """Run a query on a snapshot of what is committed. Fails with `TooSlow` after `LONGEST`, or with `RateLimited`."""
         if self._queue.qsize() >= self._most:
-            busy = RateLimited("Too many ask for what was said before. Try again in a second.")
+            busy = RateLimited("Too many history requests at the moment. Try again in a second.")
             busy.retry_ms = 1000
             return fail(busy)
         answer: Deferred[T] = Deferred()
@@ -66,7 +66,7 @@ class Reader:
             return query(self._connection)
         except sqlite3.OperationalError as error:
             if str(error) == "interrupted":
-                return Failure(TooSlow("This took too long to find. Ask for less: a room, a shorter time, a rarer word."))
+                return Failure(TooSlow("This search took too long. Narrow it: a room, a shorter time, a rarer word."))
             return Failure(error)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is told to whoever waits)
             return Failure(error)

@@ -38,7 +38,7 @@ def replace(path: Path, part: Path, when: str) -> Path:
     """
     old = path.with_name(f"{path.name}.{when}")
     if old.exists():
-        raise FileError(f"{old} is there already. Move it, or wait a second, and try again.")
+        raise FileError(f"{old} exists already. Move it, or wait a second, and try again.")
     schema.sync(part)
     part.rename(old.with_name(f"{old.name}{NEXT}"))
     finish(path)

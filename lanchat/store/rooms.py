@@ -58,15 +58,15 @@ def add(  # noqa: PLR0913, PLR0917 (a row)
         check_account(connection, owner)
     count, own = connection.execute("SELECT count(*), count(*) FILTER (WHERE owner = ?) FROM rooms", (owner,)).fetchone()
     if own >= owned:
-        raise Full("There are as many rooms that you made as one may have. Send /close to end one first.", "owned")
+        raise Full("You have made the maximum number of rooms. Send /close to close one first.", "owned")
     if count >= most:
-        raise Full("There are as many rooms as this server keeps. Use one of those in /rooms, or ask its operator.", "rooms")
+        raise Full("The maximum number of rooms has been reached. Use one of those in /rooms, or ask the operator.", "rooms")
     done = connection.execute(
         "INSERT INTO rooms(name, key, owner, private, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (name.shown, name.key, owner, int(private), now),
     )
     if not done.rowcount or done.lastrowid is None:
-        raise NameTaken(f"There is a room of that name already. Send /join {name.shown} to enter it, if it is open to you.")
+        raise NameTaken(f"A room of that name exists already. If you may enter it, send /join {name.shown}.")
     return Room(done.lastrowid, name.shown, owner, private)
 
 
@@ -137,7 +137,7 @@ class Invite(LogCommand[None], frozen=True):
         check_account(connection, self.account)
         others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
         if connection.execute(others, (self.room, self.account)).fetchone()[0] >= self.most:
-            raise Full("As many are invited to that room as can be. Send /uninvite to take one back.", "invitations")
+            raise Full("That room has the maximum number of open invitations. Send /uninvite to withdraw one.", "invitations")
         outside = "WHERE NOT EXISTS (SELECT 1 FROM members WHERE account = ?2 AND conv = ?3)"
         row = (self.room, self.account, f"r{self.room}")
         connection.execute(f"INSERT OR IGNORE INTO invitations SELECT ?1, ?2 {outside}", row)
@@ -166,7 +166,7 @@ class JoinRoom(LogCommand[Since], frozen=True):
         _check_there(connection, self.room)
         check_account(connection, self.account)
         if self.must_be_invited and not _is_invited(connection, self.room, self.account):
-            raise Forbidden("The invitation to that room was taken back just now.")
+            raise Forbidden("The invitation to that room was withdrawn just now.")
         return admit(connection, self.room, self.account)
 
 
@@ -205,9 +205,7 @@ def check_lobby(connection: Connection, name: Name) -> None:
     """Raise `FileError` if the room that everybody is to be in is a private one: its messages are not for everybody."""
     row = connection.execute(_NAMED, (name.shown, name.key)).fetchone()
     if row is not None and row[2]:
-        raise FileError(
-            f"lobby: {visible(row[1])} is a private room, which is never opened to everybody: name another, or none."
-        )
+        raise FileError(f"lobby: {visible(row[1])} is a private room, and can't be the lobby: name another, or none.")
 
 
 def is_there(connection: Connection, room: int) -> bool:

@@ -91,8 +91,8 @@ _OWN = {"accounts": "key", "rooms": "key"}
 
 
 def note(what: str) -> None:
-    """Log that a row is left out; `what` says which one, and why."""
-    _log.error("{what}; this row is left out. lanchat-admin check lists all such rows, and salvage removes them", what=what)
+    """Say in the log that a row is left out."""
+    _log.error("{what}; this row is ignored. lanchat-admin check lists all such rows, and salvage removes them", what=what)
 
 
 def fault(table: str, row: Row) -> str:

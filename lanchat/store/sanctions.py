@@ -56,7 +56,7 @@ class AddSanction(LogCommand[None], frozen=True):
             check_account(connection, int(self.target.removeprefix("@")))
         RemoveSanctions(self.kind, self.room, (self.target,)).run(connection)
         if self.room is not None and not rooms.is_there(connection, self.room):
-            raise NoSuchTarget("That room is closed.")
+            raise NoSuchTarget("That room was closed.")
         row = (self.kind, self.room, self.target, self.until, self.reason, self.by, self.at)
         connection.execute(
             "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, ?, ?)", row

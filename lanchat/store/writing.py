@@ -31,7 +31,7 @@ T = TypeVar("T")
 #: How many messages, commands and tasks may be in one transaction. (A statement takes 32,766 values; a message has 11.)
 BATCH = 2000
 #: The text of `NotStored` for users.
-NOT_STORED = "The server can't write to its disk now, so nothing of this was done. Try again in a while."
+NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
 
 #: SQLite's code for a faulty statement (https://www.sqlite.org/rescode.html#error).
 SQLITE_ERROR = 1

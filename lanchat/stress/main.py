@@ -49,7 +49,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         options: Load = command_line.subOptions
         _check_trust(options)
     except usage.UsageError as error:
-        return _fail_with(f"{str(error).rstrip('.')}. (lanchat-stress --help tells more.)", WRONG_OPTIONS)
+        return _fail_with(f"{str(error).rstrip('.')}. (See lanchat-stress --help.)", WRONG_OPTIONS)
     try:
         address = _find_address(options)
     except OSError as error:
@@ -134,7 +134,7 @@ class StressRun:
     def _headline(self, processes: int) -> str:
         dialect = ("TLS, " if self._options["tls"] else "") + ("unframed" if self._options["unframed"] else "lines")
         unverified = self._options["tls"] and not (self._options["ca"] or self._options["fingerprint"])
-        doubt = "; the server's key is not looked at" if unverified else ""
+        doubt = "; the server's key is not verified" if unverified else ""
         return f"{self._options.kind}: {self._options['server']} ({dialect}{doubt}), {processes} worker processes\n"
 
     def _conclude(self) -> int:

@@ -63,53 +63,53 @@ class Load(usage.Options):
     """The options that every kind of load has."""
 
     optFlags = [  # noqa: N815, RUF012 (its name and type in Twisted)
-        ["tls", None, "The port speaks TLS. On this machine its key is not looked at unless --ca or --fingerprint says so."],
-        ["insecure", None, "With --tls: do not look at the key of a server elsewhere either."],
-        ["unframed", None, "Speak as the first clients do: no newlines, and packets come 10 ms apart."],
+        ["tls", None, "Use TLS. On this machine the server's key is verified only with --ca or --fingerprint."],
+        ["insecure", None, "With --tls: do not verify the key of a server on another machine."],
+        ["unframed", None, "Behave like the first clients: no newlines, and packets arrive 10 ms apart."],
         ["json", None, "Print one JSON object instead of the table."],
     ]
     optParameters = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["server", "s", "localhost:5000", "The server, HOST[:PORT].", str],
-        ["i-own", None, None, "HOST once more, if it is not this machine: you say that it is yours to put a load on.", str],
-        ["ca", None, None, "With --tls: believe the certificates of these authorities (PEM).", str],
-        ["fingerprint", None, None, "With --tls: believe this key, SHA256:..., as the server logs it.", str],
+        ["i-own", None, None, "HOST again, if it is not this machine: confirms that the server is yours.", str],
+        ["ca", None, None, "With --tls: trust certificates signed by these CAs (PEM).", str],
+        ["fingerprint", None, None, "With --tls: trust this key, SHA256:..., as shown in the server's log.", str],
         ["processes", None, None, "Worker processes. [default: one for each core, at least 2]", _count("processes", 64)],
         [
             "opens",
             None,
             None,
-            "Connections opened in a second. [default: 200; 50 to a server elsewhere]",
+            "Connections opened per second. [default: 200; 50 to another machine]",
             _number("opens", 10_000),
         ],
         [
             "max-latency",
             None,
             None,
-            "Milliseconds: the bound for the 99th percentile. [default: 1000]",
+            "Bound for the 99th percentile, in milliseconds. [default: 1000]",
             _number("max-latency", 3_600_000),
         ],
         [
             "max-errors",
             None,
             0.0,
-            "Percent of what was said or asked that may fail.",
+            "Percent of messages and commands that may fail.",
             _number("max-errors", 100, "percentage", -1e-9),
         ],
         [
             "patience",
             None,
             10.0,
-            "Seconds that an answer or a welcome may take before it counts as lost.",
+            "Seconds after which a missing answer or welcome counts as lost.",
             _seconds("patience"),
         ],
         [
             "pid",
             None,
             None,
-            "The server's process, if it is on this machine: its processor time and memory are shown.",
+            "The server's process id on this machine, to show its CPU time and memory.",
             _count("pid", 2**22),
         ],
-        ["plot", None, None, "Draw the latencies into this file (PNG). Needs: pip install 'lanchat[plot]'.", str],
+        ["plot", None, None, "Draw the latencies to this file (PNG). Needs: pip install 'lanchat[plot]'.", str],
     ]
     #: The name of the subcommand.
     kind = ""
@@ -132,7 +132,9 @@ class Load(usage.Options):
     def parseArgs(self, *arguments: str) -> None:
         """Raise `UsageError` for an argument: there are only options."""
         if arguments:
-            raise usage.UsageError(f"what is {visible(arguments[0], 100)!r}? The server is given as --server HOST[:PORT].")
+            raise usage.UsageError(
+                f"unexpected argument {visible(arguments[0], 100)!r}. Name the server with --server HOST[:PORT]."
+            )
 
     def postOptions(self) -> None:
         """Check options that depend on each other, and fill in defaults; raises `UsageError`."""
@@ -158,35 +160,37 @@ class Load(usage.Options):
         host, owned = self["host"], self["i-own"]
         if not self["loopback"] and (owned or "").lower() != host.lower():
             shown = visible(host, 100)
-            raise usage.UsageError(
-                f"{shown} is not this machine, so no load is put on it. If that server is yours, say so with --i-own {shown}."
-            )
+            raise usage.UsageError(f"{shown} is not this machine. If that server is yours, confirm it with --i-own {shown}.")
 
     def _check_tls(self) -> None:
         chosen = [name for name in ("ca", "fingerprint", "insecure") if self[name]]
         if chosen and not self["tls"]:
             raise usage.UsageError(f"--{chosen[0]} needs --tls.")
         if len(chosen) > 1:
-            raise usage.UsageError(f"--{chosen[0]} and --{chosen[1]} do not go together.")
+            raise usage.UsageError(f"--{chosen[0]} and --{chosen[1]} exclude each other.")
         if self["tls"] and not chosen and not self["loopback"]:
-            raise usage.UsageError("whom should TLS believe there? Add --ca FILE, --fingerprint SHA256:... or --insecure.")
+            raise usage.UsageError(
+                "--tls needs to know which server to trust. Add --ca FILE, --fingerprint SHA256:... or --insecure."
+            )
         if self["fingerprint"] and not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?", self["fingerprint"]):
             raise usage.UsageError("a fingerprint is SHA256: and 43 letters and digits, as in the server's log.")
 
     def _check_rate(self) -> None:
         if self["unframed"] and self.get("rate", 0) > MAX_UNFRAMED_RATE:
-            raise usage.UsageError(f"unframed clients get their packets 10 ms apart: --rate is at most {MAX_UNFRAMED_RATE:g}.")
+            raise usage.UsageError(
+                f"--rate is at most {MAX_UNFRAMED_RATE:g} with --unframed, because packets arrive 10 ms apart."
+            )
 
 
 class Stress(Load):
     """The options of `stress`: random users who talk, use commands, leave and come back, for a while."""
 
     kind = "stress"
-    longdesc = "Random users say things to each other and to everyone, use commands, leave and come back, for a time."
+    longdesc = "Random users chat with each other and with everyone, use commands, leave and come back, for a given time."
     optParameters = [  # noqa: N815, RUF012 (its name and type in Twisted)
         ["bots", "b", 50, "Users.", _count("bots")],
         ["for", None, 30.0, "Seconds.", _seconds("for")],
-        ["rate", None, 1.0, "Things that each user does in a second.", _number("rate", MAX_RATE)],
+        ["rate", None, 1.0, "Actions of each user per second.", _number("rate", MAX_RATE)],
     ]
 
 
@@ -194,12 +198,12 @@ class Breakpoint(Load):
     """The options of `breakpoint`: more and more users, until a limit is exceeded."""
 
     kind = "breakpoint"
-    longdesc = "More and more users who talk to each other, step by step, until a bound is passed; then it says what gave way."
+    longdesc = "More and more users chat, step by step, until a bound is exceeded; then reports which limit was reached."
     optParameters = [  # noqa: N815, RUF012 (its name and type in Twisted)
-        ["to", None, 19_000, "Users at the most.", _count("to")],
-        ["step", None, 500, "Users that each step adds.", _count("step")],
-        ["hold", None, 5.0, "Seconds for which each step is measured.", _seconds("hold")],
-        ["rate", None, 0.1, "Messages that each user sends in a second.", _number("rate", MAX_RATE)],
+        ["to", None, 19_000, "Maximum number of users.", _count("to")],
+        ["step", None, 500, "Users added by each step.", _count("step")],
+        ["hold", None, 5.0, "Duration of each step, in seconds.", _seconds("hold")],
+        ["rate", None, 0.1, "Messages of each user per second.", _number("rate", MAX_RATE)],
     ]
 
     @property
@@ -222,13 +226,13 @@ class Options(usage.Options):
 
     synopsis = "Usage: lanchat-stress {stress|breakpoint|storm} [options]"
     longdesc = (
-        "Puts a load on your own lanchat server and says what came of it. `lanchat-stress stress --help` tells the options. "
-        "Exit codes: 0 all within bounds; 1 the server lost something or passed a bound; 2 wrong options; 3 no connection; "
-        "4 the load tool itself was the limit, or failed; 130 interrupted."
+        "Load tests for your own lanchat server. `lanchat-stress stress --help` lists the options. Exit codes: 0 "
+        "all within bounds; 1 the server lost something or exceeded a bound; 2 wrong options; 3 no connection; 4 "
+        "the load tool itself was the limit, or failed; 130 interrupted."
     )
     subCommands = [  # noqa: N815, RUF012 (its name and type in Twisted)
-        ["stress", None, Stress, "Random users, for a time."],
-        ["breakpoint", None, Breakpoint, "More and more users, until something gives way."],
+        ["stress", None, Stress, "Random users, for a given time."],
+        ["breakpoint", None, Breakpoint, "More and more users, until a limit is reached."],
         ["storm", None, Storm, "All connect at once."],
     ]
 
@@ -239,7 +243,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Raise `UsageError` if there is no subcommand."""
         if self.subCommand is None:
-            raise usage.UsageError("which load? Say stress, breakpoint or storm; --help tells more.")
+            raise usage.UsageError("which test? Choose stress, breakpoint or storm; see --help.")
 
 
 def _show_version() -> None:
@@ -252,7 +256,7 @@ def _addresses(host: str, port: int) -> list[tuple[int, str]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "that can't be a host's name"
+        why = getattr(error, "strerror", None) or "that is not a valid host name"
         raise usage.UsageError(f"can't find {visible(host, 100)}: {why}.") from None
     return sorted(((family, _host(address)) for family, _, _, _, address in found), key=lambda at: at[0] != socket.AF_INET)
 
@@ -271,6 +275,4 @@ def _check_plot(file: str | None) -> None:
         raise usage.UsageError("--plot needs matplotlib: pip install 'lanchat[plot]'.")
     path = Path(file)
     if path.suffix.lower() != ".png" or not os.access(path.parent, os.W_OK):
-        raise usage.UsageError(
-            f"--plot {visible(file, 200)}: give a file that ends in .png, in a folder that may be written to."
-        )
+        raise usage.UsageError(f"--plot {visible(file, 200)}: give a file name that ends in .png, in a writable folder.")

@@ -78,8 +78,8 @@ def summary(row: StepResult) -> str:
     if counts["asked"]:
         lines += [_commands(row)]
     if counts["shouts"]:
-        lines += [f"shouts: {counts['shouts']}, heard {counts['heard']} times of {counts['to hear']}"]
-    lines += [f"users: {counts['welcomed']} times welcomed, {counts['left']} times left, {counts['wrong']} wrong packets"]
+        lines += [f"shouts: {counts['shouts']}, received {counts['heard']} of {counts['to hear']} times"]
+    lines += [f"users: welcomed {counts['welcomed']} times, left {counts['left']} times, {counts['wrong']} invalid packets"]
     for what, words in (("refused", row.tally.refused), ("closed", row.tally.closed), ("error", row.tally.errors)):
         lines += [f"{what}: {text} ({count} times)" for text, count in words.most_common()]
     lines += [f"the load tool: its busiest process took {row.busiest:.0%} of a core"]
@@ -90,11 +90,11 @@ def summary(row: StepResult) -> str:
 def ending(verdicts: list[Verdict], rows: list[StepResult], interrupted: bool) -> str:
     """The last lines: which limits were exceeded."""
     if interrupted:
-        return "Interrupted: what was not finished is not shown."
+        return "Interrupted: unfinished steps are not shown."
     if not verdicts:
-        return "All within its bounds."
+        return "All within bounds."
     texts = (verdict.text if verdict.text.endswith((".", "?")) else f"{verdict.text}." for verdict in verdicts)
-    return "\n".join(f"Gave way at {rows[-1].users} users: {text}" for text in texts)
+    return "\n".join(f"Limit reached at {rows[-1].users} users: {text}" for text in texts)
 
 
 def draw(rows: list[StepResult], file: str) -> None:
@@ -128,7 +128,7 @@ def _timed(row: StepResult, name: str) -> str:
 def _commands(row: StepResult) -> str:
     counts = row.tally.counts
     failed = f", {counts['failed']} refused" if counts["failed"] else ""
-    return f"commands: {counts['asked']} asked, {counts['answered']} answered{failed}, {row.unanswered} unanswered"
+    return f"commands: {counts['asked']} sent, {counts['answered']} answered{failed}, {row.unanswered} unanswered"
 
 
 def _server(row: StepResult) -> str:

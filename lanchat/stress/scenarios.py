@@ -124,7 +124,7 @@ class Scenario:
         self._pool.order("open", since=since, to=to, start=_start_time(), seconds=seconds)
         deadline = time.monotonic() + LEAD_SECONDS + seconds + self.options["patience"]
         while (done := self._settled() - settled) < to - since and time.monotonic() < deadline:
-            self._bar.show((since + done) / self.options.users, f"{since + done} of {to} users are there")
+            self._bar.show((since + done) / self.options.users, f"{since + done} of {to} users are online")
             await self._poll(POLL_SECONDS)
         if done < to - since:
             count_text(self._pool.tally.refused, f"no welcome within {self.options['patience']:g} s", to - since - done)

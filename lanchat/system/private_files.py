@@ -69,7 +69,7 @@ def read_safely(path: Path, *, secret: bool = False, max_bytes: int = -1, allow_
     with open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags)) as file:
         found = os.fstat(file.fileno())
         if not (stat.S_ISREG(found.st_mode) or (allow_pipe and stat.S_ISFIFO(found.st_mode))):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         if not trusted:
             _check_owner(path, found, secret)
             _check_rights(path, found, OTHERS_ANY if secret else OTHERS_WRITE)
@@ -104,12 +104,14 @@ def check_data_directory(directory: Path, main_file: str, *, as_root: bool = Fal
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     owner, uid = _user(found.st_uid), os.geteuid()
     if found.st_uid != uid and not (as_root and uid == 0):
-        raise FileError(f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another with --data.")
+        raise FileError(
+            f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another directory with --data."
+        )
     check_links(directory, {0, uid, found.st_uid})
     if found.st_mode & OTHERS_ANY and not _is_known(directory / main_file, found) and any(directory.iterdir()):
         raise FileError(
-            f"{directory} is open to others, and no server keeps its data there. "
-            f"Name a directory that is for the server alone with --data, such as {directory / 'lanchat'}."
+            f"{directory} is open to other users, and is not a server's data directory. Name a directory for the "
+            f"server alone with --data, such as {directory / 'lanchat'}."
         )
     _check_rights(directory, found, OTHERS_ANY)
 
@@ -151,7 +153,9 @@ def check_links(path: Path, owners: Collection[int]) -> None:
         with suppress(FileNotFoundError):
             found = name.lstat()
             if stat.S_ISLNK(found.st_mode) and found.st_uid not in owners:
-                raise FileError(f"{name} is a link of another user's ({_user(found.st_uid)}). Name the place that is meant.")
+                raise FileError(
+                    f"{name} is a link made by another user ({_user(found.st_uid)}). Give the path that it leads to."
+                )
 
 
 def check_opened(descriptor: int, path: Path, owners: Collection[int] = ()) -> None:
@@ -171,7 +175,7 @@ def open_safely(path: Path, owners: Collection[int] = ()) -> BinaryIO:
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     try:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         check_opened(file.fileno(), path, owners)
     except BaseException:
         file.close()
@@ -195,8 +199,8 @@ def _check_owner(path: Path, found: os.stat_result, secret: bool = False) -> Non
     if found.st_uid not in (0, os.geteuid()):
         right = _user(os.geteuid() if secret else 0)  # a file that all may read is safest with root
         raise FileError(
-            f"{path} belongs to another user ({_user(found.st_uid)}), who could change it. "
-            f"Give it to {right}, or use another: chown {right} {path}"
+            f"{path} belongs to another user ({_user(found.st_uid)}), who could change it. Use another file, or "
+            f"change its owner: chown {right} {path}"
         )
 
 
@@ -204,7 +208,7 @@ def _check_rights(path: Path, found: os.stat_result, rights: int) -> None:
     """Raise `FileError` if the mode of a file has any of the bits `rights`."""
     if found.st_mode & rights:
         can, bits = ("write", "go-w") if rights == OTHERS_WRITE else ("read or write", "go=")
-        raise FileError(f"others can {can} {path}. Forbid it: chmod {bits} {path}")
+        raise FileError(f"others can {can} {path}. To prevent that: chmod {bits} {path}")
 
 
 def _user(uid: int) -> str:

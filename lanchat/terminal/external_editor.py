@@ -29,6 +29,6 @@ async def edit(text: str) -> str:
             with file.open(encoding="utf-8") as written:
                 return written.read(MAX_MSG + 2).removesuffix("\n")
         except UnicodeDecodeError:
-            raise NotSent("what the editor wrote is not UTF-8.") from None
+            raise NotSent("the text from the editor is not UTF-8.") from None
         except (OSError, ValueError) as error:
             raise NotSent(f"the editor in $VISUAL or $EDITOR can't be used: {error}") from None

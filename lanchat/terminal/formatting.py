@@ -124,7 +124,7 @@ class Formatter:
         if message.command == "/pm":
             to, _, text = text.strip().partition(" ")
         prefix = self._prefix(YOU, EVERYONE if message.command == "/shout" else to, is_mine=True)
-        nobody = " (nobody was there)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
+        nobody = " (nobody received it)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
         return self._paragraph(self.time(packet), prefix, PRIVATE, text + nobody)
 
     def typed(self, prompt: str, line: str) -> Paragraph:

@@ -24,7 +24,7 @@ def decoded(data: bytes) -> str:
     for encoding in encodings:
         with contextlib.suppress(UnicodeDecodeError, LookupError):
             return data.decode(encoding)
-    raise NotSent("it is not UTF-8. Convert it with iconv, or set LC_ALL to what it is.")
+    raise NotSent("it is not UTF-8. Convert it with iconv, or set LC_ALL to its encoding.")
 
 
 class LineSplitter:

@@ -64,7 +64,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         write_error(str(unusable))
         return WRONG_OPTIONS
     except (EOFError, KeyboardInterrupt):
-        write_error("no password was typed, so nobody is logged in")
+        write_error("no password was typed, so you are not logged in")
         return NOT_DELIVERED
     ui = _terminal(options) if at_terminal else _pipe(options)
     from twisted.internet import reactor  # noqa: PLC0415 (the reactor is chosen only now)

@@ -22,33 +22,34 @@ DEFAULT_HOST, DEFAULT_PORT = "localhost", 5000
 #: Characters in the name of a device, at most.
 MAX_DEVICE = 32
 
-ABOUT = "Talk with the people on a lanchat server, at a terminal or from a script."
+ABOUT = "Chat on a lanchat server, at a terminal or from a script."
 MORE = """\
 at a terminal:
-  TEXT                 say it to the target in the prompt: everyone, at first
-  @bob TEXT            say it to bob alone
-  #ops TEXT            say it in the room #ops; /join #ops enters it
-  /to bob, /to #ops    make that the target; /to alone: everyone again
-  /say TEXT            say any text; //TEXT says one that begins with a slash
+  TEXT                 send to the target in the prompt; at first that is everyone
+  @bob TEXT            send to bob only
+  #ops TEXT            send to the room #ops; /join #ops enters it
+  /to bob, /to #ops    change the target; /to alone: everyone
+  /say TEXT            send any text; //TEXT sends one that begins with a slash
   /edit                write several lines in $EDITOR
-  /history #ops 20     what was said
-  /search WORDS        where these words were said
-  /more                the rest of a long message, or the page before
+  /history #ops 20     show earlier messages
+  /search WORDS        search earlier messages
+  /more                show the rest of a long message, or the previous page
   /register, /login    make your name an account; log in (both ask for a password)
-  /help, /list, ...    ask the server; TAB completes commands, names and rooms
-  /quit, Ctrl-D        leave; Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends
-  What you say is shown with its time once it has arrived. With TERM=dumb nothing
-  but text is written, and there are no history and no completion.
+  /help, /list, ...    commands of the server; TAB completes commands, names and rooms
+  /quit, Ctrl-D        leave; Ctrl-C clears the line, or leaves if it is empty;
+                       Ctrl-Z suspends
+  Your own message appears, with its time, once the server has accepted it. With
+  TERM=dumb the client writes plain text only, without history and completion.
 
 in a script (stdin or stdout is not a terminal):
-  With --to or --text each line of stdin is text, and is said as it is: use one of
-  them wherever others may have written what you pipe. Without, lines are as at a
-  terminal: /WORD is a command, and its answer is printed as it is. Blank lines are
-  left out, and --to alone refuses what looks like a command with a password.
-  Messages that come in meanwhile are printed with their time and sender, unless --quiet: use that, or
-  --json, where a program reads the output. Arrivals and goings are printed with
-  --json only. When stdin ends, lanchat waits for its acknowledgements and ends;
-  a bot keeps stdin open, and is reconnected when the server goes away.
+  With --to or --text each line of stdin is sent as text: use one of them whenever
+  others may have written what you pipe. Without them, lines work as at a terminal:
+  /WORD is a command, and its answer is printed. Blank lines are skipped, and --to
+  alone refuses lines that look like a command with a password.
+  Messages that arrive meanwhile are printed with their time and sender. Use --quiet
+  or --json if a program reads the output; arrivals and departures are printed with
+  --json only. When stdin ends, lanchat waits for its acknowledgements and exits; a
+  bot keeps stdin open, and is reconnected when the server goes away.
 
     echo "backup done" | lanchat chat.lan --name cron --to bob
     systemctl status nginx | lanchat chat.lan --name web --to '#ops' --block
@@ -58,21 +59,22 @@ in a script (stdin or stdout is not a terminal):
     tail -f /dev/null | lanchat chat.lan --name bot --json | ./bot
 
 accounts:
-  What you say with an account, and exit code 0, is on the server's disk. What is
-  said to you while you are away is shown when you are back, on each device (--dev)
-  once; with --quiet it is left for another time, and so is what could not be
-  printed. Printed is what the terminal, file or pipe has taken. A password is never
-  an argument: it is typed, or the first line of --password-file, or there is a
-  token from an earlier login. Neither goes over a network without --tls.
+  If you send with an account and the exit code is 0, the messages are on the
+  server's disk. Messages to you while you are away are shown when you are back, once
+  on each device (--dev). With --quiet they are left for another time, and so are
+  messages that could not be printed: accepted by the terminal, file or pipe counts
+  as printed. A password is never an argument: it is typed, or is the first line of
+  --password-file, or a token from an earlier login takes its place. Neither is sent
+  over a network without --tls.
 
 exit codes:
-  0  all went well      1  not delivered, not printed, refused, or sent away by the server
+  0  all went well      1  not delivered, not printed, refused, or disconnected by the server
   2  wrong options      3  could not connect
 
-Colours are used at a terminal unless NO_COLOR is set. In ~/.local/state/lanchat
-are kept: the keys of servers met with --tls (known_servers), which are believed the
-first time, and a server that comes with another is refused; and (tokens) what logs
-you in without a password, if you wanted that. Messages are not kept on this machine.
+Colours are used at a terminal unless NO_COLOR is set. ~/.local/state/lanchat contains
+the keys of servers met with --tls (known_servers), and tokens that log you in without
+a password, if you chose that (tokens). A new server's key is trusted the first time; a
+server that later shows another key is refused. Messages are not stored on this machine.
 """
 
 
@@ -88,12 +90,12 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="the server; an IPv6 address with a port is [::1]:5000 or [fe80::1%%eth0]:5000 "
         f"(default: {DEFAULT_HOST}:{DEFAULT_PORT})",
     )
-    parser.add_argument("--name", type=_name, default=None, help="the name to be known by (default: your login name)")
+    parser.add_argument("--name", type=_name, default=None, help="your name in the chat (default: your login name)")
     parser.add_argument(
         "--to",
         type=_target,
         metavar="NAME",
-        help="a user or a #ROOM that lines are said to (default: everyone; at a terminal the lobby, if there is one)",
+        help="send to this user or #ROOM (default: everyone; at a terminal the lobby, if there is one)",
     )
     _add_input(parser)
     _add_output(parser)
@@ -115,7 +117,7 @@ def _complete(options: argparse.Namespace, parser: argparse.ArgumentParser) -> N
     if not options.tls and any((options.ca, options.fingerprint, options.cert)):
         parser.error("--ca, --fingerprint and --cert need --tls")
     if options.block and options.commands:
-        parser.error("--block: a message of several lines is no command")
+        parser.error("--block and --commands exclude each other: a message of several lines is not a command")
     options.text_only = options.text or options.block or (options.to is not None and not options.commands)
     options.to_lobby = options.to is None
     options.to = options.to or EVERYONE
@@ -125,63 +127,64 @@ def _complete(options: argparse.Namespace, parser: argparse.ArgumentParser) -> N
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     lines = parser.add_mutually_exclusive_group()
-    lines.add_argument("--text", action="store_true", help="in a script: stdin is text, whatever its lines begin with")
-    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may be commands all the same")
+    lines.add_argument("--text", action="store_true", help="in a script: send stdin as text, whatever its lines begin with")
+    lines.add_argument("--commands", action="store_true", help="in a script, with --to: lines may also be commands")
     parser.add_argument(
-        "--block", action="store_true", help=f"in a script: all of stdin is one message, of up to {MAX_MSG} bytes"
+        "--block", action="store_true", help=f"in a script: send all of stdin as one message, of up to {MAX_MSG} bytes"
     )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print packets as they come, one on a line")
+    parser.add_argument("--json", action="store_true", help="print packets as they arrive, one per line")
     parser.add_argument("--quiet", action="store_true", help="in a script: print answers to commands only")
     parser.add_argument(
         "--timeout",
         type=_seconds,
         default=DEFAULT_TIMEOUT,
         metavar="SECONDS",
-        help=f"how long an acknowledgement may take, and a script tries to get in (default: {DEFAULT_TIMEOUT:.0f})",
+        help=f"how long to wait for an acknowledgement, and in a script for a connection (default: {DEFAULT_TIMEOUT:.0f})",
     )
     parser.add_argument(
         "--bell",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="ring for private messages, and for your name (default: yes)",
+        help="ring the bell for private messages and for your name (default: yes)",
     )
 
 
 def _add_account(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--login", action="store_true", help="log in to the account of that name; asks for the password")
+    parser.add_argument("--login", action="store_true", help="log in to the account with that name; asks for the password")
     parser.add_argument(
         "--password-file",
         type=path_argument,
         metavar="FILE",
-        help="log in with the first line of a file that only you may read",
+        help="log in with the password in the first line of FILE, which only you may read",
     )
     parser.add_argument(
-        "--keep-token", action="store_true", help="keep what the server gives to log in without a password, without asking"
+        "--keep-token", action="store_true", help="stay logged in on this machine, without asking: store a token"
     )
     parser.add_argument(
         "--dev",
         type=_device,
         default=_host_name(),
         metavar="NAME",
-        help="this device, of those on which you read; each is shown what it missed (default: the name of this host)",
+        help="a name for this device; each device gets the messages it missed (default: the name of this host)",
     )
     parser.add_argument(
-        "--plaintext-passwords", action="store_true", help="send passwords without TLS too, where others may read them"
+        "--plaintext-passwords", action="store_true", help="send passwords even without TLS, where others may read them"
     )
 
 
 def _add_tls(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tls", action="store_true", help="the port speaks TLS; without --ca its key is remembered, as ssh does"
-    )
+    parser.add_argument("--tls", action="store_true", help="use TLS; without --ca the server's key is remembered, as ssh does")
     known = parser.add_mutually_exclusive_group()
     known.add_argument(
-        "--ca", type=path_argument, metavar="FILE", help="believe the certificates of these authorities (PEM), and no key"
+        "--ca",
+        type=path_argument,
+        metavar="FILE",
+        help=("trust certificates signed by these CAs (PEM) instead of a remembered key"),
     )
-    known.add_argument("--fingerprint", type=_fingerprint, metavar="SHA256:...", help="believe this key, and no other")
+    known.add_argument("--fingerprint", type=_fingerprint, metavar="SHA256:...", help="trust only this key")
     parser.add_argument(
         "--cert", type=path_argument, metavar="FILE", help="your own certificate, with its key in the same file (PEM)"
     )
@@ -192,7 +195,7 @@ def _address(text: str) -> zones.ServerAddress:
         host, port = address(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{visible(text)!r} is no HOST[:PORT]; an IPv6 address with a port is [::1]:5000"
+            f"{visible(text)!r} is not HOST[:PORT]; write an IPv6 address with a port as [::1]:5000"
         ) from None
     if why := zones.zone_error(host):
         raise argparse.ArgumentTypeError(visible(why))
@@ -213,7 +216,7 @@ def _target(text: str) -> str:
     except UnclearLine:
         name = ""
     if not name or not text.strip():
-        raise argparse.ArgumentTypeError(f"{visible(text)!r} is no NAME and no #ROOM")
+        raise argparse.ArgumentTypeError(f"{visible(text)!r} is neither a NAME nor a #ROOM")
     return name
 
 
@@ -241,14 +244,14 @@ def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 < (seconds := float(text)) < 86400:
             return seconds
-    raise argparse.ArgumentTypeError(f"{visible(text, 40)!r} is no number of seconds above 0, up to a day")
+    raise argparse.ArgumentTypeError(f"{visible(text, 40)!r} is not a number of seconds above 0, up to a day")
 
 
 def _login_name(parser: argparse.ArgumentParser) -> str:
     try:
         return _name(getpass.getuser())
     except (OSError, KeyError, argparse.ArgumentTypeError):
-        parser.error("say who you are with --name")
+        parser.error("give your name with --name")
 
 
 def address(text: str) -> zones.ServerAddress:

@@ -28,11 +28,11 @@ class PasswordPrompts:
         elif command == "/register":
             self._ask_new("Password: ", partial(self._submit, command))
         else:
-            self._ask_one("The password until now: ", self._use_both)
+            self._ask_one("Current password: ", self._use_both)
 
     def _use_both(self, old: str) -> None:
         # Both may contain spaces, so the text alone does not show where the old password ends.
-        self._ask_new("The new password: ", lambda new: self._submit("/password", f"{old} {new}", password=old, text=new))
+        self._ask_new("New password: ", lambda new: self._submit("/password", f"{old} {new}", password=old, text=new))
 
     def _ask_new(self, question: str, done: Callable[[str], None]) -> None:
         """Ask for a new password until the same one was typed twice."""
@@ -41,10 +41,10 @@ class PasswordPrompts:
             if again == first:
                 done(first)
             else:
-                self._notice("These were two different passwords. Once more:")
+                self._notice("The passwords differ. Once more:")
                 self._ask_new(question, done)
 
-        self._ask_one(question, lambda first: self._ask_one("The same again: ", partial(compare, first)))
+        self._ask_one(question, lambda first: self._ask_one("Repeat it: ", partial(compare, first)))
 
     def _ask_one(self, question: str, answered: Callable[[str], None]) -> None:
         def check(answer: str | None) -> None:

@@ -88,7 +88,7 @@ class Pipe:
     def _release(self) -> None:
         self._output.release()
         if self._output.waiting and not self._broken:
-            self._fail("not all that came could be printed: nobody reads stdout.")
+            self._fail("some messages could not be printed: nobody reads stdout.")
         if self._failures > MAX_SHOWN_ERRORS:
             write_error(f"... and {self._failures - MAX_SHOWN_ERRORS} more")
         for descriptor in (STDIN, STDOUT):
@@ -230,7 +230,7 @@ class Pipe:
         if self._session.paused or not self._session.was_welcomed:
             self._stall_timer = self._clock.callLater(self._timeout, self._timed_out)
         else:
-            why = "the server did not send all that it announced" if self._session.online else "there was no connection"
+            why = "the server did not send everything that it announced" if self._session.online else "there was no connection"
             self._session.end(NOT_DELIVERED, f"{why}, and nothing came for {self._timeout:.0f} s. Try again.")
 
     # Output.

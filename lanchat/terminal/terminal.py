@@ -43,8 +43,8 @@ from lanchat.terminal.view import View
 
 _HELP = (
     f"{TYPING_HELP}; /edit writes several lines in your $EDITOR; "
-    "/more shows the rest of a long message, or what was before a page of /history or /search; /login, /register and "
-    "/password ask for what is not to be seen. Ctrl-C empties the line, and leaves when it is empty; Ctrl-Z suspends."
+    "/more shows the rest of a long message, or the page before in /history or /search; /login, /register and /password "
+    "ask for the password. Ctrl-C clears the line, or leaves if it is empty; Ctrl-Z suspends."
 )
 
 
@@ -210,7 +210,7 @@ class Terminal:
         elif command in SECRET_COMMANDS:
             self._password_command(command, typed.text)
         elif self._session.awaits_password and not command.startswith("/"):
-            raise NotSent("you are not logged in yet, and it might be a password. /quit leaves.")
+            raise NotSent("you are not logged in yet, and this might be a password. /quit leaves.")
         else:
             message = self._session.send(command or self.target, typed.text)
             if message.is_message:

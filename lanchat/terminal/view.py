@@ -106,7 +106,7 @@ class View:
         if self._echoes:
             self._print(self._formatter.own_message(message, packet))
         elif packet.x is not None and packet.x.n == 0:
-            self.notice(f"Nobody was there: {describe(message)}")
+            self.notice(f"Nobody received this: {describe(message)}")
 
     # Incoming packets.
 

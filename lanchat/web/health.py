@@ -49,14 +49,14 @@ class Health:
     def problem(self) -> str:
         """The same as `check`, without trying: what is known now."""
         if self._store.stalled > TIMEOUT:
-            return f"what was handed in waits for {self._store.stalled:.0f} s"
+            return f"the write queue has made no progress for {self._store.stalled:.0f} s"
         return visible(self._store.wrong) or self._outcome
 
     async def _try(self) -> str:
         try:
             await self._store.maintain(TryToWrite()).addTimeout(TIMEOUT, self._clock)
         except NotStored:
-            return "nothing is taken"
+            return "the write queue is full"
         except defer.TimeoutError:
             return f"nothing was written within {TIMEOUT:.0f} s"
         return ""

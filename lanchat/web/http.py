@@ -90,7 +90,7 @@ class Request(http.Request):
 
     def _failed(self, failure: Failure) -> None:
         _log.failure("a page for operators could not be made", failure)
-        self._answer(Response(500, "the server made a mistake; it is in the log"))
+        self._answer(Response(500, "internal server error; see the log"))
 
 
 class Channel(http.HTTPChannel):

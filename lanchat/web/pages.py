@@ -55,7 +55,7 @@ class Pages:
 
     async def _readyz(self, accept: str) -> Response:
         """Whether new connections are accepted."""
-        return _status_response(self._ready(), "ready", "not ready: nobody new is let in", accept)
+        return _status_response(self._ready(), "ready", "not ready: new connections are refused", accept)
 
     async def _metrics(self, accept: str) -> Response:
         """All metrics, for Prometheus."""

@@ -125,7 +125,7 @@ def data(shared_server: Server) -> Path:
 
 def test_the_first_account_may_be_there_before_the_first_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert add(data, "ann", "--role", "operator") == "ann is an account now, as an operator.\n"
+    assert add(data, "ann", "--role", "operator") == "ann is now an account, as an operator.\n"
     assert json.loads(done(data, "--json", "account", "list"))["accounts"][0] | {"created": ""} == {
         "name": "ann", "role": "operator", "created": "", "seen": None,
     }  # fmt: skip
@@ -139,12 +139,12 @@ def test_the_first_account_may_be_there_before_the_first_start(tmp_path: Path) -
 def test_a_guest_who_has_the_name_is_closed_and_the_account_is_there_at_once(shared_server: Server, data: Path) -> None:
     with login(shared_server.port(), "guest1") as guest:
         add(data, "Guest1")
-        assert "account's now" in guest.packet()["msg"]
+        assert "has been registered" in guest.packet()["msg"]
         assert guest.at_end()
     peer, x = enter(shared_server, "guest1")
     assert x["op"] == "welcome"
     peer.close()
-    assert "administrator (uid" in shared_server.logged("Guest1 is an account now, as a user")
+    assert "administrator (uid" in shared_server.logged("Guest1 is now an account, as a user")
 
 
 def test_a_role_counts_at_once(shared_server: Server, data: Path) -> None:
@@ -201,7 +201,7 @@ def test_two_different_passwords_are_none(tmp_path: Path) -> None:
     for prompt, typed in (("Password for tina: ", "one"), ("Once more: ", "two")):
         child.expect(prompt)
         child.sendline(typed)
-    child.expect("two passwords, so nothing was changed")
+    child.expect("passwords differ, so nothing was changed")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 1
@@ -223,7 +223,7 @@ def test_what_can_not_be_done_is_said_in_one_line_and_as_json(
 ) -> None:
     add(data, "zoe")
     taken = declined(data, "account", "add", "zoe", "--password-stdin", stdin="password-1\n", error="NAME_TAKEN")
-    assert "There is an account zoe already" in taken
+    assert "The account zoe exists already" in taken
     assert "no account nobody" in declined(data, "account", "role", "nobody", "user", error="NO_SUCH_TARGET")
     assert "no account nobody" in declined(data, "purge", "nobody", "--yes", error="NO_SUCH_TARGET")
     assert "no terminal" in declined(data, "account", "passwd", "zoe")
@@ -232,7 +232,7 @@ def test_what_can_not_be_done_is_said_in_one_line_and_as_json(
     assert "not in UTF-8" in refused(data, "account", "passwd", "zoe", "--password-stdin", **raw)
     assert "--yes" in declined(data, "purge", "zoe")
     nowhere = declined(tmp_path / "typo", "account", "remove", "zoe", code=3, error="UNUSABLE")
-    assert "Say where with --data" in nowhere
+    assert "Name the data directory with --data" in nowhere
     assert not (tmp_path / "typo").exists()
 
 
@@ -245,7 +245,7 @@ def test_an_account_that_looks_like_another_is_made_only_if_that_is_meant(
         assert f"{name} looks like the account coco" in told
     with login(shared_server.port(), "scope") as guest:
         add(data, "ѕсоре")  # Cyrillic, too
-        assert "account's now" in guest.packet()["msg"]
+        assert "has been registered" in guest.packet()["msg"]
         assert guest.at_end()
     assert "сосо is an account now" in add(data, "сосо", "--force")
     for name in ("coco", "сосо"):
@@ -274,7 +274,7 @@ def test_while_a_server_runs_nothing_is_put_in_the_place_of_its_data(
 ) -> None:
     done(data, "backup", str(tmp_path / "copy"))
     for command in (["restore", str(tmp_path / "copy")], ["new-epoch"], ["salvage"]):
-        assert f"A server runs in {data}. Stop it first" in declined(data, *command, code=3, error="UNUSABLE")
+        assert f"A server is running in {data}. Stop it first" in declined(data, *command, code=3, error="UNUSABLE")
     assert "administrator (uid" in shared_server.logged(f"backup to {tmp_path / 'copy'}")
 
 
@@ -305,7 +305,7 @@ def test_a_backup_made_while_others_write_is_whole_and_begins_a_new_epoch(tmp_pa
         assert len(acknowledged) > len(before)
         ann.close()
     assert copy.stat().st_mode & 0o777 == 0o600
-    assert "What was there is in lanchat.db." in done(data, "restore", str(copy))
+    assert "The damaged database is in lanchat.db." in done(data, "restore", str(copy))
     checked = json.loads(done(data, "--json", "check"))
     assert checked["epoch"] != epoch
     kept = [json.loads(line) for line in done(data, "export").splitlines()]
@@ -458,9 +458,9 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
 def test_to_erase_somebody_their_name_must_be_typed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     add(data, "victor")
-    for typed, told, code in (("yes", "so nothing was erased", 1), ("victor", r"\[#+\.+\] rewriting the file.* is erased", 0)):
+    for typed, told, code in (("yes", "Nothing was erased", 1), ("victor", r"\[#+\.+\] rewriting the file.* is erased", 0)):
         child = pexpect.spawn(ADMIN, ["--data", str(data), "purge", "victor"], encoding="utf-8", timeout=PATIENCE)
-        child.expect("Type the name to go on: ")
+        child.expect("Type the name to confirm: ")
         child.sendline(typed)
         child.expect(told)
         child.expect(pexpect.EOF)

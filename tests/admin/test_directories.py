@@ -77,7 +77,7 @@ def test_a_directory_with_other_things_in_it_is_never_closed_or_used(tmp_path: P
     (place / "others").mkdir(parents=True)
     place.chmod(0o755)
     before = look(place)
-    assert f"{place} is open to others, and no server keeps its data there" in refused(place, command.format(tmp_path))
+    assert f"{place} is open to other users, and is not a server's data directory" in refused(place, command.format(tmp_path))
     link = tmp_path / "link"
     link.symlink_to(place)
     assert "is open to others" in refused(link, command.format(tmp_path))
@@ -103,9 +103,9 @@ def test_no_server_starts_in_a_directory_that_others_can_look_into(tmp_path: Pat
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(0o755)
-    assert refused_start(tmp_path) == f"lanchat: others can read or write {data}. Forbid it: chmod go= {data}\n"
+    assert refused_start(tmp_path) == f"lanchat: others can read or write {data}. To prevent that: chmod go= {data}\n"
     (data / "others").touch()
-    assert "is open to others, and no server" in refused_start(tmp_path)
+    assert "is open to other users, and is not a server" in refused_start(tmp_path)
     assert data.stat().st_mode & 0o777 == 0o755
     config = tmp_path / "lanchat.toml"
     config.write_text('data = "data"')
@@ -133,7 +133,7 @@ def test_root_follows_no_link_of_another_user(tmp_path: Path, copy: Path) -> Non
     os.chown(home / "data", STRANGER, -1, follow_symlinks=False)
     before = look(tmp_path / "kept")
     for command in ("account add ann --password-stdin", f"restore {copy}", "salvage"):
-        assert f"{home / 'data'} is a link of another user's" in refused(home / "data", command)
+        assert f"{home / 'data'} is a link made by another user" in refused(home / "data", command)
     assert look(tmp_path / "kept") == before
 
 
@@ -186,7 +186,7 @@ def test_the_number_of_the_process_is_not_written_where_another_user_s_link_lead
     pidfile.symlink_to(aim)
     os.chown(pidfile, STRANGER, -1, follow_symlinks=False)
     done = start(tmp_path, f"--pidfile={pidfile}")
-    assert done.stderr.startswith(f"lanchat: {pidfile} is a link of another user's")
+    assert done.stderr.startswith(f"lanchat: {pidfile} is a link made by another user")
     assert not aim.exists()
 
 
@@ -205,7 +205,7 @@ def test_the_log_goes_to_no_file_of_another_user(tmp_path: Path, there: str) -> 
     if "ours" not in there:
         os.chown(log, STRANGER, -1, follow_symlinks=False)
     done = start(tmp_path, f"--logfile={log}")
-    told = {"a link": "is a link of another user's", "a file of ours that all can write": "others can write"}
+    told = {"a link": "is a link made by another user", "a file of ours that all can write": "others can write"}
     assert done.stderr.startswith("lanchat: ")
     assert told.get(there, "belongs to another user") in done.stderr
     assert not aim.exists()

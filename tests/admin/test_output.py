@@ -45,7 +45,7 @@ def names(directory: Path) -> list[str]:
 
 def test_a_dash_is_stdout_and_the_sentence_goes_to_stderr(data: Path, tmp_path: Path) -> None:
     done = admin(data, "backup -", tmp_path)
-    assert (done.returncode, done.stderr) == (0, b"All that is kept is in what was written to stdout now.\n")
+    assert (done.returncode, done.stderr) == (0, b"Backup written to {options.file or 'stdout'}.\n")
     (tmp_path / "copy").write_bytes(done.stdout)
     (tmp_path / "copy").chmod(0o600)
     backup.restore(tmp_path / "other", tmp_path / "copy", "then")
@@ -66,7 +66,7 @@ def test_a_backup_is_not_written_to_a_terminal(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["--data", str(data), "backup", "-"]) == 1
-    assert capsys.readouterr().err == "lanchat-admin: A backup is not for a terminal. Write it to a file or a pipe.\n"
+    assert capsys.readouterr().err == "lanchat-admin: A backup can't be written to a terminal. Name a file, or use a pipe.\n"
 
 
 def test_a_file_system_without_links_takes_backups_and_exports(

@@ -248,9 +248,9 @@ class Proofs:
         """An end that an operator announces is in the status, and is not taken for a fault."""
         with login(JSON, "bob") as bob:
             assert self.unit.asked("drain(5)").returncode == 0
-            assert bob.wait_for("ends in 5")
+            assert bob.wait_for("shuts down in 5")
             status = self.unit.show("StatusText")
-            assert status.startswith("Ends in"), status
+            assert status.startswith("Shuts down in"), status
             assert bob.wait_for("shutting down")
             assert bob.at_end()
         self.unit.until("ActiveState", "inactive")

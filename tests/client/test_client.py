@@ -66,7 +66,7 @@ def test_a_message_without_an_acknowledgement_is_marked_after_a_while_with_its_t
     talk.clock.advance(4)
     assert [msg for msg, why in talk.screen.marked] == ["first", "second"]
     talk.hear(op="ack", cid=late.cid, id="1", state="relayed")
-    assert talk.screen.notices == ["The acknowledgement came after all: bob: second"]
+    assert talk.screen.notices == ["Confirmed after all: bob: second"]
 
 
 def test_what_was_written_and_not_acknowledged_is_marked_when_the_connection_is_lost_and_never_sent_again() -> None:

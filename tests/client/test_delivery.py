@@ -107,8 +107,8 @@ def test_an_end_tells_of_what_was_to_be_sent_again() -> None:
     talk.session.send("bob", "never")
     talk.session.end(DONE)
     assert talk.screen.marked == [
-        ("perhaps", "it ended before the acknowledgement came"),
-        ("never", "it ended before this was sent"),
+        ("perhaps", "the client ended before the acknowledgement came"),
+        ("never", "the client ended before this was sent"),
     ]
     assert talk.endings == [SessionEnd(NOT_DELIVERED)]
 

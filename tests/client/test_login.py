@@ -114,10 +114,10 @@ def test_a_server_that_refuses_in_words_alone_is_understood_but_no_token_is_forg
     talk = Talk(Credentials(tokens))
     talk.hear("The name alice is an account's. Send /login PASSWORD.")
     assert talk.screen.questions == []
-    talk.hear("The name or its secret is wrong.")
+    talk.hear("Wrong name or password.")
     talk.screen.answered[0]("wrong")
-    talk.hear("The name or its secret is wrong.")
-    assert talk.screen.questions == ["The name or its secret is wrong. Password for alice: "] * 2
+    talk.hear("Wrong name or password.")
+    assert talk.screen.questions == ["Wrong name or password. Password for alice: "] * 2
     talk.screen.answered[1]("hunter2")
     assert talk.hello()["auth"] == PASSWORD
     assert tokens.get(PLAIN) == "t1"
@@ -251,7 +251,7 @@ def test_tokens_that_others_could_have_read_are_not_shown_and_that_is_told(token
 def test_a_token_that_is_no_token_is_neither_kept_nor_shown(tokens: TokenFile, given: str) -> None:
     tokens.put("SHA256:one", "kept")
     talk = Talk(Credentials(tokens, password="hunter2", save_tokens=True)).account(token=given)
-    assert (talk.session.state, "is no token" in talk.screen.notices[0]) == (ConnectionState.CAPABLE, True)
+    assert (talk.session.state, "an invalid token" in talk.screen.notices[0]) == (ConnectionState.CAPABLE, True)
     assert tokens.file.read_text() == "[chat.lan]:5000 alice SHA256:one kept\n"
     talk.lose()
     assert again(talk)["auth"] == PASSWORD
@@ -261,7 +261,7 @@ def test_what_can_not_be_read_back_is_not_written(tokens: TokenFile) -> None:
     tokens.put(PLAIN, "t1")
     before = tokens.file.read_bytes()
     for owner, identity in ((TokenFile(tokens.file, "two words", SERVER), PLAIN), (tokens, "a\nproof"), (tokens, "")):
-        with pytest.raises(UnsafeFile, match="can't be kept"):
+        with pytest.raises(UnsafeFile, match="can't be stored"):
             owner.put(identity, "t2")
     assert tokens.file.read_bytes() == before
 

@@ -110,7 +110,8 @@ def test_a_script_that_gets_in_is_not_given_up() -> None:
 
 @pytest.mark.parametrize("wait_for_server", [True, False])
 @pytest.mark.parametrize(
-    "words", ["You are banned for 1h.", "The name you asked for is reserved.", "Only those with an account may enter."]
+    "words",
+    ["You are banned for 1h.", "The name you asked for is reserved.", "Only those with an account may connect to this server."],
 )
 def test_what_is_about_the_user_ends_it_at_once(wait_for_server: bool, words: str) -> None:
     talk = Talk(wait_for_server=wait_for_server)
@@ -157,7 +158,7 @@ def test_a_login_is_not_waited_for_without_end(retry_ms: int) -> None:
 def test_who_takes_long_over_a_password_is_asked_on_the_next_connection() -> None:
     talk = Talk()
     talk.challenge()
-    talk.hear("You are closed: nobody logged in.", op="bye", code="AUTH_REQUIRED")
+    talk.hear("Connection closed: you did not log in in time.", op="bye", code="AUTH_REQUIRED")
     talk.lose()
     talk.connect()
     talk.challenge()
@@ -184,8 +185,8 @@ def test_a_command_of_a_script_that_is_refused_for_now_is_sent_again() -> None:
 @pytest.mark.parametrize(
     ("first", "what"),
     [
-        (b"Your name: ", "door for telnet"),
-        (b"Your name: * Welcome alice!\r\n", "door for telnet"),
+        (b"Your name: ", "telnet port"),
+        (b"Your name: * Welcome alice!\r\n", "telnet port"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH server"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "web server"),
         (b"\x15\x03\x03\x00\x02\x02\x46", "use --tls"),
@@ -265,7 +266,7 @@ def test_a_room_that_is_not_to_be_had_any_more_is_told_once_and_forgotten() -> N
     asked = joins(talk)
     talk.hear("You are banned by ann.", op="fail", code="BANNED", cid=asked["#ops"])
     answer(talk, asked["#dev"], "#dev")
-    assert talk.screen.missing == ["You are not in #ops any more: You are banned by ann."]
+    assert talk.screen.missing == ["You are no longer in #ops: You are banned by ann."]
     assert talk.screen.notices[-1] == "You are back, in #dev."
     back(talk)
     assert list(joins(talk)) == ["#dev"]

@@ -247,7 +247,7 @@ def test_another_key_than_the_one_that_was_asked_for_is_told_nothing(tmp_path: P
     trap = Trap(*authority.issue("another"))
     status, _, err = chat(tmp_path, f"localhost:{trap.port}", "--tls", "--fingerprint", f"SHA256:{'x' * 43}")
     assert status == UNREACHABLE
-    assert "not the one that was asked for" in err
+    assert "not the one given with --fingerprint" in err
     assert trap.heard() == [b""]
 
 
@@ -262,7 +262,7 @@ def test_a_certificate_for_another_host_is_told_nothing(tmp_path: Path, authorit
 
 def test_a_certificate_that_has_ended_or_is_from_elsewhere_is_told_nothing(tmp_path: Path, authority: Authority) -> None:
     other = Authority(tmp_path, "theirs")
-    for signer, days, why in ((other, 90.0, "not from an authority in"), (authority, -0.5, "has ended")):
+    for signer, days, why in ((other, 90.0, "not signed by a CA in"), (authority, -0.5, "has ended")):
         trap = Trap(*signer.issue("fake", "localhost", days=days))
         status, _, err = chat(tmp_path, f"localhost:{trap.port}", "--tls", "--ca", str(authority.path))
         assert status == UNREACHABLE
@@ -273,7 +273,7 @@ def test_a_certificate_that_has_ended_or_is_from_elsewhere_is_told_nothing(tmp_p
 def test_a_port_without_tls_is_told_nothing(tmp_path: Path, server: Server) -> None:
     status, _, err = chat(tmp_path, f"localhost:{server.port()}", "--tls", name="unheard")
     assert status == UNREACHABLE
-    assert "is that port for TLS?" in err
+    assert "is that a TLS port?" in err
     assert "unheard" not in server.text()
 
 

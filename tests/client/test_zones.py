@@ -94,7 +94,7 @@ def test_what_is_kept_is_kept_for_one_interface() -> None:
 
 @pytest.mark.parametrize(
     ("host", "why"),
-    [("fe80::1", "say on which interface"), ("fe80::1%none", "no network interface none"), ("::1", ""), ("h", "")],
+    [("fe80::1", "add the interface"), ("fe80::1%none", "no network interface none"), ("::1", ""), ("h", "")],
 )
 def test_an_address_that_can_not_be_reached_is_told_before_there_is_a_connection(host: str, why: str) -> None:
     assert why in zones.zone_error(host)

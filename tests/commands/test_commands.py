@@ -56,13 +56,13 @@ def test_who_knows_the_arguments_is_told_what_fits_nothing() -> None:
     assert [text.strip("* ") for text in typist.bytes().decode().splitlines()[1:]] == [
         "Usage: /pm USER TEXT (say something to one user)",
         "There is no command /nonsense. Send /help to see those there are.",
-        "Nobody else has such a name.",
+        "No other user has a name like that.",
         "Online users (1): ann",
     ]
     capable.send("/help", "pm")
     capable.send("/help", command="nonsense")
     capable.send("/list", "nobody")
-    assert [text[:20] for text in capable.msgs()] == ["Usage: /pm USER TEXT", "There is no command ", "Nobody else has such"]
+    assert [text[:20] for text in capable.msgs()] == ["Usage: /pm USER TEXT", "There is no command ", "No other user has a "]
     classic = User(router, "zoe")
     classic.send("/help", "pm")
     classic.send("/list", "an")
@@ -155,7 +155,7 @@ def test_a_topic_can_be_removed() -> None:
     ann = User(router, "ann").register()
     for text in ("/create #ops", "/topic #ops the pump", "/topic #ops", "/topic #ops -delete", "/topic #ops"):
         ann.send(*text.split(" ", 1))
-    assert ann.msgs()[1:] == ["#ops is about: the pump", "the pump", "#ops has no topic now.", "#ops has no topic."]
+    assert ann.msgs()[1:] == ["Topic of #ops: the pump", "the pump", "The topic of #ops was removed.", "#ops has no topic."]
     ann.hello("id")
     ann.send("/topic", room="#ops", text="the pump")
     ann.send("/topic", room="#ops")

@@ -33,15 +33,15 @@ MISTAKES = [
     ("prot = 5", "prot", "did you mean port?"),
     ('tls_key = "x"', "tls_key", "did you mean tls-key?"),
     ("zzzzz = 1", "zzzzz", "there are accounts-only"),
-    ('config = "x"', "config", "no such option"),
-    ("help = true", "help", "no such option"),
+    ('config = "x"', "config", "unknown option"),
+    ("help = true", "help", "unknown option"),
     ("port = 1.5", "port", "a string, a number, or a list"),
     ("port = true", "port", "a string, a number, or a list"),
     ("port = [[1]]", "port", "a string, a number, or a list"),
     ("port = 99999", "port", "up to 65535"),
     (f"port = '{'5' * 5000}'", "port", "up to 65535"),
-    (r"port = '\'", "port", "no port and no endpoint"),
-    ('port = "ssl:443:privateKey=/dev/null:certKey=/dev/null"', "port", "no port and no endpoint"),
+    (r"port = '\'", "port", "neither a port nor an endpoint"),
+    ('port = "ssl:443:privateKey=/dev/null:certKey=/dev/null"', "port", "neither a port nor an endpoint"),
     ("port = [5000, 5000]", "port", "write it once"),
     (f"port = 0x{'f' * 5000}", "port", "5000"),
     ("port = 2026-11-21", "port", "a date or a time is wrong"),
@@ -50,7 +50,7 @@ MISTAKES = [
     ("data = 7", "data", "in quotes"),
     ('data = ["a"]', "data", "a string"),
     ('data = ""', "data", "empty"),
-    (r'data = "a\u0000b"', "data", "can't be seen"),
+    (r'data = "a\u0000b"', "data", "invisible characters"),
     ("lobby = 5", "lobby", "begins with #"),
     ('allow = "everyone"', "allow", "192.168.0.0/16"),
     ('retain = ["90d", "9x"]', "retain", "write 90d"),
@@ -69,7 +69,7 @@ UNREADABLE = [
     (b"port = \n", "line 1"),
     (b"port = 1\nport = 2\n", "line 2"),
     (b"# h\xe9\n", "line 1 is not UTF-8"),
-    (b"port = " + b"[" * 20_000, "lists in lists"),
+    (b"port = " + b"[" * 20_000, "nested too deeply"),
     (b"port = " + b"9" * 5_000, "not TOML"),
     (b"#" * (MAX_BYTES + 1), str(MAX_BYTES)),
 ]
@@ -163,17 +163,17 @@ def test_it_is_read_again_where_the_server_was_started_and_the_directory_is_gone
 def test_two_cannot_have_one_port(tmp_path: Path, text: str) -> None:
     lines = wrong(written(tmp_path, f'{text}\nmanhole-keys = "keys"' if "manhole" in text else text))
     assert lines
-    assert all("give each a port of its own" in line for line in lines)
+    assert all("give each its own port" in line for line in lines)
 
 
 def test_a_room_can_not_be_kept_and_not(tmp_path: Path) -> None:
     (line,) = wrong(written(tmp_path, 'retain = ["#ops=off", "#OPS=1d", "#dev=off", "30d", "#σίσυφος=off", "#σίσυφοσ=1d"]'))
-    assert "#OPS=off keeps all of that room" in line
+    assert "#OPS=off keeps everything in that room" in line
 
 
 def test_what_follows_from_a_mistake_is_no_mistake(tmp_path: Path) -> None:
     (line,) = wrong(written(tmp_path, 'manhole = "abc"\nmanhole-keys = "keys"\n'))
-    assert "manhole: 'abc' is no port" in line
+    assert "manhole: 'abc' is neither a port" in line
 
 
 @pytest.mark.parametrize(("content", "why"), UNREADABLE, ids=[why for _, why in UNREADABLE])
@@ -187,7 +187,7 @@ def test_a_file_that_is_not_there_or_no_file_is_one_mistake(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe", 0o600)
     (none,) = wrong(tmp_path / "none")
     assert none.endswith("No such file or directory. Name another file.")
-    assert "no regular file" in wrong(tmp_path / "pipe")[0]
+    assert "not a regular file" in wrong(tmp_path / "pipe")[0]
     assert "Is a directory" in wrong(tmp_path)[0]
 
 
@@ -318,7 +318,7 @@ def checked(*words: str) -> subprocess.CompletedProcess[str]:
 def test_a_right_file_is_right(tmp_path: Path) -> None:
     file = written(tmp_path, 'port = 5000\ntls = 5001\ndata = "nowhere"\n')
     done = checked("check-config", str(file))
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file} is right.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file} : no mistakes found.\n", "")
     assert json.loads(checked("--json", "check-config", str(file)).stdout) == {"file": str(file)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["chat.toml"], "nothing was made"
 
@@ -333,7 +333,9 @@ def test_what_is_wrong_in_other_files_is_told_too(tmp_path: Path) -> None:
     assert failed.returncode == 1
     told = json.loads(failed.stdout)
     assert told["error"] == "MISTAKES"
-    for mistake, why in zip(told["mistakes"], ["is not the key of", "no certificate", "keys, line 1"], strict=True):
+    for mistake, why in zip(
+        told["mistakes"], ["does not match the certificate in", "no readable certificate", "keys, line 1"], strict=True
+    ):
         assert why in mistake
 
 
@@ -344,7 +346,7 @@ def test_mistakes_in_the_file_hide_none_in_the_files_that_it_names(tmp_path: Pat
     failed = checked("--json", "check-config", "--config", str(file))
     told = json.loads(failed.stdout)["mistakes"]
     assert told == [
-        f"{file}: port: 'tcp:99999' is no endpoint: a port is a number up to 65535.",
+        f"{file}: port: 'tcp:99999' is not an endpoint: a port is a number up to 65535.",
         f"{file}: lobby: The name of a room begins with #, as in #x.",
         f"{file}: ephemeral keeps no message, so there is nothing for retain: leave one of them out.",
         *(f"can't read {tmp_path / name}: No such file or directory." for name in "kc"),
@@ -361,7 +363,7 @@ def test_what_contradicts_on_the_command_line_is_told_in_its_words(tmp_path: Pat
     file = written(tmp_path, "ephemeral = true\n")
     with pytest.raises(ConfigErrors) as raised:
         Options().parseOptions(["--config", str(file), "--manhole", "2222"])
-    assert raised.value.lines == ["--manhole needs --manhole-keys FILE, the public keys that may enter."]
+    assert raised.value.lines == ["--manhole needs --manhole-keys FILE, the public keys that may log in."]
 
 
 def test_every_mistake_is_printed_and_none_is_raised(tmp_path: Path) -> None:
@@ -379,7 +381,7 @@ def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(
     assert (failed.returncode, "No such file" in failed.stderr) == (1, True)
     monkeypatch.setattr(configuration, "DEFAULT_FILE", tmp_path / "none")
     assert main(["check-config"]) == 0
-    assert "what its command line says" in capsys.readouterr().out
+    assert "uses its command line only" in capsys.readouterr().out
     monkeypatch.setattr(configuration, "DEFAULT_FILE", written(tmp_path, "prot = 1"))
     assert main(["check-config"]) == 1
 

@@ -137,7 +137,7 @@ def test_a_guest_who_went_while_it_was_stored_is_not_available(router: Router, a
     ann.send("bob", "hi", cid="1")
     bob.leave()
     store_of(router.chat).release()
-    assert ann.msgs() == ["The user bob is not available any more."]
+    assert ann.msgs() == ["The user bob is no longer available."]
 
 
 def test_who_knows_no_rooms_reads_in_the_text_where_it_was_said(router: Router, ann: User, bob: User) -> None:
@@ -286,7 +286,7 @@ def test_what_is_too_big_makes_no_conversation(router: Router, ann: User, bob: U
     bob.send("ann", "\0" * 16000, cid="1")
     assert [x["code"] for x in bob.xs()] == ["TOO_BIG"]
     ann.send("/history", "@bob")
-    assert "Nothing is kept" in ann.told().msg
+    assert "no stored messages" in ann.told().msg
 
 
 # Once.
@@ -590,9 +590,9 @@ def test_words_are_found_in_ones_own_conversations_only(router: Router, ann: Use
     ann.send("/search", "pump", cid="s")
     assert [x.get("op") for x in ann.xs()] == [None, "end"]
     zoe.send("/search", "pump")
-    assert zoe.told().msg == f"There is nothing that has these words. {NOT_KEPT}"
+    assert zoe.told().msg == f"There is nothing with these words. {NOT_KEPT}"
     zoe.send("/history", "@ann")
-    assert "Nothing is kept of you and @ann" in zoe.told().msg
+    assert "no stored messages between you and @ann" in zoe.told().msg
 
 
 def test_a_guest_reads_nothing_of_what_was_said_to_its_name(router: Router, ann: User, bob: User) -> None:
@@ -604,7 +604,7 @@ def test_a_guest_reads_nothing_of_what_was_said_to_its_name(router: Router, ann:
     assert not any("secret" in msg for msg in other.msgs())
     other.register()
     other.send("/history", "@ann")
-    assert "Nothing is kept" in other.told().msg
+    assert "no stored messages" in other.told().msg
 
 
 # With the real log.

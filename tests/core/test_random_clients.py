@@ -41,7 +41,7 @@ SPELT = {
     "carol": Spelt("carol", "carol", "carol"),
 }
 NO_NAMES = ["SERVER", "everyone", "a b", "10.0.0.1", "x" * 33, "\u0455cope"]
-NOBODY = "Nobody else has such a name."
+NOBODY = "No other user has a name like that."
 TEXTS = ["hi", "h\u00e9 \u4e2d \U0001f600", '}{"\\', " padded ", "/list", "x" * 500, "a\u200db"]
 
 KINDS = st.sampled_from(["classic", "unframed", "silent", "glued", "capable", "telnet"])
@@ -190,7 +190,7 @@ class Chat(RuleBasedStateMachine):
         if kind == "telnet":
             far.wire.lose()
         else:
-            self.turned_away(far, "No name came within 10 seconds. Connect again, and send your name first.")
+            self.turned_away(far, "No name came within 10 seconds. Connect again and send your name first.")
 
     # Talking.
 
@@ -285,7 +285,7 @@ class Chat(RuleBasedStateMachine):
         far.send(HELLO, cut)
         far.junk = False
         if far.kind == "capable":
-            far.told("You have said hello already; once is enough.", "fail")
+            far.told("You have already sent a hello.", "fail")
         else:
             far.kind = "capable"
             self.welcomed(far)
@@ -305,7 +305,7 @@ class Chat(RuleBasedStateMachine):
         is_object = bad.startswith(b"{")
         if far.kind == "unframed" and not is_object:
             if not far.junk:
-                far.told("There is text outside of a packet; it was skipped.", "fail")
+                far.told("Text outside of a packet was skipped.", "fail")
             far.junk = True
             return
         far.junk = False

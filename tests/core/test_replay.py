@@ -229,7 +229,7 @@ def test_a_replay_waits_for_a_client_that_does_not_read(router: Router, bob: Use
     assert read(phone) == [("four", None)]
 
 
-SKIPPED = "What you missed can't be shown now. Send /history to see it."
+SKIPPED = "The messages you missed can't be shown right now. Send /history to see them."
 ERRORS = [RateLimited("busy"), TooSlow("slow"), sqlite3.DatabaseError("disk I/O error")]
 
 
@@ -319,7 +319,7 @@ def test_a_page_that_was_not_full_in_time_is_not_the_last(
     assert len(eve.shown()) == 7
     eve.send("ann", "and this")
     classic = log_in_classic(router, "ann")
-    assert "more than 2 messages were said" in classic.msgs()[1]
+    assert "more than 2 messages were sent" in classic.msgs()[1]
 
 
 def test_a_classic_client_that_could_not_be_shown_anything_in_time_has_not_read_it(
@@ -357,7 +357,7 @@ def test_who_goes_during_a_replay_is_owed_the_rest(router: Router, store: FakeSt
 def test_a_classic_login_shows_what_was_missed_once(router: Router, bob: User) -> None:
     say(bob, "one", "two")
     ann = log_in_classic(router, "ann")
-    told = "Since you were last here, 2 messages were said in your conversations. Here they are:"
+    told = "Since you were last here, 2 messages were sent to you or your rooms. Here they are:"
     assert ann.msgs()[1:] == [told, "one", "two"]
     ann.leave()
     again = log_in_classic(router, "ann")
@@ -370,7 +370,7 @@ def test_a_classic_login_shows_the_newest_fifty(router: Router, bob: User) -> No
     say(bob, *range(SHOWN + 10))
     _, told, *shown = log_in_classic(router, "ann").msgs()
     assert (
-        told == "Since you were last here, 60 messages were said in your conversations. "
+        told == "Since you were last here, 60 messages were sent to you or your rooms. "
         f"Here are the newest {SHOWN}; /history has the others:"
     )
     assert shown == [str(n) for n in range(10, SHOWN + 10)]

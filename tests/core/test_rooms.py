@@ -497,8 +497,8 @@ def test_an_invitation_is_seen_by_members_and_can_be_taken_back(router: Router, 
     x = dump(packet.x)
     assert (x["names"], x["invited"], x["n"]) == (["ann"], ["eve"], 1)
     ann.send("/uninvite", "eve #secret")
-    assert ann.told().msg == "eve is not invited to #secret any more."
-    assert secret.told().msg == "You are not invited to #secret any more."
+    assert ann.told().msg == "The invitation of eve to #secret was withdrawn."
+    assert secret.told().msg == "Your invitation to #secret was withdrawn."
     secret.send("/join", "#secret")
     assert code(secret) == "NO_SUCH_TARGET"
     ann.send("/members", room="#secret")
@@ -518,7 +518,7 @@ def test_only_who_is_in_a_room_takes_an_invitation_back(router: Router, ann: Use
     secret.send("/join", "#secret")
     secret.shown()
     ann.send("/uninvite", "eve #secret")
-    assert ann.shown()[-1].msg == "eve is in #secret already."
+    assert ann.shown()[-1].msg == "eve is already in #secret."
 
 
 def test_who_comes_as_the_invitation_is_taken_back_stays_out(router: Router, ann: User, secret: User) -> None:
@@ -528,7 +528,7 @@ def test_who_comes_as_the_invitation_is_taken_back_stays_out(router: Router, ann
     ann.send("/uninvite", "eve #secret")
     secret.send("/join", "#secret")
     store_of(router.chat).release()
-    assert "taken back just now" in secret.shown()[-1].msg
+    assert "withdrawn just now" in secret.shown()[-1].msg
     assert members(router) == [(1, "r1"), (1, "r2")]
 
 
@@ -597,7 +597,7 @@ def test_of_rooms_it_counts_what_was_made_and_not_only_what_there_is(router: Rou
     packet = ann.told()
     x = dump(packet.x)
     assert (x["code"], x["retry_ms"]) == ("RATE_LIMITED", 1_800_000)
-    assert packet.msg == "You have made as many rooms as one may within an hour. Try again in 30 min."
+    assert packet.msg == "You have made too many rooms within the last hour. Try again in 30 min."
     assert router.chat.limits.met["creations"] == 1
     router.chat.clock.advance(1800)  # type: ignore[attr-defined]  # it is a test's
     ann.send("/create", "#x3")
@@ -632,7 +632,7 @@ def test_those_who_are_about_to_come_count(router: Router, ann: User) -> None:
     store_of(router.chat).release()
     assert ann.session.account is not None
     assert len(ann.session.account.conversations) == 3
-    assert sum("as many rooms" in msg for user in (ann, phone) for msg in user.msgs()) == 2
+    assert sum("too many rooms" in msg for user in (ann, phone) for msg in user.msgs()) == 2
     assert code(eve) == "FULL"
     assert dump(zoe.told().x)["op"] == "ok"
     for user in (ann, zoe):
@@ -788,7 +788,7 @@ def test_in_the_lobby_is_everybody_and_nobody_leaves_it(router: Router) -> None:
     ann.send("#lobby", "hi")
     assert bob.told().msg == "[#lobby] hi"
     bob.send("/leave", "#lobby")
-    assert bob.told().msg == "Everybody is in #lobby."
+    assert bob.told().msg == "Everyone is in #lobby, so you can't leave it."
     ann.register()
     bob.send("#lobby", "hello")
     assert ann.told().msg == "[#lobby] hello"

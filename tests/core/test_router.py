@@ -236,7 +236,7 @@ def test_time_is_told_with_its_zone(router: Router, monkeypatch: pytest.MonkeyPa
 def test_standard_shows_a_packet(router: Router) -> None:
     ann = User(router, "ann")
     ann.send("/standard")
-    assert '{"from":{"name":"YOU","ip":""},"to":"WHOM","msg":"TEXT"}' in ann.told().msg
+    assert '{"from":{"name":"YOU","ip":""},"to":"TARGET","msg":"TEXT"}' in ann.told().msg
 
 
 def test_list_tells_everyone_but_the_asker_in_order(router: Router) -> None:
@@ -254,7 +254,7 @@ def test_list_tells_everyone_but_the_asker_in_order(router: Router) -> None:
     ann.send("/list", prefix="d")
     assert ann.told().msg == "Online users (1): dave"
     ann.send("/list", "an")
-    assert ann.told().msg == "Nobody else has such a name."
+    assert ann.told().msg == "No other user has a name like that."
 
 
 def test_a_list_costs_a_packet_for_every_hundred_names(router: Router) -> None:

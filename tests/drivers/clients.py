@@ -22,7 +22,7 @@ from tests.drivers.wrong import Wrong, check
 from tests.fakes import PASSWORD
 
 #: Endings that are right: it read too slowly, it answered no ping, or its very first line broke.
-FORGIVEN = ("more waited for you than you read", "no answer came to a ping", "without a welcome", "no welcome came")
+FORGIVEN = ("you were reading too slowly", "you did not answer a ping", "without a welcome", "no welcome came")
 #: Seconds after which something that the server told counts as read late.
 LATE = 2.0
 

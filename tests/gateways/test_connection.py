@@ -148,7 +148,7 @@ def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tupl
     assert house[0].chat.limits.met["outbox"] == 1
     other.send(line("ann", "still there?"))
     assert "not available" in other.msgs()[-1]
-    assert wire.msgs() == ["You are closed: more waited for you than you read."]
+    assert wire.msgs() == ["Connection closed: you were reading too slowly."]
     wire.wait(CLOSE_SECONDS + 0.1)
     assert wire.transport.disconnected
 

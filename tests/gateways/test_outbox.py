@@ -196,4 +196,4 @@ def test_what_cannot_be_written_costs_one_connection(rig: Rig, logged: list[str]
     rig.clock.advance(0)
     assert transport.value() == b"all is well"
     assert rig.transport.disconnected
-    assert "what was to be sent could not be written" in logged
+    assert "output could not be written" in logged

@@ -94,7 +94,7 @@ def test_the_line_about_what_is_missing_is_where_it_is_missing(house: tuple[Rout
     eve.send("ann", "again")
     told += shown(ann, 5)
     after = [text for _, text in told[-2:]]
-    assert after[0].endswith("left out here, as more came than you can be sent in time. /history shows what is kept.")
+    assert after[0].endswith("left out here, because more arrived than can be sent to you. /history shows the stored ones.")
     assert after[1] == "again"
     assert ("eve", "too early") not in told
 

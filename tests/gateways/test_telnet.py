@@ -80,7 +80,7 @@ def test_commands_take_their_arguments_on_the_line(house: tuple[Router, Clock], 
         "* Online users (1): ",
         "* Message sent to 1 ",
         "* There is no comman",
-        "* A hello is for pro",
+        "* /hello is for prog",
         "* Usage: /pm USER TE",
     ]
 
@@ -249,7 +249,7 @@ def test_what_telnet_asks_counts_as_packets(house: tuple[Router, Clock], wire: W
     unnamed.send(b"\xff\xf6" * 1000)
     told = unnamed.bytes()
     assert told.count(b"lanchat is here") in range(60, telnet.MAX_ASKED + 1)
-    assert told.endswith(b"* Your telnet asks too much before there is a name.\r\n")
+    assert told.endswith(b"* Your telnet program sent too many requests before the name.\r\n")
     assert unnamed.transport.disconnecting
 
 
@@ -265,7 +265,7 @@ def test_so_many_characters_are_erased_in_a_line_and_no_more(house: tuple[Router
     bob = User(house[0], "bob")
     wire.send("é\b".encode() * 256 + b"hello\r\n", "é\b".encode() * 257 + b"again\r\n")
     assert bob.msgs() == ["hello"]
-    assert "More than 256 characters were erased" in wire.bytes().decode()
+    assert "more than 256 characters of it were erased" in wire.bytes().decode()
 
 
 def test_erasing_counts_as_packets_too(wire: Wire) -> None:
@@ -284,7 +284,7 @@ def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Rout
         wire.send(b"x" * 1000)
         assert len(wire.connection._terminal._cut) < 10
     wire.send(b"\r\n/list\r\n")
-    assert lines(wire) == ["* A line is at most 16384 bytes; the rest of this one is skipped.", "* Online users (1): bob"]
+    assert lines(wire) == ["* A line has at most 16384 bytes; the rest of this one was skipped.", "* Online users (1): bob"]
     assert bob.shown() == []
 
 
@@ -374,7 +374,7 @@ def test_another_protocol_is_told_at_once_which_port_is_meant(
     wire.send(beginning)
     wire.wait(0.2)
     told = wire.bytes().decode()
-    assert f"no {name} is spoken here" in told
+    assert f"does not speak {name}" in told
     assert port in told
     assert told.startswith("HTTP/1.1 400 ") == (name == "HTTP" and protocol is ChatProtocol)
     assert wire.transport.disconnecting
@@ -385,7 +385,7 @@ def test_telnet_at_the_json_port_is_told_which_port_is_meant(house: tuple[Router
     wire = Wire(*house)
     wire.send(b"\xff\xfb\x1f\xff\xfb\x20")
     wire.wait(0.2)
-    assert "the port of --telnet" in wire.bytes().decode()
+    assert "the --telnet port" in wire.bytes().decode()
     assert wire.transport.disconnecting
 
 
@@ -399,7 +399,7 @@ def test_a_line_over_the_limit_is_told_and_skipped(house: tuple[Router, Clock], 
     bob = User(house[0], "bob")
     wire.send(b"x" * 20000, b"y" * 20000 + b"\r\nshort\r\n")
     assert bob.told().msg == "short"
-    assert lines(wire) == ["* A line is at most 16384 bytes; the rest of this one is skipped."]
+    assert lines(wire) == ["* A line has at most 16384 bytes; the rest of this one was skipped."]
 
 
 def test_the_last_line_needs_no_end(house: tuple[Router, Clock], wire: Wire) -> None:
@@ -463,10 +463,10 @@ def test_to_makes_the_lines_that_follow_go_there(house: tuple[Router, Clock], wi
     wire.send(b"/to @bob\r\npsst\r\n/to a b\r\na secret\r\n@bob hi\r\n/to\r\nhello\r\n")
     assert (bob.msgs(), eve.msgs()) == (["psst", "hi", "hello"], ["hello"])
     assert lines(wire) == [
-        "* What you say goes to bob now.",
-        "* That is no user and no room: write NAME, @NAME or #ROOM.",
-        "* The last /to failed, so nobody got it. Write /to NAME or /to #ROOM first, or /to alone for everyone.",
-        "* What you say goes to Everyone now.",
+        "* Your messages now go to bob.",
+        "* That is neither a user nor a room: write NAME, @NAME or #ROOM.",
+        "* Nobody got that, because the last /to failed. Send /to NAME or /to #ROOM first, or /to alone for everyone.",
+        "* Your messages now go to Everyone.",
     ]
 
 
@@ -527,5 +527,5 @@ def test_a_login_in_place_of_a_name_is_not_repeated(house: tuple[Router, Clock])
     wire = Wire(*house, TelnetProtocol)
     wire.send(b"/login hunter2\n")
     told = wire.bytes()
-    assert b"The first line is your name" in told
+    assert b"Send your name first" in told
     assert b"hunter2" not in told

@@ -126,7 +126,7 @@ def test_an_entry_is_what_was_said() -> None:
 
 
 def test_a_page_is_before_after_or_around() -> None:
-    with pytest.raises(Usage, match="one of the three"):
+    with pytest.raises(Usage, match="only one of"):
         page(room(), ["r1"], before=3, around=3)
 
 

@@ -19,7 +19,7 @@ from lanchat.store import accounts, recent, schema, word_index
 from tests.fakes import PASSWORD, User, Wire, log_in, log_in_classic, make_router, store_of
 from tests.memory_log import log_of, said
 
-SEVERAL = "These may be different people: more than one has had the name {}."
+SEVERAL = "These may be different people: several have used the name {}."
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_talk_by_a_name_is_that_of_the_guest_and_of_the_account(router: Router, 
         "bob -> ann: an account now",
     ]
     assert said_in(ann, "/search", "mat in:@bob") == [SEVERAL.format("bob"), "bob -> ann: under the mat"]
-    assert said_in(ann, "/search", "sofa in:@bob") == [f"There is nothing that has these words. {NOT_KEPT}"]
+    assert said_in(ann, "/search", "sofa in:@bob") == [f"There is nothing with these words. {NOT_KEPT}"]
 
 
 def test_talk_with_an_account_that_was_removed_is_found_by_its_name(router: Router, ann: User) -> None:
@@ -85,7 +85,7 @@ def test_talk_with_an_account_that_was_removed_is_found_by_its_name(router: Rout
         remove(router, "eve")
     assert said_in(ann, "/history", "@Eve") == [SEVERAL.format("Eve"), "eve -> ann: one", "ann -> eve: two"]
     assert said_in(ann, "/search", "two in:@eve") == [SEVERAL.format("eve"), "ann -> eve: two"]
-    assert "Nothing is kept" in said_in(ann, "/history", "@ev")[0]
+    assert "no stored messages" in said_in(ann, "/history", "@ev")[0]
 
 
 def test_what_a_classic_client_has_in_x_is_not_looked_at(router: Router, ann: User) -> None:
@@ -107,9 +107,9 @@ def test_nobody_reads_what_others_said_with_that_name(router: Router, ann: User)
     eve, zoe = User(router, "eve").register(), User(router, "zoe").register()
     eve.send("zoe", "not for ann")
     remove(router, "eve")
-    assert "Nothing is kept of you and @eve" in said_in(ann, "/history", "@eve")[0]
+    assert "no stored messages between you and @eve" in said_in(ann, "/history", "@eve")[0]
     assert said_in(zoe, "/history", "@eve") == ["eve -> zoe: not for ann"]
-    assert "Nothing is kept" in said_in(User(router, "eve"), "/history", "@zoe")[0]
+    assert "no stored messages" in said_in(User(router, "eve"), "/history", "@zoe")[0]
 
 
 def test_a_program_is_told_that_these_may_be_different_people_too(router: Router, ann: User) -> None:
@@ -132,7 +132,7 @@ def test_after_an_erasure_nothing_is_found_by_that_name(router: Router, ann: Use
     remove(router, "eve")
     for table in ("kept", "fresh"):
         connection.execute(f"UPDATE {table} SET target = '(erased)', name = '(erased)'")  # noqa: S608 (ours)
-    assert "Nothing is kept" in said_in(ann, "/history", "@eve")[0]
+    assert "no stored messages" in said_in(ann, "/history", "@eve")[0]
 
 
 def test_conversations_are_told_apart_by_the_numbers_in_their_names() -> None:
@@ -271,7 +271,7 @@ def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
     User(router, "bob").send("ann", "hello")
     schema.put(store_of(router.chat).connection, "unindexed", unindexed)
     older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
-    assert said_in(ann, "/search", "mat") == [*older, f"There is nothing that has these words. {NOT_KEPT}"]
+    assert said_in(ann, "/search", "mat") == [*older, f"There is nothing with these words. {NOT_KEPT}"]
 
 
 def test_what_is_wrong_with_a_search_is_told() -> None:
@@ -295,4 +295,4 @@ def test_what_is_wrong_with_a_search_is_told() -> None:
 def test_whoever_looks_for_what_was_said_to_everyone_is_told_that_it_is_not_kept(kept: bool, command: str, msg: str) -> None:
     ann = User(make_router(kept)[0], "ann").register()
     ann.send("Everyone", "bus at nine")
-    assert said_in(ann, command, msg)[0].endswith(NOT_KEPT if kept else "This server keeps no messages.")
+    assert said_in(ann, command, msg)[0].endswith(NOT_KEPT if kept else "This server stores no messages.")

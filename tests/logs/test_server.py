@@ -187,7 +187,7 @@ def test_the_level_counts_from_now_on_in_all_or_in_a_part(written: Written) -> N
 
 
 def test_a_level_that_is_none_is_answered_with_those_there_are(written: Written) -> None:
-    with pytest.raises(ValueError, match="there is no level 'loud'; there are debug, info, warn, error, critical"):
+    with pytest.raises(ValueError, match="unknown level 'loud'; the levels are debug, info, warn, error, critical"):
         written.log.set_level("loud")
 
 

@@ -85,12 +85,12 @@ def test_a_file_that_was_copied_under_a_running_server_is_no_backup(tmp_path: Pa
     with Desk(tmp_path / "data") as desk:
         fill(desk)
         (tmp_path / "copy").write_bytes((tmp_path / "data" / "lanchat.db").read_bytes())
-    with pytest.raises(FileError, match="is not whole"):
+    with pytest.raises(FileError, match="is incomplete"):
         backup.restore(tmp_path / "other", tmp_path / "copy", "now")
 
 
 def test_a_directory_where_nothing_is_kept_has_no_backup(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="nothing is kept there"):
+    with pytest.raises(FileError, match="Name the server's data directory"):
         backup.copy_out(tmp_path / "nowhere", tmp_path / "copy")
     assert not any(tmp_path.iterdir())
 

@@ -330,6 +330,6 @@ def test_an_account_is_changed_only_by_its_own_name(
     before = desk.ask("SELECT * FROM accounts")
     refused = do(request_)
     assert isinstance(refused, Failed)
-    assert refused.text == "ısparta is no account; the account of that name is isparta: name that one."
+    assert refused.text == "There is no account spelled ısparta; it is spelled isparta: use that."
     assert refused.code == "NO_SUCH_TARGET"
     assert desk.ask("SELECT * FROM accounts") == before

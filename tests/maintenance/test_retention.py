@@ -286,4 +286,4 @@ def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
         indexed(desk)
         assert found(desk, "word7") == [8]
     (line,) = logged
-    assert line.startswith("what is said can't be found by its words for now: no such table: ")
+    assert line.startswith("new messages can't be searched for now: no such table: ")

@@ -95,18 +95,18 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         ("mute('ann', duration=[])", "duration is a text, in quotes or a number."),
         ("who(1)", "Write it as who(): too many positional arguments."),
         ("drain('soon')", "Write it as drain(60), in seconds, or drain('off')."),
-        ("limit('speed', 1)", "there is no limit 'speed'"),
-        ("help('kik')", "'kik' can't be said here; help() shows what can."),
+        ("limit('speed', 1)", "unknown limit 'speed'"),
+        ("help('kik')", "'kik' is not a command here; help() lists the commands."),
         ("kick('nobody')", "nobody is not here."),
-        ("kick('')", "Say whom: a name, an address or a network. Nothing was done."),
-        ("kick('bert', 'x' * 201)", "A reason is at most 200 characters; this one has 201. Nothing was done."),
-        ("kick('bert', room='#ops')", "There is no room #ops. Nothing was done."),
-        ("ban('bert', duration='soon')", "soon is no duration."),
+        ("kick('')", "Nothing was done: give a name, an address or a network."),
+        ("kick('bert', 'x' * 201)", "Nothing was done: a reason has at most 200 characters; this one has 201."),
+        ("kick('bert', room='#ops')", "Nothing was done: there is no room #ops."),
+        ("ban('bert', duration='soon')", "soon is not a duration."),
         ("unban('bert')", "bert is not banned. bans() lists who is."),
-        ("ban('127.0.0.1')", "127.0.0.1 is this machine itself"),
-        ("tap('nobody')", "Nobody here is called nobody."),
-        ("log('debug')", "Another program writes the log"),
-        ("shout('')", "A text has 1 to"),
+        ("ban('127.0.0.1')", "127.0.0.1 is the server's own machine"),
+        ("tap('nobody')", "No user online is called nobody."),
+        ("log('debug')", "another program writes the log"),
+        ("shout('')", "a text has 1 to"),
     ]:
         answer = scene.say(said)
         assert told in answer, said
@@ -187,19 +187,19 @@ def test_a_ban_is_told_listed_and_undone_in_words_of_the_prompt(scene: Scene) ->
     assert scene.bert.client.disconnected
     (row,) = scene.window.names["bans"]()
     assert (row.kind, row.whom, row.by, row.why) == ("ban", "bert", "the operator", "spam")
-    assert scene.say("unban('bert')") == "bert is not banned any more.\n"
+    assert scene.say("unban('bert')") == "bert is no longer banned.\n"
     assert len(scene.window.names["bans"]()) == 0
 
 
 def test_a_mute_lasts_so_many_seconds(scene: Scene) -> None:
     assert "muted by the operator for 1m 30s" in scene.say("mute('bert', 'shh', 90)")
     assert scene.bert.session.barred is not None
-    assert scene.say("unmute('bert')") == "bert is not muted any more.\n"
+    assert scene.say("unmute('bert')") == "bert is no longer muted.\n"
 
 
 @pytest.mark.parametrize("text", ["''", "'x' * 20_000", "'\\ud800'"])
 def test_shout_says_only_what_can_be_said(scene: Scene, text: str) -> None:
-    assert "A text has 1 to" in scene.say(f"shout({text})")
+    assert "a text has 1 to" in scene.say(f"shout({text})")
     assert scene.ann.client.packets == []
 
 
@@ -242,7 +242,7 @@ class FakeLog:
     def set_level(self, name: str, namespace: str = "") -> None:
         """As `lanchat.logs` does."""
         if name not in {"debug", "info"}:
-            raise ValueError(f"there is no level {name!r}")
+            raise ValueError(f"unknown level {name!r}")
         self.levels.append((name, namespace))
 
 
@@ -251,23 +251,23 @@ def test_log_changes_the_level_of_all_or_of_a_part(scene: Scene) -> None:
     scene.service.log = log
     assert scene.say("log('debug', 'lanchat.tls')") == "lanchat.tls is logged from debug on.\n"
     assert scene.say("log('info')") == "Everything is logged from info on.\n"
-    assert scene.say("log('loud')") == "there is no level 'loud'. Nothing was changed.\n"
+    assert scene.say("log('loud')") == "unknown level 'loud'. Nothing was changed.\n"
     assert log.levels == [("debug", "lanchat.tls"), ("info", "")]
 
 
 def test_reload_tells_what_came_of_it(scene: Scene) -> None:
     async def reload() -> str:
-        return "All is as it was."
+        return "Nothing has changed."
 
     scene.service.reload = reload
-    assert scene.say("reload()") == "All is as it was.\n"
+    assert scene.say("reload()") == "Nothing has changed.\n"
 
 
 def test_drain_ends_the_server_and_can_be_called_off(scene: Scene) -> None:
-    assert "the server ends in 5m" in scene.say("drain(300)")
+    assert "The server shuts down in 5m" in scene.say("drain(300)")
     assert not scene.service.ready
-    assert "no: nobody new is let in" in scene.say("stats()")
-    assert scene.say("drain('off')") == "The server goes on, and lets people in again.\n"
+    assert "no: new connections are refused" in scene.say("stats()")
+    assert scene.say("drain('off')") == "The shutdown is cancelled; new connections are accepted again.\n"
     scene.clock.advance(300)
     assert scene.stopped == []
     assert "From 0 to 86400 seconds" in scene.say("drain(-1)")

@@ -84,27 +84,27 @@ def test_a_line_restricts_its_key(
 @pytest.mark.parametrize("content", ["", "# nobody\n", "\n\n"])
 def test_a_list_without_a_key_is_refused(file: Path, content: str) -> None:
     file.write_text(content)
-    assert "there is no key in" in why(file)
+    assert "contains no key" in why(file)
 
 
 def test_what_is_no_key_is_refused_with_its_line(file: Path) -> None:
     good = line(OURS)
     kind, blob, _ = good.split()
     for bad, said in [
-        (f'command="ls" {good}', "are no options"),
+        (f'command="ls" {good}', "are not options"),
         (f"expiry-time {good}", "the option expiry-time is not supported; there are from, "),
         (f'from="gate.example" {good}', "'gate.example' is none"),
-        (f'from="10.0.0.1",from="*" {good}', "from= stands there twice"),
-        (f"restrict {good}", "that key stands in a line above, too"),
+        (f'from="10.0.0.1",from="*" {good}', "from= appears twice"),
+        (f"restrict {good}", "that key is listed twice"),
         (f'from="*,!010.0.0.1" {good}', "'!010.0.0.1' is none"),
         ('command="' + '\\"' * 5000, "a line is options"),
         (f'from="10.0.0.0/40" {good}', "'10.0.0.0/40' is none"),
         (f'from="10.0.0.1 {good}', "a line is options, if there are any, and a key"),
         (f"restrict, from {good}", "a line is options"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "a line is options"),
-        (kind, "no key that can be used"),
-        (f"{kind} {blob[:30]}", "no key that can be used"),
-        (f"{kind} \x1b[2J", "no key that can be used"),
+        (kind, "the key can't be used"),
+        (f"{kind} {blob[:30]}", "the key can't be used"),
+        (f"{kind} \x1b[2J", "the key can't be used"),
         (f"ssh-rsa {blob}", "not the ssh-rsa key it says it is"),
         (line(Key(rsa.generate_private_key(65537, 1024))), "at least 2048 bits"),  # noqa: S505 (that is the point)
     ]:
@@ -133,7 +133,7 @@ def test_ecdsa_keys_may_be_listed(file: Path, curve: ec.EllipticCurve) -> None:
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_a_list_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     file.chmod(mode)
-    assert why(file) == f"others can write {file}. Forbid it: chmod go-w {file}"
+    assert why(file) == f"others can write {file}. To prevent that: chmod go-w {file}"
     file.chmod(0o644)
     assert read_authorized_keys(file)
 
@@ -141,7 +141,7 @@ def test_a_list_that_others_can_write_is_refused(file: Path, mode: int) -> None:
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
 def test_a_list_in_a_directory_that_others_can_write_is_refused(file: Path, mode: int) -> None:
     file.parent.chmod(mode)
-    assert why(file) == f"others can write {file.parent}. Forbid it: chmod go-w {file.parent}"
+    assert why(file) == f"others can write {file.parent}. To prevent that: chmod go-w {file.parent}"
 
 
 def test_a_link_is_judged_where_it_is_and_where_it_leads(file: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_host_key_that_is_none_is_refused(tmp_path: Path, content: str) -> Non
 
 def test_where_there_can_be_no_directory_there_are_no_keys(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match="can't keep host keys"):
+    with pytest.raises(FileError, match="can't store host keys"):
         host_keys(tmp_path / "file" / "data")
 
 
@@ -230,8 +230,8 @@ def start(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
     [
         (["--manhole", LOOPBACK], "--manhole needs --manhole-keys FILE"),
         (["--manhole-keys", "keys"], "--manhole-keys needs --manhole PORT"),
-        (["--manhole", "66666", "--manhole-keys", "keys"], "66666 is no port"),
-        (["--manhole", "nonsense", "--manhole-keys", "keys"], "'nonsense' is no port and no endpoint"),
+        (["--manhole", "66666", "--manhole-keys", "keys"], "66666 is not a port"),
+        (["--manhole", "nonsense", "--manhole-keys", "keys"], "'nonsense' is neither a port nor an endpoint"),
         (["--manhole", LOOPBACK, "--manhole-keys", "none"], "/none: there is no such file."),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

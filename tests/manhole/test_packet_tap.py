@@ -179,7 +179,7 @@ def test_a_slow_window_loses_packets_and_is_told_how_many(scene: Scene) -> None:
     scene.window.is_behind = False
     scene.ann.send(line("bob", "the last"))
     told, shown = scene.tapped()
-    assert told == "(not shown, as this window did not keep up: 50 packets)"
+    assert told == "(not shown, because this window is too slow: 50 packets)"
     assert "the last" in shown
     scene.window.out = ""
     scene.window.interrupt()

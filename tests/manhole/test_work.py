@@ -126,7 +126,7 @@ def test_a_window_that_does_not_read_loses_packets_and_costs_no_memory(manhole: 
             assert memory(server) - before < 12_000_000  # what was said is 20 MB
             ssh.send_signal(signal.SIGCONT)
             for line in ssh.stdout:
-                if "not shown, as this window did not keep up: " in line:
+                if "not shown, because this window is too slow: " in line:
                     break
                 flo.say("/list")
                 flo.packet()
@@ -200,7 +200,7 @@ def test_a_ban_is_kept_and_undone(manhole: Manhole) -> None:
         assert done.stdout.startswith("rude is banned by the operator for 2h (be nice). 1 connection was closed.")
         assert rude.at_end()
     assert re.search(r"^ban +rude +\d{4}-.* operator .* be nice$", manhole.run("bans()"), re.MULTILINE)
-    assert manhole.run("unban('rude')").strip() == "rude is not banned any more."
+    assert manhole.run("unban('rude')").strip() == "rude is no longer banned."
     done = manhole.ssh("127.0.0.1", "unban('rude')")
     assert (done.stdout, done.stderr, done.returncode) == ("", "rude is not banned. bans() lists who is.\n", 1)
 
@@ -240,8 +240,8 @@ def test_reload_reads_the_keys_again_and_closes_whose_key_is_gone(own_manhole: M
     child = own_manhole.terminal()
     own_manhole.keys.write_text(own_manhole.rsa.with_suffix(".pub").read_text())
     done = own_manhole.ssh("127.0.0.1", "reload()", key=own_manhole.rsa)
-    assert "may not enter any more" in done.stdout
-    child.expect_exact("this key may not enter any more")
+    assert "may no longer log in" in done.stdout
+    child.expect_exact("this key may no longer log in")
     leave(child)
     assert own_manhole.ssh("127.0.0.1", "1").returncode == 255
 
@@ -260,11 +260,11 @@ def test_drain_lets_nobody_in_until_it_is_called_off(own_manhole: Manhole) -> No
     port = own_manhole.server.port()
     with login(port, "dan") as dan:
         told = own_manhole.run("drain(600)").strip()
-        assert told == "Nobody new is let in, and the server ends in 10m. Told: 1 connection."
-        assert dan.packet()["msg"] == "The server ends in 10m. Please finish what you are saying."
+        assert told == "The server shuts down in 10m and refuses new connections. Told: 1 connection."
+        assert dan.packet()["msg"] == "The server shuts down in 10m. Please finish your conversations."
         with pytest.raises(ConnectionRefusedError):
             Peer(port)
-        assert own_manhole.run("drain('off')").strip() == "The server goes on, and lets people in again."
+        assert own_manhole.run("drain('off')").strip() == "The shutdown is cancelled; new connections are accepted again."
         assert "after all" in dan.packet()["msg"]
     login(own_manhole.server.port(), "don").close()  # (it was any free port: it may be another)
     own_manhole.run("drain(1)")

@@ -43,7 +43,7 @@ def test_new_files_are_taken_and_nobody_is_dropped(tmp_path: Path) -> None:
                     assert later.certificate() == new
                 early.say("late", "still here")
                 assert late.wait_for("still here")
-        assert "goes on with the old certificate" in server.text()
+        assert "continues with the old certificate" in server.text()
         assert len(re.findall(r"TLS key SHA256:", server.text())) == 2
 
 
@@ -108,7 +108,7 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     key, cert = Authority(tmp_path).issue("loose")
     key.chmod(0o640)
     said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
-    assert said == f"lanchat: others can read or write {key}. Forbid it: chmod go= {key}"
+    assert said == f"lanchat: others can read or write {key}. To prevent that: chmod go= {key}"
 
 
 def test_a_key_that_systemd_hands_over_may_show_the_mask_of_an_acl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,9 @@ def test_a_key_that_systemd_hands_over_may_show_the_mask_of_an_acl(tmp_path: Pat
 def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data").chmod(0o777)
-    assert refused_start(tmp_path) == f"lanchat: others can read or write {tmp_path}/data. Forbid it: chmod go= {tmp_path}/data"
+    assert refused_start(tmp_path) == (
+        f"lanchat: others can read or write {tmp_path}/data. To prevent that: chmod go= {tmp_path}/data"
+    )
 
 
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -132,8 +134,8 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o600)
     circle.symlink_to(circle)
     for key, cert, why in (
-        (pipe, device, "it is no regular file"),
-        (device, pipe, "it is no regular file"),
+        (pipe, device, "it is not a regular file"),
+        (device, pipe, "it is not a regular file"),
         (circle, circle, "Too many levels of symbolic links"),
     ):
         said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
@@ -145,5 +147,5 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     key, _ = authority.issue("one")
     _, cert = authority.issue("another")
     said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
-    assert said == f"lanchat: {key} is not the key of the certificate in {cert}: give the two that belong together."
+    assert said == f"lanchat: {key} does not match the certificate in {cert}: give a matching pair."
     assert "--tls-cert" in refused_start(tmp_path, "--tls-key", str(key))

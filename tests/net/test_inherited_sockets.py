@@ -101,7 +101,7 @@ def test_a_socket_that_was_not_handed_over_is_one_line(tmp_path: Path, listening
     with activated(tmp_path, listening, f"systemd:{which}") as log:
         said = log.read_text()
         assert f"systemd:{which}" in said
-        assert "is no port" in said
+        assert "is not a port" in said
         assert "Traceback" not in said
 
 
@@ -109,7 +109,7 @@ def test_without_systemd_it_is_one_line_too(tmp_path: Path) -> None:
     command = twistd(tmp_path, "--port", "systemd:domain=INET6:name=json")
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
     assert ended.returncode == os.EX_CONFIG
-    assert "is no port that systemd handed over. Start lanchat.socket" in ended.stdout + ended.stderr
+    assert "is not a port passed on by systemd. Start lanchat.socket" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
 
 

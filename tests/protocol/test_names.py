@@ -52,7 +52,7 @@ def test_accents_may_be_typed_as_characters_of_their_own() -> None:
 @pytest.mark.parametrize("text", ["admin", "Operator", "ROOT", "аdmіn", "r00t", "аdmin".replace("d", "ԁ"), "Аdmin"])
 def test_only_accounts_may_have_names_of_those_who_run_a_server(text: str) -> None:
     name = names.stored_name(text, spelling.key(text))
-    with pytest.raises(BadName, match="reserved for those who run"):
+    with pytest.raises(BadName, match="reserved for the people who run"):
         names.check_guest(name)
 
 

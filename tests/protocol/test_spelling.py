@@ -166,7 +166,7 @@ def test_a_guest_is_told_why_a_name_is_not_to_be_had(router: Router) -> None:
     with pytest.raises(NameTaken, match=r"^The name ѕсоре looks like another that is taken\. Try ѕсоре2\.$"):
         User(router, "ѕсоре")
     for name in ("admin", "Operator", "r00t"):
-        with pytest.raises(BadName, match=f"^The name {name} is reserved for those who run this server"):
+        with pytest.raises(BadName, match=f"^The name {name} is reserved for the people who run this server"):
             User(router, name)
 
 

@@ -131,7 +131,7 @@ def test_a_target_is_a_user_or_a_room(text: str, whom: str) -> None:
 
 @pytest.mark.parametrize("text", ["a b", "/list", "#", "@", "@/list", "#a b"])
 def test_nothing_else_is_a_target(text: str) -> None:
-    with pytest.raises(UnclearLine, match="no user and no room"):
+    with pytest.raises(UnclearLine, match="neither a user nor a room"):
         parse_target(text)
 
 
@@ -144,7 +144,7 @@ def test_other_texts_show_no_secret(text: str) -> None:
     "line", ["/ login x", "/lo\u200bgin x", "/log\xadin x", "/login:x", "/passwd old new", "/auth x", "/signup x"]
 )
 def test_what_looks_like_a_command_with_a_password_is_sent_nowhere_and_not_remembered(line: str) -> None:
-    with pytest.raises(UnclearLine, match="looks like a command with a password, and is none"):
+    with pytest.raises(UnclearLine, match="looks like a misspelled command with a password"):
         parse(line)
     assert may_have_secret(line)
 

@@ -147,7 +147,7 @@ def test_where_there_can_be_no_socket_the_server_runs_and_says_so(
         server.logged("lanchat-admin can't reach this server while it runs")
         assert main(["--data", str(place / "data"), "account", "role", "ann", "user"]) == UNUSABLE
         told = capsys.readouterr().err
-        assert told.startswith(f"lanchat-admin: A server runs in {place / 'data'}, but can't be reached")
+        assert told.startswith(f"lanchat-admin: A server is running in {place / 'data'} but can't be reached")
     assert what == "a long path" or (place / "data" / FILE).read_text() == "mine"
 
 

@@ -80,9 +80,9 @@ def ending() -> Ending:
 
 def test_nobody_new_comes_in_everybody_is_told_and_then_it_ends(ending: Ending) -> None:
     ann = User(ending.router, "ann")
-    assert ending.begin(90) == "Nobody new is let in, and the server ends in 1m 30s. Told: 1 connection."
+    assert ending.begin(90) == "The server shuts down in 1m 30s and refuses new connections. Told: 1 connection."
     assert not ending.port.open
-    assert ann.client.packets[-1].msg == "The server ends in 1m 30s. Please finish what you are saying."
+    assert ann.client.packets[-1].msg == "The server shuts down in 1m 30s. Please finish your conversations."
     ending.clock.advance(89)
     assert ending.ended == []
     ending.clock.advance(1)
@@ -101,10 +101,10 @@ def test_another_time_takes_the_place_of_the_first(ending: Ending) -> None:
 def test_it_can_be_called_off(ending: Ending) -> None:
     ann = User(ending.router, "ann")
     ending.begin(10)
-    assert ending.call_off() == "The server goes on, and lets people in again."
+    assert ending.call_off() == "The shutdown is cancelled; new connections are accepted again."
     ending.clock.advance(1000)
     assert (ending.ended, ending.port.open, ending.drain.active, ending.told) == ([], True, False, [10, None])
-    assert ann.client.packets[-1].msg == "The server does not end now, after all."
+    assert ann.client.packets[-1].msg == "The shutdown was cancelled."
     assert isinstance(ending.call_off(), Usage)
 
 
@@ -126,7 +126,7 @@ def test_an_end_that_is_announced_while_another_is_called_off_stays(ending: Endi
     assert ending.drain.active
     assert isinstance(off[0], Usage)
     assert (len(first), len(second), ending.told[-1]) == (1, 1, 60)
-    assert ann.client.packets[-1].msg == "The server ends in 1m. Please finish what you are saying."
+    assert ann.client.packets[-1].msg == "The server shuts down in 1m. Please finish your conversations."
     ending.clock.advance(60)
     assert ending.ended == [60]
 

@@ -135,7 +135,7 @@ def test_an_announced_end_is_in_the_status_until_it_is_called_off(systemd: Syste
     reactor = MemoryReactorClock()
     told = notifier(reactor, NOTIFY_SOCKET=systemd.address)
     told.draining(60)
-    assert systemd.hears() == ["STATUS=Ends in 60 s, lets nobody new in; users: 3"]
+    assert systemd.hears() == ["STATUS=Shuts down in 60 s, refuses new connections; users: 3"]
     told.draining(None)
     assert systemd.hears() == ["STATUS=Serving; users: 3"]
 

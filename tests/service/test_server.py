@@ -262,7 +262,7 @@ def test_a_socket_of_a_server_that_runs_is_told_as_in_use(tmp_path: Path) -> Non
         assert server.logged("listening for json").endswith(f" on {path}")
         last = run(tmp_path, "--data", "other", "--port", f"unix:{path}").stdout.splitlines()[-1]
     assert f"{path} Cannot acquire lock: " in last
-    assert "Stop what uses that address already" in last
+    assert "Stop the program that uses that address" in last
 
 
 def test_an_address_of_another_machine_is_told_as_such(tmp_path: Path) -> None:
@@ -298,14 +298,14 @@ def test_a_daemon_starts_and_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--port", "http"], "'http' is no port"),
-        (["--port", "tcp:x"], "'tcp:x' is no port"),
-        (["--port", "tcp"], "'tcp' is no port"),
-        (["--port", "65536"], "65536 is no port"),
-        (["--port", "-1"], "'-1' is no port"),
-        (["--port", "systemd:domain=INET:index=7"], "is no port"),
-        (["--telnet", "tcp:5000:intreface=::"], "is no port"),
-        (["--telnet", ""], "is no port"),
+        (["--port", "http"], "'http' is neither a port nor an endpoint"),
+        (["--port", "tcp:x"], "'tcp:x' is neither a port nor an endpoint"),
+        (["--port", "tcp"], "'tcp' is neither a port nor an endpoint"),
+        (["--port", "65536"], "65536 is not a port"),
+        (["--port", "-1"], "'-1' is neither a port nor an endpoint"),
+        (["--port", "systemd:domain=INET:index=7"], "is not a port"),
+        (["--telnet", "tcp:5000:intreface=::"], "is neither a port nor an endpoint"),
+        (["--telnet", ""], "is neither a port nor an endpoint"),
         (["--volume", "11"], "--volume"),
         (["--ephemeral", "yes"], "'yes' belongs to no option. Write --NAME VALUE"),
     ],

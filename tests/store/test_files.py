@@ -224,7 +224,7 @@ def test_what_was_begun_is_finished_by_any_command(tmp_path: Path, copy: Path) -
 @pytest.mark.parametrize("left", ["lanchat.db.20261120-140322", "lanchat.db.v1", "lanchat.db-wal"])
 def test_no_empty_database_is_made_where_another_was(tmp_path: Path, left: str) -> None:
     (tmp_path / left).write_bytes(b"what was kept")
-    with pytest.raises(FileError, match=f"is gone, but {left} is there") as caught:
+    with pytest.raises(FileError, match=f"is missing, but {left} exists") as caught:
         Desk(tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "lanchat.db").exists()

@@ -81,11 +81,11 @@ def refused(call: object, *values: object) -> str:
 @pytest.mark.parametrize("sql", FOREIGN, ids=list(FOREIGN.values()))
 def test_what_is_not_made_by_lanchat_is_neither_restored_nor_served(data: Path, copy: Path, sql: str) -> None:
     told = FOREIGN[sql]
-    assert f"{copy} is not as lanchat makes it: {told}" in refused(backup.restore, data, put(copy, sql), "then")
+    assert f"{copy} was changed by another program: {told}" in refused(backup.restore, data, put(copy, sql), "then")
     assert sorted(path.name for path in data.iterdir()) == ["lanchat.db", "lock"]
     put(data / "lanchat.db", sql)
     for call in (Desk, backup.new_epoch, lambda place: backup.copy_out(place, place.parent / "second")):
-        assert f"lanchat.db is not as lanchat makes it: {told}" in refused(call, data)
+        assert f"lanchat.db was changed by another program: {told}" in refused(call, data)
     assert not (data.parent / "second").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_view_without_end_holds_nobody_up(data: Path, copy: Path, command: str
 
 def test_salvage_takes_the_rows_and_leaves_the_rest(data: Path) -> None:
     put(data / "lanchat.db", next(iter(FOREIGN)))
-    assert "save what can be read of it" in refused(Desk, data)
+    assert "save the readable parts" in refused(Desk, data)
     assert salvage(data, "then").all
     with Desk(data) as desk:
         assert desk.ask("SELECT role FROM accounts") == [(1,)]
@@ -217,7 +217,7 @@ def test_no_backup_is_made_where_others_could_put_another_file_in_its_place(data
 @needs_root
 def test_a_file_that_somebody_else_can_write_is_not_restored(data: Path, copy: Path) -> None:
     copy.chmod(0o622)
-    assert refused(backup.restore, data, copy, "then") == f"others can write {copy}. Forbid it: chmod go-w {copy}"
+    assert refused(backup.restore, data, copy, "then") == f"others can write {copy}. To prevent that: chmod go-w {copy}"
     copy.chmod(0o600)
     os.chown(copy, STRANGER, -1)
     assert "belongs to another user" in refused(backup.restore, data, copy, "then")
@@ -248,12 +248,12 @@ def test_what_is_restored_is_not_changed_and_a_pipe_is_not_waited_for(data: Path
     backup.restore(data, copy, "then")
     assert (copy.read_bytes(), copy.stat().st_mtime_ns) == (content, times)
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "no regular file" in refused(backup.restore, data, tmp_path / "pipe", "later")
+    assert "not a regular file" in refused(backup.restore, data, tmp_path / "pipe", "later")
 
 
 def test_the_file_of_a_server_that_runs_is_not_restored(data: Path, tmp_path: Path) -> None:
     with Desk(data):
-        assert "A server uses" in refused(backup.restore, tmp_path / "other", data / "lanchat.db", "then")
+        assert "is in use by a server" in refused(backup.restore, tmp_path / "other", data / "lanchat.db", "then")
     backup.restore(tmp_path / "other", data / "lanchat.db", "then")
     shutil.copy(data / "lanchat.db", data / "lanchat.db.v1")
     backup.restore(data, data / "lanchat.db.v1", "then")
@@ -268,7 +268,7 @@ def test_root_restores_nothing_that_another_user_s_server_is_writing(data: Path,
         for path in (place, *place.iterdir()):
             os.chown(path, STRANGER, -1)
     lock = open_db.Lock(other, for_owner=True)
-    assert f"A server uses {other / 'lanchat.db'}" in refused(backup.restore, data, other / "lanchat.db", "then")
+    assert f"{other / 'lanchat.db'} is in use by a server" in refused(backup.restore, data, other / "lanchat.db", "then")
     lock.release()
     backup.restore(data, other / "lanchat.db", "then")
 

@@ -86,9 +86,9 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
         told = list(keys.shared_names(tables))
         assert told == logged
         assert told[0].startswith(
-            "the account BOB has the same name as Bob, so it is found only by BOB: let one of them register"
+            "the account BOB now has the same name as Bob, and can be found only as BOB: let one of them register"
         )
-        assert told[1].startswith("the room #OPS has the same name as #Ops, so it is found only by #OPS: ")
+        assert told[1].startswith("the room #OPS now has the same name as #Ops, and can be found only as #OPS: ")
     tables.execute("DELETE FROM accounts WHERE id = 1")
     tables.execute("DELETE FROM rooms WHERE id = 1")
     keys.renew(tables)
@@ -182,5 +182,5 @@ def test_check_names_two_that_have_one_name(tmp_path: Path, capsys: pytest.Captu
     raw(tmp_path, "INSERT INTO accounts VALUES (1, 'Bob', 'bob', 1, '', 0), (2, 'BOB', 'BOB', 1, '', 0)")
     assert main(["--data", str(tmp_path), "check"]) == 0
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("All is as it was written: 2 accounts")
-    assert second.startswith("the account BOB has the same name as Bob, so it is found only by BOB: ")
+    assert first.startswith("No damage found: 2 accounts")
+    assert second.startswith("the account BOB now has the same name as Bob, and can be found only as BOB: ")

@@ -124,7 +124,7 @@ def test_what_can_not_be_moved_is_read_where_it_is_and_moved_when_it_can(tmp_pat
         desk.say(entry("at last"))
         until(lambda: counts(desk) == (6, 0), "the rows to be moved")
         until(lambda: desk.ask("SELECT rowid FROM words WHERE words MATCH 'word3'") == [(4,)], "the words")
-    assert logged == ["what is said can't be found by its words for now: no room"]
+    assert logged == ["new messages can't be searched for now: no room"]
 
 
 def test_a_row_that_is_in_both_tables_after_all_is_saved_once(desk: Desk) -> None:

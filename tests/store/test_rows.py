@@ -74,7 +74,7 @@ def test_a_row_that_can_not_be_used_costs_that_row_and_is_named(damaged: Path) -
         text = server.text()
     for sql, told in WRONG:
         if any(f"INTO {table}" in sql for table in LOADED):
-            assert f"{told}; this row is left out" in text
+            assert f"{told}; this row is ignored" in text
     assert "Traceback" not in text
     done = admin(damaged, "--json", "check")
     assert done.returncode == 3
@@ -86,7 +86,7 @@ def test_what_can_not_be_used_is_not_saved(damaged: Path) -> None:
     done = admin(damaged, "--json", "salvage")
     told = json.loads(done.stdout)
     assert (done.returncode, told["error"], told["refused"]) == (1, "DAMAGED", len(WRONG))
-    assert admin(damaged, "check").stdout.startswith("All is as it was written: 1 account, 1 room, 1 message")
+    assert admin(damaged, "check").stdout.startswith("No damage found: 1 account, 1 room, 1 message")
     with Desk(damaged) as desk:
         assert desk.write(partial(accounts.add, name=parse("odd"), password="", role=Role.USER, now=0, most=9)).id == 100
 
@@ -97,7 +97,7 @@ def test_a_message_that_was_changed_is_named(tmp_path: Path) -> None:
     for table in ("kept", "fresh"):
         raw(tmp_path, f"UPDATE {table} SET msg = 'another' WHERE seq IN (1, 3)")  # noqa: S608 (ours)
     done = admin(tmp_path, "--json", "check")
-    assert json.loads(done.stdout)["mistakes"] == [f"message {number} is not what was written" for number in (1, 3)]
+    assert json.loads(done.stdout)["mistakes"] == [f"message {number} is damaged" for number in (1, 3)]
 
 
 def test_a_text_that_is_no_utf_8_costs_its_row(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_clock_that_is_ahead_is_not_believed_at_once(tmp_path: Path, logged: l
         assert left(desk) == ["new"]
     (line,) = logged
     assert "300 days" in line
-    assert "if the clock is wrong, set it right" in line
+    assert "if the clock is wrong, correct it" in line
 
 
 def test_what_is_old_by_a_clock_that_went_ahead_goes_a_day_later(tmp_path: Path) -> None:

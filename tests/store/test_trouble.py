@@ -100,7 +100,7 @@ def test_on_a_full_disk_nothing_is_acknowledged_and_it_goes_on_when_there_is_roo
 
 def test_a_directory_that_can_not_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (line,) = on_a_small_disk(tmp_path, _READ_ONLY, "mount -o remount,ro small")
-    assert line == "small can't be used: Read-only file system. Give another with --data, or see to that."
+    assert line == "small can't be used: Read-only file system. Fix that, or name another directory with --data."
 
 
 def pages(most: int) -> Callable[[Desk], object]:
@@ -266,7 +266,7 @@ def test_a_service_has_the_store_open_while_it_runs(tmp_path: Path) -> None:
 def test_a_start_that_fails_lets_go_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "lanchat.db").write_text("something else")
     for _ in range(2):
-        with pytest.raises(FileError, match="not a database"):
+        with pytest.raises(FileError, match="not a lanchat database"):
             Desk(tmp_path)
     (tmp_path / "lanchat.db").unlink()
     Desk(tmp_path).close()

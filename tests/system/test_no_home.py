@@ -16,7 +16,7 @@ from lanchat.client.tokens import TokenFile
 from lanchat.config.options import Options
 from lanchat.terminal import options as client
 
-HOMELESS = "You have no home directory, so there is no usual place for the server's data. Say where with --data DIR."
+HOMELESS = "You have no home directory, so there is no default data directory. Name one with --data DIR."
 
 
 @pytest.fixture(autouse=True)
@@ -56,10 +56,12 @@ def test_a_client_talks_and_tells_what_can_not_be_kept(capsys: pytest.CaptureFix
     assert client.read(["--name", "cron", "localhost:5000"]).state is None
     with pytest.raises(SystemExit):
         client.read(["localhost:5000"])
-    assert capsys.readouterr().err.endswith("say who you are with --name\n")
+    assert capsys.readouterr().err.endswith("give your name with --name\n")
     credentials = Credentials(TokenFile(None, "cron", ("localhost", 5000)), "hunter2")
     assert credentials.auth(PLAIN) == {"mech": "PLAIN", "password": "hunter2"}
     credentials.set_token("token")
-    assert credentials.save_token(PLAIN) == "The token can't be kept: you have no home directory, and no XDG_STATE_HOME is set"
+    assert (
+        credentials.save_token(PLAIN) == "The token can't be stored: you have no home directory, and XDG_STATE_HOME is not set"
+    )
     with pytest.raises(UnsafeFile, match="no home directory"):
         KnownServers(None).add("[localhost]:5000", "SHA256:x")

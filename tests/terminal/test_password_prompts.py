@@ -37,7 +37,7 @@ def test_a_new_password_is_asked_for_twice_and_sent_once() -> None:
     desk = Desk("hunter2", "hunter2")
     desk.passwords.ask_for("/register")
     assert desk.used == [("/register", "hunter2", {})]
-    assert desk.questions == ["Password: ", "The same again: "]
+    assert desk.questions == ["Password: ", "Repeat it: "]
 
 
 def test_the_old_password_is_asked_for_once_and_both_may_have_blanks() -> None:
@@ -50,8 +50,8 @@ def test_two_different_ones_are_asked_for_anew_and_the_old_one_is_not() -> None:
     desk = Desk("old", "typo", "new", "new", "new")
     desk.passwords.ask_for("/password")
     assert desk.used[0][2]["text"] == "new"
-    assert desk.questions.count("The password until now: ") == 1
-    assert desk.notices == ["These were two different passwords. Once more:"]
+    assert desk.questions.count("Current password: ") == 1
+    assert desk.notices == ["The passwords differ. Once more:"]
 
 
 @pytest.mark.parametrize("answers", [[None], [""], ["old", None], ["old", "new", ""]])

@@ -152,7 +152,7 @@ def test_a_server_that_does_not_send_what_it_announced_is_an_error_in_one_line()
     with silent_after(caps=["ack", "history", "id", "resume"], **account) as port:
         done = lanchat(port, "--name", "ci", "--timeout", "0.2")
     assert done.status == 1
-    assert "did not send all that it announced" in done.complaint
+    assert "did not send everything that it announced" in done.complaint
 
 
 def test_a_complaint_waits_for_room_on_a_stderr_that_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,7 +459,7 @@ def test_whoever_is_stopped_before_all_is_printed_says_so(shared_server: Server)
         until(lambda: (not fcntl.ioctl(bot.stdout, termios.FIONREAD, waiting) and waiting[0] > 60_000) or None, "a full pipe")
         bot.process.send_signal(signal.SIGTERM)
         assert bot.process.wait(PATIENCE) == 1
-        assert b"not all that came could be printed" in bot.stderr.read()
+        assert b"some messages could not be printed" in bot.stderr.read()
 
 
 def test_a_guest_reads_all_that_a_room_says_however_late_it_reads(tmp_path: Path) -> None:
@@ -549,7 +549,7 @@ def test_after_a_to_that_failed_nothing_goes_anywhere_until_another_succeeds(sha
         assert eve.packet()["msg"] == "end"
     assert done.status == 1
     assert re.findall(r"line (\d) was not sent", done.err) == ["1", "2", "4"]
-    assert done.err.count("The last /to failed, so nobody got it.") == 2
+    assert done.err.count("Nobody got that, because the last /to failed.") == 2
 
 
 def test_commands_may_be_had_with_a_target(shared_server: Server) -> None:
@@ -586,6 +586,6 @@ def test_the_telnet_door_is_told_from_the_right_one_and_nobody_reads_the_secret(
     options = [*words, str(password)] if words else []
     with login(shared_server.port(), "bob") as bob:
         done = lanchat(shared_server.port("telnet"), "--name", "amn", *options, stdin=b"hi\n")
-        assert (done.status, "door for telnet" in done.complaint) == (3, True)
+        assert (done.status, "telnet port" in done.complaint) == (3, True)
         bob.say("bob", "end")
         assert bob.packet()["msg"] == "end"

@@ -103,7 +103,7 @@ def test_ctrl_z_suspends_at_a_question_too_and_fg_draws_the_line_anew(
         shell.types("fg\r")
         shell.wait(lambda: shell.text().splitlines()[-1].startswith("Password:"), "the question again")
         shell.types("\r")
-        shell.shows("same again:")
+        shell.shows("Repeat it:")
         shell.types("hunter22\r")
         shell.shows(f"susi-{term} is your account now")
     assert "hunter22" not in shell.raw
@@ -317,12 +317,12 @@ def test_it_is_told_that_nobody_was_there(tmp_path: Path) -> None:
     ):
         client.shows("\nEveryone>")
         client.types("hello?\r")
-        client.shows("you: hello? (nobody was there)")
+        client.shows("you: hello? (nobody received it)")
         assert "0 users" not in client.text()
         server.stop(signal.SIGKILL)
         client.shows("(offline) Everyone>")
         client.types("and now?\r")
-        client.shows("* On its way: Everyone: and now?")
+        client.shows("* Not confirmed yet: Everyone: and now?")
 
 
 def test_the_rest_of_a_long_message_can_be_had(window: Open, bob: Peer) -> None:

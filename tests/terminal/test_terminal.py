@@ -139,7 +139,7 @@ def test_what_can_not_be_sent_is_said_here(shared_server: Server, terminal: Open
     client.sendline("@bob")
     client.expect("! Not sent: Nobody got that")
     client.send("\x1b[200~" + "x" * (MAX_MSG + 1) + "\x1b[201~\r")
-    client.expect("! Not sent: A message is at most 16384 bytes")
+    client.expect("! Not sent: A message has at most 16384 bytes")
 
 
 def test_what_others_write_is_never_obeyed_by_the_terminal(shared_server: Server, bob: Peer, terminal: Open) -> None:
@@ -281,7 +281,7 @@ def test_a_password_is_asked_for_unseen_and_a_token_kept_for_the_next_time(
     answer(client, f"secret is wrong.*Password for {name}:", "hunter22")
     client.expect(f"Welcome {name}")
     answer(client, "Stay logged in.*y/N", "y")
-    client.expect("A token is kept in")
+    client.expect("A token is stored in")
     client.send(CTRL_D)
     assert status(client) == 0
     assert "hunter22" not in client.seen()
@@ -318,7 +318,7 @@ def test_a_login_asks_before_there_is_a_connection(shared_server: Server, accoun
     account("emil")
     client = spawn(shared_server, "emil", "--login", "--keep-token")
     answer(client, "Password for emil:", "hunter22")
-    client.expect("A token is kept in")
+    client.expect("A token is stored in")
     client.expect("Welcome emil")
     assert "hunter22" not in client.seen()
 
@@ -354,7 +354,7 @@ def test_a_new_password_with_a_typo_is_asked_for_anew(shared_server: Server, spa
     client.expect("Password:")
     client.send("hunter11\rhunter22\r")
     answer(client, "two different.*Password:", "hunter22")
-    answer(client, "same again:", "hunter22")
+    answer(client, "Repeat it:", "hunter22")
     client.expect(f"{name} is your account now")
     assert "hunter" not in client.seen()
 
@@ -374,9 +374,9 @@ def test_a_password_that_is_typed_into_a_line_does_not_come_back_with_the_arrows
     client.expect("half a li")
     client.sendcontrol("u")
     client.sendline("/password")
-    answer(client, "until now:", "hunter22")
-    answer(client, "new password:", "hunter33")
-    answer(client, "same again:", "hunter33")
+    answer(client, "Current password:", "hunter22")
+    answer(client, "New password:", "hunter33")
+    answer(client, "Repeat it:", "hunter33")
     client.expect("password is changed")
     assert "hunter33" not in client.seen()
 
@@ -388,7 +388,7 @@ def test_what_was_said_while_one_was_away_is_shown_and_so_is_what_was_before(
     client = spawn(shared_server, "gerd")
     answer(client, "Password for gerd:", "hunter22")
     answer(client, "y/N", "y")
-    client.expect("token is kept")
+    client.expect("token is stored")
     client.sendline("/create #attic")
     client.expect("#attic is there")
     client.sendline("/quit")
@@ -561,7 +561,7 @@ def test_what_is_slow_to_arrive_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     shown.new()
     shown.view.message_sent(said := talk.session.send("#ops", "hello"))
     talk.clock.advance(SLOW_SECONDS)
-    assert shown.new() == ["* On its way: #ops: hello"]
+    assert shown.new() == ["* Not confirmed yet: #ops: hello"]
     talk.hear(op="ack", cid=said.cid, id="e.1", seq=1, state="stored")
     assert shown.new() == ["#ops you: hello"]
     shown.view.message_sent(said := talk.session.send("bob", "hello"))

@@ -208,7 +208,7 @@ def test_nobody_is_sent_to_a_server_that_drains(tmp_path: Path) -> None:
             assert get(port, "/readyz")[::2] == (200, "ready\n")
             process.send_signal(signal.SIGUSR1)
             until(lambda: get(port, "/readyz")[0] == 503, "the drain")
-            assert get(port, "/readyz")[2] == "not ready: nobody new is let in\n"
+            assert get(port, "/readyz")[2] == "not ready: new connections are refused\n"
             assert "lanchat_ready 0.0" in get(port, "/metrics")[2]
             assert get(port, "/healthz")[0] == 200
             process.send_signal(signal.SIGUSR2)
@@ -411,7 +411,7 @@ def test_a_log_that_takes_nothing_is_in_trouble_and_tried_again_soon() -> None:
     asked = Asked()
     answer = asked.trouble()
     asked.store.tries[0].errback(NotStored())
-    assert answer.result == "nothing is taken"
+    assert answer.result == "the write queue is full"
     asked.clock.advance(RETRY_INTERVAL)
     again = asked.trouble()
     asked.store.tries[1].callback(None)
