@@ -229,6 +229,6 @@ _REPLIES = {
     "The user ": Reply("fail", "NO_SUCH_TARGET"),
     "That is too much ": Reply("fail", "RATE_LIMITED"),
     "Goodbye": Reply("bye", "GONE"),
-    "You are closed: ": Reply("bye", "SLOW"),
+    "Connection closed: ": Reply("bye", "SLOW"),
     "The server is shutting down": Reply("bye", "RELOAD"),
 }

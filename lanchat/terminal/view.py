@@ -95,7 +95,7 @@ class View:
 
     def _report_slow(self, message: OutgoingMessage) -> None:
         self._waiting.pop(message, None)
-        self.notice(f"On its way: {describe(message)}")
+        self.notice(f"Not confirmed yet: {describe(message)}")
 
     def _stop_waiting(self, message: OutgoingMessage) -> None:
         if (timer := self._waiting.pop(message, None)) is not None:
