@@ -193,7 +193,7 @@ def _first_lines(wrong: list[str], count: int) -> list[str]:
 
 
 def _count_saved(part: salvaging.Part, what: str) -> str:
-    lost = "it is not known how many were" if part.lost is None else f"{part.lost:,}"
+    lost = "unknown how many" if part.lost is None else f"{part.lost:,}"
     return f"{format_count(part.saved, what)} ({lost} lost)"
 
 

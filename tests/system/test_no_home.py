@@ -60,8 +60,8 @@ def test_a_client_talks_and_tells_what_can_not_be_kept(capsys: pytest.CaptureFix
     credentials = Credentials(TokenFile(None, "cron", ("localhost", 5000)), "hunter2")
     assert credentials.auth(PLAIN) == {"mech": "PLAIN", "password": "hunter2"}
     credentials.set_token("token")
-    assert (
-        credentials.save_token(PLAIN) == "The token can't be stored: you have no home directory, and XDG_STATE_HOME is not set"
+    assert credentials.save_token(PLAIN) == (
+        "The token can't be stored: you have no home directory, and XDG_STATE_HOME is not set"
     )
     with pytest.raises(UnsafeFile, match="no home directory"):
         KnownServers(None).add("[localhost]:5000", "SHA256:x")

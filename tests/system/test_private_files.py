@@ -411,7 +411,7 @@ def test_a_check_finds_all_of_it(tmp_path: Path) -> None:
         len([line for line in preflight.find_errors(options) if " is open to other users, and is not a server's" in line]) == 1
     )
     (data / "lanchat.db").touch()
-    assert len([line for line in preflight.find_errors(options) if line.endswith(f"Forbid it: chmod go= {data}")]) == 1
+    assert len([line for line in preflight.find_errors(options) if line.endswith(f"To prevent that: chmod go= {data}")]) == 1
 
 
 @pytest.fixture
