@@ -21,7 +21,7 @@ def person(router: Router, name: str, role: Role = Role.GUEST, ip: str = "10.0.0
         return User(router, name, ip)
     if router.chat.online.account(name) is None:
         made = accounts.add(connection(router), name=parse(name), password="pw", role=role, now=0, most=100)  # noqa: S106 (a test's)
-        router.chat.own(made)
+        router.chat.reserve_name(made)
     user = User(router, name, ip)
     user.send("/login", "pw")
     user.shown()

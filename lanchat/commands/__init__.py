@@ -42,7 +42,7 @@ def find(text: str) -> tuple[str, Command]:
 
 
 def _not_allowed(name: str, session: Session) -> AuthRequired:
-    if session.role is Role.STRANGER:
+    if session.role is Role.PENDING:
         return AuthRequired("Log in first: send /login PASSWORD.")
     if name in moderation.COMMANDS:
         return AuthRequired(f"{name} is for moderators, and in a room for the user who made it; both need an account.")
@@ -91,7 +91,7 @@ def _name(text: str) -> str:
     return "/" + text.removeprefix("/").lower()
 
 
-HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how to use one", Role.STRANGER, textless=True)}
+HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how to use one", Role.PENDING, textless=True)}
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,

@@ -31,10 +31,10 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
         raise Usage(f"You already have the account {session.name.shown}. Send /password OLD NEW to change its password.")
     chat.identity.check_way(session.sender.ip, session.gateway)
     chat.charge(session, HASH_COST)
-    chat.pending_logins.check_place(session)
+    chat.pending_logins.check_registering(session)
     chat.registrations.check(_counted(session), ACCOUNTS_MADE)
-    kept = await chat.pending_logins.tried(session, chat.identity.hash(args[0].strip(), newcomer=True))
-    check_here(chat, session)
+    kept = await chat.pending_logins.wait_for(session, chat.identity.hash(args[0].strip(), newcomer=True))
+    check_connected(chat, session)
     device = session.device
     account, since, cursor = await _make_account(chat, session, kept, device)
     # Who was kicked out of a room meanwhile stays out. If the session has ended, the account is a member all the same.
@@ -44,7 +44,7 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
             chat.rooms.admit(account, room, since[room])
         else:
             chat.store.write_in_background(rooms.RemoveMembers(room.id, (account.id,)))
-    check_here(chat, session, account, cursor, device)
+    check_connected(chat, session, account, cursor, device)
     chat.admit(session, account)
     for room in chat.rooms.of(session):
         chat.rooms.enter(session, room)
@@ -52,8 +52,8 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
     if full := [room.name for room in still if room not in since]:
         told += f" You are no longer in {', '.join(full)}, which can have no more members."
-    token = await give_token(chat, account) if session.may("token") else None
-    chat.delivery.pass_place(session, chat.store.last_seq)
+    token = await give_token(chat, account) if session.has_cap("token") else None
+    chat.delivery.advance(session, chat.store.last_seq)
     chat.reply(session, packet, told, token=token, **account_facts(chat))
 
 
@@ -70,7 +70,7 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
         chat.registrations.take(_counted(session), ACCOUNTS_MADE),
     ):
         made = await chat.store.write(command)
-        chat.own(made.account, session)
+        chat.reserve_name(made.account, session)
         return made.account, {room: made.rooms[room.id] for room in was_in if room.id in made.rooms}, made.cursor
 
 
@@ -84,15 +84,15 @@ async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) 
         raise Usage(f"You are already logged in as {session.name.shown}.")
     if session not in chat.pending_logins:
         raise Usage(f"{session.name.shown} is not registered. Send /register PASSWORD to make it yours.")
-    account = await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
+    account = await authenticate(chat, session, {"mech": "PLAIN", "password": args[0]})
     cursor = await enter_device(chat, account, CLASSIC)
-    check_here(chat, session, account, cursor or 0)
+    check_connected(chat, session, account, cursor or 0)
     session.caps = None  # it may have sent a hello that was refused, and may send another
     chat.admit(session, account)
     chat.cursors.begin(session, CLASSIC, cursor or 0)
     chat.welcome(session, packet)
     if cursor is None:
-        chat.replay.skip(session)
+        chat.replay.tell_skipped(session)
     else:
         await chat.replay.newest(session, cursor)
 
@@ -105,9 +105,9 @@ async def _password(chat: Chat, session: Session, packet: Packet, args: list[str
             "Your password contains a space, so it is unclear where the old one ends. Change it in the lanchat client, "
             "or with x.password."
         )
-    await prove(chat, session, {"mech": "PLAIN", "password": args[0]})
+    await authenticate(chat, session, {"mech": "PLAIN", "password": args[0]})
     chat.charge(session, HASH_COST)
-    kept = await chat.pending_logins.tried(session, chat.identity.hash(args[1].strip(), newcomer=False))
+    kept = await chat.pending_logins.wait_for(session, chat.identity.hash(args[1].strip(), newcomer=False))
     await chat.store.write(accounts.SetPassword(account.id, kept))
     chat.activity.note(f"{account.name.shown} changed their password")
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
@@ -129,18 +129,18 @@ def account_facts(chat: Chat) -> dict[str, Any]:
     return {"account": True, "epoch": chat.store.epoch, "seq": chat.store.last_seq}
 
 
-async def prove(chat: Chat, session: Session, auth: dict[str, Any]) -> Account:
+async def authenticate(chat: Chat, session: Session, auth: dict[str, Any]) -> Account:
     """Check a password or a token, and return its account. Raises `AuthFailed` after a while, `Usage`, or `RateLimited`."""
     secret = auth.get({"PLAIN": "password", "TOKEN": "token"}.get(str(auth.get("mech")), ""))
     if not isinstance(secret, str):
         raise Usage('Log in with "auth": {"mech": "PLAIN", "password": "..."}, or {"mech": "TOKEN", "token": "..."}.')
     chat.identity.check_way(session.sender.ip, session.gateway)
     address = session.sender.ip
-    prove = chat.identity.by_token if auth["mech"] == "TOKEN" else chat.identity.by_password
-    account = await chat.pending_logins.tried(session, prove(session.name.key, address, secret.strip()))
-    chat.sanctions.meet(session, account)
+    authenticate = chat.identity.by_token if auth["mech"] == "TOKEN" else chat.identity.by_password
+    account = await chat.pending_logins.wait_for(session, authenticate(session.name.key, address, secret.strip()))
+    chat.sanctions.check_entry(session, account)
     if session.account is None:
-        chat.pending_logins.check_rate(account)
+        chat.pending_logins.check_login_rate(account)
     return account
 
 
@@ -165,7 +165,9 @@ async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
     return max([cursor, chat.cursors.pending(account, device), *sent])
 
 
-def check_here(chat: Chat, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC) -> None:
+def check_connected(
+    chat: Chat, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
+) -> None:
     """Raise `ClientGone` if the session has ended while its command waited; then its device is not connected after all."""
     if session not in chat.online and session not in chat.pending_logins:
         if account is not None:
@@ -175,6 +177,6 @@ def check_here(chat: Chat, session: Session, account: Account | None = None, cur
 
 COMMANDS = {
     "/register": Command(_register, ("password",), 1, "make your name an account; the password has at least 8 characters"),
-    "/login": Command(_login, ("password",), 1, "log in to the account with your name", Role.STRANGER),
+    "/login": Command(_login, ("password",), 1, "log in to the account with your name", Role.PENDING),
     "/password": Command(_password, ("password", "text"), 2, "change your password", Role.USER, called=("old", "new")),
 }

@@ -67,7 +67,7 @@ def named(session: Session, packet: Packet) -> X:
     return (packet.x if session.caps is not None else None) or X()
 
 
-def part(session: Session, packet: Packet, text: str) -> tuple[str, int]:
+def list_argument(session: Session, packet: Packet, text: str) -> tuple[str, int]:
     """Split the argument of a list: what is to be listed, and how many are left out (`after:N` in the text, or `x.after`)."""
     after = packet.x.after if session.caps is not None and packet.x is not None else None
     if not text and after is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lanchat.commands.accounts import account_facts, check_here, enter_device, give_token, prove
+from lanchat.commands.accounts import account_facts, authenticate, check_connected, enter_device, give_token
 from lanchat.commands.command import Command, named
 from lanchat.core.chat import LOG_IN, Chat
 from lanchat.core.replay import RESUME
@@ -47,7 +47,7 @@ def _hello(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Wor
 
 async def _account_hello(chat: Chat, session: Session, packet: Packet, x: X, caps: frozenset[str]) -> None:
     """The hello of a client that logs in to an account, or has done so."""
-    account = session.account or await _introduced(chat, session, x.auth, x.dev)
+    account = session.account or await _log_in(chat, session, x.auth, x.dev)
     device = _device(x.dev) if "id" in caps else CLASSIC  # a client that sees no `seq` can't acknowledge anything
     token = None
     if "token" in caps and (x.auth or {}).get("mech") == "PLAIN":
@@ -56,7 +56,7 @@ async def _account_hello(chat: Chat, session: Session, packet: Packet, x: X, cap
     after, resumed = _resumed(chat, x.resume, cursor)
     replays = {"id", "resume"} <= caps
     missed = await chat.replay.missed(account, after) if resumed and replays else None
-    check_here(chat, session, account, cursor or 0, device)
+    check_connected(chat, session, account, cursor or 0, device)
     if session.account is None:
         chat.admit(session, account)
     elif device != CLASSIC:
@@ -77,21 +77,21 @@ async def _account_hello(chat: Chat, session: Session, packet: Packet, x: X, cap
     elif resumed:
         await chat.replay.newest(session, after)
     elif device == CLASSIC and cursor is None:
-        chat.replay.skip(session)
+        chat.replay.tell_skipped(session)
 
 
-async def _introduced(chat: Chat, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
+async def _log_in(chat: Chat, session: Session, auth: dict[str, Any] | None, dev: str | None) -> Account:
     """Log in with the `auth` of a hello; returns the account. Even if that fails, the client is answered as a capable one."""
     session.caps = UNGRANTED
     try:
         _device(dev)
         if auth is None:
             raise AuthRequired(LOG_IN.format(session.name.shown))
-        return await prove(chat, session, auth)
+        return await authenticate(chat, session, auth)
     except ChatError:
         if not session.greeted:
             session.greeted = True
-            chat.pending_logins.ask(session)
+            chat.pending_logins.count_asked(session)
         raise
 
 
@@ -139,5 +139,5 @@ def _ack(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
 
 PROGRAMS = {
     "/ack": Command(_ack, (), 0, "for programs: confirm that everything up to x.seq has arrived"),
-    "/hello": Command(_hello, (), 0, "for programs: switch to the extended protocol", Role.STRANGER),
+    "/hello": Command(_hello, (), 0, "for programs: switch to the extended protocol", Role.PENDING),
 }

@@ -41,17 +41,17 @@ Readable: TypeAlias = Collection[str] | OfAccount
 
 async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     target, rest = _target(session, packet, args)
-    asked = _asked(named(session, packet), rest)
-    find = _readable(chat, session, target)
+    asked = _page_request(named(session, packet), rest)
+    find = _readable_query(chat, session, target)
     chat.charge(session, PAGE_COST)
-    await _own_first(chat, session)
+    await _settle_own(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
         return convs, pages.page(connection, convs, **asked)
 
     convs, page = await chat.store.read(read)
-    _leave_out(chat, session, page)
+    _drop_unreadable(chat, session, page)
     if _are_several(session, convs):
         _tell_several(chat, session, target)
     where = "in this conversation." if target else f"in your conversations. {_not_kept(chat)}"
@@ -61,17 +61,17 @@ async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]
 
 async def _search(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     query = search.parse_query(args[0], chat.now())
-    find = _readable(chat, session, query.where or "")
+    find = _readable_query(chat, session, query.where or "")
     x = named(session, packet)
     chat.charge(session, SEARCH_COST)
-    await _own_first(chat, session)
+    await _settle_own(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
         return convs, search.search(connection, query, convs, before=x.before, limit=x.limit or PAGE)
 
     convs, page = await chat.store.read(read, slow=True)
-    _leave_out(chat, session, page)
+    _drop_unreadable(chat, session, page)
     if query.sender is not None and len({entry.author for entry in page.entries}) > 1:
         _tell_several(chat, session, query.sender)
     elif query.where is not None and page.entries and _are_several(session, convs):
@@ -93,20 +93,20 @@ def _tell_several(chat: Chat, session: Session, name: str) -> None:
     chat.reply(session, None, f"These may be different people: several have used the name {shown}.")
 
 
-def _leave_out(chat: Chat, session: Session, page: pages.Page) -> None:
+def _drop_unreadable(chat: Chat, session: Session, page: pages.Page) -> None:
     """Leave out the entries of rooms that somebody was taken out of while the page was read."""
     account = session.account
     mine = account.conversations if account is not None else {room.conv for room in chat.rooms.of(session)}
     page.entries = [entry for entry in page.entries if entry.conv in mine]
 
 
-async def _own_first(chat: Chat, session: Session) -> None:
+async def _settle_own(chat: Chat, session: Session) -> None:
     """Wait until what a session said before is in the log, as its answer may have to show it."""
     if session.pending:
         await chat.messages.settled()
 
 
-def _asked(x: X, rest: str) -> dict[str, Any]:
+def _page_request(x: X, rest: str) -> dict[str, Any]:
     """Where a page begins and how long it is, from members of `x` or from words such as `20 before 1234`. Raises `Usage`."""
     asked = {"before": x.before, "after": x.after, "around": x.around, "limit": x.limit or PAGE}
     rest, at = rest.strip(), 0
@@ -134,7 +134,7 @@ def _written(target: str) -> str:
     return visible(target if target[:1] in ("", MARK, "@") else f"@{target}", 64)
 
 
-def _readable(chat: Chat, session: Session, target: str) -> Callable[[Connection], Readable]:
+def _readable_query(chat: Chat, session: Session, target: str) -> Callable[[Connection], Readable]:
     """A query that finds the conversations with a target ("" is all) that a session may read.
 
     Raises `NotMember`, `Banned` or `NoSuchTarget`; the query raises `NoSuchTarget`.
@@ -159,10 +159,10 @@ def _readable(chat: Chat, session: Session, target: str) -> Callable[[Connection
     name = target.removeprefix("@")
     other = chat.online.account(name)
     kept = other.name.key if other is not None else ""
-    return partial(_talk, account=account.id, name=name, kept=kept, nothing=nothing)
+    return partial(_private_conversations, account=account.id, name=name, kept=kept, nothing=nothing)
 
 
-def _talk(connection: Connection, account: int, name: str, kept: str, nothing: NoSuchTarget) -> list[str]:
+def _private_conversations(connection: Connection, account: int, name: str, kept: str, nothing: NoSuchTarget) -> list[str]:
     """The private conversations of an account with those who had this name. Raises `nothing` if there is none."""
     convs = with_name(connection, account, name, kept)
     if not convs:
@@ -177,7 +177,7 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are texts)
     weight = len(page.entries) / ENTRIES_A_PACKET + sum(len(entry.msg) for entry in page.entries) / TEXT_A_PACKET
     session.packets.take(weight, chat.clock.seconds())  # (the page is shown in any case, and the next request waits)
     before = page.edge if page.more or not page.entries else page.entries[0].seq
-    if session.may("id"):
+    if session.has_cap("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
         await chat.replay.show(session, page, batch)
         chat.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
 
-from lanchat.commands.command import Command, named, part
+from lanchat.commands.command import Command, list_argument, named
 from lanchat.commands.rooms import check_owner
 from lanchat.core.chat import Chat
 from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
@@ -31,26 +31,26 @@ Act: TypeAlias = Callable[[Chat, Actor, ModerationRequest], Awaitable[str]]
 async def _carry_out(  # noqa: PLR0913, PLR0917 (the table binds the first two)
     act: Act, names: tuple[str, ...], chat: Chat, session: Session, packet: Packet, args: list[str]
 ) -> None:
-    order = _order(chat, session, packet, names, args)
+    request = _request(chat, session, packet, names, args)
     chat.charge(session, DECISION_COST)
     by = Actor(session.name.shown, session.role, session.name.key, session.sender.ip)
-    chat.reply(session, packet, await act(chat, by, order), quotes=True)
+    chat.reply(session, packet, await act(chat, by, request), quotes=True)
 
 
-def _order(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> ModerationRequest:
+def _request(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...], args: list[str]) -> ModerationRequest:
     """What somebody wants to decide, in words or as members of `x`. Raises `Usage` or `Forbidden`."""
     x = named(session, packet)
     if any(getattr(x, name) is not None for name in names):
         said = dict(zip(names, args, strict=True))
     else:
-        said = _read(" ".join(args), "duration" in names)
+        said = _split(" ".join(args), "duration" in names)
     reason = said.get("text", "").strip()
     reason = visible(reason) if len(reason) <= MAX_REASON else reason  # a longer one is refused
     if not said["target"].strip():
         raise Usage(f"A name is missing after {packet.to} or after the room. Write, for example, {packet.to} #ops bob.")
     if len(reason) > MAX_REASON:
         raise Usage(f"A reason has at most {MAX_REASON} characters; this one has {len(reason)}.")
-    room = _place(chat, session, x.room or said.get("room", ""))
+    room = _room_or_server(chat, session, x.room or said.get("room", ""))
     if room is None:
         chat.charge(session, len(chat.online) / NAMES_A_PACKET)  # all online users are looked at
     if reason:
@@ -58,7 +58,7 @@ def _order(chat: Chat, session: Session, packet: Packet, names: tuple[str, ...],
     return ModerationRequest(said["target"], parse_duration(said.get("duration", "")), reason, room)
 
 
-def _read(text: str, timed: bool) -> dict[str, str]:
+def _split(text: str, timed: bool) -> dict[str, str]:
     """Split `[#ROOM] TARGET [DURATION] [REASON]`; those that are left out are ""."""
     words = text.split()
     room = words.pop(0) if words and words[0].startswith(MARK) else ""
@@ -67,7 +67,7 @@ def _read(text: str, timed: bool) -> dict[str, str]:
     return {"room": room, "target": target, "duration": duration, "text": " ".join(words)}
 
 
-def _place(chat: Chat, session: Session, name: str) -> Room | None:
+def _room_or_server(chat: Chat, session: Session, name: str) -> Room | None:
     """The room that somebody wants to decide about (None: the whole server). Raises `Forbidden` or `NoSuchTarget`."""
     if name:
         room = chat.rooms.get(name, session)
@@ -84,9 +84,9 @@ def _place(chat: Chat, session: Session, name: str) -> Room | None:
 
 
 def _bans(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    asked, after = part(session, packet, args[0])
-    said = _read(asked, timed=False)
-    room = _place(chat, session, named(session, packet).room or said["room"])
+    asked, after = list_argument(session, packet, args[0])
+    said = _split(asked, timed=False)
+    room = _room_or_server(chat, session, named(session, packet).room or said["room"])
     chat.charge(session, chat.sanctions.count(room) / NAMES_A_PACKET)
     start = key(said["target"])
     found = [(shown, one) for one in chat.sanctions.listed(room) if (shown := whom(chat, one))]
@@ -105,17 +105,17 @@ def _row(chat: Chat, shown: str, one: Sanction) -> dict[str, object]:
     return {"kind": one.kind, "target": shown, **place, **until, **said}
 
 
-def _about(act: Act, help: str, *more: str) -> Command:  # noqa: A002 (as in the table)
+def _command(act: Act, help: str, *more: str) -> Command:  # noqa: A002 (as in the table)
     """A command about a target; `more` are the names of its other arguments."""
     names = ("target", *more)
     return Command(partial(_carry_out, act, names), names, 1, help, Role.USER)
 
 
 COMMANDS = {
-    "/kick": _about(kick, "disconnect somebody, or remove them from a room: /kick #ops bob REASON", "text"),
-    "/mute": _about(mute, "mute somebody, for 30s, 10m, 2h, 7d or forever: /mute bob 10m REASON", "duration", "text"),
-    "/unmute": _about(partial(undo, kind=MUTE), "lift a mute"),
-    "/ban": _about(ban, "ban a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
-    "/unban": _about(partial(undo, kind=BAN), "lift a ban"),
+    "/kick": _command(kick, "disconnect somebody, or remove them from a room: /kick #ops bob REASON", "text"),
+    "/mute": _command(mute, "mute somebody, for 30s, 10m, 2h, 7d or forever: /mute bob 10m REASON", "duration", "text"),
+    "/unmute": _command(partial(undo, kind=MUTE), "lift a mute"),
+    "/ban": _command(ban, "ban a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
+    "/unban": _command(partial(undo, kind=BAN), "lift a ban"),
     "/bans": Command(_bans, ("target",), 0, "list bans and mutes of the server, or of a room: /bans #ops", Role.USER),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.commands.command import Command, is_emptied, part
+from lanchat.commands.command import Command, is_emptied, list_argument
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, MAX_TOPIC, Room, parse_name
@@ -86,10 +86,10 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
 
 
 def _rooms(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    prefix, after = part(session, packet, args[0])
-    found = chat.rooms.beginning(prefix)
+    prefix, after = list_argument(session, packet, args[0])
+    found = chat.rooms.with_prefix(prefix)
     chat.charge(session, len(found) / NAMES_A_PACKET)
-    listed = [room for room in found if chat.rooms.shows(room, session)]
+    listed = [room for room in found if chat.rooms.is_visible_to(room, session)]
     lines, rows = fitting_rows((_line(room), _row(room)) for room in listed[after:])
     shown = after + len(rows)
     told = [f"Rooms ({len(listed)}):", *lines, *more_line(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
@@ -104,7 +104,7 @@ def _line(room: Room) -> str:
 
 def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     """List the members who are online, those who are away, and the invited: one list, which may be asked for in parts."""
-    name, after = part(session, packet, args[0])
+    name, after = list_argument(session, packet, args[0])
     room = _room_of(chat, session, name)
     chat.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}

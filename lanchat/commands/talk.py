@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from lanchat.commands.command import Command, part, sends_any_text
+from lanchat.commands.command import Command, list_argument, sends_any_text
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.session import Role, Session
@@ -36,7 +36,7 @@ def _time(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
 
 
 def _list(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    prefix, after = part(session, packet, args[0])
+    prefix, after = list_argument(session, packet, args[0])
     chat.charge(session, min(len(chat.online), MAX_LISTED + after) / NAMES_A_PACKET)
     room = wire.MAX_MSG - 200  # (the rest is for the words around the names)
     names, total, prefix = chat.online.others(session, prefix, room, after)
@@ -69,7 +69,7 @@ async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -
 COMMANDS = {
     "/list": Command(_list, ("prefix",), 0, "list who is online; with PREFIX, only names that start with it", textless=True),
     "/pm": Command(_pm, ("user", "text"), 2, "say something to one user"),
-    "/quit": Command(_quit, ("text",), 0, "disconnect, with an optional goodbye message", Role.STRANGER, textless=True),
+    "/quit": Command(_quit, ("text",), 0, "disconnect, with an optional goodbye message", Role.PENDING, textless=True),
     "/shout": Command(_shout, ("text",), 1, "say something to everyone"),
     "/time": Command(_time, (), 0, "show the server's time", textless=True),
 }

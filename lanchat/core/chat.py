@@ -66,7 +66,7 @@ class Chat:
         self.pending_logins = PendingLogins(clock, self.limits)
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
-        self.keepalive = Keepalive(clock, self._ping, self._give_up)
+        self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
         #: How many accounts may be made from an address, how many rooms by an account, and how many invitations, in an hour.
         self.registrations, self.creations, self.invites = (
             Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites")
@@ -107,9 +107,9 @@ class Chat:
         if account is not None:
             name = account.name  # an account keeps its name even if today's rules forbid it
         session = Session(name, client, address, gateway, self.now(), packets, self.clock.seconds())
-        self.sanctions.meet(session, account)
+        self.sanctions.check_entry(session, account)
         if account is not None:
-            self.pending_logins.wait(session, account, self._gave_up)
+            self.pending_logins.add(session, account, self._login_timed_out)
         elif self.accounts_only:
             raise AuthRequired("Only those with an account may connect to this server. Ask the operator for an account.")
         else:
@@ -119,8 +119,8 @@ class Chat:
 
     def admit(self, session: Session, account: Account) -> None:
         """Let a session belong to an account: that of somebody who has logged in, or of the guest who has made the account."""
-        self.sanctions.meet(session, account)
-        self.pending_logins.leave(session)
+        self.sanctions.check_entry(session, account)
+        self.pending_logins.remove(session)
         session.account, session.role = account, account.role
         if session in self.online:
             account.sessions.append(session)
@@ -131,7 +131,7 @@ class Chat:
             session.sender = Sender(account.name.shown, session.sender.ip)
             self._enter(session)
 
-    def own(self, account: Account, maker: Session | None = None) -> None:
+    def reserve_name(self, account: Account, maker: Session | None = None) -> None:
         """Reserve the name of a new account. Guests with this name, or one that looks the same, are closed; not its `maker`."""
         if maker is None:
             holders = self.online.guests_alike(account.name)
@@ -184,7 +184,7 @@ class Chat:
 
     def _ask(self, session: Session) -> None:
         try:
-            self.pending_logins.ask(session)
+            self.pending_logins.count_asked(session)
         except ChatError as error:
             self.close(session, error.code, str(error), why="too many wait to log in")
         else:
@@ -230,7 +230,7 @@ class Chat:
         """Forget a session that has ended, in whatever way; its name is free at once. `why` is logged, `code` is counted."""
         self.keepalive.forget(session)
         self.presence.forget(session)
-        self.pending_logins.leave(session)
+        self.pending_logins.remove(session)
         if self.online.free(session):
             self.counts.closed[session.gateway, code] += 1
             self.rooms.depart(session)
@@ -247,12 +247,12 @@ class Chat:
             return False
         return True
 
-    def _gave_up(self, session: Session) -> None:
+    def _login_timed_out(self, session: Session) -> None:
         """Close a pending login whose time is up."""
         self.close(session, "AUTH_REQUIRED", "Connection closed: you did not log in in time.", why="did not log in")
 
     def _ping(self, session: Session) -> None:
         self.reply(session, None, "", op="ping", t=int(self.now() * 1000))
 
-    def _give_up(self, session: Session) -> None:
+    def _ping_timed_out(self, session: Session) -> None:
         self.close(session, "IDLE", "Connection closed: you did not answer a ping.", why="no answer to a ping")

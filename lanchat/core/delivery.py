@@ -35,20 +35,20 @@ class Delivery:
         """
         self.shown += 1
         if not seq or (reader.account is None and not isinstance(packet, SharedPacket)):
-            self.hand(reader, packet)
+            self.deliver(reader, packet)
         elif reader.backlog is not None:
             reader.backlog.add(seq, packet)
-        elif reader.may("history") and reader.client.behind():
+        elif reader.has_cap("history") and reader.client.behind():
             reader.backlog = Backlog(reader.seen)
             reader.backlog.add(seq, packet)
             reader.client.perform(self._end_lag(reader), hold=False)
         else:
             reader.seen = seq
-            self.hand(reader, packet)
+            self.deliver(reader, packet)
             if reader.receipts is not None:
                 reader.receipts.sent(seq)
 
-    def pass_place(self, session: Session, seq: int) -> None:
+    def advance(self, session: Session, seq: int) -> None:
         """Note that a session is told the number `seq`, which means "you have all up to here"; so it is told of a gap first."""
         backlog = session.backlog
         if backlog is None:
@@ -58,10 +58,10 @@ class Delivery:
         else:
             self._tell_gap(session, backlog)
 
-    def hand(self, reader: Session, packet: ServerPacket) -> None:
+    def deliver(self, reader: Session, packet: ServerPacket) -> None:
         """Deliver a message. A client without the cap `room` reads the name of the room in the text."""
         self._counts.delivered += 1
-        if isinstance(packet, SharedPacket) and not reader.may("room"):
+        if isinstance(packet, SharedPacket) and not reader.has_cap("room"):
             packet = packet.prefixed
         reader.client.deliver(packet)
 
@@ -86,7 +86,7 @@ class Delivery:
         new_id: str = entry.source[2]
         return new_id
 
-    def seen_by(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
+    def packet_for(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
         """The packet that shows an entry to a reader (None: to any but the sender's devices); `batch` is its `x.batch`."""
         in_room = entry.target.startswith(MARK)
         own = reader is not None and reader.id == entry.author and entry.target != entry.name

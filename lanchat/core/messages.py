@@ -87,8 +87,8 @@ class Messages:
             packet = msgspec.structs.replace(packet, to=packet.to[1:])
             recipient = self._online.find(packet.to)
         try:
-            if session.barred is not None:
-                session.barred()
+            if session.speech_check is not None:
+                session.speech_check()
             if recipient is None or session.account is not None or recipient.account is not None:
                 return self._find_further(session, packet, recipient)
         except (NoSuchTarget, NotMember, Muted) as refusal:
@@ -161,7 +161,7 @@ class Messages:
 
     def _acknowledge_relayed(self, session: Session, packet: Packet, x: ServerX, told: str = "", n: int | None = None) -> bool:
         """Acknowledge a message if the sender's client asked for that; returns whether it did."""
-        cid = packet.x.cid if packet.x is not None and session.may("ack") else None
+        cid = packet.x.cid if packet.x is not None and session.has_cap("ack") else None
         if cid is not None:
             self._replies.answer(session, cid, told, op="ack", id=x.id, ts=x.ts, state="relayed", n=n)
         return cid is not None
@@ -200,11 +200,11 @@ class Messages:
         entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
         # 2. Check.
         if len(packet.msg) > SURE_TO_FIT:
-            check_growth(delivery.seen_by(None, entry))
+            check_growth(delivery.packet_for(None, entry))
         connections = sum([len(reader.sessions) for reader in readers])
         if connections > 2:  # (one of each is what the packet itself has cost)
             self._replies.charge_for(session, connections, packet.msg)
-        if session.refused is not None:
+        if session.failed_writes is not None:
             resending.check_order(session, cid, self._replies.seconds())
         # 3. Record.
         for reader in readers:
@@ -212,7 +212,7 @@ class Messages:
         try:
             delivery.store.append(entry)
         except NotStored:
-            resending.note_refused(session, cid, self._replies.seconds())
+            resending.note_failed(session, cid, self._replies.seconds())
             raise
         session.pending += 1
         if not delivery.store.full:
@@ -248,15 +248,15 @@ class Messages:
         session.pending -= 1
         if not entry.state:
             self._counts.not_stored += 1
-            resending.note_refused(session, entry.cid, self._replies.seconds())
+            resending.note_failed(session, entry.cid, self._replies.seconds())
             self._replies.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
             return
-        if session.refused is not None:
-            session.refused.stored(entry.cid)
-        packet = self._delivery.seen_by(None, entry)
+        if session.failed_writes is not None:
+            session.failed_writes.stored(entry.cid)
+        packet = self._delivery.packet_for(None, entry)
         reached = entry.dup or self._deliver(packet, entry, session, to)
         if session.backlog is not None or session.receipts is not None:
-            self._delivery.pass_place(session, entry.seq)
+            self._delivery.advance(session, entry.seq)
         elif entry.seq > session.seen:
             session.seen = entry.seq
         told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
@@ -277,7 +277,7 @@ class Messages:
             if reader is not session or to is mine:
                 self._delivery.show(reader, packet, entry.seq)
         if mine is not None and to is not mine and mine.sessions != [session]:
-            copy = self._delivery.seen_by(mine, entry)
+            copy = self._delivery.packet_for(mine, entry)
             for reader in tuple(mine.sessions):
                 if reader is not session:
                     self._delivery.show(reader, copy, entry.seq)
@@ -285,7 +285,7 @@ class Messages:
 
     def _acknowledge_stored(self, session: Session, entry: Entry, packet: ServerPacket, told: str) -> None:
         """5. Acknowledge an entry to its sender, who may be told something besides."""
-        if session.may("ack") and entry.cid is not None and packet.x is not None:
+        if session.has_cap("ack") and entry.cid is not None and packet.x is not None:
             x, dup = packet.x, entry.dup or None
             self._replies.answer(session, entry.cid, told, op="ack", id=x.id, ts=x.ts, state=entry.state, seq=x.seq, dup=dup)
         elif told:
@@ -296,4 +296,4 @@ class Messages:
         known = await resending.find_repeated(self._delivery.store, session, packet, self._replies)
         if known is None:
             raise refusal
-        self._acknowledge_stored(session, known, self._delivery.seen_by(None, known), "")
+        self._acknowledge_stored(session, known, self._delivery.packet_for(None, known), "")

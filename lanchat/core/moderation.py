@@ -60,16 +60,16 @@ class ModerationRequest(NamedTuple):
     room: Room | None = None
 
 
-async def kick(chat: Chat, by: Actor, order: ModerationRequest) -> str:
+async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     """Disconnect somebody, or take them out of a room; they may come back. Raises `NoSuchTarget` or `Forbidden`."""
-    room, target, hit = _target(chat, by, order)
+    room, target, hit = _target(chat, by, request)
     _check_can_be_left(chat, room)
     accounts = _accounts(room, target, hit)
     if not hit and not (room is not None and (room.members.keys() | room.invited) & accounts.keys()):
         raise NoSuchTarget(f"{target.shown} is not {f'in {room.name}' if room is not None else 'here'}.")
     if room is not None and not hit and not room.members.keys() & accounts.keys():
         return await _take_back(chat, by, room, target, accounts)
-    what = f"by {by.name}{order.reason and f' ({order.reason})'}"
+    what = f"by {by.name}{request.reason and f' ({request.reason})'}"
     if room is not None:
         what = f"taken out of {room.name} {what}"
         await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
@@ -96,12 +96,12 @@ async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts
     )
 
 
-async def ban(chat: Chat, by: Actor, order: ModerationRequest) -> str:
+async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     """Ban somebody; who is online now is disconnected. Raises `NoSuchTarget`, `Forbidden`, `Full` or `NotStored`."""
-    room, target, hit = _target(chat, by, order)
+    room, target, hit = _target(chat, by, request)
     _check_can_be_left(chat, room)
     accounts = _accounts(room, target, hit)
-    sanction = _sanction(chat, by, order, BAN, target)
+    sanction = _sanction(chat, by, request, BAN, target)
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction, accounts)
     what = sanction.what(chat.now())
@@ -114,23 +114,23 @@ async def ban(chat: Chat, by: Actor, order: ModerationRequest) -> str:
     return _answer(by, sanction, target, hit, what)
 
 
-async def mute(chat: Chat, by: Actor, order: ModerationRequest) -> str:
+async def mute(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     """Mute somebody. Raises as `ban` does."""
-    room, target, hit = _target(chat, by, order)
-    sanction = _sanction(chat, by, order, MUTE, target)
+    room, target, hit = _target(chat, by, request)
+    sanction = _sanction(chat, by, request, MUTE, target)
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction)
     what = sanction.what(chat.now())
     _note(chat, by, f"{target.shown} is {what}")
-    hit = [session for session in _hit(chat, room, target) if session.role is not Role.STRANGER]
+    hit = [session for session in _hit(chat, room, target) if session.role is not Role.PENDING]
     for session in hit:
         chat.reply(session, None, f"You are {what}.", quotes=True)
     return _answer(by, sanction, target, hit, what)
 
 
-async def undo(chat: Chat, by: Actor, order: ModerationRequest, kind: str) -> str:
+async def undo(chat: Chat, by: Actor, request: ModerationRequest, kind: str) -> str:
     """Undo a ban or a mute. Raises `NoSuchTarget`, `Forbidden` or `NotStored`."""
-    room, target, hit = _target(chat, by, order)
+    room, target, hit = _target(chat, by, request)
     what = state(kind, room)
     if not await chat.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
@@ -148,10 +148,10 @@ def _note(chat: Chat, by: Actor, what: str) -> None:
 # The target.
 
 
-def _target(chat: Chat, by: Actor, order: ModerationRequest) -> tuple[Room | None, Target, list[Session]]:
+def _target(chat: Chat, by: Actor, request: ModerationRequest) -> tuple[Room | None, Target, list[Session]]:
     """The room, the target and its sessions. Raises `Forbidden` if `by` may not decide that."""
-    target = find_target(order.whom, chat.online.account)
-    hit = _hit(chat, order.room, target)
+    target = find_target(request.whom, chat.online.account)
+    hit = _hit(chat, request.room, target)
     if target.is_machine:
         raise Forbidden(
             f"Nothing was done: {target.shown} is the server's own machine, from where its operator connects. Give "
@@ -162,9 +162,9 @@ def _target(chat: Chat, by: Actor, order: ModerationRequest) -> tuple[Room | Non
     if by.key and by.key in {target.key, *(session.name.key for session in hit)}:
         raise Forbidden("Nothing was done: that would hit yourself.")
     for account in (target.account, *(session.account for session in hit)):
-        if account is not None and not _is_above(by, account, order.room):
+        if account is not None and not _is_above(by, account, request.room):
             raise Forbidden(f"Nothing was done: you may not kick, mute or ban {account.name.shown}.")
-    return order.room, target, hit
+    return request.room, target, hit
 
 
 def _is_above(by: Actor, account: Account, room: Room | None) -> bool:
@@ -210,14 +210,14 @@ def _take_out(chat: Chat, room: Room, target: Target, accounts: Iterable[Account
 def _watch(chat: Chat, room: Room | None, hit: Iterable[Session]) -> None:
     """Let these sessions not speak while the decision is being stored; in a room every message is checked anyway."""
     for session in hit if room is None else ():
-        if session.role is not Role.STRANGER:  # (who has not logged in can't speak)
-            chat.sanctions.watch(session)
+        if session.role is not Role.PENDING:  # (who has not logged in can't speak)
+            chat.sanctions.watch_messages(session)
 
 
-def _sanction(chat: Chat, by: Actor, order: ModerationRequest, kind: str, target: Target) -> Sanction:
+def _sanction(chat: Chat, by: Actor, request: ModerationRequest, kind: str, target: Target) -> Sanction:
     now = int(chat.now())
-    until = None if order.seconds is None else now + order.seconds
-    return Sanction(kind, order.room, target.kept, until, order.reason, by.name, now)
+    until = None if request.seconds is None else now + request.seconds
+    return Sanction(kind, request.room, target.kept, until, request.reason, by.name, now)
 
 
 def _check_can_be_left(chat: Chat, room: Room | None) -> None:

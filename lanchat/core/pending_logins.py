@@ -76,12 +76,12 @@ class PendingLogins:
         """The sessions that want to log in to this account."""
         return [session for session, (wanted, _) in self._waiting.items() if wanted is account]
 
-    def wait(self, session: Session, account: Account, gave_up: Callable[[Session], None]) -> None:
-        """Give a session 30 seconds to log in to this account; then `gave_up` is called with it."""
-        self._waiting[session] = (account, self._clock.callLater(SECONDS, gave_up, session))
-        session.role, session.barred = Role.STRANGER, _log_in_first
+    def add(self, session: Session, account: Account, timed_out: Callable[[Session], None]) -> None:
+        """Give a session 30 seconds to log in to this account; then `timed_out` is called with it."""
+        self._waiting[session] = (account, self._clock.callLater(SECONDS, timed_out, session))
+        session.role, session.speech_check = Role.PENDING, _log_in_first
 
-    def ask(self, session: Session) -> None:
+    def count_asked(self, session: Session) -> None:
         """Count a session that is asked to log in, as it did not do so at once. Raises `Full` if its address has too many."""
         if is_loopback(session.sender.ip):  # (many users may share it, for example through a tunnel)
             return
@@ -91,7 +91,7 @@ class PendingLogins:
         self._addresses[address] += 1
         self._asked[session] = address
 
-    async def tried(self, session: Session, attempt: Attempt[T]) -> T:
+    async def wait_for(self, session: Session, attempt: Attempt[T]) -> T:
         """Wait for a check or a hash for this session. It is cancelled when the session ends: raises `ClientGone` then."""
         self._attempts[session] = attempt
         try:
@@ -99,8 +99,8 @@ class PendingLogins:
         finally:
             self._attempts.pop(session, None)
 
-    def check_place(self, session: Session) -> None:
-        """Raise `RateLimited` if too many from the session's address are registering; those are counted while `tried` waits."""
+    def check_registering(self, session: Session) -> None:
+        """Raise `RateLimited` if too many from its address are registering, which are counted while `wait_for` waits."""
         if is_loopback(session.sender.ip):  # as above
             return
         address = limit_key(session.sender.ip)
@@ -108,7 +108,7 @@ class PendingLogins:
         if sum(limit_key(other.sender.ip) == address for other in making) >= MAX_MAKING:
             raise RateLimited("Other users at your address are registering right now. Try again in a second.", retry_ms=1000)
 
-    def check_rate(self, account: Account) -> None:
+    def check_login_rate(self, account: Account) -> None:
         """Count a login to an account. Raises `RateLimited` if there were too many lately.
 
         After each login the server counts the messages that were missed, and reads a page of them.
@@ -117,7 +117,7 @@ class PendingLogins:
             told = f"Too many logins to your account. Try again in {math.ceil(wait)} s."
             raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 
-    def leave(self, session: Session) -> None:
+    def remove(self, session: Session) -> None:
         """Forget a session that has logged in, or has ended; what was under way for it is cancelled."""
         if session in self._attempts:
             self._attempts.pop(session).cancel()

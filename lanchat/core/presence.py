@@ -110,7 +110,7 @@ class Presence:
         news.add(event, session.name.shown)
 
     def _tell_room(self, room: Room, event: str, news: dict[str, str]) -> None:
-        readers = [reader for reader in room.sessions if reader.may("presence") and reader.may("room")]
+        readers = [reader for reader in room.sessions if reader.has_cap("presence") and reader.has_cap("room")]
         self._tell(readers, event, news, room.name, f" {room.name}")
 
     def _tell_watchers(self, event: str, news: dict[str, str]) -> None:

@@ -56,9 +56,9 @@ class Replay:
         try:
             while (more or backlog.upto > session.seen) and _is_here(session):
                 if backlog.held and not more:
-                    n += await self._hand_held(session, backlog)
+                    n += await self._deliver_held(session, backlog)
                     continue
-                page = await self._go_on(session, backlog, RESUME)
+                page = await self._next_page(session, backlog, RESUME)
                 first = page.entries[0].seq if page.entries and not n else first
                 n, more = n + len(page.entries), page.more
             more = False
@@ -88,16 +88,16 @@ class Replay:
                 self._skip(session, after)
             elif page.entries:
                 self._replies.answer(session, None, _since_last(page, count))
-            await self._owed(session, page, None, newest)
+            await self._deliver_page(session, page, None, newest)
             while _lacks(session, backlog) and _is_here(session):
-                await self._go_on(session, backlog, None)
+                await self._next_page(session, backlog, None)
         except Exception:  # noqa: BLE001 (as above)
             _tell("what {name} missed could not be read", session)
             self._skip(session, session.seen)
         session.backlog = None
         self._show_held(session, backlog)
 
-    def skip(self, session: Session) -> None:
+    def tell_skipped(self, session: Session) -> None:
         """Tell a classic session whose cursor can't be read that it is not shown what it missed."""
         session.seen = self._delivery.store.last_seq
         self._skip(session, 0)
@@ -109,32 +109,32 @@ class Replay:
     async def show(self, session: Session, page: Page, batch: str | None) -> None:
         """Deliver a page of messages that a client asked for, in the order of the log."""
         for entry in _whole(page):
-            await self._hand(session, entry, batch)
+            await self._deliver(session, entry, batch)
 
     def _begin(self, session: Session, after: int) -> Backlog:
         session.backlog, session.seen = Backlog(after, replays=True), after
         return session.backlog
 
-    async def _go_on(self, session: Session, backlog: Backlog, batch: str | None) -> Page:
+    async def _next_page(self, session: Session, backlog: Backlog, batch: str | None) -> Page:
         """Send the next page of the messages that a session missed."""
         newest = self._delivery.store.last_seq
         page: Page = await self._read(pages.replay, session, backlog, upto=newest)
-        await self._owed(session, page, batch, page.edge if page.more else newest)
+        await self._deliver_page(session, page, batch, page.edge if page.more else newest)
         return page
 
-    async def _owed(self, session: Session, page: Page, batch: str | None, upto: int) -> None:
+    async def _deliver_page(self, session: Session, page: Page, batch: str | None, upto: int) -> None:
         """Send a page. After it the session has all up to the number `upto`: what else lies before that is not for it."""
         for entry in _whole(page):
-            await self._hand(session, entry, batch)
+            await self._deliver(session, entry, batch)
             if not _is_here(session):
                 return
             session.sent(entry.seq)
         session.sent(upto)
 
-    async def _hand(self, session: Session, entry: Entry, batch: str | None) -> None:
+    async def _deliver(self, session: Session, entry: Entry, batch: str | None) -> None:
         if session.client.behind():
             await session.client.caught_up()
-        self._delivery.hand(session, self._delivery.seen_by(session.account, entry, batch))
+        self._delivery.deliver(session, self._delivery.packet_for(session.account, entry, batch))
 
     async def _read(self, query: Callable[..., T], session: Session, backlog: Backlog, upto: int, **asked: int) -> T:
         """Run a query for the messages after those that a session has seen; new ones are held, so that the replay has an end.
@@ -148,7 +148,7 @@ class Replay:
         convs = OfAccount(account.id)
         return await self._delivery.store.read(partial(query, convs=convs, after=session.seen, upto=upto, **asked))
 
-    async def _hand_held(self, session: Session, backlog: Backlog) -> int:
+    async def _deliver_held(self, session: Session, backlog: Backlog) -> int:
         """Send the messages that were held during the last page, as a part of the batch; returns how many."""
         held, backlog.held = backlog.held or [], []
         n = 0
@@ -157,7 +157,7 @@ class Replay:
                 if session.client.behind():
                     await session.client.caught_up()
                 in_batch = msgspec.structs.replace(packet, x=msgspec.structs.replace(packet.x, batch=RESUME))
-                self._delivery.hand(session, in_batch)
+                self._delivery.deliver(session, in_batch)
                 session.sent(seq)
                 n += 1
         return n

@@ -17,20 +17,20 @@ BEHIND = "An earlier message could not be stored, so nobody got this one either.
 PERHAPS_STORED = "The server can't check right now whether it has already stored this. Try again in a moment."
 
 
-def note_refused(session: Session, cid: str | None, now: float) -> None:
+def note_failed(session: Session, cid: str | None, now: float) -> None:
     """Note that a message could not be stored for now. What has no `cid` is never sent again by the client itself.
 
     `now` is in seconds, by the clock that only goes forward.
     """
     if cid is not None:
-        session.refused = session.refused or FailedWrites()
-        session.refused.add(cid, now)
+        session.failed_writes = session.failed_writes or FailedWrites()
+        session.failed_writes.add(cid, now)
 
 
 def check_order(session: Session, cid: str | None, now: float) -> None:
     """Raise `NotStored` for a message that would go past an earlier one that was refused and may be sent again."""
-    if session.refused is not None and session.refused.stop(cid, now):
-        note_refused(session, cid, now)
+    if session.failed_writes is not None and session.failed_writes.must_wait(cid, now):
+        note_failed(session, cid, now)
         raise NotStored(BEHIND, retry_ms=RETRY_MS)
 
 
@@ -51,8 +51,8 @@ async def find_repeated(store: Store, session: Session, packet: Packet, replies:
     try:
         known = await store.find_repeated(sent)
     except NotStored:
-        note_refused(session, cid, replies.seconds())
+        note_failed(session, cid, replies.seconds())
         raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
-    if session.refused is not None:
-        session.refused.stored(cid)
+    if session.failed_writes is not None:
+        session.failed_writes.stored(cid)
     return known

@@ -104,19 +104,19 @@ class Rooms:
     def get(self, name: str, asker: Session) -> Room:
         """The room with this name, as `find` does. Raises `NoSuchTarget` if there is none that the asker may see."""
         room = self.find(name.strip())
-        if room is None or not self.shows(room, asker):
+        if room is None or not self.is_visible_to(room, asker):
             raise NoSuchTarget(
                 f"The room {visible(name, 40) or '(no name)'} is not available. Send /rooms to see those there are."
             )
         return room
 
-    def shows(self, room: Room, asker: Session) -> bool:
+    def is_visible_to(self, room: Room, asker: Session) -> bool:
         """Whether the asker may see that a room exists."""
         account = asker.account
         mine = account is not None and (account.id in room.members or account.id in room.invited or account.id == room.owner)
         return not room.private or mine or asker.role >= Role.MODERATOR
 
-    def beginning(self, prefix: str) -> list[Room]:
+    def with_prefix(self, prefix: str) -> list[Room]:
         """The rooms whose names begin with this, in any case, with or without the `#`; sorted."""
         start = room_key(prefix)
         first, last = bisect_left(self._keys, start), bisect_left(self._keys, start + "\U0010ffff")

@@ -60,7 +60,7 @@ class Router:
         session has been welcomed.
         """
         taken, capable = 0, session.caps is not None
-        if session.account is None and session.barred is None:
+        if session.account is None and session.speech_check is None:
             try:
                 for run in [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]:
                     recipient = self._online.find(run[0].to)
@@ -91,8 +91,8 @@ class Router:
             await work
         except Exception as error:  # noqa: BLE001 (as above)
             self._went_wrong(session, packet, error)
-        if session.refused is not None:
-            session.refused.held(self.chat.clock.seconds() - began)
+        if session.failed_writes is not None:
+            session.failed_writes.extend(self.chat.clock.seconds() - began)
 
     def _went_wrong(self, session: Session, packet: Packet | ChatError, error: Exception) -> None:
         asked = packet if isinstance(packet, Packet) else None
@@ -114,7 +114,7 @@ class Router:
         if packet is None and error.cid is not None:
             packet = Packet(SERVER, "", "", X(cid=error.cid))
         self.chat.reply(session, packet, str(error), op="fail", quotes=error.quotes, code=error.code, retry_ms=error.retry_ms)
-        if why := session.offended(error, self.chat.clock.seconds(), self.chat.limits["bad"]):
+        if why := session.count_error(error, self.chat.clock.seconds(), self.chat.limits["bad"]):
             self.chat.limits.met["bad"] += 1
             self.chat.close(session, error.code, f"The connection is closed: {why}.", why=why)
 

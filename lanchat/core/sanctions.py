@@ -59,21 +59,21 @@ class Sanctions:
 
     # Checks.
 
-    def meet(self, session: Session, account: Account | None) -> None:
+    def check_entry(self, session: Session, account: Account | None) -> None:
         """Check a session that begins, or logs in to this account: raises `Banned`; if it is muted, it is so from the start."""
         if (ban := self.find(BAN, None, session, account)) is not None:
             raise ban.error(self._now())
-        self.bar(session, account)
+        self.update_mute(session, account)
 
-    def bar(self, session: Session, account: Account | None) -> None:
+    def update_mute(self, session: Session, account: Account | None) -> None:
         """Check each message of a session from now on if it is muted on the whole server, and none if it is not."""
-        session.barred = None
+        session.speech_check = None
         if self.find(MUTE, None, session, account) is not None:
-            self.watch(session)
+            self.watch_messages(session)
 
-    def watch(self, session: Session) -> None:
+    def watch_messages(self, session: Session) -> None:
         """Check each message of a session until it may speak on the whole server, because a sanction is being decided."""
-        session.barred = partial(self._check_barred, session)
+        session.speech_check = partial(self._check_server_mute, session)
 
     def check_may_join(self, session: Session, room: Room) -> None:
         """Raise `Banned` if a session is banned from a room."""
@@ -85,8 +85,8 @@ class Sanctions:
 
         Raises `Banned` if it is about to be banned, and that is still being stored.
         """
-        if session.barred is not None:
-            session.barred()
+        if session.speech_check is not None:
+            session.speech_check()
         if room in self.places or room in self._proposed:
             self._check(session, room)
 
@@ -95,9 +95,9 @@ class Sanctions:
             if (sanction := self.find(kind, room, session, session.account)) is not None:
                 raise sanction.error(self._now())
 
-    def _check_barred(self, session: Session) -> None:
+    def _check_server_mute(self, session: Session) -> None:
         self._check(session, None)
-        session.barred = None
+        session.speech_check = None
 
     def find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
         """A sanction of this kind that a session is under in a room (None: on the whole server), or None."""

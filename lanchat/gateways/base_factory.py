@@ -33,7 +33,7 @@ class BaseFactory(Factory):
         self.backlog: set[Protocol] = set()
         self._limits = limits
         self._opening_factor = opening_factor
-        self.openings = Deadlines(clock, self.opening_seconds)
+        self.name_deadlines = Deadlines(clock, self.opening_seconds)
         # Our own reactor has something cheaper than a delayed call for what is to be done at the end of a turn.
         self.turn = Flusher(getattr(clock, "call_at_turn_end", partial(clock.callLater, 0)))
         self.pace = Flusher(partial(clock.callLater, PACE_SECONDS))

@@ -38,7 +38,7 @@ class Connection(Input):
     #: The time to send a name is this many times the limit `opening`.
     opening_factor = 1
     # (Class attributes, as hardly any connection ever has another value.)
-    _hears_no_more = _hung_up = False
+    _input_is_over = _hung_up = False
     _omitted = 0
 
     def connectionMade(self) -> None:
@@ -47,38 +47,38 @@ class Connection(Input):
         self.address = sockets.address_of(self.transport.getPeer())
         chat, turn, pace = self.router.chat, self.factory.turn, self.factory.pace
         self.outbox = Outbox(self.transport, chat.clock, chat.limits, chat.counts, turn, pace, self._overflowed)
-        self.factory.openings.begin(self._too_slow)
+        self.factory.name_deadlines.begin(self._name_timed_out)
         if (refusal := self.factory.admission.admit(self.address)) is not None:
-            self.turn_away(refusal)
+            self.refuse_excess(refusal)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the session, as the connection is closed."""
         self.closed = self.halted = True
         self.factory.admission.release(self.address)
         self.outbox.gone()
-        self._rested()
-        self.factory.openings.end(self._too_slow)
+        self._cancel_rest()
+        self.factory.name_deadlines.end(self._name_timed_out)
         self.leave(reason.getErrorMessage(), HUNG_UP if reason.type is ConnectionDone else LOST)
         self.factory.left(self)
 
     def holdEnded(self) -> None:
         """Serve what came while a command waited; if the client sends nothing more, all of it."""
-        if self._hears_no_more:
-            self._hear_out()
+        if self._input_is_over:
+            self._serve_rest()
         else:
             super().holdEnded()
 
     def readConnectionLost(self) -> None:
         """Serve the rest: the client has closed its writing side, but may still read (`nc -N`)."""
         self._hung_up = True
-        self.hear_no_more()
+        self.end_input()
 
-    def hear_no_more(self) -> None:
+    def end_input(self) -> None:
         """Serve what has come, and nothing more, whether or not the client has closed its writing side."""
-        self._hears_no_more = True
-        self._hear_out()
+        self._input_is_over = True
+        self._serve_rest()
 
-    def _hear_out(self) -> None:
+    def _serve_rest(self) -> None:
         """Serve all that came, and what the end of the input completes; then end the session and close."""
         self._serve(sys.maxsize)  # (over TLS the end may be seen while earlier input waits; it can't wait longer)
         if not self.halted:
@@ -92,9 +92,9 @@ class Connection(Input):
             return  # (`holdEnded` comes back here)
         self.leave("hung up")
         self.closed = self.halted = True
-        self.factory.openings.end(self._too_slow)
+        self.factory.name_deadlines.end(self._name_timed_out)
         if self._hung_up:
-            self.outbox.heard_out()
+            self.outbox.close_both_ways()
         else:
             self.outbox.close()
 
@@ -113,7 +113,7 @@ class Connection(Input):
     def open(self, name: str) -> Session:
         """Open a session with this name. Raises what `Chat.open` does."""
         self.session = self.router.chat.open(name, self, self.address, self.gateway)
-        self.factory.openings.end(self._too_slow)
+        self.factory.name_deadlines.end(self._name_timed_out)
         return self.session
 
     def refuse(self, error: ChatError) -> None:
@@ -124,14 +124,14 @@ class Connection(Input):
         self.deliver((Quoting if error.quotes else ServerPacket)(SERVER, "Guest", str(error)))
         self.disconnect()
 
-    def misdirect(self, begins: re.Match[bytes]) -> None:
+    def refuse_protocol(self, begins: re.Match[bytes]) -> None:
         """Refuse a connection that began with another protocol, and tell which port that is for."""
         header, told = other_protocols.answer(begins, self.gateway)
         if header:
             self.outbox.send(header)
         self.refuse(BadPacket(told))
 
-    def turn_away(self, error: ChatError) -> None:
+    def refuse_excess(self, error: ChatError) -> None:
         """Refuse a connection that is one too many. If there are many such, it is closed before it can have read why."""
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
         self.disconnect()
@@ -194,9 +194,9 @@ class Connection(Input):
     def disconnect(self) -> None:
         """Close the connection when all that was delivered is written. Nothing more is served."""
         self.closed = self.halted = True
-        self.factory.openings.end(self._too_slow)
+        self.factory.name_deadlines.end(self._name_timed_out)
         if self._resting is not None or self._unread:
-            self._rested()
+            self._cancel_rest()
             self.transport.resumeProducing()  # (or the end of the connection would not be noticed)
         self.outbox.close()
 
@@ -206,7 +206,7 @@ class Connection(Input):
             self.router.chat.close(self.session, "RELOAD", "The server is shutting down. Goodbye!", why="shut down")
         self.disconnect()
 
-    def _too_slow(self) -> None:
+    def _name_timed_out(self) -> None:
         self.router.chat.limits.met["opening"] += 1
         seconds = self.factory.opening_seconds()
         self.refuse(Idle(f"No name came within {seconds:.0f} seconds. Connect again and send your name first."))

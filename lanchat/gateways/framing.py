@@ -26,11 +26,11 @@ class NameReader(Reader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._named = False
+        self._name_received = False
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The name, if these bytes complete it."""
-        if self._named:
+        if self._name_received:
             self.rest += data
             self._settle()
             return
@@ -46,12 +46,12 @@ class NameReader(Reader):
     @property
     def patience(self) -> float | None:
         """Seconds of silence that end a name; None if nothing came yet."""
-        return END_SECONDS if self.rest and not self._named else None
+        return END_SECONDS if self.rest and not self._name_received else None
 
     def silence(self) -> Iterator[Frame]:
         """The name, ended by silence. Whether the client sends lines shows in what comes next."""
         name, self.rest = self.rest, b""
-        self._named = True
+        self._name_received = True
         yield name
 
     def _settle(self) -> None:

@@ -78,7 +78,7 @@ class Input(Protocol, ABC):
         if self._resting is None:
             self.serve(now, plenty)
         if self._holds and (not plenty or len(self._unserved) > MAX_UNSERVED) and not self.closed:
-            self._read_no_more()
+            self._stop_reading()
 
     def networkReceived(self, cost: int) -> None:
         """Charge what came from the network besides the bytes that `dataReceived` was given, as with TLS.
@@ -91,7 +91,7 @@ class Input(Protocol, ABC):
         elif self._bytes.take(cost, now):
             return
         elif self._holds:
-            self._read_no_more()
+            self._stop_reading()
         elif self._resting is None and (wait := self._bytes.wait(now)):
             self._rest(wait)
 
@@ -220,12 +220,12 @@ class Input(Protocol, ABC):
         """Whether both sides of the connection are being closed; then it must be neither paused nor resumed."""
         return bool(getattr(self.transport, "disconnecting", False))
 
-    def _read_no_more(self) -> None:
+    def _stop_reading(self) -> None:
         """Read nothing until `perform` has ended."""
         self._unread = True
         self.transport.pauseProducing()
 
-    def _rested(self) -> None:
+    def _cancel_rest(self) -> None:
         """Cancel `_rest`."""
         if self._resting is not None and self._resting.active():
             self._resting.cancel()

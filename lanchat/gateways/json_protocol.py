@@ -41,7 +41,7 @@ class ChatProtocol(Connection):
     def frames(self, data: bytes) -> Frames:
         """The name, then packets. Of lines, all packets are made at once, if there is nothing unusual in them."""
         if self._silence is not None:
-            self._hush()
+            self._ignore_silence()
         lines = self._lines
         if lines is None:
             return self._framing.feed(data)
@@ -62,7 +62,7 @@ class ChatProtocol(Connection):
         session = self.session
         sees_x = session is not None and session.caps is not None and session.sees_x(packet)
         if sees_x and not self._capable:
-            self._become_capable()
+            self._hello_accepted()
         if self.outbox.paced and not sees_x:
             self._pacing.send(packet)
         elif isinstance(packet, SharedPacket):
@@ -85,12 +85,12 @@ class ChatProtocol(Connection):
 
     def disconnect(self) -> None:
         """Close the connection, and don't wait for silence any more."""
-        self._hush()
+        self._ignore_silence()
         super().disconnect()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the session, and don't wait for silence any more."""
-        self._hush()
+        self._ignore_silence()
         super().connectionLost(reason)
 
     def inputEnded(self) -> None:
@@ -107,7 +107,7 @@ class ChatProtocol(Connection):
             return
         name = frame if type(frame) is bytes else b""
         if begins := BEGINNING.match(name):
-            self.misdirect(begins)
+            self.refuse_protocol(begins)
             return
         try:
             self.open(name.decode(errors="replace"))
@@ -123,7 +123,7 @@ class ChatProtocol(Connection):
             self.router.chat.greet(self.session)
             self._lines = self._framing.lines
         if (patience := self._framing.patience) is not None and not self.closed:
-            self._silence = self.router.chat.clock.callLater(patience, self._look_again)
+            self._silence = self.router.chat.clock.callLater(patience, self._silence_is_over)
 
     def _tell(self, text: str) -> None:
         to = "Guest" if self.session is None else self.session.name.shown
@@ -137,13 +137,13 @@ class ChatProtocol(Connection):
         if self.session is not None:
             self.session.framed = framed
 
-    def _become_capable(self) -> None:
+    def _hello_accepted(self) -> None:
         """Read and write lines from now on, as the client's hello was accepted, whatever it seemed to be before."""
         self._capable = True
         self._framing.become_framed()
         self._match_pace()
 
-    def _look_again(self) -> None:
+    def _silence_is_over(self) -> None:
         """Read once more before silence counts: the server may have been too busy to read bytes that came in time."""
         self._silence = self.router.chat.clock.callLater(0, self._silent)
 
@@ -156,7 +156,7 @@ class ChatProtocol(Connection):
         """Serve next what silence has completed."""
         self._frames = self._framing.silence()
 
-    def _hush(self) -> None:
+    def _ignore_silence(self) -> None:
         if self._silence is not None and self._silence.active():
             self._silence.cancel()
         self._silence = None

@@ -79,24 +79,24 @@ class Terminal:
         self._cut = b""
         at = 0
         for looks, command in enumerate(_COMMAND.finditer(data), 1):
-            yield from self._weighed(data[at : command.start()])
+            yield from self._lines_in_steps(data[at : command.start()])
             at = command.end()
             if command["one"] == _EOF or (command[0] == _EOT and self._at_start()):
                 yield None
                 return
-            yield from self._obeyed(command)
+            yield from self._commanded(command)
             if looks % MAX_LOOKS == 0:
                 yield NO_FRAME
-        yield from self._weighed(data[at:])
+        yield from self._lines_in_steps(data[at:])
 
-    def _weighed(self, data: bytes) -> Iterator[Frame]:
+    def _lines_in_steps(self, data: bytes) -> Iterator[Frame]:
         """The lines in some text; erasing many characters counts as further steps."""
         for frame in self._text(data):
             yield frame
             if isinstance(frame, bytes):
                 yield from repeat(NO_FRAME, (frame.count(_BACKSPACE) + frame.count(_DEL)) // MAX_LOOKS)
 
-    def _obeyed(self, command: re.Match[bytes]) -> Iterator[Token]:
+    def _commanded(self, command: re.Match[bytes]) -> Iterator[Token]:
         option, one, inside = command["option"], command["one"], command["inside"]
         if option is not None:
             refusal = _REFUSAL.get(option[:1])

@@ -33,9 +33,9 @@ class Outbox:
     """The output of one connection, and the one way to close it."""
 
     __slots__ = (
-        "_clock", "_closing", "_counts", "_deadline", "_drained", "_finished", "_gone", "_heard_out", "_idle",
-        "_left_out", "_limits", "_losing", "_overflowed", "_pace", "_packets", "_queue", "_transport", "_turn", "_whole",
-        "_written_out", "handed", "paced", "paused", "waiting",
+        "_both_ways", "_clock", "_closing", "_counts", "_deadline", "_drained", "_finished", "_gone", "_idle", "_left_out",
+        "_limits", "_losing", "_overflowed", "_pace", "_packets", "_queue", "_transport", "_turn", "_whole", "_written_out",
+        "handed", "paced", "paused", "waiting",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -67,7 +67,7 @@ class Outbox:
         self._idle = True  # neither waiting for a flusher nor paused
         self._closing = False
         self._deadline: DelayedCall | None = None
-        self._losing = self._gone = self._heard_out = self._written_out = False
+        self._losing = self._gone = self._both_ways = self._written_out = False
         transport.registerProducer(self, True)
 
     def send_lines(self, packets: list[ServerPacket]) -> None:
@@ -179,9 +179,9 @@ class Outbox:
         if not paced:
             self.flush()
 
-    def heard_out(self) -> None:
+    def close_both_ways(self) -> None:
         """Close both sides when all is written, as the client will send nothing more."""
-        self._heard_out = True
+        self._both_ways = True
         if self._losing and not self._gone:
             self._transport.loseConnection()
         self.close()
@@ -291,7 +291,7 @@ class Outbox:
             return
         self._losing = True
         self._transport.unregisterProducer()
-        if IHalfCloseableDescriptor.providedBy(self._transport) and not self._heard_out:
+        if IHalfCloseableDescriptor.providedBy(self._transport) and not self._both_ways:
             # If both sides are closed while input is unread, the system sends a reset, which can destroy the last packets.
             self._transport.loseWriteConnection()
         else:

@@ -21,7 +21,7 @@ ASK = "Your name: "
 #: The number of wrong names at which the connection is closed.
 MAX_NAMES = 3
 #: The answer to a program that sends packets to this port.
-WRONG_DOOR = (
+WRONG_PORT = (
     "This is the telnet port, where people type lines. Programs that send packets need the JSON port: 5000, unless "
     "the operator chose another. Nobody received what you sent."
 )
@@ -72,24 +72,24 @@ class TelnetProtocol(Connection):
     def frameReceived(self, frame: Token) -> None:
         """Serve the name, which comes first, or a line."""
         if not isinstance(frame, bytes) or not frame:
-            self._no_line(frame)
+            self._other_received(frame)
         elif self.session is None:
-            self._named(frame)
+            self._name_received(frame)
         elif is_packet(frame):
-            self.router.chat.close(self.session, BadPacket.code, WRONG_DOOR, why="sent packets to the telnet port")
+            self.router.chat.close(self.session, BadPacket.code, WRONG_PORT, why="sent packets to the telnet port")
         elif (packet := self._packet(frame)) is not None:
             self.router.receive(self.session, packet)
 
-    def _no_line(self, frame: Token) -> None:
+    def _other_received(self, frame: Token) -> None:
         """Serve what is no line: the end of input, an error, or a telnet command.
 
         Telnet commands are charged as packets once there is a session; before that they are counted.
         """
         if frame is None:
             self._unserved = b""
-            self.hear_no_more()
+            self.end_input()
         elif isinstance(frame, ChatError):
-            self._failed(frame)
+            self._error_received(frame)
         else:
             self._asked += self.session is None
             if self._asked > MAX_ASKED:
@@ -97,10 +97,10 @@ class TelnetProtocol(Connection):
             elif isinstance(frame, Answer):
                 self.outbox.send(frame.data)
 
-    def _failed(self, error: ChatError) -> None:
+    def _error_received(self, error: ChatError) -> None:
         """Answer an error in place of a line."""
         if self.session is None:
-            self._misnamed(BadName("That is too long for a name."))
+            self._refuse_name(BadName("That is too long for a name."))
         else:
             self.router.receive(self.session, error)
 
@@ -138,11 +138,11 @@ class TelnetProtocol(Connection):
             return
         self.outbox.send(packet.encoded(_as_lines))
 
-    def _named(self, line: bytes) -> None:
+    def _name_received(self, line: bytes) -> None:
         if begins := BEGINNING.match(line):
-            self.misdirect(begins)
+            self.refuse_protocol(begins)
         elif is_packet(line[max(line.find(b"{"), 0) :]):  # (the first clients send no newline after their name)
-            self.refuse(BadPacket(WRONG_DOOR))
+            self.refuse(BadPacket(WRONG_PORT))
         else:
             try:
                 name = edited(line)
@@ -152,9 +152,9 @@ class TelnetProtocol(Connection):
                     raise BadName("Send your name first, alone on a line. Commands such as /login come after it.")
                 self.router.chat.greet(self.open(name))
             except ChatError as error:
-                self._misnamed(error)
+                self._refuse_name(error)
 
-    def _misnamed(self, error: ChatError) -> None:
+    def _refuse_name(self, error: ChatError) -> None:
         """Answer a wrong name. The third time the connection is closed."""
         self._names += 1
         if self._names == MAX_NAMES:

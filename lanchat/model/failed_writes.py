@@ -43,7 +43,7 @@ class FailedWrites:
             self._places.setdefault(cid, _UNKNOWN)
             self._until[cid] = now + UNREAD
 
-    def stop(self, cid: str | None, now: float) -> bool:
+    def must_wait(self, cid: str | None, now: float) -> bool:
         """Whether a message that comes now must be refused, as an earlier one was refused and may come again."""
         place = self._places.get(cid) if cid is not None else None
         if place is None:  # it was not refused before, so it is later than all that were
@@ -62,7 +62,7 @@ class FailedWrites:
         self._until.pop(cid, None)
         return False
 
-    def held(self, seconds: float) -> None:
+    def extend(self, seconds: float) -> None:
         """Extend all times, as for so many seconds nothing was served that came from the client."""
         self._until = {cid: until + seconds for cid, until in self._until.items()}
         if self._since is not None:

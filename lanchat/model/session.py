@@ -29,7 +29,7 @@ class Role(IntEnum):
     """The rights of a session. Each role may do what those before it may."""
 
     #: Has given a registered name, and not logged in yet.
-    STRANGER = -1
+    PENDING = -1
     GUEST = 0
     USER = 1
     MODERATOR = 2
@@ -97,11 +97,11 @@ class Session:
         "_long_lines",
         "account",
         "backlog",
-        "barred",
         "caps",
         "client",
         "confirms",
         "device",
+        "failed_writes",
         "framed",
         "gateway",
         "greeted",
@@ -110,12 +110,12 @@ class Session:
         "packets",
         "pending",
         "receipts",
-        "refused",
         "role",
         "seen",
         "sender",
         "since",
         "skipped",
+        "speech_check",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
@@ -143,11 +143,11 @@ class Session:
         self.account: Account | None = None
         self.device, self.role = CLASSIC, Role.GUEST
         #: Called before each message, if it may be muted: raises the reason why it may not speak.
-        self.barred: Callable[[], None] | None = None
+        self.speech_check: Callable[[], None] | None = None
         #: How many of its messages the store has not given back yet.
         self.pending = 0
         #: Its messages that could not be stored, and that its client may send again; None if there are none.
-        self.refused: FailedWrites | None = None
+        self.failed_writes: FailedWrites | None = None
         #: The number in the log up to which it was sent all its messages, or told to fetch them.
         self.seen = 0
         #: What it was not sent, while it is behind or a replay runs; otherwise None.
@@ -174,7 +174,7 @@ class Session:
         place = self.seen if self.receipts is None else self.receipts.written
         return place if self.skipped is None else min(place, self.skipped)
 
-    def may(self, cap: str) -> bool:
+    def has_cap(self, cap: str) -> bool:
         """Whether its hello was granted this cap."""
         return self.caps is not None and cap in self.caps
 
@@ -184,7 +184,7 @@ class Session:
             return False
         return packet.x.op is not None or "id" in self.caps
 
-    def offended(self, error: ChatError, now: float, most: float) -> str:
+    def count_error(self, error: ChatError, now: float, most: float) -> str:
         """Count an error of the client's; returns why it is to be closed, or "". `most` is the limit of bad packets."""
         if isinstance(error, LineTooBig):
             self._long_lines += 1

@@ -149,7 +149,7 @@ class Operations:
         belongs_to = () if lobby is None else (lobby.id,)
         with chat.online.looks.held(name):
             made = await self._store.write(AddAccount(name, hashed, role, now, most, belongs_to))
-            chat.own(made.account)
+            chat.reserve_name(made.account)
             if lobby is not None:
                 chat.rooms.admit(made.account, lobby, made.rooms[lobby.id])
         return Done(f"{name.shown} is now an account, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})

@@ -697,7 +697,7 @@ def test_who_has_an_account_gets_in_while_nothing_can_be_stored(router: Router) 
 
 def test_what_was_said_before_the_first_login_is_owed(router: Router) -> None:
     made = store_of(router.chat).write(AddAccount(parse("newbie"), PASSWORD, Role.USER, now=0, most=9))
-    made.addCallback(lambda new: router.chat.own(new.account))
+    made.addCallback(lambda new: router.chat.reserve_name(new.account))
     User(router, "bob").send("newbie", "welcome aboard")
     assert "welcome aboard" in log_in_classic(router, "newbie").msgs()
 
@@ -810,7 +810,7 @@ def test_who_asks_something_about_an_account_that_is_removed_just_then_is_answer
     assert dump(olga.told().x or ServerX()).get("code") in (None, "NO_SUCH_TARGET")
     assert not olga.client.disconnected
     assert not router.chat.sanctions.listed(None)
-    assert all(not room.invited and not router.chat.sanctions.listed(room) for room in router.chat.rooms.beginning(""))
+    assert all(not room.invited and not router.chat.sanctions.listed(room) for room in router.chat.rooms.with_prefix(""))
 
 
 def test_whose_account_is_removed_during_the_login_is_told_so(router: Router) -> None:

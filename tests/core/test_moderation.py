@@ -410,7 +410,7 @@ def test_a_ban_of_a_name_hits_guests_who_look_like_it(house: Chat, mod: User) ->
         assert "you are muted" in answer(boba, "mod", "hi")
         boba.leave()
         User(server, "sc0pe").leave()
-    assert person(router, "вова2", Role.USER).session.barred is None
+    assert person(router, "вова2", Role.USER).session.speech_check is None
     mod.send("/unban", "scope")
     User(router, "ѕсоре")
 
@@ -572,7 +572,7 @@ def test_who_is_invited_is_not_any_more_when_taken_out(house: Chat, ops: Ops) ->
         assert [packet.msg for packet in bob.shown()] == [told] * (told is not None)
         olga.send("/unban", "#den bob")
         assert "#den is not available" in answer(bob, "/join", "#den")
-        (den,) = again(router, clock).chat.rooms.beginning("#den")
+        (den,) = again(router, clock).chat.rooms.with_prefix("#den")
         assert den.invited == set()
     olga.shown()
     assert answer(olga, "/kick", "#den bob") == "bob is not in #den."

@@ -51,7 +51,7 @@ def test_what_guests_say_at_once_is_told_together_up_to_the_first_that_needs_mor
 
 def test_nothing_of_an_account_or_of_one_who_may_not_speak_is_told_together(router: Router) -> None:
     ann, guest, muted = User(router, "ann").register(), User(router, "gus"), User(router, "muted")
-    muted.session.barred = lambda: None
+    muted.session.speech_check = lambda: None
     said = [(ann, "gus"), (guest, "ann"), (muted, "gus"), (guest, "gus"), (guest, "nobody"), (guest, "/list")]
     for user, to in said:
         assert router.receive_all(user.session, [Packet(SERVER, to, "psst")] * 2) == 2

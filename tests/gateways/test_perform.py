@@ -125,7 +125,7 @@ def test_who_goes_while_something_waits_leaves_no_trace(
     while store.asks:
         store.answer()
     assert router.chat.online.find("ann") is None
-    assert not any(room.sessions for room in router.chat.rooms.beginning(""))
+    assert not any(room.sessions for room in router.chat.rooms.with_prefix(""))
     assert not [text for text in logged if "Traceback" in text]
 
 

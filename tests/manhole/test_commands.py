@@ -193,7 +193,7 @@ def test_a_ban_is_told_listed_and_undone_in_words_of_the_prompt(scene: Scene) ->
 
 def test_a_mute_lasts_so_many_seconds(scene: Scene) -> None:
     assert "muted by the operator for 1m 30s" in scene.say("mute('bert', 'shh', 90)")
-    assert scene.bert.session.barred is not None
+    assert scene.bert.session.speech_check is not None
     assert scene.say("unmute('bert')") == "bert is no longer muted.\n"
 
 

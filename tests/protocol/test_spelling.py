@@ -79,7 +79,7 @@ def test_an_account_is_the_same_in_any_spelling(router: Router) -> None:
     for name in PEOPLE:
         row = {"name": parse(name), "password": "password-1", "role": Role.USER, "now": 0, "most": 500}
         account = accounts.add(connection(router), **row)  # type: ignore[arg-type]
-        router.chat.own(account)
+        router.chat.reserve_name(account)
         for spelt in spellings(name):
             assert router.chat.online.account(spelt) is router.chat.account_of(f"@{spelt}") is account
         user = User(router, spelt)
@@ -106,7 +106,7 @@ def test_a_room_is_found_in_any_spelling(router: Router) -> None:
         assert room is not None
         for spelt in spellings(name):
             assert router.chat.rooms.find(spelt) is router.chat.rooms.find(f"#{spelt}") is room, ascii(spelt)
-            assert room in router.chat.rooms.beginning(f"#{spelt}")
+            assert room in router.chat.rooms.with_prefix(f"#{spelt}")
 
 
 def test_a_name_is_shown_as_it_was_typed_to_those_at_terminals() -> None:

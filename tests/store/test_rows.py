@@ -119,7 +119,7 @@ def test_who_has_a_name_that_would_be_none_today_keeps_it(name: str) -> None:
     assert account is not None
     assert account.name.shown == name
     user = User(other, name)
-    assert user.session.role is Role.STRANGER
+    assert user.session.role is Role.PENDING
     user.send("/login", "pw")
     assert user.told().msg.startswith(f"Welcome {name}!")
     assert user.session.account is account
