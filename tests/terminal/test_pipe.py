@@ -355,10 +355,14 @@ def missed(shared_server: Server, password: Path) -> Callable[[str, int], list[s
 
     def make(name: str, count: int) -> list[str]:
         options = ["--name", name, "--password-file", str(password), "--dev", "desk"]
-        assert lanchat(shared_server.port(), "--name", name, stdin=b"/register hunter22\n").status == 0
+        with login(shared_server.port(), name) as newcomer:
+            newcomer.say("/register", "hunter22")
+            newcomer.wait_for("is your account now")
         assert lanchat(shared_server.port(), *options).status == 0
-        lines = b"".join(b"number %d\n" % n for n in range(count))
-        assert lanchat(shared_server.port(), "--name", "ci", "--to", name, stdin=lines).status == 0
+        with login(shared_server.port(), "ci") as ci:
+            for n in range(count):
+                ci.say(name, f"number {n}")
+                ci.wait_for("Your message is kept")
         return options
 
     return make
