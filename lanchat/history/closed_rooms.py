@@ -1,4 +1,4 @@
-"""Rooms in the log: the conversations of those that there are, and of those that were closed and of which something is kept."""
+"""Finding the conversations of rooms by name: of open rooms, and of closed ones of which there are still messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlite3 import Connection
 
 from lanchat.model.room import MARK, room_key
 
-#: Each conversation of a room in the log, by way of an index that has them sorted: from one to the next, not row by row.
+#: Each conversation of a room in the log. The index has them sorted, so this goes from one to the next, and not row by row.
 _NEXT = "SELECT min(conv) FROM kept WHERE conv GLOB 'r[0-9]*' AND conv"
 _SAID_IN = f"""
     WITH RECURSIVE said(conv) AS (
@@ -16,7 +16,7 @@ _SAID_IN = f"""
     SELECT conv FROM said WHERE conv IS NOT NULL UNION SELECT conv FROM fresh WHERE conv GLOB 'r[0-9]*'
 """  # noqa: S608 (our own words)
 _ROOM = re.compile(r"r[0-9]{1,18}")
-#: The name under which something was said last in a conversation.
+#: The name of the room in the newest message of a conversation.
 _CALLED = """
     SELECT coalesce((SELECT target FROM fresh WHERE conv = ? ORDER BY seq DESC LIMIT 1),
         (SELECT target FROM kept WHERE conv = ? ORDER BY seq DESC LIMIT 1))
@@ -24,10 +24,10 @@ _CALLED = """
 
 
 def named(connection: Connection, names: Iterable[str]) -> dict[str, list[str]]:
-    """For each of these names of rooms, with or without the mark, what the log calls the rooms that have or had it.
+    """For each of these names of rooms, with or without "#", the conversations of the rooms that have it or had it.
 
-    The oldest come first: a name may have been used again. Of two rooms with one key (`lanchat.store.keys`), the one that has
-    exactly this name goes before the one that is found by the key, as in `lanchat.core.rooms.Rooms.find`.
+    The oldest come first, as a name may be used again after a room was closed. Of two open rooms with the same key
+    (`lanchat.store.keys`), the one with exactly this name is meant, as in `lanchat.core.rooms.Rooms.find`.
     """
     keys = {str(name): str(kept) for name, kept in connection.execute("SELECT name, key FROM rooms")}
     found = _conversations(connection)
@@ -35,10 +35,10 @@ def named(connection: Connection, names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _conversations(connection: Connection) -> dict[str, list[str]]:
-    """All of them by the key of their name. The log itself says what a closed room was called."""
+    """The conversations of all rooms, by the key of the room's name. That of a closed room is in its messages only."""
     names = {f"r{number}": found for number, found in connection.execute("SELECT id, key FROM rooms")}
     for (conv,) in connection.execute(_SAID_IN).fetchall():
-        if conv not in names and _ROOM.fullmatch(str(conv)):  # a disk may have changed it
+        if conv not in names and _ROOM.fullmatch(str(conv)):  # (a disk may have damaged it)
             (target,) = connection.execute(_CALLED, (conv, conv)).fetchone()
             names[conv] = room_key(str(target))
     found: dict[str, list[str]] = {}

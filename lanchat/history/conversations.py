@@ -1,7 +1,7 @@
-"""Conversations: what the log calls those of two, and which of an account's are with whoever had a name.
+"""Finding the private conversations of an account by the name of the other one.
 
-A name can have had several owners: a guest, who then made it an account; an account that was removed, and another one after
-it. Each has had a conversation of its own, and only the log knows what somebody was called who is no account any more.
+A name may have had several owners: a guest, who then registered it; an account that was removed, and a later one. Each had a
+conversation of its own. What a removed account was called is in its messages only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlite3 import Connection
 from lanchat.model.conversation import with_guest
 from lanchat.protocol.names import key
 
-# What an account that was removed was called: by something that was said between it and this one.
+# The name of a removed account, taken from a message between it and this one.
 _CALLED = ", ".join(
     f"(SELECT CASE author WHEN :account THEN target ELSE name END FROM {table} WHERE {table}.conv = pairs.conv LIMIT 1)"  # noqa: S608 (our own words)
     for table in ("kept", "fresh")
@@ -31,9 +31,9 @@ _THERE = (
 
 
 def with_name(connection: Connection, account: int, name: str, kept: str = "") -> list[str]:
-    """All conversations that an account has had with accounts and guests of this name, in any spelling of it.
+    """All conversations of an account with accounts and guests of this name, in any spelling.
 
-    `kept` is the key of the account that is called so, if it is another one than today's (`lanchat.store.keys`).
+    `kept` is the stored key of the account of that name, if the rules of this version make another one (`lanchat.store.keys`).
     """
     wanted = key(name)
     (there,) = connection.execute(_THERE, (account, with_guest(account, wanted), kept or wanted)).fetchone()

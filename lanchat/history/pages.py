@@ -1,9 +1,8 @@
-"""History: what is asked about the log, page by page (docs/protocol.md, "What is kept").
+"""Pages of the log: the messages of some conversations, before, after or around a place (docs/protocol.md, "What is kept").
 
-Plain functions of a connection that reads, for whoever may read these conversations: who that is, the caller knows. Each is
-to be run in one transaction, so that it sees the log as it was at one moment. Of an account with very many conversations a
-page may be short, or empty, and there is `more` all the same: so much could be looked through in time
-(`lanchat.history.positions`).
+The functions take a connection that reads; the caller has checked who may read the conversations. Each call is to be made in
+one transaction, so that it sees the log as it was at one moment. For an account with very many conversations a page may be
+short or even empty though there is `more`: that is what was found in time (`lanchat.history.positions`).
 """
 
 from __future__ import annotations
@@ -14,58 +13,58 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lanchat.history.positions import Count, Found, OfAccount, Places
-from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
+from lanchat.protocol.entry import COLUMNS, Entry, Seq, entry_from_row
 from lanchat.protocol.errors import Usage
 
-#: Entries in a page, at the most, and bytes of their texts; a single entry is always there in full.
+#: How many entries, and bytes of their texts, a page has at most. (One entry is always there in full.)
 MAX_PAGE = 200
 MAX_TEXT = 128 * 1024
-#: For what is bounded by its number of entries alone.
+#: The text of a page that is only limited by its number of entries.
 NO_BOUND = 2**62
-#: What is owed is counted so far.
+#: Up to this number missed messages are counted.
 MAX_COUNT = 100_000
-#: The largest that a `seq` can be.
+#: The largest possible `seq`.
 MAX_SEQ = 2**63 - 1
 
 _ROW = f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq = ?"  # noqa: S608 (our own names)
 
 
 class Size(NamedTuple):
-    """How much fits on a page: entries, and bytes of their texts."""
+    """The size of a page: how many entries, and bytes of their texts, it has at most."""
 
     entries: int
     text: int = MAX_TEXT
 
     @classmethod
     def asked(cls, limit: int) -> Size:
-        """For as many entries as somebody would like."""
+        """The size of a page for which a client asks for `limit` entries."""
         return cls(within(limit, 1, MAX_PAGE))
 
     def half(self) -> Size:
-        """What there is room for before the one that a page is around."""
+        """The size of the first half of a page around an entry: what comes before that."""
         return Size(self.entries // 2, self.text // 2)
 
     def rest(self) -> Size:
-        """What there is room for beside `half`."""
+        """The size of the other half."""
         return Size(self.entries - self.entries // 2, self.text // 2)
 
 
 @dataclass
 class Page:
-    """Entries in the order of the log, the oldest first."""
+    """Some entries, in the order of the log."""
 
     entries: list[Entry] = field(default_factory=list)
-    #: Whether there is more in the direction that was asked for.
+    #: Whether there are more in the direction that was asked for.
     more: bool = False
-    #: The seq to go on from, in that direction: the next page is before it (or after it). Going back, 0 if nothing was found.
-    edge: int = 0
-    #: The seqs of rows that are not what was written. They are not among the entries; somebody should be told.
-    damaged: list[int] = field(default_factory=list)
-    #: Whether there may be older ones that a search does not find yet, as the index of words is being made anew.
+    #: The next page in that direction is before (or after) this `seq`. Going backwards, 0 if nothing was found.
+    edge: Seq = 0
+    #: The `seq` of rows that were damaged on the disk. They are not among the entries, and should be logged.
+    damaged: list[Seq] = field(default_factory=list)
+    #: Whether a search may miss older messages, because the index of words is being made anew.
     unindexed: bool = False
 
     def turned(self) -> Page:
-        """The page with its entries in the opposite order."""
+        """The same page, with its entries in the opposite order."""
         return Page(self.entries[::-1], self.more, self.edge, self.damaged[::-1])
 
 
@@ -78,9 +77,10 @@ def page(  # noqa: PLR0913 (the members of a request)
     around: int | None = None,
     limit: int = 50,
 ) -> Page:
-    """What was said in these conversations before, after or around a seq; without one, what was said last.
+    """The messages of these conversations before, after or around a `seq`; without one, the newest.
 
-    `around` gives the entry itself and some on both sides; `more` and `edge` are then about the older ones. Raises `Usage`.
+    `around` gives the entry itself and some on both sides; `more` and `edge` are then about older ones. Raises `Usage` if
+    more than one of the three is given.
     """
     if sum(asked is not None for asked in (before, after, around)) > 1:
         raise Usage("Use only one of before, after and around.")
@@ -94,10 +94,10 @@ def page(  # noqa: PLR0913 (the members of a request)
 
 
 def missed(connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, after: int, upto: int = MAX_SEQ) -> Count:
-    """How many entries an account is owed; more than `MAX_COUNT` are not counted.
+    """How many messages an account missed; more than `MAX_COUNT` are not counted.
 
-    `convs` are its conversations, each with the seq that what is owed is above; `after` is the newest seq that the account
-    has, and `upto` the newest to count.
+    `convs` are its conversations, each with the `seq` after which it is sent messages; `after` is the newest `seq` that its
+    device has, and `upto` the newest that counts.
     """
     log = Places(connection, convs, owed=True)
     return log.count(within(after, 0, MAX_SEQ), within(upto, 0, MAX_SEQ), MAX_COUNT)
@@ -110,14 +110,14 @@ def replay(
     upto: int = MAX_SEQ,
     limit: int = MAX_PAGE,
 ) -> Page:
-    """The first of what `missed` counts, with what the account said itself; the next page is after `edge`."""
+    """The oldest of the messages that `missed` counts; the next page is after `edge`."""
     return _onward(connection, Places(connection, convs, owed=True), after, upto, Size.asked(limit))
 
 
 def newest(
     connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, after: int, upto: int = MAX_SEQ, limit: int = 50
 ) -> tuple[Page, Count]:
-    """The last of what `missed` counts, however long these are, and that count."""
+    """The newest `limit` messages that `missed` counts, however long they are, and what it returns."""
     size = Size(Size.asked(limit).entries, NO_BOUND)
     last = _back(connection, Places(connection, convs, owed=True), after, upto + 1, size)
     return last, missed(connection, convs, after, upto)
@@ -126,9 +126,9 @@ def newest(
 def filled(
     rows: Iterable[tuple[Any, ...]], size: Size, edge: int = 0, wanted: Callable[[Entry], bool] = lambda entry: True
 ) -> Page:
-    """A page of these rows of `COLUMNS`, in their order, until it is full; of no rows, with this `edge`.
+    """A page of rows of `COLUMNS`, in their order, until it is full. If there are none, it has this `edge`.
 
-    A row is served only if it is whole, and what was `wanted`: an index that is damaged may lead to another.
+    A row that is damaged is left out, as is one that is not `wanted`: a damaged index may lead to a wrong row.
     """
     full, room = Page(edge=edge), size.text
     for row in rows:
@@ -148,33 +148,33 @@ def filled(
 
 
 def within(number: int, least: int, most: int) -> int:
-    """The number, or the bound that it is beyond: clients ask for numbers that SQLite does not have."""
+    """The number, limited to the range from `least` to `most`: clients may ask for larger numbers than SQLite has."""
     return max(least, min(number, most))
 
 
 def _onward(connection: sqlite3.Connection, log: Places, after: int, upto: int, size: Size) -> Page:
-    """The oldest above `after`."""
+    """A page of the oldest messages after `after`."""
     after = within(after, 0, MAX_SEQ)
     found = log.find(after, within(upto, 0, MAX_SEQ), size.entries + 1, newest=False)
     return _page(connection, found, size, after)
 
 
 def _back(connection: sqlite3.Connection, log: Places, after: int, before: int, size: Size) -> Page:
-    """The newest below `before`, and above `after`."""
+    """A page of the newest messages before `before`, and after `after`."""
     upto = within(before, 0, MAX_SEQ + 1) - 1
     found = log.find(within(after, 0, MAX_SEQ), upto, size.entries + 1, newest=True)
     return _page(connection, found, size).turned()
 
 
 def _around(connection: sqlite3.Connection, log: Places, seq: int, size: Size) -> Page:
-    """The entry and those after it, and as many before it."""
+    """A page of a message, those after it, and as many before it."""
     older = _back(connection, log, 0, seq, size.half())
     newer = _onward(connection, log, seq - 1, MAX_SEQ, size.rest())
     return Page(older.entries + newer.entries, older.more, older.edge or seq, older.damaged + newer.damaged)
 
 
 def _page(connection: sqlite3.Connection, found: Found, size: Size, edge: int = 0) -> Page:
-    """A page of what was found. If there was no time to look for all of it, the next one goes on from there."""
+    """A page of what was found. If the time was up before the end of the scan, the next page goes on there."""
     rows = (connection.execute(_ROW, (seq,)).fetchone() or _gone(seq) for seq in found.places)
     full = filled(rows, size, edge, wanted=lambda entry: found.places[entry.seq] == entry.conv)
     if found.stopped is not None and not full.more:
@@ -183,5 +183,5 @@ def _page(connection: sqlite3.Connection, found: Found, size: Size, edge: int = 
 
 
 def _gone(seq: int) -> tuple[Any, ...]:
-    """A row that only the index knows is as good as damaged."""
+    """Stands for a row that the index has and the table has not, which is a damage."""
     return (seq, *[None] * (len(COLUMNS) - 1))

@@ -1,12 +1,11 @@
-"""Places: where in the log the entries of some conversations are, found without reading their texts.
+"""Finding the sequence numbers of the messages of some conversations, without reading their texts.
 
-How long that takes depends on what is asked for, and not on how much was ever said, or on how many conversations an account
-has had. A few conversations are looked up in the index, each by itself. For more, the log itself is gone through from where
-the question begins, and what belongs to none of them is passed over; somebody with so many conversations is soon met there.
-For thousands of conversations that is the only way, and after `BUDGET` seconds it ends, with what was found by then.
+How long that takes depends on how many are asked for, and not on the size of the log, or on how many conversations an account
+has. A few conversations are looked up in the index, one by one. For more, a piece of the log is scanned from where the request
+begins, as an account with so many conversations soon has messages there. For thousands of conversations only the scan is used;
+after `BUDGET` seconds it ends with what was found.
 
-Every statement answers with one row: while the reactor is busy, a thread may wait 5 ms for Python's lock at each row that
-SQLite gives it.
+Every statement returns one row: while the reactor is busy, a thread may wait 5 ms for Python's lock at each row.
 """
 
 from __future__ import annotations
@@ -17,35 +16,38 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-#: Up to so many conversations are looked up at once; up to so many after a piece of the log was gone through (2,000: 4 ms).
+from lanchat.protocol.entry import AccountId, ConversationId, Seq
+
+#: Up to `FEW` conversations are looked up in the index at once; up to `SOME` after one piece of the log was scanned (the lookup
+#: of 2,000 takes 4 ms).
 FEW, SOME = 10, 2000
-#: Rows of the log that are gone through in one statement (5,000: 2 ms), and seconds after which no more are.
+#: How many rows of the log are scanned in one statement (5,000 take 2 ms), and after how many seconds the scan ends.
 PIECE, BUDGET = 5000, 0.25
 
 
 class OfAccount(NamedTuple):
     """All conversations that an account may read (the table `members`)."""
 
-    account: int
+    account: AccountId
 
 
 class Found(NamedTuple):
-    """Places in the log with their conversations, in the order that was asked for."""
+    """Sequence numbers of messages with their conversations, in the order that was asked for."""
 
-    places: dict[int, str]
-    #: The last place that was looked at, where time was up before the end; None if there is nothing left to look at.
-    stopped: int | None = None
+    places: dict[Seq, ConversationId]
+    #: The sequence number at which the scan ended because the time was up; None if everything was looked at.
+    stopped: Seq | None = None
 
 
 class Count(NamedTuple):
-    """How many entries there are."""
+    """How many messages there are, as far as they were counted."""
 
     number: int
-    #: Whether there may be more, which were not counted.
+    #: Whether there may be more.
     more: bool = False
 
 
-# Each statement begins with `asked`: the conversations, and for each the place that what is asked for is above.
+# Each statement begins with `asked`: the conversations, each with a `floor`. Messages up to that sequence number don't count.
 _GIVEN = "WITH asked AS MATERIALIZED (SELECT key AS conv, value AS floor FROM json_each(:convs))"
 _OF_ACCOUNT = (
     "WITH asked AS (SELECT conv, CASE WHEN :owed THEN since ELSE 0 END AS floor FROM members WHERE account = :account)"
@@ -59,14 +61,14 @@ _PIECE = """,
 
 
 def _both(statement: str) -> str:
-    """This for both tables of the log: before 3.39 SQLite goes through all of the view `log` to join it."""
+    """The statement for both tables of the log: to join the view `log`, SQLite before 3.39 would scan all of it."""
     return " UNION ALL ".join(statement.replace("TABLE", table) for table in ("kept", "fresh"))
 
 
 def _looked_up(order: str, first: str) -> str:
-    """The statement that finds the first `:most` places by the index.
+    """The statement that finds the first `:most` messages with the index.
 
-    They can only be in the `:most` conversations whose own first place comes first.
+    They can only be in the `:most` conversations whose first message comes first.
     """
     above = "seq > max(floor, :above) AND seq <= :upto"
     firsts = _both(f"SELECT {first}(seq) AS seq FROM TABLE WHERE conv = asked.conv AND {above}")  # noqa: S608 (our own words)
@@ -90,12 +92,12 @@ _COUNT = f"SELECT count(*) FROM (SELECT 1 FROM ({_EACH}) LIMIT :most + 1)"  # no
 
 
 class Places:
-    """The places of some conversations in the log."""
+    """Finds and counts the messages of some conversations."""
 
     def __init__(self, connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, owed: bool = False) -> None:
-        """What is asked for in a conversation is above its own place: the given one, or 0 for those of an account.
+        """`convs` has the conversations; a mapping gives the sequence number for each after which its messages count.
 
-        With `owed`, for an account it is what was said since it belongs to them.
+        For the conversations of an account all messages count; with `owed`, those since it may read the conversation.
         """
         self._connection = connection
         self._values: dict[str, object]
@@ -106,7 +108,7 @@ class Places:
             self._asked, self._values, self._number = _GIVEN, {"convs": json.dumps(dict(convs))}, len(convs)
 
     def find(self, above: int, upto: int, most: int, newest: bool) -> Found:
-        """The oldest places, or the `newest`, that are above one place and up to another."""
+        """The oldest messages after `above` and up to `upto`, or with `newest` the newest ones; at most this many (`most`)."""
         piece, rest = _BACK if newest else _ONWARD
         deadline, found = time.monotonic() + BUDGET, dict[int, str]()
         while self._number > FEW:
@@ -123,7 +125,7 @@ class Places:
         return Found(_first(found | dict(json.loads(pairs)), most, newest))
 
     def count(self, above: int, upto: int, most: int) -> Count:
-        """How many there are above one place and up to another; more than `most` are not counted."""
+        """How many messages there are after `above` and up to `upto`; more than `most` are not counted."""
         if self._number <= SOME:
             (number,) = self._ask(_COUNT, above=above, upto=upto, most=most)
             return Count(min(number, most), number > most)
@@ -137,7 +139,7 @@ class Places:
                 return Count(number, more=True)
 
     def _ask(self, statement: str, **values: int) -> tuple[Any, ...]:
-        """The one row that a statement about `asked` gives."""
+        """The one row that a statement returns, after its beginning (`asked`) was added."""
         row: tuple[Any, ...] = self._connection.execute(self._asked + statement, self._values | values).fetchone()
         return row
 

@@ -1,8 +1,8 @@
-"""Search: which entries of the log have these words (docs/protocol.md, "What is kept").
+"""Search: the messages that have some words (docs/protocol.md, "Search").
 
-What people type has no operators but the three that are written with a colon: a word is a word, whatever it looks like.
-The index of words is SQLite's FTS5; rows that it finds are looked at again before they are served. It has the words of what
-is in `kept`, where what is said comes to within moments (`lanchat.store.recent`).
+A query has no operators but those written with a colon; everything else that users type is a word. The index of words is
+SQLite's FTS5; rows that it finds are checked again. It has the messages in the table `kept`, to which new ones are moved within
+moments (`lanchat.store.recent`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
 from lanchat.protocol.word_folding import spellings
 
-#: Characters in a search, and words in it, at the most.
+#: How many characters, and words, a query may have.
 MAX_QUERY = 256
 MAX_WORDS = 20
-#: Up to so many conversations are looked up in the index of words. That takes time for each; so for more, first the newest
-#: so many messages that have the words are looked at, wherever they were said.
+#: Up to the first number of conversations, each is looked up in the index of words, which takes time for each. For more, the
+#: newest messages with the words are looked at first, whatever their conversation: the second number of them.
 FEW = 32
 MANY = 5000
-#: For more conversations than this only messages that have the words are looked at, so many after so many, for so many seconds.
+#: For more conversations than this, only messages with the words are looked at, in steps, for a number of seconds.
 SOME, BUDGET = 300, 0.5
-#: Clocks are set back by so much (milliseconds) all the time, so what is not older than that is looked at.
+#: By how many milliseconds a clock is often set back; messages that are that much older than asked for are looked at, too.
 SETBACK = 3_600_000
-#: Where the name is in a row.
+#: The index of the sender's name in a row.
 NAME = COLUMNS.index("name")
 
 _FILTER = re.compile(r"(from|in|since|before):(.*)", re.IGNORECASE)
@@ -59,21 +59,21 @@ _NEAR = "SELECT min(seq) FROM (SELECT seq, ts FROM kept WHERE seq <= ? ORDER BY 
 
 
 class Query(NamedTuple):
-    """What is looked for: all of it must be so."""
+    """A parsed query; a message must fulfil all of it."""
 
     words: tuple[str, ...] = ()
-    #: Whose words, in any spelling of the name.
+    #: The sender, in any spelling of the name.
     sender: str | None = None
-    #: Where, as it was typed (`#ops`, `@alice`). The caller knows which conversation that is, and makes only that readable.
+    #: The room or user, as it was typed (`#ops`, `@alice`). The caller finds the conversation, and lets only that be searched.
     where: str | None = None
-    #: Not before this time, in milliseconds since the epoch.
+    #: The earliest time, in milliseconds since the epoch.
     since: int = 0
-    #: Only what comes before this place in the log.
+    #: Only messages before this sequence number.
     before: int | None = None
 
 
 def parse_query(text: str, now: float) -> Query:
-    """Read what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
+    """Parse what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
     if len(_without_before(text)) > MAX_QUERY:
         raise Usage(f"A search has at most {MAX_QUERY} characters; use fewer words.")
     typed: list[str] = []
@@ -92,7 +92,7 @@ def parse_query(text: str, now: float) -> Query:
 
 
 def going_on(text: str, before: int) -> str:
-    """What to type for the page that comes before this place, after the one that `text` asked for."""
+    """The query for the next page of the query `text`, which is before this sequence number."""
     return f"{_without_before(text)} before:{before}"
 
 
@@ -120,7 +120,7 @@ def search(
 
 
 def _page(hits: _Hits, convs: list[str] | None, match: str, below: int, size: Size) -> Page:
-    """A page of those that `match`, in these conversations (None: too many to be named one by one)."""
+    """A page of the messages that `match`, in these conversations (None: too many to look up each)."""
     if convs is None:
         page = hits.page(hits.stretches(match, below, BUDGET), match, size)
         return page if page.more or not hits.left else Page(page.entries, True, hits.left, page.damaged)
@@ -132,26 +132,26 @@ def _page(hits: _Hits, convs: list[str] | None, match: str, below: int, size: Si
 
 
 class _Hits:
-    """The rows that a query asks for, the newest first."""
+    """The rows that a query finds, the newest first."""
 
     def __init__(self, connection: sqlite3.Connection, query: Query, convs: Collection[str] | OfAccount) -> None:
         self._connection = connection
         self._query = query
         self._sender = {*spellings(key(query.sender))} if query.sender is not None else set[str]()
-        self._known: dict[str, bool] = {}  # names, and whether each is the sender's
+        self._known: dict[str, bool] = {}  # by name: whether it is the sender's
         self._of_account = isinstance(convs, OfAccount)
         self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
-        #: All of them are above this place in the log.
+        #: All of them are after this sequence number.
         self.floor = _floor(connection, query.since)
-        #: Before which place there may be more that were not looked at, because time was up; 0 if there are none.
+        #: Before this sequence number there may be more, as the time was up; 0 if there are none.
         self.left = 0
 
     def page(self, stretches: Iterator[tuple[int, int]], match: str, size: Size) -> Page:
-        """A page of those in some stretches of the log that `match`."""
+        """A page of the messages in some stretches of the log that `match`."""
         return filled(self._rows(stretches, match), size=size).turned()
 
     def stretches(self, match: str, below: int, seconds: float) -> Iterator[tuple[int, int]]:
-        """Stretches of the log, each between two places and with `MANY` rows that `match`, until time is up."""
+        """Stretches of the log, as pairs of sequence numbers, each with `MANY` rows that `match`, until the time is up."""
         deadline = time.monotonic() + seconds
         while (last := self._connection.execute(_HIT, (match, self.floor, below, MANY)).fetchone()) is not None:
             self.left = last[0] + 1
@@ -170,14 +170,14 @@ class _Hits:
                 yield from filter(self._is_sender, rows) if self._sender else rows
 
     def _is_sender(self, row: tuple[Any, ...]) -> bool:
-        """Whether it was said under that name, whole, in some spelling of it."""
+        """Whether the sender's whole name is the one that was asked for, in any spelling."""
         if (name := str(row[NAME])) not in self._known:
             self._known[name] = not self._sender.isdisjoint(spellings(key(name)))
         return self._known[name]
 
 
 def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount) -> list[str] | None:
-    """The conversations one by one; None if they are too many for that."""
+    """The conversations as a list; None if they are too many to look up each."""
     if not isinstance(readable, OfAccount):
         return [*readable]
     (convs,) = connection.execute(_THEIRS, (readable.account, SOME + 1)).fetchone()
@@ -186,7 +186,7 @@ def _named(connection: sqlite3.Connection, readable: Collection[str] | OfAccount
 
 
 def _words(typed: list[str]) -> tuple[str, ...]:
-    """Those that can be looked for."""
+    """The words that can be searched, of those that were typed."""
     words = tuple(word for word in typed if spellings(word))
     if len(words) > MAX_WORDS:
         raise Usage(f"A search has at most {MAX_WORDS} words; this one has {len(words)}.")
@@ -194,7 +194,7 @@ def _words(typed: list[str]) -> tuple[str, ...]:
 
 
 def _wordless(typed: str, narrowed: bool) -> str:
-    """What is wrong with a search in which no word was typed."""
+    """The error for a query without a word."""
     if typed:
         return f"There is no word in {visible(typed, 40)}: write letters, digits or emoji."
     if narrowed:
@@ -225,7 +225,7 @@ def _without_before(text: str) -> str:
 
 
 def _since(typed: str | None, now: float) -> int:
-    """Milliseconds since the epoch; 0 when nothing was typed."""
+    """The time that was typed, in milliseconds since the epoch; 0 if none was."""
     if typed is None:
         return 0
     try:
@@ -237,14 +237,14 @@ def _since(typed: str | None, now: float) -> int:
 
 
 def _moment(typed: str, now: float) -> float:
-    """Seconds since the epoch of a date or an age; raises `ValueError`."""
+    """A date or an age as seconds since the epoch; raises `ValueError`."""
     if age := _AGE.fullmatch(typed):
         return now - int(age[1]) * _SECONDS[age[2].lower()]
     return parse_date(typed)
 
 
 def _match(query: Query) -> str:
-    """The query as FTS5 reads it: everything that was typed is in quotes, where nothing has a meaning."""
+    """The query in the syntax of FTS5: everything that was typed is in quotes, in which nothing has a special meaning."""
     parts = [f"msg : {_one_of(forms)}" for forms in map(spellings, query.words) if forms]
     if query.sender is not None:
         parts.append(f"name : {_one_of(spellings(query.sender))}")
@@ -256,15 +256,15 @@ def _one_of(forms: list[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text that is words, one after the other: with neither the end of a quote in it nor that of a C string."""
+    """A text in quotes for FTS5, which takes it as words that follow each other; without quotes and NUL in it."""
     return '"' + text.encode(errors="replace").decode().replace('"', " ").replace("\0", " ") + '"'
 
 
 def _floor(connection: sqlite3.Connection, since: int) -> int:
-    """A seq that is below what was said since then, and not far below; found by halving.
+    """A sequence number shortly before the first message since a time; found by halving.
 
-    Times in the log go up with the places, but where the clock was wrong. So when a place is found, those before it are looked
-    at, all that are near and some that are far, for one that is not so old after all; then it is below that.
+    Times in the log go up with the sequence numbers, except where the clock was wrong. So when one is found, messages before it
+    are looked at, all that are near and some that are far. If one of them is young enough, the search goes on before that.
     """
     high = connection.execute(_LAST).fetchone()[0] if since else 0
     while high > 0:
@@ -277,7 +277,7 @@ def _floor(connection: sqlite3.Connection, since: int) -> int:
 
 
 def _halved(connection: sqlite3.Connection, since: int, high: int) -> int:
-    """A seq up to `high` with something old at it, and something younger after it. If times go up, all before it is old."""
+    """A `seq` up to `high` of a message that is too old, with a younger one after it; times usually only go up."""
     low = 0
     while low < high:
         middle = (low + high) // 2 + 1
@@ -287,7 +287,7 @@ def _halved(connection: sqlite3.Connection, since: int, high: int) -> int:
 
 
 def _newer_before(connection: sqlite3.Connection, since: int, seq: int) -> int | None:
-    """A seq up to this one with something that was said since then; None if none is found."""
+    """The `seq`, up to this one, of a message since that time; None if none is found."""
     (near,) = connection.execute(_NEAR, (seq, MANY, since)).fetchone()
     if near is not None:
         return int(near)

@@ -1,4 +1,4 @@
-"""Backups: a copy of all that is kept, made while the server runs, and put back while it does not."""
+"""Backups: copies of the database, which can be made while the server runs, and restored while it does not."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
 from lanchat.store import open_db, replace_db, rows, schema
 from lanchat.system.private_files import FileError, open_safely, rename_without_replacing, temporary_directory
 
-#: What to do about a file that is no backup to be restored.
+#: What people can do about a file that can't be restored.
 ANOTHER = "Use an older backup."
-#: Bytes that are copied at a time.
+#: How many bytes are copied at a time.
 BLOCK = 1 << 20
-#: What holds a part of a database, and lies beside it.
+#: The suffixes of files beside a database that may have a part of its data.
 BESIDE = ("-wal", "-journal")
 
 
 def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = lambda part: None) -> None:
-    """Copy all that is kept at this moment to a new file, whether a server runs or not. Raises `FileError`.
+    """Copy the database, as it is at this moment, to a new file, whether a server runs or not. Raises `FileError`.
 
-    `begun` is told which file it is made in.
+    `begun` is called with the path of the file that is written first, and renamed when it is complete.
     """
     if not (directory / open_db.FILE).exists():
         raise FileError(f"{directory} has no {open_db.FILE}. Name the server's data directory with --data.")
     try:
         lock = open_db.Lock(directory, for_owner=True)
-    except open_db.NotTaken:  # by the server, which keeps all in order meanwhile
+    except open_db.NotTaken:  # (a server has the lock, and keeps the database in order)
         _copy_out(directory, target, "ro", begun)
         return
     try:
-        connection = open_db.open_to_write(directory, lock)  # after a crash this is what puts it in order
+        connection = open_db.open_to_write(directory, lock)  # (this recovers it after a crash)
         open_db.shut(connection)
         _copy_out(directory, target, "rw", begun)
     finally:
@@ -44,10 +44,10 @@ def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = la
 
 
 def restore(directory: Path, file: Path, when: str) -> Path:
-    """Put a backup in the place of what is there, which is kept beside it with `when` in its name; that name.
+    """Replace the database by a backup. The old one is kept with `when` in its name; returns its path.
 
-    The file may come from elsewhere, so it is copied first: what is looked at is then what is used, and the file itself is
-    neither changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `FileError`.
+    The file may come from elsewhere, so it is copied first: what is checked is what is used, and the file itself is neither
+    changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
     with alone(directory), told(path), _resting(file, directory), replace_db.making(path) as part:
@@ -121,9 +121,9 @@ def _append(opened: BinaryIO, file: Path, target: Path) -> None:
 
 
 def new_epoch(directory: Path) -> str:
-    """Go on with what is there, though it may not be all that was: clients are told that their places are worth nothing.
+    """Begin a new epoch, after a restore that lanchat did not do: clients learn that sequence numbers start anew.
 
-    Gives the new epoch. The server must not run. Raises `FileError`.
+    Returns the new epoch. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
     with alone(directory), told(path):
@@ -137,14 +137,14 @@ def new_epoch(directory: Path) -> str:
 
 
 def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
-    """Look at every page, every index and every row of the log; raises `FileError` or `sqlite3.Error`."""
+    """Check every page, every index and every message; raises `FileError` or `sqlite3.Error`."""
     check_pages(connection, file, wal_was_there)
     for told in damaged_messages(connection):
         raise FileError(f"{file} is damaged ({told}). {ANOTHER}")
 
 
 def unusable_rows(connection: Connection) -> list[str]:
-    """Every row with which nothing can be done, in words."""
+    """A text for every row that is unusable, and every damaged message."""
     found: list[str] = []
     for table in rows.COLUMNS:
         for _ in rows.usable(connection, table, found.append):
@@ -153,14 +153,14 @@ def unusable_rows(connection: Connection) -> list[str]:
 
 
 def damaged_messages(connection: Connection) -> Iterator[str]:
-    """The messages that are not what was written, in words."""
+    """A text for each message whose checksum is wrong."""
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM log"):  # noqa: S608 (our own names)
         if entry_from_row(row) is None:
             yield f"message {row[0]} is damaged"
 
 
 def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy: str = ANOTHER) -> None:
-    """Look at every page and every index; raises `FileError` or `sqlite3.Error`."""
+    """Check every page and every index; raises `FileError` or `sqlite3.Error`."""
     if not schema.get(connection, "clean") and not wal_was_there:
         raise FileError(
             f"{file} was copied while a server was running, and is incomplete. Use a backup made by lanchat-admin backup."
@@ -171,16 +171,17 @@ def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy:
 
 
 def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], object]) -> None:
-    """`mode` is "ro" beside a server: when it ends first, ours is the last connection, and must not take away its `-wal`.
+    """Copy the database; `mode` is that of the connection.
 
-    Alone it is "rw", which leaves no `-wal` lying about.
+    While a server runs it is "ro": if the server ends first, ours is the last connection, which must not remove the `-wal`.
+    Otherwise it is "rw", so that no `-wal` is left.
     """
     if target.exists():
         raise FileError(f"{target} exists already. Give another name, or move it.")
     source = directory / open_db.FILE
     with told(target):
         with temporary_directory(target.parent) as place:
-            part = place / target.name  # a file system that can't have a file of this name says so now
+            part = place / target.name  # (a file system on which this name is not possible says so now)
             schema.create(part)
             begun(part)
             with open_db.closing(source, mode) as connection:
@@ -193,29 +194,29 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
 
 
 def _vacuum(connection: Connection, source: Path, part: Path) -> None:
-    """Copy a database to an empty file; raises `FileError` if it is not as it should be, and what goes wrong with the copy."""
+    """Copy a database to an empty file. Raises `FileError` if it is damaged, or `sqlite3.OperationalError` if copying fails."""
     try:
         open_db.check_schema(connection, source)
         connection.execute("VACUUM INTO ?", (str(part),))
-    except sqlite3.OperationalError:  # a disk that is full, or fails
+    except sqlite3.OperationalError:  # (the disk is full, or broken)
         raise
     except sqlite3.DatabaseError as error:
         raise FileError(f"{source} is damaged: {error}. {open_db.REMEDY}") from None
 
 
 def begin_epoch(connection: Connection) -> None:
-    """What is in it is all there is from now on."""
+    """Begin a new epoch in a copy, and let no cursor be beyond its newest message."""
     schema.renew(connection)
     last = (newest_seq(connection),)
-    # (A row that a disk has changed stays as it is: with a cursor that is right it would say that all was read.)
+    # (A damaged row stays as it is. With a valid cursor it would say that everything was read.)
     connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0 WHERE typeof(cursor) = 'integer'", last)
-    connection.execute("UPDATE members SET since = min(since, ?)", last)  # what is said next is owed to all of them
+    connection.execute("UPDATE members SET since = min(since, ?)", last)  # (they are sent what is said from now on)
     schema.put(connection, "clean", 1)
 
 
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
-    """No server runs meanwhile; raises `FileError` when one does."""
+    """Have the lock of a directory in the block, so that no server runs; raises `FileError` if one does."""
     lock = open_db.Lock(directory, for_owner=True)
     try:
         yield
@@ -225,7 +226,7 @@ def alone(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def told(file: Path) -> Iterator[None]:
-    """Whatever goes wrong with a file is told in one line: `FileError`."""
+    """Turn errors of the block into a `FileError` about this file."""
     try:
         yield
     except (sqlite3.Error, OSError, LookupError) as error:

@@ -1,7 +1,7 @@
-"""Recovery: all rows of a table that can be read, where others can't: a damaged page takes those on it, and no more.
+"""Reading the rows of a damaged table: only those on a damaged page are lost.
 
-SQLite reads a table in the order of its key, and ends at the first damage. So reading goes on behind it: ever further behind,
-until that succeeds, and then one by one in between.
+SQLite reads a table in the order of its key, and ends at the first damage. So reading goes on after it: at a key that is
+further and further away until that succeeds, and then key by key in between.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 
 Row: TypeAlias = tuple[Any, ...]
 
-#: After so many reads in vain, which take about half a minute, what is between two damages is given up. A page has some dozen
-#: rows, and one that leads to others some ten thousand.
+#: After so many failed reads, which take about half a minute, keys between damages are not tried any more. A page has some
+#: dozen rows; one of the upper levels of the table leads to some ten thousand.
 READS = 2_000_000
 
 
 class Damaged:
-    """A table in a damaged database, by the first column of its key: a whole number, or what stands for one."""
+    """A table of a damaged database, read by the first column of its key, which is an integer or can be mapped to one."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class Damaged:
         value: Callable[[int], object] = int,
         number: Callable[[Any], int] = int,
     ) -> None:
-        """`last` is the largest number that there can be.
+        """`last` is the largest possible number of a key.
 
-        `value` makes of a number what the column has, and `number` the other way round.
+        `value` turns a number into a value of the column, `number` does the reverse.
         """
         self._connection = connection
         self._last = last
@@ -40,12 +40,12 @@ class Damaged:
         self._all = f"SELECT * FROM {table} ORDER BY {column}"  # noqa: S608 (our own names)
         self._from = f"SELECT * FROM {table} WHERE {column} >= ? ORDER BY {column}"  # noqa: S608 (our own names)
         self._one = f"SELECT * FROM {table} WHERE {column} >= ? AND {column} < ? ORDER BY {column}"  # noqa: S608 (our own names)
-        self._edge: set[Row] = set()  # what came so far of the last number
-        #: Reads in vain, one for each number. (There need not have been a row of that number.)
+        self._edge: set[Row] = set()  # the rows of the last number that were returned so far
+        #: How many numbers could not be read. (There need not have been a row of each.)
         self.unread = 0
 
     def rows(self) -> Iterator[Row]:
-        """Every row that can be read, once."""
+        """All rows that can be read, each once."""
         at, ended = yield from self._pass(0, self._all)
         while not ended:
             begin = self._behind(at)
@@ -56,7 +56,7 @@ class Damaged:
             at, ended = (yield from self._pass(begin, self._from, self._value(begin))) if begin <= self._last else (begin, True)
 
     def _pass(self, at: int, query: str, *values: object) -> Generator[Row, None, tuple[int, bool]]:
-        """The rows up to a damage or the end; the number of the last, and whether it was the end."""
+        """Yield the rows up to a damage or the end. Returns the number of the last one, and whether it was the end."""
         self._edge.clear()
         try:
             for row in self._connection.execute(query, values):
@@ -71,7 +71,7 @@ class Damaged:
         return at, True
 
     def _behind(self, at: int) -> int:
-        """From which number on it can be read again, or almost; one more than the last if it can't."""
+        """The number of a key after a damage, at which the table can be read again; one more than `last` if there is none."""
         step = 1
         while at + step <= self._last:
             with suppress(DatabaseError):
@@ -81,7 +81,7 @@ class Damaged:
         return self._last + 1
 
     def _single(self, number: int) -> Iterator[Row]:
-        """What can be read of one number, from both sides."""
+        """The rows of one number that can be read, in both directions."""
         rows: list[Row] = []
         for order in ("ASC", "DESC"):
             query, values = f"{self._one} {order}", (self._value(number), self._value(number + 1))
@@ -91,14 +91,14 @@ class Damaged:
                     rows.append(row)  # noqa: PERF402 (those before a damage count)
                 break
             except DatabaseError:
-                with suppress(DatabaseError):  # Python looks a row ahead: the last one before a damage was not handed on
+                with suppress(DatabaseError):  # (Python reads a row ahead, so the last one before the damage was not returned)
                     rows += self._connection.execute(f"{query} LIMIT 1 OFFSET {len(rows) - read}", values)
         else:
             self.unread += 1
         yield from (row for row in dict.fromkeys(rows) if row not in self._edge)
 
     def _of(self, row: Row) -> int:
-        """The number of a row; 0 when it has none that there can be."""
+        """The number of a row's key; 0 if it has no possible one."""
         try:
             number = self._number(row[0])
         except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Salvage: what can still be read of a damaged database, in a new one; for who has no backup."""
+"""Salvage: copying what can still be read of a damaged database into a new one, for people without a backup."""
 
 from __future__ import annotations
 
@@ -15,44 +15,45 @@ from lanchat.maintenance.recovery import Damaged, Row
 from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
 from lanchat.store import open_db, replace_db, rows, schema, word_index
 
-#: The two that are the log, and all; those that others point to come first. What is in `meta` and `words` is made anew.
+#: The two tables of the log, and all tables that are copied, each after those that it refers to. `meta` and `words` are made
+#: anew.
 LOG = ("kept", "fresh")
 TABLES = (*rows.COLUMNS, *LOG)
-#: Tables of which an index says how much there was: accounts, rooms, messages.
+#: Tables whose rows can be counted in an index: accounts, rooms, messages.
 COUNTED = (("accounts",), ("rooms",), LOG)
-#: Tables whose numbers are never given twice: what is kept of an account or a room that is gone must not become another's.
+#: Tables whose ids are never used again: what is left of a removed account or room must not become another's.
 NUMBERED = ("accounts", "rooms", "sanctions")
-#: Where it can't be read which numbers were given, so many are left out. No server has given more than the second.
+#: If the last id that was used can't be read, this many ids are skipped. A larger id than the second is taken for a damage.
 MARGIN, MOST = 1_000_000, 10**12
-#: Rows that could not be saved are told one by one up to so many.
+#: Up to so many rows that could not be saved are listed one by one.
 TOLD = 100
 
-#: Accounts and rooms in the name of a conversation (`lanchat.protocol.entry.Entry.conv`).
+#: The ids of accounts and rooms in that of a conversation (`lanchat.protocol.entry.Entry.conv`).
 _IN_CONV = re.compile(r"r(?P<room>[0-9]{1,12})|[pg](?P<first>[0-9]{1,12})x(?:(?P<second>[0-9]{1,12})$)?")
 
 
 class Part(NamedTuple):
-    """How much of a table came through."""
+    """How much of one or two tables was saved."""
 
-    #: Rows that are in the new one.
+    #: How many rows are in the new database.
     saved: int
-    #: Rows that are not; None if nothing can be read that says how many there were.
+    #: How many are not; None if it can't be read how many there were.
     lost: int | None
 
 
 class Saved(NamedTuple):
-    """What could be used of a damaged database, and what is lost."""
+    """What was saved of a damaged database, and what was lost."""
 
-    #: Where the damaged one is kept.
+    #: The path at which the damaged one is kept.
     old: Path
-    #: Who can log in, and what they had.
+    #: Of each kind, how many.
     accounts: Part
     rooms: Part
     messages: Part
-    #: Rows that were not what was written, or that nothing can be done with; and some of them, in words.
+    #: How many rows were damaged or unusable, and texts about some of them.
     refused: int
     wrong: list[str]
-    #: What else could not be read as a whole: names of tables.
+    #: The names of other tables that could not be read completely.
     unread: list[str]
 
     @property
@@ -64,14 +65,14 @@ class Saved(NamedTuple):
 
 
 def salvage(directory: Path, when: str) -> Saved:
-    """Put what can be read in the place of what is there, which is kept beside it with `when` in its name.
+    """Replace the database by a new one with everything that can be read. The old one is kept with `when` in its name.
 
     A new epoch begins. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
     with alone(directory), told(path), replace_db.making(path) as part:
         open_db.make(part)
-        # Nothing is changed in what is kept, unless SQLite has to take something back first.
+        # The damaged file is not changed, unless SQLite has to roll back a transaction in it first.
         mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
         with open_db.closing(path, mode) as damaged, open_db.closing(part) as new:
             work = _Salvage(damaged, new)
@@ -82,25 +83,25 @@ def salvage(directory: Path, when: str) -> Saved:
 
 
 class _Salvage:
-    """From a damaged database into a new one."""
+    """Copies rows from a damaged database into a new one."""
 
     def __init__(self, damaged: Connection, new: Connection) -> None:
         self._damaged = damaged
         self._new = new
-        # By table: rows that could not be used, reads in vain, messages that are in both tables of the log.
+        # By table: unusable rows, failed reads, messages that are in both tables of the log.
         self.refused: Counter[str] = Counter()
         self._unread: Counter[str] = Counter()
         self._twice: Counter[str] = Counter()
         self.wrong: list[str] = []
-        # The largest number that is mentioned anywhere, of each of these tables.
+        # The largest id of each of these tables that is mentioned anywhere.
         self._mentioned = dict.fromkeys(NUMBERED, 0)
         self._conversations: set[str] = set()
-        # What is something else is not looked into: a view may have no end.
+        # Nothing but these tables is read, as a view might never end.
         there, ours = schema.tables(damaged), schema.tables(new)
         self._tables = {table for table, columns in ours.items() if there.get(table) == columns}
 
     def run(self) -> None:
-        """Do it, in one transaction."""
+        """Copy everything, in one transaction."""
         self._new.execute("PRAGMA foreign_keys = 1")
         self._new.execute("BEGIN")
         for table in TABLES:
@@ -111,7 +112,7 @@ class _Salvage:
         self._new.execute("COMMIT")
 
     def part(self, *tables: str) -> Part:
-        """How much is in the new one. Of the old one indexes are counted, which have pages of their own."""
+        """How much of these tables was saved. The old rows are counted in indexes, which are on other pages."""
         saved = sum(self._count(self._new, table, "NOT INDEXED") for table in tables)
         try:
             found = sum(self._count(self._damaged, table, f"INDEXED BY {_index(table)}") for table in tables)
@@ -121,7 +122,7 @@ class _Salvage:
         return Part(saved, max(0, found - saved - sum(self._twice[table] for table in tables)))
 
     def unread(self) -> list[str]:
-        """The tables of which something could not be read, and nobody knows how much."""
+        """The names of tables that could not be read completely, without knowing how much is missing."""
         counted = {table for tables in COUNTED for table in tables}
         return [table for table in TABLES if self._unread[table] and table not in counted]
 
@@ -129,7 +130,7 @@ class _Salvage:
         return int(connection.execute(f"SELECT count(*) FROM {table} {how}").fetchone()[0])  # noqa: S608 (our own names)
 
     def _save(self, table: str) -> None:
-        """Copy the rows of a table that can be read and used."""
+        """Copy the rows of a table that can be read and are usable."""
         if table not in self._tables:
             self._unread[table] = 1
             return
@@ -144,7 +145,7 @@ class _Salvage:
                 self._mention(table, row)
                 try:
                     self._new.execute(f"INSERT INTO {into} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
-                except sqlite3.IntegrityError as error:  # it points to what could not be saved, or is there already
+                except sqlite3.IntegrityError as error:  # (it refers to a row that was not saved, or is there already)
                     wrong = "" if self._is_twice(table, row) else rows.told(table, row, str(error))
             if wrong:
                 self.refused[table] += 1
@@ -152,7 +153,7 @@ class _Salvage:
         self._unread[table] = reading.unread
 
     def _is_twice(self, table: str, row: Row) -> bool:
-        """Whether a message is in the other table of the log too."""
+        """Whether a message was already saved from the other table of the log."""
         same = table in LOG and self._new.execute("SELECT * FROM kept WHERE seq = ?", row[:1]).fetchone() == row
         self._twice[table] += same
         return same
@@ -164,7 +165,7 @@ class _Salvage:
         return Damaged(self._damaged, table, self._last(whose))
 
     def _last(self, table: str) -> int:
-        """The largest number that may be in a table."""
+        """The largest number that a key of this table may have."""
         found: list[Any] = []
         with suppress(sqlite3.DatabaseError):
             found += self._given(table)
@@ -174,13 +175,13 @@ class _Salvage:
         return max((number for number in found if isinstance(number, int) and number <= MOST), default=MARGIN)
 
     def _given(self, table: str) -> tuple[Any, ...]:
-        """The last number that was given in a table, as SQLite has it; nothing if none was. Raises `DatabaseError`."""
+        """The last id that was used in a table, from `sqlite_sequence`; empty if none was. Raises `DatabaseError`."""
         if "sqlite_sequence" not in self._tables:
             raise sqlite3.DatabaseError("it is not kept which numbers were given")
         return next(self._damaged.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)), ())
 
     def _adopted(self, room: Row) -> Row:
-        """A room whose owner could not be saved has none, as one has whose owner was removed."""
+        """A room, without its owner if that account could not be saved."""
         there = self._new.execute("SELECT 1 FROM accounts WHERE id = ?", (room[5],)).fetchone()
         self._notice("accounts", room[5])
         return room if there else (*room[:5], None, *room[6:])
@@ -188,7 +189,7 @@ class _Salvage:
     # Numbers.
 
     def _mention(self, table: str, row: Row) -> None:
-        """Remember the numbers in a row, which may not be saved because what has them is lost."""
+        """Remember the ids that a row refers to, even if it can't be saved."""
         values = dict(zip(COLUMNS if table in LOG else rows.COLUMNS[table], row, strict=False))
         self._notice("accounts", values.get("author", values.get("account")))
         self._notice("rooms", values.get("room"))
@@ -207,7 +208,7 @@ class _Salvage:
                 self._mentioned[table] = int(number)
 
     def _keep_numbers(self) -> None:
-        """Give no number again, of an account that was removed or is lost least of all."""
+        """Set the last used ids, so that none is used again, also of accounts and rooms that were removed or lost."""
         for table in NUMBERED:
             number = self._mentioned[table]
             try:
@@ -226,10 +227,10 @@ def _fault(table: str, row: Row) -> str:
 
 
 def _index(table: str) -> str:
-    """An index that has all rows of a table with numbers of its own."""
+    """An index that has all rows of a table."""
     return f"{table}_conv" if table in LOG else f"sqlite_autoindex_{table}_1"
 
 
 def _beginning(number: int) -> bytes:
-    """What the hashes with these first two bytes, and all that are larger, are not less than."""
+    """The smallest hash of a token with these first two bytes."""
     return number.to_bytes(2, "big") if number <= 0xFFFF else b"\xff" * 64
