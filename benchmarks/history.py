@@ -130,7 +130,7 @@ def _append(connection: sqlite3.Connection, talk: Talk, first: int, last: int) -
 
 def _move(connection: sqlite3.Connection, after: int, upto: int) -> None:
     with schema.transaction(connection):
-        recent.move(connection, upto)
+        recent.move_all(connection, upto)
         word_index.add(connection, "seq > :after AND seq <= :upto", {"after": after, "upto": upto})
 
 
@@ -163,18 +163,18 @@ def index(log: sqlite3.Connection, rows: int) -> tuple[float, float]:
     """Make the index of words twice, in steps as the server does: going on, and going back; how many seconds each took."""
     began = time.monotonic()
     _begin_index(log, 0)
-    while word_index.fill(log) < rows:
+    while word_index.index_next(log) < rows:
         pass
     turned = time.monotonic()
     _begin_index(log, rows)
-    while word_index.fill_back(log):
+    while word_index.index_previous(log):
         pass
     return turned - began, time.monotonic() - turned
 
 
 def _begin_index(log: sqlite3.Connection, place: int) -> None:
     log.execute("INSERT INTO words(words) VALUES ('delete-all')")
-    word_index.begin_anew(log, place)
+    word_index.restart(log, place)
 
 
 def ask(log: sqlite3.Connection, reader: Reader, tell: Callable[[str], None]) -> dict[str, Figures]:

@@ -19,7 +19,7 @@ from lanchat.auth.passwords import token_hash
 from lanchat.model.session import Role
 from lanchat.protocol.names import parse
 from lanchat.store.accounts import AddToken, add
-from lanchat.store.open_db import Lock, open_to_write, shut
+from lanchat.store.open_db import Lock, close_complete, open_to_write
 
 #: Seconds that the generator may take beyond those it measures: it gives up opening connections after 120.
 GENEROUS = 180.0
@@ -112,7 +112,7 @@ def accounts(directory: Path, users: int) -> None:
         account = add(connection, name=parse(f"u{number}"), password="", role=Role.USER, now=0, most=users)
         AddToken(account.id, token_hash(f"t{number}"), 0).run(connection)
     connection.execute("COMMIT")
-    shut(connection)
+    close_complete(connection)
     lock.release()
 
 

@@ -33,7 +33,7 @@ from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import Packet, Sender, ServerPacket, X
 from lanchat.store import schema
 from lanchat.store.duplicates import FindRepeated
-from lanchat.store.writing import Job, Settle, Writer, runs
+from lanchat.store.writing import Job, Settle, Writer, split_at_jobs
 
 T = TypeVar("T")
 
@@ -159,7 +159,7 @@ class FakeStore:
     def __init__(self, committed: Callable[[Iterator[Entry]], bool], kept: bool = True) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         schema.upgrade(self.connection, Path())
-        schema.fill(self.connection)
+        schema.initialize(self.connection)
         self.connection.execute("PRAGMA foreign_keys = 1")
         self.last_seq = 0
         self.held = False
@@ -241,7 +241,7 @@ class FakeStore:
             self.release()
 
     def _settle(self, batch: list[Entry | Job[Any]], wrong: str) -> None:
-        for run in runs(batch):
+        for run in split_at_jobs(batch):
             if isinstance(run, Job):
                 run.tell()
             else:

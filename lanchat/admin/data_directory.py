@@ -67,7 +67,7 @@ def reading(directory: Path) -> Iterator[Connection]:
     lock = _lock(directory)
     try:
         if lock is not None:
-            open_db.shut(open_db.open_to_write(directory, lock))  # after a crash, this repairs it
+            open_db.close_complete(open_db.open_to_write(directory, lock))  # after a crash, this repairs it
         # Beside a server nothing may be changed, not even if it ends and leaves the last connection to us. Alone, no files are
         # left behind.
         with open_db.closing(path, "ro" if lock is None else "rw") as connection:

@@ -128,7 +128,7 @@ def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
         backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
         wrong = backups.unusable_rows(connection)
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
-        facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get(connection, "epoch")}
+        facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get_meta(connection, "epoch")}
         facts |= {"seq": newest_seq(connection), "bytes": data_directory.check(options.data).stat().st_size}
         facts["shared"] = shared = list(keys.shared_names(connection))
     parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))

@@ -38,7 +38,7 @@ class Size(NamedTuple):
     @classmethod
     def asked(cls, limit: int) -> Size:
         """The size of a page for which a client asks for `limit` entries."""
-        return cls(within(limit, 1, MAX_PAGE))
+        return cls(clamp(limit, 1, MAX_PAGE))
 
     def half(self) -> Size:
         """The size of the first half of a page around an entry: what comes before that."""
@@ -100,7 +100,7 @@ def missed(connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount,
     device has, and `upto` the newest that counts.
     """
     log = Places(connection, convs, owed=True)
-    return log.count(within(after, 0, MAX_SEQ), within(upto, 0, MAX_SEQ), MAX_COUNT)
+    return log.count(clamp(after, 0, MAX_SEQ), clamp(upto, 0, MAX_SEQ), MAX_COUNT)
 
 
 def replay(
@@ -147,22 +147,22 @@ def filled(
     return full
 
 
-def within(number: int, least: int, most: int) -> int:
+def clamp(number: int, least: int, most: int) -> int:
     """The number, limited to the range from `least` to `most`: clients may ask for larger numbers than SQLite has."""
     return max(least, min(number, most))
 
 
 def _onward(connection: sqlite3.Connection, log: Places, after: int, upto: int, size: Size) -> Page:
     """A page of the oldest messages after `after`."""
-    after = within(after, 0, MAX_SEQ)
-    found = log.find(after, within(upto, 0, MAX_SEQ), size.entries + 1, newest=False)
+    after = clamp(after, 0, MAX_SEQ)
+    found = log.find(after, clamp(upto, 0, MAX_SEQ), size.entries + 1, newest=False)
     return _page(connection, found, size, after)
 
 
 def _back(connection: sqlite3.Connection, log: Places, after: int, before: int, size: Size) -> Page:
     """A page of the newest messages before `before`, and after `after`."""
-    upto = within(before, 0, MAX_SEQ + 1) - 1
-    found = log.find(within(after, 0, MAX_SEQ), upto, size.entries + 1, newest=True)
+    upto = clamp(before, 0, MAX_SEQ + 1) - 1
+    found = log.find(clamp(after, 0, MAX_SEQ), upto, size.entries + 1, newest=True)
     return _page(connection, found, size).turned()
 
 

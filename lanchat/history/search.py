@@ -15,7 +15,7 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from lanchat.history.pages import MAX_SEQ, Page, Size, filled, within
+from lanchat.history.pages import MAX_SEQ, Page, Size, clamp, filled
 from lanchat.history.positions import OfAccount
 from lanchat.protocol.dates import parse_date
 from lanchat.protocol.entry import COLUMNS
@@ -112,7 +112,7 @@ def search(
     convs, match = _named(connection, readable), _match(query)
     if convs == [] or not match:
         return Page()
-    below = within(min(MAX_SEQ if place is None else place for place in (before, query.before)), 0, MAX_SEQ)
+    below = clamp(min(MAX_SEQ if place is None else place for place in (before, query.before)), 0, MAX_SEQ)
     hits = _Hits(connection, query, readable if convs is None else convs)
     page = _page(hits, convs, match, below, Size.asked(limit))
     page.unindexed = not page.more and (connection.execute(_UNINDEXED).fetchone()[0] or 0) > hits.floor

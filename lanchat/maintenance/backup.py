@@ -37,7 +37,7 @@ def copy_out(directory: Path, target: Path, begun: Callable[[Path], object] = la
         return
     try:
         connection = open_db.open_to_write(directory, lock)  # (this recovers it after a crash)
-        open_db.shut(connection)
+        open_db.close_complete(connection)
         _copy_out(directory, target, "rw", begun)
     finally:
         lock.release()
@@ -133,7 +133,7 @@ def new_epoch(directory: Path) -> str:
             open_db.check_pages(connection, path)
             with schema.transaction(connection):
                 begin_epoch(connection)
-            return str(schema.get(connection, "epoch"))
+            return str(schema.get_meta(connection, "epoch"))
 
 
 def check_all(connection: Connection, file: Path, wal_was_there: bool) -> None:
@@ -161,7 +161,7 @@ def damaged_messages(connection: Connection) -> Iterator[str]:
 
 def check_pages(connection: Connection, file: Path, wal_was_there: bool, remedy: str = ANOTHER) -> None:
     """Check every page and every index; raises `FileError` or `sqlite3.Error`."""
-    if not schema.get(connection, "clean") and not wal_was_there:
+    if not schema.get_meta(connection, "clean") and not wal_was_there:
         raise FileError(
             f"{file} was copied while a server was running, and is incomplete. Use a backup made by lanchat-admin backup."
         )
@@ -187,7 +187,7 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
             with open_db.closing(source, mode) as connection:
                 _vacuum(connection, source, part)
             with open_db.closing(part) as connection:
-                schema.put(connection, "clean", 1)
+                schema.set_meta(connection, "clean", 1)
             schema.sync(part)
             rename_without_replacing(part, target)
         schema.sync(target)
@@ -206,12 +206,12 @@ def _vacuum(connection: Connection, source: Path, part: Path) -> None:
 
 def begin_epoch(connection: Connection) -> None:
     """Begin a new epoch in a copy, and let no cursor be beyond its newest message."""
-    schema.renew(connection)
+    schema.new_epoch(connection)
     last = (newest_seq(connection),)
     # (A damaged row stays as it is. With a valid cursor it would say that everything was read.)
     connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0 WHERE typeof(cursor) = 'integer'", last)
     connection.execute("UPDATE members SET since = min(since, ?)", last)  # (they are sent what is said from now on)
-    schema.put(connection, "clean", 1)
+    schema.set_meta(connection, "clean", 1)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from lanchat.store.store import Store
 T = TypeVar("T")
 
 #: Seconds between two steps, in which others can use the disk.
-BREATH = 0.1
+PAUSE = 0.1
 #: How many times a query that takes too long is tried: what it read is in memory the next time.
 TRIES = 50
 
@@ -76,7 +76,7 @@ class Pace:
     async def _rest(self) -> None:
         while not self._stopping:
             over: Deferred[None] = Deferred()
-            self._pause = (self._clock.callLater(BREATH, self._over), over)
+            self._pause = (self._clock.callLater(PAUSE, self._over), over)
             await over
             if not self._store.full:
                 return

@@ -170,9 +170,9 @@ class _Merging:
     async def removed(self, size: int) -> None:
         """Note that messages of so many bytes were removed, and merge accordingly."""
         self._owed += MERGED * size
-        while self._owed >= word_index.STEP:
+        while self._owed >= word_index.STEP_BYTES:
             self._begun = await self._pace.maintain(MergeIndex(first=not self._begun))
-            self._owed = self._owed - word_index.STEP if self._begun else 0
+            self._owed = self._owed - word_index.STEP_BYTES if self._begun else 0
 
 
 class _Sweep:

@@ -107,7 +107,7 @@ class _Salvage:
         for table in TABLES:
             self._save(table)
         self._keep_numbers()
-        word_index.begin_anew(self._new, newest_seq(self._new))
+        word_index.restart(self._new, newest_seq(self._new))
         begin_epoch(self._new)
         self._new.execute("COMMIT")
 

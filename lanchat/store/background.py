@@ -22,14 +22,14 @@ PAUSE = 0.05
 #: The same while the index of words is made anew, so that this ends on a server where somebody always talks.
 SHORT_PAUSE = 0.005
 #: Seconds until a step that failed is tried again: the disk may be full.
-AGAIN = 2.0
+RETRY_AFTER = 2.0
 #: If there is no such pause, `fresh` is emptied when it has so many rows, or so many characters of text, or when so many
 #: batches were written since it was emptied last.
 ROWS, CHARACTERS, BATCHES = 6000, 1024 * 1024, 128
 #: If there is no such pause, a step of the index is done after so many batches.
-PATIENCE = 16
+INDEX_EVERY = 16
 #: How many rows, and characters of text, are moved in one transaction: a few milliseconds, for which messages wait.
-PIECE, PIECE_CHARACTERS = 500, 256 * 1024
+MOVE_ROWS, MOVE_CHARACTERS = 500, 256 * 1024
 
 _log = Logger("lanchat.store.tidying")
 
@@ -40,8 +40,8 @@ class BackgroundWork:
     def __init__(self, connection: Connection) -> None:
         """Find in the database what is left to be done."""
         self._connection = connection
-        self._moved = recent.moved(connection)
-        self._indexed = word_index.places(connection)["indexed"]
+        self._moved = recent.moved_upto(connection)
+        self._indexed = word_index.indexed_range(connection)["indexed"]
         self._anew = Reindexing(connection)
         (self._rows,) = connection.execute("SELECT count(*) FROM fresh").fetchone()  # rows in `fresh`, at most
         self._characters = 0  # characters of their texts, about
@@ -86,9 +86,9 @@ class BackgroundWork:
             if self._upto:
                 self._move()
             if self._indexed < self._moved:
-                if quiet or self._since_indexed >= PATIENCE:
+                if quiet or self._since_indexed >= INDEX_EVERY:
                     self._index()
-            elif self._anew.left and (idle or self._since_indexed >= PATIENCE):
+            elif self._anew.left and (idle or self._since_indexed >= INDEX_EVERY):
                 self._anew.step()
                 self._since_indexed = min(self._since_indexed, 1)
             self._failing = self._failing and (self._upto > 0 or self._indexed < self._moved)
@@ -103,18 +103,18 @@ class BackgroundWork:
     def _move(self) -> None:
         """Move some messages to `kept`; after the last ones, count what is left in `fresh`."""
         each = max(1, self._characters // max(1, self._rows))
-        most = max(1, min(PIECE, PIECE_CHARACTERS // each))
+        most = max(1, min(MOVE_ROWS, MOVE_CHARACTERS // each))
         with schema.transaction(self._connection):
             count = recent.move_some(self._connection, self._upto, most)
         self._rows, self._characters = self._rows - count, self._characters - count * each
         if count < most:
-            self._moved = recent.moved(self._connection)
+            self._moved = recent.moved_upto(self._connection)
             (self._rows,) = self._connection.execute("SELECT count(*) FROM fresh").fetchone()
             self._characters = max(0, self._characters)
             self._upto = self._since_moved = 0
 
     def _index(self) -> None:
-        self._indexed = word_index.fill(self._connection)
+        self._indexed = word_index.index_next(self._connection)
         self._since_indexed = 0
 
     def _put_off(self, error: Exception) -> None:
@@ -122,4 +122,4 @@ class BackgroundWork:
         if not self._failing:
             _log.error("new messages can't be searched for now: {why}", why=visible(str(error)))
         self._failing = True
-        self._not_before = time.monotonic() + AGAIN
+        self._not_before = time.monotonic() + RETRY_AFTER

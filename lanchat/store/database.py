@@ -41,13 +41,13 @@ class Database:
         With `for_owner` root may open the database of another user (`lanchat.store.open_db.Lock`). `settle`, `keeps` and
         `commits` are for the `Writer`.
         """
-        with ExitStack() as undone, open_db.refused(directory / open_db.FILE):
+        with ExitStack() as undone, open_db.as_file_error(directory / open_db.FILE):
             self._lock = open_db.Lock(directory, for_owner=for_owner)
             undone.callback(self._lock.release)
             self._connection = connection = open_db.open_to_write(directory, self._lock)
-            undone.callback(open_db.leave, connection, directory / open_db.FILE)
+            undone.callback(open_db.close_unfinished, connection, directory / open_db.FILE)
             #: Identifies this log.
-            self.epoch: Epoch = str(schema.get(connection, "epoch"))
+            self.epoch: Epoch = str(schema.get_meta(connection, "epoch"))
             #: The sequence number of the newest message.
             self.newest: Seq = newest_seq(connection)
             with schema.transaction(connection):
@@ -80,7 +80,7 @@ class Database:
         for thread in readers:
             thread.join()
         try:
-            open_db.shut(self._connection)
+            open_db.close_complete(self._connection)
         except Exception:  # noqa: BLE001 (the next start checks and repairs it)
             _log.failure("the log could not be closed as it should be")
         self._lock.release()

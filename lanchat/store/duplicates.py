@@ -96,7 +96,7 @@ class Duplicates:
         return any(once in self._added and self._known[once].is_old(self._age(entry.ts)) for once in _both(entry))
 
     def _age(self, now: int) -> Age:
-        return timeline.seen(self._notes, self._newest, now).older_than(REPEAT_MS)
+        return timeline.at_moment(self._notes, self._newest, now).older_than(REPEAT_MS)
 
     def add(self, entry: Entry, seq: int) -> None:
         """Note that this entry will be inserted with this sequence number."""
@@ -115,7 +115,7 @@ class FindRepeated(LocalTask[Entry | None], frozen=True):
     def run(self, connection: Connection) -> Entry | None:
         """`sent` with the place and the time of the message that it repeats; None if it repeats none."""
         sent = self.sent
-        age = timeline.seen(timeline.load(connection), newest_seq(connection), sent.ts).older_than(REPEAT_MS)
+        age = timeline.at_moment(timeline.load(connection), newest_seq(connection), sent.ts).older_than(REPEAT_MS)
         for _, found in _look_up(connection, list(_both(sent))):
             if not found.is_old(age) and found.says(sent.target, sent.msg):
                 return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)

@@ -109,7 +109,7 @@ class BeginErasure(LogCommand[Erasure], frozen=True):
         erasure = EraseTraces(erasure).run(connection)
         if erasure.account:
             RemoveAccount(erasure.account).run(connection)
-        schema.put(connection, mark, erasure.account)
+        schema.set_meta(connection, mark, erasure.account)
         return erasure
 
 
@@ -146,7 +146,7 @@ class EraseMessages(LogCommand[Erasure], frozen=True):
         """The erasure, with how far it has come and what was found."""
         erasure = self.erasure
         upto = min(erasure.after + self.places, erasure.upto)
-        recent.move(connection, upto)
+        recent.move_all(connection, upto)
         messages = _remove_messages(connection, erasure, upto)
         addressed = _remove_name(connection, erasure, upto)
         return replace(

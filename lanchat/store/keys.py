@@ -44,7 +44,7 @@ ROWS = 1000
 _log = Logger()
 
 
-def renew(connection: Connection) -> None:
+def update(connection: Connection) -> None:
     """Update all keys, if they were made by other rules. While two names share a key, this is done at each start."""
     if connection.execute("SELECT value FROM meta WHERE name = 'keys'").fetchone() == (KEY_RULES,):
         return
@@ -54,7 +54,7 @@ def renew(connection: Connection) -> None:
         _renew_sanctions(connection)
         _renew_conversations(connection)
         if not (shared := list(shared_names(connection))):
-            schema.put(connection, "keys", KEY_RULES)
+            schema.set_meta(connection, "keys", KEY_RULES)
     for told in shared:
         _log.warn("{told}", told=told)
 
@@ -126,5 +126,5 @@ def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
             kept = entry.row()[-1]
         connection.execute(f"UPDATE {table} SET conv = ?, sum = ? WHERE seq = ?", (today, kept, row[0]))  # noqa: S608 (ours)
     if table == "kept":
-        word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**those, **word_index.places(connection)})
+        word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**those, **word_index.indexed_range(connection)})
     return len(rows) == ROWS

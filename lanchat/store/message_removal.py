@@ -54,7 +54,7 @@ class BeginSweep(LogCommand[SweepBegun], frozen=True):
     def run(self, connection: Connection) -> SweepBegun:
         """See the class."""
         upto = newest_seq(connection)
-        known = timeline.note(connection, upto, self.at, self.ran)
+        known = timeline.add_note(connection, upto, self.at, self.ran)
         return SweepBegun(upto, known, erasure_steps(connection))
 
 
@@ -72,7 +72,7 @@ class RemoveMessages(LogCommand[int | None], frozen=True):
         """How many messages were removed or emptied. None if an erasure came between: then they have to be found anew."""
         if erasure_steps(connection) != self.erasures:
             return None
-        recent.move(connection, max(self.seqs, default=0))
+        recent.move_all(connection, max(self.seqs, default=0))
         where = "seq IN (SELECT value FROM json_each(:seqs))"
         values = {"seqs": json.dumps(self.seqs), **self.day._asdict()}
         word_index.remove(connection, where, values)
@@ -81,7 +81,7 @@ class RemoveMessages(LogCommand[int | None], frozen=True):
         removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
         if repeats:  # inserted anew: a row that is made smaller in its place would leave the pages of the file as they are
             _add_emptied(connection, repeats)
-            word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**values, **word_index.places(connection)})
+            word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**values, **word_index.indexed_range(connection)})
         return removed
 
 
@@ -96,7 +96,7 @@ def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str,
 
 def count_erasure_step(connection: Connection) -> None:
     """Note that an erasure removed messages, so that retention counts them anew."""
-    schema.put(connection, _ERASURES, erasure_steps(connection) + 1)
+    schema.set_meta(connection, _ERASURES, erasure_steps(connection) + 1)
 
 
 def erasure_steps(connection: Connection) -> int:

@@ -124,7 +124,7 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
         if not path.exists():
             _create(path, steps)
         connection = _begin(path, lock, steps)
-        keys.renew(connection)
+        keys.update(connection)
         return connection
     except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
         raise FileError(f"{path} can't be used: {error}. Fix that, and start again.") from None
@@ -159,7 +159,7 @@ def make(part: Path, steps: Sequence[str] = schema.STEPS) -> Path:
     schema.create(part)
     with closing(part) as connection:
         schema.upgrade(connection, part, steps)
-        schema.fill(connection)
+        schema.initialize(connection)
     return part
 
 
@@ -172,7 +172,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
         check_schema(connection, path, steps)
         check_pages(connection, path)
-        if not schema.get(connection, "clean") and not wal_was_there:
+        if not schema.get_meta(connection, "clean") and not wal_was_there:
             raise FileError(f"{path}-wal is missing: {_LOST}")
         if wal_check.found(connection) < committed:
             raise FileError(f"{path}-wal is damaged: {_LOST}")
@@ -186,7 +186,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         connection.close()  # (the rest of the `-wal` is copied into the file; one that is missing is missed the next time, too)
         raise
     except BaseException:
-        leave(connection, path)
+        close_unfinished(connection, path)
         raise
     return connection
 
@@ -205,21 +205,21 @@ def check_schema(connection: Connection, path: Path, steps: Sequence[str] = sche
 
 def _mark(connection: Connection) -> None:
     """Mark the database as in use: from now on, new data is in the `-wal` beside it first."""
-    schema.put(connection, "clean", 0)
+    schema.set_meta(connection, "clean", 0)
     EndClassicSessions().run(connection)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # (or the mark itself would only be in the `-wal`)
 
 
-def shut(connection: Connection) -> None:
+def close_complete(connection: Connection) -> None:
     """Close the database with everything in one file; at the very end it is marked as complete."""
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        schema.put(connection, "clean", 1)
+        schema.set_meta(connection, "clean", 1)
     finally:
         connection.close()  # (the last connection copies the rest of the `-wal` into the file, and removes it)
 
 
-def leave(connection: Connection, path: Path) -> None:
+def close_unfinished(connection: Connection, path: Path) -> None:
     """Close the database as if the process had been killed: the `-wal` stays, and the next start uses it."""
     with suppress(sqlite3.Error), closing(path, "ro") as other:
         other.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -283,7 +283,7 @@ def check_pages(connection: Connection, path: Path) -> None:
 
 
 @contextmanager
-def refused(path: Path) -> Iterator[None]:
+def as_file_error(path: Path) -> Iterator[None]:
     """Turn every exception in the block into a `FileError`, with one line that says what to do."""
     try:
         yield

@@ -13,7 +13,7 @@ from lanchat.protocol.entry import Seq, newest_seq
 from lanchat.protocol.log_command import LocalTask
 
 
-def move(connection: Connection, upto: Seq) -> None:
+def move_all(connection: Connection, upto: Seq) -> None:
     """See that all messages up to this one are in `kept`, where they may be changed. To be called in a transaction."""
     if connection.execute("SELECT 1 FROM fresh WHERE seq <= ? LIMIT 1", (upto,)).fetchone():
         connection.execute("INSERT INTO kept SELECT * FROM fresh")
@@ -33,7 +33,7 @@ def move_some(connection: Connection, upto: Seq, most: int) -> int:
     return done.rowcount
 
 
-def moved(connection: Connection) -> Seq:
+def moved_upto(connection: Connection) -> Seq:
     """Up to which sequence number no message is in `fresh`."""
     (oldest,) = connection.execute("SELECT min(seq) FROM fresh").fetchone()
     return newest_seq(connection) if oldest is None else int(oldest) - 1

@@ -25,7 +25,7 @@ class Reindexing:
         """Find out how much is left, and log it if anything is."""
         self._connection = connection
         #: The messages up to this sequence number are not in the index yet; 0 when it is complete.
-        self.left = self._all = word_index.places(connection)["unindexed"]
+        self.left = self._all = word_index.indexed_range(connection)["unindexed"]
         self._told = 0  # how many of the `TIMES` the progress was logged
         if self.left:
             word_index.merge_by_itself(connection, 0)
@@ -35,7 +35,7 @@ class Reindexing:
 
     def step(self) -> None:
         """Index some more messages. Raises `sqlite3.Error`; then none of them is indexed."""
-        self.left = word_index.fill_back(self._connection)
+        self.left = word_index.index_previous(self._connection)
         done = (self._all - self.left) * TIMES // self._all
         if done > self._told:
             self._told = done

@@ -141,17 +141,17 @@ def upgrade(connection: Connection, path: Path, steps: Sequence[str] = STEPS) ->
                 connection.rollback()
 
 
-def fill(connection: Connection) -> None:
+def initialize(connection: Connection) -> None:
     """Put into a new database what every database has: an epoch, and up to where words are indexed."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    put(connection, "clean", 1)
-    put(connection, "indexed", 0)
-    renew(connection)
+    set_meta(connection, "clean", 1)
+    set_meta(connection, "indexed", 0)
+    new_epoch(connection)
 
 
-def renew(connection: Connection) -> None:
+def new_epoch(connection: Connection) -> None:
     """Give the log a new epoch: the sequence numbers that clients remember are not valid any more."""
-    put(connection, "epoch", secrets.token_hex(4))
+    set_meta(connection, "epoch", secrets.token_hex(4))
 
 
 def copy(connection: Connection, target: Path) -> None:
@@ -161,7 +161,7 @@ def copy(connection: Connection, target: Path) -> None:
     try:
         distrust(other)
         connection.backup(other)
-        put(other, "clean", 1)  # (there is no `-wal` that belongs to it)
+        set_meta(other, "clean", 1)  # (there is no `-wal` that belongs to it)
     finally:
         other.close()
     sync(target)
@@ -231,7 +231,7 @@ def transaction(connection: Connection) -> Iterator[None]:
             connection.rollback()
 
 
-def get(connection: Connection, name: str) -> str | int:
+def get_meta(connection: Connection, name: str) -> str | int:
     """The value of this name in the table `meta`. Raises `LookupError` if there is none, which means damage."""
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     if row is None or not isinstance(row[0], (str, int)):
@@ -239,6 +239,6 @@ def get(connection: Connection, name: str) -> str | int:
     return row[0]
 
 
-def put(connection: Connection, name: str, value: str | int) -> None:
+def set_meta(connection: Connection, name: str, value: str | int) -> None:
     """Set the value of this name in the table `meta`."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

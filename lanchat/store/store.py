@@ -24,7 +24,7 @@ from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import visible
 from lanchat.store.database import Database, Prepare
 from lanchat.store.duplicates import FindRepeated
-from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, runs
+from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, split_at_jobs
 
 T = TypeVar("T")
 
@@ -242,7 +242,7 @@ class Store:
         self._report(wrong)
         self._draining = self._draining or bool(wrong)
         goes_on = bool(self._untold)
-        self._untold.extend(run if isinstance(run, Job) else self._back(run) for run in runs(batch))
+        self._untold.extend(run if isinstance(run, Job) else self._back(run) for run in split_at_jobs(batch))
         if not goes_on:
             self._tell()
 

@@ -105,20 +105,20 @@ class Timeline:
 def load(connection: Connection) -> list[Note]:
     """The notes in the database; none if they are damaged."""
     try:
-        return [Note(*map(int, note)) for note in json.loads(str(schema.get(connection, _NAME)))]
+        return [Note(*map(int, note)) for note in json.loads(str(schema.get_meta(connection, _NAME)))]
     except (LookupError, ValueError, TypeError):
         return []
 
 
-def note(connection: Connection, place: int, at: int, ran: int) -> Timeline:
+def add_note(connection: Connection, place: int, at: int, ran: int) -> Timeline:
     """Add a note of now to those in the database. `ran` is for how many milliseconds the server ran since the last note."""
     known = [one for one in load(connection) if one.place <= place]
     timeline = Timeline([*known, Note(place, at, (known[-1].ran if known else 0) + ran)])
-    schema.put(connection, _NAME, json.dumps(timeline.thinned()))
+    schema.set_meta(connection, _NAME, json.dumps(timeline.thinned()))
     return timeline
 
 
-def seen(notes: Sequence[Note], place: int, at: int) -> Timeline:
+def at_moment(notes: Sequence[Note], place: int, at: int) -> Timeline:
     """The timeline of these notes, if the newest sequence number is now `place`, and the clock shows `at`."""
     return Timeline([*notes, Note(place, at, notes[-1].ran if notes else 0)])
 

@@ -20,7 +20,7 @@ from lanchat.store import recent, schema
 ROWS, BYTES = 200, 64 * 1024
 #: How many pages of the index are written in one step of a merge (a few milliseconds), and how many bytes these are.
 PAGES = 64
-STEP = PAGES * 4096
+STEP_BYTES = PAGES * 4096
 #: FTS5 writes the index in segments, and merges them when there are this many of a size: now and then a megabyte at a time.
 #: While the index is made anew that would happen often, so this number of pages is merged with each step instead.
 PARTS, MERGED = 4, 32
@@ -54,39 +54,39 @@ _NEXT = """
 """
 
 
-def places(connection: Connection) -> dict[str, int]:
+def indexed_range(connection: Connection) -> dict[str, int]:
     """Which messages are in the index: those after `unindexed`, up to `indexed` (sequence numbers)."""
     (left,) = connection.execute("SELECT max(value) FROM meta WHERE name = 'unindexed'").fetchone()
-    return {"unindexed": int(left or 0), "indexed": int(schema.get(connection, "indexed"))}
+    return {"unindexed": int(left or 0), "indexed": int(schema.get_meta(connection, "indexed"))}
 
 
-def fill(connection: Connection) -> int:
+def index_next(connection: Connection) -> int:
     """Index the next messages, in a transaction of its own. Returns the last sequence number that is indexed then."""
     with schema.transaction(connection):
-        after, upto = int(schema.get(connection, "indexed")), recent.moved(connection)
+        after, upto = int(schema.get_meta(connection, "indexed")), recent.moved_upto(connection)
         count, last, msgs, names = connection.execute(_LOOK, (after, upto, ROWS)).fetchone()
         if count:
             if len(msgs) > BYTES // 4:  # (a character may take as many bytes)
                 _, _, last = connection.execute(_NEXT.format("ASC"), (after, upto, ROWS, BYTES)).fetchone()
             upto = last
             _tell(connection, _ADD, "", _BETWEEN, {"after": after, "upto": upto}, plain=is_plain(msgs) and is_plain(names))
-        schema.put(connection, "indexed", upto)  # (if there are none, they were removed again)
+        schema.set_meta(connection, "indexed", upto)  # (if there are none, they were removed again)
         return int(upto)
 
 
-def fill_back(connection: Connection) -> int:
+def index_previous(connection: Connection) -> int:
     """Index the next messages of an index that is made anew, backwards. Returns up to which one they are not in it yet, or 0.
 
     It does this in a transaction of its own, and does not wait until that is on the disk: what is lost in a power failure is
     indexed again.
     """
     with _unsynced(connection), schema.transaction(connection):
-        upto = places(connection)["unindexed"]
+        upto = indexed_range(connection)["unindexed"]
         count, first, _ = connection.execute(_NEXT.format("DESC"), (0, upto, ROWS, BYTES)).fetchone()
         left = first - 1 if count else 0
         add(connection, _BETWEEN, {"after": left, "upto": upto})
         merge(connection, first=False, pages=MERGED)
-        schema.put(connection, "unindexed", left)
+        schema.set_meta(connection, "unindexed", left)
         if not left:
             merge_by_itself(connection, PARTS)
         return int(left)
@@ -107,10 +107,10 @@ def _unsynced(connection: Connection) -> Iterator[None]:
         connection.execute("PRAGMA synchronous = FULL")
 
 
-def begin_anew(connection: Connection, place: int) -> None:
+def restart(connection: Connection, place: int) -> None:
     """Have all messages up to this sequence number indexed backwards; the index must be empty."""
-    schema.put(connection, "indexed", place)
-    schema.put(connection, "unindexed", place)
+    schema.set_meta(connection, "indexed", place)
+    schema.set_meta(connection, "unindexed", place)
 
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
@@ -121,7 +121,7 @@ def add(connection: Connection, where: str, values: Mapping[str, object]) -> Non
 def remove(connection: Connection, where: str, values: Mapping[str, object]) -> None:
     """Remove rows from the index; `where` and `values` as in `add`. They must still be in `kept`, as FTS5 needs their texts."""
     told = "INSERT INTO words(words, rowid, msg, name, conv)"
-    _tell(connection, told, "'delete',", f"{where} AND {INDEXED}", {**values, **places(connection)})
+    _tell(connection, told, "'delete',", f"{where} AND {INDEXED}", {**values, **indexed_range(connection)})
 
 
 def merge(connection: Connection, first: bool, pages: int = PAGES) -> bool:

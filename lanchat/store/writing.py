@@ -167,7 +167,7 @@ class Writer:
         return ""
 
     def _do(self, batch: Batch) -> None:
-        for run in runs(batch):
+        for run in split_at_jobs(batch):
             if isinstance(run, Job):
                 run.run(self._connection)
             elif self._kept:
@@ -231,7 +231,7 @@ class Writer:
         return rest
 
 
-def runs(batch: Batch) -> list[list[Entry] | Job[Any]]:
+def split_at_jobs(batch: Batch) -> list[list[Entry] | Job[Any]]:
     """A batch as its jobs, and lists of the messages between them."""
     found: list[list[Entry] | Job[Any]] = []
     run: list[Entry] = []

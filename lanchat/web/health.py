@@ -25,7 +25,7 @@ class TryToWrite(LocalTask[None], frozen=True):
 
     def run(self, connection: Connection) -> None:
         """Write a value that nothing reads."""
-        schema.put(connection, "tried", 1)
+        schema.set_meta(connection, "tried", 1)
 
 
 class Health:

@@ -584,8 +584,8 @@ def test_pages_can_be_read_while_nothing_can_be_stored(router: Router, ann: User
 def test_words_are_found_in_ones_own_conversations_only(router: Router, ann: User, bob: User) -> None:
     zoe = User(router, "zoe").register()
     bob.send("ann", "the pump is back")
-    recent.move(store_of(router.chat).connection, store_of(router.chat).last_seq)
-    word_index.fill(store_of(router.chat).connection)
+    recent.move_all(store_of(router.chat).connection, store_of(router.chat).last_seq)
+    word_index.index_next(store_of(router.chat).connection)
     ann.shown()
     ann.send("/search", "pump", cid="s")
     assert [x.get("op") for x in ann.xs()] == [None, "end"]

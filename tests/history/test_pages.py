@@ -46,8 +46,8 @@ def remove(router: Router, name: str) -> None:
 def index(router: Router) -> None:
     """Let all that was said be found by its words."""
     connection, upto = store_of(router.chat).connection, store_of(router.chat).last_seq
-    recent.move(connection, upto)
-    word_index.fill(connection)
+    recent.move_all(connection, upto)
+    word_index.index_next(connection)
 
 
 def said_in(user: User, command: str, msg: str) -> list[str]:
@@ -269,7 +269,7 @@ def test_whoever_searches_while_the_index_is_made_anew_is_told_so(
     router: Router, ann: User, unindexed: int, told: bool
 ) -> None:
     User(router, "bob").send("ann", "hello")
-    schema.put(store_of(router.chat).connection, "unindexed", unindexed)
+    schema.set_meta(store_of(router.chat).connection, "unindexed", unindexed)
     older = ["Older messages are still being indexed, so there may be more. Search again later."] if told else []
     assert said_in(ann, "/search", "mat") == [*older, f"There is nothing with these words. {NOT_KEPT}"]
 

@@ -134,7 +134,7 @@ def test_what_was_said_to_an_account_that_is_there_keeps_its_name(desk: Desk) ->
 
 def test_a_damaged_message_is_not_mended_by_the_way(desk: Desk) -> None:
     desk.say(entry("to him", author=2, conv="p1x2", target="victor"))
-    desk.write(lambda connection: recent.move(connection, 1))
+    desk.write(lambda connection: recent.move_all(connection, 1))
     desk.write(lambda connection: connection.execute("UPDATE kept SET msg = 'changed'").rowcount)
     ((before,),) = desk.ask("SELECT sum FROM log")
     erase(desk)
@@ -222,7 +222,7 @@ def test_a_name_of_older_rules_is_erased_as_it_is_written_and_as_it_is_kept(desk
 
 def test_a_text_that_is_no_utf_8_does_not_end_an_erasure(desk: Desk) -> None:
     desk.say(entry("his own"), entry("of another who is removed", author=9, name="gus"))
-    desk.write(lambda connection: recent.move(connection, 2))
+    desk.write(lambda connection: recent.move_all(connection, 2))
     desk.write(lambda connection: connection.execute("UPDATE kept SET name = CAST(x'ff' AS TEXT) WHERE seq = 2").rowcount)
     assert erase(desk).messages == 1
 

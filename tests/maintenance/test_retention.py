@@ -82,7 +82,7 @@ def misindexed(connection: Connection) -> list[tuple[str, int, str, int]]:
     ((sql,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchall()
     connection.execute(f"CREATE VIRTUAL TABLE temp.wanted USING fts5(msg, name, conv, {sql[sql.index('tokenize') :]}")
     asked = f"SELECT seq, msg, name, conv FROM kept WHERE {word_index.INDEXED}"  # noqa: S608 (ours)
-    kept = connection.execute(asked, word_index.places(connection))
+    kept = connection.execute(asked, word_index.indexed_range(connection))
     rows = [(seq, indexed_text(msg), indexed_text(name), conv) for seq, msg, name, conv in kept]
     connection.executemany("INSERT INTO wanted(rowid, msg, name, conv) VALUES (?, ?, ?, ?)", rows)
     found = []
@@ -235,7 +235,7 @@ def test_words_are_indexed_now_and_then_when_there_is_no_pause(tmp_path: Path, m
     monkeypatch.setattr(background, "PAUSE", 60)
     monkeypatch.setattr(background, "BATCHES", 3)
     with Desk(tmp_path) as desk:
-        for n in range(background.PATIENCE + 1):
+        for n in range(background.INDEX_EVERY + 1):
             desk.say(entry(f"word{n}"))
         indexed_so_far = until(lambda: found(desk, "word0"), "the first word")
         assert indexed_so_far == [1]
@@ -244,7 +244,7 @@ def test_words_are_indexed_now_and_then_when_there_is_no_pause(tmp_path: Path, m
 def test_what_could_not_be_indexed_is_found_later_though_nobody_says_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
-    monkeypatch.setattr(background, "AGAIN", 0.05)
+    monkeypatch.setattr(background, "RETRY_AFTER", 0.05)
     with Desk(tmp_path) as desk:
         desk.write(lambda connection: connection.execute("ALTER TABLE words RENAME TO gone"))
         desk.say(*(entry(f"word{n}") for n in range(300)))
@@ -259,7 +259,7 @@ def test_what_could_not_be_moved_is_moved_later_though_nobody_says_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
     monkeypatch.setattr(background, "PAUSE", 0.2)
-    monkeypatch.setattr(background, "AGAIN", 0.05)
+    monkeypatch.setattr(background, "RETRY_AFTER", 0.05)
     with Desk(tmp_path) as desk:
         desk.say(*(entry(f"word{n}") for n in range(700)))
         desk.write(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())  # the disk is full
@@ -278,7 +278,7 @@ def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
     with Desk(tmp_path) as desk:
         monkeypatch.setattr(background, "PAUSE", 0)
         desk.write(lambda connection: connection.execute("ALTER TABLE words RENAME TO gone"))
-        monkeypatch.setattr(background, "AGAIN", 0.05)
+        monkeypatch.setattr(background, "RETRY_AFTER", 0.05)
         for n in range(20):
             assert desk.say(entry(f"word{n}"))[0].state == "stored"
         desk.write(lambda connection: connection.execute("ALTER TABLE gone RENAME TO words"))

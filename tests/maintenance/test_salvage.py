@@ -59,7 +59,7 @@ def talk(tmp_path: Path) -> Path:
             desk.say(
                 *(entry(f"message {n} " + "y" * (9000 if n % 400 == 7 else 100), f"c{n}") for n in range(start, start + 500))
             )
-        desk.write(partial(recent.move, upto=10**9))
+        desk.write(partial(recent.move_all, upto=10**9))
     raw(directory, "VACUUM")
     return directory
 

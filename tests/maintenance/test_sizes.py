@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from lanchat.maintenance import removal
-from lanchat.maintenance.pacing import BREATH
+from lanchat.maintenance.pacing import PAUSE
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Retention, Rule, parse
 from lanchat.model.room import parse_name
@@ -241,14 +241,14 @@ def test_the_server_does_not_wait_for_the_end_of_a_sweep(tmp_path: Path, monkeyp
         service = RetentionService(Retention(desk.store, clock, [parse("30d")], lambda: NOW / 1000), clock)
         service.startService()
         while len(seqs(desk)) == 500:
-            clock.advance(BREATH)
+            clock.advance(PAUSE)
         ended: Deferred[None] = service.stopService()
         desk.wait(ended)
         assert 0 < len(seqs(desk)) < 500
         assert not clock.getDelayedCalls()
         service.startService()
         while seqs(desk):
-            clock.advance(BREATH)
+            clock.advance(PAUSE)
         desk.wait(service.stopService())
 
 
@@ -264,13 +264,13 @@ def test_one_error_ends_one_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             broken.setattr(desk.store, "read", lambda query, slow=False: fail(error))
             service.startService()
             while not logged:
-                clock.advance(BREATH)
+                clock.advance(PAUSE)
                 desk.write(lambda connection: None)
         assert left(desk) == ["old"]
         for _ in range(40):
             clock.advance(100)
         while seqs(desk):
-            clock.advance(BREATH)
+            clock.advance(PAUSE)
         desk.wait(service.stopService())
     assert len([line for line in logged if "will be tried again" in line]) == 1
 

@@ -29,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, Desk(directory) as desk:
         patch.setattr(background, "PAUSE", 60)
         desk.say(*said[:130])
-        desk.write(lambda connection: recent.move(connection, 130))
+        desk.write(lambda connection: recent.move_all(connection, 130))
         desk.say(*said[130:])
     return directory
 
@@ -245,7 +245,7 @@ def test_an_upgrade_keeps_a_copy_and_takes_each_step_whole(tmp_path: Path, whole
     lock = open_db.Lock(directory)
     with pytest.raises(FileError, match="no such table"):
         open_db.open_to_write(directory, lock, (*schema.STEPS, added, "DELETE FROM meta; DELETE FROM nowhere"))
-    open_db.shut(open_db.open_to_write(directory, lock, (*schema.STEPS, added)))
+    open_db.close_complete(open_db.open_to_write(directory, lock, (*schema.STEPS, added)))
     lock.release()
     assert raw(directory, "PRAGMA user_version") == [(len(schema.STEPS) + 1,)]
     assert raw(directory, "SELECT count(colour) FROM rooms") == [(0,)]

@@ -156,8 +156,8 @@ def test_what_sqlite_adds_for_itself_is_no_matter(data: Path, copy: Path) -> Non
 def test_each_version_is_compared_with_what_it_was(data: Path, copy: Path) -> None:
     steps = (*schema.STEPS, "CREATE TABLE more(a); CREATE VIEW less AS SELECT a FROM more")
     lock = open_db.Lock(data)
-    open_db.shut(open_db.open_to_write(data, lock, steps))
-    open_db.shut(open_db.open_to_write(data, lock, steps))
+    open_db.close_complete(open_db.open_to_write(data, lock, steps))
+    open_db.close_complete(open_db.open_to_write(data, lock, steps))
     lock.release()
     put(copy, "CREATE TABLE more(a)")
     shutil.copy(copy, data / "lanchat.db")

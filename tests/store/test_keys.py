@@ -42,19 +42,19 @@ def kept(tables: Connection, table: str = "accounts") -> list[str]:
 def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     accounts(tables, ("Ann", "ANN"), ("Zoe\u0301", "Zoe\u0301"), ("bob", "bob"))
     tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0), (2, '#dev', '#dev', '', 0, NULL, 0)")
-    keys.renew(tables)
+    keys.update(tables)
     assert kept(tables) == ["ann", "zoé", "bob"]
     assert kept(tables, "rooms") == ["#ops", "#dev"]
-    assert schema.get(tables, "keys") == KEY_RULES
+    assert schema.get_meta(tables, "keys") == KEY_RULES
 
 
 def test_keys_are_made_anew_once_for_each_version_of_the_rules(tables: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys.renew(tables)
+    keys.update(tables)
     accounts(tables, ("Ann", "ANN"))
-    keys.renew(tables)
+    keys.update(tables)
     assert kept(tables) == ["ANN"]
     monkeypatch.setattr(keys, "KEY_RULES", "another")
-    keys.renew(tables)
+    keys.update(tables)
     assert kept(tables) == ["ann"]
 
 
@@ -73,7 +73,7 @@ def test_of_two_with_one_name_who_has_its_key_keeps_it_and_else_the_older_gets_i
     tables: Connection, rows: list[tuple[str, str]], wanted: list[str]
 ) -> None:
     accounts(tables, *rows)
-    keys.renew(tables)
+    keys.update(tables)
     assert kept(tables) == wanted
 
 
@@ -82,7 +82,7 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
     tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0), (2, '#OPS', '#oPS', '', 0, NULL, 0)")
     for _ in range(2):
         logged.clear()
-        keys.renew(tables)
+        keys.update(tables)
         told = list(keys.shared_names(tables))
         assert told == logged
         assert told[0].startswith(
@@ -91,7 +91,7 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
         assert told[1].startswith("the room #OPS now has the same name as #Ops, and can be found only as #OPS: ")
     tables.execute("DELETE FROM accounts WHERE id = 1")
     tables.execute("DELETE FROM rooms WHERE id = 1")
-    keys.renew(tables)
+    keys.update(tables)
     assert (kept(tables), kept(tables, "rooms"), list(keys.shared_names(tables))) == (["bob"], ["#ops"], [])
 
 
@@ -99,7 +99,7 @@ def test_both_log_in_and_are_reached_by_their_names_as_they_are_written() -> Non
     router, clock = make_router()
     tables = store_of(router.chat).connection
     accounts(tables, ("Bob", "BOB"), ("BOB", "bOB"))
-    keys.renew(tables)
+    keys.update(tables)
     router = again(router, clock)
     eve = User(router, "eve")
     users = {}
@@ -132,7 +132,7 @@ def test_sanctions_about_a_name_are_kept_by_its_key_and_the_one_that_holds_longe
     tables.executemany(
         "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, '', 0)", rows
     )
-    keys.renew(tables)
+    keys.update(tables)
     found = tables.execute("SELECT reason, target FROM sanctions ORDER BY id").fetchall()
     assert found == [("2", "bob"), ("4", "bob"), ("6", "bob"), ("7", "@1"), ("8", "2001:DB8::/32"), ("9", "10.0.0.0/8")]
 
@@ -155,13 +155,13 @@ def test_talk_with_a_guest_goes_on_under_todays_key(tmp_path: Path, monkeypatch:
         assert [entry_from_row(row) is not None for row in rows] == [True, True, False, True, True, True, True]
         assert {row[2] for row in rows} == {"g1xζωη"}
         assert with_name(connection, 1, "Ζωη") == ["g1xζωη"]
-        while word_index.places(connection)["indexed"] < 7:
-            word_index.fill(connection)
+        while word_index.indexed_range(connection)["indexed"] < 7:
+            word_index.index_next(connection)
         assert [term for term, *_ in misindexed(connection) if term not in {"number", "2", "spoilt"}] == []
         found = search(connection, parse_query("number from:ζωη", 0), ["g1xζωη"])
         assert [one.msg for one in found.entries] == [f"number {n}" for n in (0, 1, 3, 4, 5, 6)]
     finally:
-        open_db.shut(connection)
+        open_db.close_complete(connection)
         lock.release()
 
 

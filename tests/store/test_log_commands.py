@@ -86,7 +86,7 @@ class Copy(FakeStore):
         if not dice.randrange(3):
             recent.move_some(self.connection, newest_seq(self.connection), dice.randrange(1, 40))
         if not dice.randrange(3):
-            word_index.fill(self.connection)
+            word_index.index_next(self.connection)
 
     def content(self) -> dict[str, list[Any]]:
         """All that the log contains, by table."""

@@ -44,7 +44,7 @@ def counts(desk: Desk) -> tuple[int, int]:
 
 
 def move(desk: Desk) -> None:
-    desk.write(lambda connection: recent.move(connection, desk.store.last_seq))
+    desk.write(lambda connection: recent.move_all(connection, desk.store.last_seq))
 
 
 def test_what_is_fresh_is_moved_when_nobody_waits(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_all_that_is_fresh_is_newer_than_what_is_kept(desk: Desk, monkeypatch: p
     dice = random.Random(3)  # noqa: S311 (no secret)
     for _ in range(50):
         desk.say(*(entry() for _ in range(dice.randrange(1, 5))))
-        desk.write(partial(recent.move, upto=dice.randrange(1, desk.store.last_seq + 9)))
+        desk.write(partial(recent.move_all, upto=dice.randrange(1, desk.store.last_seq + 9)))
         ((newest_kept, oldest_fresh),) = desk.ask(
             "SELECT coalesce((SELECT max(seq) FROM kept), 0), coalesce((SELECT min(seq) FROM fresh), 9999)"
         )

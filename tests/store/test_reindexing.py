@@ -44,7 +44,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for one in said:
             connection.execute(f"INSERT INTO kept VALUES ({','.join('?' * 11)})", one.row())  # noqa: S608 (marks)
         connection.execute("INSERT INTO words(rowid, msg, name, conv) SELECT seq, msg, name, conv FROM kept")
-        schema.put(connection, "indexed", COUNT)
+        schema.set_meta(connection, "indexed", COUNT)
         for name in ("ann", "bob"):
             accounts.add(connection, name=parse(name), password="", role=Role.USER, now=0, most=9)
         connection.execute("INSERT INTO rooms(id, name, key, created) VALUES (1, '#ops', '#ops', 0)")
@@ -70,7 +70,7 @@ def find(desk: Desk, typed: str) -> Page:
 def finish(desk: Desk) -> None:
     """Wait until the index is whole, and see that it is right."""
     newest = desk.store.last_seq
-    until(lambda: desk.write(word_index.places) == {"unindexed": 0, "indexed": newest}, "the index")
+    until(lambda: desk.write(word_index.indexed_range) == {"unindexed": 0, "indexed": newest}, "the index")
     assert desk.write(misindexed) == []
     assert desk.ask("SELECT v FROM words_config WHERE k = 'automerge'") == [(word_index.PARTS,)]
     assert desk.ask("SELECT count(*) FROM words_docsize") == desk.ask("SELECT count(*) FROM kept")
@@ -83,7 +83,7 @@ def step(desk: Desk) -> int:
 
 def _step(connection: Connection) -> int:
     connection.execute("COMMIT")
-    left = word_index.fill_back(connection)
+    left = word_index.index_previous(connection)
     connection.execute("BEGIN")
     connection.execute("SAVEPOINT job")
     return left
@@ -136,12 +136,12 @@ import sys, time
 from pathlib import Path
 from lanchat.store import word_index
 from tests.stores import Desk, entry
-fill_back, word_index.ROWS = word_index.fill_back, 20
+fill_back, word_index.ROWS = word_index.index_previous, 20
 def fill(connection):
     left = fill_back(connection)
     print(left, flush=True)
     return left
-word_index.fill_back = fill
+word_index.index_previous = fill
 desk = Desk(Path(sys.argv[1]))
 desk.say(entry("meanwhile"))
 time.sleep(60)
@@ -194,7 +194,7 @@ def test_a_copy_that_is_made_meanwhile_goes_on_where_it_was(
         left = step(desk)
         backup.copy_out(data, tmp_path / "copy")
     with open_db.closing(tmp_path / "copy") as connection:
-        assert word_index.places(connection)["unindexed"] == left > 0
+        assert word_index.indexed_range(connection)["unindexed"] == left > 0
     backup.restore(data, tmp_path / "copy", "then")
     monkeypatch.undo()
     with Desk(data) as desk:
