@@ -11,7 +11,7 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from lanchat.admin.exit_status import Declined
-from lanchat.history.closed_rooms import named
+from lanchat.history.closed_rooms import conversations_of_rooms
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
 from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
@@ -109,7 +109,7 @@ def _condition(connection: Connection, message_filter: MessageFilter) -> tuple[s
 
 def _room_convs(connection: Connection, name: str) -> list[str]:
     """The `conv` values in the log of all rooms that have or had this name; raises `Declined` if there is none."""
-    convs = named(connection, [name])[name]
+    convs = conversations_of_rooms(connection, [name])[name]
     if not convs:
         shown = visible(name.strip(), 40) or "(no name)"
         text = f"Nothing was exported: there is no room {shown}, and no stored messages of one."

@@ -23,7 +23,7 @@ _CALLED = """
 """
 
 
-def named(connection: Connection, names: Iterable[str]) -> dict[str, list[str]]:
+def conversations_of_rooms(connection: Connection, names: Iterable[str]) -> dict[str, list[str]]:
     """For each of these names of rooms, with or without "#", the conversations of the rooms that have it or had it.
 
     The oldest come first, as a name may be used again after a room was closed. Of two open rooms with the same key

@@ -50,10 +50,10 @@ def restore(directory: Path, file: Path, when: str) -> Path:
     changed nor opened by SQLite. A new epoch begins. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
-    with alone(directory), told(path), _resting(file, directory), replace_db.making(path) as part:
+    with locked(directory), as_file_error(path), _resting(file, directory), replace_db.making(path) as part:
         wal_was_there = _copy_in(file, part)
         with open_db.closing(part) as connection:
-            with told(file):
+            with as_file_error(file):
                 open_db.check_schema(connection, file, remedy=ANOTHER)
                 check_all(connection, file, wal_was_there)
             begin_epoch(connection)
@@ -64,7 +64,7 @@ def restore(directory: Path, file: Path, when: str) -> Path:
 @contextmanager
 def _resting(file: Path, directory: Path) -> Iterator[None]:
     """No server writes to a file meanwhile that is not in this directory, which is locked; raises `FileError` when one does."""
-    with told(file):
+    with as_file_error(file):
         is_inside = file.parent.samefile(directory)
     lock = None if is_inside else _opened(file.with_name(open_db.LOCK), {directory.stat().st_uid})
     with lock or nullcontext():
@@ -93,10 +93,10 @@ def _copy_in(file: Path, part: Path) -> bool:
     `FileError` if it can't be used, `OSError` if the copy can't be written.
     """
     owners = {part.parent.stat().st_uid}
-    with told(file):
+    with as_file_error(file):
         opened = open_safely(file, owners)
     with opened:
-        with told(file):
+        with as_file_error(file):
             open_db.check_head(file, len(schema.STEPS), opened)
         opened.seek(0)
         schema.create(part)
@@ -113,7 +113,7 @@ def _append(opened: BinaryIO, file: Path, target: Path) -> None:
     """Copy what is open to the end of another file. Raises `FileError`, about `file`, if it can't be read; `OSError`."""
 
     def blocks() -> Iterator[bytes]:
-        with told(file):
+        with as_file_error(file):
             yield from iter(partial(opened.read, BLOCK), b"")
 
     with target.open("ab") as copied:
@@ -126,7 +126,7 @@ def new_epoch(directory: Path) -> str:
     Returns the new epoch. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
-    with alone(directory), told(path):
+    with locked(directory), as_file_error(path):
         open_db.check_head(path, len(schema.STEPS))
         with open_db.closing(path) as connection:
             open_db.check_schema(connection, path)
@@ -179,7 +179,7 @@ def _copy_out(directory: Path, target: Path, mode: str, begun: Callable[[Path], 
     if target.exists():
         raise FileError(f"{target} exists already. Give another name, or move it.")
     source = directory / open_db.FILE
-    with told(target):
+    with as_file_error(target):
         with temporary_directory(target.parent) as place:
             part = place / target.name  # (a file system on which this name is not possible says so now)
             schema.create(part)
@@ -215,7 +215,7 @@ def begin_epoch(connection: Connection) -> None:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Have the lock of a directory in the block, so that no server runs; raises `FileError` if one does."""
     lock = open_db.Lock(directory, for_owner=True)
     try:
@@ -225,7 +225,7 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def told(file: Path) -> Iterator[None]:
+def as_file_error(file: Path) -> Iterator[None]:
     """Turn errors of the block into a `FileError` about this file."""
     try:
         yield

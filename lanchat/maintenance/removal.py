@@ -106,7 +106,7 @@ class Survey:
                 block.size -= row.size
 
 
-def look(connection: Connection, scope: Scope, after: int, upto: int, page: int) -> Block | None:
+def next_block(connection: Connection, scope: Scope, after: int, upto: int, page: int) -> Block | None:
     """The next block of a scope, of at most `page` rows; None if there are no more rows up to `upto`."""
     of_one = "conv = :conv AND" if scope.conv is not None else ""
     last, rows, size, oldest = connection.execute(
@@ -118,7 +118,7 @@ def look(connection: Connection, scope: Scope, after: int, upto: int, page: int)
     return None if last is None else Block(after, last, rows, size or 0, oldest)
 
 
-def old(connection: Connection, scope: Scope, block: Block, age: Age) -> list[Row]:
+def older(connection: Connection, scope: Scope, block: Block, age: Age) -> list[Row]:
     """The messages in a block that are older than `age`."""
     found = connection.execute(
         f"SELECT seq, conv, {_SIZE} FROM kept WHERE seq > :after AND seq <= :last AND {scope.mine} AND {OLD} ORDER BY seq",  # noqa: S608 (ours)
@@ -151,7 +151,7 @@ def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[in
     return None if last is None else (last, [Row(seq, NO_CONVERSATION, ENVELOPE) for seq in sorted(json.loads(seqs))])
 
 
-def steps(rows: Sequence[Row]) -> list[list[Row]]:
+def in_steps(rows: Sequence[Row]) -> list[list[Row]]:
     """Messages in parts that are to be removed in one step each."""
     parts: list[list[Row]] = []
     room = 0

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
-from lanchat.history.closed_rooms import named
+from lanchat.history.closed_rooms import conversations_of_rooms
 from lanchat.maintenance import removal
 from lanchat.maintenance.pacing import Pace, Stopped
 from lanchat.maintenance.removal import Row, Scope, Survey
@@ -105,7 +105,9 @@ class Retention:
 
     async def _sweep(self) -> int:
         place, known = await self._begin()
-        rooms = await self._pace.read(partial(named, names=[rule.room for rule in self.rules if rule.room is not None]))
+        rooms = await self._pace.read(
+            partial(conversations_of_rooms, names=[rule.room for rule in self.rules if rule.room is not None])
+        )
         plan = self._plan(rooms)
         used = {scope for _, scopes in plan for scope in scopes}
         self._surveys = {scope: survey for scope, survey in self._surveys.items() if scope in used}
@@ -212,7 +214,7 @@ class _Sweep:
         survey = self._surveys.setdefault(scope, Survey(scope))
         after = survey.reopen()
         while after < upto:
-            look = partial(removal.look, scope=scope, after=after, upto=upto, page=removal.PAGE)
+            look = partial(removal.next_block, scope=scope, after=after, upto=upto, page=removal.PAGE)
             if (block := await self._pace.read(look)) is None:
                 break
             survey.blocks.append(block)
@@ -224,8 +226,8 @@ class _Sweep:
         for block in survey.blocks:
             if not block.has(age):
                 continue
-            await self._take(await self._pace.read(partial(removal.old, scope=scope, block=block, age=age)))
-            look = partial(removal.look, scope=scope, after=block.after, upto=block.last, page=block.rows)
+            await self._take(await self._pace.read(partial(removal.older, scope=scope, block=block, age=age)))
+            look = partial(removal.next_block, scope=scope, after=block.after, upto=block.last, page=block.rows)
             left = await self._pace.read(look)
             block.size, block.oldest = (left.size, left.oldest) if left is not None else (0, None)
 
@@ -241,7 +243,7 @@ class _Sweep:
 
     async def _take(self, rows: Sequence[Row], counted: bool = True) -> None:
         """Remove messages; `counted` says whether they count in `removed`."""
-        for part in removal.steps(rows):
+        for part in removal.in_steps(rows):
             seqs = tuple(row.seq for row in part)
             done = await self._pace.write(RemoveMessages(seqs, self._day, self._erasures))
             if done is None:

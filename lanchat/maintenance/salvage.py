@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from lanchat.maintenance.backup import alone, begin_epoch, told
+from lanchat.maintenance.backup import as_file_error, begin_epoch, locked
 from lanchat.maintenance.recovery import Damaged, Row
 from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
 from lanchat.store import open_db, replace_db, rows, schema, word_index
@@ -70,7 +70,7 @@ def salvage(directory: Path, when: str) -> Saved:
     A new epoch begins. The server must not run. Raises `FileError`.
     """
     path = directory / open_db.FILE
-    with alone(directory), told(path), replace_db.making(path) as part:
+    with locked(directory), as_file_error(path), replace_db.making(path) as part:
         open_db.make(part)
         # The damaged file is not changed, unless SQLite has to roll back a transaction in it first.
         mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
@@ -146,7 +146,7 @@ class _Salvage:
                 try:
                     self._new.execute(f"INSERT INTO {into} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 (ours)
                 except sqlite3.IntegrityError as error:  # (it refers to a row that was not saved, or is there already)
-                    wrong = "" if self._is_twice(table, row) else rows.told(table, row, str(error))
+                    wrong = "" if self._is_twice(table, row) else rows.describe(table, row, str(error))
             if wrong:
                 self.refused[table] += 1
                 self.wrong += [wrong] if len(self.wrong) < TOLD else []

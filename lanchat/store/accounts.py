@@ -14,7 +14,7 @@ from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
 from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.names import Name, key, stored_name
-from lanchat.store.rows import Wrong, note, usable
+from lanchat.store.rows import Wrong, log_unusable, usable
 
 #: How many devices of an account are kept at most, even where the limit `devices` is off.
 MAX_DEVICES = 10_000
@@ -49,7 +49,7 @@ class DeviceEntered(NamedTuple):
     forgotten: int
 
 
-def load(connection: Connection, wrong: Wrong = note) -> list[Account]:
+def load(connection: Connection, wrong: Wrong = log_unusable) -> list[Account]:
     """All accounts, with the conversations that each may read. `wrong` is called with a text for each row that is unusable."""
     rows = usable(connection, "accounts", wrong)
     accounts = {number: Account(number, stored_name(name, kept), Role(role)) for number, name, kept, role, *_ in rows}

@@ -91,7 +91,7 @@ class Lock:
             ) from None
         try:
             give_to_owner(self._file, directory)
-            boot = wal_check.boot()
+            boot = wal_check.boot_id()
             self.same_boot = bool(boot) and os.pread(self._file, len(boot) + 1, 0) == boot
             if not self.same_boot:
                 os.pwrite(self._file, boot, 0)
@@ -166,7 +166,7 @@ def make(part: Path, steps: Sequence[str] = schema.STEPS) -> Path:
 def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
     check_head(path, len(steps))
     wal_was_there = path.with_name(f"{path.name}-wal").exists()
-    committed = wal_check.committed(path) if lock.same_boot else 0
+    committed = wal_check.committed_pages(path) if lock.same_boot else 0
     connection = connect(path)  # (from here on this process must not open the file, or those beside it, in another way)
     try:
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
@@ -174,7 +174,7 @@ def _begin(path: Path, lock: Lock, steps: Sequence[str]) -> Connection:
         check_pages(connection, path)
         if not schema.get_meta(connection, "clean") and not wal_was_there:
             raise FileError(f"{path}-wal is missing: {_LOST}")
-        if wal_check.found(connection) < committed:
+        if wal_check.found_pages(connection) < committed:
             raise FileError(f"{path}-wal is damaged: {_LOST}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

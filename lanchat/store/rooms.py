@@ -17,7 +17,7 @@ from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.names import Name
 from lanchat.protocol.packet import visible
 from lanchat.store.accounts import check_there as check_account
-from lanchat.store.rows import Wrong, note, usable
+from lanchat.store.rows import Wrong, log_unusable, usable
 from lanchat.system.private_files import FileError
 
 #: A place in the log: a member of a room is sent what is said there after it.
@@ -27,7 +27,7 @@ Since: TypeAlias = int
 _NAMED = "SELECT id, name, private FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
 
 
-def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = note) -> list[Room]:
+def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = log_unusable) -> list[Room]:
     """All rooms, with their members and who is invited. `accounts` has all accounts by id.
 
     `wrong` is called with a text for each row that is unusable.

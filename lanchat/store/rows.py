@@ -90,7 +90,7 @@ _WHOSE = {"account": "accounts", "room": "rooms"}
 _OWN = {"accounts": "key", "rooms": "key"}
 
 
-def note(what: str) -> None:
+def log_unusable(what: str) -> None:
     """Say in the log that a row is left out."""
     _log.error("{what}; this row is ignored. lanchat-admin check lists all such rows, and salvage removes them", what=what)
 
@@ -99,7 +99,7 @@ def fault(table: str, row: Row) -> str:
     """What is wrong with the values of a row, in words; "" if it can be used."""
     for (column, allowed), value in zip(COLUMNS[table].items(), row, strict=False):
         if not allowed(value):
-            return told(table, row, f"its {column} is {_shown(value)}")
+            return describe(table, row, f"its {column} is {_shown(value)}")
     return ""
 
 
@@ -117,16 +117,16 @@ def usable(connection: Connection, table: str, wrong: Wrong) -> Iterator[Row]:
         what = fault(table, row)
         for at, column, known in whose:
             if not what and row[at] is not None and row[at] not in known:
-                what = told(table, row, f"there is no {column} {row[at]}")
+                what = describe(table, row, f"there is no {column} {row[at]}")
         if not what and own is not None and seen.setdefault(row[own], row[0]) != row[0]:
-            what = told(table, row, f"{seen[row[own]]} has the same {_OWN[table]}")
+            what = describe(table, row, f"{seen[row[own]]} has the same {_OWN[table]}")
         if what:
             wrong(what)
         else:
             yield row
 
 
-def told(table: str, row: Row, what: str) -> str:
+def describe(table: str, row: Row, what: str) -> str:
     """A text that says which row of a table has this fault."""
     return f"{table} ({', '.join(map(_shown, row[:2]))}): {what}"
 

@@ -14,12 +14,12 @@ from lanchat.protocol.errors import NoSuchTarget
 from lanchat.protocol.log_command import LogCommand
 from lanchat.store import rooms
 from lanchat.store.accounts import check_there as check_account
-from lanchat.store.rows import Wrong, note, usable
+from lanchat.store.rows import Wrong, log_unusable, usable
 
 _GONE = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
 
 
-def load(connection: Connection, places: Iterable[Room], wrong: Wrong = note) -> list[Sanction]:
+def load(connection: Connection, places: Iterable[Room], wrong: Wrong = log_unusable) -> list[Sanction]:
     """All sanctions, in the given rooms (`places`) and on the whole server.
 
     `wrong` is called with a text for each row that is unusable.

@@ -81,7 +81,7 @@ class Store:
         #: Bytes of the file that are free, and are used before it grows; as retention found when it looked last.
         self.reusable = 0
         #: Why the last transaction failed; "" if it did not.
-        self.wrong = ""
+        self.last_error = ""
         self._counts = counts or Counts()
         self._settled = 0.0  # the time at which something came back last, or the first of what waits was handed in
         self._relays: list[Entry] = []
@@ -292,8 +292,8 @@ class Store:
     def _report(self, wrong: str) -> None:
         """Log once that nothing can be stored, and once that it works again."""
         self._counts.failed_commits += bool(wrong)
-        if wrong and not self.wrong:
+        if wrong and not self.last_error:
             _log.error("nothing can be stored in {where}: {wrong}", where=str(self.directory), wrong=visible(wrong))
-        elif self.wrong and not wrong:
+        elif self.last_error and not wrong:
             _log.info("storing in {where} works again", where=str(self.directory))
-        self.wrong = wrong
+        self.last_error = wrong

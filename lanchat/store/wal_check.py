@@ -22,7 +22,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 GONE = 2**32
 
 
-def committed(database: Path) -> int:
+def committed_pages(database: Path) -> int:
     """How many pages the `-wal` must have according to the `-shm`; 0 if that is unknown.
 
     This opens and closes both files, so the database must not be open in this process: POSIX locks belong to a process, which
@@ -39,13 +39,13 @@ def committed(database: Path) -> int:
     return int(pages) if same or not pages else GONE
 
 
-def found(connection: Connection) -> int:
+def found_pages(connection: Connection) -> int:
     """How many pages SQLite finds in the `-wal`. This is a checkpoint: it also copies them into the database."""
     _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return max(0, int(pages))  # (-1: it uses no `-wal`)
 
 
-def boot() -> bytes:
+def boot_id() -> bytes:
     """An id that is new after each start of the machine; b"" if the system has none."""
     try:
         return _BOOT.read_bytes()

@@ -50,7 +50,7 @@ class Health:
         """The same as `check`, without trying: what is known now."""
         if self._store.stalled > TIMEOUT:
             return f"the write queue has made no progress for {self._store.stalled:.0f} s"
-        return visible(self._store.wrong) or self._outcome
+        return visible(self._store.last_error) or self._outcome
 
     async def _try(self) -> str:
         try:

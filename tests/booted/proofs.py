@@ -154,7 +154,7 @@ class Proofs:
 
     def kept(self) -> str:
         """Accounts, and what is said to them, outlast a restart and kill -9."""
-        boot = self.unit.asked("from lanchat.store import wal_check; print(len(wal_check.boot()))")
+        boot = self.unit.asked("from lanchat.store import wal_check; print(len(wal_check.boot_id()))")
         assert int(boot.stdout), "without the boot id it could not tell whether the end of the log was lost"
         add = ["/opt/lanchat/bin/lanchat-admin", "--data", "/var/lib/lanchat", "account", "add", "ann", "--password-stdin"]
         self.machine.says(*add, given=f"{PASSWORD}\n")

@@ -221,13 +221,13 @@ def test_what_stays_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
         keeper = Keeper(desk, "#one=off", "30d", "1G")
         keeper.sweep()
         looks: list[object] = []
-        look = removal.look
+        look = removal.next_block
 
         def counted(*given: Any, **named: Any) -> removal.Block | None:
             looks.append(given)
             return look(*given, **named)
 
-        monkeypatch.setattr(removal, "look", counted)
+        monkeypatch.setattr(removal, "next_block", counted)
         desk.say(entry("newer", conv="r2"))
         keeper.sweep()
         assert len(looks) <= 4
@@ -286,8 +286,8 @@ def test_what_takes_too_long_to_find_is_tried_again(tmp_path: Path, monkeypatch:
 
 def test_a_step_is_short_though_texts_are_long() -> None:
     rows = [removal.Row(seq, "r1", 16_000) for seq in range(100)] + [removal.Row(100, "r1", 10**6), removal.Row(101, "r1", 9)]
-    parts = removal.steps(rows)
+    parts = removal.in_steps(rows)
     assert [row for part in parts for row in part] == rows
     assert all(len(part) == 1 or sum(row.size for row in part) <= removal.STEP_BYTES for part in parts)
-    assert len(removal.steps([removal.Row(seq, "r1", 1) for seq in range(1001)])) == 3
-    assert removal.steps([]) == []
+    assert len(removal.in_steps([removal.Row(seq, "r1", 1) for seq in range(1001)])) == 3
+    assert removal.in_steps([]) == []

@@ -154,9 +154,9 @@ def test_each_commit_is_timed_and_a_failed_one_is_not(tmp_path: Path) -> None:
         timed = sum(counts.commits.counts)
         assert desk.say(entry("x" * 100_000))[0].state == ""
         assert (sum(counts.commits.counts), counts.failed_commits) == (timed, 1)
-        assert "full" in desk.store.wrong
+        assert "full" in desk.store.last_error
         desk.write(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchall())
-        assert (desk.store.wrong, counts.failed_commits) == ("", 1)
+        assert (desk.store.last_error, counts.failed_commits) == ("", 1)
 
 
 def test_the_store_knows_for_how_long_nothing_came_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_a_wal_that_was_removed_after_a_crash_is_missed(tmp_path: Path, crashed:
 
 
 def test_a_wal_that_is_not_all_there_after_a_crash_is_missed(tmp_path: Path, crashed: tuple[Path, int]) -> None:
-    committed = wal_check.committed(crashed[0] / "lanchat.db")
+    committed = wal_check.committed_pages(crashed[0] / "lanchat.db")
     content = (crashed[0] / "lanchat.db-wal").read_bytes()[: 32 + committed * (PAGE + 24)]  # the rest was under way
     changed = [content[:at] for at in (0, 20, 5000, len(content) // 2, len(content) - PAGE - 24)]
     changed += [flipped for _, flipped in flips(content, 20)]

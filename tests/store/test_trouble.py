@@ -291,5 +291,5 @@ def test_a_full_disk_does_not_keep_a_server_from_starting_again_and_is_told_at_t
     open_db.Lock(data).release()
     with full_disk():
         lock = open_db.Lock(data)
-    assert lock.same_boot == bool(wal_check.boot())
+    assert lock.same_boot == bool(wal_check.boot_id())
     lock.release()

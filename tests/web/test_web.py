@@ -74,7 +74,7 @@ class FakeStore:
     """A disk that does as the test says."""
 
     def __init__(self) -> None:
-        self.wrong = ""
+        self.last_error = ""
         self.stalled = 0.0
         self.tries: list[Deferred[Any]] = []
 
@@ -432,5 +432,5 @@ def test_what_was_seen_of_the_disk_by_others_counts() -> None:
     asked = Asked()
     asked.trouble()
     asked.store.tries[0].callback(None)
-    asked.store.wrong = "disk I/O\n error"
+    asked.store.last_error = "disk I/O\n error"
     assert asked.health.problem == r"disk I/O\n error"
