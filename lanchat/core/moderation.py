@@ -74,7 +74,7 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
         what = f"taken out of {room.name} {what}"
         await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
         _take_out(chat, room, target, accounts.values(), f"You were {what}.")
-        back = f"To let them in again: /invite {target.shown} {room.name}" if room.private else "They may come back."
+        back = f"/invite {target.shown} {room.name} lets them in again." if room.private else "They may come back."
     else:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:

@@ -37,7 +37,7 @@ def _number(name: str, most: float, what: str = "number", least: float = 0.0) ->
         except ValueError:
             found = math.nan
         if not least < found <= most:
-            raise usage.UsageError(f"--{name} {visible(text)}: that is no {what} above {max(0.0, least):g}, up to {most:g}.")
+            raise usage.UsageError(f"--{name} {visible(text)}: that is not a {what} above {max(0.0, least):g}, up to {most:g}.")
         return found
 
     return read
@@ -53,7 +53,7 @@ def _count(name: str, most: int = 1_000_000) -> Callable[[str], int]:
     def read(text: str) -> int:
         found = int(text) if text.isascii() and text.isdigit() else 0
         if not 0 < found <= most:
-            raise usage.UsageError(f"--{name} {visible(text)}: that is no whole number above 0, up to {most}.")
+            raise usage.UsageError(f"--{name} {visible(text)}: that is not a whole number above 0, up to {most}.")
         return found
 
     return read
@@ -141,7 +141,7 @@ class Load(usage.Options):
         try:
             self["host"], self["port"] = client.address(self["server"])
         except ValueError:
-            raise usage.UsageError(f"--server {visible(self['server'])}: that is no HOST[:PORT].") from None
+            raise usage.UsageError(f"--server {visible(self['server'])}: that is not HOST[:PORT].") from None
         if why := zones.zone_error(self["host"]):
             raise usage.UsageError(f"--server: {visible(why)}.")
         self["addresses"] = _addresses(self["host"], self["port"])

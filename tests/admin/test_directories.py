@@ -93,7 +93,7 @@ def test_a_server_s_directory_that_was_opened_is_refused_and_told_how_to_be_clos
     kept = tmp_path / "kept"
     kept.chmod(0o750)
     before = look(kept)
-    assert refused(kept, command.format(tmp_path)).endswith(f"Forbid it: chmod go= {kept}\n")
+    assert refused(kept, command.format(tmp_path)).endswith(f"To prevent that: chmod go= {kept}\n")
     assert look(kept) == before
     kept.chmod(0o700)
     admin(kept, command.format(tmp_path)).check_returncode()

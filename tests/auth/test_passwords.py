@@ -272,9 +272,9 @@ def test_the_end_waits_for_one_hash_and_for_no_more(hasher: Hasher, turns: Turns
     assert not turns.wait(results[0])
     for result in results[1:]:
         assert result.called
-        with pytest.raises(RateLimited, match="stopping"):
+        with pytest.raises(RateLimited, match="shutting down"):
             turns.wait(result)
-    with pytest.raises(RateLimited, match="stopping"):
+    with pytest.raises(RateLimited, match="shutting down"):
         turns.wait(verify(hasher, None, "x"))
 
 

@@ -258,7 +258,7 @@ def test_a_login_does_not_fail_because_it_can_not_be_hashed_again(house: Chat, a
     house.tables.broken = NotStored("The disk is full.")
     assert house.login(password("alice", "in wonderland")) is alice
     assert house.kept(alice) == before
-    assert any("kept as it was: The disk is full." in line for line in logged)
+    assert any("could not be renewed: The disk is full." in line for line in logged)
     house.turns.wait(dearer.stopService())
 
 

@@ -385,7 +385,7 @@ def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], capsys: pyte
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["h", "--timeout", ""], "'' is no number of seconds above 0"),
+        (["h", "--timeout", ""], "'' is not a number of seconds above 0"),
         (["h", "--password-file", ""], "the name of the file or directory is missing"),
     ],
 )

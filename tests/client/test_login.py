@@ -156,7 +156,7 @@ def test_one_who_wants_to_log_in_is_not_let_in_as_a_guest() -> None:
     classic.hear("Welcome alice!")
     classic.clock.advance(5)
     for talk in (guest, classic):
-        assert "no account" in talk.endings[0].why
+        assert "is not registered" in talk.endings[0].why
 
 
 def test_a_token_is_kept_when_somebody_says_so(tokens: TokenFile) -> None:
@@ -213,7 +213,7 @@ def test_a_token_that_was_kept_and_is_refused_on_a_later_connection_is_forgotten
     talk.connect()
     refuse(talk)
     assert tokens.get(PLAIN) == ""
-    assert any("worth nothing" in notice for notice in talk.screen.notices)
+    assert any("no longer valid" in notice for notice in talk.screen.notices)
 
 
 @pytest.mark.parametrize(("command", "kept"), [("/password", ""), ("/register", ""), ("/login", "t1")])

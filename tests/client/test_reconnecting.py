@@ -190,8 +190,8 @@ def test_a_command_of_a_script_that_is_refused_for_now_is_sent_again() -> None:
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH server"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "web server"),
         (b"\x15\x03\x03\x00\x02\x02\x46", "use --tls"),
-        (b"220 mail ESMTP\r\n", "it said: 220 mail ESMTP"),
-        (b"x" * (MAX_FIRST_BYTES + 1), "no lanchat server"),
+        (b"220 mail ESMTP\r\n", "it answered: 220 mail ESMTP"),
+        (b"x" * (MAX_FIRST_BYTES + 1), "not a lanchat server"),
     ],
 )
 def test_what_is_no_lanchat_server_is_named_at_once_and_told_no_secret(first: bytes, what: str) -> None:
@@ -209,7 +209,7 @@ def test_what_closes_after_a_few_bytes_is_named_too() -> None:
     talk.connection.dataReceived(b"go away")
     assert talk.endings == []
     talk.lose()
-    assert "it said: go away" in talk.endings[0].why
+    assert "it answered: go away" in talk.endings[0].why
 
 
 def test_another_server_in_the_place_of_ours_is_told_of_and_ours_waited_for() -> None:

@@ -352,7 +352,7 @@ def test_a_fault_of_ours_costs_that_connection_only(router: Router) -> None:
     router._run_command = broken
     ann.send("/time")
     assert ann.client.disconnected
-    assert "mistake" in ann.told().msg
+    assert "Internal server error" in ann.told().msg
     assert not bob.client.disconnected
     bob.send("ann", "are you there?")
     assert "ann is not available" in bob.told().msg

@@ -55,7 +55,7 @@ def test_a_hello_in_a_later_write_gets_a_second_welcome(wire: Wire) -> None:
 def test_a_hello_that_is_wrong_leaves_the_session_classic(wire: Wire) -> None:
     wire.send(b"alice\n" + line("/hello"), TIME)
     packets = wire.packets()
-    assert [packet["msg"].split()[0] for packet in packets] == ["Welcome", "A", "Server"]
+    assert [packet["msg"].split()[0] for packet in packets] == ["Welcome", "/hello", "Server"]
     assert not any("x" in packet for packet in packets)
 
 

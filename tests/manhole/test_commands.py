@@ -270,7 +270,7 @@ def test_drain_ends_the_server_and_can_be_called_off(scene: Scene) -> None:
     assert scene.say("drain('off')") == "The shutdown is cancelled; new connections are accepted again.\n"
     scene.clock.advance(300)
     assert scene.stopped == []
-    assert "From 0 to 86400 seconds" in scene.say("drain(-1)")
+    assert "give 0 to 86400 seconds" in scene.say("drain(-1)")
     scene.say("drain(2.5)")
     scene.clock.advance(2.5)
     assert len(scene.stopped) == 1

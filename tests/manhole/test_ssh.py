@@ -203,7 +203,7 @@ def test_a_prompt_that_nobody_types_into_is_told_and_then_closed(
     clock.advance(IDLE_SECONDS - NOTICE_SECONDS - 1)
     assert shown == []
     clock.advance(1)
-    assert "this closes in 60 seconds, unless you press a key" in "".join(shown)
+    assert "this connection closes in 60 seconds unless you press a key" in "".join(shown)
     clock.advance(NOTICE_SECONDS - 1)
     assert not socket.disconnecting
     clock.advance(1)

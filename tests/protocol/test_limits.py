@@ -39,7 +39,7 @@ def house() -> tuple[Router, Clock]:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("speed", "1", "there are users, per-address"),
+        ("speed", "1", "the limits are users, per-address"),
         ("users", "many", "above 0"),
         ("users", "-1", "above 0"),
         ("users", "1.5", "a whole number above 0"),

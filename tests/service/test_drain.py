@@ -134,7 +134,7 @@ def test_an_end_that_is_announced_while_another_is_called_off_stays(ending: Endi
 def test_a_port_that_can_not_be_had_again_is_told_of(ending: Ending) -> None:
     ending.begin(10)
     ending.port.stuck = True
-    assert "restart it when you can. 0.0.0.0:80 Permission denied" in ending.call_off()
+    assert "restart the server when you can. 0.0.0.0:80 Permission denied" in ending.call_off()
     assert ending.drain.active
     ending.clock.advance(1000)
     assert ending.ended == []

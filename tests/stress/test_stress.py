@@ -437,8 +437,8 @@ def test_the_owner_may_name_it() -> None:
     [
         ([], "which test?"),
         (["sturm"], "sturm"),
-        (["stress", "--bots", "many"], "--bots many: that is no whole number above 0"),
-        (["stress", "--for", "nan"], "--for nan: that is no number of seconds"),
+        (["stress", "--bots", "many"], "--bots many: that is not a whole number above 0"),
+        (["stress", "--for", "nan"], "--for nan: that is not a number of seconds"),
         (["stress", "--server", "127.0.0.1:0"], "127.0.0.1:0"),
         (["stress", "127.0.0.1:5000"], "--server HOST[:PORT]"),
         (["stress", "--fingerprint", "SHA256:x"], "--fingerprint needs --tls"),
