@@ -632,7 +632,7 @@ def test_those_who_are_about_to_come_count(router: Router, ann: User) -> None:
     store_of(router.chat).release()
     assert ann.session.account is not None
     assert len(ann.session.account.conversations) == 3
-    assert sum("too many rooms" in msg for user in (ann, phone) for msg in user.msgs()) == 2
+    assert sum("maximum number of rooms" in msg for user in (ann, phone) for msg in user.msgs()) == 2
     assert code(eve) == "FULL"
     assert dump(zoe.told().x)["op"] == "ok"
     for user in (ann, zoe):

@@ -88,7 +88,7 @@ def test_what_waited_for_a_classic_client_when_it_was_cut_is_shown_next_time(
     say(bob, *(f"number {n}" for n in range(3, 11)))
     ann.lose()
     shown = missed(house)
-    assert "8 messages were said" in shown
+    assert "8 messages were sent" in shown
     assert "number 2" not in shown
     assert all(f"number {n}" in shown for n in range(3, 11))
     assert "number" not in missed(house)
@@ -100,7 +100,7 @@ def test_what_was_dropped_as_too_much_waited_is_shown_next_time(house: tuple[Rou
     say(bob, *(f"number {n} " + "x" * 10_000 for n in range(30)))
     assert house[0].chat.online.find("ann") is None, "she was closed as too slow"
     ann.lose()
-    assert "30 messages were said" in missed(house)
+    assert "30 messages were sent" in missed(house)
 
 
 def test_what_the_system_did_not_take_is_not_written(house: tuple[Router, Clock], bob: User) -> None:
@@ -112,7 +112,7 @@ def test_what_the_system_did_not_take_is_not_written(house: tuple[Router, Clock]
     ann.bytes()
     ann.lose()
     shown = missed(house)
-    assert "2 messages were said" in shown
+    assert "2 messages were sent" in shown
     assert "number 1" not in shown
 
 
@@ -161,7 +161,7 @@ def test_what_was_missed_and_not_written_is_shown_next_time(house: tuple[Router,
     ann.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ack"], auth={"mech": "PLAIN", "password": PASSWORD}))
     ann.lose()
     shown = missed(house)
-    assert "2 messages were said" in shown
+    assert "2 messages were sent" in shown
     assert "number" not in missed(house)
 
 

@@ -86,7 +86,7 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
         told = list(keys.shared_names(tables))
         assert told == logged
         assert told[0].startswith(
-            "the account BOB now has the same name as Bob, and can be found only as BOB: let one of them register"
+            "the account BOB now has the same name as Bob, and can be found only as BOB: register another name"
         )
         assert told[1].startswith("the room #OPS now has the same name as #Ops, and can be found only as #OPS: ")
     tables.execute("DELETE FROM accounts WHERE id = 1")
