@@ -23,8 +23,7 @@ OTHERS_WRITE, OTHERS_ANY = 0o022, 0o077
 #: How many symbolic links to a file are followed, as many as Linux follows (path_resolution(7)).
 MAX_LINKS = 40
 
-#: Temporary directories (`temporary_directory`): how their names begin, and the age in seconds after which one that nobody has
-#: locked is taken for a leftover of a process that was killed.
+#: Temporary directories: how their names begin, and after how many seconds an unlocked one is a killed process's leftover.
 PART_PREFIX, LEFTOVER_SECONDS = "lanchat-part-", 60
 
 #: Where systemd puts the credentials of services (systemd.exec(5), Credentials).
@@ -36,10 +35,7 @@ class FileError(Exception):
 
 
 def user_state_directory() -> Path | None:
-    """The directory in which this user's programs keep their state (XDG Base Directory Specification), or None without a home.
-
-    A user has no home if `HOME` is not set and the password database has no entry, as in many containers.
-    """
+    """Where this user's programs keep state (XDG Base Directory Specification); None without `HOME` and a passwd entry."""
     try:
         return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lanchat"
     except RuntimeError:
@@ -55,10 +51,9 @@ def is_credential(path: Path) -> bool:
 def read_safely(path: Path, *, secret: bool = False, max_bytes: int = -1, allow_pipe: bool = False) -> bytes:
     """Read a text file, or its first `max_bytes` bytes, that nobody but root and this user can change.
 
-    The file, and each link that leads to it, must belong to root or to this user, and be in a directory where nobody else can
-    replace it. A `secret` must not be readable by others either. Credentials of systemd are not checked. With `allow_pipe` it
-    may be a pipe, which is read to its end. Raises `OSError` if it can't be read or is not a regular file, and `FileError`
-    if somebody else could have written it.
+    The file, and each link to it, must belong to root or this user, in a directory where nobody else can replace it; a `secret`
+    must not be readable by others. Credentials of systemd are not checked. With `allow_pipe` it may be a pipe, read to its end.
+    Raises `OSError` if it can't be read or is not a regular file, `FileError` if somebody else could have written it.
     """
     trusted = is_credential(path)
     for name in () if trusted else _names(path):
@@ -95,9 +90,8 @@ def check_directory(directory: Path) -> None:
 def check_data_directory(directory: Path, main_file: str, *, as_root: bool = False) -> None:
     """Check that a data directory belongs to this user and is closed to all others; nothing is changed.
 
-    With `as_root`, root may use another user's directory, as an administrator does. If the directory is open to others, the
-    error says to close it (chmod) only if it is empty or has the database `main_file`: any other could be /var/lib. Raises
-    `OSError` or `FileError`.
+    With `as_root`, root may use another user's. If it is open to others, the error says to close it (chmod) only if it is empty
+    or has the database `main_file`: any other could be /var/lib. Raises `OSError` or `FileError`.
     """
     found = directory.stat()
     if not stat.S_ISDIR(found.st_mode):
@@ -259,8 +253,8 @@ def new_file(path: Path, rename: Callable[[Path, Path], object] = rename_without
 def temporary_directory(directory: Path) -> Iterator[Path]:
     """Make a directory with mode 0700 in this one, for a new file and whatever else (SQLite's `-wal`) is written beside it.
 
-    It is removed at the end, together with those that killed processes of this user left behind. Raises `OSError`, or
-    `FileError` if others could replace it.
+    It is removed at the end, with those that killed processes left. Raises `OSError`, or `FileError` if others could replace
+    it.
     """
     check_directory(directory)
     _remove_leftovers(directory)
