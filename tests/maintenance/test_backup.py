@@ -28,7 +28,7 @@ def test_a_backup_made_while_the_server_writes_is_what_was_said_up_to_a_moment(t
             desk.say(*(entry(f"meanwhile {number}") for number in range(20)))
         copying.join()
         assert copy.stat().st_mode & 0o777 == 0o600
-        with pytest.raises(FileError, match="there already"):
+        with pytest.raises(FileError, match="exists already"):
             backup.copy_out(desk.store.directory, copy)
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
     other = tmp_path / "restored"

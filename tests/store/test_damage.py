@@ -166,7 +166,7 @@ def test_after_a_loss_of_power_what_is_left_of_the_wal_counts(tmp_path: Path, cr
 def test_a_database_that_is_gone_is_missed_while_its_wal_is_there(tmp_path: Path, crashed: tuple[Path, int]) -> None:
     directory = copied(crashed[0], tmp_path / "data")
     (directory / "lanchat.db").unlink()
-    assert "is gone" in refused(directory)
+    assert "is missing, but lanchat.db-wal exists" in refused(directory)
 
 
 def test_one_can_go_on_without_what_is_lost_in_a_new_epoch(tmp_path: Path, crashed: tuple[Path, int]) -> None:

@@ -425,7 +425,7 @@ def test_a_disk_that_does_not_answer_is_in_trouble_and_who_asks_is_told_in_time(
     assert answer.result == f"nothing was written within {TRY:.0f} s"
     asked.store.tries[0].callback(None)  # it answers after all
     asked.store.stalled = TRY + 1
-    assert "waits for 4 s" in asked.health.problem
+    assert "no progress for 4 s" in asked.health.problem
 
 
 def test_what_was_seen_of_the_disk_by_others_counts() -> None:
