@@ -28,7 +28,7 @@ class SetWait(LocalTask[None], frozen=True):
     seconds: int
 
     def run(self, connection: Connection) -> None:
-        """See the class."""
+        """Do the task that the class describes."""
         connection.execute(f"PRAGMA busy_timeout = {self.seconds * 1000}")
 
 

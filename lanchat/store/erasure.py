@@ -88,7 +88,7 @@ class BeginErasure(LogCommand[Erasure], frozen=True):
     name: Name
 
     def run(self, connection: Connection) -> Erasure:
-        """See the class. It is noted in `meta` that it was begun, with the id of the account."""
+        """Make the change that the class describes. It is noted in `meta` that it was begun, with the id of the account."""
         mark = _mark(self.name)
         begun = connection.execute("SELECT value FROM meta WHERE name = ?", (mark,)).fetchone()
         today, own = key(self.name.shown), caseless(self.name.shown)
@@ -119,7 +119,7 @@ class EraseTraces(LogCommand[Erasure], frozen=True):
     erasure: Erasure
 
     def run(self, connection: Connection) -> Erasure:
-        """See the class. Messages up to now are then to be looked at, as they may have written something meanwhile."""
+        """Make the change. Messages up to now are to be looked at then, as they may have written some meanwhile."""
         erasure = self.erasure
         spellings = _spellings(connection, erasure, "SELECT DISTINCT by_name FROM sanctions", {})
         connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
@@ -164,7 +164,7 @@ class EndErasure(LogCommand[None], frozen=True):
     name: Name
 
     def run(self, connection: Connection) -> None:
-        """See the class."""
+        """Make the change that the class describes."""
         connection.execute("DELETE FROM meta WHERE name = ?", (_mark(self.name),))
 
 

@@ -52,7 +52,7 @@ class BeginSweep(LogCommand[SweepBegun], frozen=True):
     ran: int
 
     def run(self, connection: Connection) -> SweepBegun:
-        """See the class."""
+        """Make the change that the class describes."""
         upto = newest_seq(connection)
         known = timeline.add_note(connection, upto, self.at, self.ran)
         return SweepBegun(upto, known, erasure_steps(connection))

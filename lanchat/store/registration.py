@@ -41,7 +41,7 @@ class AddAccount(LogCommand[NewAccount], frozen=True):
     devices: float = accounts.MAX_DEVICES
 
     def run(self, connection: Connection) -> NewAccount:
-        """See the class. It is one step, so that nothing that is said in these rooms meanwhile is lost."""
+        """Make the change, in one step, so that the account misses nothing that is said in these rooms meanwhile."""
         account = accounts.add(connection, name=self.name, password=self.password, role=self.role, now=self.now, most=self.most)
         there = [room for room in self.rooms if rooms.is_there(connection, room)]
         since = {room: rooms.admit(connection, room, account.id) for room in there}

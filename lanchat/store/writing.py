@@ -81,7 +81,7 @@ class Settle(LocalTask[None], frozen=True):
     """Do nothing: its result tells that everything that was handed in before it is done."""
 
     def run(self, connection: Connection) -> None:
-        """See the class."""
+        """Do the task that the class describes."""
 
 
 class Writer:
