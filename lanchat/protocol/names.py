@@ -134,7 +134,7 @@ def _is_like_address(shown: str) -> bool:
 def _bad(fault: str, hints: Iterable[str]) -> BadName:
     """The error for a name, with a valid name as a hint if one can be derived from it."""
     hint = next(filter(is_valid, hints), "")
-    rule = f"A name has up to {MAX_NAME} letters and digits of one script, and '-', '_' or '.'."
+    rule = f"Use up to {MAX_NAME} letters and digits of one script, '-', '_' and '.'."
     return BadName(f"The name you asked for {fault}. {f'Try {hint}.' if hint else rule}")
 
 

@@ -98,9 +98,7 @@ def check_data_directory(directory: Path, main_file: str, *, as_root: bool = Fal
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     owner, uid = _user(found.st_uid), os.geteuid()
     if found.st_uid != uid and not (as_root and uid == 0):
-        raise FileError(
-            f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another directory with --data."
-        )
+        raise FileError(f"{directory} belongs to another user ({owner}). Run this as {owner}, or give another --data.")
     check_links(directory, {0, uid, found.st_uid})
     if found.st_mode & OTHERS_ANY and not _is_known(directory / main_file, found) and any(directory.iterdir()):
         raise FileError(
@@ -147,9 +145,7 @@ def check_links(path: Path, owners: Collection[int]) -> None:
         with suppress(FileNotFoundError):
             found = name.lstat()
             if stat.S_ISLNK(found.st_mode) and found.st_uid not in owners:
-                raise FileError(
-                    f"{name} is a link made by another user ({_user(found.st_uid)}). Give the path that it leads to."
-                )
+                raise FileError(f"{name} is a link made by another user ({_user(found.st_uid)}). Give its target instead.")
 
 
 def check_opened(descriptor: int, path: Path, owners: Collection[int] = ()) -> None:
