@@ -161,7 +161,7 @@ async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
             _log.info("where {name} is in the log could not be read: {why}", name=account.name.shown, why=str(error))
             return None
     # What another classic session of this account was just sent is not shown twice.
-    sent = [session.place for session in account.sessions if session.device == device == CLASSIC]
+    sent = [session.received for session in account.sessions if session.device == device == CLASSIC]
     return max([cursor, chat.cursors.pending(account, device), *sent])
 
 

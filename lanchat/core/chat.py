@@ -196,7 +196,7 @@ class Chat:
         room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
         others = online_users(*self.online.others(session, "", room))
         self.reply(session, packet, f"Welcome {session.name.shown}! Send /help to see the commands. {others}", op, **data)
-        if self.sanctions.places:
+        if self.sanctions.by_room:
             self.tell_mutes(session, None, *self.rooms.of(session))
 
     def tell_mutes(self, session: Session, *places: Room | None) -> None:

@@ -44,7 +44,7 @@ class Cursors:
 
     def acknowledge(self, session: Session, seq: int) -> None:
         """Move the cursor of a session's device to `seq`, but not past what it was sent. Guests have no cursor."""
-        seq = min(seq, session.place)
+        seq = min(seq, session.received)
         if session.account is not None and seq > 0:
             self._move(session.account, session.device, seq)
 
@@ -58,7 +58,7 @@ class Cursors:
         """Note where a device is whose session ended, or goes on as another device."""
         if session.account is None:
             return
-        self.leave(session.account, session.device, session.place)
+        self.leave(session.account, session.device, session.received)
         if session.receipts is not None:
             session.client.perform(self._finish(session.account, session.receipts, session.skipped), hold=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeAlias
 
 from lanchat.model.room import Room
 from lanchat.model.session import Session
@@ -16,6 +17,9 @@ PAUSE = 1.0
 #: Bytes of names in one packet, at most.
 NAMES = 8192
 
+#: Names of users, each with the goodbye message, or "".
+LastWords: TypeAlias = dict[str, str]
+
 
 class News:
     """Users who came and went in one place, and are still to be told.
@@ -24,7 +28,7 @@ class News:
     """
 
     def __init__(
-        self, clock: Clock, tell: Callable[[str, dict[str, str]], None], come: str, gone: str, at_once: bool = False
+        self, clock: Clock, tell: Callable[[str, LastWords], None], come: str, gone: str, at_once: bool = False
     ) -> None:
         """`tell` is called with an event, which is `come` or `gone`, and the names that it is about, each with its last words.
 
@@ -33,7 +37,7 @@ class News:
         self._clock = clock
         self._tell = tell
         self._at_once = at_once
-        self._names: dict[str, dict[str, str]] = {gone: {}, come: {}}
+        self._names: dict[str, LastWords] = {gone: {}, come: {}}
         self._opposite = {come: gone, gone: come}
         #: Whether news is about to be told, or was told less than a pause ago.
         self.resting = False
@@ -109,14 +113,14 @@ class Presence:
             news = self._rooms[room] = News(self._clock, tell, "joined", "left", at_once=True)
         news.add(event, session.name.shown)
 
-    def _tell_room(self, room: Room, event: str, news: dict[str, str]) -> None:
+    def _tell_room(self, room: Room, event: str, news: LastWords) -> None:
         readers = [reader for reader in room.sessions if reader.has_cap("presence") and reader.has_cap("room")]
         self._tell(readers, event, news, room.name, f" {room.name}")
 
-    def _tell_watchers(self, event: str, news: dict[str, str]) -> None:
+    def _tell_watchers(self, event: str, news: LastWords) -> None:
         self._tell(tuple(self.watchers), event, news, EVERYONE)
 
-    def _tell(self, readers: Sequence[Session], event: str, news: dict[str, str], conv: str, where: str = "") -> None:
+    def _tell(self, readers: Sequence[Session], event: str, news: LastWords, conv: str, where: str = "") -> None:
         """Send an event to these sessions, except to somebody who would only read about themselves."""
         names = fitting_names(list(news), NAMES)
         last_words = news[names[0]] if len(news) == 1 else ""

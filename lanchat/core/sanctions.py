@@ -18,7 +18,7 @@ from itertools import count
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Account, Role, Session
-from lanchat.model.targets import Place, Target
+from lanchat.model.targets import KindAndTarget, SanctionTable, Target
 from lanchat.protocol.errors import Full
 from lanchat.protocol.interfaces import Store
 from lanchat.protocol.limits import Limits
@@ -40,16 +40,16 @@ class Sanctions:
         self._now = now
         self._is_operator = is_operator
         #: Those that are stored, by room (None: the whole server). They change in the order of the transactions.
-        self.places: dict[Room | None, Place[Sanction]] = {}
+        self.by_room: dict[Room | None, SanctionTable[Sanction]] = {}
         # Those that are being stored: the oldest first, and by room; of several with the same target the newest.
         self._waiting: list[Sanction] = []
-        self._proposed: dict[Room | None, Place[Sanction]] = {}
+        self._proposed: dict[Room | None, SanctionTable[Sanction]] = {}
         self._decided: Counter[str] = Counter()  # how many each name has decided
         self._ends: list[tuple[int, int, Sanction]] = []  # a heap: what runs out first comes first
         self._numbers = count()  # (of two that end together, neither sanction need be compared)
 
     def __len__(self) -> int:
-        return sum(map(len, self.places.values()))
+        return sum(map(len, self.by_room.values()))
 
     def begin(self, store: Store, known: Iterable[Sanction]) -> None:
         """Take over the sanctions that were read from the store when it was opened."""
@@ -87,7 +87,7 @@ class Sanctions:
         """
         if session.speech_check is not None:
             session.speech_check()
-        if room in self.places or room in self._proposed:
+        if room in self.by_room or room in self._proposed:
             self._check(session, room)
 
     def _check(self, session: Session, room: Room | None) -> None:
@@ -101,10 +101,10 @@ class Sanctions:
 
     def find(self, kind: str, room: Room | None, session: Session, account: Account | None) -> Sanction | None:
         """A sanction of this kind that a session is under in a room (None: on the whole server), or None."""
-        if room not in self.places and room not in self._proposed:
+        if room not in self.by_room and room not in self._proposed:
             return None
-        places = [place for place in (self.places.get(room), self._proposed.get(room)) if place is not None]
-        found = [sanction for place in places for sanction in place.hitting(kind, session, account)]
+        tables = [table for table in (self.by_room.get(room), self._proposed.get(room)) if table is not None]
+        found = [sanction for table in tables for sanction in table.hitting(kind, session, account)]
         in_force = [sanction for sanction in found if sanction.holds(self._now())]
         if len(in_force) < len(found):
             self._sweep()
@@ -124,11 +124,11 @@ class Sanctions:
     def listed(self, room: Room | None) -> list[Sanction]:
         """The sanctions in a room (None: on the whole server), the newest first; `count` tells how many there are to sort."""
         self._sweep()
-        return sorted(self._place(room).values(), key=lambda sanction: sanction.at)[::-1]
+        return sorted(self._table(room).values(), key=lambda sanction: sanction.at)[::-1]
 
     def count(self, room: Room | None) -> int:
         """How many sanctions there are in a room (None: on the whole server)."""
-        return len(self.places.get(room, ()))
+        return len(self.by_room.get(room, ()))
 
     async def impose(self, sanction: Sanction, expelled: Collection[int] = ()) -> None:
         """Store a sanction, in place of one of its kind with the same target; `expelled` accounts leave its room.
@@ -145,28 +145,28 @@ class Sanctions:
     def _held(self, sanction: Sanction) -> Iterator[None]:
         """Let a sanction hold while the block waits for the disk."""
         self._waiting.append(sanction)
-        place = self._proposed.setdefault(sanction.room, Place())
-        place.put(sanction)
+        table = self._proposed.setdefault(sanction.room, SanctionTable())
+        table.put(sanction)
         try:
             yield
         finally:
             self._waiting.remove(sanction)
             if same := [other for other in self._waiting if other.about == sanction.about]:
-                place.put(same[-1])
+                table.put(same[-1])
             else:
-                place.drop(sanction)
-            if not place:
+                table.drop(sanction)
+            if not table:
                 del self._proposed[sanction.room]
 
     async def lift(self, kind: str, room: Room | None, target: Target) -> bool:
         """Undo a sanction; returns whether there was one. Raises `NotStored`."""
         self._sweep()
         meant = {(kind, form) for form in target.forms}
-        if meant.isdisjoint(self._place(room)) and meant.isdisjoint(self._proposed.get(room, ())):
+        if meant.isdisjoint(self._table(room)) and meant.isdisjoint(self._proposed.get(room, ())):
             return False
         place = None if room is None else room.id
         await self.store.write(RemoveSanctions(kind, place, tuple(sorted(target.forms))))
-        found = [self._place(room)[form] for form in meant if form in self._place(room)]
+        found = [self._table(room)[form] for form in meant if form in self._table(room)]
         for sanction in found:
             self._drop(sanction)
         return bool(found)
@@ -177,7 +177,7 @@ class Sanctions:
         Those that they decided, under a name for which `is_theirs` returns True, still hold, with `instead` as the author and
         without a reason.
         """
-        for sanction in [sanction for place in self.places.values() for sanction in place.values()]:
+        for sanction in [sanction for table in self.by_room.values() for sanction in table.values()]:
             if sanction.target in about:
                 self._drop(sanction)
             elif is_theirs(sanction.by):
@@ -185,7 +185,7 @@ class Sanctions:
 
     def forget(self, room: Room) -> None:
         """Drop the sanctions of a room that was removed; their rows go with those of the room."""
-        for sanction in list(self._place(room).values()):
+        for sanction in list(self._table(room).values()):
             self._drop(sanction)
 
     def _check_room_for_more(self, sanction: Sanction) -> None:
@@ -210,9 +210,9 @@ class Sanctions:
         return next((name for name, count in counts.items() if count >= self._limits[name]), "")
 
     def _put(self, sanction: Sanction) -> None:
-        if (before := self._place(sanction.room).get((sanction.kind, sanction.target))) is not None:
+        if (before := self._table(sanction.room).get((sanction.kind, sanction.target))) is not None:
             self._drop(before)
-        self.places.setdefault(sanction.room, Place()).put(sanction)
+        self.by_room.setdefault(sanction.room, SanctionTable()).put(sanction)
         self._decided[sanction.by] += 1
         if sanction.until is not None:
             heappush(self._ends, (sanction.until, next(self._numbers), sanction))
@@ -224,23 +224,23 @@ class Sanctions:
         """Drop a sanction, unless another has taken its place."""
         if not self._is_in_force(sanction):
             return
-        place = self.places[sanction.room]
-        place.drop(sanction)
+        table = self.by_room[sanction.room]
+        table.drop(sanction)
         self._decided[sanction.by] -= 1
         if not self._decided[sanction.by]:
             del self._decided[sanction.by]
-        if not place:
-            del self.places[sanction.room]
+        if not table:
+            del self.by_room[sanction.room]
 
     def _has_like(self, sanction: Sanction) -> bool:
         """Whether one of its kind with the same target is stored."""
-        return (sanction.kind, sanction.target) in self._place(sanction.room)
+        return (sanction.kind, sanction.target) in self._table(sanction.room)
 
     def _is_in_force(self, sanction: Sanction) -> bool:
-        return self._place(sanction.room).get((sanction.kind, sanction.target)) is sanction
+        return self._table(sanction.room).get((sanction.kind, sanction.target)) is sanction
 
-    def _place(self, room: Room | None) -> Mapping[tuple[str, str], Sanction]:
-        return self.places.get(room, {})
+    def _table(self, room: Room | None) -> Mapping[KindAndTarget, Sanction]:
+        return self.by_room.get(room, {})
 
     def _sweep(self) -> None:
         """Drop all that have run out."""

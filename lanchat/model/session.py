@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import TypeAlias
 
 from zope.interface import Interface, implementer
 
@@ -23,6 +24,9 @@ MAX_LONG_LINES = 3
 MAX_HELD = 100
 #: The name of the device of classic clients, which name none.
 CLASSIC = ""
+
+#: A message, with its number in the log.
+Numbered: TypeAlias = tuple[int, ServerPacket]
 
 
 class Role(IntEnum):
@@ -78,7 +82,7 @@ class Backlog:
         #: The number of the newest message that it was not sent; 0 if there is none.
         self.upto = 0
         #: The newest ones, with their numbers, while the log is read for the others; None if they are too many.
-        self.held: list[tuple[int, ServerPacket]] | None = None
+        self.held: list[Numbered] | None = None
 
     def add(self, seq: int, packet: ServerPacket) -> None:
         """Add a message that the session is not sent."""
@@ -169,7 +173,7 @@ class Session:
             self.receipts.sent(self.seen)
 
     @property
-    def place(self) -> int:
+    def received(self) -> int:
         """The number in the log up to which it has all its messages: those sent, or those written to a classic client."""
         place = self.seen if self.receipts is None else self.receipts.written
         return place if self.skipped is None else min(place, self.skipped)

@@ -19,6 +19,10 @@ from lanchat.protocol.spelling import MAX_SPELLING
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 Network: TypeAlias = IPv4Network | IPv6Network
+#: The version of an IP address, a number of leading bits of it, and the value of these bits.
+Prefix: TypeAlias = tuple[int, int, int]
+#: The kind and the target of a sanction, as they are stored.
+KindAndTarget: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Index:
     """The targets of the sanctions of one kind in one room, or on the server, and which of them hit a session."""
 
     def __init__(self) -> None:
-        self._networks: dict[tuple[int, int, int], str] = {}  # by version, length and the leading bits of the address
+        self._networks: dict[Prefix, str] = {}  # by version, length and the leading bits of the address
         self._lengths: dict[int, Counter[int]] = {
             4: Counter(),
             6: Counter(),
@@ -151,7 +155,7 @@ class _About(Protocol):
 T = TypeVar("T", bound=_About)
 
 
-class Place(dict[tuple[str, str], T]):
+class SanctionTable(dict[KindAndTarget, T]):
     """The sanctions in one room, or on the whole server, by kind and target."""
 
     def __init__(self) -> None:
@@ -187,13 +191,13 @@ def _there(address: str) -> IPv4Address | IPv6Address:
 
 
 @functools.lru_cache(maxsize=4096)
-def _numbers(address: str) -> tuple[int, int, int]:
+def _numbers(address: str) -> Prefix:
     """The version of an address, its length in bits, and its value."""
     there = _there(address)
     return there.version, there.max_prefixlen, int(there)
 
 
-def _leading(network: Network) -> tuple[int, int, int]:
+def _leading(network: Network) -> Prefix:
     """The version of a network, the length of its prefix in bits, and the value of that."""
     length = network.prefixlen
     return network.version, length, int(network.network_address) >> network.max_prefixlen - length

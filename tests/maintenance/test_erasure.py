@@ -305,7 +305,7 @@ def test_of_two_accounts_with_one_key_only_the_one_that_was_named_is_erased(
     assert desk.ask("SELECT msg FROM log") == [("hers",)]
     decided = {("guest3", "isparta", "loud"), ("guest4", "(erased)", ""), ("isparta", "wanda", "")}
     assert set(desk.ask("SELECT target, by_name, reason FROM sanctions")) == decided
-    kept = [sanction for place in router.chat.sanctions.places.values() for sanction in place.values()]
+    kept = [sanction for place in router.chat.sanctions.by_room.values() for sanction in place.values()]
     assert {(sanction.target, sanction.by, sanction.reason) for sanction in kept} == decided
 
 
