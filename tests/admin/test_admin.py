@@ -151,7 +151,7 @@ def test_a_role_counts_at_once(shared_server: Server, data: Path) -> None:
     rolf, olga = registered(shared_server, "rolf", "olga")
     say(olga, "/create", "#secret private", "1")
     assert ask(rolf, "/join", "#secret")["op"] == "fail"
-    assert done(data, "account", "role", "rolf", "moderator") == "rolf is a moderator now.\n"
+    assert done(data, "account", "role", "rolf", "moderator") == "rolf is now a moderator.\n"
     rolf.wait_for("made you a moderator")
     assert ask(rolf, "/join", "#secret")["op"] == "ok"
     assert "moderator" in done(data, "account", "list")

@@ -517,7 +517,7 @@ def test_with_a_target_stdin_is_text_and_what_looks_like_a_password_is_kept_back
     with login(port, "bob") as bob:
         done = lanchat(port, "--name", "logbot", "--to", "@bob", stdin=TEXT)
         assert (done.status, done.out) == (1, "")
-        assert "line 2 was not sent: It looks like a command with a password" in done.complaint
+        assert "line 2 was not sent: That looks like a command with a password" in done.complaint
         assert "chosen-by-eve" not in done.err
         said = [bob.packet()["msg"] for _ in range(5)]
     assert said == [line for line in TEXT.decode().splitlines() if "eve" not in line]

@@ -161,7 +161,7 @@ def test_a_pasted_text_is_never_obeyed_line_by_line(shared_server: Server, bob: 
     client.send("\x1b[200~/quit\n/dev/vdb 20%\x1b[201~\r")
     client.expect("! Not sent: A command is one line")
     client.send("\x1b[200~look:\n /register hunter22\x1b[201~\r")
-    client.expect("! Not sent: It looks like a command with a password")
+    client.expect("! Not sent: That looks like a command with a password")
     client.send("\x1b[200~/say /dev is full\n/register no\x1b[201~\r")
     assert bob.wait_for("is full")["msg"] == "/dev is full\n/register no"
 
