@@ -260,7 +260,7 @@ def test_what_is_not_there_or_there_already_is_told(
     assert "no room" in declined(data, "export", "--room", "#none", new, error="NO_SUCH_TARGET")
     assert "no account none" in declined(data, "export", "--user", "none", new, error="NO_SUCH_TARGET")
     for command in ("backup", "export"):
-        assert "is there already" in declined(data, command, str(there), error="EXISTS")
+        assert "exists already" in declined(data, command, str(there), error="EXISTS")
         assert f"no directory {tmp_path / 'nope'}." in declined(data, command, nowhere, error="NO_SUCH_TARGET")
     assert f"no {nowhere}" in declined(data, "restore", nowhere, error="NO_SUCH_TARGET")
     assert list(tmp_path.iterdir()) == [there]
