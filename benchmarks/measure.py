@@ -16,8 +16,8 @@ import msgspec
 from benchmarks.servers import HERE, Failed, Server, cores, pinned, running
 from benchmarks.works import Load
 from lanchat.auth.passwords import token_hash
+from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.protocol.names import parse
 from lanchat.store.accounts import AddToken, add
 from lanchat.store.open_db import Lock, close_complete, open_to_write
 

@@ -37,13 +37,13 @@ from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.logs.server import ServerLog
 from lanchat.maintenance.retention import Retention
+from lanchat.model.names import key
 from lanchat.model.session import Session
 from lanchat.net import tls
 from lanchat.net.admission import ANY, Admission, parse_networks
 from lanchat.net.endpoints import make_endpoint
 from lanchat.net.listener import Listener
 from lanchat.protocol.errors import BadName
-from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 from lanchat.service.control import ControlService
 from lanchat.service.notify import Notifier
@@ -52,7 +52,7 @@ from lanchat.service.service import ChatService
 from lanchat.service.store_service import RetentionService
 from lanchat.store.store import Store
 from lanchat.system.private_files import FileError, exit_with_errors
-from lanchat.web.sources import MetricsSources
+from lanchat.web.metrics_sources import MetricsSources
 
 if TYPE_CHECKING:
     from lanchat.manhole.ssh import ManholeFactory

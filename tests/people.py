@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from lanchat import commands
 from lanchat.core.chat import Chat
 from lanchat.core.router import Router
+from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.protocol.names import parse
 from lanchat.store import accounts, rooms, sanctions
 from tests.fakes import FakeIdentity, FakeStore, User
 

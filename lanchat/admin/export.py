@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from lanchat.admin.exit_status import Declined
 from lanchat.history.closed_rooms import conversations_of_rooms
+from lanchat.model.names import key
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
-from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid

@@ -22,7 +22,7 @@ from lanchat.model.session import Role
 from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, ReportProgress, format_count
-from lanchat.store import keys, open_db, schema
+from lanchat.store import name_keys, open_db, schema
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
 
@@ -130,7 +130,7 @@ def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
         counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
         facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get_meta(connection, "epoch")}
         facts |= {"seq": newest_seq(connection), "bytes": data_directory.check(options.data).stat().st_size}
-        facts["shared"] = shared = list(keys.shared_names(connection))
+        facts["shared"] = shared = list(name_keys.shared_names(connection))
     parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
         told = (

@@ -17,12 +17,12 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
 
+from lanchat.model.names import key
 from lanchat.model.session import Account, IAccount
 from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import AuthFailed, RateLimited
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.limits import MAX_REMEMBERED
-from lanchat.protocol.names import key
 from lanchat.protocol.packet import visible
 
 #: The longest wait after a failure, and the time in which one failure is forgotten, in seconds. So somebody who goes on

@@ -19,10 +19,10 @@ from zope.interface import implementer
 
 from lanchat.client.credentials import PLAIN, Credentials
 from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, ConnectionState, UserInterface
+from lanchat.client.link_local import ServerAddress
 from lanchat.client.other_servers import identify, is_packet
 from lanchat.client.session import DEFAULT_TIMEOUT, ClientSession
 from lanchat.client.tls import ServerVerifier, TLSEndpoint
-from lanchat.client.zones import ServerAddress
 from lanchat.protocol.packet import MAX_PACKET
 
 #: The longest line in bytes that a server may send. lanchat's lines are never longer.

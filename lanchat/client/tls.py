@@ -31,8 +31,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from lanchat.client.known_servers import KnownServers
+from lanchat.client.link_local import server_id
 from lanchat.client.state_file import UnsafeFile
-from lanchat.client.zones import server_id
 from lanchat.protocol.packet import visible
 from lanchat.system.private_files import FileError, read_safely
 

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from lanchat.client.link_local import ServerAddress, server_id
 from lanchat.client.state_file import StateFile, UnsafeFile, make_line, read_text
-from lanchat.client.zones import ServerAddress, server_id
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
 

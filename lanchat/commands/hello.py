@@ -8,11 +8,11 @@ from lanchat.commands.accounts import account_facts, authenticate, check_connect
 from lanchat.commands.command import Command, named
 from lanchat.core.chat import LOG_IN, Chat
 from lanchat.core.replay import RESUME
+from lanchat.model.names import MAX_NAME
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.protocol import packet as wire
 from lanchat.protocol.errors import AuthFailed, AuthRequired, ChatError, Usage
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.names import MAX_NAME
 from lanchat.protocol.packet import Packet, X
 
 #: The caps that a hello can be granted.

@@ -11,13 +11,13 @@ from lanchat.commands.rooms import check_owner
 from lanchat.core.chat import Chat
 from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
 from lanchat.core.replies import NAMES_A_PACKET
+from lanchat.model.names import key
 from lanchat.model.room import MARK, Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Role, Session
 from lanchat.protocol.durations import parse_duration
 from lanchat.protocol.errors import Forbidden, Usage
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
-from lanchat.protocol.names import key
 from lanchat.protocol.packet import Packet, visible
 
 #: Characters of a reason, at most.

@@ -23,6 +23,7 @@ from lanchat.core.replies import Replies
 from lanchat.core.reservations import Reservations
 from lanchat.core.rooms import Rooms
 from lanchat.core.sanctions import Sanctions
+from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.sanction import MUTE, PROMPT, Sanction
 from lanchat.model.session import Account, Role, Session
@@ -31,7 +32,6 @@ from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken,
 from lanchat.protocol.interfaces import Clock, IClient, Store
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
-from lanchat.protocol.names import check_guest, parse as parse_name
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
 
 #: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.

@@ -29,13 +29,13 @@ from lanchat.core.rooms import Rooms
 from lanchat.core.sanctions import Sanctions
 from lanchat.model.conversation import of_two, with_guest
 from lanchat.model.failed_writes import RETRY_MS
+from lanchat.model.names import key
 from lanchat.model.room import MARK, Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import RELAYED, Entry
 from lanchat.protocol.errors import ChatError, Muted, NoSuchTarget, NotMember, NotStored, Usage
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.names import key
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, ServerX, SharedPacket, visible
 
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full. Try again later, or tell the operator."

@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from lanchat.model.lookalikes import Lookalikes
+from lanchat.model.names import Name, are_confusable, key, parse, suggestions
 from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import BadName, NameTaken
 from lanchat.protocol.name_lists import SEPARATOR, fitting_names
-from lanchat.protocol.names import Name, are_confusable, key, parse, suggestions
 
 
 class OnlineUsers:

@@ -11,10 +11,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.core.chat import Chat
+from lanchat.model.names import key
 from lanchat.model.session import Session
 from lanchat.protocol.errors import BadFrom, ChatError, ClientGone, Full
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.names import key
 from lanchat.protocol.packet import SERVER, Packet, X
 
 _TO = attrgetter("to")

@@ -1,1 +1,1 @@
-"""What a chat consists of, as data: sessions, accounts, rooms, sanctions. It sends nothing and stores nothing."""
+"""What a chat consists of, as data: names, sessions, accounts, rooms, sanctions. It sends nothing and stores nothing."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lanchat.model.names import Name, are_confusable
 from lanchat.protocol.errors import NameTaken
-from lanchat.protocol.names import Name, are_confusable
 
 
 class Lookalikes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lanchat.model.names import Name, is_valid, key, parse, skeletons
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName
-from lanchat.protocol.names import Name, is_valid, key, parse, skeletons
 
 #: The first character of the names of rooms.
 MARK = "#"

@@ -9,11 +9,11 @@ from typing import TypeAlias
 from zope.interface import Interface, implementer
 
 from lanchat.model.failed_writes import FailedWrites
+from lanchat.model.names import Name
 from lanchat.model.receipts import Receipts
 from lanchat.protocol.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
 from lanchat.protocol.interfaces import IClient
 from lanchat.protocol.limits import Bucket
-from lanchat.protocol.names import Name
 from lanchat.protocol.packet import Sender, ServerPacket
 
 #: The seconds for which bad packets are counted.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol, TypeAlias, TypeVar
 
+from lanchat.model.names import Name, are_confusable, parse, skeletons
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName, NoSuchTarget
-from lanchat.protocol.names import Name, are_confusable, parse, skeletons
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
 

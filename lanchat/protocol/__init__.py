@@ -1,1 +1,1 @@
-"""The wire and its values (docs/protocol.md): packets, names, typed lines, errors, limits. It does no I/O."""
+"""The wire and its values (docs/protocol.md): packets, typed lines, errors, limits. It does no I/O."""

@@ -12,7 +12,7 @@ import re
 import unicodedata
 
 #: The version of the rules by which `key` works; it includes Python's version of Unicode. Keys are stored: whoever changes the
-#: key of any name raises the number, and they are made anew at the next start of a server (`lanchat.store.keys`).
+#: key of any name raises the number, and they are made anew at the next start of a server (`lanchat.store.name_keys`).
 KEY_RULES = f"1 {unicodedata.unidata_version}"
 
 #: The longest spelling of a name, in characters: accents, vowel signs and joiners may be separate characters.

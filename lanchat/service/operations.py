@@ -16,11 +16,11 @@ from twisted.logger import Logger
 from lanchat import __version__
 from lanchat.core.chat import Chat
 from lanchat.maintenance import rewrite
+from lanchat.model.names import key, parse, stored_name
 from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
-from lanchat.protocol.names import key, parse, stored_name
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import caseless
 from lanchat.service import process_stats

@@ -14,8 +14,8 @@ from twisted.python.components import Componentized
 from lanchat.auth.passwords import Hasher
 from lanchat.core.chat import Chat
 from lanchat.logs.server import ServerLog
+from lanchat.model.names import Name
 from lanchat.net.listener import Listener
-from lanchat.protocol.names import Name
 from lanchat.service import process_stats
 from lanchat.service.drain import Drain
 from lanchat.service.store_service import StoreService

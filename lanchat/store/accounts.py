@@ -9,11 +9,11 @@ import json
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from lanchat.model.names import Name, key, stored_name
 from lanchat.model.session import CLASSIC, Account, Role
 from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import Name, key, stored_name
 from lanchat.store.rows import Wrong, log_unusable, usable
 
 #: How many devices of an account are kept at most, even where the limit `devices` is off.

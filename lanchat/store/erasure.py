@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 from sqlite3 import Connection
 from typing import Any
 
+from lanchat.model.names import Name, key
 from lanchat.model.session import Role
 from lanchat.protocol.entry import COLUMNS, ERASED, entry_from_row, newest_seq
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import Name, key
 from lanchat.protocol.spelling import caseless
 from lanchat.store import recent, schema, word_index
 from lanchat.store.accounts import RemoveAccount
@@ -84,7 +84,7 @@ class Erasure:
 class BeginErasure(LogCommand[Erasure], frozen=True):
     """Begin an erasure: remove the account of exactly this name, if there is one, and do what `EraseTraces` does."""
 
-    #: Another account with the same key stays (`lanchat.store.keys`), with everything that belongs to it.
+    #: Another account with the same key stays (`lanchat.store.name_keys`), with everything that belongs to it.
     name: Name
 
     def run(self, connection: Connection) -> Erasure:

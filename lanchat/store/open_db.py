@@ -18,7 +18,7 @@ from sqlite3 import Connection
 from typing import BinaryIO
 
 from lanchat.protocol.packet import visible
-from lanchat.store import keys, replace_db, schema, wal_check
+from lanchat.store import name_keys, replace_db, schema, wal_check
 from lanchat.store.accounts import EndClassicSessions
 from lanchat.system.private_files import FileError, check_data_directory, check_data_file, give_to_owner
 
@@ -124,7 +124,7 @@ def open_to_write(directory: Path, lock: Lock, steps: Sequence[str] = schema.STE
         if not path.exists():
             _create(path, steps)
         connection = _begin(path, lock, steps)
-        keys.update(connection)
+        name_keys.update(connection)
         return connection
     except (sqlite3.OperationalError, OSError) as error:  # the disk is full, or broken, or not to be written to
         raise FileError(f"{path} can't be used: {error}. Fix that, and start again.") from None

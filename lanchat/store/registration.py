@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from lanchat.model.names import Name
 from lanchat.model.session import Account, Role
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import Name
 from lanchat.store import accounts, rooms
 from lanchat.store.rooms import Since
 

@@ -9,12 +9,12 @@ import math
 from sqlite3 import Connection
 from typing import TypeAlias
 
+from lanchat.model.names import Name
 from lanchat.model.room import Room
 from lanchat.model.session import Account
 from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Forbidden, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import Name
 from lanchat.protocol.packet import visible
 from lanchat.store.accounts import check_there as check_account
 from lanchat.store.rows import Wrong, log_unusable, usable
@@ -23,7 +23,7 @@ from lanchat.system.private_files import FileError
 #: A place in the log: a member of a room is sent what is said there after it.
 Since: TypeAlias = int
 
-# Of two rooms with the same key (`lanchat.store.keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
+# Of two rooms with the same key (`lanchat.store.name_keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
 _NAMED = "SELECT id, name, private FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
 
 

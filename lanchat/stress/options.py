@@ -15,7 +15,6 @@ from typing import Any
 from twisted.python import usage
 
 from lanchat import __version__
-from lanchat.client import zones
 from lanchat.protocol.packet import visible
 from lanchat.system.printing import print_text
 from lanchat.terminal import options as client
@@ -142,7 +141,7 @@ class Load(usage.Options):
             self["host"], self["port"] = client.address(self["server"])
         except ValueError:
             raise usage.UsageError(f"--server {visible(self['server'])}: that is not HOST[:PORT].") from None
-        if why := zones.zone_error(self["host"]):
+        if why := link_local.zone_error(self["host"]):
             raise usage.UsageError(f"--server: {visible(why)}.")
         self["addresses"] = _addresses(self["host"], self["port"])
         self["loopback"] = all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for _, address in self["addresses"])

@@ -20,9 +20,9 @@ from lanchat.client import interfaces, tls
 from lanchat.client.connection import Client
 from lanchat.client.credentials import Credentials
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, SessionEnd
+from lanchat.client.link_local import ZoneResolver
 from lanchat.client.state_file import UnsafeFile
 from lanchat.client.tokens import TokenFile, read_password
-from lanchat.client.zones import ZoneResolver
 from lanchat.protocol.packet import visible
 from lanchat.system.printing import run_command
 from lanchat.terminal.formatting import Formatter, write_error

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 
 from lanchat import __version__
-from lanchat.client import zones
 from lanchat.client.session import DEFAULT_TIMEOUT
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
 from lanchat.protocol.typed_lines import UnclearLine, parse_target
@@ -190,14 +189,14 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _address(text: str) -> zones.ServerAddress:
+def _address(text: str) -> link_local.ServerAddress:
     try:
         host, port = address(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{visible(text)!r} is not HOST[:PORT]; write an IPv6 address with a port as [::1]:5000"
         ) from None
-    if why := zones.zone_error(host):
+    if why := link_local.zone_error(host):
         raise argparse.ArgumentTypeError(visible(why))
     return host, port
 
@@ -254,7 +253,7 @@ def _login_name(parser: argparse.ArgumentParser) -> str:
         parser.error("give your name with --name")
 
 
-def address(text: str) -> zones.ServerAddress:
+def address(text: str) -> link_local.ServerAddress:
     """The host and port in `HOST`, `HOST:PORT`, `[::1]:PORT` or a bare IPv6 address; raises `ValueError`."""
     host, port = text, ""
     if text.startswith("["):

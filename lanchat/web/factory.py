@@ -7,9 +7,9 @@ from typing import Any
 from lanchat.web.health import Health
 from lanchat.web.http import WebFactory
 from lanchat.web.metrics import make_registry
+from lanchat.web.metrics_sources import MetricsSources
 from lanchat.web.pages import Pages
 from lanchat.web.reactor_delay import ReactorDelayTimer
-from lanchat.web.sources import MetricsSources
 
 
 def make_factory(sources: MetricsSources, reactor: Any) -> WebFactory:

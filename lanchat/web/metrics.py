@@ -25,7 +25,7 @@ import twisted
 from lanchat.protocol.counts import Histogram
 from lanchat.service import process_stats
 from lanchat.web.health import Health
-from lanchat.web.sources import MetricsSources
+from lanchat.web.metrics_sources import MetricsSources
 
 #: The limits by which connections are refused.
 CONNECTION_LIMITS = ("users", "per-address", "opens")

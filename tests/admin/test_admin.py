@@ -22,7 +22,7 @@ import pytest
 
 from lanchat.admin.main import LOCAL_COMMANDS, main
 from lanchat.maintenance import backup
-from lanchat.protocol.names import parse
+from lanchat.model.names import parse
 from lanchat.store import erasure, open_db
 from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
 from tests.stores import Desk, entry

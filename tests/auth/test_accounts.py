@@ -12,11 +12,11 @@ from twisted.internet.task import Clock
 from lanchat.auth.identity import Identity
 from lanchat.core.pending_logins import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.core.router import Router
+from lanchat.model.names import parse
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import RELAYED
 from lanchat.protocol.errors import AuthRequired, ClientGone, NameTaken, NoSuchTarget, NotStored
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import parse
 from lanchat.protocol.packet import ServerX
 from lanchat.store import accounts
 from lanchat.store.registration import AddAccount

@@ -17,9 +17,9 @@ from zope.interface import implementer
 from lanchat.auth import login_attempts
 from lanchat.auth.login_attempts import FORGET_SECONDS, FREE, MAX_SECONDS, MAX_TRIES, Gate, may_send_secret
 from lanchat.auth.realm import ChatRealm, Token
+from lanchat.model.names import key, parse
 from lanchat.model.session import Account, Role
 from lanchat.protocol.errors import AuthFailed, RateLimited
-from lanchat.protocol.names import key, parse
 
 HERE, THERE, LOOPBACK = "10.0.0.1", "10.0.0.2", "127.0.0.1"
 SECRET = b"right"

@@ -20,11 +20,11 @@ from zope.interface.verify import verifyObject
 
 from lanchat.auth.passwords import Hasher
 from lanchat.auth.realm import AccountChecker, ChatRealm, IToken, Token
+from lanchat.model.names import key, parse
 from lanchat.model.session import Account, IAccount, Role
 from lanchat.protocol.errors import NoSuchTarget, NotStored, TooSlow, Usage
 from lanchat.protocol.interfaces import Store
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import key, parse
 from lanchat.store.accounts import MAX_TOKENS, AddToken, RehashPassword, SetPassword, find_token
 from tests.turns import Turns
 

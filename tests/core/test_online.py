@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lanchat.core.online import OnlineUsers
+from lanchat.model import names
 from lanchat.model.session import Session
-from lanchat.protocol import names
 from lanchat.protocol.errors import NameTaken
 from lanchat.protocol.limits import Bucket, Limits
 from tests.fakes import FakeClient

@@ -12,11 +12,11 @@ from twisted.internet.defer import Deferred, succeed
 
 from lanchat.core.router import Router
 from lanchat.maintenance import rewrite
+from lanchat.model.names import parse, stored_name
 from lanchat.model.room import parse_name
 from lanchat.model.sanction import Sanction
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import ERASED
-from lanchat.protocol.names import parse, stored_name
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Purge, Remove, Request, SetPassword, SetRole
 from lanchat.store import accounts, erasure, recent, rooms, sanctions

@@ -13,10 +13,10 @@ import pytest
 
 from lanchat.maintenance import recovery
 from lanchat.maintenance.salvage import MARGIN, salvage
+from lanchat.model.names import parse
 from lanchat.model.room import parse_name
 from lanchat.model.session import Role
 from lanchat.protocol.entry import COLUMNS
-from lanchat.protocol.names import parse
 from lanchat.store import accounts, recent, rooms
 from tests.stores import Desk, entry, raw
 

@@ -18,10 +18,10 @@ from lanchat.maintenance import removal
 from lanchat.maintenance.pacing import PAUSE
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Retention, Rule, parse
+from lanchat.model.names import parse as parse_user
 from lanchat.model.room import parse_name
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooSlow
-from lanchat.protocol.names import parse as parse_user
 from lanchat.service.store_service import RetentionService
 from lanchat.store import erasure, rooms
 from tests.maintenance.test_retention import DAY, Keeper, indexed, left, sound, sweep

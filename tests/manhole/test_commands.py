@@ -11,7 +11,7 @@ from lanchat.manhole.command import Command
 from lanchat.manhole.commands import Commands
 from lanchat.manhole.tables import Table, aligned, cut
 from lanchat.manhole.user_commands import UserRow
-from lanchat.protocol.names import Name
+from lanchat.model.names import Name
 from lanchat.system.columns import width
 from tests.fakes import User, Wire, make_router
 from tests.manholes import FakeWindow, make_service

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lanchat.model.lookalikes import Lookalikes
+from lanchat.model.names import parse
 from lanchat.protocol.errors import NameTaken
-from lanchat.protocol.names import parse
 
 
 @pytest.mark.parametrize(("first", "second"), [("scope", "ѕсоре"), ("ѕсоре", "scope"), ("ѕсоре", "ѕсоре")])

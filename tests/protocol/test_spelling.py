@@ -13,11 +13,11 @@ from twisted.internet.task import Clock
 from lanchat.client.tokens import TokenFile
 from lanchat.core.router import Router
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.model.names import are_confusable, parse
 from lanchat.model.room import parse_name, room_key
 from lanchat.model.session import Role
 from lanchat.protocol import spelling
 from lanchat.protocol.errors import BadName, NameTaken
-from lanchat.protocol.names import are_confusable, parse
 from lanchat.protocol.packet import Sender, ServerPacket, ServerX, visible
 from lanchat.protocol.spelling import MAX_SPELLING, key
 from lanchat.store import accounts

@@ -13,7 +13,7 @@ from lanchat.history.search import parse_query, search
 from lanchat.model.session import Role
 from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.protocol.spelling import KEY_RULES
-from lanchat.store import keys, open_db, schema, word_index
+from lanchat.store import name_keys, open_db, schema, word_index
 from tests.fakes import User, make_router, store_of
 from tests.live import until
 from tests.maintenance.test_retention import misindexed
@@ -42,19 +42,19 @@ def kept(tables: Connection, table: str = "accounts") -> list[str]:
 def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     accounts(tables, ("Ann", "ANN"), ("Zoe\u0301", "Zoe\u0301"), ("bob", "bob"))
     tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0), (2, '#dev', '#dev', '', 0, NULL, 0)")
-    keys.update(tables)
+    name_keys.update(tables)
     assert kept(tables) == ["ann", "zoé", "bob"]
     assert kept(tables, "rooms") == ["#ops", "#dev"]
     assert schema.get_meta(tables, "keys") == KEY_RULES
 
 
 def test_keys_are_made_anew_once_for_each_version_of_the_rules(tables: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys.update(tables)
+    name_keys.update(tables)
     accounts(tables, ("Ann", "ANN"))
-    keys.update(tables)
+    name_keys.update(tables)
     assert kept(tables) == ["ANN"]
-    monkeypatch.setattr(keys, "KEY_RULES", "another")
-    keys.update(tables)
+    monkeypatch.setattr(name_keys, "KEY_RULES", "another")
+    name_keys.update(tables)
     assert kept(tables) == ["ann"]
 
 
@@ -73,7 +73,7 @@ def test_of_two_with_one_name_who_has_its_key_keeps_it_and_else_the_older_gets_i
     tables: Connection, rows: list[tuple[str, str]], wanted: list[str]
 ) -> None:
     accounts(tables, *rows)
-    keys.update(tables)
+    name_keys.update(tables)
     assert kept(tables) == wanted
 
 
@@ -82,8 +82,8 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
     tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0), (2, '#OPS', '#oPS', '', 0, NULL, 0)")
     for _ in range(2):
         logged.clear()
-        keys.update(tables)
-        told = list(keys.shared_names(tables))
+        name_keys.update(tables)
+        told = list(name_keys.shared_names(tables))
         assert told == logged
         assert told[0].startswith(
             "the account BOB now has the same name as Bob, and can be found only as BOB: register another name"
@@ -91,15 +91,15 @@ def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connecti
         assert told[1].startswith("the room #OPS now has the same name as #Ops, and can be found only as #OPS: ")
     tables.execute("DELETE FROM accounts WHERE id = 1")
     tables.execute("DELETE FROM rooms WHERE id = 1")
-    keys.update(tables)
-    assert (kept(tables), kept(tables, "rooms"), list(keys.shared_names(tables))) == (["bob"], ["#ops"], [])
+    name_keys.update(tables)
+    assert (kept(tables), kept(tables, "rooms"), list(name_keys.shared_names(tables))) == (["bob"], ["#ops"], [])
 
 
 def test_both_log_in_and_are_reached_by_their_names_as_they_are_written() -> None:
     router, clock = make_router()
     tables = store_of(router.chat).connection
     accounts(tables, ("Bob", "BOB"), ("BOB", "bOB"))
-    keys.update(tables)
+    name_keys.update(tables)
     router = again(router, clock)
     eve = User(router, "eve")
     users = {}
@@ -132,13 +132,13 @@ def test_sanctions_about_a_name_are_kept_by_its_key_and_the_one_that_holds_longe
     tables.executemany(
         "INSERT INTO sanctions(kind, room, target, until, reason, by_name, at) VALUES (?, ?, ?, ?, ?, '', 0)", rows
     )
-    keys.update(tables)
+    name_keys.update(tables)
     found = tables.execute("SELECT reason, target FROM sanctions ORDER BY id").fetchall()
     assert found == [("2", "bob"), ("4", "bob"), ("6", "bob"), ("7", "@1"), ("8", "2001:DB8::/32"), ("9", "10.0.0.0/8")]
 
 
 def test_talk_with_a_guest_goes_on_under_todays_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "ROWS", 2)
+    monkeypatch.setattr(name_keys, "ROWS", 2)
     with Desk(tmp_path) as desk:
         desk.write(lambda connection: accounts(connection, ("ann", "ann")))
         said = [entry(f"number {n}", f"c{n}", conv=conv, name="ΖΩΗ") for n, conv in enumerate(["g1xΖΩΗ"] * 5 + ["g1xζωη"] * 2)]

@@ -19,10 +19,10 @@ import msgspec
 import pytest
 from twisted.python.failure import Failure
 
+from lanchat.model.names import parse, stored_name
 from lanchat.model.session import Role
 from lanchat.protocol.entry import Entry, newest_seq
 from lanchat.protocol.log_command import LogCommand
-from lanchat.protocol.names import parse, stored_name
 from lanchat.store import accounts, erasure, message_removal, recent, rooms, sanctions, word_index
 from lanchat.store.log_commands import COMMANDS
 from lanchat.store.registration import AddAccount

@@ -19,8 +19,8 @@ from lanchat.history.search import parse_query, search
 from lanchat.maintenance import backup
 from lanchat.maintenance.retention import Rule
 from lanchat.maintenance.salvage import salvage
+from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.protocol.names import parse
 from lanchat.store import accounts, background, erasure, open_db, schema, word_index
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, until
 from tests.maintenance.test_retention import Keeper, misindexed

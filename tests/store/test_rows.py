@@ -13,10 +13,10 @@ from hypothesis import given, strategies as st
 
 from lanchat.core.online import OnlineUsers
 from lanchat.maintenance.backup import begin_epoch
+from lanchat.model import names
+from lanchat.model.names import parse
 from lanchat.model.room import parse_name
 from lanchat.model.session import Role
-from lanchat.protocol import names
-from lanchat.protocol.names import parse
 from lanchat.store import accounts, rooms
 from lanchat.store.accounts import find_password, find_token
 from lanchat.system.private_files import FileError

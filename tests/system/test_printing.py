@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.protocol.names import parse
 from lanchat.store import accounts
 from tests.live import PATIENCE, SCRIPTS, Server, environment
 from tests.stores import Desk

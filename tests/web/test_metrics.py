@@ -23,8 +23,8 @@ from lanchat.service import process_stats
 from lanchat.store.store import Store
 from lanchat.web.health import Health
 from lanchat.web.metrics import ServerCollector
+from lanchat.web.metrics_sources import MetricsSources
 from lanchat.web.reactor_delay import INTERVAL, ReactorDelayTimer
-from lanchat.web.sources import MetricsSources
 from tests.core.test_calls import Chat, Script, steps
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login, until
 from tests.web.test_web import get, line_of

@@ -1,7 +1,7 @@
 """Decides what may be a user's name, and whether two names are the same or look the same (docs/protocol.md, "Opening").
 
 Names are compared by their key, which all spellings of a name share (`lanchat.protocol.spelling`). Which characters a name may
-have is in `lanchat.protocol.orthography`. A name in another script that looks like a taken one is found with the confusables of
+have is in `lanchat.model.orthography`. A name in another script that looks like a taken one is found with the confusables of
 Unicode's UTS 39.
 """
 
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from confusable_homoglyphs import confusables
 
-from lanchat.protocol import orthography
+from lanchat.model import orthography
+from lanchat.model.orthography import MAX_NAME
 from lanchat.protocol.errors import BadName
-from lanchat.protocol.orthography import MAX_NAME
 from lanchat.protocol.spelling import INVISIBLE, MAX_SPELLING, key, without_invisible
 
 __all__ = (

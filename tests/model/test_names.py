@@ -8,7 +8,8 @@ import pytest
 from confusable_homoglyphs import confusables
 from hypothesis import given, strategies as st
 
-from lanchat.protocol import names, orthography, spelling
+from lanchat.model import names, orthography
+from lanchat.protocol import spelling
 from lanchat.protocol.errors import BadName
 from lanchat.protocol.packet import is_visible
 from tests.worldwide import PEOPLE, REFUSED, spellings

@@ -15,7 +15,6 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
-from lanchat.client import zones
 from lanchat.stress import options
 from tests.live import PATIENCE, SCRIPTS
 
@@ -71,7 +70,7 @@ class Resolver:
 
 def test_a_name_that_leads_to_a_link_local_address_keeps_the_interface() -> None:
     reactor = MemoryReactorClock()
-    reactor.nameResolver = zones.ZoneResolver(Resolver())
+    reactor.nameResolver = link_local.ZoneResolver(Resolver())
     HostnameEndpoint(reactor, "printer.local", 5000).connect(Factory.forProtocol(Protocol))
     reactor.pump([0.3] * 3)
     assert [host for host, *_ in reactor.tcpClients] == ["fe80::1%3", "::1", "10.0.0.1"]
@@ -86,10 +85,12 @@ def test_the_load_tool_keeps_the_interface_too(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_kept_is_kept_for_one_interface() -> None:
     number, name = socket.if_nameindex()[0]
     assert (
-        zones.server_id((f"FE80::1%{number}", 5000)) == zones.server_id((f"fe80::1%{name}", 5000)) == f"[fe80::1%{name}]:5000"
+        link_local.server_id((f"FE80::1%{number}", 5000))
+        == link_local.server_id((f"fe80::1%{name}", 5000))
+        == f"[fe80::1%{name}]:5000"
     )
-    assert zones.server_id(("fe80::1%99999", 1)) == "[fe80::1%99999]:1"
-    assert zones.server_id(("Chat.LAN", 1)) == "[chat.lan]:1"
+    assert link_local.server_id(("fe80::1%99999", 1)) == "[fe80::1%99999]:1"
+    assert link_local.server_id(("Chat.LAN", 1)) == "[chat.lan]:1"
 
 
 @pytest.mark.parametrize(
@@ -97,5 +98,5 @@ def test_what_is_kept_is_kept_for_one_interface() -> None:
     [("fe80::1", "add the interface"), ("fe80::1%none", "no network interface none"), ("::1", ""), ("h", "")],
 )
 def test_an_address_that_can_not_be_reached_is_told_before_there_is_a_connection(host: str, why: str) -> None:
-    assert why in zones.zone_error(host)
-    assert bool(why) is bool(zones.zone_error(host))
+    assert why in link_local.zone_error(host)
+    assert bool(why) is bool(link_local.zone_error(host))
