@@ -15,6 +15,7 @@ from typing import Any
 from twisted.python import usage
 
 from lanchat import __version__
+from lanchat.client import link_local
 from lanchat.protocol.packet import visible
 from lanchat.system.printing import print_text
 from lanchat.terminal import options as client

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from lanchat import __version__
+from lanchat.client import link_local
 from lanchat.client.session import DEFAULT_TIMEOUT
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
 from lanchat.protocol.typed_lines import UnclearLine, parse_target

@@ -15,6 +15,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
+from lanchat.client import link_local
 from lanchat.stress import options
 from tests.live import PATIENCE, SCRIPTS
 

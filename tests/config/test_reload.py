@@ -372,7 +372,7 @@ def test_lanchat_admin_says_what_came_of_it(tmp_path: Path) -> None:
     server.stop()
     none = admin(server, "reload")
     assert none.returncode == 1
-    assert "No server runs" in none.stderr
+    assert "No server is running" in none.stderr
 
 
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="the OpenSSH client is not installed")
