@@ -33,7 +33,7 @@ _THERE = (
 def with_name(connection: Connection, account: int, name: str, kept: str = "") -> list[str]:
     """All conversations of an account with accounts and guests of this name, in any spelling.
 
-    `kept` is the stored key of the account of that name, if the rules of this version make another one (`lanchat.store.name_keys`).
+    `kept` is the stored key of the account of that name, if the rules of this version make another one (see `store.name_keys`).
     """
     wanted = key(name)
     (there,) = connection.execute(_THERE, (account, with_guest(account, wanted), kept or wanted)).fetchone()

@@ -23,7 +23,7 @@ from lanchat.system.private_files import FileError
 #: A place in the log: a member of a room is sent what is said there after it.
 Since: TypeAlias = int
 
-# Of two rooms with the same key (`lanchat.store.name_keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
+# Of two rooms with the same key (`store.name_keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
 _NAMED = "SELECT id, name, private FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
 
 
