@@ -188,7 +188,7 @@ def test_a_password_is_typed_twice_and_shown_nowhere(tmp_path: Path) -> None:
     asked = Path(f"/proc/{child.pid}/cmdline").read_bytes() + Path(f"/proc/{child.pid}/environ").read_bytes()
     assert PASSWORD.encode() not in asked
     child.sendline(PASSWORD)
-    child.expect("tina is an account now")
+    child.expect("tina is now an account")
     child.expect(pexpect.EOF)
     assert PASSWORD not in child.before
     child.close()
@@ -247,7 +247,7 @@ def test_an_account_that_looks_like_another_is_made_only_if_that_is_meant(
         add(data, "ѕсоре")  # Cyrillic, too
         assert "has been registered" in guest.packet()["msg"]
         assert guest.at_end()
-    assert "сосо is an account now" in add(data, "сосо", "--force")
+    assert "сосо is now an account" in add(data, "сосо", "--force")
     for name in ("coco", "сосо"):
         assert enter(shared_server, name)[1]["op"] == "welcome"
 
