@@ -261,7 +261,7 @@ class ManholeFactory(ConchFactory):
         changed = sorted(key for key in now.keys() & before.keys() if now[key] != before[key])
         lines = [f"manhole: {key} may log in" for key in new]
         for key in gone:
-            closed = self._close_connections(key, b"this key may not enter any more")
+            closed = self._close_connections(key, b"this key may no longer log in")
             lines.append(f"manhole: {key} may no longer log in{closed}")
         for key in changed:
             closed = self._close_connections(key, b"the line of this key was changed")
