@@ -37,6 +37,8 @@ from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, environment, until
 
 COMMAND = str(SCRIPTS / "lanchat-stress")
 WRONG_OPTIONS, UNREACHABLE, INTERRUPTED = 2, 3, 130
+#: How often the break point is looked for: on a busy machine the tool itself is the limit now and then.
+TRIES = 20
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "stress.md").read_text()
 
 
@@ -374,7 +376,8 @@ def test_a_storm_tells_when_all_are_in(new_server: Server, tls: bool) -> None:
 def test_the_break_point_is_found_and_said(tmp_path: Path) -> None:
     with Server(tmp_path, "--port", LOOPBACK, "--limit", "users=25") as small:
         steps = ("--to", "60", "--step", "10", "--hold", "0.2", "--rate", "30", "--opens", "500")
-        done = load(small.port(), "breakpoint", *steps, "--pid", str(small.process.pid))
+        tries = (load(small.port(), "breakpoint", *steps, "--pid", str(small.process.pid)) for _ in range(TRIES))
+        done = next(one for one in tries if one.status != TOOL_WAS_THE_LIMIT)
     assert done.status == SERVER_FAILED
     assert [seen["users"] for seen in done.report["rows"]] == [10, 20, 25]
     assert done.report["rows"][2]["refused"] == {"The server is full. Try again later.": 5}
@@ -518,7 +521,7 @@ def test_a_terminal_sees_how_far_it_is(server: Server) -> None:
     arguments = ["stress", "--server", f"127.0.0.1:{server.port()}", "--bots", "10", "--for", "0.4"]
     child = pexpect.spawn(COMMAND, arguments, timeout=PATIENCE, encoding="utf-8", env=environment(TERM="xterm"))
     child.expect(r"\[#+\.*\] 10 users talk, 0 s to go")
-    child.expect("All within bounds")
+    status = (FINE, TOOL_WAS_THE_LIMIT)[child.expect(["All within bounds", "the load tool was the limit"])]
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == status
