@@ -113,6 +113,7 @@ def everything(boss: User, command: str, member: str) -> list[Any]:
     pytest.fail("it has no end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "member", "count"),
     [

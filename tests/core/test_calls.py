@@ -272,6 +272,7 @@ def test_only_what_is_tested_is_kept() -> None:
     assert list(json.loads(KEPT.read_text())) == list(SCRIPTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "few", "many"),
     [

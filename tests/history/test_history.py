@@ -212,6 +212,7 @@ def test_what_is_owed_is_counted_so_far_and_no_further(monkeypatch: pytest.Monke
     assert missed(connection, {"r1": 0, "r2": 0}, 16) == (3, False)
 
 
+@pytest.mark.slow
 def test_the_measuring_of_a_long_log_asks_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "TIMES", 2)
     measured = measuring.run(500, tmp_path)

@@ -280,6 +280,7 @@ def replayed(seed: int, steps: int, later: Callable[[], None]) -> tuple[Copy, li
     return life, [*compared(life, other)]
 
 
+@pytest.mark.slow
 def test_a_log_that_is_replayed_gives_the_same_database(later: Callable[[], None]) -> None:
     life, different = replayed(2026, 5000, later)
     assert different == []
