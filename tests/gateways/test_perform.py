@@ -72,6 +72,22 @@ def test_commands_are_answered_in_the_order_in_which_they_came(ann: PausingWire,
     assert said(ann) == ["1", "2", "3", "4", "5"]
 
 
+def test_what_waits_in_a_large_chunk_keeps_its_place(house: tuple[Router, Clock], ann: PausingWire, store: FakeStore) -> None:
+    router, clock = house
+    router.chat.limits.set("packets", "off")
+    commands = [line("/create", f"#r{n}", cid=str(n)) if n % 60 == 50 else line("/time", cid=str(n)) for n in range(400)]
+    store.held = True
+    ann.send(b"".join(commands))
+    answers = said(ann)
+    assert answers == [str(n) for n in range(50)]
+    for _ in range(20):
+        store.release()
+        store.held = True
+        clock.advance(0)
+        answers += said(ann)
+    assert answers == [str(n) for n in range(400)]
+
+
 def test_a_message_does_not_hold_up_what_comes_after_it(ann: PausingWire, store: FakeStore) -> None:
     store.held = True
     ann.send(line("ann", "remember", cid="1") + line("/time", cid="2"))
