@@ -80,7 +80,7 @@ def test_a_directory_with_other_things_in_it_is_never_closed_or_used(tmp_path: P
     assert f"{place} is open to other users, and is not a server's data directory" in refused(place, command.format(tmp_path))
     link = tmp_path / "link"
     link.symlink_to(place)
-    assert "is open to others" in refused(link, command.format(tmp_path))
+    assert "is open to other users" in refused(link, command.format(tmp_path))
     assert look(place) == before
     assert copy.exists()
     assert not (tmp_path / "new").exists()
@@ -111,7 +111,7 @@ def test_no_server_starts_in_a_directory_that_others_can_look_into(tmp_path: Pat
     config.write_text('data = "data"')
     result = admin(data, f"check-config {config}")
     assert result.returncode == 1
-    assert f"{data} is open to others" in result.stderr
+    assert f"{data} is open to other users" in result.stderr
 
 
 @needs_root

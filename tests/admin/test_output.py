@@ -45,7 +45,7 @@ def names(directory: Path) -> list[str]:
 
 def test_a_dash_is_stdout_and_the_sentence_goes_to_stderr(data: Path, tmp_path: Path) -> None:
     done = admin(data, "backup -", tmp_path)
-    assert (done.returncode, done.stderr) == (0, b"Backup written to {options.file or 'stdout'}.\n")
+    assert (done.returncode, done.stderr) == (0, b"Backup written to stdout.\n")
     (tmp_path / "copy").write_bytes(done.stdout)
     (tmp_path / "copy").chmod(0o600)
     backup.restore(tmp_path / "other", tmp_path / "copy", "then")
@@ -169,7 +169,7 @@ def test_a_damaged_row_does_not_end_an_export(data: Path, capsys: pytest.Capture
         code = main(["--data", str(data), "export", *words])
         out, err = capsys.readouterr()
         assert "and again" in out
-        assert code == ("without 1 more" in err)
+        assert code == ("1 more are damaged" in err)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,8 @@ def test_an_account_without_a_name_is_told_as_that(data: Path, tmp_path: Path) -
     for words in (["purge", "", "--yes"], ["export", "--user", ""], ["account", "role", "", "user"]):
         command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), *words]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-        assert (done.returncode, done.stderr.startswith(b"lanchat-admin: There is no account (no name)")) == (1, True)
+        assert (done.returncode, done.stderr.startswith(b"lanchat-admin: ")) == (1, True)
+        assert b"there is no account (no name)" in done.stderr.lower()
 
 
 def test_a_name_that_is_no_utf8_is_noted_as_it_may_be_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,7 +318,7 @@ def checked(*words: str) -> subprocess.CompletedProcess[str]:
 def test_a_right_file_is_right(tmp_path: Path) -> None:
     file = written(tmp_path, 'port = 5000\ntls = 5001\ndata = "nowhere"\n')
     done = checked("check-config", str(file))
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file} : no mistakes found.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{file}: no mistakes found.\n", "")
     assert json.loads(checked("--json", "check-config", str(file)).stdout) == {"file": str(file)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["chat.toml"], "nothing was made"
 
@@ -348,7 +348,7 @@ def test_mistakes_in_the_file_hide_none_in_the_files_that_it_names(tmp_path: Pat
     assert told == [
         f"{file}: port: 'tcp:99999' is not an endpoint: a port is a number up to 65535.",
         f"{file}: lobby: The name of a room begins with #, as in #x.",
-        f"{file}: ephemeral keeps no message, so there is nothing for retain: leave one of them out.",
+        f"{file}: ephemeral stores no messages, so retain has no effect: leave one of them out.",
         *(f"can't read {tmp_path / name}: No such file or directory." for name in "kc"),
         f"can't read {tmp_path / 'ops'}: there is no such file.",
     ]

@@ -90,8 +90,8 @@ def test_what_was_done_is_told_as_ever(kept: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("lanchat-admin --data {} account passwd ann --password-stdin", "lanchat-admin: There was no password"),
-        ("lanchat-admin --data {} purge ann", "lanchat-admin: There is no terminal to confirm it at"),
+        ("lanchat-admin --data {} account passwd ann --password-stdin", "lanchat-admin: No password was typed"),
+        ("lanchat-admin --data {} purge ann", "lanchat-admin: Nothing was erased: there is no terminal"),
         ("lanchat 127.0.0.1:1 --name ann --timeout 1", "lanchat: can't connect to"),
         ("lanchat-stress stress --server 127.0.0.1:1 --bots 1 --for 1 --processes 1", "lanchat-stress: can't connect to"),
     ],
