@@ -334,7 +334,7 @@ def test_the_rest_of_a_long_message_can_be_had(window: Open, bob: Peer) -> None:
     client.types("/more\r")
     client.shows("line 239")
     client.types("/more\r")
-    client.shows("! Not sent: there is no page to go on from")
+    client.shows("! Not sent: there is no earlier page")
 
 
 def test_several_lines_are_written_in_the_editor_one_has(window: Open, bob: Peer, tmp_path: Path) -> None:
