@@ -29,19 +29,22 @@ INDEXED = "seq > :unindexed AND seq <= :indexed"
 
 # Rows whose texts are in the index as they are (`lanchat.protocol.word_folding.is_plain`) need no Python. Others are
 # read and inserted all at once: if SQLite called a function for each, each call might have to wait for the reactor's thread. A
-# row that is damaged may have bytes in place of a text, and must not keep the others from being indexed.
+# row that is damaged may have bytes or NULL in place of a text, and must not keep the others from being indexed.
 _PLAIN = " AND ".join(
     f"length({column}) = length(CAST({column} AS BLOB)) AND instr({column}, char(39)) = 0 AND instr({column}, char(96)) = 0"
     for column in ("msg", "name")
 )
-_TEXTS = "SELECT json_group_array(json_array(seq, CAST(msg AS TEXT), CAST(name AS TEXT), CAST(conv AS TEXT))) FROM kept WHERE"
+_TEXTS = (
+    "SELECT json_group_array(json_array("
+    "seq, CAST(coalesce(msg, '') AS TEXT), CAST(coalesce(name, '') AS TEXT), CAST(conv AS TEXT))) FROM kept WHERE"
+)
 _BETWEEN = "seq > :after AND seq <= :upto"
 _ADD = "INSERT INTO words(rowid, msg, name, conv)"
 # A statement takes 32,766 values, and a row of the index has 4.
 _MOST = 5000
 # The next rows to be indexed, between two sequence numbers: how many, the last, and their texts, joined.
 _LOOK = """
-    SELECT count(*), max(seq), group_concat(msg, ''), group_concat(name, '')
+    SELECT count(*), max(seq), coalesce(group_concat(msg, ''), ''), coalesce(group_concat(name, ''), '')
     FROM (SELECT seq, msg, name FROM kept WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)
 """
 # The next rows to be indexed, forwards (ASC) or backwards (DESC), so that the texts of all but the last have less than a number

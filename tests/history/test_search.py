@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
@@ -18,7 +19,7 @@ from lanchat.history.search import FEW, MAX_QUERY, MAX_WORDS, Query, going_on, p
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.word_folding import indexed
-from lanchat.store import word_index
+from lanchat.store import schema, word_index
 from tests.memory_log import log_of, said, seqs
 
 NOW = datetime.datetime(2024, 6, 1, 12, tzinfo=datetime.timezone.utc).timestamp()
@@ -277,6 +278,35 @@ def test_a_damaged_row_hinders_neither_the_index_nor_the_search(damage: str) -> 
     connection.execute("INSERT INTO words(words) VALUES ('delete-all')")
     word_index.add(connection, "seq <= :upto", {"upto": 3})
     assert find(connection, "hello", ["r1", "r2"]) == [1, 3]
+
+
+@pytest.mark.parametrize("column", ["msg", "name"])
+@pytest.mark.parametrize("texts", [["hello"], ["hello", "l'été", "hello"]])
+def test_a_damaged_row_without_a_text_does_not_stop_the_index(column: str, texts: list[str]) -> None:
+    connection = told(*texts)
+    connection.execute("INSERT INTO words(words) VALUES ('delete-all')")
+    with _nothing_required(connection):
+        connection.execute(f"UPDATE kept SET {column} = NULL WHERE seq = 1")  # noqa: S608 (ours)
+    schema.set_meta(connection, "indexed", 0)
+    assert word_index.index_next(connection) == len(texts)
+    word_index.remove(connection, "seq <= :upto", {"upto": len(texts)})
+    word_index.add(connection, "seq <= :upto", {"upto": len(texts)})
+    assert find(connection, "hello") == [2 + place for place, text in enumerate(texts[1:]) if text == "hello"]
+
+
+@contextmanager
+def _nothing_required(connection: sqlite3.Connection) -> Iterator[None]:
+    """In the block SQLite takes NULL where it may not be, as a damaged page may have it."""
+    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'kept'").fetchone()
+    _declare(connection, sql.replace(" NOT NULL", ""))
+    yield
+    _declare(connection, sql)
+
+
+def _declare(connection: sqlite3.Connection, sql: str) -> None:
+    connection.execute("PRAGMA writable_schema = 1")
+    connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'kept'", (sql,))
+    connection.execute("PRAGMA writable_schema = RESET")
 
 
 def test_a_search_leaves_nothing_open_behind_it() -> None:
