@@ -110,7 +110,7 @@ def accounts(directory: Path, users: int) -> None:
     connection.execute("BEGIN")
     for number in range(users):
         account = add(connection, name=parse(f"u{number}"), password="", role=Role.USER, now=0, most=users)
-        AddToken(account.id, token_hash(f"t{number}"), 0).run(connection)
+        AddToken(account.id, token_hash(f"t{number}"), 0, 1).run(connection)
     connection.execute("COMMIT")
     close_complete(connection)
     lock.release()

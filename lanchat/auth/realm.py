@@ -27,6 +27,9 @@ from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import Store
 from lanchat.store.accounts import AddToken, RehashPassword, find_password, find_token
 
+#: How many tokens of an account are kept; with one more, the oldest is removed.
+MAX_TOKENS = 32
+
 _log = Logger("lanchat.realm")
 
 
@@ -66,7 +69,7 @@ class AccountChecker:
     async def give_token(self, account: int) -> str:
         """Make and store a token for an account; only its hash is stored. Raises `NotStored` or `NoSuchTarget`."""
         token = make_token()
-        await self._store.write(AddToken(account, token_hash(token), round(self._now() * 1000)))
+        await self._store.write(AddToken(account, token_hash(token), round(self._now() * 1000), MAX_TOKENS))
         return token
 
     async def _by_token(self, credentials: Any) -> int:

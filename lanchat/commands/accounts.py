@@ -22,6 +22,8 @@ _log = Logger()
 
 #: What hashing a password costs the session that asks for it, in packets.
 HASH_COST = 200
+#: How many devices of an account are kept at most, even where the limit `devices` is off.
+MAX_DEVICES = 10_000
 #: The answer when too many accounts were made from one address.
 ACCOUNTS_MADE = "Too many accounts were registered from your address within the last hour."
 
@@ -63,7 +65,7 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
     was_in = [room for room in chat.rooms.of(session) if chat.reservations.has_room_for_member(room)]
     name, now, most = session.name, int(chat.now()), chat.limits["accounts"]
     ids = tuple(room.id for room in was_in)
-    command = AddAccount(name, password, Role.USER, now, most, ids, device, chat.limits["devices"])
+    command = AddAccount(name, password, Role.USER, now, most, ids, device, _most_devices(chat))
     with (
         chat.online.looks.held(name),
         chat.reservations.kept(session, was_in, 0),
@@ -72,6 +74,11 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
         made = await chat.store.write(command)
         chat.reserve_name(made.account, session)
         return made.account, {room: made.rooms[room.id] for room in was_in if room.id in made.rooms}, made.cursor
+
+
+def _most_devices(chat: Chat) -> int:
+    """How many devices of an account are kept."""
+    return int(min(chat.limits["devices"], MAX_DEVICES))
 
 
 def _counted(session: Session) -> str | None:
@@ -146,7 +153,7 @@ async def authenticate(chat: Chat, session: Session, auth: dict[str, Any]) -> Ac
 
 async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
     """Note that a device logs in, and return its cursor: the number in the log up to which it has all; None if unknown."""
-    most, now = chat.limits["devices"], int(chat.now())
+    most, now = _most_devices(chat), int(chat.now())
     online = frozenset(session.device for session in account.sessions)
     chat.cursors.write()
     enter = accounts.EnterDevice(account.id, device, now, most, online)

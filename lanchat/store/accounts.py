@@ -16,10 +16,6 @@ from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
 from lanchat.protocol.log_command import LogCommand
 from lanchat.store.rows import Wrong, log_unusable, usable
 
-#: How many devices of an account are kept at most, even where the limit `devices` is off.
-MAX_DEVICES = 10_000
-#: How many tokens of an account are kept; with one more, the oldest is removed.
-MAX_TOKENS = 32
 # A device whose row was damaged on the disk is treated as unknown, so that its account can still log in (`lanchat.store.rows`).
 # When the device logs in again, its row is replaced.
 _SOUND = "typeof(cursor) = 'integer' AND typeof(online) = 'integer' AND typeof(seen) = 'integer'"
@@ -126,13 +122,15 @@ class RemoveAccount(LogCommand[None], frozen=True):
 
 
 class AddToken(LogCommand[None], frozen=True):
-    """Add a token to an account, and remove its oldest ones if it has more than `MAX_TOKENS`. Raises `NoSuchTarget`."""
+    """Add a token to an account, and remove its oldest ones if it has more than `most`. Raises `NoSuchTarget`."""
 
     account: int
     #: The SHA-256 of the token.
     hash: bytes
     #: Milliseconds since the epoch.
     now: int
+    #: How many tokens of an account are kept.
+    most: int
 
     def run(self, connection: Connection) -> None:
         """Make the change that the class describes."""
@@ -142,7 +140,7 @@ class AddToken(LogCommand[None], frozen=True):
         connection.execute(
             "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE account = :account"
             " ORDER BY hash = :hash DESC, created DESC, hash LIMIT -1 OFFSET :most)",
-            {"account": self.account, "hash": self.hash, "most": MAX_TOKENS},
+            {"account": self.account, "hash": self.hash, "most": self.most},
         )
 
 
@@ -174,7 +172,7 @@ class EnterDevice(LogCommand[DeviceEntered], frozen=True):
     #: Seconds since the epoch.
     now: int
     #: How many devices of an account are kept.
-    most: float
+    most: int
     #: Other devices of the account that are connected: they count as seen now.
     online: frozenset[str] = frozenset()
 
@@ -193,7 +191,7 @@ class EnterDevice(LogCommand[DeviceEntered], frozen=True):
             "DELETE FROM devices WHERE account = ?1 AND name NOT IN (SELECT value FROM json_each(?2)) AND name IN"  # noqa: S608 (our own words)
             " (SELECT name FROM devices WHERE account = ?1 AND name NOT IN ('', ?3)"
             f" ORDER BY name IN (SELECT value FROM json_each(?2)) DESC, {_SOUND} DESC, seen DESC, name LIMIT -1 OFFSET ?4)",
-            (self.account, connected, self.device, min(self.most, MAX_DEVICES) - 1),
+            (self.account, connected, self.device, self.most - 1),
         ).rowcount
         return DeviceEntered(cursor, forgotten)
 

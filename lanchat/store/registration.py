@@ -38,7 +38,7 @@ class AddAccount(LogCommand[NewAccount], frozen=True):
     #: The name of the device on which it was made; None if the administrator made it.
     device: str | None = None
     #: How many devices of an account are kept.
-    devices: float = accounts.MAX_DEVICES
+    devices: int = 1
 
     def run(self, connection: Connection) -> NewAccount:
         """Make the change, in one step, so that the account misses nothing that is said in these rooms meanwhile."""

@@ -763,7 +763,7 @@ class Tokens(FakeIdentity):
 
     async def give_token(self, account: int) -> str:  # type: ignore[override]  # a coroutine is as good
         """Keep one, and give it."""
-        await self._chat.store.write(accounts.AddToken(account, b"x", 0))
+        await self._chat.store.write(accounts.AddToken(account, b"x", 0, 9))
         return A_TOKEN
 
 

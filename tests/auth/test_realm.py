@@ -19,13 +19,13 @@ from twisted.internet.defer import succeed
 from zope.interface.verify import verifyObject
 
 from lanchat.auth.passwords import Hasher
-from lanchat.auth.realm import AccountChecker, ChatRealm, IToken, Token
+from lanchat.auth.realm import MAX_TOKENS, AccountChecker, ChatRealm, IToken, Token
 from lanchat.model.names import key, parse
 from lanchat.model.session import Account, IAccount, Role
 from lanchat.protocol.errors import NoSuchTarget, NotStored, TooSlow, Usage
 from lanchat.protocol.interfaces import Store
 from lanchat.protocol.log_command import LogCommand
-from lanchat.store.accounts import MAX_TOKENS, AddToken, RehashPassword, SetPassword, find_token
+from lanchat.store.accounts import AddToken, RehashPassword, SetPassword, find_token
 from tests.turns import Turns
 
 TABLES = """
@@ -277,12 +277,12 @@ def test_tokens_go_with_the_password(house: Chat, alice: Account) -> None:
 def test_tokens_go_with_their_account(house: Chat, alice: Account) -> None:
     connection = house.tables.connection
     connection.execute("PRAGMA foreign_keys = ON")
-    AddToken(alice.id, b"kept", 1).run(connection)
+    AddToken(alice.id, b"kept", 1, MAX_TOKENS).run(connection)
     assert find_token(connection, "alice", b"kept") == alice.id
     connection.execute("DELETE FROM accounts WHERE id = ?", (alice.id,))
     assert find_token(connection, "alice", b"kept") is None
     with pytest.raises(NoSuchTarget):
-        AddToken(alice.id, b"kept", 1).run(connection)
+        AddToken(alice.id, b"kept", 1, MAX_TOKENS).run(connection)
 
 
 def test_an_account_that_is_gone_from_the_server_is_not_opened(house: Chat, alice: Account) -> None:
