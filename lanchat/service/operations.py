@@ -150,7 +150,7 @@ class Operations:
         with chat.online.looks.held(name):
             made = await self._store.write(AddAccount(name, hashed, role, now, most, belongs_to))
             chat.reserve_name(made.account)
-            if lobby is not None:
+            if lobby is not None and lobby.id in made.rooms:
                 chat.rooms.admit(made.account, lobby, made.rooms[lobby.id])
         return Done(f"{name.shown} is now an account, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})
 

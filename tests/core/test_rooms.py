@@ -816,6 +816,19 @@ def test_an_account_that_an_administrator_makes_is_in_the_lobby_from_its_first_m
     assert store.connection.execute("SELECT conv FROM members").fetchall() == [(lobby.conv,)]
 
 
+def test_an_account_is_made_even_if_the_database_has_lost_the_lobby(router: Router) -> None:
+    store = store_of(router.chat)
+    OpenLobby(parse_name("#lobby"), 0).run(store.connection)
+    (lobby,) = load(store.connection, {})
+    router.chat.rooms.add(lobby)
+    router.chat.rooms.open_lobby(lobby)
+    store.connection.execute("DELETE FROM rooms")
+    operations = Operations(router.chat, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
+    answers: list[Any] = []
+    Deferred.fromCoroutine(operations.do(Add("ann", PASSWORD), "root", lambda *_: None)).addCallback(answers.append)
+    assert [answer.text for answer in answers] == ["ann is now an account, as a user."]
+
+
 @pytest.mark.parametrize("text", ["#", " # "])
 def test_a_mark_alone_is_no_name_of_a_room(text: str) -> None:
     with pytest.raises(BadName, match=r"^The name of a room is missing; write it after the #, as in #ops\.$"):
