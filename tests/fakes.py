@@ -29,10 +29,10 @@ from lanchat.protocol.counts import COMMIT_SECONDS, Histogram
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import AuthFailed, Forbidden, NotStored
 from lanchat.protocol.interfaces import IClient
-from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import Packet, Sender, ServerPacket, X
 from lanchat.store import schema
 from lanchat.store.duplicates import FindRepeated
+from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.writing import Job, Settle, Writer, split_at_jobs
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.protocol.entry import Entry
-from lanchat.protocol.log_command import LocalTask, LogCommand
+from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
 from tests.live import PATIENCE
 

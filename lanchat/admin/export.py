@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from lanchat.admin.exit_status import Declined
 from lanchat.history.closed_rooms import conversations_of_rooms
 from lanchat.model.names import key
-from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row, newest_seq
+from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
+from lanchat.store.recent import newest_seq
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
 

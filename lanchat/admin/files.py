@@ -19,10 +19,10 @@ from lanchat.admin.exit_status import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import MessageFilter, export as write_lines, output
 from lanchat.maintenance import backup as backups, salvage as salvaging
 from lanchat.model.session import Role
-from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, ReportProgress, format_count
 from lanchat.store import name_keys, open_db, schema
+from lanchat.store.recent import newest_seq
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
 

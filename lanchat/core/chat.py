@@ -13,6 +13,7 @@ from typing import Any
 from lanchat.core.activity_log import ActivityLog
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
+from lanchat.core.interfaces import Store
 from lanchat.core.keepalive import Keepalive
 from lanchat.core.messages import Messages
 from lanchat.core.online import OnlineUsers
@@ -29,7 +30,7 @@ from lanchat.model.sanction import MUTE, PROMPT, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.counts import HUNG_UP, Counts
 from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
-from lanchat.protocol.interfaces import Clock, IClient, Store
+from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible

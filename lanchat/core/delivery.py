@@ -6,12 +6,12 @@ gap once it has caught up, and fetches what is missing.
 
 from __future__ import annotations
 
+from lanchat.core.interfaces import Store
 from lanchat.core.replies import Replies
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import Entry
-from lanchat.protocol.interfaces import Store
 from lanchat.protocol.packet import Sender, ServerPacket, ServerX, SharedPacket
 
 

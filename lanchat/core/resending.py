@@ -5,12 +5,12 @@ A client sends a message again that was refused for now, or whose acknowledgemen
 
 from __future__ import annotations
 
+from lanchat.core.interfaces import Store
 from lanchat.core.replies import Replies
 from lanchat.model.failed_writes import RETRY_MS, FailedWrites
 from lanchat.model.session import Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import NotStored
-from lanchat.protocol.interfaces import Store
 from lanchat.protocol.packet import Packet
 
 BEHIND = "An earlier message could not be stored, so nobody got this one either. Try again in a moment."

@@ -15,12 +15,12 @@ from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 
+from lanchat.core.interfaces import Store
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import KindAndTarget, SanctionTable, Target
 from lanchat.protocol.errors import Full
-from lanchat.protocol.interfaces import Store
 from lanchat.protocol.limits import Limits
 from lanchat.store.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 

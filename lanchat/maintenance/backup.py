@@ -11,8 +11,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import BinaryIO
 
-from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
+from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import open_db, replace_db, rows, schema
+from lanchat.store.recent import newest_seq
 from lanchat.system.private_files import FileError, open_safely, rename_without_replacing, temporary_directory
 
 #: What people can do about a file that can't be restored.

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from lanchat.protocol.errors import RateLimited, TooSlow
 from lanchat.protocol.interfaces import Clock, DelayedCall
-from lanchat.protocol.log_command import LocalTask, LogCommand
+from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
 
 T = TypeVar("T")

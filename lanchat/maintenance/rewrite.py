@@ -10,8 +10,8 @@ from threading import Thread
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from lanchat.protocol.log_command import LocalTask
 from lanchat.store import open_db
+from lanchat.store.log_command import LocalTask
 from lanchat.store.store import Store
 from lanchat.system.private_files import FileError
 

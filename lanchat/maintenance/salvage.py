@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from lanchat.maintenance.backup import as_file_error, begin_epoch, locked
 from lanchat.maintenance.recovery import Damaged, Row
-from lanchat.protocol.entry import COLUMNS, entry_from_row, newest_seq
+from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import open_db, replace_db, rows, schema, word_index
+from lanchat.store.recent import newest_seq
 
 #: The two tables of the log, and all tables that are copied, each after those that it refers to. `meta` and `words` are made
 #: anew.

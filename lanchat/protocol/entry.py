@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from sqlite3 import Connection
 from typing import Any, TypeAlias
 
 import msgspec
@@ -77,9 +76,3 @@ def entry_from_row(row: Row) -> Entry | None:
 def checksum(values: tuple[Any, ...]) -> int:
     """The checksum (CRC-32) of the other values of a row."""
     return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
-
-
-def newest_seq(connection: Connection) -> Seq:
-    """The highest sequence number that was ever given, even if its message has been removed; 0 in a new log."""
-    (seq,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name IN ('fresh', 'kept')").fetchone()
-    return int(seq or 0)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from lanchat.model.names import Name, key, stored_name
 from lanchat.model.session import CLASSIC, Account, Role
-from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
-from lanchat.protocol.log_command import LogCommand
+from lanchat.store.log_command import LogCommand
+from lanchat.store.recent import newest_seq
 from lanchat.store.rows import Wrong, log_unusable, usable
 
 # A device whose row was damaged on the disk is treated as unknown, so that its account can still log in (`lanchat.store.rows`).

@@ -12,9 +12,10 @@ from sqlite3 import Connection
 
 from twisted.logger import Logger
 
-from lanchat.protocol.entry import Entry, newest_seq
+from lanchat.protocol.entry import Entry
 from lanchat.protocol.packet import visible
 from lanchat.store import recent, schema, word_index
+from lanchat.store.recent import newest_seq
 from lanchat.store.reindexing import Reindexing
 
 #: The work begins when nothing was written for so many seconds.

@@ -11,9 +11,10 @@ from threading import Thread
 from twisted.logger import Logger
 
 from lanchat.protocol.counts import Histogram
-from lanchat.protocol.entry import Epoch, Seq, newest_seq
+from lanchat.protocol.entry import Epoch, Seq
 from lanchat.store import open_db, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
+from lanchat.store.recent import newest_seq
 from lanchat.store.writing import Batch, Writer
 
 #: A function that is run in a transaction when the file is opened, before anything else.

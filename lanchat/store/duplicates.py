@@ -20,9 +20,10 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from lanchat.model.names import key
-from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, entry_from_row, newest_seq
-from lanchat.protocol.log_command import LocalTask
+from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, entry_from_row
 from lanchat.store import timeline
+from lanchat.store.log_command import LocalTask
+from lanchat.store.recent import newest_seq
 from lanchat.store.timeline import Age
 
 #: The author and the stored `cid` of a message.

@@ -22,12 +22,13 @@ from typing import Any
 
 from lanchat.model.names import Name, key
 from lanchat.model.session import Role
-from lanchat.protocol.entry import COLUMNS, ERASED, entry_from_row, newest_seq
-from lanchat.protocol.log_command import LogCommand
+from lanchat.protocol.entry import COLUMNS, ERASED, entry_from_row
 from lanchat.protocol.spelling import caseless
 from lanchat.store import recent, schema, word_index
 from lanchat.store.accounts import RemoveAccount
+from lanchat.store.log_command import LogCommand
 from lanchat.store.message_removal import count_erasure_step
+from lanchat.store.recent import newest_seq
 
 #: How many places of the log one `EraseMessages` should look at.
 PLACES = 1000

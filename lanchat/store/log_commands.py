@@ -1,4 +1,4 @@
-"""All commands that change what the log contains (`lanchat.protocol.log_command`).
+"""All commands that change what the log contains (`lanchat.store.log_command`).
 
 Together with the messages (`lanchat.protocol.entry.Entry`) they are everything that the content of a log is made of. Not among
 them is what one process does to its own file, which holds the same content before and after: rows move from `fresh` to `kept`,
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lanchat.protocol.log_command import LogCommand
 from lanchat.store.accounts import (
     AddToken,
     AllowReading,
@@ -23,6 +22,7 @@ from lanchat.store.accounts import (
     SetRole,
 )
 from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces
+from lanchat.store.log_command import LogCommand
 from lanchat.store.message_removal import BeginSweep, RemoveMessages
 from lanchat.store.registration import AddAccount
 from lanchat.store.rooms import CloseRoom, CreateRoom, Invite, JoinRoom, OpenLobby, RemoveMembers, SetTopic, Uninvite

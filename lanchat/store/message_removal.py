@@ -10,10 +10,11 @@ import json
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, newest_seq
-from lanchat.protocol.log_command import LogCommand
+from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry
 from lanchat.store import recent, schema, timeline, word_index
 from lanchat.store.duplicates import digest
+from lanchat.store.log_command import LogCommand
+from lanchat.store.recent import newest_seq
 from lanchat.store.timeline import Age, Timeline
 
 #: True for the rows of `kept` that are older than an `Age`, whose members are parameters of the statement.

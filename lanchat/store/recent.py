@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from lanchat.protocol.entry import Seq, newest_seq
-from lanchat.protocol.log_command import LocalTask
+from lanchat.protocol.entry import Seq
+from lanchat.store.log_command import LocalTask
 
 
 def move_all(connection: Connection, upto: Seq) -> None:
@@ -31,6 +31,12 @@ def move_some(connection: Connection, upto: Seq, most: int) -> int:
         "DELETE FROM fresh WHERE seq IN (SELECT seq FROM fresh WHERE seq <= ? ORDER BY conv, seq LIMIT ?)", asked
     )
     return done.rowcount
+
+
+def newest_seq(connection: Connection) -> Seq:
+    """The highest sequence number that was ever given, even if its message has been removed; 0 in a new log."""
+    (seq,) = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name IN ('fresh', 'kept')").fetchone()
+    return int(seq or 0)
 
 
 def moved_upto(connection: Connection) -> Seq:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from lanchat.model.names import Name
 from lanchat.model.session import Account, Role
-from lanchat.protocol.log_command import LogCommand
 from lanchat.store import accounts, rooms
+from lanchat.store.log_command import LogCommand
 from lanchat.store.rooms import Since
 
 

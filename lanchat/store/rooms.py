@@ -12,11 +12,11 @@ from typing import TypeAlias
 from lanchat.model.names import Name
 from lanchat.model.room import Room
 from lanchat.model.session import Account
-from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import Forbidden, Full, NameTaken, NoSuchTarget
-from lanchat.protocol.log_command import LogCommand
 from lanchat.protocol.packet import visible
 from lanchat.store.accounts import check_there as check_account
+from lanchat.store.log_command import LogCommand
+from lanchat.store.recent import newest_seq
 from lanchat.store.rows import Wrong, log_unusable, usable
 from lanchat.system.private_files import FileError
 

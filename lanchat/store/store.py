@@ -1,4 +1,4 @@
-"""Store: the database as the reactor's thread sees it (the core knows it as `lanchat.protocol.interfaces.Store`).
+"""Store: the database as the reactor's thread sees it (the core knows it as `lanchat.core.interfaces.Store`).
 
 No method blocks: whatever takes time returns a Deferred.
 """
@@ -20,10 +20,10 @@ from lanchat.model.failed_writes import RETRY_MS
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import RELAYED, Entry, Epoch, Seq
 from lanchat.protocol.errors import NotStored
-from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.protocol.packet import visible
 from lanchat.store.database import Database, Prepare
 from lanchat.store.duplicates import FindRepeated
+from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, split_at_jobs
 
 T = TypeVar("T")

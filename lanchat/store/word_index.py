@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from sqlite3 import Connection
 
-from lanchat.protocol.log_command import LocalTask
 from lanchat.protocol.word_folding import indexed, is_plain
 from lanchat.store import recent, schema
+from lanchat.store.log_command import LocalTask
 
 #: How many messages, and bytes of their texts, are indexed in one transaction: a few milliseconds.
 ROWS, BYTES = 200, 64 * 1024

@@ -20,11 +20,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.protocol.counts import Histogram
-from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry, newest_seq
+from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry
 from lanchat.protocol.errors import NotStored
-from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.store.background import BackgroundWork
 from lanchat.store.duplicates import Duplicates
+from lanchat.store.log_command import LocalTask, LogCommand
+from lanchat.store.recent import newest_seq
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 
 from lanchat.protocol.errors import NotStored
-from lanchat.protocol.log_command import LocalTask
 from lanchat.protocol.packet import visible
 from lanchat.store import schema
+from lanchat.store.log_command import LocalTask
 from lanchat.store.store import Store
 
 #: Seconds between two attempts, while all is well and while it is not. There are none while nobody asks.

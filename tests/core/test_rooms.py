@@ -13,9 +13,9 @@ from lanchat.model.room import parse_name
 from lanchat.model.session import Role
 from lanchat.protocol.errors import BadName
 from lanchat.protocol.limits import Bucket
-from lanchat.protocol.log_command import LogCommand
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Add
+from lanchat.store.log_command import LogCommand
 from lanchat.store.rooms import OpenLobby, load
 from lanchat.system.private_files import FileError
 from tests.fakes import PASSWORD, FakeStore, User, dump, log_in, make_router, store_of

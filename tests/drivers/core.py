@@ -28,10 +28,10 @@ from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.maintenance.retention import Retention, Rule
 from lanchat.protocol.entry import Entry
-from lanchat.protocol.log_command import LocalTask, LogCommand
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Request
 from lanchat.service.service import ChatService
+from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
 from tests.drivers.wrong import Wrong
 from tests.stores import Call

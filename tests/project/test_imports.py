@@ -82,6 +82,11 @@ def test_the_chat_knows_no_reactor(module: str) -> None:
     assert not [name for name in imports(module) if name.startswith("twisted.internet")]
 
 
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if wing(name) in ("protocol", "model")))
+def test_what_goes_over_the_wire_knows_no_database(module: str) -> None:
+    assert "sqlite3" not in imports(module)
+
+
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if wing(name) in PROGRAMS))
 def test_programs_for_users_know_of_the_server_what_goes_over_the_wire(module: str) -> None:
     assert {wing(name) for name in ours(module)} <= {"", "system", "protocol", *PROGRAMS}

@@ -21,10 +21,11 @@ from twisted.python.failure import Failure
 
 from lanchat.model.names import parse, stored_name
 from lanchat.model.session import Role
-from lanchat.protocol.entry import Entry, newest_seq
-from lanchat.protocol.log_command import LogCommand
+from lanchat.protocol.entry import Entry
 from lanchat.store import accounts, erasure, message_removal, recent, rooms, sanctions, word_index
+from lanchat.store.log_command import LogCommand
 from lanchat.store.log_commands import COMMANDS
+from lanchat.store.recent import newest_seq
 from lanchat.store.registration import AddAccount
 from lanchat.store.timeline import DAY_MS, Age
 from lanchat.store.writing import Job

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from twisted.python.failure import Failure
 
-from lanchat.protocol.entry import newest_seq
 from lanchat.protocol.errors import NotStored
 from lanchat.service.store_service import StoreService
 from lanchat.store import open_db, wal_check, writing
+from lanchat.store.recent import newest_seq
 from lanchat.store.store import Store
 from lanchat.system.private_files import CannotStart, FileError
 from tests.drivers.core import full_disk
