@@ -156,7 +156,7 @@ class FakeStore:
     epoch = "e1"
     full = False
 
-    def __init__(self, committed: Callable[[Iterator[Entry]], bool], kept: bool = True) -> None:
+    def __init__(self, committed: Callable[[Iterator[Entry]], bool], stores_messages: bool = True) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         schema.upgrade(self.connection, Path())
         schema.initialize(self.connection)
@@ -167,7 +167,7 @@ class FakeStore:
         self.broken = self.slow = False
         #: What was asked and not answered yet, the first first.
         self.asks: list[tuple[Deferred[Any], Callable[[], Any]]] = []
-        self.stores_messages = kept
+        self.stores_messages = stores_messages
         self._committed = committed
         self._batch: list[Entry | Job[Any]] = []
 
@@ -292,12 +292,12 @@ def store_of(chat: Chat) -> FakeStore:
     return chat.store
 
 
-def make_router(kept: bool = True) -> tuple[Router, Clock]:
-    """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC. Its log is `kept`, or all is relayed."""
+def make_router(stores_messages: bool = True) -> tuple[Router, Clock]:
+    """A router with a clock that only tests move; it is 2026-11-20 14:03:22.5 UTC. Without `stores_messages` all is relayed."""
     clock = Clock()
     clock.advance(1795183402.5)
     chat = Chat(clock, "test", clock.seconds)
-    chat.begin(FakeStore(chat.messages.committed, kept), [], [])
+    chat.begin(FakeStore(chat.messages.committed, stores_messages), [], [])
     chat.identity = FakeIdentity(chat)
     return Router(chat, commands.run), clock
 

@@ -80,7 +80,7 @@ class SetPassword(LogCommand[None], frozen=True):
     password: str
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Raises `NoSuchTarget` if the account was removed."""
         check_there(connection, self.account)
         connection.execute("UPDATE accounts SET password = ? WHERE id = ?", (self.password, self.account))
         connection.execute("DELETE FROM tokens WHERE account = ?", (self.account,))
@@ -94,7 +94,7 @@ class RehashPassword(LogCommand[None], frozen=True):
     new: str
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes. Tokens stay valid."""
+        """The tokens stay valid. Nothing happens if the account was removed."""
         change = "UPDATE accounts SET password = ? WHERE id = ? AND password = ?"
         connection.execute(change, (self.new, self.account, self.old))
 
@@ -106,7 +106,7 @@ class SetRole(LogCommand[None], frozen=True):
     role: Role
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Raises `NoSuchTarget` if the account was removed."""
         check_there(connection, self.account)
         connection.execute("UPDATE accounts SET role = ? WHERE id = ?", (int(self.role), self.account))
 
@@ -117,7 +117,7 @@ class RemoveAccount(LogCommand[None], frozen=True):
     account: int
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes (foreign keys remove the rows of other tables)."""
+        """Foreign keys remove the rows of other tables. Nothing happens if there is no such account."""
         connection.execute("DELETE FROM accounts WHERE id = ?", (self.account,))
 
 
@@ -133,7 +133,7 @@ class AddToken(LogCommand[None], frozen=True):
     most: int
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Raises `NoSuchTarget` if the account was removed."""
         check_there(connection, self.account)
         row = (self.hash, self.account, self.now)
         connection.execute("INSERT INTO tokens(hash, account, created) VALUES (?, ?, ?)", row)
@@ -177,7 +177,7 @@ class EnterDevice(LogCommand[DeviceEntered], frozen=True):
     online: frozenset[str] = frozenset()
 
     def run(self, connection: Connection) -> DeviceEntered:
-        """Make the change that the class describes; raises `NoSuchTarget`."""
+        """Returns the cursor of the device. Raises `NoSuchTarget` if the account was removed."""
         check_there(connection, self.account)
         which = (self.account, self.device)
         known = connection.execute(_CURSOR, which).fetchone()
@@ -216,7 +216,7 @@ class MoveCursors(LogCommand[None], frozen=True):
     now: int
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes. A device is unknown if it logged in while nothing could be stored."""
+        """A device is unknown if it logged in while nothing could be stored."""
         for account, device, seq, online in self.moved:
             known = connection.execute(
                 f"UPDATE devices SET cursor = max(cursor, ?), online = ?, seen = max(seen, ?)"  # noqa: S608 (our own words)
@@ -233,7 +233,7 @@ class EndClassicSessions(LogCommand[None], frozen=True):
     """After a crash: classic clients that were connected have everything so far, as they can't say how far they read."""
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes. Without this they would be sent it twice."""
+        """Otherwise they would be sent the same messages twice."""
         change = "UPDATE devices SET cursor = ?, online = 0 WHERE name = ? AND online = 1"
         connection.execute(change, (newest_seq(connection), CLASSIC))
 
@@ -248,6 +248,6 @@ class AllowReading(LogCommand[None], frozen=True):
     since: int = 0
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes. Nothing happens if it may read it already, or was removed."""
+        """Nothing happens if the account may read it already, or was removed."""
         there = "SELECT id, ?, ? FROM accounts WHERE id = ?"
         connection.execute(f"INSERT OR IGNORE INTO members {there}", (self.conv, self.since, self.account))

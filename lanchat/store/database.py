@@ -32,15 +32,15 @@ class Database:
         call_in_reactor: Callable[..., object],
         settle: Callable[[Batch, str], object],
         *,
-        keeps: bool,
+        stores_messages: bool,
         commits: Histogram,
         for_owner: bool,
         prepare: Prepare,
     ) -> None:
         """Open the file in `directory`, or make it. Raises `FileError`, with one line that says what to do.
 
-        With `for_owner` root may open the database of another user (`lanchat.store.open_db.Lock`). `settle`, `keeps` and
-        `commits` are for the `Writer`.
+        With `for_owner` root may open the database of another user (`lanchat.store.open_db.Lock`). `settle`,
+        `stores_messages` and `commits` are for the `Writer`.
         """
         with ExitStack() as undone, open_db.as_file_error(directory / open_db.FILE):
             self._lock = open_db.Lock(directory, for_owner=for_owner)
@@ -53,7 +53,7 @@ class Database:
             self.newest: Seq = newest_seq(connection)
             with schema.transaction(connection):
                 prepare(connection)
-            self.writer = Writer(connection, keeps, settle, commits)
+            self.writer = Writer(connection, stores_messages, settle, commits)
             self.pages, self.searches = (
                 Reader(open_db.open_to_read(directory), call_in_reactor, most) for most in (PAGES, SEARCHES)
             )

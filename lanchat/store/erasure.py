@@ -89,7 +89,7 @@ class BeginErasure(LogCommand[Erasure], frozen=True):
     name: Name
 
     def run(self, connection: Connection) -> Erasure:
-        """Make the change that the class describes. It is noted in `meta` that it was begun, with the id of the account."""
+        """Returns the erasure as it is then. That it was begun is noted in `meta`, with the id of the account."""
         mark = _mark(self.name)
         begun = connection.execute("SELECT value FROM meta WHERE name = ?", (mark,)).fetchone()
         today, own = key(self.name.shown), caseless(self.name.shown)
@@ -120,7 +120,7 @@ class EraseTraces(LogCommand[Erasure], frozen=True):
     erasure: Erasure
 
     def run(self, connection: Connection) -> Erasure:
-        """Make the change. Messages up to now are to be looked at then, as they may have written some meanwhile."""
+        """Returns the erasure with what was found. Messages up to now are to be looked at, as some may be new."""
         erasure = self.erasure
         spellings = _spellings(connection, erasure, "SELECT DISTINCT by_name FROM sanctions", {})
         connection.executemany("UPDATE sanctions SET by_name = ? WHERE by_name = ?", [(ERASED, one) for one in spellings])
@@ -165,7 +165,7 @@ class EndErasure(LogCommand[None], frozen=True):
     name: Name
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Nothing happens if none was begun."""
         connection.execute("DELETE FROM meta WHERE name = ?", (_mark(self.name),))
 
 

@@ -53,7 +53,7 @@ class BeginSweep(LogCommand[SweepBegun], frozen=True):
     ran: int
 
     def run(self, connection: Connection) -> SweepBegun:
-        """Make the change that the class describes."""
+        """Returns which messages the sweep is to look at, and what it must know about them."""
         upto = newest_seq(connection)
         known = timeline.add_note(connection, upto, self.at, self.ran)
         return SweepBegun(upto, known, erasure_steps(connection))

@@ -41,7 +41,7 @@ class AddAccount(LogCommand[NewAccount], frozen=True):
     devices: int = 1
 
     def run(self, connection: Connection) -> NewAccount:
-        """Make the change, in one step, so that the account misses nothing that is said in these rooms meanwhile."""
+        """Returns what was made: in one step, so that the account misses nothing that is said in these rooms meanwhile."""
         account = accounts.add(connection, name=self.name, password=self.password, role=self.role, now=self.now, most=self.most)
         there = [room for room in self.rooms if rooms.is_there(connection, room)]
         since = {room: rooms.admit(connection, room, account.id) for room in there}

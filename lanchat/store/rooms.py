@@ -95,7 +95,7 @@ class CreateRoom(LogCommand[tuple[Room, Since]], frozen=True):
     owned: float = math.inf
 
     def run(self, connection: Connection) -> tuple[Room, Since]:
-        """Make the change that the class describes."""
+        """Returns the room, and from which place in the log on its owner is sent what is said there."""
         room = add(connection, self.name, self.owner, self.private, self.now, self.most, self.owned)
         return room, admit(connection, room.id, self.owner)
 
@@ -106,7 +106,7 @@ class CloseRoom(LogCommand[None], frozen=True):
     room: int
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Foreign keys remove the invitations. Nothing happens if there is no such room."""
         connection.execute("DELETE FROM members WHERE conv = ?", (f"r{self.room}",))
         connection.execute("DELETE FROM rooms WHERE id = ?", (self.room,))
 
@@ -118,7 +118,7 @@ class SetTopic(LogCommand[None], frozen=True):
     topic: str
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Raises `NoSuchTarget` if the room was closed."""
         _check_there(connection, self.room)
         connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (self.topic, self.room))
 
@@ -132,7 +132,7 @@ class Invite(LogCommand[None], frozen=True):
     most: float = math.inf
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Raises `NoSuchTarget` if the room was closed or the account removed; `Full` if `most` others are invited."""
         _check_there(connection, self.room)
         check_account(connection, self.account)
         others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
@@ -150,7 +150,7 @@ class Uninvite(LogCommand[None], frozen=True):
     account: int
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Nothing happens if the account is not invited."""
         _uninvite(connection, self.room, self.account)
 
 
@@ -162,7 +162,7 @@ class JoinRoom(LogCommand[Since], frozen=True):
     must_be_invited: bool = False
 
     def run(self, connection: Connection) -> Since:
-        """Make the change that the class describes."""
+        """Returns from which place in the log on the account is sent what is said there."""
         _check_there(connection, self.room)
         check_account(connection, self.account)
         if self.must_be_invited and not _is_invited(connection, self.room, self.account):
@@ -177,7 +177,7 @@ class RemoveMembers(LogCommand[None], frozen=True):
     accounts: tuple[int, ...]
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Nothing happens to accounts that are neither members nor invited."""
         for account in self.accounts:
             connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{self.room}"))
             _uninvite(connection, self.room, account)
@@ -191,7 +191,7 @@ class OpenLobby(LogCommand[None], frozen=True):
     now: int
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Raises `FileError` if there is a private room of this name."""
         name = self.name
         check_lobby(connection, name)
         row = (name.shown, name.key, self.now)

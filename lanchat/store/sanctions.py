@@ -51,7 +51,7 @@ class AddSanction(LogCommand[None], frozen=True):
         return cls(sanction.kind, room, *about, tuple(expelled))
 
     def run(self, connection: Connection) -> None:
-        """Make the change. Raises `NoSuchTarget` if the room was closed, or the account that it is about was removed."""
+        """Raises `NoSuchTarget` if the room was closed, or the account that it is about was removed."""
         if self.target.startswith("@"):
             check_account(connection, int(self.target.removeprefix("@")))
         RemoveSanctions(self.kind, self.room, (self.target,)).run(connection)
@@ -74,7 +74,7 @@ class RemoveSanctions(LogCommand[None], frozen=True):
     targets: tuple[str, ...]
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """Nothing happens about targets for which there is none."""
         connection.executemany(
             "DELETE FROM sanctions WHERE kind = ? AND room IS ? AND target = ?",
             [(self.kind, self.room, target) for target in self.targets],
@@ -88,5 +88,5 @@ class RemoveEndedSanctions(LogCommand[None], frozen=True):
     now: float
 
     def run(self, connection: Connection) -> None:
-        """Make the change that the class describes."""
+        """One that ends at `now` is removed, too."""
         connection.execute(f"DELETE FROM sanctions WHERE until <= ? OR ({_GONE})", (self.now,))  # noqa: S608 (our own words)

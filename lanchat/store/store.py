@@ -97,7 +97,7 @@ class Store:
             self.directory,
             self.call_in_reactor,
             self._written,
-            keeps=self.stores_messages,
+            stores_messages=self.stores_messages,
             commits=self._counts.commits,
             for_owner=self.for_owner,
             prepare=prepare,

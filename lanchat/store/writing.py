@@ -91,16 +91,16 @@ class Writer:
     def __init__(
         self,
         connection: Connection,
-        kept: bool,
+        stores_messages: bool,
         settle: Callable[[Batch, str], object],
         commits: Histogram,
     ) -> None:
-        """If `kept` is false, messages are not stored. `commits` records how many seconds each transaction took.
+        """If `stores_messages` is false, they are only relayed. `commits` records how many seconds each transaction took.
 
         `settle` is called in the writing thread with each batch, when it is committed, or has failed: with why, or "".
         """
         self._connection = connection
-        self._kept = kept
+        self._stores_messages = stores_messages
         self._settle = settle
         self._queue: SimpleQueue[Entry | Job[Any] | None] = SimpleQueue()
         self._commits = commits
@@ -171,7 +171,7 @@ class Writer:
         for run in split_at_jobs(batch):
             if isinstance(run, Job):
                 run.run(self._connection)
-            elif self._kept:
+            elif self._stores_messages:
                 self._add(run)
             else:
                 for entry in run:

@@ -654,7 +654,7 @@ def test_closing_one_device_leaves_the_other(router: Router, phone: User, laptop
 
 
 def test_without_a_log_everything_is_relayed_and_each_has_its_own_id() -> None:
-    router, _ = make_router(kept=False)
+    router, _ = make_router(stores_messages=False)
     User(router, "ann").register().leave()
     ann = log_in(router, "ann")
     bob = User(router, "bob").hello("id", "ack")
@@ -669,7 +669,7 @@ def test_without_a_log_everything_is_relayed_and_each_has_its_own_id() -> None:
 
 
 def test_without_a_log_a_word_to_who_is_away_is_refused() -> None:
-    router, _ = make_router(kept=False)
+    router, _ = make_router(stores_messages=False)
     User(router, "ann").register().leave()
     bob = User(router, "bob").hello("id", "ack")
     bob.send("ann", "one", cid="1")
@@ -679,7 +679,7 @@ def test_without_a_log_a_word_to_who_is_away_is_refused() -> None:
 
 
 def test_what_is_relayed_reaches_who_is_still_brought_up_to_date() -> None:
-    router, _ = make_router(kept=False)
+    router, _ = make_router(stores_messages=False)
     User(router, "ann").register().leave()
     store_of(router.chat).slow = True
     ann = log_in(router, "ann")
