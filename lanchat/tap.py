@@ -66,7 +66,7 @@ MAX_FILES = 1_048_576
 #: twistd looks for this name before it calls `makeService`.
 Options = preflight.CheckedOptions
 
-_log = Logger()
+_log = Logger("lanchat.tap")
 
 
 def makeService(config: options.Options, reactor: Any = None, checkers: Sequence[ICredentialsChecker] = ()) -> ChatService:

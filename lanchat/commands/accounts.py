@@ -18,7 +18,7 @@ from lanchat.protocol.packet import Packet
 from lanchat.store import accounts, rooms
 from lanchat.store.registration import AddAccount
 
-_log = Logger()
+_log = Logger("lanchat.commands.accounts")
 
 #: What hashing a password costs the session that asks for it, in packets.
 HASH_COST = 200

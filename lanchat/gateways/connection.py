@@ -26,7 +26,7 @@ from lanchat.protocol.errors import BadPacket, ChatError, Idle
 from lanchat.protocol.interfaces import IConnection, IOutputProgress
 from lanchat.protocol.packet import EVERYONE, SERVER, ServerPacket, visible
 
-_log = Logger()
+_log = Logger("lanchat.gateways.connection")
 
 
 @implementer(IConnection, IHalfCloseableProtocol)

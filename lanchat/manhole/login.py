@@ -41,7 +41,7 @@ SIGNATURES = [
 ]
 #: Flags in a signature of a hardware key: it was touched, and the user was verified (PROTOCOL.u2f of OpenSSH).
 TOUCHED, VERIFIED = 0x01, 0x04
-_log = Logger()
+_log = Logger("lanchat.manhole.login")
 
 
 @implementer(IRealm)

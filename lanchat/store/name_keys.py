@@ -41,7 +41,7 @@ _WITH_GUEST = re.compile(r"g([0-9]{1,18})x(.+)", re.DOTALL)
 #: How many messages are changed in one step.
 ROWS = 1000
 
-_log = Logger()
+_log = Logger("lanchat.store.keys")
 
 
 def update(connection: Connection) -> None:

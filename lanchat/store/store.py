@@ -35,7 +35,7 @@ ENVELOPE = 300
 #: If this many times as much waits as makes the store full, everything more is refused.
 OVERFULL = 4
 
-_log = Logger()
+_log = Logger("lanchat.store.store")
 
 
 class Store:

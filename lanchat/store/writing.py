@@ -37,7 +37,7 @@ NOT_STORED = "Nothing was done: the server can't write to its disk right now. Tr
 #: SQLite's code for a faulty statement (https://www.sqlite.org/rescode.html#error).
 SQLITE_ERROR = 1
 
-_log = Logger()
+_log = Logger("lanchat.store.writing")
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
 
