@@ -93,8 +93,8 @@ class Reloader:
 
 
 def _done(lines: list[str], restart: list[str]) -> Done:
-    text = [*lines, *[f"These settings need a restart: {', '.join(restart)}"] * bool(restart)]
-    return Done("\n".join(text or ["Nothing has changed."]), {"now": lines, "restart": restart})
+    text = [*lines, *[f"This takes a restart: {', '.join(restart)}"] * bool(restart)]
+    return Done("\n".join(text or ["All is as it was."]), {"now": lines, "restart": restart})
 
 
 def _failed(errors: list[str]) -> Failed:
@@ -148,8 +148,8 @@ class ReloadableNetworks:
             return []
         where = "everywhere" if networks is None else ", ".join(map(str, networks))
         if outside := self._admission.count_outside():
-            return [f"connections are accepted from {where}; {format_count(outside, 'connection')} from elsewhere may stay"]
-        return [f"connections are accepted from {where}"]
+            return [f"connections are let in from {where}; {format_count(outside, 'connection')} from elsewhere may stay"]
+        return [f"connections are let in from {where}"]
 
 
 class ReloadableCertificates:

@@ -90,7 +90,7 @@ async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts
         chat.rooms.dismiss(account, room)
         for session in tuple(account.sessions):
             chat.reply(session, None, f"Your invitation to {room.name} was withdrawn.")
-    _note(chat, by, f"the invitation of {target.shown} to {room.name} was withdrawn by {by.name}")
+    _note(chat, by, f"{target.shown} is not invited to {room.name} any more, says {by.name}")
     return (
         f"The invitation of {target.shown} to {room.name} was withdrawn. {by.written(BAN, room, target.shown)} keeps them out."
     )
@@ -105,12 +105,12 @@ async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction, accounts)
     what = sanction.what(chat.now())
-    _note(chat, by, f"{target.shown} is {what}")
+    _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
     if room is not None:
         hit = _take_out(chat, room, target, accounts.values(), f"You are {what}.")
     else:
         for session in hit:
-            chat.close(session, Banned.code, f"You are {what}.", why=what, quotes=True)
+            chat.close(session, Banned.code, f"You are {what}.", why=sanction.logged(chat.now()), quotes=True)
     return _answer(by, sanction, target, hit, what)
 
 
@@ -121,7 +121,7 @@ async def mute(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction)
     what = sanction.what(chat.now())
-    _note(chat, by, f"{target.shown} is {what}")
+    _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
     hit = [session for session in _hit(chat, room, target) if session.role is not Role.PENDING]
     for session in hit:
         chat.reply(session, None, f"You are {what}.", quotes=True)
@@ -134,7 +134,7 @@ async def undo(chat: Chat, by: Actor, request: ModerationRequest, kind: str) -> 
     what = state(kind, room)
     if not await chat.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
-    _note(chat, by, f"{target.shown} is no longer {what}: lifted by {by.name}")
+    _note(chat, by, f"{target.shown} is not {what} any more, says {by.name}")
     for session in hit if kind == MUTE else ():
         chat.reply(session, None, f"You are no longer {what}: lifted by {by.name}.")
     return f"{target.shown} is no longer {what}."

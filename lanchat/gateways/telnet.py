@@ -76,7 +76,7 @@ class TelnetProtocol(Connection):
         elif self.session is None:
             self._name_received(frame)
         elif is_packet(frame):
-            self.router.chat.close(self.session, BadPacket.code, WRONG_PORT, why="sent packets to the telnet port")
+            self.router.chat.close(self.session, BadPacket.code, WRONG_PORT, why="sent packets to the telnet door")
         elif (packet := self._packet(frame)) is not None:
             self.router.receive(self.session, packet)
 

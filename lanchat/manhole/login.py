@@ -81,7 +81,7 @@ class Checker(SSHPublicKeyChecker):
             if (entry.touch_required and not flags[0] & TOUCHED) or (
                 entry.user_verification_required and not flags[0] & VERIFIED
             ):
-                return fail(UnauthorizedLogin("the security key was not touched, or its user was not verified"))
+                return fail(UnauthorizedLogin("the security key says that nobody touched it, or showed who they are"))
         checked: Deferred[bytes] = super().requestAvatarId(credentials)
         return checked.addCallback(lambda _: fingerprint(entry.key))
 

@@ -259,10 +259,10 @@ class ManholeFactory(ConchFactory):
         now = {fingerprint(entry.key): entry for entry in self._authorized.entries}
         new, gone = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
         changed = sorted(key for key in now.keys() & before.keys() if now[key] != before[key])
-        lines = [f"manhole: {key} may log in" for key in new]
+        lines = [f"manhole: {key} may enter" for key in new]
         for key in gone:
             closed = self._close_connections(key, b"this key may no longer log in")
-            lines.append(f"manhole: {key} may no longer log in{closed}")
+            lines.append(f"manhole: {key} may not enter any more{closed}")
         for key in changed:
             closed = self._close_connections(key, b"the line of this key was changed")
             lines.append(f"manhole: the line of {key} restricts it in another way{closed}")

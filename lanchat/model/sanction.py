@@ -47,11 +47,15 @@ class Sanction:
         """Whether its target is an account, and not a name that is not registered, or an address."""
         return self.target.startswith("@")
 
-    def what(self, now: float) -> str:
-        """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"."""
-        how_long = "until lifted" if self.until is None else f"for {format_duration(self.until - now)}"
+    def what(self, now: float, *, unlimited: str = "until lifted") -> str:
+        """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"; `unlimited` if it has no end."""
+        how_long = unlimited if self.until is None else f"for {format_duration(self.until - now)}"
         why = f" ({self.reason})" if self.reason else ""
         return f"{state(self.kind, self.room)} by {self.by} {how_long}{why}"
+
+    def logged(self, now: float) -> str:
+        """The same for the log, in the words that programs know."""
+        return self.what(now, unlimited="until it is undone")
 
     def error(self, now: float) -> ChatError:
         """The error for somebody whom it hits."""

@@ -72,7 +72,7 @@ class Admission:
         if self._inside(address):
             return True
         self._counts.denied += 1
-        _log_refusal(address, "is not in an allowed network (--allow)")
+        _log_refusal(address, "is not in a network that may connect (--allow)")
         return False
 
     def admit(self, address: str) -> ChatError | None:

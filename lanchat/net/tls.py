@@ -100,7 +100,7 @@ class Contexts:
         try:
             self._context, self._chain = make_context(self._files)
         except FileError as refused:
-            _log.error("TLS continues with the old certificate: {refused}", refused=refused)
+            _log.error("TLS goes on with the old certificate: {refused}", refused=refused)
         else:
             self._log_certificate()
 

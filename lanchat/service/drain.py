@@ -59,7 +59,7 @@ class Drain:
         self.active = True
         self._end = self._chat.clock.callLater(seconds, self._stop)
         left = format_duration(seconds)
-        _log.warn("draining: new connections are refused, and the server shuts down in {left}", left=left)
+        _log.warn("draining: nobody new is let in, and the server ends in {left}", left=left)
         count = announce(self._chat, f"The server shuts down in {left}. Please finish your conversations.")
         self._tell_hooks(seconds)
         await self._lock.run(lambda: Deferred.fromCoroutine(self._pause_ports()))
@@ -73,7 +73,7 @@ class Drain:
         self._tell_hooks(None)
         error = await self._lock.run(lambda: Deferred.fromCoroutine(self._resume_ports()))
         announce(self._chat, "The shutdown was cancelled.")
-        _log.warn("the drain is cancelled{wrong}", wrong=f"; not all ports are open: {error}" if error else "")
+        _log.warn("the drain is called off{wrong}", wrong=f"; not all ports are open: {error}" if error else "")
         if error:
             return f"The shutdown is cancelled, but not every port could be reopened; restart the server when you can. {error}"
         return "The shutdown is cancelled; new connections are accepted again."

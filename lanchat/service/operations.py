@@ -152,7 +152,7 @@ class Operations:
             chat.reserve_name(made.account)
             if lobby is not None and lobby.id in made.rooms:
                 chat.rooms.admit(made.account, lobby, made.rooms[lobby.id])
-        return Done(f"{name.shown} is now an account, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})
+        return Done(f"{name.shown} is an account now, as {TITLES[request.role]}.", {"name": name.shown, "role": request.role})
 
     def _account(self, typed: str) -> Account:
         """The account of this name; raises `NoSuchTarget` if there is none, or only one with another spelling."""
@@ -177,7 +177,7 @@ class Operations:
         for session in account.sessions:
             session.role = role
             self._chat.reply(session, None, f"The administrator made you {TITLES[request.role]}.")
-        return Done(f"{account.name.shown} is now {TITLES[request.role]}.", {"name": account.name.shown, "role": request.role})
+        return Done(f"{account.name.shown} is {TITLES[request.role]} now.", {"name": account.name.shown, "role": request.role})
 
     async def _remove(self, request: Remove) -> Done:
         account = self._account(request.name)

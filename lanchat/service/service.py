@@ -53,7 +53,7 @@ class ChatService(MultiService):
 
     def startService(self) -> None:
         """Open the store, now that the process has its final pid and user, and then the ports; raises `CannotStart`."""
-        _log.info("{versions}: data directory {data}", versions=process_stats.versions(), data=str(self.store.directory))
+        _log.info("{versions} keeps all in {data}", versions=process_stats.versions(), data=str(self.store.directory))
         self._store_service.startService()
         self.hasher.startService()
         super().startService()

@@ -125,7 +125,7 @@ def data(shared_server: Server) -> Path:
 
 def test_the_first_account_may_be_there_before_the_first_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert add(data, "ann", "--role", "operator") == "ann is now an account, as an operator.\n"
+    assert add(data, "ann", "--role", "operator") == "ann is an account now, as an operator.\n"
     assert json.loads(done(data, "--json", "account", "list"))["accounts"][0] | {"created": ""} == {
         "name": "ann", "role": "operator", "created": "", "seen": None,
     }  # fmt: skip
@@ -144,14 +144,14 @@ def test_a_guest_who_has_the_name_is_closed_and_the_account_is_there_at_once(sha
     peer, x = enter(shared_server, "guest1")
     assert x["op"] == "welcome"
     peer.close()
-    assert "administrator (uid" in shared_server.logged("Guest1 is now an account, as a user")
+    assert "administrator (uid" in shared_server.logged("Guest1 is an account now, as a user")
 
 
 def test_a_role_counts_at_once(shared_server: Server, data: Path) -> None:
     rolf, olga = registered(shared_server, "rolf", "olga")
     say(olga, "/create", "#secret private", "1")
     assert ask(rolf, "/join", "#secret")["op"] == "fail"
-    assert done(data, "account", "role", "rolf", "moderator") == "rolf is now a moderator.\n"
+    assert done(data, "account", "role", "rolf", "moderator") == "rolf is a moderator now.\n"
     rolf.wait_for("made you a moderator")
     assert ask(rolf, "/join", "#secret")["op"] == "ok"
     assert "moderator" in done(data, "account", "list")
@@ -188,7 +188,7 @@ def test_a_password_is_typed_twice_and_shown_nowhere(tmp_path: Path) -> None:
     asked = Path(f"/proc/{child.pid}/cmdline").read_bytes() + Path(f"/proc/{child.pid}/environ").read_bytes()
     assert PASSWORD.encode() not in asked
     child.sendline(PASSWORD)
-    child.expect("tina is now an account")
+    child.expect("tina is an account now")
     child.expect(pexpect.EOF)
     assert PASSWORD not in child.before
     child.close()
@@ -247,7 +247,7 @@ def test_an_account_that_looks_like_another_is_made_only_if_that_is_meant(
         add(data, "ѕсоре")  # Cyrillic, too
         assert "has been registered" in guest.packet()["msg"]
         assert guest.at_end()
-    assert "сосо is now an account" in add(data, "сосо", "--force")
+    assert "сосо is an account now" in add(data, "сосо", "--force")
     for name in ("coco", "сосо"):
         assert enter(shared_server, name)[1]["op"] == "welcome"
 

@@ -89,7 +89,7 @@ def test_how_a_server_is_can_be_asked(tmp_path: Path) -> None:
         facts = json.loads(admin(server, "--json", "status").stdout)
         assert (facts["pid"], facts["users"]) == (server.process.pid, 1)
         assert "status" not in server.text(), "it is asked often"
-        assert f"data directory {tmp_path / 'data'}" in server.text()
+        assert f"keeps all in {tmp_path / 'data'}" in server.text()
     stopped = admin(server, "--json", "status")
     assert (stopped.returncode, json.loads(stopped.stdout)["error"]) == (1, "NOT_RUNNING")
 
@@ -138,7 +138,7 @@ def test_a_network_that_is_let_in_no_more_is_refused_at_once_and_who_is_there_st
     take = ReloadableNetworks(door).prepare(options("--allow", "192.168.0.0/16"))
     assert door.allows("10.0.0.1"), "nothing is changed yet"
     (line,) = take()
-    assert line == "connections are accepted from 192.168.0.0/16; 1 connection from elsewhere may stay"
+    assert line == "connections are let in from 192.168.0.0/16; 1 connection from elsewhere may stay"
     assert not door.allows("10.0.0.1")
     assert door.allows("192.168.1.1")
     assert ReloadableNetworks(door).prepare(options("--allow", "192.168.0.0/16"))() == []
@@ -173,7 +173,7 @@ def test_what_takes_a_restart_is_named(tmp_path: Path) -> None:
     outcome = reload.reload_for("a test")
     assert isinstance(outcome, Done)
     assert outcome.facts == {"now": ["done"], "restart": ["port", "telnet"]}
-    assert outcome.text == "done\nThese settings need a restart: port, telnet"
+    assert outcome.text == "done\nThis takes a restart: port, telnet"
 
 
 def test_when_anything_is_wrong_nothing_is_taken(tmp_path: Path, logged: list[str]) -> None:
@@ -271,8 +271,8 @@ def test_sighup_takes_limits_and_networks_of_the_file(tmp_path: Path) -> None:
     with server, login(server.port(), "ann") as ann:
         written(tmp_path, 'port = 1\nlobby = "#hall"\nallow = "10.0.0.0/8"\n[limit]\njoined = 1\n', file.name)
         hang_up(server, "limit joined is 1, and was 100")
-        server.logged("connections are accepted from 10.0.0.0/8; 1 connection from elsewhere may stay")
-        server.logged("These settings need a restart: lobby")
+        server.logged("connections are let in from 10.0.0.0/8; 1 connection from elsewhere may stay")
+        server.logged("This takes a restart: lobby")
         with Peer(server.port()) as bob:
             assert bob.at_end()
         ann.say("ann", "still here")
@@ -359,7 +359,7 @@ def test_who_asks_for_tls_no_more_keeps_it_until_a_restart(tmp_path: Path) -> No
 def test_lanchat_admin_says_what_came_of_it(tmp_path: Path) -> None:
     server, file = served(tmp_path, "")
     with server:
-        assert admin(server, "reload").stdout == "Nothing has changed.\n"
+        assert admin(server, "reload").stdout == "All is as it was.\n"
         written(tmp_path, "telnet = 1\n[limit]\njoined = 1\n", file.name)
         done = admin(server, "--json", "reload")
         assert json.loads(done.stdout) == {"now": ["limit joined is 1, and was 100"], "restart": ["telnet"]}
@@ -389,14 +389,14 @@ def test_an_operator_whose_key_is_gone_is_closed_and_a_new_one_may_enter(tmp_pat
     with server, subprocess.Popen(ssh(first), stdin=PIPE, stdout=PIPE, stderr=PIPE) as prompt:  # noqa: S603 (ours)
         server.logged("logged in from")
         written(tmp_path, second.with_suffix(".pub").read_text(), "keys")
-        hang_up(server, "may no longer log in; connections closed: 1")
+        hang_up(server, "may not enter any more; connections closed: 1")
         prompt.wait(PATIENCE)
         assert prompt.stderr is not None
         assert b"this key may no longer log in" in prompt.stderr.read()
         refused = subprocess.run(ssh(first, "1 + 1"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
         assert b"Permission denied" in refused.stderr
         entered = subprocess.run(ssh(second, "reload()"), capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-        assert entered.stdout.strip() == b"Nothing has changed."
+        assert entered.stdout.strip() == b"All is as it was."
 
 
 def test_systemd_is_told_however_it_goes(tmp_path: Path) -> None:
@@ -421,7 +421,7 @@ def test_a_port_that_systemd_opened_is_no_other_after_a_reload(tmp_path: Path) -
             until(lambda: "lanchat-admin reaches this server" in log.read_text() or None, "the server to start")
             command = [str(SCRIPTS / "lanchat-admin"), "--data", str(tmp_path / "data"), "reload"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
-            assert done.stdout == "Nothing has changed.\n"
+            assert done.stdout == "All is as it was.\n"
             with Peer(where, "::1") as ann:
                 ann.send(b"ann\n")
                 ann.wait_for("Welcome")

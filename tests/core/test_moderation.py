@@ -795,8 +795,8 @@ def test_what_is_decided_is_noted_in_one_line_each(house: Chat, mod: User) -> No
     assert all(event["audit"] is True for event in events), "none is summed up"
     assert [formatEvent(event) for event in events] == [
         "bob is banned by mod for 2h ({spam}\\x1b)",
-        "bob is no longer banned: lifted by mod",
-        "bob is muted by mod until lifted",
+        "bob is not banned any more, says mod",
+        "bob is muted by mod until it is undone",
     ]
 
 

@@ -231,7 +231,7 @@ def test_from_elsewhere_nobody_gets_in(tmp_path: Path) -> None:
     with Server(tmp_path, "--port", LOOPBACK, "--allow", "192.168.7.0/24") as server:
         with Peer(server.port()) as peer:
             assert peer.line() == ""
-        server.logged("is not in an allowed network")
+        server.logged("is not in a network that may connect")
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace here")

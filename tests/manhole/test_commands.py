@@ -257,10 +257,10 @@ def test_log_changes_the_level_of_all_or_of_a_part(scene: Scene) -> None:
 
 def test_reload_tells_what_came_of_it(scene: Scene) -> None:
     async def reload() -> str:
-        return "Nothing has changed."
+        return "All is as it was."
 
     scene.service.reload = reload
-    assert scene.say("reload()") == "Nothing has changed.\n"
+    assert scene.say("reload()") == "All is as it was.\n"
 
 
 def test_drain_ends_the_server_and_can_be_called_off(scene: Scene) -> None:

@@ -67,7 +67,7 @@ def test_a_key_in_hardware_must_be_touched_unless_its_line_says_otherwise(tmp_pa
             list_keys(own, f"{options}{key.with_suffix('.pub').read_text()}")
             done = own.ssh("-o", f"SecurityKeyProvider={SECURITY_KEY}", "127.0.0.1", "6 * 7", key=key)
             assert done.returncode == status, done.stderr
-        server.logged("was not touched")
+        server.logged("that nobody touched it")
 
 
 # Commands.

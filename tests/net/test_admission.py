@@ -49,7 +49,7 @@ def test_who_is_from_elsewhere_is_refused_before_a_byte(logged: list[str]) -> No
     for n in range(100):
         assert factory.buildProtocol(IPv4Address("TCP", f"8.8.8.{n}", 1)) is None
     assert factory.buildProtocol(IPv6Address("TCP", "::ffff:10.0.0.1", 1)) is not None
-    assert logged[-1] == "refused 8.8.8.99: is not in an allowed network (--allow)"
+    assert logged[-1] == "refused 8.8.8.99: is not in a network that may connect (--allow)"
 
 
 def test_users_are_limited_over_all_addresses() -> None:

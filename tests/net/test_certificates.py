@@ -43,7 +43,7 @@ def test_new_files_are_taken_and_nobody_is_dropped(tmp_path: Path) -> None:
                     assert later.certificate() == new
                 early.say("late", "still here")
                 assert late.wait_for("still here")
-        assert "continues with the old certificate" in server.text()
+        assert "goes on with the old certificate" in server.text()
         assert len(re.findall(r"TLS key SHA256:", server.text())) == 2
 
 

@@ -255,7 +255,7 @@ def test_who_may_not_connect_is_closed(tmp_path: Path) -> None:
     with tls_server(tmp_path, "--allow", "10.0.0.0/8") as server:
         with Peer(server.port("tls")) as peer:
             assert peer.socket.recv(1) == b""
-        server.logged("not in an allowed network")
+        server.logged("not in a network that may connect")
         assert "Traceback" not in server.text()
 
 

@@ -226,7 +226,7 @@ def test_an_account_with_an_odd_name_can_be_administered(tmp_path: Path) -> None
         for name in ("a b", "c d"):
             desk.write(partial(accounts.add, name=names.stored_name(name, name), password="", role=Role.USER, now=0, most=9))
         desk.say(entry("zebra", author=2, name="c d"))
-    assert admin(tmp_path, "account", "role", "a b", "moderator").stdout == "a b is now a moderator.\n"
+    assert admin(tmp_path, "account", "role", "a b", "moderator").stdout == "a b is a moderator now.\n"
     assert "The account a b is removed" in admin(tmp_path, "account", "remove", "a b").stdout
     assert "sent: 1 message," in admin(tmp_path, "purge", "c d", "--yes").stdout
     assert admin(tmp_path, "account", "list").stdout == "There are no accounts.\n"
