@@ -82,7 +82,7 @@ def parse_query(text: str, now: float) -> Query:
         if not (match := _FILTER.fullmatch(part)):
             typed.append(part)
         elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
-            raise Usage(f"A search can have only one {match[1].lower()}:")
+            raise Usage(f"Write {match[1].lower()}: only once in a search.")
     sender, where = _sender(filters.get("from")), _where(filters.get("in"))
     since, before = _since(filters.get("since"), now), _before(filters.get("before"))
     words = _words(typed)

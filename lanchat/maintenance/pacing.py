@@ -35,7 +35,7 @@ class Pace:
         self._pause: tuple[DelayedCall, Deferred[None]] | None = None
 
     def start(self) -> None:
-        """Allow steps (again)."""
+        """Allow steps again after a `stop`."""
         self._stopping = False
 
     def stop(self) -> None:

@@ -39,7 +39,7 @@ class Histogram:
         self.sum = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one duration."""
+        """Count something that took this many seconds."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds
 

@@ -37,7 +37,7 @@ class Moved(NamedTuple):
 
 
 class DeviceEntered(NamedTuple):
-    """What `EnterDevice` did."""
+    """What `EnterDevice` returns: how far the device has read, and how many others it replaced."""
 
     #: The device has every message up to this place in the log.
     cursor: int

@@ -34,7 +34,7 @@ _ERASURES = "disturbed"
 
 
 class SweepBegun(NamedTuple):
-    """What `BeginSweep` found."""
+    """What `BeginSweep` returns: which messages the sweep looks at, and what it needs to tell which of them are too old."""
 
     #: The newest place in the log: the sweep looks at the messages up to there.
     upto: int
@@ -53,7 +53,7 @@ class BeginSweep(LogCommand[SweepBegun], frozen=True):
     ran: int
 
     def run(self, connection: Connection) -> SweepBegun:
-        """Returns which messages the sweep is to look at, and what it must know about them."""
+        """Returns what the sweep needs (`SweepBegun`)."""
         upto = newest_seq(connection)
         known = timeline.add_note(connection, upto, self.at, self.ran)
         return SweepBegun(upto, known, erasure_steps(connection))

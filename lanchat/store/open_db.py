@@ -200,7 +200,7 @@ def check_schema(connection: Connection, path: Path, steps: Sequence[str] = sche
             "and move it away."
         )
     if found := schema.difference(connection, steps):
-        raise FileError(f"{path} was changed by another program: {found}. {remedy}")
+        raise FileError(f"{path} does not have the tables of a lanchat database: {found}. {remedy}")
 
 
 def _mark(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from lanchat.store.rooms import Since
 
 
 class NewAccount(NamedTuple):
-    """What `AddAccount` made."""
+    """What `AddAccount` returns: the new account, the rooms that it is in, and how far its device has read."""
 
     account: Account
     #: By the id of each room that the account is a member of.

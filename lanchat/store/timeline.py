@@ -34,7 +34,7 @@ _NAME = "timeline"
 
 
 class Note(NamedTuple):
-    """One note."""
+    """What the clock showed when the log had come to a place, and for how long servers had run until then."""
 
     #: The newest sequence number at that moment.
     place: Seq

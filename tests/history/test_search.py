@@ -341,7 +341,7 @@ def test_a_query_is_read_as_it_was_typed() -> None:
         ("x since:-1d", "since:7d"),
         ("x since:١d", "since:7d"),
         ("x since:2024-W01-1", "since:7d"),
-        ("from:a from:b", "only one from:"),
+        ("from:a from:b", "Write from: only once in a search."),
         ("x " * (MAX_WORDS + 1), "at most 20 words"),
         ("x" * (MAX_QUERY + 1), "at most 256 characters"),
     ],

@@ -81,11 +81,13 @@ def refused(call: object, *values: object) -> str:
 @pytest.mark.parametrize("sql", FOREIGN, ids=list(FOREIGN.values()))
 def test_what_is_not_made_by_lanchat_is_neither_restored_nor_served(data: Path, copy: Path, sql: str) -> None:
     told = FOREIGN[sql]
-    assert f"{copy} was changed by another program: {told}" in refused(backup.restore, data, put(copy, sql), "then")
+    assert f"{copy} does not have the tables of a lanchat database: {told}" in refused(
+        backup.restore, data, put(copy, sql), "then"
+    )
     assert sorted(path.name for path in data.iterdir()) == ["lanchat.db", "lock"]
     put(data / "lanchat.db", sql)
     for call in (Desk, backup.new_epoch, lambda place: backup.copy_out(place, place.parent / "second")):
-        assert f"lanchat.db was changed by another program: {told}" in refused(call, data)
+        assert f"lanchat.db does not have the tables of a lanchat database: {told}" in refused(call, data)
     assert not (data.parent / "second").exists()
 
 
