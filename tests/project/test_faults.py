@@ -48,7 +48,7 @@ async def short_torment(nemesis: Nemesis) -> None:
 
 def test_nothing_is_lost_or_doubled_over_kills_cuts_a_stop_and_a_full_disk(tmp_path: Path) -> None:
     told: list[str] = []
-    trial = Trial(tmp_path, seed=1, rate=15, tell=told.append, retain=2)
+    trial = Trial(tmp_path, seed=1, rate=15, tell=told.append, retain=1)
     asyncio.run(asyncio.wait_for(trial.run(short_torment, LONGEST), 120))
     history = load(tmp_path.glob("*.jsonl"))
     found = report(history, check(history), trial.subject.log)
