@@ -2,8 +2,11 @@
 
 Several processes or machines that start with an empty log and do the same entries and commands in the same order have the same
 content afterwards. So a command has all it needs as arguments: it reads no clock, uses no random numbers, and looks at nothing
-but the content of the log. It can be written as MessagePack (it is a `msgspec.Struct`); not as JSON, which has no infinity,
-and a limit that is off is infinite. All commands are listed in `lanchat.store.log_commands`.
+but the content of the log. (Keys of names also depend on the version of Unicode.) All commands, and what else there is to know
+about them, are in `lanchat.store.log_commands`.
+
+A command can be written as MessagePack (it is a `msgspec.Struct`); not as JSON, which has no infinity, and a limit that is off
+is infinite.
 
 A `LocalTask` is other work for the writing thread, which leaves the content of the log as it is.
 """

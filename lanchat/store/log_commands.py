@@ -4,6 +4,16 @@ Together with the messages (`lanchat.protocol.entry.Entry`) they are everything 
 them is what one process does to its own file, which holds the same content before and after: rows move from `fresh` to `kept`,
 words are indexed, the index is merged, pages are checkpointed, an erasure has the file rewritten (`LocalTask`, and
 `lanchat.store.background`); nor what changes a file that no server uses: an upgrade of the schema, a restore, a salvage.
+
+Whoever records commands, to do them elsewhere, has to know this, too:
+
+- At the start of a server three commands are done before there is a `lanchat.store.writing.Writer`, as what is loaded next must
+  show their changes: `EndClassicSessions` (`lanchat.store.open_db`), then `OpenLobby` and `RemoveEndedSanctions`
+  (`lanchat.service.service`).
+- Erasures, `RemoveMessages` and the search for repeats make keys of names (`lanchat.protocol.spelling`) with the Unicode tables
+  of the Python that runs. So the same log gives the same content only where `KEY_RULES` is the same.
+- With other `KEY_RULES` than before, the start changes the stored keys, and what is stored under them, without a command
+  (`lanchat.store.name_keys`).
 """
 
 from __future__ import annotations
