@@ -826,7 +826,7 @@ def test_an_account_is_made_even_if_the_database_has_lost_the_lobby(router: Rout
     operations = Operations(router.chat, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
     answers: list[Any] = []
     Deferred.fromCoroutine(operations.do(Add("ann", PASSWORD), "root", lambda *_: None)).addCallback(answers.append)
-    assert [answer.text for answer in answers] == ["ann is now an account, as a user."]
+    assert [answer.facts for answer in answers] == [{"name": "ann", "role": "user"}]
 
 
 @pytest.mark.parametrize("text", ["#", " # "])
