@@ -1,7 +1,7 @@
 """Random drivers for lanchat's own modules, each beside a small model of what docs/keeping.md promises.
 
 `python -m tests.drivers store` drives the store with its threads: messages, pages, searches, retention, erasure, backups,
-restarts, a full disk and a damaged file. `python -m tests.drivers house` drives the whole server, without sockets, with the
+restarts, a full disk and a damaged file. `python -m tests.drivers server` drives the whole server, without sockets, with the
 real client's conversations and with clients of its own. `python -m tests.drivers kill` kills a process before a random SQL
 statement or file operation, and looks at what is left.
 

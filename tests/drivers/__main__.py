@@ -1,4 +1,4 @@
-"""The drivers' command: `python -m tests.drivers store|house|kill --seconds N --seed S`.
+"""The drivers' command: `python -m tests.drivers store|server|kill --seconds N --seed S`.
 
 Prints what was done. When a promise is broken it prints which, the last steps, and how to play the round again; then the
 exit status is 1.
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.drivers.rounds import Failure, Make, Plan, Result, drive
 
 #: Steps of a round, unless told.
-STEPS = {"store": 120, "house": 400, "kill": 12}
+STEPS = {"store": 120, "server": 400, "kill": 12}
 
 
 def main() -> int:
@@ -42,10 +42,10 @@ def _maker(name: str) -> Make:
         from tests.drivers.store import StoreDriver  # noqa: PLC0415 (see above)
 
         return StoreDriver
-    if name == "house":
-        from tests.drivers.house import HouseDriver  # noqa: PLC0415 (see above)
+    if name == "server":
+        from tests.drivers.server import ServerDriver  # noqa: PLC0415 (see above)
 
-        return HouseDriver
+        return ServerDriver
     from tests.drivers.kill import KillDriver  # noqa: PLC0415 (see above)
 
     return KillDriver

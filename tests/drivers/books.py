@@ -1,4 +1,4 @@
-"""Books of the house driver: what each client said and was told of it, and who was where, to be compared with the log."""
+"""Books of the server driver: what each client said and was told of it, and who was where, to be compared with the log."""
 
 from __future__ import annotations
 

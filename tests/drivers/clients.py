@@ -1,4 +1,4 @@
-"""What the clients of the house driver share, and the real client: its session, with a user interface that remembers."""
+"""What the clients of the server driver share, and the real client: its session, with a user interface that remembers."""
 
 from __future__ import annotations
 

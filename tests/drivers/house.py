@@ -1,4 +1,4 @@
-"""The house driver: the whole server without sockets, clients that do all that the protocol allows, and lines that break."""
+"""The server driver: the whole server without sockets, clients that do all that the protocol allows, and lines that break."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.drivers import acts, coming, troubles, verdict
-from tests.drivers.place import Chat
+from tests.drivers.place import Server
 from tests.drivers.rounds import Note
 
 #: What may be done, and how often it is, among the others.
-ACTIONS: dict[Callable[[Chat], None], int] = {
+ACTIONS: dict[Callable[[Server], None], int] = {
     acts.say: 60,
     acts.flow: 40,
     acts.rest: 4,
@@ -39,7 +39,7 @@ ACTIONS: dict[Callable[[Chat], None], int] = {
 ALWAYS = {acts.say, acts.flow, acts.reconnect, troubles.make_room}
 
 
-class HouseDriver:
+class ServerDriver:
     """One round."""
 
     def __init__(self, directory: Path, dice: random.Random, note: Note) -> None:
@@ -47,18 +47,18 @@ class HouseDriver:
         chosen = [action for action in ACTIONS if action in ALWAYS or dice.random() < 0.5]
         self._actions, self._weights = chosen, [ACTIONS[action] for action in chosen]
         note(f"a round of {', '.join(action.__name__ for action in chosen)}")
-        self._house = Chat(directory, dice, note)
-        self.counts: Counter[str] = self._house.counts
+        self._server = Server(directory, dice, note)
+        self.counts: Counter[str] = self._server.counts
 
     def step(self) -> None:
         """Do one thing."""
         (action,) = self._dice.choices(self._actions, self._weights)
-        action(self._house)
-        self._house.pump(0.05)
+        action(self._server)
+        self._server.pump(0.05)
         self.counts["steps"] += 1
 
     def end(self) -> None:
         """Let all heal, and compare what everybody saw with what is in the log."""
-        verdict.heal(self._house)
-        verdict.compare(self._house)
-        self._house.core.stop()
+        verdict.heal(self._server)
+        verdict.compare(self._server)
+        self._server.core.stop()

@@ -1,4 +1,4 @@
-"""Other clients of the house driver: one that sends many messages at a time, a classic one, and one that only visits."""
+"""Other clients of the server driver: one that sends many messages at a time, a classic one, and one that only visits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""House: what the house driver knows: the server of now, the clients and their lines, and the books."""
+"""What the server driver knows: the server that runs now, the clients and their lines, and the books."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SLOW = 150
 STEP = 0.05
 
 
-class Chat:
-    """A round of the house driver."""
+class Server:
+    """A round of the server driver."""
 
     def __init__(self, directory: Path, dice: random.Random, note: Note) -> None:
         self.directory, self.dice, self.note = directory, dice, note

@@ -35,7 +35,7 @@ pages.replay = shorter
 """,
         {"a replay is wrong"},
     ),
-    "house": (
+    "server": (
         """
 from lanchat.core.delivery import Delivery
 whole = Delivery.show
