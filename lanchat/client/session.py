@@ -90,7 +90,7 @@ class ClientSession:
             self._timers, ui, self._delivery.batch_progressed, lambda after: ask({"after": after}), self._acknowledge
         )
         self._caps: frozenset[str] = frozenset()
-        self._goodbye = False
+        self._all_read = False  # (with acknowledgements, `Delivery` knows what was not)
 
     @property
     def waiting(self) -> int:
@@ -203,7 +203,7 @@ class ClientSession:
         self.state = ConnectionState.OFFLINE
         self._delivery.disconnected(self.log_sync.has_log and not self.quitting)
         if self.quitting:
-            self._left(before is ConnectionState.CAPABLE)
+            self._left()
         elif before is ConnectionState.HANDSHAKE and not self.was_welcomed and not asking:
             self.reconnector.unreachable(
                 "closed without a welcome: is that a lanchat server, does it want --tls, and may you connect?"
@@ -247,7 +247,7 @@ class ClientSession:
         x = packet.x or ServerX()
         if x.op is None and not self.log_sync.is_new(x):
             return
-        self._goodbye = self._goodbye or (packet.x is None and packet.from_.name == "SERVER" and packet.msg == GOODBYE)
+        self._all_read = self._all_read or (packet.x is None and packet.from_.name == "SERVER" and packet.msg == GOODBYE)
         request = self._delivery.answered(packet)
         if request is not None and self._delivery.retry(request, packet):
             return
@@ -276,7 +276,8 @@ class ClientSession:
         if message.is_quit:
             self.log_sync.acknowledge()
             self.quitting = True
-            self._timers.start(QUIT_SECONDS, lambda: self._left(self.state is ConnectionState.CAPABLE))
+            self._all_read = self._all_read or self.state is ConnectionState.CAPABLE
+            self._timers.start(QUIT_SECONDS, self._left)
         (self._delivery if self.state is ConnectionState.CAPABLE else self._rooms).message_written(message)
         self._connection.write(message.encode(self.name, capable=self.state is ConnectionState.CAPABLE))
 
@@ -291,9 +292,9 @@ class ClientSession:
         if self.was_welcomed and not self.online:
             raise NotSent("there is no connection, and passwords are not stored for later.")
 
-    def _left(self, acknowledged: bool) -> None:
-        """The connection ended after /quit. Without acknowledgements, only an answer to /quit shows that all was read."""
-        if acknowledged or self._goodbye:
+    def _left(self) -> None:
+        """The connection ended after /quit, or no answer came, which without acknowledgements means that much may be unread."""
+        if self._all_read:
             self.end(DONE)
         else:
             self.end(NOT_DELIVERED, "the server did not answer our goodbye: the last messages may not have arrived")

@@ -202,6 +202,17 @@ def test_the_answer_to_quit_is_the_end_and_so_is_none() -> None:
     assert talk.endings == silent.endings == [SessionEnd(DONE)]
 
 
+def test_a_second_quit_has_the_whole_time_for_its_answer() -> None:
+    talk = Talk().welcome()
+    talk.session.send("/quit", "")
+    talk.clock.advance(QUIT_SECONDS - 1)
+    talk.session.send("/quit", "")
+    talk.clock.advance(QUIT_SECONDS - 1)
+    assert not talk.endings
+    talk.clock.advance(1)
+    assert talk.endings == [SessionEnd(DONE)]
+
+
 def test_ending_tells_what_was_not_acknowledged_and_what_was_not_sent() -> None:
     talk = Talk().welcome()
     talk.session.send("bob", "written")
