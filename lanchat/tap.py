@@ -158,15 +158,15 @@ class CertifiedProtocol(ChatProtocol):
         return super().open(name)
 
 
-def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Options, chat: ChatFactory) -> tls.Contexts:
+def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Options, factory: ChatFactory) -> tls.Contexts:
     """Add the ports for TLS; returns their settings."""
     try:
         contexts = preflight.as_user(config, lambda: tls.Contexts(*preflight.tls_files(config, config["data"])))
     except FileError as refused:
         exit_with_errors([str(refused)])
     for port in config["tls"]:
-        factory = tls.TLSFactory(contexts, chat, reactor, chat.router.chat.counts)
-        service.add_port(Listener("tls clients", make_endpoint(reactor, port), factory, chat.drain))
+        over_tls = tls.TLSFactory(contexts, factory, reactor, factory.router.chat.counts)
+        service.add_port(Listener("tls clients", make_endpoint(reactor, port), over_tls, factory.drain))
     daily = TimerService(tls.DAY, contexts.check_daily)
     daily.clock = reactor
     daily.setServiceParent(service)
