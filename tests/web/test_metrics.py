@@ -308,7 +308,7 @@ def test_each_alert_says_what_to_do_and_operators_can_read_more() -> None:
         assert re.search(r'summary: "\S', text)
         assert re.search(r"severity: (warning|critical)}", text)
         last = re.split(r"(?<=[.?!]) ", description.rstrip())[-1]
-        assert re.match(r"(Look|Let|See|Make|Raise|Put)\b", last), (name, last)
+        assert re.match(r"(See|Check|Let|Free|Raise|Lower|Put|Replace)\b", last), (name, last)
     headings = re.findall(r"(?m)^### (Lanchat.*)$", (ROOT / "docs" / "operations.md").read_text())
     assert {name for heading in headings for name in heading.split(", ")} == alerts().keys()
 
