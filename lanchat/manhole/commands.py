@@ -41,7 +41,7 @@ class Commands:
         )
 
     def names(self, window: Window) -> Names:
-        """The Python names that the prompt in a window starts with: the commands, and two objects of the server."""
+        """The Python names that the prompt in a window starts with: the commands, and three objects of the server."""
         of_window = WindowCommands(self, window)
         calls: tuple[Callable[..., Any], ...] = (
             *self._shared,
@@ -50,7 +50,7 @@ class Commands:
             of_window.help,
         )
         of_window.by_name = {call.__name__: Command(call) for call in calls}
-        return {**of_window.by_name, "router": self._router, "registry": self._chat.online}
+        return {**of_window.by_name, "chat": self._chat, "router": self._router, "registry": self._chat.online}
 
     def taps(self, window: Window) -> Taps:
         """The taps that will be started in a window."""
@@ -96,7 +96,7 @@ class WindowCommands:
             return Text(pydoc.plain(pydoc.render_doc(found)))
         rows = [HelpRow(command.usage, command.summary) for command in self.by_name.values()]
         rows += [
-            HelpRow("router, registry", "The server's own objects."),
+            HelpRow("chat, router, registry", "The server's own objects."),
             HelpRow("exit()", "Leave (as does Ctrl-D)."),
         ]
         return Table(HelpRow._fields, rows)

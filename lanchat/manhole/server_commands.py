@@ -114,10 +114,10 @@ class ServerCommands:
         return Text(await self._service.reload())
 
     async def drain(self, seconds: float | str) -> Text:
-        """End the server in so many seconds.
+        """Shut down in this number of seconds.
 
-        Nobody new is let in from now on, and those who are here are told. Again with another number changes the time, and
-        drain('off') calls it off. drain(0) is now.
+        New connections are refused from now on, and everyone online is told. Another number changes the time, and
+        drain('off') cancels it. drain(0) is now.
         """
         if seconds == "off":
             return Text(await self._service.cancel_drain())

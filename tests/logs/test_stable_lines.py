@@ -35,6 +35,7 @@ STABLE = {
         "uid {uid} asked for what only the administrator may do",
         "draining: nobody new is let in, and the server ends in {left}",
         "the drain is called off{wrong}",
+        "--allow any: connections from everywhere are let in",
     },
     "info": {
         "refused {ip} ({gateway}): {code} {why}",

@@ -124,7 +124,8 @@ def test_help_lists_every_verb_with_what_it_does(scene: Scene) -> None:
     assert [line.partition("(")[0] for line in lines[1 : len(VERBS) + 1]] == VERBS
     assert all(line.endswith(".") for line in lines[1:])
     assert max(map(len, lines)) <= 80  # it is read in a window
-    assert set(scene.window.names) == {*VERBS, "router", "registry"}
+    assert set(scene.window.names) == {*VERBS, "chat", "router", "registry"}
+    assert scene.say("chat.limits['users']") == f"{scene.router.chat.limits['users']}\n"
     for name in VERBS:
         assert isinstance(scene.window.names[name], Command)
         assert scene.say(f"help({name})") == scene.say(f"help('{name}')")

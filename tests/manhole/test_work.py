@@ -153,7 +153,7 @@ def test_every_line_is_in_the_log_whatever_its_level(manhole: Manhole) -> None:
     child.expect_exact("'typed'\r\n")
     child.send("exit()\r")
     leave(child)
-    manhole.ssh("127.0.0.1", "'old'; 'mac'\r#\r#\rrouter.limits.set('bad', 99)")
+    manhole.ssh("127.0.0.1", "'old'; 'mac'\r#\r#\rchat.limits.set('bad', 99)")
     manhole.ssh("-T", "127.0.0.1", given="# only\r\n'dos'\r\n'line'\r\n")
     manhole.ssh("127.0.0.1", "this is no python")
     manhole.server.logged("this is no python")
@@ -164,7 +164,7 @@ def test_every_line_is_in_the_log_whatever_its_level(manhole: Manhole) -> None:
         "runs:     'typed'",
         "runs: 'old'",
         "runs: 'mac'",
-        r"runs: #\n#\nrouter.limits.set('bad', 99)",
+        r"runs: #\n#\nchat.limits.set('bad', 99)",
         r"runs: # only\n'dos'",
         "runs: 'line'",
         "runs: this is no python",
