@@ -88,7 +88,7 @@ class ServerCollector(Collector):
         yield _counter("lanchat_packets_received", "Packets received from clients; the name counts as one.", counts.received)
         yield _counter("lanchat_packets_sent", "Packets handed over for sending to clients.", counts.sent)
         yield _counter("lanchat_packets_refused", "Packets and names refused.", counts.refused, "code")
-        yield _counter("lanchat_messages_relayed", "Messages relayed without being stored.", counts.relayed)
+        yield _counter("lanchat_messages_relayed", "Deliveries of messages that are not stored.", counts.relayed)
         yield _counter("lanchat_messages_delivered", "Deliveries of stored messages.", counts.delivered)
         yield _counter("lanchat_messages_not_stored", "Messages refused because they could not be stored.", counts.not_stored)
         yield _counter("lanchat_gaps", "Slow readers told to fetch the messages they missed.", counts.gaps)
