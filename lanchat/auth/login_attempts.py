@@ -138,7 +138,7 @@ class Gate:
             _log.warn("login as {name} from {ip} failed", name=visible(name, 60), ip=visible(address, 60))
             if isinstance(error, CancelledError):
                 raise
-            raise AuthFailed("Wrong name or password. Try again; each failure makes the next try wait longer.") from None
+            raise AuthFailed("Wrong name, password or token. Try again; each failure makes the next try wait longer.") from None
         self._pairs.forget((key(name), limit_key(address)))
         return account
 

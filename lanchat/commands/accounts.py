@@ -120,7 +120,7 @@ async def _password(chat: Chat, session: Session, packet: Packet, args: list[str
     goodbye = "Your password was changed on another of your devices. Log in with the new one."
     count = chat.end_logins(account, goodbye, why="the password was changed", but=session)
     ended = f"; {count} other session{'s' * (count > 1)} ended" if count else ""
-    chat.reply(session, packet, f"Your password is changed{ended}. Your other devices must log in again.")
+    chat.reply(session, packet, f"Your password is changed{ended}. Stored logins on all your devices are no longer valid.")
 
 
 async def give_token(chat: Chat, account: Account) -> str | None:

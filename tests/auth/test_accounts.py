@@ -216,7 +216,8 @@ def test_who_changes_the_password_is_alone_in_the_account(router: Router) -> Non
     stranger = User(router, "ann")
     phone.shown(), tablet.shown()
     ann.send("/password", password=PASSWORD, text="new")
-    assert ann.told().msg == ("Your password is changed; 3 other sessions ended. Your other devices must log in again.")
+    ended = "Your password is changed; 3 other sessions ended. Stored logins on all your devices are no longer valid."
+    assert ann.told().msg == ended
     for other in (phone, tablet, stranger):
         assert other.client.disconnected
         assert other.told().msg == "Your password was changed on another of your devices. Log in with the new one."
@@ -228,7 +229,7 @@ def test_who_changes_the_password_is_alone_in_the_account(router: Router) -> Non
     assert ann.told().msg == "hi"
     assert not any(other.shown() for other in (phone, tablet, stranger))
     ann.send("/password", "new newer")
-    assert ann.told().msg == "Your password is changed. Your other devices must log in again."
+    assert ann.told().msg == "Your password is changed. Stored logins on all your devices are no longer valid."
 
 
 def test_a_login_with_the_old_password_that_is_under_way_comes_to_nothing(

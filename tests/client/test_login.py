@@ -114,10 +114,10 @@ def test_a_server_that_refuses_in_words_alone_is_understood_but_no_token_is_forg
     talk = Talk(Credentials(tokens))
     talk.hear("The name alice is an account's. Send /login PASSWORD.")
     assert talk.screen.questions == []
-    talk.hear("Wrong name or password.")
+    talk.hear("Wrong name, password or token.")
     talk.screen.answered[0]("wrong")
-    talk.hear("Wrong name or password.")
-    assert talk.screen.questions == ["Wrong name or password. Password for alice: "] * 2
+    talk.hear("Wrong name, password or token.")
+    assert talk.screen.questions == ["Wrong name, password or token. Password for alice: "] * 2
     talk.screen.answered[1]("hunter2")
     assert talk.hello()["auth"] == PASSWORD
     assert tokens.get(PLAIN) == "t1"
