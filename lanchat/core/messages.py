@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
@@ -34,7 +36,7 @@ from lanchat.model.room import MARK, Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import RELAYED, Entry
-from lanchat.protocol.errors import ChatError, Muted, NoSuchTarget, NotMember, NotStored, Usage
+from lanchat.protocol.errors import Muted, NoSuchTarget, NotMember, NotStored, Usage
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, ServerX, SharedPacket, visible
 
@@ -47,6 +49,7 @@ GONE = "The user {} is no longer available."
 READERS_A_TURN = 5000
 
 _EVERYONE = key(EVERYONE)
+_TO = attrgetter("to")
 _log = Logger("lanchat.delivery")
 
 #: Where a stored message is said: in a room, to an account, or to a guest.
@@ -94,18 +97,47 @@ class Messages:
         except (NoSuchTarget, NotMember, Muted) as refusal:
             if not resending.may_be_repeat(session, packet) or not self._delivery.store.stores_messages:
                 raise
-            return self._answer_repeat(session, packet, refusal)
+            return resending.answer_repeat(self._delivery, self._replies, session, packet, refusal)
         self.relay(session, recipient, [packet])
         return None
+
+    def relay_runs(self, session: Session, packets: list[Packet]) -> int:
+        """Relay packets that were read at once, those in a row to the same guest together; returns how many were relayed.
+
+        It ends before the first packet that is anything but a message between guests, or that has to be looked at by itself.
+        """
+        # 1. Find.
+        relayed = 0
+        if session.account is not None or session.speech_check is not None:
+            return relayed
+        for run in [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]:
+            recipient = self._online.find(run[0].to)
+            if recipient is None or recipient.account is not None or recipient is session:
+                break  # (one that writes too much to itself is closed for that, and no later packet counts)
+            if session.caps is not None:
+                if any(map(session.is_spoofed, run)):
+                    break
+                if len(packets) > 1 and (recipient.client.behind() or session not in self._online):
+                    break  # (a client that reads too slowly is closed, perhaps for one of these)
+            self.relay(session, recipient, run)
+            relayed += len(run)
+        return relayed
 
     def _find_further(self, session: Session, packet: Packet, recipient: Session | None) -> Work | None:
         """Find whom a message is for that is not from one guest to another."""
         if packet.to.startswith(MARK):
-            return self._say_in_room(session, packet, self._rooms.get(packet.to, session))
-        if (account := self._online.account(packet.to)) is not None:
-            return self._say_to_account(session, packet, account)
+            room = self._rooms.get(packet.to, session)
+            return self._store(session, packet, room.conv, room.name, room)
+        mine, account = session.account, self._online.account(packet.to)
+        if account is not None:
+            name = account.name.shown
+            if mine is None:
+                return self._store(session, packet, with_guest(account.id, session.name.key), name, account, account)
+            return self._store(session, packet, of_two(account.id, mine.id), name, account, account, mine)
         if recipient is not None:
-            return self._say_to_guest(session, packet, recipient)
+            assert mine is not None  # noqa: S101 (what guests say to each other is relayed)
+            conv = with_guest(mine.id, recipient.name.key)
+            return self._store(session, packet, conv, recipient.name.shown, recipient, mine)
         self._relay_to_everyone(session, packet)
         return None
 
@@ -130,7 +162,7 @@ class Messages:
         if session.caps is not None:
             for packet, message in zip(packets, messages, strict=True):
                 if message.x is not None:
-                    self._acknowledge_relayed(session, packet, message.x)
+                    self._replies.acknowledge_relayed(session, packet, message.x)
 
     def _relay_to_everyone(self, session: Session, packet: Packet) -> None:
         if key(packet.to) != _EVERYONE:
@@ -151,7 +183,7 @@ class Messages:
         # 5. Acknowledge.
         n = len(self._online) - 1  # an account with several connections is one user
         told = f"Message sent to {n} users"
-        if not self._acknowledge_relayed(session, packet, x, told, n=n) and session.confirms:
+        if not self._replies.acknowledge_relayed(session, packet, x, told, n=n) and session.confirms:
             self._replies.reply(session, packet, told, n=n)
 
     def _stamp(self, packet: Packet, conv: str) -> ServerX:
@@ -159,71 +191,48 @@ class Messages:
         re = packet.x.re if packet.x is not None else None
         return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=re)
 
-    def _acknowledge_relayed(self, session: Session, packet: Packet, x: ServerX, told: str = "", n: int | None = None) -> bool:
-        """Acknowledge a message if the sender's client asked for that; returns whether it did."""
-        cid = packet.x.cid if packet.x is not None and session.has_cap("ack") else None
-        if cid is not None:
-            self._replies.answer(session, cid, told, op="ack", id=x.id, ts=x.ts, state="relayed", n=n)
-        return cid is not None
-
     # Stored messages, until they are handed to the store.
-
-    def _say_in_room(self, session: Session, packet: Packet, room: Room) -> Work | None:
-        # 2. Check.
-        if session not in room.sessions:
-            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
-        self._sanctions.check_may_speak(session, room)
-        self._replies.charge_for(session, len(room.sessions), packet.msg)
-        return self._store(session, packet, room.conv, room.name, room)
-
-    def _say_to_account(self, session: Session, packet: Packet, account: Account) -> Work | None:
-        if session.account is None:
-            conv = with_guest(account.id, session.name.key)
-            return self._store(session, packet, conv, account.name.shown, account, account)
-        conv = of_two(account.id, session.account.id)
-        return self._store(session, packet, conv, account.name.shown, account, account, session.account)
-
-    def _say_to_guest(self, session: Session, packet: Packet, guest: Session) -> Work | None:
-        assert session.account is not None  # noqa: S101 (what guests say to each other is relayed)
-        conv = with_guest(session.account.id, guest.name.key)
-        return self._store(session, packet, conv, guest.name.shown, guest, session.account)
 
     def _store(self, session: Session, packet: Packet, conv: str, name: str, to: Target, *readers: Account) -> Work | None:
         """Hand a message to the store. `name` is that of the target; the `readers` may read the conversation from now on.
 
         Raises `NotStored`. If so much waits to be stored that nobody should add to it, what is returned waits until all is.
         """
-        delivery, author = self._delivery, session.account.id if session.account is not None else None
-        cid, re = (None, None) if packet.x is None else (packet.x.cid, packet.x.re)
-        now = round(self._replies.now() * 1000)
-        source = (session, to, "" if delivery.store.stores_messages else self._new_id())
-        entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
+        store, cid = self._delivery.store, None if packet.x is None else packet.x.cid
         # 2. Check.
+        if isinstance(to, Room):
+            self._check_in_room(session, packet, to)
         if len(packet.msg) > SURE_TO_FIT:
-            check_growth(delivery.packet_for(None, entry))
+            x = self._stamp(packet, name if isinstance(to, Room) else f"@{session.name.shown}")
+            check_growth(ServerPacket(session.sender, name, packet.msg, x))
         connections = sum([len(reader.sessions) for reader in readers])
         if connections > 2:  # (one of each is what the packet itself has cost)
             self._replies.charge_for(session, connections, packet.msg)
         if session.failed_writes is not None:
             resending.check_order(session, cid, self._replies.seconds())
         # 3. Record.
+        author, re = session.account.id if session.account else None, packet.x.re if packet.x else None
+        source = (session, to, "" if store.stores_messages else self._new_id())
+        now = round(self._replies.now() * 1000)
+        entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
         for reader in readers:
             self._reading_rights.allow(session, reader, conv)
         try:
-            delivery.store.append(entry)
+            store.append(entry)
         except NotStored:
             resending.note_failed(session, cid, self._replies.seconds())
             raise
         session.pending += 1
-        if not delivery.store.full:
+        if not store.full:
             return None
         self._replies.limits.met["waiting"] += 1
         return self.settled()
 
-    async def settled(self) -> None:
-        """Wait until all messages that were handed to the store have come back, stored or not."""
-        with suppress(NotStored):
-            await self._delivery.store.settled()
+    def _check_in_room(self, session: Session, packet: Packet, room: Room) -> None:
+        if session not in room.sessions:
+            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        self._sanctions.check_may_speak(session, room)
+        self._replies.charge_for(session, len(room.sessions), packet.msg)
 
     # Stored messages, when the store gives them back.
 
@@ -253,20 +262,22 @@ class Messages:
             return
         if session.failed_writes is not None:
             session.failed_writes.stored(entry.cid)
+        # 4. Deliver.
         packet = self._delivery.packet_for(None, entry)
         reached = entry.dup or self._deliver(packet, entry, session, to)
+        # 5. Acknowledge.
         if session.backlog is not None or session.receipts is not None:
             self._delivery.advance(session, entry.seq)
         elif entry.seq > session.seen:
             session.seen = entry.seq
         told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
         if reached or entry.state != RELAYED:
-            self._acknowledge_stored(session, entry, packet, told)
+            self._replies.acknowledge_stored(session, entry, packet, told)
         else:
             self._replies.answer(session, entry.cid, told, op="fail", code=NoSuchTarget.code)
 
     def _deliver(self, packet: ServerPacket, entry: Entry, session: Session, to: Target) -> bool:
-        """4. Deliver an entry to those who are online, also on the sender's other devices; whether it reached its target."""
+        """Deliver an entry to those who are online, also on the sender's other devices; whether it reached its target."""
         if isinstance(to, Room):
             mine = to.members.get(entry.author or 0)
             readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
@@ -283,17 +294,7 @@ class Messages:
                     self._delivery.show(reader, copy, entry.seq)
         return bool(readers) or isinstance(to, Room)
 
-    def _acknowledge_stored(self, session: Session, entry: Entry, packet: ServerPacket, told: str) -> None:
-        """5. Acknowledge an entry to its sender, who may be told something besides."""
-        if session.has_cap("ack") and entry.cid is not None and packet.x is not None:
-            x, dup = packet.x, entry.dup or None
-            self._replies.answer(session, entry.cid, told, op="ack", id=x.id, ts=x.ts, state=entry.state, seq=x.seq, dup=dup)
-        elif told:
-            self._replies.answer(session, entry.cid, told)
-
-    async def _answer_repeat(self, session: Session, packet: Packet, refusal: ChatError) -> None:
-        """Acknowledge a refused message if it repeats a stored one; raises `refusal` if not, `NotStored` if that is unknown."""
-        known = await resending.find_repeated(self._delivery.store, session, packet, self._replies)
-        if known is None:
-            raise refusal
-        self._acknowledge_stored(session, known, self._delivery.packet_for(None, known), "")
+    async def settled(self) -> None:
+        """Wait until all messages that were handed to the store have come back, stored or not."""
+        with suppress(NotStored):
+            await self._delivery.store.settled()

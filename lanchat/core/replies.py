@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from lanchat.model.session import Session
+from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooBig
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.limits import Limits
@@ -51,6 +52,21 @@ class Replies:
         """Answer the packet that had this `cid`; otherwise as `reply`."""
         x = None if session.caps is None else ServerX(op=op, cid=cid, **data)
         session.client.deliver((Quoting if quotes else ServerPacket)(SERVER, session.name.shown, msg, x))
+
+    def acknowledge_relayed(self, session: Session, packet: Packet, x: ServerX, told: str = "", n: int | None = None) -> bool:
+        """Acknowledge a message if the sender's client asked for that; returns whether it did."""
+        cid = packet.x.cid if packet.x is not None and session.has_cap("ack") else None
+        if cid is not None:
+            self.answer(session, cid, told, op="ack", id=x.id, ts=x.ts, state="relayed", n=n)
+        return cid is not None
+
+    def acknowledge_stored(self, session: Session, entry: Entry, packet: ServerPacket, told: str) -> None:
+        """Acknowledge an entry to its sender, who may be told something besides."""
+        if session.has_cap("ack") and entry.cid is not None and packet.x is not None:
+            x, dup = packet.x, entry.dup or None
+            self.answer(session, entry.cid, told, op="ack", id=x.id, ts=x.ts, state=entry.state, seq=x.seq, dup=dup)
+        elif told:
+            self.answer(session, entry.cid, told)
 
     def charge(self, session: Session, cost: float) -> None:
         """Charge a session as if it had sent `cost` packets more. Raises `RateLimited` if its rate does not allow that now."""

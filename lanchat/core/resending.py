@@ -5,12 +5,13 @@ A client sends a message again that was refused for now, or whose acknowledgemen
 
 from __future__ import annotations
 
+from lanchat.core.delivery import Delivery
 from lanchat.core.interfaces import Store
 from lanchat.core.replies import Replies
 from lanchat.model.failed_writes import RETRY_MS, FailedWrites
 from lanchat.model.session import Session
 from lanchat.protocol.entry import Entry
-from lanchat.protocol.errors import NotStored
+from lanchat.protocol.errors import ChatError, NotStored
 from lanchat.protocol.packet import Packet
 
 BEHIND = "An earlier message could not be stored, so nobody got this one either. Try again in a moment."
@@ -56,3 +57,11 @@ async def find_repeated(store: Store, session: Session, packet: Packet, replies:
     if session.failed_writes is not None:
         session.failed_writes.stored(cid)
     return known
+
+
+async def answer_repeat(delivery: Delivery, replies: Replies, session: Session, packet: Packet, refusal: ChatError) -> None:
+    """Acknowledge a refused message if it repeats a stored one; raises `refusal` if not, `NotStored` if that is unknown."""
+    known = await find_repeated(delivery.store, session, packet, replies)
+    if known is None:
+        raise refusal
+    replies.acknowledge_stored(session, known, delivery.packet_for(None, known), "")

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import groupby
-from operator import attrgetter
 from typing import TypeAlias
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.core.chat import Chat
-from lanchat.model.names import key
 from lanchat.model.session import Session
 from lanchat.protocol.errors import BadFrom, ChatError, ClientGone, Full
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import SERVER, Packet, X
 
-_TO = attrgetter("to")
 _log = Logger("lanchat.router")
 
 #: Runs the command that a packet is addressed to. Raises a `ChatError`, and returns what has to wait, if anything has.
@@ -29,7 +25,6 @@ class Router:
 
     def __init__(self, chat: Chat, run_command: RunCommand) -> None:
         self.chat = chat
-        self._online, self._messages = chat.online, chat.messages
         self._run_command = run_command
 
     def receive(self, session: Session, packet: Packet | ChatError) -> None:
@@ -42,7 +37,7 @@ class Router:
                 raise packet
             if not session.greeted and not packet.is_hello:
                 self.chat.greet(session)
-            if _pretends(session, packet):
+            if session.is_spoofed(packet):
                 raise BadFrom(f"You are {session.name.shown}; a packet that claims another name is not passed on.")
             if packet.to[:1] == "/":
                 work = self._run_command(self.chat, session, packet)
@@ -56,27 +51,13 @@ class Router:
     def receive_all(self, session: Session, packets: list[Packet]) -> int:
         """Take packets that were read at once, until the client waits or is closed; returns how many were taken.
 
-        Messages of a guest to the same other guest are passed on together, up to the first packet that is anything else. The
-        session has been welcomed.
+        Those of its beginning that are messages between guests are passed on together. The session has been welcomed.
         """
-        taken, capable = 0, session.caps is not None
-        if session.account is None and session.speech_check is None:
-            try:
-                for run in [packets] if len(packets) == 1 else [list(run) for _, run in groupby(packets, _TO)]:
-                    recipient = self._online.find(run[0].to)
-                    if recipient is None or recipient.account is not None or recipient is session:
-                        break  # (one that writes too much to itself is closed for that, and no later packet counts)
-                    if capable and any(_pretends(session, packet) for packet in run):
-                        break
-                    if capable and len(packets) > 1 and (recipient.client.behind() or session not in self._online):
-                        break  # (a client that reads too slowly is closed, perhaps for one of these)
-                    self._messages.relay(session, recipient, run)
-                    taken += len(run)
-                else:
-                    return taken
-            except Exception as error:  # noqa: BLE001 (as in `receive`)
-                self._went_wrong(session, packets[taken], error)
-                taken += 1
+        try:
+            taken = self.chat.messages.relay_runs(session, packets)
+        except Exception as error:  # noqa: BLE001 (as in `receive`; only a fault of ours, as these are too short for `TooBig`)
+            self._went_wrong(session, packets[0] if len(packets) == 1 else None, error)
+            return len(packets)
         for packet in packets[taken:]:
             if session.client.halted:
                 break
@@ -94,7 +75,7 @@ class Router:
         if session.failed_writes is not None:
             session.failed_writes.extend(self.chat.clock.seconds() - began)
 
-    def _went_wrong(self, session: Session, packet: Packet | ChatError, error: Exception) -> None:
+    def _went_wrong(self, session: Session, packet: Packet | ChatError | None, error: Exception) -> None:
         asked = packet if isinstance(packet, Packet) else None
         if isinstance(error, ClientGone):
             return
@@ -117,8 +98,3 @@ class Router:
         if why := session.count_error(error, self.chat.clock.seconds(), self.chat.limits["bad"]):
             self.chat.limits.met["bad"] += 1
             self.chat.close(session, error.code, f"The connection is closed: {why}.", why=why)
-
-
-def _pretends(session: Session, packet: Packet) -> bool:
-    """Whether a capable client's packet claims to be from somebody else. In a classic client's the sender is ignored."""
-    return session.caps is not None and bool(packet.from_.name) and key(packet.from_.name) != session.name.key

@@ -30,10 +30,11 @@ FAIR_SHARE = 100
 MAX_UNSERVED = 65536
 #: Bytes that are read and dropped after the server has closed a connection, and seconds until as many are read again.
 MAX_DISCARDED, DISCARD_SECONDS = 65_536, 0.01
-#: Frames in their order: packets that were made at once, or an iterator that makes each frame when it is asked for.
-Frames: TypeAlias = list[Packet] | Iterator[Any]
-#: No frames. It is one list for all connections, as most are silent most of the time, and is never changed.
-NOTHING: list[Packet] = []
+#: What bytes are split into: packets that were made at once; then an iterator that makes each further frame when it is asked
+#: for, or None; then the bytes that are to be split later.
+Split: TypeAlias = tuple[list[Packet], Iterator[Any] | None, bytes]
+#: No packets. It is one list for all connections, as most are silent most of the time, and is never changed.
+NO_PACKETS: list[Packet] = []
 
 _log = Logger("lanchat.gateways.intake")
 
@@ -60,7 +61,8 @@ class Input(Protocol, ABC):
         #: Bytes that `dataReceived` has charged or, since the connection is closed, dropped; each read has some on top.
         self.taken = 0
         self._unserved = b""
-        self._frames: Frames = NOTHING
+        self._packets = NO_PACKETS
+        self._frames: Iterator[Any] | None = None
         self._resting: DelayedCall | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -120,11 +122,10 @@ class Input(Protocol, ABC):
             self.served()
 
     @abstractmethod
-    def frames(self, data: bytes) -> Frames:
-        """The frames that these bytes complete, in this dialect.
+    def split(self, data: bytes) -> Split:
+        """Split bytes into what they complete, in this dialect.
 
-        A list is of packets, and the router takes all of them at once. The frames of an iterator go to `frameReceived`, one by
-        one, each before the next one is made. Bytes that are to be looked at later are put back before `_unserved`.
+        The router takes the packets at once. The frames go to `frameReceived`, one by one, each before the next one is made.
         """
 
     @abstractmethod
@@ -162,35 +163,29 @@ class Input(Protocol, ABC):
         """Serve at most `share` frames, in the order in which they came; returns how many were served."""
         served = 0
         while not self.halted and served < share:
-            frames = self._frames
-            if not frames:
-                if not (data := self._unserved):
-                    break
-                # Later bytes are split only now, as earlier frames may say how: a hello, for example.
-                self._unserved = b""
-                frames = self.frames(data)
-            if type(frames) is list:
-                served += self._serve_packets(frames, share - served)
-            else:
-                self._frames = frames
-                for frame in islice(frames, share - served):
+            most = share - served
+            if packets := self._packets:
+                assert self.session is not None  # noqa: S101 (packets come after the name)
+                run, self._packets = packets[:most], packets[most:] or NO_PACKETS
+                taken = self.router.receive_all(self.session, run)
+                served += taken
+                if self.halted:
+                    self._packets = run[taken:] + self._packets or NO_PACKETS
+            elif self._frames is not None:
+                for frame in islice(self._frames, most):
                     self.frameReceived(frame)
                     served += 1
                     if self.halted:
                         break
                 else:
                     if served < share:
-                        self._frames = NOTHING
+                        self._frames = None
+            elif self._unserved:
+                # Later bytes are split only now, as earlier frames may say how: a hello, for example.
+                self._packets, self._frames, self._unserved = self.split(self._unserved)
+            else:
+                break
         self.router.chat.counts.received += served
-        return served
-
-    def _serve_packets(self, packets: list[Packet], most: int) -> int:
-        """Serve at most `most` of these packets, and keep the others to be served next; returns how many were served."""
-        assert self.session is not None  # noqa: S101 (packets come after the name)
-        run, self._frames = (packets, NOTHING) if len(packets) <= most else (packets[:most], packets[most:])
-        served = self.router.receive_all(self.session, run)
-        if self.halted:
-            self._frames = [*run[served:], *self._frames]
         return served
 
     def _rest(self, seconds: float) -> None:

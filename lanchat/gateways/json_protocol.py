@@ -10,14 +10,14 @@ from twisted.python.failure import Failure
 from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.framing import Framing
-from lanchat.gateways.input import Frames
+from lanchat.gateways.input import NO_PACKETS, Split
 from lanchat.gateways.json_objects import Frame
 from lanchat.gateways.lines import Lines, split
 from lanchat.gateways.other_protocols import BEGINNING
 from lanchat.gateways.pacing import Pacing
 from lanchat.protocol.errors import ChatError
 from lanchat.protocol.interfaces import DelayedCall
-from lanchat.protocol.packet import MAX_MSG, SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
+from lanchat.protocol.packet import MAX_BLOCK, SERVER, Packet, ServerPacket, SharedPacket, parse, parse_lines
 
 
 class ChatProtocol(Connection):
@@ -38,24 +38,25 @@ class ChatProtocol(Connection):
         """Sends packets to a client that is not known to read lines."""
         return Pacing(self.outbox, self.router.chat.limits, self._tell)
 
-    def frames(self, data: bytes) -> Frames:
-        """The name, then packets. Of lines, all packets are made at once, if there is nothing unusual in them."""
+    def split(self, data: bytes) -> Split:
+        """Split bytes into the name, then packets. Packets are made of lines at once, if there is nothing unusual in them."""
         if self._silence is not None:
             self._ignore_silence()
         lines = self._lines
         if lines is None:
-            return self._framing.feed(data)
+            return NO_PACKETS, self._framing.feed(data), b""
+        rest = b""
         size = len(data)
-        if size > MAX_MSG and (end := data.rfind(b"\n", 0, MAX_MSG) + 1):
-            data, self._unserved = data[:end], data[end:] + self._unserved
-        if size <= MAX_MSG and data[-1:] == b"\n" and not lines.rest and not lines.skipping:
+        if size > MAX_BLOCK and (end := data.rfind(b"\n", 0, MAX_BLOCK) + 1):
+            data, rest = data[:end], data[end:]
+        if size <= MAX_BLOCK and data[-1:] == b"\n" and not lines.rest and not lines.skipping:
             block: bytes | None = data
         else:
             block = lines.block(data)
         if block is None:
-            return map(_packet, lines.feed(data))
+            return NO_PACKETS, map(_packet, lines.feed(data)), rest
         packets = parse_lines(block)
-        return map(_packet, split(block)) if packets is None else packets
+        return (NO_PACKETS, map(_packet, split(block)), rest) if packets is None else (packets, None, rest)
 
     def deliver(self, packet: ServerPacket) -> None:
         """Send a packet in the form for this client."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from lanchat.core.replies import Quoting
 from lanchat.core.router import Router
 from lanchat.gateways.connection import Connection
+from lanchat.gateways.input import NO_PACKETS, Split
 from lanchat.gateways.nvt import Answer, Terminal, Token, edited
 from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
 from lanchat.model.room import MARK
@@ -63,11 +63,11 @@ class TelnetProtocol(Connection):
         if not self.closed:
             self.outbox.send(ASK.encode())
 
-    def frames(self, data: bytes) -> Iterator[Token]:
-        """Lines, and telnet commands in their places among them."""
+    def split(self, data: bytes) -> Split:
+        """Split bytes into lines, and telnet commands in their places among them."""
         if self.session is None and data.startswith(TLS_HELLO):
-            return iter((TLS_HELLO,))
-        return self._terminal.feed(data)
+            return NO_PACKETS, iter((TLS_HELLO,)), b""
+        return NO_PACKETS, self._terminal.feed(data), b""
 
     def frameReceived(self, frame: Token) -> None:
         """Serve the name, which comes first, or a line."""

@@ -9,12 +9,12 @@ from typing import TypeAlias
 from zope.interface import Interface, implementer
 
 from lanchat.model.failed_writes import FailedWrites
-from lanchat.model.names import Name
+from lanchat.model.names import Name, key
 from lanchat.model.receipts import Receipts
 from lanchat.protocol.errors import BadJson, BadPacket, ChatError, LineTooBig, TooBig
 from lanchat.protocol.interfaces import IClient
 from lanchat.protocol.limits import Bucket
-from lanchat.protocol.packet import Sender, ServerPacket
+from lanchat.protocol.packet import Packet, Sender, ServerPacket
 
 #: The seconds for which bad packets are counted.
 BAD_SECONDS = 10.0
@@ -187,6 +187,10 @@ class Session:
         if self.caps is None or packet.x is None:
             return False
         return packet.x.op is not None or "id" in self.caps
+
+    def is_spoofed(self, packet: Packet) -> bool:
+        """Whether a packet of its client's claims another sender. What a classic client writes there is ignored."""
+        return self.caps is not None and bool(packet.from_.name) and key(packet.from_.name) != self.name.key
 
     def count_error(self, error: ChatError, now: float, most: float) -> str:
         """Count an error of the client's; returns why it is to be closed, or "". `most` is the limit of bad packets."""

@@ -19,11 +19,12 @@ from lanchat.protocol.spelling import HARMLESS
 MAX_PACKET = 65536
 #: The longest text of a packet, in bytes of UTF-8.
 MAX_MSG = 16384
+#: Bytes of lines that are parsed at once: a decoded text is never longer than its bytes, so none of these is over `MAX_MSG`.
+MAX_BLOCK = MAX_MSG
 #: The longest `cid`, a client's own id of a packet, in characters.
 MAX_CID = 64
 #: The bytes that an unframed client reads with one `recv`; a packet for it has at most these, with its newline.
 MAX_UNFRAMED = 1024
-
 #: The recipient `to` of what is said to everyone.
 EVERYONE = "Everyone"
 
@@ -196,9 +197,8 @@ SERVER = Sender("SERVER", "0.0.0.0")  # noqa: S104 (an address in the protocol, 
 
 #: Characters that are shown as a space: the tab and the category Zs.
 _SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-#: Characters that Unicode and Python take for printable letters or symbols, but that show nothing: the fillers of Hangul, the
-#: empty pattern of Braille, a blank and a half blank of Egyptian hieroglyphs, the ideographic half fill space, and the null
-#: notehead.
+#: Characters that Unicode and Python take for printable letters or symbols, but that show nothing: fillers of Hangul, the empty
+#: pattern of Braille, a blank and a half blank of Egyptian hieroglyphs, the ideographic half fill space, the null notehead.
 BLANK_LETTERS = "\u115f\u1160\u2800\u303f\u3164\uffa0\U00013441\U00013442\U0001d159"
 _BLANK_LETTER = re.compile(f"[{BLANK_LETTERS}]")
 
@@ -220,7 +220,7 @@ def parse_lines(block: bytes) -> list[Packet] | None:
     """
     if not block:
         return []
-    if len(block) > MAX_MSG or not block.isascii():  # a decoded text is never longer than its bytes
+    if len(block) > MAX_BLOCK or not block.isascii():
         return None
     try:
         return list(map(_decode, block[:-1].split(b"\n")))

@@ -15,7 +15,7 @@ from lanchat import commands
 from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.gateways.input import FAIR_SHARE
-from lanchat.protocol.packet import MAX_MSG, MAX_UNFRAMED, Sender, ServerPacket, SharedPacket
+from lanchat.protocol.packet import MAX_BLOCK, MAX_UNFRAMED, Sender, ServerPacket, SharedPacket
 from tests.fakes import User, Wire, make_router
 from tests.live import line
 
@@ -416,7 +416,7 @@ def test_of_a_large_chunk_a_share_is_told_together_in_each_turn(
     clock.advance(0)  # all the turns that it takes
     ann.send(chunk[-1:])
     assert bob.msgs() == [str(n) for n in range(640)]
-    assert len(together) <= 1 + 640 // FAIR_SHARE + 1 + len(chunk) // MAX_MSG + 1
+    assert len(together) <= 1 + 640 // FAIR_SHARE + 1 + len(chunk) // MAX_BLOCK + 1
 
 
 def _told(chunks: list[bytes], capable: set[str], rate: str) -> list[object]:
