@@ -18,7 +18,7 @@ from lanchat.protocol.packet import EVERYONE, Packet, visible
 #: How many names a list is charged for, at most, as no more fit into a packet.
 MAX_LISTED = 8000
 #: Characters of the goodbye message that others are shown, at most.
-MAX_LAST_WORDS = 200
+MAX_GOODBYE_MESSAGE = 200
 
 STANDARD = (
     'A packet is one JSON object, alone on a line: {"from":{"name":"YOU","ip":""},"to":"TARGET","msg":"TEXT"}. '
@@ -60,10 +60,10 @@ def _pong(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
 
 
 async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    last_words = visible(args[0].strip(), MAX_LAST_WORDS)
+    goodbye_message = visible(args[0].strip(), MAX_GOODBYE_MESSAGE)
     if session.pending:
         await chat.messages.settled()  # the answers to earlier packets come before the goodbye
-    chat.close(session, "GONE", "Goodbye", why="quit", packet=packet, last_words=last_words)
+    chat.close(session, "GONE", "Goodbye", why="quit", packet=packet, goodbye_message=goodbye_message)
 
 
 COMMANDS = {

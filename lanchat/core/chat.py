@@ -200,10 +200,10 @@ class Chat:
         if self.sanctions.by_room:
             self.tell_mutes(session, None, *self.rooms.of(session))
 
-    def tell_mutes(self, session: Session, *places: Room | None) -> None:
+    def tell_mutes(self, session: Session, *rooms: Room | None) -> None:
         """Tell a session in which of these rooms it is muted (None: on the whole server), by whom and for how long."""
-        for place in places:
-            if (mute := self.sanctions.find(MUTE, place, session, session.account)) is not None:
+        for room in rooms:
+            if (mute := self.sanctions.find(MUTE, room, session, session.account)) is not None:
                 self.reply(session, None, f"You are {mute.what(self.now())}.", quotes=True)
 
     def close(  # noqa: PLR0913 (what is said to the client, to the log, and to the others are three things)
@@ -214,20 +214,20 @@ class Chat:
         *,
         why: str,
         packet: Packet | None = None,
-        last_words: str = "",
+        goodbye_message: str = "",
         quotes: bool = False,
     ) -> None:
         """End a session: send a goodbye, free its name, and close the connection when all is written.
 
-        `code` is sent and counted, `why` is logged, and `last_words` are shown to those who watch presence. `packet` is the one
-        that asked for it, if one did. `quotes` says that the goodbye repeats what a user wrote.
+        `code` is sent and counted, `why` is logged, and `goodbye_message` is shown to those who watch presence. `packet` is the
+        one that asked for it, if one did. `quotes` says that the goodbye repeats what a user wrote.
         """
         if session in self.online or session in self.pending_logins:
             self.reply(session, packet, goodbye, op="bye", quotes=quotes, code=code)
-            self.leave(session, why, last_words, code)
+            self.leave(session, why, goodbye_message, code)
             session.client.disconnect()
 
-    def leave(self, session: Session, why: str, last_words: str = "", code: str = HUNG_UP) -> None:
+    def leave(self, session: Session, why: str, goodbye_message: str = "", code: str = HUNG_UP) -> None:
         """Forget a session that has ended, in whatever way; its name is free at once. `why` is logged, `code` is counted."""
         self.keepalive.forget(session)
         self.presence.forget(session)
@@ -238,7 +238,7 @@ class Chat:
             self.cursors.left(session)
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
-                self.presence.went(session.name.shown, last_words if last_words and self._may_speak(session) else "")
+                self.presence.went(session.name.shown, goodbye_message if goodbye_message and self._may_speak(session) else "")
 
     def _may_speak(self, session: Session) -> bool:
         """Whether a session is not muted or banned on the whole server now."""

@@ -18,34 +18,34 @@ PAUSE = 1.0
 NAMES = 8192
 
 #: Names of users, each with the goodbye message, or "".
-LastWords: TypeAlias = dict[str, str]
+Goodbyes: TypeAlias = dict[str, str]
 
 
-class News:
-    """Users who came and went in one place, and are still to be told.
+class PresenceChanges:
+    """Users who came and went, on the server or in a room, and are still to be told.
 
     Somebody who came and went between two packets is not mentioned.
     """
 
     def __init__(
-        self, clock: Clock, tell: Callable[[str, LastWords], None], come: str, gone: str, at_once: bool = False
+        self, clock: Clock, tell: Callable[[str, Goodbyes], None], come: str, gone: str, at_once: bool = False
     ) -> None:
-        """`tell` is called with an event, which is `come` or `gone`, and the names that it is about, each with its last words.
+        """`tell` is called with an event (`come` or `gone`), and the names that it is about, each with its goodbye message.
 
-        After a pause, the first news is told `at_once`, or at the end of the turn of the reactor.
+        After a pause, the first change is told `at_once`, or at the end of the turn of the reactor.
         """
         self._clock = clock
         self._tell = tell
         self._at_once = at_once
-        self._names: dict[str, LastWords] = {gone: {}, come: {}}
+        self._names: dict[str, Goodbyes] = {gone: {}, come: {}}
         self._opposite = {come: gone, gone: come}
-        #: Whether news is about to be told, or was told less than a pause ago.
+        #: Whether a change is about to be told, or one was told less than a pause ago.
         self.resting = False
 
-    def add(self, event: str, name: str, words: str = "") -> None:
-        """Note an event (`come` or `gone`) for the next packet, with last words. The two events of one name cancel out."""
+    def add(self, event: str, name: str, goodbye: str = "") -> None:
+        """Note an event (`come` or `gone`) for the next packet, with a goodbye message. Both events of one name cancel out."""
         if self._names[self._opposite[event]].pop(name, None) is None:
-            self._names[event][name] = words
+            self._names[event][name] = goodbye
         if self.resting:
             return
         self.resting = True
@@ -77,8 +77,8 @@ class Presence:
         """`timestamp` returns the time as it is written in packets (RFC 3339)."""
         self._clock = clock
         self._timestamp = timestamp
-        self._everyone = News(clock, self._tell_watchers, "came", "went")
-        self._rooms: dict[Room, News] = {}
+        self._everyone = PresenceChanges(clock, self._tell_watchers, "came", "went")
+        self._rooms: dict[Room, PresenceChanges] = {}
         #: The sessions that have the cap `presence`.
         self.watchers: dict[Session, None] = {}
 
@@ -91,41 +91,41 @@ class Presence:
         if session in self.watchers:
             del self.watchers[session]
             if not self.watchers:
-                self._everyone.clear()  # nobody is left to be told, and later watchers want later news
+                self._everyone.clear()  # nobody is left to be told, and later watchers want later changes
 
     def came(self, name: str) -> None:
         """Note that a user with this name is online now."""
         if self.watchers:
             self._everyone.add("came", name)
 
-    def went(self, name: str, words: str = "") -> None:
-        """Note that this user is not online any more; `words` are their last ones."""
+    def went(self, name: str, goodbye: str = "") -> None:
+        """Note that this user is not online any more; `goodbye` is their goodbye message."""
         if self.watchers:
-            self._everyone.add("went", name, words)
+            self._everyone.add("went", name, goodbye)
 
     def in_room(self, room: Room, event: str, session: Session) -> None:
         """Note that a session "joined" or "left" a room, which is told to those in it who have the cap `presence`."""
-        news = self._rooms.get(room)
-        if news is None:
+        changes = self._rooms.get(room)
+        if changes is None:
             for idle in [other for other, known in self._rooms.items() if not known.resting]:
                 del self._rooms[idle]
             tell = partial(self._tell_room, room)
-            news = self._rooms[room] = News(self._clock, tell, "joined", "left", at_once=True)
-        news.add(event, session.name.shown)
+            changes = self._rooms[room] = PresenceChanges(self._clock, tell, "joined", "left", at_once=True)
+        changes.add(event, session.name.shown)
 
-    def _tell_room(self, room: Room, event: str, news: LastWords) -> None:
+    def _tell_room(self, room: Room, event: str, users: Goodbyes) -> None:
         readers = [reader for reader in room.sessions if reader.has_cap("presence") and reader.has_cap("room")]
-        self._tell(readers, event, news, room.name, f" {room.name}")
+        self._tell(readers, event, users, room.name, f" {room.name}")
 
-    def _tell_watchers(self, event: str, news: LastWords) -> None:
-        self._tell(tuple(self.watchers), event, news, EVERYONE)
+    def _tell_watchers(self, event: str, users: Goodbyes) -> None:
+        self._tell(tuple(self.watchers), event, users, EVERYONE)
 
-    def _tell(self, readers: Sequence[Session], event: str, news: LastWords, conv: str, where: str = "") -> None:
+    def _tell(self, readers: Sequence[Session], event: str, users: Goodbyes, conv: str, where: str = "") -> None:
         """Send an event to these sessions, except to somebody who would only read about themselves."""
-        names = fitting_names(list(news), NAMES)
-        last_words = news[names[0]] if len(news) == 1 else ""
-        said = f"{names_and_more(names, len(news))} {event}{where}{last_words and ': '}{last_words}"
-        x = ServerX(op="event", ev=event, who=names, n=len(news), conv=conv, ts=self._timestamp())
+        names = fitting_names(list(users), NAMES)
+        goodbye = users[names[0]] if len(users) == 1 else ""
+        said = f"{names_and_more(names, len(users))} {event}{where}{goodbye and ': '}{goodbye}"
+        x = ServerX(op="event", ev=event, who=names, n=len(users), conv=conv, ts=self._timestamp())
         packet = SharedPacket(SERVER, conv, said, x)
         for reader in readers:
             if names != [reader.name.shown]:
