@@ -67,7 +67,7 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
     ids = tuple(room.id for room in was_in)
     command = AddAccount(name, password, Role.USER, now, most, ids, device, _most_devices(chat))
     with (
-        chat.online.looks.held(name),
+        chat.online.lookalikes.held(name),
         chat.reservations.kept(session, was_in, 0),
         chat.registrations.take(_counted(session), ACCOUNTS_MADE),
     ):

@@ -24,13 +24,13 @@ async def _create(chat: Chat, session: Session, packet: Packet, args: list[str])
     chat.sanctions.check_may_speak(session, None)  # the name is shown to everybody
     chat.reservations.check_joined(session)
     chat.charge(session, CREATION_COST)
-    if chat.rooms.find(name.key) is None and chat.rooms.looks.taken(name):
+    if chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name):
         raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
 
     with (
         chat.creations.take(account.id, "You have made too many rooms within the last hour."),
         chat.reservations.kept(session, []),
-        chat.rooms.looks.held(name),
+        chat.rooms.lookalikes.held(name),
     ):
         room, since = await chat.store.write(rooms.CreateRoom(name, account.id, private, now, most, owned))
         chat.rooms.add(room)

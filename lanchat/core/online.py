@@ -25,7 +25,7 @@ class OnlineUsers:
         self._by_id: dict[int, Account] = {}
         self._odd: dict[str, Account] = {}  # by name: accounts whose key is not that of their name, as another has it
         #: What the names of online users and of accounts look like.
-        self.looks = Lookalikes()
+        self.lookalikes = Lookalikes()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -57,7 +57,7 @@ class OnlineUsers:
     def reserve(self, account: Account) -> None:
         """Let the name belong to this account, so that nobody else is given it, or one that looks the same."""
         if account.name.key not in self._sessions:  # (a guest who registers their own name has added it already)
-            self.looks.add(account.name)
+            self.lookalikes.add(account.name)
         self._accounts[account.name.key] = self._by_id[account.id] = account
         if account.name.key != key(account.name.shown):
             self._odd[account.name.shown] = self._odd[account.name.key] = account
@@ -67,11 +67,11 @@ class OnlineUsers:
         del self._accounts[account.name.key], self._by_id[account.id]
         for spelling in (account.name.shown, account.name.key):
             self._odd.pop(spelling, None)
-        self.looks.discard(account.name)
+        self.lookalikes.discard(account.name)
 
     def accounts_alike(self, name: Name) -> list[Account]:
         """The accounts whose names differ from this one and look the same to a person."""
-        if not self.looks.taken(name):
+        if not self.lookalikes.taken(name):
             return []
         return [
             account
@@ -81,7 +81,7 @@ class OnlineUsers:
 
     def guests_alike(self, name: Name) -> list[Session]:
         """The guests with this name, or one that looks the same to a person."""
-        if self.looks.taken(name):
+        if self.lookalikes.taken(name):
             return [
                 session for session in self._sessions.values() if session.account is None and are_confusable(session.name, name)
             ]
@@ -99,7 +99,7 @@ class OnlineUsers:
             why = "is already taken" if has_it else "looks like another that is taken"
             raise NameTaken(f"The name {name.shown} {why}{f'. Try {free}' if free else ''}.")
         else:
-            self.looks.add(name)
+            self.lookalikes.add(name)
         if (before := self._sessions.get(name.key)) is not None:
             self._others[before] = None
         else:
@@ -125,7 +125,7 @@ class OnlineUsers:
         at = bisect_left(self._keys, name.key)
         del self._keys[at], self._names[at]
         if account is None:
-            self.looks.discard(name)
+            self.lookalikes.discard(name)
         return True
 
     def listed(self, prefix: str, most: int) -> tuple[list[str], int]:
@@ -152,4 +152,4 @@ class OnlineUsers:
             return False
 
     def _taken(self, name: Name) -> bool:
-        return name.key in self._sessions or name.key in self._accounts or self.looks.taken(name)
+        return name.key in self._sessions or name.key in self._accounts or self.lookalikes.taken(name)

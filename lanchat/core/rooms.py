@@ -23,7 +23,7 @@ class Rooms:
         self._keys: list[str] = []  # sorted
         self._by_conv: dict[str, Room] = {}
         #: What the names of rooms look like.
-        self.looks = Lookalikes()
+        self.lookalikes = Lookalikes()
         self._odd: dict[str, Room] = {}  # by name: rooms whose key is not that of their name, as another has it
         # The rooms of each account and of each guest, in the order in which they joined.
         self._of: dict[Account | Session, dict[Room, None]] = {}
@@ -38,7 +38,7 @@ class Rooms:
         if room.key not in self._rooms:
             insort(self._keys, room.key)
         self._rooms[room.key] = self._by_conv[room.conv] = room
-        self.looks.add(room.looks)
+        self.lookalikes.add(room.parsed_name)
         if room.key != room_key(room.name):
             self._odd[room.name] = room
         for account in room.members.values():
@@ -59,7 +59,7 @@ class Rooms:
             self.leave(session, room)
         del self._rooms[room.key], self._by_conv[room.conv]
         del self._keys[bisect_left(self._keys, room.key)]
-        self.looks.discard(room.looks)
+        self.lookalikes.discard(room.parsed_name)
         self._odd.pop(room.name, None)
 
     def admit(self, account: Account, room: Room, since: int) -> None:

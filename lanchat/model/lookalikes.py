@@ -13,8 +13,8 @@ from lanchat.protocol.errors import NameTaken
 class Lookalikes:
     """The names of users, or of rooms, counted by what they look like.
 
-    Two names are confusable if they have a look in common and one of them is not ASCII (`names.are_confusable`). So for each
-    look, names in ASCII and others are counted separately.
+    Two names are confusable if they have a skeleton in common and one of them is not ASCII (`names.are_confusable`). So for
+    each skeleton, names in ASCII and others are counted separately.
     """
 
     def __init__(self) -> None:
@@ -28,16 +28,16 @@ class Lookalikes:
     def add(self, name: Name) -> None:
         """Add a name; those that look like it are taken from now on."""
         counts = self._ascii if name.shown.isascii() else self._other
-        for look in name.skeletons:
-            counts[look] += 1
+        for skeleton in name.skeletons:
+            counts[skeleton] += 1
 
     def discard(self, name: Name) -> None:
         """Remove a name that was added."""
         counts = self._ascii if name.shown.isascii() else self._other
-        for look in name.skeletons:
-            counts[look] -= 1
-            if not counts[look]:
-                del counts[look]
+        for skeleton in name.skeletons:
+            counts[skeleton] -= 1
+            if not counts[skeleton]:
+                del counts[skeleton]
 
     def taken(self, name: Name) -> bool:
         """Whether a name looks like one that was added."""

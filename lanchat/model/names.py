@@ -77,7 +77,7 @@ def parse(text: str) -> Name:
 
 def check_guest(name: Name) -> None:
     """Raise `BadName` if only accounts may have this name, as others would think that a guest with it runs the server."""
-    if not _ROLE_LOOKS.isdisjoint(name.skeletons):
+    if not _ROLE_SKELETONS.isdisjoint(name.skeletons):
         raise BadName(
             f"The name {name.shown} is reserved for the people who run this server, or looks like such a name. Choose another."
         )
@@ -119,7 +119,7 @@ def _reserved(name: Name) -> str:
         return "is reserved because it looks like an IP address"
     if name.key in _RESERVED_KEYS:
         return "is reserved"
-    if not name.shown.isascii() and not _RESERVED_LOOKS.isdisjoint(name.skeletons):
+    if not name.shown.isascii() and not _RESERVED_SKELETONS.isdisjoint(name.skeletons):
         return "is reserved because it looks like one that lanchat uses itself"
     return ""
 
@@ -202,5 +202,5 @@ def _without_direction_marks(text: str) -> str:
 
 
 _RESERVED_KEYS = frozenset(key(name) for name in RESERVED)
-_RESERVED_LOOKS = frozenset(skeleton(form).lower() for name in RESERVED for form in (name, key(name)))
-_ROLE_LOOKS = frozenset(skeleton(form).lower() for name in ROLES for form in (name, name.upper(), name.title()))
+_RESERVED_SKELETONS = frozenset(skeleton(form).lower() for name in RESERVED for form in (name, key(name)))
+_ROLE_SKELETONS = frozenset(skeleton(form).lower() for name in ROLES for form in (name, name.upper(), name.title()))

@@ -53,8 +53,8 @@ class Room:
         return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
 
     @property
-    def looks(self) -> Name:
-        """Its name without the `#`, with what that looks like."""
+    def parsed_name(self) -> Name:
+        """Its name as `parse_name` returns one: with the `#`, but with the skeletons of what follows that."""
         return Name(self.name, self.key, skeletons({self.name.removeprefix(MARK), self.key.removeprefix(MARK)}))
 
 

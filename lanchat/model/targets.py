@@ -95,7 +95,7 @@ class Index:
             4: Counter(),
             6: Counter(),
         }  # by version: lengths of prefixes that there are
-        self._looks: dict[str, set[str]] = {}  # by look, the names that have it
+        self._by_skeleton: dict[str, set[str]] = {}  # by skeleton, the names that have it
 
     def add(self, target: str) -> None:
         """Add a target (`Target.kept`), which has not been added before."""
@@ -103,8 +103,8 @@ class Index:
             self._networks[_leading(network)] = target
             self._lengths[network.version][network.prefixlen] += 1
         elif not target.startswith("@"):
-            for look in _looks(target):
-                self._looks.setdefault(look, set()).add(target)
+            for skeleton in _skeletons(target):
+                self._by_skeleton.setdefault(skeleton, set()).add(target)
 
     def discard(self, target: str) -> None:
         """Remove a target, as no sanction is about it any more."""
@@ -112,10 +112,10 @@ class Index:
             self._networks.pop(_leading(network), None)
             self._lengths[network.version] -= Counter({network.prefixlen: 1})  # (drops those that are 0)
         elif not target.startswith("@"):
-            for look in _looks(target):
-                self._looks[look].discard(target)
-                if not self._looks[look]:
-                    del self._looks[look]
+            for skeleton in _skeletons(target):
+                self._by_skeleton[skeleton].discard(target)
+                if not self._by_skeleton[skeleton]:
+                    del self._by_skeleton[skeleton]
 
     def hitting(self, session: Session, account: Account | None) -> Iterator[str]:
         """The targets that a session may be hit by (`Target.kept`), if it is of this account (None: a guest's).
@@ -125,7 +125,7 @@ class Index:
         yield session.name.key
         if account is not None:
             yield f"@{account.id}"
-        elif self._looks:
+        elif self._by_skeleton:
             yield from self._alike(session.name)
         if self._networks:
             version, bits, address = _numbers(session.sender.ip)
@@ -135,7 +135,7 @@ class Index:
 
     def _alike(self, name: Name) -> Iterator[str]:
         plain = name.shown.isascii()
-        for target in {target for look in name.skeletons for target in self._looks.get(look, ())}:
+        for target in {target for skeleton in name.skeletons for target in self._by_skeleton.get(skeleton, ())}:
             if not (plain and target.isascii()):
                 yield target
 
@@ -179,8 +179,8 @@ class SanctionTable(dict[KindAndTarget, T]):
         return [self[kind, target] for target in targets if (kind, target) in self]
 
 
-def _looks(key: str) -> tuple[str, ...]:
-    """What a name looks like, of which only the key is known."""
+def _skeletons(key: str) -> tuple[str, ...]:
+    """The skeletons of a name of which only the key is known."""
     return skeletons({key, key.upper()})
 
 

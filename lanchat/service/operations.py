@@ -147,7 +147,7 @@ class Operations:
             )
         now, most, lobby = int(chat.now()), chat.limits["accounts"], chat.rooms.lobby
         belongs_to = () if lobby is None else (lobby.id,)
-        with chat.online.looks.held(name):
+        with chat.online.lookalikes.held(name):
             made = await self._store.write(AddAccount(name, hashed, role, now, most, belongs_to))
             chat.reserve_name(made.account)
             if lobby is not None and lobby.id in made.rooms:

@@ -111,4 +111,4 @@ def test_the_registry_agrees_with_a_plain_dict(steps: list[tuple[bool, str]]) ->
         assert online.listed("", 99)[0] == [s.name.shown for s in sorted(model.values(), key=lambda s: s.name.key)]
     for one in tuple(online):
         online.free(one)
-    assert not online.looks
+    assert not online.lookalikes
