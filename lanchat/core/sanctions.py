@@ -164,8 +164,8 @@ class Sanctions:
         meant = {(kind, form) for form in target.forms}
         if meant.isdisjoint(self._table(room)) and meant.isdisjoint(self._proposed.get(room, ())):
             return False
-        place = None if room is None else room.id
-        await self.store.write(RemoveSanctions(kind, place, tuple(sorted(target.forms))))
+        room_id = None if room is None else room.id
+        await self.store.write(RemoveSanctions(kind, room_id, tuple(sorted(target.forms))))
         found = [self._table(room)[form] for form in meant if form in self._table(room)]
         for sanction in found:
             self._drop(sanction)

@@ -106,8 +106,8 @@ class ChatService(MultiService):
             rooms.OpenLobby(self._lobby, int(self.chat.now())).run(connection)
         sanctions.RemoveEndedSanctions(self.chat.now()).run(connection)
         known = {account.id: account for account in accounts.load(connection)}
-        places = rooms.load(connection, known)
-        in_force = sanctions.load(connection, places)
-        self.chat.begin(self.store, list(known.values()), places, in_force)
+        all_rooms = rooms.load(connection, known)
+        in_force = sanctions.load(connection, all_rooms)
+        self.chat.begin(self.store, list(known.values()), all_rooms, in_force)
         if self._lobby is not None and (room := self.chat.rooms.find(self._lobby.shown)) is not None:
             self.chat.rooms.open_lobby(room)

@@ -19,12 +19,12 @@ from lanchat.store.rows import Wrong, log_unusable, usable
 _GONE = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
 
 
-def load(connection: Connection, places: Iterable[Room], wrong: Wrong = log_unusable) -> list[Sanction]:
-    """All sanctions, in the given rooms (`places`) and on the whole server.
+def load(connection: Connection, in_rooms: Iterable[Room], wrong: Wrong = log_unusable) -> list[Sanction]:
+    """All sanctions, in the given rooms (`in_rooms`) and on the whole server.
 
     `wrong` is called with a text for each row that is unusable.
     """
-    by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in places}}
+    by_id: dict[int | None, Room | None] = {None: None, **{room.id: room for room in in_rooms}}
     rows = usable(connection, "sanctions", wrong)
     return [Sanction(kind, by_id[room], *rest) for _, kind, room, *rest in rows if room in by_id]
 
@@ -66,7 +66,7 @@ class AddSanction(LogCommand[None], frozen=True):
 
 
 class RemoveSanctions(LogCommand[None], frozen=True):
-    """Remove the bans, or the mutes, in one place about any of these targets."""
+    """Remove the bans, or the mutes, in one room (or on the whole server) about any of these targets."""
 
     kind: str
     #: The id of a room; None is the whole server.
