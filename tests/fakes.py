@@ -173,7 +173,7 @@ class FakeStore:
 
     def append(self, entry: Entry) -> None:
         """Add this to the log."""
-        self._hand_in(entry)
+        self._submit(entry)
 
     def write(self, command: LogCommand[T]) -> Deferred[T]:
         """Do this."""
@@ -198,7 +198,7 @@ class FakeStore:
 
     def _do(self, task: LogCommand[T] | LocalTask[T]) -> Deferred[T]:
         job = Job(task)
-        self._hand_in(job)
+        self._submit(job)
         return job.done
 
     def read(self, query: Callable[[sqlite3.Connection], Any], slow: bool = False) -> Deferred[Any]:
@@ -235,7 +235,7 @@ class FakeStore:
             writer.put(item)
         writer.run()
 
-    def _hand_in(self, item: Entry | Job[Any]) -> None:
+    def _submit(self, item: Entry | Job[Any]) -> None:
         self._batch.append(item)
         if not self.held:
             self.release()

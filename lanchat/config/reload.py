@@ -116,9 +116,9 @@ class ReloadableLimits:
         fresh = Limits(self._limits.ceilings)
         for name, value in config["limit"]:
             fresh.set(name, value)
-        return lambda: self._take(fresh.values)
+        return lambda: self._apply(fresh.values)
 
-    def _take(self, values: dict[str, float]) -> list[str]:
+    def _apply(self, values: dict[str, float]) -> list[str]:
         lines = [self._change(name, value) for name, value in values.items() if value != self._limits[name]]
         self._limits.values.update(values)
         self._configured = values
@@ -141,9 +141,9 @@ class ReloadableNetworks:
     def prepare(self, config: Options) -> Apply:
         """Read the configured networks."""
         networks = parse_networks(config["allow"])
-        return lambda: self._take(networks)
+        return lambda: self._apply(networks)
 
-    def _take(self, networks: list[Network] | None) -> list[str]:
+    def _apply(self, networks: list[Network] | None) -> list[str]:
         if not self._admission.set_networks(networks):
             return []
         where = "everywhere" if networks is None else ", ".join(map(str, networks))
@@ -205,12 +205,12 @@ class SighupService(Service):
     def privilegedStartService(self) -> None:
         """Handle the signal from now on: loading the database takes long, and SIGHUP would end the process meanwhile."""
         super().privilegedStartService()
-        self._take()
+        self._install_handler()
 
     def startService(self) -> None:
         """Handle the signal, unless that was done already."""
         super().startService()
-        self._take()
+        self._install_handler()
         if (file := self._reload.started["config"]) is not None:
             reread = "`lanchat-admin reload` reads" if self._at_terminal else "SIGHUP reads"
             _log.info("configured by {file}; {reread} it again", file=str(file), reread=reread)
@@ -221,7 +221,7 @@ class SighupService(Service):
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, self._before or signal.SIG_IGN)
 
-    def _take(self) -> None:
+    def _install_handler(self) -> None:
         if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != self._asked:
             self._before = signal.signal(signal.SIGHUP, self._asked)
             # Not under nohup, which ignores the signal: that server shall outlive the terminal.

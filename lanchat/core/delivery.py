@@ -41,7 +41,7 @@ class Delivery:
         elif reader.has_cap("history") and reader.client.behind():
             reader.backlog = Backlog(reader.seen)
             reader.backlog.add(seq, packet)
-            reader.client.perform(self._end_lag(reader), hold=False)
+            reader.client.perform(self._end_backlog(reader), hold=False)
         else:
             reader.seen = seq
             self.deliver(reader, packet)
@@ -65,7 +65,7 @@ class Delivery:
             packet = packet.prefixed
         reader.client.deliver(packet)
 
-    async def _end_lag(self, reader: Session) -> None:
+    async def _end_backlog(self, reader: Session) -> None:
         await reader.client.caught_up()
         backlog, reader.backlog = reader.backlog, None
         if backlog is not None:

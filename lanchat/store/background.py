@@ -43,7 +43,7 @@ class BackgroundWork:
         self._connection = connection
         self._moved = recent.moved_upto(connection)
         self._indexed = word_index.indexed_range(connection)["indexed"]
-        self._anew = Reindexing(connection)
+        self._reindexing = Reindexing(connection)
         (self._rows,) = connection.execute("SELECT count(*) FROM fresh").fetchone()  # rows in `fresh`, at most
         self._characters = 0  # characters of their texts, about
         self._upto = 0  # the messages up to this one are being moved; 0 while none are
@@ -68,9 +68,9 @@ class BackgroundWork:
     @property
     def pause(self) -> float | None:
         """For how many seconds the writer should wait for a batch before the next `step`; None if there is nothing to do."""
-        if not self._rows and not self._upto and self._indexed >= self._moved and not self._anew.left:
+        if not self._rows and not self._upto and self._indexed >= self._moved and not self._reindexing.left:
             return None
-        usual = (SHORT_PAUSE if self._anew.left else PAUSE) if self._since_indexed else 0
+        usual = (SHORT_PAUSE if self._reindexing.left else PAUSE) if self._since_indexed else 0
         return max(usual, self._not_before - time.monotonic()) if self._failing else usual
 
     def step(self, idle: bool) -> None:
@@ -80,7 +80,7 @@ class BackgroundWork:
         """
         if self._failing and time.monotonic() < self._not_before:
             return
-        quiet = idle and not (self._anew.left and time.monotonic() < self._quiet_from)
+        quiet = idle and not (self._reindexing.left and time.monotonic() < self._quiet_from)
         try:
             if not self._upto and self._rows and (quiet or self._many()):
                 self._upto = newest_seq(self._connection)
@@ -89,8 +89,8 @@ class BackgroundWork:
             if self._indexed < self._moved:
                 if quiet or self._since_indexed >= INDEX_EVERY:
                     self._index()
-            elif self._anew.left and (idle or self._since_indexed >= INDEX_EVERY):
-                self._anew.step()
+            elif self._reindexing.left and (idle or self._since_indexed >= INDEX_EVERY):
+                self._reindexing.step()
                 self._since_indexed = min(self._since_indexed, 1)
             self._failing = self._failing and (self._upto > 0 or self._indexed < self._moved)
         except Exception as error:  # noqa: BLE001 (it is tried again; messages are stored all the same)

@@ -85,7 +85,7 @@ class Store:
         self._counts = counts or Counts()
         self._settled = 0.0  # the time at which something came back last, or the first of what waits was handed in
         self._relays: list[Entry] = []
-        self._untold: deque[Iterator[Entry] | Job[Any]] = deque()  # done, but not yet handed back
+        self._to_hand_back: deque[Iterator[Entry] | Job[Any]] = deque()  # done, but not yet handed back
         self._closed: Deferred[None] | None = None
 
     def open(self, prepare: Prepare = lambda connection: None) -> None:
@@ -137,7 +137,7 @@ class Store:
             self._relay(entry)
             return
         self._characters += ENVELOPE + len(entry.msg)
-        self._hand_in(entry)
+        self._submit(entry)
 
     def write(self, command: LogCommand[T]) -> Deferred[T]:
         """Do a command, in a transaction. Fires with its result, or fails with what it raises or with `NotStored`."""
@@ -191,7 +191,7 @@ class Store:
         if self._draining:
             self._refused.append(job)
         else:
-            self._hand_in(job)
+            self._submit(job)
         return job.done
 
     def _check_room(self) -> None:
@@ -202,7 +202,7 @@ class Store:
         ):
             raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
 
-    def _hand_in(self, item: Entry | Job[Any]) -> None:
+    def _submit(self, item: Entry | Job[Any]) -> None:
         if not self._waiting:
             self._settled = time.monotonic()
         self._waiting += 1
@@ -226,7 +226,7 @@ class Store:
         self.call_in_reactor(self._tell_end)
 
     def _tell_end(self) -> None:
-        while self._untold:
+        while self._to_hand_back:
             self._tell()
         assert self._closed is not None  # noqa: S101 (nothing else ends the thread)
         self._closed.callback(None)
@@ -241,23 +241,23 @@ class Store:
         """
         self._report(wrong)
         self._draining = self._draining or bool(wrong)
-        goes_on = bool(self._untold)
-        self._untold.extend(run if isinstance(run, Job) else self._back(run) for run in split_at_jobs(batch))
+        goes_on = bool(self._to_hand_back)
+        self._to_hand_back.extend(run if isinstance(run, Job) else self._back(run) for run in split_at_jobs(batch))
         if not goes_on:
             self._tell()
 
     def _tell(self) -> None:
         """Hand back what is done: if that takes long, the rest in the next turn of the reactor."""
         self._settled = time.monotonic()
-        while self._untold:
-            first = self._untold[0]
+        while self._to_hand_back:
+            first = self._to_hand_back[0]
             if isinstance(first, Job):
                 self._waiting -= 1
                 first.tell()
             elif not self._give_back(first):
                 self.call_in_reactor(self._tell)
                 return
-            self._untold.popleft()
+            self._to_hand_back.popleft()
         if self._draining and not self._waiting:
             self._go_on()
 
