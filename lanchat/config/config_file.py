@@ -117,7 +117,7 @@ class OptionsWithFile(usage.Options):
         """Set the defaults of options that were not given."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """The conflicts between options."""
+        """The options that are wrong together, for subclasses: for each conflict the options, and a line of text about it."""
         yield from ()
 
     def file_errors(self, wrong: Collection[str]) -> list[str]:

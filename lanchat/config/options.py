@@ -163,7 +163,7 @@ class Options(OptionsWithFile):
             self.opt_port(DEFAULT_PORT)
 
     def conflicts(self) -> Iterator[Conflict]:
-        """The conflicts between options."""
+        """The options that are wrong together: for each conflict the options, and a line of text that says what to do."""
         if self["data"] is None:
             yield Conflict({"data"}, NO_HOME)
         if (self["tls-key"] is None) != (self["tls-cert"] is None):

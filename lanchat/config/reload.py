@@ -45,7 +45,7 @@ class Reloadable(Protocol):
 
 
 class Reloader:
-    """Reloads all reloadable parts."""
+    """Reads the configuration again, and applies it to the parts that can change while the server runs, if nothing is wrong."""
 
     def __init__(self, config: Options, *parts: Reloadable) -> None:
         self.parts = list(parts)
@@ -112,7 +112,7 @@ class ReloadableLimits:
         self._configured = dict(limits.values)
 
     def prepare(self, config: Options) -> Apply:
-        """Read the configured values."""
+        """Read the limits of a new configuration; calling the result applies them, and returns a line for each change."""
         fresh = Limits(self._limits.ceilings)
         for name, value in config["limit"]:
             fresh.set(name, value)
@@ -139,7 +139,7 @@ class ReloadableNetworks:
         self._admission = admission
 
     def prepare(self, config: Options) -> Apply:
-        """Read the configured networks."""
+        """Read the networks of a new configuration; calling the result applies them, and returns what changed."""
         networks = parse_networks(config["allow"])
         return lambda: self._apply(networks)
 
@@ -184,7 +184,7 @@ class ReloadableOperatorKeys:
         self._factory = factory
 
     def prepare(self, config: Options) -> Apply:
-        """Read the listed keys."""
+        """Read the file of keys; calling the result applies them. Raises `FileError` if it can't be read."""
         from lanchat.manhole import keys  # noqa: PLC0415 (as in lanchat.tap)
 
         if not config["manhole"]:

@@ -32,7 +32,7 @@ def written(command: str, room: Room | None, /, *rest: str) -> str:
 
 
 class Actor(NamedTuple):
-    """Somebody who decides."""
+    """Who decides about a sanction or a kick: a session, or the operator at the manhole's prompt."""
 
     name: str
     role: Role

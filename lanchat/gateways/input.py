@@ -130,7 +130,7 @@ class Input(Protocol, ABC):
 
     @abstractmethod
     def frameReceived(self, frame: Any) -> None:
-        """Serve one frame."""
+        """Serve one frame of those that `split` returned: a name, a packet, an error, or what else the dialect has."""
 
     def served(self) -> None:
         """Called when all that came has been served."""

@@ -92,7 +92,7 @@ class TappedSession:
         connection.serve_with(_TappedRouter(router, self._handle_packet, self._ended))
 
     def remove(self) -> None:
-        """Remove the proxies."""
+        """Take the proxies away that show the packets: the session and its connection know each other and the router again."""
         self._session.client = self._connection
         self._connection.serve_with(self._router)
 

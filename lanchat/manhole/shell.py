@@ -37,7 +37,7 @@ class Connection(Protocol):
 
     @property
     def transport(self) -> Transport:
-        """The connection below."""
+        """The transport of SSH (RFC 4253), which encrypts all channels of this connection."""
 
     def sendClose(self, channel: SSHChannel) -> None:
         """Close a channel."""

@@ -50,7 +50,7 @@ class SanctionRow(NamedTuple):
 
 
 class UserCommands:
-    """The commands about users."""
+    """The commands about users at the operators' prompt. Their docstrings are its help."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -95,7 +95,10 @@ class UserCommands:
         return self._moderate(moderation.mute, whom, why, duration, room)
 
     def unmute(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
-        """Let somebody speak again."""
+        """Let somebody speak again.
+
+        The target as in mute(), and with room='#ops' only there: unmute('bob').
+        """
         return self._moderate(partial(moderation.undo, kind=MUTE), whom, "", "", room)
 
     def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
@@ -107,7 +110,10 @@ class UserCommands:
         return self._moderate(moderation.ban, whom, why, duration, room)
 
     def unban(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
-        """Let somebody come back."""
+        """Let somebody come back.
+
+        The target as in ban(), and with room='#ops' only there: unban('10.0.0.0/24').
+        """
         return self._moderate(partial(moderation.undo, kind=BAN), whom, "", "", room)
 
     def bans(self, room: str = "") -> Table[SanctionRow]:

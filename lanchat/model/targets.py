@@ -169,7 +169,7 @@ class SanctionTable(dict[KindAndTarget, T]):
         self[decided.kind, decided.target] = decided
 
     def drop(self, decided: T) -> None:
-        """Remove a sanction."""
+        """Remove the sanction of this kind with this target. Raises `KeyError` if there is none."""
         del self[decided.kind, decided.target]
         self._index[decided.kind].discard(decided.target)
 

@@ -175,7 +175,7 @@ class WebFactory(Factory):
         return channel
 
     def opened(self, channel: Channel) -> None:
-        """Register a new connection."""
+        """Register a new connection. If that makes more than `MAX_CONNECTIONS`, the oldest is cut off."""
         self.connections[channel] = None
         if len(self.connections) > MAX_CONNECTIONS:
             oldest = next(iter(self.connections))
