@@ -176,7 +176,7 @@ def _percentiles(seconds: list[float]) -> tuple[float, float]:
 
 
 @contextmanager
-def house(server: Server, directory: Path) -> Iterator[tuple[int, crowd.Ports]]:
+def prepared_server(server: Server, directory: Path) -> Iterator[tuple[int, crowd.Ports]]:
     """A server with its default limits, a room with a log, an account for strangers, and those who are silent."""
     telnet, tls, web = free_port(), free_port(), free_port()
     more = ["--telnet", f"tcp:{telnet}:interface=127.0.0.1", "--tls", f"tcp:{tls}:interface=127.0.0.1"]
@@ -220,7 +220,10 @@ def run(asked: argparse.Namespace) -> Results:
         raise Failed(f"--only {asked.only}: no row has this word")
     tell = command.progress(len(chosen) + WORST)
     before = machine()
-    with tempfile.TemporaryDirectory(prefix="lanchat-abuse-") as directory, house(server, Path(directory)) as (pid, ports):
+    with (
+        tempfile.TemporaryDirectory(prefix="lanchat-abuse-") as directory,
+        prepared_server(server, Path(directory)) as (pid, ports),
+    ):
         honest = Honest(ports.json)
         try:
             trial = Trial(pid, ports, honest, seconds)

@@ -24,13 +24,13 @@ from tests.fakes import ALL, PASSWORD, FakeIdentity, User, dump, log_in, log_in_
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
 @pytest.fixture
-def router(house: tuple[Router, Clock]) -> Router:
-    return house[0]
+def router(router_and_clock: tuple[Router, Clock]) -> Router:
+    return router_and_clock[0]
 
 
 # Making a name one's own.
@@ -213,12 +213,12 @@ def test_a_new_password_is_the_only_one_that_opens(router: Router) -> None:
 def test_who_changes_the_password_is_alone_in_the_account(router: Router) -> None:
     ann = User(router, "ann").register().hello(*ALL)
     bob, phone, tablet = User(router, "bob"), log_in_classic(router, "ann"), log_in(router, "ann", dev="tablet")
-    stranger = User(router, "ann")
+    pending = User(router, "ann")
     phone.shown(), tablet.shown()
     ann.send("/password", password=PASSWORD, text="new")
     ended = "Your password is changed; 3 other sessions ended. Stored logins on all your devices are no longer valid."
     assert ann.told().msg == ended
-    for other in (phone, tablet, stranger):
+    for other in (phone, tablet, pending):
         assert other.client.disconnected
         assert other.told().msg == "Your password was changed on another of your devices. Log in with the new one."
         assert other.session not in router.chat.online
@@ -227,7 +227,7 @@ def test_who_changes_the_password_is_alone_in_the_account(router: Router) -> Non
     assert ann.session.account.sessions == [ann.session]
     bob.send("ann", "hi")
     assert ann.told().msg == "hi"
-    assert not any(other.shown() for other in (phone, tablet, stranger))
+    assert not any(other.shown() for other in (phone, tablet, pending))
     ann.send("/password", "new newer")
     assert ann.told().msg == "Your password is changed. Stored logins on all your devices are no longer valid."
 
@@ -237,16 +237,16 @@ def test_a_login_with_the_old_password_that_is_under_way_comes_to_nothing(
 ) -> None:
     ann = User(router, "ann").register().hello(*ALL)
     proven: Deferred[Account] = Deferred()
-    stranger = User(router, "ann", greeted=False)
+    pending = User(router, "ann", greeted=False)
     with monkeypatch.context() as patched:
         patched.setattr(router.chat.identity, "by_password", lambda *_: proven)
-        stranger.send("/login", PASSWORD)
+        pending.send("/login", PASSWORD)
     late = User(router, "ann", greeted=False)
     store_of(router.chat).held = True
     ann.send("/password", password=PASSWORD, text="new")
     late.send("/hello", "x", v=1, caps=["token"], auth={"mech": "PLAIN", "password": PASSWORD})  # proven, not let in yet
     store_of(router.chat).release()
-    for login in (stranger, late):
+    for login in (pending, late):
         assert login.client.disconnected
         assert "token" not in str(login.xs())
     assert proven.called
@@ -277,9 +277,9 @@ def test_when_a_new_password_can_not_be_stored_everybody_stays(router: Router) -
     ],
 )
 def test_so_many_accounts_are_made_from_one_address_in_an_hour(
-    house: tuple[Router, Clock], addresses: list[str], made: int
+    router_and_clock: tuple[Router, Clock], addresses: list[str], made: int
 ) -> None:
-    router, clock = house
+    router, clock = router_and_clock
     router.chat.limits.set("registrations", 2)
     users = [User(router, f"user{n}", address) for n, address in enumerate(addresses)]
     for user in users:
@@ -306,8 +306,10 @@ def test_those_that_are_just_being_made_count_and_those_that_failed_do_not(route
     bob.register()
 
 
-def test_so_many_logins_to_one_account_are_let_in_at_once_and_then_so_many_a_second(house: tuple[Router, Clock]) -> None:
-    router, clock = house
+def test_so_many_logins_to_one_account_are_let_in_at_once_and_then_so_many_a_second(
+    router_and_clock: tuple[Router, Clock],
+) -> None:
+    router, clock = router_and_clock
     User(router, "ann").register()
     User(router, "bob").register()
     router.chat.limits.set("logins", "0.2")  # a burst of 10 s allows two
@@ -355,12 +357,12 @@ def test_who_registers_in_a_room_that_is_full_is_not_in_it_any_more(router: Rout
 def test_a_stranger_is_told_how_to_log_in_and_reserves_nothing(router: Router) -> None:
     User(router, "ann").register().leave()
     watcher = User(router, "bob").hello("presence")
-    stranger = User(router, "Ann", greeted=False)
-    router.chat.greet(stranger.session)
-    assert "/login" in stranger.told().msg
+    pending = User(router, "Ann", greeted=False)
+    router.chat.greet(pending.session)
+    assert "/login" in pending.told().msg
     watcher.send("/list")
     assert watcher.told().msg == "You are the only active user!"
-    assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")  # (while the stranger waits)
+    assert log_in_classic(router, "ann").msgs()[0].startswith("Welcome ann!")  # (while the other login is pending)
 
 
 @pytest.mark.parametrize(
@@ -369,51 +371,51 @@ def test_a_stranger_is_told_how_to_log_in_and_reserves_nothing(router: Router) -
 def test_a_stranger_may_do_nothing(router: Router, to: str) -> None:
     User(router, "ann").register().leave()
     bob = User(router, "bob")
-    stranger = User(router, "ann")
-    stranger.send(to, "bob")
-    assert stranger.told().msg == "Log in first: send /login PASSWORD."
+    pending = User(router, "ann")
+    pending.send(to, "bob")
+    assert pending.told().msg == "Log in first: send /login PASSWORD."
     assert bob.shown() == []
 
 
 def test_a_stranger_may_ask_for_help_and_quit(router: Router) -> None:
     User(router, "ann").register().leave()
-    stranger = User(router, "ann")
-    stranger.send("/help", "login")
-    assert stranger.told().msg.startswith("Usage: /login PASSWORD")
-    stranger.send("/quit")
-    assert stranger.told().msg == "Goodbye"
-    assert stranger.client.disconnected
+    pending = User(router, "ann")
+    pending.send("/help", "login")
+    assert pending.told().msg.startswith("Usage: /login PASSWORD")
+    pending.send("/quit")
+    assert pending.told().msg == "Goodbye"
+    assert pending.client.disconnected
 
 
-def test_a_stranger_is_closed_after_half_a_minute(house: tuple[Router, Clock]) -> None:
-    router, clock = house
+def test_a_stranger_is_closed_after_half_a_minute(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
     User(router, "ann").register().leave()
-    stranger, quick = User(router, "ann"), User(router, "ann")
+    pending, quick = User(router, "ann"), User(router, "ann")
     clock.advance(SECONDS - 1)
     quick.send("/login", PASSWORD)
-    assert not stranger.client.disconnected
+    assert not pending.client.disconnected
     clock.advance(2)
-    assert stranger.client.disconnected
+    assert pending.client.disconnected
     assert not quick.client.disconnected
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00::{}"])
 def test_eight_strangers_of_one_address_are_asked_and_their_places_come_free(router: Router, address: str) -> None:
     User(router, "ann").register().leave()
-    strangers = [User(router, "ann", address.format(n)) for n in range(MAX_WAITING)]
+    pending = [User(router, "ann", address.format(n)) for n in range(MAX_WAITING)]
     late = User(router, "ann", address.format("ff"), greeted=False)
     router.chat.greet(late.session)
     assert "Too many connections" in late.told().msg
     assert late.client.disconnected
     assert not User(router, "ann", ip="10.0.0.2").client.disconnected
-    strangers[0].leave()
+    pending[0].leave()
     assert not User(router, "ann", address.format("ff")).client.disconnected
 
 
 def test_any_number_of_strangers_is_asked_over_loopback(router: Router) -> None:
     User(router, "ann").register().leave()
-    strangers = [User(router, "ann", "127.0.0.1") for _ in range(MAX_WAITING + 1)]
-    assert not any(stranger.client.disconnected for stranger in strangers)
+    pending = [User(router, "ann", "127.0.0.1") for _ in range(MAX_WAITING + 1)]
+    assert not any(session.client.disconnected for session in pending)
 
 
 def test_a_wrong_password_is_answered_and_the_next_try_may_be_right(router: Router) -> None:
@@ -610,8 +612,8 @@ def test_a_word_to_oneself_is_on_each_device_once(phone: User, laptop: User) -> 
     assert [(packet.msg, (dump(packet.x).get("op"))) for packet in phone.shown()] == [("remember", None), ("", "ack")]
 
 
-def test_an_account_comes_with_its_first_device_and_goes_with_its_last(house: tuple[Router, Clock]) -> None:
-    router, clock = house
+def test_an_account_comes_with_its_first_device_and_goes_with_its_last(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
     User(router, "ann").register().leave()
     watcher = User(router, "bob").hello("presence")
     phone, laptop = log_in(router, "ann", dev="phone"), log_in(router, "ann", dev="laptop")

@@ -99,96 +99,94 @@ class Chat:
 
 
 @pytest.fixture
-def house() -> Iterator[Chat]:
+def chat() -> Iterator[Chat]:
     made = Chat()
     yield made
     made.turns.wait(made.hasher.stopService())
 
 
 @pytest.fixture
-def alice(house: Chat) -> Account:
-    house.register("bob", "builder")
-    return house.register("Alice", "in wonderland")
+def alice(chat: Chat) -> Account:
+    chat.register("bob", "builder")
+    return chat.register("Alice", "in wonderland")
 
 
 def password(name: str, secret: str) -> UsernamePassword:
     return UsernamePassword(name.encode(), secret.encode())
 
 
-def test_these_are_parts_that_cred_can_use(house: Chat) -> None:
-    assert verifyObject(ICredentialsChecker, house.checker)
+def test_these_are_parts_that_cred_can_use(chat: Chat) -> None:
+    assert verifyObject(ICredentialsChecker, chat.checker)
     assert verifyObject(IToken, Token(b"alice", "x"))
 
 
 @pytest.mark.parametrize("name", ["Alice", "alice", "ALICE"])
-def test_a_password_opens_its_account_in_any_spelling_of_the_name(house: Chat, alice: Account, name: str) -> None:
-    assert house.login(password(name, "in wonderland")) is alice
+def test_a_password_opens_its_account_in_any_spelling_of_the_name(chat: Chat, alice: Account, name: str) -> None:
+    assert chat.login(password(name, "in wonderland")) is alice
 
 
-def test_a_password_is_hashed_anew_in_the_form_of_today_once_it_has_opened_its_account(house: Chat) -> None:
+def test_a_password_is_hashed_anew_in_the_form_of_today_once_it_has_opened_its_account(chat: Chat) -> None:
     typed = "cafe\u0301 ole\u0301"
-    zoe = house.register("Zoë", "x")
-    house.tables.connection.execute("UPDATE accounts SET password = ?", (PasswordHasher.from_parameters(CHEAPEST).hash(typed),))
-    before = house.kept(zoe)
+    zoe = chat.register("Zoë", "x")
+    chat.tables.connection.execute("UPDATE accounts SET password = ?", (PasswordHasher.from_parameters(CHEAPEST).hash(typed),))
+    before = chat.kept(zoe)
     with pytest.raises(UnauthorizedLogin):
-        house.login(password("Zoë", "café olé"))
-    assert house.login(password("Zoë", typed)) is zoe
-    assert house.kept(zoe) != before
-    assert house.login(password("Zoë", "café olé")) is zoe
-    after = house.kept(zoe)
-    assert house.login(password("Zoë", typed)) is zoe
-    assert house.kept(zoe) == after
+        chat.login(password("Zoë", "café olé"))
+    assert chat.login(password("Zoë", typed)) is zoe
+    assert chat.kept(zoe) != before
+    assert chat.login(password("Zoë", "café olé")) is zoe
+    after = chat.kept(zoe)
+    assert chat.login(password("Zoë", typed)) is zoe
+    assert chat.kept(zoe) == after
 
 
 @pytest.mark.parametrize(
     ("name", "secret"), [("Alice", "builder"), ("bob", "in wonderland"), ("carol", "x"), ("\x00' OR 1", "x")]
 )
-def test_another_secret_or_name_opens_nothing(house: Chat, alice: Account, name: str, secret: str) -> None:
+def test_another_secret_or_name_opens_nothing(chat: Chat, alice: Account, name: str, secret: str) -> None:
     with pytest.raises(UnauthorizedLogin) as refused:
-        house.login(password(name, secret))
+        chat.login(password(name, secret))
     assert str(refused.value) == "no such account, or another password"
 
 
-def test_a_name_that_is_no_text_opens_nothing(house: Chat, alice: Account) -> None:
+def test_a_name_that_is_no_text_opens_nothing(chat: Chat, alice: Account) -> None:
     with pytest.raises(UnauthorizedLogin):
-        house.login(UsernamePassword(b"\xffalice", b"in wonderland"))
+        chat.login(UsernamePassword(b"\xffalice", b"in wonderland"))
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 1025])
 @pytest.mark.parametrize("name", ["alice", "nobody"])
-def test_what_can_be_no_password_is_answered_the_same_for_all_names(
-    house: Chat, alice: Account, name: str, secret: str
-) -> None:
+def test_what_can_be_no_password_is_answered_the_same_for_all_names(chat: Chat, alice: Account, name: str, secret: str) -> None:
     with pytest.raises(Usage):
-        house.login(password(name, secret))
+        chat.login(password(name, secret))
 
 
 def test_whether_there_is_an_account_can_not_be_told_by_the_work_it_takes(
-    house: Chat, alice: Account, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(name: str) -> tuple[list[str], int]:
         done: list[str] = []
-        monkeypatch.setattr(house.hasher, "_matches", lambda kept, secret: done.append(kept.split("$")[3]))
-        house.tables.asked.clear()
+        monkeypatch.setattr(chat.hasher, "_matches", lambda kept, secret: done.append(kept.split("$")[3]))
+        chat.tables.asked.clear()
         with pytest.raises(UnauthorizedLogin):
-            house.login(password(name, "wrong"))
-        return done, len(house.tables.asked)
+            chat.login(password(name, "wrong"))
+        return done, len(chat.tables.asked)
 
     known = work("alice")
     assert known == work("nobody")
     assert len(known[0]) == 1
 
 
-def test_a_token_serves_instead_of_the_password(house: Chat, alice: Account) -> None:
-    token = house.turns.run(house.checker.give_token(alice.id))
-    assert house.login(Token(b"alice", token)) is alice
-    assert house.login(Token(b"ALICE", token)) is alice, "more than once"
-    kept = house.tables.connection.execute("SELECT hash FROM tokens").fetchone()[0]
+def test_a_token_serves_instead_of_the_password(chat: Chat, alice: Account) -> None:
+    token = chat.turns.run(chat.checker.give_token(alice.id))
+    assert chat.login(Token(b"alice", token)) is alice
+    assert chat.login(Token(b"ALICE", token)) is alice, "more than once"
+    kept = chat.tables.connection.execute("SELECT hash FROM tokens").fetchone()[0]
     assert token.encode() not in kept
 
 
-def test_a_token_opens_only_the_account_it_was_given_for(house: Chat, alice: Account) -> None:
-    token = house.turns.run(house.checker.give_token(alice.id))
+def test_a_token_opens_only_the_account_it_was_given_for(chat: Chat, alice: Account) -> None:
+    token = chat.turns.run(chat.checker.give_token(alice.id))
     for name, other in [
         (b"bob", token),
         (b"alice", token + "x"),
@@ -197,85 +195,85 @@ def test_a_token_opens_only_the_account_it_was_given_for(house: Chat, alice: Acc
         (b"carol", token),
     ]:
         with pytest.raises(UnauthorizedLogin, match="no such token"):
-            house.login(Token(name, other))
+            chat.login(Token(name, other))
 
 
-def test_a_token_is_no_password(house: Chat, alice: Account) -> None:
-    token = house.turns.run(house.checker.give_token(alice.id))
+def test_a_token_is_no_password(chat: Chat, alice: Account) -> None:
+    token = chat.turns.run(chat.checker.give_token(alice.id))
     with pytest.raises(UnauthorizedLogin):
-        house.login(password("alice", token))
+        chat.login(password("alice", token))
 
 
-def test_an_account_has_the_newest_of_its_tokens(house: Chat, alice: Account) -> None:
-    (bob,) = (account for account in house.accounts.values() if account is not alice)
-    others = house.turns.run(house.checker.give_token(bob.id))
+def test_an_account_has_the_newest_of_its_tokens(chat: Chat, alice: Account) -> None:
+    (bob,) = (account for account in chat.accounts.values() if account is not alice)
+    others = chat.turns.run(chat.checker.give_token(bob.id))
     tokens = []
     for _ in range(MAX_TOKENS + 2):
-        house.now += 1
-        tokens.append(house.turns.run(house.checker.give_token(alice.id)))
+        chat.now += 1
+        tokens.append(chat.turns.run(chat.checker.give_token(alice.id)))
     for token in tokens[:2]:
         with pytest.raises(UnauthorizedLogin):
-            house.login(Token(b"alice", token))
+            chat.login(Token(b"alice", token))
     for token in tokens[2:]:
-        assert house.login(Token(b"alice", token)) is alice
-    assert house.login(Token(b"bob", others)) is bob
+        assert chat.login(Token(b"alice", token)) is alice
+    assert chat.login(Token(b"bob", others)) is bob
 
 
-def test_a_token_counts_even_if_the_clock_was_set_back(house: Chat, alice: Account) -> None:
+def test_a_token_counts_even_if_the_clock_was_set_back(chat: Chat, alice: Account) -> None:
     for _ in range(MAX_TOKENS):
-        house.turns.run(house.checker.give_token(alice.id))
-    house.now -= 1000
-    assert house.login(Token(b"alice", house.turns.run(house.checker.give_token(alice.id)))) is alice
+        chat.turns.run(chat.checker.give_token(alice.id))
+    chat.now -= 1000
+    assert chat.login(Token(b"alice", chat.turns.run(chat.checker.give_token(alice.id)))) is alice
 
 
-def test_a_token_that_could_not_be_kept_is_not_given(house: Chat, alice: Account) -> None:
-    house.tables.broken = NotStored("The disk is full.")
+def test_a_token_that_could_not_be_kept_is_not_given(chat: Chat, alice: Account) -> None:
+    chat.tables.broken = NotStored("The disk is full.")
     with pytest.raises(NotStored):
-        house.turns.run(house.checker.give_token(alice.id))
+        chat.turns.run(chat.checker.give_token(alice.id))
 
 
-def test_what_was_hashed_at_another_cost_is_hashed_again_at_a_login(house: Chat, alice: Account) -> None:
-    before = house.kept(alice)
-    dearer = Hasher(house.turns, replace(CHEAPEST, time_cost=2))
+def test_what_was_hashed_at_another_cost_is_hashed_again_at_a_login(chat: Chat, alice: Account) -> None:
+    before = chat.kept(alice)
+    dearer = Hasher(chat.turns, replace(CHEAPEST, time_cost=2))
     dearer.startService()
-    house.portal.registerChecker(AccountChecker(cast("Store", house.tables), dearer))
+    chat.portal.registerChecker(AccountChecker(cast("Store", chat.tables), dearer))
     with pytest.raises(UnauthorizedLogin):
-        house.login(password("alice", "wrong"))
-    assert house.kept(alice) == before
-    assert house.login(password("alice", "in wonderland")) is alice
-    after = house.kept(alice)
+        chat.login(password("alice", "wrong"))
+    assert chat.kept(alice) == before
+    assert chat.login(password("alice", "in wonderland")) is alice
+    after = chat.kept(alice)
     assert "t=2" in after
-    assert house.login(password("alice", "in wonderland")) is alice
-    assert house.kept(alice) == after
-    house.turns.wait(dearer.stopService())
+    assert chat.login(password("alice", "in wonderland")) is alice
+    assert chat.kept(alice) == after
+    chat.turns.wait(dearer.stopService())
 
 
-def test_a_login_does_not_fail_because_it_can_not_be_hashed_again(house: Chat, alice: Account, logged: list[str]) -> None:
-    before = house.kept(alice)
-    dearer = Hasher(house.turns, replace(CHEAPEST, time_cost=2))
+def test_a_login_does_not_fail_because_it_can_not_be_hashed_again(chat: Chat, alice: Account, logged: list[str]) -> None:
+    before = chat.kept(alice)
+    dearer = Hasher(chat.turns, replace(CHEAPEST, time_cost=2))
     dearer.startService()
-    house.portal.registerChecker(AccountChecker(cast("Store", house.tables), dearer))
-    house.tables.broken = NotStored("The disk is full.")
-    assert house.login(password("alice", "in wonderland")) is alice
-    assert house.kept(alice) == before
+    chat.portal.registerChecker(AccountChecker(cast("Store", chat.tables), dearer))
+    chat.tables.broken = NotStored("The disk is full.")
+    assert chat.login(password("alice", "in wonderland")) is alice
+    assert chat.kept(alice) == before
     assert any("could not be renewed: The disk is full." in line for line in logged)
-    house.turns.wait(dearer.stopService())
+    chat.turns.wait(dearer.stopService())
 
 
-def test_a_password_that_was_changed_meanwhile_is_not_changed_back(house: Chat, alice: Account) -> None:
-    RehashPassword(alice.id, "what it was before", "what it was before, hashed again").run(house.tables.connection)
-    assert house.login(password("alice", "in wonderland")) is alice
+def test_a_password_that_was_changed_meanwhile_is_not_changed_back(chat: Chat, alice: Account) -> None:
+    RehashPassword(alice.id, "what it was before", "what it was before, hashed again").run(chat.tables.connection)
+    assert chat.login(password("alice", "in wonderland")) is alice
 
 
-def test_tokens_go_with_the_password(house: Chat, alice: Account) -> None:
-    token = house.turns.run(house.checker.give_token(alice.id))
-    SetPassword(alice.id, "another, hashed").run(house.tables.connection)
+def test_tokens_go_with_the_password(chat: Chat, alice: Account) -> None:
+    token = chat.turns.run(chat.checker.give_token(alice.id))
+    SetPassword(alice.id, "another, hashed").run(chat.tables.connection)
     with pytest.raises(UnauthorizedLogin, match="no such token"):
-        house.login(Token(b"alice", token))
+        chat.login(Token(b"alice", token))
 
 
-def test_tokens_go_with_their_account(house: Chat, alice: Account) -> None:
-    connection = house.tables.connection
+def test_tokens_go_with_their_account(chat: Chat, alice: Account) -> None:
+    connection = chat.tables.connection
     connection.execute("PRAGMA foreign_keys = ON")
     AddToken(alice.id, b"kept", 1, MAX_TOKENS).run(connection)
     assert find_token(connection, "alice", b"kept") == alice.id
@@ -285,44 +283,44 @@ def test_tokens_go_with_their_account(house: Chat, alice: Account) -> None:
         AddToken(alice.id, b"kept", 1, MAX_TOKENS).run(connection)
 
 
-def test_an_account_that_is_gone_from_the_server_is_not_opened(house: Chat, alice: Account) -> None:
-    del house.accounts[alice.id]
+def test_an_account_that_is_gone_from_the_server_is_not_opened(chat: Chat, alice: Account) -> None:
+    del chat.accounts[alice.id]
     with pytest.raises(UnauthorizedLogin):
-        house.login(password("alice", "in wonderland"))
+        chat.login(password("alice", "in wonderland"))
 
 
-def test_a_database_that_is_too_slow_is_no_wrong_password(house: Chat, alice: Account) -> None:
+def test_a_database_that_is_too_slow_is_no_wrong_password(chat: Chat, alice: Account) -> None:
     async def late(query: object) -> None:
         raise TooSlow("That took too long.")
 
-    house.tables.read = late  # type: ignore[method-assign, assignment]  # it fails in this test
+    chat.tables.read = late  # type: ignore[method-assign, assignment]  # it fails in this test
     with pytest.raises(TooSlow):
-        house.login(password("alice", "in wonderland"))
+        chat.login(password("alice", "in wonderland"))
 
 
-def test_another_directory_can_check_the_passwords(house: Chat, alice: Account) -> None:
-    house.portal.registerChecker(InMemoryUsernamePasswordDatabaseDontUse(alice=b"from the directory", dave=b"x"))
-    assert house.login(password("alice", "from the directory")) is alice
+def test_another_directory_can_check_the_passwords(chat: Chat, alice: Account) -> None:
+    chat.portal.registerChecker(InMemoryUsernamePasswordDatabaseDontUse(alice=b"from the directory", dave=b"x"))
+    assert chat.login(password("alice", "from the directory")) is alice
     with pytest.raises(LoginFailed):
-        house.login(password("alice", "in wonderland"))
+        chat.login(password("alice", "in wonderland"))
     with pytest.raises(LoginFailed):
-        house.login(password("dave", "x"))  # the directory knows him, and there is no such account
-    token = house.turns.run(house.checker.give_token(alice.id))
-    assert house.login(Token(b"alice", token)) is alice, "tokens are still ours"
+        chat.login(password("dave", "x"))  # the directory knows him, and there is no such account
+    token = chat.turns.run(chat.checker.give_token(alice.id))
+    assert chat.login(Token(b"alice", token)) is alice, "tokens are still ours"
 
 
-def test_a_name_that_is_a_number_is_no_id(house: Chat, alice: Account) -> None:
-    house.portal.registerChecker(InMemoryUsernamePasswordDatabaseDontUse(**{str(alice.id): b"x"}))
+def test_a_name_that_is_a_number_is_no_id(chat: Chat, alice: Account) -> None:
+    chat.portal.registerChecker(InMemoryUsernamePasswordDatabaseDontUse(**{str(alice.id): b"x"}))
     with pytest.raises(LoginFailed):
-        house.login(password(str(alice.id), "x"))
+        chat.login(password(str(alice.id), "x"))
 
 
-def test_nobody_logs_in_as_nobody(house: Chat, alice: Account) -> None:
-    house.portal.registerChecker(AllowAnonymousAccess())
+def test_nobody_logs_in_as_nobody(chat: Chat, alice: Account) -> None:
+    chat.portal.registerChecker(AllowAnonymousAccess())
     with pytest.raises(LoginFailed):
-        house.login(Anonymous())
+        chat.login(Anonymous())
 
 
-def test_a_login_gives_an_account_and_nothing_else(house: Chat, alice: Account) -> None:
+def test_a_login_gives_an_account_and_nothing_else(chat: Chat, alice: Account) -> None:
     with pytest.raises(NotImplementedError):
-        house.turns.wait(succeed(alice.id).addCallback(partial(house.realm.requestAvatar, mind=None)))
+        chat.turns.wait(succeed(alice.id).addCallback(partial(chat.realm.requestAvatar, mind=None)))

@@ -58,7 +58,7 @@ def test_each_command_has_its_calls() -> None:
 
 
 @pytest.fixture
-def house() -> tuple[Router, User]:
+def router_and_operator() -> tuple[Router, User]:
     """A server with rooms, people and decisions, and an operator with a capable client."""
     router, _ = make_router()
     ann = person(router, "ann", Role.OPERATOR).hello(*CAPS)
@@ -83,9 +83,9 @@ def house() -> tuple[Router, User]:
 
 @pytest.mark.parametrize(("to", "form"), [(to, form) for to, forms in FORMS.items() for form in forms], ids=str)
 def test_what_a_command_answers_is_declared_for_programs(
-    house: tuple[Router, User], to: str, form: str | dict[str, Any]
+    router_and_operator: tuple[Router, User], to: str, form: str | dict[str, Any]
 ) -> None:
-    _, ann = house
+    _, ann = router_and_operator
     ann.send(to, form if isinstance(form, str) else "", cid="c", **({} if isinstance(form, str) else form))
     answers = [dump(packet.x) for packet in ann.shown()]
     ops = {x["op"] for x in answers if x.get("cid") == "c"}
@@ -103,9 +103,9 @@ def test_what_register_answers_is_declared_for_programs(form: str | dict[str, An
 
 
 def test_an_answer_with_a_member_that_is_not_declared_is_found(
-    house: tuple[Router, User], monkeypatch: pytest.MonkeyPatch
+    router_and_operator: tuple[Router, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    router, ann = house
+    router, ann = router_and_operator
     time = COMMANDS["/time"]
     monkeypatch.setitem(COMMANDS, "/time", time._replace(run=lambda *asked: router.chat.reply(asked[1], asked[2], "", total=8)))
     ann.send("/time", cid="c")

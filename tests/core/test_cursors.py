@@ -11,20 +11,20 @@ from tests.fakes import FakeStore, User, log_in, log_in_classic, make_router, st
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     router, clock = make_router()
     User(router, "ann").register().leave()
     return router, clock
 
 
 @pytest.fixture
-def router(house: tuple[Router, Clock]) -> Router:
-    return house[0]
+def router(router_and_clock: tuple[Router, Clock]) -> Router:
+    return router_and_clock[0]
 
 
 @pytest.fixture
-def clock(house: tuple[Router, Clock]) -> Clock:
-    return house[1]
+def clock(router_and_clock: tuple[Router, Clock]) -> Clock:
+    return router_and_clock[1]
 
 
 @pytest.fixture

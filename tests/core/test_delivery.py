@@ -267,18 +267,18 @@ def test_no_word_is_stored_that_one_of_the_two_may_not_read_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "BATCH", 1)  # the word is in another batch than what fails
-    house = Chat(tmp_path)
-    ann, zoe = house.registered("ann"), house.registered("zoe")
+    chat = Chat(tmp_path)
+    ann, zoe = chat.registered("ann"), chat.registered("zoe")
     with monkeypatch.context() as broken:
         broken.setattr(accounts.AllowReading, "run", lambda self, connection: connection.rollback())
         zoe.send("ann", "one", cid="1")
-        house.until_told(zoe)
+        chat.until_told(zoe)
     assert (zoe.msgs(), ann.shown()) == ([NOT_STORED], [])
     zoe.send("ann", "one", cid="1")
-    house.until_told(ann)
+    chat.until_told(ann)
     assert ann.msgs() == ["one"]
-    kept = house.desk.ask("SELECT account FROM members WHERE conv = 'p1x2' ORDER BY account")
-    house.desk.close()
+    kept = chat.desk.ask("SELECT account FROM members WHERE conv = 'p1x2' ORDER BY account")
+    chat.desk.close()
     assert kept == [(1,), (2,)]
 
 
@@ -611,32 +611,32 @@ def test_a_guest_reads_nothing_of_what_was_said_to_its_name(router: Router, ann:
 
 
 def test_what_was_said_before_a_restart_is_there_after_it(tmp_path: Path) -> None:
-    house = Chat(tmp_path)
-    ann = house.registered("ann")
+    chat = Chat(tmp_path)
+    ann = chat.registered("ann")
     ann.leave()
-    bob = User(house.router, "bob")
+    bob = User(chat.router, "bob")
     bob.send("ann", "before")
-    house.until_told(bob)
-    house.desk.close()
-    house = Chat(tmp_path)
-    page = house.desk.read(lambda connection: pages.page(connection, house.accounts[0].conversations))
+    chat.until_told(bob)
+    chat.desk.close()
+    chat = Chat(tmp_path)
+    page = chat.desk.read(lambda connection: pages.page(connection, chat.accounts[0].conversations))
     assert [entry.msg for entry in page.entries] == ["before"]
-    house.desk.close()
+    chat.desk.close()
 
 
 def test_without_a_log_accounts_are_kept_and_messages_are_not(tmp_path: Path) -> None:
-    house = Chat(tmp_path, ephemeral=True)
-    ann = house.registered("ann").hello("id", "ack")
-    bob = User(house.router, "bob").hello("id", "ack")
+    chat = Chat(tmp_path, ephemeral=True)
+    ann = chat.registered("ann").hello("id", "ack")
+    bob = User(chat.router, "bob").hello("id", "ack")
     bob.send("ann", "hi", cid="1")
-    house.until_told(bob)
+    chat.until_told(bob)
     assert bob.xs()[0]["state"] == "relayed"
     assert ann.msgs()[-1] == "hi"
-    house.desk.close()
-    house = Chat(tmp_path)
-    assert [account.name.shown for account in house.accounts] == ["ann"]
-    assert house.desk.ask("SELECT count(*) FROM log") == [(0,)]
-    house.desk.close()
+    chat.desk.close()
+    chat = Chat(tmp_path)
+    assert [account.name.shown for account in chat.accounts] == ["ann"]
+    assert chat.desk.ask("SELECT count(*) FROM log") == [(0,)]
+    chat.desk.close()
 
 
 @pytest.mark.parametrize("behind", [False, True])

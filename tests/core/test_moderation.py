@@ -22,18 +22,18 @@ from lanchat.protocol.typed_lines import NOT_KEPT
 from tests.fakes import User, Wire, make_router, store_of
 from tests.people import again, connection, person
 
-Chat = tuple[Router, Clock]
+RouterAndClock = tuple[Router, Clock]
 ACTS = ["/kick", "/mute", "/ban", "/unmute", "/unban"]
 
 
 @pytest.fixture
-def house() -> Chat:
+def router_and_clock() -> RouterAndClock:
     return make_router()
 
 
 @pytest.fixture
-def mod(house: Chat) -> User:
-    return person(house[0], "mod", Role.MODERATOR, "10.0.0.2")
+def mod(router_and_clock: RouterAndClock) -> User:
+    return person(router_and_clock[0], "mod", Role.MODERATOR, "10.0.0.2")
 
 
 class Ops(NamedTuple):
@@ -45,8 +45,8 @@ class Ops(NamedTuple):
 
 
 @pytest.fixture
-def ops(house: Chat) -> Ops:
-    router, _ = house
+def ops(router_and_clock: RouterAndClock) -> Ops:
+    router, _ = router_and_clock
     made = Ops(person(router, "olga", Role.USER, "10.0.0.3"), person(router, "bob", Role.USER), User(router, "guy", "10.0.0.9"))
     made.olga.send("/create", "#ops")
     for user in made[1:]:
@@ -75,8 +75,8 @@ def decided(router: Router) -> list[tuple[object, ...]]:
 # On the whole server.
 
 
-def test_who_is_kicked_is_told_why_and_may_come_back(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_who_is_kicked_is_told_why_and_may_come_back(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     bob = User(router, "bob").hello()
     assert answer(mod, "/kick", "bob mind your\x1b words") == (
         "bob was disconnected by mod (mind your\\x1b words). They may come back. /ban bob keeps them out."
@@ -89,8 +89,8 @@ def test_who_is_kicked_is_told_why_and_may_come_back(house: Chat, mod: User) -> 
     User(router, "bob")
 
 
-def test_all_connections_of_an_account_are_closed(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_all_connections_of_an_account_are_closed(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     bobs = [person(router, "bob", Role.USER), person(router, "bob", Role.USER), User(router, "bob")]
     told = answer(mod, "/ban", "@BOB")
     assert told == "bob is banned by mod until lifted. 3 connections were closed. /unban bob undoes it."
@@ -98,8 +98,8 @@ def test_all_connections_of_an_account_are_closed(house: Chat, mod: User) -> Non
     assert decided(router) == [("ban", None, "@2", None, "", "mod")]
 
 
-def test_who_is_banned_is_told_so_and_stays_out_until_it_is_over(house: Chat, mod: User) -> None:
-    router, clock = house
+def test_who_is_banned_is_told_so_and_stays_out_until_it_is_over(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, clock = router_and_clock
     bob = person(router, "bob", Role.USER).hello()
     answer(mod, "/ban", "bob 2h   spam, and more spam")
     told = bob.told()
@@ -114,19 +114,21 @@ def test_who_is_banned_is_told_so_and_stays_out_until_it_is_over(house: Chat, mo
     person(router, "bob", Role.USER)
 
 
-def test_a_ban_ends_a_login_that_is_under_way(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_a_ban_ends_a_login_that_is_under_way(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     person(router, "bob", Role.USER).send("/quit")
-    stranger = User(router, "bob", "10.0.0.66")
+    pending = User(router, "bob", "10.0.0.66")
     answer(mod, "/ban", "10.0.0.66")
-    assert stranger.client.disconnected
-    stranger.send("/login", "pw")
+    assert pending.client.disconnected
+    pending.send("/login", "pw")
     assert router.chat.online.find("bob") is None
-    assert stranger.session not in router.chat.pending_logins
+    assert pending.session not in router.chat.pending_logins
 
 
-def test_an_address_or_network_is_kicked_and_banned_with_all_who_come_from_there(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_an_address_or_network_is_kicked_and_banned_with_all_who_come_from_there(
+    router_and_clock: RouterAndClock, mod: User
+) -> None:
+    router, _ = router_and_clock
     users = [User(router, f"guest{n}", f"10.7.0.{n}") for n in range(3)]
     assert "10.7.0.1 was disconnected by mod" in answer(mod, "/kick", "10.7.0.1")
     assert [user.client.disconnected for user in users] == [False, True, False]
@@ -140,8 +142,8 @@ def test_an_address_or_network_is_kicked_and_banned_with_all_who_come_from_there
     User(router, "other", "10.7.200.1")
 
 
-def test_who_is_muted_is_told_so_and_says_nothing_until_it_is_undone(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_who_is_muted_is_told_so_and_says_nothing_until_it_is_undone(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     ann, bob = User(router, "ann"), User(router, "bob", "10.0.0.9").hello("ack", "presence")
     assert answer(mod, "/mute", "bob 10m too loud").startswith(
         "bob is muted by mod for 10m (too loud). 1 connection was told. /unmute"
@@ -165,8 +167,10 @@ HELLO: dict[str, Any] = {"v": 1, "caps": ["id", "resume"], "auth": {"mech": "PLA
 
 @pytest.mark.parametrize("came_by", ["login", "hello", "guest", "guest's hello", "telnet"])
 @pytest.mark.parametrize("where", ["", "#ops "])
-def test_who_was_muted_while_away_is_told_so_at_the_welcome(house: Chat, mod: User, came_by: str, where: str) -> None:
-    router, clock = house
+def test_who_was_muted_while_away_is_told_so_at_the_welcome(
+    router_and_clock: RouterAndClock, mod: User, came_by: str, where: str
+) -> None:
+    router, clock = router_and_clock
     mod.send("/create", "#ops")
     router.chat.rooms.open_lobby(router.chat.rooms.get("#ops", mod.session))
     if came_by in ("login", "hello"):
@@ -192,18 +196,18 @@ def test_who_was_muted_while_away_is_told_so_at_the_welcome(house: Chat, mod: Us
     assert rest[0] == told
 
 
-def test_who_joins_a_room_is_told_of_a_mute_there(house: Chat, ops: Ops) -> None:
+def test_who_joins_a_room_is_told_of_a_mute_there(router_and_clock: RouterAndClock, ops: Ops) -> None:
     ops.olga.send("/mute", "#ops guy")
     ops.guy.shown()
     ops.guy.send("/leave", "#ops")
     ops.guy.send("/join", "#ops")
     assert ops.guy.msgs()[-1] == "You are muted in #ops by olga until lifted."
-    back = person(house[0], "bob", Role.USER)
+    back = person(router_and_clock[0], "bob", Role.USER)
     assert not any("muted" in msg for msg in back.msgs())
 
 
-def test_a_muted_one_has_no_last_words(house: Chat, mod: User) -> None:
-    router, clock = house
+def test_a_muted_one_has_no_last_words(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, clock = router_and_clock
     ann, bob = User(router, "ann").hello("presence"), User(router, "bob")
     clock.advance(2)
     ann.shown()
@@ -213,8 +217,8 @@ def test_a_muted_one_has_no_last_words(house: Chat, mod: User) -> None:
     assert [packet.msg for packet in ann.shown()] == ["bob went"]
 
 
-def test_last_words_after_a_mute_that_has_run_out_are_shown(house: Chat, mod: User) -> None:
-    router, clock = house
+def test_last_words_after_a_mute_that_has_run_out_are_shown(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, clock = router_and_clock
     ann, bob = User(router, "ann").hello("presence"), User(router, "bob")
     mod.send("/mute", "bob 30s")
     clock.advance(31)
@@ -228,9 +232,9 @@ def test_last_words_after_a_mute_that_has_run_out_are_shown(house: Chat, mod: Us
 @pytest.mark.parametrize("room", ["", "#ops "])
 @pytest.mark.parametrize("broken", [False, True])
 def test_nobody_talks_while_it_is_written_that_they_may_not(
-    house: Chat, mod: User, ops: Ops, act: str, room: str, broken: bool
+    router_and_clock: RouterAndClock, mod: User, ops: Ops, act: str, room: str, broken: bool
 ) -> None:
-    store = store_of(house[0].chat)
+    store = store_of(router_and_clock[0].chat)
     store.held, store.broken = True, broken
     mod.send(act, f"{room}guy")
     ops.guy.send("#ops" if room else "olga", "I told you so")
@@ -245,8 +249,8 @@ def test_nobody_talks_while_it_is_written_that_they_may_not(
         assert [packet.msg for packet in ops.olga.shown()] == ["[#ops] hello"]
 
 
-def test_a_mute_of_an_account_holds_wherever_it_logs_in(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_a_mute_of_an_account_holds_wherever_it_logs_in(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     bob = person(router, "bob", Role.USER)
     mod.send("/mute", "bob")
     bob.shown()
@@ -254,8 +258,8 @@ def test_a_mute_of_an_account_holds_wherever_it_logs_in(house: Chat, mod: User) 
         assert "you are muted" in answer(user, "mod", "hi")
 
 
-def test_a_mute_from_before_there_was_an_account_can_be_undone(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_a_mute_from_before_there_was_an_account_can_be_undone(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     bob = User(router, "bob")
     mod.send("/mute", "bob")
     bob.send("/register", "pw")
@@ -268,20 +272,20 @@ def test_a_mute_from_before_there_was_an_account_can_be_undone(house: Chat, mod:
     assert mod.told().msg == "hi"
 
 
-def test_a_stranger_with_the_name_of_a_muted_one_must_log_in_all_the_same(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_a_stranger_with_the_name_of_a_muted_one_must_log_in_all_the_same(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     person(router, "bob", Role.USER).send("/quit")
-    stranger = User(router, "bob")
+    pending = User(router, "bob")
     mod.send("/mute", "bob")
-    assert stranger.shown() == []
-    assert answer(stranger, "mod", "hi").startswith("Log in first")
-    stranger.send("/login", "pw")
-    stranger.shown()
-    assert "you are muted" in answer(stranger, "mod", "hi")
+    assert pending.shown() == []
+    assert answer(pending, "mod", "hi").startswith("Log in first")
+    pending.send("/login", "pw")
+    pending.shown()
+    assert "you are muted" in answer(pending, "mod", "hi")
 
 
-def test_of_a_guest_it_is_said_that_they_can_come_back_under_another_name(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_of_a_guest_it_is_said_that_they_can_come_back_under_another_name(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     User(router, "guy", "10.0.0.9")
     told = answer(mod, "/mute", "guy")
     assert told.endswith(" guy has no account and can come back under another name; /mute 10.0.0.9 hits the address.")
@@ -294,8 +298,8 @@ def test_of_a_guest_it_is_said_that_they_can_come_back_under_another_name(house:
 
 
 @pytest.mark.parametrize("ip", ["10.0.0.2", "127.0.0.1"])
-def test_no_address_is_offered_that_would_be_refused(house: Chat, mod: User, ip: str) -> None:
-    User(house[0], "guy", ip)
+def test_no_address_is_offered_that_would_be_refused(router_and_clock: RouterAndClock, mod: User, ip: str) -> None:
+    User(router_and_clock[0], "guy", ip)
     assert "hits the address" not in answer(mod, "/ban", "guy")
 
 
@@ -314,9 +318,9 @@ def test_no_address_is_offered_that_would_be_refused(house: Chat, mod: User, ip:
     ],
 )
 def test_nothing_is_done_that_would_hit_oneself_or_the_machine_or_who_is_above(
-    house: Chat, mod: User, act: str, target: str, why: str
+    router_and_clock: RouterAndClock, mod: User, act: str, target: str, why: str
 ) -> None:
-    router, _ = house
+    router, _ = router_and_clock
     person(router, "mod", Role.MODERATOR, "10.9.0.1")
     person(router, "boss", Role.OPERATOR, "10.8.0.1")
     assert why in answer(mod, act, target)
@@ -324,8 +328,8 @@ def test_nothing_is_done_that_would_hit_oneself_or_the_machine_or_who_is_above(
     assert len(list(router.chat.online)) == 3
 
 
-def test_who_is_on_the_machine_itself_can_be_hit_by_name(house: Chat, mod: User) -> None:
-    guy = User(house[0], "guy", "127.0.0.1")
+def test_who_is_on_the_machine_itself_can_be_hit_by_name(router_and_clock: RouterAndClock, mod: User) -> None:
+    guy = User(router_and_clock[0], "guy", "127.0.0.1")
     mod.send("/ban", "guy")
     assert guy.client.disconnected
 
@@ -345,9 +349,9 @@ def comes(router: Router, name: str, role: Role) -> bool:
 @pytest.mark.parametrize("role", RANKS)
 @pytest.mark.parametrize("decider", RANKS[1:])
 def test_who_is_away_is_not_decided_about_by_equals_and_those_below(
-    house: Chat, decider: Role, role: Role, target: str
+    router_and_clock: RouterAndClock, decider: Role, role: Role, target: str
 ) -> None:
-    router, clock = house
+    router, clock = router_and_clock
     person(router, "dan", decider, "10.0.0.2").send("/ban", target)  # bob is nobody's name yet
     allowed = role >= Role.MODERATOR and decider is not Role.OPERATOR
     assert comes(router, "bob", role) is allowed
@@ -355,15 +359,15 @@ def test_who_is_away_is_not_decided_about_by_equals_and_those_below(
     assert comes(router, "guy7", Role.GUEST) is (target == "bob")
 
 
-def test_what_operators_decide_at_their_prompt_holds_for_everybody(house: Chat) -> None:
-    router, clock = house
+def test_what_operators_decide_at_their_prompt_holds_for_everybody(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     Deferred.fromCoroutine(ban(router.chat, OPERATOR, ModerationRequest("10.5.0.0/16")))
     assert not comes(router, "bob", Role.OPERATOR)
     assert not comes(again(router, clock), "bob", Role.OPERATOR)
 
 
-def test_a_moderator_from_a_muted_network_speaks(house: Chat, mod: User) -> None:
-    router, _ = house
+def test_a_moderator_from_a_muted_network_speaks(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, _ = router_and_clock
     mod.send("/mute", "10.5.0.0/16")
     roles = {"guy": Role.GUEST, "boss": Role.OPERATOR, "other": Role.MODERATOR}
     users = [person(router, name, role, "10.5.5.5") for name, role in roles.items()]
@@ -376,8 +380,10 @@ def test_a_moderator_from_a_muted_network_speaks(house: Chat, mod: User) -> None
 
 
 @pytest.mark.parametrize("act", ["/ban", "/mute"])
-def test_what_an_owner_decides_about_a_network_is_not_about_moderators(house: Chat, ops: Ops, mod: User, act: str) -> None:
-    router, _ = house
+def test_what_an_owner_decides_about_a_network_is_not_about_moderators(
+    router_and_clock: RouterAndClock, ops: Ops, mod: User, act: str
+) -> None:
+    router, _ = router_and_clock
     ops.olga.send(act, "#ops 10.5.0.0/16")
     ops.olga.shown()
     for name, role in (("guy7", Role.GUEST), ("user", Role.USER), ("other", Role.MODERATOR), ("boss", Role.OPERATOR)):
@@ -388,8 +394,8 @@ def test_what_an_owner_decides_about_a_network_is_not_about_moderators(house: Ch
         assert (len(ops.guy.shown()) > 0) is (role >= Role.MODERATOR)
 
 
-def test_a_ban_of_an_account_outlasts_whoever_decided_it(house: Chat) -> None:
-    router, clock = house
+def test_a_ban_of_an_account_outlasts_whoever_decided_it(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     boss = person(router, "boss", Role.OPERATOR, "10.0.0.2")
     person(router, "eve", Role.MODERATOR).send("/quit")
     boss.send("/ban", "eve")
@@ -399,8 +405,8 @@ def test_a_ban_of_an_account_outlasts_whoever_decided_it(house: Chat) -> None:
     assert not comes(again(router, clock), "eve", Role.MODERATOR)
 
 
-def test_a_ban_of_a_name_hits_guests_who_look_like_it(house: Chat, mod: User) -> None:
-    router, clock = house
+def test_a_ban_of_a_name_hits_guests_who_look_like_it(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, clock = router_and_clock
     mod.send("/ban", "scope")
     mod.send("/mute", "вова")
     for server in (router, again(router, clock)):
@@ -415,14 +421,14 @@ def test_a_ban_of_a_name_hits_guests_who_look_like_it(house: Chat, mod: User) ->
     User(router, "ѕсоре")
 
 
-def test_a_guest_who_looks_like_whom_a_ban_is_about_is_sent_away(house: Chat, mod: User) -> None:
-    guest = User(house[0], "ѕсоре")
+def test_a_guest_who_looks_like_whom_a_ban_is_about_is_sent_away(router_and_clock: RouterAndClock, mod: User) -> None:
+    guest = User(router_and_clock[0], "ѕсоре")
     assert "1 connection was closed" in answer(mod, "/ban", "scope")
     assert guest.client.disconnected
 
 
-def test_an_account_is_not_hit_for_its_looks(house: Chat, mod: User) -> None:
-    router, clock = house
+def test_an_account_is_not_hit_for_its_looks(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, clock = router_and_clock
     ann = person(router, "ѕсоре", Role.USER)
     mod.send("/ban", "scope")
     assert not ann.client.disconnected
@@ -432,8 +438,10 @@ def test_an_account_is_not_hit_for_its_looks(house: Chat, mod: User) -> None:
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize(("actor", "other"), [*itertools.product([Role.GUEST, *RANKS], RANKS)])
 @pytest.mark.parametrize("state", ["here", "away", "in a network"])
-def test_nobody_decides_about_equals_or_those_above(house: Chat, act: str, actor: Role, other: Role, state: str) -> None:
-    router, _ = house
+def test_nobody_decides_about_equals_or_those_above(
+    router_and_clock: RouterAndClock, act: str, actor: Role, other: Role, state: str
+) -> None:
+    router, _ = router_and_clock
     ann, bob = person(router, "ann", actor), person(router, "bob", other, "10.5.5.5")
     if state == "away":
         bob.send("/quit")
@@ -449,29 +457,29 @@ def test_nobody_decides_about_equals_or_those_above(house: Chat, act: str, actor
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("role", RANKS[1:])
-def test_not_even_operators_decide_about_themselves(house: Chat, act: str, role: Role) -> None:
-    router, _ = house
+def test_not_even_operators_decide_about_themselves(router_and_clock: RouterAndClock, act: str, role: Role) -> None:
+    router, _ = router_and_clock
     ann = person(router, "ann", role)
     assert "hit yourself" in answer(ann, act, "ann")
     assert decided(router) == []
 
 
 @pytest.mark.parametrize("act", [*ACTS, "/bans"])
-def test_a_stranger_decides_nothing(house: Chat, act: str) -> None:
-    router, _ = house
+def test_a_stranger_decides_nothing(router_and_clock: RouterAndClock, act: str) -> None:
+    router, _ = router_and_clock
     person(router, "mod", Role.MODERATOR).send("/quit")
     assert answer(User(router, "mod"), act, "bob").startswith("Log in first")
 
 
-def test_a_muted_moderator_stays_muted(house: Chat, mod: User) -> None:
-    boss = person(house[0], "boss", Role.OPERATOR, "10.0.0.77")
+def test_a_muted_moderator_stays_muted(router_and_clock: RouterAndClock, mod: User) -> None:
+    boss = person(router_and_clock[0], "boss", Role.OPERATOR, "10.0.0.77")
     boss.send("/mute", "10.0.0.2")
     mod.shown()
     assert "you are connected from" in answer(mod, "/unmute", "10.0.0.2")
     boss.send("/mute", "mod")
     mod.shown()
     assert "hit yourself" in answer(mod, "/unmute", "mod")
-    assert len(decided(house[0])) == 2
+    assert len(decided(router_and_clock[0])) == 2
 
 
 @pytest.mark.parametrize(
@@ -490,19 +498,19 @@ def test_a_muted_moderator_stays_muted(house: Chat, mod: User) -> None:
         ("/ban", f"bob 2h {'x' * 201}", "at most 200 characters"),
     ],
 )
-def test_what_is_wrong_is_answered(house: Chat, mod: User, to: str, msg: str, why: str) -> None:
+def test_what_is_wrong_is_answered(router_and_clock: RouterAndClock, mod: User, to: str, msg: str, why: str) -> None:
     assert why in answer(mod, to, msg)
-    assert decided(house[0]) == []
+    assert decided(router_and_clock[0]) == []
 
 
-def test_a_reason_may_be_all_there_is(house: Chat, mod: User) -> None:
+def test_a_reason_may_be_all_there_is(router_and_clock: RouterAndClock, mod: User) -> None:
     mod.send("/ban", "bob because of spam")
     mod.send("/kick", "nobody 2h")
-    assert decided(house[0]) == [("ban", None, "bob", None, "because of spam", "mod")]
+    assert decided(router_and_clock[0]) == [("ban", None, "bob", None, "because of spam", "mod")]
 
 
-def test_programs_give_the_parts_by_their_names(house: Chat, mod: User) -> None:
-    router, clock = house
+def test_programs_give_the_parts_by_their_names(router_and_clock: RouterAndClock, mod: User) -> None:
+    router, clock = router_and_clock
     mod.hello()
     now = int(clock.seconds())
     mod.send("/ban", "", target="bob", duration="2h", text="2m is not enough")
@@ -523,8 +531,8 @@ def test_programs_give_the_parts_by_their_names(house: Chat, mod: User) -> None:
 # In a room.
 
 
-def test_who_is_kicked_out_of_a_room_may_come_back(house: Chat, ops: Ops) -> None:
-    router, clock = house
+def test_who_is_kicked_out_of_a_room_may_come_back(router_and_clock: RouterAndClock, ops: Ops) -> None:
+    router, clock = router_and_clock
     olga, bob, guy = ops
     room = router.chat.rooms.find("#ops")
     assert room is not None
@@ -560,8 +568,8 @@ def test_a_private_room_must_invite_again(ops: Ops) -> None:
     assert "/invite bob #den lets them in again" in answer(olga, "/kick", "#den bob")
 
 
-def test_who_is_invited_is_not_any_more_when_taken_out(house: Chat, ops: Ops) -> None:
-    router, clock = house
+def test_who_is_invited_is_not_any_more_when_taken_out(router_and_clock: RouterAndClock, ops: Ops) -> None:
+    router, clock = router_and_clock
     olga, bob = ops.olga, ops.bob
     olga.send("/create", "#den private")
     for act, told in (("/kick", "Your invitation to #den was withdrawn."), ("/ban", None)):
@@ -578,8 +586,8 @@ def test_who_is_invited_is_not_any_more_when_taken_out(house: Chat, ops: Ops) ->
     assert answer(olga, "/kick", "#den bob") == "bob is not in #den."
 
 
-def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(house: Chat, ops: Ops) -> None:
-    router, clock = house
+def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(router_and_clock: RouterAndClock, ops: Ops) -> None:
+    router, clock = router_and_clock
     olga, bob, guy = ops
     olga.send("#ops", "hello")
     olga.hello("presence", "room")
@@ -610,8 +618,8 @@ def test_who_is_banned_from_a_room_leaves_it_and_cannot_join_or_read(house: Chat
     assert "You are in #ops" in answer(bob, "/join", "#ops")
 
 
-def test_a_ban_from_a_room_wins_over_joining_it_at_the_same_time(house: Chat, ops: Ops) -> None:
-    router, _ = house
+def test_a_ban_from_a_room_wins_over_joining_it_at_the_same_time(router_and_clock: RouterAndClock, ops: Ops) -> None:
+    router, _ = router_and_clock
     olga, bob, _ = ops
     bob.send("/leave", "#ops")
     store = router.chat.store
@@ -627,7 +635,7 @@ def test_a_ban_from_a_room_wins_over_joining_it_at_the_same_time(house: Chat, op
         olga.send("/unban", "#ops bob")
 
 
-def test_who_is_muted_in_a_room_talks_elsewhere(house: Chat, ops: Ops) -> None:
+def test_who_is_muted_in_a_room_talks_elsewhere(router_and_clock: RouterAndClock, ops: Ops) -> None:
     olga, bob, guy = ops
     olga.send("/mute", "#ops bob 10m")
     olga.shown()
@@ -636,27 +644,27 @@ def test_who_is_muted_in_a_room_talks_elsewhere(house: Chat, ops: Ops) -> None:
     assert guy.shown() == []
     bob.send("guy", "hi")
     assert guy.told().msg == "hi"
-    house[1].advance(601)
+    router_and_clock[1].advance(601)
     bob.send("#ops", "again")
     assert guy.told().msg.endswith("again")
 
 
 @pytest.mark.parametrize("where", ["", "#ops "])
 @pytest.mark.parametrize("act", ["/kick", "/mute", "/ban"])
-def test_a_muted_one_gives_no_reasons(house: Chat, ops: Ops, mod: User, act: str, where: str) -> None:
+def test_a_muted_one_gives_no_reasons(router_and_clock: RouterAndClock, ops: Ops, mod: User, act: str, where: str) -> None:
     mod.send("/mute", f"{where}olga")
     for user in (mod, *ops):
         user.shown()
     told = answer(ops.olga, act, "#ops bob BUY MY STUFF" if act == "/kick" else "#ops bob 1h BUY MY STUFF")
     assert "you are muted" in told
     assert ops.bob.shown() == []
-    assert len(decided(house[0])) == 1
+    assert len(decided(router_and_clock[0])) == 1
     ops.olga.send(act, "#ops bob")
     assert "BUY" not in ops.bob.told().msg
 
 
-def test_a_muted_moderator_gives_no_reasons_either(house: Chat, mod: User) -> None:
-    boss, bob = person(house[0], "boss", Role.OPERATOR, "10.0.0.77"), User(house[0], "bob", "10.0.0.9")
+def test_a_muted_moderator_gives_no_reasons_either(router_and_clock: RouterAndClock, mod: User) -> None:
+    boss, bob = person(router_and_clock[0], "boss", Role.OPERATOR, "10.0.0.77"), User(router_and_clock[0], "bob", "10.0.0.9")
     boss.send("/mute", "mod")
     mod.shown()
     assert "you are muted" in answer(mod, "/kick", "bob BUY MY STUFF")
@@ -664,15 +672,17 @@ def test_a_muted_moderator_gives_no_reasons_either(house: Chat, mod: User) -> No
 
 
 @pytest.mark.parametrize("private", ["", " private"])
-def test_a_muted_one_makes_no_room_whose_name_others_would_read(house: Chat, olga: User, mod: User, private: str) -> None:
+def test_a_muted_one_makes_no_room_whose_name_others_would_read(
+    router_and_clock: RouterAndClock, olga: User, mod: User, private: str
+) -> None:
     mod.send("/mute", "olga")
     olga.shown()
     assert "you are muted" in answer(olga, "/create", f"#buy-my-stuff{private}")
-    assert len(house[0].chat.rooms) == 1
+    assert len(router_and_clock[0].chat.rooms) == 1
 
 
-def test_a_muted_one_sets_no_topic_and_invites_nobody(house: Chat, olga: User, mod: User) -> None:
-    router, _ = house
+def test_a_muted_one_sets_no_topic_and_invites_nobody(router_and_clock: RouterAndClock, olga: User, mod: User) -> None:
+    router, _ = router_and_clock
     person(router, "cat", Role.USER)
     mod.send("/mute", "#ops olga")
     for user in (mod, olga):
@@ -686,8 +696,8 @@ def test_a_muted_one_sets_no_topic_and_invites_nobody(house: Chat, olga: User, m
     assert "you are muted by mod" in answer(olga, "/topic", "#ops stupid")
 
 
-def test_an_address_is_kept_out_of_a_room(house: Chat, ops: Ops) -> None:
-    router, _ = house
+def test_an_address_is_kept_out_of_a_room(router_and_clock: RouterAndClock, ops: Ops) -> None:
+    router, _ = router_and_clock
     olga, _, guy = ops
     olga.send("/ban", "#ops 10.0.0.9")
     assert "banned from #ops" in guy.told().msg
@@ -697,25 +707,29 @@ def test_an_address_is_kept_out_of_a_room(house: Chat, ops: Ops) -> None:
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("actor", ["bob", "guy", "eve"])
-def test_in_a_room_only_its_owner_and_moderators_decide(house: Chat, ops: Ops, act: str, actor: str) -> None:
-    router, _ = house
+def test_in_a_room_only_its_owner_and_moderators_decide(
+    router_and_clock: RouterAndClock, ops: Ops, act: str, actor: str
+) -> None:
+    router, _ = router_and_clock
     told = answer(person(router, "eve", Role.USER) if actor == "eve" else getattr(ops, actor), act, "#ops olga")
     assert "Only the user who made #ops" in told or "need an account" in told
     assert decided(router) == []
 
 
 @pytest.mark.parametrize("act", [*ACTS, "/bans"])
-def test_an_owner_who_is_banned_decides_nothing(house: Chat, ops: Ops, mod: User, act: str) -> None:
+def test_an_owner_who_is_banned_decides_nothing(router_and_clock: RouterAndClock, ops: Ops, mod: User, act: str) -> None:
     mod.send("/ban", "#ops olga")
     ops.olga.shown()
     assert answer(ops.olga, act, "#ops bob") == "You are banned from #ops by mod until lifted."
-    assert len(decided(house[0])) == 1
+    assert len(decided(router_and_clock[0])) == 1
 
 
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("role", RANKS)
-def test_an_owner_decides_about_users_and_not_about_moderators(house: Chat, olga: User, act: str, role: Role) -> None:
-    router, _ = house
+def test_an_owner_decides_about_users_and_not_about_moderators(
+    router_and_clock: RouterAndClock, olga: User, act: str, role: Role
+) -> None:
+    router, _ = router_and_clock
     person(router, "cat", role, "10.0.0.4").send("/join", "#ops")
     told = answer(olga, act, "#ops cat")
     assert ("may not kick, mute or ban cat" in told) is (role >= Role.MODERATOR)
@@ -723,18 +737,20 @@ def test_an_owner_decides_about_users_and_not_about_moderators(house: Chat, olga
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_owner_decides_nothing_outside(house: Chat, olga: User, act: str) -> None:
+def test_an_owner_decides_nothing_outside(router_and_clock: RouterAndClock, olga: User, act: str) -> None:
     assert "In a room that you made" in answer(olga, act, "bob")
     assert "In a room that you made" in answer(olga, "/bans", "")
 
 
-def test_a_moderator_decides_about_an_owner(house: Chat, olga: User, mod: User) -> None:
+def test_a_moderator_decides_about_an_owner(router_and_clock: RouterAndClock, olga: User, mod: User) -> None:
     assert "olga was taken out of #ops by mod" in answer(mod, "/kick", "#ops olga")
 
 
 @pytest.mark.parametrize("act", ["/kick", "/ban"])
-def test_nobody_is_put_out_of_the_room_that_everybody_is_in(house: Chat, olga: User, mod: User, act: str) -> None:
-    router, _ = house
+def test_nobody_is_put_out_of_the_room_that_everybody_is_in(
+    router_and_clock: RouterAndClock, olga: User, mod: User, act: str
+) -> None:
+    router, _ = router_and_clock
     router.chat.rooms.lobby = router.chat.rooms.find("#ops")
     assert "Everyone is in #ops" in answer(mod, act, "#ops bob")
     assert "is muted in #ops" in answer(mod, "/mute", "#ops bob")
@@ -743,8 +759,8 @@ def test_nobody_is_put_out_of_the_room_that_everybody_is_in(house: Chat, olga: U
 # What is listed.
 
 
-def test_bans_and_mutes_are_listed(house: Chat, olga: User, mod: User) -> None:
-    _, clock = house
+def test_bans_and_mutes_are_listed(router_and_clock: RouterAndClock, olga: User, mod: User) -> None:
+    _, clock = router_and_clock
     for order in ("bob 2h spam", "guy", "10.7.0.0/16"):
         mod.send("/ban", order)
         clock.advance(1)
@@ -774,11 +790,11 @@ def test_bans_and_mutes_are_listed(house: Chat, olga: User, mod: User) -> None:
     ]
 
 
-def test_a_long_list_fits_into_a_packet(house: Chat, mod: User) -> None:
+def test_a_long_list_fits_into_a_packet(router_and_clock: RouterAndClock, mod: User) -> None:
     mod.hello()
     for n in range(300):
         mod.send("/ban", f"{'ä' * 20}{n} 7d {chr(34) * 200}")
-        house[1].advance(1)
+        router_and_clock[1].advance(1)
     mod.shown()
     mod.send("/bans")
     told = mod.told()
@@ -787,8 +803,8 @@ def test_a_long_list_fits_into_a_packet(house: Chat, mod: User) -> None:
     assert told.msg.startswith("Bans and mutes (300):")
 
 
-def test_what_is_decided_is_noted_in_one_line_each(house: Chat, mod: User) -> None:
-    house[1].advance(0)
+def test_what_is_decided_is_noted_in_one_line_each(router_and_clock: RouterAndClock, mod: User) -> None:
+    router_and_clock[1].advance(0)
     with capturedLogs() as events:
         for to, msg in (("/ban", "bob 2h {spam}\x1b"), ("/unban", "bob"), ("/mute", "bob")):
             mod.send(to, msg)
@@ -800,8 +816,8 @@ def test_what_is_decided_is_noted_in_one_line_each(house: Chat, mod: User) -> No
     ]
 
 
-def test_the_operator_decides_without_a_session(house: Chat) -> None:
-    router, _ = house
+def test_the_operator_decides_without_a_session(router_and_clock: RouterAndClock) -> None:
+    router, _ = router_and_clock
     boss, guy = person(router, "boss", Role.OPERATOR), User(router, "guy")
     told: list[str] = []
     for work in (
@@ -815,19 +831,19 @@ def test_the_operator_decides_without_a_session(house: Chat) -> None:
     assert guy.told().msg == "You are banned by the operator for 1m."
 
 
-def test_what_moderators_decide_is_logged_whatever_else_is(house: Chat, mod: User, olga: User) -> None:
+def test_what_moderators_decide_is_logged_whatever_else_is(router_and_clock: RouterAndClock, mod: User, olga: User) -> None:
     with capturedLogs() as events:
         mod.send("/mute", "guy 1h")
         olga.send("/mute", "#ops bob 1h")
-        house[1].advance(0)
+        router_and_clock[1].advance(0)
     texts = {bool(event.get("audit")): formatEvent(event) for event in events}
     assert "guy is muted" in texts[True]
     assert "bob is muted" in texts[False]
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_a_decision_costs_what_it_takes_to_write_it_down(house: Chat, mod: User, act: str) -> None:
-    house[0].chat.limits.set("packets", 0.1)
+def test_a_decision_costs_what_it_takes_to_write_it_down(router_and_clock: RouterAndClock, mod: User, act: str) -> None:
+    router_and_clock[0].chat.limits.set("packets", 0.1)
     mod.send(act, "bob")
     mod.shown()
     mod.send(act, "bob")

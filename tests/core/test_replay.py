@@ -19,15 +19,15 @@ from tests.live import line
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     router, clock = make_router()
     User(router, "ann").register().leave()
     return router, clock
 
 
 @pytest.fixture
-def router(house: tuple[Router, Clock]) -> Router:
-    return house[0]
+def router(router_and_clock: tuple[Router, Clock]) -> Router:
+    return router_and_clock[0]
 
 
 @pytest.fixture
@@ -664,10 +664,10 @@ def test_without_the_cap_history_nobody_is_held_back(router: Router, bob: User) 
 # Over real connections.
 
 
-def test_a_burst_to_a_client_that_reads_makes_no_gap(house: tuple[Router, Clock], bob: User) -> None:
-    router, _ = house
+def test_a_burst_to_a_client_that_reads_makes_no_gap(router_and_clock: tuple[Router, Clock], bob: User) -> None:
+    router, _ = router_and_clock
     router.chat.limits.set("packets", "off")
-    wire = Wire(*house)
+    wire = Wire(*router_and_clock)
     auth = {"mech": "PLAIN", "password": PASSWORD}
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["id", "resume", "history"], auth=auth))
     wire.bytes()
@@ -677,12 +677,14 @@ def test_a_burst_to_a_client_that_reads_makes_no_gap(house: tuple[Router, Clock]
     assert [packet["x"].get("seq") for packet in wire.packets()] == list(range(1, 41))
 
 
-def test_a_backlog_that_is_larger_than_an_outbox_reaches_who_reads_slowly(house: tuple[Router, Clock], bob: User) -> None:
-    router, _ = house
+def test_a_backlog_that_is_larger_than_an_outbox_reaches_who_reads_slowly(
+    router_and_clock: tuple[Router, Clock], bob: User
+) -> None:
+    router, _ = router_and_clock
     router.chat.limits.set("packets", "off")
     known_device(router)
     say(bob, *["\1" * 9_000] * 30)  # (six bytes each on the wire)
-    wire = Wire(*house)
+    wire = Wire(*router_and_clock)
     auth = {"mech": "PLAIN", "password": PASSWORD}
     wire.connection.outbox.pauseProducing()
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["id", "resume", "history"], dev="phone", auth=auth))
@@ -697,11 +699,11 @@ def test_a_backlog_that_is_larger_than_an_outbox_reaches_who_reads_slowly(house:
     assert seqs == list(range(1, 31))
 
 
-def test_an_unframed_client_is_shown_all_that_it_missed(house: tuple[Router, Clock], bob: User) -> None:
-    router, _ = house
+def test_an_unframed_client_is_shown_all_that_it_missed(router_and_clock: tuple[Router, Clock], bob: User) -> None:
+    router, _ = router_and_clock
     router.chat.limits.set("packets", "off")
     say(bob, *["ä" * 8_000] * SHOWN)
-    wire = Wire(*house)
+    wire = Wire(*router_and_clock)
     wire.send(b"ann")
     wire.wait(0.2)
     wire.send(line("/login", PASSWORD).strip())

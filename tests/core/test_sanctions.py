@@ -27,11 +27,11 @@ from tests.fakes import FakeStore, User, make_router
 from tests.live import Peer, Server, login
 from tests.people import again, connection, person
 
-Chat = tuple[Router, Clock]
+RouterAndClock = tuple[Router, Clock]
 
 
 @pytest.fixture
-def house() -> Chat:
+def router_and_clock() -> RouterAndClock:
     return make_router()
 
 
@@ -143,17 +143,17 @@ def test_what_is_said_of_a_duration_is_never_more_than_it_is(number: int, unit: 
     ],
 )
 def test_a_ban_turns_away_whom_it_hits_and_nobody_else(
-    house: Chat, target: str, hit: tuple[str, str], spared: tuple[str, str]
+    router_and_clock: RouterAndClock, target: str, hit: tuple[str, str], spared: tuple[str, str]
 ) -> None:
-    router, clock = house
+    router, clock = router_and_clock
     impose(router, BAN, target)
     for server in (router, again(router, clock)):
         assert refused(server, *hit)
         assert not refused(server, *spared)
 
 
-def test_who_is_turned_away_is_told_why_and_takes_no_name(house: Chat) -> None:
-    router, clock = house
+def test_who_is_turned_away_is_told_why_and_takes_no_name(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     impose(router, BAN, "bob", clock.seconds() + 7200)
     with pytest.raises(Banned, match=r"^You are banned by ann for 2h \(spam\)\.$") as told:
         User(router, "bob")
@@ -161,16 +161,16 @@ def test_who_is_turned_away_is_told_why_and_takes_no_name(house: Chat) -> None:
     assert len(router.chat.online) == 0
 
 
-def test_a_ban_of_an_account_turns_strangers_away_too(house: Chat) -> None:
-    router, clock = house
+def test_a_ban_of_an_account_turns_strangers_away_too(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "bob", Role.USER).send("/quit")
     impose(router, BAN, "bob")
     assert rows(router) == [("ban", None, "@1", None)]
     assert refused(again(router, clock), "bob", "10.0.0.1")
 
 
-def test_what_has_run_out_is_forgotten_by_whoever_comes_upon_it(house: Chat) -> None:
-    router, clock = house
+def test_what_has_run_out_is_forgotten_by_whoever_comes_upon_it(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     impose(router, BAN, "bob", clock.seconds() + 60)
     impose(router, BAN, "10.0.0.9")
     clock.advance(61)
@@ -179,8 +179,8 @@ def test_what_has_run_out_is_forgotten_by_whoever_comes_upon_it(house: Chat) -> 
     assert rows(router) == [("ban", None, "10.0.0.9", None)]
 
 
-def test_what_has_run_out_is_forgotten_at_the_start(house: Chat) -> None:
-    router, clock = house
+def test_what_has_run_out_is_forgotten_at_the_start(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     impose(router, BAN, "bob", clock.seconds() + 60)
     impose(router, MUTE, "cat")
     clock.advance(61)
@@ -188,8 +188,8 @@ def test_what_has_run_out_is_forgotten_at_the_start(house: Chat) -> None:
     assert rows(router) == [("mute", None, "cat", None)]
 
 
-def test_what_is_about_an_account_that_is_gone_is_forgotten_at_the_start(house: Chat) -> None:
-    router, clock = house
+def test_what_is_about_an_account_that_is_gone_is_forgotten_at_the_start(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "bob", Role.USER)
     person(router, "cat", Role.USER)
     impose(router, BAN, "bob")
@@ -199,8 +199,8 @@ def test_what_is_about_an_account_that_is_gone_is_forgotten_at_the_start(house: 
     assert rows(router) == [("ban", None, "@2", None)]
 
 
-def test_another_of_its_kind_takes_its_place(house: Chat) -> None:
-    router, clock = house
+def test_another_of_its_kind_takes_its_place(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     impose(router, BAN, "bob", clock.seconds() + 60)
     impose(router, BAN, "bob")
     impose(router, MUTE, "bob")
@@ -209,8 +209,8 @@ def test_another_of_its_kind_takes_its_place(house: Chat) -> None:
     assert refused(router, "bob", "10.0.0.1")
 
 
-def test_who_is_under_none_is_never_looked_at(house: Chat) -> None:
-    router, _ = house
+def test_who_is_under_none_is_never_looked_at(router_and_clock: RouterAndClock) -> None:
+    router, _ = router_and_clock
     ann, bob = User(router, "ann"), User(router, "bob")
     impose(router, MUTE, "bob")
     impose(router, MUTE, "10.0.0.99")
@@ -219,8 +219,8 @@ def test_who_is_under_none_is_never_looked_at(house: Chat) -> None:
     assert bob.session.speech_check is not None
 
 
-def test_a_mute_holds_from_the_first_word_on_and_ends_by_itself(house: Chat) -> None:
-    router, clock = house
+def test_a_mute_holds_from_the_first_word_on_and_ends_by_itself(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     impose(router, MUTE, "bob", clock.seconds() + 60)
     ann, bob = User(router, "ann"), User(router, "bob").hello()
     bob.send("ann", "hi", cid="1")
@@ -234,8 +234,8 @@ def test_a_mute_holds_from_the_first_word_on_and_ends_by_itself(house: Chat) -> 
     assert bob.session.speech_check is None
 
 
-def test_a_muted_account_that_logs_in_is_muted(house: Chat) -> None:
-    router, clock = house
+def test_a_muted_account_that_logs_in_is_muted(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "bob", Role.USER).send("/quit")
     impose(router, MUTE, "bob")
     for server in (router, again(router, clock)):
@@ -244,8 +244,8 @@ def test_a_muted_account_that_logs_in_is_muted(house: Chat) -> None:
         assert "you are muted" in bob.told().msg
 
 
-def test_a_mute_is_not_shaken_off_with_an_account(house: Chat) -> None:
-    router, _ = house
+def test_a_mute_is_not_shaken_off_with_an_account(router_and_clock: RouterAndClock) -> None:
+    router, _ = router_and_clock
     impose(router, MUTE, "bob")
     bob = User(router, "bob")
     bob.send("/register", "pw")
@@ -254,8 +254,8 @@ def test_a_mute_is_not_shaken_off_with_an_account(house: Chat) -> None:
     assert "you are muted" in bob.told().msg
 
 
-def test_a_room_that_is_gone_takes_its_sanctions_along(house: Chat) -> None:
-    router, clock = house
+def test_a_room_that_is_gone_takes_its_sanctions_along(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     connection(router).execute("PRAGMA foreign_keys = 1")
     person(router, "olga", Role.USER).send("/create", "#ops")
     olga = person(router, "olga", Role.USER)
@@ -269,16 +269,16 @@ def test_a_room_that_is_gone_takes_its_sanctions_along(house: Chat) -> None:
     assert len(router.chat.sanctions) == 0
 
 
-def test_a_sanction_of_a_room_that_is_not_there_is_nobodys(house: Chat) -> None:
+def test_a_sanction_of_a_room_that_is_not_there_is_nobodys(router_and_clock: RouterAndClock) -> None:
     """And never one of the whole server, whatever became of the room."""
-    router, clock = house
+    router, clock = router_and_clock
     connection(router).execute("PRAGMA foreign_keys = 0")  # as in a file that somebody has changed
     connection(router).execute("INSERT INTO sanctions VALUES (1, 'ban', 99, 'bob', NULL, '', 'ann', 0)")
     assert not refused(again(router, clock), "bob", "10.0.0.1")
 
 
-def test_a_ban_holds_while_it_is_being_written(house: Chat) -> None:
-    router, _ = house
+def test_a_ban_holds_while_it_is_being_written(router_and_clock: RouterAndClock) -> None:
+    router, _ = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = True
@@ -286,8 +286,8 @@ def test_a_ban_holds_while_it_is_being_written(house: Chat) -> None:
     assert refused(router, "bob", "10.0.0.1")
 
 
-def test_what_could_not_be_kept_was_not_decided(house: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    router, clock = house
+def test_what_could_not_be_kept_was_not_decided(router_and_clock: RouterAndClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    router, clock = router_and_clock
     impose(router, BAN, "bob", clock.seconds() + 60)
 
     async def fails(job: object) -> None:
@@ -305,8 +305,8 @@ def test_what_could_not_be_kept_was_not_decided(house: Chat, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("kind", [BAN, MUTE])
-def test_of_two_that_both_could_not_be_kept_neither_is_in_force(house: Chat, kind: str) -> None:
-    router, _ = house
+def test_of_two_that_both_could_not_be_kept_neither_is_in_force(router_and_clock: RouterAndClock, kind: str) -> None:
+    router, _ = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = store.broken = True
@@ -318,8 +318,8 @@ def test_of_two_that_both_could_not_be_kept_neither_is_in_force(house: Chat, kin
     assert User(router, "bob").session.speech_check is None
 
 
-def test_of_two_the_one_that_was_kept_is_in_force(house: Chat) -> None:
-    router, clock = house
+def test_of_two_the_one_that_was_kept_is_in_force(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     impose(router, BAN, "bob", clock.seconds() + 60)
@@ -336,8 +336,8 @@ def test_of_two_the_one_that_was_kept_is_in_force(house: Chat) -> None:
     assert not refused(router, "bob", "10.0.0.1")
 
 
-def test_a_ban_that_is_undone_while_it_is_being_written_is_over(house: Chat) -> None:
-    router, clock = house
+def test_a_ban_that_is_undone_while_it_is_being_written_is_over(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = True
@@ -349,8 +349,8 @@ def test_a_ban_that_is_undone_while_it_is_being_written_is_over(house: Chat) -> 
     assert not refused(again(router, clock), "bob", "10.0.0.1")
 
 
-def test_what_could_not_be_undone_is_still_in_force(house: Chat) -> None:
-    router, _ = house
+def test_what_could_not_be_undone_is_still_in_force(router_and_clock: RouterAndClock) -> None:
+    router, _ = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     impose(router, BAN, "bob")
@@ -360,8 +360,8 @@ def test_what_could_not_be_undone_is_still_in_force(house: Chat) -> None:
     assert refused(router, "bob", "10.0.0.1")
 
 
-def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(house: Chat) -> None:
-    router, _ = house
+def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(router_and_clock: RouterAndClock) -> None:
+    router, _ = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     router.chat.limits.set("sanctions", "1")
@@ -378,9 +378,9 @@ def test_what_is_being_written_counts_as_one_of_those_that_can_be_kept(house: Ch
 
 @pytest.mark.parametrize("target", ["bob", "10.0.0.0/8"])
 def test_what_is_being_written_holds_though_another_about_the_same_could_not_be_kept(
-    house: Chat, monkeypatch: pytest.MonkeyPatch, target: str
+    router_and_clock: RouterAndClock, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    router, _ = house
+    router, _ = router_and_clock
     store = router.chat.store
     assert isinstance(store, FakeStore)
     store.held = True
@@ -404,8 +404,8 @@ def proposed(router: Router, kind: str, target: str, until: float | None = None)
     return faults
 
 
-def test_there_are_so_many_and_rooms_leave_moderators_theirs(house: Chat) -> None:
-    router, clock = house
+def test_there_are_so_many_and_rooms_leave_moderators_theirs(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "olga", Role.USER).send("/create", "#ops")
     person(router, "olga", Role.USER).send("/create", "#dev")
     router.chat.limits.set("sanctions", 3)
@@ -428,8 +428,8 @@ def test_there_are_so_many_and_rooms_leave_moderators_theirs(house: Chat) -> Non
     impose(router, BAN, "b", room="#dev")
 
 
-def test_what_one_has_decided_leaves_others_their_share(house: Chat) -> None:
-    router, clock = house
+def test_what_one_has_decided_leaves_others_their_share(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "olga", Role.USER).send("/create", "#ops")
     person(router, "olga", Role.USER).send("/create", "#dev")
     router.chat.limits.set("decided", 2)
@@ -466,8 +466,10 @@ NETWORKS = [*(f"192.0.0.0/{n}" for n in range(2, 33)), *(f"2a00::/{n}" for n in 
 
 
 @pytest.mark.parametrize("ip", ["10.0.0.9", "2001:db8::9"])
-def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_nothing(house: Chat, ip: str) -> None:
-    router, _ = house
+def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_nothing(
+    router_and_clock: RouterAndClock, ip: str
+) -> None:
+    router, _ = router_and_clock
     router.chat.limits.set("room-sanctions", "off")
     person(router, "olga", Role.USER).send("/create", "#ops")
     person(router, "olga", Role.USER).send("/create", "#dev")
@@ -489,8 +491,8 @@ def test_what_is_decided_in_one_room_costs_others_nothing_and_undone_it_costs_no
     assert looked_at(router, bob, dev) == one
 
 
-def test_to_find_those_that_have_run_out_the_others_are_not_looked_at(house: Chat) -> None:
-    router, clock = house
+def test_to_find_those_that_have_run_out_the_others_are_not_looked_at(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "olga", Role.USER).send("/create", "#ops")
     ops = router.chat.rooms.with_prefix("#ops")[0]
 
@@ -504,8 +506,8 @@ def test_to_find_those_that_have_run_out_the_others_are_not_looked_at(house: Cha
     assert lift() == few
 
 
-def test_what_was_undone_or_replaced_is_not_remembered_until_its_end(house: Chat) -> None:
-    router, clock = house
+def test_what_was_undone_or_replaced_is_not_remembered_until_its_end(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     impose(router, BAN, "zoe", clock.seconds() + 50)
     for n in range(10 * MOST_UNDONE):
         impose(router, BAN, "bob", clock.seconds() + 1000 + n)
@@ -519,8 +521,8 @@ def test_what_was_undone_or_replaced_is_not_remembered_until_its_end(house: Chat
     assert router.chat.sanctions.listed(None) == []
 
 
-def test_a_sanction_in_a_room_counts_only_there(house: Chat) -> None:
-    router, clock = house
+def test_a_sanction_in_a_room_counts_only_there(router_and_clock: RouterAndClock) -> None:
+    router, clock = router_and_clock
     person(router, "olga", Role.USER).send("/create", "#ops")
     impose(router, MUTE, "bob", clock.seconds() + 60, room="#ops")
     bob, ops = User(router, "bob"), router.chat.rooms.get("#ops", User(router, "eve").session)

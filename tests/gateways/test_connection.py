@@ -50,13 +50,13 @@ class TcpWire(Wire):
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
 @pytest.fixture
-def wire(house: tuple[Router, Clock]) -> TcpWire:
-    wire = TcpWire(*house)
+def wire(router_and_clock: tuple[Router, Clock]) -> TcpWire:
+    wire = TcpWire(*router_and_clock)
     wire.send(b"ann\n")
     wire.bytes()
     return wire
@@ -73,14 +73,14 @@ def test_the_server_closes_its_side_first_and_waits_for_the_other(wire: TcpWire)
 
 @pytest.mark.parametrize("resting", [False, True])
 def test_who_is_closed_is_read_to_its_end_but_no_faster_than_others_can_bear(
-    house: tuple[Router, Clock], wire: TcpWire, resting: bool
+    router_and_clock: tuple[Router, Clock], wire: TcpWire, resting: bool
 ) -> None:
     if resting:
         wire.send(line("/pong") * 3000)
         assert wire.transport.producerState == "paused"
         session = wire.connection.session
         assert session is not None
-        house[0].chat.close(session, "GONE", "You are closed.", why="for a test")
+        router_and_clock[0].chat.close(session, "GONE", "You are closed.", why="for a test")
         assert wire.transport.producerState == "producing"
     else:
         wire.send(line("/quit"))
@@ -114,9 +114,11 @@ def test_a_client_that_does_not_read_the_goodbye_is_cut_off(wire: TcpWire) -> No
 
 
 @pytest.mark.parametrize("protocol", [ChatProtocol, TelnetProtocol])
-def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Router, Clock], protocol: type[Connection]) -> None:
-    ann, eve = Wire(*house, protocol), TcpWire(*house)
-    house[0].chat.limits.set("packets", "off")
+def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(
+    router_and_clock: tuple[Router, Clock], protocol: type[Connection]
+) -> None:
+    ann, eve = Wire(*router_and_clock, protocol), TcpWire(*router_and_clock)
+    router_and_clock[0].chat.limits.set("packets", "off")
     for wire, name in ((ann, b"ann\n"), (eve, b"eve\n")):
         wire.send(name)
         wire.bytes()
@@ -124,8 +126,8 @@ def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Route
     for _ in range(30):
         eve.send(line(EVERYONE, "x" * 16_000))
     eve.send(line("ann", "for you alone"))
-    announce(house[0].chat, "The server ends soon.")
-    assert house[0].chat.online.find("ann") is not None
+    announce(router_and_clock[0].chat, "The server ends soon.")
+    assert router_and_clock[0].chat.online.find("ann") is not None
     ann.connection.outbox.resumeProducing()
     ann.clock.advance(0)
     shown = ann.bytes().decode()
@@ -138,14 +140,16 @@ def test_nobody_is_closed_by_what_a_stranger_says_to_everyone(house: tuple[Route
     assert "hello again" in ann.bytes().decode()
 
 
-def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tuple[Router, Clock], wire: TcpWire) -> None:
-    other = TcpWire(*house)
+def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(
+    router_and_clock: tuple[Router, Clock], wire: TcpWire
+) -> None:
+    other = TcpWire(*router_and_clock)
     other.send(b"bob\n")
     wire.connection.outbox.pauseProducing()
     for _ in range(MAX_WAITING // 16_000 + 1):
         other.send(line("ann", "x" * 16_000))
-    assert house[0].chat.online.find("ann") is None
-    assert house[0].chat.limits.met["outbox"] == 1
+    assert router_and_clock[0].chat.online.find("ann") is None
+    assert router_and_clock[0].chat.limits.met["outbox"] == 1
     other.send(line("ann", "still there?"))
     assert "not available" in other.msgs()[-1]
     assert wire.msgs() == ["Connection closed: you were reading too slowly."]
@@ -153,13 +157,15 @@ def test_a_client_that_reads_nothing_is_cut_off_and_its_name_is_free(house: tupl
     assert wire.transport.disconnected
 
 
-def test_the_goodbye_reaches_everyone_and_waits_for_those_who_read(house: tuple[Router, Clock], wire: TcpWire) -> None:
-    unnamed = TcpWire(*house)
+def test_the_goodbye_reaches_everyone_and_waits_for_those_who_read(
+    router_and_clock: tuple[Router, Clock], wire: TcpWire
+) -> None:
+    unnamed = TcpWire(*router_and_clock)
     unnamed.factory = unnamed.connection.factory = wire.factory
     wire.factory.connections.add(unnamed.connection)
     done = Deferred.fromCoroutine(wire.factory.drain())
     assert wire.msgs() == ["The server is shutting down. Goodbye!"]
-    assert house[0].chat.online.find("ann") is None
+    assert router_and_clock[0].chat.online.find("ann") is None
     unnamed.lose()
     assert not done.called
     wire.lose()
@@ -177,8 +183,8 @@ def test_the_goodbye_does_not_wait_for_those_who_do_not(wire: TcpWire) -> None:
     assert done.called
 
 
-def test_what_is_paced_is_written_at_once_when_the_server_ends(house: tuple[Router, Clock]) -> None:
-    wire = TcpWire(*house)
+def test_what_is_paced_is_written_at_once_when_the_server_ends(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = TcpWire(*router_and_clock)
     wire.send(b"ann" + line("/time").strip() * 500)
     wire.clock.advance(0)  # a fair share in each turn
     Deferred.fromCoroutine(wire.factory.drain())
@@ -190,8 +196,8 @@ def test_what_is_paced_is_written_at_once_when_the_server_ends(house: tuple[Rout
     assert wire.transport.half_closed
 
 
-def test_an_empty_house_ends_at_once(house: tuple[Router, Clock]) -> None:
-    wire = TcpWire(*house)
+def test_an_empty_house_ends_at_once(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = TcpWire(*router_and_clock)
     wire.lose()
     assert Deferred.fromCoroutine(wire.factory.drain()).called
 
@@ -210,9 +216,9 @@ def test_an_address_is_written_as_people_know_it(peer: IAddress, written: str) -
     assert address_of(peer) == written
 
 
-def test_who_only_says_that_nothing_more_comes_is_closed_one_way_first(house: tuple[Router, Clock]) -> None:
+def test_who_only_says_that_nothing_more_comes_is_closed_one_way_first(router_and_clock: tuple[Router, Clock]) -> None:
     """To close both ways while more is typed all the same would take back what was written last."""
-    wire = TcpWire(*house, TelnetProtocol)
+    wire = TcpWire(*router_and_clock, TelnetProtocol)
     wire.send(b"ann\r\n/time\r\n\x04more\r\n")
     assert b"Server time" in wire.bytes()
     assert wire.transport.half_closed

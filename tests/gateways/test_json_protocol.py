@@ -24,13 +24,13 @@ TIME = line("/time")
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
 @pytest.fixture
-def wire(house: tuple[Router, Clock]) -> Wire:
-    return Wire(*house)
+def wire(router_and_clock: tuple[Router, Clock]) -> Wire:
+    return Wire(*router_and_clock)
 
 
 def test_a_classic_client_is_welcomed_and_answered(wire: Wire) -> None:
@@ -98,9 +98,9 @@ def test_a_bad_name_is_answered_and_the_connection_closed(wire: Wire, data: byte
     assert wire.bytes() == b""
 
 
-def test_a_taken_name_is_answered_with_already(house: tuple[Router, Clock]) -> None:
-    Wire(*house).send(b"alice\n")
-    second = Wire(*house)
+def test_a_taken_name_is_answered_with_already(router_and_clock: tuple[Router, Clock]) -> None:
+    Wire(*router_and_clock).send(b"alice\n")
+    second = Wire(*router_and_clock)
     second.send(b"ALICE\n" + HELLO)
     (packet,) = second.packets()
     assert packet["to"] == "Guest"
@@ -109,11 +109,11 @@ def test_a_taken_name_is_answered_with_already(house: tuple[Router, Clock]) -> N
     assert second.transport.disconnecting
 
 
-def test_a_lost_connection_frees_its_name_at_once(house: tuple[Router, Clock]) -> None:
-    first = Wire(*house)
+def test_a_lost_connection_frees_its_name_at_once(router_and_clock: tuple[Router, Clock]) -> None:
+    first = Wire(*router_and_clock)
     first.send(b"alice\n")
     first.lose()
-    second = Wire(*house)
+    second = Wire(*router_and_clock)
     second.send(b"alice\n")
     assert "Welcome" in second.msgs()[0]
 
@@ -133,12 +133,12 @@ def test_trickling_white_space_does_not_hold_the_door_open(wire: Wire) -> None:
     assert wire.transport.disconnecting
 
 
-def test_who_was_refused_takes_no_name_afterwards(house: tuple[Router, Clock], wire: Wire) -> None:
+def test_who_was_refused_takes_no_name_afterwards(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
     wire.wait(9.95)
     wire.send(b"ghost")
     wire.wait(0.3)
     assert "No name came" in wire.msgs()[0]
-    assert house[0].chat.online.find("ghost") is None
+    assert router_and_clock[0].chat.online.find("ghost") is None
 
 
 def test_a_named_connection_may_be_silent(wire: Wire) -> None:
@@ -293,10 +293,10 @@ def test_the_third_line_over_the_limit_ends_the_connection(wire: Wire) -> None:
     assert wire.transport.disconnecting
 
 
-def test_a_packet_without_newline_dies_with_its_session(house: tuple[Router, Clock], wire: Wire) -> None:
+def test_a_packet_without_newline_dies_with_its_session(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
     wire.send(b"alice\n", line("alice", "late").strip())
     assert wire.connection.session is not None
-    house[0].chat.close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
+    router_and_clock[0].chat.close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
     wire.wait(0.3)
     assert wire.msgs()[-1] == "out"
 
@@ -339,8 +339,8 @@ def test_a_name_alone_is_taken_when_its_sender_hangs_up(wire: Wire) -> None:
     assert wire.msgs()[0].startswith("Welcome alice!")
 
 
-def test_a_second_client_of_an_unframed_one_reads_utf_8(house: tuple[Router, Clock]) -> None:
-    framed, unframed = Wire(*house), Wire(*house)
+def test_a_second_client_of_an_unframed_one_reads_utf_8(router_and_clock: tuple[Router, Clock]) -> None:
+    framed, unframed = Wire(*router_and_clock), Wire(*router_and_clock)
     framed.send(b"ann\n")
     unframed.send(b"bob" + line("ann", "h\u00e9").strip())
     assert "h\u00e9".encode() in framed.bytes()
@@ -393,9 +393,9 @@ def test_what_is_said_at_once_is_told_as_if_it_came_line_by_line(said: list[str]
 
 
 def test_of_a_large_chunk_a_share_is_told_together_in_each_turn(
-    house: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch
+    router_and_clock: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    router, clock = house
+    router, clock = router_and_clock
     router.chat.limits.set("packets", "off")
     ann, bob = Wire(router, clock), Wire(router, clock)
     ann.send(b"ann\n")
@@ -444,25 +444,27 @@ def _known(packet: dict[str, Any]) -> list[object]:
     return [packet.get("x", {}).get(member) for member in ("id", "op", "cid", "code")]
 
 
-def test_whole_lines_are_read_no_further_than_the_rates_allow(house: tuple[Router, Clock]) -> None:
-    alice, bob = Wire(*house), Wire(*house)
+def test_whole_lines_are_read_no_further_than_the_rates_allow(router_and_clock: tuple[Router, Clock]) -> None:
+    alice, bob = Wire(*router_and_clock), Wire(*router_and_clock)
     for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
         wire.send(name)
         wire.packets()
-    house[0].chat.limits.set("packets", 1)
+    router_and_clock[0].chat.limits.set("packets", 1)
     alice.send(*[line("bob", "hi") * 4] * 3)
     assert len(bob.msgs()) == 10
     alice.wait(2.1)
     assert len(bob.msgs()) == 2
-    house[0].chat.limits.set("bytes", 100)
+    router_and_clock[0].chat.limits.set("bytes", 100)
     alice.wait(60)
     alice.send(line("bob", "x" * 2000))
     assert alice.transport.producerState == "paused"
     assert len(bob.msgs()) == 1
 
 
-def test_a_fault_while_many_are_told_at_once_costs_the_sender_only(house: tuple[Router, Clock], logged: list[str]) -> None:
-    alice, bob, carol = (Wire(*house) for _ in range(3))
+def test_a_fault_while_many_are_told_at_once_costs_the_sender_only(
+    router_and_clock: tuple[Router, Clock], logged: list[str]
+) -> None:
+    alice, bob, carol = (Wire(*router_and_clock) for _ in range(3))
     for wire, name in ((alice, b"alice\n"), (bob, b"bob\n"), (carol, b"carol\n")):
         wire.send(name)
         wire.packets()
@@ -474,12 +476,12 @@ def test_a_fault_while_many_are_told_at_once_costs_the_sender_only(house: tuple[
     assert any("was not served" in text for text in logged)
 
 
-def test_who_is_closed_for_not_reading_its_acknowledgements_says_no_more(house: tuple[Router, Clock]) -> None:
-    alice, bob = Wire(*house), Wire(*house)
+def test_who_is_closed_for_not_reading_its_acknowledgements_says_no_more(router_and_clock: tuple[Router, Clock]) -> None:
+    alice, bob = Wire(*router_and_clock), Wire(*router_and_clock)
     for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
         wire.send(name, HELLO)
         wire.packets()
-    house[0].chat.limits.set("outbox", 2000)
+    router_and_clock[0].chat.limits.set("outbox", 2000)
     alice.connection.outbox.pauseProducing()
     alice.send(b"".join(line("bob" if n % 2 else "BOB", str(n), cid=str(n)) for n in range(90)))
     alice.wait(0.1)

@@ -18,24 +18,24 @@ MOST = LIMITS["outbox"].default
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     router, clock = make_router()
     router.chat.limits.set("packets", "off")
     return router, clock
 
 
 @pytest.fixture
-def eve(house: tuple[Router, Clock]) -> User:
-    return User(house[0], "eve")
+def eve(router_and_clock: tuple[Router, Clock]) -> User:
+    return User(router_and_clock[0], "eve")
 
 
 @pytest.fixture
-def bob(house: tuple[Router, Clock]) -> User:
-    return User(house[0], "bob")
+def bob(router_and_clock: tuple[Router, Clock]) -> User:
+    return User(router_and_clock[0], "bob")
 
 
-def unframed(house: tuple[Router, Clock], name: str = "ann") -> Wire:
-    wire = Wire(*house)
+def unframed(router_and_clock: tuple[Router, Clock], name: str = "ann") -> Wire:
+    wire = Wire(*router_and_clock)
     wire.send(name.encode())
     wire.wait(0.2)
     wire.bytes()
@@ -54,25 +54,27 @@ def shown(wire: Wire, seconds: float = 10) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("to", ["ann", EVERYONE])
-def test_a_flood_closes_no_client_that_is_sent_a_packet_at_a_time(house: tuple[Router, Clock], eve: User, to: str) -> None:
-    ann = unframed(house)
+def test_a_flood_closes_no_client_that_is_sent_a_packet_at_a_time(
+    router_and_clock: tuple[Router, Clock], eve: User, to: str
+) -> None:
+    ann = unframed(router_and_clock)
     for _ in range(60):
         eve.send(to, LONG)
         assert ann.connection.queued() <= MOST
-    assert house[0].chat.online.find("ann") is not None
+    assert router_and_clock[0].chat.online.find("ann") is not None
     told = shown(ann)
     whole = sum(text.startswith("(1/") for _, text in told)
     name, last = told[-1]
     assert name == "SERVER"
     assert last.startswith(f"{60 - whole} messages were left out here")
     assert 5 < whole < 60
-    assert house[0].chat.limits.met["outbox"] == 60 - whole
+    assert router_and_clock[0].chat.limits.met["outbox"] == 60 - whole
     eve.send("ann", "still there?")
     assert shown(ann, 0.1) == [("eve", "still there?")]
 
 
-def test_what_others_say_is_shown_beside_a_flood(house: tuple[Router, Clock], eve: User, bob: User) -> None:
-    ann = unframed(house)
+def test_what_others_say_is_shown_beside_a_flood(router_and_clock: tuple[Router, Clock], eve: User, bob: User) -> None:
+    ann = unframed(router_and_clock)
     for _ in range(30):
         eve.send("ann", LONG)
     bob.send("ann", "the first")
@@ -84,8 +86,8 @@ def test_what_others_say_is_shown_beside_a_flood(house: tuple[Router, Clock], ev
     assert any(text.startswith("Server time") for _, text in told)
 
 
-def test_the_line_about_what_is_missing_is_where_it_is_missing(house: tuple[Router, Clock], eve: User) -> None:
-    ann = unframed(house)
+def test_the_line_about_what_is_missing_is_where_it_is_missing(router_and_clock: tuple[Router, Clock], eve: User) -> None:
+    ann = unframed(router_and_clock)
     for n in range(40):
         eve.send("ann", f"{n} {LONG}")
     told = shown(ann, 0.5)
@@ -99,18 +101,18 @@ def test_the_line_about_what_is_missing_is_where_it_is_missing(house: tuple[Rout
     assert ("eve", "too early") not in told
 
 
-def test_who_does_not_read_is_closed_as_any_other(house: tuple[Router, Clock], eve: User) -> None:
-    ann = unframed(house)
+def test_who_does_not_read_is_closed_as_any_other(router_and_clock: tuple[Router, Clock], eve: User) -> None:
+    ann = unframed(router_and_clock)
     ann.connection.outbox.pauseProducing()
     for _ in range(30):
         eve.send("ann", LONG)
-    assert house[0].chat.online.find("ann") is None
+    assert router_and_clock[0].chat.online.find("ann") is None
 
 
-def test_what_was_left_out_was_not_written(house: tuple[Router, Clock], eve: User) -> None:
-    ann = User(house[0], "ann").register()
+def test_what_was_left_out_was_not_written(router_and_clock: tuple[Router, Clock], eve: User) -> None:
+    ann = User(router_and_clock[0], "ann").register()
     ann.leave()
-    wire = unframed(house)
+    wire = unframed(router_and_clock)
     wire.send(line("/login", PASSWORD).strip())
     shown(wire, 0.3)
     for n in range(30):
@@ -120,7 +122,7 @@ def test_what_was_left_out_was_not_written(house: tuple[Router, Clock], eve: Use
     eve.send("ann", "the last")
     shown(wire, 1)
     wire.lose()
-    again = unframed(house)
+    again = unframed(router_and_clock)
     again.send(line("/login", PASSWORD).strip())
     told = shown(again, 30)
     assert seen
@@ -128,10 +130,10 @@ def test_what_was_left_out_was_not_written(house: tuple[Router, Clock], eve: Use
     assert told[-1] == ("eve", "the last"), "what is read back waits for the client, and nothing of it is left out"
 
 
-def test_with_a_limit_that_nothing_fits_in_nobody_is_closed_either(house: tuple[Router, Clock], eve: User) -> None:
-    ann = unframed(house)
-    house[0].chat.limits.set("outbox", 1000)
+def test_with_a_limit_that_nothing_fits_in_nobody_is_closed_either(router_and_clock: tuple[Router, Clock], eve: User) -> None:
+    ann = unframed(router_and_clock)
+    router_and_clock[0].chat.limits.set("outbox", 1000)
     eve.send("ann", "hi")
     ann.wait(1)
     assert ann.connection.queued() == 0
-    assert house[0].chat.online.find("ann") is not None
+    assert router_and_clock[0].chat.online.find("ann") is not None

@@ -32,19 +32,19 @@ class PausingWire(Wire):
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
 @pytest.fixture
-def store(house: tuple[Router, Clock]) -> FakeStore:
-    return store_of(house[0].chat)
+def store(router_and_clock: tuple[Router, Clock]) -> FakeStore:
+    return store_of(router_and_clock[0].chat)
 
 
 @pytest.fixture
-def ann(house: tuple[Router, Clock]) -> PausingWire:
+def ann(router_and_clock: tuple[Router, Clock]) -> PausingWire:
     """Somebody with an account, who is capable."""
-    wire = PausingWire(*house)
+    wire = PausingWire(*router_and_clock)
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["id", "ack", "room"]))
     wire.send(line("/register", PASSWORD))
     wire.bytes()
@@ -72,8 +72,10 @@ def test_commands_are_answered_in_the_order_in_which_they_came(ann: PausingWire,
     assert said(ann) == ["1", "2", "3", "4", "5"]
 
 
-def test_what_waits_in_a_large_chunk_keeps_its_place(house: tuple[Router, Clock], ann: PausingWire, store: FakeStore) -> None:
-    router, clock = house
+def test_what_waits_in_a_large_chunk_keeps_its_place(
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore
+) -> None:
+    router, clock = router_and_clock
     router.chat.limits.set("packets", "off")
     commands = [line("/create", f"#r{n}", cid=str(n)) if n % 60 == 50 else line("/time", cid=str(n)) for n in range(400)]
     store.held = True
@@ -106,16 +108,16 @@ def test_a_goodbye_comes_after_all_answers(ann: PausingWire, store: FakeStore) -
     "command", [line("/create", "#ops", cid="1"), line("ann", "remember", cid="1")], ids=["command", "word"]
 )
 def test_who_only_closes_its_writing_side_is_answered_first(
-    house: tuple[Router, Clock], ann: PausingWire, store: FakeStore, command: bytes
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore, command: bytes
 ) -> None:
     store.held = True
     ann.send(command + line("/time", cid="2"))
     ann.connection.readConnectionLost()
-    assert house[0].chat.online.find("ann") is not None
+    assert router_and_clock[0].chat.online.find("ann") is not None
     store.release()
     answers = said(ann)
     assert {"1", "2"} <= set(answers)
-    assert house[0].chat.online.find("ann") is None
+    assert router_and_clock[0].chat.online.find("ann") is None
 
 
 def test_when_nothing_can_be_stored_who_closed_its_writing_side_is_told(ann: PausingWire, store: FakeStore) -> None:
@@ -130,9 +132,9 @@ def test_when_nothing_can_be_stored_who_closed_its_writing_side_is_told(ann: Pau
 
 @pytest.mark.parametrize("command", ["/create", "/join", "/leave", "/password", "/history", "/search", "/register"])
 def test_who_goes_while_something_waits_leaves_no_trace(
-    house: tuple[Router, Clock], ann: PausingWire, store: FakeStore, command: str, logged: list[str]
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore, command: str, logged: list[str]
 ) -> None:
-    router, _ = house
+    router, _ = router_and_clock
     ann.send(line("/create", "#ops"))
     store.held = store.slow = True
     ann.send(line(command, {"/password": f"{PASSWORD} new"}.get(command, "#ops")))
@@ -146,9 +148,9 @@ def test_who_goes_while_something_waits_leaves_no_trace(
 
 
 def test_what_comes_while_something_waits_is_bounded_and_then_served(
-    house: tuple[Router, Clock], ann: PausingWire, store: FakeStore
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore
 ) -> None:
-    house[0].chat.limits.set("bytes", "off")
+    router_and_clock[0].chat.limits.set("bytes", "off")
     store.held = True
     ann.send(line("/create", "#ops", cid="first"))
     sent = 0
@@ -166,24 +168,24 @@ def test_what_comes_while_something_waits_is_bounded_and_then_served(
 
 
 def test_who_is_closed_while_something_waits_is_read_to_its_end(
-    house: tuple[Router, Clock], ann: PausingWire, store: FakeStore
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore
 ) -> None:
-    house[0].chat.limits.set("bytes", "off")
+    router_and_clock[0].chat.limits.set("bytes", "off")
     store.held = True
     ann.send(line("/create", "#ops"), b"x" * (MAX_UNSERVED + 1))
     assert not ann.transport.reads
     session = ann.connection.session
     assert session is not None
-    house[0].chat.close(session, "FORBIDDEN", "You are closed.", why="kicked")
+    router_and_clock[0].chat.close(session, "FORBIDDEN", "You are closed.", why="kicked")
     assert ann.transport.reads
     store.release()
     assert ann.msgs() == ["You are closed."]
 
 
 def test_a_store_that_is_full_lets_its_senders_wait_until_what_they_said_is_stored(
-    house: tuple[Router, Clock], ann: PausingWire, store: FakeStore
+    router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore
 ) -> None:
-    other = PausingWire(*house)
+    other = PausingWire(*router_and_clock)
     other.send(b"bob\n")
     store.held = store.full = True
     ann.send(line("ann", "one", cid="1") + line("/time", cid="2"))
@@ -194,11 +196,11 @@ def test_a_store_that_is_full_lets_its_senders_wait_until_what_they_said_is_stor
     store.full = False
     store.release()
     assert said(ann) == ["one", "1", "2"]
-    assert house[0].chat.limits.met["waiting"] == 1
+    assert router_and_clock[0].chat.limits.met["waiting"] == 1
 
 
-def test_a_name_and_a_login_in_one_write_are_served_in_order(house: tuple[Router, Clock], ann: PausingWire) -> None:
-    wire = PausingWire(*house)
+def test_a_name_and_a_login_in_one_write_are_served_in_order(router_and_clock: tuple[Router, Clock], ann: PausingWire) -> None:
+    wire = PausingWire(*router_and_clock)
     wire.send(b"ann\n" + line("/login", PASSWORD) + line("/time"))
     told, welcome, time = wire.msgs()
     assert "/login" in told
@@ -206,8 +208,8 @@ def test_a_name_and_a_login_in_one_write_are_served_in_order(house: tuple[Router
     assert time.startswith("Server time")
 
 
-def test_at_a_terminal_too(house: tuple[Router, Clock], ann: PausingWire, store: FakeStore) -> None:
-    wire = Wire(*house, TelnetProtocol)
+def test_at_a_terminal_too(router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore) -> None:
+    wire = Wire(*router_and_clock, TelnetProtocol)
     store.held = True
     wire.send(b"ann\r\n/login " + PASSWORD.encode() + b"\r\n/create #ops\r\n/time\r\nhi all\r\n")
     wire.connection.readConnectionLost()
@@ -220,8 +222,8 @@ def test_at_a_terminal_too(house: tuple[Router, Clock], ann: PausingWire, store:
     assert ann.msgs() == ["hi all"]
 
 
-def test_a_classic_client_never_sees_x_whatever_it_does(house: tuple[Router, Clock], ann: PausingWire) -> None:
-    wire = PausingWire(*house)
+def test_a_classic_client_never_sees_x_whatever_it_does(router_and_clock: tuple[Router, Clock], ann: PausingWire) -> None:
+    wire = PausingWire(*router_and_clock)
     wire.send(b"bob\n")
     ann.send(line("/create", "#ops"))
     commands = ["/rooms", "/join #ops", "/members #ops", "/topic #ops", "/history #ops", "/search hi", "/register secret pass"]

@@ -20,13 +20,13 @@ from tests.fakes import User, Wire, log_in, make_router, store_of
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
 @pytest.fixture
-def wire(house: tuple[Router, Clock]) -> Wire:
-    wire = Wire(*house, TelnetProtocol)
+def wire(router_and_clock: tuple[Router, Clock]) -> Wire:
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(b"ann\r\n")
     wire.bytes()
     return wire
@@ -36,16 +36,16 @@ def lines(wire: Wire) -> list[str]:
     return wire.bytes().decode().splitlines()
 
 
-def test_a_name_is_asked_for(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house, TelnetProtocol)
+def test_a_name_is_asked_for(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock, TelnetProtocol)
     assert wire.bytes() == b"Your name: "
     wire.send(b"ann\r\n")
     assert lines(wire) == ["* Welcome ann! Send /help to see the commands. You are the only active user!"]
 
 
-def test_a_wrong_name_may_be_mended_twice(house: tuple[Router, Clock]) -> None:
-    User(house[0], "bob")
-    wire = Wire(*house, TelnetProtocol)
+def test_a_wrong_name_may_be_mended_twice(router_and_clock: tuple[Router, Clock]) -> None:
+    User(router_and_clock[0], "bob")
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(b"a b\r\n", b"bob\r\n")
     told = wire.bytes()
     assert told.count(b"Your name: ") == 3
@@ -57,23 +57,23 @@ def test_a_wrong_name_may_be_mended_twice(house: tuple[Router, Clock]) -> None:
     assert wire.transport.disconnecting
 
 
-def test_a_line_goes_to_everyone_else_and_nothing_comes_back(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_a_line_goes_to_everyone_else_and_nothing_comes_back(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"hello  there \r\n")
     packet = bob.told()
     assert (packet.to, packet.msg, packet.from_.name, packet.from_.ip) == ("Everyone", "hello  there ", "ann", "10.0.0.7")
     assert wire.bytes() == b""
 
 
-def test_what_others_say_shows_who_says_it(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_what_others_say_shows_who_says_it(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     bob.send("Everyone", "hi all")
     bob.send("ann", "psst")
     assert lines(wire) == ["bob: hi all", "bob (private): psst"]
 
 
-def test_commands_take_their_arguments_on_the_line(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_commands_take_their_arguments_on_the_line(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"/pm bob two words\r\n", b"/list\r\n", b"/shout fire\r\n", b"/dance\r\n", b"/hello\r\n", b"/pm\r\n")
     assert [packet.msg for packet in bob.shown()] == ["two words", "fire"]
     assert [line[:20] for line in lines(wire)] == [
@@ -85,29 +85,29 @@ def test_commands_take_their_arguments_on_the_line(house: tuple[Router, Clock], 
     ]
 
 
-def test_a_text_of_many_lines_is_cut_and_harms_nobody(house: tuple[Router, Clock], wire: Wire) -> None:
-    User(house[0], "a" * 32).send("ann", "\n" * 16_000)
+def test_a_text_of_many_lines_is_cut_and_harms_nobody(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    User(router_and_clock[0], "a" * 32).send("ann", "\n" * 16_000)
     shown = lines(wire)
     assert len(shown) == 101
     assert shown[-1].endswith("(15900 more lines)")
     assert not wire.transport.disconnected
 
 
-def test_a_list_of_the_servers_is_not_cut(house: tuple[Router, Clock], wire: Wire) -> None:
-    ann = house[0].chat.online.find("ann")
+def test_a_list_of_the_servers_is_not_cut(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    ann = router_and_clock[0].chat.online.find("ann")
     assert ann is not None
-    house[0].chat.reply(ann, None, "\n".join(map(str, range(1000))))
+    router_and_clock[0].chat.reply(ann, None, "\n".join(map(str, range(1000))))
     assert lines(wire) == [f"* {n}" for n in range(1000)]
 
 
-def test_any_white_space_ends_a_command(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_any_white_space_ends_a_command(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"/pm\tbob hi\r\n")
     assert bob.told().msg == "hi"
 
 
-def test_a_line_that_grows_over_the_limit_is_refused(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_a_line_that_grows_over_the_limit_is_refused(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"\xfe" * 16_000 + b"\r\n", b"\x01" * 16_000 + b"\r\n")
     assert bob.shown() == []
     told = lines(wire)
@@ -115,8 +115,8 @@ def test_a_line_that_grows_over_the_limit_is_refused(house: tuple[Router, Clock]
     assert "over 65536 bytes" in told[1]
 
 
-def test_what_goes_to_many_is_written_out_once(house: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch) -> None:
-    readers = [Wire(*house, TelnetProtocol) for _ in range(5)]
+def test_what_goes_to_many_is_written_out_once(router_and_clock: tuple[Router, Clock], monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = [Wire(*router_and_clock, TelnetProtocol) for _ in range(5)]
     for n, reader in enumerate(readers):
         reader.send(f"reader{n}\r\n".encode())
         reader.bytes()
@@ -127,7 +127,7 @@ def test_what_goes_to_many_is_written_out_once(house: tuple[Router, Clock], monk
         return visible(text)
 
     monkeypatch.setattr(telnet, "visible", noted)
-    User(house[0], "bob").send("Everyone", "\x80" * 1000)
+    User(router_and_clock[0], "bob").send("Everyone", "\x80" * 1000)
     (written,) = {reader.bytes() for reader in readers}
     assert written.replace(b"\r\n    ", b"") == b"bob: " + rb"\x80" * 1000 + b"\r\n"
     assert len(shown) == 1
@@ -142,8 +142,8 @@ def test_help_is_one_line_a_command_and_what_a_beginner_needs(wire: Wire) -> Non
     assert "* /join ROOM - enter a room" in lines(wire)
 
 
-def test_no_line_of_text_can_be_taken_for_another_persons(house: tuple[Router, Clock], wire: Wire) -> None:
-    User(house[0], "bob").send("Everyone", "one\n* Server time: now\r\ncat: three\x1b[2J\u202e\x9b\x07")
+def test_no_line_of_text_can_be_taken_for_another_persons(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    User(router_and_clock[0], "bob").send("Everyone", "one\n* Server time: now\r\ncat: three\x1b[2J\u202e\x9b\x07")
     assert lines(wire) == ["bob: one", "bob: * Server time: now", r"bob: cat: three\x1b[2J\u202e\x9b\x07"]
 
 
@@ -151,11 +151,11 @@ def test_no_line_of_text_can_be_taken_for_another_persons(house: tuple[Router, C
 @example("x" * 65 + "eve (private): the new door code is 4711")
 @example("x" * 65 + "eve\u2800(private):\u2800the\u2800code")
 def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
-    house = make_router()
-    wire = Wire(*house, TelnetProtocol)
+    router_and_clock = make_router()
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(b"ann\n")
     wire.bytes()
-    User(house[0], "bob").send("ann", text.encode(errors="replace").decode())
+    User(router_and_clock[0], "bob").send("ann", text.encode(errors="replace").decode())
     shown = wire.bytes().decode()
     assert shown.endswith("\r\n")
     for line in shown.removesuffix("\r\n").split("\r\n"):
@@ -164,9 +164,9 @@ def test_nothing_that_steers_a_terminal_comes_through(text: str) -> None:
         assert all(c.isprintable() or c in "\u200c\u200d" for c in line)
 
 
-def test_what_the_server_repeats_of_others_is_broken_into_rows(house: tuple[Router, Clock]) -> None:
+def test_what_the_server_repeats_of_others_is_broken_into_rows(router_and_clock: tuple[Router, Clock]) -> None:
     text = "a " * 38 + "eve (private): the door code is 4711 " + "b" * 79
-    eve, wire = Wire(*house, TelnetProtocol), Wire(*house, TelnetProtocol)
+    eve, wire = Wire(*router_and_clock, TelnetProtocol), Wire(*router_and_clock, TelnetProtocol)
     eve.send(b"eve\n/register correct horse\n/create #ops\n", f"/topic #ops {text}\n#ops {text}\n".encode())
     wire.send(b"ann\n/register correct horse\n/join #ops\n")
     eve.send(f"#ops {text}\n/mute #ops ann {text}\n".encode())
@@ -179,11 +179,15 @@ def test_what_the_server_repeats_of_others_is_broken_into_rows(house: tuple[Rout
         assert all(width(row) <= telnet.COLUMNS and row.startswith(("* ", "    ")) for row in shown)
 
 
-def test_the_reason_of_a_ban_is_broken_into_rows_for_whom_it_hits_and_at_the_next_try(house: tuple[Router, Clock]) -> None:
+def test_the_reason_of_a_ban_is_broken_into_rows_for_whom_it_hits_and_at_the_next_try(
+    router_and_clock: tuple[Router, Clock],
+) -> None:
     reason = "a " * 38 + "eve (private): the door code is 4711 " + "b" * 79
-    mod, ann = Wire(*house, TelnetProtocol), Wire(*house, TelnetProtocol)
+    mod, ann = Wire(*router_and_clock, TelnetProtocol), Wire(*router_and_clock, TelnetProtocol)
     mod.send(b"mod\n/register correct horse\n")
-    house[0].chat.account_of("mod").sessions[0].role = house[0].chat.account_of("mod").role = Role.MODERATOR
+    router_and_clock[0].chat.account_of("mod").sessions[0].role = router_and_clock[0].chat.account_of("mod").role = (
+        Role.MODERATOR
+    )
     ann.send(b"ann\n")
     for wire in (mod, ann):
         wire.bytes()
@@ -192,7 +196,7 @@ def test_the_reason_of_a_ban_is_broken_into_rows_for_whom_it_hits_and_at_the_nex
         shown = lines(wire)
         assert "4711" in "".join(shown)
         assert all(width(row) <= telnet.COLUMNS and row.startswith(("* ", "    ")) for row in shown)
-    again = Wire(*house, TelnetProtocol)
+    again = Wire(*router_and_clock, TelnetProtocol)
     again.bytes()
     again.send(b"ann\n")
     shown = lines(again)
@@ -212,9 +216,9 @@ REPEATED = [b"\xff\xfd\x06", b"\xff\xf6"]
 
 @given(st.lists(st.sampled_from([*SWALLOWED, *ANSWERED, b"he", b"llo ", "é".encode()]), max_size=10), st.integers(1, 5))
 def test_telnets_requests_are_answered_in_their_places_however_they_are_cut(pieces: list[bytes], size: int) -> None:
-    house = make_router()
-    bob = User(house[0], "bob")
-    wire = Wire(*house, TelnetProtocol)
+    router_and_clock = make_router()
+    bob = User(router_and_clock[0], "bob")
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(b"ann\r\0")
     wire.bytes()
     data = b"".join(pieces) + b"!\r\n"
@@ -239,13 +243,13 @@ def test_a_timing_mark_comes_behind_what_was_asked_for_before(wire: Wire) -> Non
     assert wire.bytes().startswith(b"* You are the only active user!\r\n\xff\xfc\x06* Server time")
 
 
-def test_what_telnet_asks_counts_as_packets(house: tuple[Router, Clock], wire: Wire) -> None:
+def test_what_telnet_asks_counts_as_packets(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
     wire.send(b"\xff\xfd\x06" * 5000 + b"\xff\xf1" * 20_000)
     wire.wait(0.2)
     assert 1900 < wire.bytes().count(b"\xff\xfc\x06") < 2100
     wire.wait(1)
     assert 150 < wire.bytes().count(b"\xff\xfc\x06") < 250
-    unnamed = Wire(*house, TelnetProtocol)
+    unnamed = Wire(*router_and_clock, TelnetProtocol)
     unnamed.send(b"\xff\xf6" * 1000)
     told = unnamed.bytes()
     assert told.count(b"lanchat is here") in range(60, telnet.MAX_ASKED + 1)
@@ -261,8 +265,8 @@ def test_what_telnet_says_without_asking_counts_as_packets_too(wire: Wire) -> No
     assert b"Server time" in wire.bytes()
 
 
-def test_so_many_characters_are_erased_in_a_line_and_no_more(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_so_many_characters_are_erased_in_a_line_and_no_more(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send("é\b".encode() * 256 + b"hello\r\n", "é\b".encode() * 257 + b"again\r\n")
     assert bob.msgs() == ["hello"]
     assert "more than 256 characters of it were erased" in wire.bytes().decode()
@@ -276,9 +280,9 @@ def test_erasing_counts_as_packets_too(wire: Wire) -> None:
     assert b"Server time" in wire.bytes()
 
 
-def test_an_endless_subnegotiation_is_skipped_like_a_long_line(house: tuple[Router, Clock], wire: Wire) -> None:
+def test_an_endless_subnegotiation_is_skipped_like_a_long_line(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
     assert isinstance(wire.connection, TelnetProtocol)
-    bob = User(house[0], "bob")
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"\xff\xfa\x18")
     for _ in range(100):
         wire.send(b"x" * 1000)
@@ -303,8 +307,8 @@ ERASED = [
 
 
 @pytest.mark.parametrize(("typed", "meant"), ERASED)
-def test_what_was_erased_is_in_no_name_and_no_text(house: tuple[Router, Clock], typed: bytes, meant: str) -> None:
-    wire, bob = Wire(*house, TelnetProtocol), User(house[0], "bob")
+def test_what_was_erased_is_in_no_name_and_no_text(router_and_clock: tuple[Router, Clock], typed: bytes, meant: str) -> None:
+    wire, bob = Wire(*router_and_clock, TelnetProtocol), User(router_and_clock[0], "bob")
     wire.send(typed + b"\r\n")
     assert f"Welcome {meant}!" in wire.bytes().decode()
     wire.send(typed + b"\r\nall of it\x15\r\nx\b\r\n")
@@ -312,10 +316,10 @@ def test_what_was_erased_is_in_no_name_and_no_text(house: tuple[Router, Clock], 
     assert wire.bytes() == b""
 
 
-def test_what_was_erased_is_in_no_command_and_no_password(house: tuple[Router, Clock], wire: Wire) -> None:
+def test_what_was_erased_is_in_no_command_and_no_password(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
     wire.send(b"/registerr\b correcd\x7ft horse\r\n")
     assert "is your account now" in wire.bytes().decode()
-    assert "Welcome ann" in log_in(house[0], "ann").shown()[0].msg
+    assert "Welcome ann" in log_in(router_and_clock[0], "ann").shown()[0].msg
 
 
 def test_a_long_line_counts_as_it_came(wire: Wire) -> None:
@@ -324,31 +328,35 @@ def test_a_long_line_counts_as_it_came(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("before", [b"", b"hello\r\n", b"hello\x15"])
-def test_ctrl_d_at_the_start_of_a_line_ends_the_input(house: tuple[Router, Clock], wire: Wire, before: bytes) -> None:
-    bob = User(house[0], "bob")
+def test_ctrl_d_at_the_start_of_a_line_ends_the_input(
+    router_and_clock: tuple[Router, Clock], wire: Wire, before: bytes
+) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(before + b"\x04more\r\n", b"more\r\n")
     assert "more" not in bob.msgs()
     assert wire.transport.disconnecting
-    assert house[0].chat.online.find("ann") is None
+    assert router_and_clock[0].chat.online.find("ann") is None
 
 
-def test_ctrl_d_elsewhere_means_nothing(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_ctrl_d_elsewhere_means_nothing(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"hel\x04lo\r\n")
     assert bob.msgs() == ["hello"]
     assert not wire.transport.disconnecting
 
 
-def test_telnets_end_of_file_ends_the_input_with_its_last_line(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_telnets_end_of_file_ends_the_input_with_its_last_line(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"/time\r\nlast words\xff\xec")
     assert bob.msgs() == ["last words"]
     assert "Server time" in wire.bytes().decode()
     assert wire.transport.disconnecting
 
 
-def test_what_was_asked_for_is_told_though_the_input_ended_meanwhile(house: tuple[Router, Clock], wire: Wire) -> None:
-    store, bob = store_of(house[0].chat), User(house[0], "bob")
+def test_what_was_asked_for_is_told_though_the_input_ended_meanwhile(
+    router_and_clock: tuple[Router, Clock], wire: Wire
+) -> None:
+    store, bob = store_of(router_and_clock[0].chat), User(router_and_clock[0], "bob")
     store.held = True
     wire.send(b"/register correct horse\r\n/time\r\n\xff\xec", b"too late\r\n")
     assert not wire.transport.disconnecting
@@ -368,9 +376,9 @@ OTHERS = [
 @pytest.mark.parametrize("protocol", [TelnetProtocol, ChatProtocol])
 @pytest.mark.parametrize(("beginning", "name", "port"), OTHERS)
 def test_another_protocol_is_told_at_once_which_port_is_meant(
-    house: tuple[Router, Clock], protocol: type[Connection], beginning: bytes, name: str, port: str
+    router_and_clock: tuple[Router, Clock], protocol: type[Connection], beginning: bytes, name: str, port: str
 ) -> None:
-    wire = Wire(*house, protocol)
+    wire = Wire(*router_and_clock, protocol)
     wire.send(beginning)
     wire.wait(0.2)
     told = wire.bytes().decode()
@@ -378,40 +386,40 @@ def test_another_protocol_is_told_at_once_which_port_is_meant(
     assert port in told
     assert told.startswith("HTTP/1.1 400 ") == (name == "HTTP" and protocol is ChatProtocol)
     assert wire.transport.disconnecting
-    assert not len(house[0].chat.online)
+    assert not len(router_and_clock[0].chat.online)
 
 
-def test_telnet_at_the_json_port_is_told_which_port_is_meant(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house)
+def test_telnet_at_the_json_port_is_told_which_port_is_meant(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock)
     wire.send(b"\xff\xfb\x1f\xff\xfb\x20")
     wire.wait(0.2)
     assert "the --telnet port" in wire.bytes().decode()
     assert wire.transport.disconnecting
 
 
-def test_bytes_that_are_not_utf_8_are_replaced_not_refused(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_bytes_that_are_not_utf_8_are_replaced_not_refused(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"caf\xe9\r\n")
     assert bob.told().msg == "caf\ufffd"
 
 
-def test_a_line_over_the_limit_is_told_and_skipped(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_a_line_over_the_limit_is_told_and_skipped(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"x" * 20000, b"y" * 20000 + b"\r\nshort\r\n")
     assert bob.told().msg == "short"
     assert lines(wire) == ["* A line has at most 16384 bytes; the rest of this one was skipped."]
 
 
-def test_the_last_line_needs_no_end(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_the_last_line_needs_no_end(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"last words")
     wire.connection.readConnectionLost()
     assert bob.told().msg == "last words"
     assert wire.transport.disconnecting
 
 
-def test_a_person_has_a_minute_to_type_a_name(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house, TelnetProtocol)
+def test_a_person_has_a_minute_to_type_a_name(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.wait(59)
     assert not wire.transport.disconnecting
     wire.wait(2)
@@ -419,8 +427,8 @@ def test_a_person_has_a_minute_to_type_a_name(house: tuple[Router, Clock]) -> No
     assert wire.transport.disconnecting
 
 
-def test_a_line_that_begins_with_a_room_goes_there_or_nowhere(house: tuple[Router, Clock]) -> None:
-    ann, bob = (Wire(*house, TelnetProtocol) for _ in range(2))
+def test_a_line_that_begins_with_a_room_goes_there_or_nowhere(router_and_clock: tuple[Router, Clock]) -> None:
+    ann, bob = (Wire(*router_and_clock, TelnetProtocol) for _ in range(2))
     ann.send(b"ann\n/register secret\n/create #ops\n")
     bob.send(b"bob\n/join #ops\n")
     for wire in (ann, bob):
@@ -433,9 +441,9 @@ def test_a_line_that_begins_with_a_room_goes_there_or_nowhere(house: tuple[Route
 @pytest.mark.parametrize("before", [" ", "\xa0", "\ufeff", "\u3000", "\u200b"])
 @pytest.mark.parametrize("slash", ["/", "\uff0f"])
 def test_a_password_is_said_to_nobody_whatever_stands_before_the_command(
-    house: tuple[Router, Clock], wire: Wire, before: str, slash: str
+    router_and_clock: tuple[Router, Clock], wire: Wire, before: str, slash: str
 ) -> None:
-    bob = User(house[0], "bob")
+    bob = User(router_and_clock[0], "bob")
     wire.send(f"{before}{slash}register hunter2\r\n".encode(), b"@bob /login hunter2\r\n")
     assert bob.shown() == []
     told = lines(wire)
@@ -443,23 +451,23 @@ def test_a_password_is_said_to_nobody_whatever_stands_before_the_command(
     assert "looks like a command with a password" in told[1]
 
 
-def test_a_line_for_one_person_reaches_that_person_or_nobody(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob, eve = (User(house[0], name) for name in ("bob", "eve"))
+def test_a_line_for_one_person_reaches_that_person_or_nobody(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob, eve = (User(router_and_clock[0], name) for name in ("bob", "eve"))
     wire.send(b"@bob psst\r\n@bobb psst\r\n@ 5 pm\r\n# comment\r\n/pm @bob too\r\n")
     assert bob.msgs() == ["psst", "too"]
     assert eve.shown() == []
     assert [line[:14] for line in lines(wire)] == ["* The user bob", "* Nobody got t", "* Nobody got t"]
 
 
-def test_any_text_can_be_said(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob = User(house[0], "bob")
+def test_any_text_can_be_said(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(b"//list is a command\r\n/say # comment\r\n/say {}\r\n{} is empty\r\n")
     assert bob.msgs() == ["/list is a command", "# comment", "{}", "{} is empty"]
     assert wire.bytes() == b""
 
 
-def test_to_makes_the_lines_that_follow_go_there(house: tuple[Router, Clock], wire: Wire) -> None:
-    bob, eve = (User(house[0], name) for name in ("bob", "eve"))
+def test_to_makes_the_lines_that_follow_go_there(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    bob, eve = (User(router_and_clock[0], name) for name in ("bob", "eve"))
     wire.send(b"/to @bob\r\npsst\r\n/to a b\r\na secret\r\n@bob hi\r\n/to\r\nhello\r\n")
     assert (bob.msgs(), eve.msgs()) == (["psst", "hi", "hello"], ["hello"])
     assert lines(wire) == [
@@ -489,9 +497,9 @@ MISDIRECTED = [
 
 @pytest.mark.parametrize("sent", MISDIRECTED)
 @pytest.mark.parametrize("name", [b"amn", b"amn\n"])
-def test_no_form_of_a_packet_is_said(house: tuple[Router, Clock], name: bytes, sent: bytes) -> None:
-    bob = User(house[0], "bob")
-    wire = Wire(*house, TelnetProtocol)
+def test_no_form_of_a_packet_is_said(router_and_clock: tuple[Router, Clock], name: bytes, sent: bytes) -> None:
+    bob = User(router_and_clock[0], "bob")
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(name + sent)
     wire.connection.readConnectionLost()
     told = lines(wire)
@@ -502,8 +510,8 @@ def test_no_form_of_a_packet_is_said(house: tuple[Router, Clock], name: bytes, s
 
 
 @pytest.mark.parametrize("text", ["日本語 {", "日本語 [", "[1] {x}", 'what is "from", "to" and "msg" in {}?', "[link] see"])
-def test_brackets_may_be_said(house: tuple[Router, Clock], wire: Wire, text: str) -> None:
-    bob = User(house[0], "bob")
+def test_brackets_may_be_said(router_and_clock: tuple[Router, Clock], wire: Wire, text: str) -> None:
+    bob = User(router_and_clock[0], "bob")
     wire.send(f"{text}\r\n".encode(), b"/say " + PACKET + b"\r\n", b"//" + PACKET + b"\r\n")
     assert bob.msgs() == [text, PACKET.decode(), "/" + PACKET.decode()]
 
@@ -512,19 +520,19 @@ def test_brackets_may_be_said(house: tuple[Router, Clock], wire: Wire, text: str
     "opening", [b"amn\n" + PACKET + b"\n", b"amn" + PACKET + b"\n", PACKET + b"\n", b"amn\n " + PACKET[:-1] + b',"y":1}\r\n']
 )
 def test_a_program_that_took_this_door_for_another_is_told_so_and_says_nothing(
-    house: tuple[Router, Clock], opening: bytes
+    router_and_clock: tuple[Router, Clock], opening: bytes
 ) -> None:
-    bob = User(house[0], "bob")
-    wire = Wire(*house, TelnetProtocol)
+    bob = User(router_and_clock[0], "bob")
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(opening, b"more\n")
     assert "hunter2" not in str(bob.shown())
     assert "JSON port" in lines(wire)[-1]
     assert wire.transport.disconnecting
-    assert house[0].chat.online.find("amn") is None
+    assert router_and_clock[0].chat.online.find("amn") is None
 
 
-def test_a_login_in_place_of_a_name_is_not_repeated(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house, TelnetProtocol)
+def test_a_login_in_place_of_a_name_is_not_repeated(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock, TelnetProtocol)
     wire.send(b"/login hunter2\n")
     told = wire.bytes()
     assert b"Send your name first" in told

@@ -22,13 +22,13 @@ from tests.stores import Desk, entry
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
-def named(house: tuple[Router, Clock], name: str) -> Wire:
+def named(router_and_clock: tuple[Router, Clock], name: str) -> Wire:
     """A client that has been welcomed."""
-    wire = Wire(*house)
+    wire = Wire(*router_and_clock)
     wire.send(name.encode() + b"\n")
     wire.bytes()
     return wire
@@ -42,19 +42,19 @@ def test_a_time_counts_up_to_the_bound_that_it_does_not_exceed() -> None:
     assert taken.sum == pytest.approx(4.65)
 
 
-def test_sessions_are_counted_by_the_door_they_came_through(house: tuple[Router, Clock]) -> None:
-    named(house, "ann")
-    named(house, "bob")
-    typed = Wire(*house, TelnetProtocol)
+def test_sessions_are_counted_by_the_door_they_came_through(router_and_clock: tuple[Router, Clock]) -> None:
+    named(router_and_clock, "ann")
+    named(router_and_clock, "bob")
+    typed = Wire(*router_and_clock, TelnetProtocol)
     typed.send(b"cat\r\n")
-    assert house[0].chat.counts.sessions == {"json": 2, "telnet": 1}
+    assert router_and_clock[0].chat.counts.sessions == {"json": 2, "telnet": 1}
 
 
-def test_sessions_are_counted_by_how_they_end(house: tuple[Router, Clock]) -> None:
-    router = house[0]
+def test_sessions_are_counted_by_how_they_end(router_and_clock: tuple[Router, Clock]) -> None:
+    router = router_and_clock[0]
     for name in ("quits", "hangs up", "falls silent", "is lost"):
-        named(house, name.replace(" ", "-"))
-    wires = {name: named(house, name) for name in ("ann", "bob", "cat", "dan")}
+        named(router_and_clock, name.replace(" ", "-"))
+    wires = {name: named(router_and_clock, name) for name in ("ann", "bob", "cat", "dan")}
     wires["ann"].send(line("/quit"))
     wires["bob"].connection.connectionLost()
     wires["cat"].lose()
@@ -65,9 +65,9 @@ def test_sessions_are_counted_by_how_they_end(house: tuple[Router, Clock]) -> No
     assert router.chat.counts.sessions["json"] == 4, "and each only once"
 
 
-def test_packets_are_counted_as_they_come_and_as_they_go(house: tuple[Router, Clock]) -> None:
-    counts = house[0].chat.counts
-    ann, bob = named(house, "ann"), named(house, "bob")
+def test_packets_are_counted_as_they_come_and_as_they_go(router_and_clock: tuple[Router, Clock]) -> None:
+    counts = router_and_clock[0].chat.counts
+    ann, bob = named(router_and_clock, "ann"), named(router_and_clock, "bob")
     before = counts.received, counts.sent
     ann.send(b"".join(line("bob", f"{n}") for n in range(30)) + line("bob", "x" * 1000))
     assert len(bob.packets()) == 31
@@ -75,22 +75,24 @@ def test_packets_are_counted_as_they_come_and_as_they_go(house: tuple[Router, Cl
     assert counts.relayed == 31
 
 
-def test_a_shout_counts_for_each_who_gets_it(house: tuple[Router, Clock]) -> None:
-    wires = [named(house, name) for name in ("ann", "bob", "cat")]
+def test_a_shout_counts_for_each_who_gets_it(router_and_clock: tuple[Router, Clock]) -> None:
+    wires = [named(router_and_clock, name) for name in ("ann", "bob", "cat")]
     wires[0].send(line("/shout", "to all"))
-    assert house[0].chat.counts.relayed == 2
+    assert router_and_clock[0].chat.counts.relayed == 2
 
 
-def test_what_is_refused_is_counted_by_its_code(house: tuple[Router, Clock]) -> None:
-    router = house[0]
-    ann = named(house, "ann")
+def test_what_is_refused_is_counted_by_its_code(router_and_clock: tuple[Router, Clock]) -> None:
+    router = router_and_clock[0]
+    ann = named(router_and_clock, "ann")
     ann.send(line("nobody", "hello") + b"{]\n" + b"{]\n")
-    Wire(*house).send(b"ann\n")
+    Wire(*router_and_clock).send(b"ann\n")
     assert router.chat.counts.refused == {"NO_SUCH_TARGET": 1, "BAD_JSON": 2, "NAME_TAKEN": 1}
 
 
-def test_deliveries_from_the_log_are_counted_one_for_each_reader_and_what_was_lost(house: tuple[Router, Clock]) -> None:
-    router = house[0]
+def test_deliveries_from_the_log_are_counted_one_for_each_reader_and_what_was_lost(
+    router_and_clock: tuple[Router, Clock],
+) -> None:
+    router = router_and_clock[0]
     ann, bob = User(router, "ann").register(), User(router, "bob")
     bob.send("ann", "kept")
     assert (router.chat.counts.delivered, router.chat.counts.relayed) == (1, 0)
@@ -99,8 +101,8 @@ def test_deliveries_from_the_log_are_counted_one_for_each_reader_and_what_was_lo
     assert (router.chat.counts.delivered, router.chat.counts.not_stored) == (1, 1)
 
 
-def test_readers_that_must_fetch_what_they_missed_are_counted(house: tuple[Router, Clock]) -> None:
-    router = house[0]
+def test_readers_that_must_fetch_what_they_missed_are_counted(router_and_clock: tuple[Router, Clock]) -> None:
+    router = router_and_clock[0]
     User(router, "ann").register().leave()
     ann, bob = log_in(router, "ann", *ALL), User(router, "bob")
     ann.client.is_behind = True
@@ -110,12 +112,12 @@ def test_readers_that_must_fetch_what_they_missed_are_counted(house: tuple[Route
     assert router.chat.counts.gaps == 1
 
 
-def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(house: tuple[Router, Clock]) -> None:
-    counts = house[0].chat.counts
-    ann, bob = named(house, "ann"), named(house, "bob")
+def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(router_and_clock: tuple[Router, Clock]) -> None:
+    counts = router_and_clock[0].chat.counts
+    ann, bob = named(router_and_clock, "ann"), named(router_and_clock, "bob")
     bob.connection.outbox.pauseProducing()
     ann.send(line("bob", "x" * 1000))
-    house[1].advance(0)
+    router_and_clock[1].advance(0)
     assert [outbox.waiting for outbox in counts.slow_readers] == [bob.connection.outbox.waiting]
     assert bob.connection.outbox.waiting > 1000
     bob.connection.outbox.resumeProducing()
@@ -125,15 +127,15 @@ def test_who_does_not_read_is_held_up_until_it_reads_or_is_gone(house: tuple[Rou
     assert not counts.slow_readers
 
 
-def test_who_may_not_connect_is_counted(house: tuple[Router, Clock]) -> None:
-    router, clock = house
+def test_who_may_not_connect_is_counted(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
     door = ChatFactory(ChatProtocol, router, Admission(router.chat.limits, clock, parse_networks([]), router.chat.counts))
     assert door.buildProtocol(IPv4Address("TCP", "8.8.8.8", 1)) is None
     assert router.chat.counts.denied == 1
 
 
-def test_connections_are_counted_before_they_have_a_name(house: tuple[Router, Clock]) -> None:
-    router, clock = house
+def test_connections_are_counted_before_they_have_a_name(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
     admission = Admission(router.chat.limits, clock, None, router.chat.counts)
     door = ChatFactory(ChatProtocol, router, admission)
     connection = door.buildProtocol(IPv4Address("TCP", "10.0.0.1", 1))

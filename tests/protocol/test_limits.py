@@ -32,7 +32,7 @@ class TurnClock(Clock):
 
 
 @pytest.fixture
-def house() -> tuple[Router, Clock]:
+def router_and_clock() -> tuple[Router, Clock]:
     return make_router()
 
 
@@ -158,22 +158,22 @@ def test_who_owed_nothing_owes_next_to_nothing_when_a_rate_is_lowered(used: floa
     assert bucket.wait(0) == pytest.approx(0.064)
 
 
-def test_a_rate_that_is_lowered_and_lifted_keeps_nobody(house: tuple[Router, Clock]) -> None:
-    alice, bob = Wire(*house), Wire(*house)
+def test_a_rate_that_is_lowered_and_lifted_keeps_nobody(router_and_clock: tuple[Router, Clock]) -> None:
+    alice, bob = Wire(*router_and_clock), Wire(*router_and_clock)
     for wire, name in ((alice, b"alice\n"), (bob, b"bob\n")):
         wire.send(name)
         wire.packets()
     alice.send(*[line("bob", "hi") * 90] * 10)
-    house[0].chat.limits.set("packets", 5)
+    router_and_clock[0].chat.limits.set("packets", 5)
     alice.send(line("bob", "hi") * 90, line("bob", "hi") * 90)
-    house[0].chat.limits.set("packets", "off")
+    router_and_clock[0].chat.limits.set("packets", "off")
     alice.wait(2)
     alice.send(line("bob", "last"))
     assert bob.msgs() == ["hi"] * 12 * 90 + ["last"]
 
 
-def test_to_send_in_many_pieces_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house)
+def test_to_send_in_many_pieces_is_no_way_round_a_rate(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n")
     pieces, most = 0, LIMITS["bytes"].default * (BURST_SECONDS + 1) / READ_OVERHEAD
     while wire.transport.producerState == "producing" and pieces < most:
@@ -201,8 +201,8 @@ def test_those_who_have_sent_much_share_a_turn() -> None:
     assert router.chat.counts.received - turns[0] == 2000
 
 
-def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
-    bob, wire = User(house[0], "bob"), Wire(*house)
+def test_silence_is_no_way_round_a_rate(router_and_clock: tuple[Router, Clock]) -> None:
+    bob, wire = User(router_and_clock[0], "bob"), Wire(*router_and_clock)
     wire.send(b"ann\n")
     wire.wait(0.1)
     for _ in range(10):
@@ -211,10 +211,10 @@ def test_silence_is_no_way_round_a_rate(house: tuple[Router, Clock]) -> None:
     assert len(bob.shown()) <= LIMITS["packets"].default * (BURST_SECONDS + 3)
 
 
-def test_an_object_that_is_cut_while_its_sender_rests_is_not_given_up(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("packets", 1)
-    users = [User(house[0], f"user{n}") for n in range(140)]
-    wire = Wire(*house)
+def test_an_object_that_is_cut_while_its_sender_rests_is_not_given_up(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("packets", 1)
+    users = [User(router_and_clock[0], f"user{n}") for n in range(140)]
+    wire = Wire(*router_and_clock)
     wire.send(b"ann")
     wire.wait(0.3)
     shout, ask, word = (packet.rstrip() for packet in (line(EVERYONE, "a"), TIME, line("user0", "important")))
@@ -226,9 +226,9 @@ def test_an_object_that_is_cut_while_its_sender_rests_is_not_given_up(house: tup
     assert [packet.msg for packet in users[0].shown()] == ["important"]
 
 
-def test_a_session_over_its_rate_waits_and_loses_nothing(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("packets", 10)
-    flood, calm = Wire(*house), Wire(*house)
+def test_a_session_over_its_rate_waits_and_loses_nothing(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("packets", 10)
+    flood, calm = Wire(*router_and_clock), Wire(*router_and_clock)
     flood.send(b"flood\n" + TIME * 150)
     calm.send(b"calm\n" + TIME)
     assert len(flood.msgs()) <= 103
@@ -245,9 +245,9 @@ def test_a_session_over_its_rate_waits_and_loses_nothing(house: tuple[Router, Cl
     assert len(flood.msgs()) == 1
 
 
-def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("packets", 0.1)
-    wire = Wire(*house)
+def test_reading_pauses_for_a_second_at_the_most(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("packets", 0.1)
+    wire = Wire(*router_and_clock)
     wire.send(b"slow\n" + TIME * 5)
     resumed = []
     resume = wire.transport.resumeProducing
@@ -256,9 +256,9 @@ def test_reading_pauses_for_a_second_at_the_most(house: tuple[Router, Clock]) ->
     assert len(resumed) >= 4
 
 
-def test_bytes_have_a_rate_too(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("bytes", 1000)
-    wire = Wire(*house)
+def test_bytes_have_a_rate_too(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("bytes", 1000)
+    wire = Wire(*router_and_clock)
     wire.send(b"\n" * (10_500 - READ_OVERHEAD))
     assert wire.transport.producerState == "paused"
     wire.wait(0.6)
@@ -282,35 +282,37 @@ def test_a_storm_has_its_share_of_a_turn_and_no_more() -> None:
     assert len(turns) >= 4
 
 
-def test_a_session_that_ends_while_it_rests_is_served_no_more(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("packets", 1)
-    wire = Wire(*house)
+def test_a_session_that_ends_while_it_rests_is_served_no_more(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("packets", 1)
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + TIME * 20)
     assert wire.connection.session is not None
-    house[0].chat.close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
+    router_and_clock[0].chat.close(wire.connection.session, "FORBIDDEN", "out", why="kicked")
     wire.wait(30)
     assert wire.msgs()[-1] == "out"
     assert wire.transport.disconnecting
 
 
 @pytest.mark.parametrize("frames", [FAIR_SHARE - 1, FAIR_SHARE])
-def test_a_session_that_ends_with_its_share_of_a_turn_does_not_rest(house: tuple[Router, Clock], frames: int) -> None:
-    wire = Wire(*house)
+def test_a_session_that_ends_with_its_share_of_a_turn_does_not_rest(
+    router_and_clock: tuple[Router, Clock], frames: int
+) -> None:
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + TIME * (frames - 2) + line("/quit"))
     assert wire.msgs()[-1] == "Goodbye"
     assert wire.transport.producerState == "producing"
 
 
-def test_a_lost_connection_leaves_no_rest(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("packets", 1)
-    wire = Wire(*house)
+def test_a_lost_connection_leaves_no_rest(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("packets", 1)
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + TIME * 20)
     wire.lose()
     assert not [call for call in wire.clock.getDelayedCalls() if "_go_on" in str(call)]
 
 
-def test_shouts_cost_what_they_cause_and_over_that_are_refused(house: tuple[Router, Clock]) -> None:
-    router, clock = house
+def test_shouts_cost_what_they_cause_and_over_that_are_refused(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
     loud = User(router, "loud").hello("ack")
     for n in range(1000):
         User(router, f"user{n}")
@@ -332,8 +334,8 @@ def test_shouts_cost_what_they_cause_and_over_that_are_refused(house: tuple[Rout
 
 
 @pytest.mark.parametrize("room", [False, True])
-def test_a_long_text_to_many_costs_what_is_written_to_each(house: tuple[Router, Clock], room: bool) -> None:
-    router, clock = house
+def test_a_long_text_to_many_costs_what_is_written_to_each(router_and_clock: tuple[Router, Clock], room: bool) -> None:
+    router, clock = router_and_clock
     router.chat.limits.set("packets", 200.2)
     loud = person(router, "loud", Role.USER).hello("ack")
     crowd = [User(router, f"user{n}") for n in range(99)]
@@ -353,36 +355,36 @@ def test_a_long_text_to_many_costs_what_is_written_to_each(house: tuple[Router, 
         assert sent - 1 == int(packets / cost)
 
 
-def test_a_refused_shout_is_told_to_classic_clients_in_words(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("packets", 0.01)
-    ann = User(house[0], "ann")
+def test_a_refused_shout_is_told_to_classic_clients_in_words(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("packets", 0.01)
+    ann = User(router_and_clock[0], "ann")
     for n in range(5):
-        User(house[0], f"user{n}")
+        User(router_and_clock[0], f"user{n}")
     for _ in range(5):
         ann.send(EVERYONE, "a")
     assert "too much at once" in ann.shown()[-1].msg
 
 
-def test_the_limit_on_bad_packets_can_be_changed(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("bad", 3)
-    wire = Wire(*house)
+def test_the_limit_on_bad_packets_can_be_changed(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("bad", 3)
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + b"junk\n" * 3)
     wire.clock.advance(0)
     assert wire.transport.disconnecting
-    assert house[0].chat.limits.met["bad"] == 1
+    assert router_and_clock[0].chat.limits.met["bad"] == 1
 
 
-def test_the_time_for_the_name_can_be_changed(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("opening", 2)
-    wire = Wire(*house)
+def test_the_time_for_the_name_can_be_changed(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("opening", 2)
+    wire = Wire(*router_and_clock)
     wire.wait(2.1)
     assert "within 2 seconds" in wire.msgs()[0]
-    assert house[0].chat.limits.met["opening"] == 1
+    assert router_and_clock[0].chat.limits.met["opening"] == 1
 
 
-def test_a_lifted_time_for_the_name_is_very_long(house: tuple[Router, Clock]) -> None:
-    house[0].chat.limits.set("opening", "off")
-    wire = Wire(*house)
+def test_a_lifted_time_for_the_name_is_very_long(router_and_clock: tuple[Router, Clock]) -> None:
+    router_and_clock[0].chat.limits.set("opening", "off")
+    wire = Wire(*router_and_clock)
     wire.clock.advance(86400)
     assert not wire.transport.disconnecting
 
@@ -390,8 +392,8 @@ def test_a_lifted_time_for_the_name_is_very_long(house: tuple[Router, Clock]) ->
 # Those who fell silent.
 
 
-def test_a_silent_capable_client_is_asked_and_given_up(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house)
+def test_a_silent_capable_client_is_asked_and_given_up(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ping"]))
     wire.bytes()
     wire.clock.advance(15)
@@ -405,20 +407,20 @@ def test_a_silent_capable_client_is_asked_and_given_up(house: tuple[Router, Cloc
         wire.clock.advance(15)
     bye = wire.packets()[-1]
     assert (bye["x"]["op"], bye["x"]["code"]) == ("bye", "IDLE")
-    assert house[0].chat.online.find("ann") is None
+    assert router_and_clock[0].chat.online.find("ann") is None
 
 
-def test_who_did_not_ask_for_pings_gets_none(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house)
+def test_who_did_not_ask_for_pings_gets_none(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ack"]))
     wire.bytes()
     wire.clock.advance(300)
     assert wire.bytes() == b""
-    assert house[0].chat.online.find("ann") is not None
+    assert router_and_clock[0].chat.online.find("ann") is not None
 
 
-def test_pings_end_with_the_last_who_wanted_them(house: tuple[Router, Clock]) -> None:
-    wire = Wire(*house)
+def test_pings_end_with_the_last_who_wanted_them(router_and_clock: tuple[Router, Clock]) -> None:
+    wire = Wire(*router_and_clock)
     wire.send(b"ann\n" + line("/hello", "lanchat", v=1, caps=["ping"]))
     wire.lose()
     wire.clock.advance(15)
