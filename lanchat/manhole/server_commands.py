@@ -51,7 +51,7 @@ class ServerCommands:
         self._started = self._chat.clock.seconds()
 
     def stats(self) -> Facts:
-        """How the server does."""
+        """Figures of the server."""
         chat, counts = self._chat, self._chat.counts
         uptime = timedelta(seconds=int(chat.clock.seconds() - self._started))
         sessions = {f"  {gateway}": count for gateway, count in sorted(counts.sessions.items()) if count}
@@ -73,9 +73,9 @@ class ServerCommands:
         )
 
     def limits(self) -> Table[LimitRow]:
-        """The limits, and how often each is met.
+        """Limits, and how often each was met.
 
-        What each counts, and what happens to whoever meets it.
+        Also what each limits, and what happens at the limit.
         """
         now, met = self._chat.limits.values, self._chat.limits.met
         rows = [LimitRow(name, now[name], met[name], limit.unit, limit.consequence) for name, limit in LIMITS.items()]
@@ -84,7 +84,7 @@ class ServerCommands:
     def limit(self, name: str, value: str | float) -> Text:
         """Change a limit for everyone.
 
-        It holds at once, until reload() or the end of the server: limit('packets', 50). 'off' lifts it.
+        It applies at once, until reload() or a restart: limit('packets', 50). 'off' lifts it.
         """
         try:
             self._chat.limits.set(name, value)
@@ -93,9 +93,9 @@ class ServerCommands:
         return Text(f"{name} is {format_value(self._chat.limits[name])} now.")
 
     def log(self, level: str, namespace: str = "") -> Text:
-        """Log what is at least so grave.
+        """Set the log level.
 
-        That is 'debug', 'info', 'warn', 'error' or 'critical'; of what comes from below a namespace, if there is one:
+        That is 'debug', 'info', 'warn', 'error' or 'critical'; with a namespace, for that one and those below it:
         log('debug', 'lanchat.tls'). What operators do is always logged.
         """
         if self._service.log is None:
@@ -126,9 +126,9 @@ class ServerCommands:
         return Text(await self._service.drain(seconds))
 
     def tasks(self) -> Table[TaskRow]:
-        """What is under way, and what waits.
+        """Timers, threads and queues.
 
-        The calls that are to be made (how many of a kind, and when the next), the threads (what they do), and the queues.
+        Timers: how many of a kind, and when the next is due; threads: what they are doing; queues: how much waits.
         """
         return Table(TaskRow._fields, [*self._calls(), *_threads(), *self._queues()])
 

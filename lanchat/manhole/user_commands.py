@@ -57,10 +57,10 @@ class UserCommands:
         self._actor = OPERATOR._replace(written=_as_typed)
 
     def who(self) -> Table[UserRow]:
-        """Who is here, sorted by name.
+        """Who is online, sorted by name.
 
-        They are idle for so many seconds: nothing came from them, not even an answer to a ping. Queued are the bytes that wait
-        for them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
+        `idle` is for how many seconds nothing has come from them, not even an answer to a ping; `queued` is how many bytes wait
+        to be sent to them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
         """
         return Table(UserRow._fields, [self._row(s) for s in sorted(self._chat.online, key=lambda s: (s.name.key, s.since))])
 
@@ -74,43 +74,43 @@ class UserCommands:
     def find(self, name: str) -> Session | None:
         """The session of that name, or None.
 
-        Any spelling will do. Of an account that has several it is the one that came last.
+        Any spelling will do. If an account has several sessions, it is the newest.
         """
         return self._chat.online.find(name)
 
     def kick(self, whom: str, why: str = "", room: str = "") -> Coroutine[Any, Any, Text]:
         """Disconnect somebody, who is told why.
 
-        This is a name, an address or a network: kick('bob', 'be nice'), kick('10.0.0.7'). With room='#ops' they are taken out
-        of that room instead.
+        `whom` is a name, an address or a network: kick('bob', 'be nice'), kick('10.0.0.7'). With room='#ops' they are removed
+        from that room instead.
         """
         return self._moderate(moderation.kick, whom, why, "", room)
 
     def mute(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
-        """Let somebody say nothing.
+        """Mute somebody.
 
         For '30s', '10m', '2h', '7d' or so many seconds, or until lifted: mute('bob', 'calm down', '10m').
-        With room='#ops' only there.
+        With room='#ops', only in that room.
         """
         return self._moderate(moderation.mute, whom, why, duration, room)
 
     def unmute(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
-        """Let somebody speak again.
+        """Lift a mute.
 
         The target as in mute(), and with room='#ops' only there: unmute('bob').
         """
         return self._moderate(partial(moderation.undo, kind=MUTE), whom, "", "", room)
 
     def ban(self, whom: str, why: str = "", duration: str | int = "", room: str = "") -> Coroutine[Any, Any, Text]:
-        """Shut out a name, or an address.
+        """Ban a name, address or network.
 
         For '30s', '10m', '2h', '7d' or so many seconds, or until lifted: ban('10.0.0.0/24', 'a storm', '2h').
-        With room='#ops' only from there.
+        With room='#ops', only from that room.
         """
         return self._moderate(moderation.ban, whom, why, duration, room)
 
     def unban(self, whom: str, room: str = "") -> Coroutine[Any, Any, Text]:
-        """Let somebody come back.
+        """Lift a ban.
 
         The target as in ban(), and with room='#ops' only there: unban('10.0.0.0/24').
         """
@@ -131,9 +131,9 @@ class UserCommands:
         return Table(SanctionRow._fields, rows)
 
     def shout(self, text: str) -> int:
-        """Say something to everybody.
+        """Send a message to everyone.
 
-        It comes from the server. The answer is how many connections that reached.
+        It comes from the server. Returns to how many connections it was sent.
         """
         if not 0 < len(text.encode("utf-8", "surrogatepass")) <= MAX_MSG or _SURROGATE.search(text):
             raise Usage(f"Nothing was sent: a text has 1 to {MAX_MSG} bytes, and no surrogates.")
