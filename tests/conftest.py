@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import provider
 
@@ -19,8 +19,10 @@ from benchmarks.servers import Failed
 from tests.live import Server
 
 # The same examples in every run, so that a red run is about the change at hand; `--hypothesis-profile=long` looks further.
-settings.register_profile("same", derandomize=True, deadline=None)
-settings.register_profile("long", max_examples=20_000, deadline=None)
+# Neither looks at the time: on a busy machine everything is slow.
+TIMELESS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", TIMELESS, derandomize=True)
+settings.register_profile("long", TIMELESS, max_examples=20_000)
 settings.load_profile("same")
 
 # A shell that runs us in the background has SIGINT ignored, and so would the programs that tests start and press Ctrl-C at.

@@ -20,7 +20,7 @@ from lanchat.protocol.packet import MAX_PACKET, SERVER, Packet, ServerPacket, Se
 SURE_TO_FIT = MAX_PACKET // 8
 #: How many deliveries of a message cost its sender as much as another packet; how many characters of its text count as one
 #: more delivery.
-DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 200
+DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 120
 #: How many names that are looked at for a list cost as much as another packet.
 NAMES_A_PACKET = 100
 

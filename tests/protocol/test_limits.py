@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from lanchat import commands
 from lanchat.core.chat import Chat
+from lanchat.core.replies import TEXT_A_DELIVERY
 from lanchat.core.router import Router
 from lanchat.gateways.input import FAIR_SHARE
 from lanchat.model.session import Role
@@ -346,7 +347,8 @@ def test_a_long_text_to_many_costs_what_is_written_to_each(router_and_clock: tup
         loud.shown()
     to = "#ops" if room else EVERYONE
     packets = router.chat.limits["packets"] * BURST_SECONDS
-    for text, cost in (("x" * 199, 5), ("x" * 2000, 55), ("\x80" * 500, 55)):
+    size = TEXT_A_DELIVERY
+    for text, cost in (("x" * (size - 1), 5), ("x" * 10 * size, 55), ("\x80" * (10 * size // 4), 55)):
         clock.advance(BURST_SECONDS)
         sent = 0
         while sent <= packets and (not sent or dump(loud.told().x)["op"] == "ack"):
