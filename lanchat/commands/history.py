@@ -22,7 +22,7 @@ from lanchat.protocol.packet import EVERYONE, Packet, X, visible
 from lanchat.protocol.typed_lines import NOT_KEPT
 
 #: What a page and a search cost, in packets. So many entries that are found, and so many characters of them, cost one more.
-PAGE_COST, SEARCH_COST = 5, 20
+PAGE_COST, SEARCH_COST = 12, 20
 ENTRIES_A_PACKET, TEXT_A_PACKET = 4, 1024
 #: Characters of a page in words that are sent before others have their turn.
 AT_ONCE = 16_384

@@ -519,7 +519,7 @@ def test_a_page_costs_what_is_shown_whoever_reads_it(router: Router, ann: User, 
     assert three - two == pytest.approx(16_000 / TEXT_A_PACKET, abs=1.5)
 
 
-@pytest.mark.parametrize(("ask", "cost"), [("/history", 5), ("/search", 20)])
+@pytest.mark.parametrize(("ask", "cost"), [("/history", 12), ("/search", 20)])
 def test_to_look_for_something_costs_also_where_nothing_is_found(router: Router, ann: User, ask: str, cost: int) -> None:
     before = ann.session.packets.available(2000, router.chat.clock.seconds())
     ann.send(ask, "pump" if ask == "/search" else "")
