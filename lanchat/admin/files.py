@@ -166,7 +166,7 @@ def export(options: Namespace, progress: ReportProgress) -> Done | Failed:
     messages = format_count(written, "message")
     note(options.data, f"export of {messages}")
     if damaged:
-        missing = f"{messages} exported; {damaged:,} more are damaged on the disk"
+        missing = f"{messages} exported; damaged on the disk: {damaged:,}"
         return Failed(f"{missing}. Look for them in a backup.", DAMAGED)
     people = f" They may belong to different people: several have used the name {visible(options.user, 40)}." if several else ""
     return Done(f"{messages} exported.{people}", {"messages": written, "file": options.file and str(options.file)})

@@ -66,7 +66,7 @@ class Hasher(Service):
         self._computing = False
 
     def startService(self) -> None:
-        """Start the thread."""
+        """Start the thread that computes the hashes."""
         super().startService()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
 

@@ -38,5 +38,5 @@ class Timers:
                 timer.cancel()
 
     def stop_all(self) -> None:
-        """Cancel all calls."""
+        """Cancel all scheduled calls, as the session has ended."""
         self.stop(*self._calls)

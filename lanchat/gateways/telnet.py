@@ -58,7 +58,7 @@ class TelnetProtocol(Connection):
         self._destination = Destination(EVERYONE)
 
     def connectionMade(self) -> None:
-        """Ask for the name."""
+        """Ask the person who has connected for a name, unless the connection was refused."""
         super().connectionMade()
         if not self.closed:
             self.outbox.send(ASK.encode())

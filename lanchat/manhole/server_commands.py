@@ -51,7 +51,7 @@ class ServerCommands:
         self._started = self._chat.clock.seconds()
 
     def stats(self) -> Facts:
-        """Figures of the server."""
+        """Show users, memory and the log."""
         chat, counts = self._chat, self._chat.counts
         uptime = timedelta(seconds=int(chat.clock.seconds() - self._started))
         sessions = {f"  {gateway}": count for gateway, count in sorted(counts.sessions.items()) if count}

@@ -40,7 +40,7 @@ class Connection(Protocol):
         """The transport of SSH (RFC 4253), which encrypts all channels of this connection."""
 
     def sendClose(self, channel: SSHChannel) -> None:
-        """Close a channel."""
+        """Tell the client that a channel is closed on our side (RFC 4254, 5.3)."""
 
     def sendRequest(self, channel: SSHChannel, requestType: bytes, data: bytes) -> object:  # noqa: N803 (its name in conch)
         """Send a request about a channel to the client."""

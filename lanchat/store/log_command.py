@@ -13,6 +13,7 @@ A `LocalTask` is other work for the writing thread, which leaves the content of 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from sqlite3 import Connection
 from typing import Generic, TypeVar
 
@@ -25,14 +26,14 @@ T_co = TypeVar("T_co", covariant=True)
 class LogCommand(msgspec.Struct, Generic[T_co], frozen=True, tag=True):
     """A change of the log's content: accounts, rooms, sanctions, cursors, and which messages are kept."""
 
+    @abstractmethod
     def run(self, connection: Connection) -> T_co:
         """Make the change, inside a transaction. An exception undoes it, and is raised where the command was handed in."""
-        raise NotImplementedError
 
 
 class LocalTask(msgspec.Struct, Generic[T_co], frozen=True):
     """Work on this process's copy of the log: a look-up, or a change of how the file stores the same content."""
 
+    @abstractmethod
     def run(self, connection: Connection) -> T_co:
         """Do the work, inside a transaction. An exception undoes it, and is raised where the task was handed in."""
-        raise NotImplementedError

@@ -104,7 +104,7 @@ class Lock:
             raise NotTaken(text) from None
 
     def release(self) -> None:
-        """Unlock the directory."""
+        """Unlock the directory, so that another process may open the database."""
         os.close(self._file)
 
 

@@ -122,7 +122,7 @@ class Load(usage.Options):
         return int(self["bots"])
 
     def opt_version(self) -> None:
-        """Show the version."""
+        """Print the version, and exit."""
         _show_version()
 
     def getSynopsis(self) -> str:
@@ -237,7 +237,7 @@ class Options(usage.Options):
     ]
 
     def opt_version(self) -> None:
-        """Show the version."""
+        """Print the version, and exit."""
         _show_version()
 
     def postOptions(self) -> None:

@@ -147,7 +147,7 @@ class WorkerPool:
         return self.tally
 
     async def sleep(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Wait for a number of seconds, while the workers go on."""
         await deferLater(self._reactor, seconds)
 
     async def end(self) -> None:

@@ -29,7 +29,7 @@ class Tally:
         self.times: defaultdict[str, Histogram] = defaultdict(Histogram)
 
     def add(self, other: Tally) -> None:
-        """Add another tally."""
+        """Add the counts and times of another tally to these."""
         self.counts.update(other.counts)
         for mine, others in ((self.refused, other.refused), (self.closed, other.closed), (self.errors, other.errors)):
             for text, count in others.items():

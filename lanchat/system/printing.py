@@ -92,7 +92,7 @@ def print_file(file: BinaryIO) -> None:
 
 
 def flush() -> None:
-    """Flush stdout. Raises `OutputError`."""
+    """Write out what stdout has buffered. Raises `OutputError` if that fails."""
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -145,7 +145,7 @@ class Channel(http.HTTPChannel):
         """Ignore what follows the headers."""
 
     def cut_off(self) -> None:
-        """Abort the connection."""
+        """Abort the connection: it took too long, or is the oldest of too many."""
         self.transport.abortConnection()
 
     def _refuse(self, why: bytes) -> None:
