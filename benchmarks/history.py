@@ -19,8 +19,9 @@ from benchmarks import command, tables
 from benchmarks.results import machine
 from benchmarks.talk import Reader, Talk
 from lanchat.protocol.entry import COLUMNS
-from lanchat.store import recent, schema, word_index
+from lanchat.store import schema, word_index
 from lanchat.store.open_db import lenient
+from lanchat.tables import recent
 
 PROGRAM = "python -m benchmarks.history"
 #: Rows in a transaction while the log is made.

@@ -18,8 +18,8 @@ from benchmarks.works import Load
 from lanchat.auth.passwords import token_hash
 from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.store.accounts import AddToken, add
 from lanchat.store.open_db import Lock, close_complete, open_to_write
+from lanchat.tables.accounts import AddToken, add
 
 #: Seconds that the generator may take beyond those it measures: it gives up opening connections after 120.
 GENEROUS = 180.0

@@ -112,7 +112,7 @@ def _make_store(config: options.Options, reactor: Any, chat: Chat) -> Store:
     waiting = partial(chat.limits.__getitem__, "waiting")
     ephemeral = bool(config["ephemeral"])
     store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=chat.counts)
-    store.committed = chat.messages.committed
+    store.committed = chat.messages.stored.committed
     return store
 
 

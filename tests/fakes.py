@@ -28,12 +28,13 @@ from lanchat.net.admission import Admission
 from lanchat.protocol.counts import COMMIT_SECONDS, Histogram
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import AuthFailed, Forbidden, NotStored
+from lanchat.protocol.extensions import X
 from lanchat.protocol.interfaces import IClient
-from lanchat.protocol.packet import Packet, Sender, ServerPacket, X
+from lanchat.protocol.packet import Packet, Sender, ServerPacket
 from lanchat.store import schema
 from lanchat.store.duplicates import FindRepeated
-from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.writing import Job, Settle, Writer, split_at_jobs
+from lanchat.tables.log_command import LocalTask, LogCommand
 
 T = TypeVar("T")
 
@@ -297,7 +298,7 @@ def make_router(stores_messages: bool = True) -> tuple[Router, Clock]:
     clock = Clock()
     clock.advance(1795183402.5)
     chat = Chat(clock, "test", clock.seconds)
-    chat.begin(FakeStore(chat.messages.committed, stores_messages), [], [])
+    chat.begin(FakeStore(chat.messages.stored.committed, stores_messages), [], [])
     chat.identity = FakeIdentity(chat)
     return Router(chat, commands.run), clock
 

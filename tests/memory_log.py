@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import COLUMNS, Entry
 from lanchat.store import schema, word_index
 from lanchat.store.open_db import lenient
 
@@ -23,8 +23,9 @@ def log_of(entries: Iterable[Entry], fresh: int = 0) -> sqlite3.Connection:
     connection.text_factory = lenient
     rows = sorted(entry.row() for entry in entries)
     kept = len(rows) - fresh
-    connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[:kept])
-    connection.executemany("INSERT INTO fresh VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[kept:])
+    marks = ",".join("?" * len(COLUMNS))
+    connection.executemany(f"INSERT INTO kept VALUES ({marks})", rows[:kept])  # noqa: S608 (marks)
+    connection.executemany(f"INSERT INTO fresh VALUES ({marks})", rows[kept:])  # noqa: S608 (marks)
     word_index.add(connection, "seq <= :upto", {"upto": rows[kept - 1][0] if kept else 0})
     return connection
 

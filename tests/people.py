@@ -11,7 +11,7 @@ from lanchat.core.chat import Chat
 from lanchat.core.router import Router
 from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.store import accounts, rooms, sanctions
+from lanchat.tables import accounts, rooms, sanctions
 from tests.fakes import FakeIdentity, FakeStore, User
 
 
@@ -31,7 +31,7 @@ def person(router: Router, name: str, role: Role = Role.GUEST, ip: str = "10.0.0
 def again(router: Router, clock: Clock) -> Router:
     """The same server, after it was started again."""
     other = Chat(clock, "again", clock.seconds)
-    store = FakeStore(other.messages.committed)
+    store = FakeStore(other.messages.stored.committed)
     store.connection = connection(router)
     known = {account.id: account for account in accounts.load(store.connection)}
     places = rooms.load(store.connection, known)

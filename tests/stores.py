@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.protocol.entry import Entry
-from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
+from lanchat.tables.log_command import LocalTask, LogCommand
 from tests.live import PATIENCE
 
 #: 2026-11-20 14:03:22.5 UTC, in milliseconds.

@@ -17,9 +17,9 @@ from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_r
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
-from lanchat.store.recent import newest_seq
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
+from lanchat.tables.recent import newest_seq
 
 #: Rows per query: one long query would keep the server's `-wal` file from being reused meanwhile.
 ROWS_AT_A_TIME = 2000

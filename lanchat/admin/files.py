@@ -22,9 +22,9 @@ from lanchat.model.session import Role
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, ReportProgress, format_count
 from lanchat.store import name_keys, open_db, schema
-from lanchat.store.recent import newest_seq
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
+from lanchat.tables.recent import newest_seq
 
 _ROLES = {int(role): role.name.lower() for role in Role}
 #: Seconds between two updates of the progress bar.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lanchat.client.interfaces import ServerConnection
-from lanchat.protocol.packet import Packet, Sender, X
+from lanchat.protocol.extensions import X
+from lanchat.protocol.packet import Packet, Sender
 
 
 class AutoReplies:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from lanchat.protocol.packet import ServerX
+from lanchat.protocol.extensions import ServerX
 
 #: Own messages whose `seq` is remembered, so that they are not shown again if the server sends them back.
 MAX_OWN = 10_000

@@ -10,7 +10,8 @@ from lanchat.client.interfaces import NOT_DELIVERED, ServerConnection, UserInter
 from lanchat.client.reconnecting import TEMPORARY, Reconnector
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import is_token
-from lanchat.protocol.packet import Packet, Sender, ServerPacket, ServerX, X, visible
+from lanchat.protocol.extensions import ServerX, X
+from lanchat.protocol.packet import Packet, Sender, ServerPacket, visible
 
 #: The capabilities that the hello asks for (docs/protocol.md, "Hello").
 CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"]

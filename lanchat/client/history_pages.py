@@ -7,7 +7,8 @@ import re
 from lanchat.client.interfaces import BATCHED, NotSent, OutgoingMessage
 from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import ClientSession
-from lanchat.protocol.packet import EVERYONE, ServerPacket, ServerX
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import EVERYONE, ServerPacket
 from lanchat.protocol.typed_lines import NOT_KEPT
 
 _HISTORY = re.compile(r"(?P<where>[#@]\S+)?\s*(?P<limit>[0-9]{1,9})?")

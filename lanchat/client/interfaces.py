@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, X, visible
+from lanchat.protocol.extensions import X
+from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, visible
 from lanchat.protocol.typed_lines import SAYING_COMMANDS, SECRET_COMMANDS
 
 #: How a session ends; these are the exit codes of the command.

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from lanchat.client.cursor import Cursor
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
 from lanchat.client.timers import Timers
-from lanchat.protocol.packet import ServerX, visible
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import visible
 
 #: Seconds between two acknowledgements of displayed messages.
 ACK_SECONDS = 1.0

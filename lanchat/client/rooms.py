@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
-from lanchat.protocol.packet import ServerPacket, ServerX, is_visible, visible
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import ServerPacket, is_visible, visible
 from lanchat.protocol.spelling import key
 
 #: The longest room name, in characters, that is remembered.

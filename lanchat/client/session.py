@@ -36,7 +36,8 @@ from lanchat.client.reconnecting import Reconnector
 from lanchat.client.rooms import JoinedRooms
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import without_token
-from lanchat.protocol.packet import ServerPacket, ServerX, X, visible
+from lanchat.protocol.extensions import ServerX, X
+from lanchat.protocol.packet import ServerPacket, visible
 from lanchat.protocol.typed_lines import SECRET_COMMANDS
 
 #: Seconds that an acknowledgement, or a welcome, may take by default.
@@ -45,7 +46,6 @@ DEFAULT_TIMEOUT = 10.0
 QUIT_SECONDS = 3.0
 #: The text with which a server without acknowledgements answers /quit.
 GOODBYE = "Goodbye"
-
 #: Capabilities that a server grants to an account if it stores a log for it.
 LOG_CAPS = frozenset({"ack", "history"})
 

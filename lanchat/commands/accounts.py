@@ -15,8 +15,8 @@ from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, ClientGone, NotStored, Usage
 from lanchat.protocol.packet import Packet
-from lanchat.store import accounts, rooms
-from lanchat.store.registration import AddAccount
+from lanchat.tables import accounts, rooms
+from lanchat.tables.registration import AddAccount
 
 _log = Logger("lanchat.commands.accounts")
 

@@ -8,8 +8,10 @@ from typing import NamedTuple, TypeAlias
 
 from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
+from lanchat.protocol.errors import Usage
+from lanchat.protocol.extensions import X
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import Packet, X
+from lanchat.protocol.packet import Packet
 
 #: How the next part of a long list is asked for: `/rooms after:300`.
 _AFTER = re.compile(r"(?:^|\s)after:([0-9]{1,9})\s*$", re.IGNORECASE)
@@ -72,6 +74,8 @@ def list_argument(session: Session, packet: Packet, text: str) -> tuple[str, int
     after = packet.x.after if session.caps is not None and packet.x is not None else None
     if not text and after is None:
         return text, 0
+    if isinstance(after, str):
+        raise Usage("x.after of a list is a number: how many of its entries are left out.")
     typed = _AFTER.search(text)
     return text[: typed.start() if typed else None].strip(), max(int(typed[1]) if typed else after or 0, 0)
 

@@ -12,15 +12,16 @@ from lanchat.model.names import MAX_NAME
 from lanchat.model.session import CLASSIC, Account, Role, Session
 from lanchat.protocol import packet as wire
 from lanchat.protocol.errors import AuthFailed, AuthRequired, ChatError, Usage
+from lanchat.protocol.extensions import MAX_CID, X
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import Packet, X
+from lanchat.protocol.packet import Packet
 
 #: The caps that a hello can be granted.
 CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"})
 #: The caps of a client whose hello was refused, which may send another.
 UNGRANTED: frozenset[str] = frozenset({""})
 #: The limits that a welcome tells of, in bytes; that of names is in characters.
-LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": wire.MAX_CID}
+LIMITS = {"packet": wire.MAX_PACKET, "msg": wire.MAX_MSG, "name": MAX_NAME, "cid": MAX_CID}
 #: Characters in the name of a device, at most.
 MAX_DEVICE = 32
 

@@ -18,7 +18,8 @@ from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
-from lanchat.protocol.packet import EVERYONE, Packet, X, visible
+from lanchat.protocol.extensions import X
+from lanchat.protocol.packet import EVERYONE, Packet, visible
 from lanchat.protocol.typed_lines import NOT_KEPT
 
 #: What a page and a search cost, in packets. So many entries that are found, and so many characters of them, cost one more.
@@ -63,12 +64,14 @@ async def _search(chat: Chat, session: Session, packet: Packet, args: list[str])
     query = search.parse_query(args[0], chat.now())
     find = _readable_query(chat, session, query.where or "")
     x = named(session, packet)
+    if isinstance(before := x.before, str):
+        raise Usage("x.before of a search is the number of a message.")
     chat.charge(session, SEARCH_COST)
     await _settle_own(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
-        return convs, search.search(connection, query, convs, before=x.before, limit=x.limit or PAGE)
+        return convs, search.search(connection, query, convs, before=before, limit=x.limit or PAGE)
 
     convs, page = await chat.store.read(read, slow=True)
     _drop_unreadable(chat, session, page)
@@ -103,7 +106,7 @@ def _drop_unreadable(chat: Chat, session: Session, page: pages.Page) -> None:
 async def _settle_own(chat: Chat, session: Session) -> None:
     """Wait until what a session said before is in the log, as its answer may have to show it."""
     if session.pending:
-        await chat.messages.settled()
+        await chat.messages.stored.settled()
 
 
 def _page_request(x: X, rest: str) -> dict[str, Any]:

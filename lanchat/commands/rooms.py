@@ -10,7 +10,7 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import Forbidden, NameTaken, NotMember, Usage
 from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitting_rows, more_line
 from lanchat.protocol.packet import MAX_MSG, Packet, visible
-from lanchat.store import rooms
+from lanchat.tables import rooms
 
 #: The word that removes a topic, as in some IRC clients.
 NO_TOPIC = "-delete"

@@ -17,8 +17,8 @@ from lanchat.config.options import Options
 from lanchat.net import tls
 from lanchat.net.certificates import OwnCertificates, read_certificates, read_key
 from lanchat.store import open_db
-from lanchat.store.rooms import check_lobby
 from lanchat.system.private_files import FileError, check_links, exit_with_errors, is_credential, open_safely
+from lanchat.tables.rooms import check_lobby
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from lanchat.core.delivery import Delivery
 from lanchat.model.receipts import Receipts
 from lanchat.model.session import CLASSIC, Account, Session
 from lanchat.protocol.interfaces import Clock, DelayedCall, IOutputProgress
-from lanchat.store.accounts import MoveCursors, Moved
+from lanchat.tables.accounts import MoveCursors, Moved
 
 #: Seconds until a cursor that moved is stored, and until what could not be stored is tried again.
 PAUSE, AGAIN = 1.0, 5.0

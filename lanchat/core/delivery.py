@@ -6,13 +6,15 @@ gap once it has caught up, and fetches what is missing.
 
 from __future__ import annotations
 
+from lanchat.core.forms import Forms, forms
 from lanchat.core.interfaces import Store
 from lanchat.core.replies import Replies
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import Entry
-from lanchat.protocol.packet import Sender, ServerPacket, ServerX, SharedPacket
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import Sender, ServerPacket, SharedPacket
 
 
 class Delivery:
@@ -27,13 +29,20 @@ class Delivery:
         #: How often a message was shown to a reader, or held back from one, since the server started.
         self.shown = 0
 
-    def show(self, reader: Session, packet: ServerPacket, seq: int) -> None:
-        """Show a reader a message that was just added to the log, or hold it back if the reader is too far behind.
+    def show(self, reader: Session, packet: ServerPacket | Forms, seq: int) -> None:
+        """Show a reader an entry that was just added to the log, or hold it back if the reader is too far behind.
 
         What can't be fetched later is always shown: messages that have no number in the log (`seq` is 0), and private messages
         to a guest.
         """
         self.shown += 1
+        if isinstance(packet, Forms):
+            form = packet.of(reader)
+            if form is None:
+                if seq and reader.backlog is None:
+                    reader.sent(seq)
+                return
+            packet = form
         if not seq or (reader.account is None and not isinstance(packet, SharedPacket)):
             self.deliver(reader, packet)
         elif reader.backlog is not None:
@@ -87,10 +96,14 @@ class Delivery:
         return new_id
 
     def packet_for(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
-        """The packet that shows an entry to a reader (None: to any but the sender's devices); `batch` is its `x.batch`."""
+        """The packet that shows a message to a reader (None: to any but the sender's devices); `batch` is its `x.batch`."""
         in_room = entry.target.startswith(MARK)
         own = reader is not None and reader.id == entry.author and entry.target != entry.name
         conv = entry.target if in_room else f"@{entry.target if own else entry.name}"
         ts = self._replies.timestamp(entry.ts)
         x = ServerX(id=self.id_of(entry), seq=entry.seq or None, ts=ts, conv=conv, re=entry.re, self_=own or None, batch=batch)
         return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), entry.target, entry.msg, x)
+
+    def forms_for(self, reader: Account | None, entry: Entry, batch: str | None = None) -> Forms:
+        """The packets that show an entry of any kind; otherwise as `packet_for`."""
+        return forms(entry, self.packet_for(reader, entry, batch), self.id_of)

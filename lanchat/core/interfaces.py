@@ -10,7 +10,7 @@ from sqlite3 import Connection
 from typing import Any, Protocol, TypeVar
 
 from lanchat.protocol.entry import Entry, Epoch, Seq
-from lanchat.store.log_command import LogCommand
+from lanchat.tables.log_command import LogCommand
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from lanchat.model.sanction import BAN, MUTE, PROMPT, Sanction, state
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import Target, find_target
 from lanchat.protocol.errors import Banned, Forbidden, NoSuchTarget
-from lanchat.store.rooms import RemoveMembers
+from lanchat.tables.rooms import RemoveMembers
 
 
 class CommandStyle(Protocol):

@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 from lanchat.model.room import Room
 from lanchat.model.session import Session
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.name_lists import fitting_names, names_and_more
-from lanchat.protocol.packet import EVERYONE, SERVER, ServerX, SharedPacket
+from lanchat.protocol.packet import EVERYONE, SERVER, SharedPacket
 
 #: Seconds between two packets.
 PAUSE = 1.0

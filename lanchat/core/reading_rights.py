@@ -7,7 +7,7 @@ from contextlib import suppress
 from lanchat.core.delivery import Delivery
 from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import NotStored
-from lanchat.store.accounts import AllowReading
+from lanchat.tables.accounts import AllowReading
 
 
 class ReadingRights:

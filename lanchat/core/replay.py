@@ -58,9 +58,9 @@ class Replay:
                 if backlog.held and not more:
                     n += await self._deliver_held(session, backlog)
                     continue
-                page = await self._next_page(session, backlog, RESUME)
+                page, delivered = await self._next_page(session, backlog, RESUME)
                 first = page.entries[0].seq if page.entries and not n else first
-                n, more = n + len(page.entries), page.more
+                n, more = n + delivered, page.more
             more = False
         except Exception:  # noqa: BLE001 (whatever it was, the client can fetch what is missing)
             _tell("what {name} missed could not be read", session)
@@ -115,26 +115,34 @@ class Replay:
         session.backlog, session.seen = Backlog(after, replays=True), after
         return session.backlog
 
-    async def _next_page(self, session: Session, backlog: Backlog, batch: str | None) -> Page:
-        """Send the next page of the messages that a session missed."""
+    async def _next_page(self, session: Session, backlog: Backlog, batch: str | None) -> tuple[Page, int]:
+        """Send the next page of what a session missed. Returns it, and how many of its entries were for this client."""
         newest = self._delivery.store.last_seq
         page: Page = await self._read(pages.replay, session, backlog, upto=newest)
-        await self._deliver_page(session, page, batch, page.edge if page.more else newest)
-        return page
+        return page, await self._deliver_page(session, page, batch, page.edge if page.more else newest)
 
-    async def _deliver_page(self, session: Session, page: Page, batch: str | None, upto: int) -> None:
-        """Send a page. After it the session has all up to the number `upto`: what else lies before that is not for it."""
+    async def _deliver_page(self, session: Session, page: Page, batch: str | None, upto: int) -> int:
+        """Send a page. After it the session has all up to the number `upto`: what else lies before that is not for it.
+
+        Returns how many packets were sent.
+        """
+        delivered = 0
         for entry in _whole(page):
-            await self._deliver(session, entry, batch)
+            delivered += await self._deliver(session, entry, batch)
             if not _is_here(session):
-                return
+                return delivered
             session.sent(entry.seq)
         session.sent(upto)
+        return delivered
 
-    async def _deliver(self, session: Session, entry: Entry, batch: str | None) -> None:
+    async def _deliver(self, session: Session, entry: Entry, batch: str | None) -> bool:
+        """Deliver an entry. Returns False if it is of a kind that this client is not sent."""
         if session.client.behind():
             await session.client.caught_up()
-        self._delivery.deliver(session, self._delivery.packet_for(session.account, entry, batch))
+        packet = self._delivery.forms_for(session.account, entry, batch).of(session)
+        if packet is not None:
+            self._delivery.deliver(session, packet)
+        return packet is not None
 
     async def _read(self, query: Callable[..., T], session: Session, backlog: Backlog, upto: int, **asked: int) -> T:
         """Run a query for the messages after those that a session has seen; new ones are held, so that the replay has an end.

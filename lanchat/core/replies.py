@@ -12,9 +12,10 @@ from typing import Any
 from lanchat.model.session import Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooBig
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.limits import Limits
-from lanchat.protocol.packet import MAX_PACKET, SERVER, Packet, ServerPacket, ServerX
+from lanchat.protocol.packet import MAX_PACKET, SERVER, Packet, ServerPacket
 
 #: Characters of a text that fit into a packet even if each is written as an escape.
 SURE_TO_FIT = MAX_PACKET // 8

@@ -11,8 +11,9 @@ from twisted.python.failure import Failure
 from lanchat.core.chat import Chat
 from lanchat.model.session import Session
 from lanchat.protocol.errors import BadFrom, ChatError, ClientGone, Full
+from lanchat.protocol.extensions import X
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import SERVER, Packet, X
+from lanchat.protocol.packet import SERVER, Packet
 
 _log = Logger("lanchat.router")
 

@@ -22,7 +22,7 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import KindAndTarget, SanctionTable, Target
 from lanchat.protocol.errors import Full
 from lanchat.protocol.limits import Limits
-from lanchat.store.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
+from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
 #: How many sanctions that were undone or replaced may still wait in the heap for their end.
 MOST_UNDONE = 100

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from lanchat.history.positions import Count, Found, OfAccount, Places
+from lanchat.history.positions import ALL, SAID, Count, Found, OfAccount, Places
 from lanchat.protocol.entry import COLUMNS, Entry, Seq, entry_from_row
 from lanchat.protocol.errors import Usage
 
@@ -76,16 +76,17 @@ def page(  # noqa: PLR0913 (the members of a request)
     after: int | None = None,
     around: int | None = None,
     limit: int = 50,
+    kinds: int = SAID,
 ) -> Page:
     """The messages of these conversations before, after or around a `seq`; without one, the newest.
 
-    `around` gives the entry itself and some on both sides; `more` and `edge` are then about older ones. Raises `Usage` if
-    more than one of the three is given.
+    `around` gives the entry itself and some on both sides; `more` and `edge` are then about older ones. With `kinds`
+    (`lanchat.history.positions`) what was done with rooms is among them. Raises `Usage` if more than one of the three is given.
     """
     if sum(asked is not None for asked in (before, after, around)) > 1:
         raise Usage("Use only one of before, after and around.")
     size = Size.asked(limit)
-    log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0))
+    log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0), kinds=kinds)
     if after is not None:
         return _onward(connection, log, after, MAX_SEQ, size)
     if around is not None:
@@ -110,8 +111,8 @@ def replay(
     upto: int = MAX_SEQ,
     limit: int = MAX_PAGE,
 ) -> Page:
-    """The oldest of the messages that `missed` counts; the next page is after `edge`."""
-    return _onward(connection, Places(connection, convs, owed=True), after, upto, Size.asked(limit))
+    """The oldest of the messages that `missed` counts, and of entries of other kinds; the next page is after `edge`."""
+    return _onward(connection, Places(connection, convs, owed=True, kinds=ALL), after, upto, Size.asked(limit))
 
 
 def newest(

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lanchat.protocol.entry import AccountId, ConversationId, Seq
+from lanchat.protocol.entry import NOTHING, AccountId, ConversationId, Seq
 
 #: Up to `FEW` conversations are looked up in the index at once; up to `SOME` after one piece of the log was scanned (the lookup
 #: of 2,000 takes 4 ms).
@@ -29,6 +29,11 @@ class OfAccount(NamedTuple):
     """All conversations that an account may read (the table `members`)."""
 
     account: AccountId
+
+
+#: What is looked for, as the largest `about` of an entry (None counts as -1): what is said; with what was done with rooms; with
+#: changes of messages (`lanchat.protocol.entry.Entry.about`).
+SAID, WITH_EVENTS, ALL = -1, NOTHING, 2**63 - 1
 
 
 class Found(NamedTuple):
@@ -54,9 +59,14 @@ _OF_ACCOUNT = (
 )
 _HOW_MANY = "SELECT count(*) FROM (SELECT 1 FROM asked LIMIT :some)"
 
+# (In the index by conversations, so that rows need not be read.)
+_WANTED = "coalesce(about, -1) <= :kinds"
+
 _PIECE = """,
-    piece AS MATERIALIZED (SELECT seq, conv FROM log WHERE seq > :above AND seq <= :upto ORDER BY seq {order} LIMIT :piece)
-    SELECT (SELECT {found} FROM piece CROSS JOIN asked USING (conv) WHERE seq > floor), count(*), {last}(seq) FROM piece
+    piece AS MATERIALIZED (
+        SELECT seq, conv, about FROM log WHERE seq > :above AND seq <= :upto ORDER BY seq {order} LIMIT :piece)
+    SELECT (SELECT {found} FROM piece CROSS JOIN asked USING (conv) WHERE seq > floor AND coalesce(about, -1) <= :kinds),
+        count(*), {last}(seq) FROM piece
 """
 
 
@@ -70,7 +80,7 @@ def _looked_up(order: str, first: str) -> str:
 
     They can only be in the `:most` conversations whose first message comes first.
     """
-    above = "seq > max(floor, :above) AND seq <= :upto"
+    above = f"seq > max(floor, :above) AND seq <= :upto AND {_WANTED}"
     firsts = _both(f"SELECT {first}(seq) AS seq FROM TABLE WHERE conv = asked.conv AND {above}")  # noqa: S608 (our own words)
     found = _both(
         "SELECT said.seq, lively.conv FROM lively CROSS JOIN TABLE AS said ON said.seq IN (SELECT seq FROM TABLE"  # noqa: S608 (our own words)
@@ -87,20 +97,26 @@ _PAIRS = "json_group_array(json_array(seq, conv))"
 _ONWARD = _PIECE.format(found=_PAIRS, order="ASC", last="max"), _looked_up("ASC", "min")
 _BACK = _PIECE.format(found=_PAIRS, order="DESC", last="min"), _looked_up("DESC", "max")
 _COUNTED = _PIECE.format(found="count(*)", order="ASC", last="max")
-_EACH = _both("SELECT 1 FROM asked CROSS JOIN TABLE USING (conv) WHERE seq > max(floor, :above) AND seq <= :upto")
+_EACH = _both(
+    f"SELECT 1 FROM asked CROSS JOIN TABLE USING (conv) WHERE seq > max(floor, :above) AND seq <= :upto AND {_WANTED}"  # noqa: S608 (our own words)
+)
 _COUNT = f"SELECT count(*) FROM (SELECT 1 FROM ({_EACH}) LIMIT :most + 1)"  # noqa: S608 (our own words)
 
 
 class Places:
     """Finds and counts the messages of some conversations."""
 
-    def __init__(self, connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, owed: bool = False) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, convs: Mapping[str, int] | OfAccount, owed: bool = False, kinds: int = SAID
+    ) -> None:
         """`convs` has the conversations; a mapping gives the sequence number for each after which its messages count.
 
-        For the conversations of an account all messages count; with `owed`, those since it may read the conversation.
+        For the conversations of an account all messages count; with `owed`, those since it may read the conversation. `kinds`
+        is what is looked for: `SAID`, `WITH_EVENTS` or `ALL`.
         """
         self._connection = connection
         self._values: dict[str, object]
+        self._kinds = kinds
         if isinstance(convs, OfAccount):
             self._asked, self._values = _OF_ACCOUNT, {"account": convs.account, "owed": owed}
             (self._number,) = self._ask(_HOW_MANY, some=SOME + 1)
@@ -140,7 +156,9 @@ class Places:
 
     def _ask(self, statement: str, **values: int) -> tuple[Any, ...]:
         """The one row that a statement returns, after its beginning (`asked`) was added."""
-        row: tuple[Any, ...] = self._connection.execute(self._asked + statement, self._values | values).fetchone()
+        row: tuple[Any, ...] = self._connection.execute(
+            self._asked + statement, self._values | values | {"kinds": self._kinds}
+        ).fetchone()
         return row
 
 

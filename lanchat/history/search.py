@@ -2,7 +2,7 @@
 
 A query has no operators but those written with a colon; everything else that users type is a word. The index of words is
 SQLite's FTS5; rows that it finds are checked again. It has the messages in the table `kept`, to which new ones are moved within
-moments (`lanchat.store.recent`).
+moments (`lanchat.tables.recent`).
 """
 
 from __future__ import annotations

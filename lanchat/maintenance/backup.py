@@ -12,9 +12,10 @@ from sqlite3 import Connection
 from typing import BinaryIO
 
 from lanchat.protocol.entry import COLUMNS, entry_from_row
-from lanchat.store import open_db, replace_db, rows, schema
-from lanchat.store.recent import newest_seq
+from lanchat.store import open_db, replace_db, schema
 from lanchat.system.private_files import FileError, open_safely, rename_without_replacing, temporary_directory
+from lanchat.tables import rows
+from lanchat.tables.recent import newest_seq
 
 #: What people can do about a file that can't be restored.
 ANOTHER = "Use an older backup."
@@ -211,7 +212,8 @@ def begin_epoch(connection: Connection) -> None:
     last = (newest_seq(connection),)
     # (A damaged row stays as it is. With a valid cursor it would say that everything was read.)
     connection.execute("UPDATE devices SET cursor = min(cursor, ?), online = 0 WHERE typeof(cursor) = 'integer'", last)
-    connection.execute("UPDATE members SET since = min(since, ?)", last)  # (they are sent what is said from now on)
+    connection.execute("UPDATE members SET since = min(since, ?1), read = min(read, ?1)", last)
+    connection.execute("DELETE FROM mentions WHERE seq > ?", last)
     schema.set_meta(connection, "clean", 1)
 
 

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 
 from lanchat.protocol.errors import RateLimited, TooSlow
 from lanchat.protocol.interfaces import Clock, DelayedCall
-from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
+from lanchat.tables.log_command import LocalTask, LogCommand
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """Finding the messages that retention removes (`lanchat.store.message_removal` removes them).
 
 The queries run in a thread that reads, and take a moment each. The writer, for which users wait, is only given the sequence
-numbers. They look at the table `kept`, to which new messages are moved within moments (`lanchat.store.recent`).
+numbers. They look at the table `kept`, to which new messages are moved within moments (`lanchat.tables.recent`).
 """
 
 from __future__ import annotations

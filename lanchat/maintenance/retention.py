@@ -28,10 +28,10 @@ from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
 from lanchat.store import word_index
 from lanchat.store.message_removal import BeginSweep, RemoveMessages
-from lanchat.store.recent import MoveRows
 from lanchat.store.store import Store
 from lanchat.store.timeline import DAY_MS, Age, Timeline
 from lanchat.store.word_index import MergeIndex
+from lanchat.tables.recent import MoveRows
 
 #: How many rows are moved from `fresh` to `kept` in one step.
 MOVED = 200

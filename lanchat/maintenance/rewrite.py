@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from lanchat.store import open_db
-from lanchat.store.log_command import LocalTask
 from lanchat.store.store import Store
 from lanchat.system.private_files import FileError
+from lanchat.tables.log_command import LocalTask
 
 #: Seconds for which the writer waits for another connection's transaction: as a rule, and while the file is rewritten (what is
 #: said then waits, too, rather than being refused).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from lanchat.maintenance.backup import as_file_error, begin_epoch, locked
 from lanchat.maintenance.recovery import Damaged, Row
 from lanchat.protocol.entry import COLUMNS, entry_from_row
-from lanchat.store import open_db, replace_db, rows, schema, word_index
-from lanchat.store.recent import newest_seq
+from lanchat.store import open_db, replace_db, schema, word_index
+from lanchat.tables import rows
+from lanchat.tables.recent import newest_seq
 
 #: The two tables of the log, and all tables that are copied, each after those that it refers to. `meta` and `words` are made
 #: anew.
@@ -72,15 +73,20 @@ def salvage(directory: Path, when: str) -> Saved:
     """
     path = directory / open_db.FILE
     with locked(directory), as_file_error(path), replace_db.making(path) as part:
-        open_db.make(part)
         # The damaged file is not changed, unless SQLite has to roll back a transaction in it first.
         mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
-        with open_db.closing(path, mode) as damaged, open_db.closing(part) as new:
+        with open_db.closing(path, mode) as damaged, _new_of_its_version(damaged, part) as new:
             work = _Salvage(damaged, new)
             work.run()
             accounts, rooms, messages = (work.part(*tables) for tables in COUNTED)
         old = replace_db.replace(path, part, when)
         return Saved(old, accounts, rooms, messages, sum(work.refused.values()), work.wrong, work.unread())
+
+
+def _new_of_its_version(damaged: Connection, part: Path) -> AbstractContextManager[Connection]:
+    """A new database of the version of the damaged one, so that they have the same tables."""
+    (version,) = damaged.execute("PRAGMA user_version").fetchone()
+    return open_db.closing(open_db.make(part, schema.STEPS[:version] or schema.STEPS))
 
 
 class _Salvage:
@@ -98,16 +104,19 @@ class _Salvage:
         self._mentioned = dict.fromkeys(NUMBERED, 0)
         self._conversations: set[str] = set()
         # Nothing but these tables is read, as a view might never end.
-        there, ours = schema.tables(damaged), schema.tables(new)
-        self._tables = {table for table, columns in ours.items() if there.get(table) == columns}
+        there, self._ours = schema.tables(damaged), schema.tables(new)
+        self._tables = {table for table, columns in self._ours.items() if there.get(table) == columns}
 
     def run(self) -> None:
-        """Copy everything, in one transaction."""
+        """Copy everything in one transaction, and then bring the new database to the newest version."""
         self._new.execute("PRAGMA foreign_keys = 1")
         self._new.execute("BEGIN")
-        for table in TABLES:
+        for table in filter(self._ours.__contains__, TABLES):
             self._save(table)
         self._keep_numbers()
+        self._new.execute("COMMIT")
+        schema.take_steps(self._new)
+        self._new.execute("BEGIN")
         word_index.restart(self._new, newest_seq(self._new))
         begin_epoch(self._new)
         self._new.execute("COMMIT")
@@ -162,7 +171,13 @@ class _Salvage:
     def _reading(self, table: str) -> Damaged:
         if table == "tokens":  # by the first two bytes of the hash
             return Damaged(self._damaged, table, 0xFFFF, _beginning, lambda found: int.from_bytes(found[:2], "big"))
-        whose = {"devices": "accounts", "members": "accounts", "invitations": "rooms"}.get(table, table)
+        whose = {
+            "devices": "accounts",
+            "members": "accounts",
+            "invitations": "rooms",
+            "ranks": "rooms",
+            "mentions": "accounts",
+        }.get(table, table)
         return Damaged(self._damaged, table, self._last(whose))
 
     def _last(self, table: str) -> int:
@@ -223,7 +238,8 @@ class _Salvage:
 
 def _fault(table: str, row: Row) -> str:
     if table in LOG:
-        return "" if entry_from_row(row) is not None else f"message {row[0]} is damaged"
+        whole = (*row, *[None] * (len(COLUMNS) - len(row)))  # (the first versions had fewer columns)
+        return "" if entry_from_row(whole) is not None else f"message {row[0]} is damaged"
     return rows.fault(table, row)
 
 

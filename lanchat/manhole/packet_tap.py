@@ -21,8 +21,9 @@ from lanchat.core.router import Router
 from lanchat.manhole.tables import Text
 from lanchat.model.session import Session
 from lanchat.protocol.errors import ChatError, NoSuchTarget
+from lanchat.protocol.extensions import ServerX, X
 from lanchat.protocol.interfaces import IClient, IConnection
-from lanchat.protocol.packet import Packet, ServerPacket, ServerX, X, visible
+from lanchat.protocol.packet import Packet, ServerPacket, visible
 from lanchat.service.requests import format_count
 
 #: Characters that are shown of a packet, and the text in place of a secret.

@@ -22,6 +22,8 @@ BAD_SECONDS = 10.0
 MAX_LONG_LINES = 3
 #: How many messages are held for a session while the log is read for it; if there are more, the log is read again.
 MAX_HELD = 100
+#: The gateway for people who type lines.
+TELNET = "telnet"
 #: The name of the device of classic clients, which name none.
 CLASSIC = ""
 
@@ -181,6 +183,10 @@ class Session:
     def has_cap(self, cap: str) -> bool:
         """Whether its hello was granted this cap."""
         return self.caps is not None and cap in self.caps
+
+    def understands(self, cap: str) -> bool:
+        """Whether it is sent what takes this cap as it is: the telnet gateway can show all of it."""
+        return self.has_cap(cap) or self.gateway == TELNET
 
     def sees_x(self, packet: ServerPacket) -> bool:
         """Whether its client sees the `x` of this packet: a classic one never does, and that of messages takes the cap `id`."""

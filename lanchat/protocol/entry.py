@@ -20,8 +20,17 @@ Milliseconds: TypeAlias = int
 #: The values of `COLUMNS` of one message.
 Row: TypeAlias = tuple[Any, ...]
 
-#: The columns of a message in the log (`lanchat.store.recent`), in the order of `Entry.row`.
-COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "cid", "sum")
+#: The columns of a message in the log (`lanchat.tables.recent`), in the order of `Entry.row`.
+COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "cid", "sum", "kind", "about")
+#: The index of the checksum in a row, which is after all that the first version of the log had.
+SUM = COLUMNS.index("sum")
+#: The kinds of entries (`Entry.kind`); an ordinary message has none. What a program says needs no answer (a notice); an action
+#: is what somebody does, as in "ann waves"; what is said by a sender that is no session is marked as a bot's.
+NOTICE, ACTION, BOT = "notice", "action", "bot"
+#: What was done with a room (`lanchat.protocol.events`); `Entry.about` is `NOTHING`.
+EVENT, NOTHING = "event", 0
+#: A change of the message with the sequence number `Entry.about`: a new text, its withdrawal, or a reaction to it.
+EDIT, WITHDRAW, REACT = "edit", "withdraw", "react"
 
 #: The state of an entry: committed to the disk, or relayed and not stored. "" is neither.
 STORED, RELAYED = "stored", "relayed"
@@ -58,21 +67,32 @@ class Entry(msgspec.Struct):
     state: str = ""
     #: Whether it repeats a message in the log: then `seq` and `ts` are those of the first one, and nothing was added.
     dup: bool = False
+    #: What kind of entry it is; None for an ordinary message.
+    kind: str | None = None
+    #: None for all that is said; otherwise the sequence number of the message that it changes, or `NOTHING`.
+    about: Seq | None = None
+    #: Whether it is to be stored. What is not comes back in the order of the log, too.
+    kept: bool = True
+    #: The accounts whose names are mentioned in it, which is noted for them (the table `mentions`).
+    mentions: tuple[AccountId, ...] = ()
 
     def row(self) -> Row:
-        """The values of `COLUMNS`, with the checksum as the last."""
+        """The values of `COLUMNS`."""
         values = (self.seq, self.ts, self.conv, self.author, self.name, self.ip, self.target, self.msg, self.re, self.cid)
-        return (*values, checksum(values))
+        if self.kind is None:
+            return (*values, checksum(values), None, None)
+        return (*values, checksum((*values, self.kind, self.about)), self.kind, self.about)
 
 
 def entry_from_row(row: Row) -> Entry | None:
     """The entry in a row of `COLUMNS`, or None if its checksum is wrong, as after a fault of the disk."""
-    seq, ts, conv, author, name, ip, target, msg, re, cid, stored_checksum = row
-    if checksum(row[:-1]) != stored_checksum:
+    seq, ts, conv, author, name, ip, target, msg, re, cid, stored_checksum, kind, about = row
+    summed = row[:SUM] if kind is None and about is None else (*row[:SUM], kind, about)
+    if checksum(summed) != stored_checksum:
         return None
-    return Entry(conv, author, name, ip, target, msg, ts, re, cid, seq=seq, state=STORED)
+    return Entry(conv, author, name, ip, target, msg, ts, re, cid, seq=seq, state=STORED, kind=kind, about=about)
 
 
 def checksum(values: tuple[Any, ...]) -> int:
-    """The checksum (CRC-32) of the other values of a row."""
+    """The checksum (CRC-32) of the other values of a row; of an ordinary message, without its `kind` and `about`."""
     return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))

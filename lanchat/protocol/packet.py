@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from lanchat.protocol import unframed
 from lanchat.protocol.errors import BadJson, BadPacket, TooBig
+from lanchat.protocol.extensions import MAX_CID, ServerX, X
 from lanchat.protocol.spelling import HARMLESS
 
 #: The longest packet in bytes, without its newline.
@@ -21,14 +22,10 @@ MAX_PACKET = 65536
 MAX_MSG = 16384
 #: Bytes of lines that are parsed at once: a decoded text is never longer than its bytes, so none of these is over `MAX_MSG`.
 MAX_BLOCK = MAX_MSG
-#: The longest `cid`, a client's own id of a packet, in characters.
-MAX_CID = 64
 #: The bytes that an unframed client reads with one `recv`; a packet for it has at most these, with its newline.
 MAX_UNFRAMED = 1024
 #: The recipient `to` of what is said to everyone.
 EVERYONE = "Everyone"
-
-_Id = Annotated[str, msgspec.Meta(max_length=MAX_CID)]
 
 
 class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -36,80 +33,6 @@ class Sender(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
     name: str
     ip: str
-
-
-class _CommonX(msgspec.Struct, omit_defaults=True, gc=False):
-    """The members of `x` that clients and the server send; a missing member is None."""
-
-    cid: _Id | None = None
-    re: _Id | None = None
-    t: int | None = None
-    v: int | None = None
-    caps: list[Any] | None = None
-    seq: int | None = None
-    before: int | None = None
-    after: int | None = None
-
-
-class X(_CommonX, omit_defaults=True, gc=False):
-    """The extensions in `x` of a packet from a client: everything newer than the classic packet.
-
-    Unknown members are ignored, so that clients and servers of different versions understand each other.
-    """
-
-    # In a hello (docs/protocol.md, "Accounts").
-    auth: dict[str, Any] | None = None
-    dev: str | None = None
-    resume: dict[str, Any] | None = None
-    # Arguments of commands, for clients that send them as members instead of in `msg`.
-    command: str | None = None
-    prefix: str | None = None
-    user: str | None = None
-    room: str | None = None
-    text: str | None = None
-    target: str | None = None
-    password: str | None = None
-    private: bool | None = None
-    duration: str | None = None
-    around: int | None = None
-    limit: int | None = None
-
-
-class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
-    """The extensions in `x` of a packet from the server (docs/protocol.md)."""
-
-    op: str | None = None
-    id: str | None = None
-    ts: str | None = None
-    conv: str | None = None
-    self_: bool | None = None
-    batch: str | None = None
-    state: str | None = None
-    n: int | None = None
-    dup: bool | None = None
-    code: str | None = None
-    retry_ms: int | None = None
-    why: str | None = None
-    upto: int | None = None
-    more: bool | None = None
-    ev: str | None = None
-    who: list[str] | None = None
-    # In a welcome.
-    limits: dict[str, int] | None = None
-    lobby: str | None = None
-    account: bool | None = None
-    token: str | None = None
-    epoch: str | None = None
-    resumed: bool | None = None
-    missed: int | None = None
-    # Answers of commands as data, besides the text for people.
-    names: list[str] | None = None
-    invited: list[str] | None = None
-    time: str | None = None
-    commands: list[dict[str, str]] | None = None
-    rooms: list[dict[str, Any]] | None = None
-    topic: str | None = None
-    bans: list[dict[str, Any]] | None = None
 
 
 class Packet(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename={"from_": "from"}, gc=False):

@@ -38,12 +38,12 @@ from lanchat.service.requests import (
     Status,
     format_count,
 )
-from lanchat.store import accounts
 from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces, Erasure
-from lanchat.store.registration import AddAccount
 from lanchat.store.store import Store
 from lanchat.store.word_index import MergeIndex
 from lanchat.system.private_files import FileError
+from lanchat.tables import accounts
+from lanchat.tables.registration import AddAccount
 
 #: The roles with an article, for sentences.
 TITLES = {"user": "a user", "moderator": "a moderator", "operator": "an operator"}

@@ -19,8 +19,8 @@ from lanchat.net.listener import Listener
 from lanchat.service import process_stats
 from lanchat.service.drain import Drain
 from lanchat.service.store_service import StoreService
-from lanchat.store import accounts, rooms, sanctions
 from lanchat.store.store import Store
+from lanchat.tables import accounts, rooms, sanctions
 
 _log = Logger("lanchat.service")
 

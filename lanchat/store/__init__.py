@@ -1,1 +1,1 @@
-"""The database (SQLite): one log of messages and the tables beside it, one writing thread and two reading ones."""
+"""The database (SQLite): its file, one log of messages, one writing thread and two reading ones."""

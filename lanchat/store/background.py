@@ -14,9 +14,10 @@ from twisted.logger import Logger
 
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.packet import visible
-from lanchat.store import recent, schema, word_index
-from lanchat.store.recent import newest_seq
+from lanchat.store import schema, word_index
 from lanchat.store.reindexing import Reindexing
+from lanchat.tables import recent
+from lanchat.tables.recent import newest_seq
 
 #: The work begins when nothing was written for so many seconds.
 PAUSE = 0.05

@@ -14,8 +14,8 @@ from lanchat.protocol.counts import Histogram
 from lanchat.protocol.entry import Epoch, Seq
 from lanchat.store import open_db, schema
 from lanchat.store.reading import PAGES, SEARCHES, Reader
-from lanchat.store.recent import newest_seq
 from lanchat.store.writing import Batch, Writer
+from lanchat.tables.recent import newest_seq
 
 #: A function that is run in a transaction when the file is opened, before anything else.
 Prepare = Callable[[Connection], object]

@@ -20,11 +20,11 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from lanchat.model.names import key
-from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, Entry, entry_from_row
+from lanchat.protocol.entry import COLUMNS, ERASED, REPEAT_MS, STORED, SUM, Entry, entry_from_row
 from lanchat.store import timeline
-from lanchat.store.log_command import LocalTask
-from lanchat.store.recent import newest_seq
 from lanchat.store.timeline import Age
+from lanchat.tables.log_command import LocalTask
+from lanchat.tables.recent import newest_seq
 
 #: The author and the stored `cid` of a message.
 Once: TypeAlias = tuple[int, str]
@@ -137,7 +137,7 @@ def release(connection: Connection, seq: int) -> None:
         entry = None if row is None else entry_from_row(row)
         if entry is not None:
             entry.cid = None
-            kept = entry.row()[-1]
+            kept = entry.row()[SUM]
         connection.execute(f"UPDATE {table} SET cid = NULL, sum = coalesce(?, sum) WHERE seq = ?", (kept, seq))  # noqa: S608 (ours)
 
 

@@ -22,13 +22,14 @@ from typing import Any
 
 from lanchat.model.names import Name, key
 from lanchat.model.session import Role
-from lanchat.protocol.entry import COLUMNS, ERASED, entry_from_row
+from lanchat.protocol.entry import COLUMNS, ERASED, SUM, entry_from_row
 from lanchat.protocol.spelling import caseless
-from lanchat.store import recent, schema, word_index
-from lanchat.store.accounts import RemoveAccount
-from lanchat.store.log_command import LogCommand
+from lanchat.store import schema, word_index
 from lanchat.store.message_removal import count_erasure_step
-from lanchat.store.recent import newest_seq
+from lanchat.tables import recent
+from lanchat.tables.accounts import RemoveAccount
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.recent import newest_seq
 
 #: How many places of the log one `EraseMessages` should look at.
 PLACES = 1000
@@ -193,10 +194,10 @@ def _remove_name(connection: Connection, erasure: Erasure, upto: int) -> int:
     ).fetchall()
     theirs = [row for row in rows if _is_removed(connection, _addressee(conv=row[2], author=row[3]))]
     for row in theirs:
-        entry, kept = entry_from_row(row), row[-1]  # the sum of a damaged one stays wrong
+        entry, kept = entry_from_row(row), row[SUM]  # the sum of a damaged one stays wrong
         if entry is not None:
             entry.target = ERASED
-            kept = entry.row()[-1]
+            kept = entry.row()[SUM]
         connection.execute("UPDATE kept SET target = ?, sum = ? WHERE seq = ?", (ERASED, kept, row[0]))
     return len(theirs)
 

@@ -1,4 +1,4 @@
-"""All commands that change what the log contains (`lanchat.store.log_command`).
+"""All commands that change what the log contains (`lanchat.tables.log_command`).
 
 Together with the messages (`lanchat.protocol.entry.Entry`) they are everything that the content of a log is made of. Not among
 them is what one process does to its own file, which holds the same content before and after: rows move from `fresh` to `kept`,
@@ -20,7 +20,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lanchat.store.accounts import (
+from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces
+from lanchat.store.message_removal import BeginSweep, RemoveMessages
+from lanchat.tables.accounts import (
     AddToken,
     AllowReading,
     EndClassicSessions,
@@ -31,12 +33,10 @@ from lanchat.store.accounts import (
     SetPassword,
     SetRole,
 )
-from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces
-from lanchat.store.log_command import LogCommand
-from lanchat.store.message_removal import BeginSweep, RemoveMessages
-from lanchat.store.registration import AddAccount
-from lanchat.store.rooms import CloseRoom, CreateRoom, Invite, JoinRoom, OpenLobby, RemoveMembers, SetTopic, Uninvite
-from lanchat.store.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.registration import AddAccount
+from lanchat.tables.rooms import CloseRoom, CreateRoom, Invite, JoinRoom, OpenLobby, RemoveMembers, SetTopic, Uninvite
+from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
 #: The first line of the docstring of each says what it does; docs/keeping.md has them as a table.
 COMMANDS: tuple[type[LogCommand[Any]], ...] = (

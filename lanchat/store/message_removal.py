@@ -11,11 +11,12 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry
-from lanchat.store import recent, schema, timeline, word_index
+from lanchat.store import schema, timeline, word_index
 from lanchat.store.duplicates import digest
-from lanchat.store.log_command import LogCommand
-from lanchat.store.recent import newest_seq
 from lanchat.store.timeline import Age, Timeline
+from lanchat.tables import recent
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.recent import newest_seq
 
 #: True for the rows of `kept` that are older than an `Age`, whose members are parameters of the statement.
 OLD = "(seq <= :proven OR (seq <= :recent AND ts < :before))"

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from lanchat.model.conversation import with_guest
 from lanchat.model.room import room_key
 from lanchat.model.targets import network_of
-from lanchat.protocol.entry import COLUMNS, entry_from_row
+from lanchat.protocol.entry import COLUMNS, SUM, entry_from_row
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import KEY_RULES, key
 from lanchat.store import schema, word_index
@@ -101,11 +101,12 @@ def _renew_conversations(connection: Connection) -> None:
         if (found := _WITH_GUEST.fullmatch(conv)) and (today := with_guest(int(found[1]), key(found[2]))) != conv:
             values = {"conv": conv, "today": today}
             connection.execute(
-                "INSERT INTO members SELECT account, :today, since FROM members WHERE conv = :conv"
-                " ON CONFLICT DO UPDATE SET since = min(since, excluded.since)",
+                "INSERT INTO members SELECT account, :today, since, read, muted FROM members WHERE conv = :conv"
+                " ON CONFLICT DO UPDATE SET since = min(since, excluded.since), read = min(read, excluded.read)",
                 values,
             )
             connection.execute("DELETE FROM members WHERE conv = :conv", values)
+            connection.execute("UPDATE OR REPLACE mentions SET conv = :today WHERE conv = :conv", values)
             for table in ("kept", "fresh"):
                 while _move(connection, table, conv, today):
                     pass
@@ -120,10 +121,10 @@ def _move(connection: Connection, table: str, conv: str, today: str) -> bool:
     if table == "kept":
         word_index.remove(connection, where, those)
     for row in rows:
-        entry, kept = entry_from_row(row), row[-1]  # (the checksum of a damaged one stays wrong)
+        entry, kept = entry_from_row(row), row[SUM]  # (the checksum of a damaged one stays wrong)
         if entry is not None:
             entry.conv = today
-            kept = entry.row()[-1]
+            kept = entry.row()[SUM]
         connection.execute(f"UPDATE {table} SET conv = ?, sum = ? WHERE seq = ?", (today, kept, row[0]))  # noqa: S608 (ours)
     if table == "kept":
         word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**those, **word_index.indexed_range(connection)})

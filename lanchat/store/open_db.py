@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 from lanchat.protocol.packet import visible
 from lanchat.store import name_keys, replace_db, schema, wal_check
-from lanchat.store.accounts import EndClassicSessions
 from lanchat.system.private_files import FileError, check_data_directory, check_data_file, give_to_owner
+from lanchat.tables.accounts import EndClassicSessions
 
 FILE, LOCK = "lanchat.db", "lock"
 #: The oldest version of SQLite that has what the statements need, such as `RETURNING`.

@@ -24,7 +24,7 @@ _ENTRIES = """(
         seq INTEGER PRIMARY KEY AUTOINCREMENT, ts INTEGER NOT NULL, conv TEXT NOT NULL, author INTEGER, name TEXT NOT NULL,
         ip TEXT NOT NULL, target TEXT NOT NULL, msg TEXT NOT NULL, re TEXT, cid TEXT, sum INTEGER NOT NULL)"""
 _ONCE = "cid IS NOT NULL AND author IS NOT NULL"
-# The log is two tables (`lanchat.store.recent`). An (author, cid) must not be in both: the trigger checks that, as part of the
+# The log is two tables (`lanchat.tables.recent`). An (author, cid) must not be in both: the trigger checks that, as part of the
 # one statement that inserts all messages of a batch.
 _VERSION_1 = f"""
     CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -74,8 +74,39 @@ _VERSION_2 = """
     UPDATE sanctions SET by_name = 'the operator'
         WHERE by_name = 'operator' AND NOT EXISTS (SELECT 1 FROM accounts WHERE key = 'operator');
 """
+# Entries of other kinds than ordinary messages (`lanchat.protocol.entry.Entry.kind`), what was read and who is mentioned, and
+# the ranks and rules of rooms. What was delivered to an account before counts as read by it.
+_VERSION_3 = """
+    ALTER TABLE kept ADD COLUMN kind TEXT;
+    ALTER TABLE kept ADD COLUMN about INTEGER;
+    ALTER TABLE fresh ADD COLUMN kind TEXT;
+    ALTER TABLE fresh ADD COLUMN about INTEGER;
+    DROP INDEX kept_conv;
+    CREATE INDEX kept_conv ON kept(conv, seq, about);
+    DROP INDEX fresh_conv;
+    CREATE INDEX fresh_conv ON fresh(conv, seq, about);
+    CREATE INDEX kept_about ON kept(about, seq) WHERE about > 0;
+    CREATE INDEX fresh_about ON fresh(about, seq) WHERE about > 0;
+    CREATE TABLE mentions(
+        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, conv TEXT NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY(account, conv, seq)) WITHOUT ROWID;
+    ALTER TABLE members ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE members ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+    UPDATE members SET read = coalesce(
+        (SELECT max(cursor) FROM devices WHERE account = members.account AND typeof(cursor) = 'integer'), 0);
+    ALTER TABLE accounts ADD COLUMN away TEXT NOT NULL DEFAULT '';
+    ALTER TABLE rooms ADD COLUMN topic_by TEXT NOT NULL DEFAULT '';
+    ALTER TABLE rooms ADD COLUMN topic_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rooms ADD COLUMN rules TEXT NOT NULL DEFAULT '{}';
+    UPDATE rooms SET rules = '{"secret":true}' WHERE private != 0;
+    CREATE TABLE ranks(
+        room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
+        account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, rank INTEGER NOT NULL,
+        PRIMARY KEY(room, account)) WITHOUT ROWID;
+    INSERT INTO ranks SELECT id, owner, 3 FROM rooms WHERE owner IN (SELECT id FROM accounts);
+"""
 #: The SQL that makes version n + 1 of version n; version 0 is an empty file. A step is never changed after its release.
-STEPS = (_VERSION_1, _VERSION_2)
+STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 #: Tables that SQLite makes for itself. Their SQL may differ between versions of SQLite; it can't hold anything that is run.
 _OF_SQLITE = re.compile(r"CREATE TABLE (?:'words_\w+'|sqlite_\w+)\([\w ,()]*\)(?: WITHOUT ROWID)?")
 #: Of these, the tables that are there only after an ANALYZE.
@@ -133,6 +164,12 @@ def upgrade(connection: Connection, path: Path, steps: Sequence[str] = STEPS) ->
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if 0 < version < len(steps):
         copy(connection, path.with_name(f"{path.name}.v{version}"))
+    take_steps(connection, steps)
+
+
+def take_steps(connection: Connection, steps: Sequence[str] = STEPS) -> None:
+    """Bring a database to the newest version, each step in a transaction. Raises `sqlite3.Error`."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     for number in range(version, len(steps)):
         try:
             connection.executescript(f"BEGIN IMMEDIATE; {steps[number]}; PRAGMA user_version = {number + 1}; COMMIT")

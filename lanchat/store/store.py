@@ -23,8 +23,8 @@ from lanchat.protocol.errors import NotStored
 from lanchat.protocol.packet import visible
 from lanchat.store.database import Database, Prepare
 from lanchat.store.duplicates import FindRepeated
-from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, split_at_jobs
+from lanchat.tables.log_command import LocalTask, LogCommand
 
 T = TypeVar("T")
 

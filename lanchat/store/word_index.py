@@ -1,6 +1,6 @@
 """The index of words (FTS5, the table `words`) with which messages are searched. It lags a moment behind the log.
 
-It has the messages in `kept` (`lanchat.store.recent`) up to the sequence number that `meta` has as `indexed`. When a new
+It has the messages in `kept` (`lanchat.tables.recent`) up to the sequence number that `meta` has as `indexed`. When a new
 version of the schema wants the index made anew, it is empty at first, and `meta` has that same number as `unindexed`, too.
 Later messages are indexed as usual; the earlier ones backwards, when there is time, and `unindexed` goes down to 0.
 """
@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from sqlite3 import Connection
 
 from lanchat.protocol.word_folding import indexed, is_plain
-from lanchat.store import recent, schema
-from lanchat.store.log_command import LocalTask
+from lanchat.store import schema
+from lanchat.tables import recent
+from lanchat.tables.log_command import LocalTask
 
 #: How many messages, and bytes of their texts, are indexed in one transaction: a few milliseconds.
 ROWS, BYTES = 200, 64 * 1024

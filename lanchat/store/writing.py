@@ -24,12 +24,12 @@ from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry
 from lanchat.protocol.errors import NotStored
 from lanchat.store.background import BackgroundWork
 from lanchat.store.duplicates import Duplicates
-from lanchat.store.log_command import LocalTask, LogCommand
-from lanchat.store.recent import newest_seq
+from lanchat.tables.log_command import LocalTask, LogCommand
+from lanchat.tables.recent import newest_seq
 
 T = TypeVar("T")
 
-#: How many messages, commands and tasks may be in one transaction. (A statement takes 32,766 values; a message has 11.)
+#: How many messages, commands and tasks may be in one transaction. (A statement takes 32,766 values; a message has 13.)
 BATCH = 2000
 #: The text of `NotStored` for users.
 NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
@@ -40,6 +40,8 @@ SQLITE_ERROR = 1
 _log = Logger("lanchat.store.writing")
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
+# (An account may have been removed since the message was handed in.)
+_MENTION = "INSERT OR IGNORE INTO mentions SELECT id, ?, ? FROM accounts WHERE id = ?"
 
 
 class Job(Generic[T]):
@@ -178,6 +180,14 @@ class Writer:
                     entry.state = RELAYED
 
     def _add(self, entries: list[Entry]) -> None:
+        """Add what is to be kept; the others only pass, in their place in the order."""
+        kept = [entry for entry in entries if entry.kept]
+        if len(kept) != len(entries):
+            for entry in entries:
+                entry.state = RELAYED
+        self._add_kept(kept)
+
+    def _add_kept(self, entries: list[Entry]) -> None:
         rest: list[Entry] = []
         try:
             try:
@@ -189,9 +199,9 @@ class Writer:
                 entries[0].seq, entries[0].state = 0, ""
                 return
             for entry in entries:
-                self._add([entry])
+                self._add_kept([entry])
         if rest:
-            self._add(rest)
+            self._add_kept(rest)
 
     def _insert(self, entries: list[Entry]) -> None:
         """Give messages their sequence numbers, and insert them: in one statement, so it is all of them or none."""
@@ -204,6 +214,8 @@ class Writer:
         self._connection.execute(f"INSERT INTO fresh VALUES {rows}", values)  # noqa: S608 (marks)
         self._newest += len(entries)
         self._background.add(entries)
+        if mentioned := [(entry.conv, entry.seq, account) for entry in entries for account in entry.mentions]:
+            self._connection.executemany(_MENTION, mentioned)
 
     def _insert_new(self, entries: list[Entry]) -> list[Entry]:
         """Add those that are no repeats. A repeat gets the place and the time of the message that it repeats.

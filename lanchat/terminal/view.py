@@ -10,7 +10,8 @@ from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import ConnectionState, OutgoingMessage, describe
 from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import ClientSession
-from lanchat.protocol.packet import ServerPacket, ServerX, visible
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import ServerPacket, visible
 from lanchat.terminal.arrivals import SUMMED_SECONDS, Arrivals
 from lanchat.terminal.formatting import Formatter, Paragraph, is_private, mentions, plural, printable
 from lanchat.terminal.screen import Screen

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.packet import visible
 from lanchat.store import schema
-from lanchat.store.log_command import LocalTask
 from lanchat.store.store import Store
+from lanchat.tables.log_command import LocalTask
 
 #: Seconds between two attempts, while all is well and while it is not. There are none while nobody asks.
 INTERVAL, RETRY_INTERVAL = 30.0, 1.0

@@ -137,7 +137,7 @@ def test_a_restore_tells_which_disk_is_full_and_which_file_is_wrong(data: Path, 
 
 
 def test_what_a_check_finds_beside_a_server_is_not_a_backup_s_fault(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    raw(data, "INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, 'x', 0)")
+    raw(data, "INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, 'x', 0, '')")
     ((page,),) = raw(data, "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_accounts_1'")
     with (data / "lanchat.db").open("r+b") as file:
         file.seek((page - 1) * 4096 + 3)
@@ -153,7 +153,7 @@ def test_of_two_rooms_with_one_key_the_one_of_exactly_that_name_is_exported(
     data: Path, capsys: pytest.CaptureFixture[str], room: str, count: int
 ) -> None:
     for row in ((1, "#σίσυφος"), (2, "#σίσυφοσ")):
-        raw(data, "INSERT INTO rooms VALUES (?1, ?2, ?2, '', 0, NULL, 0)", *row)
+        raw(data, "INSERT INTO rooms VALUES (?1, ?2, ?2, '', 0, NULL, 0, '', 0, '{}')", *row)
     assert main(["--data", str(data), "export", "--room", room]) == 0
     assert len(capsys.readouterr().out.splitlines()) == count
 
@@ -164,7 +164,7 @@ def test_of_two_rooms_with_one_key_the_one_of_exactly_that_name_is_exported(
 def test_a_damaged_row_does_not_end_an_export(data: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
     for table in ("kept", "fresh"):
         raw(data, f"UPDATE {table} SET {damage} WHERE msg = 'hello'")  # noqa: S608 (ours)
-    raw(data, "INSERT INTO rooms VALUES (1, '#ops', '#ops', '', 0, NULL, 0)")
+    raw(data, "INSERT INTO rooms VALUES (1, '#ops', '#ops', '', 0, NULL, 0, '', 0, '{}')")
     for words in (["--user", "alice"], ["--room", "#ops"]):
         code = main(["--data", str(data), "export", *words])
         out, err = capsys.readouterr()

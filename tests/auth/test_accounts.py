@@ -16,10 +16,10 @@ from lanchat.model.names import parse
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import RELAYED
 from lanchat.protocol.errors import AuthRequired, ClientGone, NameTaken, NoSuchTarget, NotStored
-from lanchat.protocol.packet import ServerX
-from lanchat.store import accounts
-from lanchat.store.log_command import LogCommand
-from lanchat.store.registration import AddAccount
+from lanchat.protocol.extensions import ServerX
+from lanchat.tables import accounts
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.registration import AddAccount
 from tests.fakes import ALL, PASSWORD, FakeIdentity, User, dump, log_in, log_in_classic, make_router, store_of
 
 

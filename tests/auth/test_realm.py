@@ -24,8 +24,8 @@ from lanchat.core.interfaces import Store
 from lanchat.model.names import key, parse
 from lanchat.model.session import Account, IAccount, Role
 from lanchat.protocol.errors import NoSuchTarget, NotStored, TooSlow, Usage
-from lanchat.store.accounts import AddToken, RehashPassword, SetPassword, find_token
-from lanchat.store.log_command import LogCommand
+from lanchat.tables.accounts import AddToken, RehashPassword, SetPassword, find_token
+from lanchat.tables.log_command import LogCommand
 from tests.turns import Turns
 
 TABLES = """

@@ -16,7 +16,8 @@ from lanchat.client.delivery import MAX_UNACKNOWLEDGED
 from lanchat.client.handshake import CAPS, CLASSIC_WELCOME_SECONDS
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, ConnectionState, NotSent, SessionEnd
 from lanchat.client.session import DEFAULT_TIMEOUT, QUIT_SECONDS
-from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket, ServerX
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket
 from lanchat.system.columns import fold
 from lanchat.terminal.completion_words import MAX_KNOWN, CompletionWords
 from lanchat.terminal.formatting import Formatter, is_private, printable
@@ -413,6 +414,7 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {
         "lanchat",
+        "lanchat.protocol.extensions",
         "lanchat.protocol.packet",
         "lanchat.protocol.spelling",
         "lanchat.protocol.typed_lines",

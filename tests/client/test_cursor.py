@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given, strategies as st
 
 from lanchat.client.cursor import Cursor
-from lanchat.protocol.packet import ServerX
+from lanchat.protocol.extensions import ServerX
 
 #: Messages of a page.
 PAGE = 3

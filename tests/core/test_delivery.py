@@ -10,17 +10,18 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 
 from lanchat.commands.history import TEXT_A_PACKET
-from lanchat.core import messages
-from lanchat.core.messages import NOT_STORED
+from lanchat.core import stored_messages
 from lanchat.core.replies import TEXT_A_DELIVERY
 from lanchat.core.router import Router
+from lanchat.core.stored_messages import NOT_STORED
 from lanchat.history import pages
 from lanchat.model.failed_writes import RETRY_MS, SILENT, UNREAD
 from lanchat.model.session import Role
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.typed_lines import NOT_KEPT
-from lanchat.store import accounts, recent, word_index, writing
+from lanchat.store import word_index, writing
+from lanchat.tables import accounts, recent
 from tests.fakes import ALL, PASSWORD, User, dump, log_in, log_in_classic, make_router, store_of
 from tests.stores import Desk
 
@@ -59,7 +60,7 @@ class Chat:
         self.desk = Desk(directory, ephemeral=ephemeral)
         self.router, _ = make_router()
         self.accounts = self.desk.read(accounts.load)
-        self.desk.store.committed = self.router.chat.messages.committed
+        self.desk.store.committed = self.router.chat.messages.stored.committed
         self.router.chat.begin(self.desk.store, self.accounts, [])
 
     def registered(self, name: str) -> User:
@@ -643,7 +644,7 @@ def test_without_a_log_accounts_are_kept_and_messages_are_not(tmp_path: Path) ->
 def test_much_for_many_readers_is_delivered_over_several_turns(
     router: Router, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
-    monkeypatch.setattr(messages, "READERS_A_TURN", 5)
+    monkeypatch.setattr(stored_messages, "READERS_A_TURN", 5)
     ann, store, settled = User(router, "ann").register(), store_of(router.chat), list[int]()
     ann.send("/create", "#ops")
     readers = [User(router, f"user{n}").hello("history", "room") for n in range(3)]
@@ -653,7 +654,7 @@ def test_much_for_many_readers_is_delivered_over_several_turns(
         reader.client.is_behind = behind
 
     def committed(entries: Iterator[Entry]) -> bool:
-        more = router.chat.messages.committed(entries)
+        more = router.chat.messages.stored.committed(entries)
         settled.append(5 - ann.session.pending)
         return more
 

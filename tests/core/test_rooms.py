@@ -15,9 +15,9 @@ from lanchat.protocol.errors import BadName
 from lanchat.protocol.limits import Bucket
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Add
-from lanchat.store.log_command import LogCommand
-from lanchat.store.rooms import OpenLobby, load
 from lanchat.system.private_files import FileError
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.rooms import OpenLobby, load
 from tests.fakes import PASSWORD, FakeStore, User, dump, log_in, make_router, store_of
 
 
@@ -754,7 +754,8 @@ def test_a_private_room_is_never_the_lobby(router: Router, ann: User) -> None:
 def test_of_two_rooms_with_one_key_the_lobby_is_the_one_of_exactly_that_name(router: Router, ann: User) -> None:
     tables = store_of(router.chat).connection
     tables.execute(
-        "INSERT INTO rooms VALUES (8, '#σίσυφος', '#σίσυφος', '', 1, NULL, 0), (9, '#σίσυφοσ', '#σίσυφοσ', '', 0, NULL, 0)"
+        "INSERT INTO rooms VALUES (8, '#σίσυφος', '#σίσυφος', '', 1, NULL, 0, '', 0, '{}'),"
+        " (9, '#σίσυφοσ', '#σίσυφοσ', '', 0, NULL, 0, '', 0, '{}')"
     )
     with pytest.raises(FileError, match="#σίσυφος is a private room"):
         OpenLobby(parse_name("#σίσυφος"), 0).run(tables)

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 from lanchat.history import pages
 from lanchat.history.search import Query, search
-from lanchat.store import accounts
+from lanchat.tables import accounts
 from tests.drivers.world import WORDS, World
 from tests.drivers.wrong import same
 

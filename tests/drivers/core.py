@@ -31,8 +31,8 @@ from lanchat.protocol.entry import Entry
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Request
 from lanchat.service.service import ChatService
-from lanchat.store.log_command import LocalTask, LogCommand
 from lanchat.store.store import Store
+from lanchat.tables.log_command import LocalTask, LogCommand
 from tests.drivers.wrong import Wrong
 from tests.stores import Call
 
@@ -153,7 +153,7 @@ class Core:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
         self.router = Router(Chat(self.clock, "model", time.now), commands.run)
         self.store = CountingStore(directory, self._call, counts=self.router.chat.counts)
-        self.store.committed = self.router.chat.messages.committed
+        self.store.committed = self.router.chat.messages.stored.committed
         hasher = PlainHasher(self._call)
         checker = AccountChecker(self.store, hasher, time.now)
         portal = Portal(ChatRealm(self.router.chat.online.account_by_id, self.router.chat.online.account), [checker])

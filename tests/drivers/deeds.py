@@ -16,7 +16,7 @@ from lanchat.maintenance.retention import Rule
 from lanchat.maintenance.salvage import salvage
 from lanchat.protocol.entry import Entry
 from lanchat.service.requests import Add, Done, Purge
-from lanchat.store import accounts
+from lanchat.tables import accounts
 from tests.drivers.core import Core, Time
 from tests.drivers.victim import Tell
 from tests.drivers.wrong import check

@@ -11,7 +11,7 @@ from lanchat.maintenance import backup as backups
 from lanchat.maintenance.salvage import Saved, salvage
 from lanchat.protocol.entry import COLUMNS, entry_from_row
 from lanchat.store import open_db
-from lanchat.store.recent import newest_seq
+from lanchat.tables.recent import newest_seq
 from tests.drivers.saying import say
 from tests.drivers.world import World, check_log, rows_of
 from tests.drivers.wrong import check, same

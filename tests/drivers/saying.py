@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lanchat.protocol.entry import Entry
-from lanchat.store import accounts
+from lanchat.tables import accounts
 from tests.drivers.core import full_disk
 from tests.drivers.world import WORDS, World
 from tests.drivers.wrong import check

@@ -15,7 +15,8 @@ from lanchat.history import positions
 from lanchat.history.conversations import with_name
 from lanchat.protocol.typed_lines import NOT_KEPT
 from lanchat.service.operations import Operations
-from lanchat.store import accounts, recent, schema, word_index
+from lanchat.store import schema, word_index
+from lanchat.tables import accounts, recent
 from tests.fakes import PASSWORD, User, Wire, log_in, log_in_classic, make_router, store_of
 from tests.memory_log import log_of, said
 
@@ -137,9 +138,9 @@ def test_after_an_erasure_nothing_is_found_by_that_name(router: Router, ann: Use
 
 def test_conversations_are_told_apart_by_the_numbers_in_their_names() -> None:
     log = log_of([said(1, "p1x12", name="eve"), said(2, "p11x12", name="eve"), said(3, "p2x12", name="bob")], fresh=1)
-    log.execute("INSERT INTO accounts VALUES (12, 'zoe', 'zoe', 1, '', 0), (2, 'bob', 'bob', 1, '', 0)")
+    log.execute("INSERT INTO accounts VALUES (12, 'zoe', 'zoe', 1, '', 0, ''), (2, 'bob', 'bob', 1, '', 0, '')")
     for conv in ("p1x12", "p11x12", "p2x12", "g12xbob", "g12xeve", "p12x12"):
-        log.execute("INSERT INTO members VALUES (12, ?, 0)", (conv,))
+        log.execute("INSERT INTO members(account, conv, since) VALUES (12, ?, 0)", (conv,))
     assert sorted(with_name(log, 12, "eve")) == ["g12xeve", "p11x12", "p1x12"]
     assert sorted(with_name(log, 12, "bob")) == ["g12xbob", "p2x12"]
     assert with_name(log, 12, "zoe") == ["p12x12"]

@@ -30,9 +30,12 @@ def log_with(entries: list[Entry], owed: dict[str, int]) -> sqlite3.Connection:
     """A log, half of it fresh, and an account (7) that may read these conversations, as others may."""
     connection = log_of(entries, fresh=len(entries) // 2)
     for account in (7, 8):
-        connection.execute("INSERT INTO accounts VALUES (?, ?, ?, 1, '', 0)", (account, f"user{account}", f"user{account}"))
-    connection.executemany("INSERT INTO members VALUES (7, ?, ?)", owed.items())
-    connection.executemany("INSERT INTO members VALUES (8, ?, 0)", [(conv,) for conv in CONVS])
+        connection.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, 1, '', 0, '')",
+            (account, f"user{account}", f"user{account}"),
+        )
+    connection.executemany("INSERT INTO members(account, conv, since) VALUES (7, ?, ?)", owed.items())
+    connection.executemany("INSERT INTO members(account, conv, since) VALUES (8, ?, 0)", [(conv,) for conv in CONVS])
     return connection
 
 
@@ -94,7 +97,7 @@ def test_for_a_page_it_does_not_matter_since_when_one_belongs_to_a_room() -> Non
 def test_places_are_found_in_the_index_alone(newest: bool) -> None:
     connection = log_with([said(1, "r1")], {})
     statement = (positions._BACK if newest else positions._ONWARD)[1]
-    asked = {"convs": json.dumps({"r1": 0}), "above": 0, "upto": 9, "most": 9}
+    asked = {"convs": json.dumps({"r1": 0}), "above": 0, "upto": 9, "most": 9, "kinds": positions.SAID}
     for query in (statement, positions._COUNT):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {positions._GIVEN} {query}", asked)]
         for table in ("kept", "fresh"):

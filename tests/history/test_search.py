@@ -86,8 +86,8 @@ def test_when_time_is_up_the_next_page_of_a_search_goes_on_there(log: list[Entry
 
 def belong(connection: sqlite3.Connection, convs: Collection[str]) -> None:
     """Let account 1 read these."""
-    connection.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0)")
-    connection.executemany("INSERT INTO members VALUES (1, ?, 0)", [(conv,) for conv in convs])
+    connection.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0, '')")
+    connection.executemany("INSERT INTO members(account, conv, since) VALUES (1, ?, 0)", [(conv,) for conv in convs])
 
 
 @given(st.integers(1, 30))

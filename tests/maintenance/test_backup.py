@@ -13,7 +13,7 @@ from tests.stores import Desk, entry, raw, talk_and_be_killed
 
 
 def fill(desk: Desk, count: int = 300) -> None:
-    desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0)"))
+    desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0, '')"))
     desk.write(lambda connection: connection.execute("INSERT INTO devices VALUES (1, '', 250, 1, 0), (1, 'laptop', 9, 1, 0)"))
     desk.say(*(entry(f"number {number}", f"c{number}") for number in range(count)))
 

@@ -19,8 +19,9 @@ from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import ERASED
 from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, Purge, Remove, Request, SetPassword, SetRole
-from lanchat.store import accounts, erasure, recent, rooms, sanctions
+from lanchat.store import erasure
 from lanchat.store.word_index import MergeIndex
+from lanchat.tables import accounts, recent, rooms, sanctions
 from tests.fakes import make_router
 from tests.stores import Desk, entry, raw
 
@@ -277,7 +278,7 @@ def twins(desk: Desk) -> tuple[Router, Callable[[Request], Done | Failed]]:
 
     def make(connection: Connection) -> tuple[list[Account], list[Sanction]]:
         for number, name in ((3, "isparta"), (4, "ısparta")):
-            connection.execute("INSERT INTO accounts VALUES (?1, ?2, ?2, 1, '', 0)", (number, name))
+            connection.execute("INSERT INTO accounts VALUES (?1, ?2, ?2, 1, '', 0, '')", (number, name))
             row = (f"guest{number}", name)
             connection.execute("INSERT INTO sanctions(kind, target, reason, by_name, at) VALUES ('mute', ?, 'loud', ?, 0)", row)
         connection.execute(

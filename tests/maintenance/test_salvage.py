@@ -17,7 +17,7 @@ from lanchat.model.names import parse
 from lanchat.model.room import parse_name
 from lanchat.model.session import Role
 from lanchat.protocol.entry import COLUMNS
-from lanchat.store import accounts, recent, rooms
+from lanchat.tables import accounts, recent, rooms
 from tests.stores import Desk, entry, raw
 
 pytestmark = pytest.mark.slow
@@ -187,7 +187,7 @@ def test_numbers_that_only_lost_rows_had_are_not_given_again(tmp_path: Path) -> 
     with Desk(directory) as desk:
         desk.say(entry("by one who is lost", author=70, conv="p8x90", target="x"), entry("there", conv="r33"))
     raw(directory, "DELETE FROM sqlite_sequence WHERE name IN ('accounts', 'rooms')")
-    raw(directory, "INSERT INTO members VALUES (120, 'r7', 0)")
+    raw(directory, "INSERT INTO members(account, conv, since) VALUES (120, 'r7', 0)")
     raw(directory, "INSERT INTO sanctions VALUES (1, 'mute', NULL, '@150', NULL, '', '', 0)")
     saved = salvage(directory, "then")
     assert saved.refused == 1, "a member that is no account"

@@ -23,7 +23,8 @@ from lanchat.model.room import parse_name
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooSlow
 from lanchat.service.store_service import RetentionService
-from lanchat.store import erasure, rooms
+from lanchat.store import erasure
+from lanchat.tables import rooms
 from tests.maintenance.test_retention import DAY, Keeper, indexed, left, sound, sweep
 from tests.stores import NOW, Desk, entry
 

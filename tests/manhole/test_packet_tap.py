@@ -11,7 +11,8 @@ from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.manhole.commands import Commands
 from lanchat.manhole.packet_tap import MAX_SHOWN
 from lanchat.protocol.errors import ChatError
-from lanchat.protocol.packet import SERVER, Packet, ServerPacket, ServerX
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import SERVER, Packet, ServerPacket
 from tests.fakes import User, Wire, make_router
 from tests.live import line
 from tests.manholes import FakeWindow, make_service

@@ -45,7 +45,7 @@ Delivery.show = lambda self, reader, packet, seq: seq % 50 == 0 or whole(self, r
     ),
     "kill": (
         """
-from lanchat.store import recent
+from lanchat.tables import recent
 def torn(connection, upto, most):
     rows = connection.execute("SELECT seq FROM fresh WHERE seq <= ? ORDER BY conv, seq LIMIT ?", (upto, most)).fetchall()
     connection.executemany("INSERT INTO kept SELECT * FROM fresh WHERE seq = ?", rows)

@@ -14,7 +14,8 @@ from lanchat.admin import files, options
 from lanchat.commands.history import _line
 from lanchat.history.search import parse_query, search
 from lanchat.protocol.dates import parse_date
-from lanchat.protocol.packet import Sender, ServerPacket, ServerX
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import Sender, ServerPacket
 from lanchat.terminal.formatting import Formatter
 from tests.memory_log import log_of, said, seqs
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lanchat.protocol.errors import BadJson, BadPacket, ChatError, TooBig
+from lanchat.protocol.extensions import ServerX, X
 from lanchat.protocol.packet import (
     MAX_MSG,
     MAX_PACKET,
@@ -17,9 +18,7 @@ from lanchat.protocol.packet import (
     Packet,
     Sender,
     ServerPacket,
-    ServerX,
     SharedPacket,
-    X,
     parse,
     visible,
 )

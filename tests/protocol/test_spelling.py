@@ -18,9 +18,10 @@ from lanchat.model.room import parse_name, room_key
 from lanchat.model.session import Role
 from lanchat.protocol import spelling
 from lanchat.protocol.errors import BadName, NameTaken
-from lanchat.protocol.packet import Sender, ServerPacket, ServerX, visible
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import Sender, ServerPacket, visible
 from lanchat.protocol.spelling import MAX_SPELLING, key
-from lanchat.store import accounts
+from lanchat.tables import accounts
 from lanchat.terminal import options
 from lanchat.terminal.completion_words import CompletionWords
 from tests.fakes import User, Wire, make_router

@@ -13,8 +13,9 @@ import pytest
 from lanchat.maintenance import backup
 from lanchat.maintenance.salvage import salvage
 from lanchat.protocol.entry import COLUMNS, entry_from_row
-from lanchat.store import background, open_db, recent, schema, wal_check
+from lanchat.store import background, open_db, schema, wal_check
 from lanchat.system.private_files import FileError
+from lanchat.tables import recent
 from tests.stores import Desk, entry, raw, talk_and_be_killed
 
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM log ORDER BY seq"  # noqa: S608 (ours)
@@ -183,7 +184,7 @@ def test_one_can_go_on_without_what_is_lost_in_a_new_epoch(tmp_path: Path, crash
 def test_what_can_be_read_of_a_damaged_database_can_be_saved(tmp_path: Path, whole: Path) -> None:
     directory = copied(whole, tmp_path / "data")
     good = {row[0]: row for row in raw(directory, ROWS)}
-    raw(directory, "INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0)")
+    raw(directory, "INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0, '')")
     raw(directory, "INSERT INTO devices VALUES (1, '', 1000000, 1, 0), (7, 'nobody', 1, 1, 0)")
     raw(directory, "VACUUM")  # so that no page is left that holds what was moved
     content = bytearray((directory / "lanchat.db").read_bytes())

@@ -50,7 +50,7 @@ ENDLESS = (
 def data(tmp_path: Path) -> Path:
     """A store with an account and messages in both tables of the log."""
     with Desk(tmp_path / "data") as desk:
-        desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, 'x', 0)"))
+        desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, 'x', 0, '')"))
         desk.say(*(entry(f"number {number}", f"c{number}") for number in range(10)))
     return tmp_path / "data"
 

@@ -41,7 +41,9 @@ def kept(tables: Connection, table: str = "accounts") -> list[str]:
 
 def test_keys_of_older_rules_are_made_anew(tables: Connection) -> None:
     accounts(tables, ("Ann", "ANN"), ("Zoe\u0301", "Zoe\u0301"), ("bob", "bob"))
-    tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0), (2, '#dev', '#dev', '', 0, NULL, 0)")
+    tables.execute(
+        "INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0, '', 0, ''), (2, '#dev', '#dev', '', 0, NULL, 0, '', 0,'')"
+    )
     name_keys.update(tables)
     assert kept(tables) == ["ann", "zoé", "bob"]
     assert kept(tables, "rooms") == ["#ops", "#dev"]
@@ -79,7 +81,9 @@ def test_of_two_with_one_name_who_has_its_key_keeps_it_and_else_the_older_gets_i
 
 def test_a_name_that_two_have_is_told_until_one_of_them_is_gone(tables: Connection, logged: list[str]) -> None:
     accounts(tables, ("Bob", "BOB"), ("BOB", "bOB"))
-    tables.execute("INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0), (2, '#OPS', '#oPS', '', 0, NULL, 0)")
+    tables.execute(
+        "INSERT INTO rooms VALUES (1, '#Ops', '#OPS', '', 0, NULL, 0, '', 0, ''), (2, '#OPS', '#oPS', '', 0, NULL, 0, '', 0,'')"
+    )
     for _ in range(2):
         logged.clear()
         name_keys.update(tables)
@@ -123,7 +127,7 @@ def test_both_log_in_and_are_reached_by_their_names_as_they_are_written() -> Non
 
 
 def test_sanctions_about_a_name_are_kept_by_its_key_and_the_one_that_holds_longest_stays(tables: Connection) -> None:
-    tables.execute("INSERT INTO rooms VALUES (1, '#ops', '#ops', '', 0, NULL, 0)")
+    tables.execute("INSERT INTO rooms VALUES (1, '#ops', '#ops', '', 0, NULL, 0, '', 0, '{}')")
     rows = [
         ("ban", None, "BOB", 50, "1"), ("ban", None, "bob", None, "2"), ("ban", None, "Bob", 99, "3"),
         ("mute", None, "BOB", 50, "4"), ("mute", None, "bob", 40, "5"), ("ban", 1, "BOB", 10, "6"),
@@ -144,7 +148,11 @@ def test_talk_with_a_guest_goes_on_under_todays_key(tmp_path: Path, monkeypatch:
         said = [entry(f"number {n}", f"c{n}", conv=conv, name="ΖΩΗ") for n, conv in enumerate(["g1xΖΩΗ"] * 5 + ["g1xζωη"] * 2)]
         desk.say(*said)
         until(lambda: desk.ask("SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM fresh)"), "all to be where it stays")
-        desk.write(lambda connection: connection.execute("INSERT INTO members VALUES (1, 'g1xΖΩΗ', 1), (1, 'g1xζωη', 5)"))
+        desk.write(
+            lambda connection: connection.execute(
+                "INSERT INTO members(account, conv, since) VALUES (1, 'g1xΖΩΗ', 1), (1, 'g1xζωη', 5)"
+            )
+        )
     raw(tmp_path, "UPDATE kept SET msg = 'spoilt' WHERE seq = 3")
     raw(tmp_path, "UPDATE meta SET value = 'older' WHERE name = 'keys'")
     lock = open_db.Lock(tmp_path)
@@ -170,7 +178,7 @@ def test_a_salvaged_database_gets_todays_keys(tmp_path: Path) -> None:
 
     with Desk(tmp_path):
         pass
-    raw(tmp_path, "INSERT INTO accounts VALUES (1, 'Ann', 'ANN', 1, '', 0)")
+    raw(tmp_path, "INSERT INTO accounts VALUES (1, 'Ann', 'ANN', 1, '', 0, '')")
     salvage(tmp_path, "then")
     with Desk(tmp_path) as desk:
         assert desk.ask("SELECT key FROM accounts") == [("ann",)]
@@ -179,7 +187,10 @@ def test_a_salvaged_database_gets_todays_keys(tmp_path: Path) -> None:
 def test_check_names_two_that_have_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Desk(tmp_path):
         pass
-    raw(tmp_path, "INSERT INTO accounts VALUES (1, 'Bob', 'bob', 1, '', 0), (2, 'BOB', 'BOB', 1, '', 0)")
+    raw(
+        tmp_path,
+        "INSERT INTO accounts VALUES (1, 'Bob', 'bob', 1, '', 0, ''), (2, 'BOB', 'BOB', 1, '', 0, '')",
+    )
     assert main(["--data", str(tmp_path), "check"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("No damage found: 2 accounts")

@@ -22,13 +22,14 @@ from twisted.python.failure import Failure
 from lanchat.model.names import parse, stored_name
 from lanchat.model.session import Role
 from lanchat.protocol.entry import Entry
-from lanchat.store import accounts, erasure, message_removal, recent, rooms, sanctions, word_index
-from lanchat.store.log_command import LogCommand
+from lanchat.store import erasure, message_removal, word_index
 from lanchat.store.log_commands import COMMANDS
-from lanchat.store.recent import newest_seq
-from lanchat.store.registration import AddAccount
 from lanchat.store.timeline import DAY_MS, Age
 from lanchat.store.writing import Job
+from lanchat.tables import accounts, recent, rooms, sanctions
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.recent import newest_seq
+from lanchat.tables.registration import AddAccount
 from tests.fakes import FakeStore
 from tests.stores import NOW
 

@@ -19,9 +19,9 @@ from twisted.python.failure import Failure
 from lanchat.protocol.errors import NotStored
 from lanchat.service.store_service import StoreService
 from lanchat.store import open_db, wal_check, writing
-from lanchat.store.recent import newest_seq
 from lanchat.store.store import Store
 from lanchat.system.private_files import CannotStart, FileError
+from lanchat.tables.recent import newest_seq
 from tests.drivers.core import full_disk
 from tests.live import PATIENCE
 from tests.stores import Call, Desk, entry, raw, talk_and_be_killed
@@ -277,7 +277,9 @@ def test_what_a_classic_client_was_sent_before_a_crash_counts_as_read(tmp_path: 
     with Desk(tmp_path) as desk:
         newest = desk.store.last_seq
         rows = "(1, '', 1, 1, 0), (1, 'laptop', 2, 1, 0), (2, '', 3, 0, 0)"
-        desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1,'a','a',1,'',0), (2,'b','b',1,'',0)"))
+        desk.write(
+            lambda connection: connection.execute("INSERT INTO accounts VALUES (1,'a','a',1,'',0,''), (2,'b','b',1,'',0,'')")
+        )
         desk.write(lambda connection: connection.execute(f"INSERT INTO devices VALUES {rows}"))  # noqa: S608 (ours)
     with Desk(tmp_path) as desk:
         asked = desk.ask("SELECT account, name, cursor, online FROM devices ORDER BY account, name")

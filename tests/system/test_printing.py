@@ -12,7 +12,7 @@ import pytest
 
 from lanchat.model.names import parse
 from lanchat.model.session import Role
-from lanchat.store import accounts
+from lanchat.tables import accounts
 from tests.live import PATIENCE, SCRIPTS, Server, environment
 from tests.stores import Desk
 

@@ -20,7 +20,8 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
 from lanchat.client.history_pages import HistoryPages
-from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket, ServerX
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket
 from lanchat.terminal.arrivals import SUMMED_SECONDS
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.formatting import Formatter, Paragraph

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlite3 import Connection
 
 from lanchat.protocol.entry import Seq
-from lanchat.store.log_command import LocalTask
+from lanchat.tables.log_command import LocalTask
 
 
 def move_all(connection: Connection, upto: Seq) -> None:

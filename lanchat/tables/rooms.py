@@ -14,11 +14,11 @@ from lanchat.model.room import Room
 from lanchat.model.session import Account
 from lanchat.protocol.errors import Forbidden, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.packet import visible
-from lanchat.store.accounts import check_there as check_account
-from lanchat.store.log_command import LogCommand
-from lanchat.store.recent import newest_seq
-from lanchat.store.rows import Wrong, log_unusable, usable
 from lanchat.system.private_files import FileError
+from lanchat.tables.accounts import check_there as check_account
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.recent import newest_seq
+from lanchat.tables.rows import Wrong, log_unusable, usable
 
 #: A place in the log: a member of a room is sent what is said there after it.
 Since: TypeAlias = int
@@ -74,7 +74,9 @@ def admit(connection: Connection, room: int, account: int) -> Since:
     """Make an account a member of a room, and remove its invitation. Raises `NoSuchTarget`."""
     _check_there(connection, room)
     check_account(connection, account)
-    connection.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (account, f"r{room}", newest_seq(connection)))
+    newest = newest_seq(connection)
+    member = "INSERT OR IGNORE INTO members(account, conv, since, read) VALUES (?, ?, ?, ?)"
+    connection.execute(member, (account, f"r{room}", newest, newest))
     _uninvite(connection, room, account)
     (since,) = connection.execute("SELECT since FROM members WHERE account = ? AND conv = ?", (account, f"r{room}")).fetchone()
     return int(since)

@@ -56,23 +56,48 @@ def _time(value: object) -> bool:
     return isinstance(value, int) and 0 <= value <= _END_OF_TIME
 
 
+def _conversation(value: object) -> bool:
+    return isinstance(value, str) and _CONVERSATION.fullmatch(value) is not None
+
+
+def _anything(value: object) -> bool:
+    return True
+
+
 def _or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or check(value)
 
 
-#: The tables beside the log, each after those that it refers to, with a check for each column. Columns that nobody needs (the
-#: time at which a row was made) are not checked.
+#: The tables beside the log, each after those that it refers to, with a check for each column. What nobody needs (the time at
+#: which a row was made) may be anything.
 COLUMNS: dict[str, dict[str, Callable[[object], bool]]] = {
-    "accounts": {"id": _number, "name": _name, "key": _name, "role": _role, "password": _text},
+    "accounts": {
+        "id": _number,
+        "name": _name,
+        "key": _name,
+        "role": _role,
+        "password": _text,
+        "created": _anything,
+        "away": _text,
+    },
     "tokens": {"hash": _bytes, "account": _number, "created": _number},
     "devices": {"account": _number, "name": _text, "cursor": _number, "online": _number, "seen": _number},
-    "rooms": {"id": _number, "name": _name, "key": _name, "topic": _text, "private": _number, "owner": _or_none(_number)},
-    "members": {
-        "account": _number,
-        "conv": lambda value: isinstance(value, str) and _CONVERSATION.fullmatch(value) is not None,
-        "since": _number,
+    "rooms": {
+        "id": _number,
+        "name": _name,
+        "key": _name,
+        "topic": _text,
+        "private": _number,
+        "owner": _or_none(_number),
+        "created": _anything,
+        "topic_by": _text,
+        "topic_at": _time,
+        "rules": _text,
     },
+    "members": {"account": _number, "conv": _conversation, "since": _number, "read": _number, "muted": _number},
     "invitations": {"room": _number, "account": _number},
+    "ranks": {"room": _number, "account": _number, "rank": lambda value: value in (1, 2, 3)},
+    "mentions": {"account": _number, "conv": _conversation, "seq": _number},
     "sanctions": {
         "id": _number,
         "kind": lambda value: value in ("mute", "ban"),

@@ -11,10 +11,10 @@ from sqlite3 import Connection
 from lanchat.model.room import Room
 from lanchat.model.sanction import Sanction
 from lanchat.protocol.errors import NoSuchTarget
-from lanchat.store import rooms
-from lanchat.store.accounts import check_there as check_account
-from lanchat.store.log_command import LogCommand
-from lanchat.store.rows import Wrong, log_unusable, usable
+from lanchat.tables import rooms
+from lanchat.tables.accounts import check_there as check_account
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.rows import Wrong, log_unusable, usable
 
 _GONE = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
 

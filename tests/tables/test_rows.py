@@ -17,9 +17,9 @@ from lanchat.model import names
 from lanchat.model.names import parse
 from lanchat.model.room import parse_name
 from lanchat.model.session import Role
-from lanchat.store import accounts, rooms
-from lanchat.store.accounts import find_password, find_token
 from lanchat.system.private_files import FileError
+from lanchat.tables import accounts, rooms
+from lanchat.tables.accounts import find_password, find_token
 from tests.fakes import User, make_router, store_of
 from tests.live import PATIENCE, SCRIPTS, Server, login
 from tests.people import again, person
@@ -29,14 +29,29 @@ from tests.stores import Desk, entry, raw
 ODD = ("a b", "\u0301bob", "аnn", "x" * 40, "_", "10.1", "ܐ\u200dܒ")
 #: Rows of which each is wrong in another way, and what is said about it.
 WRONG = (
-    ("INSERT INTO accounts VALUES (20, 'odd', 'odd', 77, 'x', 0)", "accounts (20, 'odd'): its role is 77"),
-    ("INSERT INTO accounts VALUES (21, '', '', 1, 'x', 0)", "accounts (21, ''): its name is ''"),
-    ("INSERT INTO accounts VALUES (22, 'a\nb', 'ab', 1, 'x', 0)", r"accounts (22, 'a\nb'): its name is 'a\nb'"),
-    ("INSERT INTO accounts VALUES (23, x'ff00', 'by', 1, 'x', 0)", "accounts (23, bytes): its name is bytes"),
-    ("INSERT INTO rooms VALUES (30, '#odd', '#odd', '', 'x', NULL, 0)", "rooms (30, '#odd'): its private is 'x'"),
-    ("INSERT INTO members VALUES (99, 'r1', 0)", "members (99, 'r1'): there is no account 99"),
-    ("INSERT INTO members VALUES (1, 'nowhere', 0)", "members (1, 'nowhere'): its conv is 'nowhere'"),
-    ("INSERT INTO members VALUES (1, 'r7', 'x')", "members (1, 'r7'): its since is 'x'"),
+    (
+        "INSERT INTO accounts VALUES (20, 'odd', 'odd', 77, 'x', 0, '')",
+        "accounts (20, 'odd'): its role is 77",
+    ),
+    (
+        "INSERT INTO accounts VALUES (21, '', '', 1, 'x', 0, '')",
+        "accounts (21, ''): its name is ''",
+    ),
+    (
+        "INSERT INTO accounts VALUES (22, 'a\nb', 'ab', 1, 'x', 0, '')",
+        r"accounts (22, 'a\nb'): its name is 'a\nb'",
+    ),
+    (
+        "INSERT INTO accounts VALUES (23, x'ff00', 'by', 1, 'x', 0, '')",
+        "accounts (23, bytes): its name is bytes",
+    ),
+    (
+        "INSERT INTO rooms VALUES (30, '#odd', '#odd', '', 'x', NULL, 0, '', 0, '{}')",
+        "rooms (30, '#odd'): its private is 'x'",
+    ),
+    ("INSERT INTO members(account, conv, since) VALUES (99, 'r1', 0)", "members (99, 'r1'): there is no account 99"),
+    ("INSERT INTO members(account, conv, since) VALUES (1, 'nowhere', 0)", "members (1, 'nowhere'): its conv is 'nowhere'"),
+    ("INSERT INTO members(account, conv, since) VALUES (1, 'r7', 'x')", "members (1, 'r7'): its since is 'x'"),
     ("INSERT INTO invitations VALUES (99, 1)", "invitations (99, 1): there is no room 99"),
     ("INSERT INTO invitations VALUES (1, 99)", "invitations (1, 99): there is no account 99"),
     ("INSERT INTO devices VALUES (1, 'd', 'x', 0, 0)", "devices (1, 'd'): its cursor is 'x'"),
@@ -103,7 +118,10 @@ def test_a_message_that_was_changed_is_named(tmp_path: Path) -> None:
 def test_a_text_that_is_no_utf_8_costs_its_row(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         desk.write(partial(accounts.add, name=parse("ann"), password="", role=Role.USER, now=0, most=9))
-    raw(tmp_path, "INSERT INTO rooms VALUES (1, '#ops', '#ops', CAST(x'ff' AS TEXT), 0, NULL, 0)")
+    raw(
+        tmp_path,
+        "INSERT INTO rooms VALUES (1, '#ops', '#ops', CAST(x'ff' AS TEXT), 0, NULL, 0, '', 0, '{}')",
+    )
     assert admin(tmp_path, "account", "role", "ann", "operator").returncode == 0
 
 
@@ -146,7 +164,7 @@ def tables() -> Connection:
 
 
 def test_two_who_have_one_name_by_todays_rules_are_found_as_they_are_written(tables: Connection) -> None:
-    tables.execute("INSERT INTO accounts VALUES (1, 'bob', 'bob', 1, 'his', 0), (2, 'Bob', 'BOB', 1, 'hers', 0)")
+    tables.execute("INSERT INTO accounts VALUES (1, 'bob', 'bob', 1, 'his', 0, ''), (2, 'Bob', 'BOB', 1, 'hers', 0, '')")
     tables.execute("INSERT INTO tokens VALUES (x'01', 1, 0), (x'02', 2, 0)")
     online = OnlineUsers()
     for account in accounts.load(tables, pytest.fail):
@@ -172,7 +190,7 @@ def test_two_who_have_one_name_by_todays_rules_are_found_as_they_are_written(tab
 
 def test_two_rows_with_one_key_cost_the_second(tables: Connection) -> None:
     tables.execute("CREATE TABLE copied AS SELECT * FROM accounts")
-    tables.execute("INSERT INTO copied VALUES (1, 'bob', 'bob', 1, '', 0), (2, 'bob', 'bob', 2, '', 0)")
+    tables.execute("INSERT INTO copied VALUES (1, 'bob', 'bob', 1, '', 0, ''), (2, 'bob', 'bob', 2, '', 0, '')")
     tables.execute("PRAGMA foreign_keys = 0")
     tables.execute("DROP TABLE accounts")
     tables.execute("ALTER TABLE copied RENAME TO accounts")
@@ -182,9 +200,9 @@ def test_two_rows_with_one_key_cost_the_second(tables: Connection) -> None:
 
 
 def test_an_account_that_can_not_be_used_takes_nothing_with_it(tables: Connection, logged: list[str]) -> None:
-    tables.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0), (2, 'bob', 'bob', 9, '', 0)")
-    tables.execute("INSERT INTO rooms VALUES (1, '#ops', '#ops', 'pumps', 0, 2, 0)")
-    tables.execute("INSERT INTO members VALUES (1, 'r1', 0), (2, 'r1', 0)")
+    tables.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0, ''), (2, 'bob', 'bob', 9, '', 0, '')")
+    tables.execute("INSERT INTO rooms VALUES (1, '#ops', '#ops', 'pumps', 0, 2, 0, '', 0, '{}')")
+    tables.execute("INSERT INTO members(account, conv, since) VALUES (1, 'r1', 0), (2, 'r1', 0)")
     known = {account.id: account for account in accounts.load(tables)}
     (ops,) = rooms.load(tables, known)
     assert (list(known), list(ops.members), ops.owner) == ([1], [1], None)
@@ -235,13 +253,16 @@ def test_an_account_with_an_odd_name_can_be_administered(tmp_path: Path) -> None
 def test_rows_that_make_no_sense_do_not_keep_accounts_from_being_listed(tmp_path: Path) -> None:
     with Desk(tmp_path):
         pass
-    raw(tmp_path, "INSERT INTO accounts VALUES (1, 5, 'a', 77, 'x', 9e18), (2, 'ann', 'ann', 1, 'x', 0)")
+    raw(
+        tmp_path,
+        "INSERT INTO accounts VALUES (1, 5, 'a', 77, 'x', 9e18, ''), (2, 'ann', 'ann', 1, 'x', 0, '')",
+    )
     assert "ann" in admin(tmp_path, "account", "list").stdout
 
 
 @pytest.mark.parametrize("column", ["cursor", "seen"])
 def test_a_device_that_can_not_be_used_is_not_known_and_keeps_nobody_out(tables: Connection, column: str) -> None:
-    tables.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0)")
+    tables.execute("INSERT INTO accounts VALUES (1, 'ann', 'ann', 1, '', 0, '')")
     tables.execute("INSERT INTO devices VALUES (1, 'phone', 7, 0, 5), (1, 'laptop', 9, 0, 5)")
     tables.execute(f"UPDATE devices SET {column} = 'x' WHERE name = 'laptop'")  # noqa: S608 (ours)
     begin_epoch(tables)

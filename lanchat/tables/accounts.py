@@ -12,12 +12,12 @@ from typing import NamedTuple
 from lanchat.model.names import Name, key, stored_name
 from lanchat.model.session import CLASSIC, Account, Role
 from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
-from lanchat.store.log_command import LogCommand
-from lanchat.store.recent import newest_seq
-from lanchat.store.rows import Wrong, log_unusable, usable
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.recent import newest_seq
+from lanchat.tables.rows import Wrong, log_unusable, usable
 
-# A device whose row was damaged on the disk is treated as unknown, so that its account can still log in (`lanchat.store.rows`).
-# When the device logs in again, its row is replaced.
+# A device whose row was damaged on the disk is treated as unknown, so that its account can still log in
+# (`lanchat.tables.rows`). When the device logs in again, its row is replaced.
 _SOUND = "typeof(cursor) = 'integer' AND typeof(online) = 'integer' AND typeof(seen) = 'integer'"
 _CURSOR = f"SELECT cursor FROM devices WHERE account = ? AND name = ? AND {_SOUND}"  # noqa: S608 (our own words)
 # The account of a name: the one that is stored under exactly this text, or else under its key.
@@ -49,7 +49,7 @@ def load(connection: Connection, wrong: Wrong = log_unusable) -> list[Account]:
     """All accounts, with the conversations that each may read. `wrong` is called with a text for each row that is unusable."""
     rows = usable(connection, "accounts", wrong)
     accounts = {number: Account(number, stored_name(name, kept), Role(role)) for number, name, kept, role, *_ in rows}
-    for account, conv, since in usable(connection, "members", wrong):
+    for account, conv, since, *_ in usable(connection, "members", wrong):
         if account in accounts:
             accounts[account].conversations[conv] = since
     return list(accounts.values())
@@ -250,4 +250,6 @@ class AllowReading(LogCommand[None], frozen=True):
     def run(self, connection: Connection) -> None:
         """Nothing happens if the account may read it already, or was removed."""
         there = "SELECT id, ?, ? FROM accounts WHERE id = ?"
-        connection.execute(f"INSERT OR IGNORE INTO members {there}", (self.conv, self.since, self.account))
+        connection.execute(
+            f"INSERT OR IGNORE INTO members(account, conv, since) {there}", (self.conv, self.since, self.account)
+        )

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from lanchat.model.names import Name
 from lanchat.model.session import Account, Role
-from lanchat.store import accounts, rooms
-from lanchat.store.log_command import LogCommand
-from lanchat.store.rooms import Since
+from lanchat.tables import accounts, rooms
+from lanchat.tables.log_command import LogCommand
+from lanchat.tables.rooms import Since
 
 
 class NewAccount(NamedTuple):

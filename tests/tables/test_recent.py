@@ -14,8 +14,9 @@ import pytest
 
 from lanchat.maintenance.salvage import salvage
 from lanchat.protocol.entry import COLUMNS, entry_from_row
-from lanchat.store import background, open_db, recent, schema
+from lanchat.store import background, open_db, schema
 from lanchat.system.private_files import FileError
+from lanchat.tables import recent
 from tests.live import PATIENCE, until
 from tests.stores import NOW, Desk, entry, raw, talk_and_be_killed
 
@@ -82,7 +83,7 @@ def test_a_repeat_is_known_wherever_the_first_is(desk: Desk) -> None:
 def test_the_database_itself_refuses_what_is_kept_already(desk: Desk) -> None:
     desk.say(entry("once", "c1"))
     move(desk)
-    again = "SELECT 2, ts, conv, author, name, ip, target, msg, re, cid, sum FROM kept"
+    again = "SELECT 2, ts, conv, author, name, ip, target, msg, re, cid, sum, kind, about FROM kept"
     with pytest.raises(sqlite3.IntegrityError, match="it is kept already"):
         desk.write(lambda connection: connection.execute(f"INSERT INTO fresh {again}"))
 

@@ -1,0 +1,66 @@
+"""Forms: how an entry of another kind than an ordinary message is shown, to readers whose clients know it and to others.
+
+A client without the cap for something reads a sentence in its place, or is not sent it at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from lanchat.model.session import Session
+from lanchat.protocol import events
+from lanchat.protocol.entry import ACTION, BOT, EDIT, EVENT, NOTICE, REACT, WITHDRAW, Entry
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import SERVER, ServerPacket
+
+#: The cap that a client needs for each kind of entry. Without it, it is sent no event, and sentences about changes.
+CAPS = {EVENT: "event", EDIT: "edit", WITHDRAW: "edit", REACT: "react"}
+
+
+class Forms(NamedTuple):
+    """The packets for one entry."""
+
+    #: For clients that understand it.
+    known: ServerPacket
+    #: For the others; None if they are not sent it.
+    other: ServerPacket | None
+    #: The cap with which a client understands it; "" if every capable client does.
+    cap: str = ""
+
+    def of(self, reader: Session) -> ServerPacket | None:
+        """The packet for this reader; None if it is not sent the entry."""
+        understood = reader.understands(self.cap) if self.cap else reader.understands("id")
+        return self.known if understood else self.other
+
+
+def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str]) -> Forms:
+    """The packets for an entry. `packet` is the one that would show it as a message; `id_of` makes the id of an entry."""
+    x = packet.x or ServerX()
+    if entry.kind is None:
+        return Forms(packet, packet)
+    if entry.kind in (NOTICE, ACTION, BOT):
+        shown = replace(packet, x=replace(x, kind=ACTION if entry.kind == ACTION else NOTICE, bot=entry.kind == BOT or None))
+        return Forms(shown, replace(shown, msg=f"* {entry.name} {entry.msg}") if entry.kind == ACTION else shown)
+    if entry.kind == EVENT:
+        return _event(entry, packet, x)
+    changed = replace(packet, x=replace(x, op=entry.kind, id=id_of(replace(entry, seq=entry.about or 0))))
+    return Forms(changed, replace(packet, msg=_sentence(entry)), CAPS[entry.kind])
+
+
+def _event(entry: Entry, packet: ServerPacket, x: ServerX) -> Forms:
+    event = events.decode(entry.msg)
+    who = [event.who or entry.name]
+    told = replace(x, op="event", ev=event.ev, who=who, by=entry.name, text=event.text or None, conv=entry.target, self_=None)
+    return Forms(replace(packet, from_=SERVER, msg=event.sentence(entry.name, entry.target), x=told), None, CAPS[EVENT])
+
+
+def _sentence(entry: Entry) -> str:
+    """What is said of a change to somebody whose client does not know changes."""
+    if entry.kind == EDIT:
+        return f"(edited) {entry.msg}"
+    if entry.kind == WITHDRAW:
+        return "(withdrew a message)"
+    return f"(reacted: {entry.msg})" if entry.msg else "(took a reaction back)"

@@ -1,0 +1,184 @@
+"""Stored messages: how what is said in a room, or from or to an account, is checked, recorded, delivered and acknowledged.
+
+These are the steps 2 to 5 of `lanchat.core.messages`. Recording makes a message an entry of the log. The store gives entries
+back in the order of the log, once they are committed; delivering and acknowledging wait for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeAlias
+
+from twisted.logger import Logger
+
+from lanchat.core import resending
+from lanchat.core.delivery import Delivery
+from lanchat.core.forms import Forms
+from lanchat.core.online import OnlineUsers
+from lanchat.core.reading_rights import ReadingRights
+from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
+from lanchat.core.sanctions import Sanctions
+from lanchat.model.failed_writes import RETRY_MS
+from lanchat.model.room import Room
+from lanchat.model.session import Account, Session
+from lanchat.protocol.counts import Counts
+from lanchat.protocol.entry import RELAYED, Entry
+from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.interfaces import Work
+from lanchat.protocol.packet import Packet, ServerPacket
+
+NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full. Try again later, or tell the operator."
+#: What the sender is told if nobody was online to read the message.
+AWAY = "{} is away. Your message is kept, and shown when they are back."
+GONE = "The user {} is no longer available."
+#: How many readers stored messages are delivered to in one turn of the reactor, which takes some 25 ms. The message that
+#: reaches this number is delivered to all of its readers.
+READERS_A_TURN = 5000
+
+_log = Logger("lanchat.delivery")
+
+#: Where a stored message is said: in a room, to an account, or to a guest.
+Target: TypeAlias = Room | Account | Session
+
+
+class StoredMessages:
+    """Hands messages to the store, and passes them on when they come back."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self,
+        online: OnlineUsers,
+        replies: Replies,
+        sanctions: Sanctions,
+        delivery: Delivery,
+        counts: Counts,
+        new_id: Callable[[], str],
+    ) -> None:
+        """`new_id` makes the ids of messages that are kept nowhere, as with `--ephemeral`."""
+        self._online = online
+        self._replies = replies
+        self._sanctions = sanctions
+        self._delivery = delivery
+        self._reading_rights = ReadingRights(delivery)
+        self._counts = counts
+        self._new_id = new_id
+
+    # Until it is handed to the store.
+
+    def say(self, session: Session, packet: Packet, conv: str, name: str, to: Target, *readers: Account) -> Work | None:
+        """Hand a message to the store. `name` is that of the target; the `readers` may read the conversation from now on.
+
+        Raises `NotStored`. If so much waits to be stored that nobody should add to it, what is returned waits until all is.
+        """
+        store, cid = self._delivery.store, None if packet.x is None else packet.x.cid
+        # 2. Check.
+        if isinstance(to, Room):
+            self._check_in_room(session, packet, to)
+        if len(packet.msg) > SURE_TO_FIT:
+            x = self._longest(packet, name if isinstance(to, Room) else f"@{session.name.shown}")
+            check_growth(ServerPacket(session.sender, name, packet.msg, x))
+        connections = sum([len(reader.sessions) for reader in readers])
+        if connections > 2:  # (one of each is what the packet itself has cost)
+            self._replies.charge_for(session, connections, packet.msg)
+        if session.failed_writes is not None:
+            resending.check_order(session, cid, self._replies.seconds())
+        # 3. Record.
+        author, re = session.account.id if session.account else None, packet.x.re if packet.x else None
+        source = (session, to, "" if store.stores_messages else self._new_id())
+        now = round(self._replies.now() * 1000)
+        entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
+        for reader in readers:
+            self._reading_rights.allow(session, reader, conv)
+        try:
+            store.append(entry)
+        except NotStored:
+            resending.note_failed(session, cid, self._replies.seconds())
+            raise
+        session.pending += 1
+        if not store.full:
+            return None
+        self._replies.limits.met["waiting"] += 1
+        return self.settled()
+
+    def _longest(self, packet: Packet, conv: str) -> ServerX:
+        """What `x` of the delivery will have, at most, as far as its length matters."""
+        return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=packet.x.re if packet.x else None)
+
+    def _check_in_room(self, session: Session, packet: Packet, room: Room) -> None:
+        if session not in room.sessions:
+            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        self._sanctions.check_may_speak(session, room)
+        self._replies.charge_for(session, len(room.sessions), packet.msg)
+
+    # When the store gives it back.
+
+    def committed(self, entries: Iterator[Entry]) -> bool:
+        """Deliver and acknowledge entries that the store gives back, in the order of the log.
+
+        Returns True if enough was delivered for one turn of the reactor, and there may be more entries.
+        """
+        enough = self._delivery.shown + READERS_A_TURN
+        for entry in entries:
+            try:
+                self._settle(entry)
+            except Exception:  # noqa: BLE001 (a fault of ours costs this message, not those that came with it)
+                _log.failure("stored messages could not be delivered")
+            if self._delivery.shown >= enough:
+                return True
+        return False
+
+    def _settle(self, entry: Entry) -> None:
+        """Deliver and acknowledge an entry, or tell the sender that it could not be stored.
+
+        The `source` of an entry that is no message is the function that does this for it.
+        """
+        if entry.about is not None:
+            entry.source(entry)
+            return
+        session, to, _ = entry.source
+        session.pending -= 1
+        if not entry.state:
+            self._counts.not_stored += 1
+            resending.note_failed(session, entry.cid, self._replies.seconds())
+            self._replies.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
+            return
+        if session.failed_writes is not None:
+            session.failed_writes.stored(entry.cid)
+        # 4. Deliver.
+        packet = self._delivery.packet_for(None, entry)
+        shown = packet if entry.kind is None else self._delivery.forms_for(None, entry)
+        reached = entry.dup or self._deliver(shown, entry, session, to)
+        # 5. Acknowledge.
+        if session.backlog is not None or session.receipts is not None:
+            self._delivery.advance(session, entry.seq)
+        elif entry.seq > session.seen:
+            session.seen = entry.seq
+        told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
+        if reached or entry.state != RELAYED:
+            self._replies.acknowledge_stored(session, entry, packet, told)
+        else:
+            self._replies.answer(session, entry.cid, told, op="fail", code=NoSuchTarget.code)
+
+    def _deliver(self, packet: ServerPacket | Forms, entry: Entry, session: Session, to: Target) -> bool:
+        """Deliver an entry to those who are online, also on the sender's other devices; whether it reached its target."""
+        if isinstance(to, Room):
+            mine = to.members.get(entry.author or 0)
+            readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
+        else:
+            mine = session.account
+            readers = to.sessions if isinstance(to, Account) else [to] * (to in self._online)
+        for reader in tuple(readers):
+            if reader is not session or to is mine:
+                self._delivery.show(reader, packet, entry.seq)
+        if mine is not None and to is not mine and mine.sessions != [session]:
+            copy = self._delivery.forms_for(mine, entry)
+            for reader in tuple(mine.sessions):
+                if reader is not session:
+                    self._delivery.show(reader, copy, entry.seq)
+        return bool(readers) or isinstance(to, Room)
+
+    async def settled(self) -> None:
+        """Wait until all messages that were handed to the store have come back, stored or not."""
+        with suppress(NotStored):
+            await self._delivery.store.settled()

@@ -1,0 +1,107 @@
+"""The extensions of a packet, its member `x`: everything newer than the classic packet (docs/protocol.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+#: The longest `cid`, a client's own id of a packet, in characters.
+MAX_CID = 64
+
+_Id = Annotated[str, msgspec.Meta(max_length=MAX_CID)]
+
+
+class _CommonX(msgspec.Struct, omit_defaults=True, gc=False):
+    """The members of `x` that clients and the server send; a missing member is None."""
+
+    cid: _Id | None = None
+    re: _Id | None = None
+    t: int | None = None
+    v: int | None = None
+    caps: list[Any] | None = None
+    seq: int | None = None
+
+
+class X(_CommonX, omit_defaults=True, gc=False):
+    """The extensions in `x` of a packet from a client: everything newer than the classic packet.
+
+    Unknown members are ignored, so that clients and servers of different versions understand each other.
+    """
+
+    # In a hello (docs/protocol.md, "Accounts").
+    auth: dict[str, Any] | None = None
+    dev: str | None = None
+    resume: dict[str, Any] | None = None
+    # Arguments of commands, for clients that send them as members instead of in `msg`.
+    command: str | None = None
+    prefix: str | None = None
+    user: str | None = None
+    room: str | None = None
+    text: str | None = None
+    target: str | None = None
+    id: str | None = None
+    # Of a message: `lanchat.protocol.entry.NOTICE` or `ACTION`.
+    kind: str | None = None
+    password: str | None = None
+    private: bool | None = None
+    duration: str | None = None
+    rank: str | None = None
+    rule: str | None = None
+    value: str | None = None
+    # A place in the log: a sequence number, the id of a message, or a date.
+    before: int | str | None = None
+    after: int | str | None = None
+    around: int | str | None = None
+    limit: int | None = None
+
+
+class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
+    """The extensions in `x` of a packet from the server (docs/protocol.md)."""
+
+    before: int | None = None
+    after: int | None = None
+    op: str | None = None
+    id: str | None = None
+    ts: str | None = None
+    conv: str | None = None
+    self_: bool | None = None
+    batch: str | None = None
+    state: str | None = None
+    n: int | None = None
+    dup: bool | None = None
+    code: str | None = None
+    retry_ms: int | None = None
+    why: str | None = None
+    upto: int | None = None
+    more: bool | None = None
+    # An event: what happened, with whom, who did it, and a text such as a reason (`lanchat.protocol.events`).
+    ev: str | None = None
+    who: list[str] | None = None
+    by: str | None = None
+    text: str | None = None
+    # What is known of a message besides: a bot said it; when it was edited; who reacted how; where a search found a word.
+    kind: str | None = None
+    bot: bool | None = None
+    edited: str | None = None
+    reactions: dict[str, list[str]] | None = None
+    snippet: str | None = None
+    # In a welcome.
+    limits: dict[str, int] | None = None
+    lobby: str | None = None
+    account: bool | None = None
+    token: str | None = None
+    epoch: str | None = None
+    resumed: bool | None = None
+    missed: int | None = None
+    # Answers of commands as data, besides the text for people.
+    names: list[str] | None = None
+    invited: list[str] | None = None
+    time: str | None = None
+    commands: list[dict[str, str]] | None = None
+    rooms: list[dict[str, Any]] | None = None
+    topic: str | None = None
+    bans: list[dict[str, Any]] | None = None
+    conversations: list[dict[str, Any]] | None = None
+    people: list[dict[str, Any]] | None = None
+    rules: dict[str, Any] | None = None
