@@ -25,7 +25,7 @@ from lanchat.maintenance import backup
 from lanchat.model.names import parse
 from lanchat.store import erasure, open_db
 from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
-from tests.stores import Desk, entry
+from tests.stores import Desk, entry, raw
 
 ADMIN = str(SCRIPTS / "lanchat-admin")
 PASSWORD = "correct horse battery"  # noqa: S105 (of accounts that are made here)
@@ -565,8 +565,9 @@ def test_what_can_be_read_of_a_damaged_database_is_saved(tmp_path: Path) -> None
     data = tmp_path / "data"
     add(data, "ann")
     file = data / "lanchat.db"
+    ((page,),) = raw(data, "SELECT rootpage FROM sqlite_master WHERE name = 'kept_conv'")  # (an index)
     content = bytearray(file.read_bytes())
-    content[-4096:] = os.urandom(4096)
+    content[(page - 1) * 4096 : page * 4096] = os.urandom(4096)
     file.write_bytes(content)
     assert "lanchat-admin salvage" in refused(data, "check", code=3)
     assert "Saved 1 account (0 lost), 0 rooms (0 lost) and 0 messages (0 lost)" in done(data, "salvage")
