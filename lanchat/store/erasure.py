@@ -26,7 +26,7 @@ from lanchat.protocol.entry import COLUMNS, ERASED, SUM, entry_from_row
 from lanchat.protocol.spelling import caseless
 from lanchat.store import schema, word_index
 from lanchat.store.message_removal import count_erasure_step
-from lanchat.tables import recent
+from lanchat.tables import read_markers, recent
 from lanchat.tables.accounts import RemoveAccount
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.recent import newest_seq
@@ -178,6 +178,7 @@ def _remove_messages(connection: Connection, erasure: Erasure, upto: int) -> int
     values = place | {"account": erasure.account, "names": names}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
     word_index.remove(connection, theirs, values)
+    read_markers.remove_mentions(connection, f"SELECT seq FROM kept WHERE {theirs}", values)  # noqa: S608 (our own words)
     count_erasure_step(connection)
     return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
 

@@ -34,6 +34,7 @@ from lanchat.tables.accounts import (
     SetRole,
 )
 from lanchat.tables.log_command import LogCommand
+from lanchat.tables.read_markers import MoveMarkers, SetMuted
 from lanchat.tables.registration import AddAccount
 from lanchat.tables.rooms import CloseRoom, CreateRoom, Invite, JoinRoom, OpenLobby, RemoveMembers, SetTopic, Uninvite
 from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
@@ -50,6 +51,8 @@ COMMANDS: tuple[type[LogCommand[Any]], ...] = (
     MoveCursors,
     EndClassicSessions,
     AllowReading,
+    MoveMarkers,
+    SetMuted,
     OpenLobby,
     CreateRoom,
     CloseRoom,

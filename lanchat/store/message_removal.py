@@ -14,7 +14,7 @@ from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry
 from lanchat.store import schema, timeline, word_index
 from lanchat.store.duplicates import digest
 from lanchat.store.timeline import Age, Timeline
-from lanchat.tables import recent
+from lanchat.tables import read_markers, recent
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.recent import newest_seq
 
@@ -78,6 +78,7 @@ class RemoveMessages(LogCommand[int | None], frozen=True):
         where = "seq IN (SELECT value FROM json_each(:seqs))"
         values = {"seqs": json.dumps(self.seqs), **self.day._asdict()}
         word_index.remove(connection, where, values)
+        read_markers.remove_mentions(connection, "SELECT value FROM json_each(:seqs)", values)
         once = f"cid IS NOT NULL AND author IS NOT NULL AND (NOT {OLD} OR {NEEDED})"
         repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
         removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)

@@ -90,6 +90,7 @@ _VERSION_3 = """
     CREATE TABLE mentions(
         account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE, conv TEXT NOT NULL, seq INTEGER NOT NULL,
         PRIMARY KEY(account, conv, seq)) WITHOUT ROWID;
+    CREATE INDEX mentions_seq ON mentions(seq);
     ALTER TABLE members ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE members ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
     UPDATE members SET read = coalesce(

@@ -13,6 +13,7 @@ from lanchat.model.names import Name, key, stored_name
 from lanchat.model.session import CLASSIC, Account, Role
 from lanchat.protocol.errors import Full, NameTaken, NoSuchTarget
 from lanchat.tables.log_command import LogCommand
+from lanchat.tables.read_markers import forget_mentions
 from lanchat.tables.recent import newest_seq
 from lanchat.tables.rows import Wrong, log_unusable, usable
 
@@ -209,7 +210,10 @@ def _newest_cursor(connection: Connection, account: int) -> int:
 
 
 class MoveCursors(LogCommand[None], frozen=True):
-    """Move the cursors of devices forward, never back. An unknown device is added, unless its account was removed."""
+    """Move the cursors of devices forward, never back. An unknown device is added, unless its account was removed.
+
+    What a classic client was sent counts as read, so its mentions are forgotten.
+    """
 
     moved: tuple[Moved, ...]
     #: Seconds since the epoch.
@@ -223,6 +227,8 @@ class MoveCursors(LogCommand[None], frozen=True):
                 f" WHERE account = ? AND name = ? AND {_SOUND}",
                 (seq, int(online), self.now, account, device),
             ).rowcount
+            if seq and device == CLASSIC:
+                forget_mentions(connection, account, seq)
             if not known and seq:
                 there = "SELECT id, ?, ?, ?, ? FROM accounts WHERE id = ?"
                 row = (device, seq, int(online), self.now, account)

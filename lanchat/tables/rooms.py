@@ -110,6 +110,7 @@ class CloseRoom(LogCommand[None], frozen=True):
     def run(self, connection: Connection) -> None:
         """Foreign keys remove the invitations. Nothing happens if there is no such room."""
         connection.execute("DELETE FROM members WHERE conv = ?", (f"r{self.room}",))
+        connection.execute("DELETE FROM mentions WHERE conv = ?", (f"r{self.room}",))
         connection.execute("DELETE FROM rooms WHERE id = ?", (self.room,))
 
 
@@ -182,6 +183,7 @@ class RemoveMembers(LogCommand[None], frozen=True):
         """Nothing happens to accounts that are neither members nor invited."""
         for account in self.accounts:
             connection.execute("DELETE FROM members WHERE account = ? AND conv = ?", (account, f"r{self.room}"))
+            connection.execute("DELETE FROM mentions WHERE account = ? AND conv = ?", (account, f"r{self.room}"))
             _uninvite(connection, self.room, account)
 
 
