@@ -81,7 +81,20 @@ class OutgoingMessage:
     @property
     def is_storable(self) -> bool:
         """Whether the server may store it in its log, where it takes the same `cid` only once."""
-        return self.is_message and self.command != "/shout" and self.to.lower() != EVERYONE.lower()
+        return self.is_message and self.recipient.lower() != EVERYONE.lower()
+
+    @property
+    def recipient(self) -> str:
+        """Whom a message is for, as it was written; "" for a `/reply`, as the server knows whose message it answers."""
+        if self.command in ("/pm", "/me", "/notice"):
+            return "".join(self.msg.split(maxsplit=1)[:1]).removeprefix("@")
+        return {"/shout": EVERYONE, "/reply": ""}.get(self.command, self.to)
+
+    @property
+    def text(self) -> str:
+        """The text of a message, without what names its recipient."""
+        worded = self.command in ("/pm", "/me", "/notice", "/reply")
+        return "".join(self.msg.split(maxsplit=1)[1:]) if worded else self.msg
 
     @property
     def new_password(self) -> str:

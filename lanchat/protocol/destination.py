@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lanchat.protocol.typed_lines import TypedLine, UnclearLine, parse, parse_target
+from lanchat.protocol.typed_lines import TypedLine, UnclearLine, completed, lacks_target, parse, parse_target
 
 #: Matches a line that was meant as a `/to`, even one that can't be parsed.
 _TO = re.compile(r"[^\w]+to(?!\w)", re.IGNORECASE)
@@ -28,13 +28,13 @@ class Destination:
         except UnclearLine:
             self.failed(line)
             raise
-        if typed.to:
+        if self.to is not None:
+            return completed(typed, self.to)
+        if not lacks_target(typed):
             return typed
-        if self.to is None:
-            raise UnclearLine(
-                "Nobody got that, because the last /to failed. Send /to NAME or /to #ROOM first, or /to alone for everyone."
-            )
-        return TypedLine(self.to, typed.text)
+        raise UnclearLine(
+            "Nobody got that, because the last /to failed. Send /to NAME or /to #ROOM first, or /to alone for everyone."
+        )
 
     def failed(self, line: str) -> None:
         """A line could not be parsed or sent: if it was a `/to`, the recipient of the next lines is unknown."""

@@ -14,9 +14,13 @@ from typing import NamedTuple
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import BLANK_LETTERS, EVERYONE
 
-#: Commands whose arguments are passwords, and commands whose arguments are sent to others.
+#: Commands whose arguments are passwords, and commands that are messages to others.
 SECRET_COMMANDS = frozenset({"/login", "/register", "/password"})
-SAYING_COMMANDS = frozenset({"/pm", "/shout", "/say"})
+SAYING_COMMANDS = frozenset({"/pm", "/shout", "/say", "/me", "/notice", "/reply"})
+#: Commands with a text that others read besides: all of it, or what follows the first word, may not look like a password. That
+#: of `/edit` may have several lines, as a message may.
+_SHOWN_COMMANDS = frozenset({"/edit", "/react", "/away"})
+_SEVERAL_LINES = SAYING_COMMANDS | {"/edit"}
 
 # The marks at the beginning of a line, and the characters that keyboards and editors put in their place.
 _MARKS = {
@@ -35,13 +39,15 @@ _KEY = r"(?:\[[0-9;?]*[A-Za-z~]|O[A-Za-z])"
 _BLANK = re.compile(r"\s")
 #: A command with a password, without its slash, possibly after blanks; also under the names that other chats give it.
 _SECRET = re.compile(r"\s*(?:login|register|password|auth|identify|pass|passwd|signin|signup)(?![^\W_])", re.IGNORECASE)
+#: Commands about a conversation, and the arguments with which they leave out which: then it is the current recipient's.
+_OF_TARGET = {"/read": ("",), "/notify": ("on", "off")}
 #: How many characters of a line are searched for such a command.
 _SECRET_SIZE = 64
 
 #: An explanation of typed lines, for users who ask for help in a dialect that has them.
 TYPING_HELP = (
     "Here: @NAME TEXT or #ROOM TEXT sends to a person or a room; /to NAME or /to #ROOM sends all further lines there, "
-    "/to alone to everyone again; /say TEXT sends any text as it is"
+    "/to alone to everyone again; /me TEXT says what you do; /say TEXT sends any text as it is"
 )
 #: The topic of `/help` for beginners, which `/help` alone shows to people.
 BEGINNERS_HELP = "talk"
@@ -79,6 +85,27 @@ def parse(line: str) -> TypedLine:
     if mark in ("@", "#"):
         return _for_one(str(mark), rest)
     return TypedLine("", _text(line))
+
+
+def lacks_target(typed: TypedLine) -> bool:
+    """Whether a line leaves out whom or what it is for, which is then the current recipient (`completed`)."""
+    return typed.to in ("", "/me") or typed.text.strip().lower() in _OF_TARGET.get(typed.to, ())
+
+
+def completed(typed: TypedLine, target: str) -> TypedLine:
+    """The line with what it leaves out, for the current recipient `target`. Raises `UnclearLine`."""
+    to, text = typed
+    if not lacks_target(typed):
+        return typed
+    if not to:
+        return TypedLine(target, text)
+    if to == "/me":
+        if not text.strip():
+            raise UnclearLine("Usage: /me TEXT (say what you do: /me waves)")
+        return TypedLine(to, f"{target} {text}")
+    if target.lower() == EVERYONE.lower():
+        return typed  # no conversation: the server says what to write
+    return TypedLine(to, f"{target if target.startswith('#') else f'@{target}'} {text.strip()}".rstrip())
 
 
 def parse_target(text: str) -> str:
@@ -120,14 +147,15 @@ def _command(rest: str) -> TypedLine:
     command = f"/{unicodedata.normalize('NFKC', word[1:]) if len(word) <= _SECRET_SIZE else word[1:]}".lower()
     if command not in SECRET_COMMANDS and _looks_secret(rest):
         raise UnclearLine("That looks like a misspelled command with a password: write /login PASSWORD, or /password OLD NEW.")
-    if command in SAYING_COMMANDS:
-        message = text if command != "/pm" else _split(text.lstrip())[1]
-        if command == "/say":
-            if not message.strip():
-                raise UnclearLine("Usage: /say TEXT (send any text as it is)")
-            return TypedLine("", text)
-        check_no_secret(message)
-    elif len(rest.strip().splitlines()) > 1:
+    if command == "/say":
+        if not text.strip():
+            raise UnclearLine("Usage: /say TEXT (send any text as it is)")
+        return TypedLine("", text)
+    if command in SAYING_COMMANDS or command in _SHOWN_COMMANDS:
+        check_no_secret(_split(text.lstrip())[1])
+        if command != "/pm":
+            check_no_secret(text)
+    if command not in _SEVERAL_LINES and len(rest.strip().splitlines()) > 1:
         raise UnclearLine(f"A command is a single line, and this has several. {HOW_TO_SAY}.")
     if command == "/help" and not text.strip():
         return TypedLine(command, BEGINNERS_HELP)

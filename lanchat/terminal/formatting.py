@@ -120,10 +120,7 @@ class Formatter:
 
     def own_message(self, message: OutgoingMessage, packet: ServerPacket | None) -> Paragraph:
         """A message of this user, with the time of its acknowledgement in `packet`; None where there is none."""
-        to, text = message.to, message.msg
-        if message.command == "/pm":
-            to, _, text = text.strip().partition(" ")
-        prefix = self._prefix(YOU, EVERYONE if message.command == "/shout" else to, is_mine=True)
+        prefix, text = self._prefix(YOU, message.recipient, is_mine=True), message.text
         nobody = " (nobody received it)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
         return self._paragraph(self.time(packet), prefix, PRIVATE, text + nobody)
 

@@ -29,6 +29,7 @@ from lanchat.protocol.typed_lines import (
     TYPING_HELP,
     TypedLine,
     UnclearLine,
+    completed,
     may_have_secret,
     parse,
     parse_target,
@@ -212,7 +213,7 @@ class Terminal:
         elif self._session.awaits_password and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and this might be a password. /quit leaves.")
         else:
-            message = self._session.send(command or self.target, typed.text)
+            message = self._session.send(*completed(typed, self.target))
             if message.is_message:
                 self._view.message_sent(message)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lanchat.protocol import typed_lines
+from lanchat.protocol.destination import Destination
 from lanchat.protocol.packet import EVERYONE
 from lanchat.protocol.typed_lines import (
     SECRET_COMMANDS,
@@ -36,7 +37,21 @@ def test_a_command_is_one_whatever_stands_before_it(before: list[str], slash: st
 
 @given(
     st.lists(st.sampled_from(UNSEEN), max_size=4),
-    st.sampled_from(["@bob ", "#ops ", "/pm bob ", "/shout ", "hello\n"]),
+    st.sampled_from(
+        [
+            "@bob ",
+            "#ops ",
+            "/pm bob ",
+            "/shout ",
+            "hello\n",
+            "/me ",
+            "/reply ",
+            "/reply last ",
+            "/edit last ",
+            "/away ",
+            "/react 7 ",
+        ]
+    ),
     COMMANDS,
 )
 def test_what_looks_like_a_password_is_said_to_nobody(before: list[str], lead: str, command: str) -> None:
@@ -82,6 +97,8 @@ def test_no_text_that_comes_out_is_a_command(line: str) -> None:
         ("#1! hi", ("#1!", "hi")),  # no room's name: the server says so, and nobody gets it
         ("@bob one\ntwo", ("bob", "one\ntwo")),
         ("/pm bob one\ntwo", ("/pm", "bob one\ntwo")),
+        ("/me waves\nand leaves", ("/me", "waves\nand leaves")),
+        ("/edit last one\ntwo", ("/edit", "last one\ntwo")),
         ("one\n/tmp is full\n@bob", ("", "one\n/tmp is full\n@bob")),
         ("\N{KATAKANA LETTER NO}\u30fc\u30c8", ("", "\N{KATAKANA LETTER NO}\u30fc\u30c8")),  # like a slash, and a letter
         ("", ("", "")),
@@ -133,6 +150,36 @@ def test_a_target_is_a_user_or_a_room(text: str, whom: str) -> None:
 def test_nothing_else_is_a_target(text: str) -> None:
     with pytest.raises(UnclearLine, match="neither a user nor a room"):
         parse_target(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "sent"),
+    [
+        ("hello", "bob", ("bob", "hello")),
+        ("/me waves", "#ops", ("/me", "#ops waves")),
+        ("/me waves", EVERYONE, ("/me", "Everyone waves")),
+        ("/read", "#ops", ("/read", "#ops")),
+        ("/read", "bob", ("/read", "@bob")),
+        ("/read", EVERYONE, ("/read", "")),
+        ("/read #ops", "bob", ("/read", "#ops")),
+        ("/notify OFF", "bob", ("/notify", "@bob OFF")),
+        ("/edit last no", "bob", ("/edit", "last no")),
+        ("/people", "#ops", ("/people", "")),
+        ("@zoe hi", "bob", ("zoe", "hi")),
+    ],
+)
+def test_what_a_line_leaves_out_is_the_current_recipient(line: str, target: str, sent: tuple[str, str]) -> None:
+    assert Destination(target).read(line) == sent
+
+
+def test_after_a_to_that_failed_nothing_goes_to_the_recipient_before_it() -> None:
+    lines = Destination("#ops")
+    with pytest.raises(UnclearLine):
+        lines.read("/to bob smith")
+    for line in ("hello", "/me waves", "/read"):
+        with pytest.raises(UnclearLine, match="the last /to failed"):
+            lines.read(line)
+    assert lines.read("/read #ops") == ("/read", "#ops")
 
 
 @pytest.mark.parametrize("text", ["hello", "/dev/vda 98%", "/registered mail", "//login x", "log in with /login"])
