@@ -12,7 +12,9 @@ from lanchat.gateways.nvt import Answer, Terminal, Token, edited
 from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
 from lanchat.model.room import MARK
 from lanchat.protocol.destination import Destination
+from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
 from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, TYPING_HELP, TypedLine
 from lanchat.system.columns import fold
@@ -29,6 +31,9 @@ WRONG_PORT = (
 COLUMNS, INDENT = 79, 4
 #: How many lines a text is shown as, at most, as each has the sender's name in front.
 MAX_LINES = 100
+
+#: What is shown of changes without a text: a withdrawal, and the end of a reaction.
+SAID_OF_NOTHING = {WITHDRAW: "(withdrew a message)", REACT: "(took a reaction back)"}
 
 #: Telnet commands that are answered before there is a name; afterwards they are charged as packets.
 MAX_ASKED = 64
@@ -166,19 +171,41 @@ class TelnetProtocol(Connection):
 
 def _as_lines(packet: ServerPacket) -> bytes:
     """A packet as lines for a terminal. Each row shows whose it is, so that no part of a text looks like somebody else's."""
-    if packet.from_ == SERVER:
-        who = "*"
-    elif packet.to == EVERYONE or packet.to.startswith(MARK):
-        who = f"{packet.from_.name}:"
-    else:
-        who = f"{packet.from_.name} (private):"
-    lines = packet.msg.splitlines() or [""]
-    if (more := lines[MAX_LINES:]) and packet.from_ != SERVER:
+    told = packet.from_ == SERVER
+    who, text = ("*", packet.msg) if told else _said(packet)
+    if quotes := told and packet.x is not None and packet.x.op == "event":
+        text = visible(text.removeprefix(f"[{packet.to}] "))  # a sentence, which has the name of the room
+    lines = text.splitlines() or [""]
+    if (more := lines[MAX_LINES:]) and not told:
         lines[MAX_LINES:] = [f"({len(more)} more lines)"]
     text = "".join(f"{who} {visible(line)}\r\n" for line in lines)
-    if text[COLUMNS:] and (packet.from_ != SERVER or isinstance(packet, Quoting)):
+    if text[COLUMNS:] and (not told or quotes or isinstance(packet, Quoting)):
         text = "".join(f"{row}\r\n" for line in text.splitlines() for row in fold(line, COLUMNS, INDENT))
     return text.encode()
+
+
+def _said(packet: ServerPacket) -> tuple[str, str]:
+    """What stands before each line of what somebody said or changed, and the text: `bob (private, edited):`.
+
+    No name has a bracket, and an action begins with where it is, so it looks like nothing that the server or another user says.
+    """
+    x, name, text = packet.x or ServerX(), packet.from_.name, packet.msg
+    in_room = packet.to.startswith(MARK)
+    to_many, place = in_room or packet.to == EVERYONE, f"[{packet.to}] "
+    if x.kind == ACTION and x.op is None:
+        return f"{place if to_many else '[private] '}* {name}", text.removeprefix(place)
+    if x.op in SAID_OF_NOTHING and text in ("", place):
+        return f"{name}:" if to_many else f"{name} (private):", text + SAID_OF_NOTHING[x.op]
+    marks = {
+        "private": not to_many,
+        "bot": x.bot,
+        "notice": x.kind == NOTICE and not x.bot,
+        "edited": x.op == EDIT,
+        "reacted": x.op == REACT,
+        "reply": x.re,
+    }
+    shown = ", ".join(mark for mark, is_so in marks.items() if is_so)
+    return f"{name} ({shown}):" if shown else f"{name}:", text
 
 
 def is_packet(line: bytes) -> bool:

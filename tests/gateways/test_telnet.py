@@ -14,7 +14,9 @@ from lanchat.gateways.connection import Connection
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.model.session import Role
-from lanchat.protocol.packet import visible
+from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import SERVER, Sender, ServerPacket, SharedPacket, visible
 from lanchat.system.columns import width
 from tests.fakes import User, Wire, log_in, make_router, store_of
 
@@ -70,6 +72,44 @@ def test_what_others_say_shows_who_says_it(router_and_clock: tuple[Router, Clock
     bob.send("Everyone", "hi all")
     bob.send("ann", "psst")
     assert lines(wire) == ["bob: hi all", "bob (private): psst"]
+
+
+@pytest.mark.parametrize(
+    ("packet", "rows"),
+    [
+        (("ann", "waves", ServerX(kind=ACTION)), ["[private] * bob waves"]),
+        (("Everyone", "waves\nand goes", ServerX(kind=ACTION)), ["[Everyone] * bob waves", "[Everyone] * bob and goes"]),
+        (("#ops", "waves", ServerX(kind=ACTION)), ["[#ops] * bob waves"]),
+        (("#ops", "no", ServerX(op=EDIT, id="e.1")), ["bob (edited): [#ops] no"]),
+        (("ann", "no", ServerX(op=EDIT, id="e.1")), ["bob (private, edited): no"]),
+        (("#ops", "", ServerX(op=WITHDRAW, id="e.1")), ["bob: [#ops] (withdrew a message)"]),
+        (("ann", ":)", ServerX(op=REACT, id="e.1")), ["bob (private, reacted): :)"]),
+        (("ann", "", ServerX(op=REACT, id="e.1")), ["bob (private): (took a reaction back)"]),
+        (("#ops", "yes", ServerX(re="e.1")), ["bob (reply): [#ops] yes"]),
+        (("#ops", "done", ServerX(kind=NOTICE)), ["bob (notice): [#ops] done"]),
+        (("#ops", "done", ServerX(kind=NOTICE, bot=True)), ["bob (bot): [#ops] done"]),
+    ],
+)
+def test_what_is_more_than_a_text_is_marked_before_it(
+    router_and_clock: tuple[Router, Clock], wire: Wire, packet: tuple[str, str, ServerX], rows: list[str]
+) -> None:
+    (to, msg, x), ann = packet, router_and_clock[0].chat.online.find("ann")
+    assert ann is not None
+    router_and_clock[0].chat.delivery.deliver(
+        ann, (SharedPacket if to == "#ops" else ServerPacket)(Sender("bob", ""), to, msg, x)
+    )
+    assert lines(wire) == rows
+
+
+def test_an_event_is_one_sentence_whatever_was_written_in_it(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
+    ann = router_and_clock[0].chat.online.find("ann")
+    assert ann is not None
+    told = "bob set the topic of #ops: pumps\n* the server ends now " + "x " * 40
+    packet = SharedPacket(SERVER, "#ops", told, ServerX(op="event", ev="topic"))
+    router_and_clock[0].chat.delivery.deliver(ann, packet)
+    first, *more = lines(wire)
+    assert first.startswith(r"* bob set the topic of #ops: pumps\n* the server")
+    assert all(row.startswith("    ") for row in more)
 
 
 def test_commands_take_their_arguments_on_the_line(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
