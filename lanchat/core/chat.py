@@ -19,6 +19,7 @@ from lanchat.core.messages import Messages
 from lanchat.core.online import OnlineUsers
 from lanchat.core.pending_logins import Identity, PendingLogins
 from lanchat.core.presence import Presence
+from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.reservations import Reservations
@@ -61,7 +62,10 @@ class Chat:
         self.sanctions = Sanctions(self.limits, now, self._is_operator)
         new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
         self.delivery = Delivery(self.replies, self.counts)
-        self.messages = Messages(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id)
+        self.read_markers = ReadMarkers(clock, self.delivery)
+        self.messages = Messages(
+            self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
+        )
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)

@@ -21,6 +21,7 @@ import msgspec
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.online import OnlineUsers
+from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
 from lanchat.core.rooms import Rooms
 from lanchat.core.sanctions import Sanctions
@@ -51,6 +52,7 @@ class Messages:
         delivery: Delivery,
         counts: Counts,
         new_id: Callable[[], str],
+        read_markers: ReadMarkers,
     ) -> None:
         """`new_id` makes the ids of messages that are kept nowhere."""
         self._online = online
@@ -61,7 +63,7 @@ class Messages:
         self._counts = counts
         self._new_id = new_id
         #: The further steps of messages that are stored.
-        self.stored = StoredMessages(online, replies, sanctions, delivery, counts, new_id)
+        self.stored = StoredMessages(online, replies, sanctions, delivery, counts, new_id, read_markers)
 
     def say(self, session: Session, packet: Packet) -> Work | None:
         """Pass on a message of this session's. Raises a `ChatError` if it is refused.

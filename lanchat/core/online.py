@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lanchat.model.lookalikes import Lookalikes
 from lanchat.model.names import Name, are_confusable, key, parse, suggestions
@@ -45,6 +45,11 @@ class OnlineUsers:
         if name in self._odd:
             return self._odd[name]
         return self._accounts.get(key(name)) if self._accounts else None
+
+    @property
+    def accounts_by_key(self) -> Mapping[str, Account]:
+        """All accounts, by the keys of their names."""
+        return self._accounts
 
     def account_by_id(self, number: int) -> Account | None:
         """The account with this number, or None."""

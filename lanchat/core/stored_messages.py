@@ -16,14 +16,16 @@ from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import Forms
 from lanchat.core.online import OnlineUsers
+from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.reading_rights import ReadingRights
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
 from lanchat.core.sanctions import Sanctions
 from lanchat.model.failed_writes import RETRY_MS
+from lanchat.model.mentions import mentioned
 from lanchat.model.room import Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import RELAYED, Entry
+from lanchat.protocol.entry import RELAYED, AccountId, Entry
 from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
@@ -54,6 +56,7 @@ class StoredMessages:
         delivery: Delivery,
         counts: Counts,
         new_id: Callable[[], str],
+        read_markers: ReadMarkers,
     ) -> None:
         """`new_id` makes the ids of messages that are kept nowhere, as with `--ephemeral`."""
         self._online = online
@@ -63,6 +66,7 @@ class StoredMessages:
         self._reading_rights = ReadingRights(delivery)
         self._counts = counts
         self._new_id = new_id
+        self._read_markers = read_markers
 
     # Until it is handed to the store.
 
@@ -73,8 +77,11 @@ class StoredMessages:
         """
         store, cid = self._delivery.store, None if packet.x is None else packet.x.cid
         # 2. Check.
+        author = session.account.id if session.account else None
+        mentions: tuple[AccountId, ...] = ()
         if isinstance(to, Room):
             self._check_in_room(session, packet, to)
+            mentions = mentioned(packet.msg, to, self._online.accounts_by_key, author)
         if len(packet.msg) > SURE_TO_FIT:
             x = self._longest(packet, name if isinstance(to, Room) else f"@{session.name.shown}")
             check_growth(ServerPacket(session.sender, name, packet.msg, x))
@@ -84,10 +91,11 @@ class StoredMessages:
         if session.failed_writes is not None:
             resending.check_order(session, cid, self._replies.seconds())
         # 3. Record.
-        author, re = session.account.id if session.account else None, packet.x.re if packet.x else None
+        re = packet.x.re if packet.x else None
         source = (session, to, "" if store.stores_messages else self._new_id())
         now = round(self._replies.now() * 1000)
-        entry = Entry(conv, author, session.name.shown, session.sender.ip, name, packet.msg, now, re, cid, source)
+        said = (session.name.shown, session.sender.ip, name, packet.msg, now)
+        entry = Entry(conv, author, *said, re, cid, source, mentions=mentions)
         for reader in readers:
             self._reading_rights.allow(session, reader, conv)
         try:
@@ -149,6 +157,8 @@ class StoredMessages:
         packet = self._delivery.packet_for(None, entry)
         shown = packet if entry.kind is None else self._delivery.forms_for(None, entry)
         reached = entry.dup or self._deliver(shown, entry, session, to)
+        if entry.author is not None and entry.seq and not entry.dup:
+            self._read_markers.said(entry.author, entry.conv, entry.seq)
         # 5. Acknowledge.
         if session.backlog is not None or session.receipts is not None:
             self._delivery.advance(session, entry.seq)
@@ -179,6 +189,7 @@ class StoredMessages:
         return bool(readers) or isinstance(to, Room)
 
     async def settled(self) -> None:
-        """Wait until all messages that were handed to the store have come back, stored or not."""
+        """Wait until all messages, and read markers, that were handed in have come back, stored or not."""
+        self._read_markers.hand_in()
         with suppress(NotStored):
             await self._delivery.store.settled()

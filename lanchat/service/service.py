@@ -94,6 +94,7 @@ class ChatService(MultiService):
     async def _stop(self, ports: Deferred[None]) -> None:
         await ports
         self.chat.cursors.write()
+        self.chat.read_markers.write()
         await self.hasher.stopService()
         await self._store_service.stopService()
 

@@ -1,0 +1,103 @@
+"""Read markers: up to where accounts have read their conversations, which all devices of an account share.
+
+A marker that a client moves (`/read`) is stored before that is answered. What somebody says moves their own marker there, too;
+that is stored a little later, many at once. What can't be stored then is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from lanchat.core.delivery import Delivery
+from lanchat.model.session import CLASSIC, Account
+from lanchat.protocol.entry import AccountId, ConversationId, Seq
+from lanchat.protocol.interfaces import Clock, DelayedCall
+from lanchat.tables.read_markers import Marker, MoveMarkers
+
+#: Seconds until a marker is stored that moved because its owner said something, and until what could not be stored is tried
+#: again.
+PAUSE, AGAIN = 1.0, 5.0
+
+#: New markers, by account and conversation.
+Moves: TypeAlias = dict[tuple[AccountId, ConversationId], Seq]
+#: Called with whether something was stored.
+OnDone: TypeAlias = Callable[[bool], object]
+
+
+class ReadMarkers:
+    """Keeps the markers that moved since they were stored last."""
+
+    def __init__(self, clock: Clock, delivery: Delivery) -> None:
+        self._clock = clock
+        self._delivery = delivery
+        self._moved: Moves = {}
+        # Those that are being stored, which may fail.
+        self._under_way: list[Moves] = []
+        self._timer: DelayedCall | None = None
+        # Moves that clients asked for, each with the function that is told what became of it; they are stored together.
+        self._asked: list[tuple[list[Marker], OnDone]] = []
+        self._storing = 0
+
+    def said(self, account: AccountId, conv: ConversationId, seq: Seq) -> None:
+        """Note that an account has said the newest message of a conversation, so it has read all up to there."""
+        self._moved[account, conv] = seq
+        if self._timer is None:
+            self._timer = self._clock.callLater(PAUSE, self.write)
+
+    def move(self, markers: list[Marker], on_done: OnDone) -> None:
+        """Move markers, and call `on_done` when that is stored (with True), or can't be (with False; then none has moved).
+
+        Those that come while others are being stored are stored after them, all with one command.
+        """
+        self._asked.append((markers, on_done))
+        if not self._storing:
+            self.hand_in()
+
+    def hand_in(self) -> None:
+        """Hand all moves that clients asked for to the store now."""
+        if self._asked:
+            asked, self._asked = self._asked, []
+            self._storing += 1
+            command = MoveMarkers(tuple(marker for markers, _ in asked for marker in markers))
+            self._delivery.store.write_in_background(command, partial(self._stored, asked))
+
+    def pending(self, account: AccountId) -> dict[ConversationId, Seq]:
+        """The markers of an account that moved because it said something, and may not be stored yet."""
+        found: dict[ConversationId, Seq] = {}
+        for moved in (*self._under_way, self._moved):
+            found |= {conv: seq for (whose, conv), seq in moved.items() if whose == account}
+        return found
+
+    def write(self) -> None:
+        """Hand all markers that have moved to the store now, without waiting for the timer."""
+        self.hand_in()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if not self._moved:
+            return
+        moved, self._moved = self._moved, {}
+        self._under_way.append(moved)
+        command = MoveMarkers(tuple(Marker(*where, seq) for where, seq in moved.items()))
+        self._delivery.store.write_in_background(command, partial(self._written, moved))
+
+    def _written(self, moved: Moves, done: bool) -> None:
+        self._under_way.remove(moved)
+        if not done:
+            self._moved = moved | self._moved  # (newer ones replace these)
+            if self._timer is None:
+                self._timer = self._clock.callLater(AGAIN, self.write)
+
+    def _stored(self, asked: list[tuple[list[Marker], OnDone]], done: bool) -> None:
+        self._storing -= 1
+        for _, on_done in asked:
+            on_done(done)
+        if not self._storing:
+            self.hand_in()
+
+
+def sent_to_classic(account: Account) -> Seq:
+    """The place in the log up to which the classic clients of an account that are connected have received everything."""
+    return max((session.received for session in account.sessions if session.device == CLASSIC), default=0)
