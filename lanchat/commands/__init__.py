@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lanchat.commands import accounts, hello, history, moderation, other_chats, rooms, talk
+from lanchat.commands import accounts, conversations, hello, history, moderation, other_chats, rooms, talk
 from lanchat.commands.command import Command, sends_any_text
 from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
@@ -95,7 +95,7 @@ HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,
-    "room": rooms.COMMANDS | history.COMMANDS,
+    "room": rooms.COMMANDS | history.COMMANDS | conversations.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,
 }

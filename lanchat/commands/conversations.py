@@ -1,0 +1,196 @@
+"""Conversations: the list of them, up to where each was read, and which of them are muted by their reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection
+from functools import partial
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from lanchat.commands.command import Command, list_argument, named
+from lanchat.core.chat import Chat
+from lanchat.core.read_markers import sent_to_classic
+from lanchat.core.replies import NAMES_A_PACKET
+from lanchat.history import conversation_list
+from lanchat.history.conversation_list import MOST, Conversation, Listed
+from lanchat.history.conversations import with_name
+from lanchat.model.failed_writes import RETRY_MS
+from lanchat.model.room import MARK
+from lanchat.model.session import Account, Role, Session
+from lanchat.protocol.entry import ConversationId, Seq
+from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored, Usage
+from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
+from lanchat.protocol.packet import Packet, visible
+from lanchat.tables.read_markers import Marker, SetMuted
+
+#: What the list costs, in packets, besides its share for each conversation that there is.
+LIST_COST = 12
+#: More conversations than this don't fit into a packet.
+PAGE = 1000
+NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
+_READ = "SELECT coalesce(max(read), 0) FROM members WHERE account = ? AND conv IN (SELECT value FROM json_each(?))"
+_PLACE = re.compile("[0-9]{1,19}")
+
+
+class Found(NamedTuple):
+    """A conversation that somebody named."""
+
+    #: As its reader sees it.
+    shown: str
+    #: Its conversations in the log.
+    convs: list[ConversationId]
+    #: Up to where it was read.
+    read: Seq
+
+
+async def _conversations(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    _, after = list_argument(session, packet, args[0])
+    chat.charge(session, LIST_COST + len(_readable(chat, session)) / NAMES_A_PACKET)
+    if session.pending:
+        await chat.messages.stored.settled()  # what it said and read before is in the list
+    page, total = await chat.store.read(_query(chat, session, after))
+    mine = _readable(chat, session)  # without rooms that it was taken out of meanwhile
+    here = [one for one in page if not one.floors.keys().isdisjoint(mine)]
+    lines, rows = fitting_rows((_line(one), _row(chat, one, session)) for one in here)
+    shown = after + len(rows)
+    told = [f"Conversations ({total}):", *lines, *more_line(total, shown, "/conversations")]
+    text = "\n".join(told) if rows else NO_MORE if total else "You have no conversations yet. Send /rooms to see the rooms."
+    chat.reply(session, packet, text, quotes=True, conversations=rows, n=total, more=shown < total or None)
+
+
+def _readable(chat: Chat, session: Session) -> Collection[ConversationId]:
+    """The conversations that a session may read, as the log calls them."""
+    account = session.account
+    return [room.conv for room in chat.rooms.of(session)] if account is None else account.conversations
+
+
+def _query(chat: Chat, session: Session, after: int) -> Callable[[Connection], Listed]:
+    account = session.account
+    if account is None:
+        return partial(conversation_list.of_guest, rooms=_readable(chat, session), after=after, most=PAGE)
+    moved, sent = chat.read_markers.pending(account.id), sent_to_classic(account)
+    return partial(conversation_list.of_account, account=account.id, moved=moved, sent=sent, after=after, most=PAGE)
+
+
+def _line(one: Conversation) -> str:
+    about = [f"{_number(one.unread)} unread"] * (one.unread > 0)
+    about += [f"{_number(one.mentions)} mention{'s' * (one.mentions != 1)}"] * (one.mentions > 0)
+    about += ["muted"] * one.muted
+    return f"{one.shown}{' (' if about else ''}{', '.join(about)}{')' if about else ''} {one.topic}".rstrip()
+
+
+def _row(chat: Chat, one: Conversation, session: Session) -> dict[str, object]:
+    ts = None if one.ts is None else chat.timestamp(one.ts)
+    kind = "room" if one.is_room else "person"
+    row: dict[str, object] = {"conv": one.shown, "kind": kind, "topic": one.topic, "seq": one.seq, "ts": ts}
+    if session.account is not None:
+        row |= {"read": one.read, "unread": _number(one.unread), "mentions": _number(one.mentions), "muted": one.muted}
+    return row
+
+
+def _number(count: int) -> int | str:
+    """A count as it is shown: beyond `MOST` nothing was counted."""
+    return count if count <= MOST else f"{MOST}+"
+
+
+async def _read(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    account = _account(session)
+    target, seq = _place(session, packet, args[0])
+    found = await _find(chat, session, account, target)
+    end = chat.store.last_seq
+    seq = end if seq is None else seq
+    if seq > end:
+        raise Usage(f"Nothing was said after {end} yet, so nobody can have read up to {seq}.")
+    if seq < found.read:
+        raise Usage(f"You have read {found.shown} up to {found.read} already, and a read marker does not go back.")
+    cid = packet.x.cid if packet.x is not None else None
+    session.pending += 1
+    markers = [Marker(account.id, conv, seq) for conv in found.convs]
+    chat.read_markers.move(markers, partial(_moved, chat, session, account, cid, found, seq))
+
+
+def _moved(  # noqa: PLR0913, PLR0917 (what the answer needs)
+    chat: Chat, session: Session, account: Account, cid: str | None, found: Found, seq: Seq, stored: bool
+) -> None:
+    """Answer a `/read`, and tell the other devices of the account."""
+    session.pending -= 1
+    if not stored:
+        chat.replies.answer(session, cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
+        return
+    for other in tuple(account.sessions):
+        if other is not session and other.has_cap("read") and seq > found.read:
+            chat.reply(other, None, "", op="event", ev="read", conv=found.shown, seq=seq, ts=chat.timestamp())
+    chat.replies.answer(session, cid, f"You have read {found.shown} up to {seq}.", conv=found.shown, seq=seq)
+
+
+def _place(session: Session, packet: Packet, text: str) -> tuple[str, Seq | None]:
+    """The conversation and the place in the log that a `/read` names. Raises `Usage`."""
+    target, *rest = text.split()
+    seq = named(session, packet).seq
+    if len(rest) > (seq is None) or not all(map(_PLACE.fullmatch, rest)):
+        raise Usage("Usage: /read ROOM-OR-USER [NUMBER], as in /read #ops or /read @bob 1234")
+    return target, int(rest[0]) if rest else seq
+
+
+async def _notify(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    choice = args[1].strip().lower()
+    if choice not in ("on", "off"):
+        raise Usage("Usage: /notify ROOM-OR-USER on (or off), as in /notify #ops off")
+    account = _account(session)
+    found = await _find(chat, session, account, args[0].strip())
+    await chat.store.write(SetMuted(account.id, tuple(found.convs), choice == "off"))
+    told = "is muted: clients don't ring for it, and count what is unread." if choice == "off" else "is not muted any more."
+    chat.reply(session, packet, f"{found.shown} {told}", conv=found.shown)
+
+
+async def _find(chat: Chat, session: Session, account: Account, target: str) -> Found:
+    """The conversation that somebody names: `#ops`, `@bob` or `bob`. Raises `NoSuchTarget` or `NotMember`."""
+    if target.startswith(MARK):
+        room = chat.rooms.get(target, session)
+        if room.conv not in account.conversations:
+            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        shown, find = room.name, lambda _: [room.conv]
+    else:
+        chat.charge(session, len(account.conversations) / NAMES_A_PACKET)
+        name = target.removeprefix("@")
+        other = chat.online.account(name)
+        shown = f"@{other.name.shown if other is not None else name}"
+        find = partial(with_name, account=account.id, name=name, kept=other.name.key if other is not None else "")
+
+    def query(connection: Connection) -> tuple[list[ConversationId], Seq]:
+        convs = find(connection)
+        return convs, connection.execute(_READ, (account.id, json.dumps(convs))).fetchone()[0]
+
+    convs, read = await chat.store.read(query)
+    if not convs:
+        raise NoSuchTarget(f"You have no conversation with {visible(target, 40)}. Send /conversations to see those you have.")
+    moved = chat.read_markers.pending(account.id)
+    return Found(shown, convs, max(read, *(moved.get(conv, 0) for conv in convs)))
+
+
+def _account(session: Session) -> Account:
+    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
+    return session.account
+
+
+COMMANDS = {
+    "/conversations": Command(_conversations, (), 0, "list your conversations, with what is unread in each"),
+    "/read": Command(
+        _read,
+        ("target",),
+        1,
+        "say that you have read a conversation: /read #ops",
+        Role.USER,
+        called=("conv", "seq"),
+    ),
+    "/notify": Command(
+        _notify,
+        ("target", "text"),
+        2,
+        "let your clients ring for a conversation, or not: /notify #ops off",
+        Role.USER,
+        called=("conv", "on/off"),
+    ),
+}
