@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import partial
 from sqlite3 import Connection
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from lanchat.commands import page_requests
 from lanchat.commands.command import Command, named
+from lanchat.commands.page_requests import is_alone, page_request
 from lanchat.core.chat import Chat
 from lanchat.history import pages, search
 from lanchat.history.conversations import with_name
-from lanchat.history.positions import OfAccount
+from lanchat.history.moments import Moment, parse_place, place_of
+from lanchat.history.positions import SAID, WITH_EVENTS, OfAccount
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
-from lanchat.protocol.entry import Entry
-from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
-from lanchat.protocol.extensions import X
+from lanchat.protocol import events
+from lanchat.protocol.entry import ACTION, EVENT, Entry
+from lanchat.protocol.errors import NoSuchTarget, NotMember
 from lanchat.protocol.packet import EVERYONE, Packet, visible
 from lanchat.protocol.typed_lines import NOT_KEPT
 
@@ -27,51 +29,58 @@ PAGE_COST, SEARCH_COST = 12, 20
 ENTRIES_A_PACKET, TEXT_A_PACKET = 4, 1024
 #: Characters of a page in words that are sent before others have their turn.
 AT_ONCE = 16_384
-#: Entries in a page, if the request does not say how many.
-PAGE = 50
-
-# A word of a request. It can match in one way only: a pattern for the whole request could backtrack for hours.
-_WORD = re.compile(r"(?:(before|after|around)\s+)?(\d{1,19})(?:\s+|$)", re.IGNORECASE)
-# A request without a target, such as `20 before 99`.
-_PLACE = r"(?:before|after|around)\s+\d{1,19}"
-_ALONE = re.compile(rf"\d{{1,19}}(?:\s+{_PLACE})?|{_PLACE}(?:\s+\d{{1,19}})?", re.IGNORECASE)
 
 #: Conversations that somebody may read: some, or all of an account's.
 Readable: TypeAlias = Collection[str] | OfAccount
 
 
+class Found(NamedTuple):
+    """A page, the conversations in which it was looked for, and the `seq` before which it had to end, if any."""
+
+    convs: Readable
+    page: pages.Page
+    before: int | None
+
+
 async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     target, rest = _target(session, packet, args)
-    asked = _page_request(named(session, packet), rest)
+    asked = page_request(chat, named(session, packet), rest)
     find = _readable_query(chat, session, target)
+    kinds = WITH_EVENTS if session.understands("event") else SAID
     chat.charge(session, PAGE_COST)
     await _settle_own(chat, session)
 
-    def read(connection: Connection) -> tuple[Readable, pages.Page]:
+    def read(connection: Connection) -> Found:
+        before, after, around = (None if place is None else place_of(connection, place) for place in asked[:3])
+        if isinstance(asked.after, Moment) and after is not None:
+            after -= 1  # (the first message at that moment is on the page)
         convs = find(connection)
-        return convs, pages.page(connection, convs, **asked)
+        page = pages.page(connection, convs, before=before, after=after, around=around, limit=asked.limit, kinds=kinds)
+        return Found(convs, page, before)
 
-    convs, page = await chat.store.read(read)
+    convs, page, before = await chat.store.read(read)
     _drop_unreadable(chat, session, page)
     if _are_several(session, convs):
         _tell_several(chat, session, target)
     where = "in this conversation." if target else f"in your conversations. {_not_kept(chat)}"
-    further = f"{pages.Size.asked(asked['limit']).entries} {'after' if asked['after'] is not None else 'before'} {page.edge}"
-    await _show(chat, session, packet, page, where, " ".join(filter(None, ["/history", _written(target), further])))
+    further = ["/history", _written(target), str(pages.Size.asked(asked.limit).entries), *["numbers"] * asked.numbers]
+    further += ["before", str(page.edge)] if asked.after is None else ["after", str(page.edge)]
+    further += ["before", str(before)] if asked.after is not None and before is not None else []
+    await _show(chat, session, packet, page, where, " ".join(filter(None, further)), asked.numbers)
 
 
 async def _search(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     query = search.parse_query(args[0], chat.now())
     find = _readable_query(chat, session, query.where or "")
     x = named(session, packet)
-    if isinstance(before := x.before, str):
-        raise Usage("x.before of a search is the number of a message.")
+    place = None if x.before is None else parse_place(x.before, chat.now(), chat.store.epoch)
     chat.charge(session, SEARCH_COST)
     await _settle_own(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
-        return convs, search.search(connection, query, convs, before=before, limit=x.limit or PAGE)
+        before = None if place is None else place_of(connection, place)
+        return convs, search.search(connection, query, convs, before=before, limit=x.limit or page_requests.PAGE)
 
     convs, page = await chat.store.read(read, slow=True)
     _drop_unreadable(chat, session, page)
@@ -109,25 +118,13 @@ async def _settle_own(chat: Chat, session: Session) -> None:
         await chat.messages.stored.settled()
 
 
-def _page_request(x: X, rest: str) -> dict[str, Any]:
-    """Where a page begins and how long it is, from members of `x` or from words such as `20 before 1234`. Raises `Usage`."""
-    asked = {"before": x.before, "after": x.after, "around": x.around, "limit": x.limit or PAGE}
-    rest, at = rest.strip(), 0
-    while at < len(rest):
-        if (word := _WORD.match(rest, at)) is None:
-            raise Usage("Usage: /history ROOM-OR-USER [COUNT] [before NUMBER] (or after, or around), as in /history #ops 20")
-        asked[(word[1] or "limit").lower()] = int(word[2])
-        at = word.end()
-    return asked
-
-
 def _target(session: Session, packet: Packet, args: list[str]) -> tuple[str, str]:
     """The room or user that a page is of ("" for all conversations), and the rest of the request.
 
     `20 before 99` is of all conversations. A user whose name is a number is written `@20`.
     """
     x = named(session, packet)
-    if x.target is x.text is None and _ALONE.fullmatch(packet.msg.strip()):
+    if x.target is x.text is None and is_alone(packet.msg):
         return "", packet.msg
     return args[0].strip(), args[1]
 
@@ -173,8 +170,8 @@ def _private_conversations(connection: Connection, account: int, name: str, kept
     return convs
 
 
-async def _show(  # noqa: PLR0913, PLR0917 (the last two are texts)
-    chat: Chat, session: Session, packet: Packet, page: pages.Page, where: str, further: str
+async def _show(  # noqa: PLR0913, PLR0917 (the last ones are about the lines)
+    chat: Chat, session: Session, packet: Packet, page: pages.Page, where: str, further: str, numbers: bool = False
 ) -> None:
     """Answer with a page: with messages for programs, with lines of text for people, who are told how to see more."""
     weight = len(page.entries) / ENTRIES_A_PACKET + sum(len(entry.msg) for entry in page.entries) / TEXT_A_PACKET
@@ -190,7 +187,7 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last two are texts)
         if session.client.behind() or shown > AT_ONCE:
             await session.client.caught_up()
             shown = 0
-        chat.reply(session, packet, _line(entry), quotes=True)
+        chat.reply(session, packet, _line(entry, numbers), quotes=True)
         shown += len(entry.msg)
     if page.more:
         chat.reply(session, packet, f"There is more: {further}")
@@ -203,10 +200,15 @@ def _not_kept(chat: Chat) -> str:
     return NOT_KEPT if chat.store.stores_messages else "This server stores no messages."
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: Entry, number: bool = False) -> str:
     """An entry on one line, for people. As it is one line, no part of a message looks like another entry."""
     then = datetime.fromtimestamp(entry.ts / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
-    return f"{then} {entry.name} -> {entry.target}: {visible(entry.msg)}"
+    if entry.kind == EVENT:
+        told = f"* {visible(events.decode(entry.msg).sentence(entry.name, entry.target))}"
+    else:
+        action = f"* {entry.name} " if entry.kind == ACTION else ""
+        told = f"{entry.name} -> {entry.target}: {action}{visible(entry.msg)}"
+    return f"{then} {told} [{entry.seq}]" if number else f"{then} {told}"
 
 
 COMMANDS = {

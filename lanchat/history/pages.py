@@ -80,15 +80,18 @@ def page(  # noqa: PLR0913 (the members of a request)
 ) -> Page:
     """The messages of these conversations before, after or around a `seq`; without one, the newest.
 
-    `around` gives the entry itself and some on both sides; `more` and `edge` are then about older ones. With `kinds`
-    (`lanchat.history.positions`) what was done with rooms is among them. Raises `Usage` if more than one of the three is given.
+    With `after` and `before` it is what lies between the two, the oldest first. `around` gives the entry itself and some on
+    both sides; `more` and `edge` are then about older ones. With `kinds` (`lanchat.history.positions`) what was done with rooms
+    is among them. Raises `Usage` if these places make no sense together.
     """
-    if sum(asked is not None for asked in (before, after, around)) > 1:
-        raise Usage("Use only one of before, after and around.")
+    if around is not None and (before is not None or after is not None):
+        raise Usage("Use only one of before, after and around; or after and before together, for what lies between.")
+    if after is not None and before is not None and after > before:
+        raise Usage("The first of these two places is behind the second. Write the earlier one first.")
     size = Size.asked(limit)
     log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0), kinds=kinds)
     if after is not None:
-        return _onward(connection, log, after, MAX_SEQ, size)
+        return _onward(connection, log, after, MAX_SEQ if before is None else before - 1, size)
     if around is not None:
         return _around(connection, log, around, size)
     return _back(connection, log, 0, MAX_SEQ if before is None else before, size)

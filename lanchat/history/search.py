@@ -15,9 +15,10 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from lanchat.history.moments import shortly_before
 from lanchat.history.pages import MAX_SEQ, Page, Size, clamp, filled
 from lanchat.history.positions import OfAccount
-from lanchat.protocol.dates import parse_date
+from lanchat.protocol.dates import parse_moment
 from lanchat.protocol.entry import COLUMNS
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import visible
@@ -33,14 +34,10 @@ FEW = 32
 MANY = 5000
 #: For more conversations than this, only messages with the words are looked at, in steps, for a number of seconds.
 SOME, BUDGET = 300, 0.5
-#: By how many milliseconds a clock is often set back; messages that are that much older than asked for are looked at, too.
-SETBACK = 3_600_000
 #: The index of the sender's name in a row.
 NAME = COLUMNS.index("name")
 
 _FILTER = re.compile(r"(from|in|since|before):(.*)", re.IGNORECASE)
-_AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.IGNORECASE)
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _SEARCH = f"""
     SELECT {", ".join(f"kept.{column}" for column in COLUMNS)} FROM words CROSS JOIN kept ON kept.seq = words.rowid
@@ -52,10 +49,7 @@ _GIVEN = _SEARCH.format("kept.conv IN (SELECT value FROM json_each(?))")
 _OF_ACCOUNT = _SEARCH.format("EXISTS (SELECT 1 FROM members WHERE account = ? AND members.conv = kept.conv)")
 _THEIRS = "SELECT json_group_array(conv) FROM (SELECT conv FROM members WHERE account = ? LIMIT ?)"
 _HIT = "SELECT rowid FROM words WHERE words MATCH ? AND rowid > ? AND rowid < ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
-_LAST = "SELECT coalesce(max(seq), 0) FROM kept"
 _UNINDEXED = "SELECT max(value) FROM meta WHERE name = 'unindexed'"
-_PLACE = "SELECT seq, ts FROM kept WHERE seq >= ? ORDER BY seq LIMIT 1"
-_NEAR = "SELECT min(seq) FROM (SELECT seq, ts FROM kept WHERE seq <= ? ORDER BY seq DESC LIMIT ?) WHERE ts >= ?"
 
 
 class Query(NamedTuple):
@@ -142,7 +136,7 @@ class _Hits:
         self._of_account = isinstance(convs, OfAccount)
         self._convs = convs.account if isinstance(convs, OfAccount) else json.dumps([*convs])
         #: All of them are after this sequence number.
-        self.floor = _floor(connection, query.since)
+        self.floor = shortly_before(connection, query.since)
         #: Before this sequence number there may be more, as the time was up; 0 if there are none.
         self.left = 0
 
@@ -229,18 +223,11 @@ def _since(typed: str | None, now: float) -> int:
     if typed is None:
         return 0
     try:
-        return max(0, int(_moment(typed, now) * 1000))
+        return max(0, int(parse_moment(typed, now) * 1000))
     except ValueError:
         raise Usage(
             "since: needs a date or an age right after it: since:2024-05-31, since:7d, since:12h or since:30m."
         ) from None
-
-
-def _moment(typed: str, now: float) -> float:
-    """A date or an age as seconds since the epoch; raises `ValueError`."""
-    if age := _AGE.fullmatch(typed):
-        return now - int(age[1]) * _SECONDS[age[2].lower()]
-    return parse_date(typed)
 
 
 def _match(query: Query) -> str:
@@ -258,43 +245,3 @@ def _one_of(forms: list[str]) -> str:
 def _quoted(text: str) -> str:
     """A text in quotes for FTS5, which takes it as words that follow each other; without quotes and NUL in it."""
     return '"' + text.encode(errors="replace").decode().replace('"', " ").replace("\0", " ") + '"'
-
-
-def _floor(connection: sqlite3.Connection, since: int) -> int:
-    """A sequence number shortly before the first message since a time; found by halving.
-
-    Times in the log go up with the sequence numbers, except where the clock was wrong. So when one is found, messages before it
-    are looked at, all that are near and some that are far. If one of them is young enough, the search goes on before that.
-    """
-    high = connection.execute(_LAST).fetchone()[0] if since else 0
-    while high > 0:
-        low = _halved(connection, since, high)
-        newer = _newer_before(connection, since, low)
-        if newer is None:
-            return low
-        high = newer - 1
-    return 0
-
-
-def _halved(connection: sqlite3.Connection, since: int, high: int) -> int:
-    """A `seq` up to `high` of a message that is too old, with a younger one after it; times usually only go up."""
-    low = 0
-    while low < high:
-        middle = (low + high) // 2 + 1
-        seq, ts = connection.execute(_PLACE, (middle,)).fetchone()
-        low, high = (seq, high) if ts < since - SETBACK else (low, middle - 1)
-    return low
-
-
-def _newer_before(connection: sqlite3.Connection, since: int, seq: int) -> int | None:
-    """The `seq`, up to this one, of a message since that time; None if none is found."""
-    (near,) = connection.execute(_NEAR, (seq, MANY, since)).fetchone()
-    if near is not None:
-        return int(near)
-    far = seq - MANY
-    while far > 0:
-        found, ts = connection.execute(_PLACE, (far,)).fetchone()
-        if ts >= since and found <= seq:
-            return int(found)
-        far -= (seq - far) // 64 + 1
-    return None

@@ -11,6 +11,20 @@ _DATE = re.compile(
     r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?P<fraction>\.[0-9]+)?(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 
+#: An age: how long ago something was, in minutes, hours, days or weeks.
+_AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.IGNORECASE)
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_moment(text: str, now: float) -> float:
+    """Seconds since the epoch of a date (`parse_date`), or of an age such as `30m`, `12h`, `7d` or `2w` at `now`.
+
+    Raises `ValueError`.
+    """
+    if age := _AGE.fullmatch(text):
+        return now - int(age[1]) * _SECONDS[age[2].lower()]
+    return parse_date(text)
+
 
 def parse_date(text: str) -> float:
     """Seconds since the epoch of a date such as `2026-11-20`, `2026-11-20T14:00` or `2026-11-20T14:00:05+01:00`.

@@ -216,7 +216,7 @@ def test_what_is_told_as_the_way_on_is_one_when_it_is_typed(
     router, clock = make_router()
     for name in ("packets", "bytes"):
         router.chat.limits.set(name, "off")
-    monkeypatch.setattr("lanchat.commands.history.PAGE", 1)
+    monkeypatch.setattr("lanchat.commands.page_requests.PAGE", 1)
     owner = User(router, "ann").register()
     owner.send("/create", "#ops")
     for name in ("bob", "20", "before"):

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, strategies as st
 
-from lanchat.history import search as module
+from lanchat.history import moments, search as module
 from lanchat.history.pages import MAX_SEQ
 from lanchat.history.positions import OfAccount
 from lanchat.history.search import FEW, MAX_QUERY, MAX_WORDS, Query, going_on, parse_query, search
@@ -241,17 +241,10 @@ def test_since_is_right_when_the_clock_was_wrong_for_a_while(runs: list[tuple[in
 
 
 def test_since_is_right_when_the_clock_was_behind_for_very_many_messages() -> None:
-    behind = range(1001, 1001 + 8 * module.MANY)
+    behind = range(1001, 1001 + 8 * moments.NEAR)
     log = [said(seq, "r1", ts=seq * 1000 + (0 if seq in behind else 90 * DAY_MS)) for seq in range(1, behind.stop + 10)]
     found = search(log_of(log), Query(("hello",), since=80 * DAY_MS), ["r1"], before=1001, limit=200)
     assert seqs(found.entries) == list(range(801, 1001))
-
-
-def test_since_skips_what_was_said_long_before() -> None:
-    connection = log_of(said(seq, "r1") for seq in range(1, 5000))
-    assert module._floor(connection, 3000 * 1000 + module.SETBACK) == 2999
-    assert module._floor(connection, 1) == 0
-    assert module._floor(log_of([]), 1) == 0
 
 
 def test_pages_of_what_was_found_have_everything_once() -> None:
