@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
+from lanchat.history.moments import Moment, place_of
 from lanchat.history.pages import missed, newest, page, replay
 from lanchat.history.search import parse_query, search
 from lanchat.protocol.entry import Entry
@@ -68,6 +69,7 @@ class Reader:
             "50 before a message": lambda log: page(log, self._some(1), before=self._place()),
             "50 after a message": lambda log: page(log, self._some(1), after=self._place()),
             "50 around a message": lambda log: page(log, self._some(1), around=self._place()),
+            "50 before a moment": lambda log: page(log, self._some(1), before=place_of(log, self._moment())),
             "50 before a message, of 300 conversations": lambda log: page(log, self._some(300), before=self._place()),
             "how many were missed, of 300 conversations": lambda log: missed(log, self._owed(300), self._place()),
             "200 to replay, of 30 conversations": lambda log: replay(log, self._owed(30), self._place()),
@@ -101,6 +103,9 @@ class Reader:
 
     def _place(self) -> int:
         return self._random.randint(1, self._rows)
+
+    def _moment(self) -> Moment:
+        return Moment(BEGAN + self._place() * PAUSE)
 
     def _common(self) -> str:
         return self._random.choice(self._talk.words[:COMMON])

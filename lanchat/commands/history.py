@@ -16,6 +16,7 @@ from lanchat.history import pages, search
 from lanchat.history.conversations import with_name
 from lanchat.history.moments import Moment, parse_place, place_of
 from lanchat.history.positions import SAID, WITH_EVENTS, OfAccount
+from lanchat.history.snippets import snippet
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.protocol import events
@@ -70,17 +71,19 @@ async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]
 
 
 async def _search(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    query = search.parse_query(args[0], chat.now())
+    query = search.parse_query(args[0], chat.now(), chat.store.epoch)
     find = _readable_query(chat, session, query.where or "")
     x = named(session, packet)
-    place = None if x.before is None else parse_place(x.before, chat.now(), chat.store.epoch)
+    before = None if x.before is None else parse_place(x.before, chat.now(), chat.store.epoch)
     chat.charge(session, SEARCH_COST)
     await _settle_own(chat, session)
 
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
-        before = None if place is None else place_of(connection, place)
-        return convs, search.search(connection, query, convs, before=before, limit=x.limit or page_requests.PAGE)
+        page = search.search(connection, query, convs, before=before, limit=x.limit or page_requests.PAGE)
+        if session.has_cap("id"):
+            page.extra = {entry.seq: {"snippet": snippet(entry.msg, query.words)} for entry in page.entries}
+        return convs, page
 
     convs, page = await chat.store.read(read, slow=True)
     _drop_unreadable(chat, session, page)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.replies import Replies
+from lanchat.core.replies import SURE_TO_FIT, Replies
 from lanchat.history import pages
 from lanchat.history.pages import Page
 from lanchat.history.positions import Count, OfAccount
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import ChatError, TooSlow
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import MAX_PACKET, ServerPacket
 
 #: The `x.batch` of the packets of a replay.
 RESUME = "resume"
@@ -109,7 +111,7 @@ class Replay:
     async def show(self, session: Session, page: Page, batch: str | None) -> None:
         """Deliver a page of messages that a client asked for, in the order of the log."""
         for entry in _whole(page):
-            await self._deliver(session, entry, batch)
+            await self._deliver(session, entry, batch, page.extra.get(entry.seq))
 
     def _begin(self, session: Session, after: int) -> Backlog:
         session.backlog, session.seen = Backlog(after, replays=True), after
@@ -135,13 +137,13 @@ class Replay:
         session.sent(upto)
         return delivered
 
-    async def _deliver(self, session: Session, entry: Entry, batch: str | None) -> bool:
-        """Deliver an entry. Returns False if it is of a kind that this client is not sent."""
+    async def _deliver(self, session: Session, entry: Entry, batch: str | None, extra: dict[str, Any] | None = None) -> bool:
+        """Deliver an entry, with these members of `x`. Returns False if it is of a kind that this client is not sent."""
         if session.client.behind():
             await session.client.caught_up()
         packet = self._delivery.forms_for(session.account, entry, batch).of(session)
         if packet is not None:
-            self._delivery.deliver(session, packet)
+            self._delivery.deliver(session, packet if extra is None else _with(packet, extra))
         return packet is not None
 
     async def _read(self, query: Callable[..., T], session: Session, backlog: Backlog, upto: int, **asked: int) -> T:
@@ -201,6 +203,12 @@ def _lacks(session: Session, backlog: Backlog) -> bool:
 
 def _is_here(session: Session) -> bool:
     return session.account is not None and session in session.account.sessions
+
+
+def _with(packet: ServerPacket, extra: dict[str, Any]) -> ServerPacket:
+    """A packet with more members of `x`; without them, if it would be too long."""
+    longer = msgspec.structs.replace(packet, x=msgspec.structs.replace(packet.x or ServerX(), **extra))
+    return packet if len(packet.msg) > SURE_TO_FIT and len(longer.line) > MAX_PACKET else longer
 
 
 def _whole(page: Page) -> list[Entry]:

@@ -62,6 +62,8 @@ class Page:
     damaged: list[Seq] = field(default_factory=list)
     #: Whether a search may miss older messages, because the index of words is being made anew.
     unindexed: bool = False
+    #: What capable clients are told of some entries besides: by `seq`, members of `x`.
+    extra: dict[Seq, dict[str, Any]] = field(default_factory=dict)
 
     def turned(self) -> Page:
         """The same page, with its entries in the opposite order."""

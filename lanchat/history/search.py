@@ -15,11 +15,11 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from lanchat.history.moments import shortly_before
+from lanchat.history.moments import Place, parse_place, place_of, shortly_before
 from lanchat.history.pages import MAX_SEQ, Page, Size, clamp, filled
 from lanchat.history.positions import OfAccount
 from lanchat.protocol.dates import parse_moment
-from lanchat.protocol.entry import COLUMNS
+from lanchat.protocol.entry import COLUMNS, Epoch
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
@@ -62,12 +62,15 @@ class Query(NamedTuple):
     where: str | None = None
     #: The earliest time, in milliseconds since the epoch.
     since: int = 0
-    #: Only messages before this sequence number.
-    before: int | None = None
+    #: Only messages before this place.
+    before: Place | None = None
 
 
-def parse_query(text: str, now: float) -> Query:
-    """Parse what was typed at `now`, in seconds since the epoch. Raises `Usage`, which tells what would be right."""
+def parse_query(text: str, now: float, epoch: Epoch = "") -> Query:
+    """Parse what was typed at `now`, in seconds since 1970; `epoch` is the one of the log.
+
+    Raises `Usage`, which tells what would be right, and `NoSuchTarget` for the id of a message of another log.
+    """
     if len(_without_before(text)) > MAX_QUERY:
         raise Usage(f"A search has at most {MAX_QUERY} characters; use fewer words.")
     typed: list[str] = []
@@ -78,7 +81,7 @@ def parse_query(text: str, now: float) -> Query:
         elif filters.setdefault(match[1].lower(), match[2]) != match[2]:
             raise Usage(f"Write {match[1].lower()}: only once in a search.")
     sender, where = _sender(filters.get("from")), _where(filters.get("in"))
-    since, before = _since(filters.get("since"), now), _before(filters.get("before"))
+    since, before = _since(filters.get("since"), now), _before(filters.get("before"), now, epoch)
     words = _words(typed)
     if not words and sender is None:
         raise Usage(_wordless(" ".join(typed), bool(filters)))
@@ -95,7 +98,7 @@ def search(
     query: Query,
     readable: Collection[str] | OfAccount,
     *,
-    before: int | None = None,
+    before: Place | None = None,
     limit: int = 50,
 ) -> Page:
     """The newest entries that the query asks for, of `readable` conversations and no others; the next page is older.
@@ -106,7 +109,8 @@ def search(
     convs, match = _named(connection, readable), _match(query)
     if convs == [] or not match:
         return Page()
-    below = clamp(min(MAX_SEQ if place is None else place for place in (before, query.before)), 0, MAX_SEQ)
+    ends = [place_of(connection, place) for place in (before, query.before) if place is not None]
+    below = clamp(min(ends, default=MAX_SEQ), 0, MAX_SEQ)
     hits = _Hits(connection, query, readable if convs is None else convs)
     page = _page(hits, convs, match, below, Size.asked(limit))
     page.unindexed = not page.more and (connection.execute(_UNINDEXED).fetchone()[0] or 0) > hits.floor
@@ -208,10 +212,13 @@ def _where(typed: str | None) -> str | None:
     return typed
 
 
-def _before(typed: str | None) -> int | None:
-    if typed is not None and not re.fullmatch("[0-9]{1,19}", typed):
-        raise Usage("before: needs the number of a message right after it, as in before:1234.")
-    return None if typed is None else int(typed)
+def _before(typed: str | None, now: float, epoch: Epoch) -> Place | None:
+    try:
+        return None if typed is None else parse_place(typed, now, epoch)
+    except Usage:
+        raise Usage(
+            "before: needs the number of a message, a date or an age right after it, as in before:1234 or before:7d."
+        ) from None
 
 
 def _without_before(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 
 from lanchat.protocol.spelling import APOSTROPHES, WITHOUT_VOWEL
@@ -61,10 +62,9 @@ _TONE_LAST = re.compile("(\u0e4d|\u0ecd)([\u0e48-\u0e4b\u0ec8-\u0ecb])")
 #: Scripts written without spaces, or with few: Thai, Lao, Burmese, Khmer; kana, ideographs, Hangul.
 _OF_SYLLABLES = [*range(0x0E00, 0x0F00), *range(0x1000, 0x10A0), *range(0x1780, 0x1800)]
 _SIGNS = "".join(char for char in map(chr, _OF_SYLLABLES) if unicodedata.category(char).startswith("M"))
-_UNSPACED = re.compile(
-    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
-    f"[{_SIGNS}]*)"
-)
+_OF_THEM = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+_UNSPACED = re.compile(f"([{_OF_THEM}][{_SIGNS}]*)")
+_PIECE = re.compile(rf"{_UNSPACED.pattern}|[^\s{_OF_THEM}]+")
 #: Emoji, arrows and the like.
 _PICTURE = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff]")
 
@@ -93,6 +93,11 @@ def indexed(text: str) -> str:
         if joined and double:
             forms.append(_in_two(_SEAM.join([word for word in joined if _HAS_TWO.search(word)])).replace("'", ""))
     return _bare(_SEAM.join(forms))
+
+
+def pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where the pieces of a text begin and end between which it can be cut: words with their punctuation, or syllables."""
+    return (found.span() for found in _PIECE.finditer(text))
 
 
 def spellings(word: str) -> list[str]:
