@@ -11,7 +11,12 @@ from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket
 from lanchat.protocol.typed_lines import NOT_KEPT
 
-_HISTORY = re.compile(r"(?P<where>[#@]\S+)?\s*(?P<limit>[0-9]{1,9})?")
+_HISTORY = re.compile(
+    r"(?P<where>[#@]\S+)?\s*(?P<limit>[0-9]{1,9}(?!\S))?\s*(?P<place>(?:before|after|around|between)\s.*)?", re.IGNORECASE
+)
+# A request whose next page is after the one before; and the place in another one, which the next page replaces.
+_ONWARD = re.compile(r"(?:^|\s)(?:after|between)\s", re.IGNORECASE)
+_PLACE = re.compile(r"(?:^|\s+)(?:before|around)\s.*", re.IGNORECASE)
 #: The most messages of one page; no server sends longer ones.
 MAX_PAGE = 1000
 
@@ -29,15 +34,21 @@ class HistoryPages:
         """Ask for the newest page: of the conversation in `words`, else of `target`. Raises `NotSent`."""
         limit, msg = None, words.strip()
         if command.lower() == "/history" and (typed := _HISTORY.fullmatch(msg)):
-            msg = typed["where"] or ("" if target.lower() == EVERYONE.lower() else target)
+            where = typed["where"] or ("" if target.lower() == EVERYONE.lower() else target)
+            msg = " ".join(filter(None, [where, typed["place"]]))
             limit = int(typed["limit"]) if typed["limit"] else None
         self._send(command, msg, {"limit": limit})
 
     def more(self) -> None:
-        """Ask for the page before the last one. Raises `NotSent`."""
+        """Ask for the page before the last one, or after it where the request goes onward. Raises `NotSent`."""
         if self._request is None or self._before is None:
             raise NotSent("there is no earlier page. Ask for one with /history or /search first.")
-        self._send(self._request.to, self._request.msg, {**self._request.args, "before": self._before})
+        to, msg, args = self._request.to, self._request.msg, self._request.args
+        in_order = self._request.command == "/history"
+        if in_order and _ONWARD.search(msg):
+            self._send(to, msg, {**args, "after": self._before})
+        else:
+            self._send(to, _PLACE.sub("", msg) if in_order else msg, {**args, "before": self._before})
 
     def discard(self) -> None:
         """Drop an incomplete page: the connection has ended, and the rest of it will not come."""
@@ -57,7 +68,7 @@ class HistoryPages:
         if x is None or request is None or request.command not in BATCHED or x.op not in ("end", "fail"):
             return None
         if x.op == "fail":
-            self._before = request.args.get("before")  # the same page can be asked for again
+            self._before = request.args.get("after", request.args.get("before"))  # the same page can be asked for again
         else:
             self._before = x.before if x.more else None
         packets, self._packets = self._packets, []
