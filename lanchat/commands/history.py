@@ -20,7 +20,7 @@ from lanchat.history.snippets import snippet
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.protocol import events
-from lanchat.protocol.entry import ACTION, EVENT, Entry
+from lanchat.protocol.entry import ACTION, BOT, EVENT, NOTICE, Entry
 from lanchat.protocol.errors import NoSuchTarget, NotMember
 from lanchat.protocol.packet import EVERYONE, Packet, visible
 from lanchat.protocol.typed_lines import NOT_KEPT
@@ -209,8 +209,9 @@ def _line(entry: Entry, number: bool = False) -> str:
     if entry.kind == EVENT:
         told = f"* {visible(events.decode(entry.msg).sentence(entry.name, entry.target))}"
     else:
+        mark = f" ({entry.kind})" if entry.kind in {NOTICE, BOT} else ""
         action = f"* {entry.name} " if entry.kind == ACTION else ""
-        told = f"{entry.name} -> {entry.target}: {action}{visible(entry.msg)}"
+        told = f"{entry.name}{mark} -> {entry.target}: {action}{visible(entry.msg)}"
     return f"{then} {told} [{entry.seq}]" if number else f"{then} {told}"
 
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from lanchat.history.moments import Moment, place_of
 from lanchat.history.pages import page
-from lanchat.protocol.entry import ACTION, EVENT, NOTHING, Entry
+from lanchat.protocol.entry import ACTION, BOT, EVENT, NOTHING, Entry
 from lanchat.protocol.events import KICKED, RoomEvent
 from tests.fakes import User, log_in, make_router
 from tests.history.test_history import LIMITS, LOGS, PLACES, all_pages, half_fresh, joined
@@ -117,7 +117,7 @@ def test_people_read_events_and_actions_and_old_programs_see_no_events() -> None
     ann.send("/create", "#ops")
     conv = router.chat.rooms.get("#ops", ann.session).conv
     event = RoomEvent(KICKED, "bob", "loud\x1b").encode()
-    for kind, about, msg in ((ACTION, None, "waves"), (EVENT, NOTHING, event)):
+    for kind, about, msg in ((ACTION, None, "waves"), (BOT, None, "done"), (EVENT, NOTHING, event)):
         entry = Entry(conv, 1, "ann", "10.0.0.1", "#ops", msg, round(clock.seconds() * 1000), kind=kind, about=about)
         entry.source = (ann.session, router.chat.rooms.get("#ops", ann.session), "") if about is None else lambda entry: None
         ann.session.pending += about is None
@@ -128,4 +128,8 @@ def test_people_read_events_and_actions_and_old_programs_see_no_events() -> None
         reader.session.caps = frozenset(caps) or None
         reader.shown()
         reader.send("/history", "#ops")
-        assert [line[17:] for line in reader.msgs()] == ["ann -> #ops: * ann waves", *wanted]
+        assert [line[17:] for line in reader.msgs()] == [
+            "ann -> #ops: * ann waves",
+            "ann (bot) -> #ops: done",
+            *wanted,
+        ]
