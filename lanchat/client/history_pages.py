@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lanchat.client.interfaces import BATCHED, NotSent, OutgoingMessage
-from lanchat.client.log_sync import RESUME_BATCH
+from lanchat.client.log_sync import DELIVERIES, RESUME_BATCH
 from lanchat.client.session import ClientSession
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket
@@ -55,9 +55,9 @@ class HistoryPages:
         self._packets = []
 
     def collect(self, packet: ServerPacket) -> bool:
-        """Keep a message that belongs to a page until the page is complete; whether it was one."""
+        """Keep a message or event that belongs to a page until the page is complete; whether it was one."""
         x = packet.x
-        if x is None or x.op is not None or x.batch in (None, RESUME_BATCH) or len(self._packets) >= MAX_PAGE:
+        if x is None or x.op not in DELIVERIES or x.batch in (None, RESUME_BATCH) or len(self._packets) >= MAX_PAGE:
             return False
         self._packets.append(packet)
         return True

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from lanchat.client.cursor import Cursor
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
 from lanchat.client.timers import Timers
+from lanchat.protocol.entry import EDIT, REACT, WITHDRAW
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import visible
 
@@ -18,6 +19,9 @@ from lanchat.protocol.packet import visible
 ACK_SECONDS = 1.0
 #: The name of the batch of missed messages, which count as live ones.
 RESUME_BATCH = "resume"
+#: The `op` of packets that come out of the log, in its order: messages, and what happened to them or in a room. (An event
+#: `read` has the `seq` of a read marker.)
+DELIVERIES = frozenset({None, "event", EDIT, WITHDRAW, REACT})
 #: Higher than every `seq`.
 MAX_SEQ = 2**63
 
@@ -97,7 +101,9 @@ class LogSync:
             self._ui.messages_missing(f"{GAP_NOTICE} did not come before the end of the connection.")
 
     def is_new(self, x: ServerX) -> bool:
-        """Whether to show a message. One that the user asked for is shown even if it came before."""
+        """Whether to show a packet: of what comes out of the log, what did not come before, or what the user asked for."""
+        if x.op not in DELIVERIES or x.ev == "read":
+            return True
         if x.batch is not None and x.batch != RESUME_BATCH:
             self._batch_progressed()
             if self._fetching is None or x.batch != self._fetching.cid:

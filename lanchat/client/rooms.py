@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
+from lanchat.protocol.events import BANNED, CLOSED, KICKED, RENAMED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, is_visible, visible
 from lanchat.protocol.spelling import key
+from lanchat.protocol.typed_lines import UnclearLine, parse_target
 
 #: The longest room name, in characters, that is remembered.
 MAX_NAME = 64
@@ -16,8 +18,9 @@ MAX_NAME = 64
 class JoinedRooms:
     """The rooms of a guest. Those of an account are remembered by the server."""
 
-    def __init__(self, ui: UserInterface, join: Callable[[str], OutgoingMessage]) -> None:
-        """`join` sends a /join before anything else that is queued."""
+    def __init__(self, me: str, ui: UserInterface, join: Callable[[str], OutgoingMessage]) -> None:
+        """`me` is the user's name; `join` sends a /join before anything else that is queued."""
+        self._me = key(me)
         self._ui = ui
         self._join = join
         self._names: dict[str, str] = {}  # by the key of each name
@@ -44,7 +47,9 @@ class JoinedRooms:
         if request is not None and request in self._joining:
             self._rejoined(self._joining.pop(request), packet, x.op == "ok")
             return True
-        if x.op == "ok" and request is not None:
+        if x.op == "event" and x.batch is None:
+            self._happened(x.ev or "", _key(x.conv or ""), x)
+        elif x.op == "ok" and request is not None:
             self._answered(request, x)
         elif packet.from_.name == "SERVER" and (x.op is None or (x.op == "ok" and x.cid is None)):
             self._server_said(packet.msg)
@@ -65,8 +70,18 @@ class JoinedRooms:
         elif message.command == "/leave":
             self._names.pop(_key(str(message.args.get("room") or message.msg)), None)
 
+    def _happened(self, event: str, room: str, x: ServerX) -> None:
+        """Forget a room that the user was removed from, and note a room's new name."""
+        if room not in self._names:
+            return
+        if event == CLOSED or (event in (KICKED, BANNED) and self._me in map(key, x.who or ())):
+            del self._names[room]
+        elif event == RENAMED:
+            del self._names[room]
+            self._enter(x.text)
+
     def _server_said(self, text: str) -> None:
-        """Forget a room that the user was removed from, so that it is not joined again."""
+        """As `_happened`, by the sentences of a server that sends no events."""
         for name in list(self._names.values()):
             ends = (f"You were taken out of {name} ", f"You are banned from {name} ", f"{name} is closed for good")
             if text.startswith(ends):
@@ -87,6 +102,14 @@ class JoinedRooms:
 
     def _report_back(self, names: list[str]) -> None:
         self._ui.notice(f"You are back{', in ' if names else ''}{', '.join(sorted(names))}.")
+
+
+def valid_room(name: str | None) -> str:
+    """A room's name as a server gave it; "" if it is not valid."""
+    try:
+        return parse_target(name) if name and name.startswith("#") and is_visible(name) and len(name) <= MAX_NAME else ""
+    except UnclearLine:
+        return ""
 
 
 def _key(name: str) -> str:

@@ -80,7 +80,7 @@ class ClientSession:
         self._run, self._numbers = secrets.token_hex(4), itertools.count(1)
         self._timers = Timers(clock)
         self.reconnector = Reconnector(name, self._timers, ui, retry, timeout, wait_for_server, self)
-        self._rooms = JoinedRooms(ui, self._join)
+        self._rooms = JoinedRooms(name, ui, self._join)
         self._handshake = Handshake(name, device, self.credentials, self._timers, ui, timeout, self, self.reconnector)
         self._auto_replies = AutoReplies(name)
         self._delivery = Delivery(self._timers, ui, timeout, self.flush, wait_for_server)
@@ -89,7 +89,7 @@ class ClientSession:
         self.log_sync = LogSync(
             self._timers, ui, self._delivery.batch_progressed, lambda after: ask({"after": after}), self._acknowledge
         )
-        self._caps: frozenset[str] = frozenset()
+        self.caps: frozenset[str] = frozenset()  # what the server has granted
         self._all_read = False  # (with acknowledgements, `Delivery` knows what was not)
 
     @property
@@ -138,9 +138,9 @@ class ClientSession:
         if not self._handshake.log_in(password):
             self.send("/login", password)
 
-    def skip_missed_messages(self) -> None:
-        """Do not ask for missed messages, as nobody would see them. If some come anyway, they are not acknowledged."""
-        self._handshake.caps.remove("resume")
+    def forgo(self, *caps: str) -> None:
+        """Do not ask for these caps. Without `resume`, missed messages that come anyway are not acknowledged."""
+        self._handshake.caps = [cap for cap in self._handshake.caps if cap not in caps]
 
     def end(self, status: int, why: str = "") -> None:
         """End the session. Messages that were not acknowledged are reported, unless no server was ever reached."""
@@ -221,7 +221,7 @@ class ClientSession:
 
     def welcomed(self, x: ServerX | None) -> None:
         """The server has accepted us; `x` is None if it speaks only the classic protocol."""
-        self._caps = caps = self._handshake.granted(x)
+        self.caps = caps = self._handshake.granted(x)
         self.state = ConnectionState.CAPABLE if "ack" in caps else ConnectionState.CLASSIC
         self.reconnector.welcomed()
         has_log = x is not None and bool(x.account) and caps >= LOG_CAPS
@@ -229,8 +229,8 @@ class ClientSession:
         self.log_sync.welcomed(x or ServerX(), has_log, replays=caps >= {"id", "resume"}, ordered="order" in caps)
         if x is None:
             self._ui.notice("This server sends no acknowledgements: lost messages will not be noticed.")
-        again, account = self.reconnector.welcomes > 1, x is not None and bool(x.account)
-        self._rooms.welcomed(again, account, capable=self.state is ConnectionState.CAPABLE)
+        again = self.reconnector.welcomes > 1
+        self._rooms.welcomed(again, x is not None and bool(x.account), capable=self.state is ConnectionState.CAPABLE)
         self.flush()
 
     def drop_connection(self, notice: str) -> None:
@@ -245,7 +245,7 @@ class ClientSession:
     def _take(self, packet: ServerPacket, line: bytes) -> None:
         """Handle a packet after the handshake, and show it if it is new."""
         x = packet.x or ServerX()
-        if x.op is None and not self.log_sync.is_new(x):
+        if not self.log_sync.is_new(x):
             return
         self._all_read = self._all_read or (packet.x is None and packet.from_.name == "SERVER" and packet.msg == GOODBYE)
         request = self._delivery.answered(packet)
@@ -256,7 +256,7 @@ class ClientSession:
         self._ui.packet_received(packet, request, without_token(line) if x.token else line)
         if x.op == "ok" and request is not None and request.command in SECRET_COMMANDS:
             self._handshake.password_accepted(request.new_password, is_new=request.command != "/login")
-            if x.account and self._caps >= LOG_CAPS:
+            if x.account and self.caps >= LOG_CAPS:
                 self.log_sync.registered(x)
         self.log_sync.apply(x)
         if x.op == "bye":

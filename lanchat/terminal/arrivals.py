@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from lanchat.protocol.events import AWAY, JOINED, LEFT
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import visible
+from lanchat.protocol.spelling import key
 
 #: Seconds after a message for which the arrivals and departures of its author (or recipient) are always shown.
 RECENT_SECONDS = 3600.0
@@ -15,6 +18,16 @@ SUMMED_SECONDS, MAX_SHOWN = 600.0, 4
 MAX_NAMES, MAX_SUMMARY_NAMES = 1000, 20
 #: The last event of a user ("came", "went", "joined #ops") and the number of events.
 LastEvent: TypeAlias = tuple[str, int]
+
+
+def is_arrival(x: ServerX) -> bool:
+    """Whether an event is one of those of which many are summed up."""
+    return x.ev in ("came", "went", JOINED, LEFT, AWAY)
+
+
+def is_news(x: ServerX, me: str) -> bool:
+    """Whether an event is shown whenever it happens. What the user `me` did is not: it was answered."""
+    return not is_arrival(x) and x.ev not in ("read", "typing") and not (x.by is not None and key(x.by) == key(me))
 
 
 class Arrivals:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
+from lanchat.protocol.events import CLOSED, JOINED, NAME, RENAMED
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, is_visible
 from lanchat.protocol.spelling import key
 
 #: Commands of the client itself and of every server, known before a server lists its own.
-COMMANDS = ("/edit", "/help", "/list", "/more", "/pm", "/quit", "/say", "/shout", "/time", "/to")
+COMMANDS = ("/edit", "/help", "/list", "/me", "/more", "/pm", "/quit", "/reply", "/say", "/shout", "/time", "/to")
 #: The most words of each kind (as many as a server may have users by default), and the longest word in characters.
 MAX_KNOWN, MAX_WORD = 20_000, 64
 #: The completed text, and the number of characters before the cursor that it replaces.
@@ -30,14 +32,18 @@ class CompletionWords:
         if packet.to.startswith("#"):
             _learn(self.rooms, [packet.to])
         if x is not None and x.rooms is not None:
-            _learn(self.rooms, (room["name"] for room in x.rooms if isinstance(room.get("name"), str)))
+            _learn(self.rooms, _texts(x.rooms, "name"))
+        if x is not None and x.conversations is not None:
+            _learn(self.rooms, (conv for conv in _texts(x.conversations, "conv") if conv.startswith("#")))
         if packet.from_.name != "SERVER":
             if x is None or x.batch is None:  # who wrote an old message may not be online
                 _learn(self.names, [packet.from_.name])
         elif x is not None and x.ev is not None:
-            self._changed(x.ev, x.who or ())
+            self._changed(x)
         elif x is not None and x.names is not None:
             _learn(self.names, x.names)
+        elif x is not None and x.people is not None:
+            _learn(self.names, _texts(x.people, "name"))
         elif x is not None and x.commands is not None:
             _learn(self.commands, (command["name"] for command in x.commands if "name" in command))
 
@@ -57,11 +63,23 @@ class CompletionWords:
             return _starting(word, (f"{room} " for room in self.rooms))
         return _starting(word, self.names) if word else []
 
-    def _changed(self, event: str, who: Iterable[str]) -> None:
-        if event == "came":
-            _learn(self.names, who)
-        elif event == "went":
-            self.names.difference_update(who)
+    def _changed(self, x: ServerX) -> None:
+        """Take what an event changes: who is online, and which rooms there are."""
+        if x.batch is not None:
+            return
+        if x.ev in ("came", JOINED):
+            _learn(self.names, x.who or ())
+        elif x.ev in ("went", NAME):
+            self.names.difference_update(x.who or ())
+            _learn(self.names, [x.text] if x.ev == NAME and x.text else [])
+        elif x.ev in (CLOSED, RENAMED):
+            self.rooms.discard(x.conv or "")
+            _learn(self.rooms, [x.text] if x.ev == RENAMED and x.text else [])
+
+
+def _texts(listed: Iterable[dict[str, Any]], member: str) -> Iterator[str]:
+    """The texts that this member has in a list of an answer's."""
+    return (entry[member] for entry in listed if isinstance(entry.get(member), str))
 
 
 def _learn(known: set[str], words: Iterable[str]) -> None:

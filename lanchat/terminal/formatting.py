@@ -18,10 +18,13 @@ from datetime import date, datetime
 from select import select
 
 from lanchat.client.interfaces import OutgoingMessage, describe
+from lanchat.protocol.entry import ACTION
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
 from lanchat.protocol.spelling import key
 from lanchat.system.columns import fold
 from lanchat.system.printing import STDERR, STDOUT
+from lanchat.terminal.excerpts import Excerpts
 
 #: The name by which the user is shown.
 YOU = "you"
@@ -105,24 +108,35 @@ class Formatter:
         self._colours = colours
         self._at_terminal = at_terminal
         self._clock = clock
+        #: The name of the user, for actions, and what is remembered of messages.
+        self.name = YOU
+        self.excerpts = Excerpts()
 
     def packet(self, packet: ServerPacket) -> Paragraph:
         """A packet of the server, or of another user."""
-        then = self.time(packet)
+        then, x = self.time(packet), packet.x or ServerX()
         name = visible(packet.from_.name, MAX_NAME)
         if name == "SERVER":
-            failed = packet.x is not None and packet.x.op == "fail"
-            return self._paragraph(then, "! " if failed else "* ", ERROR if failed else FAINT, packet.msg, colour_all=True)
+            failed = x.op == "fail"
+            text = visible(packet.msg) if x.op == "event" else packet.msg  # an event is one sentence, which may quote a user
+            return self._paragraph(then, "! " if failed else "* ", ERROR if failed else FAINT, text, colour_all=True)
         called = f"@{name}" if key(name) == YOU else name  # an account may have been made before that name was reserved
-        who = YOU if _is_mine(packet) else called
-        prefix = self._prefix(who, packet.to, is_mine=_is_mine(packet))
-        return self._paragraph(then, prefix, NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)], packet.msg)
+        colour = NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)]
+        is_mine = _is_mine(packet)
+        if x.kind == ACTION and x.op is None:
+            return self._paragraph(then, self._action_prefix(called, packet.to, is_mine), colour, packet.msg)
+        prefix = self._prefix(YOU if is_mine else called, packet.to, is_mine, self.excerpts.marks(packet))
+        return self._paragraph(then, prefix, colour, self.excerpts.text(packet))
 
     def own_message(self, message: OutgoingMessage, packet: ServerPacket | None) -> Paragraph:
         """A message of this user, with the time of its acknowledgement in `packet`; None where there is none."""
-        prefix, text = self._prefix(YOU, message.recipient, is_mine=True), message.text
+        if message.command == "/me":
+            prefix = self._action_prefix(self.name, message.recipient, is_mine=True)
+        else:
+            marks = self.excerpts.reply_mark(message.args.get("re"))
+            prefix = self._prefix(YOU, message.recipient, is_mine=True, marks=marks)
         nobody = " (nobody received it)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
-        return self._paragraph(self.time(packet), prefix, PRIVATE, text + nobody)
+        return self._paragraph(self.time(packet), prefix, PRIVATE, message.text + nobody)
 
     def typed(self, prompt: str, line: str) -> Paragraph:
         """A line as the user typed it, after the prompt that it was typed at."""
@@ -164,13 +178,21 @@ class Formatter:
             then.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S"), prefix, colour, text, colour_all, self._colours
         )
 
-    def _prefix(self, who: str, to: str, is_mine: bool) -> str:
-        """Who wrote it and where; the place is left out if everyone reads it."""
+    def _prefix(self, who: str, to: str, is_mine: bool, marks: str = "") -> str:
+        """Who wrote it and where, and what it is; the place is left out if everyone reads it."""
         if to.startswith("#"):
-            return f"{visible(to, MAX_NAME)} {who}: "
+            return f"{visible(to, MAX_NAME)} {who}{marks}: "
         if to.lower() == EVERYONE.lower():
-            return f"{who}: "
-        return f"{'[private] ' if self._at_terminal else ''}{who} -> {visible(to, MAX_NAME) if is_mine else YOU}: "
+            return f"{who}{marks}: "
+        return f"{'[private] ' if self._at_terminal else ''}{who}{marks} -> {visible(to, MAX_NAME) if is_mine else YOU}: "
+
+    def _action_prefix(self, who: str, to: str, is_mine: bool) -> str:
+        """What stands before an action. It begins with its place, so it looks like nothing that the server says."""
+        if to.startswith("#"):
+            return f"{visible(to, MAX_NAME)} * {who} "
+        if to.lower() == EVERYONE.lower():
+            return f"{EVERYONE} * {who} "
+        return f"[private] {f'-> {visible(to, MAX_NAME)} ' if is_mine else ''}* {who} "
 
 
 def write_error(text: str) -> None:

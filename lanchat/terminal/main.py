@@ -84,7 +84,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         wait_for_server=not at_terminal,
     )
     if options.quiet and not at_terminal:
-        client.session.skip_missed_messages()
+        client.session.forgo("resume")
     ending = _run(running, ui, client)
     if ending.why:
         write_error(ending.why)

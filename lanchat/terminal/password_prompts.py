@@ -21,6 +21,13 @@ class PasswordPrompts:
         self._notice = notice
         self._submit = submit
 
+    def command(self, command: str, words: str) -> None:
+        """Submit a command with the passwords that were typed with it; ask for them without echo if there are none."""
+        if words.strip():
+            self._submit(command, words)
+        else:
+            self.ask_for(command)
+
     def ask_for(self, command: str) -> None:
         """Ask for the passwords that a command needs, and submit them."""
         if command == "/login":

@@ -19,6 +19,7 @@ from lanchat.protocol.packet import MAX_MSG, ServerPacket, visible
 from lanchat.protocol.typed_lines import UnclearLine, check_no_secret
 from lanchat.system.printing import STDIN, STDOUT, OutputError
 from lanchat.system.private_files import without_bom
+from lanchat.terminal.arrivals import is_news
 from lanchat.terminal.formatting import Formatter, Paragraph, columns, printable, write_error
 from lanchat.terminal.input_lines import InputMode, LineSplitter, WholeInput, decoded
 from lanchat.terminal.streams import StdinReader, StdoutWriter
@@ -70,6 +71,8 @@ class Pipe:
         """Take over stdin and stdout. While stdout is blocked, nothing is read from the server."""
         self._client = client
         self._session = client.session
+        self._session.forgo("typing", "read")
+        self._formatter.name = self._session.name
         self._clock = client.reactor
         self._output = StdoutWriter(client.reactor, self, STDOUT, self._session.log_sync.displayed)
         self._output.registerProducer(client.factory, True)
@@ -154,8 +157,9 @@ class Pipe:
             self._print((line.strip() if width is None else printable(line).encode()) + b"\n")
         elif is_answer:
             self._print("".join(Paragraph("", "", "", text).rendered(width) for text in packet.msg.splitlines()).encode())
-        elif packet.from_.name != "SERVER":
+        elif packet.from_.name != "SERVER" or self._is_news(packet):
             self._print(self._formatter.packet(packet).rendered(width).encode())
+        self._formatter.excerpts.recent.learn(packet, request, self._session.name)
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
         """Report a message that may not have arrived, and count it for the exit code."""
@@ -243,6 +247,10 @@ class Pipe:
         if packet.x is None:
             return classic and packet.msg != GOODBYE
         return packet.x.op in ("ok", "end") and (classic or packet.x.cid is not None)
+
+    def _is_news(self, packet: ServerPacket) -> bool:
+        """Whether this says what somebody did in a room, such as a new topic."""
+        return packet.x is not None and packet.x.op == "event" and is_news(packet.x, self._session.name)
 
     def _print(self, data: bytes) -> None:
         if not self._broken:

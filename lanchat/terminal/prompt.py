@@ -72,10 +72,13 @@ PROMPT_OPTIONS: Any = {"handle_sigint": False, "set_exception_handler": False}
 class ToolkitReader:
     """A `LineReader` with everything that prompt_toolkit offers."""
 
-    def __init__(self, words: CompletionWords | None, content_above: Callable[[int], str]) -> None:
+    def __init__(
+        self, words: CompletionWords | None, content_above: Callable[[int], str], beside: Callable[[], str] = str
+    ) -> None:
         """Without `words` it reads answers to questions: no history, and the typed text stays on the screen.
 
-        `content_above` returns the text of so many rows above the line, after a window has become narrower.
+        `content_above` returns the text of so many rows above the line, after a window has become narrower; `beside` returns a
+        text for the right end of the row, which is shown where there is room for it.
         """
         output: Any = create_output()
         output.enable_cpr = False  # not all terminals report the cursor's position, and their answer may get into a line
@@ -89,6 +92,7 @@ class ToolkitReader:
             key_bindings=keys,
             output=output,
             erase_when_done=words is not None,
+            rprompt=lambda: [("", beside())],
         )
         self._content_above = content_above
         self._columns = output.get_size().columns
@@ -145,9 +149,13 @@ class Prompt:
     """Reads one line after another. A question interrupts the line that is being typed, which returns after it."""
 
     def __init__(
-        self, message: Callable[[], str], words: CompletionWords, content_above: Callable[[int], str] = lambda rows: ""
+        self,
+        message: Callable[[], str],
+        words: CompletionWords,
+        content_above: Callable[[int], str] = lambda rows: "",
+        beside: Callable[[], str] = str,
     ) -> None:
-        """`message` returns the text before a line; `content_above` is as for `ToolkitReader`."""
+        """`message` returns the text before a line; `content_above` and `beside` are as for `ToolkitReader`."""
         #: Whether the terminal only prints.
         self.plain = is_plain()
         #: The text with which the next line begins.
@@ -155,7 +163,7 @@ class Prompt:
         self._message = message
         self._closed = False
         self._questions: deque[tuple[str, Answered, bool]] = deque()
-        self._lines: LineReader = PlainReader() if self.plain else ToolkitReader(words, content_above)
+        self._lines: LineReader = PlainReader() if self.plain else ToolkitReader(words, content_above, beside)
         self._answers: LineReader = PlainReader() if self.plain else ToolkitReader(None, content_above)
 
     async def line(self) -> str | None:

@@ -7,7 +7,6 @@ plain text: prompt_toolkit never interprets them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +18,10 @@ from twisted.python.failure import Failure
 from lanchat.client.connection import Client
 from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Answered, ConnectionState, NotSent, OutgoingMessage
-from lanchat.client.rooms import MAX_NAME
+from lanchat.client.rooms import valid_room
 from lanchat.client.session import ClientSession
-from lanchat.protocol.packet import ServerPacket, is_visible, visible
+from lanchat.client.timers import Timers
+from lanchat.protocol.packet import ServerPacket, visible
 from lanchat.protocol.typed_lines import (
     BEGINNERS_HELP,
     SAYING_COMMANDS,
@@ -37,13 +37,16 @@ from lanchat.protocol.typed_lines import (
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.external_editor import edit
 from lanchat.terminal.formatting import Formatter
+from lanchat.terminal.message_commands import MessageCommands
 from lanchat.terminal.password_prompts import PasswordPrompts
+from lanchat.terminal.people import TYPING_SECONDS, People
 from lanchat.terminal.prompt import Prompt
 from lanchat.terminal.screen import Screen
 from lanchat.terminal.view import View
 
 _HELP = (
-    f"{TYPING_HELP}; /edit writes several lines in your $EDITOR; "
+    f"{TYPING_HELP}; /edit writes several lines in your $EDITOR, and /edit TEXT changes your last message; "
+    "/reply TEXT and /react TEXT answer the last message of others, and /withdraw takes back your last one; "
     "/more shows the rest of a long message, or the page before in /history or /search; /login, /register and /password "
     "ask for the password. Ctrl-C clears the line, or leaves if it is empty; Ctrl-Z suspends."
 )
@@ -58,10 +61,12 @@ class Terminal:
         self._to_lobby = to_lobby
         self._json = as_json
         self._words = CompletionWords()
-        self._prompt = Prompt(self._message, self._words, self._screen_content)
+        self._prompt = Prompt(
+            self._message, self._words, self._screen_content, lambda: self._people.typing(self.target, self._timers.now())
+        )
         self._screen = Screen(self._prompt.prompt_hidden, self._terminal_lost, self._prompt.plain, folds=not as_json)
-        formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
-        self._view = View(self._screen, formatter, bell, as_json, echoes=not self._prompt.plain)
+        self._formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
+        self._view = View(self._screen, self._formatter, bell, as_json, echoes=not self._prompt.plain)
         self._state = ConnectionState.OFFLINE
         self._leaving = False
         self._edit_next: str | None = None  # a text to open in the editor before the next line is read
@@ -77,6 +82,7 @@ class Terminal:
             "/edit": self._edit,
             "/more": lambda words: self._view.more(),
         }
+        self._people = People()
         self._passwords = PasswordPrompts(self.ask, self.notice, self._send_password)
 
     def start(self, client: Client) -> None:
@@ -84,6 +90,14 @@ class Terminal:
         self._session = client.session
         self._pages = HistoryPages(client.session)
         self._view.start(client.reactor, client.session, self._pages)
+        self._timers = Timers(client.reactor)
+        recent = self._formatter.excerpts.recent
+        self._changes = MessageCommands(client.session, recent, lambda: self.target, self._view.message_sent)
+        self._local_commands |= {
+            "/reply": self._changes.reply,
+            "/react": self._changes.react,
+            "/withdraw": self._changes.withdraw,
+        }
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
         self._closed.addErrback(self._prompt_failed)
 
@@ -113,11 +127,16 @@ class Terminal:
     def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet, unless it only answers a request of the client itself."""
         self._words.learn(packet)
+        if self._people.learn(packet, self._timers.now()):
+            self._prompt.redraw()
+            self._timers.start(TYPING_SECONDS, self._prompt.redraw)
         if self._to_lobby and packet.x is not None and packet.x.op == "welcome":
             self._to_lobby = False
-            self.target = _room(packet.x.lobby) or self.target
+            self.target = valid_room(packet.x.lobby) or self.target
         if request is None or not request.internal:
             self._view.packet_received(packet, request, line)
+        elif request.command == "/conversations" and not self._json:
+            self._view.conversations_came(packet)
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
         """Mark a message that may not have arrived."""
@@ -140,8 +159,10 @@ class Terminal:
         self._state = state
         if state is ConnectionState.CAPABLE:
             self._words.forget()
-            self._session.send("/list", "", internal=True)
-            self._session.send("/help", "", internal=True)
+            self._people.forget()
+            has_markers = "read" in self._session.caps and self._session.log_sync.has_log
+            for command in ("/list", "/help", *["/conversations"] * has_markers):
+                self._session.send(command, "", internal=True)
         self._prompt.redraw()
 
     # Input.
@@ -174,7 +195,7 @@ class Terminal:
 
     def _message(self) -> str:
         state = "" if self._session.online else "(offline) " if self._session.was_welcomed else "(connecting) "
-        return f"{state}{visible(self.target, 40)}> "
+        return f"{state}{visible(self.target, 40)}{' (away)' if self._people.is_away(self.target) else ''}> "
 
     def _screen_content(self, rows: int) -> str:
         return self._screen.redrawn(rows)
@@ -184,7 +205,7 @@ class Terminal:
 
         A message is shown once it is acknowledged; any other line, or any line where packets are shown, is shown at once.
         """
-        self._view.attend()
+        self._view.attention.attend()
         text = text.strip("\n")
         if not text.strip():
             return
@@ -209,7 +230,7 @@ class Terminal:
         elif command in BATCHED:
             self._pages.ask(command, typed.text, self.target)
         elif command in SECRET_COMMANDS:
-            self._password_command(command, typed.text)
+            self._passwords.command(command, typed.text)
         elif self._session.awaits_password and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and this might be a password. /quit leaves.")
         else:
@@ -226,21 +247,17 @@ class Terminal:
         self.target = parse_target(words)
 
     def _edit(self, words: str) -> None:
-        """Open an editor for the next message, with `words` in it."""
-        self._edit_next = words
+        """Change the text of the user's last message; without a text, open an editor for the next one."""
+        if words.strip():
+            self._changes.edit(words)
+        else:
+            self._edit_next = ""
 
     def _help(self, words: str) -> None:
         """Show the server's help, and the client's own commands."""
         self._session.send("/help", words)
         if words == BEGINNERS_HELP:
             self.notice(_HELP)
-
-    def _password_command(self, command: str, words: str) -> None:
-        """Send a command with a password; ask for it without echo if it was not typed."""
-        if words.strip():
-            self._send_password(command, words)
-        else:
-            self._passwords.ask_for(command)
 
     def _send_password(self, command: str, words: str, **args: str) -> None:
         try:
@@ -255,6 +272,7 @@ class Terminal:
         """Say goodbye to the server, or end the session if there is none."""
         self._leaving = True
         if self._session.online and not self._session.paused:
+            self._view.attention.report_read()
             self._session.send("/quit", words)
         else:
             self._session.end(DONE)
@@ -279,10 +297,3 @@ class Terminal:
             self._terminal_lost(failure.value)
         else:
             self._session.end(NOT_DELIVERED, failure.getTraceback())
-
-
-def _room(name: str | None) -> str:
-    """A room's name as a server gave it; "" if it is not valid."""
-    with contextlib.suppress(UnclearLine):
-        return parse_target(name) if name and name.startswith("#") and is_visible(name) and len(name) <= MAX_NAME else ""
-    return ""

@@ -12,14 +12,15 @@ from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import ClientSession
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, visible
-from lanchat.terminal.arrivals import SUMMED_SECONDS, Arrivals
-from lanchat.terminal.formatting import Formatter, Paragraph, is_private, mentions, plural, printable
+from lanchat.protocol.spelling import key
+from lanchat.terminal.arrivals import SUMMED_SECONDS, Arrivals, is_arrival, is_news
+from lanchat.terminal.attention import Attention
+from lanchat.terminal.conversations import Conversations, conversation_rows, unread_line
+from lanchat.terminal.formatting import Formatter, Paragraph, plural, printable
 from lanchat.terminal.screen import Screen
 
 #: Seconds after which a message that is not acknowledged is shown as on its way.
 SLOW_SECONDS = 1.0
-#: Seconds without typing after which a line is drawn above the next message.
-AWAY_SECONDS = 300.0
 
 
 class View:
@@ -33,6 +34,10 @@ class View:
         self._json = as_json
         self._echoes = echoes
         self._arrivals = Arrivals()
+        self._conversations = Conversations()
+        self._recent = formatter.excerpts.recent
+        #: What the user has seen; set by `start`.
+        self.attention: Attention
         self._session: ClientSession
         self._pages: HistoryPages
         self._clock: IReactorTime
@@ -41,17 +46,14 @@ class View:
         self._waiting: dict[OutgoingMessage, IDelayedCall] = {}
         self._summing: IDelayedCall | None = None
         self._missed = False  # whether missed messages were shown, and their end was not announced yet
-        self._typed_at: float | None = None  # when a line was typed last; None once the messages since then are marked as new
+        self._told_unread = False
 
     def start(self, clock: IReactorTime, session: ClientSession, pages: HistoryPages) -> None:
         """Show this session, and the pages of older messages that the user asks for."""
         self._clock, self._session, self._pages = clock, session, pages
         self._day = self._formatter.time().date()
-        self.attend()
-
-    def attend(self) -> None:
-        """Note that the user is at the terminal and has seen everything."""
-        self._typed_at = self._clock.seconds()
+        self._formatter.name = session.name
+        self.attention = Attention(self._screen, clock, session, self._recent, self._conversations)
 
     # The client's own texts.
 
@@ -114,6 +116,7 @@ class View:
     def state_changed(self) -> None:
         """Announce the end of the missed messages, including those that had to be fetched."""
         state = self._session.state
+        self.attention.state_changed()
         if state is ConnectionState.OFFLINE:
             self._missed = False
             self._pages.discard()
@@ -125,8 +128,20 @@ class View:
         """Show a packet, or collect it if it belongs to a page."""
         if self._json:
             self._screen.show(Paragraph("", "", "", printable(line)))
-        elif not self._pages.collect(packet):
-            self._show(packet, request)
+        else:
+            if not self._pages.collect(packet):
+                self.attention.came(packet.x or ServerX())
+                self._show(packet, request)
+            self._conversations.learn(packet, request)
+            self._recent.learn(packet, request, self._session.name)
+
+    def conversations_came(self, packet: ServerPacket) -> None:
+        """Take in the answer to the client's own `/conversations`. The first time, tell what is unread."""
+        self._conversations.learn(packet, None)
+        line = unread_line(packet.x) if packet.x is not None else ""
+        if line and not self._told_unread:
+            self.notice(line)
+        self._told_unread = True
 
     def _show(self, packet: ServerPacket, request: OutgoingMessage | None) -> None:
         """Show a packet in the form for people."""
@@ -139,6 +154,9 @@ class View:
                 self.notice(self._pages.footer(len(page)))
         elif x.op == "end" and x.batch == RESUME_BATCH:
             self._missed = bool(x.n or x.more)
+        elif x.conversations is not None:
+            self.notice(conversation_rows(x, request.msg if request is not None else ""))
+            return
         if request is not None and request.is_message and x.op == "ack":
             self._show_own_message(request, packet)
         if self._is_shown(packet):
@@ -161,10 +179,16 @@ class View:
         if x.op == "bye":
             return self._session.quitting
         if x.op == "event":
-            return x.who != [self._session.name] and self._should_show_event(x)
+            return self._should_show_event(x)
         return x.op is not None or self._session.state not in (ConnectionState.OFFLINE, ConnectionState.ENDED)
 
     def _should_show_event(self, x: ServerX) -> bool:
+        """Whether to show an event: what others did, and at once unless it is one of many comings and goings."""
+        me = self._session.name
+        if not is_arrival(x):
+            return is_news(x, me)
+        if list(map(key, x.who or ())) == [key(me)]:
+            return False
         event = f"{x.ev} {visible(x.conv, 40)}" if x.conv and x.conv.startswith("#") else x.ev or ""
         shows = self._arrivals.should_show(event, x.who or (), self._clock.seconds())
         if not shows and self._summing is None:
@@ -180,12 +204,10 @@ class View:
         x = packet.x or ServerX()
         if packet.from_.name == "SERVER" or x.self_ or x.batch is not None:
             return
-        now = self._clock.seconds()
-        self._arrivals.spoke(packet.from_.name, now)
-        if self._typed_at is not None and now - self._typed_at >= AWAY_SECONDS:
-            self._typed_at = None
+        self._arrivals.spoke(packet.from_.name, self._clock.seconds())
+        if self.attention.begins_new(packet):
             self._print(self._formatter.rule("new"))
-        if is_private(packet) or mentions(packet.msg, self._session.name):
+        if self.attention.is_for_user(packet):
             self._ring()
 
     def _ring(self) -> None:

@@ -414,6 +414,8 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {
         "lanchat",
+        "lanchat.protocol.entry",
+        "lanchat.protocol.events",
         "lanchat.protocol.extensions",
         "lanchat.protocol.packet",
         "lanchat.protocol.spelling",

@@ -253,6 +253,19 @@ def test_what_a_person_asks_for_is_shown_even_if_it_came_before() -> None:
     assert talk.acknowledged() == [5]
 
 
+def test_what_changes_a_message_has_its_place_in_the_log_and_comes_once() -> None:
+    talk = Talk().account()
+    talk.said(5)
+    for seq, x in ((6, {"op": "edit", "id": "e.5"}), (7, {"op": "event", "ev": "topic"}), (8, {"op": "withdraw", "id": "e.5"})):
+        for _ in range(2):
+            talk.hear("", "#ops", "bob", seq=seq, conv="#ops", **x)
+    talk.hear("", op="event", ev="read", conv="#ops", seq=3)
+    shown = [packet.x.op if packet.x else None for packet, _ in talk.screen.packets[1:]]
+    assert shown == [None, "edit", "event", "withdraw", "event"]
+    talk.clock.advance(ACK_SECONDS)
+    assert talk.acknowledged() == [8]
+
+
 def test_a_token_is_not_shown() -> None:
     talk = Talk()
     talk.hear("Welcome alice!", op="welcome", v=1, caps=["ack"], account=True, token="t0ken", missed=1)  # noqa: S106 (of this test)
@@ -264,7 +277,7 @@ def quiet() -> Talk:
     """A session that does not ask for missed messages, connected once."""
     talk = Talk()
     talk.session = talk.factory.session = ClientSession("alice", talk.clock, talk.screen, float)
-    talk.session.skip_missed_messages()
+    talk.session.forgo("resume")
     talk.connect()
     return talk
 

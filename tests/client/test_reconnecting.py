@@ -295,6 +295,15 @@ def test_who_left_or_was_taken_out_of_a_room_does_not_come_back_there(told: str)
     assert list(joins(talk)) == ["#ops2"]
 
 
+def test_events_say_the_same_to_who_asked_for_them() -> None:
+    talk = guest("#ops", "#dev", "#dev2", "#dev3", "#ops2")
+    for room, event in (("#ops", "kicked"), ("#dev", "banned"), ("#dev2", "closed"), ("#dev3", "renamed"), ("#ops2", "kicked")):
+        who = ["bob"] if room == "#ops2" else ["Alice"] if room != "#dev2" else None
+        talk.hear("told", room, op="event", ev=event, conv=room, who=who, by="ann", text="#new")
+    back(talk)
+    assert sorted(joins(talk)) == ["#new", "#ops2"]
+
+
 def test_an_account_is_kept_in_its_rooms_by_the_server() -> None:
     talk = guest("#ops")
     back(talk, account=True, epoch="e", seq=0)

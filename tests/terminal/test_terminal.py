@@ -23,10 +23,11 @@ from lanchat.client.history_pages import HistoryPages
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket
 from lanchat.terminal.arrivals import SUMMED_SECONDS
+from lanchat.terminal.attention import AWAY_SECONDS
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.formatting import Formatter, Paragraph
 from lanchat.terminal.prompt import Prompt, SecretFreeHistory
-from lanchat.terminal.view import AWAY_SECONDS, SLOW_SECONDS, View
+from lanchat.terminal.view import SLOW_SECONDS, View
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, environment, login
 from tests.talk import Talk
 
@@ -456,6 +457,8 @@ class At(datetime):
 class Shown:
     """What a view put on the screen, on a clock of the test's own."""
 
+    caught_up = True
+
     def __init__(self, talk: Talk, echoes: bool = True) -> None:
         self.rows: list[str] = []
         self.bells = 0
@@ -525,7 +528,7 @@ def test_each_day_has_a_line_and_so_has_what_came_while_nobody_typed(monkeypatch
     for _ in range(2):
         talk.hear("hello?", "#ops", "bob", id="3", ts="2026-11-29T12:00:00.000Z")
     assert shown.new() == ["\u2014 new \u2014", "#ops bob: hello?", "#ops bob: hello?"]
-    shown.view.attend()
+    shown.view.attention.attend()
     talk.clock.advance(AWAY_SECONDS)
     talk.hear("still?", "#ops", "bob", id="4", ts="2026-11-29T12:00:00.000Z")
     assert shown.new()[0] == "\u2014 new \u2014"

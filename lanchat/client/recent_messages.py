@@ -1,0 +1,80 @@
+"""What was said lately: replies, edits and reactions name a message by its id only, so its author and text are kept here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lanchat.client.interfaces import OutgoingMessage
+from lanchat.protocol.entry import EDIT, WITHDRAW
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import EVERYONE, ServerPacket
+from lanchat.protocol.spelling import key
+
+#: Messages that are remembered, and characters of each.
+MAX_MESSAGES, MAX_TEXT = 2000, 200
+
+
+class RecentMessage(NamedTuple):
+    """A message that came, or was sent and acknowledged."""
+
+    id: str
+    #: The conversation as the reader sees it: "#ops", "@bob" or "Everyone".
+    conv: str
+    author: str
+    text: str
+    #: Its number in the log; 0 if it is not stored.
+    seq: int
+    #: Whether this user sent it, on whichever device.
+    is_own: bool
+
+
+class RecentMessages:
+    """The last messages of all conversations, by their ids."""
+
+    def __init__(self) -> None:
+        self._messages: dict[str, RecentMessage] = {}
+
+    def learn(self, packet: ServerPacket, request: OutgoingMessage | None, me: str) -> None:
+        """Take in a packet that came, or that acknowledges a message of the user, whose name is `me`."""
+        x = packet.x or ServerX()
+        if not x.id:
+            return
+        if x.op is None and x.conv:
+            self._add(RecentMessage(x.id, x.conv, packet.from_.name, packet.msg[:MAX_TEXT], x.seq or 0, bool(x.self_)))
+        elif x.op == "ack" and request is not None and request.recipient:
+            conv = conversation(request.recipient)
+            self._add(RecentMessage(x.id, conv, me, request.text[:MAX_TEXT], x.seq or 0, is_own=True))
+        elif x.op == EDIT and (edited := self._messages.get(x.id)):
+            self._messages[x.id] = edited._replace(text=packet.msg[:MAX_TEXT])
+        elif x.op == WITHDRAW:
+            self._messages.pop(x.id, None)
+
+    def get(self, message_id: str | None) -> RecentMessage | None:
+        """The message with this id; None if it is not remembered."""
+        return self._messages.get(message_id or "")
+
+    def find(self, reference: str) -> RecentMessage | None:
+        """The message that a user means by its id, or by its number in the log; None if it is not remembered."""
+        if reference.isdecimal():
+            return next((message for message in self._messages.values() if str(message.seq) == reference), None)
+        return self.get(reference)
+
+    def of(self, target: str, own: bool) -> list[RecentMessage]:
+        """What was said in the conversation with this user or room: the user's own, or that of others; the newest first."""
+        wanted = key(conversation(target))
+        latest = reversed(self._messages.values())
+        found = [message for message in latest if message.is_own is own and key(message.conv) == wanted]
+        return sorted(found, key=lambda message: -message.seq)
+
+    def _add(self, message: RecentMessage) -> None:
+        known = self._messages.get(message.id, message)
+        self._messages[message.id] = message._replace(is_own=message.is_own or known.is_own)
+        if len(self._messages) > MAX_MESSAGES:
+            del self._messages[next(iter(self._messages))]
+
+
+def conversation(target: str) -> str:
+    """The conversation with this recipient, as `x.conv` has it: "#ops", "@bob" or "Everyone"."""
+    if target.startswith(("#", "@")):
+        return target
+    return EVERYONE if target.lower() == EVERYONE.lower() else f"@{target}"

@@ -1,0 +1,71 @@
+"""Commands about messages, as they are typed at a terminal: it knows which message is meant where the line does not say so.
+
+On the wire each has the id of a message first (docs/protocol.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanchat.client.interfaces import NotSent, OutgoingMessage
+from lanchat.client.recent_messages import RecentMessage, RecentMessages
+from lanchat.client.session import ClientSession
+
+#: The word by which the server knows the newest message of one's own, or of others.
+LAST = "last"
+
+
+class MessageCommands:
+    """Edits, withdrawals, reactions and replies."""
+
+    def __init__(
+        self, session: ClientSession, recent: RecentMessages, target: Callable[[], str], sent: Callable[[OutgoingMessage], None]
+    ) -> None:
+        """`target` returns the current target of lines; `sent` is called with a reply that was sent."""
+        self._session = session
+        self._recent = recent
+        self._target = target
+        self._sent = sent
+
+    def edit(self, words: str) -> None:
+        """`/edit [ID] TEXT`: without an id, the user's last message. Raises `NotSent`."""
+        self._change("/edit", words)
+
+    def withdraw(self, words: str) -> None:
+        """`/withdraw [ID]`: without an id, the user's last message. Raises `NotSent`."""
+        self._change("/withdraw", words)
+
+    def react(self, words: str) -> None:
+        """`/react [ID] [TEXT]`: without an id, to the newest message of others in this conversation. Raises `NotSent`."""
+        message, text = self._meant(words)
+        self._session.send("/react", f"{message.id} {text}".rstrip())
+
+    def reply(self, words: str) -> None:
+        """`/reply [ID] TEXT`: without an id, to the newest message of others in this conversation. Raises `NotSent`."""
+        message, text = self._meant(words)
+        if not text.strip():
+            raise NotSent("/reply needs a text: /reply TEXT, or /reply ID TEXT.")
+        self._sent(self._session.send(message.conv.removeprefix("@"), text, args={"re": message.id}))
+
+    def _change(self, command: str, words: str) -> None:
+        """Send a command about a message of the user's own."""
+        first, text = _split(words)
+        message = self._recent.find(first)
+        known = message.id if message is not None else LAST
+        rest = text if message is not None or first == LAST else words
+        self._session.send(command, f"{known} {rest}".rstrip())
+
+    def _meant(self, words: str) -> tuple[RecentMessage, str]:
+        """The message of others that the first word names, or else the newest here, and the text for it. Raises `NotSent`."""
+        first, text = _split(words)
+        if (message := self._recent.find(first)) is not None:
+            return message, text
+        here = self._recent.of(self._target(), own=False)
+        if not here:
+            raise NotSent("no message of others has come here yet. /history shows earlier ones.")
+        return here[0], text if first == LAST else words
+
+
+def _split(words: str) -> tuple[str, str]:
+    first, *rest = words.split(maxsplit=1) or [""]
+    return first, "".join(rest)

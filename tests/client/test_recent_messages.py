@@ -1,0 +1,45 @@
+"""What is remembered of messages, so that a reply shows to what it is one."""
+
+from __future__ import annotations
+
+from lanchat.client.interfaces import OutgoingMessage
+from lanchat.client.recent_messages import MAX_MESSAGES, RecentMessages
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import Sender, ServerPacket
+
+
+def learn(recent: RecentMessages, msg: str, name: str = "bob", request: OutgoingMessage | None = None, **x: object) -> None:
+    """A packet comes."""
+    recent.learn(ServerPacket(Sender(name, ""), "alice", msg, ServerX(**x)), request, "alice")  # type: ignore[arg-type]
+
+
+def test_a_message_is_found_by_its_id_and_its_number_and_the_newest_of_a_conversation_first() -> None:
+    recent = RecentMessages()
+    for seq in (7, 9, 8):  # a page may come later than what is newer
+        learn(recent, f"no {seq}", id=f"e.{seq}", seq=seq, conv="@bob")
+    sent = OutgoingMessage("/me", "Bob waves", 1, "c")
+    learn(recent, "", "SERVER", sent, op="ack", id="e.10", seq=10)
+    assert [message.text for message in recent.of("bob", own=False)] == ["no 9", "no 8", "no 7"]
+    assert [(message.author, message.text) for message in recent.of("bob", own=True)] == [("alice", "waves")]
+    assert recent.of("#ops", own=False) == []
+    assert recent.find("8") is recent.find("e.8") is recent.get("e.8")
+    assert recent.find("11") is recent.get(None) is None
+
+
+def test_what_was_edited_or_withdrawn_is_remembered_as_it_is_now() -> None:
+    recent = RecentMessages()
+    learn(recent, "lunch?", id="e.1", seq=1, conv="#ops")
+    learn(recent, "dinner?", op="edit", id="e.1", seq=2, conv="#ops")
+    learn(recent, "more", op="edit", id="e.0", seq=3, conv="#ops")
+    assert [message.text for message in recent.of("#ops", own=False)] == ["dinner?"]
+    learn(recent, "", op="withdraw", id="e.1", seq=4, conv="#ops")
+    assert recent.of("#ops", own=False) == []
+
+
+def test_no_more_is_remembered_than_there_is_room_for() -> None:
+    recent = RecentMessages()
+    for seq in range(MAX_MESSAGES + 1):
+        learn(recent, "x" * 10_000, id=f"e.{seq}", seq=seq, conv="#ops")
+    kept = recent.of("#ops", own=False)
+    assert (len(kept), kept[-1].seq) == (MAX_MESSAGES, 1)
+    assert max(len(message.text) for message in kept) < 1000
