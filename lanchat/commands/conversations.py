@@ -12,7 +12,6 @@ from typing import NamedTuple
 from lanchat.commands.command import Command, list_argument, named
 from lanchat.core.chat import Chat
 from lanchat.core.read_markers import sent_to_classic
-from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.history import conversation_list
 from lanchat.history.conversation_list import MOST, Conversation, Listed
 from lanchat.history.conversations import with_name
@@ -25,8 +24,9 @@ from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.packet import Packet, visible
 from lanchat.tables.read_markers import Marker, SetMuted
 
-#: What the list costs, in packets, besides its share for each conversation that there is.
-LIST_COST = 12
+#: What the list, and what finding one conversation costs, in packets; so many conversations that are looked at cost one more.
+LIST_COST, FIND_COST = 20, 4
+LISTED_A_PACKET, LOOKED_AT_A_PACKET = 10, 100
 #: More conversations than this don't fit into a packet.
 PAGE = 1000
 NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
@@ -47,7 +47,8 @@ class Found(NamedTuple):
 
 async def _conversations(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     _, after = list_argument(session, packet, args[0])
-    chat.charge(session, LIST_COST + len(_readable(chat, session)) / NAMES_A_PACKET)
+    looked_at = min(len(_readable(chat, session)), conversation_list.CONVERSATIONS)
+    chat.charge(session, LIST_COST + looked_at / LISTED_A_PACKET)
     if session.pending:
         await chat.messages.stored.settled()  # what it said and read before is in the list
     page, total = await chat.store.read(_query(chat, session, after))
@@ -147,13 +148,14 @@ async def _notify(chat: Chat, session: Session, packet: Packet, args: list[str])
 
 async def _find(chat: Chat, session: Session, account: Account, target: str) -> Found:
     """The conversation that somebody names: `#ops`, `@bob` or `bob`. Raises `NoSuchTarget` or `NotMember`."""
+    chat.charge(session, FIND_COST)
     if target.startswith(MARK):
         room = chat.rooms.get(target, session)
         if room.conv not in account.conversations:
             raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
         shown, find = room.name, lambda _: [room.conv]
     else:
-        chat.charge(session, len(account.conversations) / NAMES_A_PACKET)
+        chat.charge(session, min(len(account.conversations), conversation_list.CONVERSATIONS) / LOOKED_AT_A_PACKET)
         name = target.removeprefix("@")
         other = chat.online.account(name)
         shown = f"@{other.name.shown if other is not None else name}"

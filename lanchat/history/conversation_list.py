@@ -21,6 +21,8 @@ from lanchat.protocol.spelling import key
 
 #: Messages and mentions are counted up to this number.
 MOST = 1000
+#: How many conversations are looked at: those in which something was said last.
+CONVERSATIONS = 5000
 # The end of the year 9999, in milliseconds since the epoch; a later time is a damage of the disk, and can't be written.
 _END_OF_TIME = 253_402_300_799_999
 
@@ -29,11 +31,13 @@ _CONVERSATION = re.compile(r"r(?P<room>[0-9]{1,18})|p(?P<one>[0-9]{1,18})x(?P<tw
 # (What is said of one conversation is moved from `fresh` to `kept` in its order.)
 _LAST = "(SELECT seq FROM {0} WHERE conv = mine.conv AND about IS NULL ORDER BY seq DESC LIMIT 1)"
 _LISTED = f"""
-    SELECT json_group_array(json_array(CAST(conv AS TEXT), floor, read, muted, coalesce({_LAST.format("fresh")},
-        {_LAST.format("kept")}))) FROM mine
+    SELECT json_group_array(json_array(conv, floor, read, muted, seq)) FROM (
+        SELECT *, coalesce({_LAST.format("fresh")}, {_LAST.format("kept")}) AS seq FROM mine
+        ORDER BY seq DESC LIMIT {CONVERSATIONS})
 """  # noqa: S608 (our own words)
 _OF_ACCOUNT = f"""
-    WITH mine AS (SELECT conv, CAST(since AS INTEGER) AS floor, CAST(read AS INTEGER) AS read, muted = 1 AS muted
+    WITH mine AS (
+        SELECT CAST(conv AS TEXT) AS conv, CAST(since AS INTEGER) AS floor, CAST(read AS INTEGER) AS read, muted = 1 AS muted
         FROM members WHERE account = ?) {_LISTED}
 """  # noqa: S608 (our own words)
 _GIVEN = f"WITH mine AS (SELECT value AS conv, 0 AS floor, 0 AS read, 0 AS muted FROM json_each(?)) {_LISTED}"  # noqa: S608 (ours)

@@ -244,3 +244,17 @@ def test_who_joins_again_has_read_what_was_said_meanwhile(router: Router, phone:
     bob.send("#ops", "ann, two")
     phone.send("/join", "#ops")
     assert unread(phone) == {"#ops": (0, 0)}
+
+
+def test_the_list_costs_what_is_looked_at(router: Router, phone: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation_list, "CONVERSATIONS", 300)
+    costs = list[float]()
+    monkeypatch.setattr(router.chat.replies, "charge", lambda session, cost: costs.append(cost))
+    router.chat.charge = router.chat.replies.charge
+    account = phone.session.account
+    assert account is not None
+    phone.send("/conversations")
+    account.conversations |= {f"p1x{number}": 0 for number in range(2, 1000)}
+    for command, text in (("/conversations", ""), ("/read", "#ops"), ("/notify", "@bob off")):
+        phone.send(command, text)
+    assert costs == [20.1, 20 + 30, 4, 4, 3]
