@@ -33,14 +33,14 @@ _LAST = "(SELECT seq FROM {0} WHERE conv = mine.conv AND about IS NULL ORDER BY 
 _LISTED = f"""
     SELECT json_group_array(json_array(conv, floor, read, muted, seq)) FROM (
         SELECT *, coalesce({_LAST.format("fresh")}, {_LAST.format("kept")}) AS seq FROM mine
-        ORDER BY seq DESC LIMIT {CONVERSATIONS})
+        ORDER BY seq DESC LIMIT ?2)
 """  # noqa: S608 (our own words)
 _OF_ACCOUNT = f"""
     WITH mine AS (
         SELECT CAST(conv AS TEXT) AS conv, CAST(since AS INTEGER) AS floor, CAST(read AS INTEGER) AS read, muted = 1 AS muted
-        FROM members WHERE account = ?) {_LISTED}
+        FROM members WHERE account = ?1) {_LISTED}
 """  # noqa: S608 (our own words)
-_GIVEN = f"WITH mine AS (SELECT value AS conv, 0 AS floor, 0 AS read, 0 AS muted FROM json_each(?)) {_LISTED}"  # noqa: S608 (ours)
+_GIVEN = f"WITH mine AS (SELECT value AS conv, 0 AS floor, 0 AS read, 0 AS muted FROM json_each(?1)) {_LISTED}"  # noqa: S608 (ours)
 # What was sent to a classic client counts as read.
 _SENT = "SELECT coalesce(max(cursor), 0) FROM devices WHERE account = ? AND name = ? AND typeof(cursor) = 'integer'"
 _NAMED = """
@@ -107,7 +107,7 @@ def of_account(  # noqa: PLR0913, PLR0917 (what is known of the account, and whi
     classic device, counts as read.
     """
     (sent_before,) = connection.execute(_SENT, (account, CLASSIC)).fetchone()
-    found = _merged(connection, account, _asked(connection, _OF_ACCOUNT, account))
+    found = _merged(connection, account, _asked(connection, _OF_ACCOUNT, account, CONVERSATIONS))
     page = found[after : after + most]
     for one in page:
         one.read = max(one.read, sent, sent_before, *(moved.get(conv, 0) for conv in one.floors))
@@ -117,7 +117,7 @@ def of_account(  # noqa: PLR0913, PLR0917 (what is known of the account, and whi
 
 def of_guest(connection: Connection, rooms: Collection[ConversationId], after: int, most: int) -> Listed:
     """The conversations of a guest, who is in these rooms. Nothing is counted for it."""
-    found = _merged(connection, 0, _asked(connection, _GIVEN, json.dumps([*rooms])))
+    found = _merged(connection, 0, _asked(connection, _GIVEN, json.dumps([*rooms]), CONVERSATIONS))
     return Listed(found[after : after + most], len(found))
 
 
@@ -178,7 +178,7 @@ def _named(connection: Connection, table: str, column: str, ids: Iterable[str | 
     return {number: (name, value) for number, name, value in _asked(connection, _NAMED.format(table, column), numbers)}
 
 
-def _asked(connection: Connection, statement: str, value: object) -> list[list[Any]]:
-    """The list that a statement with one parameter returns."""
-    found: list[list[Any]] = json.loads(connection.execute(statement, (value,)).fetchone()[0])
+def _asked(connection: Connection, statement: str, *values: object) -> list[list[Any]]:
+    """The list that a statement returns."""
+    found: list[list[Any]] = json.loads(connection.execute(statement, values).fetchone()[0])
     return found
