@@ -109,7 +109,8 @@ def test_a_marker_is_acknowledged_when_it_is_on_the_disk(store: FakeStore, phone
     bob.send("#ops", "one")
     phone.shown()
     store.held = True
-    phone.send("/read", "#ops")
+    bob.send("/read", "#ops")
+    phone.send("/read", "#ops")  # it is stored after the other one, with the next ones
     phone.send("/quit")
     assert phone.shown() == []
     store.release()

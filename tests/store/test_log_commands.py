@@ -295,6 +295,8 @@ def test_a_log_that_is_replayed_gives_the_same_database(later: Callable[[], None
     assert different == []
     done = [_decode_command(item) for item in life.log if isinstance(item, bytes)]
     assert {type(command) for command in done} == set(COMMANDS)
+    left = "SELECT count(*) FROM mentions WHERE seq NOT IN (SELECT seq FROM log WHERE conv != '')"
+    assert life.connection.execute(left).fetchone() == (0,), "mentions are gone with their messages"
     contents = life.content_after.values()
     assert all(max(len(content[table]) for content in contents) > 1 for table in life.content()), "there is something in each"
     assert sum(isinstance(outcome, tuple) and outcome[3] for outcome in life.outcomes) > 9, "repeats"
