@@ -13,17 +13,17 @@ from tests.drivers.wrong import same
 
 
 def page(world: World) -> None:
-    """Ask for a page before or after a place, or the newest, of some conversations."""
+    """Ask for a page before or after a place, between two, or the newest, of some conversations."""
     dice, log = world.dice, world.log
     convs = _convs(world)
     place, limit = dice.randrange(log.newest + 3), dice.choice([1, 2, 7, 50, 200])
-    side = dice.choice(["before", "after", ""])
+    side = dice.choice(["before", "after", "between", ""])
     world.note(f"ask for {limit} {side} {place if side else ''} of {len(convs)} conversations")
-    before, after = (place if side == name else None for name in ("before", "after"))
+    before, after = {"before": (place, None), "after": (None, place), "between": (place + 50, place), "": (None, None)}[side]
     found = world.core.read(partial(pages.page, convs=convs, before=before, after=after, limit=limit))
     floors = dict.fromkeys(convs, 0)
-    if side == "after":
-        wanted, more = log.fit(log.at(floors, after=place), limit)
+    if after is not None:
+        wanted, more = log.fit(log.at(floors, after=place, upto=2**62 if before is None else before - 1), limit)
     else:
         wanted, more = log.fit(log.at(floors, upto=place - 1 if side else 2**62)[::-1], limit)
         wanted.reverse()
