@@ -10,13 +10,12 @@ from lanchat.protocol.packet import Packet, Sender
 class AutoReplies:
     """Replies that wait to be written: of each command only the newest, so a server that does not read gets one."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._waiting: dict[str, bytes] = {}
 
     def queue(self, command: str, x: X) -> None:
         """Queue a reply. It replaces one with the same command that was not written yet."""
-        self._waiting[command] = Packet(Sender(self._name, ""), command, "", x).line
+        self._waiting[command] = Packet(Sender("", ""), command, "", x).line
 
     def write(self, connection: ServerConnection | None) -> None:
         """Write the replies that wait, until the connection's buffer is full."""

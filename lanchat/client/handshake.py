@@ -56,7 +56,8 @@ class Handshake:
         #: The capabilities to ask for; a part of `CAPS`.
         self.caps = list(CAPS)
         self.credentials = credentials
-        self._name = name
+        #: The name under which connections are opened.
+        self.name = name
         self._device = device
         self._timers = timers
         self._ui = ui
@@ -77,7 +78,7 @@ class Handshake:
         """Start on a new connection: name and hello, without a secret, go out in one write, for classic servers too."""
         self._connection, self._resume, self._hellos = connection, resume, 0
         self.awaits_password = self._packet_seen = False
-        connection.write(f"{self._name}\n".encode() + self._hello())
+        connection.write(f"{self.name}\n".encode() + self._hello())
 
     def disconnected(self) -> None:
         """Stop the timers: the connection has ended."""
@@ -122,7 +123,7 @@ class Handshake:
         # A new token may push out that of another device, so a client that logs in with one asks for no other.
         caps = [cap for cap in self.caps if cap != "token" or not self.credentials.sent_token]
         x = X(v=1, caps=caps, dev=self._device or None, auth=auth, resume=self._resume)
-        return Packet(Sender(self._name, ""), "/hello", "lanchat", x).line
+        return Packet(Sender(self.name, ""), "/hello", "lanchat", x).line
 
     def _send_hello(self) -> None:
         assert self._connection is not None  # noqa: S101 (the callers check it)
@@ -135,7 +136,7 @@ class Handshake:
             return False
         if (
             not text.startswith("Welcome ")
-            and "already" not in text.replace(self._name, "")
+            and "already" not in text.replace(self.name, "")
             and ("/login" in text or self.credentials.sent_auth)
         ):
             self._server_said(text)
@@ -179,18 +180,18 @@ class Handshake:
         if not self.credentials.sent_auth and not self.awaits_password and self.credentials.auth(self._connection.identity):
             self._send_hello()
         else:
-            self._ask_password(f"{visible(self._name)} {LOGIN_NEEDED}")
+            self._ask_password(f"{visible(self.name)} {LOGIN_NEEDED}")
 
     def _ask_password(self, why: str, prefix: str = "") -> None:
         """Ask the user for the password. Where nobody can be asked, the session ends with `why`."""
         self._timers.stop(self._not_welcomed, self._classic_welcome_alone)
         self.awaits_password = True
         if self._connection is None or not self._connection.identity:
-            self._handler.end(NOT_DELIVERED, f"{visible(self._name)} {NOT_PRIVATE}")
+            self._handler.end(NOT_DELIVERED, f"{visible(self.name)} {NOT_PRIVATE}")
         elif not self._asking:
             self._notice(self.credentials.problem)
             self._asking, self._end_reason = True, why
-            self._ui.ask(f"{prefix}Password for {visible(self._name)}: ", self._answered)
+            self._ui.ask(f"{prefix}Password for {visible(self.name)}: ", self._answered)
 
     def _rejected(self, why: str, certain: bool) -> None:
         """The password or token was wrong: try the next, or ask. A token is removed from the file only if that is `certain`."""
@@ -204,7 +205,7 @@ class Handshake:
             self._ask_password(self._not_let_in(why), f"{visible(why, 200)} ")
 
     def _not_let_in(self, why: str) -> str:
-        return f"the server does not let {visible(self._name)} in: {visible(why, 400)}"
+        return f"the server does not let {visible(self.name)} in: {visible(why, 400)}"
 
     def _answered(self, password: str | None) -> None:
         self._asking = False
@@ -246,7 +247,7 @@ class Handshake:
             self._ui.notice(what)
 
     def _end_without_account(self) -> None:
-        why = f"{visible(self._name)} is not registered on this server: leave out --login, and register it with /register"
+        why = f"{visible(self.name)} is not registered on this server: leave out --login, and register it with /register"
         self._handler.end(NOT_DELIVERED, why)
 
     def _classic_welcome_alone(self) -> None:

@@ -10,6 +10,8 @@ from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket
 from lanchat.protocol.spelling import key
 
+#: The word by which the server knows the newest message of one's own, or of others.
+LAST = "last"
 #: Messages that are remembered, and characters of each.
 MAX_MESSAGES, MAX_TEXT = 2000, 200
 
@@ -41,11 +43,10 @@ class RecentMessages:
             return
         if x.op is None and x.conv:
             self._add(RecentMessage(x.id, x.conv, packet.from_.name, packet.msg[:MAX_TEXT], x.seq or 0, bool(x.self_)))
-        elif x.op == "ack" and request is not None and request.recipient:
-            conv = conversation(request.recipient)
-            self._add(RecentMessage(x.id, conv, me, request.text[:MAX_TEXT], x.seq or 0, is_own=True))
-        elif x.op == EDIT and (edited := self._messages.get(x.id)):
-            self._messages[x.id] = edited._replace(text=packet.msg[:MAX_TEXT])
+        elif x.op == "ack" and request is not None:
+            self._sent(x.id, x.seq or 0, request, me)
+        elif x.op == EDIT:
+            self._edit(x.id, packet.msg)
         elif x.op == WITHDRAW:
             self._messages.pop(x.id, None)
 
@@ -65,6 +66,26 @@ class RecentMessages:
         latest = reversed(self._messages.values())
         found = [message for message in latest if message.is_own is own and key(message.conv) == wanted]
         return sorted(found, key=lambda message: -message.seq)
+
+    def _sent(self, message_id: str, seq: int, request: OutgoingMessage, me: str) -> None:
+        """Take in what the user has said or changed."""
+        if request.is_message and request.recipient:
+            conv, text = conversation(request.recipient), request.text[:MAX_TEXT]
+            self._add(RecentMessage(message_id, conv, me, text, seq, is_own=True))
+        elif request.command in ("/edit", "/withdraw"):
+            reference, _, text = request.msg.partition(" ")
+            changed = self.find(reference) if reference != LAST else self._last_own()
+            if changed is not None and request.command == "/edit":
+                self._edit(changed.id, text)
+            elif changed is not None:
+                del self._messages[changed.id]
+
+    def _edit(self, message_id: str, text: str) -> None:
+        if message_id in self._messages:
+            self._messages[message_id] = self._messages[message_id]._replace(text=text[:MAX_TEXT])
+
+    def _last_own(self) -> RecentMessage | None:
+        return max((message for message in self._messages.values() if message.is_own), key=lambda own: own.seq, default=None)
 
     def _add(self, message: RecentMessage) -> None:
         known = self._messages.get(message.id, message)

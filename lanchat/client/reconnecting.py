@@ -60,7 +60,8 @@ class Reconnector:
         """
         #: How often the server has welcomed us.
         self.welcomes = 0
-        self._name = visible(name)
+        #: The user's name, as it is shown.
+        self.name = visible(name)
         self._timers = timers
         self._ui = ui
         self._retry = retry
@@ -100,7 +101,7 @@ class Reconnector:
 
     def refused(self, why: str, code: str | None = None) -> None:
         """The server refused us. A client without a name is told why in words only, without a `code`."""
-        text = f"the server refused the name {self._name}: {visible(why, 400)}"
+        text = f"the server refused the name {self.name}: {visible(why, 400)}"
         if self._is_temporary(code, why) and self._try_again(NOT_DELIVERED, text):
             self._handler.drop_connection(self._retry_notice(why))
         else:
@@ -108,7 +109,7 @@ class Reconnector:
 
     def asked_to_wait(self, why: str, seconds: float) -> bool:
         """The server asks us to try again in `seconds`; whether that is within the time limit."""
-        text = f"the server does not let {self._name} in: {visible(why, 400)}"
+        text = f"the server does not let {self.name} in: {visible(why, 400)}"
         if not self.welcomes and seconds > self._timeout:
             self._handler.end(NOT_DELIVERED, text)
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
-from lanchat.protocol.events import BANNED, CLOSED, KICKED, RENAMED
+from lanchat.protocol.events import BANNED, CLOSED, KICKED, NAME, RENAMED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, is_visible, visible
 from lanchat.protocol.spelling import key
@@ -20,7 +20,7 @@ class JoinedRooms:
 
     def __init__(self, me: str, ui: UserInterface, join: Callable[[str], OutgoingMessage]) -> None:
         """`me` is the user's name; `join` sends a /join before anything else that is queued."""
-        self._me = key(me)
+        self.me = me
         self._ui = ui
         self._join = join
         self._names: dict[str, str] = {}  # by the key of each name
@@ -74,7 +74,7 @@ class JoinedRooms:
         """Forget a room that the user was removed from, and note a room's new name."""
         if room not in self._names:
             return
-        if event == CLOSED or (event in (KICKED, BANNED) and self._me in map(key, x.who or ())):
+        if event == CLOSED or (event in (KICKED, BANNED) and key(self.me) in map(key, x.who or ())):
             del self._names[room]
         elif event == RENAMED:
             del self._names[room]
@@ -102,6 +102,17 @@ class JoinedRooms:
 
     def _report_back(self, names: list[str]) -> None:
         self._ui.notice(f"You are back{', in ' if names else ''}{', '.join(sorted(names))}.")
+
+
+def followed(target: str, x: ServerX | None) -> str:
+    """The target of lines after an event: it is the same room or person under a new name, if they have one now."""
+    if x is None or x.op != "event" or x.batch is not None or not x.text:
+        return target
+    if x.ev == RENAMED and key(x.conv or "") == key(target):
+        return valid_room(x.text) or target
+    if x.ev == NAME and [key(name) for name in x.who or ()] == [key(target)] and is_visible(x.text):
+        return x.text
+    return target
 
 
 def valid_room(name: str | None) -> str:

@@ -37,7 +37,7 @@ from lanchat.client.rooms import JoinedRooms
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import without_token
 from lanchat.protocol.extensions import ServerX, X
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.packet import ServerPacket, is_visible, visible
 from lanchat.protocol.typed_lines import SECRET_COMMANDS
 
 #: Seconds that an acknowledgement, or a welcome, may take by default.
@@ -72,7 +72,8 @@ class ClientSession:
         self.ended: Deferred[SessionEnd] = Deferred()
         #: Whether /quit was sent.
         self.quitting = False
-        self.name = name
+        #: The user's name, and the one that packets claim: none after a `/name`, until the next connection.
+        self.name = self._claimed = name
         self.credentials = credentials or Credentials()
         self._ui = ui
         self._timeout = timeout
@@ -81,8 +82,8 @@ class ClientSession:
         self._timers = Timers(clock)
         self.reconnector = Reconnector(name, self._timers, ui, retry, timeout, wait_for_server, self)
         self._rooms = JoinedRooms(name, ui, self._join)
-        self._handshake = Handshake(name, device, self.credentials, self._timers, ui, timeout, self, self.reconnector)
-        self._auto_replies = AutoReplies(name)
+        self.handshake = Handshake(name, device, self.credentials, self._timers, ui, timeout, self, self.reconnector)
+        self._auto_replies = AutoReplies()
         self._delivery = Delivery(self._timers, ui, timeout, self.flush, wait_for_server)
         #: The position in the server's log, and what the server knows of it.
         ask = partial(self.send, "/history", "", True)
@@ -112,11 +113,6 @@ class ClientSession:
         """Whether there is a connection on which the server has welcomed us."""
         return self.state in (ConnectionState.CLASSIC, ConnectionState.CAPABLE)
 
-    @property
-    def awaits_password(self) -> bool:
-        """Whether the server waits for a password."""
-        return self._handshake.awaits_password
-
     # Called by the user interface.
 
     def send(self, to: str, msg: str, internal: bool = False, args: Args | None = None) -> OutgoingMessage:
@@ -135,12 +131,12 @@ class ClientSession:
 
     def log_in(self, password: str) -> None:
         """Log in with this password: in the handshake if the server waits for one, else with /login."""
-        if not self._handshake.log_in(password):
+        if not self.handshake.log_in(password):
             self.send("/login", password)
 
     def forgo(self, *caps: str) -> None:
         """Do not ask for these caps. Without `resume`, missed messages that come anyway are not acknowledged."""
-        self._handshake.caps = [cap for cap in self._handshake.caps if cap not in caps]
+        self.handshake.caps = [cap for cap in self.handshake.caps if cap not in caps]
 
     def end(self, status: int, why: str = "") -> None:
         """End the session. Messages that were not acknowledged are reported, unless no server was ever reached."""
@@ -159,8 +155,8 @@ class ClientSession:
         if self.state is ConnectionState.ENDED:
             connection.abort()
             return
-        self._connection, self.state = connection, ConnectionState.HANDSHAKE
-        self._handshake.begin(connection, self.log_sync.cursor.resume)
+        self._connection, self.state, self._claimed = connection, ConnectionState.HANDSHAKE, self.name
+        self.handshake.begin(connection, self.log_sync.cursor.resume)
 
     def line_received(self, line: bytes) -> None:
         """Handle a line from the server."""
@@ -174,7 +170,7 @@ class ClientSession:
             return
         if packet.x is not None and packet.x.op == "ping" and self._connection is not None:
             self._auto_replies.queue("/pong", X(t=packet.x.t))
-        elif not self._handshake.handle(packet, self.state is ConnectionState.HANDSHAKE):
+        elif not self.handshake.handle(packet, self.state is ConnectionState.HANDSHAKE):
             self._take(packet, line)
         self.flush()
 
@@ -194,9 +190,9 @@ class ClientSession:
     def disconnected(self, why: str) -> None:
         """The connection has ended; `why` is a text for the user."""
         before, self._connection = self.state, None
-        asking = self.awaits_password
+        asking = self.handshake.awaits_password
         self._auto_replies.disconnected()
-        self._handshake.disconnected()
+        self.handshake.disconnected()
         self.log_sync.disconnected()
         if before is ConnectionState.ENDED:
             return
@@ -221,7 +217,7 @@ class ClientSession:
 
     def welcomed(self, x: ServerX | None) -> None:
         """The server has accepted us; `x` is None if it speaks only the classic protocol."""
-        self.caps = caps = self._handshake.granted(x)
+        self.caps = caps = self.handshake.granted(x)
         self.state = ConnectionState.CAPABLE if "ack" in caps else ConnectionState.CLASSIC
         self.reconnector.welcomed()
         has_log = x is not None and bool(x.account) and caps >= LOG_CAPS
@@ -255,17 +251,16 @@ class ClientSession:
             return
         self._ui.packet_received(packet, request, without_token(line) if x.token else line)
         if x.op == "ok" and request is not None and request.command in SECRET_COMMANDS:
-            self._handshake.password_accepted(request.new_password, is_new=request.command != "/login")
+            self.handshake.password_accepted(request.new_password, is_new=request.command != "/login")
             if x.account and self.caps >= LOG_CAPS:
                 self.log_sync.registered(x)
         self.log_sync.apply(x)
-        if x.op == "bye":
-            self._bye(packet)
-
-    def _bye(self, packet: ServerPacket) -> None:
-        if self.quitting:
+        if x.op == "ok" and request is not None and request.command == "/name" and x.names and is_visible(x.names[0]):
+            self.name = self.handshake.name = self._rooms.me = x.names[0]
+            self.reconnector.name = visible(self.name)
+        if x.op == "bye" and self.quitting:
             self.end(DONE)
-        else:
+        elif x.op == "bye":
             self.reconnector.closed_by_server(packet, self.state is ConnectionState.HANDSHAKE)
 
     def _write(self, message: OutgoingMessage) -> None:
@@ -279,7 +274,8 @@ class ClientSession:
             self._all_read = self._all_read or self.state is ConnectionState.CAPABLE
             self._timers.start(QUIT_SECONDS, self._left)
         (self._delivery if self.state is ConnectionState.CAPABLE else self._rooms).message_written(message)
-        self._connection.write(message.encode(self.name, capable=self.state is ConnectionState.CAPABLE))
+        self._claimed = "" if message.command == "/name" else self._claimed
+        self._connection.write(message.encode(self._claimed, capable=self.state is ConnectionState.CAPABLE))
 
     def _acknowledge(self, seq: int) -> None:
         self._auto_replies.queue("/ack", X(seq=seq))

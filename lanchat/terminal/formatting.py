@@ -116,7 +116,7 @@ class Formatter:
         """A packet of the server, or of another user."""
         then, x = self.time(packet), packet.x or ServerX()
         name = visible(packet.from_.name, MAX_NAME)
-        if name == "SERVER":
+        if name == "SERVER" and not is_notice(packet):
             failed = x.op == "fail"
             text = visible(packet.msg) if x.op == "event" else packet.msg  # an event is one sentence, which may quote a user
             return self._paragraph(then, "! " if failed else "* ", ERROR if failed else FAINT, text, colour_all=True)
@@ -129,14 +129,17 @@ class Formatter:
         return self._paragraph(then, prefix, colour, self.excerpts.text(packet))
 
     def own_message(self, message: OutgoingMessage, packet: ServerPacket | None) -> Paragraph:
-        """A message of this user, with the time of its acknowledgement in `packet`; None where there is none."""
+        """A message or reaction of this user, with the time of its acknowledgement in `packet`; None where there is none."""
+        to, text = message.recipient, message.text
         if message.command == "/me":
-            prefix = self._action_prefix(self.name, message.recipient, is_mine=True)
+            prefix = self._action_prefix(self.name, to, is_mine=True)
+        elif message.command == "/react":
+            to, marks, text = self.excerpts.own_reaction(message.msg)
+            prefix = self._prefix(YOU, to, is_mine=True, marks=marks)
         else:
-            marks = self.excerpts.reply_mark(message.args.get("re"))
-            prefix = self._prefix(YOU, message.recipient, is_mine=True, marks=marks)
+            prefix = self._prefix(YOU, to, is_mine=True, marks=self.excerpts.reply_mark(message.args.get("re")))
         nobody = " (nobody received it)" if packet is not None and packet.x is not None and packet.x.n == 0 else ""
-        return self._paragraph(self.time(packet), prefix, PRIVATE, message.text + nobody)
+        return self._paragraph(self.time(packet), prefix, PRIVATE, text + nobody)
 
     def typed(self, prompt: str, line: str) -> Paragraph:
         """A line as the user typed it, after the prompt that it was typed at."""
@@ -235,6 +238,11 @@ def is_private(packet: ServerPacket) -> bool:
 def mentions(text: str, name: str) -> bool:
     """Whether a text contains a name as a separate word."""
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def is_notice(packet: ServerPacket) -> bool:
+    """Whether the server says this in a conversation, as a bot does, and not to this user."""
+    return packet.x is not None and packet.x.op is None and bool(packet.x.bot)
 
 
 def _is_mine(packet: ServerPacket) -> bool:

@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import NotSent, OutgoingMessage
-from lanchat.client.recent_messages import RecentMessage, RecentMessages
+from lanchat.client.recent_messages import LAST, RecentMessage, RecentMessages
 from lanchat.client.session import ClientSession
-
-#: The word by which the server knows the newest message of one's own, or of others.
-LAST = "last"
 
 
 class MessageCommands:

@@ -20,7 +20,7 @@ from lanchat.protocol.typed_lines import UnclearLine, check_no_secret
 from lanchat.system.printing import STDIN, STDOUT, OutputError
 from lanchat.system.private_files import without_bom
 from lanchat.terminal.arrivals import is_news
-from lanchat.terminal.formatting import Formatter, Paragraph, columns, printable, write_error
+from lanchat.terminal.formatting import Formatter, Paragraph, columns, is_notice, printable, write_error
 from lanchat.terminal.input_lines import InputMode, LineSplitter, WholeInput, decoded
 from lanchat.terminal.streams import StdinReader, StdoutWriter
 
@@ -249,8 +249,9 @@ class Pipe:
         return packet.x.op in ("ok", "end") and (classic or packet.x.cid is not None)
 
     def _is_news(self, packet: ServerPacket) -> bool:
-        """Whether this says what somebody did in a room, such as a new topic."""
-        return packet.x is not None and packet.x.op == "event" and is_news(packet.x, self._session.name)
+        """Whether this is a notice of the server's, or says what somebody did in a room, such as a new topic."""
+        x = packet.x
+        return is_notice(packet) or (x is not None and x.op == "event" and is_news(x, self._session.name))
 
     def _print(self, data: bytes) -> None:
         if not self._broken:

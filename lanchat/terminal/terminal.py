@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from lanchat.client.connection import Client
 from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Answered, ConnectionState, NotSent, OutgoingMessage
-from lanchat.client.rooms import valid_room
+from lanchat.client.rooms import followed, valid_room
 from lanchat.client.session import ClientSession
 from lanchat.client.timers import Timers
 from lanchat.protocol.packet import ServerPacket, visible
@@ -127,6 +127,7 @@ class Terminal:
     def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet, unless it only answers a request of the client itself."""
         self._words.learn(packet)
+        self.target = followed(self.target, packet.x)
         if self._people.learn(packet, self._timers.now()):
             self._prompt.redraw()
             self._timers.start(TYPING_SECONDS, self._prompt.redraw)
@@ -231,7 +232,7 @@ class Terminal:
             self._pages.ask(command, typed.text, self.target)
         elif command in SECRET_COMMANDS:
             self._passwords.command(command, typed.text)
-        elif self._session.awaits_password and not command.startswith("/"):
+        elif self._session.handshake.awaits_password and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and this might be a password. /quit leaves.")
         else:
             message = self._session.send(*completed(typed, self.target))

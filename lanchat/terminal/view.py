@@ -16,7 +16,7 @@ from lanchat.protocol.spelling import key
 from lanchat.terminal.arrivals import SUMMED_SECONDS, Arrivals, is_arrival, is_news
 from lanchat.terminal.attention import Attention
 from lanchat.terminal.conversations import Conversations, conversation_rows, unread_line
-from lanchat.terminal.formatting import Formatter, Paragraph, plural, printable
+from lanchat.terminal.formatting import Formatter, Paragraph, is_notice, plural, printable
 from lanchat.terminal.screen import Screen
 
 #: Seconds after which a message that is not acknowledged is shown as on its way.
@@ -52,7 +52,6 @@ class View:
         """Show this session, and the pages of older messages that the user asks for."""
         self._clock, self._session, self._pages = clock, session, pages
         self._day = self._formatter.time().date()
-        self._formatter.name = session.name
         self.attention = Attention(self._screen, clock, session, self._recent, self._conversations)
 
     # The client's own texts.
@@ -126,6 +125,7 @@ class View:
 
     def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet, or collect it if it belongs to a page."""
+        self._formatter.name = self._session.name
         if self._json:
             self._screen.show(Paragraph("", "", "", printable(line)))
         else:
@@ -157,7 +157,7 @@ class View:
         elif x.conversations is not None:
             self.notice(conversation_rows(x, request.msg if request is not None else ""))
             return
-        if request is not None and request.is_message and x.op == "ack":
+        if request is not None and x.op == "ack" and (request.is_message or request.command == "/react"):
             self._show_own_message(request, packet)
         if self._is_shown(packet):
             self._call_attention(packet)
@@ -202,7 +202,7 @@ class View:
     def _call_attention(self, packet: ServerPacket) -> None:
         """Ring for messages to this user, and draw a line above the first one after a while without typing."""
         x = packet.x or ServerX()
-        if packet.from_.name == "SERVER" or x.self_ or x.batch is not None:
+        if (packet.from_.name == "SERVER" and not is_notice(packet)) or x.self_ or x.batch is not None:
             return
         self._arrivals.spoke(packet.from_.name, self._clock.seconds())
         if self.attention.begins_new(packet):

@@ -36,6 +36,15 @@ def test_what_was_edited_or_withdrawn_is_remembered_as_it_is_now() -> None:
     assert recent.of("#ops", own=False) == []
 
 
+def test_what_the_user_changed_is_remembered_too() -> None:
+    recent = RecentMessages()
+    for seq, (to, msg) in enumerate([("#ops", "one"), ("#ops", "two"), ("/edit", "last 2"), ("/edit", "1 the first")], 1):
+        learn(recent, "", "SERVER", OutgoingMessage(to, msg, seq, "c"), op="ack", id=f"e.{seq}", seq=seq)
+    assert [message.text for message in recent.of("#ops", own=True)] == ["2", "the first"]
+    learn(recent, "", "SERVER", OutgoingMessage("/withdraw", "last", 5, "c"), op="ack", id="e.5", seq=5)
+    assert [message.text for message in recent.of("#ops", own=True)] == ["the first"]
+
+
 def test_no_more_is_remembered_than_there_is_room_for() -> None:
     recent = RecentMessages()
     for seq in range(MAX_MESSAGES + 1):

@@ -304,6 +304,20 @@ def test_events_say_the_same_to_who_asked_for_them() -> None:
     assert sorted(joins(talk)) == ["#new", "#ops2"]
 
 
+def test_a_guest_comes_back_under_the_name_that_it_has_now() -> None:
+    talk = guest("#ops")
+    talk.transport.clear()
+    said = talk.session.send("/name", "Alina")
+    talk.session.send("bob", "hello")
+    assert [packet["from"]["name"] for packet in talk.written()] == ["", ""]  # the server may know the new name already
+    talk.hear("You are called Alina now.", "Alina", op="ok", cid=said.cid, names=["Alina"])
+    talk.lose()
+    assert talk.reconnect().startswith(b"Alina\n")
+    talk.hear("told", "#ops", op="event", ev="kicked", conv="#ops", who=["Alina"], by="ann")
+    back(talk)
+    assert joins(talk) == {}
+
+
 def test_an_account_is_kept_in_its_rooms_by_the_server() -> None:
     talk = guest("#ops")
     back(talk, account=True, epoch="e", seq=0)

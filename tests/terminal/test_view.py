@@ -45,6 +45,7 @@ def shown(talk: Talk) -> Shown:
         (("waves", "bob", {"kind": "action", "self": True}), "[private] -> bob * zoe waves"),
         (("done", "#ops", {"kind": "notice"}), "#ops zoe (notice): done"),
         (("done", "#ops", {"kind": "notice", "bot": True}), "#ops zoe (bot): done"),
+        (("backup", "#ops", {"kind": "notice", "bot": True, "name": "SERVER"}), "#ops SERVER (bot): backup"),
         (("dinner", "#ops", {"op": "edit", "id": "e.0"}), "#ops zoe (edited): dinner"),
         (("dinner", "#ops", {"op": "edit", "id": "e.1"}), "#ops zoe (edited bob's message): dinner"),
         (("", "#ops", {"op": "withdraw", "id": "e.0"}), "#ops zoe: (withdrew a message)"),
@@ -55,7 +56,8 @@ def shown(talk: Talk) -> Shown:
 )
 def test_each_kind_of_thing_has_its_row(talk: Talk, shown: Shown, packet: tuple[str, str, dict[str, Any]], row: str) -> None:
     msg, to, x = packet
-    talk.hear(msg, to, "zoe", **{"id": "e.2", "seq": 2, "conv": to} | x)
+    more: dict[str, Any] = {"name": "zoe", "id": "e.2", "seq": 2, "conv": to} | x
+    talk.hear(msg, to, **more)
     assert shown.new() == [row]
 
 
@@ -209,6 +211,9 @@ def test_own_replies_and_actions_are_shown_as_those_of_others(talk: Talk, shown:
         shown.view.message_sent(said := talk.session.send(to, msg, args=args))
         talk.hear(op="ack", cid=said.cid, id=f"e.{said.number + 10}", seq=said.number + 10, state="stored")
     assert shown.new() == ['#ops you (re: "lunch?"): yes', "#ops * alice waves", "[private] -> bob * alice waves"]
+    for reaction in ("e.1 :)", "e.1"):
+        talk.hear(op="ack", cid=talk.session.send("/react", reaction).cid, id="e.99", seq=99, state="stored")
+    assert shown.new() == ['#ops you (reacted to "lunch?"): :)', "#ops you: (took a reaction back)"]
 
 
 def test_the_prompt_knows_who_is_away_and_who_types() -> None:
