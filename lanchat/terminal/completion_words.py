@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from lanchat.protocol.events import CLOSED, JOINED, NAME, RENAMED
@@ -25,6 +25,8 @@ class CompletionWords:
         self.names: set[str] = set()
         self.rooms: set[str] = set()
         self.commands: set[str] = set(COMMANDS)
+        #: For a line up to the cursor: the messages that its next word may name, each with what it says.
+        self.messages: Callable[[str], Iterable[tuple[str, str]]] = lambda line: ()
 
     def learn(self, packet: ServerPacket) -> None:
         """Take the names, rooms and commands from a packet."""

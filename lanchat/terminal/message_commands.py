@@ -10,6 +10,13 @@ from collections.abc import Callable
 from lanchat.client.interfaces import NotSent, OutgoingMessage
 from lanchat.client.recent_messages import LAST, RecentMessage, RecentMessages
 from lanchat.client.session import ClientSession
+from lanchat.protocol.packet import visible
+
+#: The commands whose first word is a message; those that are about one's own.
+_ABOUT_OWN = frozenset({"/edit", "/withdraw"})
+_COMMANDS = _ABOUT_OWN | {"/reply", "/react"}
+#: Messages that TAB offers, and characters of each that are shown.
+MAX_CHOICES, MAX_ABOUT = 10, 50
 
 
 class MessageCommands:
@@ -43,6 +50,15 @@ class MessageCommands:
         if not text.strip():
             raise NotSent("/reply needs a text: /reply TEXT, or /reply ID TEXT.")
         self._sent(self._session.send(message.conv.removeprefix("@"), text, args={"re": message.id}))
+
+    def choices(self, line: str) -> list[tuple[str, str]]:
+        """What can follow `/reply ` and the others: numbers or ids of messages, the newest first, each with what it says."""
+        command, blank, word = line.partition(" ")
+        if not blank or command not in _COMMANDS:
+            return []
+        here = self._recent.of(self._target(), own=command in _ABOUT_OWN)[:MAX_CHOICES]
+        named = [(str(message.seq or message.id), f"{message.author}: {message.text}") for message in here]
+        return [(reference, visible(about, MAX_ABOUT)) for reference, about in named if reference.startswith(word)]
 
     def _change(self, command: str, words: str) -> None:
         """Send a command about a message of the user's own."""

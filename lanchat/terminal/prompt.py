@@ -34,14 +34,17 @@ class SecretFreeHistory(InMemoryHistory):
 
 
 class TabCompleter(Completer):
-    """Offers commands, names and rooms when TAB is pressed."""
+    """Offers commands, names, rooms and messages when TAB is pressed."""
 
     def __init__(self, words: CompletionWords) -> None:
         self._words = words
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         """Completions of the word before the cursor."""
-        for text, replaced in self._words.completions(document.text_before_cursor):
+        before = document.text_before_cursor
+        for reference, about in self._words.messages(before):
+            yield Completion(f"{reference} ", start_position=before.find(" ") + 1 - len(before), display_meta=about)
+        for text, replaced in self._words.completions(before):
             yield Completion(text, start_position=-replaced)
 
 

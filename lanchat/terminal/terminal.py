@@ -65,8 +65,8 @@ class Terminal:
             self._message, self._words, self._screen_content, lambda: self._people.typing(self.target, self._timers.now())
         )
         self._screen = Screen(self._prompt.prompt_hidden, self._terminal_lost, self._prompt.plain, folds=not as_json)
-        self._formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
-        self._view = View(self._screen, self._formatter, bell, as_json, echoes=not self._prompt.plain)
+        formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
+        self._view = View(self._screen, formatter, bell, as_json, echoes=not self._prompt.plain)
         self._state = ConnectionState.OFFLINE
         self._leaving = False
         self._edit_next: str | None = None  # a text to open in the editor before the next line is read
@@ -91,8 +91,8 @@ class Terminal:
         self._pages = HistoryPages(client.session)
         self._view.start(client.reactor, client.session, self._pages)
         self._timers = Timers(client.reactor)
-        recent = self._formatter.excerpts.recent
-        self._changes = MessageCommands(client.session, recent, lambda: self.target, self._view.message_sent)
+        self._changes = MessageCommands(client.session, self._view.recent, lambda: self.target, self._view.message_sent)
+        self._words.messages = self._changes.choices
         self._local_commands |= {
             "/reply": self._changes.reply,
             "/react": self._changes.react,

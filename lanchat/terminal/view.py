@@ -35,7 +35,8 @@ class View:
         self._echoes = echoes
         self._arrivals = Arrivals()
         self._conversations = Conversations()
-        self._recent = formatter.excerpts.recent
+        #: What was said lately.
+        self.recent = formatter.excerpts.recent
         #: What the user has seen; set by `start`.
         self.attention: Attention
         self._session: ClientSession
@@ -52,7 +53,7 @@ class View:
         """Show this session, and the pages of older messages that the user asks for."""
         self._clock, self._session, self._pages = clock, session, pages
         self._day = self._formatter.time().date()
-        self.attention = Attention(self._screen, clock, session, self._recent, self._conversations)
+        self.attention = Attention(self._screen, clock, session, self.recent, self._conversations)
 
     # The client's own texts.
 
@@ -133,7 +134,7 @@ class View:
                 self.attention.came(packet.x or ServerX())
                 self._show(packet, request)
             self._conversations.learn(packet, request)
-            self._recent.learn(packet, request, self._session.name)
+            self.recent.learn(packet, request, self._session.name)
 
     def conversations_came(self, packet: ServerPacket) -> None:
         """Take in the answer to the client's own `/conversations`. The first time, tell what is unread."""

@@ -179,7 +179,7 @@ def test_what_is_unread_is_told_in_one_line_once(talk: Talk, shown: Shown) -> No
 
 def test_a_command_about_a_message_finds_out_which(talk: Talk, shown: Shown) -> None:
     where = ["#ops"]
-    commands = MessageCommands(talk.session, shown.view._recent, lambda: where[0], shown.view.message_sent)
+    commands = MessageCommands(talk.session, shown.view.recent, lambda: where[0], shown.view.message_sent)
     talk.hear("and?", "#ops", "zoe", id="e.2", seq=2, conv="#ops")
     commands.edit("3 o'clock")
     commands.edit("last now")
@@ -200,6 +200,9 @@ def test_a_command_about_a_message_finds_out_which(talk: Talk, shown: Shown) -> 
         ("#ops", "soon", "e.2"),
         ("#ops", "lunch later", "e.1"),
     ]
+    assert commands.choices("/reply ") == [("2", "zoe: and?"), ("1", "bob: lunch?")]
+    assert commands.choices("/react 1") == [("1", "bob: lunch?")]
+    assert [commands.choices(line) for line in ("/reply", "/edit ", "/pm ", "/reply 1 x")] == [[], [], [], []]
     where[0] = "bob"
     for refused in (lambda: commands.reply("hi"), lambda: commands.react(":)"), lambda: commands.reply("1 ")):
         with pytest.raises(NotSent):
