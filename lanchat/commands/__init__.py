@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lanchat.commands import accounts, conversations, hello, history, moderation, other_chats, rooms, talk
+from lanchat.commands import accounts, conversations, hello, history, joining, moderation, other_chats, room_rights, rooms, talk
 from lanchat.commands.command import Command, sends_any_text
 from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
@@ -44,8 +44,6 @@ def find(text: str) -> tuple[str, Command]:
 def _not_allowed(name: str, session: Session) -> AuthRequired:
     if session.role is Role.PENDING:
         return AuthRequired("Log in first: send /login PASSWORD.")
-    if name in moderation.COMMANDS:
-        return AuthRequired(f"{name} is for moderators, and in a room for the user who made it; both need an account.")
     return AuthRequired(f"{name} needs an account. Send /register PASSWORD to make this name yours.")
 
 
@@ -95,7 +93,7 @@ HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,
-    "room": rooms.COMMANDS | history.COMMANDS | conversations.COMMANDS,
+    "room": joining.COMMANDS | rooms.COMMANDS | room_rights.COMMANDS | history.COMMANDS | conversations.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,
 }

@@ -16,6 +16,7 @@ from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, ClientGone, NotStored, Usage
 from lanchat.protocol.packet import Packet
 from lanchat.tables import accounts, rooms
+from lanchat.tables.ranks import SetRank
 from lanchat.tables.registration import AddAccount
 
 _log = Logger("lanchat.commands.accounts")
@@ -44,6 +45,9 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
     for room in since:
         if room in still:
             chat.rooms.admit(account, room, since[room])
+            if rank := room.guest_ranks.get(session):
+                room.ranks[account.id] = rank
+                chat.store.write_in_background(SetRank(room.id, account.id, rank))
         else:
             chat.store.write_in_background(rooms.RemoveMembers(room.id, (account.id,)))
     check_connected(chat, session, account, cursor, device)

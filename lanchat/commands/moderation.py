@@ -1,4 +1,4 @@
-"""Moderation commands: for moderators, and for the owner of a room about that room."""
+"""Moderation commands: for moderators, and for the owners and operators of a room about that room."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from functools import partial
 from typing import TypeAlias
 
 from lanchat.commands.command import Command, list_argument, named
-from lanchat.commands.rooms import check_owner
+from lanchat.commands.room_rights import check_rank
 from lanchat.core.chat import Chat
 from lanchat.core.moderation import Actor, ModerationRequest, ban, kick, mute, undo, whom, written
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.names import key
 from lanchat.model.room import MARK, Room
+from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Role, Session
 from lanchat.protocol.durations import parse_duration
-from lanchat.protocol.errors import Forbidden, Usage
+from lanchat.protocol.errors import AuthRequired, Forbidden, Usage
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.packet import Packet, visible
 
@@ -33,7 +34,7 @@ async def _carry_out(  # noqa: PLR0913, PLR0917 (the table binds the first two)
 ) -> None:
     request = _request(chat, session, packet, names, args)
     chat.charge(session, DECISION_COST)
-    by = Actor(session.name.shown, session.role, session.name.key, session.sender.ip)
+    by = Actor(session.name.shown, session.role, session.name.key, session.sender.ip, session=session)
     chat.reply(session, packet, await act(chat, by, request), quotes=True)
 
 
@@ -69,9 +70,13 @@ def _split(text: str, timed: bool) -> dict[str, str]:
 
 def _room_or_server(chat: Chat, session: Session, name: str) -> Room | None:
     """The room that somebody wants to decide about (None: the whole server). Raises `Forbidden` or `NoSuchTarget`."""
+    if session.account is None:
+        room = chat.rooms.find(name) if name else None
+        if room is None or room.rank_of(session) < Rank.OPERATOR:
+            raise AuthRequired("That is for moderators, and in a room for its owners and operators; both need an account.")
     if name:
         room = chat.rooms.get(name, session)
-        check_owner(session, room)
+        check_rank(session, room, Rank.OPERATOR)
         chat.sanctions.check_may_join(session, room)  # whoever is banned from a room decides nothing in it
         chat.charge(session, len(room.sessions) / NAMES_A_PACKET)
         return room
@@ -108,7 +113,7 @@ def _row(chat: Chat, shown: str, one: Sanction) -> dict[str, object]:
 def _command(act: Act, help: str, *more: str) -> Command:  # noqa: A002 (as in the table)
     """A command about a target; `more` are the names of its other arguments."""
     names = ("target", *more)
-    return Command(partial(_carry_out, act, names), names, 1, help, Role.USER)
+    return Command(partial(_carry_out, act, names), names, 1, help)
 
 
 COMMANDS = {
@@ -117,5 +122,5 @@ COMMANDS = {
     "/unmute": _command(partial(undo, kind=MUTE), "lift a mute"),
     "/ban": _command(ban, "ban a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
     "/unban": _command(partial(undo, kind=BAN), "lift a ban"),
-    "/bans": Command(_bans, ("target",), 0, "list bans and mutes of the server, or of a room: /bans #ops", Role.USER),
+    "/bans": Command(_bans, ("target",), 0, "list bans and mutes of the server, or of a room: /bans #ops"),
 }

@@ -1,88 +1,24 @@
-"""Rooms: creating, joining, leaving and closing them, their members, topics and invitations."""
+"""Rooms: lists of them and of their members, topics, invitations, and closing them."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lanchat.commands.command import Command, is_emptied, list_argument
+from lanchat.commands.room_rights import check_rank, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
-from lanchat.model.room import MARK, MAX_TOPIC, Room, parse_name
+from lanchat.model.room import MARK, MAX_TOPIC, Room
+from lanchat.model.room_rules import Rank
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.errors import Forbidden, NameTaken, NotMember, Usage
+from lanchat.protocol.errors import Forbidden, Usage
+from lanchat.protocol.events import CLOSED, INVITED, TOPIC
 from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitting_rows, more_line
 from lanchat.protocol.packet import MAX_MSG, Packet, visible
 from lanchat.tables import rooms
 
 #: The word that removes a topic, as in some IRC clients.
 NO_TOPIC = "-delete"
-#: What creating a room costs besides the packet that asks for it, in packets, as the disk is written to.
-CREATION_COST = 10
-
-
-async def _create(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    name, private = parse_name(args[0]), _is_private(args[1])
-    account, now, most, owned = _account(session), int(chat.now()), chat.limits["rooms"], chat.limits["owned"]
-    chat.sanctions.check_may_speak(session, None)  # the name is shown to everybody
-    chat.reservations.check_joined(session)
-    chat.charge(session, CREATION_COST)
-    if chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name):
-        raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
-
-    with (
-        chat.creations.take(account.id, "You have made too many rooms within the last hour."),
-        chat.reservations.kept(session, []),
-        chat.rooms.lookalikes.held(name),
-    ):
-        room, since = await chat.store.write(rooms.CreateRoom(name, account.id, private, now, most, owned))
-        chat.rooms.add(room)
-        chat.rooms.admit(account, room, since)
-    chat.activity.note(f"{session.name.shown} made {room.name}{' (private)' if private else ''}")
-    chat.reply(session, packet, f"{room.name} is there, and you are in it. Write to it as to a user.", rooms=[_row(room)])
-
-
-async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, account = chat.rooms.get(args[0], session), session.account
-    if session not in room.sessions:
-        chat.sanctions.check_may_join(session, room)
-        chat.reservations.check_joined(session)
-        chat.replies.charge_for(session, len(room.sessions))
-        if account is None:
-            chat.rooms.enter(session, room)
-        else:
-            await _admit(chat, session, account, room)
-        chat.presence.in_room(room, "joined", session)
-    about = f" Topic: {room.topic}" if room.topic else ""
-    others = len(room.sessions) - 1
-    told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
-    chat.reply(session, packet, told, quotes=bool(about), rooms=[_row(room)])
-    chat.tell_mutes(session, room)
-
-
-async def _admit(chat: Chat, session: Session, account: Account, room: Room) -> None:
-    must_be_invited = (
-        room.private and account.id not in room.members and account.id != room.owner and account.role < Role.MODERATOR
-    )
-    if must_be_invited and account.id not in room.invited:
-        raise Forbidden(f"{room.name} is private: a member must /invite you first.")
-    chat.reservations.check_members(room)
-    with chat.reservations.kept(session, [room]):
-        since = await chat.store.write(rooms.JoinRoom(room.id, account.id, must_be_invited))
-        chat.rooms.admit(account, room, since)
-
-
-async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room = _room_of(chat, session, args[0])
-    if session not in room.sessions:
-        raise NotMember(f"You are not in {room.name}.")
-    if room is chat.rooms.lobby:
-        raise Forbidden(f"Everyone is in {room.name}, so you can't leave it.")
-    chat.replies.charge_for(session, len(room.sessions))
-    if session.account is None:
-        chat.rooms.leave(session, room)
-    else:
-        await chat.store.write(rooms.RemoveMembers(room.id, (session.account.id,)))
-        chat.rooms.dismiss(session.account, room)
-    chat.presence.in_room(room, "left", session)
-    chat.reply(session, packet, f"You have left {room.name}.")
 
 
 def _rooms(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -90,7 +26,7 @@ def _rooms(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Non
     found = chat.rooms.with_prefix(prefix)
     chat.charge(session, len(found) / NAMES_A_PACKET)
     listed = [room for room in found if chat.rooms.is_visible_to(room, session)]
-    lines, rows = fitting_rows((_line(room), _row(room)) for room in listed[after:])
+    lines, rows = fitting_rows((_line(room), row(room, session)) for room in listed[after:])
     shown = after + len(rows)
     told = [f"Rooms ({len(listed)}):", *lines, *more_line(len(listed), shown, f"/rooms {visible(prefix, 64)}".rstrip())]
     text = "\n".join(told) if rows else NO_MORE if listed else "There are no rooms. Send /create #NAME to make one."
@@ -105,21 +41,33 @@ def _line(room: Room) -> str:
 def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     """List the members who are online, those who are away, and the invited: one list, which may be asked for in parts."""
     name, after = list_argument(session, packet, args[0])
-    room = _room_of(chat, session, name)
+    room = room_of(chat, session, name)
     chat.charge(session, (len(room.sessions) + len(room.members) + len(room.invited)) / NAMES_A_PACKET)
     here = {reader.name.shown for reader in room.sessions}
     away = {account.name.shown for account in room.members.values()} - here
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
     total = len(names) + len(room.invited)
-    fit = fitting_names([*names, *_invited(chat, room)][after:], MAX_MSG - 400)
+    ranks = _ranks(room) if session.understands("event") else {}
+    titled = [f"{name} ({ranks[name]})" if name in ranks else name for name in names]
+    fit = fitting_names([*titled, *_invited(chat, room)][after:], MAX_MSG - 400)
     members = max(len(names) - after, 0)
-    invited = fit[members:]
+    invited, listed = fit[members:], names[after : after + len(fit)]
     told = [f"In {room.name} ({len(here)} online, {len(away)} away): {SEPARATOR.join(fit[:members])}".removesuffix(": ")]
     if invited:
         told.append(f"Invited ({len(room.invited)}): {SEPARATOR.join(invited)}")
     shown = after + len(fit)
     text = ". ".join(told) + " ".join(["", *more_line(total, shown, f"/members {room.name}")]) if fit else NO_MORE
-    chat.reply(session, packet, text, names=fit[:members], n=len(names), invited=invited or None, more=shown < total or None)
+    shown_ranks = {name: ranks[name] for name in listed if name in ranks} or None
+    more = shown < total or None
+    chat.reply(session, packet, text, names=listed, n=len(names), ranks=shown_ranks, invited=invited or None, more=more)
+
+
+def _ranks(room: Room) -> dict[str, str]:
+    """The ranks of those who belong to a room, in words, by their names."""
+    accounts = {account.name.shown: rank for account in room.members.values() if (rank := room.rank_of(account))}
+    return {name: rank.word for name, rank in accounts.items()} | {
+        guest.name.shown: rank.word for guest, rank in room.guest_ranks.items() if rank
+    }
 
 
 def _invited(chat: Chat, room: Room) -> list[str]:
@@ -129,27 +77,45 @@ def _invited(chat: Chat, room: Room) -> list[str]:
 
 
 async def _topic(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, topic = _room_of(chat, session, args[0]), args[1].strip()
+    room, topic = room_of(chat, session, args[0]), args[1].strip()
     topic = visible(topic) if len(topic) <= MAX_TOPIC else topic  # a longer one is refused
     removed = topic.lower() == NO_TOPIC or is_emptied(session, packet, "text")
     if not topic and not removed:
-        chat.reply(session, packet, room.topic or f"{room.name} has no topic.", quotes=True, topic=room.topic)
+        _show_topic(chat, session, packet, room)
         return
-    check_owner(session, room)
+    if room.rules.topic_by_operators:
+        check_rank(session, room, Rank.OPERATOR)
     chat.sanctions.check_may_speak(session, room)
     topic = "" if removed else topic
     if len(topic) > MAX_TOPIC:
         raise Usage(f"A topic has at most {MAX_TOPIC} characters; this one has {len(topic)}.")
-    await chat.store.write(rooms.SetTopic(room.id, topic))
-    room.topic = topic
+    chat.replies.charge_for(session, len(room.sessions), topic)
+    by, at = (session.name.shown, int(chat.now())) if topic else ("", 0)
+    await chat.store.write(rooms.SetTopic(room.id, topic, by, at))
+    room.topic, room.topic_by, room.topic_at = topic, by, at
+    chat.room_events.tell(room, TOPIC, session, text=topic)
     chat.reply(
         session, packet, f"Topic of {room.name}: {topic}" if topic else f"The topic of {room.name} was removed.", topic=topic
     )
 
 
+def _show_topic(chat: Chat, session: Session, packet: Packet, room: Room) -> None:
+    """Answer with the topic; clients that follow events also read who set it, and when."""
+    told, known = room.topic or f"{room.name} has no topic.", {}
+    if room.topic and room.topic_by:
+        known = {"by": room.topic_by, "ts": chat.timestamp(room.topic_at * 1000)}
+        if session.understands("event"):
+            then = datetime.fromtimestamp(room.topic_at).astimezone().strftime("%Y-%m-%d %H:%M")
+            told += f" (set by {room.topic_by}, {then})"
+    chat.reply(session, packet, told, quotes=True, topic=room.topic, **known)
+
+
 async def _invite(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     room, guest = _room_and_account(chat, session, args)
+    if room.rules.key or room.rules.limit:  # (which an invitation overrides)
+        check_rank(session, room, Rank.OPERATOR)
     chat.sanctions.check_may_speak(session, room)
+    chat.replies.charge_for(session, len(room.sessions))
     told = "You have sent too many invitations within the last hour."
     with chat.invites.take(_account(session).id, told):
         await chat.store.write(rooms.Invite(room.id, guest.id, chat.limits["invitations"]))
@@ -157,7 +123,9 @@ async def _invite(chat: Chat, session: Session, packet: Packet, args: list[str])
         raise Usage(f"{guest.name.shown} is already in {room.name}.")
     room.invited.add(guest.id)
     for reader in tuple(guest.sessions):
-        chat.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
+        if not reader.has_cap("event"):
+            chat.reply(reader, None, f"{session.name.shown} invites you to {room.name}. Send /join {room.name} to enter it.")
+    chat.room_events.tell(room, INVITED, session, who=guest.name.shown, to=tuple(guest.sessions))
     chat.reply(session, packet, f"{guest.name.shown} may now enter {room.name}.")
 
 
@@ -175,39 +143,27 @@ async def _uninvite(chat: Chat, session: Session, packet: Packet, args: list[str
 def _room_and_account(chat: Chat, session: Session, args: list[str]) -> tuple[Room, Account]:
     """The room and the account of an invitation, in either order. Raises `Usage` if the account is a member already."""
     user, name = reversed(args) if args[0].startswith(MARK) else args
-    room, guest = _room_of(chat, session, name), chat.account_of(user)
+    room, guest = room_of(chat, session, name), chat.account_of(user)
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is already in {room.name}.")
     return room, guest
 
 
 async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room = _room_of(chat, session, args[0])
-    check_owner(session, room)
+    room = room_of(chat, session, args[0])
+    check_rank(session, room, Rank.OWNER)
     if room is chat.rooms.lobby:
         raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can close it.")
     await chat.store.write(rooms.CloseRoom(room.id))
-    for reader in tuple(room.sessions):
-        if reader is not session:
+    here = tuple(room.sessions)
+    for reader in here:
+        if reader is not session and not reader.has_cap("event"):
             chat.reply(reader, None, f"{room.name} is closed for good, by {session.name.shown}.")
     chat.rooms.remove(room)
+    chat.room_events.tell(room, CLOSED, session, to=here)
     chat.sanctions.forget(room)
     chat.activity.note(f"{session.name.shown} closed {room.name}")
     chat.reply(session, packet, f"{room.name} is closed.")
-
-
-def _room_of(chat: Chat, session: Session, name: str) -> Room:
-    """The room with this name. Raises `NotMember` unless the session is in it, or is a moderator's, and `NoSuchTarget`."""
-    room = chat.rooms.get(name, session)
-    if session not in room.sessions and session.role < Role.MODERATOR:
-        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
-    return room
-
-
-def check_owner(session: Session, room: Room) -> None:
-    """Raise `Forbidden` unless the session is that of the room's owner, or of a moderator."""
-    if not room.is_owned_by(session):
-        raise Forbidden(f"Only the user who made {room.name}, or a moderator, may do that.")
 
 
 def _account(session: Session) -> Account:
@@ -215,20 +171,7 @@ def _account(session: Session) -> Account:
     return session.account
 
 
-def _is_private(text: str) -> bool:
-    if text.strip().lower() not in ("", "private", "true", "false"):
-        raise Usage("Usage: /create #NAME [private]")
-    return text.strip().lower() in ("private", "true")
-
-
-def _row(room: Room) -> dict[str, object]:
-    return {"name": room.name, "topic": room.topic, "private": room.private, "online": len(room.sessions)}
-
-
 COMMANDS = {
-    "/create": Command(_create, ("room", "private"), 1, "make a room; only invited users may enter a private one", Role.USER),
-    "/join": Command(_join, ("room",), 1, "enter a room"),
-    "/leave": Command(_leave, ("room",), 1, "leave a room"),
     "/rooms": Command(
         _rooms, ("prefix",), 0, ("list the rooms; with PREFIX, only names that start with it (/help room: more about rooms)")
     ),
@@ -236,5 +179,5 @@ COMMANDS = {
     "/topic": Command(_topic, ("room", "text"), 1, "show or set the topic of a room; -delete removes it"),
     "/invite": Command(_invite, ("user", "room"), 2, "invite somebody to a private room", Role.USER),
     "/uninvite": Command(_uninvite, ("user", "room"), 2, "withdraw an invitation that was not accepted yet", Role.USER),
-    "/close": Command(_close, ("room",), 1, "close a room that you made, for everyone", Role.USER),
+    "/close": Command(_close, ("room",), 1, "close a room that you own, for everyone", Role.USER),
 }

@@ -23,6 +23,7 @@ from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.reservations import Reservations
+from lanchat.core.room_events import RoomEvents
 from lanchat.core.rooms import Rooms
 from lanchat.core.sanctions import Sanctions
 from lanchat.model.names import check_guest, parse as parse_name
@@ -30,12 +31,18 @@ from lanchat.model.room import Room
 from lanchat.model.sanction import MUTE, PROMPT, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.counts import HUNG_UP, Counts
-from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
+from lanchat.protocol.errors import AuthRequired, BadName, Banned, ChatError, Forbidden, NameTaken, NoSuchTarget
+from lanchat.protocol.events import JOINED, LEFT
 from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
+from lanchat.tables.rooms import CloseRoom
 
+#: Who may make rooms: those with an account; anyone, by joining one that is not there; or only the server's operators.
+ACCOUNTS, ANYONE, OPERATORS = "accounts", "anyone", "operators"
+#: Why a guest left its rooms, by the code with which its session ended, if it said no goodbye.
+_WHY_LEFT = {"GONE": "quit", Forbidden.code: "kicked", Banned.code: "banned"}
 #: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200
 #: What somebody is told who gave a registered name and has not logged in.
@@ -61,7 +68,7 @@ class Chat:
         self.reply, self.charge, self.timestamp = self.replies.reply, self.replies.charge, self.replies.timestamp
         self.sanctions = Sanctions(self.limits, now, self._is_operator)
         new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
-        self.delivery = Delivery(self.replies, self.counts)
+        self.delivery = Delivery(self.replies, self.counts, self.rooms)
         self.read_markers = ReadMarkers(clock, self.delivery)
         self.messages = Messages(
             self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
@@ -71,6 +78,7 @@ class Chat:
         self.pending_logins = PendingLogins(clock, self.limits)
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
+        self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
         #: How many accounts may be made from an address, how many rooms by an account, and how many invitations, in an hour.
         self.registrations, self.creations, self.invites = (
@@ -78,6 +86,8 @@ class Chat:
         )
         #: Whether only registered users may enter (`--accounts-only`).
         self.accounts_only = False
+        #: Who may make rooms (`--rooms-by`): `ACCOUNTS`, `ANYONE` or `OPERATORS`.
+        self.rooms_by = ACCOUNTS
         #: Checks passwords and tokens; set when the server starts.
         self.identity: Identity
 
@@ -174,6 +184,8 @@ class Chat:
         self.online.take(session)
         self.counts.opened[session.gateway] += 1
         self.rooms.arrive(session)
+        if self.rooms.lobby is not None and session.account is None:
+            self.room_events.tell_lobby(self.rooms.lobby, JOINED, session)
         self.activity.note(f"{session.name.shown} joined from {session.sender.ip} ({session.gateway})")
         if session.account is None or len(session.account.sessions) == 1:
             self.presence.came(session.name.shown)
@@ -238,16 +250,37 @@ class Chat:
         self.pending_logins.remove(session)
         if self.online.free(session):
             self.counts.closed[session.gateway, code] += 1
-            self.rooms.depart(session)
+            left = self.rooms.depart(session)
+            if left and session.account is None:
+                self._tell_left(session, left, goodbye_message, code)
             self.cursors.left(session)
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
                 self.presence.went(session.name.shown, goodbye_message if goodbye_message and self._may_speak(session) else "")
 
-    def _may_speak(self, session: Session) -> bool:
-        """Whether a session is not muted or banned on the whole server now."""
+    def _tell_left(self, guest: Session, rooms: list[Room], goodbye_message: str, code: str) -> None:
+        """Tell those in these rooms that a guest has left them, whose session ended; an account stays a member."""
+        for room in rooms:
+            if room is self.rooms.lobby:
+                self.room_events.tell_lobby(room, LEFT, guest)
+            else:
+                goodbye = goodbye_message if goodbye_message and self._may_speak(guest, room) else ""
+                self.room_events.tell(room, LEFT, guest, text=goodbye or _WHY_LEFT.get(code, "disconnected"))
+                self.end_if_empty(room)
+
+    def end_if_empty(self, room: Room) -> None:
+        """End a temporary room that nobody belongs to any more. If that can't be stored it stays, until somebody leaves it."""
+        belongs = room.members or room.sessions or self.reservations.awaits_member(room) or room is self.rooms.lobby
+        if belongs or not room.rules.temporary or room.conv not in self.rooms.by_conv:
+            return
+        self.rooms.remove(room)
+        self.sanctions.forget(room)
+        self.store.write_in_background(CloseRoom(room.id), lambda done: None if done else self.rooms.add(room))
+
+    def _may_speak(self, session: Session, room: Room | None = None) -> bool:
+        """Whether a session is not muted or banned now, in a room or on the whole server."""
         try:
-            self.sanctions.check_may_speak(session, None)
+            self.sanctions.check_may_speak(session, room)
         except ChatError:
             return False
         return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lanchat.core.forms import Forms, forms
 from lanchat.core.interfaces import Store
 from lanchat.core.replies import Replies
+from lanchat.core.rooms import Rooms
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
@@ -23,9 +24,10 @@ class Delivery:
     #: Where messages are stored; set when the server starts.
     store: Store
 
-    def __init__(self, replies: Replies, counts: Counts) -> None:
+    def __init__(self, replies: Replies, counts: Counts, rooms: Rooms) -> None:
         self._replies = replies
         self._counts = counts
+        self._rooms = rooms
         #: How often a message was shown to a reader, or held back from one, since the server started.
         self.shown = 0
 
@@ -97,12 +99,18 @@ class Delivery:
 
     def packet_for(self, reader: Account | None, entry: Entry, batch: str | None = None) -> ServerPacket:
         """The packet that shows a message to a reader (None: to any but the sender's devices); `batch` is its `x.batch`."""
-        in_room = entry.target.startswith(MARK)
-        own = reader is not None and reader.id == entry.author and entry.target != entry.name
-        conv = entry.target if in_room else f"@{entry.target if own else entry.name}"
+        target = entry.target
+        in_room = target[:1] == MARK
+        own = reader is not None and reader.id == entry.author and target != entry.name
+        if not in_room:
+            conv = f"@{target if own else entry.name}"
+        elif (room := self._rooms.by_conv.get(entry.conv)) is not None:
+            conv = target = room.name  # (it may have had another name then)
+        else:
+            conv = target
         ts = self._replies.timestamp(entry.ts)
         x = ServerX(id=self.id_of(entry), seq=entry.seq or None, ts=ts, conv=conv, re=entry.re, self_=own or None, batch=batch)
-        return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), entry.target, entry.msg, x)
+        return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), target, entry.msg, x)
 
     def forms_for(self, reader: Account | None, entry: Entry, batch: str | None = None) -> Forms:
         """The packets that show an entry of any kind; otherwise as `packet_for`."""

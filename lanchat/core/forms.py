@@ -14,10 +14,19 @@ from lanchat.model.session import Session
 from lanchat.protocol import events
 from lanchat.protocol.entry import ACTION, BOT, EDIT, EVENT, NOTICE, REACT, WITHDRAW, Entry
 from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import SERVER, ServerPacket
+from lanchat.protocol.packet import SERVER, ServerPacket, SharedPacket
 
 #: The cap that a client needs for each kind of entry. Without it, it is sent no event, and sentences about changes.
 CAPS = {EVENT: "event", EDIT: "edit", WITHDRAW: "edit", REACT: "react"}
+
+
+class EventPacket(SharedPacket):
+    """What happened in a room. It is told by the server, and repeats what users wrote; its sentence has the room's name."""
+
+    @property
+    def prefixed(self) -> SharedPacket:
+        """The same packet."""
+        return self
 
 
 class Forms(NamedTuple):
@@ -52,9 +61,12 @@ def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str]) -> 
 
 def _event(entry: Entry, packet: ServerPacket, x: ServerX) -> Forms:
     event = events.decode(entry.msg)
-    who = [event.who or entry.name]
-    told = replace(x, op="event", ev=event.ev, who=who, by=entry.name, text=event.text or None, conv=entry.target, self_=None)
-    return Forms(replace(packet, from_=SERVER, msg=event.sentence(entry.name, entry.target), x=told), None, CAPS[EVENT])
+    told = replace(
+        x, op="event", ev=event.ev, who=[event.who or entry.name], by=entry.name, text=event.text or None, self_=None
+    )
+    told.id, told.conv = x.id if entry.seq else None, entry.target if event.ev == events.RENAMED else x.conv
+    sentence = event.sentence(entry.name, entry.target)
+    return Forms(EventPacket(SERVER, told.conv or packet.to, sentence, told), None, CAPS[EVENT])
 
 
 def _sentence(entry: Entry) -> str:

@@ -11,11 +11,13 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from lanchat.core.chat import Chat
+from lanchat.core.replies import DELIVERIES_A_PACKET
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE, PROMPT, Sanction, state
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import Target, find_target
 from lanchat.protocol.errors import Banned, Forbidden, NoSuchTarget
+from lanchat.protocol.events import BANNED, KICKED
 from lanchat.tables.rooms import RemoveMembers
 
 
@@ -41,6 +43,8 @@ class Actor(NamedTuple):
     address: str = ""
     #: How commands are written where they decide.
     written: CommandStyle = written
+    #: Their session; None at the operators' prompt.
+    session: Session | None = None
 
 
 #: An operator at the server's own prompt.
@@ -73,7 +77,7 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     if room is not None:
         what = f"taken out of {room.name} {what}"
         await chat.store.write(RemoveMembers(room.id, tuple(accounts)))
-        _take_out(chat, room, target, accounts.values(), f"You were {what}.")
+        _take_out(chat, by, request, target, accounts.values(), KICKED, f"You were {what}.")
         back = f"/invite {target.shown} {room.name} lets them in again." if room.private else "They may come back."
     else:
         what, back = f"disconnected {what}", "They may come back."
@@ -107,7 +111,7 @@ async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     what = sanction.what(chat.now())
     _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
     if room is not None:
-        hit = _take_out(chat, room, target, accounts.values(), f"You are {what}.")
+        hit = _take_out(chat, by, request, target, accounts.values(), BANNED, f"You are {what}.")
     else:
         for session in hit:
             chat.close(session, Banned.code, f"You are {what}.", why=sanction.logged(chat.now()), quotes=True)
@@ -161,16 +165,17 @@ def _target(chat: Chat, by: Actor, request: ModerationRequest) -> tuple[Room | N
         raise Forbidden(f"Nothing was done: you are connected from {target.shown} yourself. Give a name instead.")
     if by.key and by.key in {target.key, *(session.name.key for session in hit)}:
         raise Forbidden("Nothing was done: that would hit yourself.")
-    for account in (target.account, *(session.account for session in hit)):
-        if account is not None and not _is_above(by, account, request.room):
-            raise Forbidden(f"Nothing was done: you may not kick, mute or ban {account.name.shown}.")
+    for whom in (target.account, *hit):
+        if whom is not None and not _is_above(by, whom, request.room):
+            raise Forbidden(f"Nothing was done: you may not kick, mute or ban {whom.name.shown}.")
     return request.room, target, hit
 
 
-def _is_above(by: Actor, account: Account, room: Room | None) -> bool:
-    """Whether somebody may decide about an account. In a room its owner has the rights of a moderator."""
-    rank = by.role if room is None else max(by.role, Role.MODERATOR)
-    return rank is Role.OPERATOR or account.role < rank
+def _is_above(by: Actor, whom: Account | Session, room: Room | None) -> bool:
+    """Whether somebody may decide about somebody. In a room owners and operators may do so about whoever has a lower rank."""
+    if room is None or by.role >= Role.MODERATOR:
+        return by.role is Role.OPERATOR or whom.role < by.role
+    return by.session is not None and room.rank_of(whom) < room.rank_of(by.session) and whom.role < Role.MODERATOR
 
 
 def _hit(chat: Chat, room: Room | None, target: Target) -> list[Session]:
@@ -187,11 +192,21 @@ def _accounts(room: Room | None, target: Target, hit: Iterable[Session]) -> dict
     return {account.id: account for account in meant if account is not None}
 
 
-def _take_out(chat: Chat, room: Room, target: Target, accounts: Iterable[Account], told: str) -> list[Session]:
-    """Take those who are meant out of a room, and tell them and the others in it; returns their sessions."""
+def _take_out(  # noqa: PLR0913, PLR0917 (what was decided, and how it is told)
+    chat: Chat,
+    by: Actor,
+    request: ModerationRequest,
+    target: Target,
+    accounts: Iterable[Account],
+    ev: str,
+    told: str,
+) -> list[Session]:
+    """Take those who are meant out of a room, and tell them and the others in it of the event `ev`; returns their sessions."""
+    room = request.room
+    assert room is not None  # noqa: S101 (nobody asks for the whole server)
     hit = _hit(chat, room, target)
-    for session in {session.name.key: session for session in hit}.values():
-        chat.presence.in_room(room, "left", session)
+    members = [account for account in accounts if account.id in room.members]
+    names = list(dict.fromkeys([*(session.name.shown for session in hit), *(account.name.shown for account in members)]))
     for account in accounts:
         chat.rooms.dismiss(account, room)
     for account in {session.account for session in hit if session.account and session.account.id in room.members}:
@@ -200,7 +215,14 @@ def _take_out(chat: Chat, room: Room, target: Target, accounts: Iterable[Account
         chat.store.write_in_background(RemoveMembers(room.id, (account.id,)))
     for session in hit:
         chat.rooms.leave(session, room)
-        chat.reply(session, None, told, quotes=True)
+        if not session.has_cap("event"):
+            chat.reply(session, None, told, quotes=True)
+    for name in names or ([target.shown] if ev == BANNED else []):
+        own = [session for session in hit if session.name.shown == name]
+        chat.room_events.tell(room, ev, by.session, who=name, text=request.reason, to=own)
+    if by.session is not None:  # (they are told in any case, and the next decision waits)
+        by.session.packets.take(len(names) * len(room.sessions) / DELIVERIES_A_PACKET, chat.clock.seconds())
+    chat.end_if_empty(room)
     return hit
 
 

@@ -104,19 +104,28 @@ class Presence:
         if self.watchers:
             self._everyone.add("went", name, goodbye)
 
-    def in_room(self, room: Room, event: str, session: Session) -> None:
-        """Note that a session "joined" or "left" a room, which is told to those in it who have the cap `presence`."""
+    def in_room(self, room: Room, event: str, name: str) -> None:
+        """Note that somebody "joined" or "left" a room, which is told to those in it with the caps `presence` and `room`.
+
+        Those with the cap `event` are told at once (`lanchat.core.room_events`).
+        """
+        self._changes(room, _reads_batches).add(event, name)
+
+    def in_lobby(self, lobby: Room, event: str, name: str) -> None:
+        """Note that somebody "joined" or "left" the lobby, which is told to those with the cap `event`."""
+        self._changes(lobby, _reads_events).add(event, name)
+
+    def _changes(self, room: Room, reads: Callable[[Session], bool]) -> PresenceChanges:
         changes = self._rooms.get(room)
         if changes is None:
             for idle in [other for other, known in self._rooms.items() if not known.resting]:
                 del self._rooms[idle]
-            tell = partial(self._tell_room, room)
+            tell = partial(self._tell_room, room, reads)
             changes = self._rooms[room] = PresenceChanges(self._clock, tell, "joined", "left", at_once=True)
-        changes.add(event, session.name.shown)
+        return changes
 
-    def _tell_room(self, room: Room, event: str, users: Goodbyes) -> None:
-        readers = [reader for reader in room.sessions if reader.has_cap("presence") and reader.has_cap("room")]
-        self._tell(readers, event, users, room.name, f" {room.name}")
+    def _tell_room(self, room: Room, reads: Callable[[Session], bool], event: str, users: Goodbyes) -> None:
+        self._tell(list(filter(reads, room.sessions)), event, users, room.name, f" {room.name}")
 
     def _tell_watchers(self, event: str, users: Goodbyes) -> None:
         self._tell(tuple(self.watchers), event, users, EVERYONE)
@@ -131,3 +140,11 @@ class Presence:
         for reader in readers:
             if names != [reader.name.shown]:
                 reader.client.deliver(packet)
+
+
+def _reads_batches(reader: Session) -> bool:
+    return reader.has_cap("presence") and reader.has_cap("room") and not reader.has_cap("event")
+
+
+def _reads_events(reader: Session) -> bool:
+    return reader.has_cap("event")

@@ -35,6 +35,15 @@ class Reservations:
         if not self.has_room_for_member(room):
             raise Full(f"{room.name} has the maximum number of members.", "members")
 
+    def check_limit(self, room: Room) -> None:
+        """Raise `Full` if as many people are in a room as its rules allow."""
+        if 0 < room.rules.limit <= room.people + self._kept[room]:
+            raise Full(f"{room.name} has as many people as its rules allow ({room.rules.limit}). Try again later.")
+
+    def awaits_member(self, room: Room) -> bool:
+        """Whether somebody is just becoming a member of a room."""
+        return self._kept[room] > 0
+
     @contextmanager
     def kept(self, session: Session, rooms: Iterable[Room], count: int = 1) -> Iterator[None]:
         """Reserve a place in each of these rooms, and `count` rooms for the session, while the block waits for the disk."""

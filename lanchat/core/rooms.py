@@ -9,6 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Collection
 
 from lanchat.model.lookalikes import Lookalikes
+from lanchat.model.names import Name
 from lanchat.model.room import Room, room_key
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import NoSuchTarget
@@ -21,7 +22,8 @@ class Rooms:
     def __init__(self) -> None:
         self._rooms: dict[str, Room] = {}
         self._keys: list[str] = []  # sorted
-        self._by_conv: dict[str, Room] = {}
+        #: By their conversations in the log.
+        self.by_conv: dict[str, Room] = {}
         #: What the names of rooms look like.
         self.lookalikes = Lookalikes()
         self._odd: dict[str, Room] = {}  # by name: rooms whose key is not that of their name, as another has it
@@ -37,7 +39,7 @@ class Rooms:
         """Add a room that was created or read from the database, with its members."""
         if room.key not in self._rooms:
             insort(self._keys, room.key)
-        self._rooms[room.key] = self._by_conv[room.conv] = room
+        self._rooms[room.key] = self.by_conv[room.conv] = room
         self.lookalikes.add(room.parsed_name)
         if room.key != room_key(room.name):
             self._odd[room.name] = room
@@ -45,19 +47,32 @@ class Rooms:
             self._of.setdefault(account, {})[room] = None
 
     def open_lobby(self, room: Room) -> None:
-        """Let everybody be in this room. It has no owner any more, so that only moderators decide about everybody."""
+        """Let everybody be in this room. Nobody has a rank in it any more, so that only moderators decide about everybody."""
         self.lobby, room.owner = room, None
+        room.ranks.clear()
+
+    def rename(self, room: Room, name: Name) -> None:
+        """Give a room another name, unless it was removed."""
+        if self.by_conv.get(room.conv) is not room:
+            return
+        del self._keys[bisect_left(self._keys, room.key)], self._rooms[room.key]
+        self.lookalikes.discard(room.parsed_name)
+        self._odd.pop(room.name, None)
+        room.name, room.key = name.shown, name.key
+        insort(self._keys, room.key)
+        self._rooms[room.key] = room
+        self.lookalikes.add(name)
 
     def remove(self, room: Room) -> None:
         """Remove a room for everyone, unless that has been done: two may close it at the same time."""
-        if self._by_conv.get(room.conv) is not room:
+        if self.by_conv.get(room.conv) is not room:
             return
         for account in room.members.values():
             account.conversations.pop(room.conv, None)
             self._drop(account, room)
         for session in tuple(room.sessions):
             self.leave(session, room)
-        del self._rooms[room.key], self._by_conv[room.conv]
+        del self._rooms[room.key], self.by_conv[room.conv]
         del self._keys[bisect_left(self._keys, room.key)]
         self.lookalikes.discard(room.parsed_name)
         self._odd.pop(room.name, None)
@@ -84,12 +99,13 @@ class Rooms:
         """Remove the topics of the rooms with these numbers."""
         for room in self._rooms.values():
             if room.id in numbers:
-                room.topic = ""
+                room.topic, room.topic_by, room.topic_at = "", "", 0
 
     def forget(self, account: Account) -> None:
-        """Forget an account that was removed: it is a member of no room, and owns none."""
+        """Forget an account that was removed: it is a member of no room, has no rank in any, and made none."""
         self._of.pop(account, None)
         for room in self._rooms.values():
+            room.ranks.pop(account.id, None)
             room.members.pop(account.id, None)
             room.invited.discard(account.id)
             if room.owner == account.id:
@@ -105,16 +121,15 @@ class Rooms:
         """The room with this name, as `find` does. Raises `NoSuchTarget` if there is none that the asker may see."""
         room = self.find(name.strip())
         if room is None or not self.is_visible_to(room, asker):
-            raise NoSuchTarget(
-                f"The room {visible(name, 40) or '(no name)'} is not available. Send /rooms to see those there are."
-            )
+            raise unknown_room(name)
         return room
 
     def is_visible_to(self, room: Room, asker: Session) -> bool:
         """Whether the asker may see that a room exists."""
+        if not room.rules.secret or asker in room.sessions or asker.role >= Role.MODERATOR:
+            return True
         account = asker.account
-        mine = account is not None and (account.id in room.members or account.id in room.invited or account.id == room.owner)
-        return not room.private or mine or asker.role >= Role.MODERATOR
+        return account is not None and (account.id in room.members or account.id in room.invited or account.id in room.ranks)
 
     def with_prefix(self, prefix: str) -> list[Room]:
         """The rooms whose names begin with this, in any case, with or without the `#`; sorted."""
@@ -139,6 +154,7 @@ class Rooms:
     def leave(self, session: Session, room: Room) -> None:
         """Let a session be in a room no longer."""
         room.sessions.pop(session, None)
+        room.guest_ranks.pop(session, None)
         self._drop(session, room)
 
     def arrive(self, session: Session) -> None:
@@ -149,11 +165,14 @@ class Rooms:
         elif self.lobby is not None:
             self.enter(session, self.lobby)
 
-    def depart(self, session: Session) -> None:
-        """Take a session that ended out of all rooms."""
-        for room in self.of(session):
+    def depart(self, session: Session) -> list[Room]:
+        """Take a session that ended out of all rooms. Returns those that it was in."""
+        rooms = self.of(session)
+        for room in rooms:
             room.sessions.pop(session, None)
+            room.guest_ranks.pop(session, None)
         self._of.pop(session, None)
+        return rooms
 
     def _drop(self, whose: Account | Session, room: Room) -> None:
         """Remove a room from those of an account or a guest."""
@@ -161,3 +180,10 @@ class Rooms:
             rooms.pop(room, None)
             if not rooms:
                 del self._of[whose]
+
+
+def unknown_room(name: str) -> NoSuchTarget:
+    """The error for a room that does not exist, or that the one who asks may not see."""
+    return NoSuchTarget(
+        f"The room {visible(name.strip(), 40) or '(no name)'} is not available. Send /rooms to see those there are."
+    )

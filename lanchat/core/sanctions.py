@@ -17,10 +17,11 @@ from itertools import count
 
 from lanchat.core.interfaces import Store
 from lanchat.model.room import Room
+from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import KindAndTarget, SanctionTable, Target
-from lanchat.protocol.errors import Full
+from lanchat.protocol.errors import Full, Muted
 from lanchat.protocol.limits import Limits
 from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
@@ -83,12 +84,15 @@ class Sanctions:
     def check_may_speak(self, session: Session, room: Room | None) -> None:
         """Raise `Muted` if a session may not speak in a room, or on the whole server; with None only the latter is checked.
 
-        Raises `Banned` if it is about to be banned, and that is still being stored.
+        Raises `Banned` if it is about to be banned, and that is still being stored. In a moderated room only those with a rank
+        may speak.
         """
         if session.speech_check is not None:
             session.speech_check()
         if room in self.by_room or room in self._proposed:
             self._check(session, room)
+        if room is not None and room.rules.moderated and not room.has_rank(session, Rank.VOICED):
+            raise Muted(f"Nobody got that: {room.name} is moderated, and you are not voiced there.")
 
     def _check(self, session: Session, room: Room | None) -> None:
         for kind in (MUTE, BAN) if room in self._proposed else (MUTE,):

@@ -188,6 +188,11 @@ class StoredMessages:
                     self._delivery.show(reader, copy, entry.seq)
         return bool(readers) or isinstance(to, Room)
 
+    async def settled_if_full(self) -> None:
+        """Wait until all has come back, if so much waits to be stored that nobody should add to it."""
+        if self._delivery.store.full:
+            await self.settled()
+
     async def settled(self) -> None:
         """Wait until all messages, and read markers, that were handed in have come back, stored or not."""
         self._read_markers.hand_in()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lanchat.model.names import Name, is_valid, key, parse, skeletons
+from lanchat.model.room_rules import Rank, RoomRules
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import BadName
 
@@ -15,7 +16,23 @@ MAX_TOPIC = 300
 class Room:
     """One room: its name, its members, and the sessions in it."""
 
-    __slots__ = ("conv", "id", "invited", "key", "members", "name", "owner", "private", "sessions", "topic")
+    __slots__ = (
+        "conv",
+        "guest_ranks",
+        "id",
+        "invited",
+        "key",
+        "members",
+        "name",
+        "owner",
+        "private",
+        "ranks",
+        "rules",
+        "sessions",
+        "topic",
+        "topic_at",
+        "topic_by",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 (a row)
         self,
@@ -25,6 +42,7 @@ class Room:
         private: bool = False,
         topic: str = "",
         kept: str = "",
+        rules: RoomRules | None = None,
     ) -> None:
         """`kept` is the key in the database, if that is not the one that the name has by today's rules."""
         self.id = id
@@ -34,10 +52,17 @@ class Room:
         self.key = kept or room_key(name)
         #: The name of its conversation in the log.
         self.conv = f"r{id}"
-        #: The number of the account that owns it; None if there is no such account any more.
+        #: The number of the account that made it; None if a guest did, or there is no such account any more.
         self.owner = owner
+        #: Whether only the invited may enter.
         self.private = private
+        self.rules = rules or RoomRules(secret=private)
         self.topic = topic
+        #: The name of who set the topic, and when, in seconds since 1970; "" and 0 if that is not known.
+        self.topic_by, self.topic_at = "", 0
+        #: The ranks of accounts, by their numbers, also of those who are no members now; and those of guests who are in it.
+        self.ranks: dict[int, Rank] = {}
+        self.guest_ranks: dict[Session, Rank] = {}
         #: The members by the numbers of their accounts; and the numbers of those who are invited.
         self.members: dict[int, Account] = {}
         self.invited: set[int] = set()
@@ -47,10 +72,21 @@ class Room:
     def __repr__(self) -> str:
         return f"<Room {self.id} {self.name}>"
 
-    def is_owned_by(self, session: Session) -> bool:
-        """Whether a session may decide about it, as its owner's and moderators' may."""
-        account = session.account
-        return account is not None and (account.id == self.owner or account.role >= Role.MODERATOR)
+    def rank_of(self, who: Session | Account) -> Rank:
+        """The rank of somebody in this room."""
+        account = who.account if isinstance(who, Session) else who
+        if account is not None:
+            return self.ranks.get(account.id, Rank.NONE)
+        return self.guest_ranks.get(who, Rank.NONE)  # type: ignore[arg-type]  # who has no account is a session
+
+    def has_rank(self, session: Session, rank: Rank) -> bool:
+        """Whether a session has this rank, or a higher one. The server's moderators may do everything in all rooms."""
+        return session.role >= Role.MODERATOR or self.rank_of(session) >= rank
+
+    @property
+    def people(self) -> int:
+        """How many people belong to it: its members, and the guests in it."""
+        return len(self.members) + sum(session.account is None for session in self.sessions)
 
     @property
     def parsed_name(self) -> Name:

@@ -45,6 +45,7 @@ class X(_CommonX, omit_defaults=True, gc=False):
     kind: str | None = None
     password: str | None = None
     private: bool | None = None
+    key: str | None = None
     duration: str | None = None
     rank: str | None = None
     rule: str | None = None
@@ -105,3 +106,4 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     conversations: list[dict[str, Any]] | None = None
     people: list[dict[str, Any]] | None = None
     rules: dict[str, Any] | None = None
+    ranks: dict[str, str] | None = None

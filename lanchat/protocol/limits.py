@@ -50,6 +50,7 @@ LIMITS = {
     "members": Limit(10_000, "accounts that are members of one room", "no more can join it"),
     "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
     "invites": Limit(100, "invitations sent in an hour by one account", "it must wait before sending another"),
+    "ranks": Limit(1_000, "accounts with a rank in one room", "no more can be given one"),
     "sanctions": Limit(10_000, "server-wide bans and mutes, plus the same number in rooms", "no more can be made"),
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be made there"),
     "decided": Limit(1_000, "bans and mutes in force that one account has made", "it can make no more"),

@@ -103,6 +103,7 @@ class ChatService(MultiService):
 
         Raises `FileError` if the lobby can't be opened.
         """
+        rooms.CloseEmptyRooms().run(connection)
         if self._lobby is not None:
             rooms.OpenLobby(self._lobby, int(self.chat.now())).run(connection)
         sanctions.RemoveEndedSanctions(self.chat.now()).run(connection)

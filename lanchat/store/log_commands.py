@@ -7,9 +7,9 @@ words are indexed, the index is merged, pages are checkpointed, an erasure has t
 
 Whoever records commands, to do them elsewhere, has to know this, too:
 
-- At the start of a server three commands are done before there is a `lanchat.store.writing.Writer`, as what is loaded next must
-  show their changes: `EndClassicSessions` (`lanchat.store.open_db`), then `OpenLobby` and `RemoveEndedSanctions`
-  (`lanchat.service.service`).
+- At the start of a server four commands are done before there is a `lanchat.store.writing.Writer`, as what is loaded next must
+  show their changes: `EndClassicSessions` (`lanchat.store.open_db`), then `CloseEmptyRooms`, `OpenLobby` and
+  `RemoveEndedSanctions` (`lanchat.service.service`).
 - Erasures, `RemoveMessages` and the search for repeats make keys of names (`lanchat.protocol.spelling`) with the Unicode tables
   of the Python that runs. So the same log gives the same content only where `KEY_RULES` is the same.
 - With other `KEY_RULES` than before, the start changes the stored keys, and what is stored under them, without a command
@@ -34,9 +34,22 @@ from lanchat.tables.accounts import (
     SetRole,
 )
 from lanchat.tables.log_command import LogCommand
+from lanchat.tables.ranks import SetRank
 from lanchat.tables.read_markers import MoveMarkers, SetMuted
 from lanchat.tables.registration import AddAccount
-from lanchat.tables.rooms import CloseRoom, CreateRoom, Invite, JoinRoom, OpenLobby, RemoveMembers, SetTopic, Uninvite
+from lanchat.tables.room_rules import SetRules
+from lanchat.tables.rooms import (
+    CloseEmptyRooms,
+    CloseRoom,
+    CreateRoom,
+    Invite,
+    JoinRoom,
+    OpenLobby,
+    RemoveMembers,
+    RenameRoom,
+    SetTopic,
+    Uninvite,
+)
 from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
 #: The first line of the docstring of each says what it does; docs/keeping.md has them as a table.
@@ -56,6 +69,10 @@ COMMANDS: tuple[type[LogCommand[Any]], ...] = (
     OpenLobby,
     CreateRoom,
     CloseRoom,
+    CloseEmptyRooms,
+    RenameRoom,
+    SetRules,
+    SetRank,
     SetTopic,
     Invite,
     Uninvite,

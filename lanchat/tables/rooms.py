@@ -1,4 +1,4 @@
-"""Rooms in the database: the tables `rooms`, `invitations` and, for the accounts that belong to a room, `members`.
+"""Rooms in the database: the tables `rooms`, `invitations`, `ranks` and, for the accounts that belong to a room, `members`.
 
 The functions and commands run in a transaction on one of the store's threads, not in the reactor's.
 """
@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from lanchat.model.names import Name
 from lanchat.model.room import Room
+from lanchat.model.room_rules import Rank, RoomRules, decode_rules
 from lanchat.model.session import Account
 from lanchat.protocol.errors import Forbidden, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.packet import visible
@@ -24,17 +25,20 @@ from lanchat.tables.rows import Wrong, log_unusable, usable
 Since: TypeAlias = int
 
 # Of two rooms with the same key (`store.name_keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
-_NAMED = "SELECT id, name, private FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
+_NAMED = "SELECT id, name, private, rules FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
 
 
 def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = log_unusable) -> list[Room]:
-    """All rooms, with their members and who is invited. `accounts` has all accounts by id.
+    """All rooms, with their members, who is invited, and who has a rank. `accounts` has all accounts by id.
 
     `wrong` is called with a text for each row that is unusable.
     """
     rooms: dict[int, Room] = {}
-    for number, name, kept, topic, private, owner, *_ in usable(connection, "rooms", wrong):
-        rooms[number] = Room(number, name, owner if owner in accounts else None, private != 0, topic, kept)
+    for number, name, kept, topic, private, owner, _, topic_by, topic_at, rules in usable(connection, "rooms", wrong):
+        owned = owner if owner in accounts else None
+        room = Room(number, name, owned, private != 0, topic, kept, decode_rules(rules, private != 0))
+        room.topic_by, room.topic_at = topic_by, topic_at
+        rooms[number] = room
     by_conv = {room.conv: room for room in rooms.values()}
     for account in accounts.values():
         for conv in account.conversations:
@@ -43,13 +47,23 @@ def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = lo
     for room, invited in usable(connection, "invitations", wrong):
         if room in rooms:
             rooms[room].invited.add(invited)
+    for room, account, rank in usable(connection, "ranks", wrong):
+        if room in rooms:
+            rooms[room].ranks[account] = Rank(rank)
     return list(rooms.values())
 
 
 def add(  # noqa: PLR0913, PLR0917 (a row)
-    connection: Connection, name: Name, owner: int | None, private: bool, now: int, most: float, owned: float = math.inf
+    connection: Connection,
+    name: Name,
+    owner: int | None,
+    private: bool,
+    now: int,
+    most: float,
+    owned: float = math.inf,
+    rules: RoomRules | None = None,
 ) -> Room:
-    """Insert a room. `owner` is the id of an account, `now` in seconds since the epoch.
+    """Insert a room. `owner` is the id of the account that gets this rank, `now` in seconds since the epoch.
 
     Raises `NameTaken`, `NoSuchTarget` if the owner was removed, or `Full` when there are `most` rooms already, or `owned` of
     this owner's.
@@ -61,18 +75,21 @@ def add(  # noqa: PLR0913, PLR0917 (a row)
         raise Full("You have made the maximum number of rooms. Send /close to close one first.", "owned")
     if count >= most:
         raise Full("The maximum number of rooms has been reached. Use one of those in /rooms, or ask the operator.", "rooms")
+    room = Room(0, name.shown, owner, private, rules=rules)
     done = connection.execute(
-        "INSERT INTO rooms(name, key, owner, private, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (name.shown, name.key, owner, int(private), now),
+        "INSERT INTO rooms(name, key, owner, private, created, rules) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (name.shown, name.key, owner, int(private), now, room.rules.encode()),
     )
     if not done.rowcount or done.lastrowid is None:
-        raise NameTaken(f"A room of that name exists already. If you may enter it, send /join {name.shown}.")
-    return Room(done.lastrowid, name.shown, owner, private)
+        raise _taken(name)
+    if owner is not None:
+        connection.execute("INSERT INTO ranks VALUES (?, ?, ?)", (done.lastrowid, owner, Rank.OWNER))
+    return Room(done.lastrowid, name.shown, owner, private, rules=room.rules)
 
 
 def admit(connection: Connection, room: int, account: int) -> Since:
     """Make an account a member of a room, and remove its invitation. Raises `NoSuchTarget`."""
-    _check_there(connection, room)
+    check_there(connection, room)
     check_account(connection, account)
     newest = newest_seq(connection)
     member = "INSERT OR IGNORE INTO members(account, conv, since, read) VALUES (?, ?, ?, ?)"
@@ -86,8 +103,8 @@ class CreateRoom(LogCommand[tuple[Room, Since]], frozen=True):
     """Make a room, with the account that makes it as its owner and first member. Raises as `add` does."""
 
     name: Name
-    #: The id of an account.
-    owner: int
+    #: The id of an account; None if a guest makes it.
+    owner: int | None
     private: bool
     #: Seconds since the epoch.
     now: int
@@ -95,35 +112,70 @@ class CreateRoom(LogCommand[tuple[Room, Since]], frozen=True):
     most: float
     #: How many rooms the owner may have.
     owned: float = math.inf
+    #: None for the rules of a new room.
+    rules: RoomRules | None = None
 
     def run(self, connection: Connection) -> tuple[Room, Since]:
         """Returns the room, and from which place in the log on its owner is sent what is said there."""
-        room = add(connection, self.name, self.owner, self.private, self.now, self.most, self.owned)
+        room = add(connection, self.name, self.owner, self.private, self.now, self.most, self.owned, self.rules)
+        if self.owner is None:
+            return room, 0
+        room.ranks[self.owner] = Rank.OWNER
         return room, admit(connection, room.id, self.owner)
 
 
 class CloseRoom(LogCommand[None], frozen=True):
-    """Remove a room, its members and its invitations. Its messages stay until retention removes them."""
+    """Remove a room, its members, invitations and ranks. Its messages stay until retention removes them."""
 
     room: int
 
     def run(self, connection: Connection) -> None:
-        """Foreign keys remove the invitations. Nothing happens if there is no such room."""
+        """Foreign keys remove the invitations and ranks. Nothing happens if there is no such room."""
         connection.execute("DELETE FROM members WHERE conv = ?", (f"r{self.room}",))
         connection.execute("DELETE FROM mentions WHERE conv = ?", (f"r{self.room}",))
         connection.execute("DELETE FROM rooms WHERE id = ?", (self.room,))
 
 
+class CloseEmptyRooms(LogCommand[None], frozen=True):
+    """Remove temporary rooms that have no members: at the start of a server, no guests are in them either."""
+
+    def run(self, connection: Connection) -> None:
+        """The rules of a room that are damaged say nothing."""
+        temporary = "CASE WHEN json_valid(rules) THEN json_extract(rules, '$.temporary') END = 1"
+        connection.execute(
+            f"DELETE FROM rooms WHERE {temporary} AND NOT EXISTS (SELECT 1 FROM members WHERE conv = 'r' || rooms.id)"  # noqa: S608 (ours)
+        )
+
+
 class SetTopic(LogCommand[None], frozen=True):
-    """Set the topic of a room; "" removes it. Raises `NoSuchTarget`."""
+    """Set the topic of a room, with who set it and when; "" removes it. Raises `NoSuchTarget`."""
 
     room: int
     topic: str
+    #: The name of who set it.
+    by: str = ""
+    #: Seconds since the epoch.
+    at: int = 0
 
     def run(self, connection: Connection) -> None:
         """Raises `NoSuchTarget` if the room was closed."""
-        _check_there(connection, self.room)
-        connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (self.topic, self.room))
+        check_there(connection, self.room)
+        change = "UPDATE rooms SET topic = ?, topic_by = ?, topic_at = ? WHERE id = ?"
+        connection.execute(change, (self.topic, self.by, self.at, self.room))
+
+
+class RenameRoom(LogCommand[None], frozen=True):
+    """Give a room another name. Raises `NoSuchTarget`, or `NameTaken` if another room has it."""
+
+    room: int
+    name: Name
+
+    def run(self, connection: Connection) -> None:
+        """Raises `NoSuchTarget` if the room was closed. What was said keeps the name that the room had then."""
+        check_there(connection, self.room)
+        row = (self.name.shown, self.name.key, self.room)
+        if not connection.execute("UPDATE OR IGNORE rooms SET name = ?, key = ? WHERE id = ?", row).rowcount:
+            raise _taken(self.name)
 
 
 class Invite(LogCommand[None], frozen=True):
@@ -136,7 +188,7 @@ class Invite(LogCommand[None], frozen=True):
 
     def run(self, connection: Connection) -> None:
         """Raises `NoSuchTarget` if the room was closed or the account removed; `Full` if `most` others are invited."""
-        _check_there(connection, self.room)
+        check_there(connection, self.room)
         check_account(connection, self.account)
         others = "SELECT count(*) FROM invitations WHERE room = ? AND account <> ?"
         if connection.execute(others, (self.room, self.account)).fetchone()[0] >= self.most:
@@ -166,7 +218,7 @@ class JoinRoom(LogCommand[Since], frozen=True):
 
     def run(self, connection: Connection) -> Since:
         """Returns from which place in the log on the account is sent what is said there."""
-        _check_there(connection, self.room)
+        check_there(connection, self.room)
         check_account(connection, self.account)
         if self.must_be_invited and not _is_invited(connection, self.room, self.account):
             raise Forbidden("The invitation to that room was withdrawn just now.")
@@ -206,15 +258,19 @@ class OpenLobby(LogCommand[None], frozen=True):
 
 
 def check_lobby(connection: Connection, name: Name) -> None:
-    """Raise `FileError` if the room that everybody is to be in is a private one: its messages are not for everybody."""
+    """Raise `FileError` if the room that everybody is to be in is not open to everybody, as its messages are not."""
     row = connection.execute(_NAMED, (name.shown, name.key)).fetchone()
-    if row is not None and row[2]:
+    if row is not None and (row[2] or not decode_rules(row[3], private=False).are_open):
         raise FileError(f"lobby: {visible(row[1])} is a private room, and can't be the lobby: name another, or none.")
 
 
 def is_there(connection: Connection, room: int) -> bool:
     """Whether there is a room with this id."""
     return connection.execute("SELECT 1 FROM rooms WHERE id = ?", (room,)).fetchone() is not None
+
+
+def _taken(name: Name) -> NameTaken:
+    return NameTaken(f"A room of that name exists already. If you may enter it, send /join {name.shown}.")
 
 
 def _uninvite(connection: Connection, room: int, account: int) -> None:
@@ -226,6 +282,7 @@ def _is_invited(connection: Connection, room: int, account: int) -> bool:
     return found.fetchone() is not None
 
 
-def _check_there(connection: Connection, room: int) -> None:
+def check_there(connection: Connection, room: int) -> None:
+    """Raise `NoSuchTarget` if the room was closed, which may happen while a command about it waits."""
     if not is_there(connection, room):
         raise NoSuchTarget("That room was closed just now. Send /rooms to see those there are.")

@@ -12,6 +12,7 @@ A line is one of:
     bob reads ann (private): text   what ann said to bob alone
     bob reads ann: [#ops] text      what ann said in a room
     ann is told: text               what the server answers; `...` stands for anything
+    ann sees: text                  what happened in a room, which a terminal shows, and a client with the cap `event`
     ann reads nothing               nothing has come
     ann hangs up
 """
@@ -177,6 +178,11 @@ class Stage:
         """The server tells somebody this, next."""
         self.reads(name, f"* {text}")
 
+    def sees(self, name: str, text: str) -> None:
+        """A terminal shows this, next."""
+        if self.dialect is Telnet:
+            self.told(name, text)
+
     def hangs_up(self, name: str) -> None:
         """Somebody goes."""
         self.actors[name].wire.lose()
@@ -189,6 +195,7 @@ STEPS: dict[str, Callable[..., None]] = {
     r"(\w+) shouts in vain: (.*)": Stage.shouts_in_vain,
     r"(\w+) types (/\w+)(.*)": Stage.types,
     r"(\w+) is told: (.*)": Stage.told,
+    r"(\w+) sees: (.*)": Stage.sees,
     r"(\w+) reads (.*)": Stage.reads,
     r"(\w+) hangs up": Stage.hangs_up,
 }

@@ -1,0 +1,230 @@
+"""Who may do what in a room: its ranks and its rules; and its name."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lanchat.commands.command import Command
+from lanchat.core.chat import Chat
+from lanchat.model.room import Room, parse_name
+from lanchat.model.room_rules import RANKS, Rank, RoomRules
+from lanchat.model.session import Role, Session
+from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, NotMember, Usage
+from lanchat.protocol.events import MODE, RANK, RENAMED
+from lanchat.protocol.packet import Packet, visible
+from lanchat.tables.ranks import LAST_OWNER, SetRank
+from lanchat.tables.room_rules import SetRules
+from lanchat.tables.rooms import RenameRoom
+
+#: What a change of a room costs besides the packet that asks for it, in packets, as the disk is written to.
+CHANGE_COST = 10
+#: Characters of the key of a room, at most; and the highest limit of people.
+MAX_KEY, MAX_LIMIT = 64, 1_000_000
+
+
+def room_of(chat: Chat, session: Session, name: str) -> Room:
+    """The room with this name. Raises `NotMember` unless the session is in it, or is a moderator's, and `NoSuchTarget`."""
+    room = chat.rooms.get(name, session)
+    if session not in room.sessions and session.role < Role.MODERATOR:
+        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+    return room
+
+
+def check_rank(session: Session, room: Room, rank: Rank) -> None:
+    """Raise `Forbidden` unless the session has this rank in the room, or a higher one, or is a moderator's."""
+    if not room.has_rank(session, rank):
+        who = "an owner" if rank is Rank.OWNER else "an owner or operator"
+        raise Forbidden(f"Only {who} of {room.name}, or a moderator, may do that.")
+
+
+def row(room: Room, session: Session) -> dict[str, object]:
+    """A room as data, for this session."""
+    known = {"name": room.name, "topic": room.topic, "private": room.private, "online": len(room.sessions)}
+    rank = room.rank_of(session)
+    return known | {"rank": rank.word} if rank and session.has_cap("event") else known
+
+
+# Ranks.
+
+
+async def _rank(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room, rank = room_of(chat, session, args[0]), RANKS.get(args[2].strip().lower())
+    check_rank(session, room, Rank.OWNER)
+    if rank is None:
+        raise Usage("A rank is owner, operator, voiced or none, as in /rank #ops bob operator.")
+    if room is chat.rooms.lobby:
+        raise Forbidden(f"Nobody has a rank in {room.name}: the server's moderators decide there.")
+    chat.charge(session, CHANGE_COST)
+    chat.replies.charge_for(session, len(room.sessions))
+    name = args[1].strip().removeprefix("@")
+    account, guest = chat.online.account(name), chat.online.find(name)
+    if account is not None:
+        await chat.store.write(SetRank(room.id, account.id, rank, chat.limits["ranks"]))
+        shown = account.name.shown
+        if rank:
+            room.ranks[account.id] = rank
+        else:
+            room.ranks.pop(account.id, None)
+    elif guest is not None and guest in room.sessions:
+        shown = guest.name.shown
+        _rank_guest(room, guest, rank)
+    else:
+        raise NoSuchTarget(f"There is no account {visible(name, 40)}, and no guest of that name is in {room.name}.")
+    chat.room_events.tell(room, RANK, session, who=shown, text=rank.word if rank else "")
+    what = f"{_TITLES[rank]} in {room.name} now" if rank else f"without a rank in {room.name} now"
+    chat.reply(session, packet, f"{shown} is {what}.")
+
+
+def _rank_guest(room: Room, guest: Session, rank: Rank) -> None:
+    """Give a guest a rank, which ends when they leave. Raises `Forbidden`."""
+    owners = [*room.ranks.values(), *room.guest_ranks.values()].count(Rank.OWNER)
+    before = room.rank_of(guest)
+    if before is Rank.OWNER > rank and owners == 1:
+        raise Forbidden(LAST_OWNER)
+    if rank is Rank.OWNER > before and not room.rules.temporary:
+        raise Forbidden("A guest can't be an owner, as a guest's rank ends with the connection. Ask them to /register.")
+    room.guest_ranks[guest] = rank
+
+
+_TITLES = {Rank.VOICED: "voiced", Rank.OPERATOR: "an operator", Rank.OWNER: "an owner"}
+
+
+# Rules.
+
+
+class _Change(NamedTuple):
+    """What a rule becomes."""
+
+    rules: RoomRules
+    private: bool
+    #: The rule as it is told to those in the room, who need not learn the key again.
+    told: str
+
+
+def _rules(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Any:
+    room, rule, value = room_of(chat, session, args[0]), args[1].strip().lower(), args[2].strip()
+    if rule and rule not in RULES:
+        raise Usage(f"There is no rule {visible(rule, 40)}. The rules are {', '.join(RULES)}.")
+    if value:
+        return _set_rule(chat, session, packet, room, rule, value)
+    known = shown_rules(room, session)
+    lines = [f"{name}: {_written(known[name])}" for name in known if rule in {name, ""}]
+    told = lines[0] if rule else f"Rules of {room.name}: {', '.join(lines)}"
+    chat.reply(session, packet, told, quotes=True, rules=known)
+    return None
+
+
+async def _set_rule(  # noqa: PLR0913, PLR0917 (what was asked)
+    chat: Chat, session: Session, packet: Packet, room: Room, rule: str, value: str
+) -> None:
+    check_rank(session, room, Rank.OPERATOR)
+    if room is chat.rooms.lobby and rule not in LOBBY_RULES:
+        raise Forbidden(f"Everyone is in {room.name}, so only these rules can change there: {', '.join(LOBBY_RULES)}.")
+    change = _changed(room, rule, value)
+    chat.charge(session, CHANGE_COST)
+    chat.replies.charge_for(session, len(room.sessions))
+    await chat.store.write(SetRules(room.id, change.rules, change.private))
+    room.rules, room.private = change.rules, change.private
+    chat.room_events.tell(room, MODE, session, text=change.told)
+    chat.reply(session, packet, f"Rules of {room.name}: {change.told}", rules=shown_rules(room, session))
+
+
+def _changed(room: Room, rule: str, value: str) -> _Change:
+    """The rules of a room after a change. Raises `Usage` if the value is none of this rule's."""
+    told, private = f"{rule} {value.lower()}", room.private
+    if rule == "key":
+        if any(map(str.isspace, value)) or len(value) > MAX_KEY or visible(value) != value:
+            raise Usage(f"A key is one word of at most {MAX_KEY} visible characters, or off.")
+        key = "" if value.lower() == "off" else value
+        return _Change(msgspec.structs.replace(room.rules, key=key), private, f"key {'on' if key else 'off'}")
+    if rule == "limit":
+        if value.lower() != "off" and not (value.isascii() and value.isdigit() and 0 < int(value[:9]) <= MAX_LIMIT):
+            raise Usage(f"A limit is a number of people from 1 to {MAX_LIMIT:,}, or off.")
+        limit = 0 if value.lower() == "off" else int(value[:9])
+        return _Change(msgspec.structs.replace(room.rules, limit=limit), private, f"limit {limit or 'off'}")
+    words = _WORDS.get(rule, ("off", "on"))
+    if value.lower() not in words:
+        raise Usage(f"Send /rules {room.name} {rule} {words[1]}, or {words[0]}.")
+    chosen = value.lower() == words[1]
+    if rule == "invited":
+        return _Change(room.rules, chosen, told)
+    return _Change(msgspec.structs.replace(room.rules, **{RULES[rule]: chosen}), private, told)
+
+
+def shown_rules(room: Room, session: Session) -> dict[str, object]:
+    """The rules of a room as data, by the words for them. Only those who could set the key learn it."""
+    rules = room.rules
+    known: dict[str, object] = {rule: getattr(rules, member) for rule, member in RULES.items() if member}
+    known["invited"] = room.private
+    known["topic"] = _WORDS["topic"][rules.topic_by_operators]
+    if not room.has_rank(session, Rank.OPERATOR):
+        known["key"] = bool(rules.key)
+    return {rule: known[rule] for rule in RULES} | ({"temporary": True} if rules.temporary else {})
+
+
+def _written(value: object) -> str:
+    """The value of a rule as people write it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value or "off")
+
+
+# The name.
+
+
+async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    room, name = room_of(chat, session, args[0]), parse_name(args[1])
+    check_rank(session, room, Rank.OWNER)
+    if room is chat.rooms.lobby:
+        raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
+    chat.sanctions.check_may_speak(session, None)  # the name is shown to everybody
+    chat.charge(session, CHANGE_COST)
+    chat.replies.charge_for(session, len(room.sessions))
+    old = room.name
+    chat.rooms.lookalikes.discard(room.parsed_name)  # (it may be given a name that looks like its own)
+    looks_taken = chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name)
+    chat.rooms.lookalikes.add(room.parsed_name)
+    if looks_taken:
+        raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
+    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
+    told = "You have named too many rooms within the last hour."
+    with chat.creations.take(session.account.id, told), chat.rooms.lookalikes.held(name):
+        await chat.store.write(RenameRoom(room.id, name))
+    chat.room_events.tell(room, RENAMED, session, text=name.shown)
+    chat.rooms.rename(room, name)
+    chat.activity.note(f"{session.name.shown} renamed {old} to {room.name}")
+    chat.reply(session, packet, f"{old} is called {room.name} now.", rooms=[row(room, session)])
+
+
+#: Each rule with the member of `RoomRules` that has it; "" for those that are written in other words, or kept elsewhere.
+RULES = {
+    "moderated": "moderated",
+    "secret": "secret",
+    "invited": "",
+    "topic": "topic_by_operators",
+    "key": "key",
+    "limit": "limit",
+    "accounts": "accounts_only",
+    "bots": "bots",
+}
+#: The rules that make sense where everybody is.
+LOBBY_RULES = ("moderated", "topic", "bots")
+# The words for no and yes of rules that are not off or on.
+_WORDS = {"topic": ("anyone", "operators")}
+
+COMMANDS = {
+    "/rank": Command(
+        _rank, ("room", "user", "rank"), 3, "make somebody an owner or operator of a room, voiced, or none of these"
+    ),
+    "/rules": Command(
+        _rules,
+        ("room", "rule", "value"),
+        1,
+        f"show the rules of a room, or change one ({', '.join(RULES)}): /rules #ops moderated on",
+    ),
+    "/rename": Command(
+        _rename, ("room", "text"), 2, "give a room that you own another name", Role.USER, called=("room", "new")
+    ),
+}

@@ -1,0 +1,98 @@
+"""Room events: tells those in a room what somebody did with it or to somebody in it, in order with what is said there.
+
+An event goes through the store as messages do (`lanchat.protocol.entry.EVENT`). What accounts do is kept in the log, so that
+history shows it; what guests do only passes through it. A client without the cap `event` reads the sentences that it always
+did, and the batches of `lanchat.core.presence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+
+import msgspec
+
+from lanchat.core.delivery import Delivery
+from lanchat.core.forms import Forms
+from lanchat.core.online import OnlineUsers
+from lanchat.core.presence import Presence
+from lanchat.model.room import Room
+from lanchat.model.sanction import PROMPT
+from lanchat.model.session import Session
+from lanchat.protocol.entry import EVENT, NOTHING, Entry
+from lanchat.protocol.errors import NotStored
+from lanchat.protocol.events import BANNED, JOINED, KICKED, LEFT, RoomEvent
+
+#: What the batches of presence call these events. (Who is banned without being there has not left.)
+_BATCHED = {JOINED: "joined", LEFT: "left", KICKED: "left", BANNED: "left"}
+
+
+class RoomEvents:
+    """Tells of events."""
+
+    def __init__(self, online: OnlineUsers, delivery: Delivery, presence: Presence, now: Callable[[], float]) -> None:
+        """`now` returns the time of day, in seconds since 1970."""
+        self._online = online
+        self._delivery = delivery
+        self._presence = presence
+        self._now = now
+
+    def tell(  # noqa: PLR0913 (each is a part of what happened)
+        self,
+        room: Room,
+        ev: str,
+        by: Session | None,
+        *,
+        who: str | None = None,
+        text: str = "",
+        to: Collection[Session] = (),
+        new: bool = False,
+    ) -> None:
+        """Tell of an event (`lanchat.protocol.events`) that just happened: those in the room when it comes back, and `to`.
+
+        `by` is who did it (None: the operator at the server's prompt), `who` the name of the one to whom it was done, if that
+        is somebody else, and `text` a reason or what was set. `to` are sessions that need not be in the room any more. If it
+        can't be stored, they are told all the same. The first event of a `new` room is not stored.
+        """
+        name = by.name.shown if by is not None else PROMPT
+        if ev in _BATCHED and (to or who is None) and not new:
+            self._presence.in_room(room, _BATCHED[ev], who or name)
+        account, ip = (by.account, by.sender.ip) if by is not None else (None, "")
+        author = account.id if account is not None else None
+        told = RoomEvent(ev, who, text).encode()
+        entry = Entry(room.conv, author, name, ip, room.name, told, round(self._now() * 1000), kind=EVENT, about=NOTHING)
+        entry.kept = not new and (by is None or author is not None)
+        entry.source = partial(self._deliver, room, by, tuple(to))
+        try:
+            self._delivery.store.append(entry)
+        except NotStored:
+            entry.source(entry)
+
+    def tell_lobby(self, lobby: Room, ev: str, guest: Session) -> None:
+        """Tell that a guest came or went, and so joined or left the lobby: in batches, as very many may be there."""
+        self._presence.in_lobby(lobby, _BATCHED[ev], guest.name.shown)
+
+    def _deliver(self, room: Room, by: Session | None, to: Collection[Session], entry: Entry) -> None:
+        """Deliver an event that came back from the store, or could not be stored.
+
+        Who did it has an answer, and is told only if its client follows events. Those who are not in the room could not fetch
+        it later: for them it has no place in the log.
+        """
+        entry.source = None
+        forms = self._delivery.forms_for(None, entry)
+        for reader in tuple(room.sessions):
+            if reader is not by or reader.has_cap(forms.cap):
+                self._delivery.show(reader, forms, entry.seq)
+        outside = [reader for reader in to if reader not in room.sessions and reader in self._online]
+        if outside:
+            placeless = _without_place(forms)
+            for reader in outside:
+                if reader.has_cap(forms.cap):
+                    self._delivery.show(reader, placeless, 0)
+
+
+def _without_place(forms: Forms) -> Forms:
+    """The same packets without a number and an id in the log."""
+    x = forms.known.x
+    known = forms.known if x is None else msgspec.structs.replace(forms.known, x=msgspec.structs.replace(x, seq=None, id=None))
+    return forms._replace(known=known)

@@ -1,0 +1,223 @@
+"""Room events: who is told what happens in a room, in which order, and what of it is kept."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat.core.presence import PAUSE
+from lanchat.core.router import Router
+from lanchat.model.room import parse_name
+from lanchat.model.session import TELNET, Role
+from lanchat.protocol.packet import ServerPacket
+from lanchat.tables.rooms import OpenLobby, load
+from tests.fakes import ALL, PASSWORD, User, dump, log_in, make_router, store_of
+from tests.people import person
+
+CAPS = (*ALL, "event")
+
+
+@pytest.fixture
+def router_and_clock() -> tuple[Router, Clock]:
+    return make_router()
+
+
+@pytest.fixture
+def router(router_and_clock: tuple[Router, Clock]) -> Router:
+    return router_and_clock[0]
+
+
+@pytest.fixture
+def ann(router: Router) -> User:
+    """An account that made #ops, with a client that follows events."""
+    return account(router, "ann", "#ops", made=True)
+
+
+def account(router: Router, name: str, room: str = "", made: bool = False) -> User:
+    """Somebody with an account and a client that follows events, in a room."""
+    User(router, name).register().leave()
+    user = log_in(router, name, *CAPS)
+    if room:
+        user.send("/create" if made else "/join", room)
+    user.shown()
+    return user
+
+
+def guest(router: Router, name: str, *caps: str, room: str = "#ops") -> User:
+    user = User(router, name).hello(*caps)
+    user.send("/join", room)
+    user.shown()
+    return user
+
+
+def events(user: User) -> list[tuple[object, ...]]:
+    """What events came since the last look: what, to whom, by whom, the text, and the place in the log."""
+    xs = [x for x in user.xs() if x.get("op") == "event"]
+    return [(x["ev"], *list(x["who"]), x.get("by"), x.get("text"), x.get("seq")) for x in xs]  # type: ignore[call-overload]
+
+
+def test_everything_that_is_done_with_a_room_is_told_at_once_and_kept_in_its_place(router: Router, ann: User) -> None:
+    bob, zoe = account(router, "bob", "#ops"), account(router, "zoe")
+    ann.shown()
+    ann.send("/topic", "#ops pumps")
+    ann.send("#ops", "look")
+    ann.send("/invite", "zoe #ops")
+    ann.send("/rank", "#ops bob voiced")
+    ann.send("/rules", "#ops moderated on")
+    bob.send("/leave", "#ops")
+    bob.send("/join", "#ops")
+    ann.send("/kick", "#ops bob enough")
+    ann.send("/ban", "#ops bob 1h spam")
+    expected: list[tuple[object, ...]] = [
+        ("topic", "ann", "ann", "pumps", 2),
+        ("invited", "zoe", "ann", None, 4),
+        ("rank", "bob", "ann", "voiced", 5),
+        ("mode", "ann", "ann", "moderated on", 6),
+        ("left", "bob", "bob", None, 7),
+        ("joined", "bob", "bob", None, 8),
+        ("kicked", "bob", "ann", "enough", 9),
+        ("banned", "bob", "ann", "spam", 10),
+    ]
+    assert events(ann) == expected
+    assert events(zoe) == [("invited", "zoe", "ann", None, None)], "it can't be fetched from outside"
+    told = events(bob)
+    assert [ev for ev, *_ in told] == ["topic", "invited", "rank", "mode", "left", "joined", "kicked"]
+    ann.send("/history", "#ops")
+    assert events(ann) == [("joined", "bob", "bob", None, 1), *expected]
+
+
+def test_an_event_has_a_sentence_and_says_where_it_was(router: Router, ann: User) -> None:
+    guest(router, "bob")
+    packet = ann.told()
+    x = dump(packet.x)
+    assert (packet.from_.name, packet.to, packet.msg) == ("SERVER", "#ops", "bob joined #ops")
+    assert (x["conv"], x["who"], x["ts"]) == ("#ops", ["bob"], "2026-11-20T14:03:22.500Z")
+    assert "id" not in x, "what guests do is not kept"
+
+
+def test_classic_clients_read_what_they_always_did_and_watchers_get_batches(router: Router, ann: User) -> None:
+    bob, eve = guest(router, "bob"), guest(router, "eve", "presence", "room")
+    classic = User(router, "old")
+    classic.send("/join", "#ops")
+    for user in (ann, bob, eve, classic):
+        user.shown()
+    cat = guest(router, "cat")
+    ann.send("/topic", "#ops pumps")
+    ann.send("/kick", "#ops cat enough")
+    assert cat.msgs() == ["You were taken out of #ops by ann (enough)."]
+    ann.send("/close", "#ops")
+    assert bob.msgs() == classic.msgs() == ["#ops is closed for good, by ann."]
+    assert [x.get("ev") for x in eve.xs()] == [None], "only that it is closed: the others are told a second later"
+    assert [x["ev"] for x in ann.xs() if x["op"] == "event"] == ["joined", "topic", "kicked", "closed"]
+
+
+def test_at_a_terminal_each_event_is_a_line_but_not_for_who_did_it(router: Router, ann: User) -> None:
+    eve = guest(router, "eve")
+    eve.session.gateway = TELNET
+    ann.send("/topic", "#ops pumps")
+    assert eve.msgs() == ["ann set the topic of #ops: pumps"]
+    eve.send("/leave", "#ops")
+    assert eve.msgs() == ["You have left #ops."]
+    ann.send("/history", "#ops")
+    eve.send("/join", "#ops")
+    eve.shown()
+    eve.send("/history", "#ops")
+    assert eve.msgs() == ["2026-11-20 14:03 ann set the topic of #ops: pumps"]
+
+
+def test_a_guest_that_disconnects_has_left_and_says_why(router: Router, ann: User) -> None:
+    for name, goodbye in (("bob", None), ("cat", ""), ("dan", "so long")):
+        user = guest(router, name)
+        ann.shown()
+        if goodbye is None:
+            user.leave()
+        else:
+            user.send("/quit", goodbye)
+        assert events(ann) == [("left", name, name, {None: "disconnected", "": "quit"}.get(goodbye, goodbye), None)]
+    zoe = account(router, "zoe", "#ops")
+    ann.shown()
+    zoe.leave()
+    assert events(ann) == [], "an account stays a member"
+
+
+def test_other_devices_of_who_left_are_told(router: Router, ann: User) -> None:
+    bob = account(router, "bob", "#ops")
+    phone = log_in(router, "bob", *CAPS, dev="phone")
+    phone.shown(), bob.shown()
+    bob.send("/leave", "#ops")
+    assert events(phone) == [("left", "bob", "bob", None, None)]
+
+
+def test_what_can_not_be_stored_is_told_all_the_same(router: Router, ann: User) -> None:
+    bob = guest(router, "bob", *CAPS)
+    zoe = account(router, "zoe")
+    zoe.send("/create", "#fun")
+    ann.shown(), bob.shown()
+    store_of(router.chat).broken = True
+    bob.send("/leave", "#ops")
+    assert events(ann) == [("left", "bob", "bob", None, None)]
+
+
+def test_events_come_in_order_with_what_is_said(router: Router, ann: User) -> None:
+    bob = guest(router, "bob", *CAPS)
+    ann.shown()
+    store_of(router.chat).held = True
+    bob.send("#ops", "bye all")
+    bob.send("/leave", "#ops")
+    assert ann.shown() == []
+    store_of(router.chat).release()
+    assert ann.msgs() == ["bye all", "bob left #ops"]
+
+
+def test_without_a_log_events_are_relayed() -> None:
+    router, _ = make_router(stores_messages=False)
+    ann = person(router, "ann", Role.USER).hello(*CAPS)
+    ann.send("/create", "#ops")
+    bob = person(router, "bob", Role.USER)
+    ann.shown()
+    bob.send("/join", "#ops")
+    assert events(ann) == [("joined", "bob", "bob", None, None)]
+
+
+def test_in_the_lobby_comings_and_goings_are_told_in_batches(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
+    store = store_of(router.chat)
+    OpenLobby(parse_name("#lobby"), 0).run(store.connection)
+    (lobby,) = load(store.connection, {})
+    router.chat.rooms.add(lobby)
+    router.chat.rooms.open_lobby(lobby)
+    ann, old = User(router, "ann").hello("event"), User(router, "old").hello("presence", "room")
+    ann.shown(), old.shown()
+    clock.advance(PAUSE)
+    ann.shown(), old.shown()
+    users = [User(router, f"user{n}") for n in range(3)]
+    clock.advance(PAUSE)
+    joined = [(x["ev"], x["who"], x["conv"]) for x in ann.xs()]
+    assert joined == [("joined", ["user0", "user1", "user2"], "#lobby")]
+    for user in users:
+        user.leave()
+    clock.advance(PAUSE)
+    clock.advance(PAUSE)
+    assert {x["ev"] for x in ann.xs()} == {"left"}
+    assert {x["ev"] for x in old.xs()} <= {"came", "went"}
+    assert store.connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
+
+
+def test_a_page_of_history_shows_the_room_by_its_present_name(router: Router, ann: User) -> None:
+    ann.send("#ops", "hi")
+    ann.send("/rename", "#ops #pumps")
+    ann.shown()
+    ann.send("/history", "#pumps")
+    packets: list[ServerPacket] = ann.shown()
+    shown = [(packet.to, dump(packet.x).get("conv"), packet.msg) for packet in packets[:-1]]
+    assert shown == [("#pumps", "#pumps", "hi"), ("#ops", "#ops", "ann renamed #ops: it is #pumps now")]
+
+
+def test_a_guest_keeps_its_rank_when_it_makes_an_account(router: Router) -> None:
+    router.chat.rooms_by = "anyone"
+    bob = guest(router, "bob", room="#new")
+    bob.send("/register", PASSWORD)
+    bob.shown()
+    bob.send("/rename", "#new #newer")
+    assert bob.msgs() == ["#new is called #newer now."]
+    assert store_of(router.chat).connection.execute("SELECT rank FROM ranks").fetchall() == [(3,)]
