@@ -83,7 +83,7 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     chat.limits.ceilings["users"] = max(1, raise_file_limit() - RESERVED_FILES)
     limits = ReloadableLimits(chat.limits)
     limits.prepare(config)()
-    chat.accounts_only = bool(config["accounts-only"])
+    chat.accounts_only, chat.rooms_by = bool(config["accounts-only"]), config["rooms-by"]
     admission = Admission(chat.limits, reactor, parse_networks(config["allow"]), chat.counts)
     if ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")

@@ -12,6 +12,7 @@ from twisted.internet.main import installReactor
 from twisted.python import usage
 
 from lanchat.config.config_file import NO_HOME, Conflict, OptionsWithFile, default_data, path_option
+from lanchat.core.chat import ACCOUNTS, ROOMS_BY
 from lanchat.logs.server import parse_level
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Rule, parse as parse_rule
@@ -58,7 +59,7 @@ class Options(OptionsWithFile):
         self["web"] = []
         self["data"] = None
         self["limit"], self["allow"] = [], []
-        self["retain"], self["lobby"] = [], None
+        self["retain"], self["lobby"], self["rooms-by"] = [], None, ACCOUNTS
         self["log-level"] = None
 
     def opt_port(self, port: str) -> None:
@@ -127,6 +128,12 @@ class Options(OptionsWithFile):
             self["lobby"] = parse_room(room)
         except BadName as error:
             raise usage.UsageError(f"--lobby {room}: {error}") from None
+
+    def opt_rooms_by(self, who: str) -> None:
+        """Who makes rooms: accounts, operators, or anyone, by joining a room that is not there. [default: accounts]"""
+        if who not in ROOMS_BY:
+            raise usage.UsageError(f"--rooms-by {visible(who, 40)}: write {', '.join(ROOMS_BY)}.")
+        self["rooms-by"] = who
 
     def opt_log_level(self, level: str) -> None:
         """The lowest level to log: debug, info, warn, error or critical. [default: info]"""

@@ -40,7 +40,7 @@ from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
 from lanchat.tables.rooms import CloseRoom
 
 #: Who may make rooms: those with an account; anyone, by joining one that is not there; or only the server's operators.
-ACCOUNTS, ANYONE, OPERATORS = "accounts", "anyone", "operators"
+ROOMS_BY = ACCOUNTS, ANYONE, OPERATORS = "accounts", "anyone", "operators"
 #: Why a guest left its rooms, by the code with which its session ended, if it said no goodbye.
 _WHY_LEFT = {"GONE": "quit", Forbidden.code: "kicked", Banned.code: "banned"}
 #: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.

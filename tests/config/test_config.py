@@ -52,6 +52,7 @@ MISTAKES = [
     ('data = ""', "data", "empty"),
     (r'data = "a\u0000b"', "data", "invisible characters"),
     ("lobby = 5", "lobby", "begins with #"),
+    ('rooms-by = "guests"', "rooms-by", "write accounts, anyone, operators"),
     ('allow = "everyone"', "allow", "192.168.0.0/16"),
     ('retain = ["90d", "9x"]', "retain", "write 90d"),
     ("limit = 5", "limit", "[limit]"),

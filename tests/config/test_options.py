@@ -82,6 +82,16 @@ def test_everybody_is_in_the_lobby_and_accounts_are_owed_what_is_said_there(tmp_
             ann.wait_for("[#lobby] good morning")
 
 
+def test_anyone_may_make_a_room_where_the_operator_says_so_and_it_does_not_outlast_a_kill(tmp_path: Path) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--rooms-by", "anyone") as server, login(server.port(), "bob") as bob:
+        bob.say("/join", "#new")
+        bob.wait_for("You are in #new")
+        server.stop(signal.SIGKILL)
+    with Server(tmp_path, "--port", LOOPBACK) as server, login(server.port(), "bob") as bob:
+        bob.say("/join", "#new")
+        bob.wait_for("#new is not available")
+
+
 def test_a_private_room_is_never_opened_to_everybody(tmp_path: Path) -> None:
     with Server(tmp_path, "--port", LOOPBACK) as server, login(server.port(), "ann") as ann:
         ann.say("/register", PASSWORD)
