@@ -122,7 +122,7 @@ def test_at_a_terminal_each_event_is_a_line_but_not_for_who_did_it(router: Route
     eve.send("/join", "#ops")
     eve.shown()
     eve.send("/history", "#ops")
-    assert eve.msgs() == ["2026-11-20 14:03 ann set the topic of #ops: pumps"]
+    assert eve.msgs() == ["2026-11-20 14:03 * ann set the topic of #ops: pumps"]
 
 
 def test_a_guest_that_disconnects_has_left_and_says_why(router: Router, ann: User) -> None:
