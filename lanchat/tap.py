@@ -24,6 +24,7 @@ from lanchat.auth.realm import AccountChecker, ChatRealm
 from lanchat.config import options, preflight
 from lanchat.config.reload import (
     ReloadableCertificates,
+    ReloadableEditing,
     ReloadableLimits,
     ReloadableNetworks,
     ReloadableOperatorKeys,
@@ -50,6 +51,7 @@ from lanchat.service.notify import Notifier
 from lanchat.service.operations import Operations
 from lanchat.service.service import ChatService
 from lanchat.service.store_service import RetentionService
+from lanchat.service.withdrawals import WithdrawalService
 from lanchat.store.store import Store
 from lanchat.system.private_files import FileError, exit_with_errors
 from lanchat.web.metrics_sources import MetricsSources
@@ -84,10 +86,12 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     limits = ReloadableLimits(chat.limits)
     limits.prepare(config)()
     chat.accounts_only, chat.rooms_by = bool(config["accounts-only"]), config["rooms-by"]
+    editing = ReloadableEditing(chat.changes)
+    editing.prepare(config)()
     admission = Admission(chat.limits, reactor, parse_networks(config["allow"]), chat.counts)
     if ANY in config["allow"]:
         _log.warn("--allow any: connections from everywhere are let in")
-    reloading = Reloader(config, limits, ReloadableNetworks(admission))
+    reloading = Reloader(config, limits, ReloadableNetworks(admission), editing)
     store = _make_store(config, reactor, chat)
     service = _with_store(reloading, reactor, chat, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
@@ -130,6 +134,7 @@ def _with_store(
     SighupService(reloading, reactor).setServiceParent(service)
     operations = Operations(chat, store, hasher.hash_new, reloading.reload_for, service.ports)
     ControlService(config["data"], operations, reactor).setServiceParent(service)
+    WithdrawalService(chat, operations.erase_traces).setServiceParent(service)
     if config["retain"]:
         RetentionService(Retention(store, reactor, config["retain"], time.time), reactor).setServiceParent(service)
     return service

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
+from msgspec import to_builtins
+
 from lanchat.admin.exit_status import Declined
 from lanchat.history.closed_rooms import conversations_of_rooms
 from lanchat.model.names import key
-from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry, entry_from_row
+from lanchat.protocol import events
+from lanchat.protocol.entry import COLUMNS, EDIT, EVENT, NO_CONVERSATION, Entry, Seq, entry_from_row
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
@@ -25,6 +28,10 @@ from lanchat.tables.recent import newest_seq
 ROWS_AT_A_TIME = 2000
 #: Messages that a user sent, or that were sent to that user alone. Guests and removed accounts are known by name only.
 USER_CONDITION = "(key(CAST(name AS BLOB)) = :user OR key(CAST(target AS BLOB)) = :user)"
+_EDITS = " UNION ALL ".join(
+    f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE about > 0 AND about > ? AND about <= ? AND kind = 'edit'"  # noqa: S608 (ours)
+    for table in ("kept", "fresh")
+)
 
 
 class MessageFilter(NamedTuple):
@@ -63,12 +70,13 @@ def export(
             f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (our own column names)
             values | {"after": after, "upto": upto},
         )
-        for row in rows.fetchall():
-            entry = entry_from_row(row)
-            damaged += entry is None
-            if entry is not None:
-                write(json.dumps(_as_json(entry)) + "\n")
-                written += 1
+        entries = [entry_from_row(row) for row in rows.fetchall()]
+        damaged += entries.count(None)
+        edits = _edits(connection, after, upto)
+        for entry in filter(None, entries):
+            if entry.kind != EDIT:  # (what it says is among the texts of the message)
+                write(json.dumps(_as_json(entry, edits.get(entry.seq, []))) + "\n")
+                written += entry.about is None
                 if message_filter.user is not None and key(entry.name) == key(message_filter.user):
                     authors.add(entry.author)
         after = upto
@@ -130,11 +138,37 @@ def _user_values(connection: Connection, name: str) -> dict[str, Any]:
     return values
 
 
+def _edits(connection: Connection, after: Seq, upto: Seq) -> dict[Seq, list[Entry]]:
+    """The edits of the messages in these places, by message, in their order."""
+    found: dict[Seq, list[Entry]] = {}
+    for row in sorted(connection.execute(_EDITS, (after, upto, after, upto))):
+        if (entry := entry_from_row(row)) is not None:
+            found.setdefault(entry.about or 0, []).append(entry)
+    return found
+
+
 def _key(name: bytes | None) -> str:
     return key((name or b"").decode(errors="replace"))
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
-    when = datetime.fromtimestamp(entry.ts / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    said = {"seq": entry.seq, "ts": when, "from": entry.name, "ip": entry.ip, "to": entry.target, "msg": entry.msg}
-    return said | {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": sent_cid(entry.cid)}
+def _as_json(entry: Entry, edits: list[Entry]) -> dict[str, Any]:
+    """An entry as it is exported. The text of a message that was edited is the newest; all texts that it had are in `edits`."""
+    text = edits[-1].msg if edits else entry.msg
+    said = {"seq": entry.seq, "ts": _time(entry), "from": entry.name, "ip": entry.ip, "to": entry.target, "msg": text}
+    said |= {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": sent_cid(entry.cid)}
+    if edits:
+        said["edits"] = [{"ts": _time(one), "msg": one.msg} for one in (entry, *edits)]
+    if entry.kind is not None:
+        said["kind"] = entry.kind
+    if entry.kind == EVENT:
+        with suppress(ValueError):
+            event = events.decode(entry.msg)
+            said |= {"msg": event.sentence(entry.name, entry.target), "event": to_builtins(event)}
+    if entry.changes:
+        said["about"] = entry.about
+    return said
+
+
+def _time(entry: Entry) -> str:
+    when = datetime.fromtimestamp(entry.ts / 1000, timezone.utc)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from lanchat.commands import accounts, conversations, hello, history, joining, moderation, other_chats, room_rights, rooms, talk
+from lanchat.commands import (
+    accounts,
+    changes,
+    conversations,
+    hello,
+    history,
+    joining,
+    moderation,
+    other_chats,
+    room_rights,
+    rooms,
+    talk,
+)
 from lanchat.commands.command import Command, sends_any_text
 from lanchat.core.chat import Chat
 from lanchat.model.session import Role, Session
@@ -93,10 +105,11 @@ HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how
 #: The parts of the help, by the words after `/help` that ask for them. No command may be called so.
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,
+    "messages": changes.COMMANDS,
     "room": joining.COMMANDS | rooms.COMMANDS | room_rights.COMMANDS | history.COMMANDS | conversations.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,
 }
 for _commands in PARTS.values():
     COMMANDS.update(_commands)
-COMMANDS.update(talk.PROGRAMS | hello.PROGRAMS)
+COMMANDS.update(talk.PROGRAMS | changes.PROGRAMS | hello.PROGRAMS)

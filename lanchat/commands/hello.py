@@ -17,7 +17,9 @@ from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet
 
 #: The caps that a hello can be granted.
-CAPS = frozenset({"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order", "read", "event"})
+CAPS = frozenset(
+    {"id", "ack", "ping", "presence", "token", "resume", "history", "room", "order", "read", "event", "edit", "react", "typing"}
+)
 #: The caps of a client whose hello was refused, which may send another.
 UNGRANTED: frozenset[str] = frozenset({""})
 #: The limits that a welcome tells of, in bytes; that of names is in characters.

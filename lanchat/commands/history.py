@@ -13,9 +13,10 @@ from lanchat.commands.command import Command, named
 from lanchat.commands.page_requests import is_alone, page_request
 from lanchat.core.chat import Chat
 from lanchat.history import pages, search
+from lanchat.history.changes import fold_found, fold_page
 from lanchat.history.conversations import with_name
 from lanchat.history.moments import Moment, parse_place, place_of
-from lanchat.history.positions import SAID, WITH_EVENTS, OfAccount
+from lanchat.history.positions import ALL, SAID, WITH_EVENTS, OfAccount
 from lanchat.history.snippets import snippet
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
@@ -48,6 +49,8 @@ async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]
     asked = page_request(chat, named(session, packet), rest)
     find = _readable_query(chat, session, target)
     kinds = WITH_EVENTS if session.understands("event") else SAID
+    if session.has_cap("edit") and asked.after is not None and not target:  # (it may fill a gap, in which changes were)
+        kinds = ALL
     chat.charge(session, PAGE_COST)
     await _settle_own(chat, session)
 
@@ -57,6 +60,7 @@ async def _history(chat: Chat, session: Session, packet: Packet, args: list[str]
             after -= 1  # (the first message at that moment is on the page)
         convs = find(connection)
         page = pages.page(connection, convs, before=before, after=after, around=around, limit=asked.limit, kinds=kinds)
+        fold_page(connection, page, forward=after is not None)
         return Found(convs, page, before)
 
     convs, page, before = await chat.store.read(read)
@@ -81,6 +85,7 @@ async def _search(chat: Chat, session: Session, packet: Packet, args: list[str])
     def read(connection: Connection) -> tuple[Readable, pages.Page]:
         convs = find(connection)
         page = search.search(connection, query, convs, before=before, limit=x.limit or page_requests.PAGE)
+        fold_found(connection, page)
         if session.has_cap("id"):
             page.extra = {entry.seq: {"snippet": snippet(entry.msg, query.words)} for entry in page.entries}
         return convs, page
@@ -211,7 +216,8 @@ def _line(entry: Entry, number: bool = False) -> str:
     else:
         mark = f" ({entry.kind})" if entry.kind in {NOTICE, BOT} else ""
         action = f"* {entry.name} " if entry.kind == ACTION else ""
-        told = f"{entry.name}{mark} -> {entry.target}: {action}{visible(entry.msg)}"
+        edited = " (edited)" if entry.edited is not None else ""
+        told = f"{entry.name}{mark} -> {entry.target}: {action}{visible(entry.msg)}{edited}"
     return f"{then} {told} [{entry.seq}]" if number else f"{then} {told}"
 
 

@@ -30,6 +30,5 @@ _OTHER_NAMES = {
 #: What to type instead, which follows "There is no command /msg.", by the command in lower case.
 HINTS = {other: f"Did you mean {name}?" for name, others in _OTHER_NAMES.items() for other in others.split()} | {
     **dict.fromkeys(("/say", "/to"), "It works where lines are typed; see /help talk."),
-    "/me": "Write it as text.",
     "/nick": "To change your name, connect again with the new one.",
 }

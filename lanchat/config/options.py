@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import select
 import sys
@@ -12,6 +13,7 @@ from twisted.internet.main import installReactor
 from twisted.python import usage
 
 from lanchat.config.config_file import NO_HOME, Conflict, OptionsWithFile, default_data, path_option
+from lanchat.core.changes import EDIT_WITHIN
 from lanchat.core.chat import ACCOUNTS, ROOMS_BY
 from lanchat.logs.server import parse_level
 from lanchat.maintenance.removal import ENVELOPE
@@ -19,7 +21,8 @@ from lanchat.maintenance.retention import Rule, parse as parse_rule
 from lanchat.model.room import parse_name as parse_room
 from lanchat.net import admission
 from lanchat.net.endpoints import parse_port
-from lanchat.protocol.errors import BadName
+from lanchat.protocol.durations import parse_duration
+from lanchat.protocol.errors import BadName, Usage
 from lanchat.protocol.limits import LIMITS, Limits
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import caseless
@@ -60,7 +63,7 @@ class Options(OptionsWithFile):
         self["data"] = None
         self["limit"], self["allow"] = [], []
         self["retain"], self["lobby"], self["rooms-by"] = [], None, ACCOUNTS
-        self["log-level"] = None
+        self["log-level"], self["edit-within"] = None, EDIT_WITHIN
 
     def opt_port(self, port: str) -> None:
         """Listen for JSON clients on this port. [default: 5000, unless --tls is given]"""
@@ -134,6 +137,13 @@ class Options(OptionsWithFile):
         if who not in ROOMS_BY:
             raise usage.UsageError(f"--rooms-by {visible(who, 40)}: write {', '.join(ROOMS_BY)}.")
         self["rooms-by"] = who
+
+    def opt_edit_within(self, time: str) -> None:
+        """For how long users may edit and withdraw what they said: 15m, 2h, 7d, or off for no end. [default: 1d]"""
+        try:
+            self["edit-within"] = math.inf if time == "off" else parse_duration(time) or EDIT_WITHIN
+        except Usage:
+            raise usage.UsageError(f"--edit-within {time}: write 30s, 15m, 2h or 7d, or off for no end.") from None
 
     def opt_log_level(self, level: str) -> None:
         """The lowest level to log: debug, info, warn, error or critical. [default: info]"""

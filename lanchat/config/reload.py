@@ -5,6 +5,7 @@ Everything is checked first. If anything is wrong, nothing is changed, and every
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -17,8 +18,10 @@ from twisted.python import usage
 
 from lanchat.config import preflight
 from lanchat.config.options import Options
+from lanchat.core.changes import Changes
 from lanchat.net.admission import Admission, Network, parse_networks
 from lanchat.net.tls import Contexts
+from lanchat.protocol.durations import format_duration
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.limits import Limits, format_value
 from lanchat.protocol.packet import visible
@@ -150,6 +153,26 @@ class ReloadableNetworks:
         if outside := self._admission.count_outside():
             return [f"connections are let in from {where}; {format_count(outside, 'connection')} from elsewhere may stay"]
         return [f"connections are let in from {where}"]
+
+
+class ReloadableEditing:
+    """For how long messages may be edited and withdrawn by who said them."""
+
+    options = frozenset({"edit-within"})
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+
+    def prepare(self, config: Options) -> Apply:
+        """Calling the result applies what is configured, and returns what changed."""
+        return lambda: self._apply(config["edit-within"])
+
+    def _apply(self, seconds: float) -> list[str]:
+        if self._changes.edit_within == seconds:
+            return []
+        self._changes.edit_within = seconds
+        when = "at any time" if seconds == math.inf else f"for {format_duration(seconds)}"
+        return [f"messages may be edited and withdrawn {when}"]
 
 
 class ReloadableCertificates:

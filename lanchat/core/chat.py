@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 from lanchat.core.activity_log import ActivityLog
+from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
 from lanchat.core.interfaces import Store
@@ -73,6 +74,7 @@ class Chat:
         self.messages = Messages(
             self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
         )
+        self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages.stored)
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)

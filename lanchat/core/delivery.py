@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lanchat.core.forms import Forms, forms
 from lanchat.core.interfaces import Store
-from lanchat.core.replies import Replies
+from lanchat.core.replies import SURE_TO_FIT, Replies
 from lanchat.core.rooms import Rooms
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
@@ -112,6 +112,11 @@ class Delivery:
         x = ServerX(id=self.id_of(entry), seq=entry.seq or None, ts=ts, conv=conv, re=entry.re, self_=own or None, batch=batch)
         return (SharedPacket if in_room else ServerPacket)(Sender(entry.name, entry.ip), target, entry.msg, x)
 
-    def forms_for(self, reader: Account | None, entry: Entry, batch: str | None = None) -> Forms:
-        """The packets that show an entry of any kind; otherwise as `packet_for`."""
-        return forms(entry, self.packet_for(reader, entry, batch), self.id_of)
+    def forms_for(self, reader: Account | None, entry: Entry, batch: str | None = None, excerpt: str = "") -> Forms:
+        """The packets that show an entry of any kind; otherwise as `packet_for`. `excerpt` as in `lanchat.core.forms.forms`."""
+        packet = self.packet_for(reader, entry, batch)
+        if packet.x is not None and entry.edited is not None:
+            packet.x.edited = self._replies.timestamp(entry.edited)
+        if packet.x is not None and entry.reactions is not None and len(entry.msg) <= SURE_TO_FIT:
+            packet.x.reactions = entry.reactions
+        return forms(entry, packet, self.id_of, excerpt)

@@ -39,24 +39,41 @@ class Forms(NamedTuple):
     #: The cap with which a client understands it; "" if every capable client does.
     cap: str = ""
 
+    def shown_to(self, reader: Session) -> ServerPacket:
+        """The packet for a reader of something that is shown to everybody."""
+        return self.of(reader) or self.known
+
     def of(self, reader: Session) -> ServerPacket | None:
         """The packet for this reader; None if it is not sent the entry."""
         understood = reader.understands(self.cap) if self.cap else reader.understands("id")
         return self.known if understood else self.other
 
 
-def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str]) -> Forms:
-    """The packets for an entry. `packet` is the one that would show it as a message; `id_of` makes the id of an entry."""
+def forms(entry: Entry, packet: ServerPacket, id_of: Callable[[Entry], str], excerpt: str = "") -> Forms:
+    """The packets for an entry.
+
+    `packet` is the one that would show it as a message; `id_of` makes the id of an entry. `excerpt` is the beginning of the
+    message that it is a reaction to, where that is known.
+    """
     x = packet.x or ServerX()
-    if entry.kind is None:
-        return Forms(packet, packet)
-    if entry.kind in (NOTICE, ACTION, BOT):
-        shown = replace(packet, x=replace(x, kind=ACTION if entry.kind == ACTION else NOTICE, bot=entry.kind == BOT or None))
-        return Forms(shown, replace(shown, msg=f"* {entry.name} {entry.msg}") if entry.kind == ACTION else shown)
+    if entry.about is None:
+        return said(packet, entry.kind)
     if entry.kind == EVENT:
         return _event(entry, packet, x)
-    changed = replace(packet, x=replace(x, op=entry.kind, id=id_of(replace(entry, seq=entry.about or 0))))
-    return Forms(changed, replace(packet, msg=_sentence(entry)), CAPS[entry.kind])
+    if entry.kind not in CAPS:  # (of a newer version)
+        return Forms(packet, None, entry.kind or "unknown")
+    changed = replace(packet, x=replace(x, op=entry.kind, id=id_of(replace(entry, seq=entry.about))))
+    return Forms(changed, replace(packet, msg=sentence(entry, excerpt)), CAPS[entry.kind])
+
+
+def said(packet: ServerPacket, kind: str | None) -> Forms:
+    """The packets for what somebody says: `packet` is that for an ordinary message, of which this is another `kind`."""
+    if kind is None:
+        return Forms(packet, packet)
+    shown = replace(
+        packet, x=replace(packet.x or ServerX(), kind=ACTION if kind == ACTION else NOTICE, bot=kind == BOT or None)
+    )
+    return Forms(shown, replace(shown, msg=f"* {packet.from_.name} {packet.msg}") if kind == ACTION else shown)
 
 
 def _event(entry: Entry, packet: ServerPacket, x: ServerX) -> Forms:
@@ -69,10 +86,11 @@ def _event(entry: Entry, packet: ServerPacket, x: ServerX) -> Forms:
     return Forms(EventPacket(SERVER, told.conv or packet.to, sentence, told), None, CAPS[EVENT])
 
 
-def _sentence(entry: Entry) -> str:
-    """What is said of a change to somebody whose client does not know changes."""
+def sentence(entry: Entry, excerpt: str = "") -> str:
+    """What is said of a change to somebody whose client does not know changes; `excerpt` as in `forms`."""
     if entry.kind == EDIT:
         return f"(edited) {entry.msg}"
     if entry.kind == WITHDRAW:
         return "(withdrew a message)"
-    return f"(reacted: {entry.msg})" if entry.msg else "(took a reaction back)"
+    about = f" to: {excerpt}" if excerpt else ""
+    return f"(reacted {entry.msg}{about})" if entry.msg else "(took a reaction back)"

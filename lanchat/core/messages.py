@@ -20,6 +20,7 @@ import msgspec
 
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
+from lanchat.core.forms import said
 from lanchat.core.online import OnlineUsers
 from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
@@ -31,7 +32,8 @@ from lanchat.model.names import key
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.errors import Muted, NoSuchTarget, NotMember, Usage
+from lanchat.protocol.entry import ACTION, NOTICE
+from lanchat.protocol.errors import BadPacket, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, SharedPacket, visible
@@ -65,11 +67,14 @@ class Messages:
         #: The further steps of messages that are stored.
         self.stored = StoredMessages(online, replies, sanctions, delivery, counts, new_id, read_markers)
 
-    def say(self, session: Session, packet: Packet) -> Work | None:
+    def say(self, session: Session, packet: Packet, kind: str | None = None) -> Work | None:
         """Pass on a message of this session's. Raises a `ChatError` if it is refused.
 
+        It is of this `kind` (`NOTICE` or `ACTION`; None: an ordinary message), or of that in `x` of a capable client's packet.
         What has to wait is returned: until it is done, nothing else that comes from this client is served.
         """
+        if packet.x is not None and packet.x.kind is not None and session.caps is not None:
+            kind = _kind(packet.x.kind)
         # 1. Find.
         recipient = self._online.find(packet.to)
         if recipient is None and packet.to[:1] == "@":  # as people write it; no name begins so
@@ -79,12 +84,13 @@ class Messages:
             if session.speech_check is not None:
                 session.speech_check()
             if recipient is None or session.account is not None or recipient.account is not None:
-                return self._find_further(session, packet, recipient)
+                return self._find_further(session, packet, kind, recipient)
         except (NoSuchTarget, NotMember, Muted) as refusal:
             if not resending.may_be_repeat(session, packet) or not self._delivery.store.stores_messages:
                 raise
-            return resending.answer_repeat(self._delivery, self._replies, session, packet, refusal)
-        self.relay(session, recipient, [packet])
+            sent = resending.as_entry(session, packet, kind, self._replies.now())
+            return resending.answer_repeat(self._delivery, self._replies, session, sent, refusal)
+        self.relay(session, recipient, [packet], kind)
         return None
 
     def relay_runs(self, session: Session, packets: list[Packet]) -> int:
@@ -101,7 +107,7 @@ class Messages:
             if recipient is None or recipient.account is not None or recipient is session:
                 break  # (one that writes too much to itself is closed for that, and no later packet counts)
             if session.caps is not None:
-                if any(map(session.is_spoofed, run)):
+                if any(map(session.is_special, run)):
                     break
                 if len(packets) > 1 and (recipient.client.behind() or session not in self._online):
                     break  # (a client that reads too slowly is closed, perhaps for one of these)
@@ -109,32 +115,32 @@ class Messages:
             relayed += len(run)
         return relayed
 
-    def _find_further(self, session: Session, packet: Packet, recipient: Session | None) -> Work | None:
+    def _find_further(self, session: Session, packet: Packet, kind: str | None, recipient: Session | None) -> Work | None:
         """Find whom a message is for that is not from one guest to another."""
         if packet.to.startswith(MARK):
             room = self._rooms.get(packet.to, session)
-            return self.stored.say(session, packet, room.conv, room.name, room)
+            return self.stored.say(session, packet, kind, room.conv, room.name, room)
         mine, account = session.account, self._online.account(packet.to)
         if account is not None:
             name = account.name.shown
             if mine is None:
-                return self.stored.say(session, packet, with_guest(account.id, session.name.key), name, account, account)
-            return self.stored.say(session, packet, of_two(account.id, mine.id), name, account, account, mine)
+                return self.stored.say(session, packet, kind, with_guest(account.id, session.name.key), name, account, account)
+            return self.stored.say(session, packet, kind, of_two(account.id, mine.id), name, account, account, mine)
         if recipient is not None:
             assert mine is not None  # noqa: S101 (what guests say to each other is relayed)
             conv = with_guest(mine.id, recipient.name.key)
-            return self.stored.say(session, packet, conv, recipient.name.shown, recipient, mine)
-        self._relay_to_everyone(session, packet)
+            return self.stored.say(session, packet, kind, conv, recipient.name.shown, recipient, mine)
+        self._relay_to_everyone(session, packet, kind)
         return None
 
     # Relayed messages.
 
-    def relay(self, session: Session, recipient: Session, packets: list[Packet]) -> None:
+    def relay(self, session: Session, recipient: Session, packets: list[Packet], kind: str | None = None) -> None:
         """Pass on messages from one guest to another. Raises `TooBig` for a single one that is too big when written out."""
         # 2. Check: between guests there is nothing to check, or to charge besides the packets themselves.
         # 3. Record: if neither client sees ids and times, there is no need to make any.
         sender, to = session.sender, recipient.name.shown
-        if session.caps is None and recipient.caps is None:
+        if session.caps is None and recipient.caps is None and kind is None:
             messages = [ServerPacket(sender, to, packet.msg) for packet in packets]
         else:
             conv = f"@{session.name.shown}"
@@ -142,7 +148,7 @@ class Messages:
         if len(messages[0].msg) > SURE_TO_FIT:
             check_growth(messages[0])  # (of many that were read at once none is so long)
         # 4. Deliver.
-        recipient.client.deliver_all(messages)
+        recipient.client.deliver_all(messages if kind is None else [said(one, kind).shown_to(recipient) for one in messages])
         self._counts.relayed += len(messages)
         # 5. Acknowledge.
         if session.caps is not None:
@@ -150,7 +156,7 @@ class Messages:
                 if message.x is not None:
                     self._replies.acknowledge_relayed(session, packet, message.x)
 
-    def _relay_to_everyone(self, session: Session, packet: Packet) -> None:
+    def _relay_to_everyone(self, session: Session, packet: Packet, kind: str | None) -> None:
         if key(packet.to) != _EVERYONE:
             raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
         # 2. Check.
@@ -163,8 +169,9 @@ class Messages:
         check_growth(message)
         # 4. Deliver.
         recipients = [recipient for recipient in self._online if recipient is not session]
+        forms = None if kind is None else said(message, kind)
         for recipient in recipients:
-            recipient.client.deliver(message)
+            recipient.client.deliver(message if forms is None else forms.shown_to(recipient))
         self._counts.relayed += len(recipients)
         # 5. Acknowledge.
         n = len(self._online) - 1  # an account with several connections is one user
@@ -176,3 +183,10 @@ class Messages:
         """The id, the time and the conversation of a message that is relayed now."""
         re = packet.x.re if packet.x is not None else None
         return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=re)
+
+
+def _kind(text: str) -> str:
+    """The kind of a message in a packet. Raises `BadPacket` if there is no such kind that users may give."""
+    if text not in (NOTICE, ACTION):
+        raise BadPacket(f"That is not a packet: x.kind is {NOTICE} or {ACTION}, or left out.")
+    return text

@@ -40,28 +40,35 @@ def may_be_repeat(session: Session, packet: Packet) -> bool:
     return session.account is not None and packet.x is not None and packet.x.cid is not None
 
 
-async def find_repeated(store: Store, session: Session, packet: Packet, replies: Replies) -> Entry | None:
-    """Find the stored message that a packet repeats, which `may_be_repeat`; None if it is a new one.
+def as_entry(session: Session, packet: Packet, kind: str | None, now: float) -> Entry:
+    """What a packet says, which `may_be_repeat`, as an entry for `answer_repeat`. `now` is in seconds since 1970."""
+    author, cid = session.account, packet.x.cid if packet.x is not None else None
+    assert author is not None  # noqa: S101 (`may_be_repeat`)
+    sender, to = session.sender, packet.to.strip()
+    return Entry("", author.id, sender.name, sender.ip, to, packet.msg, round(now * 1000), None, cid, kind=kind)
+
+
+async def _find_repeated(store: Store, session: Session, sent: Entry, replies: Replies) -> Entry | None:
+    """Find the stored message that another one repeats; None if it is a new one.
 
     Raises `NotStored` if the log can't be read now.
     """
-    author, cid = session.account, packet.x.cid if packet.x is not None else None
-    assert author is not None  # noqa: S101 (`may_be_repeat`)
-    now, sender = round(replies.now() * 1000), session.sender
-    sent = Entry("", author.id, sender.name, sender.ip, packet.to.strip(), packet.msg, now, None, cid)
     try:
         known = await store.find_repeated(sent)
     except NotStored:
-        note_failed(session, cid, replies.seconds())
+        note_failed(session, sent.cid, replies.seconds())
         raise NotStored(PERHAPS_STORED, retry_ms=RETRY_MS) from None
     if session.failed_writes is not None:
-        session.failed_writes.stored(cid)
+        session.failed_writes.stored(sent.cid)
     return known
 
 
-async def answer_repeat(delivery: Delivery, replies: Replies, session: Session, packet: Packet, refusal: ChatError) -> None:
-    """Acknowledge a refused message if it repeats a stored one; raises `refusal` if not, `NotStored` if that is unknown."""
-    known = await find_repeated(delivery.store, session, packet, replies)
+async def answer_repeat(delivery: Delivery, replies: Replies, session: Session, sent: Entry, refusal: ChatError) -> None:
+    """Acknowledge a refused entry if it repeats a stored one; raises `refusal` if not, `NotStored` if that is unknown.
+
+    Of `sent`, `ts` is the time of now; its `conv` is not used.
+    """
+    known = await _find_repeated(delivery.store, session, sent, replies)
     if known is None:
         raise refusal
     replies.acknowledge_stored(session, known, delivery.packet_for(None, known), "")

@@ -70,7 +70,9 @@ class StoredMessages:
 
     # Until it is handed to the store.
 
-    def say(self, session: Session, packet: Packet, conv: str, name: str, to: Target, *readers: Account) -> Work | None:
+    def say(  # noqa: PLR0913, PLR0917 (whose, what and where)
+        self, session: Session, packet: Packet, kind: str | None, conv: str, name: str, to: Target, *readers: Account
+    ) -> Work | None:
         """Hand a message to the store. `name` is that of the target; the `readers` may read the conversation from now on.
 
         Raises `NotStored`. If so much waits to be stored that nobody should add to it, what is returned waits until all is.
@@ -95,7 +97,7 @@ class StoredMessages:
         source = (session, to, "" if store.stores_messages else self._new_id())
         now = round(self._replies.now() * 1000)
         said = (session.name.shown, session.sender.ip, name, packet.msg, now)
-        entry = Entry(conv, author, *said, re, cid, source, mentions=mentions)
+        entry = Entry(conv, author, *said, re, cid, source, kind=kind, mentions=mentions)
         for reader in readers:
             self._reading_rights.allow(session, reader, conv)
         try:
@@ -147,42 +149,55 @@ class StoredMessages:
         session, to, _ = entry.source
         session.pending -= 1
         if not entry.state:
-            self._counts.not_stored += 1
-            resending.note_failed(session, entry.cid, self._replies.seconds())
-            self._replies.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
+            self.tell_failed(session, entry)
             return
         if session.failed_writes is not None:
             session.failed_writes.stored(entry.cid)
         # 4. Deliver.
         packet = self._delivery.packet_for(None, entry)
         shown = packet if entry.kind is None else self._delivery.forms_for(None, entry)
-        reached = entry.dup or self._deliver(shown, entry, session, to)
+        reached = entry.dup or self.deliver(shown, entry, session, to)
         if entry.author is not None and entry.seq and not entry.dup:
             self._read_markers.said(entry.author, entry.conv, entry.seq)
         # 5. Acknowledge.
+        told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
+        if reached or entry.state != RELAYED:
+            self.acknowledge(session, entry, packet, told)
+        else:
+            self._replies.answer(session, entry.cid, told, op="fail", code=NoSuchTarget.code)
+
+    def tell_failed(self, session: Session, entry: Entry) -> None:
+        """Tell a session that an entry of its could not be stored; it may send it again."""
+        self._counts.not_stored += 1
+        resending.note_failed(session, entry.cid, self._replies.seconds())
+        self._replies.answer(session, entry.cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
+
+    def acknowledge(self, session: Session, entry: Entry, packet: ServerPacket, told: str) -> None:
+        """Acknowledge an entry to its sender; `packet` is how others see it, `told` what people are told besides."""
         if session.backlog is not None or session.receipts is not None:
             self._delivery.advance(session, entry.seq)
         elif entry.seq > session.seen:
             session.seen = entry.seq
-        told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
-        if reached or entry.state != RELAYED:
-            self._replies.acknowledge_stored(session, entry, packet, told)
-        else:
-            self._replies.answer(session, entry.cid, told, op="fail", code=NoSuchTarget.code)
+        self._replies.acknowledge_stored(session, entry, packet, told)
 
-    def _deliver(self, packet: ServerPacket | Forms, entry: Entry, session: Session, to: Target) -> bool:
-        """Deliver an entry to those who are online, also on the sender's other devices; whether it reached its target."""
+    def deliver(
+        self, packet: ServerPacket | Forms, entry: Entry, session: Session, to: Target | None, excerpt: str = ""
+    ) -> bool:
+        """Deliver an entry to those who are online, also on the sender's other devices; whether it reached its target.
+
+        `excerpt` as in `lanchat.core.forms.forms`.
+        """
         if isinstance(to, Room):
             mine = to.members.get(entry.author or 0)
             readers = [reader for reader in to.sessions if mine is None or reader.account is not mine]
         else:
             mine = session.account
-            readers = to.sessions if isinstance(to, Account) else [to] * (to in self._online)
+            readers = to.sessions if isinstance(to, Account) else [to] if isinstance(to, Session) and to in self._online else []
         for reader in tuple(readers):
             if reader is not session or to is mine:
                 self._delivery.show(reader, packet, entry.seq)
         if mine is not None and to is not mine and mine.sessions != [session]:
-            copy = self._delivery.forms_for(mine, entry)
+            copy = self._delivery.forms_for(mine, entry, excerpt=excerpt)
             for reader in tuple(mine.sessions):
                 if reader is not session:
                     self._delivery.show(reader, copy, entry.seq)

@@ -13,7 +13,7 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from lanchat.protocol.entry import NO_CONVERSATION, ConversationId, Milliseconds, Seq
-from lanchat.store.message_removal import NEEDED, OLD
+from lanchat.store.message_removal import NEEDED, OLD, rows_about
 from lanchat.store.timeline import Age
 
 #: How many messages are removed in one step, and how many are looked at in one query.
@@ -149,6 +149,13 @@ def emptied(connection: Connection, age: Age, after: int, page: int) -> tuple[in
         age._asdict() | {"nowhere": NO_CONVERSATION, "after": after, "page": page},
     ).fetchone()
     return None if last is None else (last, [Row(seq, NO_CONVERSATION, ENVELOPE) for seq in sorted(json.loads(seqs))])
+
+
+def changes(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """What edited these messages, and the reactions to them, which are removed with them; not what is among them itself."""
+    own = {row.seq for row in rows}
+    found = rows_about(connection, [*own])
+    return sorted(Row(seq, conv, ENVELOPE + len(msg.encode(errors="replace"))) for seq, conv, msg in found if seq not in own)
 
 
 def in_steps(rows: Sequence[Row]) -> list[list[Row]]:

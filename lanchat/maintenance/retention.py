@@ -81,7 +81,8 @@ class Retention:
         self._pace = Pace(store, clock)
         self._noted = clock.seconds()  # the time, by `clock`, of the last note in the timeline
         self._surveys: dict[Scope, Survey] = {}
-        self._erasures = 0  # how many steps of erasures there were when the surveys were made
+        # How many steps of erasures, and how many withdrawals, there were when the surveys were made.
+        self._erasures = self._withdrawn = 0
         self._merging = _Merging(self._pace)
         self._told: set[str] = set()  # texts that were logged, which are logged only once
 
@@ -126,11 +127,11 @@ class Retention:
         """Begin a sweep. Returns up to which sequence number it looks, and the timeline. All up to there is in `kept` then."""
         now = self._clock.seconds()
         begin = BeginSweep(at=int(self._now() * 1000), ran=int((now - self._noted) * 1000))
-        place, known, erasures = await self._pace.write(begin)
+        place, known, erasures, withdrawn = await self._pace.write(begin)
         self._noted = now
-        if erasures != self._erasures:
+        if (erasures, withdrawn) != (self._erasures, self._withdrawn):
             self._surveys.clear()
-            self._erasures = erasures
+            self._erasures, self._withdrawn = erasures, withdrawn
         if days := round(known.unsettled() / DAY_MS):
             self._tell_once(
                 f"the clock went ahead by {days} days: the server was off, or the clock is wrong. Messages that "
@@ -237,13 +238,13 @@ class _Sweep:
             for block in survey.blocks:
                 if beyond > 0 and block.size:
                     found = partial(removal.excess, scope=survey.scope, block=block, size=beyond)
-                    rows = await self._pace.read(found)
-                    await self._take(rows)
-                    beyond -= sum(row.size for row in rows)
+                    beyond -= await self._take(await self._pace.read(found))
 
-    async def _take(self, rows: Sequence[Row], counted: bool = True) -> None:
-        """Remove messages; `counted` says whether they count in `removed`."""
-        for part in removal.in_steps(rows):
+    async def _take(self, rows: Sequence[Row], counted: bool = True) -> int:
+        """Remove messages, and what changed them; `counted` says whether they count in `removed`. Returns how many bytes."""
+        changes = await self._pace.read(partial(removal.changes, rows=rows))
+        size = 0
+        for part in removal.in_steps(sorted([*rows, *changes])):
             seqs = tuple(row.seq for row in part)
             done = await self._pace.write(RemoveMessages(seqs, self._day, self._erasures))
             if done is None:
@@ -251,4 +252,7 @@ class _Sweep:
             for survey in self._surveys.values():
                 survey.without(part)
             self.removed += done if counted else 0
-            await self._merging.removed(sum(row.size for row in part))
+            taken = sum(row.size for row in part)
+            size += taken
+            await self._merging.removed(taken)
+        return size

@@ -198,6 +198,17 @@ class Session:
         """Whether a packet of its client's claims another sender. What a classic client writes there is ignored."""
         return self.caps is not None and bool(packet.from_.name) and key(packet.from_.name) != self.name.key
 
+    def is_special(self, packet: Packet) -> bool:
+        """Whether a packet of its client's has to be looked at by itself: it claims another sender, or has a kind.
+
+        (It is called for each packet, so it does what `is_spoofed` does, without calling that.)
+        """
+        if self.caps is None:
+            return False
+        if packet.x is not None and packet.x.kind is not None:
+            return True
+        return bool(packet.from_.name) and key(packet.from_.name) != self.name.key
+
     def count_error(self, error: ChatError, now: float, most: float) -> str:
         """Count an error of the client's; returns why it is to be closed, or "". `most` is the limit of bad packets."""
         if isinstance(error, LineTooBig):

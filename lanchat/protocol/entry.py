@@ -32,8 +32,9 @@ EVENT, NOTHING = "event", 0
 #: A change of the message with the sequence number `Entry.about`: a new text, its withdrawal, or a reaction to it.
 EDIT, WITHDRAW, REACT = "edit", "withdraw", "react"
 
-#: The state of an entry: committed to the disk, or relayed and not stored. "" is neither.
-STORED, RELAYED = "stored", "relayed"
+#: The state of an entry: committed to the disk; relayed and not stored; or, of a change, refused because the message that it
+#: is about is not there (any more). "" is none of them.
+STORED, RELAYED, GONE = "stored", "relayed", "gone"
 #: For how many milliseconds a message with the same `cid` is recognised as a repeat (`lanchat.store.duplicates`).
 REPEAT_MS = 86_400_000
 #: The conversation of a row whose text was removed while its `cid` is still needed to recognise repeats; nobody may read it.
@@ -63,7 +64,7 @@ class Entry(msgspec.Struct):
     source: Any = None
     #: Its sequence number in the log; 0 until it has one.
     seq: Seq = 0
-    #: `STORED`, `RELAYED`, or "" if it is not stored (yet, or because that failed).
+    #: `STORED`, `RELAYED`, `GONE`, or "" if it is not stored (yet, or because that failed).
     state: str = ""
     #: Whether it repeats a message in the log: then `seq` and `ts` are those of the first one, and nothing was added.
     dup: bool = False
@@ -75,6 +76,15 @@ class Entry(msgspec.Struct):
     kept: bool = True
     #: The accounts whose names are mentioned in it, which is noted for them (the table `mentions`).
     mentions: tuple[AccountId, ...] = ()
+    #: On a page, what became of a message that was said (`lanchat.history.changes`): when it was edited last, and who reacted,
+    #: by reaction.
+    edited: Milliseconds | None = None
+    reactions: dict[str, list[str]] | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes a message, instead of saying something or telling what was done with a room."""
+        return self.about is not None and self.about > NOTHING
 
     def row(self) -> Row:
         """The values of `COLUMNS`."""

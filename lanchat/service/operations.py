@@ -38,6 +38,7 @@ from lanchat.service.requests import (
     Status,
     format_count,
 )
+from lanchat.store.changes import CountWithdrawn, NoteErased
 from lanchat.store.erasure import BeginErasure, EndErasure, EraseMessages, EraseTraces, Erasure
 from lanchat.store.store import Store
 from lanchat.store.word_index import MergeIndex
@@ -205,7 +206,11 @@ class Operations:
             erasure = await write(EraseTraces(erasure))
             self._forget_erased(erasure)
         if erasure.found:
-            await self._erase_traces(report)
+            try:
+                await self.erase_traces(report)
+            except FileError as error:
+                text = f"Erased, but traces may remain in the file: {error}. Fix that, and purge the same name again."
+                raise FileError(text) from None
         await write(EndErasure(name))
         if not erasure.found:
             if alike is not account:
@@ -224,13 +229,15 @@ class Operations:
         self._chat.rooms.clear_topics(erasure.topics)
         self._chat.sanctions.erase(erasure.about, erasure.is_theirs, ERASED)
 
-    async def _erase_traces(self, report: ReportProgress) -> None:
-        """Remove what was erased from the search index and from unused parts of the file."""
+    async def erase_traces(self, report: ReportProgress = lambda done, what: None) -> None:
+        """Remove what was erased or withdrawn from the search index and from unused parts of the file. Raises `FileError`."""
+        withdrawn = await self._store.maintain(CountWithdrawn())
         report(0.7, "erasing words from the index")
         first = True
         while await self._store.maintain(MergeIndex(first, MERGE_PAGES)):
             first = False
         await self._rewrite(report)
+        await self._store.maintain(NoteErased(withdrawn))
 
     async def _rewrite(self, report: ReportProgress) -> None:
         """Write the database file anew, so that no trace is left; meanwhile messages wait. Only one runs at a time."""
@@ -240,9 +247,7 @@ class Operations:
             try:
                 await rewrite.rewrite(self._store)
             except (FileError, OSError, sqlite3.Error) as error:
-                raise FileError(
-                    f"Erased, but traces may remain in the file: {error}. Fix that, and purge the same name again."
-                ) from None
+                raise FileError(str(error)) from None
             finally:
                 self._store.maintain(rewrite.SetWait(rewrite.USUAL_WAIT)).addErrback(
                     lambda failure: _log.error("not stored: {why}", why=visible(str(failure.value)))

@@ -32,11 +32,12 @@ Once: TypeAlias = tuple[int, str]
 # All rows as one value, fetched in one step. (Before 3.39, SQLite would scan all of `log` for this join.) Texts are hexadecimal
 # digits: a damaged row may have bytes that are not UTF-8, and must not keep new messages from being stored.
 _KNOWN = " UNION ALL ".join(
-    f"SELECT at, seq, ts, conv = '' AS emptied, hex(target) AS target, hex(msg) AS msg FROM asked CROSS JOIN {table}"  # noqa: S608 (ours)
+    f"SELECT at, seq, ts, conv = '' AS emptied, hex(target) AS target, hex(msg) AS msg, hex(kind) AS kind,"  # noqa: S608 (ours)
+    f" CAST(about AS INTEGER) AS about FROM asked CROSS JOIN {table}"
     " WHERE author = who AND cid = what AND cid IS NOT NULL AND author IS NOT NULL"
     for table in ("kept", "fresh")
 )
-_ALL_KNOWN = f"SELECT json_group_array(json_array(at, seq, ts, emptied, target, msg)) FROM ({_KNOWN})"  # noqa: S608 (ours)
+_ALL_KNOWN = f"SELECT json_group_array(json_array(at, seq, ts, emptied, target, msg, kind, about)) FROM ({_KNOWN})"  # noqa: S608 (ours)
 #: The separator between a `cid` and the digest that is appended to it.
 _MORE = "\0"
 #: How many are looked up in one statement, which takes at most 32,766 values.
@@ -53,16 +54,23 @@ class Known(NamedTuple):
     emptied: bool
     target: str
     msg: str
+    kind: str | None = None
+    about: int | None = None
 
     def is_old(self, age: Age) -> bool:
         """Whether it is older than `age`."""
         return self.seq <= age.proven or (self.seq <= age.recent and self.ts < age.before)
 
-    def says(self, target: str, msg: str) -> bool:
-        """Whether it has this recipient, whose name may have been erased since, and this text."""
+    def says(self, sent: Entry) -> bool:
+        """Whether it says the same as a message: its recipient, whose name may have been erased since, its kind and its text.
+
+        A change says the same if it makes the same of the same message.
+        """
         if self.emptied:  # (rows that an older version emptied have no digest)
-            return self.target in ("", digest(target, msg))
-        return self.msg == msg and (self.target in (target, ERASED) or key(self.target) == key(target))
+            return self.target in ("", digest(sent))
+        if (self.msg, self.kind, self.about) != (sent.msg, sent.kind, sent.about):
+            return False
+        return sent.changes or self.target in (sent.target, ERASED) or key(self.target) == key(sent.target)
 
 
 class Duplicates:
@@ -84,7 +92,7 @@ class Duplicates:
             known = self._known.get(once)
             if known is None or (once not in self._added and known.is_old(self._age(entry.ts))):
                 free.append(once)
-            elif known.says(entry.target, entry.msg):
+            elif known.says(entry):
                 return known, once[1]
         if not free:  # (it has no `cid`, or both are taken)
             return None, None
@@ -104,7 +112,8 @@ class Duplicates:
         self._newest = seq
         if entry.author is not None and entry.cid is not None:
             self._added.add((entry.author, entry.cid))
-            self._known[entry.author, entry.cid] = Known(seq, entry.ts, False, entry.target, entry.msg)
+            known = Known(seq, entry.ts, False, entry.target, entry.msg, entry.kind, entry.about)
+            self._known[entry.author, entry.cid] = known
 
 
 class FindRepeated(LocalTask[Entry | None], frozen=True):
@@ -118,14 +127,15 @@ class FindRepeated(LocalTask[Entry | None], frozen=True):
         sent = self.sent
         age = timeline.at_moment(timeline.load(connection), newest_seq(connection), sent.ts).older_than(REPEAT_MS)
         for _, found in _look_up(connection, list(_both(sent))):
-            if not found.is_old(age) and found.says(sent.target, sent.msg):
+            if not found.is_old(age) and found.says(sent):
                 return replace(sent, seq=found.seq, ts=found.ts, state=STORED, dup=True)
         return None
 
 
-def digest(target: str, msg: str) -> str:
-    """A digest of a message's recipient and text: 32 hexadecimal digits."""
-    content = json.dumps([key(target) or target, msg])
+def digest(entry: Entry) -> str:
+    """A digest of what a repeat of an entry has in common with it: 32 hexadecimal digits."""
+    place = entry.about if entry.changes else key(entry.target) or entry.target
+    content = json.dumps([place, entry.msg] if entry.kind is None else [place, entry.msg, entry.kind])
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
@@ -150,7 +160,7 @@ def _both(entry: Entry) -> Iterator[Once]:
     """The two (author, `cid`) with which a message may be in the log; none if it can't be recognised."""
     if entry.author is not None and entry.cid is not None:
         yield entry.author, entry.cid
-        yield entry.author, entry.cid + _MORE + digest(entry.target, entry.msg)
+        yield entry.author, entry.cid + _MORE + digest(entry)
 
 
 def _look_up(connection: Connection, asked: Sequence[Once]) -> Iterator[tuple[Once, Known]]:
@@ -159,8 +169,8 @@ def _look_up(connection: Connection, asked: Sequence[Once]) -> Iterator[tuple[On
         marks = ",".join(["(?,?,?)"] * len(some))
         values = [value for at, once in enumerate(some) for value in (at, *once)]
         (found,) = connection.execute(f"WITH asked(at, who, what) AS (VALUES {marks}) {_ALL_KNOWN}", values).fetchone()
-        for at, seq, ts, emptied, target, msg in json.loads(found):
-            yield some[at], Known(seq, ts, bool(emptied), _text(target), _text(msg))
+        for at, seq, ts, emptied, target, msg, kind, about in json.loads(found):
+            yield some[at], Known(seq, ts, bool(emptied), _text(target), _text(msg), _text(kind) or None, about)
 
 
 def _text(digits: str) -> str:

@@ -3,8 +3,9 @@
 An erasure is about the account that has the name now, and those that had it and were removed: their messages stayed. What
 guests said belongs to no account, as a guest may be anybody: it stays, as does what was said to guests.
 
-Beside messages there may be topics of rooms, and the reasons for bans and mutes. Who set a topic is not stored, so every topic
-goes that may be theirs: of the rooms that they made, or whose owner was removed; of all rooms, if they were a moderator.
+Beside messages there may be topics of rooms, and the reasons for bans and mutes. Of topics from before version 3 it is not
+stored who set them, so each goes that may be theirs: of the rooms that they made, or whose owner was removed; of all rooms, if
+they were a moderator.
 
 The work is divided into commands that take some milliseconds each, so that others are served in between: `BeginErasure`, then
 `EraseMessages` until the end of the log, `EraseTraces` where new ones may have come, and `EndErasure`. One that was interrupted
@@ -16,17 +17,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from sqlite3 import Connection
 from typing import Any
 
+from msgspec import structs
+
 from lanchat.model.names import Name, key
 from lanchat.model.session import Role
+from lanchat.protocol import events
 from lanchat.protocol.entry import COLUMNS, ERASED, SUM, entry_from_row
 from lanchat.protocol.spelling import caseless
-from lanchat.store import schema, word_index
-from lanchat.store.message_removal import count_erasure_step
-from lanchat.tables import read_markers, recent
+from lanchat.store import schema
+from lanchat.store.message_removal import count_erasure_step, remove_rows
+from lanchat.tables import recent
 from lanchat.tables.accounts import RemoveAccount
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.recent import newest_seq
@@ -128,11 +133,13 @@ class EraseTraces(LogCommand[Erasure], frozen=True):
         connection.execute("UPDATE sanctions SET reason = '' WHERE by_name = ?", (ERASED,))
         connection.executemany("DELETE FROM sanctions WHERE target = ?", [(target,) for target in erasure.about])
         found = erasure.found or bool(spellings)
+        setters = _spellings(connection, erasure, "SELECT DISTINCT topic_by FROM rooms", {})
         theirs = connection.execute(
-            "SELECT id FROM rooms WHERE topic != '' AND (:moderated OR owner = :account OR (:found AND owner IS NULL))",
-            {"moderated": erasure.moderated, "account": erasure.account, "found": found},
+            "SELECT id FROM rooms WHERE topic_by IN (SELECT value FROM json_each(:setters)) OR (topic != '' AND topic_by = ''"
+            " AND (:moderated OR owner = :account OR (:found AND owner IS NULL)))",
+            {"moderated": erasure.moderated, "account": erasure.account, "found": found, "setters": json.dumps(setters)},
         ).fetchall()
-        connection.executemany("UPDATE rooms SET topic = '' WHERE id = ?", theirs)
+        connection.executemany("UPDATE rooms SET topic = '', topic_by = '' WHERE id = ?", theirs)
         topics = erasure.topics | {room for (room,) in theirs}
         return replace(erasure, found=found, topics=topics, upto=newest_seq(connection))
 
@@ -149,12 +156,13 @@ class EraseMessages(LogCommand[Erasure], frozen=True):
         erasure = self.erasure
         upto = min(erasure.after + self.places, erasure.upto)
         recent.move_all(connection, upto)
-        messages = _remove_messages(connection, erasure, upto)
+        rows, messages = _remove_messages(connection, erasure, upto)
         addressed = _remove_name(connection, erasure, upto)
+        events = _remove_from_events(connection, erasure, upto)
         return replace(
             erasure,
             after=upto,
-            found=erasure.found or messages + addressed > 0,
+            found=erasure.found or rows + addressed + events > 0,
             messages=erasure.messages + messages,
             addressed=erasure.addressed + addressed,
         )
@@ -170,17 +178,17 @@ class EndErasure(LogCommand[None], frozen=True):
         connection.execute("DELETE FROM meta WHERE name = ?", (_mark(self.name),))
 
 
-def _remove_messages(connection: Connection, erasure: Erasure, upto: int) -> int:
-    """Remove what they said, in the places up to `upto`. How many messages that were."""
+def _remove_messages(connection: Connection, erasure: Erasure, upto: int) -> tuple[int, int]:
+    """Remove what they said and did, in the places up to `upto`. How many entries that were, and how many of them messages."""
     place: dict[str, Any] = {"after": erasure.after, "upto": upto}
     removed = f"SELECT DISTINCT name FROM kept WHERE {_NEXT} AND {_REMOVED}"  # noqa: S608 (our own words)
     names = json.dumps(_spellings(connection, erasure, removed, place))
     values = place | {"account": erasure.account, "names": names}
     theirs = f"{_NEXT} AND (author = :account OR ({_REMOVED} AND name IN (SELECT value FROM json_each(:names))))"  # noqa: S608 (our own words)
-    word_index.remove(connection, theirs, values)
-    read_markers.remove_mentions(connection, f"SELECT seq FROM kept WHERE {theirs}", values)  # noqa: S608 (our own words)
+    found = connection.execute(f"SELECT seq, about IS NULL FROM kept WHERE {theirs}", values).fetchall()  # noqa: S608 (ours)
     count_erasure_step(connection)
-    return connection.execute(f"DELETE FROM kept WHERE {theirs}", values).rowcount  # noqa: S608 (our own words)
+    remove_rows(connection, [seq for seq, _ in found], "0", {})
+    return len(found), sum(said for _, said in found)
 
 
 def _remove_name(connection: Connection, erasure: Erasure, upto: int) -> int:
@@ -201,6 +209,21 @@ def _remove_name(connection: Connection, erasure: Erasure, upto: int) -> int:
             kept = entry.row()[SUM]
         connection.execute("UPDATE kept SET target = ?, sum = ? WHERE seq = ?", (ERASED, kept, row[0]))
     return len(theirs)
+
+
+def _remove_from_events(connection: Connection, erasure: Erasure, upto: int) -> int:
+    """Remove their name from what others did to them in rooms, in the places up to `upto`. From how many events."""
+    place = {"after": erasure.after, "upto": upto}
+    rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM kept WHERE {_NEXT} AND kind = 'event'", place).fetchall()  # noqa: S608 (ours)
+    found = 0
+    for entry in filter(None, map(entry_from_row, rows)):
+        with suppress(ValueError):
+            event = events.decode(entry.msg)
+            if event.who is not None and erasure.is_theirs(event.who):
+                entry.msg = structs.replace(event, who=ERASED).encode()
+                connection.execute("UPDATE kept SET msg = ?, sum = ? WHERE seq = ?", (entry.msg, entry.row()[SUM], entry.seq))
+                found += 1
+    return found
 
 
 def _spellings(connection: Connection, erasure: Erasure, query: str, values: dict[str, Any]) -> list[str]:

@@ -7,10 +7,11 @@ time, its author and its `cid` stay, with a digest of its content, in no convers
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, Entry
+from lanchat.protocol.entry import COLUMNS, NO_CONVERSATION, ConversationId, Entry, Row, Seq
 from lanchat.store import schema, timeline, word_index
 from lanchat.store.duplicates import digest
 from lanchat.store.timeline import Age, Timeline
@@ -29,9 +30,21 @@ NEEDED = " OR ".join(
     for table in ("kept", "fresh")
 )
 # What a repeat is recognised by (as bytes, for a damaged row may have no text).
-_REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB) FROM kept"
+_REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB), CAST(kind AS BLOB), about FROM kept"
+# The rows with some sequence numbers; with the edits of the same messages, of which one is in the index of words; and what
+# changed them or reacted to them.
+_THOSE = "seq IN (SELECT value FROM json_each(:seqs))"
+_ROOTS = "IN (SELECT value FROM json_each(:roots))"
+_ALIKE = f"({_THOSE} OR seq {_ROOTS} OR (about > 0 AND about {_ROOTS}))"
+_ABOUT = " UNION ALL ".join(
+    f"SELECT seq, conv, msg FROM {table} WHERE about > 0 AND kind != 'withdraw' AND about IN"  # noqa: S608 (ours)
+    " (SELECT value FROM json_each(:seqs))"
+    for table in ("kept", "fresh")
+)
 #: The name in `meta` of the number of steps of erasures so far.
 _ERASURES = "disturbed"
+#: The name in `meta` of the number of withdrawals (`lanchat.store.changes`).
+WITHDRAWN = "withdrawn"
 
 
 class SweepBegun(NamedTuple):
@@ -41,8 +54,9 @@ class SweepBegun(NamedTuple):
     upto: int
     #: What is known of the clock.
     timeline: Timeline
-    #: `erasure_steps` at that moment.
+    #: `erasure_steps` and `withdrawn` at that moment.
     erasures: int
+    withdrawn: int
 
 
 class BeginSweep(LogCommand[SweepBegun], frozen=True):
@@ -57,7 +71,7 @@ class BeginSweep(LogCommand[SweepBegun], frozen=True):
         """Returns what the sweep needs (`SweepBegun`)."""
         upto = newest_seq(connection)
         known = timeline.add_note(connection, upto, self.at, self.ran)
-        return SweepBegun(upto, known, erasure_steps(connection))
+        return SweepBegun(upto, known, erasure_steps(connection), withdrawn(connection))
 
 
 class RemoveMessages(LogCommand[int | None], frozen=True):
@@ -74,26 +88,43 @@ class RemoveMessages(LogCommand[int | None], frozen=True):
         """How many messages were removed or emptied. None if an erasure came between: then they have to be found anew."""
         if erasure_steps(connection) != self.erasures:
             return None
-        recent.move_all(connection, max(self.seqs, default=0))
-        where = "seq IN (SELECT value FROM json_each(:seqs))"
-        values = {"seqs": json.dumps(self.seqs), **self.day._asdict()}
-        word_index.remove(connection, where, values)
-        read_markers.remove_mentions(connection, "SELECT value FROM json_each(:seqs)", values)
         once = f"cid IS NOT NULL AND author IS NOT NULL AND (NOT {OLD} OR {NEEDED})"
-        repeats = connection.execute(f"{_REPEATS} WHERE {where} AND {once}", values).fetchall()
-        removed = connection.execute(f"DELETE FROM kept WHERE {where}", values).rowcount  # noqa: S608 (our own words)
-        if repeats:  # inserted anew: a row that is made smaller in its place would leave the pages of the file as they are
-            _add_emptied(connection, repeats)
-            word_index.add(connection, f"{where} AND {word_index.INDEXED}", {**values, **word_index.indexed_range(connection)})
-        return removed
+        return remove_rows(connection, self.seqs, once, self.day._asdict())
 
 
-def _add_emptied(connection: Connection, repeats: list[tuple[int, int, int, str, bytes, bytes]]) -> None:
+def remove_rows(connection: Connection, seqs: Sequence[Seq], once: str, values: Mapping[str, object]) -> int:
+    """Remove messages, with what edited them and the reactions to them, from the log and from the index of words.
+
+    Those for which the condition `once` (with the parameters `values`) is true are emptied instead, as they may be repeated.
+    Returns how many rows were removed or emptied.
+    """
+    seqs = [*seqs, *(seq for seq, _, _ in rows_about(connection, seqs))]
+    recent.move_all(connection, max(seqs, default=0))
+    asked = {"seqs": json.dumps(seqs), **values}
+    (roots,) = connection.execute(f"SELECT json_group_array(about) FROM kept WHERE {_THOSE} AND about > 0", asked).fetchone()  # noqa: S608 (ours)
+    asked["roots"] = roots
+    word_index.remove(connection, _ALIKE, asked)
+    repeats = connection.execute(f"{_REPEATS} WHERE {_THOSE} AND {once}", asked).fetchall()
+    removed = connection.execute(f"DELETE FROM kept WHERE {_THOSE}", asked).rowcount  # noqa: S608 (our own words)
+    read_markers.remove_mentions(connection, "SELECT value FROM json_each(:seqs)", asked)
+    if repeats:  # inserted anew: a row that is made smaller in its place would leave the pages of the file as they are
+        _add_emptied(connection, repeats)
+    word_index.add(connection, f"{_ALIKE} AND {word_index.INDEXED}", {**asked, **word_index.indexed_range(connection)})
+    return removed
+
+
+def rows_about(connection: Connection, seqs: Sequence[Seq]) -> list[tuple[Seq, ConversationId, str]]:
+    """The edits of these messages and the reactions to them: the sequence number, conversation and text of each."""
+    return connection.execute(_ABOUT, {"seqs": json.dumps(seqs)}).fetchall()
+
+
+def _add_emptied(connection: Connection, repeats: list[Row]) -> None:
     marks = ",".join([f"({','.join('?' * len(COLUMNS))})"] * len(repeats))
     values: list[object] = []
-    for seq, ts, author, cid, target, msg in repeats:
-        left = digest(target.decode(errors="replace"), msg.decode(errors="replace"))
-        values += Entry(NO_CONVERSATION, author, "", "", left, "", ts, cid=cid, seq=seq).row()
+    for seq, ts, author, cid, target, msg, kind, about in repeats:
+        said = Entry("", author, "", "", target.decode(errors="replace"), msg.decode(errors="replace"), ts, about=about)
+        said.kind = None if kind is None else kind.decode(errors="replace")
+        values += Entry(NO_CONVERSATION, author, "", "", digest(said), "", ts, cid=cid, seq=seq).row()
     connection.execute(f"INSERT INTO kept VALUES {marks}", values)  # noqa: S608 (marks)
 
 
@@ -104,5 +135,15 @@ def count_erasure_step(connection: Connection) -> None:
 
 def erasure_steps(connection: Connection) -> int:
     """How many times `count_erasure_step` was called on this log."""
-    (count,) = connection.execute("SELECT max(value) FROM meta WHERE name = ?", (_ERASURES,)).fetchone()
-    return int(count or 0)
+    return count(connection, _ERASURES)
+
+
+def withdrawn(connection: Connection) -> int:
+    """How many messages were withdrawn so far."""
+    return count(connection, WITHDRAWN)
+
+
+def count(connection: Connection, name: str) -> int:
+    """The number that has this name in `meta`; 0 if there is none."""
+    (number,) = connection.execute("SELECT max(value) FROM meta WHERE name = ?", (name,)).fetchone()
+    return int(number or 0)

@@ -27,6 +27,15 @@ STEP_BYTES = PAGES * 4096
 PARTS, MERGED = 4, 32
 #: SQL that is true for the rows of `kept` that are in the index; its parameters are the values of `places`.
 INDEXED = "seq > :unindexed AND seq <= :indexed"
+# Of a message and its edits only the newest is in the index, and nothing else that an entry may be.
+_EDITED = (
+    "SELECT 1 FROM {} AS later WHERE later.about > 0 AND later.about = coalesce(kept.about, kept.seq) AND later.seq > kept.seq"
+)
+#: SQL that is true for the rows of `kept` whose texts searches find: what is said, and of a message that was edited the newest
+#: text.
+HOLDER = "(about IS NULL OR kind = 'edit')" + "".join(
+    f" AND NOT EXISTS ({_EDITED.format(table)} AND later.kind = 'edit')" for table in ("kept", "fresh")
+)
 
 # Rows whose texts are in the index as they are (`lanchat.protocol.word_folding.is_plain`) need no Python. Others are
 # read and inserted all at once: if SQLite called a function for each, each call might have to wait for the reactor's thread. A
@@ -118,7 +127,10 @@ def restart(connection: Connection, place: int) -> None:
 
 
 def add(connection: Connection, where: str, values: Mapping[str, object]) -> None:
-    """Add the rows of `kept` for which the condition `where` is true to the index; `values` are its parameters."""
+    """Add the rows of `kept` for which the condition `where` is true to the index, as far as they are searched (`HOLDER`).
+
+    `values` are the parameters of the condition.
+    """
     _tell(connection, _ADD, "", where, values)
 
 
@@ -159,9 +171,9 @@ def _tell(  # noqa: PLR0913 (the parts of a statement)
     """
     others = f"SELECT EXISTS (SELECT 1 FROM kept WHERE NOT ({_PLAIN}) AND {where})"  # noqa: S608 (our own words)
     if plain or not connection.execute(others, values).fetchone()[0]:
-        connection.execute(f"{statement} SELECT {first} seq, msg, name, conv FROM kept WHERE {where}", values)  # noqa: S608 (ours)
+        connection.execute(f"{statement} SELECT {first} seq, msg, name, conv FROM kept WHERE {where} AND {HOLDER}", values)  # noqa: S608 (ours)
         return
-    (found,) = connection.execute(f"{_TEXTS} {where}", values).fetchone()
+    (found,) = connection.execute(f"{_TEXTS} {where} AND {HOLDER}", values).fetchone()
     rows = sorted(json.loads(found))
     for begin in range(0, len(rows), _MOST):
         some = rows[begin : begin + _MOST]

@@ -11,6 +11,8 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import groupby
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -22,6 +24,7 @@ from twisted.python.failure import Failure
 from lanchat.protocol.counts import Histogram
 from lanchat.protocol.entry import COLUMNS, RELAYED, STORED, Entry
 from lanchat.protocol.errors import NotStored
+from lanchat.store import changes
 from lanchat.store.background import BackgroundWork
 from lanchat.store.duplicates import Duplicates
 from lanchat.tables.log_command import LocalTask, LogCommand
@@ -185,7 +188,15 @@ class Writer:
         if len(kept) != len(entries):
             for entry in entries:
                 entry.state = RELAYED
-        self._add_kept(kept)
+        if not any(entry.about for entry in kept):
+            self._add_kept(kept)
+            return
+        for changing, run in groupby(kept, attrgetter("changes")):
+            if changing:
+                for entry in run:
+                    changes.add(self._connection, entry, self._insert)
+            else:
+                self._add_kept(list(run))
 
     def _add_kept(self, entries: list[Entry]) -> None:
         rest: list[Entry] = []

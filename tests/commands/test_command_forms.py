@@ -22,6 +22,12 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/quit": ["", "bye", {"text": "bye"}],
     "/shout": ["hi", {"text": "hi"}],
     "/time": [""],
+    "/me": ["#ops waves", {"target": "bob", "text": "waves"}],
+    "/notice": ["#ops the build is done", {"target": "bob", "text": "done"}],
+    "/reply": ["last yes", "1 yes", {"id": "e1.1", "text": "yes"}],
+    "/edit": ["last the pumps", "1 the pump.", {"id": "e1.1", "text": "the pump!"}],
+    "/withdraw": ["last", "1", {"id": "e1.1"}],
+    "/react": ["1 👍", "1", {"id": "1", "text": "👍"}],
     "/create": ["#new", "#hidden private", {"room": "#more"}, {"room": "#other", "private": True}],
     "/join": ["#bobs", "#bobs word", {"room": "#bobs"}, {"room": "#bobs", "key": "word"}],
     "/leave": ["#ops", {"room": "#ops"}],
@@ -49,6 +55,7 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/unban": ["192.0.2.1", {"target": "192.0.2.1"}],
     "/bans": ["", "e", "#ops", {"room": "#ops"}, {"target": "e"}],
     "/standard": [""],
+    "/typing": ["#ops", {"target": "bob"}],
     "/pong": ["", {"t": 1}],
     "/ack": ["", {"seq": 1}],
     "/hello": ["lanchat", {"v": 1, "caps": []}],
@@ -56,7 +63,7 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
 #: What is refused to a program that has said hello and logged in.
 REFUSED = {"/register", "/login", "/hello"}
 #: What is answered by nothing.
-SILENT = {"/pong", "/ack"}
+SILENT = {"/pong", "/ack", "/typing"}
 
 
 def test_each_command_has_its_calls() -> None:
@@ -82,6 +89,7 @@ def router_and_operator() -> tuple[Router, User]:
     ]:
         ann.send(to, msg)
     bob.send("/join", "#ops")
+    bob.send("#ops", "is it out?")
     for user in (ann, bob, eve):
         user.shown()
     return router, ann

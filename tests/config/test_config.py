@@ -55,6 +55,7 @@ MISTAKES = [
     ('rooms-by = "guests"', "rooms-by", "write accounts, anyone, operators"),
     ('allow = "everyone"', "allow", "192.168.0.0/16"),
     ('retain = ["90d", "9x"]', "retain", "write 90d"),
+    ('edit-within = "a day"', "edit-within", "write 30s"),
     ("limit = 5", "limit", "[limit]"),
     ("limit.packts = 5", "limit.packts", "did you mean packets?"),
     ("[limit]\nport = 5000", "limit.port", "write port above [limit]"),

@@ -81,7 +81,7 @@ def misindexed(connection: Connection) -> list[tuple[str, int, str, int]]:
     connection.execute("INSERT INTO words(words) VALUES ('integrity-check')")
     ((sql,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchall()
     connection.execute(f"CREATE VIRTUAL TABLE temp.wanted USING fts5(msg, name, conv, {sql[sql.index('tokenize') :]}")
-    asked = f"SELECT seq, msg, name, conv FROM kept WHERE {word_index.INDEXED}"  # noqa: S608 (ours)
+    asked = f"SELECT seq, msg, name, conv FROM kept WHERE {word_index.INDEXED} AND {word_index.HOLDER}"  # noqa: S608 (ours)
     kept = connection.execute(asked, word_index.indexed_range(connection))
     rows = [(seq, indexed_text(msg), indexed_text(name), conv) for seq, msg, name, conv in kept]
     connection.executemany("INSERT INTO wanted(rowid, msg, name, conv) VALUES (?, ?, ?, ?)", rows)
@@ -203,14 +203,14 @@ def test_a_repeat_is_known_for_a_day_though_what_was_said_is_gone(tmp_path: Path
         sound(desk)
         left_over = desk.ask("SELECT seq, conv, name, ip, target, msg FROM log WHERE cid IS NOT NULL ORDER BY seq")
         texts = {1: "secret plan", 3: "another plan"}
-        assert left_over == [(seq, "", "", "", digest("#ops", text), "") for seq, text in texts.items()]
+        assert left_over == [(seq, "", "", "", digest(entry(text)), "") for seq, text in texts.items()]
     with Desk(tmp_path) as desk:
         again = desk.say(entry("secret plan", "c1"), entry("another plan", "c1"), entry("a third plan", "c1"))
         assert [(one.dup, one.seq, one.ts) for one in again] == [(True, 1, then), (True, 3, then), (False, 5, NOW)]
         assert sweep(desk, "12h") == 0
         assert sweep(desk, "12h", now=NOW + DAY // 2 + 1) == 2, "the new ones are old by then"
         left_over = desk.ask("SELECT seq, target FROM log WHERE seq < 4")
-        assert left_over == [(1, digest("#ops", "secret plan"))], "the third plan is found by it, so it is left as it is"
+        assert left_over == [(1, digest(entry("secret plan")))], "the third plan is found by it, so it is left as it is"
         assert desk.say(entry("a third plan", "c1", ts=NOW + DAY // 2 + 1))[0].seq == 5
         assert sweep(desk, "12h", now=NOW + 2 * DAY) == 0
         assert desk.ask("SELECT seq FROM log") == []
@@ -287,3 +287,31 @@ def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
         assert found(desk, "word7") == [8]
     (line,) = logged
     assert line.startswith("new messages can't be searched for now: no such table: ")
+
+
+def test_what_changed_a_message_goes_with_it_and_counts_as_much(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        rooms(desk)
+        then = NOW - 2 * DAY
+        desk.say(
+            entry("old", ts=then), entry("young"), entry("older edit", kind="edit", about=1, ts=then),
+            entry("young edit", kind="edit", about=1), entry("!", kind="react", about=1, author=2),
+            entry("!", kind="react", about=2),
+        )  # fmt: skip
+        indexed(desk)
+        keeper = Keeper(desk, "1d")
+        assert keeper.sweep() == 4
+        assert left(desk) == ["young", "!"]
+        sound(desk)
+        ((survey,),) = (keeper.retention._surveys.values(),)
+        assert survey.size == 2 * ENVELOPE + len("young!"), "what is left is known without looking again"
+
+
+def test_what_was_withdrawn_takes_no_room(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.say(*(entry(f"{n}" + "x" * 99_999) for n in range(10)))
+        keeper = Keeper(desk, Rule(None, None, 1_050_000))
+        assert keeper.sweep() == 0
+        desk.say(entry("", kind="withdraw", about=5), entry("y" * 100_000))
+        assert keeper.sweep() == 0
+        assert len(left(desk)) == 11

@@ -81,11 +81,11 @@ def test_two_of_one_batch_that_are_a_day_apart_are_both_stored(desk: Desk) -> No
 def test_the_end_of_an_older_repeat_is_that_of_its_content(desk: Desk) -> None:
     desk.say(entry("a", "1"), entry("b", "1"))
     desk.say(entry("b", "1", ts=LATER))
-    assert [(one.msg, one.cid) for one in log(desk)] == [("a", None), ("b", f"1\0{digest('#ops', 'b')}"), ("b", "1")]
+    assert [(one.msg, one.cid) for one in log(desk)] == [("a", None), ("b", f"1\0{digest(entry('b'))}"), ("b", "1")]
 
 
 def test_a_cid_that_looks_like_one_with_a_digest_loses_nothing(desk: Desk) -> None:
-    odd = f"1\0{digest('#ops', 'b')}"
+    odd = f"1\0{digest(entry('b'))}"
     back = desk.say(entry("a", "1"), entry("c", odd), entry("b", "1"), entry("b", "1"))
     assert [one.dup for one in back] == [False, False, False, False]
     assert [one.msg for one in log(desk)] == ["a", "c", "b", "b"]
@@ -97,8 +97,8 @@ def test_a_clock_that_went_back_makes_nothing_new(desk: Desk) -> None:
 
 
 def test_a_repeat_whose_addressee_was_erased_is_still_one() -> None:
-    assert Known(1, NOW, False, ERASED, "hello").says("eve", "hello")
-    assert not Known(1, NOW, False, ERASED, "hello").says("eve", "goodbye")
+    assert Known(1, NOW, False, ERASED, "hello").says(entry("hello", target="eve"))
+    assert not Known(1, NOW, False, ERASED, "hello").says(entry("goodbye", target="eve"))
 
 
 def test_a_damaged_row_is_no_reason_to_lose_a_message(desk: Desk) -> None:
@@ -134,4 +134,4 @@ def test_many_are_looked_up_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_was_emptied_before_there_were_digests_is_taken_for_the_same() -> None:
-    assert Known(1, NOW, True, NO_CONVERSATION, "").says("bob", "anything")
+    assert Known(1, NOW, True, NO_CONVERSATION, "").says(entry("anything", target="bob"))

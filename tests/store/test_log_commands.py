@@ -22,7 +22,8 @@ from twisted.python.failure import Failure
 from lanchat.model.names import parse, stored_name
 from lanchat.model.room_rules import Rank, RoomRules
 from lanchat.model.session import Role
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import ACTION, COLUMNS, EDIT, EVENT, GONE, REACT, WITHDRAW, Entry
+from lanchat.protocol.events import RoomEvent
 from lanchat.store import erasure, message_removal, word_index
 from lanchat.store.log_commands import COMMANDS
 from lanchat.store.timeline import DAY_MS, Age
@@ -33,6 +34,7 @@ from lanchat.tables.ranks import SetRank
 from lanchat.tables.recent import newest_seq
 from lanchat.tables.registration import AddAccount
 from tests.fakes import FakeStore
+from tests.maintenance.test_retention import misindexed
 from tests.stores import NOW
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +98,7 @@ class Copy(FakeStore):
         """All that the log contains, by table."""
         tables = ["accounts", "tokens", "devices", "rooms", "members", "mentions", "invitations", "ranks", "sanctions", "log"]
         found = {table: sorted(self.connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}  # noqa: S608 (ours)
-        local = "('clean', 'epoch', 'keys', 'tried', 'indexed', 'unindexed')"
+        local = "('clean', 'epoch', 'keys', 'tried', 'indexed', 'unindexed', 'withdrawn and erased')"
         found["meta"] = self.connection.execute(f"SELECT * FROM meta WHERE name NOT IN {local}").fetchall()  # noqa: S608 (ours)
         given = "SELECT * FROM sqlite_sequence WHERE name NOT IN ('kept', 'fresh') ORDER BY name"
         found["ids"] = [newest_seq(self.connection), *self.connection.execute(given)]
@@ -105,7 +107,7 @@ class Copy(FakeStore):
     def _done(self, result: Any) -> None:
         self.results.append(result)
         if isinstance(result, message_removal.SweepBegun):
-            result = (result.upto, result.timeline.notes, result.erasures)
+            result = (result.upto, result.timeline.notes, result.erasures, result.withdrawn)
         if isinstance(result, erasure.Erasure):  # (sets of the same members may be written in different orders)
             self.outcomes.append(result)
         else:
@@ -136,6 +138,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.dice, self.copy, self.now = Random(seed), Copy(), NOW  # noqa: S311 (the same each time)
         self.erasing: erasure.Erasure | None = None
+        self.said = self._entry()
         self.kinds: dict[type[LogCommand[Any]], Callable[[], LogCommand[Any] | None]] = {
             AddAccount: self._add_account,
             accounts.SetPassword: lambda: accounts.SetPassword(self._account(), self._word()),
@@ -181,7 +184,8 @@ class Life:
             if not self.dice.randrange(300):  # somebody sets the clock
                 self.now += self.dice.choice([-30, -2, 2, 30]) * DAY_MS
             for _ in range(self.dice.choice([0, 1, 5])):
-                self.copy.do(self._entry())
+                self.said = self._entry() if self.dice.randrange(9) else msgspec.structs.replace(self.said, ts=self.now)
+                self.copy.do(msgspec.structs.replace(self.said))
             if (command := self.kinds[self.dice.choice(COMMANDS)]()) is not None:
                 self.copy.do(command)
             if not self.dice.randrange(4):
@@ -223,7 +227,20 @@ class Life:
         cid = self.dice.choice([None, *map(str, range(30))])
         target = self.dice.choice([*NAMES, *ROOMS]).shown
         said = (self.dice.choice(NAMES).shown, "10.0.0.1", target, self._word(), self.now, None, cid)
-        return Entry(self._conv(), author, *said, mentions=(self._account(),) if self._rarely() else ())
+        return self._of_a_kind(Entry(self._conv(), author, *said, mentions=(self._account(),) if self._rarely() else ()))
+
+    def _of_a_kind(self, entry: Entry) -> Entry:
+        """An entry, which may be of another kind: an event, or a change of a message that may be there."""
+        kind = self.dice.choice([*[None] * 9, ACTION, EVENT, EDIT, EDIT, WITHDRAW, REACT])
+        if kind == EVENT:
+            event = RoomEvent("kicked", self.dice.choice([None, *(name.shown for name in NAMES)]))
+            return msgspec.structs.replace(entry, kind=kind, about=0, msg=event.encode(), kept=not self._rarely())
+        if kind in {EDIT, WITHDRAW, REACT}:
+            newest = "SELECT seq, conv, author FROM log WHERE about IS NULL AND conv != '' ORDER BY seq DESC LIMIT 30"
+            about, conv, author = self.dice.choice([*self.copy.connection.execute(newest), (99, "r1", 1)])
+            author = entry.author if kind == REACT or author is None else author
+            return msgspec.structs.replace(entry, kind=kind, about=about, conv=conv, author=author)
+        return msgspec.structs.replace(entry, kind=kind)
 
     def _add_account(self) -> AddAccount:
         name, device = self.dice.choice(NAMES), self.dice.choice([None, "", "phone"])
@@ -313,6 +330,10 @@ def test_a_log_that_is_replayed_gives_the_same_database(later: Callable[[], None
     contents = life.content_after.values()
     assert all(max(len(content[table]) for content in contents) > 1 for table in life.content()), "there is something in each"
     assert sum(isinstance(outcome, tuple) and outcome[3] for outcome in life.outcomes) > 9, "repeats"
+    assert sum(isinstance(outcome, tuple) and outcome[2] == GONE for outcome in life.outcomes) > 9, "too late"
+    kinds = {row[COLUMNS.index("kind")] for content in contents for row in content["log"]}
+    assert kinds == {None, ACTION, EVENT, EDIT, WITHDRAW, REACT}
+    assert misindexed(life.connection) == []
 
 
 def test_what_becomes_of_a_message_does_not_depend_on_its_batch() -> None:

@@ -1,0 +1,100 @@
+"""More than text: what somebody does (`/me`), notices, replies, edits, withdrawals and reactions, and who is typing."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from lanchat.commands.command import Command, Run
+from lanchat.core.chat import Chat
+from lanchat.model.room import MARK
+from lanchat.model.session import Role, Session
+from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
+from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
+from lanchat.protocol.extensions import ServerX, X
+from lanchat.protocol.interfaces import Work
+from lanchat.protocol.packet import SERVER, Packet, ServerPacket, is_visible, visible
+
+#: Characters of a reaction, at most.
+MAX_REACTION = 32
+
+
+def _saying(kind: str) -> Run:
+    """The function of a command that says a text of this kind, as if the packet were addressed to its target."""
+
+    def say(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work | None:
+        x = None if packet.x is None else replace(packet.x, kind=None)
+        return chat.messages.say(session, replace(packet, to=args[0], msg=args[1], x=x), kind)
+
+    return say
+
+
+async def _reply(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    name, text = args
+    original = await chat.changes.find(session, name.strip())
+    x, own = packet.x or X(), session.account is not None and original.author == session.account.id
+    to = original.target if own or original.target.startswith(MARK) else original.name
+    said = replace(packet, to=to, msg=text, x=replace(x, re=chat.delivery.id_of(original)))
+    if (work := chat.messages.say(session, said)) is not None:
+        await work
+
+
+def _edit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
+    return chat.changes.change(session, packet, EDIT, args[0].strip(), args[1])
+
+
+def _withdraw(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
+    return chat.changes.change(session, packet, WITHDRAW, args[0].strip())
+
+
+def _react(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
+    text = args[1].strip()
+    if len(text) > MAX_REACTION or not is_visible(text):
+        raise Usage(f"A reaction has at most {MAX_REACTION} characters, all of them visible.")
+    return chat.changes.change(session, packet, REACT, args[0].strip(), text)
+
+
+def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
+    """Tell others in a conversation that somebody writes something, if they want to know; nothing of it is kept."""
+    name = args[0].strip()
+    room = chat.rooms.get(name, session) if name.startswith(MARK) else None
+    if room is not None and session not in room.sessions:
+        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+    chat.sanctions.check_may_speak(session, room)
+    readers, target = (list(room.sessions), room.name) if room is not None else _readers(chat, name.removeprefix("@"))
+    readers = [reader for reader in readers if reader.has_cap("typing") and not _same_user(reader, session)]
+    if not readers or not chat.changes.may_tell_typing(session, target):
+        return
+    chat.replies.charge_for(session, len(readers))
+    conv, who = room.name if room is not None else f"@{session.name.shown}", session.name.shown
+    x = ServerX(op="event", ev="typing", conv=conv, who=[who], ts=chat.timestamp())
+    told = ServerPacket(SERVER, target, f"{who} is typing", x)
+    for reader in readers:
+        if not reader.client.behind():
+            reader.client.deliver(told)
+
+
+def _readers(chat: Chat, name: str) -> tuple[list[Session], str]:
+    """The sessions of a user, and the name as it is shown. Raises `NoSuchTarget`."""
+    if (account := chat.online.account(name)) is not None:
+        return list(account.sessions), account.name.shown
+    if (guest := chat.online.find(name)) is not None:
+        return [guest], guest.name.shown
+    raise NoSuchTarget(f"The user {visible(name, 40) or '(no name)'} is not available. Send /list to see who is.")
+
+
+def _same_user(one: Session, other: Session) -> bool:
+    return one is other or (one.account is not None and one.account is other.account)
+
+
+COMMANDS = {
+    "/me": Command(_saying(ACTION), ("target", "text"), 2, "say what you do, as in: /me #ops waves"),
+    "/notice": Command(_saying(NOTICE), ("target", "text"), 2, "say something that needs no answer"),
+    "/reply": Command(_reply, ("id", "text"), 2, "reply to a message: its id, its number, or last"),
+    "/edit": Command(
+        _edit, ("id", "text"), 2, "replace the text of a message of yours: its id, its number, or last", Role.USER
+    ),
+    "/withdraw": Command(_withdraw, ("id",), 1, "take back a message of yours, for everybody", Role.USER),
+    "/react": Command(_react, ("id", "text"), 1, "react to a message; without TEXT, take that back", Role.USER),
+}
+#: A command for programs.
+PROGRAMS = {"/typing": Command(_typing, ("target",), 1, "for programs: tell the others there that you are typing")}
