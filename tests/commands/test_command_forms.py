@@ -79,9 +79,9 @@ def router_and_operator() -> tuple[Router, User]:
     bob.send("/create", "#bobs")
     for to, msg in [
         ("/create", "#ops"),
+        ("#ops", "the pump"),
         ("/create", "#secret private"),
         ("/invite", "eve #secret"),
-        ("#ops", "the pump"),
         ("bob", "psst"),
         ("/mute", "eve"),
         ("/ban", "192.0.2.1"),

@@ -14,6 +14,7 @@ from lanchat.history import pages
 from lanchat.model.session import Role
 from lanchat.store import word_index
 from lanchat.tables import recent
+from lanchat.tables.rooms import JoinRoom
 from tests.fakes import User, dump, log_in, make_router, store_of
 from tests.people import person
 
@@ -38,8 +39,13 @@ class Place:
         self.dan, self.gus = User(self.router, "dan"), User(self.router, "gus").hello("id", "room", "ack")
         self.dan.send("/login", "correct horse")
         self.ann.send("/create", "#ops")
-        for user in (self.bob, self.dan, self.gus):
-            user.send("/join", "#ops")
+        room = self.router.chat.rooms.get("#ops", self.ann.session)
+        for user in (self.bob, self.dan):  # (as /join does, without an event, so that the first message has the number 1)
+            account = user.session.account
+            assert account is not None
+            self.router.chat.store.write(JoinRoom(room.id, account.id, False))
+            self.router.chat.rooms.admit(account, room, 0)
+        self.router.chat.rooms.enter(self.gus.session, room)
         self.everyone = (self.ann, self.bob, self.phone, self.dan, self.gus)
         self.hush()
 
