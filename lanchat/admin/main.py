@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, prompts
 from lanchat.admin.options import read as read_options
-from lanchat.service.requests import Add, Done, Failed, Purge, Remove, ReportProgress, Request, SetPassword, SetRole
+from lanchat.service.requests import Add, Done, Failed, Purge, Remove, ReportProgress, Request, Say, SetPassword, SetRole
 from lanchat.store import open_db, replace_db
 from lanchat.system.printing import print_error, print_text, run_command
 from lanchat.system.private_files import FileError
@@ -38,6 +38,7 @@ REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "role": lambda options: SetRole(options.name, options.role),
     "remove": lambda options: Remove(options.name),
     "purge": _purge,
+    "say": lambda options: Say(options.room, " ".join(options.text)),
 }
 #: Commands that are carried out here, with a running server or without.
 LOCAL_COMMANDS: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {

@@ -61,6 +61,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     _add_files(commands.add_parser)
     _add_export(commands.add_parser)
     _add_purge(commands.add_parser)
+    _add_say(commands.add_parser)
     _add_configuration(commands.add_parser)
     options = parser.parse_args(arguments)
     if options.command == "account":
@@ -126,6 +127,12 @@ def _add_purge(add: _Adds) -> None:
     )
     purge.add_argument("name", metavar="USER")
     purge.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def _add_say(add: _Adds) -> None:
+    say = add("say", help="say something in a room, as the server; it is kept like any message there")
+    say.add_argument("room", metavar="#ROOM", help="quote it, as a shell takes # for a comment")
+    say.add_argument("text", metavar="TEXT", nargs="+")
 
 
 def _add_configuration(add: _Adds) -> None:

@@ -16,6 +16,8 @@ from lanchat.commands import (
     joining,
     moderation,
     other_chats,
+    people,
+    presence,
     room_rights,
     rooms,
     talk,
@@ -29,6 +31,8 @@ from lanchat.protocol.packet import Packet, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 
 COMMANDS: dict[str, Command] = {}
+#: Commands that programs send by themselves: whose client sends them may be idle.
+AUTOMATIC = frozenset({"/ack", "/hello", "/pong", "/read", "/typing"})
 #: The word after `/help` for the whole help, which is also shown without a word.
 ALL = "all"
 
@@ -36,6 +40,8 @@ ALL = "all"
 def run(chat: Chat, session: Session, packet: Packet) -> Work | None:
     """Run the command that a packet is addressed to. Raises `UnknownCommand`, `AuthRequired`, `Usage`, or what it raises."""
     name, command = find(packet.to)
+    if name not in AUTOMATIC:
+        session.spoke = session.heard
     if session.role < command.role:
         raise _not_allowed(name, session)
     args = command.arguments(packet, session)
@@ -106,6 +112,7 @@ HELP = {"/help": Command(_help, ("command",), 0, "list the commands, or show how
 PARTS = {
     BEGINNERS_HELP: HELP | talk.COMMANDS,
     "messages": changes.COMMANDS,
+    "presence": people.COMMANDS | presence.COMMANDS,
     "room": joining.COMMANDS | rooms.COMMANDS | room_rights.COMMANDS | history.COMMANDS | conversations.COMMANDS,
     "account": accounts.COMMANDS,
     "moderation": moderation.COMMANDS,

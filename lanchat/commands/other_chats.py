@@ -12,9 +12,10 @@ _OTHER_NAMES = {
     "/join": "/j /enter",
     "/kick": "/k /boot /remove",
     "/leave": "/part",
-    "/list": "/who /whois /names /users /online /ls",
+    "/list": "/who /names /users /online /ls",
     "/login": "/identify /auth /signin",
-    "/members": "/people",
+    "/name": "/nick",
+    "/whois": "/finger",
     "/mute": "/gag /quiet /silence",
     "/password": "/passwd /pass",
     "/pm": "/msg /m /w /whisper /tell /query /dm /privmsg",
@@ -30,5 +31,4 @@ _OTHER_NAMES = {
 #: What to type instead, which follows "There is no command /msg.", by the command in lower case.
 HINTS = {other: f"Did you mean {name}?" for name, others in _OTHER_NAMES.items() for other in others.split()} | {
     **dict.fromkeys(("/say", "/to"), "It works where lines are typed; see /help talk."),
-    "/nick": "To change your name, connect again with the new one.",
 }

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 from lanchat.core.activity_log import ActivityLog
+from lanchat.core.bots import Bots
 from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
@@ -38,6 +39,7 @@ from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
+from lanchat.tables.accounts import SetAway
 from lanchat.tables.rooms import CloseRoom
 
 #: Who may make rooms: those with an account; anyone, by joining one that is not there; or only the server's operators.
@@ -75,6 +77,7 @@ class Chat:
             self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
         )
         self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages.stored)
+        self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)
         self.pending_logins = PendingLogins(clock, self.limits)
@@ -82,9 +85,10 @@ class Chat:
         self.presence = Presence(clock, self.timestamp)
         self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
-        #: How many accounts may be made from an address, how many rooms by an account, and how many invitations, in an hour.
-        self.registrations, self.creations, self.invites = (
-            Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites")
+        #: How many accounts may be made from an address, how many rooms and invitations by an account, and how often a guest
+        #: may change its name, in an hour.
+        self.registrations, self.creations, self.invites, self.renames = (
+            Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites", "renames")
         )
         #: Whether only registered users may enter (`--accounts-only`).
         self.accounts_only = False
@@ -141,6 +145,9 @@ class Chat:
         session.account, session.role = account, account.role
         if session in self.online:
             account.sessions.append(session)
+            if session.guest_away:
+                account.away = session.guest_away
+                self.store.write_in_background(SetAway(account.id, account.away))
             for room in self.rooms.of_guest(session):
                 self.rooms.leave(session, room)
         else:
@@ -215,6 +222,8 @@ class Chat:
         room = min(WELCOME_NAMES, MAX_UNFRAMED - WELCOME_REST - 2 * escaped_size(session.name.shown))
         others = online_users(*self.online.others(session, "", room))
         self.reply(session, packet, f"Welcome {session.name.shown}! Send /help to see the commands. {others}", op, **data)
+        if session.away:
+            self.reply(session, None, f"You are away: {session.away}. Send /back when you are here.", quotes=True)
         if self.sanctions.by_room:
             self.tell_mutes(session, None, *self.rooms.of(session))
 
@@ -258,7 +267,7 @@ class Chat:
             self.cursors.left(session)
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
-                self.presence.went(session.name.shown, goodbye_message if goodbye_message and self._may_speak(session) else "")
+                self.presence.went(session.name.shown, goodbye_message if goodbye_message and self.may_speak(session) else "")
 
     def _tell_left(self, guest: Session, rooms: list[Room], goodbye_message: str, code: str) -> None:
         """Tell those in these rooms that a guest has left them, whose session ended; an account stays a member."""
@@ -266,7 +275,7 @@ class Chat:
             if room is self.rooms.lobby:
                 self.room_events.tell_lobby(room, LEFT, guest)
             else:
-                goodbye = goodbye_message if goodbye_message and self._may_speak(guest, room) else ""
+                goodbye = goodbye_message if goodbye_message and self.may_speak(guest, room) else ""
                 self.room_events.tell(room, LEFT, guest, text=goodbye or _WHY_LEFT.get(code, "disconnected"))
                 self.end_if_empty(room)
 
@@ -279,8 +288,8 @@ class Chat:
         self.sanctions.forget(room)
         self.store.write_in_background(CloseRoom(room.id), lambda done: None if done else self.rooms.add(room))
 
-    def _may_speak(self, session: Session, room: Room | None = None) -> bool:
-        """Whether a session is not muted or banned now, in a room or on the whole server."""
+    def may_speak(self, session: Session, room: Room | None = None) -> bool:
+        """Whether a session is not muted or banned now, in a room, or, with None, on the whole server."""
         try:
             self.sanctions.check_may_speak(session, room)
         except ChatError:

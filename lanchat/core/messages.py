@@ -76,6 +76,7 @@ class Messages:
         if packet.x is not None and packet.x.kind is not None and session.caps is not None:
             kind = _kind(packet.x.kind)
         # 1. Find.
+        session.spoke = session.heard
         recipient = self._online.find(packet.to)
         if recipient is None and packet.to[:1] == "@":  # as people write it; no name begins so
             packet = msgspec.structs.replace(packet, to=packet.to[1:])
@@ -112,6 +113,7 @@ class Messages:
                 if len(packets) > 1 and (recipient.client.behind() or session not in self._online):
                     break  # (a client that reads too slowly is closed, perhaps for one of these)
             self.relay(session, recipient, run)
+            session.spoke = session.heard
             relayed += len(run)
         return relayed
 
@@ -155,6 +157,8 @@ class Messages:
             for packet, message in zip(packets, messages, strict=True):
                 if message.x is not None:
                     self._replies.acknowledge_relayed(session, packet, message.x)
+        if recipient.guest_away:
+            self._replies.tell_away(session, recipient)
 
     def _relay_to_everyone(self, session: Session, packet: Packet, kind: str | None) -> None:
         if key(packet.to) != _EVERYONE:

@@ -18,6 +18,7 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import Target, find_target
 from lanchat.protocol.errors import Banned, Forbidden, NoSuchTarget
 from lanchat.protocol.events import BANNED, KICKED
+from lanchat.tables.accounts import SetAway
 from lanchat.tables.rooms import RemoveMembers
 
 
@@ -108,6 +109,8 @@ async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     sanction = _sanction(chat, by, request, BAN, target)
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction, accounts)
+    if room is None:
+        _end_away(chat, target.account, ())
     what = sanction.what(chat.now())
     _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
     if room is not None:
@@ -127,6 +130,8 @@ async def mute(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     what = sanction.what(chat.now())
     _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
     hit = [session for session in _hit(chat, room, target) if session.role is not Role.PENDING]
+    if room is None:
+        _end_away(chat, target.account, hit)
     for session in hit:
         chat.reply(session, None, f"You are {what}.", quotes=True)
     return _answer(by, sanction, target, hit, what)
@@ -224,6 +229,15 @@ def _take_out(  # noqa: PLR0913, PLR0917 (what was decided, and how it is told)
         by.session.packets.take(len(names) * len(room.sessions) / DELIVERIES_A_PACKET, chat.clock.seconds())
     chat.end_if_empty(room)
     return hit
+
+
+def _end_away(chat: Chat, account: Account | None, sessions: Iterable[Session]) -> None:
+    """Remove what those say who are away, as they may say nothing any more: an account, or the guests of these sessions."""
+    if account is not None and account.away:
+        account.away = ""
+        chat.store.write_in_background(SetAway(account.id, ""))
+    for session in sessions:
+        session.guest_away = ""
 
 
 # Answers.

@@ -10,6 +10,7 @@ from lanchat.model.names import Name, are_confusable, key, parse, suggestions
 from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import BadName, NameTaken
 from lanchat.protocol.name_lists import SEPARATOR, fitting_names
+from lanchat.protocol.packet import Sender
 
 
 class OnlineUsers:
@@ -24,7 +25,8 @@ class OnlineUsers:
         self._accounts: dict[str, Account] = {}  # by key
         self._by_id: dict[int, Account] = {}
         self._odd: dict[str, Account] = {}  # by name: accounts whose key is not that of their name, as another has it
-        #: What the names of online users and of accounts look like.
+        self._bots: dict[str, Name] = {}  # by key: names that only bots have
+        #: What the names of online users, accounts and bots look like.
         self.lookalikes = Lookalikes()
 
     def __len__(self) -> int:
@@ -67,6 +69,18 @@ class OnlineUsers:
         if account.name.key != key(account.name.shown):
             self._odd[account.name.shown] = self._odd[account.name.key] = account
 
+    def reserve_for_bot(self, name: Name) -> None:
+        """Let a name belong to a bot (`lanchat.core.bots`), so that nobody else is given it. Raises `NameTaken`."""
+        if self._taken(name):
+            raise NameTaken(f"The name {name.shown}, or one that looks like it, is taken.")
+        self._bots[name.key] = name
+        self.lookalikes.add(name)
+
+    def check_no_bot(self, name: Name) -> None:
+        """Raise `NameTaken` if a name is a bot's, or looks like one."""
+        if any(are_confusable(name, bot) for bot in self._bots.values()):
+            raise NameTaken(f"The name {name.shown} is a bot's, or looks like one. Choose another.")
+
     def release(self, account: Account) -> None:
         """Free the name of a removed account, whose sessions have ended."""
         del self._accounts[account.name.key], self._by_id[account.id]
@@ -100,7 +114,7 @@ class OnlineUsers:
             session.account.sessions.append(session)
         elif self._taken(name):
             free = next(filter(self._free, suggestions(name)), None)
-            has_it = name.key in self._sessions or name.key in self._accounts
+            has_it = name.key in self._sessions or name.key in self._accounts or name.key in self._bots
             why = "is already taken" if has_it else "looks like another that is taken"
             raise NameTaken(f"The name {name.shown} {why}{f'. Try {free}' if free else ''}.")
         else:
@@ -112,6 +126,18 @@ class OnlineUsers:
             self._keys.insert(at, name.key)
             self._names.insert(at, name.shown)
         self._sessions[name.key] = self._spelt[name.shown] = session
+
+    def rename(self, session: Session, name: Name) -> None:
+        """Let a guest be online under another name. Raises `NameTaken`; then it has its old name still."""
+        old = session.name
+        self.free(session)
+        self._name(session, name)
+        try:
+            self.take(session)
+        except NameTaken:
+            self._name(session, old)
+            self.take(session)
+            raise
 
     def free(self, session: Session) -> bool:
         """Remove a session, and free its name if it was the last with it; returns False if it was not online."""
@@ -150,6 +176,9 @@ class OnlineUsers:
             names.remove(asker.name.shown)
         return fitting_names(names[after:], room), total, prefix
 
+    def _name(self, session: Session, name: Name) -> None:
+        session.name, session.sender = name, Sender(name.shown, session.sender.ip)
+
     def _free(self, text: str) -> bool:
         try:
             return not self._taken(parse(text))
@@ -157,4 +186,5 @@ class OnlineUsers:
             return False
 
     def _taken(self, name: Name) -> bool:
-        return name.key in self._sessions or name.key in self._accounts or self.lookalikes.taken(name)
+        taken = name.key in self._sessions or name.key in self._accounts or name.key in self._bots
+        return taken or self.lookalikes.taken(name)

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from lanchat.model.session import Session
+from lanchat.model.session import Account, Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooBig
 from lanchat.protocol.extensions import ServerX
@@ -26,6 +26,13 @@ DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 120
 NAMES_A_PACKET = 100
 
 
+#: How many times somebody was told that another is away are remembered; whoever is forgotten is told again.
+MAX_TOLD = 10_000
+
+#: Identifies an account, or a guest from the connection to its end.
+_Identity: TypeAlias = int | tuple[str, float]
+
+
 class Quoting(ServerPacket):
     """An answer of the server's that repeats what users wrote, such as a message, a topic or a reason; so it is not trusted."""
 
@@ -38,6 +45,7 @@ class Replies:
         self.now = now
         self.seconds = clock.seconds
         self.limits = limits
+        self._told_away: dict[tuple[_Identity, _Identity], str] = {}  # by who was told, and of whom; the latest is the last
 
     def reply(
         self, session: Session, packet: Packet | None, msg: str, op: str = "ok", *, quotes: bool = False, **data: Any
@@ -69,6 +77,18 @@ class Replies:
         elif told:
             self.answer(session, entry.cid, told)
 
+    def tell_away(self, session: Session, whom: Session | Account) -> None:
+        """Tell the sender of a message that the one it is for is away, unless they were told this text already."""
+        pair = _identity(session), _identity(whom)
+        if pair[0] == pair[1] or self._told_away.get(pair) == whom.away:
+            return
+        self._told_away.pop(pair, None)
+        self._told_away[pair] = whom.away
+        if len(self._told_away) > MAX_TOLD:
+            del self._told_away[next(iter(self._told_away))]
+        name, text = whom.name.shown, whom.away
+        self.reply(session, None, f"{name} is away: {text}", quotes=True, people=[{"name": name, "away": text}])
+
     def charge(self, session: Session, cost: float) -> None:
         """Charge a session as if it had sent `cost` packets more. Raises `RateLimited` if its rate does not allow that now."""
         if wait := session.packets.try_take(cost, self.seconds()):
@@ -87,6 +107,14 @@ class Replies:
     def timestamp(self, milliseconds: int | None = None) -> str:
         """A time in milliseconds since 1970 (None: now), as RFC 3339 in UTC with milliseconds: `2026-11-20T14:03:22.500Z`."""
         return _written(round(self.now() * 1000) if milliseconds is None else milliseconds)
+
+
+def _identity(whom: Session | Account) -> _Identity:
+    account = whom.account if isinstance(whom, Session) else whom
+    if account is not None:
+        return account.id
+    assert isinstance(whom, Session)  # noqa: S101 (or it would be an account)
+    return whom.name.key, whom.since
 
 
 @lru_cache(maxsize=256)  # most of one turn happens in the same millisecond

@@ -145,6 +145,10 @@ class Rooms:
         """The rooms that a session is in, as a guest or because its account is a member."""
         return list(self._of.get(session.account or session, ()))
 
+    def of_person(self, whom: Account | Session) -> list[Room]:
+        """The rooms that an account is a member of, or that a guest is in."""
+        return list(self._of.get(whom, ()))
+
     def enter(self, session: Session, room: Room) -> None:
         """Let a session be in a room."""
         room.sessions[session] = None

@@ -114,6 +114,12 @@ class Sanctions:
             self._sweep()
         return next((sanction for sanction in in_force if self._may_hit(sanction, account)), None)
 
+    def on(self, session: Session) -> set[Sanction]:
+        """All bans and mutes that a session is under, in any room and on the whole server."""
+        tables = [*self.by_room.values(), *self._proposed.values()]
+        found = (one for table in tables for kind in (MUTE, BAN) for one in table.hitting(kind, session, session.account))
+        return {one for one in found if one.holds(self._now()) and self._may_hit(one, session.account)}
+
     def _may_hit(self, sanction: Sanction, account: Account | None) -> bool:
         """Whether a sanction holds for this account. One on an address hits moderators only if an operator decided it.
 

@@ -25,7 +25,7 @@ from lanchat.model.mentions import mentioned
 from lanchat.model.room import Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
-from lanchat.protocol.entry import RELAYED, AccountId, Entry
+from lanchat.protocol.entry import BOT, RELAYED, AccountId, Entry
 from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
@@ -141,9 +141,9 @@ class StoredMessages:
     def _settle(self, entry: Entry) -> None:
         """Deliver and acknowledge an entry, or tell the sender that it could not be stored.
 
-        The `source` of an entry that is no message is the function that does this for it.
+        The `source` of an entry that is no message, or a bot's, is the function that does this for it.
         """
-        if entry.about is not None:
+        if entry.about is not None or entry.kind == BOT:
             entry.source(entry)
             return
         session, to, _ = entry.source
@@ -165,6 +165,8 @@ class StoredMessages:
             self.acknowledge(session, entry, packet, told)
         else:
             self._replies.answer(session, entry.cid, told, op="fail", code=NoSuchTarget.code)
+        if not isinstance(to, Room) and to.away:
+            self._replies.tell_away(session, to)
 
     def tell_failed(self, session: Session, entry: Entry) -> None:
         """Tell a session that an entry of its could not be stored; it may send it again."""

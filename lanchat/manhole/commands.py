@@ -36,7 +36,18 @@ class Commands:
         self._tapped = TappedSessions(router)
         users, server = UserCommands(router.chat), ServerCommands(service)
         self._shared: tuple[Callable[..., Any], ...] = (
-            *(users.who, users.find, users.kick, users.mute, users.unmute, users.ban, users.unban, users.bans, users.shout),
+            *(
+                users.who,
+                users.find,
+                users.kick,
+                users.mute,
+                users.unmute,
+                users.ban,
+                users.unban,
+                users.bans,
+                users.shout,
+                users.notice,
+            ),
             *(server.stats, server.limits, server.limit, server.log, server.reload, server.tasks, server.drain),
         )
 

@@ -19,7 +19,7 @@ from lanchat.model.session import Session
 from lanchat.protocol.durations import parse_duration
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.interfaces import IConnection
-from lanchat.protocol.packet import MAX_MSG, visible
+from lanchat.protocol.packet import MAX_MSG, SERVER, visible
 from lanchat.service.drain import announce
 
 #: Characters that Python allows in a text, but UTF-8 does not.
@@ -138,6 +138,15 @@ class UserCommands:
         if not 0 < len(text.encode("utf-8", "surrogatepass")) <= MAX_MSG or _SURROGATE.search(text):
             raise Usage(f"Nothing was sent: a text has 1 to {MAX_MSG} bytes, and no surrogates.")
         return announce(self._chat, text)
+
+    async def notice(self, room: str, text: str) -> Text:
+        """Say something in a room.
+
+        It comes from the server, and is kept like any message there: notice('#ops', 'backup at six').
+        """
+        found = self._chat.bots.room(room)
+        await self._chat.bots.say(SERVER, found, text)
+        return Text(f"Said in {found.name}.")
 
     async def _moderate(
         self,

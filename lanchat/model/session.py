@@ -50,12 +50,14 @@ class IAccount(Interface):
 class Account:
     """A registered name, and what is known of it while the server runs."""
 
-    __slots__ = ("conversations", "id", "name", "role", "sessions")
+    __slots__ = ("away", "conversations", "id", "name", "role", "sessions")
 
     def __init__(self, id: int, name: Name, role: Role) -> None:  # noqa: A002 (it is one)
         self.id = id
         self.name = name
         self.role = role
+        #: What its user says while they are away; "" if they are here.
+        self.away = ""
         #: Its sessions, in the order in which they logged in.
         self.sessions: list[Session] = []
         #: The conversations that it may read, each with the number in the log after which their messages are for it.
@@ -111,6 +113,7 @@ class Session:
         "framed",
         "gateway",
         "greeted",
+        "guest_away",
         "heard",
         "name",
         "packets",
@@ -122,19 +125,20 @@ class Session:
         "since",
         "skipped",
         "speech_check",
+        "spoke",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self, name: Name, client: IClient, address: str, gateway: str, since: float, packets: Bucket, heard: float
     ) -> None:
-        self.name = name
-        self.client = client
+        self.name, self.client = name, client
         #: The sender in all packets from this session: its name and address.
         self.sender = Sender(name.shown, address)
         #: The gateway of its connection: "json", "tls" or "telnet".
         self.gateway = gateway
-        #: When it began, in seconds since 1970; and when something last came from it, by the clock that only goes forward.
-        self.since, self.heard = since, heard
+        #: When it began, in seconds since 1970; and, by the clock that only goes forward, when something last came from it, and
+        #: when its user last did something of their own, which is not what a program sends by itself.
+        self.since, self.heard, self.spoke = since, heard, heard
         #: Whether its client sends lines; the first clients send packets without newlines.
         self.framed = True
         #: Its rate of packets.
@@ -145,9 +149,9 @@ class Session:
         self.confirms = True
         #: Whether it was welcomed, with or without a hello.
         self.greeted = False
-        #: Its account (None: a guest), the name of its device, and its role.
+        #: Its account (None: a guest), the name of its device, its role, and what it says as a guest who is away ("" if here).
         self.account: Account | None = None
-        self.device, self.role = CLASSIC, Role.GUEST
+        self.device, self.role, self.guest_away = CLASSIC, Role.GUEST, ""
         #: Called before each message, if it may be muted: raises the reason why it may not speak.
         self.speech_check: Callable[[], None] | None = None
         #: How many of its messages the store has not given back yet.
@@ -167,6 +171,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {self.name.shown} {self.sender.ip} {self.gateway}>"
+
+    @property
+    def away(self) -> str:
+        """What its user says while they are away, on all devices of an account; "" if they are here."""
+        return self.guest_away if self.account is None else self.account.away
 
     def sent(self, seq: int) -> None:
         """Note that it was sent all its messages up to this number in the log."""

@@ -51,6 +51,8 @@ LIMITS = {
     "invitations": Limit(1_000, "open invitations to one room", "no more can be sent"),
     "invites": Limit(100, "invitations sent in an hour by one account", "it must wait before sending another"),
     "ranks": Limit(1_000, "accounts with a rank in one room", "no more can be given one"),
+    "renames": Limit(20, "changes of name in an hour by one guest", "the guest keeps its name for now"),
+    "notices": Limit(10, "messages a second from one bot", "the bot is told to wait"),
     "sanctions": Limit(10_000, "server-wide bans and mutes, plus the same number in rooms", "no more can be made"),
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be made there"),
     "decided": Limit(1_000, "bans and mutes in force that one account has made", "it can make no more"),
@@ -58,7 +60,7 @@ LIMITS = {
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Limits that may be fractions, as they are rates or times; all others are whole numbers.
-FRACTIONAL = frozenset({"opens", "logins", "packets", "bytes", "opening"})
+FRACTIONAL = frozenset({"opens", "logins", "notices", "packets", "bytes", "opening"})
 #: Bytes that are added to the size of each read, as handling a read costs time however short it is. Under TLS a read is a
 #: record, which may be empty.
 READ_OVERHEAD = 256

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -21,7 +22,7 @@ from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
-from lanchat.protocol.packet import visible
+from lanchat.protocol.packet import SERVER, visible
 from lanchat.protocol.spelling import caseless
 from lanchat.service import process_stats
 from lanchat.service.requests import (
@@ -33,6 +34,7 @@ from lanchat.service.requests import (
     Remove,
     ReportProgress,
     Request,
+    Say,
     SetPassword,
     SetRole,
     Status,
@@ -104,17 +106,17 @@ class Operations:
         return done
 
     async def _do(self, request: Request, report: ReportProgress) -> Done:
-        if isinstance(request, Add):
-            return await self._add(request)
-        if isinstance(request, SetPassword):
-            return await self._set_password(request)
-        if isinstance(request, SetRole):
-            return await self._set_role(request)
-        if isinstance(request, Remove):
-            return await self._remove(request)
         if isinstance(request, Purge):
             return await self._purge(request.name.strip(), report)
-        return Done(request.name, {})
+        ways: dict[type[Request], Callable[[Any], Awaitable[Done]]] = {
+            Add: self._add,
+            SetPassword: self._set_password,
+            SetRole: self._set_role,
+            Remove: self._remove,
+            Say: self._say,
+        }
+        way = ways.get(type(request))
+        return Done(request.name, {}) if way is None else await way(request)
 
     def _status(self) -> Done:
         chat, ports = self._chat, self._ports()
@@ -141,6 +143,7 @@ class Operations:
     async def _add(self, request: Add) -> Done:
         chat, role = self._chat, Role[request.role.upper()]
         name, hashed = parse(request.name), await self._hash(request.password)
+        chat.online.check_no_bot(name)
         if (others := chat.online.accounts_alike(name)) and not request.force:
             raise NameTaken(
                 f"Nothing was done: {name.shown} looks like the account {others[0].name.shown}, and users could "
@@ -187,6 +190,11 @@ class Operations:
         name = account.name.shown
         text = f"The account {name} is removed{_ended(count)}. Its messages stay; to erase them: lanchat-admin purge {name}"
         return Done(text, {"name": name, "ended": count})
+
+    async def _say(self, request: Say) -> Done:
+        room = self._chat.bots.room(request.name)
+        seq = await self._chat.bots.say(SERVER, room, request.text)
+        return Done(f"Said in {room.name}: {visible(request.text, 200)}", {"room": room.name, "seq": seq})
 
     async def _purge(self, typed: str, report: ReportProgress) -> Done:
         write = self._store.write

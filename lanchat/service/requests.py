@@ -53,6 +53,12 @@ class Purge(Request, tag="purge"):
     """Remove an account, and erase its messages and those of removed accounts that had the same name."""
 
 
+class Say(Request, tag="say"):
+    """Say something in a room, whose name is `name`, as the server."""
+
+    text: str
+
+
 class Note(Request, tag="note"):
     """Only log what `lanchat-admin` has done by itself, which `name` says."""
 
@@ -96,7 +102,7 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
 
 
 REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    Add | SetPassword | SetRole | Remove | Purge | Note | Reload | Status
+    Add | SetPassword | SetRole | Remove | Purge | Say | Note | Reload | Status
 )
 ANSWER_DECODER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 

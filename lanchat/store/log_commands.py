@@ -30,6 +30,7 @@ from lanchat.tables.accounts import (
     MoveCursors,
     RehashPassword,
     RemoveAccount,
+    SetAway,
     SetPassword,
     SetRole,
 )
@@ -58,6 +59,7 @@ COMMANDS: tuple[type[LogCommand[Any]], ...] = (
     SetPassword,
     RehashPassword,
     SetRole,
+    SetAway,
     RemoveAccount,
     AddToken,
     EnterDevice,

@@ -48,8 +48,10 @@ class DeviceEntered(NamedTuple):
 
 def load(connection: Connection, wrong: Wrong = log_unusable) -> list[Account]:
     """All accounts, with the conversations that each may read. `wrong` is called with a text for each row that is unusable."""
-    rows = usable(connection, "accounts", wrong)
-    accounts = {number: Account(number, stored_name(name, kept), Role(role)) for number, name, kept, role, *_ in rows}
+    accounts: dict[int, Account] = {}
+    for number, name, kept, role, _, _, away in usable(connection, "accounts", wrong):
+        accounts[number] = Account(number, stored_name(name, kept), Role(role))
+        accounts[number].away = away
     for account, conv, since, *_ in usable(connection, "members", wrong):
         if account in accounts:
             accounts[account].conversations[conv] = since
@@ -110,6 +112,18 @@ class SetRole(LogCommand[None], frozen=True):
         """Raises `NoSuchTarget` if the account was removed."""
         check_there(connection, self.account)
         connection.execute("UPDATE accounts SET role = ? WHERE id = ?", (int(self.role), self.account))
+
+
+class SetAway(LogCommand[None], frozen=True):
+    """Note that the user of an account is away, with a text for others; with "" that they are back. Raises `NoSuchTarget`."""
+
+    account: int
+    text: str
+
+    def run(self, connection: Connection) -> None:
+        """Raises `NoSuchTarget` if the account was removed."""
+        check_there(connection, self.account)
+        connection.execute("UPDATE accounts SET away = ? WHERE id = ?", (self.text, self.account))
 
 
 class RemoveAccount(LogCommand[None], frozen=True):

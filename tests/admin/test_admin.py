@@ -105,7 +105,7 @@ def ask(peer: Peer, to: str, msg: str, cid: str = "asked") -> dict[str, Any]:
     """Say something, or give a command; what it is answered."""
     peer.say(to, msg, cid=cid)
     x: dict[str, Any] = {}
-    while x.get("cid") != cid or x.get("op") not in ("ack", "ok", "fail"):
+    while x.get("cid") != cid or x.get("op") not in ("ack", "ok", "end", "fail"):
         x = peer.packet().get("x", {})
     return x
 
@@ -177,6 +177,22 @@ def test_whoever_is_logged_in_is_closed_when_the_password_is_changed_or_the_acco
     peer.wait_for("removed by the administrator")
     assert peer.at_end()
     login(shared_server.port(), "pat").close()  # the name is free
+
+
+def test_what_is_said_as_the_server_is_read_in_the_room_and_kept(
+    shared_server: Server, data: Path, declined: Callable[..., str]
+) -> None:
+    (sven,) = registered(shared_server, "sven")
+    say(sven, "/create", "#backups", "1")
+    facts = json.loads(done(data, "--json", "say", "#backups", "backup", "at six"))
+    assert facts["room"] == "#backups"
+    told = sven.packet()
+    assert (told["from"]["name"], told["msg"], told["x"]["bot"]) == ("SERVER", "backup at six", True)
+    assert told["x"]["seq"] == facts["seq"]
+    assert ask(sven, "/history", "#backups", "2")["op"] == "end"
+    assert "no room #nope" in declined(data, "say", "#nope", "hi", error="NO_SUCH_TARGET")
+    assert "administrator (uid" in shared_server.logged("Said in #backups: backup at six")
+    sven.close()
 
 
 def test_a_password_is_typed_twice_and_shown_nowhere(tmp_path: Path) -> None:

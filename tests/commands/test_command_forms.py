@@ -28,6 +28,11 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/edit": ["last the pumps", "1 the pump.", {"id": "e1.1", "text": "the pump!"}],
     "/withdraw": ["last", "1", {"id": "e1.1"}],
     "/react": ["1 👍", "1", {"id": "1", "text": "👍"}],
+    "/whois": ["bob", {"user": "bob"}],
+    "/people": ["#ops", {"room": "#ops"}],
+    "/away": ["", "at lunch", {"text": "at lunch"}],
+    "/back": [""],
+    "/name": ["anna", {"user": "anna"}],
     "/create": ["#new", "#hidden private", {"room": "#more"}, {"room": "#other", "private": True}],
     "/join": ["#bobs", "#bobs word", {"room": "#bobs"}, {"room": "#bobs", "key": "word"}],
     "/leave": ["#ops", {"room": "#ops"}],
@@ -61,7 +66,7 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/hello": ["lanchat", {"v": 1, "caps": []}],
 }
 #: What is refused to a program that has said hello and logged in.
-REFUSED = {"/register", "/login", "/hello"}
+REFUSED = {"/register", "/login", "/hello", "/name", "/back"}
 #: What is answered by nothing.
 SILENT = {"/pong", "/ack", "/typing"}
 

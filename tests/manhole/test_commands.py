@@ -27,6 +27,7 @@ VERBS = [
     "unban",
     "bans",
     "shout",
+    "notice",
     "stats",
     "limits",
     "limit",
@@ -107,6 +108,7 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         ("tap('nobody')", "No user online is called nobody."),
         ("log('debug')", "another program writes the log"),
         ("shout('')", "a text has 1 to"),
+        ("notice('#ops', 'hi')", "There is no room #ops."),
     ]:
         answer = scene.say(said)
         assert told in answer, said
@@ -207,6 +209,15 @@ def test_shout_says_only_what_can_be_said(scene: Scene, text: str) -> None:
 def test_shout_reaches_everybody(scene: Scene) -> None:
     assert scene.say("shout('hello')") == "2\n"
     assert scene.ann.msgs() == scene.bert.msgs() == ["hello"]
+
+
+def test_a_notice_is_said_in_a_room(scene: Scene) -> None:
+    scene.bert.register().send("/create", "#ops")
+    scene.bert.shown()
+    assert scene.say("notice('#ops', 'backup at six')") == "Said in #ops.\n"
+    told = scene.bert.told()
+    assert (told.from_.name, told.to, told.msg) == ("SERVER", "#ops", "[#ops] backup at six")
+    assert "the text is empty" in scene.say("notice('#ops', '')")
 
 
 # The server.

@@ -219,6 +219,16 @@ def test_shout_reaches_everybody(manhole: Manhole) -> None:
         assert (packet["from"]["name"], packet["to"], packet["msg"]) == ("SERVER", "Everyone", "Back in five minutes.")
 
 
+def test_a_notice_is_read_in_the_room(manhole: Manhole) -> None:
+    with login(manhole.server.port(), "edna") as edna:
+        edna.say("/register", "correct horse")
+        edna.say("/create", "#ops")
+        edna.wait_for("#ops is there")
+        assert manhole.run("notice('#ops', 'backup at six')") == "Said in #ops.\n"
+        packet = edna.packet()
+        assert (packet["from"]["name"], packet["to"], packet["msg"]) == ("SERVER", "#ops", "[#ops] backup at six")
+
+
 # Who gets in.
 
 

@@ -144,6 +144,7 @@ class Life:
             accounts.SetPassword: lambda: accounts.SetPassword(self._account(), self._word()),
             accounts.RehashPassword: lambda: accounts.RehashPassword(self._account(), self._word(), self._word()),
             accounts.SetRole: lambda: accounts.SetRole(self._account(), self.dice.choice([Role.USER, Role.MODERATOR])),
+            accounts.SetAway: lambda: accounts.SetAway(self._account(), self._word()),
             accounts.RemoveAccount: lambda: accounts.RemoveAccount(self._account()) if self._rarely() else None,
             accounts.AddToken: lambda: accounts.AddToken(self._account(), self.dice.randbytes(8), self.now // DAY_MS, 2),
             accounts.EnterDevice: self._enter_device,

@@ -1,0 +1,92 @@
+"""Bots: senders that are no session, such as the server itself, who speak in rooms under a name that nobody else can have.
+
+What a bot says is stored and delivered like any message in the room, and marked as a bot's (`lanchat.protocol.entry.BOT`). It
+has the address 0.0.0.0, as all that the server sends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lanchat.core.delivery import Delivery
+from lanchat.core.online import OnlineUsers
+from lanchat.core.replies import Replies, check_growth
+from lanchat.core.rooms import Rooms
+from lanchat.core.stored_messages import NOT_STORED
+from lanchat.model.names import key, parse
+from lanchat.model.room import Room
+from lanchat.protocol.entry import BOT, Entry, Seq
+from lanchat.protocol.errors import NoSuchTarget, NotStored, RateLimited, TooBig, Usage
+from lanchat.protocol.limits import Buckets
+from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket, visible
+
+
+class Bots:
+    """The bots of this server. The server itself is one, with the name that its own packets have."""
+
+    def __init__(
+        self, online: OnlineUsers, rooms: Rooms, replies: Replies, delivery: Delivery, new_id: Callable[[], str]
+    ) -> None:
+        """`new_id` makes the ids of messages that are kept nowhere."""
+        self._online = online
+        self._rooms = rooms
+        self._replies = replies
+        self._delivery = delivery
+        self._new_id = new_id
+        self._rates = Buckets(replies.limits, "notices")
+        self._names: dict[str, Sender] = {key(SERVER.name): SERVER}  # by key
+
+    def add(self, text: str) -> Sender:
+        """Reserve a name for a bot. Raises `BadName`, or `NameTaken` if somebody has it, or one that looks the same."""
+        name = parse(text)
+        self._online.reserve_for_bot(name)
+        sender = self._names[name.key] = Sender(name.shown, SERVER.ip)
+        return sender
+
+    def find(self, name: str) -> Sender | None:
+        """The bot with this name in any spelling, or None."""
+        return self._names.get(key(name))
+
+    async def say(self, bot: Sender, room: Room, text: str) -> Seq:
+        """Say something in a room; returns its number in the log when it is stored and delivered, 0 if nothing is stored.
+
+        Raises `Usage` or `TooBig` for a wrong text, `RateLimited` or `NotStored`.
+        """
+        self._check(bot, room, text)
+        now = round(self._replies.now() * 1000)
+        entry = Entry(room.conv, None, bot.name, bot.ip, room.name, text, now, kind=BOT)
+        entry.source = lambda back: self._deliver(room, back)
+        self._delivery.store.append(entry)
+        await self._delivery.store.settled()
+        if not entry.state:
+            raise NotStored(NOT_STORED)
+        return entry.seq
+
+    def room(self, name: str) -> Room:
+        """The room with this name, for the server's operators. Raises `NoSuchTarget`."""
+        room = self._rooms.find(name.strip())
+        if room is None:
+            raise NoSuchTarget(f"There is no room {visible(name.strip(), 40) or '(no name)'}.")
+        return room
+
+    def _check(self, bot: Sender, room: Room, text: str) -> None:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise Usage("Nothing was said: the text has lone surrogates.") from None
+        if not text.strip():
+            raise Usage("Nothing was said: the text is empty.")
+        if size > MAX_MSG:
+            raise TooBig(f"Nothing was said: a text has at most {MAX_MSG} bytes; this one has {size}.")
+        check_growth(ServerPacket(bot, room.name, text))
+        if wait := self._rates.try_take(bot.name, self._replies.seconds()):
+            raise RateLimited(f"{bot.name} says too much at once. Try again later.", retry_ms=round(wait * 1000))
+
+    def _deliver(self, room: Room, entry: Entry) -> None:
+        """Deliver what came back from the store, if it was stored."""
+        if not entry.state:
+            return
+        entry.source = (None, room, self._new_id()) if not entry.seq else None  # (where the id comes from)
+        forms = self._delivery.forms_for(None, entry)
+        for reader in tuple(room.sessions):
+            self._delivery.show(reader, forms, entry.seq)
