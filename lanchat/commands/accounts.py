@@ -50,6 +50,9 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
                 chat.store.write_in_background(SetRank(room.id, account.id, rank))
         else:
             chat.store.write_in_background(rooms.RemoveMembers(room.id, (account.id,)))
+    if session.guest_away:
+        account.away = session.guest_away
+        chat.store.write_in_background(accounts.SetAway(account.id, account.away))
     check_connected(chat, session, account, cursor, device)
     chat.admit(session, account)
     for room in chat.rooms.of(session):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from lanchat.commands.command import Command, list_argument
+from lanchat.commands.room_rights import room_of
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import Room
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.durations import format_duration
-from lanchat.protocol.errors import NoSuchTarget, NotMember
+from lanchat.protocol.errors import NoSuchTarget
 from lanchat.protocol.interfaces import IConnection
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.packet import Packet, visible
@@ -42,7 +43,7 @@ def _whois(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Non
     full = session in sessions or session.role >= Role.MODERATOR
     latest = sorted(sessions, key=lambda one: one.spoke, reverse=True)[:MAX_SHOWN]
     about["devices"] = [_device(chat, one, full) for one in latest]
-    about["rooms"] = [{"name": room.name} for room in rooms if chat.rooms.is_visible_to(room, session)]
+    about["rooms"] = [_room_row(room, whom) for room in rooms if chat.rooms.is_visible_to(room, session)]
     chat.reply(session, packet, "\n".join(_whois_lines(chat, about, sessions)), quotes=True, people=[about])
 
 
@@ -57,8 +58,15 @@ def _whois_lines(chat: Chat, about: dict[str, Any], sessions: list[Session]) -> 
     lines += [_device_line(device) for device in about["devices"]]
     lines += more_line(len(sessions), len(about["devices"]), "")
     if about["rooms"]:
-        lines.append(f"Rooms: {', '.join(room['name'] for room in about['rooms'])}")
+        shown = (f"{room['name']} ({room['rank']})" if "rank" in room else room["name"] for room in about["rooms"])
+        lines.append(f"Rooms: {', '.join(shown)}")
     return lines
+
+
+def _room_row(room: Room, whom: Account | Session) -> dict[str, str]:
+    """A room that somebody is in, with their rank there, if they have one."""
+    rank = room.rank_of(whom)
+    return {"name": room.name, "rank": rank.word} if rank else {"name": room.name}
 
 
 def _device(chat: Chat, session: Session, full: bool) -> dict[str, Any]:
@@ -88,9 +96,7 @@ def _idle_for(seconds: int) -> str:
 
 def _people(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     name, after = list_argument(session, packet, args[0])
-    room = chat.rooms.get(name, session)
-    if session not in room.sessions and session.role < Role.MODERATOR:
-        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+    room = room_of(chat, session, name)
     chat.charge(session, (len(room.sessions) + len(room.members)) / NAMES_A_PACKET)
     here = {reader.account or reader: None for reader in room.sessions}
     gone = [account for account in room.members.values() if account not in here]
@@ -105,9 +111,13 @@ def _people(chat: Chat, session: Session, packet: Packet, args: list[str]) -> No
 def _row(room: Room, whom: Account | Session, online: bool) -> tuple[str, dict[str, Any]]:
     """Somebody in a room: as a line of text, and as data."""
     account, away = whom if isinstance(whom, Account) else None, bool(whom.away)
-    marks = [mark for mark in ("" if account is not None else "guest", "away" * away, "" if online else "not online") if mark]
+    rank = room.rank_of(whom)
+    known = (rank.word * bool(rank), "guest" * (account is None), "away" * away, "not online" * (not online))
+    marks = list(filter(None, known))
     line = f"{whom.name.shown} ({', '.join(marks)})" if marks else whom.name.shown
     row: dict[str, Any] = {"name": whom.name.shown, "role": _role(account), "online": online}
+    if rank:
+        row["rank"] = rank.word
     if away:
         row["away"] = True
     return line, row

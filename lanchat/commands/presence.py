@@ -99,6 +99,11 @@ def _rename(chat: Chat, session: Session, text: str) -> None:
     chat.activity.note(f"{old.shown} is called {name.shown} now")
     chat.presence.went(old.shown)
     chat.presence.came(name.shown)
+    for room in rooms:
+        if room is chat.rooms.lobby:  # (where those who come and go are not told of one by one)
+            continue
+        chat.presence.in_room(room, "left", old.shown)
+        chat.presence.in_room(room, "joined", name.shown)
     _tell(chat, session, rooms, RoomEvent(NAME, text=name.shown), old.shown)
 
 

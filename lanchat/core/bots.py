@@ -16,7 +16,7 @@ from lanchat.core.stored_messages import NOT_STORED
 from lanchat.model.names import key, parse
 from lanchat.model.room import Room
 from lanchat.protocol.entry import BOT, Entry, Seq
-from lanchat.protocol.errors import NoSuchTarget, NotStored, RateLimited, TooBig, Usage
+from lanchat.protocol.errors import Forbidden, NoSuchTarget, NotStored, RateLimited, TooBig, Usage
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket, visible
 
@@ -50,7 +50,7 @@ class Bots:
     async def say(self, bot: Sender, room: Room, text: str) -> Seq:
         """Say something in a room; returns its number in the log when it is stored and delivered, 0 if nothing is stored.
 
-        Raises `Usage` or `TooBig` for a wrong text, `RateLimited` or `NotStored`.
+        Raises `Forbidden` if the room allows no bots, `Usage` or `TooBig` for a wrong text, `RateLimited` or `NotStored`.
         """
         self._check(bot, room, text)
         now = round(self._replies.now() * 1000)
@@ -70,6 +70,8 @@ class Bots:
         return room
 
     def _check(self, bot: Sender, room: Room, text: str) -> None:
+        if not room.rules.bots and room is not self._rooms.lobby:
+            raise Forbidden(f"{room.name} takes nothing from bots. Its owner allows that with /rules {room.name} bots on.")
         try:
             size = len(text.encode())
         except UnicodeEncodeError:

@@ -39,7 +39,6 @@ from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
-from lanchat.tables.accounts import SetAway
 from lanchat.tables.rooms import CloseRoom
 
 #: Who may make rooms: those with an account; anyone, by joining one that is not there; or only the server's operators.
@@ -85,8 +84,7 @@ class Chat:
         self.presence = Presence(clock, self.timestamp)
         self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
-        #: How many accounts may be made from an address, how many rooms and invitations by an account, and how often a guest
-        #: may change its name, in an hour.
+        #: How many accounts an address may make in an hour, an account rooms and invitations, and a guest new names.
         self.registrations, self.creations, self.invites, self.renames = (
             Quota(self.limits, name, clock.seconds) for name in ("registrations", "creations", "invites", "renames")
         )
@@ -145,9 +143,6 @@ class Chat:
         session.account, session.role = account, account.role
         if session in self.online:
             account.sessions.append(session)
-            if session.guest_away:
-                account.away = session.guest_away
-                self.store.write_in_background(SetAway(account.id, account.away))
             for room in self.rooms.of_guest(session):
                 self.rooms.leave(session, room)
         else:

@@ -184,12 +184,14 @@ def test_what_is_said_as_the_server_is_read_in_the_room_and_kept(
 ) -> None:
     (sven,) = registered(shared_server, "sven")
     say(sven, "/create", "#backups", "1")
+    assert "takes nothing from bots" in declined(data, "say", "#backups", "hi", error="FORBIDDEN")
+    say(sven, "/rules", "#backups bots on", "2")
     facts = json.loads(done(data, "--json", "say", "#backups", "backup", "at six"))
     assert facts["room"] == "#backups"
     told = sven.packet()
     assert (told["from"]["name"], told["msg"], told["x"]["bot"]) == ("SERVER", "backup at six", True)
     assert told["x"]["seq"] == facts["seq"]
-    assert ask(sven, "/history", "#backups", "2")["op"] == "end"
+    assert ask(sven, "/history", "#backups", "3")["op"] == "end"
     assert "no room #nope" in declined(data, "say", "#nope", "hi", error="NO_SUCH_TARGET")
     assert "administrator (uid" in shared_server.logged("Said in #backups: backup at six")
     sven.close()

@@ -304,6 +304,7 @@ def test_one_may_ask_about_somebody() -> None:
     person(router, "ann", Role.MODERATOR).session.gateway = "tls"
     ann.send("/create", "#secret private")
     in_ops(router, ann, bob)
+    ann.send("/rank", "#ops ann voiced")
     ann.send("/away", "at lunch")
     clock.advance(3700)
     lines, (row,) = about(bob, "/whois", "@Ann")
@@ -312,7 +313,7 @@ def test_one_may_ask_about_somebody() -> None:
         "Away: at lunch",
         "Connection: json, idle for 1h 1m",
         "Connection: tls, idle for 1h 1m",
-        "Rooms: #ops",
+        "Rooms: #ops (voiced)",
     ]
     device = {"since": "2026-11-20T14:03:22.500Z", "idle": 3700}
     assert row == {
@@ -324,7 +325,7 @@ def test_one_may_ask_about_somebody() -> None:
         "away": "at lunch",
         "connections": 2,
         "devices": [device | {"gateway": "json"}, device | {"gateway": "tls"}],
-        "rooms": [{"name": "#ops"}],
+        "rooms": [{"name": "#ops", "rank": "voiced"}],
     }
     ann.hello("id")
     lines, (row,) = about(ann, "/whois", "ann")
@@ -333,7 +334,7 @@ def test_one_may_ask_about_somebody() -> None:
     assert about(ann, "/whois", "bob")[1][0]["devices"][0]["ip"] == "10.0.0.2"  # a moderator
     for user in (*router.chat.account_of("ann").sessions,):
         router.chat.leave(user, "gone")
-    assert about(bob, "/whois", "ann")[0] == ["ann (moderator) is not online.", "Away: at lunch", "Rooms: #ops"]
+    assert about(bob, "/whois", "ann")[0] == ["ann (moderator) is not online.", "Away: at lunch", "Rooms: #ops (voiced)"]
     bob.send("/whois", "nobody")
     assert codes(bob) == ["NO_SUCH_TARGET"]
 
@@ -355,11 +356,11 @@ def test_those_in_a_room_are_listed_with_what_is_known_of_each() -> None:
     ann.send("/away")
     cat.leave()
     lines, rows = about(bob, "/people", "#ops")
-    assert lines == ["In #ops (3 online, 1 not):", "ann (away)", "bob (guest)", "maker", "cat (not online)"]
+    assert lines == ["In #ops (3 online, 1 not):", "ann (away)", "bob (guest)", "maker (owner)", "cat (not online)"]
     assert rows == [
         {"name": "ann", "role": "moderator", "online": True, "away": True},
         {"name": "bob", "role": "guest", "online": True},
-        {"name": "maker", "role": "user", "online": True},
+        {"name": "maker", "role": "user", "online": True, "rank": "owner"},
         {"name": "cat", "role": "user", "online": False},
     ]
     bob.send("/leave", "#ops")

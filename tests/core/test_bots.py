@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from lanchat.core.router import Router
 from lanchat.model.names import parse
+from lanchat.model.room_rules import RoomRules
 from lanchat.model.session import Role
 from lanchat.protocol.errors import ChatError, NameTaken, RateLimited
 from lanchat.protocol.packet import SERVER
@@ -20,10 +21,16 @@ from tests.people import connection, person
 
 @pytest.fixture
 def router() -> Router:
-    """A server with #ops, in which ann is, who has an account."""
+    """A server with #ops, which allows bots, and in which ann is, who made it."""
     router, _ = make_router()
-    person(router, "ann", Role.USER).send("/create", "#ops")
+    made_ops(router)
     return router
+
+
+def made_ops(router: Router) -> None:
+    """Let ann make #ops, and allow bots there."""
+    person(router, "ann", Role.USER).send("/create", "#ops")
+    router.chat.bots.room("#ops").rules = RoomRules(bots=True)
 
 
 def done(work: Coroutine[Any, Any, Any]) -> Any:
@@ -69,7 +76,7 @@ def test_the_server_speaks_under_the_name_that_its_packets_have(router: Router) 
 
 def test_without_a_log_a_bot_is_read_all_the_same() -> None:
     router, _ = make_router(stores_messages=False)
-    person(router, "ann", Role.USER).send("/create", "#ops")
+    made_ops(router)
     ann = person(router, "ann", Role.USER).hello("id")
     assert [notice(router, "one"), notice(router, "two")] == [0, 0]
     assert [x["id"] for x in ann.xs()] == ["test.1", "test.2"]
@@ -107,6 +114,14 @@ def test_what_can_not_be_said_is_refused(router: Router, text: str, room: str, c
         error = raised
     assert error.code == code
     assert store_of(router.chat).last_seq == 0
+
+
+def test_a_bot_speaks_only_where_it_is_allowed_and_in_the_lobby(router: Router) -> None:
+    room = router.chat.bots.room("#ops")
+    room.rules = RoomRules()
+    assert notice(router, "hi").code == "FORBIDDEN"
+    router.chat.rooms.open_lobby(room)
+    assert notice(router, "hi") == 1
 
 
 def test_a_bot_says_so_much_a_second(router: Router) -> None:

@@ -213,6 +213,8 @@ def test_shout_reaches_everybody(scene: Scene) -> None:
 
 def test_a_notice_is_said_in_a_room(scene: Scene) -> None:
     scene.bert.register().send("/create", "#ops")
+    assert "takes nothing from bots" in scene.say("notice('#ops', 'hi')")
+    scene.bert.send("/rules", "#ops bots on")
     scene.bert.shown()
     assert scene.say("notice('#ops', 'backup at six')") == "Said in #ops.\n"
     told = scene.bert.told()

@@ -223,7 +223,8 @@ def test_a_notice_is_read_in_the_room(manhole: Manhole) -> None:
     with login(manhole.server.port(), "edna") as edna:
         edna.say("/register", "correct horse")
         edna.say("/create", "#ops")
-        edna.wait_for("#ops is there")
+        edna.say("/rules", "#ops bots on")
+        edna.wait_for("bots")
         assert manhole.run("notice('#ops', 'backup at six')") == "Said in #ops.\n"
         packet = edna.packet()
         assert (packet["from"]["name"], packet["to"], packet["msg"]) == ("SERVER", "#ops", "[#ops] backup at six")
