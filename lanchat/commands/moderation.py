@@ -120,7 +120,9 @@ COMMANDS = {
     "/kick": _command(kick, "disconnect somebody, or remove them from a room: /kick #ops bob REASON", "text"),
     "/mute": _command(mute, "mute somebody, for 30s, 10m, 2h, 7d or forever: /mute bob 10m REASON", "duration", "text"),
     "/unmute": _command(partial(undo, kind=MUTE), "lift a mute"),
-    "/ban": _command(ban, "ban a name, an address or a network: /ban bob 2h REASON, or /ban #ops bob", "duration", "text"),
+    "/ban": _command(
+        ban, "ban a name, a mask, an address or a network: /ban bob 2h REASON, or /ban #ops spam*", "duration", "text"
+    ),
     "/unban": _command(partial(undo, kind=BAN), "lift a ban"),
     "/bans": Command(_bans, ("target",), 0, "list bans and mutes of the server, or of a room: /bans #ops"),
 }

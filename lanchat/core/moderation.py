@@ -12,7 +12,9 @@ from typing import NamedTuple, Protocol
 
 from lanchat.core.chat import Chat
 from lanchat.core.replies import DELIVERIES_A_PACKET
+from lanchat.model import masks
 from lanchat.model.room import Room
+from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN, MUTE, PROMPT, Sanction, state
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import Target, find_target
@@ -55,7 +57,7 @@ OPERATOR = Actor(PROMPT, Role.OPERATOR)
 class ModerationRequest(NamedTuple):
     """What somebody wants to decide."""
 
-    #: A name, an address or a network.
+    #: A name, a mask, an address or a network.
     whom: str
     #: For how many seconds; None is until lifted.
     seconds: int | None = None
@@ -168,19 +170,24 @@ def _target(chat: Chat, by: Actor, request: ModerationRequest) -> tuple[Room | N
         )
     if by.address and target.covers(by.address):
         raise Forbidden(f"Nothing was done: you are connected from {target.shown} yourself. Give a name instead.")
-    if by.key and by.key in {target.key, *(session.name.key for session in hit)}:
+    mine = target.is_mask and by.session is not None and masks.hits(target.kept, by.session)
+    if mine or (by.key and by.key in {target.key, *(session.name.key for session in hit)}):
         raise Forbidden("Nothing was done: that would hit yourself.")
     for whom in (target.account, *hit):
-        if whom is not None and not _is_above(by, whom, request.room):
+        if whom is not None and not _is_above(by, whom, request.room, one=target.name is not None):
             raise Forbidden(f"Nothing was done: you may not kick, mute or ban {whom.name.shown}.")
     return request.room, target, hit
 
 
-def _is_above(by: Actor, whom: Account | Session, room: Room | None) -> bool:
-    """Whether somebody may decide about somebody. In a room owners and operators may do so about whoever has a lower rank."""
+def _is_above(by: Actor, whom: Account | Session, room: Room | None, one: bool) -> bool:
+    """Whether somebody may decide about somebody. In a room owners and operators may do so about whoever has a lower rank.
+
+    `one` says whether that one is meant by name: what is decided about masks and addresses spares a room's operators.
+    """
     if room is None or by.role >= Role.MODERATOR:
         return by.role is Role.OPERATOR or whom.role < by.role
-    return by.session is not None and room.rank_of(whom) < room.rank_of(by.session) and whom.role < Role.MODERATOR
+    rank = room.rank_of(by.session) if by.session is not None else Rank.NONE
+    return room.rank_of(whom) < (rank if one else Rank.OPERATOR) and whom.role < Role.MODERATOR
 
 
 def _hit(chat: Chat, room: Room | None, target: Target) -> list[Session]:
@@ -268,7 +275,7 @@ def _answer(by: Actor, sanction: Sanction, target: Target, hit: list[Session], w
     done = "told" if sanction.kind == MUTE else "closed" if sanction.room is None else "taken out"
     here = f"{len(hit)} connection{'s were' if len(hit) > 1 else ' was'} {done}." if hit else "Nobody affected is online."
     told = f"{target.shown} is {what}. {here} {by.written(f'un{sanction.kind}', sanction.room, target.shown)} undoes it."
-    if target.network is not None or target.account is not None:
+    if target.network is not None or target.account is not None or target.is_mask:
         return told
     told += f" {target.shown} has no account and can come back under another name"
     ways = [session.sender.ip for session in hit if session.sender.ip != by.address]
@@ -279,7 +286,7 @@ def _answer(by: Actor, sanction: Sanction, target: Target, hit: list[Session], w
 
 def whom(chat: Chat, sanction: Sanction) -> str:
     """The target of a sanction, as people write it; "" if its account was removed."""
-    if not sanction.target.startswith("@"):
+    if not sanction.is_about_an_account:
         return sanction.target
     account = chat.online.account_by_id(int(sanction.target.removeprefix("@")))
     return account.name.shown if account is not None else ""

@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 
 from lanchat.core.interfaces import Store
+from lanchat.model.masks import is_mask
 from lanchat.model.room import Room
 from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN, MUTE, Sanction
@@ -121,13 +122,15 @@ class Sanctions:
         return {one for one in found if one.holds(self._now()) and self._may_hit(one, session.account)}
 
     def _may_hit(self, sanction: Sanction, account: Account | None) -> bool:
-        """Whether a sanction holds for this account. One on an address hits moderators only if an operator decided it.
+        """Whether a sanction holds for this account. One on an account always does, as its author was checked.
 
-        One on an account always holds, as its author was checked when it was decided.
+        One on an address or a mask hits moderators, and in a room those who may decide there, only if an operator of the server
+        decided it.
         """
-        if account is None or account.role < Role.MODERATOR or sanction.is_about_an_account:
+        if account is None or sanction.is_about_an_account:
             return True
-        return self._is_operator(sanction.by)
+        decides = sanction.room is not None and sanction.room.rank_of(account) >= Rank.OPERATOR
+        return not (decides or account.role >= Role.MODERATOR) or self._is_operator(sanction.by)
 
     # Decisions.
 
@@ -217,6 +220,9 @@ class Sanctions:
         if sanction.room is not None:
             counts["sanctions"] = len(self) + len(more) - everywhere
             counts["room-sanctions"] = self.count(sanction.room) + sum(one.room is sanction.room for one in more)
+        if is_mask(sanction.target):
+            here = [*self._table(sanction.room).values(), *[one for one in more if one.room is sanction.room]]
+            counts["masks"] = sum(is_mask(one.target) for one in here)
         return next((name for name, count in counts.items() if count >= self._limits[name]), "")
 
     def _put(self, sanction: Sanction) -> None:

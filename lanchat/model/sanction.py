@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lanchat.model.masks import is_mask
 from lanchat.model.room import Room
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.errors import Banned, ChatError, Muted
@@ -44,8 +45,8 @@ class Sanction:
 
     @property
     def is_about_an_account(self) -> bool:
-        """Whether its target is an account, and not a name that is not registered, or an address."""
-        return self.target.startswith("@")
+        """Whether its target is an account, and not a name that is not registered, a mask, or an address."""
+        return self.target.startswith("@") and not is_mask(self.target)
 
     def what(self, now: float, *, unlimited: str = "until lifted") -> str:
         """What it is, to follow "is" or "are": "banned from #ops by ann for 2h (spam)"; `unlimited` if it has no end."""

@@ -1,4 +1,4 @@
-"""Targets of sanctions: a name, an account, an address or a network; and a quick search for those that hit a session."""
+"""Targets of sanctions: a name, an account, a mask, an address or a network; and a quick search for those that hit somebody."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol, TypeAlias, TypeVar
 
+from lanchat.model import masks
 from lanchat.model.names import Name, are_confusable, parse, skeletons
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.errors import BadName, NoSuchTarget
+from lanchat.protocol.errors import BadName, Forbidden, NoSuchTarget
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import MAX_SPELLING
 
@@ -27,28 +28,35 @@ KindAndTarget: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target of a sanction: a name, an account, or all connections from an address or a network."""
+    """The target of a sanction: a name, an account, a mask, or all connections from an address or a network."""
 
-    #: As it is stored: the key of a name, "@" and the number of an account, or an address or a network.
+    #: As it is stored: the key of a name, "@" and the number of an account, a mask, or an address or a network.
     kept: str
     #: As people write it.
     shown: str
-    #: The name, or that of the account; None for an address or a network.
+    #: The name, or that of the account; None for a mask, an address or a network.
     name: Name | None = None
     account: Account | None = None
     network: Network | None = None
 
     @property
     def key(self) -> str:
-        """The key of the name; "" for an address or a network."""
+        """The key of the name; "" for a mask, an address or a network."""
         return self.name.key if self.name is not None else ""
 
     def hits(self, session: Session) -> bool:
         """Whether a session is meant. A pending login counts as the account that it wants to log in to."""
+        if self.is_mask:
+            return masks.hits(self.kept, session)
         if self.name is None:
             return self.covers(session.sender.ip)
         guests = self.account is None and session.role is Role.GUEST
         return session.name.key == self.name.key or (guests and are_confusable(session.name, self.name))
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it is a mask."""
+        return masks.is_mask(self.kept)
 
     def covers(self, address: str) -> bool:
         """Whether it is an address or a network that includes this address."""
@@ -67,11 +75,18 @@ class Target:
 
 
 def find_target(text: str, account: Callable[[str], Account | None]) -> Target:
-    """Read a target that somebody wrote; `account` finds an account by its name. Raises `NoSuchTarget`."""
-    text = text.strip().removeprefix("@")
+    """Read a target that somebody wrote; `account` finds an account by its name.
+
+    Raises `NoSuchTarget`, or `Forbidden` for a mask that would hit everybody.
+    """
+    written, text = text.strip(), text.strip().removeprefix("@")
     if len(text) > MAX_SPELLING:  # (reading it would take long, and no name, address or network is so long)
         raise _unknown(text)
-    if (network := network_of(text)) is not None:
+    if masks.hits_everybody(text):
+        raise Forbidden(f"Nothing was done: {text} would hit everybody.")
+    if mask := masks.parse_mask(written) if masks.as_network(text) == text else "":
+        return Target(mask, mask)
+    if (network := network_of(masks.as_network(text))) is not None:
         return Target(_written(network), _written(network), network=network)
     if (found := account(text)) is not None:
         return Target(f"@{found.id}", found.name.shown, found.name, found)
@@ -96,10 +111,13 @@ class Index:
             6: Counter(),
         }  # by version: lengths of prefixes that there are
         self._by_skeleton: dict[str, set[str]] = {}  # by skeleton, the names that have it
+        self._masks: dict[str, None] = {}  # (there are few: the limit `masks`)
 
     def add(self, target: str) -> None:
         """Add a target (`Target.kept`), which has not been added before."""
-        if (network := network_of(target)) is not None:
+        if masks.is_mask(target):
+            self._masks[target] = None
+        elif (network := network_of(target)) is not None:
             self._networks[_leading(network)] = target
             self._lengths[network.version][network.prefixlen] += 1
         elif not target.startswith("@"):
@@ -108,7 +126,9 @@ class Index:
 
     def discard(self, target: str) -> None:
         """Remove a target, as no sanction is about it any more."""
-        if (network := network_of(target)) is not None:
+        if masks.is_mask(target):
+            self._masks.pop(target, None)
+        elif (network := network_of(target)) is not None:
             self._networks.pop(_leading(network), None)
             self._lengths[network.version] -= Counter({network.prefixlen: 1})  # (drops those that are 0)
         elif not target.startswith("@"):
@@ -127,6 +147,9 @@ class Index:
             yield f"@{account.id}"
         elif self._by_skeleton:
             yield from self._alike(session.name)
+        for mask in self._masks:
+            if masks.matches(mask, session.name.key, account is not None):
+                yield mask
         if self._networks:
             version, bits, address = _numbers(session.sender.ip)
             for length in self._lengths[version]:

@@ -55,6 +55,7 @@ LIMITS = {
     "notices": Limit(10, "messages a second from one bot", "the bot is told to wait"),
     "sanctions": Limit(10_000, "server-wide bans and mutes, plus the same number in rooms", "no more can be made"),
     "room-sanctions": Limit(100, "bans and mutes in one room", "no more can be made there"),
+    "masks": Limit(20, "bans and mutes by mask in one room, or on the server", "no more can be made there"),
     "decided": Limit(1_000, "bans and mutes in force that one account has made", "it can make no more"),
     "changes": Limit(100, "edits of one message and reactions to it by one account", "it can make no more"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),

@@ -88,7 +88,7 @@ def _renew_names(connection: Connection, table: str) -> None:
 
 def _renew_sanctions(connection: Connection) -> None:
     """Update bans and mutes that are about a name. Of two about the same name, the one that ends later stays."""
-    about = "SELECT DISTINCT target FROM sanctions WHERE target NOT LIKE '@%'"
+    about = "SELECT DISTINCT target FROM sanctions WHERE target NOT LIKE '@%' OR target GLOB '*[*?]*'"
     names = [target for (target,) in connection.execute(about) if isinstance(target, str) and network_of(target) is None]
     if changed := [(key(target), target) for target in names if key(target) != target]:
         connection.executemany("UPDATE sanctions SET target = ? WHERE target = ?", changed)

@@ -25,7 +25,7 @@ Row: TypeAlias = tuple[Any, ...]
 _IN_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ROLES = frozenset({int(Role.USER), int(Role.MODERATOR), int(Role.OPERATOR)})
 _CONVERSATION = re.compile(r"r[0-9]{1,18}|p[0-9]{1,18}x[0-9]{1,18}|g[0-9]{1,18}x.+", re.DOTALL)
-_TARGET = re.compile(r"@[0-9]{1,18}|[^@].*", re.DOTALL)
+_TARGET = re.compile(r"@[0-9]{1,18}|@.*[*?].*|[^@].*", re.DOTALL)
 #: The end of the year 9999, in seconds since the epoch; no later time can be written.
 _END_OF_TIME = 253_402_300_799
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from sqlite3 import Connection
 
+from lanchat.model.masks import is_mask
 from lanchat.model.room import Room
 from lanchat.model.sanction import Sanction
 from lanchat.protocol.errors import NoSuchTarget
@@ -16,7 +17,8 @@ from lanchat.tables.accounts import check_there as check_account
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.rows import Wrong, log_unusable, usable
 
-_GONE = "target LIKE '@%' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
+# (A target with `*` or `?` is a mask, also after the "@".)
+_GONE = "target LIKE '@%' AND target NOT GLOB '*[*?]*' AND CAST(substr(target, 2) AS INTEGER) NOT IN (SELECT id FROM accounts)"
 
 
 def load(connection: Connection, in_rooms: Iterable[Room], wrong: Wrong = log_unusable) -> list[Sanction]:
@@ -52,7 +54,7 @@ class AddSanction(LogCommand[None], frozen=True):
 
     def run(self, connection: Connection) -> None:
         """Raises `NoSuchTarget` if the room was closed, or the account that it is about was removed."""
-        if self.target.startswith("@"):
+        if self.target.startswith("@") and not is_mask(self.target):
             check_account(connection, int(self.target.removeprefix("@")))
         RemoveSanctions(self.kind, self.room, (self.target,)).run(connection)
         if self.room is not None and not rooms.is_there(connection, self.room):
