@@ -47,7 +47,7 @@ FORMS: dict[str, list[str | dict[str, Any]]] = {
     "/rename": ["#ops #pumps", {"room": "#ops", "text": "#pumps"}],
     "/history": ["", "#ops", "@bob 5", "#ops 20 before 9", {"target": "#ops", "limit": 1}, {"after": 0}, {"around": 1}],
     "/conversations": ["", "after:1", {"after": 0}],
-    "/read": ["#ops", "#ops 1", {"target": "#ops", "seq": 1}],
+    "/read": ["#ops", "#ops 2", {"target": "#ops", "seq": 2}],
     "/notify": ["#ops off", {"target": "#ops", "text": "on"}],
     "/search": ["pump", "pump in:#ops from:ann since:7d", {"text": "pump", "before": 9, "limit": 1}],
     "/register": ["a long password", {"password": "a long password"}],
