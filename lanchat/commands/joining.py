@@ -6,11 +6,11 @@ from hmac import compare_digest
 
 from lanchat.commands.command import Command
 from lanchat.commands.room_rights import room_of, row
-from lanchat.core.chat import ANYONE, OPERATORS, Chat
+from lanchat.core.chat import Chat
 from lanchat.core.rooms import unknown_room
 from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
-from lanchat.model.room_rules import Rank, RoomRules
+from lanchat.model.room_rules import ANYONE, OPERATORS, Rank, RoomRules
 from lanchat.model.session import Account, Role, Session
 from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, Forbidden, NameTaken, NotMember, Usage
@@ -59,7 +59,7 @@ async def _make(chat: Chat, session: Session, name: Name, private: bool, rules: 
         chat.rooms.enter(session, room)
         room.guest_ranks[session] = Rank.OWNER
     chat.room_events.tell(room, JOINED, session, new=True)
-    chat.end_if_empty(room)
+    chat.departures.end_if_empty(room)
     return room
 
 
@@ -133,7 +133,7 @@ async def _admit(chat: Chat, session: Session, account: Account, room: Room, mus
             since = await chat.store.write(rooms.JoinRoom(room.id, account.id, must_be_invited))
             chat.rooms.admit(account, room, since)
     finally:
-        chat.end_if_empty(room)
+        chat.departures.end_if_empty(room)
 
 
 async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -149,7 +149,7 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
         await chat.store.write(rooms.RemoveMembers(room.id, (account.id,)))
         chat.rooms.dismiss(account, room)
     chat.room_events.tell(room, LEFT, session, to=[session] if account is None else tuple(account.sessions))
-    chat.end_if_empty(room)
+    chat.departures.end_if_empty(room)
     chat.reply(session, packet, f"You have left {room.name}.")
     await chat.messages.stored.settled_if_full()
 

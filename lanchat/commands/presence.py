@@ -51,7 +51,7 @@ async def _set_away(chat: Chat, session: Session, text: str) -> None:
     rooms, account = chat.rooms.of(session), session.account
     if text:
         chat.sanctions.check_may_speak(session, None)
-        rooms = [room for room in rooms if chat.may_speak(session, room)]
+        rooms = [room for room in rooms if chat.sanctions.may_speak(session, room)]
     _charge(chat, session, rooms, text)
     if account is None:
         session.guest_away = text

@@ -14,11 +14,11 @@ from twisted.python import usage
 
 from lanchat.config.config_file import NO_HOME, Conflict, OptionsWithFile, default_data, path_option
 from lanchat.core.changes import EDIT_WITHIN
-from lanchat.core.chat import ACCOUNTS, ROOMS_BY
 from lanchat.logs.server import parse_level
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Rule, parse as parse_rule
 from lanchat.model.room import parse_name as parse_room
+from lanchat.model.room_rules import ACCOUNTS, ROOMS_BY
 from lanchat.net import admission
 from lanchat.net.endpoints import parse_port
 from lanchat.protocol.durations import parse_duration

@@ -15,6 +15,7 @@ from lanchat.core.bots import Bots
 from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
+from lanchat.core.departures import Departures
 from lanchat.core.interfaces import Store
 from lanchat.core.keepalive import Keepalive
 from lanchat.core.messages import Messages
@@ -30,21 +31,17 @@ from lanchat.core.rooms import Rooms
 from lanchat.core.sanctions import Sanctions
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
+from lanchat.model.room_rules import ACCOUNTS
 from lanchat.model.sanction import MUTE, PROMPT, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.counts import HUNG_UP, Counts
-from lanchat.protocol.errors import AuthRequired, BadName, Banned, ChatError, Forbidden, NameTaken, NoSuchTarget
-from lanchat.protocol.events import JOINED, LEFT
+from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
+from lanchat.protocol.events import JOINED
 from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
-from lanchat.tables.rooms import CloseRoom
 
-#: Who may make rooms: those with an account; anyone, by joining one that is not there; or only the server's operators.
-ROOMS_BY = ACCOUNTS, ANYONE, OPERATORS = "accounts", "anyone", "operators"
-#: Why a guest left its rooms, by the code with which its session ended, if it said no goodbye.
-_WHY_LEFT = {"GONE": "quit", Forbidden.code: "kicked", Banned.code: "banned"}
 #: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200
 #: What somebody is told who gave a registered name and has not logged in.
@@ -83,6 +80,7 @@ class Chat:
         self.activity = ActivityLog(clock)
         self.presence = Presence(clock, self.timestamp)
         self.room_events = RoomEvents(self.online, self.delivery, self.presence, now)
+        self.departures = Departures(self.rooms, self.reservations, self.sanctions, self.delivery, self.room_events)
         self.keepalive = Keepalive(clock, self._ping, self._ping_timed_out)
         #: How many accounts an address may make in an hour, an account rooms and invitations, and a guest new names.
         self.registrations, self.creations, self.invites, self.renames = (
@@ -258,38 +256,13 @@ class Chat:
             self.counts.closed[session.gateway, code] += 1
             left = self.rooms.depart(session)
             if left and session.account is None:
-                self._tell_left(session, left, goodbye_message, code)
+                self.departures.gone(session, left, goodbye_message, code)
             self.cursors.left(session)
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
-                self.presence.went(session.name.shown, goodbye_message if goodbye_message and self.may_speak(session) else "")
-
-    def _tell_left(self, guest: Session, rooms: list[Room], goodbye_message: str, code: str) -> None:
-        """Tell those in these rooms that a guest has left them, whose session ended; an account stays a member."""
-        for room in rooms:
-            if room is self.rooms.lobby:
-                self.room_events.tell_lobby(room, LEFT, guest)
-            else:
-                goodbye = goodbye_message if goodbye_message and self.may_speak(guest, room) else ""
-                self.room_events.tell(room, LEFT, guest, text=goodbye or _WHY_LEFT.get(code, "disconnected"))
-                self.end_if_empty(room)
-
-    def end_if_empty(self, room: Room) -> None:
-        """End a temporary room that nobody belongs to any more. If that can't be stored it stays, until somebody leaves it."""
-        belongs = room.members or room.sessions or self.reservations.awaits_member(room) or room is self.rooms.lobby
-        if belongs or not room.rules.temporary or room.conv not in self.rooms.by_conv:
-            return
-        self.rooms.remove(room)
-        self.sanctions.forget(room)
-        self.store.write_in_background(CloseRoom(room.id), lambda done: None if done else self.rooms.add(room))
-
-    def may_speak(self, session: Session, room: Room | None = None) -> bool:
-        """Whether a session is not muted or banned now, in a room, or, with None, on the whole server."""
-        try:
-            self.sanctions.check_may_speak(session, room)
-        except ChatError:
-            return False
-        return True
+                self.presence.went(
+                    session.name.shown, goodbye_message if goodbye_message and self.sanctions.may_speak(session, None) else ""
+                )
 
     def _login_timed_out(self, session: Session) -> None:
         """Close a pending login whose time is up."""

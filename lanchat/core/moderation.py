@@ -234,7 +234,7 @@ def _take_out(  # noqa: PLR0913, PLR0917 (what was decided, and how it is told)
         chat.room_events.tell(room, ev, by.session, who=name, text=request.reason, to=own)
     if by.session is not None:  # (they are told in any case, and the next decision waits)
         by.session.packets.take(len(names) * len(room.sessions) / DELIVERIES_A_PACKET, chat.clock.seconds())
-    chat.end_if_empty(room)
+    chat.departures.end_if_empty(room)
     return hit
 
 

@@ -22,7 +22,7 @@ from lanchat.model.room_rules import Rank
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import KindAndTarget, SanctionTable, Target
-from lanchat.protocol.errors import Full, Muted
+from lanchat.protocol.errors import ChatError, Full, Muted
 from lanchat.protocol.limits import Limits
 from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
@@ -94,6 +94,14 @@ class Sanctions:
             self._check(session, room)
         if room is not None and room.rules.moderated and not room.has_rank(session, Rank.VOICED):
             raise Muted(f"Nobody got that: {room.name} is moderated, and you are not voiced there.")
+
+    def may_speak(self, session: Session, room: Room | None) -> bool:
+        """Whether `check_may_speak` raises nothing."""
+        try:
+            self.check_may_speak(session, room)
+        except ChatError:
+            return False
+        return True
 
     def _check(self, session: Session, room: Room | None) -> None:
         for kind in (MUTE, BAN) if room in self._proposed else (MUTE,):

@@ -25,6 +25,9 @@ class Rank(IntEnum):
         return self.name.lower()
 
 
+#: Who may make rooms (`--rooms-by`): those with an account; anyone, by joining one that is not there; or only the server's
+#: operators.
+ROOMS_BY = ACCOUNTS, ANYONE, OPERATORS = "accounts", "anyone", "operators"
 #: The ranks by the words for them.
 RANKS = {rank.word: rank for rank in Rank}
 

@@ -1,0 +1,52 @@
+"""Departures: what happens in rooms when guests go, and when nobody belongs to a temporary room any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanchat.core.delivery import Delivery
+from lanchat.core.reservations import Reservations
+from lanchat.core.room_events import RoomEvents
+from lanchat.core.rooms import Rooms
+from lanchat.core.sanctions import Sanctions
+from lanchat.model.room import Room
+from lanchat.model.session import Session
+from lanchat.protocol.errors import Banned, Forbidden
+from lanchat.protocol.events import LEFT
+from lanchat.tables.rooms import CloseRoom
+
+#: Why a guest left, by the code with which its session ended, if it said no goodbye; otherwise it was disconnected.
+WHY = {"GONE": "quit", Forbidden.code: "kicked", Banned.code: "banned"}
+
+
+class Departures:
+    """Tells rooms of guests who are gone, and ends empty ones."""
+
+    def __init__(
+        self, rooms: Rooms, reservations: Reservations, sanctions: Sanctions, delivery: Delivery, room_events: RoomEvents
+    ) -> None:
+        self._rooms = rooms
+        self._reservations = reservations
+        self._sanctions = sanctions
+        self._delivery = delivery
+        self._room_events = room_events
+
+    def gone(self, guest: Session, rooms: Iterable[Room], goodbye: str, code: str) -> None:
+        """Tell those in these rooms that a guest has left them, whose session ended with this code, perhaps with a goodbye."""
+        for room in rooms:
+            if room is self._rooms.lobby:
+                self._room_events.tell_lobby(room, LEFT, guest)
+            else:
+                text = goodbye if goodbye and self._sanctions.may_speak(guest, room) else WHY.get(code, "disconnected")
+                self._room_events.tell(room, LEFT, guest, text=text)
+                self.end_if_empty(room)
+
+    def end_if_empty(self, room: Room) -> None:
+        """End a temporary room that nobody belongs to any more. If that can't be stored it stays, until somebody leaves it."""
+        belongs = room.members or room.sessions or self._reservations.awaits_member(room) or room is self._rooms.lobby
+        if belongs or not room.rules.temporary or room.conv not in self._rooms.by_conv:
+            return
+        self._rooms.remove(room)
+        self._sanctions.forget(room)
+        closing = CloseRoom(room.id)
+        self._delivery.store.write_in_background(closing, lambda done: None if done else self._rooms.add(room))
