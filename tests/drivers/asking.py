@@ -45,6 +45,7 @@ def owed(world: World) -> None:
     wanted = world.log.at(floors, after=after)
     count = world.core.read(partial(pages.missed, convs=convs, after=after)).number
     same(count, len(wanted), "what is owed is counted wrong", f"to {name} after {after}")
+    wanted = world.log.at(floors, after=after, events=True)
     found: list[int] = []
     more, place = True, after
     while more:
@@ -62,7 +63,7 @@ def look_for(world: World) -> None:
     convs = _convs(world)
     words = dice.sample(WORDS, dice.choice([1, 1, 2]))
     if log.rows and dice.random() < 0.3:
-        words = [log.rows[dice.choice(sorted(log.rows))].msg.split()[0]]
+        words = [log.rows[dice.choice(sorted(log.rows))].msg.split()[0]]  # (a text of an event is no word)
     sender = dice.choice([None, None, *sorted(world.known.accounts)])
     since = dice.choice([0, 0, world.time.ms - dice.choice([60_000, 86_400_000])])
     limit = dice.choice([5, 50, 200])

@@ -147,7 +147,9 @@ def look(place: Path, now: float, again: Sequence[dict[str, Any]], tell: Tell) -
         tell({"again": _row(one) | {"dup": one.dup}})
     sleep(0.15)
     core.settle()
-    rows = core.ask("SELECT seq, conv, author, name, target, msg, cid, ts FROM log WHERE conv != '' ORDER BY seq")
+    rows = core.ask(
+        "SELECT seq, conv, author, name, target, msg, cid, ts FROM log WHERE conv != '' AND about IS NULL ORDER BY seq"
+    )
     for seq, conv, author, name, target, msg, cid, ts in rows:
         found = core.read(partial(search, query=Query((msg.split()[0],)), readable=[conv]), slow=True)
         check([one.seq for one in found.entries] == [seq], "a search is wrong", f"{msg[:20]} at {seq}: {found}")

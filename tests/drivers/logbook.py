@@ -6,7 +6,7 @@ import copy
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import EVENT, Entry
 from tests.drivers.wrong import check, same
 
 #: Milliseconds for which a repeat is promised to be known.
@@ -26,6 +26,14 @@ class OutgoingMessage(NamedTuple):
     name: str
     target: str
     msg: str
+    #: Whether it is no message, but says what was done with a room.
+    event: bool = False
+
+
+def said_of(entry: Entry) -> OutgoingMessage:
+    """An entry as the model has it."""
+    event = entry.kind == EVENT
+    return OutgoingMessage(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg, event)
 
 
 def content_of(entry: Entry) -> Content | None:
@@ -64,7 +72,7 @@ class Logbook:
 
         `seconds` is the driver's time.
         """
-        said = OutgoingMessage(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
+        said = said_of(entry)
         if not entry.state:
             check(not entry.seq, "refused with a place", f"{said} was refused and has the place {entry.seq}")
             return "refused"
@@ -105,9 +113,13 @@ class Logbook:
 
     # What is asked.
 
-    def at(self, convs: Mapping[str, int], after: int = 0, upto: int = 2**62) -> list[int]:
-        """The places in these conversations, each above its own floor, and above `after` and up to `upto`."""
-        return [seq for seq, said in sorted(self.rows.items()) if after < seq <= upto and seq > convs.get(said.conv, 2**62)]
+    def at(self, convs: Mapping[str, int], after: int = 0, upto: int = 2**62, events: bool = False) -> list[int]:
+        """The places in these conversations, each above its own floor, and above `after` and up to `upto`.
+
+        With `events` they are not only those of messages.
+        """
+        rows = [(seq, said) for seq, said in sorted(self.rows.items()) if events or not said.event]
+        return [seq for seq, said in rows if after < seq <= upto and seq > convs.get(said.conv, 2**62)]
 
     def fit(self, seqs: Iterable[int], limit: int) -> tuple[list[int], bool]:
         """Those of these places, in this order, that fit on a page, and whether there is more."""
@@ -126,6 +138,7 @@ class Logbook:
             seq
             for seq, said in sorted(self.rows.items(), reverse=True)
             if said.conv in convs
+            and not said.event
             and said.ts >= since
             and (sender is None or said.name.lower() == sender)
             and set(words) <= set(said.msg.split())

@@ -41,8 +41,8 @@ def add_room(world: World, name: str) -> None:
     known.rooms[name], known.named[number], known.owner[name] = number, name, known.accounts[owner]
     known.members[known.accounts[owner], f"r{number}"] = world.log.newest
     for other in others:
-        world.command(other, "/join", name)
         known.members[known.accounts[other], f"r{number}"] = world.log.newest
+        world.command(other, "/join", name)
 
 
 def come(world: World) -> None:
@@ -107,7 +107,8 @@ def erase(world: World) -> None:
         return
     if name in known.accounts:
         _remove(world, name)
-    words = [world.log.rows.pop(seq).msg.split()[0] for seq in theirs]
+    gone = [world.log.rows.pop(seq) for seq in theirs]
+    words = [said.msg.split()[0] for said in gone if not said.event]
     for seq, said in world.log.rows.items():
         if said.target == name and said.conv[:1] in "pg":
             world.log.rows[seq] = said._replace(target=ERASED)

@@ -109,8 +109,9 @@ class Server:
         return [client for client in self.clients if isinstance(client, RealClient)]
 
     def log(self) -> list[tuple[Any, ...]]:
-        """What is in the log now."""
-        return self.core.ask("SELECT seq, conv, author, name, target, msg FROM log WHERE conv != '' ORDER BY seq")
+        """The messages that are in the log now."""
+        said = "conv != '' AND about IS NULL"
+        return self.core.ask(f"SELECT seq, conv, author, name, target, msg FROM log WHERE {said} ORDER BY seq")  # noqa: S608 (ours)
 
     def forget_guest(self, guest: RealClient) -> None:
         """A guest goes for good, and is owed nothing."""

@@ -15,7 +15,7 @@ from typing import Any
 from lanchat.history.search import Query, search
 from lanchat.protocol.entry import COLUMNS, Entry, entry_from_row
 from tests.drivers.core import BEGIN, Core, Time
-from tests.drivers.logbook import Logbook, OutgoingMessage
+from tests.drivers.logbook import Logbook, OutgoingMessage, said_of
 from tests.drivers.rounds import Note
 from tests.drivers.wrong import check, same, same_rows
 from tests.fakes import User, log_in
@@ -98,6 +98,10 @@ class World:
         told = [packet for packet in user.shown() if packet.x is not None and packet.x.cid is not None]
         done = len(told) == 1 and told[0].x is not None and told[0].x.op == "ok"
         check(done, "a command fails", f"{command} {text}: {told}")
+        for entry in self.back:  # (what was done with a room; that it was made is not kept)
+            if entry.kept:
+                self.log.came_back(entry, self.time.seconds)
+        self.back.clear()
 
     def owned(self) -> list[str]:
         """The rooms whose owner is still there."""
@@ -137,9 +141,9 @@ class World:
 
     def indexed(self) -> None:
         """Wait until the newest message is found by its words, a moment after it was stored, and all older ones are."""
-        if not self.log.rows:
+        newest = max((seq for seq, said in self.log.rows.items() if not said.event), default=0)
+        if not newest:
             return
-        newest = max(self.log.rows)
         said = self.log.rows[newest]
         query = Query(words=(said.msg.split()[0],))
         for _ in range(INDEXED):
@@ -168,8 +172,3 @@ def check_log(rows: list[tuple[Any, ...]], log: Logbook, what: str = "the log") 
         else:
             check(not entry.msg, "an emptied row has a text", f"{what}: {entry}")
     same_rows(found, log.rows, "the log differs", what)
-
-
-def said_of(entry: Entry) -> OutgoingMessage:
-    """A row as the model has it."""
-    return OutgoingMessage(entry.ts, entry.conv, entry.author, entry.name, entry.target, entry.msg)
