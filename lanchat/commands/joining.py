@@ -20,8 +20,8 @@ from lanchat.tables import rooms
 
 #: What creating a room costs besides the packet that asks for it, in packets, as the disk is written to.
 CREATION_COST = 10
-#: What a wrong key for a room costs besides, in packets.
-WRONG_KEY_COST = 20
+#: What it costs to enter a room that has a key, in packets: so it takes long to try many.
+KEY_COST = 20
 
 
 async def _create(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -119,9 +119,10 @@ def _check_may_enter(chat: Chat, session: Session, room: Room, key: str) -> bool
         return room.private
     if room.private:
         raise Forbidden(f"{room.name} is private: a member must /invite you first.")
-    if rules.key and not compare_digest(rules.key.encode(), key.strip().encode()):
-        session.packets.take(WRONG_KEY_COST, chat.clock.seconds())  # (so that trying all words takes long)
-        raise Forbidden(f"{room.name} has a key: send /join {room.name} KEY.")
+    if rules.key:
+        chat.charge(session, KEY_COST)
+        if not compare_digest(rules.key.encode(), key.strip().encode()):
+            raise Forbidden(f"{room.name} has a key: send /join {room.name} KEY.")
     chat.reservations.check_limit(room)
     return False
 

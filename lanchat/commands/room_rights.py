@@ -179,7 +179,7 @@ async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str])
     check_rank(session, room, Rank.OWNER)
     if room is chat.rooms.lobby:
         raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
-    chat.sanctions.check_may_speak(session, None)  # the name is shown to everybody
+    chat.sanctions.check_may_speak(session, room)  # the name is shown to everybody
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
     old = room.name

@@ -192,6 +192,14 @@ def test_an_operator_enters_whatever_the_rules_and_others_do_not_invite_past_a_k
     assert "You are in #ops" in ask(bob, "/join", "#ops")
 
 
+def test_a_wrong_key_costs_much(router: Router, ann: User) -> None:
+    ask(ann, "/rules", "#ops key swordfish")
+    bob = User(router, "bob").hello("id")
+    codes = [ask(bob, "/join", f"#ops word{n}") for n in range(500)]
+    assert codes.count("FORBIDDEN") <= 2000 / 20 + 1
+    assert codes[-1] == "RATE_LIMITED"
+
+
 def test_anyone_sets_the_topic_where_the_rules_say_so_and_who_and_when_is_told(router: Router, ann: User) -> None:
     bob = user(router, "bob")
     ask(ann, "/rules", "#ops topic anyone")

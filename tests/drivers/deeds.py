@@ -55,7 +55,8 @@ def furnish(place: Path, seed: str, crashed: Path | None, tell: Tell) -> None:
         core.store.append(_message(dice, time, f"b{number}"))
     core.settle()
     for one in back:
-        tell({"row": _row(one)})
+        if one.about is None:  # (what was done with the room is in the log, too, and is not compared)
+            tell({"row": _row(one)})
     if crashed is None:
         core.stop()
     else:
