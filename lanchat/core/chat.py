@@ -260,9 +260,8 @@ class Chat:
             self.cursors.left(session)
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
-                self.presence.went(
-                    session.name.shown, goodbye_message if goodbye_message and self.sanctions.may_speak(session, None) else ""
-                )
+                shown = goodbye_message and self.sanctions.may_speak(session, None)
+                self.presence.went(session.name.shown, goodbye_message if shown else "")
 
     def _login_timed_out(self, session: Session) -> None:
         """Close a pending login whose time is up."""
