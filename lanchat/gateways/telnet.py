@@ -129,7 +129,7 @@ class TelnetProtocol(Connection):
     def _explain(self, typed: TypedLine) -> None:
         """Note how the packet is to be answered, and show what can be typed here before the server's own help."""
         if self.session is not None:
-            self.session.confirms = typed.to.startswith("/")
+            self.session.confirms = typed.to.startswith("/") and typed.to != "/me"
         if typed.to == "/help" and typed.text == BEGINNERS_HELP:
             self.outbox.send(f"* {TYPING_HELP}.\r\n".encode())
 

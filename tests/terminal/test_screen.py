@@ -222,8 +222,8 @@ def test_nor_does_it_where_the_terminal_breaks_rows_anew(shared_server: Server, 
         shows(f"{'q' * 50}\n{'q' * 40}\n")
         for columns in (25, 50, 30):
             tmux("resize-window", "-x", str(columns), "-y", "20")
-            first = "q" * (columns - len("Everyone> "))
-            shown = shows(f"Everyone> {first}\n{'q' * min(columns, 90 - len(first))}\n")
+            line = f"Everyone> {'q' * 90}"
+            shown = shows("".join(f"{line[n : n + columns]}\n" for n in range(0, len(line), columns)))
             assert shown.count("q") == 90
             assert len(re.findall("^Everyone>", shown, re.MULTILINE)) == 1
     finally:
@@ -342,10 +342,10 @@ def test_several_lines_are_written_in_the_editor_one_has(window: Open, bob: Peer
     editor.write_text(f'#!/bin/sh\nls -ld "$(dirname "$1")" > {tmp_path}/mode\nprintf "and more\\n" >> "$1"\n')
     editor.chmod(0o700)
     client = window("ann", EDITOR=f"'{editor}'")
-    client.types("/edit first line\r")
-    client.shows("first lineand more")
+    client.types("/edit\r")
+    client.shows("> and more")
     client.types("\r")
-    assert bob.packet()["msg"] == "first lineand more"
+    assert bob.packet()["msg"] == "and more"
     assert (tmp_path / "mode").read_text().startswith("drwx------")
     editor.chmod(stat.S_IRUSR)
     client.types("/edit\r")
