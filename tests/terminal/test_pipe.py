@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any, NamedTuple
 
 import pytest
@@ -23,8 +24,11 @@ import pytest
 from lanchat.client.interfaces import NotSent
 from lanchat.protocol.packet import MAX_MSG
 from lanchat.terminal import formatting
+from lanchat.terminal.formatting import Formatter
 from lanchat.terminal.input_lines import decoded
+from lanchat.terminal.pipe import Pipe
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, environment, line, login, until
+from tests.talk import Talk
 
 COMMAND = str(SCRIPTS / "lanchat")
 
@@ -191,6 +195,26 @@ def test_json_is_printed_as_it_came_up_to_the_last_acknowledgement(shared_server
     packets = [json.loads(line) for line in done.out.splitlines()]
     assert done.status == 0
     assert [packet["x"]["op"] for packet in packets if packet["x"]["op"] != "event"] == ["welcome", "ack", "ack"]
+
+
+def test_changes_and_what_is_done_in_a_room_are_sentences_and_arrivals_are_not_printed() -> None:
+    talk, pipe, printed = Talk(), Pipe("#ops", Formatter(colours=False), False, False, 1.0), list[bytes]()
+    pipe._session = talk.session
+    pipe._output = SimpleNamespace(write=printed.append)  # type: ignore[assignment]  # all that is used of it
+    talk.screen.packet_received = pipe.packet_received  # type: ignore[method-assign]
+    talk.account()
+    talk.hear("lunch?", "#ops", "bob", id="e.1", seq=1, conv="#ops")
+    talk.hear("dinner?", "#ops", "bob", op="edit", id="e.1", seq=2, conv="#ops")
+    talk.hear("yes", "#ops", "zoe", id="e.3", seq=3, conv="#ops", re="e.1")
+    talk.hear("bob set the topic of #ops: x", "#ops", op="event", ev="topic", by="bob", conv="#ops")
+    for ev in ("joined", "left", "came", "away", "read", "typing"):
+        talk.hear(f"zoe {ev}", "#ops", op="event", ev=ev, by="zoe", who=["zoe"], conv="#ops")
+    assert [row[9:] for row in b"".join(printed).decode().splitlines()] == [
+        "#ops bob: lunch?",
+        "#ops bob (edited): dinner?",
+        '#ops zoe (re: "dinner?"): yes',
+        "* bob set the topic of #ops: x",
+    ]
 
 
 def test_what_is_too_long_or_not_utf8_is_told_and_the_rest_is_sent(shared_server: Server) -> None:
