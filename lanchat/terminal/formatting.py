@@ -19,6 +19,7 @@ from select import select
 
 from lanchat.client.interfaces import OutgoingMessage, describe
 from lanchat.protocol.entry import ACTION
+from lanchat.protocol.events import INVITED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
 from lanchat.protocol.spelling import key
@@ -118,7 +119,7 @@ class Formatter:
         name = visible(packet.from_.name, MAX_NAME)
         if name == "SERVER" and not is_notice(packet):
             failed = x.op == "fail"
-            text = visible(packet.msg) if x.op == "event" else packet.msg  # an event is one sentence, which may quote a user
+            text = self._sentence(packet.msg, x) if x.op == "event" else packet.msg
             return self._paragraph(then, "! " if failed else "* ", ERROR if failed else FAINT, text, colour_all=True)
         called = f"@{name}" if key(name) == YOU else name  # an account may have been made before that name was reserved
         colour = NAMES[zlib.crc32(name.lower().encode()) % len(NAMES)]
@@ -127,6 +128,12 @@ class Formatter:
             return self._paragraph(then, self._action_prefix(called, packet.to, is_mine), colour, packet.msg)
         prefix = self._prefix(YOU if is_mine else called, packet.to, is_mine, self.excerpts.marks(packet))
         return self._paragraph(then, prefix, colour, self.excerpts.text(packet))
+
+    def _sentence(self, told: str, x: ServerX) -> str:
+        """What an event says: one line, as it may quote a user. An invitation of this user says what to do with it."""
+        if x.ev == INVITED and self.name in (x.who or ()):
+            told = f"{x.by} invites you to {x.conv}. Send /join {x.conv} to enter it."
+        return visible(told)
 
     def own_message(self, message: OutgoingMessage, packet: ServerPacket | None) -> Paragraph:
         """A message or reaction of this user, with the time of its acknowledgement in `packet`; None where there is none."""

@@ -10,6 +10,7 @@ from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import ConnectionState, OutgoingMessage, describe
 from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import ClientSession
+from lanchat.protocol.events import INVITED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, visible
 from lanchat.protocol.spelling import key
@@ -203,7 +204,11 @@ class View:
     def _call_attention(self, packet: ServerPacket) -> None:
         """Ring for messages to this user, and draw a line above the first one after a while without typing."""
         x = packet.x or ServerX()
-        if (packet.from_.name == "SERVER" and not is_notice(packet)) or x.self_ or x.batch is not None:
+        if x.self_ or x.batch is not None:
+            return
+        if x.ev == INVITED and self._session.name in (x.who or ()):
+            self._ring()
+        if packet.from_.name == "SERVER" and not is_notice(packet):
             return
         self._arrivals.spoke(packet.from_.name, self._clock.seconds())
         if self.attention.begins_new(packet):

@@ -90,10 +90,14 @@ def test_what_is_done_in_a_room_is_shown_at_once_and_comings_and_goings_are_summ
     event(talk, "topic", "alice set the topic of #ops: x", by="Alice")
     event(talk, "joined", "alice joined #ops", who="alice", by="alice")
     event(talk, "rank", "bob gave alice a rank in #ops: operator", who="alice", by="bob")
+    assert shown.bells == 0
+    event(talk, "invited", "bob invited alice to #ops", who="alice", by="bob")
+    assert shown.bells == 1
     assert shown.new() == [
         *(f"* guest{n} joined #ops" for n in range(4)),
         r"* guest1 was taken out of #ops by bob (spam\n* forged)",
         "* bob gave alice a rank in #ops: operator",
+        "* bob invites you to #ops. Send /join #ops to enter it.",
     ]
 
 
