@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
-from lanchat.protocol.events import BANNED, CLOSED, KICKED, NAME, RENAMED
+from lanchat.protocol.events import BANNED, CLOSED, KICKED, RENAMED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, is_visible, visible
 from lanchat.protocol.spelling import key
@@ -102,17 +102,6 @@ class JoinedRooms:
 
     def _report_back(self, names: list[str]) -> None:
         self._ui.notice(f"You are back{', in ' if names else ''}{', '.join(sorted(names))}.")
-
-
-def followed(target: str, x: ServerX | None) -> str:
-    """The target of lines after an event: it is the same room or person under a new name, if they have one now."""
-    if x is None or x.op != "event" or x.batch is not None or not x.text:
-        return target
-    if x.ev == RENAMED and key(x.conv or "") == key(target):
-        return valid_room(x.text) or target
-    if x.ev == NAME and [key(name) for name in x.who or ()] == [key(target)] and is_visible(x.text):
-        return x.text
-    return target
 
 
 def valid_room(name: str | None) -> str:

@@ -14,6 +14,7 @@ from lanchat.model.room import MARK
 from lanchat.protocol.destination import Destination
 from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
 from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
+from lanchat.protocol.events import NAME, RENAMED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender, ServerPacket, visible
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, TYPING_HELP, TypedLine
@@ -141,6 +142,8 @@ class TelnetProtocol(Connection):
         """Send a packet as lines of text."""
         if self.outbox.paused and self.omits(packet):
             return
+        if packet.x is not None and packet.x.ev in (RENAMED, NAME):
+            self._destination.follow(packet.x)
         self.outbox.send(packet.encoded(_as_lines))
 
     def _name_received(self, line: bytes) -> None:

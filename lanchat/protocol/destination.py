@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import re
 
+from lanchat.protocol.events import NAME, RENAMED
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import is_visible
+from lanchat.protocol.spelling import key
 from lanchat.protocol.typed_lines import TypedLine, UnclearLine, completed, lacks_target, parse, parse_target
 
 #: Matches a line that was meant as a `/to`, even one that can't be parsed.
 _TO = re.compile(r"[^\w]+to(?!\w)", re.IGNORECASE)
+
+
+def followed(target: str, event: ServerX | None) -> str:
+    """The recipient after an event: the same room or person under a new name, if they have one now."""
+    if event is None or event.batch is not None or not event.text or not is_visible(event.text):
+        return target
+    (before, *_) = {RENAMED: [event.conv], NAME: event.who}.get(event.ev or "") or [None]
+    is_it = before is not None and key(before) == key(target) and event.text.startswith("#") == target.startswith("#")
+    return event.text if is_it else target
 
 
 class Destination:
@@ -35,6 +48,11 @@ class Destination:
         raise UnclearLine(
             "Nobody got that, because the last /to failed. Send /to NAME or /to #ROOM first, or /to alone for everyone."
         )
+
+    def follow(self, event: ServerX) -> None:
+        """Keep the recipient when it has another name now, as an event says: a room, or a person."""
+        if self.to is not None:
+            self.to = followed(self.to, event)
 
     def failed(self, line: str) -> None:
         """A line could not be parsed or sent: if it was a `/to`, the recipient of the next lines is unknown."""

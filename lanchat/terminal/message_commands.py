@@ -30,6 +30,8 @@ class MessageCommands:
         self._recent = recent
         self._target = target
         self._sent = sent
+        #: The commands, except `/edit`, which without a text is another.
+        self.commands = {"/reply": self.reply, "/react": self.react, "/withdraw": self.withdraw}
 
     def edit(self, words: str) -> None:
         """`/edit [ID] TEXT`: without an id, the user's last message. Raises `NotSent`."""

@@ -18,9 +18,10 @@ from twisted.python.failure import Failure
 from lanchat.client.connection import Client
 from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Answered, ConnectionState, NotSent, OutgoingMessage
-from lanchat.client.rooms import followed, valid_room
+from lanchat.client.rooms import valid_room
 from lanchat.client.session import ClientSession
 from lanchat.client.timers import Timers
+from lanchat.protocol.destination import followed
 from lanchat.protocol.packet import ServerPacket, visible
 from lanchat.protocol.typed_lines import (
     BEGINNERS_HELP,
@@ -93,11 +94,7 @@ class Terminal:
         self._timers = Timers(client.reactor)
         self._changes = MessageCommands(client.session, self._view.recent, lambda: self.target, self._view.message_sent)
         self._words.messages = self._changes.choices
-        self._local_commands |= {
-            "/reply": self._changes.reply,
-            "/react": self._changes.react,
-            "/withdraw": self._changes.withdraw,
-        }
+        self._local_commands |= self._changes.commands
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
         self._closed.addErrback(self._prompt_failed)
 

@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from lanchat.protocol import typed_lines
 from lanchat.protocol.destination import Destination
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE
 from lanchat.protocol.typed_lines import (
     SECRET_COMMANDS,
@@ -180,6 +181,23 @@ def test_after_a_to_that_failed_nothing_goes_to_the_recipient_before_it() -> Non
         with pytest.raises(UnclearLine, match="the last /to failed"):
             lines.read(line)
     assert lines.read("/read #ops") == ("/read", "#ops")
+
+
+@pytest.mark.parametrize(
+    ("target", "event", "after"),
+    [
+        ("#Ops", ServerX(ev="renamed", conv="#ops", text="#pumps"), "#pumps"),
+        ("#ops2", ServerX(ev="renamed", conv="#ops", text="#pumps"), "#ops2"),
+        ("bob", ServerX(ev="name", who=["Bob"], text="rob"), "rob"),
+        ("bob", ServerX(ev="name", who=["bob"], text="#ops"), "bob"),
+        ("#ops", ServerX(ev="topic", conv="#ops", text="#pumps"), "#ops"),
+        ("#ops", ServerX(ev="renamed", conv="#ops", text="#pumps", batch="page"), "#ops"),
+    ],
+)
+def test_the_recipient_of_lines_is_the_same_under_a_new_name(target: str, event: ServerX, after: str) -> None:
+    lines = Destination(target)
+    lines.follow(event)
+    assert lines.to == after
 
 
 @pytest.mark.parametrize("text", ["hello", "/dev/vda 98%", "/registered mail", "//login x", "log in with /login"])
