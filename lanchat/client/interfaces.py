@@ -17,6 +17,9 @@ DONE, NOT_DELIVERED, UNREACHABLE = 0, 1, 3
 #: Commands that are answered by a batch of messages.
 BATCHED = frozenset({"/history", "/search"})
 
+#: Commands that change a message, which the server stores as it does messages.
+CHANGING_COMMANDS = frozenset({"/edit", "/withdraw", "/react"})
+
 #: Members of `x` that a client sends with a command, besides its `cid` (docs/protocol.md).
 Args: TypeAlias = Mapping[str, Any]
 #: Called with what a person typed; None where there is nobody to ask, or nothing was typed.
@@ -81,6 +84,8 @@ class OutgoingMessage:
     @property
     def is_storable(self) -> bool:
         """Whether the server may store it in its log, where it takes the same `cid` only once."""
+        if self.command in CHANGING_COMMANDS:
+            return True
         return self.is_message and self.recipient.lower() != EVERYONE.lower()
 
     @property

@@ -130,12 +130,11 @@ class View:
         self._formatter.name = self._session.name
         if self._json:
             self._screen.show(Paragraph("", "", "", printable(line)))
-        else:
-            if not self._pages.collect(packet):
-                self.attention.came(packet.x or ServerX())
-                self._show(packet, request)
+        elif not self._pages.collect(packet):
+            self.attention.came(packet.x or ServerX())
+            self._show(packet, request)
             self._conversations.learn(packet, request)
-            self.recent.learn(packet, request, self._session.name)
+        self.recent.learn(packet, request, self._session.name)
 
     def conversations_came(self, packet: ServerPacket) -> None:
         """Take in the answer to the client's own `/conversations`. The first time, tell what is unread."""

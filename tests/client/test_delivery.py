@@ -65,11 +65,15 @@ def test_what_the_server_does_not_keep_is_not_sent_again(to: str) -> None:
     assert again(talk) == []
 
 
-def test_what_was_said_to_one_by_pm_is_sent_again() -> None:
+@pytest.mark.parametrize(
+    ("to", "msg"),
+    [("/pm", "bob perhaps"), ("/me", "#ops waves"), ("/reply", "e.1 perhaps"), ("/edit", "last no"), ("/react", "e.1 :)")],
+)
+def test_what_was_said_or_changed_by_a_command_is_sent_again(to: str, msg: str) -> None:
     talk = Talk().account()
-    talk.session.send("/pm", "bob perhaps")
+    talk.session.send(to, msg)
     talk.lose()
-    assert again(talk) == ["bob perhaps"]
+    assert again(talk) == [msg]
 
 
 def test_where_there_is_no_account_any_more_nothing_is_sent_again() -> None:
