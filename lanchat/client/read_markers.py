@@ -8,6 +8,8 @@ from lanchat.client.timers import Timers
 
 #: Seconds between two reports, and conversations in one of them.
 READ_SECONDS, MAX_REPORTED = 2.0, 20
+#: Conversations that are remembered.
+MAX_KNOWN = 10_000
 
 
 class ReadMarkers:
@@ -32,13 +34,13 @@ class ReadMarkers:
 
     def shown(self, conv: str, seq: int) -> None:
         """Note that a message is shown: its conversation is read up to its `seq`."""
-        if self._is_on and seq > max(self._waiting.get(conv, 0), self._read.get(conv, 0)):
+        if self._is_on and len(self._waiting) < MAX_KNOWN and seq > max(self._waiting.get(conv, 0), self._read.get(conv, 0)):
             self._waiting[conv] = seq
             self._report_soon()
 
     def read_elsewhere(self, conv: str, seq: int) -> None:
         """Note that another device has read a conversation up to a `seq`."""
-        self._read[conv] = max(self._read.get(conv, 0), seq)
+        self._note_read(conv, max(self._read.get(conv, 0), seq))
         if self._waiting.get(conv, seq + 1) <= seq:
             del self._waiting[conv]
 
@@ -47,9 +49,15 @@ class ReadMarkers:
         self._timers.stop(self.report)
         if self._is_on and self._is_shown():
             for conv in list(self._waiting)[:MAX_REPORTED]:
-                self._read[conv] = self._waiting.pop(conv)
-                self._report(conv, self._read[conv])
+                seq = self._waiting.pop(conv)
+                self._note_read(conv, seq)
+                self._report(conv, seq)
         self._report_soon()
+
+    def _note_read(self, conv: str, seq: int) -> None:
+        if len(self._read) >= MAX_KNOWN:
+            self._read.clear()
+        self._read[conv] = seq
 
     def _report_soon(self) -> None:
         if self._is_on and self._waiting and self.report not in self._timers:

@@ -20,6 +20,8 @@ from lanchat.terminal.screen import Screen
 
 #: Seconds without typing after which a line is drawn above the next message.
 AWAY_SECONDS = 300.0
+#: Conversations with something new that are remembered.
+MAX_NEW = 10_000
 
 
 class Attention:
@@ -52,7 +54,7 @@ class Attention:
         begins = self._typed_at is not None and self._clock.seconds() - self._typed_at >= AWAY_SECONDS
         if begins:
             self._typed_at = None
-        if self._typed_at is None and x.conv and x.seq:
+        if self._typed_at is None and x.conv and x.seq and len(self._new) < MAX_NEW:
             self._new[x.conv] = x.seq
         return begins
 

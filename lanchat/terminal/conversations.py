@@ -13,6 +13,8 @@ from lanchat.terminal.formatting import plural
 
 #: Conversations in the line about what is unread, and characters of a conversation's name and of its topic that are shown.
 MAX_UNREAD, MAX_CONV, MAX_TOPIC = 8, 40, 80
+#: Conversations that are remembered as muted.
+MAX_MUTED = 10_000
 _AFTER = re.compile(r"after:([0-9]{1,9})")
 
 
@@ -38,7 +40,9 @@ class Conversations:
         return conv is not None and key(conv) in self._muted
 
     def _set(self, conv: str, is_muted: bool) -> None:
-        (self._muted.add if is_muted else self._muted.discard)(key(conv))
+        self._muted.discard(key(conv))
+        if is_muted and len(self._muted) < MAX_MUTED:
+            self._muted.add(key(conv))
 
 
 def unread_line(x: ServerX) -> str:
