@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.replies import SURE_TO_FIT, Replies
+from lanchat.core.replies import Replies
 from lanchat.history import pages
 from lanchat.history.pages import Page
 from lanchat.history.positions import Count, OfAccount
@@ -208,7 +208,7 @@ def _is_here(session: Session) -> bool:
 def _with(packet: ServerPacket, extra: dict[str, Any]) -> ServerPacket:
     """A packet with more members of `x`; without them, if it would be too long."""
     longer = msgspec.structs.replace(packet, x=msgspec.structs.replace(packet.x or ServerX(), **extra))
-    return packet if len(packet.msg) > SURE_TO_FIT and len(longer.line) > MAX_PACKET else longer
+    return packet if len(longer.line) > MAX_PACKET else longer
 
 
 def _whole(page: Page) -> list[Entry]:
