@@ -116,6 +116,8 @@ def build(path: Path, talk: Talk, rows: int, tell: Callable[[str], None]) -> Non
     with closing(_connect(path)) as connection:
         schema.upgrade(connection, path)
         connection.execute("PRAGMA synchronous = OFF")
+        with schema.transaction(connection):
+            talk.enter(connection)
         for first in range(1, rows + 1, BATCH):
             last = min(first + BATCH - 1, rows)
             with schema.transaction(connection):

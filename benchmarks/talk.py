@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from itertools import accumulate
 
+from lanchat.commands.conversations import PAGE
+from lanchat.history.conversation_list import of_account
 from lanchat.history.moments import Moment, place_of
 from lanchat.history.pages import missed, newest, page, replay
 from lanchat.history.search import parse_query, search
@@ -15,6 +17,10 @@ from lanchat.protocol.entry import Entry
 
 #: Who talks, where, and in how many words; the n-th word or conversation has a share of 1 / n (Zipf).
 ACCOUNTS, CONVERSATIONS, WORDS = 1000, 500, 50_000
+#: Further conversations, in which hardly anything is said: one message in so many is in one of them.
+QUIET, RARELY = 1500, 100
+#: Two accounts that read some conversations, and all of them; nothing was read by them yet.
+FEW_READER, FEW, ALL_READER = CONVERSATIONS + QUIET + 1, 60, CONVERSATIONS + QUIET + 2
 #: Words in a message: the mean, and the most.
 MEAN_WORDS, MOST_WORDS = 10, 60
 #: Milliseconds from one message to the next, and when the first was said.
@@ -35,6 +41,7 @@ class Talk:
         self.words = list(dict.fromkeys(made))[:WORDS]
         #: The conversations, the liveliest first.
         self.convs = [self._conv(number) for number in range(1, CONVERSATIONS + 1)]
+        self._quiet = [self._conv(number) for number in range(CONVERSATIONS + 1, CONVERSATIONS + QUIET + 1)]
         self._word_shares = _shares(len(self.words))
         self._conv_shares = _shares(CONVERSATIONS)
 
@@ -47,10 +54,23 @@ class Talk:
         """What is said at this place."""
         author = self._random.randint(1, ACCOUNTS)
         conv = self.convs[bisect_left(self._conv_shares, self._random.random() * self._conv_shares[-1])]
+        if seq % RARELY == 0:
+            conv = self._quiet[seq // RARELY % QUIET]
         long = min(MOST_WORDS, 1 + int(self._random.expovariate(1 / MEAN_WORDS)))
         said = " ".join(self._random.choices(self.words, cum_weights=self._word_shares, k=long))
         ip = f"10.0.{author >> 8}.{author & 255}"
         return Entry(conv, author, f"user{author}", ip, "#room", said, BEGAN + seq * PAUSE, cid=f"c{seq}", seq=seq)
+
+    def enter(self, log: sqlite3.Connection) -> None:
+        """Make the accounts and rooms, and let two accounts read what they read."""
+        account = "INSERT INTO accounts(id, name, key, role, password, created) VALUES (?1, ?2, ?2, 1, '', 0)"
+        log.executemany(account, [(number, f"user{number}") for number in range(1, ALL_READER + 1)])
+        rooms = [int(conv[1:]) for conv in (*self.convs, *self._quiet) if conv.startswith("r")]
+        room = "INSERT INTO rooms(id, name, key, topic, created) VALUES (?1, ?2, ?2, 'what it is about', 0)"
+        log.executemany(room, [(number, f"#room{number}") for number in rooms])
+        member = "INSERT INTO members(account, conv, since) VALUES (?, ?, 0)"
+        log.executemany(member, [(FEW_READER, conv) for conv in self._random.sample(self.convs, FEW)])
+        log.executemany(member, [(ALL_READER, conv) for conv in (*self.convs, *self._quiet)])
 
 
 class Reader:
@@ -76,6 +96,8 @@ class Reader:
             "200 to replay, of 300 conversations": lambda log: replay(log, self._owed(300), self._place()),
             "200 to replay, of 300, nearly all is known": lambda log: replay(log, self._owed(300), self._rows - 500),
             "the newest 50 of what was missed, of 300": lambda log: newest(log, self._owed(300), self._place()),
+            "the list of 60 conversations": lambda log: of_account(log, FEW_READER, {}, 0, 0, PAGE),
+            "the list of 2,000 conversations": lambda log: of_account(log, ALL_READER, {}, 0, 0, PAGE),
             "a rare word": lambda log: self._find(log, self._rare()),
             "a common word": lambda log: self._find(log, self._common()),
             "two words": lambda log: self._find(log, f"{self._common()} {self._rare()}"),
