@@ -35,7 +35,7 @@ def _hello(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Wor
     if session.caps is not None and session.caps is not UNGRANTED:
         raise Usage("You have already sent a hello.")
     x = packet.x or X()
-    offered = CAPS if chat.store.stores_messages else CAPS - {"history", "resume", "order"}
+    offered = CAPS if chat.store.stores_messages else CAPS - {"history", "resume", "order", "read"}
     caps = offered.intersection(cap for cap in x.caps or () if isinstance(cap, str))
     if session in chat.pending_logins or session.account is not None:
         return _account_hello(chat, session, packet, x, caps)
