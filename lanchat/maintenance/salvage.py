@@ -117,6 +117,7 @@ class _Salvage:
         self._new.execute("COMMIT")
         schema.take_steps(self._new)
         self._new.execute("BEGIN")
+        self._new.execute("DELETE FROM mentions WHERE seq NOT IN (SELECT seq FROM kept)")
         word_index.restart(self._new, newest_seq(self._new))
         begin_epoch(self._new)
         self._new.execute("COMMIT")

@@ -15,6 +15,8 @@ from tests.stores import Desk, entry, raw, talk_and_be_killed
 def fill(desk: Desk, count: int = 300) -> None:
     desk.write(lambda connection: connection.execute("INSERT INTO accounts VALUES (1, 'alice', 'alice', 1, 'x', 0, '')"))
     desk.write(lambda connection: connection.execute("INSERT INTO devices VALUES (1, '', 250, 1, 0), (1, 'laptop', 9, 1, 0)"))
+    desk.write(lambda connection: connection.execute("INSERT INTO members VALUES (1, 'r1', 5, 7, 1), (1, 'r2', 99, 99, 0)"))
+    desk.write(lambda connection: connection.execute("INSERT INTO mentions VALUES (1, 'r1', 9), (1, 'r1', 99)"))
     desk.say(*(entry(f"number {number}", f"c{number}") for number in range(count)))
 
 
@@ -52,6 +54,8 @@ def test_a_restored_backup_begins_an_epoch_and_keeps_what_was_there(tmp_path: Pa
         assert desk.store.epoch != before
         assert desk.store.last_seq == 10
         assert desk.ask("SELECT name, cursor, online FROM devices ORDER BY name") == [("", 10, 0), ("laptop", 9, 0)]
+        assert desk.ask("SELECT conv, since, read, muted FROM members") == [("r1", 5, 7, 1), ("r2", 10, 10, 0)]
+        assert desk.ask("SELECT seq FROM mentions") == [(9,)]
         assert desk.say(entry("number 3", "c3"))[0].dup
         assert desk.say(entry())[0].seq == 11
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlite3 import Connection, DatabaseError
 
 import pytest
+from msgspec.structs import replace
 
 from lanchat.maintenance import recovery
 from lanchat.maintenance.salvage import MARGIN, salvage
@@ -195,6 +196,17 @@ def test_numbers_that_only_lost_rows_had_are_not_given_again(tmp_path: Path) -> 
         "accounts": 150,
         "rooms": 33,
     }
+
+
+def test_mentions_of_messages_that_are_lost_are_lost(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    with Desk(directory) as desk:
+        desk.write(partial(accounts.add, name=parse("ann"), password="", role=Role.USER, now=0, most=9))
+        desk.say(*(replace(entry(text), mentions=(1,)) for text in ("one", "two")))
+    for table in ("kept", "fresh"):
+        raw(directory, f"DELETE FROM {table} WHERE seq = 1")  # noqa: S608 (ours)
+    salvage(directory, "then")
+    assert [seq for (seq,) in raw(directory, "SELECT seq FROM mentions")] == [2]
 
 
 def test_members_are_owed_what_is_said_after_a_salvage(talk: Path) -> None:
