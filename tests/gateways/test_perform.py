@@ -130,7 +130,9 @@ def test_when_nothing_can_be_stored_who_closed_its_writing_side_is_told(ann: Pau
     assert ann.connection.closed
 
 
-@pytest.mark.parametrize("command", ["/create", "/join", "/leave", "/password", "/history", "/search", "/register"])
+@pytest.mark.parametrize(
+    "command", ["/create", "/join", "/leave", "/password", "/history", "/search", "/register", "/conversations", "/read"]
+)
 def test_who_goes_while_something_waits_leaves_no_trace(
     router_and_clock: tuple[Router, Clock], ann: PausingWire, store: FakeStore, command: str, logged: list[str]
 ) -> None:
