@@ -17,7 +17,7 @@ ENCRYPTED = ("tls",)
 
 
 class Identity:
-    """Checks and makes passwords and tokens; the core knows it as `lanchat.core.pending_logins.Identity`."""
+    """Checks and makes passwords and tokens; the core knows it as `lanchat.state.pending_logins.Identity`."""
 
     def __init__(self, gate: Gate, hasher: Hasher, checker: AccountChecker, plaintext_allowed: bool) -> None:
         self._gate = gate

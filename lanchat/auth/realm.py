@@ -22,9 +22,9 @@ from twisted.logger import Logger
 from zope.interface import Attribute, implementer
 
 from lanchat.auth.passwords import Hasher, make_token, prepared, token_hash
-from lanchat.core.interfaces import Store
 from lanchat.model.session import Account, IAccount
 from lanchat.protocol.errors import ChatError
+from lanchat.state.interfaces import Store
 from lanchat.tables.accounts import AddToken, RehashPassword, find_password, find_token
 
 #: How many tokens of an account are kept; with one more, the oldest is removed.

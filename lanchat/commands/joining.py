@@ -7,7 +7,6 @@ from hmac import compare_digest
 from lanchat.commands.command import Command
 from lanchat.commands.room_rights import room_of, row
 from lanchat.core.chat import Chat
-from lanchat.core.rooms import unknown_room
 from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
 from lanchat.model.room_rules import ANYONE, OPERATORS, Rank, RoomRules
@@ -16,6 +15,7 @@ from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, Forbidden, NameTaken, NotMember, Usage
 from lanchat.protocol.events import JOINED, LEFT
 from lanchat.protocol.packet import Packet
+from lanchat.state.rooms import unknown_room
 from lanchat.tables import rooms
 
 #: What creating a room costs besides the packet that asks for it, in packets, as the disk is written to.

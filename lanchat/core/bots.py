@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.online import OnlineUsers
 from lanchat.core.replies import Replies, check_growth
-from lanchat.core.rooms import Rooms
 from lanchat.core.stored_messages import NOT_STORED
 from lanchat.model.names import key, parse
 from lanchat.model.room import Room
@@ -19,6 +17,8 @@ from lanchat.protocol.entry import BOT, Entry, Seq
 from lanchat.protocol.errors import Forbidden, NoSuchTarget, NotStored, RateLimited, TooBig, Usage
 from lanchat.protocol.limits import Buckets
 from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket, visible
+from lanchat.state.online import OnlineUsers
+from lanchat.state.rooms import Rooms
 
 
 class Bots:

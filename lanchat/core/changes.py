@@ -14,10 +14,7 @@ from sqlite3 import Connection
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import sentence
-from lanchat.core.online import OnlineUsers
 from lanchat.core.replies import Replies, check_growth
-from lanchat.core.rooms import Rooms
-from lanchat.core.sanctions import Sanctions
 from lanchat.core.stored_messages import StoredMessages, Target
 from lanchat.history import changes, pages
 from lanchat.history.changes import Original
@@ -31,6 +28,9 @@ from lanchat.protocol.entry import EDIT, GONE, REACT, REPEAT_MS, WITHDRAW, Entry
 from lanchat.protocol.errors import Banned, Forbidden, Full, Muted, NoSuchTarget, NotMember, NotStored
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import Packet, Sender, ServerPacket, visible
+from lanchat.state.online import OnlineUsers
+from lanchat.state.rooms import Rooms
+from lanchat.state.sanctions import Sanctions
 
 #: For how many seconds a message may be edited or withdrawn by who said it, if the operator sets nothing else.
 EDIT_WITHIN = 86_400

@@ -16,19 +16,13 @@ from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
 from lanchat.core.departures import Departures
-from lanchat.core.interfaces import Store
 from lanchat.core.keepalive import Keepalive
 from lanchat.core.messages import Messages
-from lanchat.core.online import OnlineUsers
-from lanchat.core.pending_logins import Identity, PendingLogins
 from lanchat.core.presence import Presence
 from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
-from lanchat.core.reservations import Reservations
 from lanchat.core.room_events import RoomEvents
-from lanchat.core.rooms import Rooms
-from lanchat.core.sanctions import Sanctions
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
@@ -41,6 +35,12 @@ from lanchat.protocol.interfaces import Clock, IClient
 from lanchat.protocol.limits import Bucket, Limits, Quota
 from lanchat.protocol.name_lists import escaped_size, online_users
 from lanchat.protocol.packet import MAX_UNFRAMED, Packet, Sender, visible
+from lanchat.state.interfaces import Store
+from lanchat.state.online import OnlineUsers
+from lanchat.state.pending_logins import Identity, PendingLogins
+from lanchat.state.reservations import Reservations
+from lanchat.state.rooms import Rooms
+from lanchat.state.sanctions import Sanctions
 
 #: The size of a welcome, in bytes: of the names of others in it, at most, and of all that is not names.
 WELCOME_NAMES, WELCOME_REST = 256, 200
@@ -56,8 +56,7 @@ class Chat:
 
         `clock` is for what waits and only goes forward; `now` is the time of day, which people set.
         """
-        self.clock = clock
-        self.now = now
+        self.clock, self.now = clock, now
         self.counts = Counts()
         self.limits = Limits()
         self.online = OnlineUsers()

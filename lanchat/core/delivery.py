@@ -7,15 +7,15 @@ gap once it has caught up, and fetches what is missing.
 from __future__ import annotations
 
 from lanchat.core.forms import Forms, forms
-from lanchat.core.interfaces import Store
 from lanchat.core.replies import SURE_TO_FIT, Replies
-from lanchat.core.rooms import Rooms
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import Sender, ServerPacket, SharedPacket
+from lanchat.state.interfaces import Store
+from lanchat.state.rooms import Rooms
 
 
 class Delivery:

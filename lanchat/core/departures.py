@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.reservations import Reservations
 from lanchat.core.room_events import RoomEvents
-from lanchat.core.rooms import Rooms
-from lanchat.core.sanctions import Sanctions
 from lanchat.model.room import Room
 from lanchat.model.session import Session
 from lanchat.protocol.errors import Banned, Forbidden
 from lanchat.protocol.events import LEFT
+from lanchat.state.reservations import Reservations
+from lanchat.state.rooms import Rooms
+from lanchat.state.sanctions import Sanctions
 from lanchat.tables.rooms import CloseRoom
 
 #: Why a guest left, by the code with which its session ended, if it said no goodbye; otherwise it was disconnected.

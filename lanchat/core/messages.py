@@ -21,11 +21,8 @@ import msgspec
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import said
-from lanchat.core.online import OnlineUsers
 from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
-from lanchat.core.rooms import Rooms
-from lanchat.core.sanctions import Sanctions
 from lanchat.core.stored_messages import StoredMessages
 from lanchat.model.conversation import of_two, with_guest
 from lanchat.model.names import key
@@ -37,6 +34,9 @@ from lanchat.protocol.errors import BadPacket, Muted, NoSuchTarget, NotMember, U
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, SharedPacket, visible
+from lanchat.state.online import OnlineUsers
+from lanchat.state.rooms import Rooms
+from lanchat.state.sanctions import Sanctions
 
 _EVERYONE = key(EVERYONE)
 _TO = attrgetter("to")

@@ -6,13 +6,13 @@ A client sends a message again that was refused for now, or whose acknowledgemen
 from __future__ import annotations
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.interfaces import Store
 from lanchat.core.replies import Replies
 from lanchat.model.failed_writes import RETRY_MS, FailedWrites
 from lanchat.model.session import Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import ChatError, NotStored
 from lanchat.protocol.packet import Packet
+from lanchat.state.interfaces import Store
 
 BEHIND = "An earlier message could not be stored, so nobody got this one either. Try again in a moment."
 PERHAPS_STORED = "The server can't check right now whether it has already stored this. Try again in a moment."

@@ -14,7 +14,6 @@ import msgspec
 
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import Forms
-from lanchat.core.online import OnlineUsers
 from lanchat.core.presence import Presence
 from lanchat.model.room import Room
 from lanchat.model.sanction import PROMPT
@@ -22,6 +21,7 @@ from lanchat.model.session import Session
 from lanchat.protocol.entry import EVENT, NOTHING, Entry
 from lanchat.protocol.errors import NotStored
 from lanchat.protocol.events import BANNED, JOINED, KICKED, LEFT, RoomEvent
+from lanchat.state.online import OnlineUsers
 
 #: What the batches of presence call these events. (Who is banned without being there has not left.)
 _BATCHED = {JOINED: "joined", LEFT: "left", KICKED: "left", BANNED: "left"}

@@ -15,11 +15,9 @@ from twisted.logger import Logger
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import Forms
-from lanchat.core.online import OnlineUsers
 from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.reading_rights import ReadingRights
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
-from lanchat.core.sanctions import Sanctions
 from lanchat.model.failed_writes import RETRY_MS
 from lanchat.model.mentions import mentioned
 from lanchat.model.room import Room
@@ -30,6 +28,8 @@ from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet, ServerPacket
+from lanchat.state.online import OnlineUsers
+from lanchat.state.sanctions import Sanctions
 
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full. Try again later, or tell the operator."
 #: What the sender is told if nobody was online to read the message.

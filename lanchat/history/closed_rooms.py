@@ -27,7 +27,7 @@ def conversations_of_rooms(connection: Connection, names: Iterable[str]) -> dict
     """For each of these names of rooms, with or without "#", the conversations of the rooms that have it or had it.
 
     The oldest come first, as a name may be used again after a room was closed. Of two open rooms with the same key
-    (`lanchat.store.name_keys`), the one with exactly this name is meant, as in `lanchat.core.rooms.Rooms.find`.
+    (`lanchat.store.name_keys`), the one with exactly this name is meant, as in `lanchat.state.rooms.Rooms.find`.
     """
     keys = {str(name): str(kept) for name, kept in connection.execute("SELECT name, key FROM rooms")}
     found = _conversations(connection)

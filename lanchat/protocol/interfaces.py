@@ -1,7 +1,7 @@
 """The interfaces between the core and what is outside of it: a client's connection, and time.
 
 A new gateway provides `IClient` and `IConnection` (most of it comes with `lanchat.gateways.connection.Connection`). What a
-store provides is in `lanchat.core.interfaces`. The core knows neither sockets nor the reactor; its tests pass objects of their
+store provides is in `lanchat.state.interfaces`. The core knows neither sockets nor the reactor; its tests pass objects of their
 own (`tests/fakes.py`).
 """
 

@@ -2,7 +2,7 @@
 
 Otherwise an account or a room whose name has another key by the new rules would not be found any more. Two names may get the
 same key. The one that has that key already keeps it; if none has, the older one gets it. The other one keeps its old key: its
-owner logs in as before, and it is found by exactly its name only (`lanchat.core.online`, `lanchat.core.rooms`).
+owner logs in as before, and it is found by exactly its name only (`lanchat.state.online`, `lanchat.state.rooms`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Store: the database as the reactor's thread sees it (the core knows it as `lanchat.core.interfaces.Store`).
+"""Store: the database as the reactor's thread sees it (the core knows it as `lanchat.state.interfaces.Store`).
 
 No method blocks: whatever takes time returns a Deferred.
 """

@@ -24,7 +24,7 @@ from lanchat.tables.rows import Wrong, log_unusable, usable
 #: A place in the log: a member of a room is sent what is said there after it.
 Since: TypeAlias = int
 
-# Of two rooms with the same key (`store.name_keys`), the one with exactly this name, as in `lanchat.core.rooms.Rooms.find`.
+# Of two rooms with the same key (`store.name_keys`), the one with exactly this name, as in `lanchat.state.rooms.Rooms.find`.
 _NAMED = "SELECT id, name, private, rules FROM rooms WHERE name = ?1 OR key = ?2 ORDER BY name = ?1 DESC LIMIT 1"
 
 

@@ -10,13 +10,13 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from lanchat.auth.identity import Identity
-from lanchat.core.pending_logins import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.core.router import Router
 from lanchat.model.names import parse
 from lanchat.model.session import Account, Role
 from lanchat.protocol.entry import RELAYED
 from lanchat.protocol.errors import AuthRequired, ClientGone, NameTaken, NoSuchTarget, NotStored
 from lanchat.protocol.extensions import ServerX
+from lanchat.state.pending_logins import MAX_MAKING, MAX_WAITING, SECONDS
 from lanchat.tables import accounts
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.registration import AddAccount

@@ -20,10 +20,10 @@ from zope.interface.verify import verifyObject
 
 from lanchat.auth.passwords import Hasher
 from lanchat.auth.realm import MAX_TOKENS, AccountChecker, ChatRealm, IToken, Token
-from lanchat.core.interfaces import Store
 from lanchat.model.names import key, parse
 from lanchat.model.session import Account, IAccount, Role
 from lanchat.protocol.errors import NoSuchTarget, NotStored, TooSlow, Usage
+from lanchat.state.interfaces import Store
 from lanchat.tables.accounts import AddToken, RehashPassword, SetPassword, find_token
 from lanchat.tables.log_command import LogCommand
 from tests.turns import Turns

@@ -9,6 +9,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 
+from lanchat.protocol.entry import EVENT
 from tests.faults.history import ADMINISTRATOR, AnyEvent, Fault, Outside, Read, conversation, digest, now
 from tests.faults.proxy import Proxy
 from tests.faults.subject import Subject
@@ -160,10 +161,12 @@ class Nemesis:
 
 
 def exported(text: str) -> dict[str, list[tuple[int, str, str]]]:
-    """The lines of an export, as entries of the conversations."""
+    """The lines of an export about what was said, as entries of the conversations."""
     found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for line in text.splitlines():
         said = json.loads(line)
+        if said.get("kind") == EVENT:
+            continue
         to, sender = said["to"], said["from"]
         conv = to if to.startswith("#") else conversation(f"@{to}", sender)
         found[conv].append((said["seq"], sender, digest(said["msg"])))

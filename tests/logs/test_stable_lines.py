@@ -16,7 +16,7 @@ NAMESPACES = {
         "commands.accounts", "control", "delivery", "drain", "edge", "gateways.connection", "gateways.intake", "gateways.tick",
         "journal", "listener", "login", "manhole.door", "manhole.login", "manhole.shell", "manhole.tap", "notify", "operations",
         "reactor", "realm", "reload", "replay", "router", "service", "store.anew", "store.keys", "store.retention",
-        "store.store", "store.tidying", "store.writing", "stored", "tap", "tls", "web.door",
+        "store.store", "store.tidying", "store.writing", "stored", "tap", "tls", "web.door", "withdrawals",
     )
 }  # fmt: skip
 #: The words of lines about refusals, logins, decisions, and the start, drain and reload of the server (docs/operations.md, "The

@@ -18,7 +18,7 @@ WINGS = re.findall(r"^      (\w+)(?:/|\.py) ", (ROOT / "docs" / "architecture.md
 #: ask of the system.
 PROGRAMS = ("client", "terminal", "stress")
 #: Wings in which nothing knows the reactor: time is a `Clock`, and what waits is a coroutine.
-PURE = ("protocol", "model", "history", "core", "commands")
+PURE = ("protocol", "model", "history", "state", "core", "commands")
 #: The size of a wing: modules, and lines of all of them; lines of a module, and of a function.
 MAX_MODULES, MAX_WING, MAX_MODULE, MAX_FUNCTION = 25, 3500, 300, 40
 

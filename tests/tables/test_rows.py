@@ -11,12 +11,12 @@ from sqlite3 import Connection
 import pytest
 from hypothesis import given, strategies as st
 
-from lanchat.core.online import OnlineUsers
 from lanchat.maintenance.backup import begin_epoch
 from lanchat.model import names
 from lanchat.model.names import parse
 from lanchat.model.room import parse_name
 from lanchat.model.session import Role
+from lanchat.state.online import OnlineUsers
 from lanchat.system.private_files import FileError
 from lanchat.tables import accounts, rooms
 from lanchat.tables.accounts import find_password, find_token

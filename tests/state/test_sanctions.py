@@ -15,13 +15,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from lanchat.core.router import Router
-from lanchat.core.sanctions import MOST_UNDONE
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, MUTE, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import find_target
 from lanchat.protocol.durations import format_duration, parse_duration
 from lanchat.protocol.errors import Banned, ChatError, Full, Muted, NoSuchTarget, NotStored, Usage
+from lanchat.state.sanctions import MOST_UNDONE
 from tests.core.test_calls import Script, steps
 from tests.fakes import FakeStore, User, make_router
 from tests.live import Peer, Server, login

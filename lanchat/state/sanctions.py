@@ -15,7 +15,6 @@ from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from lanchat.core.interfaces import Store
 from lanchat.model.masks import is_mask
 from lanchat.model.room import Room
 from lanchat.model.room_rules import Rank
@@ -24,6 +23,7 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.model.targets import KindAndTarget, SanctionTable, Target
 from lanchat.protocol.errors import ChatError, Full, Muted
 from lanchat.protocol.limits import Limits
+from lanchat.state.interfaces import Store
 from lanchat.tables.sanctions import AddSanction, RemoveEndedSanctions, RemoveSanctions
 
 #: How many sanctions that were undone or replaced may still wait in the heap for their end.

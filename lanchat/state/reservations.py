@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from lanchat.core.rooms import Rooms
 from lanchat.model.room import Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import Full
 from lanchat.protocol.limits import Limits
+from lanchat.state.rooms import Rooms
 
 
 class Reservations:

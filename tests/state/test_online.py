@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from lanchat.core.online import OnlineUsers
 from lanchat.model import names
 from lanchat.model.session import Session
 from lanchat.protocol.errors import NameTaken
 from lanchat.protocol.limits import Bucket, Limits
+from lanchat.state.online import OnlineUsers
 from tests.fakes import FakeClient
 
 
