@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from lanchat.core.delivery import Delivery
 from lanchat.core.replies import Replies
-from lanchat.history import pages
+from lanchat.history import changes, pages
 from lanchat.history.pages import Page
 from lanchat.history.positions import Count, OfAccount
 from lanchat.model.session import Account, Backlog, Session
@@ -85,7 +85,7 @@ class Replay:
         """
         backlog, newest = self._begin(session, after), self._delivery.store.last_seq
         try:
-            page, count = await self._read(pages.newest, session, backlog, limit=SHOWN, upto=newest)
+            page, count = await self._read(changes.newest, session, backlog, limit=SHOWN, upto=newest)
             if page.more and not page.entries:
                 self._skip(session, after)
             elif page.entries:

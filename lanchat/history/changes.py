@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from lanchat.history import pages
 from lanchat.history.pages import MAX_TEXT, Page
+from lanchat.history.positions import Count, OfAccount
 from lanchat.protocol.entry import COLUMNS, EDIT, AccountId, Entry, Milliseconds, Seq, entry_from_row
 
 #: How many reactions to one message are shown, at most: the first ones.
@@ -66,6 +68,13 @@ def fold(connection: Connection, entries: Iterable[Entry]) -> list[Entry]:
             entry.reactions = entry.reactions or {}
             entry.reactions.setdefault(change.msg, []).append(change.name)
     return entries
+
+
+def newest(connection: Connection, convs: OfAccount, after: int, upto: int, limit: int) -> tuple[Page, Count]:
+    """What `lanchat.history.pages.newest` returns, with the messages as they are now."""
+    page, count = pages.newest(connection, convs, after, upto, limit)
+    page.entries = fold(connection, page.entries)
+    return page, count
 
 
 def fold_page(connection: Connection, page: Page, forward: bool) -> None:

@@ -23,6 +23,7 @@ from lanchat.config.options import Options
 from lanchat.config.preflight import CheckedOptions, tls_files
 from lanchat.config.reload import (
     ReloadableCertificates,
+    ReloadableEditing,
     ReloadableLimits,
     ReloadableNetworks,
     ReloadableOperatorKeys,
@@ -37,6 +38,7 @@ from lanchat.service.requests import Done, Failed
 from lanchat.system.private_files import FileError
 from tests.certs import Authority, TLSPeer, tls_login
 from tests.config.test_config import written
+from tests.fakes import make_router
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Peer, Server, login, until
 from tests.net.test_inherited_sockets import activated
 from tests.ssh import keygen
@@ -120,6 +122,15 @@ def test_what_was_set_at_the_prompt_is_overridden_and_told() -> None:
     limits.set("packets", 7)
     assert part.prepare(options())() == ["limit packets is 200, and was 7 set at the operators' prompt"]
     assert part.prepare(options())() == []
+
+
+def test_the_time_for_edits_is_what_is_configured() -> None:
+    changes = make_router()[0].chat.changes
+    part = ReloadableEditing(changes)
+    assert part.prepare(options())() == []
+    assert part.prepare(options("--edit-within", "15m"))() == ["messages may be edited and withdrawn for 15m"]
+    assert part.prepare(options("--edit-within", "off"))() == ["messages may be edited and withdrawn at any time"]
+    assert changes.edit_within == float("inf")
 
 
 def test_there_are_never_more_users_than_files() -> None:

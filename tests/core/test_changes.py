@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.commands import hello
-from lanchat.core.changes import EDIT_WITHIN, TYPING_PAUSE
 from lanchat.core.router import Router
 from lanchat.history import pages
+from lanchat.model.changes import EDIT_WITHIN, TYPING_PAUSE
 from lanchat.model.session import Role
 from lanchat.store import word_index
 from lanchat.tables import recent
@@ -289,6 +289,20 @@ def test_a_message_that_is_withdrawn_meanwhile_is_not_changed(place: Place) -> N
     assert [x["op"] for x in place.ann.xs()] == ["end"]
 
 
+def test_who_is_gone_before_the_message_is_found_changes_nothing(place: Place) -> None:
+    place.say(place.bob, "#ops", "one")
+    store = store_of(place.router.chat)
+    store.slow = True
+    place.bob.send("/edit", "1 uno")
+    place.phone.send("/reply", "1 dos")
+    place.bob.leave()
+    place.phone.leave()
+    place.hush()
+    store.answer()
+    store.answer()
+    assert (store.last_seq, place.ann.msgs(), place.bob.client.faults) == (1, [], [])
+
+
 def test_nobody_changes_one_message_without_end(place: Place) -> None:
     place.router.chat.limits.set("changes", 2)
     place.say(place.bob, "#ops", "one")
@@ -320,6 +334,17 @@ def test_who_was_away_is_shown_what_changed(place: Place) -> None:
         ann = log_in(place.router, "ann", *caps, resume={"epoch": "e1", "seq": 0})
         assert [(dump(packet.x).get("op"), packet.msg) for packet in ann.shown()[1:-1]] == told
         ann.leave()
+
+
+def test_a_classic_client_that_was_away_is_shown_the_newest_text(place: Place) -> None:
+    place.dan.leave()
+    place.say(place.bob, "#ops", "one")
+    place.say(place.bob, "#ops", "two")
+    place.say(place.bob, "/edit", "1 uno")
+    place.say(place.bob, "/withdraw", "2")
+    dan = User(place.router, "dan")
+    dan.send("/login", "correct horse")
+    assert dan.msgs()[-1] == "[#ops] uno"
 
 
 def test_a_server_that_stores_nothing_changes_nothing() -> None:

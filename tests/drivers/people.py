@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lanchat.protocol.entry import EDIT
 from lanchat.service.requests import Add, Done, Purge, Remove
 from tests.drivers.saying import entry, hand_in, text
 from tests.drivers.world import NAMES, ROOMS, World
@@ -101,6 +102,7 @@ def erase(world: World) -> None:
     numbers = {number for number, owner in known.owners.items() if owner == name}
     world.note(f"erase {name}, accounts {sorted(numbers)}")
     theirs = [seq for seq, said in world.log.rows.items() if said.author in numbers]
+    theirs += [seq for seq in world.log.changes(theirs) if seq not in theirs]
     done = world.core.do(Purge(name))
     if not isinstance(done, Done):
         check(not theirs and name not in known.accounts, "an erasure does not succeed", done.text)
@@ -108,19 +110,19 @@ def erase(world: World) -> None:
     if name in known.accounts:
         _remove(world, name)
     gone = [world.log.rows.pop(seq) for seq in theirs]
-    words = [said.msg.split()[0] for said in gone if not said.event]
+    words = [said.msg.split()[0] for said in gone if said.about is None or said.kind == EDIT]
     for seq, said in world.log.rows.items():
         if said.target == name and said.conv[:1] in "pg":
             world.log.rows[seq] = said._replace(target=ERASED)
-    for content in [content for content in world.log.firsts if content[0] in numbers or content[2] == name]:
+    for content in [one for one in world.log.firsts if one[0] in numbers or one[2] == name or one[5] in theirs]:
         del world.log.firsts[content]
     decided = [word for by, word in known.decided if by == name]
     known.decided = [(by, word) for by, word in known.decided if by != name]
     world.counts["erasures"] += 1
-    _check_no_trace(world, words, "a word of theirs is in the file after an erasure")
-    _check_no_trace(world, decided, "a topic or reason of theirs is in the file after an erasure")
+    check_no_trace(world, words, "a word of theirs is in the file after an erasure")
+    check_no_trace(world, decided, "a topic or reason of theirs is in the file after an erasure")
     if name == NAMES[0]:
-        _check_no_trace(world, [name], "their name is in the file after an erasure")
+        check_no_trace(world, [name], "their name is in the file after an erasure")
     _check_memory(world, name, decided)
 
 
@@ -147,7 +149,7 @@ def forget(world: World, gone: Callable[[int, str], bool]) -> None:
         del members[account, conv]
 
 
-def _check_no_trace(world: World, words: list[str], kind: str) -> None:
+def check_no_trace(world: World, words: list[str], kind: str) -> None:
     """Look for these in the bytes of the database and its `-wal`."""
     for path in sorted(world.core.directory.glob("lanchat.db*")):
         content = path.read_bytes() if path.name in ("lanchat.db", "lanchat.db-wal") else b""

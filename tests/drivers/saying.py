@@ -94,10 +94,10 @@ def _new(world: World) -> Entry | None:
 
 def _repeated(world: World) -> Entry | None:
     """Something that was said before by who is still here, once more; or another text, or to another, with its id."""
-    firsts = [content for content in world.log.firsts if content[0] in world.known.accounts.values()]
+    firsts = [content for content in world.log.firsts if content[0] in world.known.accounts.values() and content[4] is None]
     if not firsts:
         return None
-    author, cid, target, msg = content = world.dice.choice(firsts)
+    author, cid, target, msg, *_ = content = world.dice.choice(firsts)
     there = [said for first in world.log.firsts[content] if (said := world.log.rows.get(first.seq)) is not None]
     before = next((said for said in there if (said.target, said.msg) == (target, msg)), None)
     if before is None:

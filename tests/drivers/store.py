@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.drivers import asking, ending, people, saying, sweeping
+from tests.drivers import asking, changing, ending, people, saying, sweeping
 from tests.drivers.outside import outside
 from tests.drivers.rounds import Note
 from tests.drivers.world import World
@@ -16,6 +16,9 @@ from tests.drivers.world import World
 ACTIONS: dict[Callable[[World], None], int] = {
     saying.say: 40,
     saying.full: 4,
+    changing.change: 12,
+    changing.check_texts: 4,
+    changing.clean: 1,
     asking.page: 15,
     asking.owed: 8,
     asking.look_for: 6,

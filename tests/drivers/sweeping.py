@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from lanchat.maintenance.retention import Rule
+from lanchat.protocol.entry import EDIT, REACT
 from tests.drivers.core import full_disk
 from tests.drivers.logbook import DAY
 from tests.drivers.saying import entry, hand_in
@@ -95,7 +96,9 @@ def sweep_room(world: World) -> None:
     world.note(f"sweep with {room} bound to {size} bytes")
     there = [seq for seq, said in world.log.rows.items() if said.conv.startswith("r") and said.target == room]
     beyond = _beyond(world, there, size)
-    _sweep(world, [Rule(room, None, size)], lambda seq: seq in beyond)
+    _sweep(world, [Rule(room, None, size)], lambda seq: _must_go(world, seq, beyond))
+    left = sum(_size(world, seq) for seq in there if seq in world.log.rows)
+    check(left <= size, "a sweep leaves too many bytes", f"{left}")
 
 
 def sweep_all(world: World) -> None:
@@ -109,14 +112,26 @@ def sweep_all(world: World) -> None:
         world.note(f"say {number} messages, and sweep with all bound to {SIZE} bytes")
         _fill(world, number)
         beyond = _beyond(world, world.log.rows, SIZE)
-        _sweep(world, [Rule(None, None, SIZE)], lambda seq, beyond=beyond: seq in beyond)  # type: ignore[misc]
+        _sweep(world, [Rule(None, None, SIZE)], lambda seq, beyond=beyond: _must_go(world, seq, beyond))  # type: ignore[misc]
+        left = sum(_size(world, seq) for seq in world.log.rows)
+        check(left <= SIZE, "a sweep leaves too many bytes", f"{left}")
+
+
+def _size(world: World, seq: int) -> int:
+    """What a message counts as."""
+    return ENVELOPE + len(world.log.rows[seq].msg.encode())
+
+
+def _must_go(world: World, seq: int, beyond: set[int]) -> bool | None:
+    """Whether one of the oldest must go. What changed others goes with them, so that fewer messages may be enough."""
+    return False if seq not in beyond else None if any(row.kind in {EDIT, REACT} for row in world.log.rows.values()) else True
 
 
 def _beyond(world: World, seqs: Iterable[int], size: int) -> set[int]:
     """The oldest of these, which are more than so many bytes with those behind them."""
     beyond: set[int] = set()
     for seq in sorted(seqs, reverse=True):
-        size -= ENVELOPE + len(world.log.rows[seq].msg.encode())
+        size -= _size(world, seq)
         if size < 0:
             beyond.add(seq)
     return beyond
@@ -145,6 +160,9 @@ def _sweep(world: World, rules: Sequence[Rule], goes: Callable[[int], bool | Non
     again = world.core.run(retention.sweep())
     there = {seq for (seq,) in world.core.ask("SELECT seq FROM log WHERE conv != ''")}
     fates = {seq: goes(seq) for seq in world.log.rows}
+    for seq, row in world.log.rows.items():  # an edit or a reaction goes with the message
+        if row.kind in {EDIT, REACT} and not fates[seq] and row.about in fates:
+            fates[seq] = fates[row.about] if fates[row.about] is not False else fates[seq]
     check(again <= sum(fate is None for fate in fates.values()), "a second sweep removes more", f"{again} after {removed}")
     _none(world, [seq for seq, fate in fates.items() if fate is False and seq not in there], "a sweep removes too much")
     _none(world, [seq for seq, fate in fates.items() if fate and seq in there], "a sweep leaves too much")

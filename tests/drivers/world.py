@@ -72,6 +72,8 @@ class World:
         #: Whether it ever was.
         self.ever_wrong = False
         self.back: list[Entry] = []
+        #: The changes that were made last.
+        self.changes: list[Entry] = []
         self.open(directory / "data0")
 
     @property
@@ -141,7 +143,7 @@ class World:
 
     def indexed(self) -> None:
         """Wait until the newest message is found by its words, a moment after it was stored, and all older ones are."""
-        newest = max((seq for seq, said in self.log.rows.items() if not said.event), default=0)
+        newest = max(self.log.found([], {said.conv for said in self.log.rows.values()}), default=0)
         if not newest:
             return
         said = self.log.rows[newest]

@@ -289,7 +289,8 @@ def test_words_that_can_not_be_indexed_do_not_keep_messages_from_being_stored(
     assert line.startswith("new messages can't be searched for now: no such table: ")
 
 
-def test_what_changed_a_message_goes_with_it_and_counts_as_much(tmp_path: Path) -> None:
+def test_what_changed_a_message_goes_with_it_and_counts_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "PAGE", 2)
     with Desk(tmp_path) as desk:
         rooms(desk)
         then = NOW - 2 * DAY
@@ -307,7 +308,8 @@ def test_what_changed_a_message_goes_with_it_and_counts_as_much(tmp_path: Path) 
         assert survey.size == 2 * ENVELOPE + len("young!"), "what is left is known without looking again"
 
 
-def test_what_was_withdrawn_takes_no_room(tmp_path: Path) -> None:
+def test_what_was_withdrawn_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "PAGE", 2)
     with Desk(tmp_path) as desk:
         desk.say(*(entry(f"{n}" + "x" * 99_999) for n in range(10)))
         keeper = Keeper(desk, Rule(None, None, 1_050_000))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from lanchat.maintenance import rewrite
+from lanchat.maintenance.backup import unusable_rows
+from lanchat.maintenance.salvage import salvage
 from lanchat.model.names import parse
 from lanchat.model.session import Role
 from lanchat.protocol.entry import EDIT, GONE, REACT, WITHDRAW, Entry
@@ -17,8 +19,9 @@ from lanchat.store import changes, erasure
 from lanchat.store.message_removal import withdrawn
 from lanchat.store.word_index import MergeIndex
 from lanchat.tables import accounts
+from tests.live import until
 from tests.maintenance.test_retention import found, indexed, sound
-from tests.stores import Desk, entry
+from tests.stores import Desk, entry, raw
 
 
 @pytest.fixture
@@ -130,3 +133,32 @@ def test_an_erased_account_leaves_no_change_and_no_name_in_events(desk: Desk) ->
     assert begun.messages == 1
     assert texts(desk) == ["theirs", "theirs again", '{"ev":"kicked","who":"(erased)","text":"victory"}', '{"ev":"future"']
     sound(desk)
+
+
+def test_entries_of_all_kinds_come_through_other_keys_a_check_and_a_salvage(tmp_path: Path) -> None:
+    where = {"conv": "g1xΖΩΗ", "target": "ΖΩΗ"}
+    with Desk(tmp_path) as desk:
+        desk.write(partial(accounts.add, name=parse("alice"), password="", role=Role.USER, now=0, most=9))
+        desk.write(accounts.AllowReading(1, "g1xΖΩΗ"))
+        desk.say(
+            entry("the pmup", **where), edit(1, "the pump", **where), react(1, "!", **where), entry("oops", "1", **where),
+            withdraw(4, **where), entry("waves", kind="action", **where), entry("{}", kind="event", about=0),
+        )  # fmt: skip
+        indexed(desk)
+    raw(tmp_path, "UPDATE meta SET value = 'older' WHERE name = 'keys'")
+    rows = "SELECT seq, conv, msg, kind, about FROM log ORDER BY seq"
+    now = [
+        (1, "g1xζωη", "the pmup", None, None), (2, "g1xζωη", "the pump", "edit", 1), (3, "g1xζωη", "!", "react", 1),
+        (4, "", "", None, None), (5, "g1xζωη", "", "withdraw", 4), (6, "g1xζωη", "waves", "action", None),
+        (7, "r1", "{}", "event", 0),
+    ]  # fmt: skip
+    with Desk(tmp_path) as desk:
+        assert desk.ask(rows) == now
+        sound(desk)
+    assert salvage(tmp_path, "then").all
+    with Desk(tmp_path) as desk:
+        assert desk.read(unusable_rows) == []
+        until(lambda: not desk.ask("SELECT 1 FROM meta WHERE name = 'unindexed' AND value > 0"), "the words")
+        assert desk.ask(rows) == now
+        assert (found(desk, "pmup"), found(desk, "pump"), found(desk, "waves")) == ([], [2], [6])
+        sound(desk)
