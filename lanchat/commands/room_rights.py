@@ -112,7 +112,7 @@ def _rules(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Any
     known = shown_rules(room, session)
     lines = [f"{name}: {_written(known[name])}" for name in known if rule in {name, ""}]
     told = lines[0] if rule else f"Rules of {room.name}: {', '.join(lines)}"
-    chat.reply(session, packet, told, quotes=True, rules=known)
+    chat.reply(session, packet, told, quotes=isinstance(known["key"], str), rules=known)
     return None
 
 

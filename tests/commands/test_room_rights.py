@@ -90,6 +90,18 @@ def test_the_last_owner_stays_one(router: Router, ann: User) -> None:
     assert store_of(router.chat).connection.execute("SELECT account, rank FROM ranks").fetchall() == [(2, 3)]
 
 
+def test_of_two_owners_who_take_each_others_rank_away_at_once_one_stays(router: Router, ann: User) -> None:
+    bob, store = user(router, "bob"), store_of(router.chat)
+    ask(ann, "/rank", "#ops bob owner")
+    ann.shown(), bob.shown()
+    store.held = True
+    ann.send("/rank", "#ops bob none", cid="a")
+    bob.send("/rank", "#ops ann none", cid="b")
+    store.release()
+    assert [x["code"] for x in bob.xs() if x["op"] == "fail"] == ["FORBIDDEN"]
+    assert store.connection.execute("SELECT account, rank FROM ranks").fetchall() == [(1, 3)]
+
+
 def test_nobody_decides_about_who_has_the_same_rank_or_a_higher_one(router: Router, ann: User) -> None:
     bob, eve = user(router, "bob"), user(router, "eve")
     for name in ("bob", "eve"):
