@@ -78,7 +78,7 @@ async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -
             chat.rooms.enter(session, room)
         else:
             await _admit(chat, session, session.account, room, must_be_invited)
-        chat.room_events.tell(room, JOINED, session)
+        chat.room_events.tell(room, JOINED, session, to=(session,))
     about = f" Topic: {room.topic}" if room.topic else ""
     others = len(room.sessions) - 1
     told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"

@@ -169,6 +169,15 @@ def test_events_come_in_order_with_what_is_said(router: Router, ann: User) -> No
     assert ann.msgs() == ["bye all", "bob left #ops"]
 
 
+def test_who_leaves_at_once_is_told_of_both(router: Router, ann: User) -> None:
+    bob = User(router, "bob").hello("event")
+    store_of(router.chat).held = True
+    for to in ("/join", "/leave"):
+        bob.send(to, "#ops")
+    store_of(router.chat).release()
+    assert [ev for ev, *_ in events(bob)] == ["joined", "left"]
+
+
 def test_without_a_log_events_are_relayed() -> None:
     router, _ = make_router(stores_messages=False)
     ann = person(router, "ann", Role.USER).hello(*CAPS)
