@@ -346,6 +346,16 @@ def test_a_room_whose_maker_is_gone_when_it_is_stored_ends_at_once(open_router: 
     assert store_of(open_router.chat).connection.execute("SELECT * FROM rooms").fetchall() == []
 
 
+def test_a_room_does_not_end_while_somebody_joins_it(open_router: Router) -> None:
+    bob, zoe = guest(open_router, "bob", "#new"), person(open_router, "zoe", Role.USER).hello("id")
+    store_of(open_router.chat).held = True
+    zoe.send("/join", "#new")
+    bob.leave()
+    store_of(open_router.chat).release()
+    assert "You are in #new" in zoe.shown()[0].msg
+    assert store_of(open_router.chat).connection.execute("SELECT name FROM rooms").fetchall() == [("#new",)]
+
+
 def test_a_room_that_could_not_be_removed_stays_until_it_can(open_router: Router) -> None:
     bob = guest(open_router, "bob", "#new")
     store_of(open_router.chat).broken = True

@@ -9,6 +9,8 @@ from lanchat.core.presence import PAUSE
 from lanchat.core.router import Router
 from lanchat.model.room import parse_name
 from lanchat.model.session import TELNET, Role
+from lanchat.protocol.entry import Entry
+from lanchat.protocol.errors import NotStored
 from lanchat.protocol.packet import ServerPacket
 from lanchat.tables.rooms import OpenLobby, load
 from tests.fakes import ALL, PASSWORD, User, dump, log_in, make_router, store_of
@@ -148,14 +150,19 @@ def test_other_devices_of_who_left_are_told(router: Router, ann: User) -> None:
     assert events(phone) == [("left", "bob", "bob", None, None)]
 
 
-def test_what_can_not_be_stored_is_told_all_the_same(router: Router, ann: User) -> None:
-    bob = guest(router, "bob", *CAPS)
-    zoe = account(router, "zoe")
-    zoe.send("/create", "#fun")
-    ann.shown(), bob.shown()
-    store_of(router.chat).broken = True
+def test_what_can_not_be_stored_is_told_all_the_same(router: Router, ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(entry: Entry) -> None:
+        raise NotStored
+
+    bob, store = guest(router, "bob", *CAPS), store_of(router.chat)
+    ann.shown()
+    store.broken = True
     bob.send("/leave", "#ops")
+    store.broken = False
     assert events(ann) == [("left", "bob", "bob", None, None)]
+    monkeypatch.setattr(store, "append", refuse)
+    bob.send("/join", "#ops")
+    assert events(ann) == [("joined", "bob", "bob", None, None)]
 
 
 def test_events_come_in_order_with_what_is_said(router: Router, ann: User) -> None:
