@@ -274,6 +274,17 @@ def test_a_guest_changes_its_name_so_often_in_an_hour() -> None:
     assert bob.session.name.shown == "bob2"
 
 
+def test_who_follows_a_room_by_those_who_come_and_go_learns_of_another_name() -> None:
+    router, clock = make_router()
+    bob, cat = User(router, "bob"), User(router, "cat").hello("presence", "room")
+    in_ops(router, bob, cat)
+    clock.pump([1] * 5)
+    cat.shown()
+    bob.send("/name", "rob")
+    clock.pump([1] * 5)
+    assert {(x["ev"], *x["who"]) for x in cat.xs() if x["conv"] == "#ops"} == {("left", "bob"), ("joined", "rob")}  # type: ignore[misc]
+
+
 def test_what_is_said_to_a_guest_under_its_new_name_is_another_conversation() -> None:
     router, _ = make_router()
     ann, bob = person(router, "ann", Role.USER).hello("id"), User(router, "bob")

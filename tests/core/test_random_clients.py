@@ -115,6 +115,7 @@ class Chat(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.router, self.clock = make_router()
+        self.router.chat.limits.set("renames", "off")
         self.here: dict[str, Far] = {}  # the model, by key
         self.closing: list[Far] = []
         self.wires: list[Wire] = []
@@ -275,6 +276,30 @@ class Chat(RuleBasedStateMachine):
         if others:
             return f"Online users ({len(others)}): {', '.join(others)}"
         return NOBODY if prefix else "You are the only active user!"
+
+    @precondition(lambda self: self.here)
+    @rule(who=WHO, spelling=NAMES | st.sampled_from(NO_NAMES), cut=CUTS)
+    def rename(self, who: int, spelling: str, cut: int) -> None:
+        """Somebody asks for another name, and keeps the old one if it can't be."""
+        far, name = self.someone(who), SPELT.get(spelling)
+        far.junk = False
+        cid = self.cid(far)
+        data = packet("/name", spelling, **({"cid": cid} if cid else {}))
+        far.send(f"/name {spelling}".encode() if far.kind == "telnet" else data, cut)
+        others = [other.name for other in self.here.values() if other is not far]
+        if name is None:
+            far.told("The name you asked for ...", "fail", cid)
+        elif name.shown == far.name.shown:
+            far.told(f"You are called {name.shown} already.", "fail", cid)
+        elif any(map(name.collides, others)):
+            same = any(name.key == other.key for other in others)
+            why = "is already taken" if same else "looks like another that is taken"
+            far.told(f"The name {name.shown} {why}...", "fail", cid)
+        else:
+            del self.here[far.name.key]
+            far.name = name
+            self.here[name.key] = far
+            far.told(f"You are called {name.shown} now.", "ok", cid)
 
     @precondition(lambda self: any(far.kind != "telnet" for far in self.here.values()))
     @rule(who=WHO, cut=CUTS)
