@@ -11,6 +11,7 @@ from collections.abc import Callable
 from lanchat.core.delivery import Delivery
 from lanchat.core.replies import Replies, check_growth
 from lanchat.core.stored_messages import NOT_STORED
+from lanchat.model.mentions import mentioned
 from lanchat.model.names import key, parse
 from lanchat.model.room import Room
 from lanchat.protocol.entry import BOT, Entry, Seq
@@ -55,6 +56,7 @@ class Bots:
         self._check(bot, room, text)
         now = round(self._replies.now() * 1000)
         entry = Entry(room.conv, None, bot.name, bot.ip, room.name, text, now, kind=BOT)
+        entry.mentions = mentioned(text, room, self._online.accounts_by_key, None)
         entry.source = lambda back: self._deliver(room, back)
         self._delivery.store.append(entry)
         await self._delivery.store.settled()

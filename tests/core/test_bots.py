@@ -60,7 +60,9 @@ def test_what_a_bot_says_is_kept_and_read_like_any_message_and_marked(router: Ro
     bob.send("/history", "#ops", cid="h")
     page = bob.shown()
     assert [(packet.msg, dump(packet.x).get("bot")) for packet in page] == [("done", True), ("", None)]
-    assert connection(router).execute("SELECT author, name, kind, about FROM log").fetchall() == [
+    assert notice(router, "ann: it is done") == 2
+    assert connection(router).execute("SELECT account, seq FROM mentions").fetchall() == [(1, 2)]
+    assert connection(router).execute("SELECT author, name, kind, about FROM log WHERE seq = 1").fetchall() == [
         (None, "backups", "bot", None)
     ]
 
