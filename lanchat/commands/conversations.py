@@ -28,7 +28,7 @@ from lanchat.tables.read_markers import Marker, SetMuted
 LIST_COST, FIND_COST = 20, 4
 LISTED_A_PACKET, LOOKED_AT_A_PACKET = 10, 100
 #: More conversations than this don't fit into a packet.
-PAGE = 1000
+PAGE = 750
 NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
 _READ = "SELECT coalesce(max(read), 0) FROM members WHERE account = ? AND conv IN (SELECT value FROM json_each(?))"
 _PLACE = re.compile("[0-9]{1,19}")
