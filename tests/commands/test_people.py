@@ -230,7 +230,7 @@ def test_an_account_keeps_its_name() -> None:
     assert codes(ann) == ["FORBIDDEN"]
 
 
-@pytest.mark.parametrize("sanction", ["/mute bob", "/mute #ops bob", "/ban #bobs bob"])
+@pytest.mark.parametrize("sanction", ["/mute bob", "/mute #ops bob", "/mute #ops bo*", "/ban #bobs bob"])
 def test_no_mute_and_no_ban_is_escaped_with_another_name(sanction: str) -> None:
     router, _ = make_router()
     op, bob = person(router, "op", Role.OPERATOR), User(router, "bob").hello("id")
