@@ -74,7 +74,7 @@ def export(
         damaged += entries.count(None)
         edits = _edits(connection, after, upto)
         for entry in filter(None, entries):
-            if entry.kind != EDIT:  # (what it says is among the texts of the message)
+            if entry.kind != EDIT or not _has_message(connection, entry):  # (its text is among those of the message)
                 write(json.dumps(_as_json(entry, edits.get(entry.seq, []))) + "\n")
                 written += entry.about is None
                 if message_filter.user is not None and key(entry.name) == key(message_filter.user):
@@ -136,6 +136,11 @@ def _user_values(connection: Connection, name: str) -> dict[str, Any]:
             (f"Nothing was exported: there is no account {shown}, and no stored messages by or to that name."), "NO_SUCH_TARGET"
         )
     return values
+
+
+def _has_message(connection: Connection, edit: Entry) -> bool:
+    """Whether the message of an edit is there, which a damaged disk may have lost."""
+    return connection.execute("SELECT 1 FROM log WHERE seq = ? AND about IS NULL", (edit.about,)).fetchone() is not None
 
 
 def _edits(connection: Connection, after: Seq, upto: Seq) -> dict[Seq, list[Entry]]:

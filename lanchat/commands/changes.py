@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from lanchat.commands import changing
 from lanchat.commands.command import Command, Run
 from lanchat.core.chat import Chat
 from lanchat.model.room import MARK
@@ -31,7 +30,7 @@ def _saying(kind: str) -> Run:
 
 async def _reply(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     name, text = args
-    original = await changing.find(chat, session, name.strip())
+    original = await chat.changes.find(session, name.strip())
     x, own = packet.x or X(), session.account is not None and original.author == session.account.id
     to = original.target if own or original.target.startswith(MARK) else original.name
     said = replace(packet, to=to, msg=text, x=replace(x, re=chat.delivery.id_of(original)))
@@ -40,18 +39,18 @@ async def _reply(chat: Chat, session: Session, packet: Packet, args: list[str]) 
 
 
 def _edit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
-    return changing.change(chat, session, packet, EDIT, args)
+    return chat.changes.change(session, packet, EDIT, args[0].strip(), args[1])
 
 
 def _withdraw(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
-    return changing.change(chat, session, packet, WITHDRAW, args)
+    return chat.changes.change(session, packet, WITHDRAW, args[0].strip())
 
 
 def _react(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Work:
     text = args[1].strip()
     if len(text) > MAX_REACTION or not is_visible(text):
         raise Usage(f"A reaction has at most {MAX_REACTION} characters, all of them visible.")
-    return changing.change(chat, session, packet, REACT, [args[0], text])
+    return chat.changes.change(session, packet, REACT, args[0].strip(), text)
 
 
 def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -63,7 +62,7 @@ def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> No
     chat.sanctions.check_may_speak(session, room)
     readers, target = (list(room.sessions), room.name) if room is not None else _readers(chat, name.removeprefix("@"))
     readers = [reader for reader in readers if reader.has_cap("typing") and not _same_user(reader, session)]
-    if not readers or not chat.changes.may_tell_typing(session, target, chat.clock.seconds()):
+    if not readers or not chat.changes.may_tell_typing(session, target):
         return
     chat.replies.charge_for(session, len(readers))
     conv, who = room.name if room is not None else f"@{session.name.shown}", session.name.shown

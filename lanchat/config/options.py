@@ -13,10 +13,10 @@ from twisted.internet.main import installReactor
 from twisted.python import usage
 
 from lanchat.config.config_file import NO_HOME, Conflict, OptionsWithFile, default_data, path_option
+from lanchat.core.changes import EDIT_WITHIN
 from lanchat.logs.server import parse_level
 from lanchat.maintenance.removal import ENVELOPE
 from lanchat.maintenance.retention import Rule, parse as parse_rule
-from lanchat.model.changes import EDIT_WITHIN
 from lanchat.model.room import parse_name as parse_room
 from lanchat.model.room_rules import ACCOUNTS, ROOMS_BY
 from lanchat.net import admission

@@ -18,7 +18,7 @@ from twisted.python import usage
 
 from lanchat.config import preflight
 from lanchat.config.options import Options
-from lanchat.model.changes import Changes
+from lanchat.core.changes import Changes
 from lanchat.net.admission import Admission, Network, parse_networks
 from lanchat.net.tls import Contexts
 from lanchat.protocol.durations import format_duration

@@ -12,6 +12,7 @@ from typing import Any
 
 from lanchat.core.activity_log import ActivityLog
 from lanchat.core.bots import Bots
+from lanchat.core.changes import Changes
 from lanchat.core.cursors import Cursors
 from lanchat.core.delivery import Delivery
 from lanchat.core.departures import Departures
@@ -22,7 +23,6 @@ from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.room_events import RoomEvents
-from lanchat.model.changes import Changes
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
@@ -71,7 +71,7 @@ class Chat:
         self.messages = Messages(
             self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
         )
-        self.changes = Changes()
+        self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages.stored)
         self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)

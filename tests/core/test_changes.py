@@ -8,9 +8,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.commands import hello
+from lanchat.core.changes import EDIT_WITHIN, TYPING_PAUSE
 from lanchat.core.router import Router
 from lanchat.history import pages
-from lanchat.model.changes import EDIT_WITHIN, TYPING_PAUSE
 from lanchat.model.session import Role
 from lanchat.store import word_index
 from lanchat.tables import recent

@@ -14,7 +14,7 @@ from lanchat.history.search import Query, search
 from lanchat.maintenance import backup as backups
 from lanchat.maintenance.retention import Rule
 from lanchat.maintenance.salvage import salvage
-from lanchat.protocol.entry import Entry
+from lanchat.protocol.entry import STORED, WITHDRAW, Entry
 from lanchat.service.requests import Add, Done, Purge
 from lanchat.tables import accounts
 from tests.drivers.core import Core, Time
@@ -26,6 +26,8 @@ from tests.fakes import log_in
 NAMES = ["ann", "bob", "zyxeva"]
 KEEP = 7 * 86_400
 WORDS = ["baro", "dixo", "faro", "gixo", "karo", "lixo"]
+#: Of so many of the newest messages, every so many are withdrawn.
+NEWEST, EACH = 40, 8
 #: The name of a copy, and what is put after the name of a database that was replaced.
 COPY, OLD = "copy.db", "before"
 
@@ -107,6 +109,22 @@ def erase(place: Path, now: float, tell: Tell) -> None:
     core, _ = _open(place, _at(now))
     done = core.do(Purge(NAMES[-1]))
     tell({"done": "erase"} if isinstance(done, Done) else {"failed": done.text})
+    core.stop()
+
+
+def withdraw(place: Path, now: float, tell: Tell) -> None:
+    """Withdraw some of the newest messages, tell each that is acknowledged, and have their traces removed."""
+    time = _at(now)
+    core, back = _open(place, time)
+    rows = core.ask("SELECT seq, conv, author, name, target FROM log WHERE conv != '' AND about IS NULL ORDER BY seq DESC")
+    for seq, conv, author, name, target in rows[:NEWEST:EACH]:
+        core.store.append(Entry(conv, author, name, "10.0.0.1", target, "", time.ms, kind=WITHDRAW, about=seq))
+        core.settle()
+        for one in back:
+            tell({"withdrawn": one.about} if one.state == STORED else {})
+        back.clear()
+    core.run(core.operations.erase_traces())
+    tell({"done": "withdraw"})
     core.stop()
 
 

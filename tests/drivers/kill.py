@@ -44,9 +44,8 @@ class KillDriver:
 
     def step(self) -> None:
         """Kill one process, and look."""
-        act = self._dice.choice([
-            self._talk, self._idle, self._sweep, self._erase, self._back_up, self._restore, self._save, self._new_epoch,
-        ])  # fmt: skip
+        acts = [self._talk, self._idle, self._sweep, self._erase, self._withdraw]
+        act = self._dice.choice([*acts, self._back_up, self._restore, self._save, self._new_epoch])
         act()
         self.counts["steps"] += 1
         shutil.rmtree(self._directory / "work", ignore_errors=True)
@@ -96,6 +95,20 @@ class KillDriver:
         content = (place / "lanchat.db").read_bytes()
         found = [word for word in (*words, deeds.NAMES[-1]) if word.encode() in content]
         check(not found, "a trace is left", f"{found} after an erasure that was killed, and another")
+
+    def _withdraw(self) -> None:
+        place, done = self._kill("withdraw", lambda place, tell: deeds.withdraw(place, self._now, tell))
+        rows, newest = self._look(place), sorted(self._rows, reverse=True)[: deeds.NEWEST : deeds.EACH]
+        back = sorted(set(done.all("withdrawn")) & rows.keys())
+        check(not back, "what was withdrawn is there again", f"{back} after a kill")
+        same_rows(
+            {seq: row for seq, row in self._rows.items() if seq not in newest or seq in rows}, rows, "the log differs", ""
+        )
+        self._again(partial(deeds.withdraw, place, self._now))
+        left, content = self._look(place), (place / "lanchat.db").read_bytes()
+        words = [row["msg"].split()[0] for seq, row in self._rows.items() if seq not in left]
+        found = [word for word in words if word.encode() in content]
+        check(not found, "a withdrawn text is left in the file", f"{found} after a kill, and once more")
 
     def _back_up(self) -> None:
         target = self._directory / "work" / deeds.COPY

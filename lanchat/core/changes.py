@@ -1,0 +1,240 @@
+"""Changes: edits of messages, their withdrawal, and reactions to them (docs/protocol.md, "Replies, edits, reactions").
+
+The message is looked up in the log, and it is checked whether the user may change it. The change is an entry of the log as
+messages are (`lanchat.protocol.entry.Entry.about`): it goes through the store, and is delivered and acknowledged when it comes
+back. The store checks once more that the message is there, as it may be withdrawn meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from sqlite3 import Connection
+
+from lanchat.core import resending
+from lanchat.core.delivery import Delivery
+from lanchat.core.forms import sentence
+from lanchat.core.replies import Replies, check_growth
+from lanchat.core.stored_messages import StoredMessages, Target
+from lanchat.history import changes, pages
+from lanchat.history.changes import Original
+from lanchat.history.positions import OfAccount
+from lanchat.model.conversation import of_two, with_guest
+from lanchat.model.room import Room
+from lanchat.model.room_rules import Rank
+from lanchat.model.session import Account, Session
+from lanchat.protocol.durations import format_duration
+from lanchat.protocol.entry import EDIT, GONE, REACT, REPEAT_MS, WITHDRAW, Entry, Seq
+from lanchat.protocol.errors import Banned, ClientGone, Forbidden, Full, Muted, NoSuchTarget, NotMember, NotStored
+from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.packet import Packet, Sender, ServerPacket, visible
+from lanchat.state.online import OnlineUsers
+from lanchat.state.rooms import Rooms
+from lanchat.state.sanctions import Sanctions
+
+#: For how many seconds a message may be edited or withdrawn by who said it, if the operator sets nothing else.
+EDIT_WITHIN = 86_400
+#: What is written in place of the id of the newest message.
+LAST = "last"
+#: Among how many of the newest messages the last one is looked for.
+LOOKED_AT = 200
+#: What it costs to look up a message, in packets; and the newest ones.
+LOOK_COST, LAST_COST = 3, 12
+#: Seconds in which a session can tell once for each conversation that its user writes something.
+TYPING_PAUSE = 3.0
+#: Characters of a message that are shown in a sentence about a reaction to it.
+EXCERPT = 40
+#: What is told to whoever made a change.
+DONE = {EDIT: "The message is edited.", WITHDRAW: "The message is withdrawn.", REACT: ""}
+NO_MESSAGE = "There is no message {} that you may read, or it was withdrawn."
+
+
+class Changes:
+    """Makes changes of messages."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
+        self,
+        online: OnlineUsers,
+        rooms: Rooms,
+        replies: Replies,
+        sanctions: Sanctions,
+        delivery: Delivery,
+        stored: StoredMessages,
+    ) -> None:
+        self._online = online
+        self._rooms = rooms
+        self._replies = replies
+        self._sanctions = sanctions
+        self._delivery = delivery
+        self._stored = stored
+        #: For how many seconds a message may be edited or withdrawn by who said it (`--edit-within`).
+        self.edit_within: float = EDIT_WITHIN
+        #: Called when a message was withdrawn; the service sets it.
+        self.on_withdrawal: Callable[[], object] = lambda: None
+        # Who told a moment ago that they write something, for whom, and when; the first told comes first.
+        self._typing: dict[tuple[Session, str], float] = {}
+
+    async def find(self, session: Session, name: str) -> Entry:
+        """Find a message that a session may read, by its id, its number, or `LAST` (the newest of others).
+
+        Raises `NoSuchTarget`.
+        """
+        _, original = await self._look_up(session, name, None, None)
+        return self._readable(session, name, original).entry
+
+    def _readable(self, session: Session, name: str, original: Original | None) -> Original:
+        """The message that was found; raises `NoSuchTarget` if there is none that a session may read."""
+        if original is None or not self._may_read(session, original.entry.conv):
+            raise NoSuchTarget(NO_MESSAGE.format(visible(name, 40)))
+        return original
+
+    async def _look_up(self, session: Session, name: str, kind: str | None, cid: str | None) -> tuple[Seq, Original | None]:
+        """The place of the message that is called so, for a change of this kind or a reply, and the message if it is there.
+
+        The last one is the newest that the user said, or for reactions and replies the newest of others. Raises `ClientGone`.
+        """
+        account = session.account
+        self._replies.charge(session, LAST_COST if name == LAST else LOOK_COST)
+        if session.pending:
+            await self._stored.settled()
+        convs = OfAccount(account.id) if account is not None else [room.conv for room in self._rooms.of(session)]
+        author = account.id if account is not None else None
+        since = round(self._replies.now() * 1000) - REPEAT_MS
+
+        def last(connection: Connection) -> Seq:
+            if author is not None and cid is not None and kind is not None:  # (a program that repeats it means the same one)
+                before = changes.changed_before(connection, author, cid, kind, since)
+                if before is not None:
+                    return before
+            newest = pages.page(connection, convs, limit=LOOKED_AT).entries[::-1]
+            own = kind in (EDIT, WITHDRAW)
+            return next((one.seq for one in newest if (author is not None and one.author == author) == own), 0)
+
+        def look(connection: Connection) -> tuple[Seq, Original | None]:
+            place = last(connection) if name == LAST else self._seq(name)
+            return place, changes.original(connection, place, author)
+
+        found = await self._delivery.store.read(look)
+        if session not in self._online:  # (its account may be erased, which must not be followed by anything from it)
+            raise ClientGone
+        return found
+
+    async def change(self, session: Session, packet: Packet, kind: str, name: str, text: str = "") -> None:
+        """Change the message that is called so: by its id, its number, or `LAST`.
+
+        `kind` is `EDIT`, `WITHDRAW` or `REACT`; `text` is the new text, or the reaction ("" takes it back).
+        Raises `NoSuchTarget`, `Forbidden`, `Full`, `Muted`, `TooBig`, `RateLimited` or `NotStored`.
+        """
+        if not self._delivery.store.stores_messages:
+            raise Forbidden("Nothing was done: this server stores no messages, so none can be changed.")
+        cid = packet.x.cid if packet.x is not None else None
+        resending.check_order(session, cid, self._replies.seconds())
+        account = session.account
+        assert account is not None  # noqa: S101 (the commands are for accounts)
+        now = round(self._replies.now() * 1000)
+        change = Entry("", account.id, session.name.shown, session.sender.ip, "", text, now, None, cid, kind=kind)
+        try:
+            change.about, found = await self._look_up(session, name, kind, cid)
+            original = self._readable(session, name, found)
+            change.conv = original.entry.conv
+            to = self._find_target(account, original.entry, change)
+            self._check(session, original, change, to)
+        except (NoSuchTarget, NotMember, Forbidden, Full, Muted, Banned) as refusal:
+            if change.about and resending.may_be_repeat(session, packet):
+                await resending.answer_repeat(self._delivery, self._replies, session, change, refusal)
+                return
+            raise
+        excerpt = visible(original.entry.msg, EXCERPT) if kind == REACT else ""
+        change.source = partial(self._came_back, session, to, excerpt)
+        try:
+            self._delivery.store.append(change)
+        except NotStored:
+            resending.note_failed(session, cid, self._replies.seconds())
+            raise
+        session.pending += 1
+        if self._delivery.store.full:
+            await self._stored.settled()
+
+    def may_tell_typing(self, session: Session, target: str) -> bool:
+        """Whether a session may tell now that its user writes something for this target; if so, not again for a while."""
+        now = self._replies.seconds()
+        while self._typing and now - next(iter(self._typing.values())) >= TYPING_PAUSE:
+            del self._typing[next(iter(self._typing))]
+        if (session, target) in self._typing:
+            return False
+        self._typing[session, target] = now
+        return True
+
+    def _seq(self, name: str) -> Seq:
+        """The number in the log of the message that is called so: `e1.17` or `17`; 0 if there can't be one."""
+        epoch, _, number = name.rpartition(".")
+        if epoch not in ("", self._delivery.store.epoch) or not (number.isascii() and number.isdigit() and len(number) < 19):
+            return 0
+        return int(number)
+
+    def _may_read(self, session: Session, conv: str) -> bool:
+        if session.account is not None:
+            return conv in session.account.conversations
+        return any(room.conv == conv for room in self._rooms.of(session))
+
+    def _find_target(self, account: Account, original: Entry, change: Entry) -> Target | None:
+        """Find whom a change is for: the room, or the other one, who may not be there any more; its `target` is set."""
+        if (room := self._rooms.by_conv.get(original.conv)) is not None:
+            change.target = room.name
+            return room
+        change.target = original.target if original.author == account.id else original.name
+        other = self._online.account(change.target)
+        if other is not None and of_two(account.id, other.id) == original.conv:
+            return other
+        guest = self._online.find(change.target)
+        is_it = guest is not None and guest.account is None and with_guest(account.id, guest.name.key) == original.conv
+        return guest if is_it else None
+
+    def _check(self, session: Session, original: Original, change: Entry, to: Target | None) -> None:
+        """Raise a `ChatError` if a session may not make a change, or it costs too much; otherwise charge it."""
+        entry, room = original.entry, to if isinstance(to, Room) else None
+        self._sanctions.check_may_speak(session, room)
+        if change.kind != REACT:
+            self._check_rights(session, entry, change, room)
+        if change.kind != WITHDRAW and original.changes >= self._replies.limits["changes"]:
+            raise Full("Nothing was done: you have changed this message, or reacted to it, too often.", limit="changes")
+        readers = len(to.sessions) if isinstance(to, (Room, Account)) else 1
+        check_growth(
+            ServerPacket(
+                Sender(change.name, change.ip),
+                change.target,
+                sentence(change, visible(entry.msg, EXCERPT)),
+                ServerX(id=self._delivery.id_of(entry), ts=self._replies.timestamp(), conv=change.target),
+            )
+        )
+        self._replies.charge_for(session, readers + len(session.account.sessions if session.account else ()), change.msg)
+
+    def _check_rights(self, session: Session, entry: Entry, change: Entry, room: Room | None) -> None:
+        """Raise `Forbidden` if a session may not edit or withdraw a message."""
+        if entry.author != change.author:
+            if change.kind == EDIT:
+                raise Forbidden("Nothing was done: you can edit only what you said yourself.")
+            if room is None or not room.has_rank(session, Rank.OPERATOR):
+                raise Forbidden("Nothing was done: you can withdraw only what you said yourself.")
+        elif change.ts - entry.ts > self.edit_within * 1000:
+            verb = "edited" if change.kind == EDIT else "withdrawn"
+            ago = format_duration(self.edit_within)
+            raise Forbidden(f"Nothing was done: a message can be {verb} for {ago}, and this one is older.")
+
+    def _came_back(self, session: Session, to: Target | None, excerpt: str, change: Entry) -> None:
+        """Deliver and acknowledge a change that came back from the store, or tell that it could not be made."""
+        session.pending -= 1
+        if not change.state:
+            self._stored.tell_failed(session, change)
+            return
+        if session.failed_writes is not None:
+            session.failed_writes.stored(change.cid)
+        if change.state == GONE:
+            told = NO_MESSAGE.format(change.about)
+            self._replies.answer(session, change.cid, told, op="fail", code=NoSuchTarget.code)
+            return
+        if not change.dup:
+            if change.kind == WITHDRAW:
+                self.on_withdrawal()
+            self._stored.deliver(self._delivery.forms_for(None, change, excerpt=excerpt), change, session, to, excerpt)
+        self._stored.acknowledge(session, change, self._delivery.packet_for(None, change), DONE[change.kind or ""])
