@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-import msgspec
 
 from lanchat.commands.command import Command
 from lanchat.core.chat import Chat
+from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
-from lanchat.model.room_rules import RANKS, Rank, RoomRules
+from lanchat.model.room_rules import RANKS, Rank
 from lanchat.model.session import Role, Session
 from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, NotMember, Usage
 from lanchat.protocol.events import MODE, RANK, RENAMED
@@ -39,6 +39,11 @@ def check_rank(session: Session, room: Room, rank: Rank) -> None:
         raise Forbidden(f"Only {who} of {room.name}, or a moderator, may do that.")
 
 
+def note(chat: Chat, by: Session, what: str) -> None:
+    """Note a decision in the log. What an owner decides is not marked for the audit, as there may be any number of it."""
+    (chat.activity.decided if by.role >= Role.MODERATOR else chat.activity.note)(what)
+
+
 def row(room: Room, session: Session) -> dict[str, object]:
     """A room as data, for this session."""
     known = {"name": room.name, "topic": room.topic, "private": room.private, "online": len(room.sessions)}
@@ -50,15 +55,32 @@ def row(room: Room, session: Session) -> dict[str, object]:
 
 
 async def _rank(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, rank = room_of(chat, session, args[0]), RANKS.get(args[2].strip().lower())
+    room, rank = room_of(chat, session, args[0]), parse_rank(args[2])
     check_rank(session, room, Rank.OWNER)
-    if rank is None:
-        raise Usage("A rank is owner, operator, voiced or none, as in /rank #ops bob operator.")
-    if room is chat.rooms.lobby:
-        raise Forbidden(f"Nobody has a rank in {room.name}: the server's moderators decide there.")
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
-    name = args[1].strip().removeprefix("@")
+    told = await set_rank(chat, room, args[1], rank, session)
+    note(chat, session, f"{told}, says {session.name.shown}")
+    chat.reply(session, packet, f"{told}.")
+
+
+def parse_rank(text: str) -> Rank:
+    """The rank with this name. Raises `Usage`."""
+    rank = RANKS.get(text.strip().lower())
+    if rank is None:
+        raise Usage("A rank is owner, operator, voiced or none, as in /rank #ops bob operator.")
+    return rank
+
+
+async def set_rank(chat: Chat, room: Room, whom: str, rank: Rank, by: Session | None = None) -> str:
+    """Give an account or a guest a rank in a room, or take it away, and tell those in it. Returns what is so now.
+
+    `by` is who decides; None is the server's operator. Raises `NoSuchTarget`, `Full`, or `Forbidden` in the lobby, or if the
+    room would have no owner any more.
+    """
+    if room is chat.rooms.lobby:
+        raise Forbidden(f"Nobody has a rank in {room.name}: the server's moderators decide there.")
+    name = whom.strip().removeprefix("@")
     account, guest = chat.online.account(name), chat.online.find(name)
     if account is not None:
         await chat.store.write(SetRank(room.id, account.id, rank, chat.limits["ranks"]))
@@ -72,9 +94,8 @@ async def _rank(chat: Chat, session: Session, packet: Packet, args: list[str]) -
         _rank_guest(room, guest, rank)
     else:
         raise NoSuchTarget(f"There is no account {visible(name, 40)}, and no guest of that name is in {room.name}.")
-    chat.room_events.tell(room, RANK, session, who=shown, text=rank.word if rank else "")
-    what = f"{_TITLES[rank]} in {room.name} now" if rank else f"without a rank in {room.name} now"
-    chat.reply(session, packet, f"{shown} is {what}.")
+    chat.room_events.tell(room, RANK, by, who=shown, text=rank.word if rank else "")
+    return f"{shown} is {_TITLES[rank]} in {room.name} now"
 
 
 def _rank_guest(room: Room, guest: Session, rank: Rank) -> None:
@@ -88,7 +109,7 @@ def _rank_guest(room: Room, guest: Session, rank: Rank) -> None:
     room.guest_ranks[guest] = rank
 
 
-_TITLES = {Rank.VOICED: "voiced", Rank.OPERATOR: "an operator", Rank.OWNER: "an owner"}
+_TITLES = {Rank.NONE: "without a rank", Rank.VOICED: "voiced", Rank.OPERATOR: "an operator", Rank.OWNER: "an owner"}
 
 
 # Rules.
@@ -97,19 +118,20 @@ _TITLES = {Rank.VOICED: "voiced", Rank.OPERATOR: "an operator", Rank.OWNER: "an 
 class _Change(NamedTuple):
     """What a rule becomes."""
 
-    rules: RoomRules
-    private: bool
+    #: The member of `RoomRules`, or "private", and its value.
+    member: str
+    value: bool | int | str
     #: The rule as it is told to those in the room, who need not learn the key again.
     told: str
 
 
 def _rules(chat: Chat, session: Session, packet: Packet, args: list[str]) -> Any:
     room, rule, value = room_of(chat, session, args[0]), args[1].strip().lower(), args[2].strip()
-    if rule and rule not in RULES:
-        raise Usage(f"There is no rule {visible(rule, 40)}. The rules are {', '.join(RULES)}.")
     if value:
         return _set_rule(chat, session, packet, room, rule, value)
-    known = shown_rules(room, session)
+    if rule:
+        _check_rule(rule)
+    known = shown_rules(room, room.has_rank(session, Rank.OPERATOR))
     lines = [f"{name}: {_written(known[name])}" for name in known if rule in {name, ""}]
     told = lines[0] if rule else f"Rules of {room.name}: {', '.join(lines)}"
     chat.reply(session, packet, told, quotes=isinstance(known["key"], str), rules=known)
@@ -120,48 +142,60 @@ async def _set_rule(  # noqa: PLR0913, PLR0917 (what was asked)
     chat: Chat, session: Session, packet: Packet, room: Room, rule: str, value: str
 ) -> None:
     check_rank(session, room, Rank.OPERATOR)
-    if room is chat.rooms.lobby and rule not in LOBBY_RULES:
-        raise Forbidden(f"Everyone is in {room.name}, so only these rules can change there: {', '.join(LOBBY_RULES)}.")
-    change = _changed(room, rule, value)
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
-    await chat.store.write(SetRules(room.id, change.rules, change.private))
-    room.rules, room.private = change.rules, change.private
-    chat.room_events.tell(room, MODE, session, text=change.told)
-    chat.reply(session, packet, f"Rules of {room.name}: {change.told}", rules=shown_rules(room, session))
+    told = await set_rules(chat, room, {rule: value}, session)
+    note(chat, session, f"{told}, says {session.name.shown}")
+    chat.reply(session, packet, told, rules=shown_rules(room, room.has_rank(session, Rank.OPERATOR)))
 
 
-def _changed(room: Room, rule: str, value: str) -> _Change:
-    """The rules of a room after a change. Raises `Usage` if the value is none of this rule's."""
-    told, private = f"{rule} {value.lower()}", room.private
+async def set_rules(chat: Chat, room: Room, values: Mapping[str, str], by: Session | None = None) -> str:
+    """Change rules of a room, by the words for them, all or none, and tell those in it. Returns what was changed.
+
+    `by` is who decides; None is the server's operator. Raises `Usage`, `NoSuchTarget`, or `Forbidden` in the lobby.
+    """
+    if room is chat.rooms.lobby and not values.keys() <= {*LOBBY_RULES}:
+        raise Forbidden(f"Everyone is in {room.name}, so only these rules can change there: {', '.join(LOBBY_RULES)}.")
+    changes = [_change(room, rule, value) for rule, value in values.items()]
+    command = SetRules(room.id, {change.member: change.value for change in changes})
+    room.rules, room.private = await chat.store.write(command)
+    told = ", ".join(change.told for change in changes)
+    chat.room_events.tell(room, MODE, by, text=told)
+    return f"Rules of {room.name}: {told}"
+
+
+def _check_rule(rule: str) -> None:
+    if rule not in RULES:
+        raise Usage(f"There is no rule {visible(rule, 40)}. The rules are {', '.join(RULES)}.")
+
+
+def _change(room: Room, rule: str, value: str) -> _Change:
+    """What a rule becomes with this value. Raises `Usage` if there is no such rule, or the value is none of this rule's."""
+    _check_rule(rule)
+    member, chosen = RULES[rule], value.lower()
     if rule == "key":
         if any(map(str.isspace, value)) or len(value) > MAX_KEY or visible(value) != value:
             raise Usage(f"A key is one word of at most {MAX_KEY} visible characters, or off.")
-        key = "" if value.lower() == "off" else value
-        return _Change(msgspec.structs.replace(room.rules, key=key), private, f"key {'on' if key else 'off'}")
+        return _Change(member, "" if chosen == "off" else value, f"key {'off' if chosen == 'off' else 'on'}")
     if rule == "limit":
-        if value.lower() != "off" and not (value.isascii() and value.isdigit() and 0 < int(value[:9]) <= MAX_LIMIT):
+        if chosen != "off" and not (value.isascii() and value.isdigit() and 0 < int(value[:9]) <= MAX_LIMIT):
             raise Usage(f"A limit is a number of people from 1 to {MAX_LIMIT:,}, or off.")
-        limit = 0 if value.lower() == "off" else int(value[:9])
-        return _Change(msgspec.structs.replace(room.rules, limit=limit), private, f"limit {limit or 'off'}")
+        limit = 0 if chosen == "off" else int(value[:9])
+        return _Change(member, limit, f"limit {limit or 'off'}")
     words = _WORDS.get(rule, ("off", "on"))
-    if value.lower() not in words:
+    if chosen not in words:
         raise Usage(f"Send /rules {room.name} {rule} {words[1]}, or {words[0]}.")
-    chosen = value.lower() == words[1]
-    if rule == "invited":
-        return _Change(room.rules, chosen, told)
-    return _Change(msgspec.structs.replace(room.rules, **{RULES[rule]: chosen}), private, told)
+    return _Change(member, chosen == words[1], f"{rule} {chosen}")
 
 
-def shown_rules(room: Room, session: Session) -> dict[str, object]:
+def shown_rules(room: Room, with_key: bool) -> dict[str, object]:
     """The rules of a room as data, by the words for them. Only those who could set the key learn it."""
     rules = room.rules
-    known: dict[str, object] = {rule: getattr(rules, member) for rule, member in RULES.items() if member}
-    known["invited"] = room.private
+    known = {rule: room.private if rule == "invited" else getattr(rules, member) for rule, member in RULES.items()}
     known["topic"] = _WORDS["topic"][rules.topic_by_operators]
-    if not room.has_rank(session, Rank.OPERATOR):
+    if not with_key:
         known["key"] = bool(rules.key)
-    return {rule: known[rule] for rule in RULES} | ({"temporary": True} if rules.temporary else {})
+    return known | ({"temporary": True} if rules.temporary else {})
 
 
 def _written(value: object) -> str:
@@ -177,32 +211,41 @@ def _written(value: object) -> str:
 async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     room, name = room_of(chat, session, args[0]), parse_name(args[1])
     check_rank(session, room, Rank.OWNER)
-    if room is chat.rooms.lobby:
-        raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
     chat.sanctions.check_may_speak(session, room)  # the name is shown to everybody
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
+    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
+    with chat.creations.take(session.account.id, "You have named too many rooms within the last hour."):
+        told = await rename(chat, room, name, session)
+    note(chat, session, f"{told}, says {session.name.shown}")
+    chat.reply(session, packet, f"{told}.", rooms=[row(room, session)])
+
+
+async def rename(chat: Chat, room: Room, name: Name, by: Session | None = None) -> str:
+    """Give a room another name, and tell those in it. Returns what is so now.
+
+    `by` is who decides; None is the server's operator. Raises `NameTaken`, `NoSuchTarget`, or `Forbidden` for the lobby.
+    """
+    if room is chat.rooms.lobby:
+        raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
     old = room.name
     chat.rooms.lookalikes.discard(room.parsed_name)  # (it may be given a name that looks like its own)
     looks_taken = chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name)
     chat.rooms.lookalikes.add(room.parsed_name)
     if looks_taken:
         raise NameTaken(f"There is already a room whose name looks like {name.shown}. Choose another.")
-    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
-    told = "You have named too many rooms within the last hour."
-    with chat.creations.take(session.account.id, told), chat.rooms.lookalikes.held(name):
+    with chat.rooms.lookalikes.held(name):
         await chat.store.write(RenameRoom(room.id, name))
-    chat.room_events.tell(room, RENAMED, session, text=name.shown)
+    chat.room_events.tell(room, RENAMED, by, text=name.shown)
     chat.rooms.rename(room, name)
-    chat.activity.note(f"{session.name.shown} renamed {old} to {room.name}")
-    chat.reply(session, packet, f"{old} is called {room.name} now.", rooms=[row(room, session)])
+    return f"{old} is called {room.name} now"
 
 
-#: Each rule with the member of `RoomRules` that has it; "" for those that are written in other words, or kept elsewhere.
+#: Each rule with the member of `RoomRules` that has it; "private" is kept in a column of its own.
 RULES = {
     "moderated": "moderated",
     "secret": "secret",
-    "invited": "",
+    "invited": "private",
     "topic": "topic_by_operators",
     "key": "key",
     "limit": "limit",

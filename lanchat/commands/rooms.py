@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lanchat.commands.command import Command, is_emptied, list_argument
-from lanchat.commands.room_rights import check_rank, room_of, row
+from lanchat.commands.room_rights import check_rank, note, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, MAX_TOPIC, Room
@@ -162,7 +162,7 @@ async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.rooms.remove(room)
     chat.room_events.tell(room, CLOSED, session, to=here)
     chat.sanctions.forget(room)
-    chat.activity.note(f"{session.name.shown} closed {room.name}")
+    note(chat, session, f"{session.name.shown} closed {room.name}")
     chat.reply(session, packet, f"{room.name} is closed.")
 
 

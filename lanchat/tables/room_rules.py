@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from lanchat.model.room_rules import RoomRules
+import msgspec
+
+from lanchat.model.room_rules import RoomRules, decode_rules
 from lanchat.tables import rooms
 from lanchat.tables.log_command import LogCommand
 
 
-class SetRules(LogCommand[None], frozen=True):
-    """Set the rules of a room, and whether only the invited may enter it. Raises `NoSuchTarget`."""
+class SetRules(LogCommand[tuple[RoomRules, bool]], frozen=True):
+    """Change rules of a room, or whether only the invited may enter it. Raises `NoSuchTarget`."""
 
     room: int
-    rules: RoomRules
-    private: bool
+    #: New values of members of `RoomRules`, and of "private"; what others changed meanwhile stays as they left it.
+    changes: dict[str, bool | int | str]
 
-    def run(self, connection: Connection) -> None:
-        """Raises `NoSuchTarget` if the room was closed."""
+    def run(self, connection: Connection) -> tuple[RoomRules, bool]:
+        """Returns all rules, and whether only the invited may enter. Raises `NoSuchTarget` if the room was closed."""
         rooms.check_there(connection, self.room)
-        row = (self.rules.encode(), int(self.private), self.room)
-        connection.execute("UPDATE rooms SET rules = ?, private = ? WHERE id = ?", row)
+        rules, private = connection.execute("SELECT rules, private FROM rooms WHERE id = ?", (self.room,)).fetchone()
+        changes = dict(self.changes)
+        kept = bool(changes.pop("private", private))
+        changed = msgspec.structs.replace(decode_rules(rules, bool(private)), **changes)
+        connection.execute("UPDATE rooms SET rules = ?, private = ? WHERE id = ?", (changed.encode(), int(kept), self.room))
+        return changed, kept

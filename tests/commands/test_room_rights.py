@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from lanchat.core.router import Router
 from lanchat.model.room_rules import Rank, RoomRules
@@ -263,6 +264,42 @@ def test_rules_and_the_topic_are_there_after_a_restart(router: Router, ann: User
         True,
     )
     assert (room.topic, room.topic_by, room.topic_at) == ("pumps", "ann", 1795183402)
+
+
+def test_of_rules_that_two_change_at_once_none_is_lost(router: Router, ann: User) -> None:
+    mod = person(router, "mod", Role.MODERATOR).hello("id")
+    store_of(router.chat).held = True
+    ann.send("/rules", "#ops moderated on")
+    mod.send("/rules", "#ops invited on")
+    store_of(router.chat).release()
+    (room,) = load(store_of(router.chat).connection, {})
+    found = router.chat.rooms.find("#ops")
+    assert found is not None
+    assert (room.rules, room.private) == (found.rules, found.private) == (RoomRules(moderated=True), True)
+
+
+def test_decisions_about_a_room_are_in_the_log_once_and_those_of_moderators_for_the_audit() -> None:
+    router, clock = make_router()
+    ann, mod = (person(router, "ann", Role.USER).hello("id"), person(router, "mod", Role.MODERATOR).hello("id"))
+    ann.send("/create", "#ops")
+    user(router, "bob")
+    asked = ["/rank #ops bob operator", "/rules #ops key swordfish", "/ban #ops eve", "/rename #ops #dev", "/close #dev"]
+    for who, audited in ((ann, False), (mod, True)):
+        who.send("/create", "#ops")
+        clock.advance(0)
+        with capturedLogs() as events:
+            for line in asked:
+                who.send(*line.split(" ", 1))
+            clock.advance(0)
+        assert {bool(event.get("audit")) for event in events} == {audited}
+        by = who.session.name.shown
+        assert "; ".join(map(formatEvent, events)).split("; ") == [
+            f"bob is an operator in #ops now, says {by}",
+            f"Rules of #ops: key on, says {by}",
+            f"eve is banned from #ops by {by} until it is undone",
+            f"#ops is called #dev now, says {by}",
+            f"{by} closed #dev",
+        ]
 
 
 def test_rules_that_are_damaged_are_those_of_a_new_room(router: Router, ann: User) -> None:

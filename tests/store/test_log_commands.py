@@ -158,7 +158,7 @@ class Life:
             rooms.CloseRoom: lambda: rooms.CloseRoom(self._room()) if self._rarely() else None,
             rooms.CloseEmptyRooms: rooms.CloseEmptyRooms,
             rooms.RenameRoom: lambda: rooms.RenameRoom(self._room(), self.dice.choice(ROOMS)),
-            room_rules.SetRules: lambda: room_rules.SetRules(self._room(), self._rules(), self._rarely()),
+            room_rules.SetRules: lambda: room_rules.SetRules(self._room(), self._some_rules()),
             SetRank: lambda: SetRank(self._room(), self._account(), self.dice.choice(list(Rank))),
             rooms.SetTopic: lambda: rooms.SetTopic(self._room(), self._word(), self._word(), self._seconds),
             rooms.Invite: lambda: rooms.Invite(self._room(), self._account(), 2),
@@ -266,6 +266,11 @@ class Life:
 
     def _rules(self) -> RoomRules:
         return RoomRules(moderated=self._rarely(), temporary=self._rarely(), key=self._word(), limit=self.dice.randrange(3))
+
+    def _some_rules(self) -> dict[str, bool | int | str]:
+        rules: dict[str, bool | int | str] = {"private": self._rarely(), "moderated": self._rarely()}
+        rules |= {"key": self._word(), "limit": self.dice.randrange(3)}
+        return {rule: rules[rule] for rule in self.dice.sample(sorted(rules), 2)}
 
     def _add_sanction(self) -> sanctions.AddSanction:
         until = self.dice.choice([None, self._seconds + self.dice.randrange(90_000)])
