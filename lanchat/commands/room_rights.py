@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lanchat.commands.command import Command
@@ -10,7 +10,7 @@ from lanchat.core.chat import Chat
 from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
 from lanchat.model.room_rules import RANKS, Rank
-from lanchat.model.session import Role, Session
+from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, NotMember, Usage
 from lanchat.protocol.events import MODE, RANK, RENAMED
 from lanchat.protocol.packet import Packet, visible
@@ -68,7 +68,7 @@ def parse_rank(text: str) -> Rank:
     """The rank with this name. Raises `Usage`."""
     rank = RANKS.get(text.strip().lower())
     if rank is None:
-        raise Usage("A rank is owner, operator, voiced or none, as in /rank #ops bob operator.")
+        raise Usage("A rank is owner, operator, voiced or none.")
     return rank
 
 
@@ -96,6 +96,19 @@ async def set_rank(chat: Chat, room: Room, whom: str, rank: Rank, by: Session | 
         raise NoSuchTarget(f"There is no account {visible(name, 40)}, and no guest of that name is in {room.name}.")
     chat.room_events.tell(room, RANK, by, who=shown, text=rank.word if rank else "")
     return f"{shown} is {_TITLES[rank]} in {room.name} now"
+
+
+def ranks(room: Room, account_of: Callable[[int], Account | None]) -> dict[str, Rank]:
+    """Everybody who has a rank in a room, by name, the highest rank first. `account_of` returns the account of a number."""
+    accounts = ((account_of(number), rank) for number, rank in room.ranks.items())
+    found = [(account.name.shown, rank) for account, rank in accounts if account is not None]
+    found += [(guest.name.shown, rank) for guest, rank in room.guest_ranks.items() if rank]
+    return dict(sorted(found, key=lambda one: (-one[1], one[0].lower())))
+
+
+def owners(room: Room, account_of: Callable[[int], Account | None]) -> list[str]:
+    """The names of the owners of a room, sorted. `account_of` returns the account of a number."""
+    return [name for name, rank in ranks(room, account_of).items() if rank is Rank.OWNER]
 
 
 def _rank_guest(room: Room, guest: Session, rank: Rank) -> None:
@@ -156,7 +169,7 @@ async def set_rules(chat: Chat, room: Room, values: Mapping[str, str], by: Sessi
     """
     if room is chat.rooms.lobby and not values.keys() <= {*LOBBY_RULES}:
         raise Forbidden(f"Everyone is in {room.name}, so only these rules can change there: {', '.join(LOBBY_RULES)}.")
-    changes = [_change(room, rule, value) for rule, value in values.items()]
+    changes = [_change(rule, value) for rule, value in values.items()]
     command = SetRules(room.id, {change.member: change.value for change in changes})
     room.rules, room.private = await chat.store.write(command)
     told = ", ".join(change.told for change in changes)
@@ -169,7 +182,7 @@ def _check_rule(rule: str) -> None:
         raise Usage(f"There is no rule {visible(rule, 40)}. The rules are {', '.join(RULES)}.")
 
 
-def _change(room: Room, rule: str, value: str) -> _Change:
+def _change(rule: str, value: str) -> _Change:
     """What a rule becomes with this value. Raises `Usage` if there is no such rule, or the value is none of this rule's."""
     _check_rule(rule)
     member, chosen = RULES[rule], value.lower()
@@ -184,7 +197,7 @@ def _change(room: Room, rule: str, value: str) -> _Change:
         return _Change(member, limit, f"limit {limit or 'off'}")
     words = _WORDS.get(rule, ("off", "on"))
     if chosen not in words:
-        raise Usage(f"Send /rules {room.name} {rule} {words[1]}, or {words[0]}.")
+        raise Usage(f"The rule {rule} is {words[1]} or {words[0]}.")
     return _Change(member, chosen == words[1], f"{rule} {chosen}")
 
 
@@ -196,6 +209,13 @@ def shown_rules(room: Room, with_key: bool) -> dict[str, object]:
     if not with_key:
         known["key"] = bool(rules.key)
     return known | ({"temporary": True} if rules.temporary else {})
+
+
+def unusual_rules(room: Room) -> str:
+    """The rules of a room that are not those of a new one, in words: "moderated, topic anyone, key, limit 20"."""
+    known, usual = shown_rules(room, with_key=False), shown_rules(Room(0, room.name, None), with_key=False)
+    changed = {rule: value for rule, value in known.items() if value != usual.get(rule, False)}
+    return ", ".join(rule if value is True else f"{rule} {_written(value)}" for rule, value in changed.items())
 
 
 def _written(value: object) -> str:

@@ -20,6 +20,9 @@ class Command:
         self._call = call
         self._signature = inspect.signature(call)
         self._types = get_type_hints(call)
+        kind = inspect.Parameter.VAR_KEYWORD
+        #: The parameter that takes arguments of any name, as in `**changes`; "" if there is none.
+        self._others = next((name for name, parameter in self._signature.parameters.items() if parameter.kind is kind), "")
         self.__name__ = call.__name__
         self.__doc__ = inspect.getdoc(call)
 
@@ -41,8 +44,8 @@ class Command:
             given = self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise Usage(f"Write it as {self.usage}: {error}.") from None
-        for name, value in given.items():
-            types = _types_of(self._types[name])
+        for name, value in (given | given.pop(self._others, {})).items():
+            types = _types_of(self._types.get(name, self._types.get(self._others)))
             if types and not isinstance(value, (*types, int) if float in types else types):
                 called = " or ".join(dict.fromkeys(_TYPE_NAMES[kind] for kind in types))
                 raise Usage(f"Write it as {self.usage}: {name} is {called}.")

@@ -12,6 +12,7 @@ from lanchat.core.router import Router
 from lanchat.manhole.command import Command
 from lanchat.manhole.console import Names
 from lanchat.manhole.packet_tap import TappedSessions, Taps, Window
+from lanchat.manhole.room_commands import RoomCommands
 from lanchat.manhole.server_commands import ServerCommands
 from lanchat.manhole.tables import Table, Text
 from lanchat.manhole.user_commands import UserCommands
@@ -34,7 +35,7 @@ class Commands:
         """`router` is the one that serves the clients of this server."""
         self._router, self._chat = router, router.chat
         self._tapped = TappedSessions(router)
-        users, server = UserCommands(router.chat), ServerCommands(service)
+        users, rooms, server = UserCommands(router.chat), RoomCommands(router.chat), ServerCommands(service)
         self._shared: tuple[Callable[..., Any], ...] = (
             *(
                 users.who,
@@ -48,6 +49,7 @@ class Commands:
                 users.shout,
                 users.notice,
             ),
+            *(rooms.rooms, rooms.rank, rooms.rules, rooms.rename),
             *(server.stats, server.limits, server.limit, server.log, server.reload, server.tasks, server.drain),
         )
 

@@ -12,6 +12,8 @@ from lanchat.manhole.commands import Commands
 from lanchat.manhole.tables import Table, aligned, cut
 from lanchat.manhole.user_commands import UserRow
 from lanchat.model.names import Name
+from lanchat.model.room import Room
+from lanchat.model.room_rules import Rank, RoomRules
 from lanchat.system.columns import width
 from tests.fakes import User, Wire, make_router
 from tests.manholes import FakeWindow, make_service
@@ -28,6 +30,10 @@ VERBS = [
     "bans",
     "shout",
     "notice",
+    "rooms",
+    "rank",
+    "rules",
+    "rename",
     "stats",
     "limits",
     "limit",
@@ -109,6 +115,8 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         ("log('debug')", "another program writes the log"),
         ("shout('')", "a text has 1 to"),
         ("notice('#ops', 'hi')", "There is no room #ops."),
+        ("rules('#ops')", "Nothing was done: there is no room #ops."),
+        ("rules('#ops', moderated=[])", "Write it as rules(room, **changes): moderated is a text, in quotes or a number."),
     ]:
         answer = scene.say(said)
         assert told in answer, said
@@ -220,6 +228,67 @@ def test_a_notice_is_said_in_a_room(scene: Scene) -> None:
     told = scene.bert.told()
     assert (told.from_.name, told.to, told.msg) == ("SERVER", "#ops", "[#ops] backup at six")
     assert "the text is empty" in scene.say("notice('#ops', '')")
+
+
+# Rooms.
+
+
+@pytest.fixture
+def ops(scene: Scene) -> Room:
+    """#ops, which bert made, and in which Ann is, who has an account too."""
+    scene.bert.register().send("/create", "#ops")
+    scene.ann.register().hello("event").send("/join", "#ops")
+    for user in (scene.ann, scene.bert):
+        user.shown()
+    room = scene.router.chat.rooms.find("#ops")
+    assert room is not None
+    return room
+
+
+def test_rooms_are_listed_with_what_is_special_about_them(scene: Scene, ops: Room) -> None:
+    scene.bert.send("/create", "#dev")
+    for rule in ("topic anyone", "key swordfish", "limit 20"):
+        scene.bert.send("/rules", f"#ops {rule}")
+    scene.bert.send("/topic", "#ops pu\x9bmps")
+    dev, found = scene.window.names["rooms"]()
+    assert (dev.name, dev.online, dev.members, dev.owners, dev.rules, dev.topic, dev.by, dev.at) == (
+        "#dev", 1, 1, "bert", "-", "", "-", "-",
+    )  # fmt: skip
+    assert found[:-1] == ("#ops", 2, 2, "bert", "topic anyone, key, limit 20", "pu\\x9bmps", "bert")
+    assert found.at.startswith("2026-11-20")
+    assert scene.window.names["rules"]("#ops")["key"] == "swordfish"
+
+
+def test_a_room_whose_owner_is_gone_is_given_another(scene: Scene, ops: Room, logged: list[str]) -> None:
+    ops.ranks.clear()
+    assert scene.window.names["rooms"]()[0].owners == "-"
+    assert scene.say("rank('#ops', 'ANN', 'owner')") == "Ann is an owner in #ops now.\n"
+    assert logged[-1] == "Ann is an owner in #ops now, says the operator"
+    assert scene.ann.msgs() == ["the operator gave Ann a rank in #ops: owner"]
+    assert scene.say("rank('#ops', '@bert', 'voiced')") == "bert is voiced in #ops now.\n"
+    assert [tuple(row) for row in scene.window.names["rank"]("#ops")] == [("Ann", "owner"), ("bert", "voiced")]
+    assert "keeps its last owner" in scene.say("rank('#ops', 'Ann', 'none')")
+    assert "A rank is owner" in scene.say("rank('#ops', 'Ann', 'boss')")
+    assert "no account carl" in scene.say("rank('#ops', 'carl', 'owner')")
+    assert (ops.rank_of(scene.ann.session), ops.rank_of(scene.bert.session)) == (Rank.OWNER, Rank.VOICED)
+
+
+def test_several_rules_are_changed_or_none(scene: Scene, ops: Room, logged: list[str]) -> None:
+    assert "The rule secret is on or off." in scene.say("rules('#ops', moderated=True, secret='yes')")
+    assert "no rule fun" in scene.say("rules('#ops', moderated=True, fun=True)")
+    assert (ops.rules, ops.private) == (RoomRules(), False)
+    told = "Rules of #ops: moderated on, limit 20, invited on, key on"
+    assert scene.say("rules('#ops', moderated=True, limit=20, invited='on', key='swordfish')") == f"{told}.\n"
+    assert (ops.rules, ops.private) == (RoomRules(moderated=True, limit=20, key="swordfish"), True)
+    assert logged[-1] == f"{told}, says the operator"
+    assert scene.ann.msgs() == [f"the operator changed the rules of {told.removeprefix('Rules of ')}"]
+
+
+def test_a_room_is_given_another_name(scene: Scene, ops: Room, logged: list[str]) -> None:
+    assert scene.say("rename('#ops', '#pumps')") == "#ops is called #pumps now.\n"
+    assert logged[-1] == "#ops is called #pumps now, says the operator"
+    assert scene.router.chat.rooms.find("#pumps") is ops
+    assert "The name of a room begins with #" in scene.say("rename('#pumps', 'ops')")
 
 
 # The server.
