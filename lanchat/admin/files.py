@@ -17,13 +17,16 @@ from typing import Any
 from lanchat.admin import control_client, data_directory
 from lanchat.admin.exit_status import CANT_USE, EXISTS, Declined
 from lanchat.admin.export import MessageFilter, export as write_lines, output
+from lanchat.commands import room_rights
 from lanchat.maintenance import backup as backups, salvage as salvaging
-from lanchat.model.session import Role
+from lanchat.model.room import Room
+from lanchat.model.session import Account, Role
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, Failed, Note, ReportProgress, format_count
 from lanchat.store import name_keys, open_db, schema
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, temporary_directory
+from lanchat.tables import accounts, rooms
 from lanchat.tables.recent import newest_seq
 
 _ROLES = {int(role): role.name.lower() for role in Role}
@@ -146,13 +149,42 @@ def list_accounts(options: Namespace, progress: ReportProgress) -> Done:
         rows = connection.execute(
             "SELECT a.name, role, created, (SELECT max(seen) FROM devices WHERE account = a.id) FROM accounts a ORDER BY key"
         ).fetchall()
-    accounts = [
+    found = [
         {"name": visible(str(name)), "role": _ROLES.get(role, "?"), "created": _day(created), "seen": _day(seen)}
         for name, role, created, seen in rows
     ]
-    width = max((len(str(one["name"])) for one in accounts), default=0)
-    lines = [f"{one['name']:{width}}  {one['role']:9}  made {one['created']}  seen {one['seen'] or '-'}" for one in accounts]
-    return Done("\n".join(lines) or "There are no accounts.", {"accounts": accounts})
+    width = max((len(str(one["name"])) for one in found), default=0)
+    lines = [f"{one['name']:{width}}  {one['role']:9}  made {one['created']}  seen {one['seen'] or '-'}" for one in found]
+    return Done("\n".join(lines) or "There are no accounts.", {"accounts": found})
+
+
+def list_rooms(options: Namespace, progress: ReportProgress) -> Done:
+    """List all rooms, by name, with their members, messages, owners and rules."""
+    with data_directory.reading(options.data) as connection:
+        known = {account.id: account for account in accounts.load(connection, _ignore)}
+        found = sorted(rooms.load(connection, known, _ignore), key=lambda room: room.key)
+        facts = [_room_facts(connection, room, known) for room in found]
+    lines = [_room_line(room, one) for room, one in zip(found, facts, strict=True)]
+    return Done("\n".join(lines) or "There are no rooms.", {"rooms": facts})
+
+
+def _room_facts(connection: Connection, room: Room, known: dict[int, Account]) -> dict[str, Any]:
+    """What there is to know of a room, without its key."""
+    said = connection.execute("SELECT count(*) FROM log WHERE conv = ? AND about IS NULL", (room.conv,)).fetchone()
+    return {
+        "name": visible(room.name),
+        "owners": [visible(name) for name in room_rights.owners(room, known.get)],
+        "members": len(room.members),
+        "messages": int(said[0]),
+        "rules": room_rights.shown_rules(room, with_key=False),
+        "topic": visible(room.topic),
+    }
+
+
+def _room_line(room: Room, facts: dict[str, Any]) -> str:
+    counted = f"{format_count(facts['members'], 'member')}, {format_count(facts['messages'], 'message')}"
+    owners, rules = ", ".join(facts["owners"]), room_rights.unusual_rules(room)
+    return f"{facts['name']}  {counted}  {f'owned by {owners}' if owners else 'no owner'}{f'  ({rules})' if rules else ''}"
 
 
 def export(options: Namespace, progress: ReportProgress) -> Done | Failed:
@@ -209,6 +241,10 @@ def _day(seconds: int | None) -> str | None:
         return datetime.fromtimestamp(seconds).astimezone().date().isoformat()
     except (TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+def _ignore(what: str) -> None:
+    """Leave out a row that can't be used; `check` lists those."""
 
 
 def _no_progress(done: float, text: str) -> None:

@@ -10,7 +10,20 @@ from pathlib import Path
 
 from lanchat.admin import configuration, control_client, data_directory, exit_status, files, offline, prompts
 from lanchat.admin.options import read as read_options
-from lanchat.service.requests import Add, Done, Failed, Purge, Remove, ReportProgress, Request, Say, SetPassword, SetRole
+from lanchat.service.requests import (
+    Add,
+    Done,
+    Failed,
+    Purge,
+    Remove,
+    ReportProgress,
+    Request,
+    Say,
+    SetPassword,
+    SetRank,
+    SetRole,
+    SetRule,
+)
 from lanchat.store import open_db, replace_db
 from lanchat.system.printing import print_error, print_text, run_command
 from lanchat.system.private_files import FileError
@@ -31,6 +44,13 @@ def _purge(options: Namespace) -> Request:
     return Purge(options.name)
 
 
+def _rule(options: Namespace) -> Request:
+    if options.rule == "key" and options.value.lower() != "off":
+        told = "A key is not an argument, as all users of this machine could read it"
+        raise exit_status.Declined(f"{told}. Set it in the chat: /rules {options.room} key WORD")
+    return SetRule(options.room, options.rule, options.value)
+
+
 #: Requests for the server; without one they are carried out here (`offline.py`).
 REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "add": _add,
@@ -39,6 +59,8 @@ REQUESTS: dict[str, Callable[[Namespace], Request]] = {
     "remove": lambda options: Remove(options.name),
     "purge": _purge,
     "say": lambda options: Say(options.room, " ".join(options.text)),
+    "room rank": lambda options: SetRank(options.room, options.name, options.rank),
+    "room rule": _rule,
 }
 #: Commands that are carried out here, with a running server or without.
 LOCAL_COMMANDS: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] = {
@@ -48,6 +70,7 @@ LOCAL_COMMANDS: dict[str, Callable[[Namespace, ReportProgress], Done | Failed]] 
     "salvage": files.salvage,
     "check": files.check,
     "list": files.list_accounts,
+    "room list": files.list_rooms,
     "export": files.export,
     "check-config": configuration.check,
     "reload": configuration.reload,

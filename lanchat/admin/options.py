@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import get_args
 
 from lanchat import __version__
+from lanchat.commands.room_rights import RULES
 from lanchat.config.config_file import DEFAULT_FILE, NO_HOME, configured_data
+from lanchat.model.room_rules import RANKS
 from lanchat.protocol.dates import parse_date
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import RoleName
 from lanchat.system.printing import Parser, path_argument
 
-ABOUT = "Administer a lanchat server: accounts, backups and stored messages. Run it on the server's machine."
+ABOUT = "Administer a lanchat server: accounts, rooms, backups and stored messages. Run it on the server's machine."
 MORE = """\
 Most commands work with and without a running server; `restore`, `new-epoch` and `salvage`
 need the server to be stopped. Run it as the server's user, or with sudo:
@@ -58,6 +60,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"lanchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_accounts(commands.add_parser("account", help="make, change, list and remove accounts"))
+    _add_rooms(commands.add_parser("room", help="list rooms, give ranks in them, and change their rules"))
     _add_files(commands.add_parser)
     _add_export(commands.add_parser)
     _add_purge(commands.add_parser)
@@ -66,6 +69,8 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command == "account":
         options.command = options.account_command
+    elif options.command == "room":
+        options.command = f"room {options.room_command}"
     if options.data is None and options.command != "check-config":
         parser.error(NO_HOME)
     return options
@@ -87,6 +92,19 @@ def _add_accounts(parser: argparse.ArgumentParser) -> None:
     add("list", help="list all accounts, with their roles and when they were last online")
     removed = add("remove", help="remove an account; its messages stay (`purge` erases them too)")
     removed.add_argument("name", metavar="NAME")
+
+
+def _add_rooms(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(dest="room_command", required=True, metavar="COMMAND").add_parser
+    add("list", help="list all rooms, with their members, messages, owners and rules")
+    rank = add("rank", help="give an account a rank in a room, or take it away; also in a room without an owner")
+    rank.add_argument("room", metavar="#ROOM", help="(in quotes, or without the #)")
+    rank.add_argument("name", metavar="NAME")
+    rank.add_argument("rank", choices=tuple(RANKS))
+    rule = add("rule", help="change a rule of a room, as /rules does")
+    rule.add_argument("room", metavar="#ROOM", help="(in quotes, or without the #)")
+    rule.add_argument("rule", choices=tuple(RULES))
+    rule.add_argument("value", metavar="VALUE", help="on or off; of topic operators or anyone, of limit a number or off")
 
 
 def _add_files(add: _Adds) -> None:

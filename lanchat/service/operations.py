@@ -24,7 +24,7 @@ from lanchat.protocol.entry import ERASED
 from lanchat.protocol.errors import ChatError, Full, NameTaken, NoSuchTarget
 from lanchat.protocol.packet import SERVER, visible
 from lanchat.protocol.spelling import caseless
-from lanchat.service import process_stats
+from lanchat.service import process_stats, room_operations
 from lanchat.service.requests import (
     Add,
     Done,
@@ -36,7 +36,9 @@ from lanchat.service.requests import (
     Request,
     Say,
     SetPassword,
+    SetRank,
     SetRole,
+    SetRule,
     Status,
     format_count,
 )
@@ -114,6 +116,8 @@ class Operations:
             SetRole: self._set_role,
             Remove: self._remove,
             Say: self._say,
+            SetRank: lambda request: room_operations.set_rank(self._chat, request, self._account(request.account)),
+            SetRule: lambda request: room_operations.set_rule(self._chat, request),
         }
         way = ways.get(type(request))
         return Done(request.name, {}) if way is None else await way(request)
@@ -186,10 +190,11 @@ class Operations:
     async def _remove(self, request: Remove) -> Done:
         account = self._account(request.name)
         await self._store.write(accounts.RemoveAccount(account.id))
+        ownerless = room_operations.left_without_owner(self._chat, account)
         count = self._forget(account)
         name = account.name.shown
-        text = f"The account {name} is removed{_ended(count)}. Its messages stay; to erase them: lanchat-admin purge {name}"
-        return Done(text, {"name": name, "ended": count})
+        rest = f"Its messages stay; to erase them: lanchat-admin purge {name}"
+        return Done(f"The account {name} is removed{_ended(count)}.{ownerless} {rest}", {"name": name, "ended": count})
 
     async def _say(self, request: Say) -> Done:
         room = self._chat.bots.room(request.name)
@@ -201,8 +206,9 @@ class Operations:
         alike = self._chat.online.account(typed)
         account = alike if alike is not None and _is_name_of(typed, alike) else None
         name = account.name if account is not None else stored_name(typed, key(typed) if alike is None else caseless(typed))
-        erasure = await write(BeginErasure(name))
+        erasure, ownerless = await write(BeginErasure(name)), ""
         if account is not None:
+            ownerless = room_operations.left_without_owner(self._chat, account)
             self._forget(account)
             erasure = await write(EraseTraces(erasure))  # its sessions may have sent more meanwhile
         self._forget_erased(erasure)
@@ -230,7 +236,7 @@ class Operations:
         if erasure.topics:
             text += f" Topics that they may have set were removed from {format_count(len(erasure.topics), 'room')}."
         facts = {"messages": erasure.messages, "addressed": erasure.addressed, "topics": len(erasure.topics)}
-        return Done(text, {"name": name.shown} | facts)
+        return Done(text + ownerless, {"name": name.shown} | facts)
 
     def _forget_erased(self, erasure: Erasure) -> None:
         """Remove erased texts and names from topics and sanctions in memory."""

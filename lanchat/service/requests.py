@@ -59,6 +59,20 @@ class Say(Request, tag="say"):
     text: str
 
 
+class SetRank(Request, tag="rank"):
+    """Give an account a rank in a room, whose name is `name`."""
+
+    account: str
+    rank: str
+
+
+class SetRule(Request, tag="rule"):
+    """Change a rule of a room, whose name is `name`; both as in `/rules`."""
+
+    rule: str
+    value: str
+
+
 class Note(Request, tag="note"):
     """Only log what `lanchat-admin` has done by itself, which `name` says."""
 
@@ -102,7 +116,7 @@ class Progress(msgspec.Struct, tag_field="is", tag="progress"):
 
 
 REQUEST_DECODER: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    Add | SetPassword | SetRole | Remove | Purge | Say | Note | Reload | Status
+    Add | SetPassword | SetRole | Remove | Purge | Say | SetRank | SetRule | Note | Reload | Status
 )
 ANSWER_DECODER: msgspec.json.Decoder[Done | Failed | Progress] = msgspec.json.Decoder(Done | Failed | Progress)
 

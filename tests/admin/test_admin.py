@@ -400,6 +400,60 @@ def test_export_writes_what_was_asked_for(shared_server: Server, data: Path, tmp
         peer.close()
 
 
+@pytest.mark.parametrize("beside", [True, False], ids=["beside a server", "without one"])
+def test_a_room_whose_owner_was_removed_is_given_another_and_other_rules(tmp_path: Path, beside: bool) -> None:
+    data = tmp_path / "data"
+    with Server(tmp_path) as server:
+        olga, bob = registered(server, "olga", "bob")
+        say(olga, "/create", "#pumps", "1")
+        say(bob, "/join", "#pumps", "2")
+        say(bob, "#pumps", "hello", "3")
+        if beside:
+            _give_away(data)
+            assert "administrator (uid" in server.logged("Rules of #pumps: limit 20")
+        for peer in (olga, bob):
+            peer.close()
+    if not beside:
+        _give_away(data)
+    (room,) = json.loads(done(data, "--json", "room", "list"))["rooms"]
+    assert (room["owners"], room["members"], room["messages"], room["rules"]["limit"]) == (["bob"], 1, 1, 20)
+    assert done(data, "room", "list") == "#pumps  1 member, 1 message  owned by bob  (limit 20)\n"
+    with Server(tmp_path) as server:
+        bob, _ = enter(server, "bob")
+        assert ask(bob, "/rank", "#pumps bob none")["code"] == "FORBIDDEN"
+        assert ask(bob, "/close", "#pumps")["op"] == "ok"
+        bob.close()
+    assert done(data, "room", "list") == "There are no rooms.\n"
+    with Desk(data) as desk:
+        told = desk.ask("SELECT msg FROM log WHERE kind = 'event' AND name = 'the operator' ORDER BY seq")
+    assert [json.loads(msg)["text"] for (msg,) in told] == ["owner", "limit 20"]
+
+
+def _give_away(data: Path) -> None:
+    """Remove the owner of #pumps, make bob one, and let there be 20 people."""
+    assert "No owner is left in #pumps: lanchat-admin room rank '#pumps'" in done(data, "account", "remove", "olga")
+    assert "  no owner\n" in done(data, "room", "list")
+    assert done(data, "room", "rank", "#pumps", "bob", "owner") == "bob is an owner in #pumps now.\n"
+    facts = json.loads(done(data, "--json", "room", "rule", "pumps", "limit", "20"))
+    assert (facts["room"], facts["rules"]["limit"]) == ("#pumps", 20)
+
+
+def test_ranks_and_rules_that_can_not_be_are_refused(shared_server: Server, data: Path, declined: Callable[..., str]) -> None:
+    (rita,) = registered(shared_server, "rita")
+    say(rita, "/create", "#rita", "1")
+    rita.close()
+    for words, told, error in (
+        ("rank #nowhere rita owner", "There is no room #nowhere.", "NO_SUCH_TARGET"),
+        ("rank #rita nobody owner", "no account nobody", "NO_SUCH_TARGET"),
+        ("rank #rita rita none", "A room keeps its last owner.", "FORBIDDEN"),
+        ("rule #rita moderated maybe", "The rule moderated is on or off.", "USAGE"),
+        ("rule #rita key swordfish", "A key is not an argument", "USAGE"),
+    ):
+        assert told in declined(data, "room", *words.split(), error=error)
+    assert "Rules of #rita: key off." in done(data, "room", "rule", "#rita", "key", "off")
+    assert "owned by rita" in done(data, "room", "list")
+
+
 @pytest.fixture(scope="module", params=["beside a server", "without one"])
 def erased(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the words of somebody who is erased: "zebra" and "quagga" were theirs."""
