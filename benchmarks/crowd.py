@@ -91,7 +91,7 @@ def silent(ports: Ports, each: int) -> Iterator[None]:
 def _read(ports: Ports, each: int) -> None:
     elsewhere(NICE)
     with selectors.DefaultSelector() as ready:
-        for gateway in ("lines", "unframed", "telnet"):
+        for gateway in ("lines", "capable", "unframed", "telnet"):
             for n in range(each):
                 peer = connect(ports.of(gateway))
                 peer.sendall(opening(gateway, "", VICTIM if gateway == "lines" and not n else ""))

@@ -13,11 +13,14 @@ from lanchat.protocol.packet import EVERYONE
 
 GATEWAYS = ("lines", "capable", "account", "unframed", "telnet", "TLS")
 #: What a capable one asks for.
-CAPS = ["id", "ack", "presence", "history", "room"]
+CAPS = ["id", "ack", "presence", "history", "room", "read", "event", "edit", "react", "typing"]
 #: The room that everybody is in, and that of the stranger with an account; his name; somebody who is there.
 ROOM, OWN_ROOM, OWNER, VICTIM = "#ops", "#mal", "mallory", "victim"
 #: What is written for an argument of a command.
 _SHORT = {"room": ROOM, "target": ROOM, "user": VICTIM, "prefix": "h", "password": "wrong", "duration": "1s", "command": "pm"}
+_SHORT |= {"rule": "moderated", "value": "on", "id": "last"}
+#: What is written for all arguments of a command, where others would do nothing.
+_GIVEN = {"/rank": [OWN_ROOM, OWNER, "owner"], "/rename": [OWN_ROOM, OWN_ROOM], "/notify": [ROOM, "on"]}
 #: Texts: their length is their cost.
 _LONG = {"long": "x" * 16_000, "escaped": "\x80" * 8_000, "lines": "\n" * 10_000}
 _numbers = count()
@@ -74,7 +77,7 @@ def rows() -> Iterator[Row]:
 def _commands(gateway: str) -> Iterator[Row]:
     """Each command without arguments, with short ones, and, if it takes a text, with long ones."""
     for name, command in COMMANDS.items():
-        given = [_SHORT.get(arg, "hello") for arg in command.args]
+        given = _GIVEN.get(name) or [_SHORT.get(arg, "hello") for arg in command.args]
         if gateway == "account":
             given = [OWN_ROOM if arg == ROOM and name != "/history" else arg for arg in given]
         yield Row(name, gateway, written(gateway, name, ""))

@@ -19,7 +19,7 @@ from lanchat.state.rooms import unknown_room
 from lanchat.tables import rooms
 
 #: What creating a room costs besides the packet that asks for it, in packets, as the disk is written to.
-CREATION_COST = 10
+CREATION_COST = 20
 #: What it costs to enter a room that has a key, in packets: so it takes long to try many.
 KEY_COST = 20
 

@@ -717,7 +717,7 @@ def test_so_many_may_be_invited_at_a_time(router: Router, ann: User) -> None:
 
 
 def test_a_list_of_many_rooms_says_that_there_are_more(router: Router, ann: User) -> None:
-    for name in ("joined", "owned", "creations"):
+    for name in ("packets", "joined", "owned", "creations"):
         router.chat.limits.set(name, "off")
     for n in range(99):
         ann.send("/create", f"#room{n}")
