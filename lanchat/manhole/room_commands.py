@@ -11,7 +11,6 @@ from lanchat.manhole.tables import Facts, Table, Text
 from lanchat.manhole.user_commands import clock_time
 from lanchat.model.room import Room, parse_name
 from lanchat.model.sanction import PROMPT
-from lanchat.protocol.errors import Usage
 from lanchat.protocol.packet import visible
 
 
@@ -54,7 +53,7 @@ class RoomCommands:
 
         A rank is 'owner', 'operator', 'voiced' or 'none': rank('#ops', 'bob', 'operator'). rank('#ops') lists who has one.
         """
-        found = self._room(room)
+        found = self._chat.bots.room(room)
         if whom:
             return self._set_rank(found, whom, rank)
         ranks = room_rights.ranks(found, self._chat.online.account_by_id)
@@ -69,7 +68,7 @@ class RoomCommands:
         rules('#ops') shows them, with the key. rules('#ops', moderated=True, limit=20, topic='anyone') changes them: all of
         these or, if one is wrong, none. What is typed here is in the log, a key too.
         """
-        found = self._room(room)
+        found = self._chat.bots.room(room)
         if not changes:
             return Facts(room_rights.shown_rules(found, with_key=True))
         return self._set_rules(found, {rule: _written(value) for rule, value in changes.items()})
@@ -82,18 +81,13 @@ class RoomCommands:
 
         rename('#ops', '#pumps'): it is found by the new name only.
         """
-        return self._decided(await room_rights.rename(self._chat, self._room(room), parse_name(name)))
+        return self._decided(await room_rights.rename(self._chat, self._chat.bots.room(room), parse_name(name)))
 
     def _row(self, room: Room) -> RoomRow:
         owners = ", ".join(room_rights.owners(room, self._chat.online.account_by_id))
         by, at = (visible(room.topic_by), clock_time(room.topic_at or None)) if room.topic else ("", "-")
         name, rules, topic = visible(room.name), room_rights.unusual_rules(room), visible(room.topic)
         return RoomRow(name, len(room.sessions), len(room.members), visible(owners) or "-", rules or "-", topic, by or "-", at)
-
-    def _room(self, name: str) -> Room:
-        if (room := self._chat.rooms.find(name)) is None:
-            raise Usage(f"Nothing was done: there is no room {visible(name, 40)}.")
-        return room
 
     def _decided(self, told: str) -> Text:
         self._chat.activity.decided(f"{told}, says {PROMPT}")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from lanchat.commands import room_rights
 from lanchat.core.chat import Chat
-from lanchat.model.room import Room
 from lanchat.model.room_rules import Rank
 from lanchat.model.session import Account
-from lanchat.protocol.errors import NoSuchTarget
-from lanchat.protocol.packet import visible
 from lanchat.service.requests import Done, SetRank, SetRule
 
 #: Rooms that are named in a text, at most; the rest are counted.
@@ -17,14 +14,14 @@ MAX_NAMED = 5
 
 async def set_rank(chat: Chat, request: SetRank, account: Account) -> Done:
     """Give an account a rank in a room, or take it away; also in a room that has no owner. Raises as `room_rights` does."""
-    room, rank = _room(chat, request.name), room_rights.parse_rank(request.rank)
+    room, rank = chat.bots.room(request.name), room_rights.parse_rank(request.rank)
     told = await room_rights.set_rank(chat, room, account.name.shown, rank)
     return Done(f"{told}.", {"room": room.name, "name": account.name.shown, "rank": rank.word})
 
 
 async def set_rule(chat: Chat, request: SetRule) -> Done:
     """Change a rule of a room. Raises as `room_rights` does."""
-    room = _room(chat, request.name)
+    room = chat.bots.room(request.name)
     told = await room_rights.set_rules(chat, room, {request.rule: request.value})
     return Done(f"{told}.", {"room": room.name, "rules": room_rights.shown_rules(room, with_key=False)})
 
@@ -37,9 +34,3 @@ def left_without_owner(chat: Chat, account: Account) -> str:
         return ""
     named = ", ".join(alone[:MAX_NAMED]) + f" and {len(alone) - MAX_NAMED} more" * (len(alone) > MAX_NAMED)
     return f" No owner is left in {named}: lanchat-admin room rank '{alone[0]}' NAME owner makes somebody one."
-
-
-def _room(chat: Chat, name: str) -> Room:
-    if (room := chat.rooms.find(name.strip())) is None:
-        raise NoSuchTarget(f"There is no room {visible(name.strip(), 40) or '(no name)'}.")
-    return room

@@ -115,7 +115,7 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         ("log('debug')", "another program writes the log"),
         ("shout('')", "a text has 1 to"),
         ("notice('#ops', 'hi')", "There is no room #ops."),
-        ("rules('#ops')", "Nothing was done: there is no room #ops."),
+        ("rules('#ops')", "There is no room #ops."),
         ("rules('#ops', moderated=[])", "Write it as rules(room, **changes): moderated is a text, in quotes or a number."),
     ]:
         answer = scene.say(said)

@@ -379,7 +379,7 @@ def test_a_command_that_looks_elsewhere_is_found(
         connection.execute("UPDATE rooms SET topic = ? WHERE id = ?", (fault(connection), self.room))
 
     monkeypatch.setattr(rooms.SetTopic, "run", run)
-    assert replayed(5, 500, later)[1]
+    assert replayed(5, 1000, later)[1]
 
 
 def test_all_commands_are_in_the_table_of_the_documents() -> None:
