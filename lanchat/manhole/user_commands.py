@@ -36,6 +36,7 @@ class UserRow(NamedTuple):
     since: str
     idle: int
     queued: int
+    away: str
 
 
 class SanctionRow(NamedTuple):
@@ -59,17 +60,18 @@ class UserCommands:
     def who(self) -> Table[UserRow]:
         """Who is online, sorted by name.
 
-        `idle` is for how many seconds nothing has come from them, not even an answer to a ping; `queued` is how many bytes wait
-        to be sent to them. The rows are tuples with these names: [row.name for row in who() if row.idle > 3600].
+        `idle` is for how many seconds they have done nothing of their own; what a program sends by itself does not count.
+        `queued` is how many bytes wait to be sent to them, `away` what they say while they are away. The rows are tuples with
+        these names: [row.name for row in who() if row.idle > 3600].
         """
         return Table(UserRow._fields, [self._row(s) for s in sorted(self._chat.online, key=lambda s: (s.name.key, s.since))])
 
     def _row(self, session: Session) -> UserRow:
         connection = IConnection(session.client, None)
         encryption, queued = (connection.encryption(), connection.queued()) if connection is not None else ("", 0)
-        idle = int(self._chat.clock.seconds() - session.heard)
-        name, address = visible(session.name.shown), visible(session.sender.ip)
-        return UserRow(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued)
+        idle = int(self._chat.clock.seconds() - session.spoke)
+        name, address, away = visible(session.name.shown), visible(session.sender.ip), visible(session.away) or "-"
+        return UserRow(name, address, session.gateway, encryption or "-", clock_time(session.since), idle, queued, away)
 
     def find(self, name: str) -> Session | None:
         """The session of that name, or None.

@@ -147,15 +147,16 @@ def test_help_lists_every_verb_with_what_it_does(scene: Scene) -> None:
 
 
 def test_who_prints_a_sorted_table_and_is_a_sequence(scene: Scene) -> None:
+    scene.bert.send("/away", "at \x9blunch")
     scene.clock.advance(70)
-    scene.ann.session.heard = scene.clock.seconds()
+    scene.ann.session.spoke = scene.clock.seconds()
     table = scene.window.names["who"]()
-    assert [(row.name, row.address, row.gateway, row.tls, row.idle, row.queued) for row in table] == [
-        ("Ann", "10.0.0.1", "json", "-", 0, 0),
-        ("bert", "10.0.0.2", "json", "-", 70, 0),
+    assert [(row.name, row.address, row.gateway, row.tls, row.idle, row.queued, row.away) for row in table] == [
+        ("Ann", "10.0.0.1", "json", "-", 0, 0, "-"),
+        ("bert", "10.0.0.2", "json", "-", 70, 0, "at \\x9blunch"),
     ]
     lines = repr(table).splitlines()
-    assert lines[0].split() == ["name", "address", "gateway", "tls", "since", "idle", "queued"]
+    assert lines[0].split() == ["name", "address", "gateway", "tls", "since", "idle", "queued", "away"]
     assert len({line.index("10.0.0") for line in lines[1:]}) == 1
     assert (len(table), table[1].name) == (2, "bert")
 

@@ -76,10 +76,10 @@ def test_a_key_in_hardware_must_be_touched_unless_its_line_says_otherwise(tmp_pa
 def test_a_command_shows_who_is_here(manhole: Manhole) -> None:
     with login(manhole.server.port(), "ann"):
         shown = manhole.run("who()").splitlines()
-    assert shown[0].split() == ["name", "address", "gateway", "tls", "since", "idle", "queued"]
+    assert shown[0].split() == ["name", "address", "gateway", "tls", "since", "idle", "queued", "away"]
     ann = next(line for line in shown if line.startswith("ann ")).split()
     assert ann[:4] == ["ann", "127.0.0.1", "json", "-"]
-    assert ann[-2:] == ["0", "0"]
+    assert ann[-3:] == ["0", "0", "-"]
 
 
 def test_a_command_that_raises_says_so_on_standard_error(manhole: Manhole) -> None:

@@ -209,9 +209,9 @@ def test_a_script_of_verbs_has_stable_columns(manhole: Manhole) -> None:
     with login(manhole.server.port(), "sue"):
         done = manhole.ssh("-T", "127.0.0.1", given="who()\nfor row in who():\n    print(row.name, row.idle, sep=',')\n")
     head, *rows = done.stdout.splitlines()
-    assert re.split("  +", head) == ["name", "address", "gateway", "tls", "since", "idle", "queued"]
+    assert re.split("  +", head) == ["name", "address", "gateway", "tls", "since", "idle", "queued", "away"]
     sue = next(row for row in rows if row.startswith("sue "))
-    assert len(re.split("  +", sue)) == 7
+    assert len(re.split("  +", sue)) == 8
     assert "sue,0" in rows
 
 
