@@ -16,7 +16,7 @@ from lanchat.core.delivery import Delivery
 from lanchat.core.forms import sentence
 from lanchat.core.replies import Replies, check_growth
 from lanchat.core.stored_messages import StoredMessages, Target
-from lanchat.history import changes, pages
+from lanchat.history import changes
 from lanchat.history.changes import Original
 from lanchat.history.positions import OfAccount
 from lanchat.model.conversation import of_two, with_guest
@@ -40,6 +40,8 @@ LAST = "last"
 LOOKED_AT = 200
 #: What it costs to look up a message, in packets; and the newest ones.
 LOOK_COST, LAST_COST = 3, 12
+#: So many characters of an edited message, of the old text and the new one, cost a packet, as all their words are looked up.
+EDITED_A_PACKET = 1000
 #: Seconds in which a session can tell once for each conversation that its user writes something.
 TYPING_PAUSE = 3.0
 #: Characters of a message that are shown in a sentence about a reaction to it.
@@ -106,9 +108,7 @@ class Changes:
                 before = changes.changed_before(connection, author, cid, kind, since)
                 if before is not None:
                     return before
-            newest = pages.page(connection, convs, limit=LOOKED_AT).entries[::-1]
-            own = kind in (EDIT, WITHDRAW)
-            return next((one.seq for one in newest if (author is not None and one.author == author) == own), 0)
+            return changes.last_said(connection, convs, author, kind in (EDIT, WITHDRAW), LOOKED_AT)
 
         def look(connection: Connection) -> tuple[Seq, Original | None]:
             place = last(connection) if name == LAST else self._seq(name)
@@ -207,6 +207,8 @@ class Changes:
                 ServerX(id=self._delivery.id_of(entry), ts=self._replies.timestamp(), conv=change.target),
             )
         )
+        if change.kind == EDIT:
+            self._replies.charge(session, (len(entry.msg) + len(change.msg)) / EDITED_A_PACKET)
         self._replies.charge_for(session, readers + len(session.account.sessions if session.account else ()), change.msg)
 
     def _check_rights(self, session: Session, entry: Entry, change: Entry, room: Room | None) -> None:

@@ -6,13 +6,13 @@ The functions take a connection that reads. Rows of which the checksum is wrong 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from sqlite3 import Connection
 from typing import NamedTuple
 
 from lanchat.history import pages
-from lanchat.history.pages import MAX_TEXT, Page
-from lanchat.history.positions import Count, OfAccount
+from lanchat.history.pages import MAX_SEQ, MAX_TEXT, Page
+from lanchat.history.positions import Count, OfAccount, Places
 from lanchat.protocol.entry import COLUMNS, EDIT, AccountId, Entry, Milliseconds, Seq, entry_from_row
 
 #: How many reactions to one message are shown, at most: the first ones.
@@ -35,6 +35,11 @@ _THESE = " UNION ALL ".join(
 _SAID = f"SELECT {_COLUMNS} FROM log WHERE seq = ?"  # noqa: S608 (our own words)
 _OWN = " UNION ALL ".join(
     f"SELECT 1 FROM {table} WHERE about > 0 AND about = :about AND author = :author"  # noqa: S608 (our own words)
+    for table in ("kept", "fresh")
+)
+_LAST = " UNION ALL ".join(
+    f"SELECT seq FROM {table} WHERE seq IN (SELECT value FROM json_each(:seqs))"  # noqa: S608 (our own words)
+    " AND (author IS :author AND :author IS NOT NULL) = :own"
     for table in ("kept", "fresh")
 )
 _REPEATED = " UNION ALL ".join(
@@ -109,6 +114,19 @@ def original(connection: Connection, seq: Seq, author: AccountId | None) -> Orig
         return None
     (changes,) = connection.execute(f"SELECT count(*) FROM ({_OWN})", {"about": seq, "author": author}).fetchone()  # noqa: S608 (ours)
     return Original(fold(connection, [entry])[0], changes)
+
+
+def last_said(
+    connection: Connection, convs: Collection[str] | OfAccount, author: AccountId | None, own: bool, looked_at: int
+) -> Seq:
+    """The place of the newest message in these conversations that an account said, or with `own` false, that others said.
+
+    Only the newest messages are looked at, so many of them; 0 if there is none. `author` is None for a guest.
+    """
+    log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0))
+    seqs = json.dumps(list(log.find(0, MAX_SEQ, looked_at, newest=True).places))
+    (last,) = connection.execute(f"SELECT max(seq) FROM ({_LAST})", {"seqs": seqs, "author": author, "own": own}).fetchone()  # noqa: S608 (ours)
+    return int(last or 0)
 
 
 def changed_before(connection: Connection, author: AccountId, cid: str, kind: str, since: Milliseconds) -> Seq | None:
