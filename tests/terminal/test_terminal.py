@@ -416,6 +416,37 @@ def test_what_was_said_while_one_was_away_is_shown_and_so_is_what_was_before(
     client.expect("dust 0.*dust 1.*dust 2.*That is all.")
 
 
+def test_what_is_more_than_a_text_comes_and_goes(shared_server: Server, spawn: Open) -> None:
+    client = spawn(shared_server, "ines")
+    client.expect("Welcome ines")
+    client.sendline("/register hunter22")
+    client.expect("ines is your account now")
+    client.sendline("/create #more")
+    client.expect("#more is there")
+    client.sendline("/to #more")
+    client.expect("#more>")
+    with login(shared_server.port(), "igor") as igor:
+        for to, msg in (("/register", "hunter22"), ("/join", "#more"), ("#more", "lunch?"), ("/me", "#more looks up")):
+            igor.say(to, msg)
+        client.expect("#more igor: .*lunch")
+        client.expect(re.escape("#more * igor") + ".*looks up")
+        client.sendline("/reply in a minute")
+        client.expect(r'you \(re: "looks up"\): .*in a minute')
+        assert igor.wait_for("in a minute")["from"]["name"] == "ines"
+        client.sendline("/edit in an hour")
+        client.expect("The message is edited")
+        igor.wait_for("(edited) in an hour")
+        igor.say("/react", "last :)")
+        client.expect(r'igor \(reacted to "in an hour"\): .*:\)')
+        igor.say("/edit", "last looks down")
+        client.expect(r"igor \(edited\): .*looks down")
+        client.sendline("/withdraw")
+        client.expect("The message is withdrawn")
+        igor.wait_for("(withdrew a message)")
+        igor.say("/leave", "#more")
+        client.expect("igor left #more")
+
+
 def test_what_a_terminal_that_was_hung_up_did_not_show_comes_again(
     shared_server: Server, account: Callable[[str], None], bob: Peer, tmp_path: Path
 ) -> None:
