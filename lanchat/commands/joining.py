@@ -25,7 +25,7 @@ KEY_COST = 20
 
 
 async def _create(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    name, private = parse_name(args[0]), _is_private(args[1])
+    name, private = chat.rooms.parse(args[0]), _is_private(args[1])
     if chat.rooms_by == OPERATORS and session.role < Role.OPERATOR:
         raise Forbidden("On this server only its operators make rooms. Send /rooms to see those there are.")
     room = await _make(chat, session, name, private, RoomRules(secret=private))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lanchat.commands.command import Command
 from lanchat.core.chat import Chat
 from lanchat.model.names import Name
-from lanchat.model.room import Room, parse_name
+from lanchat.model.room import Room
 from lanchat.model.room_rules import RANKS, Rank
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, NotMember, Usage
@@ -229,7 +229,7 @@ def _written(value: object) -> str:
 
 
 async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    room, name = room_of(chat, session, args[0]), parse_name(args[1])
+    room, name = room_of(chat, session, args[0]), chat.rooms.parse(args[1])
     check_rank(session, room, Rank.OWNER)
     chat.sanctions.check_may_speak(session, room)  # the name is shown to everybody
     chat.charge(session, CHANGE_COST)

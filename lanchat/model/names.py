@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from confusable_homoglyphs import confusables
@@ -41,6 +41,9 @@ RESERVED = ("SERVER", "Guest", "Everyone", "you")
 #: Names that suggest authority: guests can't have them, administrators can create accounts with them.
 ROLES = ("admin", "administrator", "moderator", "operator", "root", "sysadmin", "system")
 
+#: What is said to somebody whose name has characters that are not allowed, if no other name can be derived from it.
+RULE = f"Use up to {MAX_NAME} letters and digits of one script, '-', '_' and '.'."
+
 #: Names in plain ASCII, as most are: they need no further check but the length.
 _PLAIN = re.compile(r"[-_.]*[A-Za-z0-9][-_.A-Za-z0-9]*")
 
@@ -58,8 +61,11 @@ class Name(NamedTuple):
     skeletons: tuple[str, ...]
 
 
-def parse(text: str) -> Name:
-    """Check the name that a client asked for; raises `BadName`, which names the broken rule and, where it can, a valid name."""
+def parse(text: str, is_free: Callable[[str], bool] = lambda hint: True) -> Name:
+    """Check the name that a client asked for; raises `BadName`, which names the broken rule and, where it can, a valid name.
+
+    Of the valid names that are like it, `is_free` says which would be accepted, for example as nobody has them.
+    """
     text = text.strip()
     if not text:
         raise BadName("Your name is missing: send it first, alone on a line.")
@@ -68,10 +74,10 @@ def parse(text: str) -> Name:
     else:
         shown = orthography.as_shown(text[: MAX_SPELLING + 1])  # (accents may be separate characters)
         if fault := orthography.fault(shown):
-            raise _bad(fault, _hints(shown))
+            raise _bad(fault, _hints(shown), is_free)
         name = _name(shown, key(shown))
     if fault := _reserved(name):
-        raise _bad(fault, [f"{name.shown}_1"] if name.key in _RESERVED_KEYS else ())
+        raise _bad(fault, [f"{name.shown}_1"] if name.key in _RESERVED_KEYS else [name.shown.replace(".", "-")], is_free, "")
     return name
 
 
@@ -131,11 +137,12 @@ def _is_like_address(shown: str) -> bool:
     return all(map(_NUMBER.fullmatch, orthography.with_ascii_digits(shown).split(".")))
 
 
-def _bad(fault: str, hints: Iterable[str]) -> BadName:
-    """The error for a name, with a valid name as a hint if one can be derived from it."""
-    hint = next(filter(is_valid, hints), "")
-    rule = f"Use up to {MAX_NAME} letters and digits of one script, '-', '_' and '.'."
-    return BadName(f"The name you asked for {fault}. {f'Try {hint}.' if hint else rule}")
+def _bad(fault: str, hints: Iterable[str], is_free: Callable[[str], bool], rule: str = RULE) -> BadName:
+    """The error for a name, with a free one as a hint if one can be derived from it, else with the rule that was broken."""
+    valid = next(filter(is_valid, hints), "")
+    free = filter(is_free, [valid, *suggestions(_name(valid, key(valid)))] if valid else ())
+    hint = next(filter(is_valid, free), "")
+    return BadName(f"The name you asked for {fault}. {f'Try {hint}.' if hint else rule or 'Choose another.'}")
 
 
 def _hints(shown: str) -> Iterator[str]:

@@ -202,7 +202,7 @@ def _wrong_for_precis(name: str) -> str:
         _mapped.enforce(form)
     except UnicodeEncodeError as error:
         if error.reason.endswith("bidi_rule"):
-            return "has right-to-left letters, so it must begin with one, and end with one or with a digit"
+            return _wrong_direction(name)
         wrong = form[error.start]
     else:
         return ""
@@ -210,3 +210,11 @@ def _wrong_for_precis(name: str) -> str:
     if c in spelling.JOINERS:
         return f"has invisible characters that join or separate nothing: {describe(c)}"
     return f"has {describe(c)} where it does not belong" if c in BETWEEN or c in _SIGNS else f"{NOT_ALLOWED}: {describe(c)}"
+
+
+def _wrong_direction(name: str) -> str:
+    """What is wrong with a name that is written from right to left, or has digits that are only used there (RFC 5893)."""
+    if any(unicodedata.bidirectional(c) in {"R", "AL"} for c in name):
+        return "has right-to-left letters, so it must begin with one, and end with one or with a digit"
+    digit = next(c for c in name if unicodedata.bidirectional(c) == "AN")
+    return f"has {describe(digit)}, a digit that is allowed only after letters written from right to left"

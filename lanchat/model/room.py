@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lanchat.model.names import Name, is_valid, key, parse, skeletons
 from lanchat.model.room_rules import Rank, RoomRules
 from lanchat.model.session import Account, Role, Session
@@ -99,15 +101,18 @@ def room_key(name: str) -> str:
     return MARK + key(name.removeprefix(MARK))
 
 
-def parse_name(text: str) -> Name:
-    """Check the name of a new room: a `#`, and what a user may be called. Raises `BadName`."""
+def parse_name(text: str, is_free: Callable[[str], bool] = lambda hint: True) -> Name:
+    """Check the name of a new room: a `#`, and what a user may be called. Raises `BadName`.
+
+    `is_free` says which names, without the `#`, the error may propose.
+    """
     text = text.strip()
     if not text.startswith(MARK):
         raise BadName(f"The name of a room begins with {MARK}, as in {MARK}{text if is_valid(text) else 'ops'}.")
     if not text.removeprefix(MARK).strip():
         raise BadName(f"The name of a room is missing; write it after the {MARK}, as in {MARK}ops.")
     try:
-        name = parse(text.removeprefix(MARK))
+        name = parse(text.removeprefix(MARK), is_free)
     except BadName as error:
         raise BadName(str(error).replace(" Try ", f" Try {MARK}")) from None
     return Name(MARK + name.shown, MARK + name.key, name.skeletons)

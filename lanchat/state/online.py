@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
 from lanchat.model.lookalikes import Lookalikes
-from lanchat.model.names import Name, are_confusable, key, parse, suggestions
+from lanchat.model.names import Name, are_confusable, check_guest, key, parse, suggestions
 from lanchat.model.session import Account, Session
 from lanchat.protocol.errors import BadName, NameTaken
 from lanchat.protocol.name_lists import SEPARATOR, fitting_names
@@ -107,6 +107,10 @@ class OnlineUsers:
         same = self._sessions.get(name.key)
         return [same] if same is not None and same.account is None else []
 
+    def parse(self, text: str) -> Name:
+        """Check the name that somebody asked for; raises `BadName`, which proposes only a name that a guest could have now."""
+        return parse(text, self._free)
+
     def take(self, session: Session) -> None:
         """Let a session be online under its name. Raises `NameTaken` for a guest; a session with an account has logged in."""
         name = session.name
@@ -180,8 +184,10 @@ class OnlineUsers:
         session.name, session.sender = name, Sender(name.shown, session.sender.ip)
 
     def _free(self, text: str) -> bool:
+        """Whether a guest could have this name."""
         try:
-            return not self._taken(parse(text))
+            check_guest(name := parse(text))
+            return not self._taken(name)
         except BadName:
             return False
 

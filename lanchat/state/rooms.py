@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from lanchat.model.lookalikes import Lookalikes
 from lanchat.model.names import Name
-from lanchat.model.room import Room, room_key
+from lanchat.model.room import MARK, Room, parse_name, room_key
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import NoSuchTarget
 from lanchat.protocol.packet import visible
@@ -45,6 +45,13 @@ class Rooms:
             self._odd[room.name] = room
         for account in room.members.values():
             self._of.setdefault(account, {})[room] = None
+
+    def parse(self, text: str) -> Name:
+        """Check the name of a new room; raises `BadName`, which proposes only a name that no room has, or looks like."""
+        return parse_name(text, lambda hint: self._is_free(parse_name(MARK + hint)))
+
+    def _is_free(self, name: Name) -> bool:
+        return name.key not in self._rooms and not self.lookalikes.taken(name)
 
     def open_lobby(self, room: Room) -> None:
         """Let everybody be in this room. Nobody has a rank in it any more, so that only moderators decide about everybody."""

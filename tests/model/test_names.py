@@ -38,6 +38,13 @@ def test_what_is_no_name_is_refused_with_its_reason(text: str, reason: str, hint
     assert not hint or names.parse(hint)
 
 
+@pytest.mark.parametrize("text", ["10.1.1.1", "ʏᴏᴜ", "you"])
+def test_who_keeps_to_the_rule_of_characters_is_not_told_that_rule(text: str) -> None:
+    with pytest.raises(BadName) as refused:
+        names.parse(text)
+    assert "Use up to" not in str(refused.value)
+
+
 def test_a_missing_name_is_asked_for() -> None:
     with pytest.raises(BadName, match="missing"):
         names.parse(" ")

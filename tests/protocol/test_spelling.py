@@ -171,6 +171,15 @@ def test_a_guest_is_told_why_a_name_is_not_to_be_had(router: Router) -> None:
             User(router, name)
 
 
+def test_whoever_mistypes_a_name_is_told_one_that_nobody_has(router: Router) -> None:
+    bob = User(router, "bob").register()
+    with pytest.raises(BadName, match=r" Try bob2\.$"):
+        User(router, "b\u043eb")  # (that is Cyrillic)
+    bob.send("/create", "#ops")
+    bob.send("/create", "#\u043eps")
+    assert bob.shown()[-1].msg.endswith(" Try #ops2.")
+
+
 def test_the_administrator_can_make_an_account_of_a_name_that_guests_can_not_have(router: Router) -> None:
     user = person(router, "admin", Role.OPERATOR)
     assert user.session.name.shown == "admin"

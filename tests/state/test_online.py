@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from lanchat.model import names
 from lanchat.model.session import Session
-from lanchat.protocol.errors import NameTaken
+from lanchat.protocol.errors import BadName, NameTaken
 from lanchat.protocol.limits import Bucket, Limits
 from lanchat.state.online import OnlineUsers
 from tests.fakes import FakeClient
@@ -43,6 +43,20 @@ def test_what_is_suggested_can_be_taken() -> None:
     online.take(session("scope2"))
     with pytest.raises(NameTaken, match=r"Try ѕсоре3\."):
         online.take(session("ѕсоре"))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("b\u043eb", "bob3"), ("\u0430dmin", "admin2"), ("a b", "a_b"), ("you", "you_12"), ("\u0430nn", "ann")],
+)  # (with Cyrillic letters)
+def test_a_wrong_name_is_refused_with_one_that_a_guest_can_take(text: str, hint: str) -> None:
+    online = OnlineUsers()
+    for name in ("bob", "bob2", "you_1"):
+        online.take(session(name))
+    with pytest.raises(BadName, match=rf" Try {hint}\.$"):
+        online.parse(text)
+    names.check_guest(online.parse(hint))
+    online.take(session(hint))
 
 
 @pytest.mark.parametrize(("first", "second"), [("scope", "ѕсоре"), ("ѕсоре", "scope"), ("boba", "ВОВА"), ("ВОВА", "boba")])
