@@ -32,8 +32,8 @@ DEFAULT_FILE = Path("/etc/lanchat.toml")
 MAX_BYTES, MAX_SHOWN = 65_536, 40
 #: The option that is a table in the file, with a line for each NAME=VALUE.
 LIMIT_TABLE = "limit"
-#: The dashes before options, which are removed in errors about the file.
-_DASHES = re.compile(r"\B--(?=[a-z])")
+#: An option in an error about the command line, such as --port.
+_OPTION = re.compile(r"\B--([a-z][a-z-]*)")
 #: The error if `default_data` finds no directory.
 NO_HOME = "You have no home directory, so there is no default data directory. Name one with --data DIR."
 #: Options of the command line that a file can't set.
@@ -108,8 +108,9 @@ class OptionsWithFile(usage.Options):
         lines = [line for lines in errors.values() for line in lines]
         if "" not in errors:
             found = [one for one in self.conflicts() if not one.options & errors.keys()]
-            lines += [self._conflict_text(*one) for one in found]
-            lines += self.file_errors(errors.keys() | set().union(*(one.options for one in found)))
+            told = [one.text for one in found]
+            told += self.file_errors(errors.keys() | set().union(*(one.options for one in found)))
+            lines += map(self._in_words_of_file, told)
         if lines:
             raise ConfigErrors(lines)
 
@@ -124,11 +125,16 @@ class OptionsWithFile(usage.Options):
         """The errors in files that options name, a line for each. Options in `wrong` are wrong themselves, and not checked."""
         return []
 
-    def _conflict_text(self, options: set[str], text: str) -> str:
-        """The text of a conflict; if the file sets one of the options, it begins with the file's name and has no dashes."""
-        if self["config"] is None or not options & self._set_by_file:
+    def _in_words_of_file(self, text: str) -> str:
+        """An error; if the file sets one of the options that it names, with the file's name before it and without the dashes.
+
+        Options that no file can set, such as twistd's, keep their dashes.
+        """
+        if not self._set_by_file.intersection(_OPTION.findall(text)):
             return text
-        return f"{self['config']}: {_DASHES.sub('', text)}"
+        for name in option_names(self).intersection(_OPTION.findall(text)):
+            text = re.sub(rf"\B--{name}\b(?!-)", name, text)
+        return f"{self['config']}: {text}"
 
     def reread(self: C) -> C:  # noqa: PYI019 (typing.Self is not in Python 3.10)
         """New options from the same command line and the current content of the file; raises `UsageError`."""

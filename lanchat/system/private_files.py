@@ -98,7 +98,9 @@ def check_data_directory(directory: Path, main_file: str, *, as_root: bool = Fal
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     owner, uid = _user(found.st_uid), os.geteuid()
     if found.st_uid != uid and not (as_root and uid == 0):
-        raise FileError(f"{directory} belongs to another user ({owner}). Run this as {owner}, or give another --data.")
+        raise FileError(
+            f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another directory with --data."
+        )
     check_links(directory, {0, uid, found.st_uid})
     if found.st_mode & OTHERS_ANY and not _is_known(directory / main_file, found) and any(directory.iterdir()):
         raise FileError(

@@ -17,6 +17,7 @@ from lanchat.admin.main import main
 from lanchat.config import config_file
 from lanchat.config.config_file import MAX_BYTES, ConfigErrors, default_data, option_names
 from lanchat.config.options import Options
+from lanchat.config.preflight import CheckedOptions
 from lanchat.maintenance.retention import parse as rule
 from lanchat.protocol.limits import LIMITS
 from tests.certs import Authority
@@ -145,7 +146,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     lines = wrong(written(tmp_path, 'prot = 5\nephemeral = 1\nretain = "9x"\ntls-key = "x"\n[limit]\npackts = 1\n'))
     assert [line.split(": ")[1] for line in lines[:4]] == ["prot", "ephemeral", "retain", "limit.packts"]
     assert "belong together" in lines[4]
-    assert "need --tls PORT" in lines[5]
+    assert "need tls PORT" in lines[5]
     assert len(lines) == 6
 
 
@@ -366,6 +367,32 @@ def test_what_contradicts_on_the_command_line_is_told_in_its_words(tmp_path: Pat
     with pytest.raises(ConfigErrors) as raised:
         Options().parseOptions(["--config", str(file), "--manhole", "2222"])
     assert raised.value.lines == ["--manhole needs --manhole-keys FILE, the public keys that may log in."]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("manhole = 2222", "manhole needs manhole-keys FILE, the public keys that may log in."),
+        ('manhole-keys = "keys"', "manhole-keys needs manhole PORT."),
+        ('tls-client-ca = "ca"', "tls-key, tls-cert and tls-client-ca need tls PORT."),
+        ('tls = 5001\ntls-key = "key"', "tls-key and tls-cert belong together: give both, or neither."),
+        ("telnet = 5000", "port and telnet can't both use tcp6:5000:interface=\\:\\:: give each its own port."),
+    ],
+)
+def test_what_contradicts_or_is_missing_in_a_file_is_told_in_its_words(tmp_path: Path, text: str, told: str) -> None:
+    file = written(tmp_path, text)
+    assert f"{file}: {told}" in wrong(file)
+
+
+def test_a_directory_that_a_file_names_is_refused_in_its_words(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o755)
+    (tmp_path / "open" / "something").touch()
+    file = written(tmp_path, 'data = "open"')
+    for words, named in ([], "with data, such as"), (["--data", str(tmp_path / "open")], "with --data, such as"):
+        with pytest.raises(ConfigErrors) as raised:
+            CheckedOptions().parseOptions(["--config", str(file), *words])
+        assert (raised.value.lines[0].startswith(f"{file}: "), named in raised.value.lines[0]) == (not words, True)
 
 
 def test_every_mistake_is_printed_and_none_is_raised(tmp_path: Path) -> None:

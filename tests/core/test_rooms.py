@@ -827,6 +827,8 @@ def test_an_account_is_made_even_if_the_database_has_lost_the_lobby(router: Rout
     operations = Operations(router.chat, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
     answers: list[Any] = []
     Deferred.fromCoroutine(operations.do(Add("ann", PASSWORD), "root", lambda *_: None)).addCallback(answers.append)
+    Deferred.fromCoroutine(operations.do(Add("\u0430nn", PASSWORD), "root", lambda *_: None)).addCallback(answers.append)
+    assert answers.pop().text.endswith(" Try ann2."), "and a name that is proposed is free (the first letter was Cyrillic)"
     assert [answer.facts for answer in answers] == [{"name": "ann", "role": "user"}]
 
 
