@@ -53,7 +53,8 @@ from lanchat.service.service import ChatService
 from lanchat.service.store_service import RetentionService
 from lanchat.service.withdrawals import WithdrawalService
 from lanchat.store.store import Store
-from lanchat.system.private_files import FileError, exit_with_errors
+from lanchat.system.exits import exit_with_errors
+from lanchat.system.private_files import FileError
 from lanchat.web.metrics_sources import MetricsSources
 
 if TYPE_CHECKING:

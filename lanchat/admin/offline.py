@@ -14,7 +14,8 @@ from lanchat.service.operations import Operations
 from lanchat.service.requests import Done, Failed, ReportProgress, Request
 from lanchat.service.service import ChatService
 from lanchat.store.store import Store
-from lanchat.system.private_files import CannotStart, FileError
+from lanchat.system.exits import CannotStart
+from lanchat.system.private_files import FileError
 
 
 def do(directory: Path, request: Request, progress: ReportProgress) -> Done | Failed:

@@ -18,8 +18,9 @@ from twisted.python import usage
 
 from lanchat.protocol.limits import LIMITS
 from lanchat.protocol.packet import is_visible, visible
+from lanchat.system.exits import exit_with_errors
 from lanchat.system.printing import NO_FILE
-from lanchat.system.private_files import FileError, exit_with_errors, read_safely, user_state_directory
+from lanchat.system.private_files import FileError, read_safely, user_state_directory
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -126,15 +127,11 @@ class OptionsWithFile(usage.Options):
         return []
 
     def _in_words_of_file(self, text: str) -> str:
-        """An error; if the file sets one of the options that it names, with the file's name before it and without the dashes.
-
-        Options that no file can set, such as twistd's, keep their dashes.
-        """
+        """An error; if the file sets one of the options that it names, after the file's name and without their dashes."""
         if not self._set_by_file.intersection(_OPTION.findall(text)):
             return text
-        for name in option_names(self).intersection(_OPTION.findall(text)):
-            text = re.sub(rf"\B--{name}\b(?!-)", name, text)
-        return f"{self['config']}: {text}"
+        names = option_names(self)  # twistd's own options keep their dashes
+        return f"{self['config']}: {_OPTION.sub(lambda option: option[1] if option[1] in names else option[0], text)}"
 
     def reread(self: C) -> C:  # noqa: PYI019 (typing.Self is not in Python 3.10)
         """New options from the same command line and the current content of the file; raises `UsageError`."""

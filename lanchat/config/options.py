@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 import select
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 from twisted.internet.main import installReactor
@@ -20,7 +20,7 @@ from lanchat.maintenance.retention import Rule, parse as parse_rule
 from lanchat.model.room import parse_name as parse_room
 from lanchat.model.room_rules import ACCOUNTS, ROOMS_BY
 from lanchat.net import admission
-from lanchat.net.endpoints import parse_port
+from lanchat.net.endpoints import parse_port, shared
 from lanchat.protocol.durations import parse_duration
 from lanchat.protocol.errors import BadName, Usage
 from lanchat.protocol.limits import LIMITS, Limits
@@ -32,8 +32,6 @@ from lanchat.system.printing import print_text, run_command
 DEFAULT_PORT = "5000"
 #: The options that name ports to listen on.
 PORTS = ("port", "tls", "telnet", "manhole", "web")
-#: Matches a port that the system chooses, which may be given several times.
-_ANY_PORT = re.compile(r"(tcp6?|ssl):0\b")
 
 
 class Options(OptionsWithFile):
@@ -211,13 +209,15 @@ class Options(OptionsWithFile):
                 yield Conflict({"retain"}, text)
 
     def _shared_ports(self) -> Iterator[Conflict]:
-        wanted: dict[str, str] = {}
-        for name in PORTS:
-            for port in self[name]:
-                if wanted.setdefault(port, name) != name and not _ANY_PORT.match(port):
-                    where = port.partition(":backlog=")[0]
-                    text = f"--{wanted[port]} and --{name} can't both use {where}: give each its own port."
-                    yield Conflict({wanted[port], name}, text)
+        found: dict[str, Conflict] = {}
+        ports = [(name, port) for name in PORTS for port in self[name]]
+        for (one, port), (other, other_port) in combinations(ports, 2):
+            if what := shared(port, other_port):
+                text = f"--{one} and --{other} can't both use {what}: give each its own port."
+                if one == other:
+                    text = f"--{one} can't use {what} twice: leave one of them out."
+                found[text] = Conflict({one, other}, text)
+        yield from found.values()
 
 
 def install_reactor() -> None:

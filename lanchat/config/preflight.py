@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
+import shlex
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -13,12 +15,19 @@ from typing import Any, TypeVar
 
 from twisted.python.util import runAsEffectiveUser
 
-from lanchat.config.options import Options
+from lanchat.config.options import PORTS, Options
 from lanchat.net import tls
 from lanchat.net.certificates import OwnCertificates, read_certificates, read_key
+from lanchat.net.endpoints import EndpointString, address_of
 from lanchat.store import open_db
-from lanchat.system.private_files import FileError, check_links, exit_with_errors, is_credential, open_safely
+from lanchat.system.exits import exit_with_errors
+from lanchat.system.private_files import FileError, check_links, is_credential, open_safely, user_name
 from lanchat.tables.rooms import check_lobby
+
+#: Where the server's data is usual for a service.
+SERVICE_DATA = Path("/var/lib/lanchat")
+#: Where systemd makes the directories of a service for its sockets, when it starts (systemd.exec(5), RuntimeDirectory=).
+RUNTIME = Path("/run")
 
 T = TypeVar("T")
 
@@ -28,12 +37,21 @@ class CheckedOptions(Options):
 
     def file_errors(self, wrong: Collection[str]) -> list[str]:
         """The errors in those files, a line for each; options in `wrong` are wrong themselves, and not checked."""
-        return [*as_user(self, lambda: find_errors(self, wrong)), *pid_file_errors(self.parent)]
+        twistd: Mapping[str, Any] = self.parent or {}
+        ids, rundir = _ids(twistd), twistd.get("rundir") or "."
+        foreign = [] if ids is None or "data" in wrong else _foreign_data(self["data"], *ids)
+        wrong = {*wrong, *(["data"] if foreign else [])}
+        ports = [(name, port) for name in PORTS if name not in wrong for port in self[name]]
+        sockets = [line for name, port in ports for line in _socket(name, port, rundir)]
+        if not Path(rundir).is_dir():
+            sockets.append(f"there is no directory {rundir}. Create it, or name another with twistd --rundir.")
+        return [*foreign, *as_user(self, lambda: find_errors(self, wrong)), *sockets, *pid_file_errors(twistd)]
 
 
 def find_errors(config: Options, wrong: Collection[str] = ()) -> list[str]:
     """The errors in all files that options name: what would be right, a line for each. Options in `wrong` are not checked."""
-    found = [] if "data" in wrong else _data(config["data"])
+    twistd: Mapping[str, Any] = config.parent or {}
+    found = [] if "data" in wrong else _data(config["data"], twistd.get("uid") is not None)
     inside = not found and "data" not in wrong
     check_made_files = inside and not _belongs_to_the_service(config["data"])
     if not any(option.startswith("tls") for option in wrong):
@@ -45,17 +63,9 @@ def find_errors(config: Options, wrong: Collection[str] = ()) -> list[str]:
 
 def as_user(config: Options, action: Callable[[], T]) -> T:
     """Call `action` as the user that twistd will run the server as (`--uid`, `--gid`); exits with an error if that can't be."""
-    twistd: Mapping[str, Any] = config.parent or {}
-    uid, gid = twistd.get("uid"), twistd.get("gid")
-    if uid is None and gid is None:
+    if (ids := _ids(config.parent)) is None:
         return action()
-    if os.geteuid() != 0:
-        exit_with_errors(["only root can run a server as another user: leave out --uid and --gid, or use sudo."])
-    uid = os.geteuid() if uid is None else uid
-    try:
-        gid = pwd.getpwuid(uid).pw_gid if gid is None else gid
-    except KeyError:
-        exit_with_errors([f"--uid {uid} is not a user of this system: give --gid, too."])
+    uid, gid = ids
     if not runAsEffectiveUser(uid, gid, os.access, os.__file__, os.R_OK, effective_ids=True):
         where = Path(os.__file__).parent
         exit_with_errors(
@@ -63,6 +73,20 @@ def as_user(config: Options, action: Callable[[], T]) -> T:
         )
     done: T = runAsEffectiveUser(uid, gid, action)
     return done
+
+
+def _ids(twistd: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    """The user and the group of `--uid` and `--gid`, if `twistd` has one of them; exits with an error if that can't be."""
+    uid, gid = ((twistd or {}).get(name) for name in ("uid", "gid"))
+    if uid is None and gid is None:
+        return None
+    if os.geteuid() != 0:
+        exit_with_errors(["only root can run a server as another user: leave out --uid and --gid, or use sudo."])
+    uid = os.geteuid() if uid is None else uid
+    try:
+        return uid, pwd.getpwuid(uid).pw_gid if gid is None else gid
+    except KeyError:
+        exit_with_errors([f"--uid {uid} is not a user of this system: give --gid, too."])
 
 
 def pid_file_errors(twistd: Mapping[str, Any] | None) -> list[str]:
@@ -131,14 +155,67 @@ def _manhole(config: Options, check_made_files: bool) -> Iterator[str]:
         yield from _errors_of(partial(keys.existing_host_keys, config["data"]))
 
 
-def _data(directory: Path) -> list[str]:
-    """The errors of the data directory; one that does not exist will be created."""
+def _socket(option: str, port: EndpointString, rundir: str) -> Iterator[str]:
+    """What is in the way of a port if that is a UNIX socket. Whether it can be made there is found when it is."""
+    if port.startswith("systemd:") or (path := address_of(port).path) is None:
+        return
+    path = Path(rundir, path)
+    with suppress(PermissionError):
+        if path.exists() and not path.is_socket():
+            yield f"--{option}: {path} is there, and is not a socket. Move it away, or choose another path."
+        elif not path.parent.is_dir() and RUNTIME not in (path.parent, *path.parents):
+            yield f"--{option}: there is no directory {path.parent} for the socket. Create it, or choose another."
+
+
+def _data(directory: Path, switched: bool) -> list[str]:
+    """The errors of the data directory; one that does not exist will be created in the nearest directory above it.
+
+    `switched` means that this is called as the user of `--uid`.
+    """
+    where, user = directory, user_name(os.geteuid())
     try:
-        return _errors_of(partial(open_db.check, directory, for_owner=True))
+        if wrong := _errors_of(partial(open_db.check, directory, for_owner=True)):
+            return wrong
     except FileNotFoundError:
-        return []
+        where = next(above for above in directory.parents if os.path.lexists(above))
+    except PermissionError:
+        if not switched:
+            return [f"can't look into {directory}: Permission denied. Run the check as the server's user."]
+        make = _make_command(SERVICE_DATA, os.geteuid(), os.getegid())
+        return [f"{user} can't reach {directory}. Name another directory with --data, such as {SERVICE_DATA}, after: {make}"]
     except OSError as error:
-        return [f"can't look into {directory}: {error.strerror}. Run the check as the server's user."]
+        return [f"{directory} can't be used: {error.strerror}. Name another directory with --data."]
+    if os.access(where, os.W_OK | os.X_OK, effective_ids=True):
+        return []
+    told = f"{user} can't write to {where}. Name another directory with --data"
+    return [f"{told}, or run as root: {_make_command(directory, os.geteuid(), os.getegid())}" if os.geteuid() else f"{told}."]
+
+
+def _foreign_data(directory: Path, uid: int, gid: int) -> list[str]:
+    """As root: what to do if the data directory of a server with `--uid` is another user's, or can't be reached by this one."""
+    user = user_name(uid)
+    try:
+        found = directory.stat()
+        if found.st_uid == uid:
+            return []
+        inside = [path.name for path in directory.iterdir()]
+    except OSError:  # it is not there, which `_data` tells
+        return []
+    told = f"{directory} belongs to {user_name(found.st_uid)}, and the server will run as {user}."
+    if inside and open_db.FILE not in inside:
+        new = directory / "lanchat"
+        return [f"{told} Name a directory for it alone with --data, such as {new}, after: {_make_command(new, uid, gid)}"]
+    command = f"chown -R {uid}:{gid} {shlex.quote(str(directory))}" if inside else _make_command(directory, uid, gid)
+    return [f"{told} To give it to {user}, run: {command}"]
+
+
+def _make_command(directory: Path, uid: int, gid: int) -> str:
+    """The command with which root makes a data directory for a user."""
+    try:
+        group = grp.getgrgid(gid).gr_name
+    except KeyError:
+        group = str(gid)
+    return f"install -d -m 700 -o {user_name(uid)} -g {group} {shlex.quote(str(directory))}"
 
 
 def _belongs_to_the_service(directory: Path) -> bool:

@@ -25,7 +25,8 @@ from zope.interface import implementer
 from lanchat.logs.files import Output, RotatingFile, StreamOutput
 from lanchat.logs.formatters import Formatter, for_journald, format_json, format_text, format_untimed
 from lanchat.logs.repeats import WINDOW_SECONDS, RepeatFilter
-from lanchat.system.private_files import FileError, exit_with_errors
+from lanchat.system.exits import exit_with_errors
+from lanchat.system.private_files import FileError
 
 LEVELS = {level.name: level for level in LogLevel.iterconstants()}
 
@@ -143,9 +144,9 @@ class ServerLog:
         try:
             file = RotatingFile(path, owners=() if uid is None else (uid,))
         except FileError as refused:
-            raise SystemExit(f"lanchat: {refused}") from None
+            exit_with_errors([str(refused)])
         except OSError as error:
-            raise SystemExit(f"lanchat: the log can't be written to {path}: {error.strerror}") from None
+            exit_with_errors([f"the log can't be written to {path}: {error.strerror}. Name another file with --logfile."])
         if not signal.getsignal(signal.SIGUSR1):
             signal.signal(signal.SIGUSR1, lambda *_: self._reactor.callFromThread(self._rotate, file))
         return LogWriter(self._form(), file)

@@ -19,17 +19,21 @@ from twisted.python.failure import Failure
 
 from lanchat.net import sockets
 from lanchat.protocol.packet import visible
-from lanchat.system.private_files import CannotStart
+from lanchat.system.exits import CannotStart
 
 #: Hints on what to do about an address that can't be used, by the error of the system.
 HINT_IN_USE = "Stop the program that uses that address, or choose another."
 HINTS = {
     errno.ENOENT: "Create that directory, or choose another.",
+    errno.ENOTDIR: "Choose another directory.",
     errno.EACCES: "Choose a port above 1023, or a directory that the server may write to.",
     errno.EROFS: "Choose a directory that the server may write to.",
     errno.EADDRNOTAVAIL: "Choose an address that this machine has (`ip address` shows them).",
     socket.EAI_NONAME: "Choose an address that this machine has (`ip address` shows them).",
 }
+
+#: Errors that stay until somebody changes the configuration, unlike an address that is in use or not there yet.
+LASTING = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, socket.EAI_NONAME}
 
 _log = Logger("lanchat.listener")
 
@@ -61,8 +65,9 @@ class Listener(Service):
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._listening, failures.append)
         if failures:
-            where, why, mend = _explain(failures[0].value)
-            raise CannotStart(f"{where} {why}: lanchat can't listen for {self._purpose} there. {mend}")
+            where, why, mend, lasting = _explain(failures[0].value)
+            text = f"{where} {why}: lanchat can't listen for {self._purpose} there. {mend}"
+            raise CannotStart(text, mistake=lasting and not self.running)
 
     def startService(self) -> None:
         """Start to listen, unless that was done before privileges were dropped."""
@@ -96,13 +101,14 @@ class Listener(Service):
         _log.info("listening for {listener}", listener=str(self))
 
 
-def _explain(error: Any) -> tuple[str, str, str]:
-    """The address, the error, and a hint. They come in this order as twistd's terminal shows only about a hundred bytes."""
+def _explain(error: Any) -> tuple[str, str, str, bool]:
+    """The address, the error, a hint, and whether it is `LASTING`; twistd's terminal shows only the first hundred bytes."""
     if isinstance(error, CannotListenError):
         where, error = _format(error.interface or "0.0.0.0", error.port), error.socketError  # noqa: S104 (only shown)
     else:  # the lock file of a UNIX socket
         where = _format("", getattr(error, "filename2", None) or b"")
-    return where, getattr(error, "strerror", None) or str(error), HINTS.get(getattr(error, "errno", 0), HINT_IN_USE)
+    code = getattr(error, "errno", 0)
+    return where, getattr(error, "strerror", None) or str(error), HINTS.get(code, HINT_IN_USE), code in LASTING
 
 
 def _format_address(address: IAddress) -> str:

@@ -17,7 +17,7 @@ from lanchat.protocol.errors import Usage
 from lanchat.protocol.interfaces import DelayedCall
 from lanchat.protocol.packet import EVERYONE, SERVER, SharedPacket
 from lanchat.service.requests import format_count
-from lanchat.system.private_files import CannotStart
+from lanchat.system.exits import CannotStart
 
 #: The longest time from announcement to shutdown, in seconds: a day.
 MAX_SECONDS = 86400

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, succeed
 from lanchat.maintenance.retention import Retention
 from lanchat.protocol.interfaces import Clock
 from lanchat.store.store import Store
-from lanchat.system.private_files import CannotStart, FileError
+from lanchat.system.exits import CannotStart
+from lanchat.system.private_files import FileError
 
 
 class StoreService(Service):

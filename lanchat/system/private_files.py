@@ -9,14 +9,13 @@ import pwd
 import secrets
 import shutil
 import stat
-import sys
 import tempfile
 import time
 from codecs import BOM_UTF8
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 #: Mode bits for group and others: to write, and any access at all.
 OTHERS_WRITE, OTHERS_ANY = 0o022, 0o077
@@ -96,7 +95,7 @@ def check_data_directory(directory: Path, main_file: str, *, as_root: bool = Fal
     found = directory.stat()
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    owner, uid = _user(found.st_uid), os.geteuid()
+    owner, uid = user_name(found.st_uid), os.geteuid()
     if found.st_uid != uid and not (as_root and uid == 0):
         raise FileError(
             f"{directory} belongs to another user ({owner}). Run this as {owner}, or name another directory with --data."
@@ -128,7 +127,7 @@ def check_data_file(path: Path) -> None:
         found = path.lstat()
         is_plain = directory == uid or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
         if found.st_uid not in {0, uid, directory} or not is_plain:
-            raise FileError(f"{path} is not a file of {_user(directory)}'s. Move it away.")
+            raise FileError(f"{path} is not a file of {user_name(directory)}'s. Move it away.")
 
 
 def give_to_owner(descriptor: int, directory: Path) -> None:
@@ -147,7 +146,7 @@ def check_links(path: Path, owners: Collection[int]) -> None:
         with suppress(FileNotFoundError):
             found = name.lstat()
             if stat.S_ISLNK(found.st_mode) and found.st_uid not in owners:
-                raise FileError(f"{name} is a link made by another user ({_user(found.st_uid)}). Give its target instead.")
+                raise FileError(f"{name} is a link made by another user ({user_name(found.st_uid)}). Give its target instead.")
 
 
 def check_opened(descriptor: int, path: Path, owners: Collection[int] = ()) -> None:
@@ -189,9 +188,9 @@ def _names(path: Path) -> Iterator[Path]:
 def _check_owner(path: Path, found: os.stat_result, secret: bool = False) -> None:
     """Raise `FileError` if a file belongs to anybody but root and this user."""
     if found.st_uid not in (0, os.geteuid()):
-        right = _user(os.geteuid() if secret else 0)  # a file that all may read is safest with root
+        right = user_name(os.geteuid() if secret else 0)  # a file that all may read is safest with root
         raise FileError(
-            f"{path} belongs to another user ({_user(found.st_uid)}), who could change it. Use another file, or "
+            f"{path} belongs to another user ({user_name(found.st_uid)}), who could change it. Use another file, or "
             f"change its owner: chown {right} {path}"
         )
 
@@ -203,7 +202,8 @@ def _check_rights(path: Path, found: os.stat_result, rights: int) -> None:
         raise FileError(f"others can {can} {path}. To prevent that: chmod {bits} {path}")
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """The name of a user, or the number of one without a name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -279,18 +279,3 @@ def _remove_leftovers(directory: Path) -> None:
                     shutil.rmtree(leftover)
             finally:
                 os.close(descriptor)
-
-
-def exit_with_errors(errors: Iterable[str]) -> NoReturn:
-    """Print the errors of the configuration and exit with EX_CONFIG (sysexits.h): starting again is of no use."""
-    if sys.stderr:  # None if it was closed when Python started
-        sys.stderr.writelines(f"lanchat: {line}\n" for line in errors)
-    raise SystemExit(os.EX_CONFIG)
-
-
-class CannotStart(SystemExit, Exception):
-    """The server can't start; the text says why in one line.
-
-    As a `SystemExit` it ends the process with that line and no traceback. As an `Exception` twistd reports it to the terminal
-    after it has gone to the background; for anything else the terminal would wait.
-    """

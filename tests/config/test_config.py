@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ MISTAKES = [
     ('port = "ssl:443:privateKey=/dev/null:certKey=/dev/null"', "port", "neither a port nor an endpoint"),
     ("port = [5000, 5000]", "port", "write it once"),
     (f"port = 0x{'f' * 5000}", "port", "5000"),
+    ('port = "tcp:0:interface=192.168.1.777"', "port", "is no address. Write one of this machine's"),
+    ('web = "haproxy:tcp:0:interface=a..b"', "web", "is no address. Write one of this machine's"),
+    (f"telnet = 'unix:/{'x' * 107}'", "telnet", "up to 107 bytes"),
     ("port = 2026-11-21", "port", "a date or a time is wrong"),
     ('ephemeral = "yes"', "ephemeral", "true or false"),
     ("ephemeral = 1", "ephemeral", "true or false"),
@@ -167,6 +171,26 @@ def test_two_cannot_have_one_port(tmp_path: Path, text: str) -> None:
     lines = wrong(written(tmp_path, f'{text}\nmanhole-keys = "keys"' if "manhole" in text else text))
     assert lines
     assert all("give each its own port" in line for line in lines)
+
+
+def test_one_port_may_be_used_at_two_addresses_and_any_port_twice(tmp_path: Path) -> None:
+    two = 'port = ["tcp:5000:interface=127.0.0.1", "tcp:5000:interface=127.0.0.2", "tcp6:5000:interface=\\\\:\\\\:1"]'
+    assert len(read(written(tmp_path, f'{two}\ntelnet = ["tcp:0", "tcp6:0", "unix:/tmp/a", "unix:/tmp/b"]'))["port"]) == 3
+
+
+@pytest.mark.parametrize(("code", "refused"), [(socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)])
+def test_a_name_for_an_address_is_wrong_if_there_is_none_but_not_if_nobody_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, refused: bool
+) -> None:
+    def ask(*_: object, **__: object) -> None:
+        raise socket.gaierror(code, "no")
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    file = written(tmp_path, 'port = ["tcp:0:interface=chat.lan", "tcp:0:interface=127.0.0.1"]')
+    if refused:
+        assert "interface=chat.lan is no address" in wrong(file)[0]
+    else:
+        read(file)
 
 
 def test_a_room_can_not_be_kept_and_not(tmp_path: Path) -> None:
@@ -376,7 +400,9 @@ def test_what_contradicts_on_the_command_line_is_told_in_its_words(tmp_path: Pat
         ('manhole-keys = "keys"', "manhole-keys needs manhole PORT."),
         ('tls-client-ca = "ca"', "tls-key, tls-cert and tls-client-ca need tls PORT."),
         ('tls = 5001\ntls-key = "key"', "tls-key and tls-cert belong together: give both, or neither."),
-        ("telnet = 5000", "port and telnet can't both use tcp6:5000:interface=\\:\\:: give each its own port."),
+        ("telnet = 5000", "port and telnet can't both use port 5000: give each its own port."),
+        ('port = [5000, "tcp:5000:interface=127.0.0.1"]', "port can't use port 5000 twice: leave one of them out."),
+        ('port = "unix:/s"\nweb = "unix:/s:mode=600"', "port and web can't both use /s: give each its own port."),
     ],
 )
 def test_what_contradicts_or_is_missing_in_a_file_is_told_in_its_words(tmp_path: Path, text: str, told: str) -> None:
@@ -413,6 +439,20 @@ def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(
     assert "uses its command line only" in capsys.readouterr().out
     monkeypatch.setattr(configuration, "DEFAULT_FILE", written(tmp_path, "prot = 1"))
     assert main(["check-config"]) == 1
+
+
+def test_what_a_start_can_not_make_is_found_before(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    file = written(tmp_path, f'data = "file/data"\ntelnet = "unix:{tmp_path}/none/s"\nweb = "unix:{tmp_path}/file"\n')
+    told = [
+        f"{file}: {tmp_path}/file/data can't be used: Not a directory. Name another directory with data.",
+        f"{file}: telnet: there is no directory {tmp_path}/none for the socket. Create it, or choose another.",
+        f"{file}: web: {tmp_path}/file is there, and is not a socket. Move it away, or choose another path.",
+    ]
+    assert json.loads(checked("--json", "check-config", str(file)).stdout)["mistakes"] == told
+    command = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "lanchat", "--config", str(file)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 (ours)
+    assert (ended.returncode, ended.stderr.splitlines()) == (os.EX_CONFIG, [f"lanchat: {line}" for line in told])
 
 
 def test_a_start_tells_every_mistake_in_other_files(tmp_path: Path) -> None:

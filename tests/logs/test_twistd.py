@@ -110,8 +110,15 @@ def test_a_daemon_writes_to_twistd_log_and_to_a_new_one_when_that_was_moved_away
 
 def test_a_file_that_can_not_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
     ended = subprocess.run(command("--logfile", "none/log"), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603, PLW1510 (ours; it fails)
-    assert ended.returncode == 1
-    assert ended.stderr == "lanchat: the log can't be written to none/log: No such file or directory\n"
+    assert ended.returncode == os.EX_CONFIG
+    told = "the log can't be written to none/log: No such file or directory. Name another file with --logfile."
+    assert ended.stderr == f"lanchat: {told}\n"
+
+
+def test_a_directory_to_run_in_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    ended = subprocess.run(command("--rundir", "none"), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603, PLW1510 (ours; it fails)
+    told = "lanchat: there is no directory none. Create it, or name another with twistd --rundir.\n"
+    assert (ended.returncode, ended.stderr) == (os.EX_CONFIG, told)
 
 
 def test_a_full_disk_does_not_stop_the_server(tmp_path: Path) -> None:

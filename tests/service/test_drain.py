@@ -18,7 +18,7 @@ from lanchat.core.router import Router
 from lanchat.net.listener import Listener
 from lanchat.protocol.errors import Usage
 from lanchat.service.drain import MAX_SECONDS, Drain
-from lanchat.system.private_files import CannotStart
+from lanchat.system.exits import CannotStart
 from tests.fakes import User
 
 

@@ -20,7 +20,8 @@ from lanchat.protocol.errors import NotStored
 from lanchat.service.store_service import StoreService
 from lanchat.store import open_db, wal_check, writing
 from lanchat.store.store import Store
-from lanchat.system.private_files import CannotStart, FileError
+from lanchat.system.exits import CannotStart
+from lanchat.system.private_files import FileError
 from lanchat.tables.recent import newest_seq
 from tests.drivers.core import full_disk
 from tests.live import PATIENCE

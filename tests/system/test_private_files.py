@@ -438,6 +438,40 @@ def test_what_is_made_for_the_user_that_a_server_will_run_as_is_that_users(later
     assert os.geteuid() == os.getegid() == 0
 
 
+def _told(later: Options) -> list[str]:
+    """What is said of the data directory at the start of a server that will run as another user."""
+    later["data"], options = later["data"], preflight.CheckedOptions()
+    options.update(later)
+    options.parent = later.parent
+    return options.file_errors(())
+
+
+@needs_root
+def test_a_directory_that_the_user_of_a_server_can_not_use_is_told_with_what_gives_it_to_that_user(later: Options) -> None:
+    data = later["data"]
+    make = f"install -d -m 700 -o {STRANGER} -g {STRANGER}"
+    assert _told(later) == []
+    os.chown(data, 0, 0)
+    told = f"{data} belongs to root, and the server will run as {STRANGER}."
+    assert _told(later) == [f"{told} To give it to {STRANGER}, run: {make} {data}"]
+    (data / "lanchat.db").touch()
+    assert _told(later) == [f"{told} To give it to {STRANGER}, run: chown -R {STRANGER}:{STRANGER} {data}"]
+    (data / "lanchat.db").rename(data / "letters")
+    assert _told(later) == [
+        f"{told} Name a directory for it alone with --data, such as {data / 'lanchat'}, after: {make} {data / 'lanchat'}"
+    ]
+    later["data"] = data / "new"
+    (line,) = _told(later)
+    assert line.startswith(f"{STRANGER} can't reach {data / 'new'}. Name another directory with --data, such as /var/lib/")
+    assert line.endswith(f"lanchat, after: {make} /var/lib/lanchat")
+    data.chmod(0o755)
+    assert _told(later) == [
+        f"{STRANGER} can't write to {data}. Name another directory with --data, or run as root: {make} {data / 'new'}"
+    ]
+    assert os.system(f"{make} {data / 'new'}") == 0  # noqa: S605 (what was just advised)
+    assert _told(later) == []
+
+
 @needs_root
 def test_a_user_who_can_not_run_it_is_no_user_for_a_server(
     later: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
