@@ -83,6 +83,32 @@ def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
         assert target.startswith("http") or (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_the_files_that_a_document_names_are_there(document: Path) -> None:
+    named = re.findall(r"`((?:lanchat|tests|docs|deploy|benchmarks|\.ci)/[\w./-]*)", document.read_text())
+    assert not [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
+
+
+def defined_in(path: str) -> set[str]:
+    """The names that a file defines, or the files of a folder; `lanchat/gateways/NAME.py` stands for its folder."""
+    place = ROOT / path.rpartition("NAME")[0].rpartition("/")[0] if "NAME" in path else ROOT / path
+    text = "\n".join(file.read_text() for file in (place.glob("*.py") if place.is_dir() else [place]))
+    names = re.findall(r"^ *(?:(?:class|def|async def) (\w+)|(\w+)(?:: [^=\n]*)? = )", text, re.MULTILINE)
+    return {a or b for a, b in names}
+
+
+def test_what_a_recipe_names_is_defined_in_the_files_of_that_step() -> None:
+    known = {"FORMS"}.union(*(defined_in(f"lanchat/{wing.name}") for wing in (ROOT / "lanchat").iterdir() if wing.is_dir()))
+    steps = re.findall(r"^\d+\. (.*(?:\n   .*)*)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    looked_for = 0
+    for step in steps:
+        paths = re.findall(r"`((?:lanchat|tests)/[\w./-]*)", step)
+        names = set(re.findall(r"`([A-Z]\w*|_\w+)`", step)) & known  # (others are Python's or Twisted's)
+        assert not paths or names <= set().union(*map(defined_in, paths)), step
+        looked_for += len(names) * bool(paths)
+    assert looked_for > 10
+
+
 def test_the_sections_that_the_sources_refer_to_are_there() -> None:
     for source in (ROOT / "lanchat").rglob("*.py"):
         for document, sections in re.findall(r'docs/(\w+\.md), ("[^()]*")', source.read_text()):
