@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import pytest
 from twisted.internet.task import Clock
 
+from lanchat import __version__
 from lanchat.config import config_file
 from lanchat.config.options import Options
 from lanchat.config.preflight import CheckedOptions, tls_files
@@ -91,7 +92,7 @@ def test_how_a_server_is_can_be_asked(tmp_path: Path) -> None:
         facts = json.loads(admin(server, "--json", "status").stdout)
         assert (facts["pid"], facts["users"]) == (server.process.pid, 1)
         assert "status" not in server.text(), "it is asked often"
-        assert f"keeps all in {tmp_path / 'data'}" in server.text()
+        assert re.search(rf" lanchat {__version__} \(Twisted \S+, Python \S+\) keeps all in {tmp_path}/data\n", server.text())
     stopped = admin(server, "--json", "status")
     assert (stopped.returncode, json.loads(stopped.stdout)["error"]) == (1, "NOT_RUNNING")
 

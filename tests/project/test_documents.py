@@ -79,8 +79,17 @@ def test_every_option_is_in_the_table_of_the_readme() -> None:
 
 @pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
 def test_links_between_the_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
-        assert target.startswith("http") or (document.parent / target).exists(), target
+    for target, section in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", document.read_text()):
+        if not target.startswith("http"):
+            where = document.parent / target if target else document
+            assert where.exists(), target
+            assert not section or section in anchors(where), f"{target}#{section}"
+
+
+def anchors(document: Path) -> set[str]:
+    """The names that links use for the sections of a document."""
+    headings = re.findall(r"^#+ (.*)", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)

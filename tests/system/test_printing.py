@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lanchat import __version__
 from lanchat.model.names import parse
 from lanchat.model.session import Role
 from lanchat.tables import accounts
@@ -60,6 +62,12 @@ def test_the_server_says_so_too(words: str) -> None:
     for unbuffered in ("", "1"):
         done = run(f"twistd lanchat {words}", "> /dev/full", unbuffered)
         assert (done.returncode, done.stderr) == (1, f"twistd lanchat: can't write to stdout: {FULL}\n")
+
+
+def test_a_server_says_which_version_it_is_and_with_which_others_it_runs() -> None:
+    done = run("twistd lanchat --version", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(rf"lanchat {__version__} \(Twisted [\d.]+, Python [\d.]+\)\n", done.stdout)
 
 
 def test_a_load_ends_when_its_table_can_not_be_printed(kept: Path) -> None:
