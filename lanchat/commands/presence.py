@@ -8,7 +8,7 @@ from __future__ import annotations
 from lanchat.commands.command import Command
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET, Quoting
-from lanchat.model.names import check_guest
+from lanchat.model.names import check_guest, parse
 from lanchat.model.room import Room
 from lanchat.model.sanction import BAN, Sanction
 from lanchat.model.session import Session
@@ -78,7 +78,7 @@ def _rename(chat: Chat, session: Session, text: str) -> None:
     if session.account is not None:
         raise Forbidden("An account keeps its name. To use another name, connect again with that one.")
     chat.charge(session, NAME_COST)
-    name, old = chat.online.parse(text), session.name
+    name, old = parse(text, chat.online.is_free), session.name
     if name.shown == old.shown:
         raise Usage(f"You are called {old.shown} already.")
     check_guest(name)

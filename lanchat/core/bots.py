@@ -12,7 +12,7 @@ from lanchat.core.delivery import Delivery
 from lanchat.core.replies import Replies, check_growth
 from lanchat.core.stored_messages import NOT_STORED
 from lanchat.model.mentions import mentioned
-from lanchat.model.names import key
+from lanchat.model.names import key, parse
 from lanchat.model.room import Room
 from lanchat.protocol.entry import BOT, Entry, Seq
 from lanchat.protocol.errors import Forbidden, NoSuchTarget, NotStored, RateLimited, TooBig, Usage
@@ -39,7 +39,7 @@ class Bots:
 
     def add(self, text: str) -> Sender:
         """Reserve a name for a bot. Raises `BadName`, or `NameTaken` if somebody has it, or one that looks the same."""
-        name = self._online.parse(text)
+        name = parse(text, self._online.is_free)
         self._online.reserve_for_bot(name)
         sender = self._names[name.key] = Sender(name.shown, SERVER.ip)
         return sender

@@ -23,7 +23,7 @@ from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.room_events import RoomEvents
-from lanchat.model.names import check_guest
+from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
 from lanchat.model.sanction import MUTE, PROMPT, Sanction
@@ -114,7 +114,7 @@ class Chat:
         """
         packets = Bucket(self.limits, "packets")
         try:
-            name = self.online.parse(text)
+            name = parse_name(text, self.online.is_free)
             account = self.online.account(name.shown)
         except BadName:
             account = self.online.account(text.strip())

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from lanchat import __version__
 from lanchat.core.chat import Chat
 from lanchat.maintenance import rewrite
-from lanchat.model.names import key, stored_name
+from lanchat.model.names import key, parse, stored_name
 from lanchat.model.session import Account, Role
 from lanchat.protocol.durations import format_duration
 from lanchat.protocol.entry import ERASED
@@ -146,7 +146,7 @@ class Operations:
 
     async def _add(self, request: Add) -> Done:
         chat, role = self._chat, Role[request.role.upper()]
-        name, hashed = chat.online.parse(request.name), await self._hash(request.password)
+        name, hashed = parse(request.name, chat.online.is_free), await self._hash(request.password)
         chat.online.check_no_bot(name)
         if (others := chat.online.accounts_alike(name)) and not request.force:
             raise NameTaken(

@@ -107,17 +107,13 @@ class OnlineUsers:
         same = self._sessions.get(name.key)
         return [same] if same is not None and same.account is None else []
 
-    def parse(self, text: str) -> Name:
-        """Check the name that somebody asked for; raises `BadName`, which proposes only a name that a guest could have now."""
-        return parse(text, self._free)
-
     def take(self, session: Session) -> None:
         """Let a session be online under its name. Raises `NameTaken` for a guest; a session with an account has logged in."""
         name = session.name
         if session.account is not None:
             session.account.sessions.append(session)
         elif self._taken(name):
-            free = next(filter(self._free, suggestions(name)), None)
+            free = next(filter(self.is_free, suggestions(name)), None)
             has_it = name.key in self._sessions or name.key in self._accounts or name.key in self._bots
             why = "is already taken" if has_it else "looks like another that is taken"
             raise NameTaken(f"The name {name.shown} {why}{f'. Try {free}' if free else ''}.")
@@ -183,8 +179,8 @@ class OnlineUsers:
     def _name(self, session: Session, name: Name) -> None:
         session.name, session.sender = name, Sender(name.shown, session.sender.ip)
 
-    def _free(self, text: str) -> bool:
-        """Whether a guest could have this name."""
+    def is_free(self, text: str) -> bool:
+        """Whether a guest could have this name now; for `names.parse`, which then proposes only such a one."""
         try:
             check_guest(name := parse(text))
             return not self._taken(name)
