@@ -176,8 +176,12 @@ def test_whoever_mistypes_a_name_is_told_one_that_nobody_has(router: Router) -> 
     with pytest.raises(BadName, match=r" Try bob2\.$"):
         User(router, "b\u043eb")  # (that is Cyrillic)
     bob.send("/create", "#ops")
-    bob.send("/create", "#\u043eps")
-    assert bob.shown()[-1].msg.endswith(" Try #ops2.")
+    for command, words in ("/create", "#\u043eps"), ("/rename", "#ops #\u043eps"):
+        bob.send(command, words)
+        assert bob.shown()[-1].msg.endswith(" Try #ops2.")
+    ann = User(router, "ann")
+    ann.send("/name", "b\u043eb")
+    assert ann.shown()[-1].msg.endswith(" Try bob2.")
 
 
 def test_the_administrator_can_make_an_account_of_a_name_that_guests_can_not_have(router: Router) -> None:
