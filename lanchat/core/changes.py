@@ -49,6 +49,8 @@ EXCERPT = 40
 #: What is told to whoever made a change.
 DONE = {EDIT: "The message is edited.", WITHDRAW: "The message is withdrawn.", REACT: ""}
 NO_MESSAGE = "There is no message {} that you may read, or it was withdrawn."
+#: The same for `LAST`, which looks at the newest messages only.
+NO_LAST = "None of the newest messages is meant. Give the number of the message, which /history with the word numbers shows."
 
 
 class Changes:
@@ -87,7 +89,7 @@ class Changes:
     def _readable(self, session: Session, name: str, original: Original | None) -> Original:
         """The message that was found; raises `NoSuchTarget` if there is none that a session may read."""
         if original is None or not self._may_read(session, original.entry.conv):
-            raise NoSuchTarget(NO_MESSAGE.format(visible(name, 40)))
+            raise NoSuchTarget(NO_LAST if name == LAST else NO_MESSAGE.format(visible(name, 40)))
         return original
 
     async def _look_up(self, session: Session, name: str, kind: str | None, cid: str | None) -> tuple[Seq, Original | None]:
