@@ -83,6 +83,8 @@ def _commands(gateway: str) -> Iterator[Row]:
         yield Row(name, gateway, written(gateway, name, ""))
         if given:
             yield Row(f"{name} {' '.join(given)}", gateway, written(gateway, name, " ".join(given)))
+        if "id" in command.args:
+            yield Row(f"{name}, by number", gateway, written(gateway, name, " ".join(["2", *given[1:]])))
         if given and gateway in {"capable", "account"}:
             for kind, text in _LONG.items():
                 yield Row(f"{name}, {kind}", gateway, written(gateway, name, " ".join([*given[:-1], text])))
@@ -91,7 +93,10 @@ def _commands(gateway: str) -> Iterator[Row]:
 def _messages(gateway: str) -> Iterator[Row]:
     """A word to everyone, to a room, to a user and to nobody; and texts whose length is their cost."""
     odd = "\u01c5" * 128
-    for title, to in (("everyone", EVERYONE), ("a room", ROOM), ("a user", VICTIM), ("nobody", "nobody"), ("an odd name", odd)):
+    whom = {"everyone": EVERYONE, "a room": ROOM, "a user": VICTIM, "nobody": "nobody", "an odd name": odd}
+    if gateway == "account":
+        whom["their own room"] = OWN_ROOM
+    for title, to in whom.items():
         yield Row(f"to {title}", gateway, written(gateway, to, "hello"))
         for kind, text in _LONG.items():
             if gateway != "telnet" or kind != "lines":

@@ -39,9 +39,10 @@ LAST = "last"
 #: Among how many of the newest messages the last one is looked for.
 LOOKED_AT = 200
 #: What it costs to look up a message, in packets; and the newest ones.
-LOOK_COST, LAST_COST = 3, 12
-#: So many characters of an edited message, of the old text and the new one, cost a packet, as all their words are looked up.
-EDITED_A_PACKET = 1000
+LOOK_COST, LAST_COST = 8, 12
+#: What each kind of change costs besides, in packets; and how many bytes of an edited text, of the old one and the new one,
+#: cost a packet more, as the words of both are looked up.
+CHANGE_COST, BYTES_A_PACKET = {EDIT: 5, WITHDRAW: 20, REACT: 5}, 300
 #: Seconds in which a session can tell once for each conversation that its user writes something.
 TYPING_PAUSE = 3.0
 #: Characters of a message that are shown in a sentence about a reaction to it.
@@ -209,8 +210,8 @@ class Changes:
                 ServerX(id=self._delivery.id_of(entry), ts=self._replies.timestamp(), conv=change.target),
             )
         )
-        if change.kind == EDIT:
-            self._replies.charge(session, (len(entry.msg) + len(change.msg)) / EDITED_A_PACKET)
+        texts = (entry.msg + change.msg).encode() if change.kind == EDIT else b""
+        self._replies.charge(session, CHANGE_COST[change.kind or ""] + len(texts) / BYTES_A_PACKET)
         self._replies.charge_for(session, readers + len(session.account.sessions if session.account else ()), change.msg)
 
     def _check_rights(self, session: Session, entry: Entry, change: Entry, room: Room | None) -> None:
