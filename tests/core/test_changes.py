@@ -69,6 +69,27 @@ def code(user: User) -> object:
     return dump(user.told().x).get("code")
 
 
+def test_a_change_costs_what_it_takes(place: Place) -> None:
+    place.say(place.ann, "#ops", "x" * 9_000)
+    for text in ("short", "short, too"):
+        place.say(place.ann, "#ops", text)
+    long = "1 " + "x" * 9_000
+    for rate, to, msg, more in (
+        (1.3, "/reply", "1 hi", "1 hi"),
+        (1.9, "/react", "1 !", "1 !"),
+        (1.9, "/edit", "2 longer", "2 longer"),
+        (3.9, "/withdraw", "2", "3"),
+        (10.5, "/edit", long, long),
+    ):
+        place.router.chat.limits.set("packets", rate)
+        place.clock.advance(3600)
+        place.hush()
+        place.ann.send(to, msg)
+        assert "too much at once" not in "".join(place.ann.msgs()), msg
+        place.ann.send(to, more)
+        assert "too much at once" in place.ann.msgs()[-1], msg
+
+
 # Notices and actions.
 
 
