@@ -60,10 +60,10 @@ def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> No
     if room is not None and session not in room.sessions:
         raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
     chat.sanctions.check_may_speak(session, room)
-    readers, target = (list(room.sessions), room.name) if room is not None else _readers(chat, name.removeprefix("@"))
-    readers = [reader for reader in readers if reader.has_cap("typing") and not _same_user(reader, session)]
-    if not readers or not chat.changes.may_tell_typing(session, target):
+    here, target = (room.sessions, room.name) if room is not None else _readers(chat, name.removeprefix("@"))
+    if not chat.changes.may_tell_typing(session, target):  # (before everybody there is looked at)
         return
+    readers = [reader for reader in here if reader.has_cap("typing") and not _same_user(reader, session)]
     chat.replies.charge_for(session, len(readers))
     conv, who = room.name if room is not None else f"@{session.name.shown}", session.name.shown
     x = ServerX(op="event", ev="typing", conv=conv, who=[who], ts=chat.timestamp())
