@@ -35,6 +35,8 @@ NOT_STORED = "That could not be stored, so nobody got it. The server's disk may 
 #: What the sender is told if nobody was online to read the message.
 AWAY = "{} is away. Your message is kept, and shown when they are back."
 GONE = "The user {} is no longer available."
+#: Storing a long text costs its sender as much as delivering it to so many readers.
+STORING = 2
 #: How many readers stored messages are delivered to in one turn of the reactor, which takes some 25 ms. The message that
 #: reaches this number is delivered to all of its readers.
 READERS_A_TURN = 5000
@@ -87,6 +89,7 @@ class StoredMessages:
         if len(packet.msg) > SURE_TO_FIT:
             x = self._longest(packet, name if isinstance(to, Room) else f"@{session.name.shown}")
             check_growth(ServerPacket(session.sender, name, packet.msg, x))
+            self._replies.charge_for(session, STORING, packet.msg)
         connections = sum([len(reader.sessions) for reader in readers])
         if connections > 2:  # (one of each is what the packet itself has cost)
             self._replies.charge_for(session, connections, packet.msg)

@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred, fail
 
 from lanchat.commands.history import TEXT_A_PACKET
 from lanchat.core import stored_messages
-from lanchat.core.replies import TEXT_A_DELIVERY
+from lanchat.core.replies import SURE_TO_FIT, TEXT_A_DELIVERY
 from lanchat.core.router import Router
-from lanchat.core.stored_messages import NOT_STORED
+from lanchat.core.stored_messages import NOT_STORED, STORING
 from lanchat.history import pages
 from lanchat.model.failed_writes import RETRY_MS, SILENT, UNREAD
 from lanchat.model.session import Role
@@ -665,6 +665,15 @@ def test_much_for_many_readers_is_delivered_over_several_turns(
     store.release()
     assert settled == [2, 4, 5]
     assert all(reader.msgs() == ([] if behind else texts) for reader in readers)
+
+
+def test_a_long_text_that_is_stored_costs_more_than_its_readers(router: Router, bob: User) -> None:
+    User(router, "zoe").register().leave()
+    size = SURE_TO_FIT + TEXT_A_DELIVERY
+    for text, cost in (("x" * SURE_TO_FIT, 0.0), ("x" * size, STORING * (1 + size // TEXT_A_DELIVERY) / 20)):
+        before = bob.session.packets.available(10_000, router.chat.clock.seconds())
+        bob.send("zoe", text)
+        assert before - bob.session.packets.available(10_000, router.chat.clock.seconds()) == pytest.approx(cost)
 
 
 def test_words_to_many_connections_of_one_account_cost_what_words_to_a_room_cost(router: Router, bob: User) -> None:
