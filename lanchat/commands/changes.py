@@ -30,10 +30,8 @@ def _saying(kind: str) -> Run:
 
 async def _reply(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     name, text = args
-    original = await chat.changes.find(session, name.strip())
-    x, own = packet.x or X(), session.account is not None and original.author == session.account.id
-    to = original.target if own or original.target.startswith(MARK) else original.name
-    said = replace(packet, to=to, msg=text, x=replace(x, re=chat.delivery.id_of(original)))
+    original, to = await chat.changes.find(session, name.strip())
+    said = replace(packet, to=to, msg=text, x=replace(packet.x or X(), re=chat.delivery.id_of(original)))
     if (work := chat.messages.say(session, said)) is not None:
         await work
 

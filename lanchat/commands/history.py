@@ -187,8 +187,8 @@ async def _show(  # noqa: PLR0913, PLR0917 (the last ones are about the lines)
     before = page.edge if page.more or not page.entries else page.entries[0].seq
     if session.has_cap("id"):
         batch = (packet.x and packet.x.cid) or packet.to.removeprefix("/").lower()
-        await chat.replay.show(session, page, batch)
-        chat.reply(session, packet, "", op="end", batch=batch, n=len(page.entries), more=page.more, before=before)
+        n = await chat.replay.show(session, page, batch)
+        chat.reply(session, packet, "", op="end", batch=batch, n=n, more=page.more, before=before)
         return
     shown = 0
     for entry in page.entries:

@@ -96,6 +96,7 @@ def _rename(chat: Chat, session: Session, text: str) -> None:
         except ChatError:
             chat.online.rename(session, old)
             raise
+    session.named = chat.now()
     chat.activity.note(f"{old.shown} is called {name.shown} now")
     chat.presence.went(old.shown)
     chat.presence.came(name.shown)

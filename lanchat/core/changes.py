@@ -79,13 +79,17 @@ class Changes:
         # Who told a moment ago that they write something, for whom, and when; the first told comes first.
         self._typing: dict[tuple[Session, str], float] = {}
 
-    async def find(self, session: Session, name: str) -> Entry:
+    async def find(self, session: Session, name: str) -> tuple[Entry, str]:
         """Find a message that a session may read, by its id, its number, or `LAST` (the newest of others).
 
-        Raises `NoSuchTarget`.
+        Returns it, and whom a reply to it is for, as in `to` of a packet. Raises `NoSuchTarget`, also if that one is gone.
         """
         _, original = await self._look_up(session, name, None, None)
-        return self._readable(session, name, original).entry
+        entry = self._readable(session, name, original).entry
+        to, shown = self._find_target(session.account, entry)
+        if to is None:
+            raise NoSuchTarget(f"The user {visible(shown, 40)} is no longer available.")
+        return entry, shown
 
     def _readable(self, session: Session, name: str, original: Original | None) -> Original:
         """The message that was found; raises `NoSuchTarget` if there is none that a session may read."""
@@ -140,7 +144,7 @@ class Changes:
             change.about, found = await self._look_up(session, name, kind, cid)
             original = self._readable(session, name, found)
             change.conv = original.entry.conv
-            to = self._find_target(account, original.entry, change)
+            to, change.target = self._find_target(account, original.entry)
             self._check(session, original, change, to)
         except (NoSuchTarget, NotMember, Forbidden, Full, Muted, Banned) as refusal:
             if change.about and resending.may_be_repeat(session, packet):
@@ -180,18 +184,22 @@ class Changes:
             return conv in session.account.conversations
         return any(room.conv == conv for room in self._rooms.of(session))
 
-    def _find_target(self, account: Account, original: Entry, change: Entry) -> Target | None:
-        """Find whom a change is for: the room, or the other one, who may not be there any more; its `target` is set."""
+    def _find_target(self, account: Account | None, original: Entry) -> tuple[Target | None, str]:
+        """Find whom something about a message is for, and the name: the room, or the other one (None: who is there no more).
+
+        Another room or person may have that name now: those are not meant.
+        """
         if (room := self._rooms.by_conv.get(original.conv)) is not None:
-            change.target = room.name
-            return room
-        change.target = original.target if original.author == account.id else original.name
-        other = self._online.account(change.target)
+            return room, room.name
+        if account is None:
+            return None, original.target
+        shown = original.target if original.author == account.id else original.name
+        other, guest = self._online.account(shown), self._online.find(shown)
         if other is not None and of_two(account.id, other.id) == original.conv:
-            return other
-        guest = self._online.find(change.target)
-        is_it = guest is not None and guest.account is None and with_guest(account.id, guest.name.key) == original.conv
-        return guest if is_it else None
+            return other, shown
+        if guest is None or guest.account is not None or int(guest.named * 1000) > original.ts:
+            return None, shown
+        return (guest if with_guest(account.id, guest.name.key) == original.conv else None), shown
 
     def _check(self, session: Session, original: Original, change: Entry, to: Target | None) -> None:
         """Raise a `ChatError` if a session may not make a change, or it costs too much; otherwise charge it."""

@@ -7,7 +7,7 @@ gap once it has caught up, and fetches what is missing.
 from __future__ import annotations
 
 from lanchat.core.forms import Forms, forms
-from lanchat.core.replies import SURE_TO_FIT, Replies
+from lanchat.core.replies import Replies, with_more
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.counts import Counts
@@ -117,6 +117,6 @@ class Delivery:
         packet = self.packet_for(reader, entry, batch)
         if packet.x is not None and entry.edited is not None:
             packet.x.edited = self._replies.timestamp(entry.edited)
-        if packet.x is not None and entry.reactions is not None and len(entry.msg) <= SURE_TO_FIT:
-            packet.x.reactions = entry.reactions
+        if entry.reactions is not None:
+            packet = with_more(packet, reactions=entry.reactions)
         return forms(entry, packet, self.id_of, excerpt)

@@ -11,15 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from lanchat.core.delivery import Delivery
-from lanchat.core.replies import Replies
+from lanchat.core.replies import Replies, with_more
 from lanchat.history import changes, pages
 from lanchat.history.pages import Page
 from lanchat.history.positions import Count, OfAccount
 from lanchat.model.session import Account, Backlog, Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import ChatError, TooSlow
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import MAX_PACKET, ServerPacket
 
 #: The `x.batch` of the packets of a replay.
 RESUME = "resume"
@@ -108,10 +106,12 @@ class Replay:
         session.skipped = place
         self._replies.answer(session, None, "The messages you missed can't be shown right now. Send /history to see them.")
 
-    async def show(self, session: Session, page: Page, batch: str | None) -> None:
-        """Deliver a page of messages that a client asked for, in the order of the log."""
+    async def show(self, session: Session, page: Page, batch: str | None) -> int:
+        """Deliver a page of messages that a client asked for, in the order of the log. Returns how many packets were sent."""
+        shown = 0
         for entry in _whole(page):
-            await self._deliver(session, entry, batch, page.extra.get(entry.seq))
+            shown += await self._deliver(session, entry, batch, page.extra.get(entry.seq))
+        return shown
 
     def _begin(self, session: Session, after: int) -> Backlog:
         session.backlog, session.seen = Backlog(after, replays=True), after
@@ -143,7 +143,7 @@ class Replay:
             await session.client.caught_up()
         packet = self._delivery.forms_for(session.account, entry, batch).of(session)
         if packet is not None:
-            self._delivery.deliver(session, packet if extra is None else _with(packet, extra))
+            self._delivery.deliver(session, packet if extra is None else with_more(packet, **extra))
         return packet is not None
 
     async def _read(self, query: Callable[..., T], session: Session, backlog: Backlog, upto: int, **asked: int) -> T:
@@ -203,12 +203,6 @@ def _lacks(session: Session, backlog: Backlog) -> bool:
 
 def _is_here(session: Session) -> bool:
     return session.account is not None and session in session.account.sessions
-
-
-def _with(packet: ServerPacket, extra: dict[str, Any]) -> ServerPacket:
-    """A packet with more members of `x`; without them, if it would be too long."""
-    longer = msgspec.structs.replace(packet, x=msgspec.structs.replace(packet.x or ServerX(), **extra))
-    return packet if len(longer.line) > MAX_PACKET else longer
 
 
 def _whole(page: Page) -> list[Entry]:

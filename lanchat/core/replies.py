@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from lanchat.model.session import Account, Session
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooBig
@@ -121,6 +123,12 @@ def _identity(whom: Session | Account) -> _Identity:
 def _written(milliseconds: int) -> str:
     then = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def with_more(packet: ServerPacket, **more: Any) -> ServerPacket:
+    """A packet with more members of `x`; without them, if it would be too long."""
+    longer = replace(packet, x=replace(packet.x or ServerX(), **more))
+    return packet if len(longer.line) > MAX_PACKET + 1 else longer
 
 
 def check_growth(message: ServerPacket) -> None:

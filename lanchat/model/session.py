@@ -116,6 +116,7 @@ class Session:
         "guest_away",
         "heard",
         "name",
+        "named",
         "packets",
         "pending",
         "receipts",
@@ -136,9 +137,9 @@ class Session:
         self.sender = Sender(name.shown, address)
         #: The gateway of its connection: "json", "tls" or "telnet".
         self.gateway = gateway
-        #: When it began, in seconds since 1970; and, by the clock that only goes forward, when something last came from it, and
-        #: when its user last did something of their own, which is not what a program sends by itself.
-        self.since, self.heard, self.spoke = since, heard, heard
+        #: When it began, and since when it has its name, in seconds since 1970; and, by the clock that only goes forward, when
+        #: something last came from it, and when its user last did something of their own (not what a program sends by itself).
+        self.since, self.named, self.heard, self.spoke = since, since, heard, heard
         #: Whether its client sends lines; the first clients send packets without newlines.
         self.framed = True
         #: Its rate of packets.

@@ -12,6 +12,8 @@ from lanchat.core.changes import EDIT_WITHIN, TYPING_PAUSE
 from lanchat.core.router import Router
 from lanchat.history import pages
 from lanchat.model.session import Role
+from lanchat.protocol.entry import REACT, Entry
+from lanchat.protocol.packet import MAX_PACKET
 from lanchat.store import word_index
 from lanchat.tables import recent
 from lanchat.tables.rooms import JoinRoom
@@ -154,6 +156,26 @@ def test_a_reply_is_said_where_the_message_was(place: Place) -> None:
     assert place.dan.msgs()[-1] == "There is no message 1 that you may read, or it was withdrawn."
 
 
+def test_a_reply_is_for_the_room_and_the_person_of_the_message_whoever_has_the_name_now(place: Place) -> None:
+    eve = person(place.router, "eve", Role.USER).hello(*CAPS)
+    place.say(place.bob, "#ops", "which pump?")
+    place.say(place.ann, "/rename", "#ops #pumps")
+    eve.send("/create", "#ops")
+    place.say(place.ann, "/join", "#ops")
+    eve.shown()
+    place.ann.send("/reply", "1 the red one")
+    assert [(packet.to, packet.msg) for packet in place.bob.shown()] == [("#pumps", "the red one")]
+    assert eve.shown() == []
+    place.say(place.gus, "ann", "help!")
+    place.gus.leave()
+    place.clock.advance(1)
+    again = User(place.router, "gus").hello(*CAPS)
+    place.ann.shown()
+    place.ann.send("/reply", "last coming")
+    assert code(place.ann) == "NO_SUCH_TARGET"
+    assert again.shown() == []
+
+
 # Edits, withdrawals and reactions.
 
 
@@ -208,6 +230,22 @@ def test_a_guest_is_shown_what_becomes_of_a_message_to_it(place: Place) -> None:
     assert (packet.to, packet.msg, dump(packet.x)["conv"]) == ("gus", "(edited) lunch at noon?", "@ann")
     place.gus.send("/edit", "1 no", cid="1")
     assert code(place.gus) == "AUTH_REQUIRED"
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_guest_is_shown_nothing_of_what_was_said_to_another_with_its_name(place: Place, renamed: bool) -> None:
+    place.say(place.ann, "gus", "the door opens with 4711")
+    place.gus.leave()
+    place.clock.advance(1)
+    other = User(place.router, "mallory" if renamed else "gus").hello(*CAPS)
+    place.clock.advance(1)
+    other.send("/name", "gus")
+    place.hush()
+    other.shown()
+    for command, text in (("/edit", "1 the door opens with 0815"), ("/react", "1 \U0001f44d"), ("/withdraw", "1")):
+        place.ann.send(command, text, cid=command)
+        assert [x["op"] for x in place.ann.xs()] == ["ack"]
+    assert other.shown() == []
 
 
 @pytest.mark.parametrize(
@@ -435,6 +473,30 @@ def test_a_page_that_fills_a_gap_has_the_changes(place: Place) -> None:
     assert [x["op"] for x in place.ann.xs()] == ["withdraw", "end"]
     place.gus.send("/history", "", after=1)
     assert [x["op"] for x in place.gus.xs()] == ["end"]
+
+
+def test_a_page_counts_what_the_client_is_sent(place: Place) -> None:
+    place.say(place.ann, "#ops", "which pump?")
+    place.say(place.ann, "/topic", "#ops pumps")
+    some = log_in(place.router, "ann", "id", "room", "history", "edit")  # (and not "event")
+    some.shown()
+    some.send("/history", "", after=0)
+    *told, end = some.shown()
+    assert ([packet.msg for packet in told], dump(end.x)["n"]) == (["which pump?"], 1)
+
+
+def test_a_message_with_many_reactions_fits_into_a_packet(place: Place) -> None:
+    place.say(place.ann, "#ops", "\x01" * 8192)
+    store, conv = store_of(place.router.chat), place.router.chat.rooms.get("#ops", place.ann.session).conv
+    for number in range(100):
+        reaction, name = f"{number:2}" + "\U0001f44d" * 30, f"{number:2}" + "\u6c34" * 30
+        done = Entry(conv, 1000 + number, name, "", "#ops", reaction, 0, kind=REACT, about=1)
+        done.source = lambda entry: None
+        store.append(done)
+    place.ann.send("/history", "#ops")
+    packet, _ = place.ann.shown()
+    assert len(packet.line) <= MAX_PACKET + 1
+    assert len(packet.msg) == 8192
 
 
 def test_a_page_is_no_longer_because_of_edits(place: Place) -> None:
