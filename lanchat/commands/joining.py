@@ -66,8 +66,8 @@ async def _make(chat: Chat, session: Session, name: Name, private: bool, rules: 
 async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     room = await _room_to_join(chat, session, args[0].strip())
     if session not in room.sessions:
-        chat.reservations.check_joined(session)
         try:
+            chat.reservations.check_joined(session)
             must_be_invited = _check_may_enter(chat, session, room, args[1])
         except ChatError:
             if chat.rooms.is_visible_to(room, session):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lanchat.core.delivery import Delivery
 from lanchat.core.room_events import RoomEvents
@@ -47,6 +47,6 @@ class Departures:
         if belongs or not room.rules.temporary or room.conv not in self._rooms.by_conv:
             return
         self._rooms.remove(room)
-        self._sanctions.forget(room)
-        closing = CloseRoom(room.id)
-        self._delivery.store.write_in_background(closing, lambda done: None if done else self._rooms.add(room))
+        # (Only then, as a ban in it may be on its way to the disk.)
+        after: dict[bool, Callable[[Room], object]] = {True: self._sanctions.forget, False: self._rooms.add}
+        self._delivery.store.write_in_background(CloseRoom(room.id), lambda done: after[done](room))

@@ -176,6 +176,10 @@ def test_a_secret_room_is_seen_by_those_who_belong_to_it(router: Router, ann: Us
     assert "#ops" not in ask(dan, "/rooms", "")
     ask(ann, "/rules", "#ops key swordfish")
     assert ask(dan, "/join", "#ops wrong") == "NO_SUCH_TARGET"
+    router.chat.limits.set("joined", 1)
+    ask(dan, "/create", "#own")
+    assert ask(dan, "/join", "#ops wrong") == "NO_SUCH_TARGET", "who may be in no more rooms doesn't learn of it either"
+    router.chat.limits.set("joined", 2)
     assert "You are in #ops" in ask(dan, "/join", "#ops swordfish")
 
 
@@ -401,6 +405,16 @@ def test_a_room_that_could_not_be_removed_stays_until_it_can(open_router: Router
     assert "You are in #new" in ask(bob, "/join", "#new")
     ask(bob, "/leave", "#new")
     assert store_of(open_router.chat).connection.execute("SELECT * FROM rooms").fetchall() == []
+
+
+def test_of_a_room_that_ends_while_somebody_is_banned_from_it_no_ban_is_left(open_router: Router) -> None:
+    bob = guest(open_router, "bob", "#new")
+    store_of(open_router.chat).held = True
+    bob.send("/ban", "#new eve")
+    bob.leave()
+    store_of(open_router.chat).release()
+    assert open_router.chat.rooms.find("#new") is None
+    assert len(open_router.chat.sanctions) == 0
 
 
 def test_temporary_rooms_that_nobody_belongs_to_are_gone_at_the_next_start(open_router: Router) -> None:
