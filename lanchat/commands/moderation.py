@@ -78,7 +78,7 @@ def _room_or_server(chat: Chat, session: Session, name: str) -> Room | None:
         room = chat.rooms.get(name, session)
         check_rank(session, room, Rank.OPERATOR)
         chat.sanctions.check_may_join(session, room)  # whoever is banned from a room decides nothing in it
-        chat.charge(session, len(room.sessions) / NAMES_A_PACKET)
+        chat.charge(session, (len(room.sessions) + len(room.members)) / NAMES_A_PACKET)  # all are looked at
         return room
     if session.role < Role.MODERATOR:
         raise Forbidden(

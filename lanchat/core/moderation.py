@@ -71,7 +71,7 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     """Disconnect somebody, or take them out of a room; they may come back. Raises `NoSuchTarget` or `Forbidden`."""
     room, target, hit = _target(chat, by, request)
     _check_can_be_left(chat, room)
-    accounts = _accounts(room, target, hit)
+    accounts = _accounts(by, room, target, hit)
     if not hit and not (room is not None and (room.members.keys() | room.invited) & accounts.keys()):
         raise NoSuchTarget(f"{target.shown} is not {f'in {room.name}' if room is not None else 'here'}.")
     if room is not None and not hit and not room.members.keys() & accounts.keys():
@@ -107,7 +107,7 @@ async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     """Ban somebody; who is online now is disconnected. Raises `NoSuchTarget`, `Forbidden`, `Full` or `NotStored`."""
     room, target, hit = _target(chat, by, request)
     _check_can_be_left(chat, room)
-    accounts = _accounts(room, target, hit)
+    accounts = _accounts(by, room, target, hit)
     sanction = _sanction(chat, by, request, BAN, target)
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction, accounts)
@@ -196,11 +196,14 @@ def _hit(chat: Chat, room: Room | None, target: Target) -> list[Session]:
     return [session for session in among if target.hits(session)]
 
 
-def _accounts(room: Room | None, target: Target, hit: Iterable[Session]) -> dict[int, Account]:
+def _accounts(by: Actor, room: Room | None, target: Target, hit: Iterable[Session]) -> dict[int, Account]:
     """The accounts that have to leave a room, by their numbers; none for the whole server."""
     if room is None:
         return {}
-    meant = (target.account, *(session.account for session in hit))
+    meant = [target.account, *(session.account for session in hit)]
+    if target.is_mask:  # members who are away, too, but not those whom it spares
+        named = (member for member in room.members.values() if masks.matches(target.kept, member.name.key, has_account=True))
+        meant += [member for member in named if _is_above(by, member, room, one=False)]
     return {account.id: account for account in meant if account is not None}
 
 

@@ -39,7 +39,8 @@ def parse_mask(text: str) -> str:
 
 def hits_everybody(text: str) -> bool:
     """Whether a text consists of nothing but what stands for any name or address: `*`, `*@*`, `*!*@*.*`."""
-    return "*" in text and not text.strip("*?@!.:")
+    kept = key(text)  # (a star may be written in another way)
+    return "*" in kept and not kept.strip("*?@!.:")
 
 
 def as_network(text: str) -> str:

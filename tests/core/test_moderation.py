@@ -559,6 +559,21 @@ def test_a_member_who_is_away_can_be_taken_out(ops: Ops) -> None:
     assert answer(olga, "/kick", "#ops nobody") == "nobody is not in #ops."
 
 
+@pytest.mark.parametrize("act", ["/kick", "/ban"])
+def test_a_mask_takes_members_out_who_are_away_but_none_with_a_rank(
+    router_and_clock: RouterAndClock, ops: Ops, act: str
+) -> None:
+    router, _ = router_and_clock
+    for name in ("spam1", "spam2"):
+        user = person(router, name, Role.USER)
+        user.send("/join", "#ops")
+        user.leave()
+    ops.olga.send("/rank", "#ops spam2 operator")
+    ops.olga.send(act, "#ops spam*")
+    there = router.chat.rooms.get("#ops", ops.olga.session)
+    assert sorted(account.name.shown for account in there.members.values()) == ["bob", "olga", "spam2"]
+
+
 def test_a_private_room_must_invite_again(ops: Ops) -> None:
     olga, bob = ops.olga, ops.bob
     olga.send("/create", "#den private")
