@@ -43,8 +43,8 @@ SQLITE_ERROR = 1
 _log = Logger("lanchat.store.writing")
 
 _ROW = f"({','.join('?' * len(COLUMNS))})"
-# (An account may have been removed since the message was handed in.)
-_MENTION = "INSERT OR IGNORE INTO mentions SELECT id, ?, ? FROM accounts WHERE id = ?"
+# (An account may have been removed, or have left the room, since the message was handed in.)
+_MENTION = "INSERT OR IGNORE INTO mentions SELECT account, conv, ? FROM members WHERE account = ? AND conv = ?"
 
 
 class Job(Generic[T]):
@@ -225,7 +225,7 @@ class Writer:
         self._connection.execute(f"INSERT INTO fresh VALUES {rows}", values)  # noqa: S608 (marks)
         self._newest += len(entries)
         self._background.add(entries)
-        if mentioned := [(entry.conv, entry.seq, account) for entry in entries for account in entry.mentions]:
+        if mentioned := [(entry.seq, account, entry.conv) for entry in entries for account in entry.mentions]:
             self._connection.executemany(_MENTION, mentioned)
 
     def _insert_new(self, entries: list[Entry]) -> list[Entry]:

@@ -333,6 +333,8 @@ def test_a_log_that_is_replayed_gives_the_same_database(later: Callable[[], None
     assert {type(command) for command in done} == set(COMMANDS)
     left = "SELECT count(*) FROM mentions WHERE seq NOT IN (SELECT seq FROM log WHERE conv != '')"
     assert life.connection.execute(left).fetchone() == (0,), "mentions are gone with their messages"
+    strange = "SELECT count(*) FROM mentions WHERE (account, conv) NOT IN (SELECT account, conv FROM members)"
+    assert life.connection.execute(strange).fetchone() == (0,), "and only of those who may read the conversation"
     contents = life.content_after.values()
     assert all(max(len(content[table]) for content in contents) > 1 for table in life.content()), "there is something in each"
     assert sum(isinstance(outcome, tuple) and outcome[3] for outcome in life.outcomes) > 9, "repeats"
