@@ -9,10 +9,12 @@ from lanchat.core.chat import Chat
 from lanchat.model.room import MARK
 from lanchat.model.session import Role, Session
 from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
-from lanchat.protocol.errors import NoSuchTarget, NotMember, Usage
+from lanchat.protocol.errors import Usage
 from lanchat.protocol.extensions import ServerX, X
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import SERVER, Packet, ServerPacket, is_visible, visible
+from lanchat.protocol.packet import SERVER, Packet, ServerPacket, is_visible
+from lanchat.state.online import unknown_user
+from lanchat.state.rooms import not_in
 
 #: Characters of a reaction, at most.
 MAX_REACTION = 32
@@ -56,7 +58,7 @@ def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> No
     name = args[0].strip()
     room = chat.rooms.get(name, session) if name.startswith(MARK) else None
     if room is not None and session not in room.sessions:
-        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        raise not_in(room)
     chat.sanctions.check_may_speak(session, room)
     here, target = (room.sessions, room.name) if room is not None else _readers(chat, name.removeprefix("@"))
     if not chat.changes.may_tell_typing(session, target):  # (before everybody there is looked at)
@@ -77,7 +79,7 @@ def _readers(chat: Chat, name: str) -> tuple[list[Session], str]:
         return list(account.sessions), account.name.shown
     if (guest := chat.online.find(name)) is not None:
         return [guest], guest.name.shown
-    raise NoSuchTarget(f"The user {visible(name, 40) or '(no name)'} is not available. Send /list to see who is.")
+    raise unknown_user(name)
 
 
 def _same_user(one: Session, other: Session) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -19,9 +19,10 @@ from lanchat.model.failed_writes import RETRY_MS
 from lanchat.model.room import MARK
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.entry import ConversationId, Seq
-from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored, Usage
+from lanchat.protocol.errors import NoSuchTarget, NotStored, Usage
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.packet import Packet, visible
+from lanchat.state.rooms import not_in
 from lanchat.tables.read_markers import Marker, SetMuted
 
 #: What the list, and what finding one conversation costs, in packets; so many conversations that are looked at cost one more.
@@ -47,12 +48,12 @@ class Found(NamedTuple):
 
 async def _conversations(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     _, after = list_argument(session, packet, args[0])
-    looked_at = min(len(_readable(chat, session)), conversation_list.CONVERSATIONS)
+    looked_at = min(len(chat.rooms.readable(session)), conversation_list.CONVERSATIONS)
     chat.charge(session, LIST_COST + looked_at / LISTED_A_PACKET)
     if session.pending:
         await chat.messages.stored.settled()  # what it said and read before is in the list
     page, total = await chat.store.read(_query(chat, session, after))
-    mine = _readable(chat, session)  # without rooms that it was taken out of meanwhile
+    mine = chat.rooms.readable(session)  # without rooms that it was taken out of meanwhile
     here = [one for one in page if not one.floors.keys().isdisjoint(mine)]
     lines, rows = fitting_rows((_line(one), _row(chat, one, session)) for one in here)
     shown = after + len(rows)
@@ -61,16 +62,10 @@ async def _conversations(chat: Chat, session: Session, packet: Packet, args: lis
     chat.reply(session, packet, text, quotes=True, conversations=rows, n=total, more=shown < total or None)
 
 
-def _readable(chat: Chat, session: Session) -> Collection[ConversationId]:
-    """The conversations that a session may read, as the log calls them."""
-    account = session.account
-    return [room.conv for room in chat.rooms.of(session)] if account is None else account.conversations
-
-
 def _query(chat: Chat, session: Session, after: int) -> Callable[[Connection], Listed]:
     account = session.account
     if account is None:
-        return partial(conversation_list.of_guest, rooms=_readable(chat, session), after=after, most=PAGE)
+        return partial(conversation_list.of_guest, rooms=chat.rooms.readable(session), after=after, most=PAGE)
     moved, sent = chat.read_markers.pending(account.id), sent_to_classic(account)
     return partial(conversation_list.of_account, account=account.id, moved=moved, sent=sent, after=after, most=PAGE)
 
@@ -152,7 +147,7 @@ async def _find(chat: Chat, session: Session, account: Account, target: str) -> 
     if target.startswith(MARK):
         room = chat.rooms.get(target, session)
         if room.conv not in account.conversations:
-            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+            raise not_in(room)
         shown, find = room.name, lambda _: [room.conv]
     else:
         chat.charge(session, min(len(account.conversations), conversation_list.CONVERSATIONS) / LOOKED_AT_A_PACKET)

@@ -22,9 +22,10 @@ from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.protocol import events
 from lanchat.protocol.entry import ACTION, BOT, EVENT, NOTICE, Entry
-from lanchat.protocol.errors import NoSuchTarget, NotMember
+from lanchat.protocol.errors import NoSuchTarget
 from lanchat.protocol.packet import EVERYONE, Packet, visible
 from lanchat.protocol.typed_lines import NOT_KEPT
+from lanchat.state.rooms import not_in
 
 #: What a page and a search cost, in packets. So many entries that are found, and so many characters of them, cost one more.
 PAGE_COST, SEARCH_COST = 12, 20
@@ -115,8 +116,7 @@ def _tell_several(chat: Chat, session: Session, name: str) -> None:
 
 def _drop_unreadable(chat: Chat, session: Session, page: pages.Page) -> None:
     """Leave out the entries of rooms that somebody was taken out of while the page was read."""
-    account = session.account
-    mine = account.conversations if account is not None else {room.conv for room in chat.rooms.of(session)}
+    mine = chat.rooms.readable(session)
     page.entries = [entry for entry in page.entries if entry.conv in mine]
 
 
@@ -149,13 +149,13 @@ def _readable_query(chat: Chat, session: Session, target: str) -> Callable[[Conn
     """
     account = session.account
     if not target:
-        mine = OfAccount(account.id) if account is not None else [room.conv for room in chat.rooms.of(session)]
+        mine = OfAccount(account.id) if account is not None else chat.rooms.readable(session)
         return lambda connection: mine
     if target.startswith(MARK):
         room = chat.rooms.get(target, session)
         if session not in room.sessions:
             chat.sanctions.check_may_join(session, room)
-            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to read what is said there.")
+            raise not_in(room, "read what is said there")
         return lambda connection: [room.conv]
     if target.removeprefix("@").lower() == EVERYONE.lower():
         raise NoSuchTarget(_not_kept(chat))

@@ -11,9 +11,10 @@ from lanchat.model.names import Name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import RANKS, Rank
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, NotMember, Usage
+from lanchat.protocol.errors import Forbidden, NameTaken, NoSuchTarget, Usage
 from lanchat.protocol.events import MODE, RANK, RENAMED
 from lanchat.protocol.packet import Packet, visible
+from lanchat.state.rooms import not_in
 from lanchat.tables.ranks import LAST_OWNER, SetRank
 from lanchat.tables.room_rules import SetRules
 from lanchat.tables.rooms import RenameRoom
@@ -28,7 +29,7 @@ def room_of(chat: Chat, session: Session, name: str) -> Room:
     """The room with this name. Raises `NotMember` unless the session is in it, or is a moderator's, and `NoSuchTarget`."""
     room = chat.rooms.get(name, session)
     if session not in room.sessions and session.role < Role.MODERATOR:
-        raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+        raise not_in(room)
     return room
 
 

@@ -15,9 +15,9 @@ from lanchat.model.mentions import mentioned
 from lanchat.model.names import key, parse
 from lanchat.model.room import Room
 from lanchat.protocol.entry import BOT, Entry, Seq
-from lanchat.protocol.errors import Forbidden, NoSuchTarget, NotStored, RateLimited, TooBig, Usage
+from lanchat.protocol.errors import Forbidden, NotStored, RateLimited, TooBig, Usage
 from lanchat.protocol.limits import Buckets
-from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket, visible
+from lanchat.protocol.packet import MAX_MSG, SERVER, Sender, ServerPacket
 from lanchat.state.online import OnlineUsers
 from lanchat.state.rooms import Rooms
 
@@ -63,13 +63,6 @@ class Bots:
         if not entry.state:
             raise NotStored(NOT_STORED)
         return entry.seq
-
-    def room(self, name: str) -> Room:
-        """The room with this name, for the server's operators. Raises `NoSuchTarget`."""
-        room = self._rooms.find(name.strip())
-        if room is None:
-            raise NoSuchTarget(f"There is no room {visible(name.strip(), 40) or '(no name)'}.")
-        return room
 
     def _check(self, bot: Sender, room: Room, text: str) -> None:
         if not room.rules.bots and room is not self._rooms.lobby:

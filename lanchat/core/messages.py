@@ -33,8 +33,8 @@ from lanchat.protocol.entry import ACTION, NOTICE
 from lanchat.protocol.errors import BadPacket, Muted, NoSuchTarget, NotMember, Usage
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, SharedPacket, visible
-from lanchat.state.online import OnlineUsers
+from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, SharedPacket
+from lanchat.state.online import OnlineUsers, unknown_user
 from lanchat.state.rooms import Rooms
 from lanchat.state.sanctions import Sanctions
 
@@ -162,7 +162,7 @@ class Messages:
 
     def _relay_to_everyone(self, session: Session, packet: Packet, kind: str | None) -> None:
         if key(packet.to) != _EVERYONE:
-            raise NoSuchTarget(f"The user {visible(packet.to, 40) or '(no name)'} is not available. Send /list to see who is.")
+            raise unknown_user(packet.to)
         # 2. Check.
         if not packet.msg.strip():
             raise Usage("Usage: /shout TEXT (say something to everyone)")

@@ -24,11 +24,12 @@ from lanchat.model.room import Room
 from lanchat.model.session import Account, Session
 from lanchat.protocol.counts import Counts
 from lanchat.protocol.entry import BOT, RELAYED, AccountId, Entry
-from lanchat.protocol.errors import NoSuchTarget, NotMember, NotStored
+from lanchat.protocol.errors import NoSuchTarget, NotStored
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import Packet, ServerPacket
 from lanchat.state.online import OnlineUsers
+from lanchat.state.rooms import not_in
 from lanchat.state.sanctions import Sanctions
 
 NOT_STORED = "That could not be stored, so nobody got it. The server's disk may be full. Try again later, or tell the operator."
@@ -120,7 +121,7 @@ class StoredMessages:
 
     def _check_in_room(self, session: Session, packet: Packet, room: Room) -> None:
         if session not in room.sessions:
-            raise NotMember(f"You are not in {room.name}. Send /join {room.name} to enter it.")
+            raise not_in(room)
         self._sanctions.check_may_speak(session, room)
         self._replies.charge_for(session, len(room.sessions), packet.msg)
 

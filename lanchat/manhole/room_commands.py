@@ -53,7 +53,7 @@ class RoomCommands:
 
         A rank is 'owner', 'operator', 'voiced' or 'none': rank('#ops', 'bob', 'operator'). rank('#ops') lists who has one.
         """
-        found = self._chat.bots.room(room)
+        found = self._chat.rooms.named(room)
         if whom:
             return self._set_rank(found, whom, rank)
         ranks = room_rights.ranks(found, self._chat.online.account_by_id)
@@ -68,7 +68,7 @@ class RoomCommands:
         rules('#ops') shows them, with the key. rules('#ops', moderated=True, limit=20, topic='anyone') changes them: all of
         these or, if one is wrong, none. What is typed here is in the log, a key too.
         """
-        found = self._chat.bots.room(room)
+        found = self._chat.rooms.named(room)
         if not changes:
             return Facts(room_rights.shown_rules(found, with_key=True))
         return self._set_rules(found, {rule: _written(value) for rule, value in changes.items()})
@@ -81,7 +81,7 @@ class RoomCommands:
 
         rename('#ops', '#pumps'): it is found by the new name only.
         """
-        return self._decided(await room_rights.rename(self._chat, self._chat.bots.room(room), parse_name(name)))
+        return self._decided(await room_rights.rename(self._chat, self._chat.rooms.named(room), parse_name(name)))
 
     def _row(self, room: Room) -> RoomRow:
         owners = ", ".join(room_rights.owners(room, self._chat.online.account_by_id))

@@ -146,7 +146,7 @@ class UserCommands:
 
         It comes from the server, and is kept like any message there: notice('#ops', 'backup at six').
         """
-        found = self._chat.bots.room(room)
+        found = self._chat.rooms.named(room)
         await self._chat.bots.say(SERVER, found, text)
         return Text(f"Said in {found.name}.")
 
@@ -168,9 +168,7 @@ class UserCommands:
         )
 
     def _room(self, name: str) -> Room | None:
-        if name and (room := self._chat.rooms.find(name)) is None:
-            raise Usage(f"Nothing was done: there is no room {visible(name, 40)}.")
-        return room if name else None
+        return self._chat.rooms.named(name) if name else None
 
 
 def clock_time(at: float | None) -> str:

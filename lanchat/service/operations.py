@@ -197,7 +197,7 @@ class Operations:
         return Done(f"The account {name} is removed{_ended(count)}.{ownerless} {rest}", {"name": name, "ended": count})
 
     async def _say(self, request: Say) -> Done:
-        room = self._chat.bots.room(request.name)
+        room = self._chat.rooms.named(request.name)
         seq = await self._chat.bots.say(SERVER, room, request.text)
         return Done(f"Said in {room.name}: {visible(request.text, 200)}", {"room": room.name, "seq": seq})
 

@@ -14,14 +14,14 @@ MAX_NAMED = 5
 
 async def set_rank(chat: Chat, request: SetRank, account: Account) -> Done:
     """Give an account a rank in a room, or take it away; also in a room that has no owner. Raises as `room_rights` does."""
-    room, rank = chat.bots.room(request.name), room_rights.parse_rank(request.rank)
+    room, rank = chat.rooms.named(request.name), room_rights.parse_rank(request.rank)
     told = await room_rights.set_rank(chat, room, account.name.shown, rank)
     return Done(f"{told}.", {"room": room.name, "name": account.name.shown, "rank": rank.word})
 
 
 async def set_rule(chat: Chat, request: SetRule) -> Done:
     """Change a rule of a room. Raises as `room_rights` does."""
-    room = chat.bots.room(request.name)
+    room = chat.rooms.named(request.name)
     told = await room_rights.set_rules(chat, room, {request.rule: request.value})
     return Done(f"{told}.", {"room": room.name, "rules": room_rights.shown_rules(room, with_key=False)})
 

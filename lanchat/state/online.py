@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from lanchat.model.lookalikes import Lookalikes
 from lanchat.model.names import Name, are_confusable, check_guest, key, parse, suggestions
 from lanchat.model.session import Account, Session
-from lanchat.protocol.errors import BadName, NameTaken
+from lanchat.protocol.errors import BadName, NameTaken, NoSuchTarget
 from lanchat.protocol.name_lists import SEPARATOR, fitting_names
-from lanchat.protocol.packet import Sender
+from lanchat.protocol.packet import Sender, visible
 
 
 class OnlineUsers:
@@ -190,3 +190,8 @@ class OnlineUsers:
     def _taken(self, name: Name) -> bool:
         taken = name.key in self._sessions or name.key in self._accounts or name.key in self._bots
         return taken or self.lookalikes.taken(name)
+
+
+def unknown_user(name: str) -> NoSuchTarget:
+    """The error for a name that no user online and no account has."""
+    return NoSuchTarget(f"The user {visible(name, 40) or '(no name)'} is not available. Send /list to see who is.")

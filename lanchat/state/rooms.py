@@ -12,7 +12,8 @@ from lanchat.model.lookalikes import Lookalikes
 from lanchat.model.names import Name
 from lanchat.model.room import MARK, Room, parse_name, room_key
 from lanchat.model.session import Account, Role, Session
-from lanchat.protocol.errors import NoSuchTarget
+from lanchat.protocol.entry import ConversationId
+from lanchat.protocol.errors import NoSuchTarget, NotMember
 from lanchat.protocol.packet import visible
 
 
@@ -131,6 +132,13 @@ class Rooms:
             raise unknown_room(name)
         return room
 
+    def named(self, name: str) -> Room:
+        """The room with this name, for the server's operator, who sees all of them. Raises `NoSuchTarget`."""
+        room = self.find(name.strip())
+        if room is None:
+            raise NoSuchTarget(f"There is no room {visible(name.strip(), 40) or '(no name)'}.")
+        return room
+
     def is_visible_to(self, room: Room, asker: Session) -> bool:
         """Whether the asker may see that a room exists."""
         if not room.rules.secret or asker in room.sessions or asker.role >= Role.MODERATOR:
@@ -155,6 +163,11 @@ class Rooms:
     def of_person(self, whom: Account | Session) -> list[Room]:
         """The rooms that an account is a member of, or that a guest is in."""
         return list(self._of.get(whom, ()))
+
+    def readable(self, session: Session) -> Collection[ConversationId]:
+        """The conversations that a session may read: all of its account, or those of the rooms that a guest is in."""
+        account = session.account
+        return [room.conv for room in self.of(session)] if account is None else account.conversations
 
     def enter(self, session: Session, room: Room) -> None:
         """Let a session be in a room."""
@@ -198,3 +211,8 @@ def unknown_room(name: str) -> NoSuchTarget:
     return NoSuchTarget(
         f"The room {visible(name.strip(), 40) or '(no name)'} is not available. Send /rooms to see those there are."
     )
+
+
+def not_in(room: Room, why: str = "enter it") -> NotMember:
+    """The error for somebody who is not in a room, and would have to join it: to enter it, or for another reason (`why`)."""
+    return NotMember(f"You are not in {room.name}. Send /join {room.name} to {why}.")

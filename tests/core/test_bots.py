@@ -30,7 +30,7 @@ def router() -> Router:
 def made_ops(router: Router) -> None:
     """Let ann make #ops, and allow bots there."""
     person(router, "ann", Role.USER).send("/create", "#ops")
-    router.chat.bots.room("#ops").rules = RoomRules(bots=True)
+    router.chat.rooms.named("#ops").rules = RoomRules(bots=True)
 
 
 def done(work: Coroutine[Any, Any, Any]) -> Any:
@@ -42,7 +42,7 @@ def done(work: Coroutine[Any, Any, Any]) -> Any:
 
 def notice(router: Router, text: str, room: str = "#ops") -> Any:
     """What comes of it if the server says this."""
-    return done(router.chat.bots.say(SERVER, router.chat.bots.room(room), text))
+    return done(router.chat.bots.say(SERVER, router.chat.rooms.named(room), text))
 
 
 def test_what_a_bot_says_is_kept_and_read_like_any_message_and_marked(router: Router) -> None:
@@ -51,7 +51,7 @@ def test_what_a_bot_says_is_kept_and_read_like_any_message_and_marked(router: Ro
         user.send("/join", "#ops")
         user.shown()
     bot = router.chat.bots.add("backups")
-    assert done(router.chat.bots.say(bot, router.chat.bots.room("ops"), "done")) == 1
+    assert done(router.chat.bots.say(bot, router.chat.rooms.named("ops"), "done")) == 1
     told = bob.told()
     assert (told.from_.name, told.from_.ip, told.to, told.msg) == ("backups", "0.0.0.0", "#ops", "done")  # noqa: S104 (of no machine)
     x = dump(told.x)
@@ -119,7 +119,7 @@ def test_what_can_not_be_said_is_refused(router: Router, text: str, room: str, c
 
 
 def test_a_bot_speaks_only_where_it_is_allowed_and_in_the_lobby(router: Router) -> None:
-    room = router.chat.bots.room("#ops")
+    room = router.chat.rooms.named("#ops")
     room.rules = RoomRules()
     assert notice(router, "hi").code == "FORBIDDEN"
     router.chat.rooms.open_lobby(room)

@@ -107,7 +107,7 @@ def test_what_is_written_wrongly_is_answered_in_one_line(scene: Scene) -> None:
         ("kick('nobody')", "nobody is not here."),
         ("kick('')", "Nothing was done: give a name, an address or a network."),
         ("kick('bert', 'x' * 201)", "Nothing was done: a reason has at most 200 characters; this one has 201."),
-        ("kick('bert', room='#ops')", "Nothing was done: there is no room #ops."),
+        ("kick('bert', room='#ops')", "There is no room #ops."),
         ("ban('bert', duration='soon')", "soon is not a duration."),
         ("unban('bert')", "bert is not banned. bans() lists who is."),
         ("ban('127.0.0.1')", "127.0.0.1 is the server's own machine"),
