@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from lanchat.commands.command import Command
+from lanchat.commands.command import Command, account_of
 from lanchat.core.chat import Chat
 from lanchat.model.room import Room
 from lanchat.model.session import CLASSIC, Account, Role, Session
@@ -112,8 +112,7 @@ async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) 
 
 
 async def _password(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    account = session.account
-    assert account is not None  # noqa: S101 (the table lets nobody else ask)
+    account = account_of(session)
     if len(packet.msg.split()) > 2:
         raise Usage(
             "Your password contains a space, so it is unclear where the old one ends. Change it in the lanchat client, "

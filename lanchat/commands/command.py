@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from lanchat.core.chat import Chat
-from lanchat.model.session import Role, Session
+from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.errors import Usage
 from lanchat.protocol.extensions import X
 from lanchat.protocol.interfaces import Work
@@ -67,6 +67,12 @@ class Command(NamedTuple):
 def named(session: Session, packet: Packet) -> X:
     """The arguments that a capable client sent as members of `x`. The `x` of a classic client is ignored."""
     return (packet.x if session.caps is not None else None) or X()
+
+
+def account_of(session: Session) -> Account:
+    """The account of a session that asks for a command for which the table wants one (`Role.USER`)."""
+    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
+    return session.account
 
 
 def list_argument(session: Session, packet: Packet, text: str) -> tuple[str, int]:

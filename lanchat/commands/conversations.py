@@ -9,7 +9,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from lanchat.commands.command import Command, list_argument, named
+from lanchat.commands.command import Command, account_of, list_argument, named
 from lanchat.core.chat import Chat
 from lanchat.core.read_markers import sent_to_classic
 from lanchat.history import conversation_list
@@ -92,7 +92,7 @@ def _number(count: int) -> int | str:
 
 
 async def _read(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
-    account = _account(session)
+    account = account_of(session)
     target, seq = _place(session, packet, args[0])
     found = await _find(chat, session, account, target)
     end = chat.store.last_seq
@@ -134,7 +134,7 @@ async def _notify(chat: Chat, session: Session, packet: Packet, args: list[str])
     choice = args[1].strip().lower()
     if choice not in ("on", "off"):
         raise Usage("Usage: /notify ROOM-OR-USER on (or off), as in /notify #ops off")
-    account = _account(session)
+    account = account_of(session)
     found = await _find(chat, session, account, args[0].strip())
     await chat.store.write(SetMuted(account.id, tuple(found.convs), choice == "off"))
     told = "is muted: clients don't ring for it, and count what is unread." if choice == "off" else "is not muted any more."
@@ -165,11 +165,6 @@ async def _find(chat: Chat, session: Session, account: Account, target: str) -> 
         raise NoSuchTarget(f"You have no conversation with {visible(target, 40)}. Send /conversations to see those you have.")
     moved = chat.read_markers.pending(account.id)
     return Found(shown, convs, max(read, *(moved.get(conv, 0) for conv in convs)))
-
-
-def _account(session: Session) -> Account:
-    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
-    return session.account
 
 
 COMMANDS = {

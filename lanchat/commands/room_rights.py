@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lanchat.commands.command import Command
+from lanchat.commands.command import Command, account_of
 from lanchat.core.chat import Chat
 from lanchat.model.names import Name
 from lanchat.model.room import Room
@@ -40,11 +40,6 @@ def check_rank(session: Session, room: Room, rank: Rank) -> None:
         raise Forbidden(f"Only {who} of {room.name}, or a moderator, may do that.")
 
 
-def note(chat: Chat, by: Session, what: str) -> None:
-    """Note a decision in the log. What an owner decides is not marked for the audit, as there may be any number of it."""
-    (chat.activity.decided if by.role >= Role.MODERATOR else chat.activity.note)(what)
-
-
 def row(room: Room, session: Session) -> dict[str, object]:
     """A room as data, for this session."""
     known = {"name": room.name, "topic": room.topic, "private": room.private, "online": len(room.sessions)}
@@ -61,7 +56,7 @@ async def _rank(chat: Chat, session: Session, packet: Packet, args: list[str]) -
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
     told = await set_rank(chat, room, args[1], rank, session)
-    note(chat, session, f"{told}, says {session.name.shown}")
+    chat.activity.decided(f"{told}, says {session.name.shown}", session.role)
     chat.reply(session, packet, f"{told}.")
 
 
@@ -159,7 +154,7 @@ async def _set_rule(  # noqa: PLR0913, PLR0917 (what was asked)
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
     told = await set_rules(chat, room, {rule: value}, session)
-    note(chat, session, f"{told}, says {session.name.shown}")
+    chat.activity.decided(f"{told}, says {session.name.shown}", session.role)
     chat.reply(session, packet, told, rules=shown_rules(room, room.has_rank(session, Rank.OPERATOR)))
 
 
@@ -235,10 +230,9 @@ async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str])
     chat.sanctions.check_may_speak(session, room)  # the name is shown to everybody
     chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions))
-    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
-    with chat.creations.take(session.account.id, "You have named too many rooms within the last hour."):
+    with chat.creations.take(account_of(session).id, "You have named too many rooms within the last hour."):
         told = await rename(chat, room, name, session)
-    note(chat, session, f"{told}, says {session.name.shown}")
+    chat.activity.decided(f"{told}, says {session.name.shown}", session.role)
     chat.reply(session, packet, f"{told}.", rooms=[row(room, session)])
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lanchat.commands.command import Command, is_emptied, list_argument
-from lanchat.commands.room_rights import check_rank, note, room_of, row
+from lanchat.commands.command import Command, account_of, is_emptied, list_argument
+from lanchat.commands.room_rights import check_rank, ranks, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, MAX_TOPIC, Room
@@ -47,8 +47,8 @@ def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> N
     away = {account.name.shown for account in room.members.values()} - here
     names = sorted(here, key=str.lower) + sorted(away, key=str.lower)
     total = len(names) + len(room.invited)
-    ranks = _ranks(room) if session.understands("event") else {}
-    titled = [f"{name} ({ranks[name]})" if name in ranks else name for name in names]
+    by_name = ranks(room, chat.online.account_by_id) if session.understands("event") else {}
+    titled = [f"{name} ({by_name[name].word})" if name in by_name else name for name in names]
     fit = fitting_names([*titled, *_invited(chat, room)][after:], MAX_MSG - 400)
     members = max(len(names) - after, 0)
     invited, listed = fit[members:], names[after : after + len(fit)]
@@ -57,17 +57,9 @@ def _members(chat: Chat, session: Session, packet: Packet, args: list[str]) -> N
         told.append(f"Invited ({len(room.invited)}): {SEPARATOR.join(invited)}")
     shown = after + len(fit)
     text = ". ".join(told) + " ".join(["", *more_line(total, shown, f"/members {room.name}")]) if fit else NO_MORE
-    shown_ranks = {name: ranks[name] for name in listed if name in ranks} or None
+    shown_ranks = {name: by_name[name].word for name in listed if name in by_name} or None
     more = shown < total or None
     chat.reply(session, packet, text, names=listed, n=len(names), ranks=shown_ranks, invited=invited or None, more=more)
-
-
-def _ranks(room: Room) -> dict[str, str]:
-    """The ranks of those who belong to a room, in words, by their names."""
-    accounts = {account.name.shown: rank for account in room.members.values() if (rank := room.rank_of(account))}
-    return {name: rank.word for name, rank in accounts.items()} | {
-        guest.name.shown: rank.word for guest, rank in room.guest_ranks.items() if rank
-    }
 
 
 def _invited(chat: Chat, room: Room) -> list[str]:
@@ -117,7 +109,7 @@ async def _invite(chat: Chat, session: Session, packet: Packet, args: list[str])
     chat.sanctions.check_may_speak(session, room)
     chat.replies.charge_for(session, len(room.sessions))
     told = "You have sent too many invitations within the last hour."
-    with chat.invites.take(_account(session).id, told):
+    with chat.invites.take(account_of(session).id, told):
         await chat.store.write(rooms.Invite(room.id, guest.id, chat.limits["invitations"]))
     if guest.id in room.members:
         raise Usage(f"{guest.name.shown} is already in {room.name}.")
@@ -162,13 +154,8 @@ async def _close(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.rooms.remove(room)
     chat.room_events.tell(room, CLOSED, session, to=here)
     chat.sanctions.forget(room)
-    note(chat, session, f"{session.name.shown} closed {room.name}")
+    chat.activity.decided(f"{session.name.shown} closed {room.name}", session.role)
     chat.reply(session, packet, f"{room.name} is closed.")
-
-
-def _account(session: Session) -> Account:
-    assert session.account is not None  # noqa: S101 (the table lets nobody else ask)
-    return session.account
 
 
 COMMANDS = {

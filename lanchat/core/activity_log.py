@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
+from lanchat.model.session import Role
 from lanchat.protocol.interfaces import Clock
 
 #: How many notes one line of the log has at most.
@@ -25,9 +26,16 @@ class ActivityLog:
             self._clock.callLater(0, self._write)
         self._notes.append(what)
 
-    def decided(self, what: str) -> None:
-        """Log a decision of a moderator's at once, in a line of its own, which is marked for the audit and never summed up."""
-        _log.info("{what}", what=what, audit=True)
+    def decided(self, what: str, role: Role = Role.OPERATOR) -> None:
+        """Log a decision of somebody with this role.
+
+        That of a moderator or an operator is logged at once, in a line of its own that is marked for the audit. What others
+        decide in a room is a `note`, as there may be any number of it.
+        """
+        if role >= Role.MODERATOR:
+            _log.info("{what}", what=what, audit=True)
+        else:
+            self.note(what)
 
     def _write(self) -> None:
         notes, self._notes = self._notes, []

@@ -86,7 +86,7 @@ async def kick(chat: Chat, by: Actor, request: ModerationRequest) -> str:
         what, back = f"disconnected {what}", "They may come back."
         for session in hit:
             chat.close(session, Forbidden.code, f"You were {what}.", why=what, quotes=True)
-    _note(chat, by, f"{target.shown} was {what}")
+    chat.activity.decided(f"{target.shown} was {what}", by.role)
     return f"{target.shown} was {what}. {back} {by.written(BAN, room, target.shown)} keeps them out."
 
 
@@ -97,7 +97,7 @@ async def _take_back(chat: Chat, by: Actor, room: Room, target: Target, accounts
         chat.rooms.dismiss(account, room)
         for session in tuple(account.sessions):
             chat.reply(session, None, f"Your invitation to {room.name} was withdrawn.")
-    _note(chat, by, f"{target.shown} is not invited to {room.name} any more, says {by.name}")
+    chat.activity.decided(f"{target.shown} is not invited to {room.name} any more, says {by.name}", by.role)
     return (
         f"The invitation of {target.shown} to {room.name} was withdrawn. {by.written(BAN, room, target.shown)} keeps them out."
     )
@@ -114,7 +114,7 @@ async def ban(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     if room is None:
         _end_away(chat, target.account, ())
     what = sanction.what(chat.now())
-    _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
+    chat.activity.decided(f"{target.shown} is {sanction.logged(chat.now())}", by.role)
     if room is not None:
         hit = _take_out(chat, by, request, target, accounts.values(), BANNED, f"You are {what}.")
     else:
@@ -130,7 +130,7 @@ async def mute(chat: Chat, by: Actor, request: ModerationRequest) -> str:
     _watch(chat, room, hit)
     await chat.sanctions.impose(sanction)
     what = sanction.what(chat.now())
-    _note(chat, by, f"{target.shown} is {sanction.logged(chat.now())}")
+    chat.activity.decided(f"{target.shown} is {sanction.logged(chat.now())}", by.role)
     hit = [session for session in _hit(chat, room, target) if session.role is not Role.PENDING]
     if room is None:
         _end_away(chat, target.account, hit)
@@ -145,15 +145,10 @@ async def undo(chat: Chat, by: Actor, request: ModerationRequest, kind: str) -> 
     what = state(kind, room)
     if not await chat.sanctions.lift(kind, room, target):
         raise NoSuchTarget(f"{target.shown} is not {what}. {by.written('bans', room)} lists who is.")
-    _note(chat, by, f"{target.shown} is not {what} any more, says {by.name}")
+    chat.activity.decided(f"{target.shown} is not {what} any more, says {by.name}", by.role)
     for session in hit if kind == MUTE else ():
         chat.reply(session, None, f"You are no longer {what}: lifted by {by.name}.")
     return f"{target.shown} is no longer {what}."
-
-
-def _note(chat: Chat, by: Actor, what: str) -> None:
-    """Note it in the log. What an owner decides in a room is not marked for the audit, as there may be any number of it."""
-    (chat.activity.decided if by.role >= Role.MODERATOR else chat.activity.note)(what)
 
 
 # The target.
