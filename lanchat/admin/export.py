@@ -22,15 +22,14 @@ from lanchat.service.requests import ReportProgress, format_count
 from lanchat.store.duplicates import sent_cid
 from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
-from lanchat.tables.recent import newest_seq
+from lanchat.tables.recent import newest_seq, of_both
 
 #: Rows per query: one long query would keep the server's `-wal` file from being reused meanwhile.
 ROWS_AT_A_TIME = 2000
 #: Messages that a user sent, or that were sent to that user alone. Guests and removed accounts are known by name only.
 USER_CONDITION = "(key(CAST(name AS BLOB)) = :user OR key(CAST(target AS BLOB)) = :user)"
-_EDITS = " UNION ALL ".join(
-    f"SELECT {', '.join(COLUMNS)} FROM {table} WHERE about > 0 AND about > ? AND about <= ? AND kind = 'edit'"  # noqa: S608 (ours)
-    for table in ("kept", "fresh")
+_EDITS = of_both(
+    f"SELECT {', '.join(COLUMNS)} FROM TABLE WHERE about > 0 AND about > :after AND about <= :upto AND kind = 'edit'"  # noqa: S608 (ours)
 )
 
 
@@ -146,7 +145,7 @@ def _has_message(connection: Connection, edit: Entry) -> bool:
 def _edits(connection: Connection, after: Seq, upto: Seq) -> dict[Seq, list[Entry]]:
     """The edits of the messages in these places, by message, in their order."""
     found: dict[Seq, list[Entry]] = {}
-    for row in sorted(connection.execute(_EDITS, (after, upto, after, upto))):
+    for row in sorted(connection.execute(_EDITS, {"after": after, "upto": upto})):
         if (entry := entry_from_row(row)) is not None:
             found.setdefault(entry.about or 0, []).append(entry)
     return found

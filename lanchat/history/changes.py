@@ -1,4 +1,4 @@
-"""What became of messages: their newest texts, when they were edited, and the reactions to them.
+"""Messages as they are now: their newest texts, when they were edited, and the reactions to them.
 
 The functions take a connection that reads. Rows of which the checksum is wrong are left out, as on pages.
 """
@@ -13,39 +13,39 @@ from typing import NamedTuple
 from lanchat.history import pages
 from lanchat.history.pages import MAX_SEQ, MAX_TEXT, Page
 from lanchat.history.positions import Count, OfAccount, Places
-from lanchat.protocol.entry import COLUMNS, EDIT, AccountId, Entry, Milliseconds, Seq, entry_from_row
+from lanchat.protocol.entry import COLUMNS, EDIT, NO_CONVERSATION, AccountId, Entry, Milliseconds, Seq, entry_from_row
+from lanchat.tables.recent import of_both
 
 #: How many reactions to one message are shown, at most: the first ones.
 MOST_REACTIONS = 100
 
 _COLUMNS = ", ".join(COLUMNS)
 # Of each message the newest edit, and the newest reaction of each account.
-_ALL = " UNION ALL ".join(
-    f"SELECT seq, about, kind, author FROM json_each(:seqs) CROSS JOIN {table} ON about = value"  # noqa: S608 (our own words)
+_EDITS_AND_REACTIONS = of_both(
+    "SELECT seq, about, kind, author FROM json_each(:seqs) CROSS JOIN TABLE ON about = value"
     " WHERE about > 0 AND kind IN ('edit', 'react')"
-    for table in ("kept", "fresh")
 )
-_NEWEST = f"SELECT max(seq) FROM ({_ALL}) GROUP BY about, kind, CASE kind WHEN 'react' THEN author END"  # noqa: S608 (ours)
-_BOTH = " UNION ALL ".join(f"SELECT {_COLUMNS} FROM {table} WHERE seq IN newest" for table in ("kept", "fresh"))  # noqa: S608 (ours)
-_CHANGES = f"WITH newest AS MATERIALIZED ({_NEWEST}) {_BOTH} ORDER BY seq"
-_THESE = " UNION ALL ".join(
-    f"SELECT {_COLUMNS} FROM {table} WHERE about IS NULL AND seq IN (SELECT value FROM json_each(:seqs))"  # noqa: S608 (ours)
-    for table in ("kept", "fresh")
+_NEWEST = f"""
+    WITH newest AS MATERIALIZED (
+        SELECT max(seq) FROM ({_EDITS_AND_REACTIONS}) GROUP BY about, kind, CASE kind WHEN 'react' THEN author END)
+    {of_both(f"SELECT {_COLUMNS} FROM TABLE WHERE seq IN newest")} ORDER BY seq
+"""  # noqa: S608 (our own words)
+_MESSAGES = of_both(
+    f"SELECT {_COLUMNS} FROM TABLE WHERE about IS NULL AND seq IN (SELECT value FROM json_each(:seqs))"  # noqa: S608 (our own words)
 )
-_SAID = f"SELECT {_COLUMNS} FROM log WHERE seq = ?"  # noqa: S608 (our own words)
-_OWN = " UNION ALL ".join(
-    f"SELECT 1 FROM {table} WHERE about > 0 AND about = :about AND author = :author"  # noqa: S608 (our own words)
-    for table in ("kept", "fresh")
-)
-_LAST = " UNION ALL ".join(
-    f"SELECT seq FROM {table} WHERE seq IN (SELECT value FROM json_each(:seqs))"  # noqa: S608 (our own words)
+_MESSAGE = f"SELECT {_COLUMNS} FROM log WHERE seq = ? AND about IS NULL"  # noqa: S608 (our own words)
+# How often an account has changed a message, or reacted to it.
+_OWN = of_both("SELECT 1 FROM TABLE WHERE about > 0 AND about = :about AND author = :author")
+_CHANGES_BY = f"SELECT count(*) FROM ({_OWN})"  # noqa: S608 (our own words)
+# The newest of some messages that an account said or, with `own` false, that others said.
+_SAID_BY = of_both(
+    "SELECT seq FROM TABLE WHERE seq IN (SELECT value FROM json_each(:seqs))"
     " AND (author IS :author AND :author IS NOT NULL) = :own"
-    for table in ("kept", "fresh")
 )
-_REPEATED = " UNION ALL ".join(
-    f"SELECT about FROM {table} WHERE author = :author AND cid = :cid AND author IS NOT NULL AND cid IS NOT NULL"  # noqa: S608 (ours)
+_LAST = f"SELECT coalesce(max(seq), 0) FROM ({_SAID_BY})"  # noqa: S608 (our own words)
+_CHANGED = of_both(
+    "SELECT about FROM TABLE WHERE author = :author AND cid = :cid AND author IS NOT NULL AND cid IS NOT NULL"
     " AND kind = :kind AND ts >= :since"
-    for table in ("kept", "fresh")
 )
 
 
@@ -64,7 +64,7 @@ def fold(connection: Connection, entries: Iterable[Entry]) -> list[Entry]:
     seqs = [entry.seq for entry in entries if entry.about is None]
     said = {entry.seq: entry for entry in entries}
     reacted: dict[Seq, int] = {}
-    for change in filter(None, map(entry_from_row, connection.execute(_CHANGES, {"seqs": json.dumps(seqs)}).fetchall())):
+    for change in filter(None, map(entry_from_row, connection.execute(_NEWEST, {"seqs": json.dumps(seqs)}).fetchall())):
         entry = said[change.about or 0]
         if change.kind == EDIT:
             entry.msg, entry.edited = change.msg, change.ts
@@ -101,18 +101,18 @@ def fold_page(connection: Connection, page: Page, forward: bool) -> None:
 def fold_found(connection: Connection, page: Page) -> None:
     """Show what a search found as it is now: in place of an edit, which has the text, the message itself (`fold`)."""
     edited = [entry.about for entry in page.entries if entry.kind == EDIT]
-    rows = connection.execute(_THESE, {"seqs": json.dumps(edited)}).fetchall() if edited else []
+    rows = connection.execute(_MESSAGES, {"seqs": json.dumps(edited)}).fetchall() if edited else []
     messages = [entry for entry in page.entries if entry.kind != EDIT]
     page.entries = sorted(fold(connection, [*messages, *filter(None, map(entry_from_row, rows))]), key=lambda entry: entry.seq)
 
 
 def original(connection: Connection, seq: Seq, author: AccountId | None) -> Original | None:
-    """The message at this place, for somebody who wants to change it; None if there is none, or only its withdrawal."""
-    row = connection.execute(_SAID, (seq,)).fetchone()
+    """The message at this place, for somebody who wants to change it; None if there is none, or it was withdrawn."""
+    row = connection.execute(_MESSAGE, (seq,)).fetchone()
     entry = None if row is None else entry_from_row(row)
-    if entry is None or entry.about is not None or not entry.conv:
+    if entry is None or entry.conv == NO_CONVERSATION:
         return None
-    (changes,) = connection.execute(f"SELECT count(*) FROM ({_OWN})", {"about": seq, "author": author}).fetchone()  # noqa: S608 (ours)
+    (changes,) = connection.execute(_CHANGES_BY, {"about": seq, "author": author}).fetchone()
     return Original(fold(connection, [entry])[0], changes)
 
 
@@ -125,11 +125,11 @@ def last_said(
     """
     log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0))
     seqs = json.dumps(list(log.find(0, MAX_SEQ, looked_at, newest=True).places))
-    (last,) = connection.execute(f"SELECT max(seq) FROM ({_LAST})", {"seqs": seqs, "author": author, "own": own}).fetchone()  # noqa: S608 (ours)
-    return int(last or 0)
+    (last,) = connection.execute(_LAST, {"seqs": seqs, "author": author, "own": own}).fetchone()
+    return int(last)
 
 
 def changed_before(connection: Connection, author: AccountId, cid: str, kind: str, since: Milliseconds) -> Seq | None:
     """The message that an account changed with this `cid` since a time, if it did: what it sends again is about that one."""
-    row = connection.execute(_REPEATED, {"author": author, "cid": cid, "kind": kind, "since": since}).fetchone()
+    row = connection.execute(_CHANGED, {"author": author, "cid": cid, "kind": kind, "since": since}).fetchone()
     return None if row is None else int(row[0])

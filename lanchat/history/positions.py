@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lanchat.protocol.entry import NOTHING, AccountId, ConversationId, Seq
+from lanchat.tables.recent import of_both
 
 #: Up to `FEW` conversations are looked up in the index at once; up to `SOME` after one piece of the log was scanned (the lookup
 #: of 2,000 takes 4 ms).
@@ -70,19 +71,14 @@ _PIECE = """,
 """
 
 
-def _both(statement: str) -> str:
-    """The statement for both tables of the log: to join the view `log`, SQLite before 3.39 would scan all of it."""
-    return " UNION ALL ".join(statement.replace("TABLE", table) for table in ("kept", "fresh"))
-
-
 def _looked_up(order: str, first: str) -> str:
     """The statement that finds the first `:most` messages with the index.
 
     They can only be in the `:most` conversations whose first message comes first.
     """
     above = f"seq > max(floor, :above) AND seq <= :upto AND {_WANTED}"
-    firsts = _both(f"SELECT {first}(seq) AS seq FROM TABLE WHERE conv = asked.conv AND {above}")  # noqa: S608 (our own words)
-    found = _both(
+    firsts = of_both(f"SELECT {first}(seq) AS seq FROM TABLE WHERE conv = asked.conv AND {above}")  # noqa: S608 (our own words)
+    found = of_both(
         "SELECT said.seq, lively.conv FROM lively CROSS JOIN TABLE AS said ON said.seq IN (SELECT seq FROM TABLE"  # noqa: S608 (our own words)
         f" WHERE conv = lively.conv AND {above} ORDER BY seq {order} LIMIT :most)"
     )
@@ -97,7 +93,7 @@ _PAIRS = "json_group_array(json_array(seq, conv))"
 _ONWARD = _PIECE.format(found=_PAIRS, order="ASC", last="max"), _looked_up("ASC", "min")
 _BACK = _PIECE.format(found=_PAIRS, order="DESC", last="min"), _looked_up("DESC", "max")
 _COUNTED = _PIECE.format(found="count(*)", order="ASC", last="max")
-_EACH = _both(
+_EACH = of_both(
     f"SELECT 1 FROM asked CROSS JOIN TABLE USING (conv) WHERE seq > max(floor, :above) AND seq <= :upto AND {_WANTED}"  # noqa: S608 (our own words)
 )
 _COUNT = f"SELECT count(*) FROM (SELECT 1 FROM ({_EACH}) LIMIT :most + 1)"  # noqa: S608 (our own words)

@@ -17,7 +17,7 @@ from lanchat.store.duplicates import digest
 from lanchat.store.timeline import Age, Timeline
 from lanchat.tables import read_markers, recent
 from lanchat.tables.log_command import LogCommand
-from lanchat.tables.recent import newest_seq
+from lanchat.tables.recent import newest_seq, of_both
 
 #: True for the rows of `kept` that are older than an `Age`, whose members are parameters of the statement.
 OLD = "(seq <= :proven OR (seq <= :recent AND ts < :before))"
@@ -36,10 +36,8 @@ _REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB)
 _THOSE = "seq IN (SELECT value FROM json_each(:seqs))"
 _ROOTS = "IN (SELECT value FROM json_each(:roots))"
 _ALIKE = f"({_THOSE} OR seq {_ROOTS} OR (about > 0 AND about {_ROOTS}))"
-_ABOUT = " UNION ALL ".join(
-    f"SELECT seq, conv, msg FROM {table} WHERE about > 0 AND kind != 'withdraw' AND about IN"  # noqa: S608 (ours)
-    " (SELECT value FROM json_each(:seqs))"
-    for table in ("kept", "fresh")
+_ABOUT = of_both(
+    "SELECT seq, conv, msg FROM TABLE WHERE about > 0 AND kind != 'withdraw' AND about IN (SELECT value FROM json_each(:seqs))"
 )
 #: The name in `meta` of the number of steps of erasures so far.
 _ERASURES = "disturbed"
