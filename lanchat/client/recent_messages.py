@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lanchat.client.interfaces import OutgoingMessage
+from lanchat.protocol.destination import followed
 from lanchat.protocol.entry import EDIT, WITHDRAW
+from lanchat.protocol.events import NAME, RENAMED
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket
 from lanchat.protocol.spelling import key
@@ -39,6 +41,8 @@ class RecentMessages:
     def learn(self, packet: ServerPacket, request: OutgoingMessage | None, me: str) -> None:
         """Take in a packet that came, or that acknowledges a message of the user, whose name is `me`."""
         x = packet.x or ServerX()
+        if x.ev in (RENAMED, NAME):
+            self._renamed(x)
         if not x.id:
             return
         if x.op is None and x.conv:
@@ -66,6 +70,14 @@ class RecentMessages:
         latest = reversed(self._messages.values())
         found = [message for message in latest if message.is_own is own and key(message.conv) == wanted]
         return sorted(found, key=lambda message: -message.seq)
+
+    def _renamed(self, event: ServerX) -> None:
+        """Note that a room or a person has another name."""
+        convs = {
+            conv: conversation(followed(conv.removeprefix("@"), event)) for conv in {m.conv for m in self._messages.values()}
+        }
+        for message in self._messages.values():
+            self._messages[message.id] = message._replace(conv=convs[message.conv])
 
     def _sent(self, message_id: str, seq: int, request: OutgoingMessage, me: str) -> None:
         """Take in what the user has said or changed."""

@@ -239,11 +239,14 @@ async def _rename(chat: Chat, session: Session, packet: Packet, args: list[str])
 async def rename(chat: Chat, room: Room, name: Name, by: Session | None = None) -> str:
     """Give a room another name, and tell those in it. Returns what is so now.
 
-    `by` is who decides; None is the server's operator. Raises `NameTaken`, `NoSuchTarget`, or `Forbidden` for the lobby.
+    `by` is who decides; None is the server's operator. Raises `Usage` if it is called exactly that, `NameTaken`,
+    `NoSuchTarget`, or `Forbidden` for the lobby.
     """
     if room is chat.rooms.lobby:
         raise Forbidden(f"Everyone is in {room.name}; only the server's configuration can name it.")
     old = room.name
+    if name.shown == old:
+        raise Usage(f"{old} is called that already.")
     chat.rooms.lookalikes.discard(room.parsed_name)  # (it may be given a name that looks like its own)
     looks_taken = chat.rooms.find(name.key) is None and chat.rooms.lookalikes.taken(name)
     chat.rooms.lookalikes.add(room.parsed_name)
@@ -273,9 +276,7 @@ LOBBY_RULES = ("moderated", "topic", "bots")
 _WORDS = {"topic": ("anyone", "operators")}
 
 COMMANDS = {
-    "/rank": Command(
-        _rank, ("room", "user", "rank"), 3, "make somebody an owner or operator of a room, voiced, or none of these"
-    ),
+    "/rank": Command(_rank, ("room", "user", "rank"), 3, "give somebody a rank in a room: owner, operator, voiced or none"),
     "/rules": Command(
         _rules,
         ("room", "rule", "value"),

@@ -51,7 +51,7 @@ EXCERPT = 40
 DONE = {EDIT: "The message is edited.", WITHDRAW: "The message is withdrawn.", REACT: ""}
 NO_MESSAGE = "There is no message {} that you may read, or it was withdrawn."
 #: The same for `LAST`, which looks at the newest messages only.
-NO_LAST = "None of the newest messages is meant. Give the number of the message, which /history with the word numbers shows."
+NO_LAST = "There is no such message among the newest. Give its number, which /history shows with the word numbers."
 
 
 class Changes:

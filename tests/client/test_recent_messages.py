@@ -45,6 +45,15 @@ def test_what_the_user_changed_is_remembered_too() -> None:
     assert [message.text for message in recent.of("#ops", own=True)] == ["the first"]
 
 
+def test_a_reply_goes_to_the_room_or_the_person_under_the_new_name() -> None:
+    recent = RecentMessages()
+    for seq, conv in enumerate(["#ops", "@bob", "#net"], 1):
+        learn(recent, "hi", id=f"e.{seq}", seq=seq, conv=conv)
+    learn(recent, "", "SERVER", op="event", ev="renamed", conv="#ops", text="#pumps")
+    learn(recent, "", "SERVER", op="event", ev="name", who=["bob"], text="rob")
+    assert [recent.find(number).conv for number in "123"] == ["#pumps", "@rob", "#net"]  # type: ignore[union-attr]
+
+
 def test_no_more_is_remembered_than_there_is_room_for() -> None:
     recent = RecentMessages()
     for seq in range(MAX_MESSAGES + 1):

@@ -323,6 +323,7 @@ def test_a_renamed_room_is_found_by_its_new_name_only(router: Router, ann: User)
     assert ask(ann, "/rename", "#ops #Other") == "NAME_TAKEN"
     assert ask(bob, "/rename", "#ops #mine") == "FORBIDDEN"
     assert ask(ann, "/rename", "#ops pumps") == "BAD_NAME"
+    assert ask(ann, "/rename", "#ops #ops") == "USAGE"
     assert ask(ann, "/rename", "#ops #OPS") == "#ops is called #OPS now."
     assert ask(ann, "/rename", "#ops #Größe") == "#OPS is called #Größe now."
     assert ask(ann, "/rename", "#größe #GRÖẞE") == "#Größe is called #GRÖẞE now.", "that looks like its own name only"
