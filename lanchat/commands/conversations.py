@@ -30,7 +30,6 @@ LIST_COST, FIND_COST = 20, 4
 LISTED_A_PACKET, LOOKED_AT_A_PACKET = 10, 100
 #: More conversations than this don't fit into a packet.
 PAGE = 750
-NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
 _READ = "SELECT coalesce(max(read), 0) FROM members WHERE account = ? AND conv IN (SELECT value FROM json_each(?))"
 _PLACE = re.compile("[0-9]{1,19}")
 
@@ -113,7 +112,7 @@ def _moved(  # noqa: PLR0913, PLR0917 (what the answer needs)
     """Answer a `/read`, and tell the other devices of the account."""
     session.pending -= 1
     if not stored:
-        chat.replies.answer(session, cid, NOT_STORED, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
+        chat.replies.answer(session, cid, NotStored.NOTHING_DONE, op="fail", code=NotStored.code, retry_ms=RETRY_MS)
         return
     for other in tuple(account.sessions):
         if other is not session and other.has_cap("read") and seq > found.read:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime
 from functools import partial
 from sqlite3 import Connection
 from typing import NamedTuple, TypeAlias
@@ -21,6 +20,7 @@ from lanchat.history.snippets import snippet
 from lanchat.model.room import MARK
 from lanchat.model.session import Session
 from lanchat.protocol import events
+from lanchat.protocol.dates import local_minute
 from lanchat.protocol.entry import ACTION, BOT, EVENT, NOTICE, Entry
 from lanchat.protocol.errors import NoSuchTarget
 from lanchat.protocol.packet import EVERYONE, Packet, visible
@@ -210,7 +210,7 @@ def _not_kept(chat: Chat) -> str:
 
 def _line(entry: Entry, number: bool = False) -> str:
     """An entry on one line, for people. As it is one line, no part of a message looks like another entry."""
-    then = datetime.fromtimestamp(entry.ts / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    then = local_minute(entry.ts / 1000)
     if entry.kind == EVENT:
         told = f"* {visible(events.decode(entry.msg).sentence(entry.name, entry.target))}"
     else:

@@ -122,7 +122,7 @@ def _check_may_enter(chat: Chat, session: Session, room: Room, key: str) -> bool
     if rules.key:
         chat.charge(session, KEY_COST)
         if not compare_digest(rules.key.encode(), key.strip().encode()):
-            raise Forbidden(f"{room.name} has a key: send /join {room.name} KEY.")
+            raise Forbidden(f"{room.name} has {'another' if key.strip() else 'a'} key: send /join {room.name} KEY.")
     chat.reservations.check_limit(room)
     return False
 
@@ -163,6 +163,6 @@ def _is_private(text: str) -> bool:
 
 COMMANDS = {
     "/create": Command(_create, ("room", "private"), 1, "make a room; only invited users may enter a private one", Role.USER),
-    "/join": Command(_join, ("room", "key"), 1, "enter a room; if it has a key, with that"),
+    "/join": Command(_join, ("room", "key"), 1, "enter a room, with its key if it has one"),
     "/leave": Command(_leave, ("room",), 1, "leave a room"),
 }

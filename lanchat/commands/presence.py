@@ -23,8 +23,6 @@ MAX_AWAY, LATER = 200, "back later"
 #: What this costs besides the packet that asks for it, in packets: a change of an account, as the disk is written to, and
 #: another name, as it is compared with all others.
 CHANGE_COST, NAME_COST = 10, 5
-#: The cap of clients that are sent events.
-EVENT = "event"
 
 
 async def _away(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -133,7 +131,7 @@ def _tell(chat: Chat, session: Session, rooms: list[Room], event: RoomEvent, by:
     told = event.sentence(by, "")
     x = ServerX(op="event", ev=event.ev, who=[by], by=by, text=event.text or None, ts=chat.timestamp())
     for reader in readers:
-        if reader.understands(EVENT):
+        if reader.understands("event"):
             reader.client.deliver(Quoting(SERVER, reader.name.shown, told, x))
 
 

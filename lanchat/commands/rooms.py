@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from lanchat.commands.command import Command, account_of, is_emptied, list_argument
 from lanchat.commands.room_rights import check_rank, ranks, room_of, row
 from lanchat.core.chat import Chat
@@ -11,6 +9,7 @@ from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, MAX_TOPIC, Room
 from lanchat.model.room_rules import Rank
 from lanchat.model.session import Account, Role, Session
+from lanchat.protocol.dates import local_minute
 from lanchat.protocol.errors import Forbidden, Usage
 from lanchat.protocol.events import CLOSED, INVITED, TOPIC
 from lanchat.protocol.name_lists import NO_MORE, SEPARATOR, fitting_names, fitting_rows, more_line
@@ -97,8 +96,7 @@ def _show_topic(chat: Chat, session: Session, packet: Packet, room: Room) -> Non
     if room.topic and room.topic_by:
         known = {"by": room.topic_by, "ts": chat.timestamp(room.topic_at * 1000)}
         if session.understands("event"):
-            then = datetime.fromtimestamp(room.topic_at).astimezone().strftime("%Y-%m-%d %H:%M")
-            told += f" (set by {room.topic_by}, {then})"
+            told += f" (set by {room.topic_by}, {local_minute(room.topic_at)})"
     chat.reply(session, packet, told, quotes=True, topic=room.topic, **known)
 
 

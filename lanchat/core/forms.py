@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from lanchat.model.session import Session
 from lanchat.protocol import events
-from lanchat.protocol.entry import ACTION, BOT, EDIT, EVENT, NOTICE, REACT, WITHDRAW, Entry
+from lanchat.protocol.entry import ACTION, BOT, EDIT, EVENT, NO_TEXT, NOTICE, REACT, WITHDRAW, Entry
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import SERVER, ServerPacket, SharedPacket
 
@@ -90,7 +90,6 @@ def sentence(entry: Entry, excerpt: str = "") -> str:
     """What is said of a change to somebody whose client does not know changes; `excerpt` as in `forms`."""
     if entry.kind == EDIT:
         return f"(edited) {entry.msg}"
-    if entry.kind == WITHDRAW:
-        return "(withdrew a message)"
-    about = f" to: {excerpt}" if excerpt else ""
-    return f"(reacted {entry.msg}{about})" if entry.msg else "(took a reaction back)"
+    if entry.msg:
+        return f"(reacted {entry.msg}{f' to: {excerpt}' if excerpt else ''})"
+    return NO_TEXT[entry.kind or ""]

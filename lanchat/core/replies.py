@@ -26,8 +26,6 @@ SURE_TO_FIT = MAX_PACKET // 8
 DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 120
 #: How many names that are looked at for a list cost as much as another packet.
 NAMES_A_PACKET = 100
-
-
 #: How many times somebody was told that another is away are remembered; whoever is forgotten is told again.
 MAX_TOLD = 10_000
 

@@ -12,7 +12,7 @@ from lanchat.gateways.nvt import Answer, Terminal, Token, edited
 from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
 from lanchat.model.room import MARK
 from lanchat.protocol.destination import Destination
-from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
+from lanchat.protocol.entry import ACTION, EDIT, NO_TEXT, NOTICE, REACT
 from lanchat.protocol.errors import BadName, BadPacket, ChatError, RateLimited
 from lanchat.protocol.events import NAME, RENAMED
 from lanchat.protocol.extensions import ServerX
@@ -32,9 +32,6 @@ WRONG_PORT = (
 COLUMNS, INDENT = 79, 4
 #: How many lines a text is shown as, at most, as each has the sender's name in front.
 MAX_LINES = 100
-
-#: What is shown of changes without a text: a withdrawal, and the end of a reaction.
-SAID_OF_NOTHING = {WITHDRAW: "(withdrew a message)", REACT: "(took a reaction back)"}
 
 #: Telnet commands that are answered before there is a name; afterwards they are charged as packets.
 MAX_ASKED = 64
@@ -197,8 +194,8 @@ def _said(packet: ServerPacket) -> tuple[str, str]:
     to_many, place = in_room or packet.to == EVERYONE, f"[{packet.to}] "
     if x.kind == ACTION and x.op is None:
         return f"{place if to_many else '[private] '}* {name}", text.removeprefix(place)
-    if x.op in SAID_OF_NOTHING and text in ("", place):
-        return f"{name}:" if to_many else f"{name} (private):", text + SAID_OF_NOTHING[x.op]
+    if x.op in NO_TEXT and text in ("", place):
+        return f"{name}:" if to_many else f"{name} (private):", text + NO_TEXT[x.op]
     marks = {
         "private": not to_many,
         "bot": x.bot,

@@ -1,4 +1,4 @@
-"""Parses dates and times as people write them in commands."""
+"""Dates and times as people write them in commands, and read them in answers."""
 
 from __future__ import annotations
 
@@ -40,3 +40,8 @@ def parse_date(text: str) -> float:
         return when.timestamp() + float(found["fraction"] or 0)
     except OverflowError:
         raise ValueError(text) from None
+
+
+def local_minute(seconds: float) -> str:
+    """A time, in seconds since the epoch, on this machine's clock: `2026-11-20 14:00`."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -31,6 +31,8 @@ NOTICE, ACTION, BOT = "notice", "action", "bot"
 EVENT, NOTHING = "event", 0
 #: A change of the message with the sequence number `Entry.about`: a new text, its withdrawal, or a reaction to it.
 EDIT, WITHDRAW, REACT = "edit", "withdraw", "react"
+#: What people read of a change without a text: a withdrawal, or a reaction that was taken back.
+NO_TEXT = {WITHDRAW: "(withdrew a message)", REACT: "(took a reaction back)"}
 
 #: The state of an entry: committed to the disk; relayed and not stored; or, of a change, refused because the message that it
 #: is about is not there (any more). "" is none of them.

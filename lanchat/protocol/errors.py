@@ -112,6 +112,9 @@ class NotStored(ChatError):
 
     code = "NOT_STORED"
 
+    #: What people read if it was something that they wanted to be done; for messages there are other texts.
+    NOTHING_DONE = "Nothing was done: the server can't write to its disk right now. Try again in a while."
+
 
 class TooSlow(ChatError):
     """Answering took longer than one request may keep the server busy."""

@@ -23,7 +23,7 @@ from lanchat.protocol.errors import NotStored
 from lanchat.protocol.packet import visible
 from lanchat.store.database import Database, Prepare
 from lanchat.store.duplicates import FindRepeated
-from lanchat.store.writing import NOT_STORED, Batch, Job, Settle, split_at_jobs
+from lanchat.store.writing import Batch, Job, Settle, split_at_jobs
 from lanchat.tables.log_command import LocalTask, LogCommand
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ class Store:
         """Add a message to the log. Raises `NotStored` if far too much waits, or what failed has not all come back yet."""
         self._check_room()
         if self._draining:
-            raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
+            raise NotStored(NotStored.NOTHING_DONE, retry_ms=RETRY_MS)
         if not self.stores_messages and not self._waiting:  # (there is nothing that it would overtake)
             self._relay(entry)
             return
@@ -200,7 +200,7 @@ class Store:
             or self._waiting + len(self._refused) > self._most() * OVERFULL
             or self._characters > WAITING_CHARACTERS * OVERFULL
         ):
-            raise NotStored(NOT_STORED, retry_ms=RETRY_MS)
+            raise NotStored(NotStored.NOTHING_DONE, retry_ms=RETRY_MS)
 
     def _submit(self, item: Entry | Job[Any]) -> None:
         if not self._waiting:

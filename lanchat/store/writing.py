@@ -34,8 +34,6 @@ T = TypeVar("T")
 
 #: How many messages, commands and tasks may be in one transaction. (A statement takes 32,766 values; a message has 13.)
 BATCH = 2000
-#: The text of `NotStored` for users.
-NOT_STORED = "Nothing was done: the server can't write to its disk right now. Try again in a while."
 
 #: SQLite's code for a faulty statement (https://www.sqlite.org/rescode.html#error).
 SQLITE_ERROR = 1
@@ -52,7 +50,7 @@ class Job(Generic[T]):
 
     def __init__(self, task: LogCommand[T] | LocalTask[T]) -> None:
         self.task = task
-        self._outcome: T | Failure = Failure(NotStored(NOT_STORED))
+        self._outcome: T | Failure = Failure(NotStored(NotStored.NOTHING_DONE))
         self.done: Deferred[T] = Deferred()
 
     def run(self, connection: Connection) -> None:
@@ -67,12 +65,12 @@ class Job(Generic[T]):
             if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO job")
-            self._outcome = Failure(NotStored(NOT_STORED) if _of_the_disk(error) else error)
+            self._outcome = Failure(NotStored(NotStored.NOTHING_DONE) if _of_the_disk(error) else error)
         connection.execute("RELEASE job")
 
     def undo(self) -> None:
         """Note that the transaction was rolled back, and this with it: whoever waits gets `NotStored`."""
-        self._outcome = Failure(NotStored(NOT_STORED))
+        self._outcome = Failure(NotStored(NotStored.NOTHING_DONE))
 
     def tell(self) -> None:
         """Give the result to whoever waits. To be called in the reactor's thread."""

@@ -6,7 +6,7 @@ No name has a bracket, and what is quoted of others has no quotation mark, so no
 from __future__ import annotations
 
 from lanchat.client.recent_messages import RecentMessages
-from lanchat.protocol.entry import EDIT, NOTICE, REACT, WITHDRAW
+from lanchat.protocol.entry import EDIT, NO_TEXT, NOTICE, REACT, WITHDRAW
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
 
@@ -14,8 +14,6 @@ from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
 MAX_EXCERPT, MAX_REACTION, MAX_NAMES = 30, 32, 100
 #: Reactions to one message that are shown.
 MAX_REACTIONS = 5
-#: What is shown when a reaction is taken back.
-NO_REACTION = "(took a reaction back)"
 #: Characters that could end a mark; a reaction with one of them is quoted.
 _ENDING = frozenset('():,"')
 
@@ -47,15 +45,16 @@ class Excerpts:
         """The text of a packet from a user, or what stands for that of a change that has none."""
         op = packet.x.op if packet.x is not None else None
         if op == WITHDRAW:
-            return f"(withdrew{self._of_another(packet) or ' a message'})"
-        return NO_REACTION if op == REACT and not packet.msg else packet.msg
+            theirs = self._of_another(packet)
+            return f"(withdrew{theirs})" if theirs else NO_TEXT[WITHDRAW]
+        return NO_TEXT[REACT] if op == REACT and not packet.msg else packet.msg
 
     def own_reaction(self, arguments: str) -> tuple[str, str, str]:
         """The recipient, the marks and the text of a `/react` with these arguments: the id of a message, and a reaction."""
         message_id, _, reaction = arguments.partition(" ")
         known = self.recent.get(message_id)
         to = known.conv.removeprefix("@") if known is not None else EVERYONE
-        return to, f" (reacted{self._quoted(' to', message_id)})" if reaction else "", reaction or NO_REACTION
+        return to, f" (reacted{self._quoted(' to', message_id)})" if reaction else "", reaction or NO_TEXT[REACT]
 
     def reply_mark(self, message_id: str | None) -> str:
         """The mark of a message of the user's own that is a reply to this one; "" if it is none."""

@@ -179,7 +179,7 @@ def test_help_is_one_line_a_command_and_what_a_beginner_needs(wire: Wire) -> Non
     assert "* /pm USER TEXT - say something to one user" in shown
     assert len(shown) < 12
     wire.send(b"/help room\r\n")
-    assert "* /join ROOM [KEY] - enter a room; if it has a key, with that" in lines(wire)
+    assert "* /join ROOM [KEY] - enter a room, with its key if it has one" in lines(wire)
 
 
 def test_no_line_of_text_can_be_taken_for_another_persons(router_and_clock: tuple[Router, Clock], wire: Wire) -> None:
