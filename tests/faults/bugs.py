@@ -1,4 +1,4 @@
-"""Bugs that can be planted in the model of a server (`tests.faults.model`), each with the check that must find it."""
+"""Bugs that can be planted in the model of a server (`tests.faults.model_of_changes`), each with the check that finds it."""
 
 from __future__ import annotations
 
@@ -29,4 +29,17 @@ BUGS = {
     "refused and stored": "refused and there",
     "a repeat refused though stored": "refused and there",
     "a name given to two": "name shared",
+    "an edit that is lost": "edit lost",
+    "an edit undone by one that came before it": "edit lost",
+    "an edit of another message": "change misplaced",
+    "an edit told of another message": "change misplaced",
+    "an edit made twice": "stored twice",
+    "an edit refused and shown": "refused and there",
+    "a withdrawn text that is still read": "withdrawn and there",
+    "a withdrawn text that is still exported": "withdrawn and there",
+    "a withdrawn text that is found": "withdrawn and there",
+    "a marker that is forgotten": "marker went back",
+    "a marker that went back": "marker went back",
+    "a rank that is forgotten": "rank forgotten",
+    "a rank refused and given": "rank forgotten",
 }

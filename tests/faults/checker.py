@@ -13,28 +13,33 @@ from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
-from tests.faults.history import ADMINISTRATOR, Device, History, Message, Owned
+from tests.faults import changes
+from tests.faults.changes import Wrongs
+from tests.faults.events import ADMINISTRATOR, Delivered, Owned, Read
+from tests.faults.history import Device, History, Message
 
 #: What a message is counted as beside its text, in bytes; and the share of a bound that messages fill when some were removed:
 #: clients do not know of all that is stored.
 ENVELOPE, LEAST = 200, 0.7
 
-Wrongs = Iterator[str]
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 def lost(history: History) -> Wrongs:
-    """What was acknowledged is in the final history, and that was delivered to every device of every member.
+    """What was acknowledged is in the final history, and that was delivered to every device of every member; changes too.
 
-    The oldest may have been removed from the history, where it has a bound; they were delivered before.
+    The oldest may have been removed from the history, where it has a bound; they were delivered before. What is withdrawn
+    may be gone before it is delivered.
     """
     floor = history.floor
     stored = {sha for read in history.final for _, _, sha in read.entries}
-    shown = {device: {d.sha for d in seen if not d.dropped} for device, seen in history.deliveries.items()}
+    shown = {device: {d.sha for d in seen if not d.dropped} for device, seen in history.shown.items()}
     owed = _owed(history)
     for message in history.messages.values():
-        if message.accepted and message.sha not in stored and message.accepted[0].seq > floor:
+        if history.gone(message):
+            continue
+        if message.accepted and not message.kind and message.sha not in stored and message.accepted[0].seq > floor:
             yield f"{_called(message)} was acknowledged and is not in the history"
         if message.accepted or message.sha in stored:
             for device, since in owed.get(message.conv, {}).items():
@@ -44,7 +49,7 @@ def lost(history: History) -> Wrongs:
 
 def removed_new(history: History) -> Wrongs:
     """Where the history has a bound, the newest messages that fit are left, and they fill a good part of it."""
-    accepted = [message for message in history.messages.values() if message.accepted]
+    accepted = [message for message in history.messages.values() if message.accepted and not history.gone(message)]
     left = [message for message in accepted if message.accepted[0].seq >= history.floor]
     weight = sum(ENVELOPE + message.size for message in left)
     if len(left) < len(accepted) and weight < LEAST * history.bound:
@@ -83,7 +88,7 @@ def stored_twice(history: History) -> Wrongs:
 
 def shown_twice(history: History) -> Wrongs:
     """A device that drops what it saw is shown nothing twice."""
-    for device, deliveries in history.deliveries.items():
+    for device, deliveries in history.shown.items():
         seqs, shas = set[int](), set[str]()
         for seen in deliveries:
             if not seen.dropped and (seen.seq in seqs or seen.sha in shas):
@@ -112,15 +117,19 @@ def sender_order(history: History) -> Wrongs:
 
 def real_time(history: History) -> Wrongs:
     """What was acknowledged before another message was sent has a lower seq; and a read that begins later has it."""
-    accepted = sorted((ok.at, ok.seq, message.conv) for message in history.messages.values() for ok in message.accepted)
-    yield from _overtaken(history, [(at, seq) for at, seq, _ in accepted])
+    accepted = sorted((ok.at, ok.seq) for message in history.messages.values() for ok in message.accepted)
+    yield from _overtaken(history, accepted)
     floor = history.floor
+    left = [message for message in history.messages.values() if not message.kind and not history.gone(message)]
+    convs = {ok.seq: message.conv for message in left for ok in message.accepted}
+    said = sorted(chain.from_iterable(message.accepted for message in left), key=attrgetter("at"), reverse=True)
     seqs: dict[str, list[int]] = defaultdict(list)
-    accepted.reverse()
     for read in sorted(history.reads, key=attrgetter("at")):
-        while accepted and accepted[-1][0] < read.at:
-            _, seq, conv = accepted.pop()
-            insort(seqs[conv], seq)
+        if read.search:
+            continue
+        while said and said[-1].at < read.at:
+            ok = said.pop()
+            insort(seqs[convs[ok.seq]], ok.seq)
         have = {seq for seq, _, _ in read.entries}
         oldest = min([floor, *have])  # what is older may have been removed
         for seq in seqs[read.conv][bisect_right(seqs[read.conv], read.after) :]:
@@ -187,6 +196,11 @@ CHECKS: dict[str, Callable[[History], Wrongs]] = {
     "seq used again": seq_reused,
     "refused and there": refused_appears,
     "name shared": name_shared,
+    "edit lost": changes.edit_lost,
+    "change misplaced": changes.misplaced,
+    "withdrawn and there": changes.withdrawn_there,
+    "marker went back": changes.marker_back,
+    "rank forgotten": changes.rank_forgotten,
 }
 
 
@@ -207,17 +221,22 @@ class Seen(NamedTuple):
 
 
 def _all_seen(history: History) -> Iterator[Seen]:
-    for d in chain.from_iterable(history.deliveries.values()):
+    """With the newest text of each message."""
+    return _seen(history.deliveries, history.pages)
+
+
+def _seen(deliveries: dict[Device, list[Delivered]], reads: list[Read]) -> Iterator[Seen]:
+    for d in chain.from_iterable(deliveries.values()):
         yield Seen(d.at, d.account, d.conv, d.seq, d.sender, d.sha)
-    for read in history.reads:
+    for read in reads:
         yield from (Seen(read.answered, read.account, read.conv, *entry) for entry in read.entries)
 
 
 def _placements(history: History) -> Iterator[tuple[int, str]]:
-    """Each (seq, sha) that anybody was told."""
+    """Each (seq, sha) that anybody was told, with the first text of each message."""
     for message in history.messages.values():
         yield from ((ok.seq, message.sha) for ok in message.accepted)
-    yield from ((seen.seq, seen.sha) for seen in _all_seen(history))
+    yield from ((seen.seq, seen.sha) for seen in _seen(history.shown, history.reads))
 
 
 def _owed(history: History) -> dict[str, dict[Device, int]]:
@@ -240,13 +259,13 @@ def _orders(history: History) -> Iterator[tuple[str, Iterable[str]]]:
     """Every order of messages that there is: each history, and what each device got, each message when it came first."""
     for read in history.final:
         yield f"the history of {read.conv}", (sha for _, _, sha in sorted(read.entries))
-    for device, deliveries in history.deliveries.items():
+    for device, deliveries in history.shown.items():
         others = (d.sha for d in deliveries if (said := history.messages.get(d.sha)) is None or said.device != device)
         yield f"{device.name} of {device.account}", dict.fromkeys(others)  # its own it knows from acknowledgements
 
 
 def _called(message: Message | None) -> str:
-    return f"{message.account}'s {message.cid}" if message else "what nobody said"
+    return message.called if message else "what nobody said"
 
 
 def _overtaken(history: History, accepted: list[tuple[int, int]]) -> Wrongs:

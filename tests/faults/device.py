@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
-import msgspec
-
-from tests.faults.history import (
+from tests.faults.events import (
+    CHANGES,
     Accepted,
     AnyEvent,
     ClientAck,
@@ -20,12 +19,15 @@ from tests.faults.history import (
     Read,
     Refused,
     Unknown,
+    content,
     conversation,
     digest,
     now,
 )
 from tests.faults.pages import Pages
+from tests.faults.settings import Settings
 from tests.faults.wire import Connection, LostConnection, Packet
+from tests.faults.writing import Outgoing, Seat, Writing
 
 #: Messages that wait for their acknowledgement, at most.
 WINDOW = 16
@@ -33,35 +35,10 @@ WINDOW = 16
 TICK, BEAT, READ = 0.02, 1.0, 1.5
 #: Seconds of silence after which a connection is given up: soon, or after it was long enough for a gap.
 PATIENCE = (3.0, 15.0)
-#: Words of a text: most are short, one in 8 has 14 kB, and a stalled reader soon has too many of them. The words are drawn
-#: from so many, as in what people write: the index of words then takes its part of the file.
-LENGTHS, VOCABULARY = (*range(0, 28, 2), 2800, 2800), 3000
-#: How often a `cid` is used again for another message: a program that counts from 1 in each run does so.
-AGAIN = 0.03
 #: How far a read goes back during the run.
 BACK = 150
-
-
-class Seat(msgspec.Struct):
-    """Who a device is, and where it talks."""
-
-    account: str
-    device: str
-    password: str
-    #: As it sees them: "#ops", "@bob".
-    convs: list[str]
-    #: It resumes from the place that the server keeps for it, and not from its own.
-    by_cursor: bool = False
-
-
-class Outgoing(NamedTuple):
-    """A message that the server has not yet answered."""
-
-    #: Which it is of the device's; it is sent again in this order.
-    number: int
-    cid: str
-    to: str
-    text: str
+#: How many of the texts that it withdrew a device searches for at the end.
+SEARCHED = 10
 
 
 class Device:
@@ -72,13 +49,13 @@ class Device:
         self.seat, self._port, self._rate, self._record, self._dice = seat, port, rate, record, dice
         self._me = (seat.account, seat.device)
         self.talking = True
-        self._said = self._rests = 0
+        self._rests = 0
+        self._writing, self._settings = Writing(seat, dice), Settings(seat, record, dice)
         self._last = self._acked = 0  # seqs: the last that was shown, and the last of which the server was told
         self._epoch = ""
         self._token = ""
         self._waiting: dict[str, Outgoing] = {}  # by cid, in the order in which they were said
         self._again: dict[str, Outgoing] = {}  # refused, to be tried once more, by cid, and not before `_rests`
-        self._settled: list[str] = []  # cids of messages of which all is known
         self._held: list[Packet] | None = None  # while what came before is fetched
         self._pages = Pages()
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,7 +63,7 @@ class Device:
     @property
     def settled(self) -> bool:
         """Whether it knows of everything that it said what became of it."""
-        return not self._waiting and not self._again and self._held is None
+        return not self._waiting and not self._again and self._held is None and self._settings.settled
 
     async def run(self) -> None:
         """Connect, again and again."""
@@ -96,10 +73,15 @@ class Device:
             await asyncio.sleep(self._dice.uniform(0.02, 0.2))
 
     async def read_all(self) -> None:
-        """Read the whole history of every conversation, however often it takes."""
+        """Read the whole history of every conversation, and all else that was promised, however often it takes."""
         for conv in self.seat.convs:
             while not await self._read(conv, 0, final=True):  # noqa: ASYNC110 (it may be cut off: then once more)
                 await asyncio.sleep(0.1)
+        for said in self._writing.withdrawn[-SEARCHED:]:
+            while not await self._search(said.to, said.word):  # noqa: ASYNC110 (as above)
+                await asyncio.sleep(0.1)
+        while not await self._settings.look():  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(0.1)
 
     async def _connected(self) -> None:
         connection = await Connection.open(self._port, self.seat.account, **self._hello())
@@ -127,7 +109,7 @@ class Device:
         }
 
     def _welcomed(self, connection: Connection, welcome: Packet) -> None:
-        self._connection = self._pages.connection = connection
+        self._connection = self._pages.connection = self._settings.connection = connection
         self._token = welcome.get("token") or self._token
         self._epoch = welcome["epoch"]
         self._held = [] if welcome.get("resumed") else None
@@ -135,6 +117,7 @@ class Device:
         self._try_again()
         self._begin(self._work())
         self._begin(self._look())
+        self._begin(self._settings.change(lambda: self._last, lambda: self.talking))
 
     def _cut(self) -> None:
         """Of what was sent on this connection and not answered nobody knows what became of it."""
@@ -174,18 +157,17 @@ class Device:
             self._send(message)
 
     def _say(self) -> None:
-        self._said += 1
-        own, to = f"{self.seat.device}-{self._said}", self._dice.choice(self.seat.convs)
-        cid = self._settled.pop() if self._settled and self._dice.random() < AGAIN else own
-        words = (f"w{self._dice.randrange(VOCABULARY):x}" for _ in range(self._dice.choice(LENGTHS)))
-        text = " ".join([self.seat.account, own, *words])
-        message = self._waiting[cid] = Outgoing(self._said, cid, to, text)
+        message = self._writing.next()
+        self._waiting[message.cid] = message
         self._send(message)
 
     def _send(self, message: Outgoing) -> None:
-        conv = conversation(message.to, self.seat.account)
-        self._record(Invoked(now(), *self._me, message.cid, conv, digest(message.text), len(message.text)))
-        self._connection.send(message.to.removeprefix("@"), message.text, cid=message.cid)
+        conv, about = self._name(message.to), (message.kind, message.about)
+        self._record(Invoked(now(), *self._me, message.cid, conv, message.sha, len(message.text), *about))
+        if message.kind:
+            self._connection.send(f"/{message.kind}", f"{message.about} {message.text}".strip(), cid=message.cid)
+        else:
+            self._connection.send(message.to.removeprefix("@"), message.text, cid=message.cid)
 
     def _acknowledge(self) -> None:
         if self._last > self._acked:
@@ -198,10 +180,12 @@ class Device:
     def _received(self, packet: Packet) -> None:
         x = packet.get("x", {})
         match x.get("op"):
-            case None if "seq" in x:
+            case None | "edit" | "withdraw" | "react" if "seq" in x:
                 self._came(packet)
             case "ack":
                 self._accepted(x)
+            case "ok" | "fail" if self._settings.answered(x):
+                pass
             case "fail":
                 self._failed(x)
             case "end":
@@ -212,10 +196,11 @@ class Device:
 
     def _accepted(self, x: Packet) -> None:
         """What is stored counts as seen, unless something that was said before is still to come."""
-        if self._waiting.pop(x.get("cid", ""), None) is None:
+        message = self._waiting.pop(x.get("cid", ""), None)
+        if message is None:
             return
         self._record(Accepted(now(), self.seat.account, x["cid"], x.get("seq", 0), bool(x.get("dup"))))
-        self._settled = [*self._settled[-20:], x["cid"]]
+        self._writing.stored(message, x.get("seq", 0))
         if self._held is None and not x.get("dup"):
             self._last = max(self._last, x.get("seq", 0))
 
@@ -229,12 +214,13 @@ class Device:
 
     def _show(self, packet: Packet) -> None:
         """What a user would be shown, if nothing of it is dropped."""
-        x, sha = packet["x"], digest(packet["msg"])
-        conv = conversation(x["conv"], self.seat.account)
+        x, (sha, about), conv = packet["x"], content_of(packet), self._name(packet["x"]["conv"])
         dropped = x["seq"] <= self._last
         self._last = max(self._last, x["seq"])
         sender = packet["from"]["name"]
-        self._record(Delivered(now(), *self._me, x["seq"], sender, conv, sha, x.get("batch") or "", dropped))
+        self._record(Delivered(now(), *self._me, x["seq"], sender, conv, sha, x.get("batch") or "", dropped, about))
+        if not about and sender != self.seat.account:
+            self._writing.heard(x["seq"], x["conv"])
 
     def _failed(self, x: Packet) -> None:
         cid = x.get("cid", "")
@@ -255,14 +241,12 @@ class Device:
     # What it reads.
 
     async def _fetch(self) -> None:
-        """Get what is missing from the histories, put it before what was held, and go on."""
-        for conv in self.seat.convs:
-            pages = await self._pages.read(conv, self._last)
-            if pages is None or self._held is None:
-                self._connection.close()  # the next one begins anew
-                return
-            own = f"{self.seat.account} {self.seat.device}-"
-            self._held += [packet for packet in pages if not packet["msg"].startswith(own)]
+        """Get what is missing, changes too, put it before what was held, and go on."""
+        pages = await self._pages.read("", self._last)
+        if pages is None or self._held is None:
+            self._connection.close()  # the next one begins anew
+            return
+        self._held += [packet for packet in pages if not self._writing.is_own(content_of(packet)[0])]
         self._release()
 
     def _release(self) -> None:
@@ -281,7 +265,27 @@ class Device:
         at = now()
         pages = await self._pages.read(conv, after)
         if pages is not None:
-            entries = [(packet["x"]["seq"], packet["from"]["name"], digest(packet["msg"])) for packet in pages]
-            name = conversation(conv, self.seat.account)
-            self._record(Read(at, self.seat.account, name, after, now(), entries, final))
+            self._record(Read(at, self.seat.account, self._name(conv), after, now(), self._entries(pages), final))
         return pages is not None
+
+    async def _search(self, conv: str, word: str) -> bool:
+        """Search for a word and record what was found in a conversation; false when that did not work."""
+        at = now()
+        pages = await self._pages.search(word)
+        if pages is not None:
+            found = self._entries(packet for packet in pages if packet["x"]["conv"] == conv)
+            self._record(Read(at, self.seat.account, self._name(conv), 0, now(), found, search=True))
+        return pages is not None
+
+    def _name(self, conv: str) -> str:
+        return conversation(conv, self.seat.account)
+
+    def _entries(self, page: Iterable[Packet]) -> list[tuple[int, str, str]]:
+        return [(packet["x"]["seq"], packet["from"]["name"], digest(packet["msg"])) for packet in page]
+
+
+def content_of(packet: Packet) -> tuple[str, int]:
+    """What stands for a delivery in a history; and the seq of the message that it changes, or 0. Its `id` ends with that."""
+    x, kind = packet["x"], packet["x"].get("op") or ""
+    about = int(x["id"].rpartition(".")[2]) if kind in CHANGES else 0
+    return content(kind, about, packet["msg"]), about

@@ -1,13 +1,7 @@
-"""History: what clients saw, an event for each thing that happened, a line of JSON for each event.
-
-Every process writes a file of its own, which only grows. `at` is CLOCK_MONOTONIC in nanoseconds, which all processes of a
-machine share; so an event that ended before another one began, anywhere, is known to have come before it.
-"""
+"""History: the events of a run (`tests.faults.events`), sorted by what they are about."""
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,161 +9,25 @@ from typing import NamedTuple
 
 import msgspec
 
-#: Who reads what was exported: an administrator, who may read everything.
-ADMINISTRATOR = "lanchat-admin"
-#: FailedWrites that are about the moment, and say nothing about whether it was stored before.
-FOR_NOW = frozenset({"NOT_STORED", "RATE_LIMITED"})
-#: What tells the time of an event.
-now = time.monotonic_ns
-
-
-class Event(msgspec.Struct, frozen=True, tag_field="event"):
-    """Something happened, then."""
-
-    at: int
-
-
-class Invoked(Event, frozen=True, tag="invoke"):
-    """A message is about to be sent, for the first time or once more with the same cid."""
-
-    account: str
-    device: str
-    cid: str
-    conv: str
-    sha: str
-    #: Bytes of its text.
-    size: int = 0
-
-
-class Accepted(Event, frozen=True, tag="ok"):
-    """The server said that it is stored."""
-
-    account: str
-    cid: str
-    seq: int
-    dup: bool
-
-
-class Refused(Event, frozen=True, tag="fail"):
-    """The server said that it is not."""
-
-    account: str
-    cid: str
-    code: str
-
-
-class Unknown(Event, frozen=True, tag="info"):
-    """The connection was lost before the server said anything of it: it is stored or not."""
-
-    account: str
-    cid: str
-
-
-class Delivered(Event, frozen=True, tag="deliver"):
-    """A message came to a device. The events of a device are in the order in which its user would see the messages."""
-
-    account: str
-    device: str
-    seq: int
-    sender: str
-    conv: str
-    sha: str
-    #: "" live; else how it came: "resume", "history" after a gap.
-    batch: str
-    #: The device had seen this seq or a later one, and showed nothing.
-    dropped: bool
-
-
-class Read(Event, frozen=True, tag="read"):
-    """The history of a conversation was asked for at `at`, and this was all of it after the seq `after`."""
-
-    account: str
-    conv: str
-    after: int
-    #: When its last part came.
-    answered: int
-    #: (seq, sender, sha) in the order in which they came.
-    entries: list[tuple[int, str, str]]
-    #: It was read at the end, when all was quiet.
-    final: bool = False
-
-
-class ClientAck(Event, frozen=True, tag="client_ack"):
-    """A device told the server what it has, up to this seq."""
-
-    account: str
-    device: str
-    seq: int
-
-
-class Connected(Event, frozen=True, tag="connected"):
-    """A device was welcomed."""
-
-    account: str
-    device: str
-    epoch: str
-    resumed: bool
-
-
-class Joined(Event, frozen=True, tag="joined"):
-    """An account became a member of a room."""
-
-    account: str
-    conv: str
-
-
-class Owned(Event, frozen=True, tag="owned"):
-    """A connection had a guest's name from `at`, when it was welcomed, until it sent the last thing that was answered."""
-
-    name: str
-    until: int
-
-
-class Bound(Event, frozen=True, tag="bound"):
-    """The server removes the oldest messages so that those that are left have no more than so many bytes."""
-
-    size: int
-
-
-class Outside(Event, frozen=True, tag="outside"):
-    """An administrator's command that was begun at `at`, beside the server, has ended."""
-
-    command: str
-    status: int
-    told: str
-
-
-class Fault(Event, frozen=True, tag="fault"):
-    """Something was done to the server or to the network."""
-
-    kind: str
-
-
-AnyEvent = (
-    Invoked | Accepted | Refused | Unknown | Delivered | Read | ClientAck | Connected | Joined | Owned | Bound | Outside | Fault
+from tests.faults.events import (
+    FOR_NOW,
+    Accepted,
+    AnyEvent,
+    Bound,
+    Connected,
+    Delivered,
+    Fault,
+    Invoked,
+    Joined,
+    Marked,
+    Outside,
+    Owned,
+    Ranked,
+    Read,
+    Refused,
+    Unknown,
+    decode,
 )
-_decode = msgspec.json.Decoder(AnyEvent).decode
-
-
-def digest(text: str) -> str:
-    """What stands for a text in a history. No two messages of a run have the same text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def conversation(shown: str, reader: str) -> str:
-    """One name for a conversation, however its members are shown it: "#ops", or "@ann@bob" for both ann and bob."""
-    return shown if shown.startswith("#") else "".join(sorted({f"@{reader}", shown}))
-
-
-class Recorder:
-    """Writes events to the end of a file at once: what was recorded outlives who recorded it."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-
-    def __call__(self, event: AnyEvent) -> None:
-        """Record it."""
-        self._file.write(msgspec.json.encode(event) + b"\n")
 
 
 class Device(NamedTuple):
@@ -180,13 +38,19 @@ class Device(NamedTuple):
 
 
 class Message(msgspec.Struct):
-    """All that its sender knows of one message. A `cid` may be used again for another text, once all is known of the first."""
+    """All that its sender knows of one message, or of one change of a message.
+
+    A `cid` may be used again for another text, once all is known of the first.
+    """
 
     device: Device
     cid: str
     conv: str
     sha: str
     size: int = 0
+    #: As in `Invoked`.
+    kind: str = ""
+    about: int = 0
     #: Which message it is of the sender's, counted in the order in which they were said.
     number: int = 0
     invoked: list[int] = []
@@ -200,6 +64,11 @@ class Message(msgspec.Struct):
     def account(self) -> str:
         """Who says it."""
         return self.device.account
+
+    @property
+    def called(self) -> str:
+        """How it is called where something is wrong with it."""
+        return f"{self.account}'s {self.cid}{f' ({self.kind} of seq {self.about})' if self.kind else ''}"
 
     @property
     def failed(self) -> bool:
@@ -222,7 +91,11 @@ class History:
         self.devices: dict[Device, int] = {}
         self.joined: dict[tuple[str, str], int] = {}
         self.epochs: set[str] = set()
+        #: What was read, with the newest text of each message; and the same with the text that it had at first.
+        self.pages: list[Read] = []
         self.reads: list[Read] = []
+        self.marks: list[Marked] = []
+        self.ranks: list[Ranked] = []
         self.owned: list[Owned] = []
         self.faults: list[Fault] = []
         self.outside: list[Outside] = []
@@ -230,6 +103,19 @@ class History:
         self.bound = 0
         for event in events:
             self._take(event)
+        #: The changes of each message, by its seq; and the digest of its first text.
+        self.changes: dict[int, list[Message]] = defaultdict(list)
+        self.first: dict[int, str] = {}
+        for message in self.messages.values():
+            if message.kind:
+                self.changes[message.about].append(message)
+            else:
+                self.first |= {ok.seq: message.sha for ok in message.accepted}
+        self.reads = [self._first_texts(read) for read in self.pages]
+        self.shown = {
+            device: [msgspec.structs.replace(d, sha=self._first_text(d.seq, d.sha)) for d in seen]
+            for device, seen in self.deliveries.items()
+        }
 
     def _take(self, event: AnyEvent) -> None:
         match event:
@@ -255,12 +141,21 @@ class History:
                 self.epochs.add(event.epoch)
             case Joined():
                 self.joined[event.account, event.conv] = event.at
-            case Read():
-                self.reads.append(event)
-            case Owned():
-                self.owned.append(event)
             case Bound():
                 self.bound = event.size
+            case _:
+                self._list(event)
+
+    def _list(self, event: AnyEvent) -> None:
+        match event:
+            case Read():
+                self.pages.append(event)
+            case Marked():
+                self.marks.append(event)
+            case Ranked():
+                self.ranks.append(event)
+            case Owned():
+                self.owned.append(event)
             case Outside():
                 self.outside.append(event)
             case Fault():
@@ -270,9 +165,26 @@ class History:
         message = self.messages.get(event.sha)
         if message is None:
             device = Device(event.account, event.device)
-            message = Message(device, event.cid, event.conv, event.sha, event.size, len(self.messages))
+            about = event.kind, event.about
+            message = Message(device, event.cid, event.conv, event.sha, event.size, *about, len(self.messages))
             self.messages[event.sha] = self._latest[event.account, event.cid] = message
         message.invoked.append(event.at)
+
+    def _first_text(self, seq: int, sha: str) -> str:
+        """The digest of the first text of the message with this seq, if this is that of an edit of it."""
+        change = self.messages.get(sha)
+        return self.first.get(seq, sha) if change is not None and change.kind == "edit" and change.about == seq else sha
+
+    def _first_texts(self, read: Read) -> Read:
+        entries = [(seq, sender, self._first_text(seq, sha)) for seq, sender, sha in read.entries]
+        return msgspec.structs.replace(read, entries=entries)
+
+    def gone(self, message: Message) -> bool:
+        """Whether a message is withdrawn, or may be; or what this edit or reaction is about."""
+        if message.kind == "withdraw":
+            return False
+        seqs = [message.about] if message.kind else [ok.seq for ok in message.accepted]
+        return any(change.kind == "withdraw" and not change.failed for seq in seqs for change in self.changes.get(seq, ()))
 
     def members(self, conv: str) -> dict[str, int]:
         """The accounts that may read a conversation, and since when."""
@@ -295,4 +207,4 @@ class History:
 
 def load(paths: Iterable[Path]) -> History:
     """The history in these files. The last line of each may be cut: its writer may have been."""
-    return History(_decode(line) for path in sorted(paths) for line in path.read_bytes().splitlines(True) if line[-1:] == b"\n")
+    return History(decode(line) for path in sorted(paths) for line in path.read_bytes().splitlines(True) if line[-1:] == b"\n")

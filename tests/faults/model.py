@@ -1,22 +1,23 @@
 """Model: a tiny server and its clients in one loop, which write the history of a run with one bug, or with none.
 
-With it the checker is checked: it must find each bug, and nothing where there is none.
+With it the checker is checked: it must find each bug, and nothing where there is none. This has what is about messages;
+`tests.faults.model_of_changes` adds what changes later.
 """
 
 from __future__ import annotations
 
 import random
 from bisect import bisect_right, insort
+from collections.abc import Callable
 from operator import itemgetter
 
-from tests.faults.history import (
+from tests.faults.events import (
     ADMINISTRATOR,
     Accepted,
     AnyEvent,
     Bound,
     Connected,
     Delivered,
-    Device,
     Invoked,
     Joined,
     Outside,
@@ -24,8 +25,10 @@ from tests.faults.history import (
     Read,
     Refused,
     Unknown,
+    content,
     digest,
 )
+from tests.faults.history import Device
 
 ROOM = "#ops"
 DEVICES = [Device("ann", "laptop"), Device("ann", "phone"), Device("bob", "laptop"), Device("cat", "laptop")]
@@ -36,7 +39,7 @@ STEP = 4
 SIZE, BOUND, LEFT = 1000, 300_000, 240
 
 
-class Model:
+class MessageModel:
     """A run of so many messages."""
 
     def __init__(self, bug: str = "", seed: int = 1, messages: int = 300) -> None:
@@ -50,6 +53,7 @@ class Model:
         self._events: list[AnyEvent] = []
         self._waiting: dict[Device, list[tuple[int, Device, str]]] = {}  # for whom is away
         self._fresh: dict[Device, tuple[int, Device, str]] = {}  # what a device got last
+        self._about: dict[str, int] = {}  # by the sha of a change, the seq of the message that it changes
         self._last: dict[Device, tuple[str, int]] = {}  # what a device was acknowledged last: cid and seq
 
     def run(self) -> list[AnyEvent]:
@@ -62,20 +66,24 @@ class Model:
         planted = self._bug not in ("", "removed though new")
         while self._sent < self._messages or (planted and not self._bugs):
             self._step()
-        for device in DEVICES:
-            self._come_back(device)
+        self._settle()
         del self._log[: -(LEFT // 20 if self._bug == "removed though new" else LEFT)]
         self._read(DEVICES[0], 0, final=True)
         self._read(DEVICES[2], 0, final=True)
         return self._events
 
+    def _settle(self) -> None:
+        for device in DEVICES:
+            self._come_back(device)
+
     def _step(self) -> None:
-        device = self._random.choice(DEVICES)
+        self._random.choice(self._acts())(self._random.choice(DEVICES))
+
+    def _acts(self) -> list[Callable[[Device], None]]:
         says = [self._say, self._say, self._say, self._use_again, self._repeat]
         refused = [self._refuse, self._refuse_two, self._refuse_again]
         others = [self._slow, self._move, self._look, self._outside, self._own, self._crash]
-        act = self._random.choice([*says, *refused, *others])
-        act(device)
+        return [*says, *refused, *others]
 
     def _say(self, device: Device) -> None:
         """A message is sent, sometimes twice because its acknowledgement was lost, and it is committed once."""
@@ -174,7 +182,10 @@ class Model:
         at, after = self._now(), max(0, self._seq - 20 * STEP)  # (all of it would take too long each time)
         self._event(Outside(at, "export", int(failed), "refused" if failed else ""))
         entries = self._entries(after)[: -1 if late else None]
-        self._event(Read(at, ADMINISTRATOR, ROOM, after, self._now(), entries))
+        self._event(Read(at, ADMINISTRATOR, ROOM, after, self._now(), self._exported(entries)))
+
+    def _exported(self, entries: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+        return entries
 
     def _move(self, device: Device) -> None:
         """A device goes away or comes back."""
@@ -214,10 +225,10 @@ class Model:
         if self._log and self._has("seq from memory, and not from the disk"):
             self._commit(DEVICES[0], self._invoke(DEVICES[0])[1], 0)
 
-    def _invoke(self, device: Device, cid: str = "") -> tuple[str, str]:
+    def _invoke(self, device: Device, cid: str = "", kind: str = "", about: int = 0) -> tuple[str, str]:
         self._sent += 1
-        cid, sha = cid or f"{device.name}-{self._sent}", digest(str(self._sent))
-        self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE))
+        cid, sha = cid or f"{device.name}-{self._sent}", content(kind, about, str(self._sent))
+        self._event(Invoked(self._now(), *device, cid, ROOM, sha, SIZE, kind, about))
         return cid, sha
 
     def _commit(self, device: Device, sha: str, step: int = STEP) -> int:
@@ -225,7 +236,8 @@ class Model:
         seq = self._seq + step
         self._seq = max(self._seq, seq)
         entry = seq, device, sha
-        insort(self._log, entry, key=itemgetter(0))
+        if sha not in self._about:
+            insort(self._log, entry, key=itemgetter(0))
         for other in DEVICES:
             if other != device:
                 self._tell(other, entry)
@@ -260,7 +272,7 @@ class Model:
     def _show(self, device: Device, entry: tuple[int, Device, str], batch: str, dropped: bool = False) -> None:
         seq, sender, sha = entry
         self._fresh[device] = entry
-        self._event(Delivered(self._now(), *device, seq, sender.account, ROOM, sha, batch, dropped))
+        self._event(Delivered(self._now(), *device, seq, sender.account, ROOM, sha, batch, dropped, self._about.get(sha, 0)))
 
     def _read(self, device: Device, after: int, final: bool = False) -> None:
         entries = self._entries(after)

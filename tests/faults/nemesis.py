@@ -9,8 +9,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 
-from lanchat.protocol.entry import EVENT
-from tests.faults.history import ADMINISTRATOR, AnyEvent, Fault, Outside, Read, conversation, digest, now
+from tests.faults.events import ADMINISTRATOR, AnyEvent, Fault, Outside, Read, conversation, digest, now
 from tests.faults.proxy import Proxy
 from tests.faults.subject import Subject
 
@@ -18,6 +17,8 @@ from tests.faults.subject import Subject
 ANSWERS = 0.3
 #: Seconds in which a line that is fast again carries what waited for it.
 CATCH_UP = 2.0
+#: What an export has beside messages; an edit is in the message.
+NOT_SAID = frozenset({"event", "withdraw", "react"})
 #: So often the disk is full between two kills when it is about that.
 MOMENTS = 3
 
@@ -165,7 +166,7 @@ def exported(text: str) -> dict[str, list[tuple[int, str, str]]]:
     found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for line in text.splitlines():
         said = json.loads(line)
-        if said.get("kind") == EVENT:
+        if said.get("kind") in NOT_SAID:
             continue
         to, sender = said["to"], said["from"]
         conv = to if to.startswith("#") else conversation(f"@{to}", sender)

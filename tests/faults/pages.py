@@ -1,4 +1,4 @@
-"""Pages: a device reads the history of a conversation, page by page, over the connection that it has."""
+"""Pages: a device reads history, page by page, and searches it, over the connection that it has."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Pages:
         self._asking = asyncio.Lock()
 
     async def read(self, conv: str, after: int) -> list[Packet] | None:
-        """All that a conversation has after this seq, as fast as the server lets it be read; None when it could not be."""
+        """All that a conversation ("" for all) has after this seq, as fast as the server lets it; None if it can't be read."""
         found: list[Packet] = []
         async with self._asking:
             while True:
-                end = await self._one(conv, after)
+                end = await self._one("/history", conv, after=after, limit=PAGE)
                 if end is not None and end.get("code") == "RATE_LIMITED":
                     await asyncio.sleep(end["retry_ms"] / 1000)
                     continue
@@ -33,7 +33,18 @@ class Pages:
                     return None
                 if not end["more"]:
                     return found
-                after = found[-1]["x"]["seq"]
+                after = end["before"]
+
+    async def search(self, word: str) -> list[Packet] | None:
+        """What is found of a word that few messages have, as above."""
+        async with self._asking:
+            while True:
+                end = await self._one("/search", word)
+                if end is None or end["op"] == "end":
+                    return self._page if end is not None else None
+                if end.get("code") != "RATE_LIMITED":
+                    return None
+                await asyncio.sleep(end["retry_ms"] / 1000)
 
     def came(self, packet: Packet) -> None:
         """A message of the page came."""
@@ -46,10 +57,10 @@ class Pages:
         self._ended.set_result(x)
         return True
 
-    async def _one(self, conv: str, after: int) -> Packet | None:
+    async def _one(self, command: str, msg: str, **x: int) -> Packet | None:
         self._page = []
         self._ended = asyncio.get_running_loop().create_future()
-        self.connection.send("/history", conv, cid="read", after=after, limit=PAGE)
+        self.connection.send(command, msg, cid="read", **x)
         try:
             return await asyncio.wait_for(self._ended, PATIENCE)
         except asyncio.TimeoutError:

@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import chain
 from typing import Any
 
+from tests.faults.events import CHANGES
 from tests.faults.history import History
 
 #: So many lines of each kind of wrong are told.
@@ -25,7 +26,9 @@ _TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n(?:\t? .*\n)*\t?
 def report(history: History, wrongs: dict[str, list[str]], log: str) -> dict[str, Any]:
     """What happened, and what was wrong, with the tracebacks in the server's log: `wrong` counts, `lines` tells."""
     wrongs = wrongs | {"traceback": [error for error in _TRACEBACK.findall(log) if error not in FORESEEN]}
-    messages = history.messages.values()
+    messages = [message for message in history.messages.values() if not message.kind]
+    changed = [message for message in history.messages.values() if message.kind]
+    changes = Counter(message.kind for message in changed if message.accepted)
     deliveries = list(chain.from_iterable(history.deliveries.values()))
     kinds = Counter(fault.kind for fault in history.faults)
     return {
@@ -42,7 +45,13 @@ def report(history: History, wrongs: dict[str, list[str]], log: str) -> dict[str
         "deliveries by history after a gap": sum(d.batch not in ("", "resume") for d in deliveries),
         "duplicates raw": sum(d.dropped for d in deliveries),
         "duplicates after dropping": len(wrongs["shown twice"]),
+        **{f"changes: {kind}": changes[kind] for kind in sorted(CHANGES)},
+        "changes that were ok as a duplicate": sum(any(ok.dup for ok in m.accepted) for m in changed),
+        "changes refused": sum(m.failed for m in changed),
         "reads": len(history.reads),
+        "searches for what was withdrawn": sum(read.search for read in history.reads),
+        "markers moved": sum(mark.how == "ok" for mark in history.marks),
+        "ranks given": sum(rank.how == "ok" for rank in history.ranks),
         "names owned": len(history.owned),
         **{f"faults: {kind}": count for kind, count in sorted(kinds.items()) if kind not in RECOVERY or kind == "kill"},
         **_latency(history),

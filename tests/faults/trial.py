@@ -10,18 +10,20 @@ from pathlib import Path
 
 import msgspec
 
-from tests.faults.device import Seat
-from tests.faults.history import Bound, Joined, Recorder, now
+from tests.faults.events import Bound, Joined, Recorder, now
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy
 from tests.faults.subject import Subject
 from tests.faults.wire import Connection
 from tests.faults.worker import Plan
+from tests.faults.writing import Seat
 
 #: Who is in which room; eve is not in #ops, and must never see it.
 ROOMS = {"#ops": ["ann", "bob", "cat", "dan"], "#den": ["ann", "bob", "eve"]}
 PAIRS = [("ann", "bob"), ("ann", "cat"), ("dan", "eve")]
 DEVICES = [("ann", "laptop"), ("ann", "phone"), ("bob", "laptop"), ("cat", "laptop"), ("dan", "laptop"), ("eve", "laptop")]
+#: The device that gives ranks: its account is the first in each room, and makes it.
+OWNER = "ann", "laptop"
 #: Those that let the server keep their place, as classic clients would.
 BY_CURSOR = {("ann", "phone"), ("cat", "laptop")}
 #: What two guests of each worker fight for.
@@ -132,7 +134,8 @@ class Trial:
         rooms = [room for room, members in ROOMS.items() if account in members]
         others = [next(name for name in pair if name != account) for pair in PAIRS if account in pair]
         convs = rooms + [f"@{other}" for other in others]
-        return Seat(account, device, f"secret of {account}", convs, (account, device) in BY_CURSOR)
+        owns = {room: sorted({*members} - {account}) for room, members in ROOMS.items()} if (account, device) == OWNER else {}
+        return Seat(account, device, f"secret of {account}", convs, (account, device) in BY_CURSOR, owns)
 
     async def _end(self) -> None:
         """Heal, kill and start once more, so that only the disk counts, and read."""

@@ -9,7 +9,7 @@ from typing import Any
 Packet = dict[str, Any]
 
 #: What these clients ask for.
-CAPS = ["id", "ack", "token", "resume", "history", "room"]
+CAPS = ["id", "ack", "token", "resume", "history", "room", "edit", "react"]
 #: Seconds until a connection is there, after which it is given up; and so long without a packet, unless told.
 SILENCE = 3.0
 

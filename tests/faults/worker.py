@@ -15,9 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from tests.faults.device import Device, Seat
-from tests.faults.history import AnyEvent, Owned, Recorder, now
+from tests.faults.device import Device
+from tests.faults.events import AnyEvent, Owned, Recorder, now
 from tests.faults.wire import Connection, LostConnection
+from tests.faults.writing import Seat
 
 
 class Plan(msgspec.Struct):

@@ -9,8 +9,9 @@ import pytest
 
 from tests.faults.bugs import BUGS
 from tests.faults.checker import CHECKS, check
-from tests.faults.history import History, Recorder, conversation, load
-from tests.faults.model import Model
+from tests.faults.events import Recorder, conversation
+from tests.faults.history import History, load
+from tests.faults.model_of_changes import Model
 
 SEEDS = range(1, 21)
 

@@ -18,8 +18,9 @@ import pytest
 
 from tests.faults.__main__ import main, show
 from tests.faults.checker import CHECKS, check
-from tests.faults.history import Accepted, AnyEvent, Fault, History, Invoked, digest, load, now
-from tests.faults.model import Model
+from tests.faults.events import Accepted, AnyEvent, Fault, Invoked, digest, now
+from tests.faults.history import History, load
+from tests.faults.model_of_changes import Model
 from tests.faults.nemesis import Nemesis, exported
 from tests.faults.proxy import Proxy
 from tests.faults.report import report
@@ -57,6 +58,8 @@ def test_nothing_is_lost_or_doubled_over_kills_cuts_a_stop_and_a_full_disk(tmp_p
     assert found["ok as a duplicate"] > 0
     assert found["deliveries by resume"] > 0
     assert found["names owned"] > 10
+    assert min(found[f"changes: {kind}"] for kind in ("edit", "react", "withdraw")) > 10
+    assert min(found["searches for what was withdrawn"], found["markers moved"], found["ranks given"]) > 3
     assert found["faults: kill"] == 4
     assert history.floor > min(message.accepted[0].seq for message in history.messages.values() if message.accepted)
     if trial.subject.disk.own:
