@@ -63,7 +63,7 @@ def marker_back(history: History) -> Wrongs:
         if mark.how == "ok":
             moved[mark.account, mark.conv].append(mark)
     for seen in history.marks:
-        furthest = max((one.seq for one in moved[seen.account, seen.conv] if one.at < seen.at), default=0)
+        furthest = max((one.seq for one in moved[seen.account, seen.conv] if one.answered < seen.at), default=0)
         if seen.how == "seen" and seen.seq < furthest:
             yield f"the marker of {seen.account} in {seen.conv} is at {seen.seq}, and was moved to {furthest}"
 

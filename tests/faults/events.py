@@ -107,6 +107,8 @@ class Marked(Event, frozen=True, tag="marked"):
     """An account moved its read marker in a conversation, asked at `at`, or asked where it is."""
 
     account: str
+    #: When that was answered.
+    answered: int
     conv: str
     seq: int
     #: "ok", "fail"; "info" if the connection was lost before it was answered; "seen" if it was only asked for.

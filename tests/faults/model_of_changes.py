@@ -120,7 +120,7 @@ class Model(MessageModel):
             stored = how != "ok" or seq == here or not self._has("a marker that is forgotten")
         else:
             how, stored = "fail", seq < furthest and self._has("a marker that went back")
-        self._event(Marked(at, device.account, ROOM, seq, how))
+        self._event(Marked(at, device.account, self._now(), ROOM, seq, how))
         self._marks[device.account] = seq if stored else here
         self._promised[device.account] = seq if how == "ok" else furthest
         self._ask()
@@ -145,7 +145,7 @@ class Model(MessageModel):
     def _ask(self) -> None:
         """Somebody asks which markers and ranks there are."""
         for account, seq in self._marks.items():
-            self._event(Marked(self._now(), account, ROOM, seq, "seen"))
+            self._event(Marked(self._now(), account, self._now(), ROOM, seq, "seen"))
         for account in self._possible:
             self._event(Ranked(self._now(), ROOM, account, self._ranks.get(account, "none"), "seen"))
 

@@ -52,6 +52,7 @@ def report(history: History, wrongs: dict[str, list[str]], log: str) -> dict[str
         "searches for what was withdrawn": sum(read.search for read in history.reads),
         "markers moved": sum(mark.how == "ok" for mark in history.marks),
         "ranks given": sum(rank.how == "ok" for rank in history.ranks),
+        "markers, ranks that were seen": sum(one.how == "seen" for one in chain(history.marks, history.ranks)),
         "names owned": len(history.owned),
         **{f"faults: {kind}": count for kind, count in sorted(kinds.items()) if kind not in RECOVERY or kind == "kill"},
         **_latency(history),

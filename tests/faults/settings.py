@@ -12,6 +12,8 @@ from tests.faults.writing import Seat
 
 #: Seconds that an answer may take; and between two changes of a marker or a rank.
 PATIENCE, PAUSE = 15.0, 1.0
+#: How often it then asks what is remembered.
+LOOKS = 0.25
 RANKS = ("operator", "voiced", "none")
 
 
@@ -28,13 +30,15 @@ class Settings:
         self._answers: dict[str, asyncio.Future[Packet]] = {}
 
     async def change(self, place: Callable[[], int], talking: Callable[[], bool]) -> None:
-        """Now and then move a marker to `place`, or change a rank, while `talking`; ends only when it is cancelled."""
+        """Now and then move a marker to `place`, or give a rank, while `talking`; ends only when it is cancelled."""
         while True:
             await asyncio.sleep(self._dice.uniform(0.5, 1.5) * PAUSE)
             if self._rank is not None or (talking() and self._seat.owns and self._dice.random() < 0.5):
                 await self._give_rank()
             elif talking():
                 await self._move(self._dice.choice(self._seat.convs), place())
+            if talking() and self._dice.random() < LOOKS:
+                await self.look()
 
     async def look(self) -> bool:
         """Ask for all markers and ranks, and record them; False when that did not work."""
@@ -43,7 +47,7 @@ class Settings:
         if listed.get("op") != "ok":
             return False
         for row in listed["conversations"]:
-            self._record(Marked(at, self._seat.account, conversation(row["conv"], self._seat.account), row["read"], "seen"))
+            self._marked(at, row["conv"], row["read"], "seen")
         for room in self._seat.owns:
             at, answer = now(), await self._ask("/people", room)
             if answer.get("op") != "ok":
@@ -65,7 +69,11 @@ class Settings:
             how = (await self._ask("/read", conv, seq=seq)).get("op", how)
         finally:
             self.settled = True
-            self._record(Marked(at, self._seat.account, conversation(conv, self._seat.account), seq, how))
+            self._marked(at, conv, seq, how)
+
+    def _marked(self, at: int, conv: str, seq: int, how: str) -> None:
+        account = self._seat.account
+        self._record(Marked(at, account, now(), conversation(conv, account), seq, how))
 
     async def _give_rank(self) -> None:
         """Give a rank. What is not known to be given is tried again before another: so there is no doubt which is the last."""
