@@ -210,7 +210,8 @@ def test_an_export_is_read_as_the_conversations_that_clients_know() -> None:
     lines = [
         {"seq": 4, "from": "ann", "to": "#ops", "msg": "a"},
         {"seq": 5, "from": "ann", "to": "bob", "msg": "b"},
-        {"seq": 6, "from": "bob", "to": "ann", "msg": "c"},
+        {"seq": 6, "from": "bob", "to": "ann", "msg": "c", "edits": [{"msg": "first"}, {"msg": "c"}]},
+        {"seq": 7, "from": "bob", "to": "ann", "msg": "", "kind": "withdraw", "about": 3},
     ]
     assert exported("".join(json.dumps(line) + "\n" for line in lines)) == {
         "#ops": [(4, "ann", digest("a"))],
