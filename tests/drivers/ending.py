@@ -118,6 +118,7 @@ def _after_salvage(world: World, found: set[int], last: int) -> None:
     for content, firsts in log.firsts.items():
         firsts[:] = [first._replace(sure=first.sure and content[:2] not in lost) for first in firsts]
     known.members = {member: min(since, last) for member, since in known.members.items()}
+    known.read = {member: min(read, last) for member, read in known.read.items()}
 
 
 def _damage(world: World, file: Path) -> list[int]:

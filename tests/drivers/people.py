@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lanchat.protocol.entry import EDIT
 from lanchat.service.requests import Add, Done, Purge, Remove
+from lanchat.tables.read_markers import Marker, MoveMarkers
 from tests.drivers.saying import entry, hand_in, text
 from tests.drivers.world import NAMES, ROOMS, World
 from tests.drivers.wrong import Wrong, check
@@ -73,6 +74,18 @@ def go(world: World) -> None:
         _done(world.core.do(Remove(name)))
         _remove(world, name)
     world.counts["accounts and rooms gone"] += 1
+
+
+def read(world: World) -> None:
+    """Move some read markers, also back, which changes nothing."""
+    known, dice = world.known, world.dice
+    members = dice.sample(sorted(known.members), min(len(known.members), dice.choice([1, 3])))
+    moved = [Marker(*member, dice.randrange(world.log.newest + 1)) for member in members]
+    world.note(f"move read markers: {', '.join(f'{one.account} in {one.conv} to {one.seq}' for one in moved)}")
+    world.core.write(MoveMarkers(tuple(moved)))
+    for member, one in zip(members, moved, strict=True):
+        known.read[member] = max(known.read.get(member, 0), one.seq)
+    world.counts["markers moved"] += len(moved)
 
 
 def decide(world: World) -> None:
@@ -147,6 +160,7 @@ def forget(world: World, gone: Callable[[int, str], bool]) -> None:
     members = world.known.members
     for account, conv in [member for member in members if gone(*member)]:
         del members[account, conv]
+        world.known.read.pop((account, conv), None)
 
 
 def check_no_trace(world: World, words: list[str], kind: str) -> None:

@@ -26,6 +26,7 @@ ACTIONS: dict[Callable[[World], None], int] = {
     people.go: 6,
     people.crowd: 2,
     people.decide: 3,
+    people.read: 5,
     people.erase: 2,
     ending.restart: 3,
     ending.crash: 3,

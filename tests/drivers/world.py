@@ -41,6 +41,8 @@ class Known:
     rooms: dict[str, int] = field(default_factory=dict)
     #: After which place in the log an account is owed what is said in a conversation.
     members: dict[tuple[int, str], int] = field(default_factory=dict)
+    #: Up to where an account has read a conversation.
+    read: dict[tuple[int, str], int] = field(default_factory=dict)
     #: The names of all accounts and rooms that ever were, by number; no number is given twice.
     owners: dict[int, str] = field(default_factory=dict)
     named: dict[int, str] = field(default_factory=dict)
@@ -139,6 +141,10 @@ class World:
         check_log(self.core.read(rows_of), self.log)
         twice = self.core.ask("SELECT seq FROM kept INTERSECT SELECT seq FROM fresh")
         check(not twice, "in both tables", f"{twice} are in both tables")
+        rows = self.core.ask("SELECT account, conv, max(since, read) FROM members")
+        wanted = {member: max(since, self.known.read.get(member, 0)) for member, since in self.known.members.items()}
+        marks = {(account, conv): read for account, conv, read in rows if (account, conv) in wanted}
+        same(marks, wanted, "a read marker is wrong", "markers")
         self.counts["looks"] += 1
 
     def indexed(self) -> None:
