@@ -7,14 +7,19 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from sqlite3 import Connection
 from time import sleep
 from typing import Any
 
+from msgspec.structs import replace
+
+from lanchat.history import changes
+from lanchat.history.pages import Page
 from lanchat.history.search import Query, search
 from lanchat.maintenance import backup as backups
 from lanchat.maintenance.retention import Rule
 from lanchat.maintenance.salvage import salvage
-from lanchat.protocol.entry import STORED, WITHDRAW, Entry
+from lanchat.protocol.entry import EDIT, STORED, WITHDRAW, Entry
 from lanchat.service.requests import Add, Done, Purge
 from lanchat.tables import accounts
 from tests.drivers.core import Core, Time
@@ -35,7 +40,7 @@ COPY, OLD = "copy.db", "before"
 def furnish(place: Path, seed: str, crashed: Path | None, tell: Tell) -> None:
     """Make a database with accounts, a room and messages old and new; as a crash leaves it, in that directory, if there is one.
 
-    Tells each row.
+    Tells each row, and each edit.
     """
     dice, time = random.Random(seed), Time()  # noqa: S311 (the same each time)
     core, back = _open(place, time)
@@ -49,16 +54,10 @@ def furnish(place: Path, seed: str, crashed: Path | None, tell: Tell) -> None:
         for conv in ("p1x2", "p1x3", "p2x3"):
             if str(account) in conv:
                 core.write(accounts.AllowReading(account, conv))
-    time.offset -= 30 * 86_400
-    for number in range(90):
-        if number == 45:
-            time.offset += 30 * 86_400
-            sleep(0.1)  # what was said before is moved, and indexed, and what is said now is not yet
-        core.store.append(_message(dice, time, f"b{number}"))
-    core.settle()
+    _say_all(core, time, dice, back)
     for one in back:
-        if one.about is None:  # (what was done with the room is in the log, too, and is not compared)
-            tell({"row": _row(one)})
+        if one.kind in (None, EDIT):  # (what was done with the room is in the log, too, and is not compared)
+            tell({"row" if one.about is None else "edit": _row(one)})
     if crashed is None:
         core.stop()
     else:
@@ -66,8 +65,22 @@ def furnish(place: Path, seed: str, crashed: Path | None, tell: Tell) -> None:
     tell({"now": time.offset})
 
 
+def _say_all(core: Core, time: Time, dice: random.Random, back: list[Entry]) -> None:
+    """Say messages old and new, and edit some."""
+    time.offset -= 30 * 86_400
+    for number in range(90):
+        if number == 45:
+            time.offset += 30 * 86_400
+            sleep(0.1)  # what was said before is moved, and indexed, and what is said now is not yet
+        core.store.append(_message(dice, time, f"b{number}"))
+    core.settle()
+    for one in dice.sample([one for one in back if one.about is None], 5):
+        core.store.append(_change(time, one, EDIT, f"e{one.msg}"))
+    core.settle()
+
+
 def talk(place: Path, seed: str, now: float, tell: Tell) -> None:
-    """Say some messages, in batches; tells each before it is handed in, and each that is acknowledged."""
+    """Say some messages, in batches, and change some; tells each before it is handed in, and each that is acknowledged."""
     dice, time = random.Random(seed), Time()  # noqa: S311 (the same each time)
     time.offset = now
     core, back = _open(place, time)
@@ -80,6 +93,13 @@ def talk(place: Path, seed: str, now: float, tell: Tell) -> None:
         for one in back:
             if one.state:
                 tell({"stored": _row(one)})
+        for one in dice.sample(back, min(2, len(back))):
+            kind = dice.choice([EDIT, WITHDRAW])
+            change = _change(time, one, kind, f"e{one.cid}q {one.msg}" * (kind == EDIT))
+            tell({"say": _row(change)})
+            core.store.append(change)
+            core.settle()
+            tell({"stored": _row(change)})
         back.clear()
         if dice.random() < 0.3:
             sleep(0.07)  # so that rows are moved and indexed
@@ -160,7 +180,7 @@ def look(place: Path, now: float, again: Sequence[dict[str, Any]], tell: Tell) -
     twice = core.ask("SELECT seq FROM kept INTERSECT SELECT seq FROM fresh")
     check(not twice, "in both tables", f"{twice}")
     for row in again:
-        core.store.append(Entry(**{name: row[name] for name in ("conv", "author", "name", "ip", "target", "msg", "cid", "ts")}))
+        core.store.append(Entry(**{name: value for name, value in row.items() if name != "seq"}))
     core.settle()
     for one in back:
         tell({"again": _row(one) | {"dup": one.dup}})
@@ -170,13 +190,22 @@ def look(place: Path, now: float, again: Sequence[dict[str, Any]], tell: Tell) -
         "SELECT seq, conv, author, name, target, msg, cid, ts FROM log WHERE conv != '' AND about IS NULL ORDER BY seq"
     )
     for seq, conv, author, name, target, msg, cid, ts in rows:
-        found = core.read(partial(search, query=Query((msg.split()[0],)), readable=[conv]), slow=True)
-        check([one.seq for one in found.entries] == [seq], "a search is wrong", f"{msg[:20]} at {seq}: {found}")
         row = {"seq": seq, "conv": conv, "author": author, "name": name, "target": target, "msg": msg, "cid": cid, "ts": ts}
-        tell({"row": row | {"ip": "10.0.0.1"}})
+        (shown,) = core.read(partial(changes.fold, entries=[Entry(**row, ip="")]))
+        found = core.read(partial(_search, word=shown.msg.split()[0], conv=conv), slow=True)
+        check([one.seq for one in found.entries] == [seq], "a search is wrong", f"{shown.msg[:20]} at {seq}: {found}")
+        tell({"row": row | {"ip": "10.0.0.1", "kind": None, "about": None}})
+        tell({"shown": [seq, shown.msg]})
     (found_all,) = core.ask("SELECT count(*) FROM words")
     tell({"indexed": found_all[0]})
     core.stop()
+
+
+def _search(connection: Connection, word: str, conv: str) -> Page:
+    """The messages that have this word now."""
+    page = search(connection, Query((word,)), [conv])
+    changes.fold_found(connection, page)
+    return page
 
 
 def _open(place: Path, time: Time, rules: Sequence[Rule] = ()) -> tuple[Core, list[Entry]]:
@@ -200,8 +229,13 @@ def _message(dice: random.Random, time: Time, word: str) -> Entry:
     return Entry(conv, author, NAMES[author - 1], "10.0.0.1", target, text, time.ms, cid=word)
 
 
+def _change(time: Time, one: Entry, kind: str, text: str) -> Entry:
+    """A change of a message by who said it."""
+    return replace(one, msg=text, ts=time.ms, cid=f"change of {one.cid}", kind=kind, about=one.seq, seq=0, state="")
+
+
 def _row(one: Entry) -> dict[str, Any]:
-    names = ("seq", "conv", "author", "name", "ip", "target", "msg", "cid", "ts")
+    names = ("seq", "conv", "author", "name", "ip", "target", "msg", "cid", "ts", "kind", "about")
     return {name: getattr(one, name) for name in names}
 
 

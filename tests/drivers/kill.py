@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lanchat.protocol.entry import WITHDRAW
 from tests.drivers import deeds
 from tests.drivers.rounds import Note
 from tests.drivers.victim import Outcome, Tell, run
@@ -36,6 +37,7 @@ class KillDriver:
         made = run(partial(deeds.furnish, self._base, self._seed, crashed), directory)
         check(not made.error, "no database is made", made.error)
         self._rows = _rows(made)
+        self._edits: list[dict[str, Any]] = made.all("edit")
         self._now: float = made.all("now")[0]
         self._base = crashed or self._base
         self._points: dict[str, int] = {}
@@ -57,15 +59,21 @@ class KillDriver:
 
     def _talk(self) -> None:
         place, done = self._kill("talk", lambda place, tell: deeds.talk(place, self._seed, self._now, tell))
-        said, stored = done.all("say"), {row["seq"]: row for row in done.all("stored")}
+        said, stored = done.all("say"), done.all("stored")
         rows = self._look(place, again=said)
-        wanted = dict(self._rows)
-        new = {seq: row for seq, row in rows.items() if seq not in wanted}
-        for seq, row in stored.items():
-            check(rows.get(seq, {}).get("msg") == row["msg"], "acknowledged and lost", f"{row}")
-        texts = [row["msg"] for row in new.values()]
-        check(sorted(texts) == sorted(row["msg"] for row in said), "not each is there once", f"{len(texts)} of {len(said)}")
-        same_rows({seq: rows.get(seq) for seq in wanted}, wanted, "the log differs", "what was there before")
+        repeated = {row["cid"]: row["dup"] for row in self._seen.all("again")}
+        for row in stored:
+            check(repeated[row["cid"]], "acknowledged and lost", f"{row}")
+        texts = {row["cid"]: row["msg"] for row in said if not row["about"]}
+        cids = {row["seq"]: row["cid"] for row in stored}
+        for row in said:
+            if row["kind"] == WITHDRAW:
+                del texts[cids[row["about"]]]
+            elif row["about"]:
+                texts[cids[row["about"]]] = row["msg"]
+        shown = [text for seq, text in self._seen.all("shown") if seq not in self._rows]
+        check(sorted(shown) == sorted(texts.values()), "not each is there once", f"{len(shown)} of {len(texts)}")
+        same_rows({seq: rows.get(seq) for seq in self._rows}, self._rows, "the log differs", "what was there before")
 
     def _idle(self) -> None:
         place, _ = self._kill("idle", lambda place, tell: deeds.idle(place, self._now, tell))
@@ -91,7 +99,7 @@ class KillDriver:
             if row["target"] == deeds.NAMES[-1] and row["conv"].startswith("p"):
                 kept[seq] = row | {"target": "(erased)"}
         same_rows(self._look(place), kept, "the log differs", "after an erasure that was killed, and another")
-        words = [row["msg"].split()[0] for row in self._rows.values() if row["author"] == 3]
+        words = [row["msg"].split()[0] for row in (*self._rows.values(), *self._edits) if row["author"] == 3]
         content = (place / "lanchat.db").read_bytes()
         found = [word for word in (*words, deeds.NAMES[-1]) if word.encode() in content]
         check(not found, "a trace is left", f"{found} after an erasure that was killed, and another")
@@ -171,9 +179,9 @@ class KillDriver:
         return place, done
 
     def _look(self, place: Path, again: list[dict[str, Any]] | None = None) -> Rows:
-        seen = self._try_look(place, again)
-        check(not seen.error, "it does not start, or a look fails", seen.error)
-        return _rows(seen)
+        self._seen = self._try_look(place, again)
+        check(not self._seen.error, "it does not start, or a look fails", self._seen.error)
+        return _rows(self._seen)
 
     def _try_look(self, place: Path, again: list[dict[str, Any]] | None = None) -> Outcome:
         return run(partial(deeds.look, place, self._now, again or []), self._directory)
