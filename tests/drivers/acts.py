@@ -32,6 +32,17 @@ def _target(server: Server, speaker: Client) -> str:
     return server.dice.choice([*rooms, *rooms, server.dice.choice(people)])
 
 
+def edit(server: Server) -> None:
+    """Somebody gives a message that is stored another text."""
+    editor = server.dice.choice([client for client in server.real if client.account])
+    own = [one for one in server.books.messages.values() if one.name == editor.name and one.seq and one.edits is None]
+    if own and editor.ended is None:
+        original = server.dice.choice(own[-20:])
+        server.note(f"{called(editor)} edits {original.token}")
+        editor.edit(original)
+        server.counts["edits"] += 1
+
+
 def flow(server: Server) -> None:
     """Time passes."""
     server.pump(server.dice.choice([0.05, 0.2, 0.5, 1.0, 2.5]))

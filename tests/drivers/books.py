@@ -31,6 +31,8 @@ class Message:
     seq: int = 0
     #: The code with which it was refused for good.
     refused: str = ""
+    #: The message of which this is a new text, if it is an edit.
+    edits: Message | None = None
 
     @property
     def token(self) -> str:
@@ -70,6 +72,17 @@ class Books:
         message = Message(number, sender, name, target, text.strip(), len(self.acknowledged), late)
         self.messages[message.token] = message
         return message
+
+    def edit(self, sender: str, original: Message, late: bool) -> Message:
+        """A new text of a message that is stored."""
+        message = self.say(sender, original.name, original.target, late)
+        message.edits = original
+        return message
+
+    def seen(self, text: str, as_edit: bool) -> str:
+        """The token of what is shown with this text, as an edit or not: pages show a message with its newest text."""
+        message = self.messages.get(token := token_of(text))
+        return token if message is None or message.edits is None or as_edit else message.edits.token
 
     def stored(self, message: Message, seq: int) -> None:
         """Its sender reads that it is stored."""

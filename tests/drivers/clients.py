@@ -15,7 +15,7 @@ from lanchat.client.delivery import RETRYABLE
 from lanchat.client.interfaces import NotSent, OutgoingMessage, SessionEnd
 from lanchat.client.session import ClientSession
 from lanchat.protocol.packet import ServerPacket
-from tests.drivers.books import Books, Message, token_of
+from tests.drivers.books import Books, Message
 from tests.drivers.core import Core, Time
 from tests.drivers.line import Line
 from tests.drivers.wrong import Wrong, check
@@ -212,6 +212,14 @@ class RealClient(Client):
         except NotSent as error:
             raise Wrong("the client can't send", f"{message}: {error}") from None
 
+    def edit(self, original: Message) -> None:
+        """Give a message of its own another text."""
+        message = self.books.edit(f"{self.name} {self.device}", original, self.late)
+        try:
+            self._messages[self.session.send("/edit", f"{original.seq} {message.text}")] = message
+        except NotSent as error:
+            raise Wrong("the client can't send", f"{message}: {error}") from None
+
     def command(self, command: str, text: str, args: Mapping[str, Any] | None = None) -> None:
         """Ask something of the server."""
         self.session.send(command, text, args=args)
@@ -231,7 +239,7 @@ class RealClient(Client):
             self.answers.append((answers.to, (x and x.op) or ""))
             if answers.to == "/register" and x is not None and x.op == "ok":
                 self.account = True
-        elif (token := token_of(packet.msg)) and (x is None or x.op is None):
+        elif (op := x and x.op) in (None, "edit") and (token := self.books.seen(packet.msg, op == "edit")):
             self._show(token, (x and x.seq) or 0)
 
     def _show(self, token: str, seq: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.drivers.books import Message, token_of
+from tests.drivers.books import Message
 from tests.drivers.clients import Client
 from tests.drivers.line import Line
 from tests.drivers.wrong import Wrong, check
@@ -136,7 +136,7 @@ class Classic(Client):
             packet = json.loads(one)
             if packet["from"]["name"] == "SERVER":
                 self._only_newest = self._only_newest or "Here are the newest" in packet["msg"]
-            elif token := token_of(packet["msg"]):
+            elif token := self.books.seen(packet["msg"], "(edited)" in packet["msg"]):
                 self.newest += [token] if self._only_newest else []
                 self._only_newest = False
                 check(token not in self.ever - self.twice, "written twice to a classic client", f"{token} to {self.name}")

@@ -109,8 +109,8 @@ class Server:
         return [client for client in self.clients if isinstance(client, RealClient)]
 
     def log(self) -> list[tuple[Any, ...]]:
-        """The messages that are in the log now."""
-        said = "conv != '' AND about IS NULL"
+        """The messages that are in the log now, and their edits."""
+        said = "conv != '' AND (about IS NULL OR kind = 'edit')"
         return self.core.ask(f"SELECT seq, conv, author, name, target, msg FROM log WHERE {said} ORDER BY seq")  # noqa: S608 (ours)
 
     def forget_guest(self, guest: RealClient) -> None:

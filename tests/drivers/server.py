@@ -14,6 +14,7 @@ from tests.drivers.rounds import Note
 #: What may be done, and how often it is, among the others.
 ACTIONS: dict[Callable[[Server], None], int] = {
     acts.say: 60,
+    acts.edit: 10,
     acts.flow: 40,
     acts.rest: 4,
     acts.hold: 8,
