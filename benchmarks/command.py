@@ -17,7 +17,7 @@ from benchmarks.servers import HERE, Failed
 
 #: Seconds that a load may be measured.
 SHORTEST, LONGEST = 0.1, 3600
-BRIEF = Pace(rounds=1, seconds=0.2, warm_up=0.1, at_once=8)
+BRIEF = Pace(rounds=1, seconds=0.2, warm_up=0.1, at_once=8, retries=2)
 
 
 class Measured(Protocol):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from benchmarks.servers import HERE, Failed, Server, cores, pinned, running
 from benchmarks.works import Load
@@ -42,6 +43,8 @@ class Pace(msgspec.Struct, frozen=True):
     seconds: float
     warm_up: float = 0.5
     at_once: int = 1
+    #: How often what failed is tried again, for three times as long each time: on a busy machine, a moment may be too short.
+    retries: int = 0
 
 
 def build(directory: Path) -> Path:
@@ -63,7 +66,11 @@ def measure(servers: list[Server], loads: list[Load], pace: Pace, tell: Callable
         program = build(Path(kept))
 
         def one(turn: tuple[int, Load, Server]) -> Outcome:
-            outcome = put(program, turn[2], turn[1], pace, turn[0])
+            outcome, longer = put(program, turn[2], turn[1], pace, turn[0]), pace
+            for _ in range(pace.retries):
+                if outcome.failure:
+                    longer = replace(longer, seconds=longer.seconds * 3, warm_up=longer.warm_up * 3)
+                    outcome = put(program, turn[2], turn[1], longer, turn[0])
             tell(outcome)
             return outcome
 

@@ -88,9 +88,7 @@ class StoredMessages:
             self._check_in_room(session, packet, to)
             mentions = mentioned(packet.msg, to, self._online.accounts_by_key, author)
         if len(packet.msg) > SURE_TO_FIT:
-            x = self._longest(packet, name if isinstance(to, Room) else f"@{session.name.shown}")
-            check_growth(ServerPacket(session.sender, name, packet.msg, x))
-            self._replies.charge_for(session, STORING, packet.msg)
+            self._check_long(session, packet, name, name if isinstance(to, Room) else f"@{session.name.shown}")
         connections = sum([len(reader.sessions) for reader in readers])
         if connections > 2:  # (one of each is what the packet itself has cost)
             self._replies.charge_for(session, connections, packet.msg)
@@ -115,9 +113,11 @@ class StoredMessages:
         self._replies.limits.met["waiting"] += 1
         return self.settled()
 
-    def _longest(self, packet: Packet, conv: str) -> ServerX:
-        """What `x` of the delivery will have, at most, as far as its length matters."""
-        return ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=packet.x.re if packet.x else None)
+    def _check_long(self, session: Session, packet: Packet, name: str, conv: str) -> None:
+        """Check that a long text can be delivered with what else will be in its packet, and charge for storing it."""
+        x = ServerX(id=self._new_id(), ts=self._replies.timestamp(), conv=conv, re=packet.x.re if packet.x else None)
+        check_growth(ServerPacket(session.sender, name, packet.msg, x))
+        self._replies.charge_for(session, STORING, packet.msg)
 
     def _check_in_room(self, session: Session, packet: Packet, room: Room) -> None:
         if session not in room.sessions:

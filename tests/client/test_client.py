@@ -414,6 +414,7 @@ def test_the_client_imports_only_what_is_no_part_of_the_server() -> None:
     ours = {name for name in froms | plain if name.split(".")[0] == "lanchat" and not name.startswith("lanchat.client")}
     assert ours <= {
         "lanchat",
+        "lanchat.protocol.destination",
         "lanchat.protocol.entry",
         "lanchat.protocol.events",
         "lanchat.protocol.extensions",

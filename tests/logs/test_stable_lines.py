@@ -56,11 +56,12 @@ STABLE = {
         "this key may not come from there",
     },
     # Decisions of moderators, and of the owners of rooms.
-    "_note": {
+    "decided": {
         "{} was {}",
         "{} is {}",
         "{} is not {} any more, says {}",
         "{} is not invited to {} any more, says {}",
+        "{} closed {}",
     },
     "what": {"until it is undone"},
     # Arrivals and departures.
@@ -70,7 +71,6 @@ STABLE = {
         "{} is an account now",
         "{} changed their password",
         "{} made {}{}",
-        "{} closed {}",
     },
     "close": {
         "quit", "shut down", "did not read what was sent to it", "did not log in", "no answer to a ping",
