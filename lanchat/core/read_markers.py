@@ -18,7 +18,7 @@ from lanchat.tables.read_markers import Marker, MoveMarkers
 
 #: Seconds until a marker is stored that moved because its owner said something, and until what could not be stored is tried
 #: again.
-PAUSE, AGAIN = 1.0, 5.0
+PAUSE, AGAIN = 5.0, 5.0
 
 #: New markers, by account and conversation.
 Moves: TypeAlias = dict[tuple[AccountId, ConversationId], Seq]

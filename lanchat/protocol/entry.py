@@ -74,7 +74,7 @@ class Entry(msgspec.Struct):
     kind: str | None = None
     #: None for all that is said; otherwise the sequence number of the message that it changes, or `NOTHING`.
     about: Seq | None = None
-    #: Whether it is to be stored. What is not comes back in the order of the log, too.
+    #: Whether it is to be stored; ordinary messages always are. What is not comes back in the order of the log, too.
     kept: bool = True
     #: The accounts whose names are mentioned in it, which is noted for them (the table `mentions`).
     mentions: tuple[AccountId, ...] = ()

@@ -37,6 +37,9 @@ HOLDER = "(about IS NULL OR kind = 'edit')" + "".join(
     f" AND NOT EXISTS ({_EDITED.format(table)} AND later.kind = 'edit')" for table in ("kept", "fresh")
 )
 
+# Whether anything was edited, or changed in another way; in most logs nothing was, and then `HOLDER` need not be looked at.
+_CHANGED = "SELECT EXISTS (SELECT 1 FROM kept WHERE about > 0) OR EXISTS (SELECT 1 FROM fresh WHERE about > 0)"
+
 # Rows whose texts are in the index as they are (`lanchat.protocol.word_folding.is_plain`) need no Python. Others are
 # read and inserted all at once: if SQLite called a function for each, each call might have to wait for the reactor's thread. A
 # row that is damaged may have bytes or NULL in place of a text, and must not keep the others from being indexed.
@@ -169,11 +172,12 @@ def _tell(  # noqa: PLR0913 (the parts of a statement)
 
     With `plain` it is known that the texts of all rows are plain (`lanchat.protocol.word_folding.is_plain`).
     """
+    holder = HOLDER if connection.execute(_CHANGED).fetchone()[0] else "about IS NULL"
     others = f"SELECT EXISTS (SELECT 1 FROM kept WHERE NOT ({_PLAIN}) AND {where})"  # noqa: S608 (our own words)
     if plain or not connection.execute(others, values).fetchone()[0]:
-        connection.execute(f"{statement} SELECT {first} seq, msg, name, conv FROM kept WHERE {where} AND {HOLDER}", values)  # noqa: S608 (ours)
+        connection.execute(f"{statement} SELECT {first} seq, msg, name, conv FROM kept WHERE {where} AND {holder}", values)  # noqa: S608 (ours)
         return
-    (found,) = connection.execute(f"{_TEXTS} {where} AND {HOLDER}", values).fetchone()
+    (found,) = connection.execute(f"{_TEXTS} {where} AND {holder}", values).fetchone()
     rows = sorted(json.loads(found))
     for begin in range(0, len(rows), _MOST):
         some = rows[begin : begin + _MOST]

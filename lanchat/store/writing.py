@@ -182,13 +182,13 @@ class Writer:
 
     def _add(self, entries: list[Entry]) -> None:
         """Add what is to be kept; the others only pass, in their place in the order."""
+        if not [entry for entry in entries if entry.kind is not None]:  # (the usual case)
+            self._add_kept(entries)
+            return
         kept = [entry for entry in entries if entry.kept]
         if len(kept) != len(entries):
             for entry in entries:
                 entry.state = RELAYED
-        if not any(entry.about for entry in kept):
-            self._add_kept(kept)
-            return
         for changing, run in groupby(kept, attrgetter("changes")):
             if changing:
                 for entry in run:

@@ -202,6 +202,7 @@ def test_mentions_of_messages_that_are_lost_are_lost(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     with Desk(directory) as desk:
         desk.write(partial(accounts.add, name=parse("ann"), password="", role=Role.USER, now=0, most=9))
+        desk.write(accounts.AllowReading(1, "r1"))
         desk.say(*(replace(entry(text), mentions=(1,)) for text in ("one", "two")))
     for table in ("kept", "fresh"):
         raw(directory, f"DELETE FROM {table} WHERE seq = 1")  # noqa: S608 (ours)
