@@ -28,6 +28,7 @@ def report(history: History, wrongs: dict[str, list[str]], log: str) -> dict[str
     wrongs = wrongs | {"traceback": [error for error in _TRACEBACK.findall(log) if error not in FORESEEN]}
     messages = [message for message in history.messages.values() if not message.kind]
     changed = [message for message in history.messages.values() if message.kind]
+    edits = {message.sha for message in changed if message.kind == "edit"}
     changes = Counter(message.kind for message in changed if message.accepted)
     deliveries = list(chain.from_iterable(history.deliveries.values()))
     kinds = Counter(fault.kind for fault in history.faults)
@@ -49,6 +50,7 @@ def report(history: History, wrongs: dict[str, list[str]], log: str) -> dict[str
         "changes that were ok as a duplicate": sum(any(ok.dup for ok in m.accepted) for m in changed),
         "changes refused": sum(m.failed for m in changed),
         "reads": len(history.reads),
+        "texts of edits that were read": sum(sha in edits for read in history.pages for _, _, sha in read.entries),
         "searches for what was withdrawn": sum(read.search for read in history.reads),
         "markers moved": sum(mark.how == "ok" for mark in history.marks),
         "ranks given": sum(rank.how == "ok" for rank in history.ranks),
