@@ -5,7 +5,7 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from lanchat.commands.command import Command
-from lanchat.commands.room_rights import room_of, row
+from lanchat.commands.room_rights import CHANGE_COST, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
@@ -77,6 +77,7 @@ async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -
         if session.account is None:
             chat.rooms.enter(session, room)
         else:
+            chat.charge(session, CHANGE_COST)
             await _admit(chat, session, session.account, room, must_be_invited)
         chat.room_events.tell(room, JOINED, session, to=(session,))
     about = f" Topic: {room.topic}" if room.topic else ""
@@ -147,6 +148,7 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     if account is None:
         chat.rooms.leave(session, room)
     else:
+        chat.charge(session, CHANGE_COST)
         await chat.store.write(rooms.RemoveMembers(room.id, (account.id,)))
         chat.rooms.dismiss(account, room)
     chat.room_events.tell(room, LEFT, session, to=[session] if account is None else tuple(account.sessions))

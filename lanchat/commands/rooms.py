@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lanchat.commands.command import Command, account_of, is_emptied, list_argument
-from lanchat.commands.room_rights import check_rank, ranks, room_of, row
+from lanchat.commands.room_rights import CHANGE_COST, check_rank, ranks, room_of, row
 from lanchat.core.chat import Chat
 from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.room import MARK, MAX_TOPIC, Room
@@ -80,6 +80,7 @@ async def _topic(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     topic = "" if removed else topic
     if len(topic) > MAX_TOPIC:
         raise Usage(f"A topic has at most {MAX_TOPIC} characters; this one has {len(topic)}.")
+    chat.charge(session, CHANGE_COST)
     chat.replies.charge_for(session, len(room.sessions), topic)
     by, at = (session.name.shown, int(chat.now())) if topic else ("", 0)
     await chat.store.write(rooms.SetTopic(room.id, topic, by, at))

@@ -209,6 +209,8 @@ class Changes:
             self._check_rights(session, entry, change, room)
         if change.kind != WITHDRAW and original.changes >= self._replies.limits["changes"]:
             raise Full("Nothing was done: you have changed this message, or reacted to it, too often.", limit="changes")
+        if change.kind == REACT and original.reactions >= self._replies.limits["reactions"]:
+            raise Full("Nothing was done: there were too many reactions to this message.", limit="reactions")
         readers = len(to.sessions) if isinstance(to, (Room, Account)) else 1
         check_growth(
             ServerPacket(

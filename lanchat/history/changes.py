@@ -34,9 +34,9 @@ _MESSAGES = of_both(
     f"SELECT {_COLUMNS} FROM TABLE WHERE about IS NULL AND seq IN (SELECT value FROM json_each(:seqs))"  # noqa: S608 (our own words)
 )
 _MESSAGE = f"SELECT {_COLUMNS} FROM log WHERE seq = ? AND about IS NULL"  # noqa: S608 (our own words)
-# How often an account has changed a message, or reacted to it.
-_OWN = of_both("SELECT 1 FROM TABLE WHERE about > 0 AND about = :about AND author = :author")
-_CHANGES_BY = f"SELECT count(*) FROM ({_OWN})"  # noqa: S608 (our own words)
+# How often an account has changed a message, or reacted to it; and how often anybody reacted.
+_ABOUT = of_both("SELECT author, kind FROM TABLE WHERE about > 0 AND about = :about")
+_COUNTS = f"SELECT count(*) FILTER (WHERE author = :author), count(*) FILTER (WHERE kind = 'react') FROM ({_ABOUT})"  # noqa: S608 (ours)
 # The newest of some messages that an account said or, with `own` false, that others said.
 _SAID_BY = of_both(
     "SELECT seq FROM TABLE WHERE seq IN (SELECT value FROM json_each(:seqs))"
@@ -54,8 +54,9 @@ class Original(NamedTuple):
 
     #: The message, with its newest text.
     entry: Entry
-    #: How often the account that asks has changed it, or reacted to it.
+    #: How often the account that asks has changed it, or reacted to it; and how often anybody reacted.
     changes: int
+    reactions: int
 
 
 def fold(connection: Connection, entries: Iterable[Entry]) -> list[Entry]:
@@ -112,8 +113,8 @@ def original(connection: Connection, seq: Seq, author: AccountId | None) -> Orig
     entry = None if row is None else entry_from_row(row)
     if entry is None or entry.conv == NO_CONVERSATION:
         return None
-    (changes,) = connection.execute(_CHANGES_BY, {"about": seq, "author": author}).fetchone()
-    return Original(fold(connection, [entry])[0], changes)
+    counts = connection.execute(_COUNTS, {"about": seq, "author": author}).fetchone()
+    return Original(fold(connection, [entry])[0], *counts)
 
 
 def last_said(

@@ -58,6 +58,7 @@ LIMITS = {
     "masks": Limit(20, "bans and mutes by mask in one room, or on the server", "no more can be made there"),
     "decided": Limit(1_000, "bans and mutes in force that one account has made", "it can make no more"),
     "changes": Limit(100, "edits of one message and reactions to it by one account", "it can make no more"),
+    "reactions": Limit(500, "reactions to one message, with those that others took the place of", "there can be no more"),
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Limits that may be fractions, as they are rates or times; all others are whole numbers.

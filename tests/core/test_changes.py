@@ -370,6 +370,12 @@ def test_nobody_changes_one_message_without_end(place: Place) -> None:
         place.say(place.bob, "/edit", f"1 {text}")
     place.bob.send("/react", "1 👍", cid="1")
     assert code(place.bob) == "FULL"
+    place.router.chat.limits.set("reactions", 1)
+    place.ann.send("/react", "1 👍", cid="1")
+    place.phone.shown()
+    place.dan.send("/react", "1 👍")
+    assert "too many reactions" in place.dan.msgs()[-1]
+    place.hush()
     place.bob.send("/withdraw", "1", cid="2")
     assert dump(place.bob.told().x)["op"] == "ack"
 

@@ -287,6 +287,18 @@ def test_each_room_has_news_of_its_own(router: Router, ann: User) -> None:
     assert events(ann) == [("joined", ["bob"], "#Ops"), ("joined", ["bob"], "#dev")]
 
 
+def test_what_an_account_does_with_a_room_costs_what_it_takes_to_write_it_down(router: Router, ann: User) -> None:
+    bob = account(router, "bob")
+    bob.send("/join", "#ops")
+    for user, commands in ((bob, ("/leave #ops", "/join #ops")), (ann, ("/topic #ops one", "/topic #ops two"))):
+        router.chat.limits.set("packets", 2)
+        user.session.packets = Bucket(router.chat.limits, "packets")
+        user.shown()
+        for command in commands:
+            user.send(*command.split(" ", 1))
+        assert sum("too much at once" in msg for msg in user.msgs()) == 1
+
+
 def test_entering_and_leaving_cost_as_much_as_telling_those_who_are_there(router: Router, ann: User) -> None:
     for n in range(40):
         guest(router, f"user{n}")
