@@ -23,7 +23,8 @@ from lanchat.protocol.errors import NotStored
 from lanchat.protocol.events import BANNED, JOINED, KICKED, LEFT, RoomEvent
 from lanchat.state.online import OnlineUsers
 
-#: What the batches of presence call these events. (Who is banned without being there has not left.)
+#: What the batches of presence call these events. (Who is banned without being there has not left; that a guest is gone whose
+#: connection ended is in the batches about everyone.)
 _BATCHED = {JOINED: "joined", LEFT: "left", KICKED: "left", BANNED: "left"}
 
 
@@ -55,7 +56,7 @@ class RoomEvents:
         can't be stored, they are told all the same. The first event of a `new` room is not stored.
         """
         name = by.name.shown if by is not None else PROMPT
-        if ev in _BATCHED and (to or who is None) and not new:
+        if ev in _BATCHED and (to or (who is None and by in self._online)) and not new:
             self._presence.in_room(room, _BATCHED[ev], who or name)
         account, ip = (by.account, by.sender.ip) if by is not None else (None, "")
         author = account.id if account is not None else None

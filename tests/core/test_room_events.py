@@ -142,6 +142,18 @@ def test_a_guest_that_disconnects_has_left_and_says_why(router: Router, ann: Use
     assert events(ann) == [], "an account stays a member"
 
 
+def test_that_a_guest_disconnects_is_told_once_to_those_who_follow_everybody(router_and_clock: tuple[Router, Clock]) -> None:
+    router, clock = router_and_clock
+    account(router, "ann").send("/create", "#ops")
+    watcher = guest(router, "eve", "id", "presence", "room")
+    bob = guest(router, "bob")
+    clock.pump([PAUSE] * 3)
+    watcher.shown()
+    bob.leave()
+    clock.pump([PAUSE] * 3)
+    assert [(x["ev"], x["conv"]) for x in watcher.xs()] == [("went", "Everyone")]
+
+
 def test_other_devices_of_who_left_are_told(router: Router, ann: User) -> None:
     bob = account(router, "bob", "#ops")
     phone = log_in(router, "bob", *CAPS, dev="phone")
