@@ -115,7 +115,7 @@ class Changes:
                 before = changes.changed_before(connection, author, cid, kind, since)
                 if before is not None:
                     return before
-            return changes.last_said(connection, convs, author, kind in (EDIT, WITHDRAW), LOOKED_AT)
+            return changes.last_said(connection, convs, (author, session.name.shown), kind in (EDIT, WITHDRAW), LOOKED_AT)
 
         def look(connection: Connection) -> tuple[Seq, Original | None]:
             place = last(connection) if name == LAST else self._seq(name)

@@ -24,6 +24,8 @@ PAUSE, AGAIN = 5.0, 5.0
 Moves: TypeAlias = dict[tuple[AccountId, ConversationId], Seq]
 #: Called with whether something was stored.
 OnDone: TypeAlias = Callable[[bool], object]
+#: Moves that clients asked for.
+Asked: TypeAlias = list[tuple[list[Marker], OnDone]]
 
 
 class ReadMarkers:
@@ -37,8 +39,8 @@ class ReadMarkers:
         self._under_way: list[Moves] = []
         self._timer: DelayedCall | None = None
         # Moves that clients asked for, each with the function that is told what became of it; they are stored together.
-        self._asked: list[tuple[list[Marker], OnDone]] = []
-        self._storing = 0
+        self._asked: Asked = []
+        self._storing: list[Asked] = []
 
     def said(self, account: AccountId, conv: ConversationId, seq: Seq) -> None:
         """Note that an account has said the newest message of a conversation, so it has read all up to there."""
@@ -59,15 +61,18 @@ class ReadMarkers:
         """Hand all moves that clients asked for to the store now."""
         if self._asked:
             asked, self._asked = self._asked, []
-            self._storing += 1
+            self._storing.append(asked)
             command = MoveMarkers(tuple(marker for markers, _ in asked for marker in markers))
             self._delivery.store.write_in_background(command, partial(self._stored, asked))
 
     def pending(self, account: AccountId) -> dict[ConversationId, Seq]:
-        """The markers of an account that moved because it said something, and may not be stored yet."""
+        """The markers of an account that moved and may not be stored yet."""
+        moved = [Marker(*where, seq) for moves in (*self._under_way, self._moved) for where, seq in moves.items()]
+        asked = (marker for some in (*self._storing, self._asked) for markers, _ in some for marker in markers)
         found: dict[ConversationId, Seq] = {}
-        for moved in (*self._under_way, self._moved):
-            found |= {conv: seq for (whose, conv), seq in moved.items() if whose == account}
+        for whose, conv, seq in (*moved, *asked):
+            if whose == account:
+                found[conv] = max(seq, found.get(conv, 0))
         return found
 
     def write(self) -> None:
@@ -90,8 +95,8 @@ class ReadMarkers:
             if self._timer is None:
                 self._timer = self._clock.callLater(AGAIN, self.write)
 
-    def _stored(self, asked: list[tuple[list[Marker], OnDone]], done: bool) -> None:
-        self._storing -= 1
+    def _stored(self, asked: Asked, done: bool) -> None:
+        self._storing.remove(asked)
         for _, on_done in asked:
             on_done(done)
         if not self._storing:

@@ -37,15 +37,15 @@ _MESSAGE = f"SELECT {_COLUMNS} FROM log WHERE seq = ? AND about IS NULL"  # noqa
 # How often an account has changed a message, or reacted to it; and how often anybody reacted.
 _ABOUT = of_both("SELECT author, kind FROM TABLE WHERE about > 0 AND about = :about")
 _COUNTS = f"SELECT count(*) FILTER (WHERE author = :author), count(*) FILTER (WHERE kind = 'react') FROM ({_ABOUT})"  # noqa: S608 (ours)
-# The newest of some messages that an account said or, with `own` false, that others said.
+# The newest of some messages that somebody said or, with `own` false, that others said.
 _SAID_BY = of_both(
     "SELECT seq FROM TABLE WHERE seq IN (SELECT value FROM json_each(:seqs))"
-    " AND (author IS :author AND :author IS NOT NULL) = :own"
+    " AND (author IS :author AND (:author IS NOT NULL OR name = :name)) = :own"
 )
 _LAST = f"SELECT coalesce(max(seq), 0) FROM ({_SAID_BY})"  # noqa: S608 (our own words)
 _CHANGED = of_both(
-    "SELECT about FROM TABLE WHERE author = :author AND cid = :cid AND author IS NOT NULL AND cid IS NOT NULL"
-    " AND kind = :kind AND ts >= :since"
+    "SELECT coalesce(about, 0) FROM TABLE WHERE author = :author AND cid = :cid AND author IS NOT NULL AND cid IS NOT NULL"
+    f" AND (kind = :kind OR conv = '{NO_CONVERSATION}') AND ts >= :since"
 )
 
 
@@ -118,19 +118,28 @@ def original(connection: Connection, seq: Seq, author: AccountId | None) -> Orig
 
 
 def last_said(
-    connection: Connection, convs: Collection[str] | OfAccount, author: AccountId | None, own: bool, looked_at: int
+    connection: Connection,
+    convs: Collection[str] | OfAccount,
+    who: tuple[AccountId | None, str],
+    own: bool,
+    looked_at: int,
 ) -> Seq:
-    """The place of the newest message in these conversations that an account said, or with `own` false, that others said.
+    """The place of the newest message in these conversations that somebody said, or with `own` false, that others said.
 
-    Only the newest messages are looked at, so many of them; 0 if there is none. `author` is None for a guest.
+    Only the newest messages are looked at, so many of them; 0 if there is none. `who` is the account (None: a guest's) and the
+    name.
     """
     log = Places(connection, convs if isinstance(convs, OfAccount) else dict.fromkeys(convs, 0))
     seqs = json.dumps(list(log.find(0, MAX_SEQ, looked_at, newest=True).places))
-    (last,) = connection.execute(_LAST, {"seqs": seqs, "author": author, "own": own}).fetchone()
+    values = {"seqs": seqs, "author": who[0], "name": who[1], "own": own}
+    (last,) = connection.execute(_LAST, values).fetchone()
     return int(last)
 
 
 def changed_before(connection: Connection, author: AccountId, cid: str, kind: str, since: Milliseconds) -> Seq | None:
-    """The message that an account changed with this `cid` since a time, if it did: what it sends again is about that one."""
+    """The message that an account changed with this `cid` since a time, if it did: what it sends again is about that one.
+
+    0 if that message, or whatever else was sent with this `cid`, was removed since.
+    """
     row = connection.execute(_CHANGED, {"author": author, "cid": cid, "kind": kind, "since": since}).fetchone()
     return None if row is None else int(row[0])

@@ -120,6 +120,25 @@ def test_a_marker_is_acknowledged_when_it_is_on_the_disk(store: FakeStore, phone
     assert store.connection.execute("SELECT read FROM members WHERE account = 1").fetchall() == [(store.last_seq,)]
 
 
+def test_of_two_devices_that_move_a_marker_at_once_none_moves_it_back(
+    router: Router, store: FakeStore, phone: User, bob: User
+) -> None:
+    desk = device(router, "desk")
+    for text in ("one", "two", "three"):
+        bob.send("#ops", text)
+    end = router.chat.store.last_seq
+    for user in (phone, desk):
+        user.shown()
+    store.held = True
+    phone.send("/read", f"#ops {end}")
+    desk.send("/read", f"#ops {end - 1}")
+    store.release()
+    assert [(x["op"], x.get("seq")) for x in phone.xs()] == [("ok", end)]
+    assert sorted((str(x["op"]), x.get("seq"), x.get("code")) for x in desk.xs()) == [
+        ("event", end, None), ("fail", None, "USAGE"),
+    ]  # fmt: skip
+
+
 def test_a_marker_that_can_not_be_stored_has_not_moved(store: FakeStore, phone: User, bob: User) -> None:
     bob.send("#ops", "one")
     phone.shown()

@@ -157,6 +157,13 @@ def test_a_reply_is_said_where_the_message_was(place: Place) -> None:
     assert place.dan.msgs()[-1] == "There is no message 1 that you may read, or it was withdrawn."
 
 
+def test_the_last_message_of_others_is_not_a_guests_own(place: Place) -> None:
+    place.say(place.ann, "#ops", "which pump?")
+    place.say(place.gus, "#ops", "hm")
+    place.gus.send("/reply", "last the red one")
+    assert dump(place.ann.told().x)["re"] == "e1.1"
+
+
 def test_a_reply_is_for_the_room_and_the_person_of_the_message_whoever_has_the_name_now(place: Place) -> None:
     eve = person(place.router, "eve", Role.USER).hello(*CAPS)
     place.say(place.bob, "#ops", "which pump?")
@@ -320,6 +327,17 @@ def test_a_change_that_is_sent_again_is_made_once(place: Place) -> None:
         assert again == first | {"dup": True}
         place.hush()
     assert store_of(place.router.chat).last_seq == 6
+
+
+def test_what_is_sent_again_changes_no_other_message_than_the_first_time(place: Place) -> None:
+    for text in ("one", "two"):
+        place.say(place.bob, "#ops", text)
+    place.say(place.bob, "/edit", "last deux", cid="1")
+    place.say(place.ann, "/withdraw", "2")
+    place.bob.send("/edit", "last deux", cid="1")
+    assert code(place.bob) == "NO_SUCH_TARGET"
+    place.dan.send("/history", "#ops")
+    assert [line.partition(" -> ")[2] for line in place.dan.msgs()[-1:]] == ["#ops: one"]
 
 
 def test_nothing_overtakes_a_change_that_was_not_stored(place: Place) -> None:
