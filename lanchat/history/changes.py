@@ -45,7 +45,7 @@ _SAID_BY = of_both(
 _LAST = f"SELECT coalesce(max(seq), 0) FROM ({_SAID_BY})"  # noqa: S608 (our own words)
 _CHANGED = of_both(
     "SELECT coalesce(about, 0) FROM TABLE WHERE author = :author AND cid = :cid AND author IS NOT NULL AND cid IS NOT NULL"
-    f" AND (kind = :kind OR conv = '{NO_CONVERSATION}') AND ts >= :since"
+    " AND (kind = :kind OR conv = '') AND ts >= :since"  # (a row without a conversation was emptied)
 )
 
 

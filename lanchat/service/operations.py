@@ -270,7 +270,10 @@ class Operations:
     def _forget(self, account: Account) -> int:
         """Remove an account from memory; returns the number of its sessions that were ended."""
         count = self._chat.end_logins(account, "Your account was removed by the administrator.", why=BY_ADMINISTRATOR)
+        rooms = self._chat.rooms.of_person(account)
         self._chat.rooms.forget(account)
+        for room in rooms:
+            self._chat.departures.end_if_empty(room)
         if self._chat.online.account_by_id(account.id) is account:
             self._chat.online.release(account)
         return count

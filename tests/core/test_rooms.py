@@ -14,7 +14,7 @@ from lanchat.model.session import Role
 from lanchat.protocol.errors import BadName
 from lanchat.protocol.limits import Bucket
 from lanchat.service.operations import Operations
-from lanchat.service.requests import Add
+from lanchat.service.requests import Add, Remove
 from lanchat.system.private_files import FileError
 from lanchat.tables.log_command import LogCommand
 from lanchat.tables.rooms import OpenLobby, load
@@ -827,6 +827,15 @@ def test_an_account_that_an_administrator_makes_is_in_the_lobby_from_its_first_m
     assert account is not None
     assert lobby.members == {account.id: account}
     assert store.connection.execute("SELECT conv FROM members").fetchall() == [(lobby.conv,)]
+
+
+def test_a_temporary_room_ends_when_the_account_of_its_last_member_is_removed(router: Router, ann: User) -> None:
+    store, router.chat.rooms_by = store_of(router.chat), "anyone"
+    ann.send("/join", "#new")
+    operations = Operations(router.chat, store, succeed)  # type: ignore[arg-type]  # as much of a store as is needed
+    Deferred.fromCoroutine(operations.do(Remove("ann"), "root", lambda *_: None))
+    assert [room.name for room in router.chat.rooms.with_prefix("")] == ["#Ops"]
+    assert store.connection.execute("SELECT name FROM rooms").fetchall() == [("#Ops",)]
 
 
 def test_an_account_is_made_even_if_the_database_has_lost_the_lobby(router: Router) -> None:
