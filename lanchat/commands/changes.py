@@ -94,7 +94,7 @@ COMMANDS = {
         _edit, ("id", "text"), 2, "replace the text of a message of yours: its id, its number, or last", Role.USER
     ),
     "/withdraw": Command(_withdraw, ("id",), 1, "take back a message of yours, for everybody", Role.USER),
-    "/react": Command(_react, ("id", "text"), 1, "react to a message; without TEXT, take that back", Role.USER),
+    "/react": Command(_react, ("id", "text"), 1, "react to a message; without TEXT, take the reaction back", Role.USER),
 }
 #: A command for programs.
 PROGRAMS = {"/typing": Command(_typing, ("target",), 1, "for programs: tell the others there that you are typing")}

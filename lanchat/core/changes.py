@@ -1,4 +1,4 @@
-"""Changes: edits of messages, their withdrawal, and reactions to them (docs/protocol.md, "Replies, edits, reactions").
+"""Changes of messages: edits, withdrawals, and reactions (docs/protocol.md, "Replies, edits, reactions").
 
 The message is looked up in the log, and it is checked whether the user may change it. The change is an entry of the log as
 messages are (`lanchat.protocol.entry.Entry.about`): it goes through the store, and is delivered and acknowledged when it comes
@@ -38,7 +38,7 @@ EDIT_WITHIN = 86_400
 LAST = "last"
 #: Among how many of the newest messages the last one is looked for.
 LOOKED_AT = 200
-#: What it costs to look up a message, in packets; and the newest ones.
+#: What it costs to look up a message by its id, and the last one, in packets.
 LOOK_COST, LAST_COST = 8, 12
 #: What each kind of change costs besides, in packets; and how many bytes of an edited text, of the old one and the new one,
 #: cost a packet more, as the words of both are looked up.
@@ -55,7 +55,7 @@ NO_LAST = "There is no such message among the newest. Give its number, which /hi
 
 
 class Changes:
-    """Makes changes of messages."""
+    """Finds messages that were said, and changes them."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (it is made in one place)
         self,
@@ -93,20 +93,21 @@ class Changes:
 
     def _readable(self, session: Session, name: str, original: Original | None) -> Original:
         """The message that was found; raises `NoSuchTarget` if there is none that a session may read."""
-        if original is None or not self._may_read(session, original.entry.conv):
+        if original is None or original.entry.conv not in self._rooms.readable(session):
             raise NoSuchTarget(NO_LAST if name == LAST else NO_MESSAGE.format(visible(name, 40)))
         return original
 
     async def _look_up(self, session: Session, name: str, kind: str | None, cid: str | None) -> tuple[Seq, Original | None]:
-        """The place of the message that is called so, for a change of this kind or a reply, and the message if it is there.
+        """The place of the message that is called `name`, and the message, if it is there.
 
-        The last one is the newest that the user said, or for reactions and replies the newest of others. Raises `ClientGone`.
+        `kind` and `cid` are those of the change that it is looked up for; both are None for a reply. `LAST` is the newest
+        message that the user said, or for reactions and replies the newest of others. Raises `ClientGone`.
         """
         account = session.account
         self._replies.charge(session, LAST_COST if name == LAST else LOOK_COST)
         if session.pending:
             await self._stored.settled()
-        convs = OfAccount(account.id) if account is not None else [room.conv for room in self._rooms.of(session)]
+        convs = OfAccount(account.id) if account is not None else self._rooms.readable(session)
         author = account.id if account is not None else None
         since = round(self._replies.now() * 1000) - REPEAT_MS
 
@@ -127,7 +128,7 @@ class Changes:
         return found
 
     async def change(self, session: Session, packet: Packet, kind: str, name: str, text: str = "") -> None:
-        """Change the message that is called so: by its id, its number, or `LAST`.
+        """Change the message that is called `name`: by its id, its number, or `LAST`.
 
         `kind` is `EDIT`, `WITHDRAW` or `REACT`; `text` is the new text, or the reaction ("" takes it back).
         Raises `NoSuchTarget`, `Forbidden`, `Full`, `Muted`, `TooBig`, `RateLimited` or `NotStored`.
@@ -173,21 +174,16 @@ class Changes:
         return True
 
     def _seq(self, name: str) -> Seq:
-        """The number in the log of the message that is called so: `e1.17` or `17`; 0 if there can't be one."""
+        """The number in the log of the message with this id or number, `e1.17` or `17`; 0 if there can't be one."""
         epoch, _, number = name.rpartition(".")
         if epoch not in ("", self._delivery.store.epoch) or not (number.isascii() and number.isdigit() and len(number) < 19):
             return 0
         return int(number)
 
-    def _may_read(self, session: Session, conv: str) -> bool:
-        if session.account is not None:
-            return conv in session.account.conversations
-        return any(room.conv == conv for room in self._rooms.of(session))
-
     def _find_target(self, account: Account | None, original: Entry) -> tuple[Target | None, str]:
-        """Find whom something about a message is for, and the name: the room, or the other one (None: who is there no more).
+        """Find whom a reply or a change is for, and that one's name: the room, or the other person (None: not there any more).
 
-        Another room or person may have that name now: those are not meant.
+        Another person may have that name now, who is not meant.
         """
         if (room := self._rooms.by_conv.get(original.conv)) is not None:
             return room, room.name
