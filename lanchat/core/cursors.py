@@ -7,21 +7,14 @@ again, so that nobody is shown again what they have read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
 
+from lanchat.core.delayed_moves import DelayedMoves
 from lanchat.core.delivery import Delivery
 from lanchat.model.receipts import Receipts
 from lanchat.model.session import CLASSIC, Account, Session
-from lanchat.protocol.interfaces import Clock, DelayedCall, IOutputProgress
+from lanchat.protocol.interfaces import Clock, IOutputProgress
 from lanchat.tables.accounts import MoveCursors, Moved
-
-#: Seconds until a cursor that moved is stored, and until what could not be stored is tried again.
-PAUSE, AGAIN = 1.0, 5.0
-
-#: New cursors, by account and name of the device.
-Moves: TypeAlias = dict[tuple[Account, str], int]
 
 
 class Cursors:
@@ -29,24 +22,21 @@ class Cursors:
 
     def __init__(self, clock: Clock, delivery: Delivery, now: Callable[[], float]) -> None:
         """`now` returns the time of day, in seconds since 1970."""
-        self._clock = clock
-        self._delivery = delivery
         self._now = now
-        # The cursor of each device that moved or was disconnected; 0 if it was only disconnected.
-        self._moved: Moves = {}
-        # Those that are being stored, which may fail.
-        self._under_way: list[Moves] = []
-        self._timer: DelayedCall | None = None
+        # By account and name of a device: its new cursor; 0 if it was only disconnected.
+        self._moves: DelayedMoves[tuple[Account, str]] = DelayedMoves(clock, delivery, self._command)
+        #: Hands all cursors that have moved to the store now, without waiting a second.
+        self.write = self._moves.write
 
     def came(self, account: Account, device: str) -> None:
         """Note that a device logged in when nothing could be stored; that is stored as soon as possible."""
-        self._move(account, device, 0)
+        self._moves.move((account, device), 0)
 
     def acknowledge(self, session: Session, seq: int) -> None:
         """Move the cursor of a session's device to `seq`, but not past what it was sent. Guests have no cursor."""
         seq = min(seq, session.received)
         if session.account is not None and seq > 0:
-            self._move(session.account, session.device, seq)
+            self._moves.move((session.account, session.device), seq)
 
     def begin(self, session: Session, device: str, seq: int) -> None:
         """Let a session of an account be on this device, which has received all messages up to the number `seq`."""
@@ -69,45 +59,24 @@ class Cursors:
         """
         before, written = receipts.written, await receipts.finished()
         if written > before:
-            self._move(account, CLASSIC, written if skipped is None else min(written, skipped))
+            self._moves.move((account, CLASSIC), written if skipped is None else min(written, skipped))
 
     def leave(self, account: Account, device: str, seq: int) -> None:
         """Note that no session is on this device any more. If it is a classic one, it has received all up to `seq`.
 
         That is stored at once: if the server is killed, messages after it must not count as received.
         """
-        self._move(account, device, seq if device == CLASSIC else 0)
+        self._moves.move((account, device), seq if device == CLASSIC else 0)
         if device == CLASSIC:
             self.write()
 
     def pending(self, account: Account, device: str) -> int:
         """The cursor of a device if it is not stored yet; otherwise 0."""
-        return max(moved.get((account, device), 0) for moved in (self._moved, *self._under_way))
+        return max(moved.get((account, device), 0) for moved in self._moves.unstored())
 
-    def write(self) -> None:
-        """Hand all cursors that have moved to the store now, without waiting for the timer."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-        if not self._moved:
-            return
-        moved, self._moved = self._moved, {}
+    def _command(self, moved: Mapping[tuple[Account, str], int]) -> MoveCursors:
         rows = (Moved(account.id, device, seq, _is_online(account, device)) for (account, device), seq in moved.items())
-        command = MoveCursors(tuple(rows), int(self._now()))
-        self._under_way.append(moved)
-        self._delivery.store.write_in_background(command, partial(self._written, moved))
-
-    def _move(self, account: Account, device: str, seq: int, pause: float = PAUSE) -> None:
-        where = (account, device)
-        self._moved[where] = max(seq, self._moved.get(where, 0))
-        if self._timer is None:
-            self._timer = self._clock.callLater(pause, self.write)
-
-    def _written(self, moved: Moves, done: bool) -> None:
-        self._under_way.remove(moved)
-        if not done:
-            for (account, device), seq in moved.items():
-                self._move(account, device, seq, AGAIN)
+        return MoveCursors(tuple(rows), int(self._now()))
 
 
 def _is_online(account: Account, device: str) -> bool:

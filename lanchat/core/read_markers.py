@@ -6,22 +6,20 @@ that is stored a little later, many at once. What can't be stored then is tried 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
+from lanchat.core.delayed_moves import DelayedMoves
 from lanchat.core.delivery import Delivery
 from lanchat.model.session import CLASSIC, Account
 from lanchat.protocol.entry import AccountId, ConversationId, Seq
-from lanchat.protocol.interfaces import Clock, DelayedCall
+from lanchat.protocol.interfaces import Clock
 from lanchat.tables.read_markers import Marker, MoveMarkers
 
-#: Seconds until a marker is stored that moved because its owner said something, and until what could not be stored is tried
-#: again.
-PAUSE, AGAIN = 5.0, 5.0
+#: Seconds until a marker is stored that moved because its owner said something.
+PAUSE = 5.0
 
-#: New markers, by account and conversation.
-Moves: TypeAlias = dict[tuple[AccountId, ConversationId], Seq]
 #: Called with whether something was stored.
 OnDone: TypeAlias = Callable[[bool], object]
 #: Moves that clients asked for.
@@ -29,24 +27,19 @@ Asked: TypeAlias = list[tuple[list[Marker], OnDone]]
 
 
 class ReadMarkers:
-    """Keeps the markers that moved since they were stored last."""
+    """Moves read markers, and knows those that may not be stored yet."""
 
     def __init__(self, clock: Clock, delivery: Delivery) -> None:
-        self._clock = clock
         self._delivery = delivery
-        self._moved: Moves = {}
-        # Those that are being stored, which may fail.
-        self._under_way: list[Moves] = []
-        self._timer: DelayedCall | None = None
+        # By account and conversation: the markers that moved because their owners said something.
+        self._said: DelayedMoves[tuple[AccountId, ConversationId]] = DelayedMoves(clock, delivery, _command)
         # Moves that clients asked for, each with the function that is told what became of it; they are stored together.
         self._asked: Asked = []
         self._storing: list[Asked] = []
 
     def said(self, account: AccountId, conv: ConversationId, seq: Seq) -> None:
         """Note that an account has said the newest message of a conversation, so it has read all up to there."""
-        self._moved[account, conv] = seq
-        if self._timer is None:
-            self._timer = self._clock.callLater(PAUSE, self.write)
+        self._said.move((account, conv), seq, PAUSE)
 
     def move(self, markers: list[Marker], on_done: OnDone) -> None:
         """Move markers, and call `on_done` when that is stored (with True), or can't be (with False; then none has moved).
@@ -67,7 +60,7 @@ class ReadMarkers:
 
     def pending(self, account: AccountId) -> dict[ConversationId, Seq]:
         """The markers of an account that moved and may not be stored yet."""
-        moved = [Marker(*where, seq) for moves in (*self._under_way, self._moved) for where, seq in moves.items()]
+        moved = [Marker(*where, seq) for moves in self._said.unstored() for where, seq in moves.items()]
         asked = (marker for some in (*self._storing, self._asked) for markers, _ in some for marker in markers)
         found: dict[ConversationId, Seq] = {}
         for whose, conv, seq in (*moved, *asked):
@@ -76,24 +69,9 @@ class ReadMarkers:
         return found
 
     def write(self) -> None:
-        """Hand all markers that have moved to the store now, without waiting for the timer."""
+        """Hand all markers that have moved to the store now, without waiting."""
         self.hand_in()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
-        if not self._moved:
-            return
-        moved, self._moved = self._moved, {}
-        self._under_way.append(moved)
-        command = MoveMarkers(tuple(Marker(*where, seq) for where, seq in moved.items()))
-        self._delivery.store.write_in_background(command, partial(self._written, moved))
-
-    def _written(self, moved: Moves, done: bool) -> None:
-        self._under_way.remove(moved)
-        if not done:
-            self._moved = moved | self._moved  # (newer ones replace these)
-            if self._timer is None:
-                self._timer = self._clock.callLater(AGAIN, self.write)
+        self._said.write()
 
     def _stored(self, asked: Asked, done: bool) -> None:
         self._storing.remove(asked)
@@ -101,6 +79,10 @@ class ReadMarkers:
             on_done(done)
         if not self._storing:
             self.hand_in()
+
+
+def _command(moved: Mapping[tuple[AccountId, ConversationId], Seq]) -> MoveMarkers:
+    return MoveMarkers(tuple(Marker(account, conv, seq) for (account, conv), seq in moved.items()))
 
 
 def sent_to_classic(account: Account) -> Seq:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from lanchat.core.cursors import AGAIN, PAUSE
+from lanchat.core.delayed_moves import AGAIN, PAUSE
 from lanchat.core.router import Router
 from tests.fakes import FakeStore, User, log_in, log_in_classic, make_router, store_of
 

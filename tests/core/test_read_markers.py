@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from twisted.internet.defer import Deferred
 
-from lanchat.core.read_markers import AGAIN, PAUSE
+from lanchat.core.delayed_moves import AGAIN
+from lanchat.core.read_markers import PAUSE
 from lanchat.model.session import Role
 from lanchat.tables.read_markers import Marker, MoveMarkers
 from tests.fakes import User, make_router, store_of
