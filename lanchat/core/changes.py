@@ -50,7 +50,7 @@ EXCERPT = 40
 #: What is told to whoever made a change.
 DONE = {EDIT: "The message is edited.", WITHDRAW: "The message is withdrawn.", REACT: ""}
 NO_MESSAGE = "There is no message {} that you may read, or it was withdrawn."
-#: The same for `LAST`, which looks at the newest messages only.
+#: The same for `LAST`, which looks among the newest messages only.
 NO_LAST = "There is no such message among the newest. Give its number, which /history shows with the word numbers."
 
 
