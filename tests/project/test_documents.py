@@ -65,11 +65,14 @@ def test_the_transcripts_of_the_protocol_happen_as_they_are_printed(block: str) 
 def test_every_command_is_in_the_protocol() -> None:
     from lanchat.commands import COMMANDS  # noqa: PLC0415 (only here)
 
-    text = PROTOCOL.read_text()
+    table = PROTOCOL.read_text().partition("\n## Commands\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| (`/\w+`) \| (.*)", table, re.MULTILINE))
     for name, command in COMMANDS.items():
-        assert f"| `{name}` |" in text
+        row = rows[f"`{name}`"]
         if name != "/hello":
-            assert command.usage(name).removeprefix(name).strip() in text
+            assert command.usage(name).removeprefix(name).strip() in row.replace("`", "")
+        for member, called in zip(command.args, command.called, strict=False):  # where a member of `x` has another name
+            assert member == called or f"`x.{member}`" in row, name
 
 
 def test_every_option_is_in_the_table_of_the_readme() -> None:
