@@ -61,7 +61,7 @@ def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> No
         raise not_in(room)
     chat.sanctions.check_may_speak(session, room)
     here, target = (room.sessions, room.name) if room is not None else _readers(chat, name.removeprefix("@"))
-    if not chat.changes.may_tell_typing(session, target):  # (before everybody there is looked at)
+    if not chat.typing_notices.may_tell(session, target):  # (before everybody there is looked at)
         return
     readers = [reader for reader in here if reader.has_cap("typing") and not _same_user(reader, session)]
     chat.replies.charge_for(session, len(readers))

@@ -106,7 +106,7 @@ async def _room_to_join(chat: Chat, session: Session, name: str) -> Room:
 
 
 def _check_may_enter(chat: Chat, session: Session, room: Room, key: str) -> bool:
-    """Check that somebody may enter a room, who may have written its key. Returns whether that takes an invitation.
+    """Check that somebody may enter a room; `key` is the key that they gave, or "". Returns whether that takes an invitation.
 
     Raises `Banned`, `Forbidden`, or `Full` if as many are in it as its rules allow.
     """

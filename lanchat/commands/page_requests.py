@@ -93,6 +93,9 @@ def _place(words: list[str]) -> str:
 
 
 def is_alone(text: str) -> bool:
-    """Whether a request has no target: it begins with a place or a number, and has nothing twice, as after a name like that."""
+    """Whether a request names no target: it begins with a place or a number, and no word of it comes twice.
+
+    (If one does, the first of the two is the name of a target, such as a user who is called "20".)
+    """
     typed = _words(text)
     return typed is not None and typed.order[:1] not in ([], ["numbers"]) and len({*typed.order}) == len(typed.order)

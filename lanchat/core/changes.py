@@ -43,8 +43,6 @@ LOOK_COST, LAST_COST = 8, 12
 #: What each kind of change costs besides, in packets; and how many bytes of an edited text, of the old one and the new one,
 #: cost a packet more, as the words of both are looked up.
 CHANGE_COST, BYTES_A_PACKET = {EDIT: 5, WITHDRAW: 20, REACT: 5}, 300
-#: Seconds in which a session can tell once for each conversation that its user writes something.
-TYPING_PAUSE = 3.0
 #: Characters of a message that are shown in a sentence about a reaction to it.
 EXCERPT = 40
 #: What is told to whoever made a change.
@@ -76,8 +74,6 @@ class Changes:
         self.edit_within: float = EDIT_WITHIN
         #: Called when a message was withdrawn; the service sets it.
         self.on_withdrawal: Callable[[], object] = lambda: None
-        # Who told a moment ago that they write something, for whom, and when; the first told comes first.
-        self._typing: dict[tuple[Session, str], float] = {}
 
     async def find(self, session: Session, name: str) -> tuple[Entry, str]:
         """Find a message that a session may read, by its id, its number, or `LAST` (the newest of others).
@@ -162,16 +158,6 @@ class Changes:
         session.pending += 1
         if self._delivery.store.full:
             await self._stored.settled()
-
-    def may_tell_typing(self, session: Session, target: str) -> bool:
-        """Whether a session may tell now that its user writes something for this target; if so, not again for a while."""
-        now = self._replies.seconds()
-        while self._typing and now - next(iter(self._typing.values())) >= TYPING_PAUSE:
-            del self._typing[next(iter(self._typing))]
-        if (session, target) in self._typing:
-            return False
-        self._typing[session, target] = now
-        return True
 
     def _seq(self, name: str) -> Seq:
         """The number in the log of the message with this id or number, `e1.17` or `17`; 0 if there can't be one."""

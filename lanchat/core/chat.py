@@ -23,6 +23,7 @@ from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.room_events import RoomEvents
+from lanchat.core.typing_notices import TypingNotices
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
@@ -57,8 +58,7 @@ class Chat:
         `clock` is for what waits and only goes forward; `now` is the time of day, which people set.
         """
         self.clock, self.now = clock, now
-        self.counts = Counts()
-        self.limits = Limits()
+        self.counts, self.limits = Counts(), Limits()
         self.online = OnlineUsers()
         self.rooms = Rooms()
         self.reservations = Reservations(self.rooms, self.limits)
@@ -72,6 +72,7 @@ class Chat:
             self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
         )
         self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages.stored)
+        self.typing_notices = TypingNotices(clock.seconds)
         self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
         self.replay = Replay(self.delivery, self.replies)
         self.cursors = Cursors(clock, self.delivery, now)

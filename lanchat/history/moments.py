@@ -27,7 +27,7 @@ Place: TypeAlias = Seq | Moment
 
 #: By how many milliseconds a clock is often set back; messages that are that much older than asked for are looked at, too.
 SETBACK = 3_600_000
-#: So many messages before one that was found by halving are all looked at; of those before, some.
+#: How many messages before one that was found by halving are all looked at; of those before them, only some.
 NEAR = 5000
 
 _ID = re.compile(r"(?P<epoch>[0-9A-Za-z-]{1,40})\.(?P<seq>[0-9]{1,19})")

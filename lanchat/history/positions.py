@@ -32,8 +32,8 @@ class OfAccount(NamedTuple):
     account: AccountId
 
 
-#: What is looked for, as the largest `about` of an entry (None counts as -1): what is said; with what was done with rooms; with
-#: changes of messages (`lanchat.protocol.entry.Entry.about`).
+#: Which entries are looked for: messages; these and what was done with rooms; or all, also changes of messages. Each value is
+#: the largest `Entry.about` that is looked for, where None counts as -1.
 SAID, WITH_EVENTS, ALL = -1, NOTHING, 2**63 - 1
 
 

@@ -195,7 +195,7 @@ class Session:
         return self.caps is not None and cap in self.caps
 
     def understands(self, cap: str) -> bool:
-        """Whether it is sent what takes this cap as it is: the telnet gateway can show all of it."""
+        """Whether it is sent what only clients with this cap are sent; so is the telnet gateway, which writes it as text."""
         return self.has_cap(cap) or self.gateway == TELNET
 
     def sees_x(self, packet: ServerPacket) -> bool:

@@ -1,4 +1,4 @@
-"""One stored message as a value: a row of the log in the database (docs/protocol.md, docs/keeping.md)."""
+"""One entry of the log as a value: a message, a change of one, or what was done with a room (docs/keeping.md)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Row: TypeAlias = tuple[Any, ...]
 COLUMNS = ("seq", "ts", "conv", "author", "name", "ip", "target", "msg", "re", "cid", "sum", "kind", "about")
 #: The index of the checksum in a row, which is after all that the first version of the log had.
 SUM = COLUMNS.index("sum")
-#: The kinds of entries (`Entry.kind`); an ordinary message has none. What a program says needs no answer (a notice); an action
-#: is what somebody does, as in "ann waves"; what is said by a sender that is no session is marked as a bot's.
+#: The kinds of messages (`Entry.kind`) that are no ordinary ones: one that needs no answer; what somebody does, as in "ann
+#: waves"; and one that needs no answer from a sender that is no session (`lanchat.core.bots`).
 NOTICE, ACTION, BOT = "notice", "action", "bot"
 #: What was done with a room (`lanchat.protocol.events`); `Entry.about` is `NOTHING`.
 EVENT, NOTHING = "event", 0
@@ -46,7 +46,7 @@ ERASED = "(erased)"
 
 
 class Entry(msgspec.Struct):
-    """A message that is to be stored, or was read from the log."""
+    """An entry that is to be stored, or was read from the log: a message, a change of one, or what was done with a room."""
 
     #: The conversation: "r7" is a room, "p3x8" two accounts, "g3xbob" an account and a guest.
     conv: ConversationId
@@ -62,7 +62,8 @@ class Entry(msgspec.Struct):
     re: str | None = None
     #: The id that the sender's client gave it; in the log (author, cid) is unique.
     cid: str | None = None
-    #: For the code that handed it in, such as the sender's session; never stored.
+    #: What the code that handed it in wants back with it: for a message its sender's session and its target, otherwise the
+    #: function that delivers it. It is never stored.
     source: Any = None
     #: Its sequence number in the log; 0 until it has one.
     seq: Seq = 0

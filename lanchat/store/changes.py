@@ -16,7 +16,7 @@ from lanchat.store.duplicates import Duplicates
 from lanchat.store.message_removal import WITHDRAWN, count, remove_rows, withdrawn
 from lanchat.tables.log_command import LocalTask
 
-#: What retention leaves of a message that may be repeated, a withdrawal leaves of every message that has a `cid`.
+#: SQL that is true for the messages that a withdrawal empties instead of removing (`remove_rows`): all that may be repeated.
 ONCE = "cid IS NOT NULL AND author IS NOT NULL"
 # The name in `meta` of the number of withdrawals whose texts are gone from the free parts of the file.
 _ERASED = "withdrawn and erased"

@@ -31,11 +31,12 @@ NEEDED = " OR ".join(
 )
 # What a repeat is recognised by (as bytes, for a damaged row may have no text).
 _REPEATS = "SELECT seq, ts, author, cid, CAST(target AS BLOB), CAST(msg AS BLOB), CAST(kind AS BLOB), about FROM kept"
-# The rows with some sequence numbers; with the edits of the same messages, of which one is in the index of words; and what
-# changed them or reacted to them.
+# The rows with the sequence numbers `seqs`; and these with all that has, or had, a text of the messages `roots`: the messages
+# themselves and their edits, of which one is in the index of words.
 _THOSE = "seq IN (SELECT value FROM json_each(:seqs))"
 _ROOTS = "IN (SELECT value FROM json_each(:roots))"
 _ALIKE = f"({_THOSE} OR seq {_ROOTS} OR (about > 0 AND about {_ROOTS}))"
+# The edits of the messages `seqs`, and the reactions to them.
 _ABOUT = of_both(
     "SELECT seq, conv, msg FROM TABLE WHERE about > 0 AND kind != 'withdraw' AND about IN (SELECT value FROM json_each(:seqs))"
 )

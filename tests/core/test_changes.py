@@ -8,8 +8,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from lanchat.commands import hello
-from lanchat.core.changes import EDIT_WITHIN, TYPING_PAUSE
+from lanchat.core.changes import EDIT_WITHIN
 from lanchat.core.router import Router
+from lanchat.core.typing_notices import TYPING_PAUSE
 from lanchat.history import pages
 from lanchat.model.session import Role
 from lanchat.protocol.entry import REACT, Entry
