@@ -14,6 +14,8 @@ import pytest
 
 from lanchat.config.config_file import option_names
 from lanchat.config.options import Options
+from lanchat.protocol import errors, events
+from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.limits import LIMITS
 from lanchat.tap import RESERVED_FILES
 from tests.fakes import Wire, make_router
@@ -73,6 +75,19 @@ def test_every_command_is_in_the_protocol() -> None:
             assert command.usage(name).removeprefix(name).strip() in row.replace("`", "")
         for member, called in zip(command.args, command.called, strict=False):  # where a member of `x` has another name
             assert member == called or f"`x.{member}`" in row, name
+
+
+def test_every_code_capability_event_and_member_of_x_is_in_the_protocol() -> None:
+    from lanchat.commands.hello import CAPS  # noqa: PLC0415 (only here)
+
+    text = BLOCK.sub("", PROTOCOL.read_text())
+    codes = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ChatError)}
+    assert [name for name in codes - {errors.ChatError.code, ""} if f"`{name}`" not in text] == []
+    assert [name for name in CAPS if f"| `{name}` |" not in text] == []
+    named = {*re.findall(r"`(?:x\.)?([a-z_]+)`", text), *re.findall(r'"([a-z_]+)"', text)}
+    assert {*ServerX.__struct_encode_fields__} - named == set()
+    happens = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
+    assert happens - named == set()
 
 
 def test_every_option_is_in_the_table_of_the_readme() -> None:
