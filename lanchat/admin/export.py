@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from lanchat.admin.exit_status import Declined
 from lanchat.history.closed_rooms import conversations_of_rooms
 from lanchat.model.names import key
 from lanchat.protocol import events
+from lanchat.protocol.dates import utc_milliseconds
 from lanchat.protocol.entry import COLUMNS, EDIT, EVENT, NO_CONVERSATION, Entry, Seq, entry_from_row
 from lanchat.protocol.packet import visible
 from lanchat.service.requests import ReportProgress, format_count
@@ -158,10 +158,17 @@ def _key(name: bytes | None) -> str:
 def _as_json(entry: Entry, edits: list[Entry]) -> dict[str, Any]:
     """An entry as it is exported. The text of a message that was edited is the newest; all texts that it had are in `edits`."""
     text = edits[-1].msg if edits else entry.msg
-    said = {"seq": entry.seq, "ts": _time(entry), "from": entry.name, "ip": entry.ip, "to": entry.target, "msg": text}
+    said = {
+        "seq": entry.seq,
+        "ts": utc_milliseconds(entry.ts),
+        "from": entry.name,
+        "ip": entry.ip,
+        "to": entry.target,
+        "msg": text,
+    }
     said |= {"account": entry.author, "conv": entry.conv, "re": entry.re, "cid": sent_cid(entry.cid)}
     if edits:
-        said["edits"] = [{"ts": _time(one), "msg": one.msg} for one in (entry, *edits)]
+        said["edits"] = [{"ts": utc_milliseconds(one.ts), "msg": one.msg} for one in (entry, *edits)]
     if entry.kind is not None:
         said["kind"] = entry.kind
     if entry.kind == EVENT:
@@ -171,8 +178,3 @@ def _as_json(entry: Entry, edits: list[Entry]) -> dict[str, Any]:
     if entry.changes:
         said["about"] = entry.about
     return said
-
-
-def _time(entry: Entry) -> str:
-    when = datetime.fromtimestamp(entry.ts / 1000, timezone.utc)
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from lanchat.client.cursor import Cursor
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
 from lanchat.client.timers import Timers
 from lanchat.protocol.entry import EDIT, REACT, WITHDRAW
+from lanchat.protocol.events import READ
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import visible
 
@@ -102,7 +103,7 @@ class LogSync:
 
     def is_new(self, x: ServerX) -> bool:
         """Whether to show a packet: of what comes out of the log, what did not come before, or what the user asked for."""
-        if x.op not in DELIVERIES or x.ev == "read":
+        if x.op not in DELIVERIES or x.ev == READ:
             return True
         if x.batch is not None and x.batch != RESUME_BATCH:
             self._batch_progressed()

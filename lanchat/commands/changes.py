@@ -10,6 +10,7 @@ from lanchat.model.room import MARK
 from lanchat.model.session import Role, Session
 from lanchat.protocol.entry import ACTION, EDIT, NOTICE, REACT, WITHDRAW
 from lanchat.protocol.errors import Usage
+from lanchat.protocol.events import TYPING
 from lanchat.protocol.extensions import ServerX, X
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import SERVER, Packet, ServerPacket, is_visible
@@ -66,7 +67,7 @@ def _typing(chat: Chat, session: Session, packet: Packet, args: list[str]) -> No
     readers = [reader for reader in here if reader.has_cap("typing") and not _same_user(reader, session)]
     chat.replies.charge_for(session, len(readers))
     conv, who = room.name if room is not None else f"@{session.name.shown}", session.name.shown
-    x = ServerX(op="event", ev="typing", conv=conv, who=[who], ts=chat.timestamp())
+    x = ServerX(op="event", ev=TYPING, conv=conv, who=[who], ts=chat.timestamp())
     told = ServerPacket(SERVER, target, f"{who} is typing", x)
     for reader in readers:
         if not reader.client.behind():

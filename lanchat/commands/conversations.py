@@ -20,6 +20,7 @@ from lanchat.model.room import MARK
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.entry import ConversationId, Seq
 from lanchat.protocol.errors import NoSuchTarget, NotStored, Usage
+from lanchat.protocol.events import READ
 from lanchat.protocol.name_lists import NO_MORE, fitting_rows, more_line
 from lanchat.protocol.packet import Packet, visible
 from lanchat.state.rooms import not_in
@@ -116,7 +117,7 @@ def _moved(  # noqa: PLR0913, PLR0917 (what the answer needs)
         return
     for other in tuple(account.sessions):
         if other is not session and other.has_cap("read") and seq > found.read:
-            chat.reply(other, None, "", op="event", ev="read", conv=found.shown, seq=seq, ts=chat.timestamp())
+            chat.reply(other, None, "", op="event", ev=READ, conv=found.shown, seq=seq, ts=chat.timestamp())
     chat.replies.answer(session, cid, f"You have read {found.shown} up to {seq}.", conv=found.shown, seq=seq)
 
 

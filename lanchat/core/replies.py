@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
 from lanchat.model.session import Account, Session
+from lanchat.protocol.dates import utc_milliseconds
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooBig
 from lanchat.protocol.extensions import ServerX
@@ -117,10 +117,7 @@ def _identity(whom: Session | Account) -> _Identity:
     return whom.name.key, whom.since
 
 
-@lru_cache(maxsize=256)  # most of one turn happens in the same millisecond
-def _written(milliseconds: int) -> str:
-    then = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+_written = lru_cache(maxsize=256)(utc_milliseconds)  # (most of one turn happens in the same millisecond)
 
 
 def with_more(packet: ServerPacket, **more: Any) -> ServerPacket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 
 #: The format of RFC 3339, of which the seconds, the zone, or the whole time may be left out; a blank may replace the T.
 _DATE = re.compile(
@@ -40,6 +40,12 @@ def parse_date(text: str) -> float:
         return when.timestamp() + float(found["fraction"] or 0)
     except OverflowError:
         raise ValueError(text) from None
+
+
+def utc_milliseconds(milliseconds: int) -> str:
+    """A time, in milliseconds since the epoch, as RFC 3339 in UTC: `2026-11-20T14:03:22.500Z`."""
+    then = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def local_minute(seconds: float) -> str:

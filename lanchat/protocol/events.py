@@ -1,4 +1,4 @@
-"""Room events: what somebody did with a room or to somebody in it, as data and as a sentence (docs/protocol.md)."""
+"""Events: what somebody did with a room or to somebody in it, as data and as a sentence; and the names of other events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ JOINED, LEFT, KICKED, BANNED, TOPIC = "joined", "left", "kicked", "banned", "top
 INVITED, RANK, MODE, RENAMED, CLOSED = "invited", "rank", "mode", "renamed", "closed"
 #: What can happen to a person, wherever they are: they are away or back, or have another name.
 AWAY, NAME = "away", "name"
+#: What clients are told of a conversation besides: another device of the account has read it, or somebody is typing in it.
+READ, TYPING = "read", "typing"
 
 
 class RoomEvent(msgspec.Struct, frozen=True, omit_defaults=True):

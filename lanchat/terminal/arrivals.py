@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from lanchat.protocol.events import AWAY, JOINED, LEFT
+from lanchat.protocol.events import AWAY, JOINED, LEFT, READ, TYPING
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
@@ -27,7 +27,7 @@ def is_arrival(x: ServerX) -> bool:
 
 def is_news(x: ServerX, me: str) -> bool:
     """Whether an event is shown whenever it happens. What the user `me` did is not: it was answered."""
-    return not is_arrival(x) and x.ev not in ("read", "typing") and not (x.by is not None and key(x.by) == key(me))
+    return not is_arrival(x) and x.ev not in (READ, TYPING) and not (x.by is not None and key(x.by) == key(me))
 
 
 class Arrivals:

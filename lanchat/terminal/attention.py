@@ -12,6 +12,7 @@ from lanchat.client.read_markers import ReadMarkers
 from lanchat.client.recent_messages import RecentMessages
 from lanchat.client.session import ClientSession
 from lanchat.client.timers import Timers
+from lanchat.protocol.events import READ
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket
 from lanchat.terminal.conversations import Conversations
@@ -70,7 +71,7 @@ class Attention:
         """Note that what came is read once it is on the screen, or that another device has read it."""
         if not x.conv or not x.seq:
             return
-        if x.ev == "read":
+        if x.ev == READ:
             self._markers.read_elsewhere(x.conv, x.seq)
             if self._new.get(x.conv, x.seq + 1) <= x.seq:
                 del self._new[x.conv]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from lanchat.client.recent_messages import conversation
-from lanchat.protocol.events import AWAY, NAME
+from lanchat.protocol.events import AWAY, NAME, TYPING
 from lanchat.protocol.extensions import ServerX
 from lanchat.protocol.packet import ServerPacket, visible
 from lanchat.protocol.spelling import key
 
-#: The event that somebody is typing, in the conversation `x.conv`.
-TYPING = "typing"
 #: Seconds after which somebody is taken to have stopped typing.
 TYPING_SECONDS = 6.0
 #: People who are remembered as away, or as typing; typing names that are shown, and characters of each.
