@@ -117,7 +117,7 @@ def _make_store(config: options.Options, reactor: Any, chat: Chat) -> Store:
     waiting = partial(chat.limits.__getitem__, "waiting")
     ephemeral = bool(config["ephemeral"])
     store = Store(config["data"], reactor.callFromThread, ephemeral=ephemeral, waiting=waiting, counts=chat.counts)
-    store.committed = chat.messages.stored.committed
+    store.committed = chat.stored.committed
     return store
 
 

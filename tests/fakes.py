@@ -298,7 +298,7 @@ def make_router(stores_messages: bool = True) -> tuple[Router, Clock]:
     clock = Clock()
     clock.advance(1795183402.5)
     chat = Chat(clock, "test", clock.seconds)
-    chat.begin(FakeStore(chat.messages.stored.committed, stores_messages), [], [])
+    chat.begin(FakeStore(chat.stored.committed, stores_messages), [], [])
     chat.identity = FakeIdentity(chat)
     return Router(chat, commands.run), clock
 

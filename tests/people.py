@@ -31,7 +31,7 @@ def person(router: Router, name: str, role: Role = Role.GUEST, ip: str = "10.0.0
 def again(router: Router, clock: Clock) -> Router:
     """The same server, after it was started again."""
     other = Chat(clock, "again", clock.seconds)
-    store = FakeStore(other.messages.stored.committed)
+    store = FakeStore(other.stored.committed)
     store.connection = connection(router)
     known = {account.id: account for account in accounts.load(store.connection)}
     places = rooms.load(store.connection, known)

@@ -51,7 +51,7 @@ async def _conversations(chat: Chat, session: Session, packet: Packet, args: lis
     looked_at = min(len(chat.rooms.readable(session)), conversation_list.CONVERSATIONS)
     chat.charge(session, LIST_COST + looked_at / LISTED_A_PACKET)
     if session.pending:
-        await chat.messages.stored.settled()  # what it said and read before is in the list
+        await chat.stored.settled()  # what it said and read before is in the list
     page, total = await chat.store.read(_query(chat, session, after))
     mine = chat.rooms.readable(session)  # without rooms that it was taken out of meanwhile
     here = [one for one in page if not one.floors.keys().isdisjoint(mine)]

@@ -123,7 +123,7 @@ def _drop_unreadable(chat: Chat, session: Session, page: pages.Page) -> None:
 async def _settle_own(chat: Chat, session: Session) -> None:
     """Wait until what a session said before is in the log, as its answer may have to show it."""
     if session.pending:
-        await chat.messages.stored.settled()
+        await chat.stored.settled()
 
 
 def _target(session: Session, packet: Packet, args: list[str]) -> tuple[str, str]:

@@ -85,7 +85,7 @@ async def _join(chat: Chat, session: Session, packet: Packet, args: list[str]) -
     told = f"You are in {room.name}, with {others} other{'s' * (others != 1)} online.{about}"
     chat.reply(session, packet, told, quotes=bool(about), rooms=[row(room, session)])
     chat.tell_mutes(session, room)
-    await chat.messages.stored.settled_if_full()
+    await chat.stored.settled_if_full()
 
 
 async def _room_to_join(chat: Chat, session: Session, name: str) -> Room:
@@ -97,7 +97,7 @@ async def _room_to_join(chat: Chat, session: Session, name: str) -> Room:
     try:
         room = await _make(chat, session, parse_name(name), False, RoomRules(temporary=True))
     except NameTaken:
-        await chat.messages.stored.settled()  # somebody else may just have made it
+        await chat.stored.settled()  # somebody else may just have made it
         if (room := chat.rooms.find(name)) is None:
             raise
     else:
@@ -154,7 +154,7 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     chat.room_events.tell(room, LEFT, session, to=[session] if account is None else tuple(account.sessions))
     chat.departures.end_if_empty(room)
     chat.reply(session, packet, f"You have left {room.name}.")
-    await chat.messages.stored.settled_if_full()
+    await chat.stored.settled_if_full()
 
 
 def _is_private(text: str) -> bool:

@@ -62,7 +62,7 @@ def _pong(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None
 async def _quit(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
     goodbye_message = visible(args[0].strip(), MAX_GOODBYE_MESSAGE)
     if session.pending:
-        await chat.messages.stored.settled()  # the answers to earlier packets come before the goodbye
+        await chat.stored.settled()  # the answers to earlier packets come before the goodbye
     chat.close(session, "GONE", "Goodbye", why="quit", packet=packet, goodbye_message=goodbye_message)
 
 

@@ -23,6 +23,7 @@ from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replay import Replay
 from lanchat.core.replies import Replies
 from lanchat.core.room_events import RoomEvents
+from lanchat.core.stored_messages import StoredMessages
 from lanchat.core.typing_notices import TypingNotices
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
@@ -59,8 +60,7 @@ class Chat:
         """
         self.clock, self.now = clock, now
         self.counts, self.limits = Counts(), Limits()
-        self.online = OnlineUsers()
-        self.rooms = Rooms()
+        self.online, self.rooms = OnlineUsers(), Rooms()
         self.reservations = Reservations(self.rooms, self.limits)
         self.replies = Replies(clock, self.limits, now)
         self.reply, self.charge, self.timestamp = self.replies.reply, self.replies.charge, self.replies.timestamp
@@ -68,10 +68,11 @@ class Chat:
         new_id = map(f"{instance}.".__add__, map(str, count(1))).__next__
         self.delivery = Delivery(self.replies, self.counts, self.rooms)
         self.read_markers = ReadMarkers(clock, self.delivery)
-        self.messages = Messages(
-            self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
+        self.stored = StoredMessages(
+            self.online, self.replies, self.sanctions, self.delivery, self.counts, new_id, self.read_markers
         )
-        self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.messages.stored)
+        self.messages = Messages(self.online, self.rooms, self.replies, self.delivery, self.counts, new_id, self.stored)
+        self.changes = Changes(self.online, self.rooms, self.replies, self.sanctions, self.delivery, self.stored)
         self.typing_notices = TypingNotices(clock.seconds)
         self.bots = Bots(self.online, self.rooms, self.replies, self.delivery, new_id)
         self.replay = Replay(self.delivery, self.replies)

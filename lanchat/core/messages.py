@@ -21,7 +21,6 @@ import msgspec
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import said
-from lanchat.core.read_markers import ReadMarkers
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
 from lanchat.core.stored_messages import StoredMessages
 from lanchat.model.conversation import of_two, with_guest
@@ -36,7 +35,6 @@ from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import EVERYONE, Packet, ServerPacket, SharedPacket
 from lanchat.state.online import OnlineUsers, unknown_user
 from lanchat.state.rooms import Rooms
-from lanchat.state.sanctions import Sanctions
 
 _EVERYONE = key(EVERYONE)
 _TO = attrgetter("to")
@@ -50,22 +48,19 @@ class Messages:
         online: OnlineUsers,
         rooms: Rooms,
         replies: Replies,
-        sanctions: Sanctions,
         delivery: Delivery,
         counts: Counts,
         new_id: Callable[[], str],
-        read_markers: ReadMarkers,
+        stored: StoredMessages,
     ) -> None:
-        """`new_id` makes the ids of messages that are kept nowhere."""
+        """`new_id` makes the ids of messages that are kept nowhere; `stored` has the further steps of those that are stored."""
         self._online = online
         self._rooms = rooms
         self._replies = replies
-        self._sanctions = sanctions
         self._delivery = delivery
         self._counts = counts
         self._new_id = new_id
-        #: The further steps of messages that are stored.
-        self.stored = StoredMessages(online, replies, sanctions, delivery, counts, new_id, read_markers)
+        self._stored = stored
 
     def say(self, session: Session, packet: Packet, kind: str | None = None) -> Work | None:
         """Pass on a message of this session's. Raises a `ChatError` if it is refused.
@@ -121,17 +116,17 @@ class Messages:
         """Find whom a message is for that is not from one guest to another."""
         if packet.to.startswith(MARK):
             room = self._rooms.get(packet.to, session)
-            return self.stored.say(session, packet, kind, room.conv, room.name, room)
+            return self._stored.say(session, packet, kind, room.conv, room.name, room)
         mine, account = session.account, self._online.account(packet.to)
         if account is not None:
             name = account.name.shown
             if mine is None:
-                return self.stored.say(session, packet, kind, with_guest(account.id, session.name.key), name, account, account)
-            return self.stored.say(session, packet, kind, of_two(account.id, mine.id), name, account, account, mine)
+                return self._stored.say(session, packet, kind, with_guest(account.id, session.name.key), name, account, account)
+            return self._stored.say(session, packet, kind, of_two(account.id, mine.id), name, account, account, mine)
         if recipient is not None:
             assert mine is not None  # noqa: S101 (what guests say to each other is relayed)
             conv = with_guest(mine.id, recipient.name.key)
-            return self.stored.say(session, packet, kind, conv, recipient.name.shown, recipient, mine)
+            return self._stored.say(session, packet, kind, conv, recipient.name.shown, recipient, mine)
         self._relay_to_everyone(session, packet, kind)
         return None
 

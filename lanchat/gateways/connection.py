@@ -87,7 +87,7 @@ class Connection(Input):
         if not self.halted:
             self.served()
         if self.session is not None and self.session.pending and not self.halted:
-            self.perform(self.router.chat.messages.stored.settled(), hold=True)
+            self.perform(self.router.chat.stored.settled(), hold=True)
         if self.halted and not self.closed:
             return  # (`holdEnded` comes back here)
         self.leave("hung up")

@@ -59,7 +59,7 @@ class ChatFactory(BaseFactory):
 
     async def _settled(self) -> None:
         """Wait until all messages are stored and acknowledged, but 2 seconds at most."""
-        settled = Deferred.fromCoroutine(self.router.chat.messages.stored.settled())
+        settled = Deferred.fromCoroutine(self.router.chat.stored.settled())
         late = self.router.chat.clock.callLater(HURRY_SECONDS, settled.cancel)
         with contextlib.suppress(Exception):  # (that nothing can be stored has been logged already)
             await settled

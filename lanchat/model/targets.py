@@ -98,7 +98,7 @@ def find_target(text: str, account: Callable[[str], Account | None]) -> Target:
 
 
 def _unknown(text: str) -> NoSuchTarget:
-    return NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is not a name, an address or a network.")
+    return NoSuchTarget(f"{visible(text, 40) or '(nothing)'} is not a name, a mask, an address or a network.")
 
 
 class Index:

@@ -60,7 +60,7 @@ class Chat:
         self.desk = Desk(directory, ephemeral=ephemeral)
         self.router, _ = make_router()
         self.accounts = self.desk.read(accounts.load)
-        self.desk.store.committed = self.router.chat.messages.stored.committed
+        self.desk.store.committed = self.router.chat.stored.committed
         self.router.chat.begin(self.desk.store, self.accounts, [])
 
     def registered(self, name: str) -> User:
@@ -654,7 +654,7 @@ def test_much_for_many_readers_is_delivered_over_several_turns(
         reader.client.is_behind = behind
 
     def committed(entries: Iterator[Entry]) -> bool:
-        more = router.chat.messages.stored.committed(entries)
+        more = router.chat.stored.committed(entries)
         settled.append(5 - ann.session.pending)
         return more
 

@@ -493,7 +493,7 @@ def test_a_muted_moderator_stays_muted(router_and_clock: RouterAndClock, mod: Us
         ("/kick", "nobody", "nobody is not here"),
         ("/unban", "bob", "bob is not banned. /bans lists"),
         ("/unmute", "bob", "bob is not muted. /bans lists"),
-        ("/ban", "b@b", "not a name, an address or a network"),
+        ("/ban", "b@b", "not a name, a mask, an address or a network"),
         ("/ban", "#none bob", "The room #none is not available"),
         ("/ban", f"bob 2h {'x' * 201}", "at most 200 characters"),
     ],
@@ -870,4 +870,4 @@ def test_what_is_too_long_for_a_name_is_not_even_read(mod: User, far: str, monke
     for reader in ("network_of", "parse"):
         monkeypatch.setattr(targets, reader, pytest.fail)
     mod.send("/ban", far)
-    assert mod.told().msg.endswith("is not a name, an address or a network.")
+    assert mod.told().msg.endswith("is not a name, a mask, an address or a network.")

@@ -100,7 +100,7 @@ def test_markers_that_clients_move_are_answered_when_stored_and_stored_together(
     store.held = True
     move(1, 7)
     move(2, 8)
-    waits = Deferred.fromCoroutine(room.router.chat.messages.stored.settled())
+    waits = Deferred.fromCoroutine(room.router.chat.stored.settled())
     assert written == [1, 2, 1, 1], "who waits for all that was handed in does not wait for a next write"
     store.release()
     assert waits.called

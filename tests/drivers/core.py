@@ -153,7 +153,7 @@ class Core:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
         self.router = Router(Chat(self.clock, "model", time.now), commands.run)
         self.store = CountingStore(directory, self._call, counts=self.router.chat.counts)
-        self.store.committed = self.router.chat.messages.stored.committed
+        self.store.committed = self.router.chat.stored.committed
         hasher = PlainHasher(self._call)
         checker = AccountChecker(self.store, hasher, time.now)
         portal = Portal(ChatRealm(self.router.chat.online.account_by_id, self.router.chat.online.account), [checker])
