@@ -124,7 +124,7 @@ def test_so_many_masks_hold_in_one_place(router: Router) -> None:
     assert "is banned" in answer(mod, "/ban", "bob")
 
 
-def test_no_mask_takes_long(router: Router) -> None:
-    began = time.perf_counter()
+def test_no_mask_takes_long() -> None:
+    began = time.process_time()
     assert not matches("*a" * 60 + "b", "a" * 128, has_account=False)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
