@@ -131,7 +131,7 @@ def _tell(chat: Chat, session: Session, rooms: list[Room], event: RoomEvent, by:
     told = event.sentence(by, "")
     x = ServerX(op="event", ev=event.ev, who=[by], by=by, text=event.text or None, ts=chat.timestamp())
     for reader in readers:
-        if reader.understands("event"):
+        if reader.understands("event") and not reader.client.behind():
             reader.client.deliver(Quoting(SERVER, reader.name.shown, told, x))
 
 

@@ -77,12 +77,13 @@ class RoomEvents:
         """Deliver an event that came back from the store, or could not be stored.
 
         Who did it has an answer, and is told only if its client follows events. Those who are not in the room could not fetch
-        it later: for them it has no place in the log.
+        it later: for them it has no place in the log. What is not kept is left out for those who are behind: otherwise guests
+        who come and go could get slow readers closed.
         """
         entry.source = None
         forms = self._delivery.forms_for(None, entry)
         for reader in tuple(room.sessions):
-            if reader is not by or reader.has_cap(forms.cap):
+            if (reader is not by or reader.has_cap(forms.cap)) and (entry.seq or not reader.client.behind()):
                 self._delivery.show(reader, forms, entry.seq)
         outside = [reader for reader in to if reader not in room.sessions and reader in self._online]
         if outside:

@@ -154,6 +154,19 @@ def test_that_a_guest_disconnects_is_told_once_to_those_who_follow_everybody(rou
     assert [(x["ev"], x["conv"]) for x in watcher.xs()] == [("went", "Everyone")]
 
 
+def test_who_reads_slowly_is_not_sent_what_guests_do(router: Router, ann: User) -> None:
+    ann.client.is_behind = True
+    bob = guest(router, "bob")
+    bob.send("/away", "lunch")
+    bob.send("/name", "rob")
+    bob.leave()
+    assert ann.shown() == [], "so nobody gets a slow reader closed"
+    account(router, "zoe", "#ops")
+    ann.client.is_behind = False
+    ann.client.drained.callback(None)
+    assert [x["op"] for x in ann.xs()] == ["gap"], "what accounts do can be fetched"
+
+
 def test_other_devices_of_who_left_are_told(router: Router, ann: User) -> None:
     bob = account(router, "bob", "#ops")
     phone = log_in(router, "bob", *CAPS, dev="phone")
