@@ -137,9 +137,9 @@ def last_said(
 
 
 def changed_before(connection: Connection, author: AccountId, cid: str, kind: str, since: Milliseconds) -> Seq | None:
-    """The message that an account changed with this `cid` since a time, if it did: what it sends again is about that one.
+    """The place of the message that an account changed with this `cid` since a time: the same change, sent again, is about it.
 
-    0 if that message, or whatever else was sent with this `cid`, was removed since.
+    None if it made no such change; 0 if what it sent with this `cid` was removed since.
     """
     row = connection.execute(_CHANGED, {"author": author, "cid": cid, "kind": kind, "since": since}).fetchone()
     return None if row is None else int(row[0])
