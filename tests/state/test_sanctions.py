@@ -97,7 +97,7 @@ def test_a_target_is_kept_in_one_form(text: str, kept: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "@", "10.1", "10.0.0.0/33", "b b", "x" * 33, "SERVER", "#ops", "\x1b[2J", "0x7f.1"])
 def test_what_is_no_name_and_no_address_is_nobody(text: str) -> None:
-    with pytest.raises(NoSuchTarget, match="not a name, an address or a network"):
+    with pytest.raises(NoSuchTarget, match="not a name, a mask, an address or a network"):
         find_target(text, nobody)
 
 
