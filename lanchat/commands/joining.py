@@ -7,6 +7,7 @@ from hmac import compare_digest
 from lanchat.commands.command import Command
 from lanchat.commands.room_rights import CHANGE_COST, room_of, row
 from lanchat.core.chat import Chat
+from lanchat.core.replies import NAMES_A_PACKET
 from lanchat.model.names import Name
 from lanchat.model.room import Room, parse_name
 from lanchat.model.room_rules import ANYONE, OPERATORS, Rank, RoomRules
@@ -124,7 +125,9 @@ def _check_may_enter(chat: Chat, session: Session, room: Room, key: str) -> bool
         chat.charge(session, KEY_COST)
         if not compare_digest(rules.key.encode(), key.strip().encode()):
             raise Forbidden(f"{room.name} has {'another' if key.strip() else 'a'} key: send /join {room.name} KEY.")
-    chat.reservations.check_limit(room)
+    if rules.limit:
+        chat.charge(session, len(room.sessions) / NAMES_A_PACKET)  # all are counted
+        chat.reservations.check_limit(room)
     return False
 
 

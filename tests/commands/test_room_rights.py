@@ -8,6 +8,7 @@ from twisted.logger import capturedLogs, formatEvent
 from lanchat.core.router import Router
 from lanchat.model.room_rules import Rank, RoomRules
 from lanchat.model.session import Role
+from lanchat.protocol.limits import Bucket
 from lanchat.tables.rooms import CloseEmptyRooms, load
 from tests.fakes import User, dump, make_router, store_of
 from tests.people import person
@@ -215,6 +216,16 @@ def test_a_wrong_key_costs_much(router: Router, ann: User) -> None:
     codes = [ask(bob, "/join", f"#ops word{n}") for n in range(500)]
     assert codes.count("FORBIDDEN") <= 2000 / 20 + 1
     assert codes[-1] == "RATE_LIMITED"
+
+
+def test_whoever_is_refused_because_of_the_limit_pays_for_the_count(router: Router, ann: User) -> None:
+    for n in range(39):
+        guest(router, f"guest{n}")
+    ask(ann, "/rules", "#ops limit 1")
+    eve = User(router, "eve").hello("id")
+    router.chat.limits.set("packets", 0.1)
+    eve.session.packets = Bucket(router.chat.limits, "packets")
+    assert [ask(eve, "/join", "#ops") for _ in range(3)] == ["FULL", "FULL", "RATE_LIMITED"]
 
 
 def test_anyone_sets_the_topic_where_the_rules_say_so_and_who_and_when_is_told(router: Router, ann: User) -> None:
