@@ -32,7 +32,8 @@ class DelayedMoves(Generic[K]):
 
     def move(self, what: K, seq: Seq, pause: float = PAUSE) -> None:
         """Move something forward to this place, never back; it is stored after a pause of so many seconds, or earlier."""
-        self._moved[what] = max(seq, self._moved.get(what, 0))
+        if seq >= self._moved.get(what, 0):
+            self._moved[what] = seq
         if self._timer is None:
             self._timer = self._clock.callLater(pause, self.write)
 

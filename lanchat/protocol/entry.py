@@ -45,8 +45,11 @@ NO_CONVERSATION = ""
 ERASED = "(erased)"
 
 
-class Entry(msgspec.Struct):
-    """An entry that is to be stored, or was read from the log: a message, a change of one, or what was done with a room."""
+class Entry(msgspec.Struct, gc=False):
+    """An entry that is to be stored, or was read from the log: a message, a change of one, or what was done with a room.
+
+    The garbage collector does not look at entries: what one refers to (`source`) does not refer back to it.
+    """
 
     #: The conversation: "r7" is a room, "p3x8" two accounts, "g3xbob" an account and a guest.
     conv: ConversationId
