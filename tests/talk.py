@@ -17,7 +17,7 @@ from lanchat.client.connection import ChatFactory
 from lanchat.client.credentials import PLAIN, Credentials
 from lanchat.client.interfaces import OutgoingMessage, SessionEnd
 from lanchat.client.session import ClientSession
-from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.packet import ReceivedPacket
 
 CAPS = ["ack", "history", "id", "order", "presence", "resume", "room", "token"]
 
@@ -26,7 +26,7 @@ class Screen:
     """A user interface that remembers, and answers questions as it was told to."""
 
     def __init__(self) -> None:
-        self.packets: list[tuple[ServerPacket, OutgoingMessage | None]] = []
+        self.packets: list[tuple[ReceivedPacket, OutgoingMessage | None]] = []
         self.lines: list[bytes] = []
         self.marked: list[tuple[str, str]] = []
         self.notices: list[str] = []
@@ -36,7 +36,7 @@ class Screen:
         self.questions: list[str] = []
         self.answered: list[Callable[[str | None], None]] = []
 
-    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+    def packet_received(self, packet: ReceivedPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Remember a packet."""
         self.packets.append((packet, request))
         self.lines.append(line)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX
 
 #: Own messages whose `seq` is remembered, so that they are not shown again if the server sends them back.
 MAX_OWN = 10_000
@@ -59,7 +59,7 @@ class Cursor:
         newest = self.last if self.replaying else max(self.last, self._announced)
         return min((after for after, _ in self._gaps), default=newest)
 
-    def welcomed(self, x: ServerX, replays: bool) -> None:
+    def welcomed(self, x: AnswerX, replays: bool) -> None:
         """Take the position from a welcome. After a resumption a batch follows (maybe just its `end`), if the server `replays`.
 
         In another epoch all positions are invalid, and also if the server can't resume from ours: then its log is another one.
@@ -71,7 +71,7 @@ class Cursor:
         self._newest = x.seq or 0
         self.replaying = replays and bool(x.resumed)
 
-    def registered(self, x: ServerX) -> None:
+    def registered(self, x: AnswerX) -> None:
         """Take the position of a name that was made an account: messages after it are stored for it.
 
         Without `order`, a message that came before is the better evidence of where we are.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from lanchat.client.interfaces import BATCHED, OutgoingMessage, UserInterface, describe
 from lanchat.client.timers import Timers
-from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.packet import ReceivedPacket
 from lanchat.protocol.typed_lines import SECRET_COMMANDS
 
 #: Messages that may wait for their acknowledgement at a time.
@@ -89,7 +89,7 @@ class Delivery:
         if (message := self.batch_request) is not None:
             message.deadline = self._timers.now() + self._timeout
 
-    def answered(self, packet: ServerPacket) -> OutgoingMessage | None:
+    def answered(self, packet: ReceivedPacket) -> OutgoingMessage | None:
         """The message or command that a packet answers, which is no longer waited for; None if it answers none."""
         x = packet.x
         if x is None or x.op is None or x.cid is None:
@@ -103,7 +103,7 @@ class Delivery:
             self._ui.notice(f"Confirmed after all: {describe(message)}")
         return message
 
-    def retry(self, message: OutgoingMessage, packet: ServerPacket) -> bool:
+    def retry(self, message: OutgoingMessage, packet: ReceivedPacket) -> bool:
         """Whether this was refused only temporarily, and so will be sent again after the time that the server gives."""
         x = packet.x
         if x is None or x.op != "fail" or x.code not in RETRYABLE or x.retry_ms is None or message.retries >= MAX_RETRIES:

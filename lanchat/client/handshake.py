@@ -10,8 +10,8 @@ from lanchat.client.interfaces import NOT_DELIVERED, ServerConnection, UserInter
 from lanchat.client.reconnecting import TEMPORARY, Reconnector
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import is_token
-from lanchat.protocol.extensions import ServerX, X
-from lanchat.protocol.packet import Packet, Sender, ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX, X
+from lanchat.protocol.packet import Packet, ReceivedPacket, Sender, visible
 
 #: The capabilities that the hello asks for (docs/protocol.md, "Hello").
 CAPS = ["id", "ack", "ping", "presence", "token", "resume", "history", "room", "order"]
@@ -30,7 +30,7 @@ NOT_PRIVATE = "is an account, and the password is not sent where others could re
 class HandshakeHandler(Protocol):
     """What a handshake may lead to (`ClientSession`)."""
 
-    def welcomed(self, x: ServerX | None) -> None:
+    def welcomed(self, x: AnswerX | None) -> None:
         """The server has accepted us; `x` is None if it speaks only the classic protocol."""
 
     def end(self, status: int, why: str = "") -> None:
@@ -85,7 +85,7 @@ class Handshake:
         self._connection = None
         self._timers.stop(self._not_welcomed, self._classic_welcome_alone, self._send_hello)
 
-    def handle(self, packet: ServerPacket, in_handshake: bool) -> bool:
+    def handle(self, packet: ReceivedPacket, in_handshake: bool) -> bool:
         """Handle a packet that is about the handshake; whether nothing else needs to see it."""
         x = packet.x
         if x is not None and x.op == "welcome" and self._hellos:
@@ -109,7 +109,7 @@ class Handshake:
         if is_new and self._connection is not None:
             self._notice(self.credentials.forget_token(self._connection.identity))
 
-    def granted(self, x: ServerX | None) -> frozenset[str]:
+    def granted(self, x: AnswerX | None) -> frozenset[str]:
         """The capabilities that a welcome grants, of those that were asked for."""
         caps = (x.caps if x else None) or ()
         return frozenset(cap for cap in self.caps if cap in caps)
@@ -129,7 +129,7 @@ class Handshake:
         assert self._connection is not None  # noqa: S101 (the callers check it)
         self._connection.write(self._hello())
 
-    def _classic_packet(self, packet: ServerPacket) -> bool:
+    def _classic_packet(self, packet: ReceivedPacket) -> bool:
         """Handle a packet without `op`, before the welcome; whether nothing else needs to see it."""
         text = packet.msg
         if packet.x is not None and packet.x.op is not None:
@@ -155,7 +155,7 @@ class Handshake:
         elif "/login" not in text and not self._asking:
             self._rejected(text, certain=False)
 
-    def _hello_refused(self, packet: ServerPacket) -> bool:
+    def _hello_refused(self, packet: ReceivedPacket) -> bool:
         """Handle a refused hello. Nothing else needs to see it."""
         assert packet.x is not None  # noqa: S101 (a failure has `x`)
         self._hellos = max(self._hellos - 1, 0)
@@ -215,7 +215,7 @@ class Handshake:
         else:
             self.log_in(password)
 
-    def _welcomed(self, x: ServerX) -> None:
+    def _welcomed(self, x: AnswerX) -> None:
         self._timers.stop(self._not_welcomed, self._classic_welcome_alone)
         self.awaits_password = False
         self._passwords_asked = 0

@@ -7,8 +7,8 @@ import re
 from lanchat.client.interfaces import BATCHED, NotSent, OutgoingMessage
 from lanchat.client.log_sync import DELIVERIES, RESUME_BATCH
 from lanchat.client.session import ClientSession
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import EVERYONE, ReceivedPacket
 from lanchat.protocol.typed_lines import NOT_KEPT
 
 _HISTORY = re.compile(
@@ -26,7 +26,7 @@ class HistoryPages:
 
     def __init__(self, session: ClientSession) -> None:
         self._session = session
-        self._packets: list[ServerPacket] = []
+        self._packets: list[ReceivedPacket] = []
         self._request: OutgoingMessage | None = None
         self._before: int | None = None
 
@@ -54,7 +54,7 @@ class HistoryPages:
         """Drop an incomplete page: the connection has ended, and the rest of it will not come."""
         self._packets = []
 
-    def collect(self, packet: ServerPacket) -> bool:
+    def collect(self, packet: ReceivedPacket) -> bool:
         """Keep a message or event that belongs to a page until the page is complete; whether it was one."""
         x = packet.x
         if x is None or x.op not in DELIVERIES or x.batch in (None, RESUME_BATCH) or len(self._packets) >= MAX_PAGE:
@@ -62,7 +62,7 @@ class HistoryPages:
         self._packets.append(packet)
         return True
 
-    def finish(self, packet: ServerPacket, request: OutgoingMessage | None) -> list[ServerPacket] | None:
+    def finish(self, packet: ReceivedPacket, request: OutgoingMessage | None) -> list[ReceivedPacket] | None:
         """The messages of the page that this packet completes, oldest first; None if it completes none."""
         x = packet.x
         if x is None or request is None or request.command not in BATCHED or x.op not in ("end", "fail"):
@@ -72,7 +72,7 @@ class HistoryPages:
         else:
             self._before = x.before if x.more else None
         packets, self._packets = self._packets, []
-        return sorted(packets, key=lambda shown: (shown.x or ServerX()).seq or 0)
+        return sorted(packets, key=lambda shown: (shown.x or AnswerX()).seq or 0)
 
     def footer(self, shown: int) -> str:
         """The line for the user after a page of so many messages."""

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from lanchat.protocol.extensions import X
-from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, Sender, ServerPacket, visible
+from lanchat.protocol.packet import EVERYONE, MAX_MSG, MAX_PACKET, Packet, ReceivedPacket, Sender, visible
 from lanchat.protocol.typed_lines import SAYING_COMMANDS, SECRET_COMMANDS
 
 #: How a session ends; these are the exit codes of the command.
@@ -130,7 +130,7 @@ class UserInterface(Protocol):
         Displayed means taken by a file, a pipe or a terminal. A message that can't be written does not count.
         """
 
-    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+    def packet_received(self, packet: ReceivedPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet. `request` is the message or command that it answers, `line` is the packet as it came."""
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:

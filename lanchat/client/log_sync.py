@@ -13,7 +13,7 @@ from lanchat.client.interfaces import OutgoingMessage, UserInterface
 from lanchat.client.timers import Timers
 from lanchat.protocol.entry import EDIT, REACT, WITHDRAW
 from lanchat.protocol.events import READ
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.packet import visible
 
 #: Seconds between two acknowledgements of displayed messages.
@@ -69,7 +69,7 @@ class LogSync:
         """Whether no missed message, and no gap, is outstanding."""
         return not self.cursor.replaying and self.cursor.gap is None
 
-    def welcomed(self, x: ServerX, has_log: bool, replays: bool, ordered: bool) -> None:
+    def welcomed(self, x: AnswerX, has_log: bool, replays: bool, ordered: bool) -> None:
         """Begin with a connection. Missed messages follow if the server `replays` them and knows our position."""
         self._connected, self.has_log = True, has_log
         if not has_log:
@@ -81,7 +81,7 @@ class LogSync:
             self._ui.notice("Messages from while you were away are in /history.")
         self._fetch()
 
-    def registered(self, x: ServerX) -> None:
+    def registered(self, x: AnswerX) -> None:
         """The name was made an account, for which the server stores a log."""
         self.has_log = True
         self.cursor.registered(x)
@@ -101,7 +101,7 @@ class LogSync:
             self.cursor.drop_gaps()
             self._ui.messages_missing(f"{GAP_NOTICE} did not come before the end of the connection.")
 
-    def is_new(self, x: ServerX) -> bool:
+    def is_new(self, x: AnswerX) -> bool:
         """Whether to show a packet: of what comes out of the log, what did not come before, or what the user asked for."""
         if x.op not in DELIVERIES or x.ev == READ:
             return True
@@ -118,7 +118,7 @@ class LogSync:
         self._acknowledge_soon()
         return self.cursor.note_live(x.seq)
 
-    def consume(self, x: ServerX, request: OutgoingMessage | None, text: str) -> bool:
+    def consume(self, x: AnswerX, request: OutgoingMessage | None, text: str) -> bool:
         """Whether this answers a request for a gap, which nobody else needs to see; `text` is its message for people."""
         if request is None or request is not self._fetching:
             return False
@@ -132,7 +132,7 @@ class LogSync:
             self._not_fetched(text)
         return True
 
-    def apply(self, x: ServerX) -> None:
+    def apply(self, x: AnswerX) -> None:
         """Update the position by a packet that was shown: an acknowledgement, a gap, or the end of a batch."""
         if x.op == "ack" and x.seq is not None:
             self.cursor.note_own(x.seq)

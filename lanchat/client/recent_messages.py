@@ -8,8 +8,8 @@ from lanchat.client.interfaces import OutgoingMessage
 from lanchat.protocol.destination import followed
 from lanchat.protocol.entry import EDIT, WITHDRAW
 from lanchat.protocol.events import NAME, RENAMED
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import EVERYONE, ReceivedPacket
 from lanchat.protocol.spelling import key
 
 #: The word by which the server knows the newest message of one's own, or of others.
@@ -38,9 +38,9 @@ class RecentMessages:
     def __init__(self) -> None:
         self._messages: dict[str, RecentMessage] = {}
 
-    def learn(self, packet: ServerPacket, request: OutgoingMessage | None, me: str) -> None:
+    def learn(self, packet: ReceivedPacket, request: OutgoingMessage | None, me: str) -> None:
         """Take in a packet that came, or that acknowledges a message of the user, whose name is `me`."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if x.ev in (RENAMED, NAME):
             self._renamed(x)
         if not x.id:
@@ -71,7 +71,7 @@ class RecentMessages:
         found = [message for message in latest if message.is_own is own and key(message.conv) == wanted]
         return sorted(found, key=lambda message: -message.seq)
 
-    def _renamed(self, event: ServerX) -> None:
+    def _renamed(self, event: AnswerX) -> None:
         """Note that a room or a person has another name."""
         convs = {
             conv: conversation(followed(conv.removeprefix("@"), event)) for conv in {m.conv for m in self._messages.values()}

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from lanchat.client.interfaces import NOT_DELIVERED, UNREACHABLE, UserInterface
 from lanchat.client.timers import Timers
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.packet import ReceivedPacket, visible
 
 #: Codes of temporary refusals and goodbyes (docs/protocol.md, "Codes").
 TEMPORARY = frozenset({"FULL", "IDLE", "INTERNAL", "NOT_STORED", "RATE_LIMITED", "RELOAD", "SLOW"})
@@ -118,7 +118,7 @@ class Reconnector:
             self._ui.notice(notice)
         return True
 
-    def closed_by_server(self, packet: ServerPacket, in_handshake: bool) -> None:
+    def closed_by_server(self, packet: ReceivedPacket, in_handshake: bool) -> None:
         """The server closes the connection, and says why."""
         code, why = packet.x.code if packet.x else None, f"he server closed the connection: {visible(packet.msg, 400)}"
         locked_out = code == "AUTH_REQUIRED" and in_handshake  # no password was typed in time

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from lanchat.client.interfaces import OutgoingMessage, UserInterface
 from lanchat.protocol.events import BANNED, CLOSED, KICKED, RENAMED
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket, is_visible, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, is_visible, visible
 from lanchat.protocol.spelling import key
 from lanchat.protocol.typed_lines import UnclearLine, parse_target
 
@@ -41,9 +41,9 @@ class JoinedRooms:
         if again and not self._joining:
             self._report_back(names)
 
-    def consume(self, packet: ServerPacket, request: OutgoingMessage | None) -> bool:
+    def consume(self, packet: ReceivedPacket, request: OutgoingMessage | None) -> bool:
         """Note what a packet says about our rooms; whether it answers a /join of ours, which nobody else needs to see."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if request is not None and request in self._joining:
             self._rejoined(self._joining.pop(request), packet, x.op == "ok")
             return True
@@ -62,7 +62,7 @@ class JoinedRooms:
         elif message.command == "/leave":
             self._names.pop(_key(message.msg), None)
 
-    def _answered(self, message: OutgoingMessage, x: ServerX) -> None:
+    def _answered(self, message: OutgoingMessage, x: AnswerX) -> None:
         """Note that a /join, /create or /leave succeeded."""
         if message.command in ("/join", "/create"):
             for room in x.rooms or ():
@@ -70,7 +70,7 @@ class JoinedRooms:
         elif message.command == "/leave":
             self._names.pop(_key(str(message.args.get("room") or message.msg)), None)
 
-    def _happened(self, event: str, room: str, x: ServerX) -> None:
+    def _happened(self, event: str, room: str, x: AnswerX) -> None:
         """Forget a room that the user was removed from, and note a room's new name."""
         if room not in self._names:
             return
@@ -91,7 +91,7 @@ class JoinedRooms:
         if isinstance(name, str) and name and len(name) <= MAX_NAME and is_visible(name):
             self._names[_key(name)] = name
 
-    def _rejoined(self, name: str, packet: ServerPacket, entered: bool) -> None:
+    def _rejoined(self, name: str, packet: ReceivedPacket, entered: bool) -> None:
         if entered:
             self._rejoined_names.append(name)
         else:

@@ -36,8 +36,8 @@ from lanchat.client.reconnecting import Reconnector
 from lanchat.client.rooms import JoinedRooms
 from lanchat.client.timers import Timers
 from lanchat.client.tokens import without_token
-from lanchat.protocol.extensions import ServerX, X
-from lanchat.protocol.packet import ServerPacket, is_visible, visible
+from lanchat.protocol.extensions import AnswerX, X
+from lanchat.protocol.packet import ReceivedPacket, is_visible, visible
 from lanchat.protocol.typed_lines import SECRET_COMMANDS
 
 #: Seconds that an acknowledgement, or a welcome, may take by default.
@@ -49,7 +49,7 @@ GOODBYE = "Goodbye"
 #: Capabilities that a server grants to an account if it stores a log for it.
 LOG_CAPS = frozenset({"ack", "history"})
 
-_decode = msgspec.json.Decoder(ServerPacket).decode
+_decode = msgspec.json.Decoder(ReceivedPacket).decode
 
 
 class ClientSession:
@@ -215,14 +215,14 @@ class ClientSession:
             self._ui.notice(f"No connection; trying again in {seconds:.0f} s.")
         return seconds
 
-    def welcomed(self, x: ServerX | None) -> None:
+    def welcomed(self, x: AnswerX | None) -> None:
         """The server has accepted us; `x` is None if it speaks only the classic protocol."""
         self.caps = caps = self.handshake.granted(x)
         self.state = ConnectionState.CAPABLE if "ack" in caps else ConnectionState.CLASSIC
         self.reconnector.welcomed()
         has_log = x is not None and bool(x.account) and caps >= LOG_CAPS
         self._delivery.welcomed(has_log)
-        self.log_sync.welcomed(x or ServerX(), has_log, replays=caps >= {"id", "resume"}, ordered="order" in caps)
+        self.log_sync.welcomed(x or AnswerX(), has_log, replays=caps >= {"id", "resume"}, ordered="order" in caps)
         if x is None:
             self._ui.notice("This server sends no acknowledgements: lost messages will not be noticed.")
         again = self.reconnector.welcomes > 1
@@ -238,9 +238,9 @@ class ClientSession:
         if self._connection is not None:
             self._connection.abort()
 
-    def _take(self, packet: ServerPacket, line: bytes) -> None:
+    def _take(self, packet: ReceivedPacket, line: bytes) -> None:
         """Handle a packet after the handshake, and show it if it is new."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if not self.log_sync.is_new(x):
             return
         self._all_read = self._all_read or (packet.x is None and packet.from_.name == "SERVER" and packet.msg == GOODBYE)

@@ -14,7 +14,7 @@ from lanchat.model.session import Account, Session
 from lanchat.protocol.dates import utc_milliseconds
 from lanchat.protocol.entry import Entry
 from lanchat.protocol.errors import RateLimited, TooBig
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX, ServerX
 from lanchat.protocol.interfaces import Clock
 from lanchat.protocol.limits import Limits
 from lanchat.protocol.packet import MAX_PACKET, SERVER, Packet, ServerPacket
@@ -24,6 +24,8 @@ SURE_TO_FIT = MAX_PACKET // 8
 #: How many deliveries of a message cost its sender as much as another packet; how many characters of its text count as one
 #: more delivery.
 DELIVERIES_A_PACKET, TEXT_A_DELIVERY = 20, 120
+#: The `op` of answers that may have data of their own (`AnswerX`).
+WITH_DATA = ("ok", "welcome")
 #: How many names that are looked at for a list cost as much as another packet.
 NAMES_A_PACKET = 100
 #: How many times somebody was told that another is away are remembered; whoever is forgotten is told again.
@@ -59,7 +61,7 @@ class Replies:
 
     def answer(self, session: Session, cid: str | None, msg: str, op: str = "ok", *, quotes: bool = False, **data: Any) -> None:
         """Answer the packet that had this `cid`; otherwise as `reply`."""
-        x = None if session.caps is None else ServerX(op=op, cid=cid, **data)
+        x = None if session.caps is None else (AnswerX if op in WITH_DATA else ServerX)(op=op, cid=cid, **data)
         session.client.deliver((Quoting if quotes else ServerPacket)(SERVER, session.name.shown, msg, x))
 
     def acknowledge_relayed(self, session: Session, packet: Packet, x: ServerX, told: str = "", n: int | None = None) -> bool:

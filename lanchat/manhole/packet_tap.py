@@ -21,7 +21,7 @@ from lanchat.core.router import Router
 from lanchat.manhole.tables import Text
 from lanchat.model.session import Session
 from lanchat.protocol.errors import ChatError, NoSuchTarget
-from lanchat.protocol.extensions import ServerX, X
+from lanchat.protocol.extensions import AnswerX, ServerX, X
 from lanchat.protocol.interfaces import IClient, IConnection
 from lanchat.protocol.packet import Packet, ServerPacket, visible
 from lanchat.service.requests import format_count
@@ -248,7 +248,7 @@ def _without_secrets(packet: Packet) -> Packet:
     if packet.to.strip().lower() in SECRET:
         return replace(packet, msg=HIDDEN, x=None)
     x: X | ServerX | None = packet.x
-    if isinstance(x, ServerX) and x.token is not None:
+    if isinstance(x, AnswerX) and x.token is not None:
         return replace(packet, x=replace(x, token=HIDDEN))
     if isinstance(x, X) and x.auth is not None:
         return replace(packet, x=replace(x, auth={HIDDEN: True}))

@@ -58,7 +58,10 @@ class X(_CommonX, omit_defaults=True, gc=False):
 
 
 class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
-    """The extensions in `x` of a packet from the server (docs/protocol.md)."""
+    """The extensions in `x` of a packet from the server: of messages, acknowledgements, events and errors.
+
+    One is made for each delivery, so the members that only answers have are in a class of their own.
+    """
 
     before: int | None = None
     after: int | None = None
@@ -87,6 +90,11 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     edited: str | None = None
     reactions: dict[str, list[str]] | None = None
     snippet: str | None = None
+
+
+class AnswerX(ServerX, omit_defaults=True, gc=False):
+    """The extensions of an answer with data, and so all that the server sends in `x`."""
+
     # In a welcome.
     limits: dict[str, int] | None = None
     lobby: str | None = None

@@ -13,7 +13,7 @@ import msgspec
 
 from lanchat.protocol import unframed
 from lanchat.protocol.errors import BadJson, BadPacket, TooBig
-from lanchat.protocol.extensions import MAX_CID, ServerX, X
+from lanchat.protocol.extensions import MAX_CID, AnswerX, ServerX, X
 from lanchat.protocol.spelling import HARMLESS
 
 #: The longest packet in bytes, without its newline.
@@ -79,6 +79,12 @@ class ServerPacket(Packet):
     def encoded(self, encode: Callable[[ServerPacket], bytes]) -> bytes:
         """The packet in the form that `encode` makes, for dialects that are not JSON."""
         return encode(self)
+
+
+class ReceivedPacket(ServerPacket):
+    """A packet from the server as a client reads it."""
+
+    x: AnswerX | None = None
 
 
 class _cached_property:  # noqa: N801 (used as `property` is)

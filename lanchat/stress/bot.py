@@ -11,7 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from lanchat.protocol.packet import EVERYONE, MAX_PACKET, ServerPacket, visible
+from lanchat.protocol.packet import EVERYONE, MAX_PACKET, ReceivedPacket, visible
 from lanchat.stress.tally import Tally, count_text
 
 #: The beginning of the answer to each command.
@@ -28,7 +28,7 @@ NAME = "stress-{run}-{number}"
 
 _MARK = re.compile(r"([0-9a-f]+)\.(\d+)\.(\d+) ")
 _PART = re.compile(r"\((\d+)/\d+\) ")
-_decode = msgspec.json.Decoder(ServerPacket).decode
+_decode = msgspec.json.Decoder(ReceivedPacket).decode
 
 
 class SentCommand(NamedTuple):
@@ -138,7 +138,7 @@ class Bot(LineOnlyReceiver):
             count_text(tally.refused, self._reason or "closed without a word before the welcome")
         self._host.bot_disconnected(self)
 
-    def _server_packet(self, packet: ServerPacket) -> None:
+    def _server_packet(self, packet: ReceivedPacket) -> None:
         """Handle a packet of the server."""
         reply, counts = self._reply(packet), self._host.tally.counts
         if packet.to == "Guest" or (reply.op == "bye" and reply.code != "GONE"):
@@ -168,7 +168,7 @@ class Bot(LineOnlyReceiver):
         elif command == "/shout":
             self._host.tally.counts["to hear"] += int(msg.split()[3])
 
-    def _user_packet(self, packet: ServerPacket) -> None:
+    def _user_packet(self, packet: ReceivedPacket) -> None:
         """Handle a message of a user; messages that are not from this run are ignored."""
         mark = _MARK.match(packet.msg)
         if mark is None or mark[1] != self._host.run:
@@ -198,7 +198,7 @@ class Bot(LineOnlyReceiver):
         x = f',"x":{{"cid":"{cid}"}}' if cid else ""
         self.transport.write(f'{{"from":{{"name":"","ip":""}},"to":"{to}","msg":"{msg}"{x}}}\n'.encode())
 
-    def _reply(self, packet: ServerPacket) -> Reply:
+    def _reply(self, packet: ReceivedPacket) -> Reply:
         """What a packet of the server means, as its `x` says."""
         x = packet.x
         return Reply(None) if x is None else Reply(x.op, x.code or "", x.cid)
@@ -213,7 +213,7 @@ class UnframedBot(Bot):
     def _write_packet(self, to: str, msg: str, cid: str = "") -> None:
         self.transport.write(f'{{"from":{{"name":"","ip":""}},"to":"{to}","msg":"{msg}"}}'.encode())
 
-    def _reply(self, packet: ServerPacket) -> Reply:
+    def _reply(self, packet: ReceivedPacket) -> Reply:
         """What a packet means by its text. Answers come in the order of the commands; of one in parts the first counts."""
         part = _PART.match(packet.msg)
         oldest = next(iter(self._waiting), None)

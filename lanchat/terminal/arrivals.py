@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from lanchat.protocol.events import AWAY, JOINED, LEFT, READ, TYPING
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.packet import visible
 from lanchat.protocol.spelling import key
 
@@ -20,12 +20,12 @@ MAX_NAMES, MAX_SUMMARY_NAMES = 1000, 20
 LastEvent: TypeAlias = tuple[str, int]
 
 
-def is_arrival(x: ServerX) -> bool:
+def is_arrival(x: AnswerX) -> bool:
     """Whether an event is one of those of which many are summed up."""
     return x.ev in ("came", "went", JOINED, LEFT, AWAY)
 
 
-def is_news(x: ServerX, me: str) -> bool:
+def is_news(x: AnswerX, me: str) -> bool:
     """Whether an event is shown whenever it happens. What the user `me` did is not: it was answered."""
     return not is_arrival(x) and x.ev not in (READ, TYPING) and not (x.by is not None and key(x.by) == key(me))
 

@@ -13,8 +13,8 @@ from lanchat.client.recent_messages import RecentMessages
 from lanchat.client.session import ClientSession
 from lanchat.client.timers import Timers
 from lanchat.protocol.events import READ
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket
 from lanchat.terminal.conversations import Conversations
 from lanchat.terminal.formatting import is_private, mentions
 from lanchat.terminal.screen import Screen
@@ -49,9 +49,9 @@ class Attention:
         ready = self._session.state is ConnectionState.CAPABLE and self._session.log_sync.has_log
         self._markers.switch(ready and "read" in self._session.caps)
 
-    def begins_new(self, packet: ServerPacket) -> bool:
+    def begins_new(self, packet: ReceivedPacket) -> bool:
         """Whether this is the first message after a while without typing."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         begins = self._typed_at is not None and self._clock.seconds() - self._typed_at >= AWAY_SECONDS
         if begins:
             self._typed_at = None
@@ -59,15 +59,15 @@ class Attention:
             self._new[x.conv] = x.seq
         return begins
 
-    def is_for_user(self, packet: ServerPacket) -> bool:
+    def is_for_user(self, packet: ReceivedPacket) -> bool:
         """Whether the bell rings for a live message: it is for this user alone, names it, or replies to it."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if x.op is not None or self._conversations.is_muted(x.conv):
             return False
         answered = self._recent.get(x.re)
         return is_private(packet) or mentions(packet.msg, self._session.name) or (answered is not None and answered.is_own)
 
-    def came(self, x: ServerX) -> None:
+    def came(self, x: AnswerX) -> None:
         """Note that what came is read once it is on the screen, or that another device has read it."""
         if not x.conv or not x.seq:
             return

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 from lanchat.protocol.events import CLOSED, JOINED, NAME, RENAMED
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket, is_visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, is_visible
 from lanchat.protocol.spelling import key
 
 #: Commands of the client itself and of every server, known before a server lists its own.
@@ -28,7 +28,7 @@ class CompletionWords:
         #: For a line up to the cursor: the messages that its next word may name, each with what it says.
         self.messages: Callable[[str], Iterable[tuple[str, str]]] = lambda line: ()
 
-    def learn(self, packet: ServerPacket) -> None:
+    def learn(self, packet: ReceivedPacket) -> None:
         """Take the names, rooms and commands from a packet."""
         x = packet.x
         if packet.to.startswith("#"):
@@ -65,7 +65,7 @@ class CompletionWords:
             return _starting(word, (f"{room} " for room in self.rooms))
         return _starting(word, self.names) if word else []
 
-    def _changed(self, x: ServerX) -> None:
+    def _changed(self, x: AnswerX) -> None:
         """Take what an event changes: who is online, and which rooms there are."""
         if x.batch is not None:
             return

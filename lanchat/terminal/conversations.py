@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from lanchat.client.interfaces import OutgoingMessage
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, visible
 from lanchat.protocol.spelling import key
 from lanchat.terminal.formatting import plural
 
@@ -24,7 +24,7 @@ class Conversations:
     def __init__(self) -> None:
         self._muted: set[str] = set()
 
-    def learn(self, packet: ServerPacket, request: OutgoingMessage | None) -> None:
+    def learn(self, packet: ReceivedPacket, request: OutgoingMessage | None) -> None:
         """Take in an answer to `/conversations`, or to a `/notify`."""
         x = packet.x
         if x is None or x.op != "ok":
@@ -45,7 +45,7 @@ class Conversations:
             self._muted.add(key(conv))
 
 
-def unread_line(x: ServerX) -> str:
+def unread_line(x: AnswerX) -> str:
     """What is unread, and where, by an answer to `/conversations`: "Unread: #ops 3 (1 mention), @bob 1"; "" if nothing is."""
     unread = [listed for listed in x.conversations or () if listed.get("unread") and not listed.get("muted")]
     shown = [f"{_name(listed)} {_count(listed, 'unread')}{_mentions(listed, ' ({})')}" for listed in unread[:MAX_UNREAD]]
@@ -56,7 +56,7 @@ def unread_line(x: ServerX) -> str:
     return f"Unread: {', '.join(shown)}{' (/conversations lists all)' if left or x.more else ''}"
 
 
-def conversation_rows(x: ServerX, asked: str) -> str:
+def conversation_rows(x: AnswerX, asked: str) -> str:
     """The list for a person, one conversation a row; `asked` are the arguments of the `/conversations` that it answers."""
     rows = [_row(listed) for listed in x.conversations or ()]
     if x.more:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from lanchat.client.recent_messages import RecentMessages
 from lanchat.protocol.entry import EDIT, NO_TEXT, NOTICE, REACT, WITHDRAW
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import EVERYONE, ReceivedPacket, visible
 
 #: Characters of a message that are quoted, of a reaction, and of the names of those who reacted.
 MAX_EXCERPT, MAX_REACTION, MAX_NAMES = 30, 32, 100
@@ -24,9 +24,9 @@ class Excerpts:
     def __init__(self) -> None:
         self.recent = RecentMessages()
 
-    def marks(self, packet: ServerPacket) -> str:
+    def marks(self, packet: ReceivedPacket) -> str:
         """The marks of a packet from a user, with a blank before them; "" if it is just a message."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         marks = []
         if x.bot or x.kind == NOTICE:
             marks.append("bot" if x.bot else "notice")
@@ -41,7 +41,7 @@ class Excerpts:
             marks.append(f"{shown} {visible(' '.join(names), MAX_NAMES)}")
         return f" ({', '.join(marks)})" if marks else ""
 
-    def text(self, packet: ServerPacket) -> str:
+    def text(self, packet: ReceivedPacket) -> str:
         """The text of a packet from a user, or what stands for that of a change that has none."""
         op = packet.x.op if packet.x is not None else None
         if op == WITHDRAW:
@@ -67,7 +67,7 @@ class Excerpts:
             return ""
         return f"{what} {_quotation(next(iter(known.text.splitlines()), ''), MAX_EXCERPT)}"
 
-    def _of_another(self, packet: ServerPacket) -> str:
+    def _of_another(self, packet: ReceivedPacket) -> str:
         """Whose message is changed, if not one of the sender's own (a moderator may do that); "" if it is, or is not known."""
         known = self.recent.get(packet.x.id if packet.x is not None and packet.x.op is not None else None)
         return "" if known is None or known.author == packet.from_.name else f" {visible(known.author, MAX_EXCERPT)}'s message"

@@ -20,8 +20,8 @@ from select import select
 from lanchat.client.interfaces import OutgoingMessage, describe
 from lanchat.protocol.entry import ACTION
 from lanchat.protocol.events import INVITED
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import EVERYONE, ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import EVERYONE, ReceivedPacket, visible
 from lanchat.protocol.spelling import key
 from lanchat.system.columns import fold
 from lanchat.system.printing import STDERR, STDOUT
@@ -113,9 +113,9 @@ class Formatter:
         self.name = YOU
         self.excerpts = Excerpts()
 
-    def packet(self, packet: ServerPacket) -> Paragraph:
+    def packet(self, packet: ReceivedPacket) -> Paragraph:
         """A packet of the server, or of another user."""
-        then, x = self.time(packet), packet.x or ServerX()
+        then, x = self.time(packet), packet.x or AnswerX()
         name = visible(packet.from_.name, MAX_NAME)
         if name == "SERVER" and not is_notice(packet):
             failed = x.op == "fail"
@@ -129,13 +129,13 @@ class Formatter:
         prefix = self._prefix(YOU if is_mine else called, packet.to, is_mine, self.excerpts.marks(packet))
         return self._paragraph(then, prefix, colour, self.excerpts.text(packet))
 
-    def _sentence(self, told: str, x: ServerX) -> str:
+    def _sentence(self, told: str, x: AnswerX) -> str:
         """What an event says: one line, as it may quote a user. An invitation of this user says what to do with it."""
         if x.ev == INVITED and self.name in (x.who or ()):
             told = f"{x.by} invites you to {x.conv}. Send /join {x.conv} to enter it."
         return visible(told)
 
-    def own_message(self, message: OutgoingMessage, packet: ServerPacket | None) -> Paragraph:
+    def own_message(self, message: OutgoingMessage, packet: ReceivedPacket | None) -> Paragraph:
         """A message or reaction of this user, with the time of its acknowledgement in `packet`; None where there is none."""
         to, text = message.recipient, message.text
         if message.command == "/me":
@@ -172,7 +172,7 @@ class Formatter:
         """The line before the messages of a day."""
         return self.rule(f"{day:%A}, {day.day} {day:%B %Y}")
 
-    def time(self, packet: ServerPacket | None = None) -> datetime:
+    def time(self, packet: ReceivedPacket | None = None) -> datetime:
         """The local time of a packet; now, if it has no valid time stamp."""
         here = self._clock()
         ts = packet.x.ts if packet is not None and packet.x is not None else None
@@ -237,7 +237,7 @@ def plural(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def is_private(packet: ServerPacket) -> bool:
+def is_private(packet: ReceivedPacket) -> bool:
     """Whether another user sent this to this user only."""
     return packet.from_.name != "SERVER" and not _is_mine(packet) and not _is_for_many(packet)
 
@@ -247,15 +247,15 @@ def mentions(text: str, name: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def is_notice(packet: ServerPacket) -> bool:
+def is_notice(packet: ReceivedPacket) -> bool:
     """Whether the server says this in a conversation, as a bot does, and not to this user."""
     return packet.x is not None and packet.x.op is None and bool(packet.x.bot)
 
 
-def _is_mine(packet: ServerPacket) -> bool:
+def _is_mine(packet: ReceivedPacket) -> bool:
     """Whether this user sent it, on another device."""
     return packet.x is not None and bool(packet.x.self_)
 
 
-def _is_for_many(packet: ServerPacket) -> bool:
+def _is_for_many(packet: ReceivedPacket) -> bool:
     return packet.to.startswith("#") or packet.to.lower() == EVERYONE.lower()

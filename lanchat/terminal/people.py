@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lanchat.client.recent_messages import conversation
 from lanchat.protocol.events import AWAY, NAME, TYPING
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, visible
 from lanchat.protocol.spelling import key
 
 #: Seconds after which somebody is taken to have stopped typing.
@@ -22,9 +22,9 @@ class People:
         #: By conversation and name: until when this is shown.
         self._typing: dict[tuple[str, str], float] = {}
 
-    def learn(self, packet: ServerPacket, now: float) -> bool:
+    def learn(self, packet: ReceivedPacket, now: float) -> bool:
         """Take in a packet; whether the prompt may have to be drawn again."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if x.op is None:  # what somebody typed has come
             return self._typing.pop((key(x.conv or ""), packet.from_.name), None) is not None
         for person in x.people or ():

@@ -15,7 +15,7 @@ from lanchat.client.interfaces import DONE, NOT_DELIVERED, Answered, ConnectionS
 from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import GOODBYE, ClientSession
 from lanchat.protocol.destination import Destination
-from lanchat.protocol.packet import MAX_MSG, ServerPacket, visible
+from lanchat.protocol.packet import MAX_MSG, ReceivedPacket, visible
 from lanchat.protocol.typed_lines import UnclearLine, check_no_secret
 from lanchat.system.printing import STDIN, STDOUT, OutputError
 from lanchat.system.private_files import without_bom
@@ -144,7 +144,7 @@ class Pipe:
 
     # Called by the session.
 
-    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+    def packet_received(self, packet: ReceivedPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Print a packet; a refusal goes to stderr."""
         failed = packet.x is not None and packet.x.op == "fail"
         if failed:
@@ -239,7 +239,7 @@ class Pipe:
 
     # Output.
 
-    def _is_answer(self, packet: ServerPacket) -> bool:
+    def _is_answer(self, packet: ReceivedPacket) -> bool:
         """Whether this answers a command. Welcomes, acknowledgements, arrivals and departures are not printed."""
         if packet.from_.name != "SERVER":
             return False
@@ -248,7 +248,7 @@ class Pipe:
             return classic and packet.msg != GOODBYE
         return packet.x.op in ("ok", "end") and (classic or packet.x.cid is not None)
 
-    def _is_news(self, packet: ServerPacket) -> bool:
+    def _is_news(self, packet: ReceivedPacket) -> bool:
         """Whether this is a notice of the server's, or says what somebody did in a room, such as a new topic."""
         x = packet.x
         return is_notice(packet) or (x is not None and x.op == "event" and is_news(x, self._session.name))
@@ -263,7 +263,7 @@ class Pipe:
             write_error(text)
 
 
-def _is_history(packet: ServerPacket) -> bool:
+def _is_history(packet: ReceivedPacket) -> bool:
     """Whether a message came because of /history or /search."""
     return packet.x is not None and packet.x.batch not in (None, RESUME_BATCH)
 

@@ -22,7 +22,7 @@ from lanchat.client.rooms import valid_room
 from lanchat.client.session import ClientSession
 from lanchat.client.timers import Timers
 from lanchat.protocol.destination import followed
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.packet import ReceivedPacket, visible
 from lanchat.protocol.typed_lines import (
     BEGINNERS_HELP,
     SAYING_COMMANDS,
@@ -121,7 +121,7 @@ class Terminal:
 
     # Called by the session.
 
-    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+    def packet_received(self, packet: ReceivedPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet, unless it only answers a request of the client itself."""
         self._words.learn(packet)
         self.target = followed(self.target, packet.x)

@@ -11,8 +11,8 @@ from lanchat.client.interfaces import ConnectionState, OutgoingMessage, describe
 from lanchat.client.log_sync import RESUME_BATCH
 from lanchat.client.session import ClientSession
 from lanchat.protocol.events import INVITED
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, visible
 from lanchat.protocol.spelling import key
 from lanchat.terminal.arrivals import SUMMED_SECONDS, Arrivals, is_arrival, is_news
 from lanchat.terminal.attention import Attention
@@ -105,7 +105,7 @@ class View:
         if (timer := self._waiting.pop(message, None)) is not None:
             timer.cancel()
 
-    def _show_own_message(self, message: OutgoingMessage, packet: ServerPacket) -> None:
+    def _show_own_message(self, message: OutgoingMessage, packet: ReceivedPacket) -> None:
         self._stop_waiting(message)
         if self._echoes:
             self._print(self._formatter.own_message(message, packet))
@@ -125,18 +125,18 @@ class View:
             self._missed = False
             self.notice("That was all.")
 
-    def packet_received(self, packet: ServerPacket, request: OutgoingMessage | None, line: bytes) -> None:
+    def packet_received(self, packet: ReceivedPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet, or collect it if it belongs to a page."""
         self._formatter.name = self._session.name
         if self._json:
             self._screen.show(Paragraph("", "", "", printable(line)))
         elif not self._pages.collect(packet):
-            self.attention.came(packet.x or ServerX())
+            self.attention.came(packet.x or AnswerX())
             self._show(packet, request)
             self._conversations.learn(packet, request)
         self.recent.learn(packet, request, self._session.name)
 
-    def conversations_came(self, packet: ServerPacket) -> None:
+    def conversations_came(self, packet: ReceivedPacket) -> None:
         """Take in the answer to the client's own `/conversations`. The first time, tell what is unread."""
         self._conversations.learn(packet, None)
         line = unread_line(packet.x) if packet.x is not None else ""
@@ -144,9 +144,9 @@ class View:
             self.notice(line)
         self._told_unread = True
 
-    def _show(self, packet: ServerPacket, request: OutgoingMessage | None) -> None:
+    def _show(self, packet: ReceivedPacket, request: OutgoingMessage | None) -> None:
         """Show a packet in the form for people."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if (page := self._pages.finish(packet, request)) is not None:
             self._rest = None
             for each in page:
@@ -170,9 +170,9 @@ class View:
             self._ring()
             self.notice(f"{plural(x.missed, 'message')} while you were away:")
 
-    def _is_shown(self, packet: ServerPacket) -> bool:
+    def _is_shown(self, packet: ReceivedPacket) -> bool:
         """Whether a person wants to see this packet."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if x.op == "end":
             return False
         if x.op == "ack":
@@ -183,7 +183,7 @@ class View:
             return self._should_show_event(x)
         return x.op is not None or self._session.state not in (ConnectionState.OFFLINE, ConnectionState.ENDED)
 
-    def _should_show_event(self, x: ServerX) -> bool:
+    def _should_show_event(self, x: AnswerX) -> bool:
         """Whether to show an event: what others did, and at once unless it is one of many comings and goings."""
         me = self._session.name
         if not is_arrival(x):
@@ -200,9 +200,9 @@ class View:
         self._summing = None
         self.notice(self._arrivals.summary())
 
-    def _call_attention(self, packet: ServerPacket) -> None:
+    def _call_attention(self, packet: ReceivedPacket) -> None:
         """Ring for messages to this user, and draw a line above the first one after a while without typing."""
-        x = packet.x or ServerX()
+        x = packet.x or AnswerX()
         if x.self_ or x.batch is not None:
             return
         if x.ev == INVITED and self._session.name in (x.who or ()):
@@ -221,7 +221,7 @@ class View:
 
     # Output.
 
-    def _print_packet(self, packet: ServerPacket) -> None:
+    def _print_packet(self, packet: ReceivedPacket) -> None:
         self._print(self._formatter.packet(packet), self._formatter.time(packet).date())
 
     def _print(self, paragraph: Paragraph, day: date | None = None) -> None:

@@ -16,8 +16,8 @@ from lanchat.client.delivery import MAX_UNACKNOWLEDGED
 from lanchat.client.handshake import CAPS, CLASSIC_WELCOME_SECONDS
 from lanchat.client.interfaces import DONE, NOT_DELIVERED, UNREACHABLE, ConnectionState, NotSent, SessionEnd
 from lanchat.client.session import DEFAULT_TIMEOUT, QUIT_SECONDS
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import MAX_MSG, ReceivedPacket, Sender
 from lanchat.system.columns import fold
 from lanchat.terminal.completion_words import MAX_KNOWN, CompletionWords
 from lanchat.terminal.formatting import Formatter, is_private, printable
@@ -273,7 +273,7 @@ def test_a_line_without_an_end_is_the_end() -> None:
 
 
 def painted(text: str, name: str = "mallory", to: str = "Everyone", colours: bool = False) -> list[str]:
-    return Formatter(colours).packet(ServerPacket(Sender(name, "10.0.0.1"), to, text)).rendered().splitlines()
+    return Formatter(colours).packet(ReceivedPacket(Sender(name, "10.0.0.1"), to, text)).rendered().splitlines()
 
 
 def test_each_line_of_a_message_names_its_sender() -> None:
@@ -291,7 +291,7 @@ def test_what_a_terminal_would_obey_is_only_shown(bad: str) -> None:
 
 
 def test_a_flood_of_rows_is_cut_and_the_rest_can_be_had() -> None:
-    message = Formatter(colours=False).packet(ServerPacket(Sender("mallory", ""), "Everyone", "\n" * 249 + "end"))
+    message = Formatter(colours=False).packet(ReceivedPacket(Sender("mallory", ""), "Everyone", "\n" * 249 + "end"))
     lines = message.rendered(80, 100).splitlines()
     assert len(lines) == 101
     assert lines[-1][9:] == "... and 150 more rows: /more shows them"
@@ -306,28 +306,28 @@ def test_a_flood_of_rows_is_cut_and_the_rest_can_be_had() -> None:
 def test_a_private_message_is_shown_as_one_and_an_error_is_marked() -> None:
     assert painted("psst", to="alice")[0][9:] == "mallory -> you: psst"
     assert painted("hi", to="#ops")[0][9:] == "#ops mallory: hi"
-    refusal = ServerPacket(Sender("SERVER", ""), "alice", "No.", ServerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
+    refusal = ReceivedPacket(Sender("SERVER", ""), "alice", "No.", AnswerX(op="fail", ts="2026-11-20T12:00:00.000Z"))
     assert "! No." in Formatter(colours=False).packet(refusal).rendered()
     assert "\x1b[1;31m! No.\x1b[0m" in Formatter(colours=True).packet(refusal).rendered()
 
 
 @pytest.mark.parametrize(("to", "shown"), [("bob", "you -> bob: hi"), ("#ops", "#ops you: hi"), ("Everyone", "you: hi")])
 def test_what_oneself_said_elsewhere_is_shown_as_that(to: str, shown: str) -> None:
-    packet = ServerPacket(Sender("alice", ""), to, "hi", ServerX(id="e.1", self_=True))
+    packet = ReceivedPacket(Sender("alice", ""), to, "hi", AnswerX(id="e.1", self_=True))
     assert Formatter(colours=False).packet(packet).rendered()[9:] == f"{shown}\n"
     assert not is_private(packet)
 
 
 @pytest.mark.parametrize("name", ["you", "YOU"])
 def test_an_account_that_is_called_as_oneself_is_shown_otherwise(name: str) -> None:
-    packet = ServerPacket(Sender(name, ""), "Everyone", "hi")
+    packet = ReceivedPacket(Sender(name, ""), "Everyone", "hi")
     assert Formatter(colours=False).packet(packet).rendered()[9:] == f"@{name}: hi\n"
 
 
 def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
     words = CompletionWords()
-    words.learn(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="ok", rooms=[{"name": "#ops"}, {"name": 1}, {}])))
-    words.learn(ServerPacket(Sender("bob", ""), "#attic", "hi", ServerX(batch="resume")))
+    words.learn(ReceivedPacket(Sender("SERVER", ""), "alice", "", AnswerX(op="ok", rooms=[{"name": "#ops"}, {"name": 1}, {}])))
+    words.learn(ReceivedPacket(Sender("bob", ""), "#attic", "hi", AnswerX(batch="resume")))
     assert words.completions("/to #") == [("#attic ", 1), ("#ops ", 1)]
     assert words.completions("@b") == []
 
@@ -335,7 +335,7 @@ def test_rooms_are_completed_and_those_who_spoke_long_ago_are_not() -> None:
 @pytest.mark.parametrize("ts", ["yesterday", "9999-12-31T23:59:59Z", "2026-11-20T12:00:00.000Z", ""])
 def test_a_time_stamp_that_makes_no_sense_does_no_harm(ts: str) -> None:
     shown = (
-        Formatter(colours=False).packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", ServerX(id="1", ts=ts))).rendered()
+        Formatter(colours=False).packet(ReceivedPacket(Sender("bob", ""), "Everyone", "hi", AnswerX(id="1", ts=ts))).rendered()
     )
     assert shown.endswith(" bob: hi\n")
 
@@ -351,10 +351,10 @@ def test_rows_are_broken_between_words_by_the_columns_they_take() -> None:
 def test_names_come_and_go_in_the_roster() -> None:
     words = CompletionWords()
     server = Sender("SERVER", "")
-    words.learn(ServerPacket(server, "alice", "", ServerX(op="ok", names=["bob", "Bernd", "carol"])))
-    words.learn(ServerPacket(server, "Everyone", "", ServerX(op="event", ev="went", who=["carol"])))
-    words.learn(ServerPacket(server, "Everyone", "", ServerX(op="event", ev="came", who=["dave", "d\x1bx"])))
-    words.learn(ServerPacket(Sender("erin", ""), "Everyone", "hi"))
+    words.learn(ReceivedPacket(server, "alice", "", AnswerX(op="ok", names=["bob", "Bernd", "carol"])))
+    words.learn(ReceivedPacket(server, "Everyone", "", AnswerX(op="event", ev="went", who=["carol"])))
+    words.learn(ReceivedPacket(server, "Everyone", "", AnswerX(op="event", ev="came", who=["dave", "d\x1bx"])))
+    words.learn(ReceivedPacket(Sender("erin", ""), "Everyone", "hi"))
     assert words.completions("@b") == [("@Bernd ", 2), ("@bob ", 2)]
     assert words.completions("ask d") == [("dave", 1)]
     assert words.completions("/t") == [("/time ", 2), ("/to ", 2)]
@@ -468,7 +468,7 @@ def test_what_a_server_tells_of_without_end_is_not_all_remembered() -> None:
     words, cursor = CompletionWords(), Cursor()
     for n in range(MAX_KNOWN + 10):
         words.learn(
-            ServerPacket(Sender("SERVER", ""), "Everyone", "", ServerX(op="event", ev="came", who=[f"n{n}", "x" * 1000]))
+            ReceivedPacket(Sender("SERVER", ""), "Everyone", "", AnswerX(op="event", ev="came", who=[f"n{n}", "x" * 1000]))
         )
         cursor.gap_announced(2 * n, 2 * n + 1)
     assert len(words.names) == MAX_KNOWN

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given, strategies as st
 
 from lanchat.client.cursor import Cursor
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX
 
 #: Messages of a page.
 PAGE = 3
@@ -123,7 +123,7 @@ class Line:
     def _welcome(self) -> None:
         start = int((self.cursor.resume or {}).get("seq", self.acknowledged))
         self._sent, self._begins, self._welcomed = start, start + 1, self._newest
-        self.cursor.welcomed(ServerX(epoch="e", resumed=True, seq=self._newest), replays=True)
+        self.cursor.welcomed(AnswerX(epoch="e", resumed=True, seq=self._newest), replays=True)
         self._replay, self._late = deque(range(start + 1, self._newest + 1)), []
 
     def _replay_on(self, count: int) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import OutgoingMessage
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import SERVER, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import SERVER, ReceivedPacket
 from tests.talk import Talk
 
 
@@ -36,8 +36,8 @@ def test_more_goes_on_in_the_direction_that_was_asked_for(
 
     talk.session.send = noted  # type: ignore[method-assign, assignment]  # only here
     pages.ask(command, typed, "#ops")
-    pages.finish(ServerPacket(SERVER, "ann", "", ServerX(op="end", more=True, before=7)), sent[0])
+    pages.finish(ReceivedPacket(SERVER, "ann", "", AnswerX(op="end", more=True, before=7)), sent[0])
     pages.more()
-    pages.finish(ServerPacket(SERVER, "ann", "", ServerX(op="fail")), sent[1])
+    pages.finish(ReceivedPacket(SERVER, "ann", "", AnswerX(op="fail")), sent[1])
     pages.more()
     assert [(message.msg, message.args) for message in sent] == [asked, more, more]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from lanchat.client.interfaces import OutgoingMessage
 from lanchat.client.recent_messages import MAX_MESSAGES, RecentMessages
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import Sender, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, Sender
 
 
 def learn(recent: RecentMessages, msg: str, name: str = "bob", request: OutgoingMessage | None = None, **x: object) -> None:
     """A packet comes."""
-    recent.learn(ServerPacket(Sender(name, ""), "alice", msg, ServerX(**x)), request, "alice")  # type: ignore[arg-type]
+    recent.learn(ReceivedPacket(Sender(name, ""), "alice", msg, AnswerX(**x)), request, "alice")  # type: ignore[arg-type]
 
 
 def test_a_message_is_found_by_its_id_and_its_number_and_the_newest_of_a_conversation_first() -> None:

@@ -10,6 +10,7 @@ from lanchat.commands import ALL, COMMANDS, PARTS, other_chats
 from lanchat.commands.hello import CAPS
 from lanchat.core.router import Router
 from lanchat.model.session import Role
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.typed_lines import BEGINNERS_HELP, NOT_KEPT
 from tests.fakes import PASSWORD, User, dump, make_router
 from tests.people import person
@@ -151,7 +152,7 @@ def test_a_part_of_the_help_names_the_others(part: str) -> None:
     assert [line.split()[0] for line in lines if line != NOT_KEPT] == list(PARTS[part])
     assert (NOT_KEPT in lines) is (part == BEGINNERS_HELP)
     assert all(f"/help {other}" in last for other in (*PARTS, ALL) if other != part)
-    assert told.x is not None
+    assert isinstance(told.x, AnswerX)
     assert [command["name"] for command in told.x.commands or ()] == list(PARTS[part])
 
 

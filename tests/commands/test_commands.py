@@ -105,7 +105,7 @@ def everything(boss: User, command: str, member: str) -> list[Any]:
         assert told.x is not None
         assert len(told.line) <= MAX_PACKET + 1
         assert len(told.msg.encode()) <= MAX_MSG
-        found += [*(getattr(told.x, member) or ()), *(told.x.invited or ())]
+        found += [*(getattr(told.x, member) or ()), *(getattr(told.x, "invited", None) or ())]
         if not told.x.more:
             assert "more: " not in told.msg
             return found

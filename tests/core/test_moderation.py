@@ -17,6 +17,7 @@ from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.model import targets
 from lanchat.model.session import Role
 from lanchat.protocol.errors import Banned
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.packet import MAX_PACKET
 from lanchat.protocol.typed_lines import NOT_KEPT
 from tests.fakes import User, Wire, make_router, store_of
@@ -792,6 +793,7 @@ def test_bans_and_mutes_are_listed(router_and_clock: RouterAndClock, olga: User,
     mod.send("/bans", target="b")
     x = mod.told().x
     assert x is not None
+    assert isinstance(x, AnswerX)
     assert x.n == 1
     assert x.bans == [
         {

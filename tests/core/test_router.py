@@ -7,6 +7,7 @@ import pytest
 from lanchat.commands import COMMANDS
 from lanchat.core.router import Router
 from lanchat.protocol.errors import BadJson, LineTooBig, NameTaken
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.limits import LIMITS
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, SERVER, Packet, Sender
 from tests.fakes import FakeClient, User, dump, make_router
@@ -215,7 +216,7 @@ def test_help_tells_how_a_command_is_used(router: Router, topic: str) -> None:
     ann.send("/help", topic)
     told = ann.told()
     assert told.msg == "Usage: /pm USER TEXT (say something to one user)"
-    assert told.x is not None
+    assert isinstance(told.x, AnswerX)
     assert told.x.commands == [{"name": "/pm", "usage": "/pm USER TEXT", "help": "say something to one user"}]
 
 

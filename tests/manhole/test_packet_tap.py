@@ -11,7 +11,7 @@ from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.manhole.commands import Commands
 from lanchat.manhole.packet_tap import MAX_SHOWN
 from lanchat.protocol.errors import ChatError
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.packet import SERVER, Packet, ServerPacket
 from tests.fakes import User, Wire, make_router
 from tests.live import line
@@ -115,7 +115,7 @@ def test_secrets_of_programs_are_not_shown(scene: Scene) -> None:
 def test_a_token_is_not_shown(scene: Scene) -> None:
     session = scene.ann.connection.session
     assert session is not None
-    session.client.deliver(ServerPacket(SERVER, "ann", "Welcome", ServerX(op="welcome", token="sesame")))  # noqa: S106 (nobody's)
+    session.client.deliver(ServerPacket(SERVER, "ann", "Welcome", AnswerX(op="welcome", token="sesame")))  # noqa: S106 (nobody's)
     assert '"token":"(hidden)"' in scene.tapped()[0]
 
 

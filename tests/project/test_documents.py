@@ -15,7 +15,7 @@ import pytest
 from lanchat.config.config_file import option_names
 from lanchat.config.options import Options
 from lanchat.protocol import errors, events
-from lanchat.protocol.extensions import ServerX
+from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.limits import LIMITS
 from lanchat.tap import RESERVED_FILES
 from tests.fakes import Wire, make_router
@@ -85,7 +85,7 @@ def test_every_code_capability_event_and_member_of_x_is_in_the_protocol() -> Non
     assert [name for name in codes - {errors.ChatError.code, ""} if f"`{name}`" not in text] == []
     assert [name for name in CAPS if f"| `{name}` |" not in text] == []
     named = {*re.findall(r"`(?:x\.)?([a-z_]+)`", text), *re.findall(r'"([a-z_]+)"', text)}
-    assert {*ServerX.__struct_encode_fields__} - named == set()
+    assert {*AnswerX.__struct_encode_fields__} - named == set()
     happens = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
     assert happens - named == set()
 

@@ -14,8 +14,8 @@ from lanchat.admin import files, options
 from lanchat.commands.history import _line
 from lanchat.history.search import parse_query, search
 from lanchat.protocol.dates import parse_date
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import Sender, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, Sender
 from lanchat.terminal.formatting import Formatter
 from tests.memory_log import log_of, said, seqs
 
@@ -99,8 +99,10 @@ def test_the_client_shows_a_time_as_clocks_showed_it_then(zone: Callable[[str], 
     zone(BERLIN)
     winter = datetime(2026, 12, 1, 12).astimezone()
     painter = Formatter(colours=False, clock=lambda: winter)
-    told = ServerX(id="1", ts="2026-07-01T12:00:00.000Z")
-    assert painter.packet(ServerPacket(Sender("bob", ""), "Everyone", "hi", told)).rendered() == "2026-07-01 14:00:00 bob: hi\n"
+    told = AnswerX(id="1", ts="2026-07-01T12:00:00.000Z")
+    assert (
+        painter.packet(ReceivedPacket(Sender("bob", ""), "Everyone", "hi", told)).rendered() == "2026-07-01 14:00:00 bob: hi\n"
+    )
 
 
 def test_the_administrator_is_told_local_days(zone: Callable[[str], None]) -> None:

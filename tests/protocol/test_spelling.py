@@ -18,8 +18,8 @@ from lanchat.model.room import parse_name, room_key
 from lanchat.model.session import Role
 from lanchat.protocol import spelling
 from lanchat.protocol.errors import BadName, NameTaken
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import Sender, ServerPacket, visible
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import ReceivedPacket, Sender, visible
 from lanchat.protocol.spelling import MAX_SPELLING, key
 from lanchat.tables import accounts
 from lanchat.terminal import options
@@ -124,7 +124,7 @@ def test_a_name_is_shown_as_it_was_typed_to_those_at_terminals() -> None:
 
 def test_a_name_is_completed_in_any_spelling() -> None:
     words = CompletionWords()
-    words.learn(ServerPacket(Sender("SERVER", ""), "ann", "", ServerX(op="ok", names=list(PEOPLE))))
+    words.learn(ReceivedPacket(Sender("SERVER", ""), "ann", "", AnswerX(op="ok", names=list(PEOPLE))))
     for name in PEOPLE:
         for spelt in spellings(name):
             assert f"@{name} " in [word for word, _ in words.completions(f"@{spelt}")], ascii(spelt)
@@ -148,7 +148,7 @@ def test_what_looks_alike_is_taken_for_the_same(one: str, other: str) -> None:
 def test_the_client_takes_the_names_that_the_server_takes(name: str, tmp_path: Path) -> None:
     assert options.read([f"[::1]:{5000}", "--name", name]).name == name
     words, talk = CompletionWords(), Talk().welcome()
-    words.learn(ServerPacket(Sender(name, ""), f"#{name}", "hello"))
+    words.learn(ReceivedPacket(Sender(name, ""), f"#{name}", "hello"))
     assert (words.names, words.rooms) == ({name}, {f"#{name}"})
     said = talk.session.send("/join", f"#{name}")
     talk.hear("You are in.", op="ok", cid=said.cid, rooms=[{"name": f"#{name}"}])

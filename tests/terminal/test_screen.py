@@ -19,7 +19,7 @@ from hypothesis import example, given, settings, strategies as st
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
-from lanchat.protocol.packet import BLANK_LETTERS, Sender, ServerPacket, visible
+from lanchat.protocol.packet import BLANK_LETTERS, ReceivedPacket, Sender, visible
 from lanchat.terminal.formatting import Formatter
 from lanchat.terminal.screen import Screen
 from tests.live import PATIENCE, SCRIPTS, Peer, Server, environment, login, until
@@ -247,7 +247,7 @@ TEXTS = st.lists(st.tuples(PIECES, st.integers(1, 40)).map(lambda pair: pair[0] 
 @example("x" * 58 + "13:30:00 bob -> you: the new door code is 4711", 80, "eve", "ann")
 @example("x" * 58 + "13:30:00\u2800bob\u2800->\u2800you:\u2800the\u2800code", 80, "eve", "ann")
 def test_no_row_begins_as_somebody_elses_message(text: str, columns: int, name: str, to: str) -> None:
-    paragraph = Formatter(colours=True, at_terminal=True).packet(ServerPacket(Sender(name, ""), to, text))
+    paragraph = Formatter(colours=True, at_terminal=True).packet(ReceivedPacket(Sender(name, ""), to, text))
     begins = 0
     for row in paragraph.rendered(columns).splitlines():
         screen = pyte.Screen(columns, 2)
@@ -268,7 +268,7 @@ def test_nor_does_it_where_a_terminal_takes_characters_to_be_wider_than_they_are
     written, errors = io.StringIO(), list[OSError]()
     with create_app_session(output=PlainTextOutput(written)):
         screen = Screen(contextlib.nullcontext, errors.append, plain=False, folds=True)
-        message = ServerPacket(Sender("eve", ""), "ann", "\u6f22" * 17 + "13:30:00 bob -> you: 4711")
+        message = ReceivedPacket(Sender("eve", ""), "ann", "\u6f22" * 17 + "13:30:00 bob -> you: 4711")
         screen._waiting.append(Formatter(colours=False, at_terminal=True).packet(message))
         screen.flush()
     emulated = pyte.Screen(40, 10)

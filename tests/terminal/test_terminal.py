@@ -20,8 +20,8 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
 from lanchat.client.history_pages import HistoryPages
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import MAX_MSG, Sender, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import MAX_MSG, ReceivedPacket, Sender
 from lanchat.terminal.arrivals import SUMMED_SECONDS
 from lanchat.terminal.attention import AWAY_SECONDS
 from lanchat.terminal.completion_words import CompletionWords
@@ -624,8 +624,8 @@ def test_a_page_that_was_refused_can_be_asked_for_again() -> None:
     session = Talk().account().session
     pages = HistoryPages(session)
     said = session.send("/history", "@bob", args={"before": 7})
-    pages.finish(ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid="c", n=1, more=True, before=7)), said)
-    pages.finish(ServerPacket(Sender("SERVER", ""), "alice", "Too much.", ServerX(op="fail", code="RATE_LIMITED")), said)
+    pages.finish(ReceivedPacket(Sender("SERVER", ""), "alice", "", AnswerX(op="end", cid="c", n=1, more=True, before=7)), said)
+    pages.finish(ReceivedPacket(Sender("SERVER", ""), "alice", "Too much.", AnswerX(op="fail", code="RATE_LIMITED")), said)
     assert pages.footer(0) == "more: /more"
 
 
@@ -634,11 +634,11 @@ def test_the_rest_of_a_page_whose_connection_broke_is_no_part_of_the_next_one() 
     pages = HistoryPages(session)
     pages.ask("/history", "@bob", "Everyone")
     page = [
-        ServerPacket(Sender("bob", ""), "alice", text, ServerX(seq=seq, batch="c")) for seq, text in ((1, "old"), (2, "new"))
+        ReceivedPacket(Sender("bob", ""), "alice", text, AnswerX(seq=seq, batch="c")) for seq, text in ((1, "old"), (2, "new"))
     ]
     assert pages.collect(page[0])
     pages.discard()
     said = session.send("/history", "@bob")
     assert pages.collect(page[1])
-    end = ServerPacket(Sender("SERVER", ""), "alice", "", ServerX(op="end", cid=said.cid, n=1, more=False))
+    end = ReceivedPacket(Sender("SERVER", ""), "alice", "", AnswerX(op="end", cid=said.cid, n=1, more=False))
     assert pages.finish(end, said) == [page[1]]

@@ -8,8 +8,8 @@ import pytest
 
 from lanchat.client.interfaces import NotSent
 from lanchat.client.read_markers import READ_SECONDS
-from lanchat.protocol.extensions import ServerX
-from lanchat.protocol.packet import SERVER, Sender, ServerPacket
+from lanchat.protocol.extensions import AnswerX
+from lanchat.protocol.packet import SERVER, ReceivedPacket, Sender
 from lanchat.terminal.attention import AWAY_SECONDS
 from lanchat.terminal.message_commands import MessageCommands
 from lanchat.terminal.people import TYPING_SECONDS, People
@@ -62,11 +62,11 @@ def test_each_kind_of_thing_has_its_row(talk: Talk, shown: Shown, packet: tuple[
 
 
 def test_a_page_shows_what_became_of_a_message(talk: Talk, shown: Shown) -> None:
-    packet = ServerPacket(
+    packet = ReceivedPacket(
         Sender("bob", ""),
         "#ops",
         "dinner",
-        ServerX(edited="2026-11-20T12:00:00.000Z", reactions={"+1": ["ann", "zoe"], ":)": ["eve"]}),
+        AnswerX(edited="2026-11-20T12:00:00.000Z", reactions={"+1": ["ann", "zoe"], ":)": ["eve"]}),
     )
     shown.view._print_packet(packet)
     assert shown.new()[-1] == '#ops bob (edited, +1 ann zoe, ":)" eve): dinner'
@@ -166,7 +166,7 @@ def test_what_is_unread_is_told_in_one_line_once(talk: Talk, shown: Shown) -> No
         {"conv": "#noise", "kind": "room", "unread": 7, "mentions": 0, "muted": True},
         {"conv": "#dev", "kind": "room", "unread": 0, "mentions": 0, "muted": False},
     ]
-    packet = ServerPacket(SERVER, "alice", "", ServerX(op="ok", conversations=listed))
+    packet = ReceivedPacket(SERVER, "alice", "", AnswerX(op="ok", conversations=listed))
     for _ in range(2):
         shown.view.conversations_came(packet)
     assert shown.new() == ["* Unread: #ops 3 (1 mention), @bob 1000+"]
@@ -227,7 +227,7 @@ def test_the_prompt_knows_who_is_away_and_who_types() -> None:
     people = People()
 
     def learn(op: str | None, name: str = "SERVER", **x: Any) -> bool:
-        return people.learn(ServerPacket(Sender(name, ""), "alice", "", ServerX(op=op, **x)), 0.0)
+        return people.learn(ReceivedPacket(Sender(name, ""), "alice", "", AnswerX(op=op, **x)), 0.0)
 
     assert learn("event", ev="away", who=["Bob"], text="lunch")
     assert people.is_away("bob")
