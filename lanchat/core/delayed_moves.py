@@ -25,29 +25,34 @@ class DelayedMoves(Generic[K]):
         self._clock = clock
         self._delivery = delivery
         self._command = command
-        self._moved: dict[K, Seq] = {}
+        #: The moves that wait to be stored. Whoever puts one here by itself calls `schedule`, and moves nothing back.
+        self.waiting: dict[K, Seq] = {}
         # Those that are being stored, which may fail.
         self._under_way: list[dict[K, Seq]] = []
         self._timer: DelayedCall | None = None
 
     def move(self, what: K, seq: Seq, pause: float = PAUSE) -> None:
         """Move something forward to this place, never back; it is stored after a pause of so many seconds, or earlier."""
-        if seq >= self._moved.get(what, 0):
-            self._moved[what] = seq
+        if seq >= self.waiting.get(what, 0):
+            self.waiting[what] = seq
+        self.schedule(pause)
+
+    def schedule(self, pause: float) -> None:
+        """Have the moves stored after a pause of so many seconds, or earlier."""
         if self._timer is None:
             self._timer = self._clock.callLater(pause, self.write)
 
     def unstored(self) -> list[dict[K, Seq]]:
         """The moves that may not be stored yet, the oldest first."""
-        return [*self._under_way, self._moved]
+        return [*self._under_way, self.waiting]
 
     def write(self) -> None:
         """Hand all moves to the store now, without waiting for the pause."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        if self._moved:
-            moved, self._moved = self._moved, {}
+        if self.waiting:
+            moved, self.waiting = self.waiting, {}
             self._under_way.append(moved)
             self._delivery.store.write_in_background(self._command(moved), partial(self._written, moved))
 

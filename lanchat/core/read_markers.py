@@ -31,15 +31,11 @@ class ReadMarkers:
 
     def __init__(self, clock: Clock, delivery: Delivery) -> None:
         self._delivery = delivery
-        # By account and conversation: the markers that moved because their owners said something.
-        self._said: DelayedMoves[tuple[AccountId, ConversationId]] = DelayedMoves(clock, delivery, _command)
+        #: By account and conversation: the markers that moved because their owners said something.
+        self.said: DelayedMoves[tuple[AccountId, ConversationId]] = DelayedMoves(clock, delivery, _command)
         # Moves that clients asked for, each with the function that is told what became of it; they are stored together.
         self._asked: Asked = []
         self._storing: list[Asked] = []
-
-    def said(self, account: AccountId, conv: ConversationId, seq: Seq) -> None:
-        """Note that an account has said the newest message of a conversation, so it has read all up to there."""
-        self._said.move((account, conv), seq, PAUSE)
 
     def move(self, markers: list[Marker], on_done: OnDone) -> None:
         """Move markers, and call `on_done` when that is stored (with True), or can't be (with False; then none has moved).
@@ -60,7 +56,7 @@ class ReadMarkers:
 
     def pending(self, account: AccountId) -> dict[ConversationId, Seq]:
         """The markers of an account that moved and may not be stored yet."""
-        moved = [Marker(*where, seq) for moves in self._said.unstored() for where, seq in moves.items()]
+        moved = [Marker(*where, seq) for moves in self.said.unstored() for where, seq in moves.items()]
         asked = (marker for some in (*self._storing, self._asked) for markers, _ in some for marker in markers)
         found: dict[ConversationId, Seq] = {}
         for whose, conv, seq in (*moved, *asked):
@@ -71,7 +67,7 @@ class ReadMarkers:
     def write(self) -> None:
         """Hand all markers that have moved to the store now, without waiting."""
         self.hand_in()
-        self._said.write()
+        self.said.write()
 
     def _stored(self, asked: Asked, done: bool) -> None:
         self._storing.remove(asked)

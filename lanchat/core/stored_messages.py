@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from lanchat.core import resending
 from lanchat.core.delivery import Delivery
 from lanchat.core.forms import Forms
-from lanchat.core.read_markers import ReadMarkers
+from lanchat.core.read_markers import PAUSE, ReadMarkers
 from lanchat.core.reading_rights import ReadingRights
 from lanchat.core.replies import SURE_TO_FIT, Replies, check_growth
 from lanchat.model.failed_writes import RETRY_MS
@@ -140,6 +140,8 @@ class StoredMessages:
                 _log.failure("stored messages could not be delivered")
             if self._delivery.shown >= enough:
                 return True
+        if self._read_markers.said.waiting:
+            self._read_markers.said.schedule(PAUSE)
         return False
 
     def _settle(self, entry: Entry) -> None:
@@ -162,7 +164,7 @@ class StoredMessages:
         shown = packet if entry.kind is None else self._delivery.forms_for(None, entry)
         reached = entry.dup or self.deliver(shown, entry, session, to)
         if entry.author is not None and entry.seq and not entry.dup:
-            self._read_markers.said(entry.author, entry.conv, entry.seq)
+            self._read_markers.said.waiting[entry.author, entry.conv] = entry.seq
         # 5. Acknowledge.
         told = "" if reached else (AWAY if isinstance(to, Account) and entry.state != RELAYED else GONE).format(entry.target)
         if reached or entry.state != RELAYED:

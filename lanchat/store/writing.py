@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
@@ -219,7 +219,7 @@ class Writer:
         for seq, entry in enumerate(entries, self._newest + 1):
             entry.seq, entry.state = seq, STORED
         rows = ",".join([_ROW] * len(entries))
-        values = [value for entry in entries for value in entry.row()]
+        values = list(chain.from_iterable([entry.row() for entry in entries]))
         self._connection.execute(f"INSERT INTO fresh VALUES {rows}", values)  # noqa: S608 (marks)
         self._newest += len(entries)
         self._background.add(entries)

@@ -65,7 +65,7 @@ def test_a_marker_that_could_not_be_stored_is_stored_later_unless_a_newer_one_wa
     markers = room.router.chat.read_markers
     room.store.held = True
     room.clock.advance(PAUSE)
-    markers.said(1, "r1", 4)
+    markers.said.move((1, "r1"), 4)
     assert markers.pending(1) == {"r1": 4}
     room.store.broken = True
     room.store.release()
