@@ -28,7 +28,7 @@ from lanchat.core.typing_notices import TypingNotices
 from lanchat.model.names import check_guest, parse as parse_name
 from lanchat.model.room import Room
 from lanchat.model.room_rules import ACCOUNTS
-from lanchat.model.sanction import MUTE, PROMPT, Sanction
+from lanchat.model.sanction import BAN, MUTE, PROMPT, Sanction
 from lanchat.model.session import Account, Role, Session
 from lanchat.protocol.counts import HUNG_UP, Counts
 from lanchat.protocol.errors import AuthRequired, BadName, ChatError, NameTaken, NoSuchTarget
@@ -187,6 +187,10 @@ class Chat:
         self.online.take(session)
         self.counts.opened[session.gateway] += 1
         self.rooms.arrive(session)
+        for room in self.rooms.of(session) if self.sanctions.by_room else ():
+            # (A ban of an address hits who comes from there, while their account stays a member.)
+            if self.sanctions.find(BAN, room, session, session.account) is not None:
+                self.rooms.leave(session, room)
         if self.rooms.lobby is not None and session.account is None:
             self.room_events.tell_lobby(self.rooms.lobby, JOINED, session)
         self.activity.note(f"{session.name.shown} joined from {session.sender.ip} ({session.gateway})")

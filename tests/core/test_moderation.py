@@ -298,6 +298,24 @@ def test_of_a_guest_it_is_said_that_they_can_come_back_under_another_name(router
     )
 
 
+def test_who_is_away_does_not_come_back_into_a_room_from_an_address_that_is_banned_there(
+    ops: Ops, router_and_clock: RouterAndClock
+) -> None:
+    router, _ = router_and_clock
+    ops.bob.leave()
+    answer(ops.olga, "/ban", "#ops 10.0.0.64/26")
+    outside = person(router, "bob", Role.USER, "10.0.0.66")
+    outside.shown()
+    ops.olga.send("#ops", "hello")
+    assert outside.msgs() == []
+    assert "You are not in #ops" in answer(outside, "#ops", "hi")
+    assert "You are banned from #ops" in answer(outside, "/join", "#ops")
+    inside = person(router, "bob", Role.USER)
+    inside.shown()
+    ops.olga.send("#ops", "hello again")
+    assert inside.msgs() == ["[#ops] hello again"]
+
+
 @pytest.mark.parametrize("ip", ["10.0.0.2", "127.0.0.1"])
 def test_no_address_is_offered_that_would_be_refused(router_and_clock: RouterAndClock, mod: User, ip: str) -> None:
     User(router_and_clock[0], "guy", ip)
