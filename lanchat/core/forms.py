@@ -25,7 +25,7 @@ class EventPacket(SharedPacket):
 
     @property
     def prefixed(self) -> SharedPacket:
-        """The same packet."""
+        """The packet itself, as its sentence has the name of the room already."""
         return self
 
 

@@ -58,16 +58,19 @@ class RoomRules(msgspec.Struct, frozen=True, omit_defaults=True):
         return not (self.secret or self.accounts_only or self.key or self.limit)
 
     def encode(self) -> str:
-        """The rules as JSON."""
+        """The rules as JSON, as the column `rooms.rules` has them."""
         return msgspec.json.encode(self).decode()
 
 
 _decode = msgspec.json.Decoder(RoomRules).decode
 
 
-def decode_rules(text: str, private: bool) -> RoomRules:
-    """The rules in a row of the database; if they are damaged, those of a new room that is `private` or not."""
+def decode_rules(text: str) -> RoomRules:
+    """The rules in a row of the database.
+
+    If they are damaged, nobody gets in, sees or speaks because of that: only those with a rank do, until they set them anew.
+    """
     try:
         return _decode(text)
     except msgspec.DecodeError:
-        return RoomRules(secret=private)
+        return RoomRules(secret=True, moderated=True, accounts_only=True)

@@ -93,7 +93,7 @@ class Entry(msgspec.Struct, gc=False):
         return self.about is not None and self.about > NOTHING
 
     def row(self) -> Row:
-        """The values of `COLUMNS`."""
+        """The values of `COLUMNS`, with which the entry is inserted into the log."""
         values = (self.seq, self.ts, self.conv, self.author, self.name, self.ip, self.target, self.msg, self.re, self.cid)
         if self.kind is None:
             return (*values, checksum(values), None, None)

@@ -96,7 +96,7 @@ class Sanctions:
             raise Muted(f"Nobody got that: {room.name} is moderated, and you are not voiced there.")
 
     def may_speak(self, session: Session, room: Room | None) -> bool:
-        """Whether `check_may_speak` raises nothing."""
+        """Whether a session may speak in a room, or, with None, on the whole server."""
         try:
             self.check_may_speak(session, room)
         except ChatError:

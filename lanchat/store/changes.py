@@ -72,7 +72,7 @@ class CountWithdrawn(LocalTask[int], frozen=True):
     """Count the messages that were withdrawn so far."""
 
     def run(self, connection: Connection) -> int:
-        """How many they are."""
+        """The number of withdrawals, which a later `NoteErased` says are gone from the file."""
         return withdrawn(connection)
 
 

@@ -24,6 +24,6 @@ class SetRules(LogCommand[tuple[RoomRules, bool]], frozen=True):
         rules, private = connection.execute("SELECT rules, private FROM rooms WHERE id = ?", (self.room,)).fetchone()
         changes = dict(self.changes)
         kept = bool(changes.pop("private", private))
-        changed = msgspec.structs.replace(decode_rules(rules, bool(private)), **changes)
+        changed = msgspec.structs.replace(decode_rules(rules), **changes)
         connection.execute("UPDATE rooms SET rules = ?, private = ? WHERE id = ?", (changed.encode(), int(kept), self.room))
         return changed, kept

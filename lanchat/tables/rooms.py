@@ -36,7 +36,7 @@ def load(connection: Connection, accounts: dict[int, Account], wrong: Wrong = lo
     rooms: dict[int, Room] = {}
     for number, name, kept, topic, private, owner, _, topic_by, topic_at, rules in usable(connection, "rooms", wrong):
         owned = owner if owner in accounts else None
-        room = Room(number, name, owned, private != 0, topic, kept, decode_rules(rules, private != 0))
+        room = Room(number, name, owned, private != 0, topic, kept, decode_rules(rules))
         room.topic_by, room.topic_at = topic_by, topic_at
         rooms[number] = room
     by_conv = {room.conv: room for room in rooms.values()}
@@ -260,7 +260,7 @@ class OpenLobby(LogCommand[None], frozen=True):
 def check_lobby(connection: Connection, name: Name) -> None:
     """Raise `FileError` if the room that everybody is to be in is not open to everybody, as its messages are not."""
     row = connection.execute(_NAMED, (name.shown, name.key)).fetchone()
-    if row is not None and (row[2] or not decode_rules(row[3], private=False).are_open):
+    if row is not None and (row[2] or not decode_rules(row[3]).are_open):
         raise FileError(f"lobby: {visible(row[1])} is a private room, and can't be the lobby: name another, or none.")
 
 

@@ -317,12 +317,12 @@ def test_decisions_about_a_room_are_in_the_log_once_and_those_of_moderators_for_
         ]
 
 
-def test_rules_that_are_damaged_are_those_of_a_new_room(router: Router, ann: User) -> None:
+def test_where_the_rules_are_damaged_only_those_with_a_rank_see_enter_and_speak(router: Router, ann: User) -> None:
     connection = store_of(router.chat).connection
     connection.execute("UPDATE rooms SET private = 1, rules = '{\"limit\":'")
     CloseEmptyRooms().run(connection)
     (room,) = load(connection, {})
-    assert (room.rules, room.private) == (RoomRules(secret=True), True)
+    assert (room.rules, room.private) == (RoomRules(secret=True, moderated=True, accounts_only=True), True)
 
 
 # Names.
