@@ -6,7 +6,7 @@ import gc
 import resource
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,19 +33,17 @@ from lanchat.config.reload import (
 )
 from lanchat.core.chat import Chat
 from lanchat.core.router import Router
+from lanchat.gateways.certified import Certified
+from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
 from lanchat.logs.server import ServerLog
 from lanchat.maintenance.retention import Retention
-from lanchat.model.names import key
-from lanchat.model.session import Session
 from lanchat.net import tls
 from lanchat.net.admission import ANY, Admission, parse_networks
 from lanchat.net.endpoints import make_endpoint
 from lanchat.net.listener import Listener
-from lanchat.protocol.errors import BadName
-from lanchat.protocol.packet import visible
 from lanchat.service.control import ControlService
 from lanchat.service.notify import Notifier
 from lanchat.service.operations import Operations
@@ -96,11 +94,10 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     store = _make_store(config, reactor, chat)
     service = _with_store(reloading, reactor, chat, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
-    _add_gateway(service, reactor, config["port"], ChatFactory(ChatProtocol, router, admission))
-    _add_gateway(service, reactor, config["telnet"], ChatFactory(TelnetProtocol, router, admission))
-    contexts = _add_tls(service, reactor, config, ChatFactory(CertifiedProtocol, router, admission)) if config["tls"] else None
+    contexts = _make_contexts(service, reactor, config) if config["tls"] or config["https"] else None
     if contexts is not None:
         reloading.parts.append(ReloadableCertificates(contexts, config["data"]))
+    _add_gateways(service, reactor, config, contexts, partial(ChatFactory, router=router, admission=admission))
     if config["manhole"]:
         reloading.parts.append(ReloadableOperatorKeys(_add_manhole(service, router, reactor, config)))
     if config["web"]:
@@ -141,42 +138,82 @@ def _with_store(
     return service
 
 
+def _add_gateways(
+    service: ChatService,
+    reactor: IReactorTime,
+    config: options.Options,
+    contexts: tls.Contexts | None,
+    make_gateway: Callable[[type[Connection]], ChatFactory],
+) -> None:
+    """Add the ports for clients of all kinds; `contexts` are None if none of them has TLS."""
+    _add_gateway(service, reactor, config["port"], make_gateway(ChatProtocol))
+    _add_gateway(service, reactor, config["telnet"], make_gateway(TelnetProtocol))
+    if contexts is not None:
+        _add_tls(service, reactor, config["tls"], contexts, make_gateway(CertifiedProtocol))
+    if config["http"] or config["https"]:
+        _add_webchat(service, reactor, config, contexts, make_gateway)
+
+
 def _add_gateway(service: ChatService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
     for port in ports:
         service.add_port(Listener(f"{factory.gateway} clients", make_endpoint(reactor, port), factory, factory.drain))
 
 
-class CertifiedProtocol(ChatProtocol):
-    """A JSON client over TLS. If it had to show a certificate, it can only take the name in that."""
+class CertifiedProtocol(Certified, ChatProtocol):
+    """A JSON client over TLS."""
 
     gateway = "tls"
 
-    def encryption(self) -> str:
-        """The version of TLS, such as "TLSv1.3"."""
-        return tls.tls_version(self.transport)
 
-    def open(self, name: str) -> Session:
-        """Open a session; raises `BadName` if the name is not that of the certificate."""
-        certified = tls.client_name(self.transport)
-        if certified is not None and key(name.strip()) != key(certified.strip()):
-            whose = visible(certified, 40) or "nobody"
-            raise BadName(f"Your certificate says that you are {whose}. Connect again with that name.")
-        return super().open(name)
-
-
-def _add_tls(service: ChatService, reactor: IReactorTime, config: options.Options, factory: ChatFactory) -> tls.Contexts:
-    """Add the ports for TLS; returns their settings."""
+def _make_contexts(service: ChatService, reactor: IReactorTime, config: options.Options) -> tls.Contexts:
+    """The settings of all ports with TLS, whose certificate is checked once a day."""
     try:
         contexts = preflight.as_user(config, lambda: tls.Contexts(*preflight.tls_files(config, config["data"])))
     except FileError as refused:
         exit_with_errors([str(refused)])
-    for port in config["tls"]:
-        over_tls = tls.TLSFactory(contexts, factory, reactor, factory.router.chat.counts)
-        service.add_port(Listener("tls clients", make_endpoint(reactor, port), over_tls, factory.drain))
     daily = TimerService(tls.DAY, contexts.check_daily)
     daily.clock = reactor
     daily.setServiceParent(service)
     return contexts
+
+
+def _add_tls(
+    service: ChatService, reactor: IReactorTime, ports: list[str], contexts: tls.Contexts, factory: ChatFactory
+) -> None:
+    over_tls = tls.TLSFactory(contexts, factory, reactor, factory.router.chat.counts)
+    for port in ports:
+        service.add_port(Listener("tls clients", make_endpoint(reactor, port), over_tls, factory.drain))
+
+
+def _add_webchat(
+    service: ChatService,
+    reactor: IReactorTime,
+    config: options.Options,
+    contexts: tls.Contexts | None,
+    make_gateway: Callable[[type[Connection]], ChatFactory],
+) -> None:
+    from lanchat.gateways.websocket import SecureWebSocketProtocol, WebSocketProtocol  # noqa: PLC0415 (takes memory; few need it)
+    from lanchat.webchat.http import WebchatFactory  # noqa: PLC0415 (as above)
+    from lanchat.webchat.site import make_site  # noqa: PLC0415 (as above)
+
+    own = None if contexts is None else preflight.tls_files(config, config["data"])[1]
+    over_tls: list[Listener] = []
+    site = make_site(
+        config["http-name"],
+        plaintext=bool(config["plaintext-passwords"]),
+        https_ports=lambda: [port for listener in over_tls if (port := listener.port_number)],
+        authority=own and own.authority,
+    )
+    factory = WebchatFactory(site, make_gateway(WebSocketProtocol))
+    for port in config["http"]:
+        service.add_port(Listener("browsers", make_endpoint(reactor, port), factory, factory.drain))
+    if contexts is None:
+        return
+    factory = WebchatFactory(site, make_gateway(SecureWebSocketProtocol))
+    with_tls = tls.TLSFactory(contexts, factory, reactor, factory.websockets.router.chat.counts)
+    for port in config["https"]:
+        over_tls.append(Listener("browsers over TLS", make_endpoint(reactor, port), with_tls, factory.drain))
+        service.add_port(over_tls[-1])
 
 
 def _add_manhole(service: ChatService, router: Router, reactor: IReactorTime, config: options.Options) -> ManholeFactory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import select
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ from lanchat.system.printing import print_text, run_command
 
 DEFAULT_PORT = "5000"
 #: The options that name ports to listen on.
-PORTS = ("port", "tls", "telnet", "manhole", "web")
+PORTS = ("port", "tls", "telnet", "http", "https", "manhole", "web")
+#: Matches a host name (RFC 1123, 2.1).
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*")
 
 
 class Options(OptionsWithFile):
@@ -57,7 +60,7 @@ class Options(OptionsWithFile):
         self["port"], self["tls"], self["telnet"], self["manhole"] = [], [], [], []
         self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
-        self["web"] = []
+        self["web"], self["http"], self["https"], self["http-name"] = [], [], [], []
         self["data"] = None
         self["limit"], self["allow"] = [], []
         self["retain"], self["lobby"], self["rooms-by"] = [], None, ACCOUNTS
@@ -86,6 +89,20 @@ class Options(OptionsWithFile):
     def opt_telnet(self, port: str) -> None:
         """Listen for telnet and nc (plain text) on this port. [default: off]"""
         self["telnet"] += parse_port(port)
+
+    def opt_http(self, port: str) -> None:
+        """Serve the chat page to browsers on this port. [default: off]"""
+        self["http"] += parse_port(port)
+
+    def opt_https(self, port: str) -> None:
+        """Serve the chat page over TLS on this port, with the certificate of --tls. [default: off]"""
+        self["https"] += parse_port(port)
+
+    def opt_http_name(self, name: str) -> None:
+        """One more host name under which browsers reach the page, such as chat.lan. [default: localhost and this machine's]"""
+        if _HOST_NAME.fullmatch(name) is None:
+            raise usage.UsageError(f"--http-name {visible(name, 100)}: write a host name, without a port, such as chat.lan.")
+        self["http-name"].append(name)
 
     def opt_manhole(self, port: str) -> None:
         """Listen for operators (a Python prompt over SSH); a number means loopback only. [default: off]"""
@@ -184,9 +201,11 @@ class Options(OptionsWithFile):
         if (self["tls-key"] is None) != (self["tls-cert"] is None):
             text = "--tls-key and --tls-cert belong together: give both, or neither."
             yield Conflict({"tls-key", "tls-cert"}, text)
-        if not self["tls"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
-            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT."
-            yield Conflict({"tls"}, text)
+        if not self["tls"] and not self["https"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
+            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT or --https PORT."
+            yield Conflict({"tls", "https"}, text)
+        if self["http-name"] and not self["http"] and not self["https"]:
+            yield Conflict({"http", "https"}, "--http-name needs --http PORT or --https PORT.")
         if self["ephemeral"] and self["retain"]:
             text = "--ephemeral stores no messages, so --retain has no effect: leave one of them out."
             yield Conflict({"ephemeral", "retain"}, text)

@@ -37,6 +37,8 @@ class Connection(Input):
     gateway = ""
     #: The time to send a name is this many times the limit `opening`.
     opening_factor = 1
+    #: Whether the admission has not counted the connection yet when it begins.
+    is_new = True
     # (Class attributes, as hardly any connection ever has another value.)
     _input_is_over = _hung_up = False
     _omitted = 0
@@ -48,7 +50,7 @@ class Connection(Input):
         chat, turn, pace = self.router.chat, self.factory.turn, self.factory.pace
         self.outbox = Outbox(self.transport, chat.clock, chat.limits, chat.counts, turn, pace, self._overflowed)
         self.factory.name_deadlines.begin(self._name_timed_out)
-        if (refusal := self.factory.admission.admit(self.address)) is not None:
+        if self.is_new and (refusal := self.factory.admission.admit(self.address)) is not None:
             self.refuse_excess(refusal)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -59,6 +59,11 @@ class Listener(Service):
         """The purpose and the address, such as "json clients on [::]:5000"."""
         return f"{self._purpose} {f'on {_format_address(self._port.getHost())}' if self._port else '(shut)'}"
 
+    @property
+    def port_number(self) -> int:
+        """The TCP port that it listens on now; 0 if there is none."""
+        return 0 if self._port is None else int(getattr(self._port.getHost(), "port", 0))
+
     def privilegedStartService(self) -> None:
         """Start to listen; raises `CannotStart`."""
         super().privilegedStartService()

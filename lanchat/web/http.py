@@ -6,9 +6,7 @@ Nothing of a request is sent back or logged; the answer depends only on the path
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -19,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web import http
 
 from lanchat.net import sockets
+from lanchat.net.http import BoundedChannel, BoundedRequest
 from lanchat.protocol.interfaces import Clock
 from lanchat.web.pages import Pages, Response
 
@@ -26,27 +25,17 @@ from lanchat.web.pages import Pages, Response
 TIMEOUT_SECONDS = 10.0
 #: Connections at the same time. One more cuts off the oldest, so that slow clients can't keep others out.
 MAX_CONNECTIONS = 16
-#: The largest request in bytes, and in header lines; there is no body.
-MAX_BYTES, MAX_HEADERS = 8192, 64
 #: Headers of every answer: it must not be stored, and its type must not be guessed.
 _COMMON_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Connection": "close"}
-#: Status texts that Twisted lacks (RFC 9110, 15.5.20).
-_REASONS = {421: b"Misdirected Request"}
-
-#: Matches the beginning of a request: a method and a blank, if they are there already (RFC 9112, 2.2 and 3).
-_BEGINNING = re.compile(rb"(?:\r\n)*[A-Za-z-]*(?: |\r?\Z)")
 
 _log = Logger("lanchat.web.door")
 
 
-class Request(http.Request):
+class Request(BoundedRequest):
     """One request and its answer."""
 
-    channel: Any  # a `Channel`; None after it has closed
-
     def process(self) -> None:
-        """Answer the request. The answer's version is our own, whatever the client's (RFC 9112, 2.3)."""
-        self.clientproto = b"HTTP/1.1"
+        """Answer the request."""
         task = Deferred.fromCoroutine(self._respond())
         task.addCallbacks(self._answer, self._failed)
 
@@ -55,13 +44,9 @@ class Request(http.Request):
             return Response(405, "GET and HEAD only", headers={"Allow": "GET, HEAD"})
         if not self._is_for_this_host():
             return Response(421, "ask for localhost")
-        accept = ",".join(self._header(b"Accept"))
+        accept = ",".join(self.values(b"Accept"))
         answer: Response = await self.channel.factory.pages.answer(self.path, accept)
         return answer
-
-    def _header(self, header: bytes) -> list[str]:
-        """The values of a header, which may be any bytes and need not be UTF-8 (RFC 9110, 5.5)."""
-        return [value.decode("latin-1") for value in self.requestHeaders.getRawHeaders(header, [])]
 
     def _is_for_this_host(self) -> bool:
         """Whether the Host header names this machine, if the connection came over loopback.
@@ -71,38 +56,22 @@ class Request(http.Request):
         host = self.channel.transport.getHost()
         if not isinstance(host, (IPv4Address, IPv6Address)) or not _is_loopback(sockets.address_of(host)):
             return True
-        return all(_is_loopback(_without_port(name)) for name in self._header(b"Host"))
+        return all(_is_loopback(_without_port(name)) for name in self.values(b"Host"))
 
     def _answer(self, answer: Response) -> None:
-        if self.channel is None:
-            return  # the client has closed the connection
-        self.setResponseCode(answer.code, _REASONS.get(answer.code))
         body = answer.body if isinstance(answer.body, bytes) else f"{answer.body}\n".encode()
-        headers = {
-            "Content-Type": answer.content_type,
-            "Content-Length": str(len(body)),
-            "Date": http.datetimeToString().decode(),
-        }
-        for name, value in {**_COMMON_HEADERS, **headers, **answer.headers}.items():
-            self.setHeader(name, value)
-        self.write(body)
-        self.finish()
+        self.respond(answer.code, body, {**_COMMON_HEADERS, "Content-Type": answer.content_type, **answer.headers})
 
     def _failed(self, failure: Failure) -> None:
         _log.failure("a page for operators could not be made", failure)
         self._answer(Response(500, "internal server error; see the log"))
 
 
-class Channel(http.HTTPChannel):
+class Channel(BoundedChannel):
     """A connection, for one request."""
 
     factory: WebFactory
-    transport: Any
     requestFactory = Request  # noqa: N815 (Twisted names it)
-    totalHeadersSize, maxHeaders = MAX_BYTES, MAX_HEADERS  # noqa: N815 (as above)
-    MAX_LENGTH = MAX_BYTES
-    _begins = True
-    timeOut = None  # noqa: N815 (as above; ours is not extended by each byte that comes)
 
     def connectionMade(self) -> None:
         """Start the timeout of the connection."""
@@ -121,36 +90,12 @@ class Channel(http.HTTPChannel):
         """Always False: each request has its own connection, and so its own timeout."""
         return False
 
-    def allHeadersReceived(self) -> None:
-        """Answer the request, or refuse it if it has a body."""
-        if self.length == 0:
-            super().allHeadersReceived()
-        else:
-            self._refuse(b"413 Content Too Large")
-
-    def dataReceived(self, data: bytes) -> None:
-        """Pass the data on, or refuse it at once if it is another protocol, whose first line might never end for HTTP."""
-        if self._begins:
-            self._begins = False
-            if _BEGINNING.match(data) is None:
-                self._refuse(b"400 Bad Request")
-                return
-        super().dataReceived(data)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a line that is too long."""
-        self._refuse(b"431 Request Header Fields Too Large")
-
     def rawDataReceived(self, data: bytes) -> None:
         """Ignore what follows the headers."""
 
     def cut_off(self) -> None:
         """Abort the connection: it took too long, or is the oldest of too many."""
         self.transport.abortConnection()
-
-    def _refuse(self, why: bytes) -> None:
-        self.transport.write(b"HTTP/1.1 " + why + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.loseConnection()
 
 
 class WebFactory(Factory):

@@ -22,9 +22,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from lanchat.net.http import MAX_BYTES
 from lanchat.protocol.errors import NotStored
 from lanchat.web.health import INTERVAL, RETRY_INTERVAL, TIMEOUT as TRY, Health
-from lanchat.web.http import MAX_BYTES, MAX_CONNECTIONS, TIMEOUT_SECONDS, WebFactory
+from lanchat.web.http import MAX_CONNECTIONS, TIMEOUT_SECONDS, WebFactory
 from lanchat.web.pages import JSON, OPEN_METRICS, Pages, prefers
 from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login, until
 

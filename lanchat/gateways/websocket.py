@@ -1,0 +1,218 @@
+"""The WebSocket gateway (RFC 6455): each text message is one packet, as a line of the JSON gateway without its newline.
+
+The HTTP request that opens a WebSocket is served by lanchat/webchat; a connection begins here once that is answered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any, TypeAlias
+
+from websockets.frames import CTRL_OPCODES, CloseCode, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from lanchat.core.router import Router
+from lanchat.gateways.certified import Certified
+from lanchat.gateways.framing import MAX_OPENING
+from lanchat.gateways.input import NO_PACKETS, Split
+from lanchat.protocol.errors import BadPacket, ChatError, RateLimited
+from lanchat.protocol.packet import MAX_BLOCK, MAX_PACKET, Packet, ServerPacket, SharedPacket, parse, visible
+
+#: The close codes for the codes of errors; those from 4000 on are our own, as some engines hide codes that they don't know
+#: (WebKitGTK: 1012 to 1014). Any other error closes with `POLICY_VIOLATION` (1008).
+CLOSE_CODES: dict[str, int] = {
+    "GONE": CloseCode.NORMAL_CLOSURE,
+    "RELOAD": CloseCode.GOING_AWAY,
+    "INTERNAL": CloseCode.INTERNAL_ERROR,
+    "SLOW": 4008,
+    "IDLE": 4009,
+    "FULL": 4013,
+}
+#: The longest reason in a close frame, in bytes (RFC 6455, 5.5.1).
+MAX_REASON = 123
+#: Frames that are served before the first message: each is a part of it, a ping or a pong, and no name takes so many.
+MAX_OPENING_FRAMES = 64
+#: The head of a text message from the server in one frame, with its length in the head, or in 2 or 8 bytes after it (5.2).
+_FIN_TEXT = 0x80 | Opcode.TEXT
+_SHORT = [bytes((_FIN_TEXT, size)) for size in range(126)]
+_MEDIUM, _LONG = Struct("!BBH").pack, Struct("!BBQ").pack
+
+#: What `split` makes: a message; None for a frame that completes none; or how the client's messages ended.
+Received: TypeAlias = "bytes | ConnectionEnded | None"
+
+_SILENT = logging.getLogger("lanchat.websockets")  # (the library would log each connection)
+_SILENT.disabled = True
+
+
+class ConnectionEnded:
+    """Stands after the last frame: the client closed, or sent what is no WebSocket. `reason` is the latter, for the log."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class WebSocketProtocol(Certified):
+    """The connection of a browser, or of another program that speaks WebSocket: first its name, then packets."""
+
+    gateway = "ws"
+    is_new = False  # it has been counted since its HTTP request came
+    _opening_frames = 0
+
+    def __init__(self, router: Router) -> None:
+        super().__init__(router)
+        self._codec = ServerProtocol(state=State.OPEN, max_size=MAX_PACKET, logger=_SILENT)
+        self._message = b""  # the parts of a fragmented message that have come
+        # How the connection is closed: the code for programs, and the reason for people.
+        self._close_code: int = CloseCode.NORMAL_CLOSURE
+        self._close_reason = ""
+
+    def split(self, data: bytes) -> Split:
+        """Split bytes into messages. They are packets at once, if there is nothing unusual in them. Pings are answered."""
+        data, rest = data[:MAX_BLOCK], data[MAX_BLOCK:]
+        codec = self._codec
+        codec.receive_data(data)
+        frames = codec.events_received()
+        if codec.state is not State.OPEN:  # (what is to be written then is the last, after the answers to these)
+            return NO_PACKETS, self._messages(frames), b""
+        for pong in codec.data_to_send():
+            self.outbox.send(pong)
+        session = self.session
+        if session is not None and session.greeted and not self._message and (packets := _packets(frames)) is not None:
+            return packets, None, rest
+        return NO_PACKETS, self._messages(frames), rest
+
+    def _messages(self, frames: list[Any]) -> Iterator[Received]:
+        """The messages that frames complete, in their order. Every frame gives something, so that each is charged for."""
+        for frame in frames:
+            if frame.opcode is Opcode.BINARY:
+                self._codec.fail(CloseCode.UNSUPPORTED_DATA, "Send text messages, each with one packet.")
+                break
+            if frame.opcode in CTRL_OPCODES:
+                yield None
+                continue
+            self._message += frame.data
+            if frame.fin:
+                message, self._message = self._message, b""
+                yield message
+            else:
+                yield None
+        if self._codec.state is not State.OPEN:
+            yield ConnectionEnded(self._fault())
+
+    def _fault(self) -> str:
+        """What was wrong with what the client sent; "" if it closed the connection in good order."""
+        sent = self._codec.close_sent
+        return "" if sent is None or self._codec.close_rcvd is not None else f"{sent.code} {sent.reason}"
+
+    def frameReceived(self, frame: Received) -> None:
+        """Serve the name, which comes first, or a packet."""
+        if isinstance(frame, ConnectionEnded):
+            self._input_ended(frame.reason)
+        elif self.session is None:
+            self._serve_opening(frame)
+        elif frame is not None:
+            self.router.receive(self.session, _packet(frame))
+
+    def _serve_opening(self, frame: bytes | None) -> None:
+        if frame is None:
+            self._opening_frames += 1
+            if self._opening_frames > MAX_OPENING_FRAMES:
+                self.refuse(RateLimited("Too many frames came before a name. Connect again and send your name first."))
+            return
+        try:
+            self.open(frame[:MAX_OPENING].decode(errors="replace")).framed = True
+        except ChatError as error:
+            self.refuse(error)
+
+    def _input_ended(self, fault: str) -> None:
+        """End the session, and answer the client's close frame, or tell it what was wrong with what it sent."""
+        self._send_codec_output()
+        self._unserved = b""
+        if fault:
+            self.leave(f"sent what is no WebSocket message of ours: {visible(fault, 100)}", BadPacket.code)
+        self.end_input()
+
+    def served(self) -> None:
+        """Welcome a client that sent no hello with its name."""
+        if self.session is not None and not self.session.greeted:
+            self.router.chat.greet(self.session)
+
+    def deliver(self, packet: ServerPacket) -> None:
+        """Send a packet as a text message, in the form for this client."""
+        session = self.session
+        sees_x = session is not None and session.caps is not None and session.sees_x(packet)
+        if packet.x is not None and packet.x.op == "bye":
+            self._note_close(packet.x.code or "", packet.msg)
+        if self.outbox.paused and self.omits(packet):
+            return
+        encode = _frame if sees_x else _classic_frame
+        self.outbox.send(packet.encoded(encode) if isinstance(packet, SharedPacket) else encode(packet))
+
+    def refuse(self, error: ChatError) -> None:
+        """Tell a connection that has no session why it is refused, and close it with that as its reason."""
+        self._note_close(error.code, str(error))
+        super().refuse(error)
+
+    def disconnect(self) -> None:
+        """Close the connection, with a close frame, when all that was delivered is written."""
+        if self._codec.state is State.OPEN:
+            self._codec.send_close(self._close_code, self._close_reason)
+            self._send_codec_output()
+        super().disconnect()
+
+    def _note_close(self, code: str, reason: str) -> None:
+        self._close_code = CLOSE_CODES.get(code, CloseCode.POLICY_VIOLATION)
+        self._close_reason = reason.encode()[:MAX_REASON].decode(errors="ignore")
+
+    def _send_codec_output(self) -> None:
+        """Send what the codec has to say: pongs, and the close frame."""
+        for data in self._codec.data_to_send():
+            if data:  # (an empty one means that the connection is to be closed)
+                self.outbox.send(data)
+
+
+class SecureWebSocketProtocol(WebSocketProtocol):
+    """A WebSocket over TLS."""
+
+    gateway = "wss"
+
+
+def _frame(packet: ServerPacket) -> bytes:
+    """A packet as a text message in one frame."""
+    return _head(packet.line)
+
+
+def _classic_frame(packet: ServerPacket) -> bytes:
+    """A packet without `x` as a text message in one frame."""
+    return _head(packet.classic)
+
+
+def _head(line: bytes) -> bytes:
+    """A line, without its newline, with the head of a frame before it."""
+    size = len(line) - 1
+    if size < 126:
+        return _SHORT[size] + line[:-1]
+    return (_MEDIUM(_FIN_TEXT, 126, size) if size < 65536 else _LONG(_FIN_TEXT, 127, size)) + line[:-1]
+
+
+def _packets(frames: list[Any]) -> list[Packet] | None:
+    """The packets, if each of the frames is one that is right."""
+    try:
+        return [parse(frame.data) for frame in frames] if all(map(_is_message, frames)) else None
+    except ChatError:
+        return None
+
+
+def _is_message(frame: Any) -> bool:
+    return frame.opcode is Opcode.TEXT and frame.fin
+
+
+def _packet(message: bytes) -> Packet | ChatError:
+    """The packet, or what is wrong with it."""
+    try:
+        return parse(message)
+    except ChatError as error:
+        return error

@@ -1,0 +1,76 @@
+"""HTTP/1.1 (RFC 9112) with bounded requests, for the ports of `--web` and `--http`: no bodies, short headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.web import http
+
+#: The largest request in bytes, and in header lines; there is no body.
+MAX_BYTES, MAX_HEADERS = 8192, 64
+#: Status texts that Twisted lacks (RFC 9110, 15.5.20).
+_REASONS = {421: b"Misdirected Request"}
+#: Matches the beginning of a request: a method and a blank, if they are there already (RFC 9112, 2.2 and 3).
+_BEGINNING = re.compile(rb"(?:\r\n)*[A-Za-z-]*(?: |\r?\Z)")
+
+
+class BoundedRequest(http.Request):
+    """One request. A subclass answers it in `process`, with `respond`."""
+
+    channel: Any  # a `BoundedChannel`; None after it has closed
+
+    def values(self, header: bytes) -> list[str]:
+        """The values of a header, which may be any bytes and need not be UTF-8 (RFC 9110, 5.5)."""
+        return [value.decode("latin-1") for value in self.requestHeaders.getRawHeaders(header, [])]
+
+    def respond(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """Answer the request, unless the client has closed the connection. Content-Length and Date are added to the headers.
+
+        The answer's version is our own, whatever the client's (RFC 9112, 2.3).
+        """
+        if self.channel is None:
+            return
+        self.clientproto = b"HTTP/1.1"
+        self.setResponseCode(code, _REASONS.get(code))
+        length = {} if code == http.NOT_MODIFIED else {"Content-Length": str(len(body))}
+        for name, value in {**headers, **length, "Date": http.datetimeToString().decode()}.items():
+            self.setHeader(name, value)
+        self.write(body)
+        self.finish()
+
+
+class BoundedChannel(http.HTTPChannel):
+    """A connection on which requests come, each of at most `MAX_BYTES` and `MAX_HEADERS`, and without a body."""
+
+    transport: Any
+    totalHeadersSize, maxHeaders = MAX_BYTES, MAX_HEADERS  # noqa: N815 (Twisted names it)
+    MAX_LENGTH = MAX_BYTES
+    _begins = True
+    timeOut = None  # noqa: N815 (as above; ours is not extended by each byte that comes)
+
+    def allHeadersReceived(self) -> None:
+        """Answer the request, or refuse it if it has a body."""
+        if self.length == 0:
+            super().allHeadersReceived()
+        else:
+            self.reject(b"413 Content Too Large")
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass the data on, or refuse it at once if it is another protocol, whose first line might never end for HTTP."""
+        if self._begins:
+            self._begins = False
+            if _BEGINNING.match(data) is None:
+                self.reject(b"400 Bad Request")
+                return
+        super().dataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is too long."""
+        self.reject(b"431 Request Header Fields Too Large")
+
+    def reject(self, why: bytes) -> None:
+        """Answer what is no request that we take with a status, such as `b"400 Bad Request"`, and close."""
+        self.transport.write(b"HTTP/1.1 " + why + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.loseConnection()
