@@ -1,0 +1,70 @@
+/** What the browser keeps for the page between two visits. It may be forbidden, full, or changed by somebody else. */
+
+const PREFIX = "lanchat.";
+
+/** Keeps texts by name, in the browser's localStorage if that works; otherwise as long as the page is open. */
+export class Storage {
+    /** @type {Map<string, string>} What could not be stored. */
+    #unstored = new Map();
+
+    /**
+     * Read a text; "" if there is none.
+     * @param {string} name
+     * @returns {string}
+     */
+    get(name) {
+        const unstored = this.#unstored.get(name);
+        if (unstored !== undefined) {
+            return unstored;
+        }
+        try {
+            return localStorage.getItem(PREFIX + name) ?? "";
+        } catch {
+            return "";
+        }
+    }
+
+    /**
+     * Store a text; "" removes it.
+     * @param {string} name
+     * @param {string} text
+     */
+    set(name, text) {
+        this.#unstored.delete(name);
+        try {
+            if (text === "") {
+                localStorage.removeItem(PREFIX + name);
+            } else {
+                localStorage.setItem(PREFIX + name, text);
+            }
+        } catch {
+            this.#unstored.set(name, text);
+        }
+    }
+
+    /**
+     * Read an object that was stored as JSON; an empty one if there is none, or if it is damaged.
+     * @param {string} name
+     * @returns {{ [member: string]: unknown }}
+     */
+    getObject(name) {
+        try {
+            const found = JSON.parse(this.get(name) || "{}");
+            return typeof found === "object" && found !== null && !Array.isArray(found) ? found : {};
+        } catch {
+            return {};
+        }
+    }
+
+    /**
+     * Store an object as JSON.
+     * @param {string} name
+     * @param {object} object
+     */
+    setObject(name, object) {
+        this.set(name, JSON.stringify(object));
+    }
+}
+
+/** The storage of this page. */
+export const storage = new Storage();
