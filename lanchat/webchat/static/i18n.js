@@ -1,0 +1,104 @@
+/**
+ * The texts of the page, in the language of its reader.
+ *
+ * Each language is a file of plain JSON, `lang/XX.json`, and is listed with its own name in `lang/index.json`. A text is a
+ * string with places for values (`"Hello {name}"`), or one string for each plural form (`{"one": "...", "other": "..."}`),
+ * chosen by the value `n`. What a language lacks is shown in English.
+ */
+
+/** @typedef {Record<string, string | Record<string, string>>} Texts */
+
+/** @type {Texts} */
+let fallback = {};
+/** @type {Texts} */
+let texts = {};
+/** @type {Record<string, string>} */
+let names = { en: "English" };
+let current = "en";
+let plurals = new Intl.PluralRules("en");
+let numbers = new Intl.NumberFormat("en");
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/**
+ * The text of a key, with its values filled in; the key itself if there is no such text.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+    let text = texts[key] ?? fallback[key] ?? key;
+    if (typeof text !== "string") {
+        text = text[plurals.select(Number(values.n))] ?? text.other ?? key;
+    }
+    return text.replace(/\{(\w+)\}/g, (place, name) => {
+        const value = values[name];
+        return typeof value === "number" ? numbers.format(value) : (value ?? place);
+    });
+}
+
+/**
+ * The code of the language that is shown, such as `de`.
+ * @returns {string}
+ */
+export function language() {
+    return current;
+}
+
+/**
+ * All languages there are: their names in themselves, by code.
+ * @returns {Record<string, string>}
+ */
+export function languages() {
+    return names;
+}
+
+/**
+ * Calls `fn` whenever another language is shown; returns a function that ends this.
+ * @param {() => void} fn
+ * @returns {() => void}
+ */
+export function onLanguage(fn) {
+    listeners.add(fn);
+    return () => void listeners.delete(fn);
+}
+
+/**
+ * Loads a language and shows it; with `""`, the first of the browser's languages that there is, else English.
+ * If the file can't be loaded, the texts stay as they are.
+ * @param {string} code
+ * @returns {Promise<void>}
+ */
+export async function setLanguage(code) {
+    if (Object.keys(fallback).length === 0) {
+        [names, fallback] = await Promise.all([load("index", names), load("en", {})]);
+    }
+    const chosen = Object.hasOwn(names, code) ? code : preferred();
+    texts = chosen === "en" ? fallback : await load(chosen, texts);
+    current = chosen;
+    plurals = new Intl.PluralRules(chosen);
+    numbers = new Intl.NumberFormat(chosen);
+    document.documentElement.lang = chosen;
+    listeners.forEach((fn) => fn());
+}
+
+/** @returns {string} */
+function preferred() {
+    const wanted = navigator.languages.map((tag) => tag.split("-")[0].toLowerCase());
+    return wanted.find((code) => Object.hasOwn(names, code)) ?? "en";
+}
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {T} otherwise
+ * @returns {Promise<T>}
+ */
+async function load(name, otherwise) {
+    try {
+        const answer = await fetch(`./lang/${name}.json`);
+        return answer.ok ? await answer.json() : otherwise;
+    } catch {
+        return otherwise; // cut off: the next page load tries again
+    }
+}
