@@ -1,0 +1,28 @@
+/** The start of the page: everything that lives as long as it does is made here. */
+import { html, render } from "./vendor/preact.js";
+import { Model } from "./model.js";
+import { drawAttention } from "./notify.js";
+import { Page } from "./page.js";
+import { Preferences } from "./preferences.js";
+import { reloadWhenNewer } from "./reload.js";
+import { setLanguage } from "./i18n.js";
+import { storage } from "./storage.js";
+
+const preferences = new Preferences();
+const model = new Model();
+const name = storage.get("name");
+if (name) {
+    void model.session.start(name);
+}
+drawAttention(model, preferences);
+reloadWhenNewer(model.session);
+
+let { language } = preferences;
+preferences.subscribe(() => {
+    if (preferences.language !== language) {
+        language = preferences.language;
+        void setLanguage(language);
+    }
+});
+await setLanguage(language);
+render(html`<${Page} model=${model} preferences=${preferences} />`, document.body);

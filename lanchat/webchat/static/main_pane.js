@@ -1,0 +1,30 @@
+/** What the main pane shows: a conversation, or the way into a room that one is not in. */
+import { html } from "./vendor/preact.js";
+import { Conversation } from "./conversation.js";
+import { IconButton } from "./dialog.js";
+import { Join } from "./rooms.js";
+import { t } from "./i18n.js";
+import { useObservable } from "./observable_hook.js";
+
+/**
+ * @typedef {import("./model.js").Model} Model
+ * @typedef {import("./routes.js").Route} Route
+ */
+
+/** @param {{ model: Model, route: Route, onMenu: () => void, onInfo: () => void }} props */
+export function MainPane({ model, route, onMenu, onInfo }) {
+    useObservable(model);
+    const { conv, focus } = route;
+    if (!conv) {
+        return null;
+    }
+    if (conv.startsWith("#") && !model.find(conv)?.joined) {
+        return html`<div class="outside">
+            <${IconButton} icon="menu" class="icon-button menu-button" label=${t("nav.menu")} onClick=${onMenu} />
+            <h1 dir="auto">${conv}</h1>
+            <p>${t("room.outside")}</p>
+            <${Join} key=${conv} model=${model} conv=${conv} primary />
+        </div>`;
+    }
+    return html`<${Conversation} key=${conv} model=${model} conv=${conv} focus=${focus} onMenu=${onMenu} onInfo=${onInfo} />`;
+}

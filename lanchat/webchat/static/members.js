@@ -1,0 +1,116 @@
+/** Who is in a room, with ranks and away, and what those with a rank may do about them. */
+import { html, useEffect, useState } from "./vendor/preact.js";
+import { ErrorText, Field, Form, IconButton, moveFocus, useTask } from "./dialog.js";
+import { hrefOf } from "./routes.js";
+import { Presence } from "./sidebar.js";
+import { t } from "./i18n.js";
+import { useObservable } from "./observable_hook.js";
+
+/**
+ * @typedef {import("./model.js").Model} Model
+ * @typedef {import("./types.js").Conversation} Conversation
+ * @typedef {import("./types.js").Member} Member
+ */
+
+/** The list is asked for again this long after something happened in the room, in milliseconds. */
+const SETTLED = 1000;
+const RANKS = ["owner", "operator", "voiced", ""];
+
+/** @param {{ model: Model, room: Conversation, decides: boolean }} props */
+export function Members({ model, room: { conv, rank }, decides }) {
+    const [members, setMembers] = useState(/** @type {Member[]} */ ([]));
+    const [invited, setInvited] = useState(/** @type {string[]} */ ([]));
+    const task = useTask();
+    const load = async () => {
+        setMembers(await model.members(conv));
+        setInvited(await model.invited(conv));
+    };
+    const latest = useLatestEvent(model, conv);
+    useEffect(() => {
+        const timer = setTimeout(() => void task.run(load), members.length ? SETTLED : 0);
+        return () => clearTimeout(timer);
+    }, [latest]);
+    const mayRank = rank === "owner" || ["moderator", "operator"].includes(model.me.role);
+    const row = (/** @type {Member} */ member) => html`<${MemberRow} key=${member.name} ...${{ model, conv, member, decides, mayRank }} />`;
+    return html`<h3>${t("room.members", { n: members.length })}</h3>
+        <${ErrorText} text=${task.error} />
+        <ul class="members" onKeyDown=${moveFocus}>
+            ${ordered(members).map(row)}
+            ${invited.map((name) => html`<${InvitedRow} key=${"@" + name} ...${{ model, conv, name, onGone: load }} />`)}
+        </ul>`;
+}
+
+/**
+ * The key of the newest event in a room: it changes when somebody comes, goes or has another rank.
+ * @param {Model} model
+ * @param {string} conv
+ * @returns {string}
+ */
+function useLatestEvent(model, conv) {
+    const { rows } = useObservable(model.timeline(conv));
+    return rows.findLast((row) => row.event)?.key ?? "";
+}
+
+/**
+ * Those online first, then by rank and name.
+ * @param {Member[]} members
+ * @returns {Member[]}
+ */
+function ordered(members) {
+    const place = (/** @type {Member} */ member) => (member.online ? 0 : RANKS.length) + RANKS.indexOf(member.rank);
+    return [...members].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
+}
+
+/** @param {{ model: Model, conv: string, member: Member, decides: boolean, mayRank: boolean }} props */
+function MemberRow({ model, conv, member, decides, mayRank }) {
+    const [open, setOpen] = useState(false);
+    const { name, rank, role, online, away } = member;
+    const words = [rank && t(`rank.${rank}`), role !== "user" && t(`role.${role}`), name === model.me.name && t("room.you")];
+    const may = (decides || mayRank) && name !== model.me.name && conv !== model.lobby;
+    return html`<li>
+        <div class="member">
+            <a class="conv" href=${hrefOf("@" + name)}>
+                <${Presence} model=${model} name=${name} online=${online} away=${away} />
+                <span class="name" dir="auto">${name}</span> <small>${words.filter(Boolean).join(", ")}</small>
+            </a>
+            ${may && html`<${IconButton} icon="more" label=${t("room.options", { name })} aria-expanded=${open} onClick=${() => setOpen(!open)} />`}
+        </div>
+        ${open && html`<${Powers} ...${{ model, conv, member, decides, mayRank }} />`}
+    </li>`;
+}
+
+/**
+ * What one may do about a member: give a rank, take them out of the room.
+ * @param {{ model: Model, conv: string, member: Member, decides: boolean, mayRank: boolean }} props
+ */
+function Powers({ model, conv, member: { name, rank }, decides, mayRank }) {
+    const task = useTask();
+    const give = (/** @type {any} */ event) => {
+        const to = event.currentTarget.value;
+        void task.run(() => model.setRank(conv, name, to));
+    };
+    return html`<div class="powers">
+        ${mayRank && html`<label class="field"><span>${t("room.rank")}</span><select onChange=${give} disabled=${task.busy}>
+            ${RANKS.map((to) => html`<option value=${to} selected=${to === rank}>${t(`rank.${to || "none"}`)}</option>`)}
+        </select></label>`}
+        <${ErrorText} text=${task.error} />
+        ${decides && html`<${Form} class="form inline" onSubmit=${(/** @type {Record<string, string>} */ { reason }) => model.kick(conv, name, reason.trim())}>
+            <${Field} label=${t("room.kickReason")} name="reason" maxlength="200" dir="auto" />
+            <button class="danger">${t("room.kick")}</button>
+        <//>`}
+    </div>`;
+}
+
+/** @param {{ model: Model, conv: string, name: string, onGone: () => Promise<void> }} props */
+function InvitedRow({ model, conv, name, onGone }) {
+    const task = useTask();
+    const withdraw = async () => {
+        await model.uninvite(name, conv);
+        await onGone();
+    };
+    return html`<li class="member">
+        <span class="conv"><span class="name" dir="auto">${name}</span> <small>${t("room.invited")}</small></span>
+        <${IconButton} icon="close" label=${t("room.withdrawInvite", { name })} disabled=${task.busy} onClick=${() => task.run(withdraw)} />
+        <${ErrorText} text=${task.error} />
+    </li>`;
+}

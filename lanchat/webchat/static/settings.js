@@ -1,0 +1,60 @@
+/** The dialog with the settings of this browser. */
+import { html, useState } from "./vendor/preact.js";
+import { Checkbox, Dialog } from "./dialog.js";
+import { languages, t } from "./i18n.js";
+import { mayNotify, askToNotify, playSound } from "./notify.js";
+import { useObservable } from "./observable_hook.js";
+
+/** @typedef {import("./preferences.js").Preferences} Preferences */
+
+/** @param {{ preferences: Preferences, onClose: () => void }} props */
+export function Settings({ preferences, onClose }) {
+    const { language, theme, sound, scope } = useObservable(preferences);
+    const sounds = (/** @type {boolean} */ on) => {
+        preferences.set({ sound: on });
+        if (on) {
+            playSound();
+        }
+    };
+    return html`<${Dialog} title=${t("settings.title")} onClose=${onClose}>
+        <div class="form">
+            <${Select} label=${t("settings.language")} value=${language} onChange=${(/** @type {string} */ to) => preferences.set({ language: to })}
+                options=${[["", t("settings.automatic")], ...Object.entries(languages())]} />
+            <${Select} label=${t("settings.theme")} value=${theme} onChange=${(/** @type {string} */ to) => preferences.set({ theme: to })}
+                options=${[["", t("settings.automatic")], ["light", t("settings.light")], ["dark", t("settings.dark")]]} />
+            <${Notifications} preferences=${preferences} />
+            <${Checkbox} label=${t("settings.sound")} checked=${sound} onChange=${sounds} />
+            <${Select} label=${t("settings.scope")} value=${scope} onChange=${(/** @type {any} */ to) => preferences.set({ scope: to })}
+                options=${[["mine", t("settings.scopeMine")], ["all", t("settings.scopeAll")]]} />
+            <p class="hint">${t("settings.shortcuts")}</p>
+        </div>
+    <//>`;
+}
+
+/**
+ * Notifications are asked for when they are turned on, and not before.
+ * @param {{ preferences: Preferences }} props
+ */
+function Notifications({ preferences }) {
+    const [denied, setDenied] = useState(false);
+    const change = async (/** @type {boolean} */ on) => {
+        const granted = on && (await askToNotify());
+        setDenied(on && !granted);
+        preferences.set({ notify: granted });
+    };
+    if (!isSecureContext) {
+        return html`<p class="hint">${t("settings.notifyInsecure")}</p>`;
+    }
+    return html`<${Checkbox} label=${t("settings.notify")} checked=${preferences.notify && mayNotify()} onChange=${change} />
+        ${denied && html`<p class="error" role="alert">${t("settings.notifyDenied")}</p>`}`;
+}
+
+/** @param {{ label: string, value: string, options: [string, string][], onChange: (value: string) => void }} props */
+function Select({ label, value, options, onChange }) {
+    const change = (/** @type {any} */ event) => onChange(event.currentTarget.value);
+    return html`<label class="field"><span>${label}</span>
+        <select value=${value} onChange=${change}>
+            ${options.map(([code, text]) => html`<option value=${code} selected=${code === value}>${text}</option>`)}
+        </select>
+    </label>`;
+}

@@ -1,0 +1,130 @@
+/** The list of conversations: rooms, everyone and people, with what is unread in each. */
+import { html } from "./vendor/preact.js";
+import { Icon } from "./icons.js";
+import { IconButton, moveFocus } from "./dialog.js";
+import { hrefOf } from "./routes.js";
+import { t } from "./i18n.js";
+import { useObservable } from "./observable_hook.js";
+
+/** How many people are listed who are online and with whom there is no conversation yet. */
+const LISTED = 50;
+
+/**
+ * @typedef {import("./model.js").Model} Model
+ * @typedef {import("./types.js").Conversation} Conversation
+ */
+
+/**
+ * The side of the page with all conversations. `shown` is the one in the main pane; `onOpen` opens a dialog by its name.
+ * @param {{ model: Model, shown: string, onOpen: (dialog: string) => void }} props
+ */
+export function Sidebar({ model, shown, onOpen }) {
+    useObservable(model);
+    const [places, people] = sorted(model);
+    const row = (/** @type {Conversation} */ item) => html`<${Row} key=${item.conv} item=${item} model=${model} shown=${shown} />`;
+    return html`<nav class="sidebar" aria-label=${t("nav.conversations")} onKeyDown=${moveFocus}>
+        <header class="sidebar-head">
+            <${Me} model=${model} onClick=${() => onOpen("account")} />
+            <${IconButton} icon="search" label=${t("nav.search")} aria-keyshortcuts="Control+/" onClick=${() => onOpen("search")} />
+            <${IconButton} icon="settings" label=${t("nav.settings")} onClick=${() => onOpen("settings")} />
+        </header>
+        <div class="sidebar-lists">
+            <div class="section">
+                <h2 id="nav-rooms">${t("nav.rooms")}</h2>
+                <${IconButton} icon="plus" label=${t("nav.roomsAdd")} onClick=${() => onOpen("rooms")} />
+            </div>
+            <ul aria-labelledby="nav-rooms">${places.map(row)}</ul>
+            <div class="section"><h2 id="nav-people">${t("nav.people")}</h2></div>
+            <ul aria-labelledby="nav-people">${people.map(row)}</ul>
+            <${Others} model=${model} shown=${shown} known=${people} onOpen=${onOpen} />
+        </div>
+    </nav>`;
+}
+
+/**
+ * The conversations in the order of the sidebar: places (the lobby, everyone, other rooms by name), and people, the latest first.
+ * @param {Model} model
+ * @returns {[Conversation[], Conversation[]]}
+ */
+export function sorted(model) {
+    const rank = (/** @type {Conversation} */ item) => (item.conv === model.lobby ? 0 : item.kind === "everyone" ? 1 : 2);
+    const places = model.conversations.filter((item) => item.kind !== "person" && (item.joined || item.kind === "everyone"));
+    places.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    return [places, model.conversations.filter((item) => item.kind === "person")];
+}
+
+/** @param {{ model: Model, onClick: () => void }} props */
+function Me({ model, onClick }) {
+    const { name, away } = model.me;
+    return html`<button type="button" class="me" aria-label=${t("nav.account", { name })} onClick=${onClick}>
+        <span class=${away ? "dot away" : "dot online"}></span>
+        <span class="name"><b dir="auto">${name}</b>${away && html`<small dir="auto">${away}</small>`}</span>
+    </button>`;
+}
+
+/** @param {{ item: Conversation, model: Model, shown: string }} props */
+function Row({ item, model, shown }) {
+    const { conv, kind, name } = item;
+    const label = kind === "room" ? conv : kind === "everyone" ? t("nav.everyone") : name;
+    const classes = `conv ${item.unread ? "unread" : ""} ${item.muted ? "muted" : ""}`;
+    return html`<li><a class=${classes} href=${hrefOf(conv)} aria-current=${shown === conv ? "page" : undefined}>
+        ${kind === "person" && html`<${Presence} model=${model} name=${name} />`}
+        <span class="name" dir="auto">${label}</span>
+        ${kind === "everyone" && html`<small>${t("nav.everyoneHint")}</small>`}
+        ${item.private && html`<${Icon} name="lock" /><${Said} text=${t("nav.private")} />`}
+        ${item.muted && html`<${Icon} name="muted" /><${Said} text=${t("nav.muted")} />`}
+        ${item.unread > 0 && html`<${Unread} item=${item} />`}
+    </a></li>`;
+}
+
+/** @param {{ item: Conversation }} props */
+function Unread({ item: { unread, unreadMore, mentions, kind } }) {
+    const words = [unreadMore ? t("nav.unreadMore", { n: unread }) : t("nav.unread", { n: unread })];
+    if (mentions) {
+        words.push(t("nav.mentions", { n: mentions }));
+    }
+    const shown = unread > 99 ? "99+" : String(unread);
+    return html`<span class=${mentions || kind === "person" ? "badge strong" : "badge"} aria-hidden="true">
+            ${mentions && kind !== "person" ? "@" : ""}${shown}
+        </span><${Said} text=${words.join(", ")} />`;
+}
+
+/**
+ * Words for screen readers only, set apart from what stands before them.
+ * @param {{ text: string }} props
+ */
+export function Said({ text }) {
+    return html`<span class="said">, ${text}</span>`;
+}
+
+/**
+ * Whether somebody is online, away or offline: a dot, and words for screen readers.
+ * @param {{ model: Model, name: string, online?: boolean, away?: boolean | string }} props
+ */
+export function Presence({ model, name, online, away }) {
+    const person = model.people.get(name);
+    const here = online ?? person?.online ?? name === model.me.name;
+    const absent = here && (away ?? person?.away);
+    const state = absent ? "away" : here ? "online" : "offline";
+    return html`<span class=${`dot ${state}`}>${state !== "online" && html`<span class="said">${t(`nav.${state}`)} </span>`}</span>`;
+}
+
+/**
+ * People who are online, and with whom there is no conversation yet.
+ * @param {{ model: Model, shown: string, known: Conversation[], onOpen: (dialog: string) => void }} props
+ */
+function Others({ model, shown, known, onOpen }) {
+    const listed = new Set([model.me.name, ...known.map((item) => item.name)]);
+    const others = [...model.people.values()].filter((person) => person.online && !listed.has(person.name));
+    others.sort((a, b) => a.name.localeCompare(b.name));
+    const more = others.length - LISTED;
+    return others.length > 0 && html`<div class="section"><h3 id="nav-online">${t("nav.online")}</h3></div>
+        <ul aria-labelledby="nav-online">
+            ${others.slice(0, LISTED).map(({ name }) => html`<li key=${name}>
+                <a class="conv" href=${hrefOf("@" + name)} aria-current=${shown === "@" + name ? "page" : undefined}>
+                    <${Presence} model=${model} name=${name} /><span class="name" dir="auto">${name}</span>
+                </a>
+            </li>`)}
+            ${more > 0 && html`<li><button type="button" class="conv" onClick=${() => onOpen("search")}>${t("nav.more", { n: more })}</button></li>`}
+        </ul>`;
+}

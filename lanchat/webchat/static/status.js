@@ -1,0 +1,113 @@
+/** What is the matter with the connection, in plain words; and short notes that go away by themselves. */
+import { html, useEffect, useState } from "./vendor/preact.js";
+import { Icon } from "./icons.js";
+import { IconButton } from "./dialog.js";
+import { Observable } from "./observable.js";
+import { t } from "./i18n.js";
+import { useObservable } from "./observable_hook.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** Trouble that is over sooner than this is not mentioned, in milliseconds. */
+const PATIENCE = 300;
+/** How long a note stays, in milliseconds. */
+const NOTE_STAYS = 8000;
+
+/**
+ * The line about the connection, while there is something to say about it.
+ * @param {{ session: Session }} props
+ */
+export function Status({ session }) {
+    const { phase } = useObservable(session);
+    const trouble = ["offline", "connecting", "asleep", "closed"].includes(phase);
+    const [shown, setShown] = useState(false);
+    useEffect(() => {
+        const timer = setTimeout(() => setShown(trouble), trouble ? PATIENCE : 0);
+        return () => clearTimeout(timer);
+    }, [trouble]);
+    return html`<div class="status" role="status">
+        ${shown && trouble && html`<div class=${`banner ${phase}`}>
+            <${Icon} name="warning" />
+            <p dir="auto">${sentence(session)} ${phase === "offline" && html`<${NextTry} at=${session.retryAt} />`}</p>
+            ${phase !== "connecting" && html`<button type="button" onClick=${() => session.reconnect()}>
+                ${t(phase === "closed" ? "status.return" : "status.retry")}
+            </button>`}
+        </div>`}
+    </div>`;
+}
+
+/**
+ * What is the matter, as a sentence.
+ * @param {Session} session
+ * @returns {string}
+ */
+function sentence({ phase, reason }) {
+    const code = reason?.code ?? "";
+    const text = reason?.text ?? "";
+    if (phase === "closed") {
+        return text && code !== "GONE" ? t("status.kicked", { text }) : t("status.closed");
+    }
+    if (phase === "offline" && (code === "RELOAD" || code === "FULL")) {
+        return t(code === "FULL" ? "status.serverFull" : "status.serverRestarts");
+    }
+    return t(`status.${phase}`);
+}
+
+/**
+ * How long it is until the next attempt to connect, while that is more than a moment.
+ * @param {{ at: number }} props
+ */
+function NextTry({ at }) {
+    const [, redraw] = useState(0);
+    useEffect(() => {
+        const timer = setInterval(() => redraw((count) => count + 1), 1000);
+        return () => clearInterval(timer);
+    }, []);
+    const left = Math.ceil((at - Date.now()) / 1000);
+    return left > 1 && html`<span aria-hidden="true">${t("status.retryIn", { n: left })}</span>`;
+}
+
+/** The notes that are shown: `{ key, text, error }`. */
+class Notes extends Observable {
+    /** @type {{ key: number, text: string, error: boolean }[]} */
+    shown = [];
+    #count = 0;
+
+    /**
+     * @param {string} text
+     * @param {boolean} error
+     */
+    add(text, error) {
+        const note = { key: ++this.#count, text, error };
+        this.shown = [...this.shown.slice(-2), note];
+        this.changed();
+        setTimeout(() => this.remove(note.key), NOTE_STAYS);
+    }
+
+    /** @param {number} key */
+    remove(key) {
+        this.shown = this.shown.filter((note) => note.key !== key);
+        this.changed();
+    }
+}
+
+const notes = new Notes();
+
+/**
+ * Shows a note for some seconds, and has it read out.
+ * @param {string} text
+ * @param {{ error?: boolean }} [options]
+ */
+export function note(text, { error = false } = {}) {
+    notes.add(text, error);
+}
+
+/** The notes that are shown now. */
+export function NoteList() {
+    const { shown } = useObservable(notes);
+    return html`<div class="notes">${shown.map(({ key, text, error }) => html`<div key=${key} class=${error ? "note error" : "note"}
+            role=${error ? "alert" : "status"}>
+        <p dir="auto">${text}</p>
+        <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => notes.remove(key)} />
+    </div>`)}</div>`;
+}
