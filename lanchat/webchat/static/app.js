@@ -6,14 +6,10 @@ import { Page } from "./page.js";
 import { Preferences } from "./preferences.js";
 import { reloadWhenNewer } from "./reload.js";
 import { setLanguage } from "./i18n.js";
-import { storage } from "./storage.js";
 
 const preferences = new Preferences();
 const model = new Model();
-const name = storage.get("name");
-if (name) {
-    void model.session.start(name);
-}
+model.session.restore();
 drawAttention(model, preferences);
 reloadWhenNewer(model.session);
 

@@ -108,7 +108,7 @@ export function useTask() {
  * @returns {string}
  */
 export function messageOf(error) {
-    return String(error?.message || t("error.offline"));
+    return String(error?.message || t("error.unknown"));
 }
 
 /**

@@ -4,34 +4,22 @@
 
 /** How often it is tried, in milliseconds. */
 const EVERY = 2000;
-/** Where it is kept for which version the page was loaded anew, so that it is not loaded for the same one for ever. */
+/** Where it is kept for which version the page was loaded anew, so that this happens only once for each. */
 const TRIED = "lanchat.reloaded";
 
 /**
- * Whether the server has another version of the page than this one.
- * @param {Session} session
- * @returns {boolean}
- */
-export function isOutdated(session) {
-    const own = document.querySelector("meta[name=build]")?.getAttribute("content");
-    const build = session.server?.build;
-    return Boolean(own && build && own !== build);
-}
-
-/**
- * Loads the page anew once it is outdated and nothing is being typed.
+ * Loads the page anew once the server has a newer one and nothing is being typed.
  * @param {Session} session
  */
 export function reloadWhenNewer(session) {
     let timer = 0;
     const tryIt = () => {
-        const build = session.server?.build ?? "";
-        if (isOutdated(session) && session.phase === "online" && !isBusy() && !wasTried(build)) {
+        if (session.outdated && session.phase === "online" && !isBusy() && !wasTried(session.server?.build ?? "")) {
             location.reload();
         }
     };
     session.subscribe(() => {
-        if (!timer && isOutdated(session)) {
+        if (session.outdated && !timer) {
             timer = window.setInterval(tryIt, EVERY);
             tryIt();
         }
@@ -40,8 +28,8 @@ export function reloadWhenNewer(session) {
 
 /** Whether something is being typed, or a dialog is open. */
 function isBusy() {
-    const fields = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("textarea, input"));
-    return document.querySelector("dialog[open]") !== null || [...fields].some((field) => field.type !== "checkbox" && field.value.trim() !== "");
+    const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("textarea, input:not([type=checkbox])")]);
+    return document.querySelector("dialog:modal") !== null || fields.some((field) => field.value.trim() !== "");
 }
 
 /**
@@ -54,6 +42,6 @@ function wasTried(build) {
         sessionStorage.setItem(TRIED, build);
         return before === build;
     } catch {
-        return true; // nothing can be noted: better an old page than one that is loaded for ever
+        return true; // nothing can be noted: better an old page than one that is loaded again and again
     }
 }

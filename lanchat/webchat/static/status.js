@@ -8,7 +8,7 @@ import { useObservable } from "./observable_hook.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
-/** Trouble that is over sooner than this is not mentioned, in milliseconds. */
+/** A connection that is there sooner than this is not mentioned, in milliseconds. */
 const PATIENCE = 300;
 /** How long a note stays, in milliseconds. */
 const NOTE_STAYS = 8000;
@@ -22,9 +22,9 @@ export function Status({ session }) {
     const trouble = ["offline", "connecting", "asleep", "closed"].includes(phase);
     const [shown, setShown] = useState(false);
     useEffect(() => {
-        const timer = setTimeout(() => setShown(trouble), trouble ? PATIENCE : 0);
+        const timer = setTimeout(() => setShown(trouble), phase === "connecting" ? PATIENCE : 0);
         return () => clearTimeout(timer);
-    }, [trouble]);
+    }, [phase]);
     return html`<div class="status" role="status">
         ${shown && trouble && html`<div class=${`banner ${phase}`}>
             <${Icon} name="warning" />
@@ -37,20 +37,17 @@ export function Status({ session }) {
 }
 
 /**
- * What is the matter, as a sentence.
+ * What is the matter, in plain words.
  * @param {Session} session
  * @returns {string}
  */
 function sentence({ phase, reason }) {
-    const code = reason?.code ?? "";
-    const text = reason?.text ?? "";
+    const { code, text } = reason;
     if (phase === "closed") {
         return text && code !== "GONE" ? t("status.kicked", { text }) : t("status.closed");
     }
-    if (phase === "offline" && (code === "RELOAD" || code === "FULL")) {
-        return t(code === "FULL" ? "status.serverFull" : "status.serverRestarts");
-    }
-    return t(`status.${phase}`);
+    const known = { RELOAD: "status.restarts", FULL: "status.full", NAME_TAKEN: "status.ownName" }[code];
+    return t((phase === "offline" && known) || `status.${phase}`);
 }
 
 /**

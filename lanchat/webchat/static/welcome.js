@@ -1,5 +1,5 @@
 /** The first screen: a name is all it takes, and a password if the name is an account's. */
-import { html, useState } from "./vendor/preact.js";
+import { html, useEffect, useState } from "./vendor/preact.js";
 import { ErrorText, Field, Form, IconButton } from "./dialog.js";
 import { Icon } from "./icons.js";
 import { t } from "./i18n.js";
@@ -8,6 +8,7 @@ import { useObservable } from "./observable_hook.js";
 /**
  * @typedef {import("./session.js").Session} Session
  * @typedef {import("./preferences.js").Preferences} Preferences
+ * @typedef {Record<string, string>} Values
  */
 
 /**
@@ -35,42 +36,49 @@ export function encryptedPage(session) {
  */
 export function Welcome({ session, preferences }) {
     useObservable(session);
-    const [other, setOther] = useState(false);
-    const password = session.phase === "login" && !other;
+    const { phase } = session;
+    const [asked, setAsked] = useState(phase === "login");
+    useEffect(() => {
+        if (phase !== "connecting") {
+            setAsked(phase === "login");
+        }
+    }, [phase]);
     return html`<main class="welcome" id="main" tabindex="-1">
         <div class="card">
             <img src="./icon.svg" alt="" width="56" height="56" />
             <h1>lanchat</h1>
-            ${password
-                ? html`<${PasswordForm} session=${session} onOther=${() => setOther(true)} />`
-                : html`<${NameForm} session=${session} onName=${() => setOther(false)} />`}
+            ${asked
+                ? html`<${PasswordForm} session=${session} onOther=${() => setAsked(false)} />`
+                : html`<${NameForm} session=${session} onName=${setAsked} />`}
         </div>
         <${Insecure} session=${session} preferences=${preferences} />
     </main>`;
 }
 
-/** @param {{ session: Session, onName: () => void }} props */
+/** @param {{ session: Session, onName: (asked: boolean) => void }} props */
 function NameForm({ session, onName }) {
-    const submit = async (/** @type {Record<string, string>} */ { name }) => {
-        onName();
+    const { phase, reason } = session;
+    const submit = (/** @type {Values} */ { name }) => {
         if (name.trim()) {
-            await session.start(name.trim());
+            onName(false);
+            session.start(name.trim());
         }
     };
-    const busy = session.phase === "connecting";
-    const refused = session.phase === "refused" || session.phase === "start" ? session.reason?.text : "";
+    const busy = phase === "connecting";
     return html`<${Form} onSubmit=${submit}>
         <p>${t("welcome.intro")}</p>
         <${Field} label=${t("welcome.name")} name="name" required autofocus maxlength="64" dir="auto" autocomplete="username"
             defaultValue=${session.name} />
         <button class="primary" disabled=${busy}>${busy ? t("welcome.busy") : t("welcome.enter")}</button>
-        <${ErrorText} text=${refused ?? ""} />
+        <${ErrorText} text=${phase === "refused" ? reason.text : ""} />
     <//>`;
 }
 
 /** @param {{ session: Session, onOther: () => void }} props */
 function PasswordForm({ session, onOther }) {
-    const { name } = session;
+    const { name, phase, reason } = session;
+    const busy = phase === "connecting";
+    const login = (/** @type {Values} */ { password }) => session.login(name, password).catch(() => {}); // session.reason says why
     const back = html`<button type="button" onClick=${onOther}>${t("welcome.otherName")}</button>`;
     if (!mayLogIn(session)) {
         return html`<div class="form">
@@ -79,13 +87,13 @@ function PasswordForm({ session, onOther }) {
             ${back}
         </div>`;
     }
-    return html`<${Form} onSubmit=${(/** @type {Record<string, string>} */ values) => session.login(name, values.password)}>
+    return html`<${Form} onSubmit=${login}>
         <p dir="auto">${t("welcome.needsPassword", { name })}</p>
         <input hidden name="username" autocomplete="username" value=${name} />
         <${Field} label=${t("welcome.password")} name="password" type="password" required autofocus autocomplete="current-password" />
-        <button class="primary">${t("account.login")}</button>
+        <button class="primary" disabled=${busy}>${busy ? t("welcome.busy") : t("account.login")}</button>
         ${back}
-        <${ErrorText} text=${session.reason?.code === "AUTH_REQUIRED" ? "" : (session.reason?.text ?? "")} />
+        <${ErrorText} text=${reason.code === "AUTH_REQUIRED" ? "" : reason.text} />
     <//>`;
 }
 
