@@ -97,7 +97,7 @@ function Password({ session }) {
 
 /** @param {{ session: Session }} props */
 function Devices({ session }) {
-    const [devices, setDevices] = useState(/** @type {any[]} */ ([]));
+    const [devices, setDevices] = useState(/** @type {Record<string, any>[]} */ ([]));
     const loading = useTask();
     useEffect(() => void loading.run(async () => setDevices(await session.devices())), []);
     const written = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });

@@ -5,12 +5,13 @@ import { drawAttention } from "./notify.js";
 import { Page } from "./page.js";
 import { Preferences } from "./preferences.js";
 import { reloadWhenNewer } from "./reload.js";
+import { note } from "./status.js";
 import { setLanguage } from "./i18n.js";
 
 const preferences = new Preferences();
 const model = new Model();
-model.session.restore();
 drawAttention(model, preferences);
+model.onNotice((text) => note(text));
 reloadWhenNewer(model.session);
 
 let { language } = preferences;
@@ -20,5 +21,6 @@ preferences.subscribe(() => {
         void setLanguage(language);
     }
 });
+model.begin();
 await setLanguage(language);
 render(html`<${Page} model=${model} preferences=${preferences} />`, document.body);

@@ -17,7 +17,7 @@ export function Dialog({ title, onClose, wide = false, children }) {
         dialog?.showModal();
         return () => dialog?.close();
     }, []);
-    const beside = (/** @type {MouseEvent} */ event) => event.target === ref.current && ref.current.close();
+    const beside = (/** @type {MouseEvent} */ event) => event.target === ref.current && ref.current?.close();
     return html`<dialog ref=${ref} class=${wide ? "dialog wide" : "dialog"} aria-labelledby=${id} onClose=${onClose} onMouseDown=${beside}>
         <div class="dialog-body">
             <header>
@@ -40,13 +40,20 @@ export function IconButton({ icon, label, onClick, ...attributes }) {
 }
 
 /**
- * One input with its label above it; further attributes are those of the input.
- * @param {{ label: string, hint?: string, [attribute: string]: any }} props
+ * One input with its label above it; further attributes are those of the input. With `autofocus` it has the focus at once.
+ * @param {{ label: string, hint?: string, autofocus?: boolean, [attribute: string]: any }} props
  */
-export function Field({ label, hint = "", ...attributes }) {
+export function Field({ label, hint = "", autofocus = false, ...attributes }) {
+    const ref = useRef(/** @type {HTMLInputElement | null} */ (null));
+    useLayoutEffect(() => {
+        if (autofocus && ref.current) {
+            ref.current.autofocus = true; // a dialog that opens around it looks for this
+            ref.current.focus();
+        }
+    }, []);
     return html`<label class="field">
         <span>${label}</span>
-        <input autocomplete="off" autocapitalize="off" spellcheck=${false} ...${attributes} />
+        <input ref=${ref} autocomplete="off" autocapitalize="off" spellcheck=${false} ...${attributes} />
         ${hint && html`<small>${hint}</small>`}
     </label>`;
 }

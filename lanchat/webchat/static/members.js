@@ -94,7 +94,7 @@ function Powers({ model, conv, member: { name, rank }, decides, mayRank }) {
             ${RANKS.map((to) => html`<option value=${to} selected=${to === rank}>${t(`rank.${to || "none"}`)}</option>`)}
         </select></label>`}
         <${ErrorText} text=${task.error} />
-        ${decides && html`<${Form} class="form inline" onSubmit=${(/** @type {Record<string, string>} */ { reason }) => model.kick(conv, name, reason.trim())}>
+        ${decides && html`<${Form} onSubmit=${(/** @type {Record<string, string>} */ { reason }) => model.kick(conv, name, reason.trim())}>
             <${Field} label=${t("room.kickReason")} name="reason" maxlength="200" dir="auto" />
             <button class="danger">${t("room.kick")}</button>
         <//>`}

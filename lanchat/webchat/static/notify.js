@@ -65,7 +65,7 @@ export function drawAttention(model, preferences) {
         if (preferences.sound) {
             playSound();
         }
-        if (preferences.notify && mayNotify()) {
+        if (preferences.notifications && mayNotify()) {
             notify(message);
         }
     });

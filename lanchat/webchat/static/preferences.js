@@ -18,7 +18,7 @@ export class Preferences extends Observable {
         /** Which messages are notified of and make the sound: `mine` (private ones and mentions) or `all`. */
         this.scope = "mine";
         /** Whether the browser shows notifications. */
-        this.notify = false;
+        this.notifications = false;
         /** Whether the line about the connection that is not encrypted was dismissed. */
         this.insecureSeen = false;
         const kept = storage.getObject(STORED);
@@ -33,7 +33,7 @@ export class Preferences extends Observable {
 
     /**
      * Changes some of the choices.
-     * @param {Partial<Pick<Preferences, "language" | "theme" | "sound" | "scope" | "notify" | "insecureSeen">>} changes
+     * @param {Partial<Pick<Preferences, "language" | "theme" | "sound" | "scope" | "notifications" | "insecureSeen">>} changes
      */
     set(changes) {
         Object.entries(changes).forEach(([name, value]) => this.#assign(name, value));
@@ -44,8 +44,8 @@ export class Preferences extends Observable {
 
     /** @returns {Record<string, unknown>} */
     #chosen() {
-        const { language, theme, sound, scope, notify, insecureSeen } = this;
-        return { language, theme, sound, scope, notify, insecureSeen };
+        const { language, theme, sound, scope, notifications, insecureSeen } = this;
+        return { language, theme, sound, scope, notifications, insecureSeen };
     }
 
     /**

@@ -25,7 +25,7 @@ export function Rooms({ model, onClose }) {
         location.hash = hrefOf(conv);
     };
     return html`<${Dialog} title=${t("rooms.title")} onClose=${onClose}>
-        <${Field} label=${t("rooms.filter")} type="search" autofocus maxlength="64" dir="auto" value=${typed}
+        <${Field} label=${t("rooms.filter")} autofocus maxlength="64" dir="auto" value=${typed}
             onInput=${(/** @type {any} */ event) => setTyped(event.currentTarget.value)} />
         <${ErrorText} text=${loading.error} />
         <ul class="rooms" onKeyDown=${moveFocus} aria-busy=${rooms === null}>
@@ -88,6 +88,6 @@ function NewRoom({ name, model, onShow }) {
     };
     return html`<${Form} onSubmit=${make}>
         <${Checkbox} label=${t("rooms.private")} checked=${isPrivate} onChange=${setPrivate} />
-        <button class="primary" dir="auto">${t("rooms.make", { name })}</button>
+        <button dir="auto">${t("rooms.make", { name })}</button>
     <//>`;
 }

@@ -16,7 +16,7 @@ import { useObservable } from "./observable_hook.js";
 export function useRoute(model) {
     useObservable(model);
     const [route, setRoute] = useState(() => parseRoute(location.hash));
-    useEffect(() => {
+    useLayoutEffect(() => {
         const follow = () => setRoute(parseRoute(location.hash));
         addEventListener("hashchange", follow);
         return () => removeEventListener("hashchange", follow);
@@ -26,8 +26,8 @@ export function useRoute(model) {
     useLayoutEffect(() => {
         if (first) {
             location.replace(hrefOf(first));
-        } else if (!isOutside) {
-            model.open(route.conv);
+        } else {
+            model.open(isOutside ? "" : route.conv);
         }
     }, [route.conv, first, isOutside]);
     const moved = useMoved(model);

@@ -39,7 +39,7 @@ export function Search({ model, onClose }) {
     };
     return html`<${Dialog} title=${t("search.title")} onClose=${onClose} wide>
         <${Form} class="search" onSubmit=${search}>
-            <input type="search" aria-label=${t("search.placeholder")} placeholder=${t("search.placeholder")} autofocus dir="auto"
+            <input enterkeyhint="search" aria-label=${t("search.placeholder")} placeholder=${t("search.placeholder")} autofocus dir="auto"
                 autocomplete="off" maxlength="500" value=${typed} onKeyDown=${enterList}
                 onInput=${(/** @type {any} */ event) => setTyped(event.currentTarget.value)} />
             <button class="primary">${t("search.title")}</button>

@@ -40,12 +40,12 @@ function Notifications({ preferences }) {
     const change = async (/** @type {boolean} */ on) => {
         const granted = on && (await askToNotify());
         setDenied(on && !granted);
-        preferences.set({ notify: granted });
+        preferences.set({ notifications: granted });
     };
     if (!isSecureContext) {
         return html`<p class="hint">${t("settings.notifyInsecure")}</p>`;
     }
-    return html`<${Checkbox} label=${t("settings.notify")} checked=${preferences.notify && mayNotify()} onChange=${change} />
+    return html`<${Checkbox} label=${t("settings.notify")} checked=${preferences.notifications && mayNotify()} onChange=${change} />
         ${denied && html`<p class="error" role="alert">${t("settings.notifyDenied")}</p>`}`;
 }
 
