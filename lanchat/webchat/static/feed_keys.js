@@ -1,0 +1,60 @@
+/** The keys that move through the rows of a list. */
+
+/**
+ * Moves the focus from row to row with the arrow keys; Enter opens what can be done with a row. From the list itself, the arrow up
+ * leads to the last row that is visible.
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} frame   the list
+ * @param {HTMLElement} rows    its rows, of which the articles get the focus
+ * @returns {"older" | "newer" | "end" | ""} which way the reader goes
+ */
+export function moveInFeed(event, frame, rows) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const row = /** @type {HTMLElement | null} */ (target.closest("article"));
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || (target !== frame && target !== row)) {
+        return "";
+    }
+    if (event.key === "Enter" && row) {
+        event.preventDefault();
+        row.querySelector(/** @type {any} */ ("[aria-haspopup=menu], .unfold"))?.click();
+        return "";
+    }
+    if (event.key === "End") {
+        event.preventDefault();
+        return "end";
+    }
+    if (event.key !== "ArrowUp" && event.key !== "ArrowDown") {
+        return event.key === "Home" || event.key === "PageUp" ? "older" : event.key === "PageDown" ? "newer" : "";
+    }
+    event.preventDefault();
+    const up = event.key === "ArrowUp";
+    const next = row ? beside(row, up) : lastVisible(frame, rows);
+    next?.focus({ preventScroll: true });
+    next?.scrollIntoView({ block: "nearest" });
+    return up ? "older" : "newer";
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {boolean} before
+ * @returns {HTMLElement | null}
+ */
+function beside(row, before) {
+    /** @type {Element | null} */
+    let next = row;
+    do {
+        next = before ? next.previousElementSibling : next.nextElementSibling;
+    } while (next && next.localName !== "article");
+    return /** @type {HTMLElement | null} */ (next);
+}
+
+/**
+ * @param {HTMLElement} frame
+ * @param {HTMLElement} rows
+ * @returns {HTMLElement | undefined}
+ */
+function lastVisible(frame, rows) {
+    const end = frame.getBoundingClientRect().bottom;
+    const articles = /** @type {HTMLElement[]} */ ([...rows.children].filter((child) => child.localName === "article"));
+    return articles.findLast((article) => article.getBoundingClientRect().top < end);
+}

@@ -1,0 +1,60 @@
+/** What the list of messages shows for each of its items, and before the first. */
+
+import { html } from "./vendor/preact.js";
+import { EventRow } from "./events.js";
+import { t } from "./i18n.js";
+import { MessageRow } from "./message.js";
+import { dayName } from "./times.js";
+
+/** @import { Item } from "./grouping.js" */
+/** @import { RowActions } from "./message.js" */
+/** @import { Timeline } from "./timeline.js" */
+/** @import { Me } from "./types.js" */
+
+/**
+ * What rows are shown with.
+ * @typedef {object} Shown
+ * @property {Me} me
+ * @property {string} language
+ * @property {Timeline} timeline
+ * @property {RowActions} actions
+ * @property {string} highlight   the id of the message to which the reader was led, or ""
+ */
+
+/**
+ * An item as a row.
+ * @param {Item} item
+ * @param {Shown} shown
+ * @returns {any}
+ */
+export function rowOf(item, { me, language, timeline, actions, highlight }) {
+    switch (item.kind) {
+        case "day":
+            return html`<div key=${item.key} class="day"><span>${dayName(item.time)}</span></div>`;
+        case "new":
+            return html`<div key=${item.key} class="new-since"><span>${t("list.newSince")}</span></div>`;
+        case "events":
+            return html`<${EventRow} key=${item.key} messages=${item.messages} language=${language}
+                highlighted=${highlight !== "" && item.messages.some((message) => message.id === highlight)} />`;
+        default:
+            return html`<${MessageRow} key=${item.key} message=${item.message} grouped=${item.grouped} me=${me} account=${me.account}
+                language=${language} timeline=${timeline} actions=${actions}
+                highlighted=${highlight !== "" && item.message.id === highlight} />`;
+    }
+}
+
+/**
+ * What stands before the first row.
+ * @param {Timeline} timeline
+ * @param {string} title   of the conversation
+ * @returns {string}
+ */
+export function beginningOf({ atStart, stored, rows, failed }, title) {
+    if (failed) {
+        return failed.message;
+    }
+    if (!stored) {
+        return t("list.notStored");
+    }
+    return atStart ? t(rows.length > 0 ? "list.beginning" : "list.empty", { conv: title }) : t("list.loading");
+}

@@ -1,0 +1,83 @@
+/**
+ * Keeps the place of a reader in a list whose rows change above and below. Not all browsers do it by themselves, and none does
+ * at the very top, so the style sheet turns theirs off (`overflow-anchor: none`), and this does it everywhere alike.
+ */
+
+/** How many rows are remembered: some may be gone when the place is restored. */
+const ANCHORS = 12;
+
+/** Up to how many px from the end the list counts as at its end. */
+const NEAR_END = 30;
+
+/** A list that scrolls: `frame` scrolls, and its rows are the children of `rows`. */
+export class ScrollPlace {
+    /** @type {Array<{ row: Element, top: number }>} Rows that are visible, with their distance to the top of the frame in px. */
+    #anchors = [];
+
+    /**
+     * @param {HTMLElement} frame
+     * @param {HTMLElement} rows
+     */
+    constructor(frame, rows) {
+        this.frame = frame;
+        this.rows = rows;
+    }
+
+    /** How far the end is below what is visible, in px. */
+    get belowEnd() {
+        const { scrollHeight, scrollTop, clientHeight } = this.frame;
+        return scrollHeight - scrollTop - clientHeight;
+    }
+
+    /** Whether the end is visible. */
+    get atEnd() {
+        return this.belowEnd <= NEAR_END;
+    }
+
+    /** Scrolls to the end. */
+    toEnd() {
+        this.frame.scrollTop = this.frame.scrollHeight;
+    }
+
+    /** Remembers where the visible rows are. */
+    remember() {
+        const top = this.frame.getBoundingClientRect().top;
+        const rows = this.rows.children;
+        // The first row may lose its header when others are put before it, so the one after it is the better anchor.
+        const first = Math.max(this.#firstBelow(top), Math.min(1, rows.length - 1));
+        this.#anchors = [];
+        for (let n = first; n < rows.length && this.#anchors.length < ANCHORS; n++) {
+            this.#anchors.push({ row: rows[n], top: rows[n].getBoundingClientRect().top - top });
+        }
+    }
+
+    /** Scrolls so that the first of the remembered rows that is still there is where it was. */
+    restore() {
+        const anchor = this.#anchors.find(({ row }) => row.parentNode === this.rows);
+        if (anchor) {
+            const moved = anchor.row.getBoundingClientRect().top - this.frame.getBoundingClientRect().top - anchor.top;
+            if (Math.abs(moved) >= 0.5) {
+                this.frame.scrollTop += moved;
+            }
+        }
+    }
+
+    /**
+     * The first row of which something is below a height of the window.
+     * @param {number} top
+     * @returns {number}
+     */
+    #firstBelow(top) {
+        let low = 0;
+        let high = this.rows.children.length;
+        while (low < high) {
+            const middle = (low + high) >> 1;
+            if (this.rows.children[middle].getBoundingClientRect().bottom > top) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
+    }
+}
