@@ -89,9 +89,9 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
         <${ModeBar} mode=${mode} onCancel=${onCancel} />
         ${suggestions.list}
         <div class="composer-row">
-            <textarea ref=${field} rows="1" dir="auto" value=${text} aria-label=${label} placeholder=${label} enterkeyhint="send"
-                aria-autocomplete="list" aria-controls=${suggestions.id} aria-activedescendant=${suggestions.active}
-                aria-invalid=${surplus > 0 ? "true" : null} aria-describedby="composer-bytes"
+            <textarea ref=${field} rows="1" dir="auto" value=${text} aria-label=${label} placeholder=${label}
+                enterkeyhint="send" aria-autocomplete="list" aria-controls=${suggestions.id}
+                aria-activedescendant=${suggestions.active} aria-invalid=${surplus > 0 ? "true" : null} aria-describedby="composer-bytes"
                 onInput=${typed} onKeyDown=${pressed} onBlur=${suggestions.close}></textarea>
             <button type="submit" class="send" aria-label=${t("composer.send")} title=${t("composer.send")}
                 disabled=${text.trim() === "" || surplus > 0}><${Symbol} name="send" /></button>
@@ -101,8 +101,8 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
 }
 
 /**
- * The text that is written. It is kept as a draft, but for an edit, which begins with the text of the message and leaves the draft
- * as it is.
+ * The text that is written. It is kept as a draft, but for an edit, which begins with the text of the message and leaves the
+ * draft as it is.
  * @param {string} conv
  * @param {Mode} mode
  * @returns {[string, (text: string) => void]}
@@ -165,7 +165,7 @@ function useSuggestions(model, conv, text, setText, field) {
         }
         return taken;
     };
-    /** TAB completes a name, or shows several to choose from; where there is nothing to complete it moves the focus as always. */
+    /** TAB completes a name, or shows several; where there is nothing to complete it moves the focus as always. */
     const tabKey = (/** @type {KeyboardEvent} */ event) => {
         const at = field.current?.selectionEnd ?? 0;
         const found = event.key === "Tab" && !event.shiftKey ? completeAt(model, conv, text, at) : null;
@@ -251,8 +251,9 @@ function ModeBar({ mode, onCancel }) {
     }
     const { message } = mode;
     const words = mode.kind === "edit" ? t("composer.editing") : t("composer.replying", { name: isolated(message.from) });
+    const excerpt = mode.kind === "reply" && html`<bdi class="excerpt">${message.text.slice(0, 200)}</bdi>`;
     return html`<div class="mode-bar">
-        <${Symbol} name="reply" /><span>${words}</span> ${mode.kind === "reply" && html`<bdi class="excerpt">${message.text.slice(0, 200)}</bdi>`}
+        <${Symbol} name="reply" /><span>${words}</span> ${excerpt}
         <button type="button" onClick=${onCancel}>${t("composer.cancel")}</button>
     </div>`;
 }

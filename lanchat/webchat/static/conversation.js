@@ -77,20 +77,22 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
         }
     };
     const editLast = () => {
-        const last = model.timeline(conv).rows.findLast((row) => rightsOf(row, model.me, model.find(conv)).edit);
+        const last = [...model.timeline(conv).rows].reverse().find((row) => rightsOf(row, model.me, model.find(conv)).edit);
         if (last) {
             setMode({ kind: "edit", message: last });
         }
     };
     return html`<section class="conversation">
         <${Header} model=${model} conv=${conv} title=${title} onMenu=${onMenu} onInfo=${onInfo} />
-        <${MessageList} model=${model} conv=${conv} title=${title} focus=${focus} actions=${actions} onNotice=${setNotice} handle=${list} />
+        <${MessageList} model=${model} conv=${conv} title=${title} focus=${focus} actions=${actions} onNotice=${setNotice}
+            handle=${list} />
         <${Notice} text=${notice} onClose=${() => setNotice("")} />
-        <${Composer} model=${model} conv=${conv} title=${title} mode=${mode} onCancel=${() => setMode(MESSAGE)} onEditLast=${editLast}
-            onSend=${send} />
+        <${Composer} model=${model} conv=${conv} title=${title} mode=${mode} onCancel=${() => setMode(MESSAGE)}
+            onEditLast=${editLast} onSend=${send} />
         <${TypingLine} model=${model} conv=${conv} />
         <${LiveRegion} model=${model} conv=${conv} />
-        ${open && html`<${Beside} open=${open} model=${model} onOpen=${setOpen} onMode=${setMode} onNotice=${setNotice} trying=${trying} />`}
+        ${open && html`<${Beside} open=${open} model=${model} onOpen=${setOpen} onMode=${setMode} onNotice=${setNotice}
+            trying=${trying} />`}
     </section>`;
 }
 
@@ -149,7 +151,8 @@ function Beside({ open, model, onOpen, onMode, onNotice, trying }) {
         const choose = closing((emoji) => trying(model.react(message, emoji)));
         return html`<${ReactionPicker} anchor=${anchor} onChoose=${choose} onClose=${close} />`;
     }
-    return html`<${MessageMenu} message=${message} anchor=${anchor} rights=${rightsOf(message, model.me, model.find(message.conv))}
+    const rights = rightsOf(message, model.me, model.find(message.conv));
+    return html`<${MessageMenu} message=${message} anchor=${anchor} rights=${rights}
         onReply=${closing(() => onMode({ kind: "reply", message }))} onEdit=${closing(() => onMode({ kind: "edit", message }))}
         onReact=${() => onOpen({ ...open, what: "picker" })} onWithdraw=${closing(() => trying(model.withdraw(message)))}
         onDone=${onNotice} onClose=${close} />`;
@@ -167,7 +170,8 @@ function Header({ model, conv, title, onMenu, onInfo }) {
         <${SymbolButton} name="menu" label=${t("list.menu")} class="icon-button menu-button" onClick=${onMenu} />
         <h1><bdi>${title}</bdi></h1>
         <p class="about" dir="auto" title=${about}>${about}</p>
-        ${conv !== "Everyone" && html`<${SymbolButton} name="info" label=${t("list.info", { conv: title })} onClick=${onInfo} />`}
+        ${conv !== "Everyone" && html`<${SymbolButton} name="info" label=${t("list.info", { conv: title })}
+            onClick=${onInfo} />`}
     </header>`;
 }
 
@@ -194,7 +198,8 @@ function presence(model, conv) {
 function TypingLine({ model, conv }) {
     useObservable(model);
     const names = model.typing(conv);
-    const words = names.length > MOST_TYPING ? t("composer.typingMany") : t("composer.typing", { names: listOf(names), n: names.length });
+    const words = names.length > MOST_TYPING ? t("composer.typingMany")
+        : t("composer.typing", { names: listOf(names), n: names.length });
     return html`<p class="typing">${names.length > 0 && words}</p>`;
 }
 

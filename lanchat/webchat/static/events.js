@@ -2,7 +2,8 @@
 
 import { Component, html } from "./vendor/preact.js";
 import { t } from "./i18n.js";
-import { fullTime, isolated, listOf, timeOfDay } from "./times.js";
+import { Time } from "./time.js";
+import { isolated, listOf, timeOfDay } from "./times.js";
 
 /** @import { Message } from "./types.js" */
 
@@ -27,7 +28,8 @@ export function sentenceOf(message) {
         const rank = ["owner", "operator", "voiced"].includes(text) ? text : "none";
         return t(`message.event.rank.${rank}`, values);
     }
-    return ["joined", "mode", "renamed", "invited", "closed"].includes(ev) ? t(`message.event.${ev}`, values) : `${ev} ${isolated(text)}`;
+    const known = ["joined", "mode", "renamed", "invited", "closed"].includes(ev);
+    return known ? t(`message.event.${ev}`, values) : `${ev} ${isolated(text)}`;
 }
 
 /**
@@ -37,7 +39,7 @@ export function sentenceOf(message) {
  */
 export function summaryOf(messages) {
     const sentences = ["joined", "left"].map((ev) => {
-        const names = [...new Set(messages.filter((message) => message.event?.ev === ev).map((message) => message.event?.who ?? ""))];
+        const names = [...new Set(messages.flatMap(({ event }) => (event?.ev === ev ? [event.who] : [])))];
         const more = names.length - MOST_NAMES;
         const listed = more > 0 ? [...names.slice(0, MOST_NAMES), t("message.others", { n: more })] : names;
         return names.length > 0 ? t(`message.event.${ev}`, { names: listOf(listed), n: names.length }) : "";
@@ -75,14 +77,13 @@ export class EventRow extends Component {
         const [first] = messages;
         const last = messages[messages.length - 1];
         const several = messages.length > 1;
-        const time = html`<time datetime=${new Date(last.time).toISOString()} title=${fullTime(last.time)}>${timeOfDay(last.time)}</time>`;
-        return html`<article class=${`event ${highlighted ? "highlighted" : ""}`} data-id=${first.id} data-seq=${last.seq} tabindex="-1"
-            aria-label=${t("message.eventLabel", { time: timeOfDay(last.time) })}>
+        return html`<article class=${`event ${highlighted ? "highlighted" : ""}`} data-id=${first.id} data-seq=${last.seq}
+            tabindex="-1" aria-label=${t("message.eventLabel", { time: timeOfDay(last.time) })}>
             ${several
                 ? html`<button type="button" class="unfold" aria-expanded=${String(this.state.open)} onClick=${this.toggle}>
                     ${summaryOf(messages)}
                 </button>`
-                : html`<span dir="auto">${sentenceOf(first)}</span>`} ${time}
+                : html`<span dir="auto">${sentenceOf(first)}</span>`} <${Time} time=${last.time} />
             ${several && this.state.open && html`<ul>${messages.map((message) => html`<li key=${message.key} dir="auto">
                 ${timeOfDay(message.time)} ${sentenceOf(message)}</li>`)}</ul>`}
         </article>`;

@@ -1,8 +1,8 @@
 /** The keys that move through the rows of a list. */
 
 /**
- * Moves the focus from row to row with the arrow keys; Enter opens what can be done with a row. From the list itself, the arrow up
- * leads to the last row that is visible.
+ * Moves the focus from row to row with the arrow keys; Enter opens what can be done with a row. From the list itself, they lead
+ * to the last row that is visible.
  * @param {KeyboardEvent} event
  * @param {HTMLElement} frame   the list
  * @param {HTMLElement} rows    its rows, of which the articles get the focus
@@ -56,5 +56,5 @@ function beside(row, before) {
 function lastVisible(frame, rows) {
     const end = frame.getBoundingClientRect().bottom;
     const articles = /** @type {HTMLElement[]} */ ([...rows.children].filter((child) => child.localName === "article"));
-    return articles.findLast((article) => article.getBoundingClientRect().top < end);
+    return articles.reverse().find((article) => article.getBoundingClientRect().top < end);
 }

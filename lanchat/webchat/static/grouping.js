@@ -59,8 +59,9 @@ export function itemsOf(rows, newSince, atStart, heads) {
 function add(items, row, isHead) {
     const last = isHead ? undefined : items[items.length - 1];
     if (!row.event) {
-        items.push({ kind: "message", key: row.key, message: row, grouped: last?.kind === "message" && sameGroup(last.message, row) });
-    } else if (last?.kind === "events" && comesOrGoes(last.messages[0]) && comesOrGoes(row) && last.messages.length < MOST_FOLDED) {
+        const grouped = last?.kind === "message" && sameGroup(last.message, row);
+        items.push({ kind: "message", key: row.key, message: row, grouped });
+    } else if (last?.kind === "events" && last.messages.length < MOST_FOLDED && [last.messages[0], row].every(comesOrGoes)) {
         last.messages.push(row);
     } else {
         items.push({ kind: "events", key: row.key, messages: [row] });
@@ -73,7 +74,8 @@ function add(items, row, isHead) {
  * @returns {boolean}
  */
 function sameGroup(a, b) {
-    return a.from === b.from && a.bot === b.bot && b.time - a.time < GROUP && b.kind !== "action" && a.kind !== "action" && !b.re;
+    const isAction = a.kind === "action" || b.kind === "action";
+    return a.from === b.from && a.bot === b.bot && b.time - a.time < GROUP && !isAction && !b.re;
 }
 
 /**

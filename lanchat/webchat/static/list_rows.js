@@ -37,8 +37,8 @@ export function rowOf(item, { me, language, timeline, actions, highlight }) {
             return html`<${EventRow} key=${item.key} messages=${item.messages} language=${language}
                 highlighted=${highlight !== "" && item.messages.some((message) => message.id === highlight)} />`;
         default:
-            return html`<${MessageRow} key=${item.key} message=${item.message} grouped=${item.grouped} me=${me} account=${me.account}
-                language=${language} timeline=${timeline} actions=${actions}
+            return html`<${MessageRow} key=${item.key} message=${item.message} grouped=${item.grouped} me=${me}
+                account=${me.account} language=${language} timeline=${timeline} actions=${actions}
                 highlighted=${highlight !== "" && item.message.id === highlight} />`;
     }
 }

@@ -49,6 +49,7 @@ function inWords(messages) {
     if (messages.length > MOST_READ) {
         return t("list.announceMany", { n: messages.length });
     }
-    return messages.map(({ from, text }) => t("list.announce", { name: isolated(from), text: isolated(text.slice(0, MOST_LETTERS)) }))
-        .join(" ");
+    const sentences = messages.map(({ from, text }) =>
+        t("list.announce", { name: isolated(from), text: isolated(text.slice(0, MOST_LETTERS)) }));
+    return sentences.join(" ");
 }

@@ -6,6 +6,7 @@ import { Symbol, SymbolButton } from "./symbols.js";
 import { Reactions } from "./reactions.js";
 import { richText } from "./rich_text.js";
 import { hrefOf } from "./routes.js";
+import { Time } from "./time.js";
 import { fullTime, isolated, timeOfDay } from "./times.js";
 
 /** @import { Message, Me } from "./types.js" */
@@ -77,9 +78,9 @@ export class MessageRow extends Component {
             grouped && "grouped", message.mine && "mine", message.mentionsMe && "mentions-me", highlighted && "highlighted",
             message.kind, message.withdrawn && "withdrawn",
         ].filter(Boolean).join(" ");
-        return html`<article class=${`message ${marks}`} data-id=${message.id} data-seq=${message.seq} data-state=${message.state}
-            tabindex="-1" aria-label=${t("message.label", { name, time: timeOfDay(message.time) })}
-            onPointerEnter=${this.activate} onPointerLeave=${this.rest} onFocusIn=${this.activate} onFocusOut=${this.rest}>
+        return html`<article class=${`message ${marks}`} data-id=${message.id} data-seq=${message.seq}
+            data-state=${message.state} tabindex="-1" aria-label=${t("message.label", { name, time: timeOfDay(message.time) })}
+            onPointerEnter=${this.activate} onPointerLeave=${this.rest} onfocusin=${this.activate} onfocusout=${this.rest}>
             ${!grouped && html`<${Header} message=${message} />`}
             ${grouped && html`<${Time} time=${message.time} />`}
             <div class="body">
@@ -105,7 +106,8 @@ export class MessageRow extends Component {
         return html`<div class="text" dir="auto">
                 ${action && html`<bdi class=${`sender hue-${hueOf(message.from)}`}>${message.from}</bdi>`}${action && " "}
                 ${richText(shown, me.name)}
-                ${message.edited > 0 && html` <small class="edited" title=${fullTime(message.edited)}>${t("message.edited")}</small>`}
+                ${message.edited > 0
+                    && html` <small class="edited" title=${fullTime(message.edited)}>${t("message.edited")}</small>`}
             </div>
             ${long && html`<button type="button" class="unfold" aria-expanded=${String(this.state.open)} onClick=${toggle}>
                 ${t(this.state.open ? "message.showLess" : "message.showAll")}
@@ -125,13 +127,6 @@ function Header({ message }) {
             ${message.kind !== "action" && html`<bdi class=${`sender ${hue}`}>${message.from}</bdi>`}
             ${bot} <${Time} time=${message.time} />
         </header>`;
-}
-
-/**
- * @param {{ time: number }} props
- */
-function Time({ time }) {
-    return html`<time datetime=${new Date(time).toISOString()} title=${fullTime(time)}>${timeOfDay(time)}</time>`;
 }
 
 /**
@@ -189,7 +184,8 @@ function Toolbar({ message, account, actions }) {
     return html`<div class="tools">
         ${account && message.seq > 0 && html`<${SymbolButton} name="react" label=${t("message.react")}
             onClick=${(/** @type {any} */ event) => actions.pick(message, ...at(event))} />`}
-        ${message.id && html`<${SymbolButton} name="reply" label=${t("message.reply")} onClick=${() => actions.reply(message)} />`}
+        ${message.id && html`<${SymbolButton} name="reply" label=${t("message.reply")}
+            onClick=${() => actions.reply(message)} />`}
         <${SymbolButton} name="more" label=${t("message.actions")} aria-haspopup="menu"
             onClick=${(/** @type {any} */ event) => actions.menu(message, ...at(event))} />
     </div>`;

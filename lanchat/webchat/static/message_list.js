@@ -157,7 +157,8 @@ export class MessageList extends Component {
         this.#opened = true;
         this.#place.toEnd();
         const frame = /** @type {HTMLElement} */ (this.frame);
-        const above = frame.getBoundingClientRect().top - (rows.querySelector(".new-since")?.getBoundingClientRect().top ?? Infinity);
+        const line = rows.querySelector(".new-since")?.getBoundingClientRect().top ?? Infinity;
+        const above = frame.getBoundingClientRect().top - line;
         if (above > 0) {
             this.#sticks = false;
             frame.scrollTop -= above + frame.clientHeight / 4;
@@ -277,12 +278,13 @@ export class MessageList extends Component {
         const { title, model, conv } = this.props;
         const { rows, newSince, atStart, loading } = this.#timeline;
         const shown = {
-            me: model.me, language: language(), timeline: this.#timeline, actions: this.actions, highlight: this.state.highlight,
+            me: model.me, language: language(), timeline: this.#timeline, actions: this.actions,
+            highlight: this.state.highlight,
         };
         return html`<div class="message-list">
-            <div class="feed" role="feed" aria-label=${t("list.label", { conv: title })} aria-busy=${String(loading !== "")} tabindex="0"
-                ref=${(/** @type {any} */ node) => (this.frame = node)} onScroll=${this.scrolled} onWheel=${this.wheeled}
-                onKeyDown=${this.keyPressed} onClick=${this.clicked}>
+            <div class="feed" role="feed" aria-label=${t("list.label", { conv: title })} aria-busy=${String(loading !== "")}
+                tabindex="0" ref=${(/** @type {any} */ node) => (this.frame = node)}
+                onScroll=${this.scrolled} onWheel=${this.wheeled} onKeyDown=${this.keyPressed} onClick=${this.clicked}>
                 <p class="edge">${beginningOf(this.#timeline, title)}</p>
                 <div class="rows" ref=${(/** @type {any} */ node) => (this.rows = node)}>
                     ${itemsOf(rows, newSince, atStart, this.#heads).map((item) => rowOf(item, shown))}

@@ -61,6 +61,7 @@ export function MessageMenu({ message, anchor, rights, onReply, onReact, onEdit,
         onClose();
         onDone((await copy(text)) ? done : t("message.notCopied"));
     };
+    const withdraw = () => (sure ? onWithdraw() : setSure(true));
     const item = (/** @type {string} */ label, /** @type {() => void} */ action, danger = false) =>
         html`<button type="button" role="menuitem" class=${danger ? "danger" : ""} onClick=${action}>${label}</button>`;
     return html`<${Popup} anchor=${anchor} role="menu" label=${t("message.actions")} class="menu" onClose=${onClose}>
@@ -70,7 +71,7 @@ export function MessageMenu({ message, anchor, rights, onReply, onReact, onEdit,
             ${rights.edit && item(t("message.edit"), onEdit)}
             ${rights.link && item(t("message.copyLink"), () => put(linkTo(message), t("message.linkCopied")))}
             ${item(t("message.copyText"), () => put(message.text, t("message.textCopied")))}
-            ${rights.withdraw && item(sure ? t("message.withdrawSure") : t("message.withdraw"), () => (sure ? onWithdraw() : setSure(true)), true)}
+            ${rights.withdraw && item(t(sure ? "message.withdrawSure" : "message.withdraw"), withdraw, true)}
         </div>
     <//>`;
 }

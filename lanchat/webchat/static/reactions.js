@@ -30,13 +30,15 @@ export function Reactions({ message, me, allowed, onReact }) {
     const chips = reactions.slice(0, MOST_SHOWN).map(([emoji, names]) => {
         const own = names.some((name) => sameName(name, me));
         const label = labelOf(emoji, names);
-        return html`<button type="button" class="reaction" key=${emoji} aria-pressed=${String(own)} aria-label=${label} title=${label}
-            disabled=${!allowed} onClick=${() => onReact(message, own ? "" : emoji)}>
+        return html`<button type="button" class="reaction" key=${emoji} aria-pressed=${String(own)} aria-label=${label}
+            title=${label} disabled=${!allowed} onClick=${() => onReact(message, own ? "" : emoji)}>
             <bdi>${emoji}</bdi> ${names.length}
         </button>`;
     });
     const more = reactions.length - MOST_SHOWN;
-    return html`<div class="reactions">${chips}${more > 0 && html`<span>${t("message.moreReactions", { n: more })}</span>`}</div>`;
+    return html`<div class="reactions">
+        ${chips} ${more > 0 && html`<span>${t("message.moreReactions", { n: more })}</span>`}
+    </div>`;
 }
 
 /**
@@ -70,8 +72,8 @@ export function ReactionPicker({ anchor, onChoose, onClose }) {
         <div class="palette">${PALETTE.map((emoji, n) => html`<button type="button" key=${emoji} ref=${n === 0 ? first : null}
             onClick=${() => onChoose(emoji)}>${emoji}</button>`)}</div>
         <form onSubmit=${submit}>
-            <input value=${text} onInput=${typed} maxlength="64" dir="auto" autocomplete="off" aria-label=${t("message.anyEmoji")}
-                placeholder=${t("message.anyEmoji")} />
+            <input value=${text} onInput=${typed} maxlength="64" dir="auto" autocomplete="off"
+                aria-label=${t("message.anyEmoji")} placeholder=${t("message.anyEmoji")} />
             <button type="submit" disabled=${text.trim() === ""}>${t("message.add")}</button>
         </form>
     <//>`;

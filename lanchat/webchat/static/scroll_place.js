@@ -11,7 +11,7 @@ const NEAR_END = 30;
 
 /** A list that scrolls: `frame` scrolls, and its rows are the children of `rows`. */
 export class ScrollPlace {
-    /** @type {Array<{ row: Element, top: number }>} Rows that are visible, with their distance to the top of the frame in px. */
+    /** @type {Array<{ row: Element, top: number }>} Visible rows, with their distance to the top of the frame in px. */
     #anchors = [];
 
     /**

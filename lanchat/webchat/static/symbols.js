@@ -25,7 +25,8 @@ export function Symbol({ name }) {
  * @param {{ name: keyof typeof PATHS, label: string, onClick: (event: any) => void, [attribute: string]: any }} props
  */
 export function SymbolButton({ name, label, onClick, ...attributes }) {
-    return html`<button type="button" class="icon-button" aria-label=${label} title=${label} onClick=${onClick} ...${attributes}>
+    return html`<button type="button" class="icon-button" aria-label=${label} title=${label} onClick=${onClick}
+        ...${attributes}>
         <${Symbol} name=${name} />
     </button>`;
 }

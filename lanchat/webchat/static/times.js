@@ -18,7 +18,8 @@ const STYLES = {
 const formats = new Map();
 
 /**
- * The locale of times: the browser's own if its language is the one that is shown (so that en-GB stays en-GB), else that language.
+ * The locale of times: the browser's own if its language is the one that is shown (so that en-GB stays en-GB), else that
+ * language.
  * @returns {string | undefined}
  */
 export function locale() {
