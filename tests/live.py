@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 PATIENCE = 100.0
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 LOOPBACK = "tcp:0:interface=127.0.0.1"
+#: The options that take a port to listen on.
+PORTS = {"--port", "--telnet", "--tls", "--manhole", "--web", "--http", "--https"}
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class Server:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=env, cwd=directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 (ours)
         try:
-            wanted = sum(option in ("--port", "--telnet", "--tls", "--manhole", "--web") for option in options)
+            wanted = sum(option in PORTS for option in options)
             until(lambda: len(self.listening()) >= wanted or self.process.poll() is not None, "the server to listen")
             assert self.process.poll() is None, self.text()
         except BaseException:

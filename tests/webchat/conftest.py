@@ -1,0 +1,67 @@
+"""Fixtures: browsers, a browser's windows, and a server with a door for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from tests.live import LOOPBACK, Server
+from tests.webchat.browser import PATIENCE_MS, OpenWindow, Windows, chromium, chromium_path
+from tests.webchat.namespace import Network
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, for the tests of this folder only: while it is there, asyncio can't be used in this thread."""
+    chromium_path()
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium, which all tests share; what they do in it is apart."""
+    with chromium(playwright, tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture
+def open_window(browser: Browser) -> Iterator[OpenWindow]:
+    """Opens windows of people who have nothing to do with each other; errors in any of them fail the test at its end."""
+    windows = Windows(browser)
+    yield windows
+    windows.close()
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    """A network of the module's own, with a cable that can be cut."""
+    with Network() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lan_browser(playwright: Playwright, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium on the reader's machine of that network."""
+    with chromium(playwright, tmp_path_factory.mktemp("chromium"), network.reader) as running:
+        yield running
+
+
+@pytest.fixture
+def open_lan_window(lan_browser: Browser) -> Iterator[OpenWindow]:
+    """Opens windows on the reader's machine."""
+    windows = Windows(lan_browser)
+    yield windows
+    windows.close()
+
+
+@pytest.fixture
+def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server with a lobby and all doors, of this test's own."""
+    options = ("--port", LOOPBACK, "--telnet", LOOPBACK, "--http", LOOPBACK, "--lobby", "#lobby")
+    with Server(tmp_path_factory.mktemp("server"), *options) as running:
+        yield running
