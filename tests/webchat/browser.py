@@ -50,9 +50,7 @@ def chromium(
     script.write_text(f'#!/bin/sh\nexec {" ".join([*under, chromium_path()])} "$@"\n')
     script.chmod(stat.S_IRWXU)
     environment: dict[str, Any] = {**os.environ, "HOME": str(home or directory)}
-    browser = playwright.chromium.launch(
-        executable_path=script, args=[*flags], env=environment, chromium_sandbox=os.geteuid() != 0 and not under
-    )
+    browser = playwright.chromium.launch(executable_path=script, args=[*flags], env=environment)
     yield browser
     browser.close()
 
