@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from lanchat.webchat.bundle import bundle
+
 TYPES = {
     ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".js": "text/javascript",  # (modules are always UTF-8)
     ".css": "text/css; charset=utf-8",
     ".json": "application/json",
     ".svg": "image/svg+xml",
@@ -27,14 +29,15 @@ POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 #: Headers of every answer, and those of documents besides; a script or a style has none of its own to keep.
-COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 DOCUMENT_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
-#: Where index.html has the build, and where it names the modules that are loaded at once (not those that it may never need).
-BUILD, MODULES = b"<!-- build -->", b"<!-- modules -->"
-#: Matches what imports a module when it is loaded.
-_IMPORT = re.compile(rb"""^(?:import|export)\b[^;]*?["'](\.[^"']+)["']""", re.MULTILINE)
+#: Where index.html has the build; and the module that it loads.
+BUILD, FIRST = b"<!-- build -->", "/app.js"
 #: Matches in Accept-Encoding that gzip is wanted (RFC 9110, 12.5.3).
 _GZIP = re.compile(r"(?:^|,)\s*(?:x-)?(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
+#: Match what scripts and styles are sent without: comments on lines of their own; then indentation and empty lines.
+_COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.DOTALL | re.MULTILINE)
+_INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
 
 
 class File(NamedTuple):
@@ -62,34 +65,29 @@ def make_file(name: str, body: bytes) -> File:
     return File(body, gzip.compress(body, 9, mtime=0), kind, hashlib.sha256(body).hexdigest()[:16])
 
 
+def _read(path: Path) -> bytes:
+    """The content of a file; of scripts and styles without comments and indentation, which are a third of them."""
+    content = path.read_bytes()
+    return _INDENTATION.sub(b"", _COMMENT.sub(b"", content)) if path.suffix in (".js", ".css") else content
+
+
 class Files:
     """The files of the chat page, by their path (`/` is index.html)."""
 
     def __init__(self) -> None:
-        contents = {
-            f"/{path.relative_to(STATIC).as_posix()}": path.read_bytes() for path in STATIC.rglob("*") if path.suffix in TYPES
-        }
+        paths = [path for path in STATIC.rglob("*") if path.suffix in TYPES]
+        contents = {f"/{path.relative_to(STATIC).as_posix()}": _read(path) for path in paths}
         everything = b"".join(b"%b\0%b\0" % (name.encode(), contents[name]) for name in sorted(contents))
         #: Changes with any of the files; a page compares it with its own to know that there is a newer one.
         self.build = hashlib.sha256(everything).hexdigest()[:16]
-        index = contents.pop("/index.html").replace(BUILD, f'<meta name="build" content="{self.build}">'.encode())
-        links = "".join(f'<link rel="modulepreload" href="{name}">' for name in _modules(contents, "/app.js"))
-        contents["/"] = index.replace(MODULES, links.encode())
-        self._files = {name: make_file("index.html" if name == "/" else name, body) for name, body in contents.items()}
+        index = contents.pop("/index.html")
+        contents["/"] = index.replace(BUILD, f'<meta name="build" content="{self.build}">'.encode())
+        modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
+        scripts = {name: script.encode() for name, script in bundle(modules, FIRST).items()}
+        self._files = {
+            name: make_file("index.html" if name == "/" else name, body) for name, body in {**contents, **scripts}.items()
+        }
 
     def get(self, path: str) -> File | None:
         """The file at a path; None if there is none. Paths are only looked up, and never lead to the disk."""
         return self._files.get(path)
-
-
-def _modules(contents: Mapping[str, bytes], first: str) -> list[str]:
-    """The paths of all modules that a module needs to run, itself included, in the order in which they are found."""
-    found = [first] if first in contents else []
-    for path in found:
-        folder = path.rpartition("/")[0]
-        for match in _IMPORT.finditer(contents[path]):
-            name = match[1].decode().removeprefix("./")
-            imported = f"{folder}/{name}"
-            if imported in contents and imported not in found:
-                found.append(imported)
-    return found

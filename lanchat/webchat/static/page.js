@@ -1,13 +1,8 @@
 /** The page: the first screen for those who are not in the chat yet; for others the sidebar, a conversation, its panel, and dialogs. */
 import { html, useCallback, useEffect, useState } from "./vendor/preact.js";
-import { Account } from "./account.js";
 import { MainPane } from "./main_pane.js";
 import { Insecure, Welcome } from "./welcome.js";
-import { NoteList, Status } from "./status.js";
-import { Panel } from "./panel.js";
-import { Rooms } from "./rooms.js";
-import { Search } from "./search.js";
-import { Settings } from "./settings.js";
+import { NoteList, Status, note } from "./status.js";
 import { Sidebar } from "./sidebar.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { useRoute } from "./routing.js";
@@ -75,13 +70,31 @@ function Chat({ lang, model, preferences }) {
             <main id="main" tabindex="-1" inert=${drawer.open}>
                 <${MainPane} key=${lang} model=${model} route=${route} onMenu=${drawer.show} onInfo=${toggleInfo} />
             </main>
-            ${info && html`<${Panel} model=${model} conv=${route.conv} onClose=${closeInfo} />`}
+            ${info && html`<${LoadedDialog} name="panel" model=${model} conv=${route.conv} onClose=${closeInfo} />`}
         </div>
-        ${dialog === "account" && html`<${Account} ...${props} />`}
-        ${dialog === "rooms" && html`<${Rooms} ...${props} />`}
-        ${dialog === "search" && html`<${Search} ...${props} />`}
-        ${dialog === "settings" && html`<${Settings} ...${props} />`}
+        ${dialog && html`<${LoadedDialog} key=${dialog} name=${dialog} ...${props} />`}
         <${NoteList} />`;
+}
+
+const loadDialogs = () => import("./dialogs.js");
+
+/**
+ * A dialog, when what it needs is loaded. If that can't be loaded, it is closed.
+ * @param {{ onClose: () => void, [prop: string]: any }} props
+ */
+function LoadedDialog(props) {
+    const [loaded, setLoaded] = useState(/** @type {import("./dialogs.js") | null} */ (null));
+    useEffect(() => {
+        let isWanted = true;
+        loadDialogs().then((dialogs) => isWanted && setLoaded(dialogs), () => {
+            note(t("error.unknown"), { error: true });
+            props.onClose();
+        });
+        return () => {
+            isWanted = false;
+        };
+    }, []);
+    return loaded && html`<${loaded.Dialog} ...${props} />`;
 }
 
 /**
