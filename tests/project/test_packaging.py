@@ -35,7 +35,9 @@ def _files() -> list[str]:
 
 
 def modules() -> set[str]:
-    return {str(path.relative_to(ROOT)) for path in (ROOT / "lanchat").rglob("*.py")} | {"lanchat/py.typed"}
+    ours, page = ROOT / "lanchat", ROOT / "lanchat" / "webchat" / "static"
+    paths = [*ours.rglob("*.py"), ours / "py.typed", *(path for path in page.rglob("*") if path.is_file())]
+    return {str(path.relative_to(ROOT)) for path in paths}
 
 
 def test_the_wheel_has_our_modules_and_one_plugin_and_nothing_else(built: Path) -> None:

@@ -21,8 +21,8 @@ MODULES = {
         'import { double } from "./vendor/lib.js";\n'
         "following();\n"
         'const load = () => import("./later/more.js");\n'
-        "const { more } = await load();\n"
-        "console.log(JSON.stringify([count(), double(count()), more()]));\n"
+        "const told = [count(), double(count())];\n"
+        "load().then(({ more }) => more()).then((text) => console.log(JSON.stringify([...told, text])));\n"
     ),
     "/core/count.js": (
         'import { step } from "./step.js";\n'
