@@ -5,7 +5,7 @@ import { changedBy, messageOf } from "./messages.js";
 import { kindOf } from "./names.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./timeline.js").Place} Place */
+/** @typedef {import("./loading_timeline.js").Place} Place */
 /** @typedef {import("./types.js").Change} Change */
 /** @typedef {import("./types.js").Found} Found */
 /** @typedef {import("./types.js").Message} Message */

@@ -3,7 +3,7 @@
 import { nameKey } from "./names.js";
 import { Timeline } from "./timeline.js";
 
-/** @typedef {import("./timeline.js").Source} Source */
+/** @typedef {import("./loading_timeline.js").Source} Source */
 /** @typedef {import("./types.js").Change} Change */
 
 /** How many timelines keep what they have loaded, how many that cannot be loaded again are kept, and how many there are. */

@@ -1,0 +1,318 @@
+/** The connection to the server under one name: made, greeted, watched, lost, and made again. */
+
+import { keepToken, rememberName } from "./credentials.js";
+import { afterEnd } from "./endings.js";
+import { ServerError, offline } from "./errors.js";
+import { Handshake } from "./handshake.js";
+import { Liveness } from "./liveness.js";
+import { nameKey, newId, sameName } from "./names.js";
+import { Observable } from "./observable.js";
+import { readPacket, writePacket } from "./packets.js";
+import { Place } from "./place.js";
+import { Requests } from "./requests.js";
+import { Socket } from "./socket.js";
+import { Timers } from "./timers.js";
+
+/** @typedef {import("./handshake.js").Next} Next */
+/** @typedef {import("./types.js").Packet} Packet */
+/** @typedef {import("./types.js").Phase} Phase */
+/** @typedef {import("./types.js").Reason} Reason */
+/** @typedef {import("./types.js").X} X */
+
+/** How long a welcome may take, and how long a cut is not shown, as it may only be that the page is left; in milliseconds. */
+const WELCOME_MS = 15_000;
+const UNSEEN_MS = 300;
+/** How often the server is told up to where everything has come, in milliseconds. */
+const ACK_MS = 1000;
+
+/**
+ * Those who use the connection.
+ * @typedef {object} Handlers
+ * @property {(packet: Packet, resumed: boolean) => void} welcomed A connection is ready; `resumed`: what was missed comes now.
+ * @property {(packet: Packet) => void} received A packet that is no answer to a request.
+ * @property {(packet: Packet) => void} registered The name is an account from now on.
+ * @property {(hasLog: boolean) => void} lost The connection has ended; `hasLog`: the server stores a log for us.
+ * @property {() => void} renamed One has another name; "" after a logout.
+ */
+
+/** A connection, and another one after it. It changes with its members. */
+export class Connection extends Observable {
+    /** @type {Phase} */
+    phase = "start";
+    /** @type {Reason} */
+    reason = { code: "", text: "" };
+    name = "";
+    account = false;
+    /** @type {Set<string>} What the server has granted. */
+    caps = new Set();
+    place = new Place();
+    /** The key of the name with which we were let in last. */
+    welcomedAs = "";
+    #requests = new Requests();
+    #socket;
+    /** @type {Handshake|null} Until the welcome. */
+    #handshake = null;
+    #password = "";
+    /** @type {Reason|null} */
+    #bye = null;
+    #isWelcomed = false;
+    #failures = 0;
+    #acked = 0;
+    #timers = new Timers();
+    #liveness = new Liveness(() => void this.request("/time", "").catch(() => undefined), () => this.#socket.drop());
+
+    /**
+     * @param {Handlers} handlers
+     * @param {string} url Of the WebSocket, without a slash at its end.
+     */
+    constructor(handlers, url) {
+        super();
+        this.handlers = handlers;
+        this.#socket = new Socket(url, {
+            opened: () => this.#opened(),
+            received: (text) => this.#received(text),
+            closed: (code, reason) => this.#closed(code, reason),
+        });
+    }
+
+    /** When the next attempt to connect is made, in milliseconds since 1970; 0 if none is. */
+    get retryAt() {
+        return this.#socket.retryAt;
+    }
+
+    /** Whether the server has let us in, and the connection stands. */
+    get isOnline() {
+        return this.#isWelcomed;
+    }
+
+    /**
+     * Connect with a name, and with a password if there is one.
+     * @param {string} name
+     * @param {string} [password]
+     */
+    begin(name, password = "") {
+        if (this.phase === "login" && password !== "" && this.#handshake !== null && sameName(name, this.name)) {
+            this.show("connecting");
+            this.#socket.send(this.#handshake.logIn(password));
+            return;
+        }
+        this.end(4000);
+        if (!sameName(name, this.name)) {
+            this.place.forget();
+        }
+        this.name = name;
+        this.#password = password;
+        this.#failures = 0;
+        this.#connect();
+    }
+
+    /** Connect now, unless there is a connection. */
+    reconnect() {
+        if (!this.isOnline && this.name !== "" && this.phase !== "start" && this.phase !== "login") {
+            this.#connect();
+        }
+    }
+
+    /** Close the connection until `wake`: nobody looks at the page. */
+    sleep() {
+        if (["online", "offline", "connecting"].includes(this.phase)) {
+            this.end(4000);
+            this.show("asleep");
+        }
+    }
+
+    /** Connect again after `sleep`. */
+    wake() {
+        if (this.phase === "asleep") {
+            this.#connect();
+        }
+    }
+
+    /** Find out whether the connection still stands: the page was hidden, the network was away, or an answer is overdue. */
+    probe() {
+        if (this.isOnline) {
+            this.#liveness.probe();
+        } else if (this.phase === "offline") {
+            this.reconnect();
+        }
+    }
+
+    /** Say goodbye, and close the connection. */
+    quit() {
+        this.#socket.send(writePacket("/quit", ""));
+        this.end(1000);
+        this.show("closed", { code: "GONE", text: "" });
+    }
+
+    /**
+     * Ask the server for something.
+     * @param {string} to
+     * @param {string} msg
+     * @param {X} [x]
+     * @returns {Promise<Packet>} the answer: an `ok`, an `ack`, or an `end` with its `batch`. Rejected with a `ServerError`.
+     */
+    request(to, msg, x = {}) {
+        const cid = newId();
+        return this.isOnline ? this.#requests.wait(cid, () => this.send(to, msg, { ...x, cid })) : Promise.reject(offline());
+    }
+
+    /**
+     * Send a packet.
+     * @param {string} to
+     * @param {string} msg
+     * @param {X} x
+     * @returns {boolean} whether there is a connection
+     */
+    send(to, msg, x) {
+        return this.isOnline && this.#socket.send(writePacket(to, msg, x));
+    }
+
+    /**
+     * What becomes of a login is known.
+     * @param {ServerError|null} _error Null: one is in.
+     */
+    loginEnded(_error) {
+        // (for whoever lets people log in)
+    }
+
+    /**
+     * End the connection, and plan no other.
+     * @param {number} code
+     */
+    end(code) {
+        const wasWelcomed = this.#isWelcomed, hasLog = this.account && this.caps.has("history") && this.caps.has("ack");
+        this.#timers.stopAll();
+        this.#liveness.end();
+        this.#isWelcomed = false;
+        this.#handshake = null;
+        this.#socket.close(code);
+        this.#requests.lost();
+        if (wasWelcomed) {
+            this.place.lost();
+            this.handlers.lost(hasLog);
+        }
+    }
+
+    /**
+     * Show what is the matter.
+     * @param {Phase} phase
+     * @param {Reason} [reason]
+     */
+    show(phase, reason = { code: "", text: "" }) {
+        this.phase = phase;
+        this.reason = reason;
+        this.changed();
+    }
+
+    #connect() {
+        this.end(4000);
+        this.show(this.phase === "offline" ? "offline" : "connecting", this.reason);
+        this.#socket.connect();
+    }
+
+    #opened() {
+        this.#handshake = new Handshake(this.name, this.place.resume, this.#password);
+        this.#bye = null;
+        this.#socket.send(this.name);
+        this.#socket.send(this.#handshake.hello());
+        this.#timers.start("welcome", WELCOME_MS, () => this.#socket.drop());
+    }
+
+    /** @param {unknown} text */
+    #received(text) {
+        const packet = readPacket(text);
+        this.#liveness.heard();
+        if (packet === null) {
+            return;
+        }
+        const { x } = packet;
+        if (x.op === "ping") {
+            this.#socket.send(writePacket("/pong", "", { t: x.t }));
+        } else if (x.op === "bye") {
+            this.#bye = { code: x.code ?? "", text: packet.msg };
+        } else if (this.#handshake !== null) {
+            this.#go(this.#handshake.handle(packet));
+        } else if (!this.#requests.answered(packet)) {
+            this.handlers.received(packet);
+            this.#acknowledgeSoon();
+        }
+    }
+
+    /** @param {Next} next */
+    #go(next) {
+        if (next.step === "welcome") {
+            this.#welcomed(next.packet);
+        } else if (next.step === "hello") {
+            this.#timers.start("hello", next.ms, () => this.#handshake !== null && this.#socket.send(this.#handshake.hello()));
+        } else if (next.step === "login") {
+            this.#password = "";
+            this.#timers.stop("welcome");
+            this.show("login", next.reason);
+            this.loginEnded(new ServerError(next.reason.code, next.reason.text, next.retryMs));
+        } else if (next.step === "refused") {
+            this.end(1000);
+            this.show("refused", next.reason);
+            this.loginEnded(new ServerError(next.reason.code, next.reason.text));
+        }
+    }
+
+    /** @param {Packet} packet */
+    #welcomed(packet) {
+        const { x } = packet;
+        this.#timers.stopAll();
+        this.#handshake = null;
+        this.#password = "";
+        this.#isWelcomed = true;
+        this.#failures = this.#acked = 0;
+        this.name = packet.to;
+        this.welcomedAs = nameKey(this.name);
+        this.account = x.account === true;
+        this.caps = new Set(x.caps);
+        rememberName(this.name);
+        if (x.token !== undefined) {
+            keepToken(this.name, x.token);
+        }
+        this.show("online");
+        this.handlers.welcomed(packet, this.place.welcomed(x));
+        this.loginEnded(null);
+        this.#liveness.begin();
+    }
+
+    /**
+     * @param {number} close
+     * @param {string} text
+     */
+    #closed(close, text) {
+        const wasWelcomed = this.#isWelcomed, bye = this.#bye?.code ?? "";
+        const next = afterEnd({
+            close, text: this.#bye?.text || this.#handshake?.refusal || text, bye, wasWelcomed,
+            wasOurs: this.welcomedAs === nameKey(this.name), awaitsPassword: this.phase === "login", failures: this.#failures,
+        });
+        const reason = this.phase === "login" ? this.reason : next.reason;
+        this.#failures++;
+        this.end(4000);
+        if (bye === "AUTH_REQUIRED" && wasWelcomed) {
+            keepToken(this.name, "");  // the password was changed on another device
+        }
+        if (next.retryMs === null) {
+            this.show(next.phase, reason);
+            this.loginEnded(new ServerError(reason.code, reason.text));
+            return;
+        }
+        this.#socket.connectIn(next.retryMs);
+        if (wasWelcomed) {
+            this.#timers.start("unseen", UNSEEN_MS, () => this.show(next.phase, reason));
+        } else {
+            this.show(next.phase, reason);
+        }
+    }
+
+    #acknowledgeSoon() {
+        if (this.account && this.place.seq > this.#acked && !this.#timers.has("ack")) {
+            this.#timers.start("ack", ACK_MS, () => {
+                this.#acked = this.place.seq;
+                this.send("/ack", "", { seq: this.#acked });
+            });
+        }
+    }
+}
