@@ -9,11 +9,13 @@ import { nameKey, newId, sameName } from "./names.js";
 import { Observable } from "./observable.js";
 import { readPacket, writePacket } from "./packets.js";
 import { Place } from "./place.js";
+import { Receipts } from "./receipts.js";
 import { Requests } from "./requests.js";
 import { Socket } from "./socket.js";
 import { Timers } from "./timers.js";
 
 /** @typedef {import("./handshake.js").Next} Next */
+/** @typedef {import("./types.js").Handlers} Handlers */
 /** @typedef {import("./types.js").Packet} Packet */
 /** @typedef {import("./types.js").Phase} Phase */
 /** @typedef {import("./types.js").Reason} Reason */
@@ -22,18 +24,8 @@ import { Timers } from "./timers.js";
 /** How long a welcome may take, and how long a cut is not shown, as it may only be that the page is left; in milliseconds. */
 const WELCOME_MS = 15_000;
 const UNSEEN_MS = 300;
-/** How often the server is told up to where everything has come, in milliseconds. */
-const ACK_MS = 1000;
-
-/**
- * Those who use the connection.
- * @typedef {object} Handlers
- * @property {(packet: Packet, resumed: boolean) => void} welcomed A connection is ready; `resumed`: what was missed comes now.
- * @property {(packet: Packet) => void} received A packet that is no answer to a request.
- * @property {(packet: Packet) => void} registered The name is an account from now on.
- * @property {(hasLog: boolean) => void} lost The connection has ended; `hasLog`: the server stores a log for us.
- * @property {() => void} renamed One has another name; "" after a logout.
- */
+/** How often a name that was ours is tried again while the server says that it is taken. */
+const OWN_TRIES = 12;
 
 /** A connection, and another one after it. It changes with its members. */
 export class Connection extends Observable {
@@ -46,8 +38,9 @@ export class Connection extends Observable {
     /** @type {Set<string>} What the server has granted. */
     caps = new Set();
     place = new Place();
-    /** The key of the name with which we were let in last. */
-    welcomedAs = "";
+    /** The key of a name that is ours, and how often to try again while it is taken: maybe by a connection that we lost. */
+    ours = "";
+    ownTries = 0;
     #requests = new Requests();
     #socket;
     /** @type {Handshake|null} Until the welcome. */
@@ -57,8 +50,8 @@ export class Connection extends Observable {
     #bye = null;
     #isWelcomed = false;
     #failures = 0;
-    #acked = 0;
     #timers = new Timers();
+    #receipts = new Receipts(() => this.place.seq, (seq) => this.send("/ack", "", { seq }));
     #liveness = new Liveness(() => void this.request("/time", "").catch(() => undefined), () => this.#socket.drop());
 
     /**
@@ -92,6 +85,7 @@ export class Connection extends Observable {
      */
     begin(name, password = "") {
         if (this.phase === "login" && password !== "" && this.#handshake !== null && sameName(name, this.name)) {
+            this.#password = password;
             this.show("connecting");
             this.#socket.send(this.#handshake.logIn(password));
             return;
@@ -183,6 +177,7 @@ export class Connection extends Observable {
         const wasWelcomed = this.#isWelcomed, hasLog = this.account && this.caps.has("history") && this.caps.has("ack");
         this.#timers.stopAll();
         this.#liveness.end();
+        this.#receipts.end();
         this.#isWelcomed = false;
         this.#handshake = null;
         this.#socket.close(code);
@@ -234,7 +229,9 @@ export class Connection extends Observable {
             this.#go(this.#handshake.handle(packet));
         } else if (!this.#requests.answered(packet)) {
             this.handlers.received(packet);
-            this.#acknowledgeSoon();
+            if (this.account) {
+                this.#receipts.due();
+            }
         }
     }
 
@@ -244,15 +241,14 @@ export class Connection extends Observable {
             this.#welcomed(next.packet);
         } else if (next.step === "hello") {
             this.#timers.start("hello", next.ms, () => this.#handshake !== null && this.#socket.send(this.#handshake.hello()));
-        } else if (next.step === "login") {
+        } else if (next.step !== "wait") {
             this.#password = "";
             this.#timers.stop("welcome");
-            this.show("login", next.reason);
+            if (next.step === "refused") {
+                this.end(1000);
+            }
+            this.show(next.step, next.reason);
             this.loginEnded(new ServerError(next.reason.code, next.reason.text, next.retryMs));
-        } else if (next.step === "refused") {
-            this.end(1000);
-            this.show("refused", next.reason);
-            this.loginEnded(new ServerError(next.reason.code, next.reason.text));
         }
     }
 
@@ -263,9 +259,10 @@ export class Connection extends Observable {
         this.#handshake = null;
         this.#password = "";
         this.#isWelcomed = true;
-        this.#failures = this.#acked = 0;
+        this.#failures = 0;
         this.name = packet.to;
-        this.welcomedAs = nameKey(this.name);
+        this.ours = nameKey(this.name);
+        this.ownTries = OWN_TRIES;
         this.account = x.account === true;
         this.caps = new Set(x.caps);
         rememberName(this.name);
@@ -286,7 +283,8 @@ export class Connection extends Observable {
         const wasWelcomed = this.#isWelcomed, bye = this.#bye?.code ?? "";
         const next = afterEnd({
             close, text: this.#bye?.text || this.#handshake?.refusal || text, bye, wasWelcomed,
-            wasOurs: this.welcomedAs === nameKey(this.name), awaitsPassword: this.phase === "login", failures: this.#failures,
+            awaitsPassword: this.phase === "login", failures: this.#failures,
+            tries: this.ours === nameKey(this.name) ? this.ownTries : 0,
         });
         const reason = this.phase === "login" ? this.reason : next.reason;
         this.#failures++;
@@ -300,19 +298,6 @@ export class Connection extends Observable {
             return;
         }
         this.#socket.connectIn(next.retryMs);
-        if (wasWelcomed) {
-            this.#timers.start("unseen", UNSEEN_MS, () => this.show(next.phase, reason));
-        } else {
-            this.show(next.phase, reason);
-        }
-    }
-
-    #acknowledgeSoon() {
-        if (this.account && this.place.seq > this.#acked && !this.#timers.has("ack")) {
-            this.#timers.start("ack", ACK_MS, () => {
-                this.#acked = this.place.seq;
-                this.send("/ack", "", { seq: this.#acked });
-            });
-        }
+        this.#timers.start("unseen", wasWelcomed ? UNSEEN_MS : 0, () => this.show(next.phase, reason));
     }
 }

@@ -28,7 +28,9 @@ export class Conversations {
 
     /** All of them, the one with the latest message first. */
     get sorted() {
-        this.#sorted ??= [...this.#all.values()].sort((one, other) => other.time - one.time || one.conv.localeCompare(other.conv));
+        const order = (/** @type {Conversation} */ one, /** @type {Conversation} */ other) =>
+            other.time - one.time || one.conv.localeCompare(other.conv);
+        this.#sorted ??= [...this.#all.values()].sort(order);
         return this.#sorted;
     }
 
@@ -157,33 +159,29 @@ export class Conversations {
     }
 
     /**
-     * Take the rows of an answer to `/conversations`.
+     * Take all rows of the answers to `/conversations`.
      * @param {X[]} rows
      * @param {boolean} isCounted Whether they say what is unread, which those of a guest do not.
-     * @param {boolean} isAll Whether rooms that are not among them are not one's own (any more).
+     * @returns {string[]} the rooms that one is not in any more
      */
-    replace(rows, isCounted, isAll) {
+    replace(rows, isCounted) {
         const since = this.#since ?? [];
-        const seen = new Set([nameKey(EVERYONE)]);
+        const listed = new Set();
         this.#since = null;
         for (const row of rows.slice(0, MOST)) {
             const conv = textOf(row, "conv");
             if (kindOf(conv) !== "everyone") {
-                seen.add(nameKey(conv));
-                this.change(conv, { ...listed(conv, row), ...(isCounted ? this.#counts(conv, row) : {}) });
+                listed.add(nameKey(conv));
+                this.change(conv, { ...shown(conv, row), ...(isCounted ? this.#counts(conv, row) : {}) });
             }
         }
         for (const message of isCounted ? since : []) {
-            const row = this.find(message.conv);
-            if (row !== undefined && message.seq > row.seq) {
+            if (message.seq > (this.find(message.conv)?.seq ?? 0)) {
                 this.said(message, false);
             }
         }
-        for (const { conv, kind, joined } of isAll ? this.sorted : []) {
-            if (kind === "room" && joined && !seen.has(nameKey(conv))) {
-                this.change(conv, { joined: false });
-            }
-        }
+        const rooms = this.sorted.filter((one) => one.kind === "room" && one.joined && !listed.has(nameKey(one.conv)));
+        return rows.length < MOST ? rooms.map((one) => one.conv) : [];
     }
 
     /**
@@ -219,8 +217,8 @@ export class Conversations {
  */
 function newConversation(conv) {
     return {
-        ...named(conv), topic: "", rank: "", private: false, joined: kindOf(conv) !== "room", seq: 0, time: 0, read: 0, unread: 0,
-        unreadMore: false, mentions: 0, muted: false,
+        ...named(conv), topic: "", rank: "", private: false, joined: kindOf(conv) !== "room", seq: 0, time: 0, read: 0,
+        unread: 0, unreadMore: false, mentions: 0, muted: false,
     };
 }
 
@@ -235,11 +233,10 @@ function named(conv) {
  * @param {X} row
  * @returns {Partial<Conversation>}
  */
-function listed(conv, row) {
+function shown(conv, row) {
     const time = Date.parse(textOf(row, "ts"));
-    return {
-        ...named(conv), topic: textOf(row, "topic"), joined: true, seq: numberOf(row, "seq"), time: Number.isNaN(time) ? 0 : time,
-    };
+    const known = { topic: textOf(row, "topic"), joined: true, seq: numberOf(row, "seq") };
+    return { ...named(conv), ...known, time: Number.isNaN(time) ? 0 : time };
 }
 
 /**

@@ -8,8 +8,6 @@ const TEMPORARY = new Set(["FULL", "IDLE", "INTERNAL", "NOT_STORED", "RATE_LIMIT
 /** The codes of the protocol that a close code of the WebSocket stands for. */
 /** @type {{ [close: number]: string }} */
 const CODES = { 1000: "GONE", 1001: "RELOAD", 1009: "TOO_BIG", 1011: "INTERNAL", 4008: "SLOW", 4009: "IDLE", 4013: "FULL" };
-/** A name that was ours may be held by the connection that we lost, until the server notices its end. */
-const OWN_NAME_TRIES = 12;
 /** How long attempts wait, in milliseconds: the first after a cut, further ones, and at most. */
 const FIRST_MS = 300;
 const NEXT_MS = 500;
@@ -21,7 +19,7 @@ const MOST_MS = 15_000;
  * @property {string} text The reason that came with it, or what the server said before.
  * @property {string} bye The code of the server's `bye`; "" if there was none.
  * @property {boolean} wasWelcomed Whether the server had let us in on this connection.
- * @property {boolean} wasOurs Whether it has ever let us in under this name.
+ * @property {number} tries How often to try again if the name is taken: it may be by a connection that we lost.
  * @property {boolean} awaitsPassword Whether the user was being asked for a password.
  * @property {number} failures How many attempts have failed since.
  */
@@ -39,10 +37,11 @@ export function afterEnd(end) {
     }
     if (end.close === 1008 && !end.wasWelcomed) {
         const isTaken = /\balready\b/u.test(end.text);
-        if (isTaken && end.wasOurs && end.failures < OWN_NAME_TRIES) {
+        if (isTaken && end.failures < end.tries) {
             return { phase: "offline", reason: { code: "NAME_TAKEN", text: end.text }, retryMs: retryDelay("", end.failures) };
         }
-        return { phase: "refused", reason: { code: code || (isTaken ? "NAME_TAKEN" : "REFUSED"), text: end.text }, retryMs: null };
+        const why = code || (isTaken ? "NAME_TAKEN" : "REFUSED");
+        return { phase: "refused", reason: { code: why, text: end.text }, retryMs: null };
     }
     if (code === "NAME_TAKEN") {
         return { phase: "refused", reason, retryMs: null };

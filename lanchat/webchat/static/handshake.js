@@ -17,7 +17,7 @@ const TEMPORARY = new Set(["RATE_LIMITED", "NOT_STORED", "FULL"]);
 /**
  * What is to be done after a packet.
  * @typedef {{ step: "wait" } | { step: "welcome", packet: Packet } | { step: "hello", ms: number }
- *     | { step: "login", reason: Reason, retryMs: number } | { step: "refused", reason: Reason }} Next
+ *     | { step: "login"|"refused", reason: Reason, retryMs: number }} Next
  */
 
 /** The beginning of one connection. */
@@ -101,8 +101,8 @@ export class Handshake {
             return { step: "hello", ms: Math.min(Math.max(retryMs, 500), 20_000) };
         }
         if (sent !== "" || code === "AUTH_REQUIRED" || code === "FULL") {
-            return code === "BANNED" ? { step: "refused", reason } : { step: "login", reason, retryMs };
+            return { step: code === "BANNED" ? "refused" : "login", reason, retryMs };
         }
-        return { step: "refused", reason };
+        return { step: "refused", reason, retryMs };
     }
 }

@@ -105,7 +105,9 @@ export class Incoming {
             }
         } else if (x.ev === "away") {
             this.#away(who[0] ?? "", x.text ?? "");
-        } else if (x.ev !== "name") {
+        } else if (x.ev === "name") {
+            this.#renamed(`@${who[0] ?? ""}`, `@${x.text ?? ""}`);
+        } else {
             this.#happenedInRoom(packet, conv);
         }
         model.changed();
@@ -139,6 +141,18 @@ export class Incoming {
     }
 
     /**
+     * A guest has another name. What was said with a guest and is not kept goes on under it.
+     * @param {string} before
+     * @param {string} name
+     */
+    #renamed(before, name) {
+        const { model } = this;
+        if (model.list.find(before) !== undefined && model.list.find(name) === undefined && !model.lookups.hasPages(before)) {
+            model.renameConversation(before, name);
+        }
+    }
+
+    /**
      * @param {Packet} packet
      * @param {string} conv
      */
@@ -158,7 +172,7 @@ export class Incoming {
         if (x.ev === "topic") {
             model.list.change(conv, { topic: x.text ?? "" });
         } else if (x.ev === "renamed" && x.text !== undefined) {
-            model.renameRoom(conv, x.text);
+            model.renameConversation(conv, x.text);
         } else if (x.ev === "rank" && isMe) {
             model.list.change(conv, { rank: rankOf(x.text) });
         } else if (x.ev === "joined" && isMe) {

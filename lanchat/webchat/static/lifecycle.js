@@ -3,8 +3,8 @@
 /** @typedef {import("./session.js").Session} Session */
 
 /**
- * Close the connection when the page is left or frozen, and come back when it is there again. A browser would keep the connection
- * of such a page open, and throw away what comes.
+ * Close the connection when the page is left or frozen, and come back when it is there again. A browser would keep the
+ * connection of such a page open, and throw away what comes.
  * @param {Session} session
  */
 export function followLifecycle(session) {

@@ -1,6 +1,8 @@
 /** What the page asks the server after each welcome, and when something was left out. */
 
+import { ServerError } from "./errors.js";
 import { nameKey, roomName } from "./names.js";
+import { numberOf } from "./packets.js";
 
 /** @typedef {import("./model_state.js").ModelState} ModelState */
 /** @typedef {import("./types.js").Packet} Packet */
@@ -34,18 +36,19 @@ export class Loading {
         const { model } = this;
         const joins = model.session.account ? [] : [...this.#guestRooms.values()];
         for (const { room, key } of joins) {
-            this.#join(room, key).catch(() => model.leftRoom(room));
+            this.#join(room, key).catch((error) => this.#notRejoined(room, error));
         }
         model.outbox.online();
         model.readMarkers.online();
         if (!resumed) {
             model.lookups.clear();
-            model.timelines.refresh(model.current, isSameLog);
-            await this.listConversations();
+            void model.timelines.refresh(isSameLog);
+            await this.listConversations(true);
         } else {
             void model.timelines.find(model.current)?.load();
         }
         await Promise.allSettled([this.#listPeople(), this.#listRooms(), this.#learnMe(), this.#listCommands()]);
+        await (model.lobby === "" ? null : model.members(model.lobby).catch(() => null));  // who is away
         model.changed();
     }
 
@@ -89,12 +92,10 @@ export class Loading {
     /** Load anew what is shown: the server has left something out. */
     async fillGap() {
         const { model } = this;
+        const { place } = model.session, { gaps } = place;
         model.lookups.clear();
-        const place = model.session.place, seq = place.seq;
-        model.timelines.refresh(model.current, true);
-        await this.listConversations();
-        if (place.seq === seq) {
-            place.filled();
+        if ((await model.timelines.refresh(true)) && (await this.listConversations())) {
+            place.filled(gaps);
         }
     }
 
@@ -106,26 +107,63 @@ export class Loading {
         }, SOON_MS);
     }
 
-    /** Ask for the list of conversations. */
-    async listConversations() {
+    /**
+     * Ask for the list of conversations.
+     * @param {boolean} [isFirst] Whether it was not known before, so that the line "new" of the open one depends on it.
+     * @returns {Promise<boolean>} whether it came
+     */
+    async listConversations(isFirst = false) {
         const { model } = this;
         if (this.#isListing) {
             this.#again = true;
-            return;
+            return false;
         }
         this.#isListing = true;
         model.list.expect();
         try {
             const rows = await model.fetchList("/conversations", {}, "conversations");
-            model.list.replace(rows, model.session.account, true);
+            for (const conv of model.list.replace(rows, model.session.account)) {
+                model.leftRoom(conv);
+            }
+            if (isFirst) {
+                this.#placeNewLine(rows);
+            }
+            return true;
         } catch {
-            model.list.settle();  // the connection was lost, or it is too much for now; it is asked for again
+            model.list.settle();  // the connection was lost, or it is too much for now
+            return false;
+        } finally {
+            this.#isListing = false;
+            model.changed();
+            if (this.#again) {
+                this.#again = false;
+                this.listConversationsSoon();
+            }
         }
-        this.#isListing = false;
-        model.changed();
-        if (this.#again) {
-            this.#again = false;
-            this.listConversationsSoon();
+    }
+
+    /**
+     * Place the line "new" in the conversation that was opened before it was known what is unread in it.
+     * @param {import("./types.js").X[]} rows Of the list of conversations.
+     */
+    #placeNewLine(rows) {
+        const { current, timelines } = this.model;
+        const row = rows.find(({ conv }) => nameKey(String(conv)) === nameKey(current));
+        const timeline = timelines.find(current);
+        if (row !== undefined && timeline !== undefined && timeline.newSince === 0 && row.unread !== 0) {
+            timeline.newSince = numberOf(row, "read");
+            timeline.changed();
+        }
+    }
+
+    /**
+     * @param {string} room
+     * @param {unknown} error
+     */
+    #notRejoined(room, error) {
+        if (error instanceof ServerError && error.code !== "OFFLINE") {
+            this.model.leftRoom(room);
+            this.model.tellNotice(error.message);
         }
     }
 

@@ -142,19 +142,26 @@ export class LoadingTimeline extends Observable {
      * @returns {Promise<boolean>} whether they are shown
      */
     async jumpToEnd() {
-        return this.atEnd || (this.hasPages && this.#loadNewest());
+        if (!this.atEnd && this.hasPages) {
+            await this.#loadNewest();
+        }
+        return this.atEnd;
     }
 
-    /** Load anew what is shown, as changes of it may have been missed, and what came after it. */
+    /**
+     * Load anew what is shown, as changes of it may have been missed, and what came after it.
+     * @returns {Promise<boolean>} whether that was possible
+     */
     async refresh() {
         const first = firstSeq(this.log.rows), wasAtEnd = this.atEnd;
         if (!this.hasPages) {
-            return false;
+            return true;
         }
         if (first === 0) {
-            return this.#loadNewest();
+            await this.#loadNewest();
+            return this.failed === null;
         }
-        return this.#run("newer", true, async (isWanted) => {
+        await this.#run("newer", true, async (isWanted) => {
             /** @type {Message[]} */
             let rows = [];
             let page = /** @type {Page} */ ({ messages: [], more: true, before: first - 1 });
@@ -168,6 +175,7 @@ export class LoadingTimeline extends Observable {
             }
             return () => this.log.showAgain(rows, !page.more, wasAtEnd);
         });
+        return this.failed === null;
     }
 
     /** Forget what is loaded, and what is on its way. */
@@ -196,8 +204,9 @@ export class LoadingTimeline extends Observable {
      * Fetch something and show it, unless something else was asked for meanwhile.
      * @param {"older"|"newer"|"around"} what
      * @param {boolean} holds As for `LogWindow.expect`.
-     * @param {(isWanted: () => boolean) => Promise<() => void>} fetch Its result shows what was fetched.
-     * @returns {Promise<boolean>} whether it is shown
+     * @param {(isWanted: () => boolean) => Promise<() => boolean>} fetch Its result shows what was fetched, and returns whether
+     *     anything was.
+     * @returns {Promise<boolean>} whether anything came
      */
     async #run(what, holds, fetch) {
         const load = ++this.#load, { log } = this;
@@ -207,11 +216,10 @@ export class LoadingTimeline extends Observable {
         this.changed();
         /** @type {ServerError|null} */
         let failed = null;
+        let came = false;
         try {
             const show = await fetch(isWanted);
-            if (isWanted()) {
-                show();
-            }
+            came = isWanted() && show();
         } catch (error) {
             failed = error instanceof ServerError ? error : new ServerError("INTERNAL", String(error));
         }
@@ -222,7 +230,7 @@ export class LoadingTimeline extends Observable {
         this.failed = failed;
         log.settle();
         this.update();
-        return failed === null;
+        return came;
     }
 
     /**

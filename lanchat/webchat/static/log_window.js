@@ -56,6 +56,7 @@ export class LogWindow {
     /**
      * Put a page before the first message.
      * @param {Page} page
+     * @returns {boolean} whether there is anything on it, as for the methods that follow
      */
     prepend(page) {
         const rows = joined(page.messages, this.rows);
@@ -64,6 +65,7 @@ export class LogWindow {
         this.atEnd &&= rows.length <= MOST_ROWS;
         this.rows = rows.slice(0, MOST_ROWS);
         this.newer = lastSeq(this.rows);
+        return page.messages.length > 0;
     }
 
     /**
@@ -74,6 +76,7 @@ export class LogWindow {
         this.rows = joined(this.rows, page.messages);
         this.newer = page.more ? page.before : lastSeq(this.rows);
         this.#reachEnd(!page.more);
+        return page.messages.length > 0;
     }
 
     /**
@@ -85,6 +88,7 @@ export class LogWindow {
         this.atStart = !page.more;
         this.older = page.before;
         this.#reachEnd(true);
+        return page.messages.length > 0;
     }
 
     /**
@@ -96,6 +100,7 @@ export class LogWindow {
         this.atStart = !page.more;
         this.older = page.before || firstSeq(this.rows);
         this.atEnd = false;
+        return page.messages.length > 0;
     }
 
     /**
@@ -107,6 +112,7 @@ export class LogWindow {
     showAgain(rows, reachesEnd, keepsEnd) {
         this.#replace(keepsEnd ? rows : rows.slice(0, MOST_ROWS));
         this.#reachEnd(reachesEnd && (keepsEnd || rows.length <= MOST_ROWS));
+        return rows.length > 0;
     }
 
     /**
@@ -119,8 +125,7 @@ export class LogWindow {
         if (this.#held !== null) {
             this.#held = inserted(this.#held, message, keepsKey).slice(-MOST_ROWS);
         }
-        const belongs = this.loaded && this.atEnd && this.#held === null;
-        if (belongs || indexOf(this.rows, message.id) >= 0) {
+        if ((this.loaded && this.atEnd) || indexOf(this.rows, message.id) >= 0) {
             this.rows = inserted(this.rows, message, keepsKey);
             this.#dropOldest();
             return true;

@@ -76,10 +76,10 @@ export class Model extends ModelState {
      */
     open(conv) {
         if (conv === "") {
-            this.current = "";
+            this.show("");
         } else {
             const known = this.find(conv) ?? (kindOf(conv) === "person" ? this.list.ensure(this.#spelled(conv)) : undefined);
-            this.current = known?.conv ?? conv;
+            this.show(known?.conv ?? conv);
             const timeline = this.timeline(this.current);
             timeline.newSince = known !== undefined && known.unread > 0 ? known.read : 0;
             timeline.changed();
@@ -222,10 +222,11 @@ export class Model extends ModelState {
      * @returns {Promise<string>} the conversation
      */
     async create(room, isPrivate) {
-        const packet = await this.session.request("/create", "", { room: roomName(room), ...(isPrivate ? { private: true } : {}) });
+        const name = roomName(room);
+        const packet = await this.session.request("/create", "", isPrivate ? { room: name, private: true } : { room: name });
         this.list.noteRooms(packet.x.rooms ?? [], true);
         this.changed();
-        return String(packet.x.rooms?.[0]?.name ?? roomName(room));
+        return String(packet.x.rooms?.[0]?.name ?? name);
     }
 
     /**

@@ -18,6 +18,7 @@ import { Typing } from "./typing.js";
 /** @typedef {import("./types.js").Command} Command */
 /** @typedef {import("./types.js").Conversation} Conversation */
 /** @typedef {import("./types.js").Me} Me */
+/** @typedef {import("./types.js").Member} Member */
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").Packet} Packet */
 
@@ -104,6 +105,22 @@ export class ModelState extends RoomRequests {
     }
 
     /**
+     * Those in a room, online or not.
+     * @param {string} room
+     * @returns {Promise<Member[]>}
+     */
+    async members(room) {
+        const members = await super.members(room);
+        for (const { name, away } of members) {
+            if (!away || this.peopleOnline.find(name)?.away === false) {
+                this.peopleOnline.setAway(name, away);  // (a text that is known is not replaced)
+            }
+        }
+        this.changed();
+        return members;
+    }
+
+    /**
      * Change a message wherever it is.
      * @param {Change} change
      */
@@ -128,19 +145,30 @@ export class ModelState extends RoomRequests {
      */
     markNew(message, conversation) {
         const isHidden = typeof document !== "undefined" && document.visibilityState === "hidden";
-        const timeline = this.timelines.find(message.conv);
-        if (isHidden && timeline !== undefined && message.seq > 0 && conversation.unread === 1 && conversation.conv === this.current) {
+        const timeline = conversation.conv === this.current ? this.timelines.find(this.current) : undefined;
+        if (isHidden && timeline !== undefined && message.seq > 0 && conversation.unread === 1) {
             timeline.newSince = message.seq - 1;
+            timeline.changed();
         }
     }
 
     /**
-     * Note that a room has another name.
+     * Note which conversation is shown.
+     * @param {string} conv
+     */
+    show(conv) {
+        this.current = this.timelines.current = conv;
+    }
+
+    /**
+     * Note that a conversation has another name: a room, or a guest with whom one talks.
      * @param {string} conv
      * @param {string} name
      */
-    renameRoom(conv, name) {
-        this.current = nameKey(this.current) === nameKey(conv) ? name : this.current;
+    renameConversation(conv, name) {
+        if (nameKey(this.current) === nameKey(conv)) {
+            this.show(name);
+        }
         this.list.rename(conv, name);
         this.timelines.rename(conv, name);
         this.loading.renamed(conv, name);
@@ -198,7 +226,8 @@ export class ModelState extends RoomRequests {
         const { name, account } = this.session;
         if (name === "") {
             this.#forgetAll();
-            this.current = this.#identity = "";
+            this.#identity = "";
+            this.show("");
         } else {
             this.#identity = `${nameKey(name)} ${account}`;
         }

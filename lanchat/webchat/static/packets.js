@@ -26,8 +26,8 @@ const SHAPES = {
     ev: isText, id: isText, invited: isTexts, kind: isText, limits: isObject, lobby: isText, missed: isWhole, more: isTruth,
     n: isWhole, names: isTexts, op: isText, people: isObjects, ranks: isObject, re: isText, reactions: isObject,
     resumed: isTruth, retry_ms: isWhole, rooms: isObjects, rules: isObject, self: isTruth, seq: isWhole, snippet: isText,
-    state: isText, t: isWhole, text: isText, time: isText, token: isText, topic: isText, ts: isText, upto: isWhole, who: isTexts,
-    why: isText,
+    state: isText, t: isWhole, text: isText, time: isText, token: isText, topic: isText, ts: isText, upto: isWhole,
+    who: isTexts, why: isText,
 };
 
 /**

@@ -1,6 +1,8 @@
 /** One's place in the server's log: up to where everything has come (docs/protocol.md, "Places in the log"). */
 
-/** How long after the end of a connection what was missed is asked for, in milliseconds; later, the page loads everything anew. */
+/**
+ * How long after the end of a connection what was missed is asked for, in milliseconds; later, the page loads everything anew.
+ */
 const RESUME_MS = 10 * 60_000;
 
 /** Where an account is in the log. A guest has no place. */
@@ -9,6 +11,7 @@ export class Place {
     #last = 0;
     /** The number after which something is missing that was not fetched yet; null if nothing is. */
     #gap = /** @type {number|null} */ (null);
+    #gaps = 0;
     /** The numbers of acknowledgements that came while a batch of missed messages was under way. */
     #announced = 0;
     #replaying = false;
@@ -85,12 +88,23 @@ export class Place {
      */
     leftOut(after, upto) {
         this.#gap = Math.min(this.#gap ?? after, after);
+        this.#gaps++;
         this.came(upto);
     }
 
-    /** Note that what was left out is loaded. */
-    filled() {
-        this.#gap = null;
+    /** How often something was left out. */
+    get gaps() {
+        return this.#gaps;
+    }
+
+    /**
+     * Note that what was left out is loaded, unless more was left out since.
+     * @param {number} gaps As it was when the loading began.
+     */
+    filled(gaps) {
+        if (gaps === this.#gaps) {
+            this.#gap = null;
+        }
     }
 
     /**

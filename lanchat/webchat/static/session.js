@@ -3,12 +3,14 @@
 import { Connection } from "./connection.js";
 import { keepToken, lastName, rememberName } from "./credentials.js";
 import { ServerError } from "./errors.js";
-import { nameKey } from "./names.js";
+import { nameKey, sameName } from "./names.js";
 import { fetchServerInfo, isOutdated } from "./server_info.js";
 
 /** @typedef {import("./types.js").ServerInfo} ServerInfo */
 /** @typedef {import("./types.js").X} X */
 
+/** How often a reloaded page tries again if its name is taken. */
+const RESTORE_TRIES = 3;
 /** How long what the server said of itself is taken to be true, in milliseconds. */
 const FRESH_MS = 5000;
 
@@ -27,7 +29,8 @@ export class Session extends Connection {
         const name = lastName();
         void this.#fetchServer();
         if (name !== "") {
-            this.welcomedAs = nameKey(name);  // a reloaded page may find its name still taken by itself
+            this.ours = nameKey(name);  // a reloaded page may find its name still taken by itself
+            this.ownTries = RESTORE_TRIES;
             this.start(name);
         }
     }
@@ -37,7 +40,9 @@ export class Session extends Connection {
      * @param {string} name
      */
     start(name) {
-        this.begin(name.trim());
+        if (!this.isOnline || !sameName(this.name, name.trim())) {
+            this.begin(name.trim());
+        }
     }
 
     /**
@@ -59,7 +64,7 @@ export class Session extends Connection {
         keepToken(this.name, "");
         rememberName("");
         this.quit();
-        this.welcomedAs = this.name = "";
+        this.ours = this.name = "";
         this.account = false;
         this.place.forget();
         this.handlers.renamed();
@@ -97,7 +102,7 @@ export class Session extends Connection {
     async rename(name) {
         const packet = await this.request("/name", "", { user: name.trim() });
         this.name = packet.x.names?.[0] ?? name.trim();
-        this.welcomedAs = nameKey(this.name);
+        this.ours = nameKey(this.name);
         rememberName(this.name);
         this.handlers.renamed();
         this.changed();

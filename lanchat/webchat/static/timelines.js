@@ -16,6 +16,9 @@ export class Timelines {
     /** @type {Map<string, Timeline>} */
     #all = new Map();
 
+    /** The conversation that is shown: its timeline keeps its rows. */
+    current = "";
+
     /** @param {Source} source */
     constructor(source) {
         this.source = source;
@@ -69,21 +72,17 @@ export class Timelines {
 
     /**
      * Load anew what may have changed unseen: at once for the conversation that is shown, for others when they are opened.
-     * @param {string} current The conversation that is shown.
      * @param {boolean} isSameLog Whether what is shown is of the same log.
+     * @returns {Promise<boolean>} whether that was possible
      */
-    refresh(current, isSameLog) {
-        for (const [key, timeline] of this.#all) {
-            const isShown = key === nameKey(current);
-            if (!isSameLog && (timeline.hasPages || timeline.stored)) {
+    async refresh(isSameLog) {
+        const shown = this.find(this.current);
+        for (const timeline of this.#all.values()) {
+            if (timeline.hasPages && (timeline !== shown || !isSameLog)) {
                 timeline.clear();
-            } else if (timeline.hasPages && !isShown) {
-                timeline.clear();
-            }
-            if (isShown) {
-                void timeline.refresh();
             }
         }
+        return shown === undefined || shown.refresh();
     }
 
     /** Forget everything: one is somebody else now. */
@@ -95,9 +94,10 @@ export class Timelines {
 
     /** @param {Timeline} used */
     #forgetOldest(used) {
-        const others = [...this.#all.values()].filter((timeline) => timeline !== used);
+        const shown = this.find(this.current);
+        const others = [...this.#all.values()].filter((timeline) => timeline !== used && timeline !== shown);
         const loaded = others.filter((timeline) => timeline.hasPages && timeline.loaded);
-        for (const timeline of loaded.slice(0, Math.max(0, loaded.length - MOST_LOADED + 1))) {
+        for (const timeline of loaded.slice(0, Math.max(0, loaded.length - MOST_LOADED + 2))) {
             timeline.clear();
         }
         const unstored = others.filter((timeline) => !timeline.hasPages);

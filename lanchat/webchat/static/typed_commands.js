@@ -32,7 +32,8 @@ export async function runLine(model, line, conv) {
         return null;
     }
     const own = OWN[typed.name];
-    return own === undefined ? ask(model, typed.name, withConversation(typed.name, typed.args, conv)) : own(model, typed.args.trim(), conv);
+    return own !== undefined ? own(model, typed.args.trim(), conv)
+        : ask(model, typed.name, withConversation(typed.name, typed.args, conv));
 }
 
 /** @type {{ [name: string]: (model: Model, args: string, conv: string) => Promise<Answer> }} */

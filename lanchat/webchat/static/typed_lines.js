@@ -6,15 +6,16 @@ const SAYING = new Set(["/say", "/me", "/pm", "/shout", "/notice", "/reply", "/e
 /** Of these, commands whose text may have several lines. */
 const SEVERAL_LINES = new Set(["/say", "/me", "/pm", "/shout", "/notice", "/reply", "/edit"]);
 /** A line that looks like a command with a password, also under the names that other chats give it. */
-const LOOKS_SECRET = /^[\s\p{Cf}]*[/／⁄∕\\＼]\s*(?:login|register|password|auth|identify|pass|passwd|signin|signup)(?![\p{L}\p{N}])/iu;
+const SECRETS = "login|register|password|auth|identify|pass|passwd|signin|signup";
+const LOOKS_SECRET = new RegExp(`^[\\s\\p{Cf}]*[/／⁄∕\\\\＼]\\s*(?:${SECRETS})(?![\\p{L}\\p{N}])`, "iu");
 const INVISIBLE_START = /^[\s\p{Cf}\p{Cc}]*/u;
 /** What keyboards put in place of a slash. */
 const SLASH = /^[/／⁄∕]/u;
 
 /**
  * @typedef {{ kind: "text", text: string } | { kind: "command", name: string, args: string }
- *     | { kind: "unclear", why: "secret"|"lines" }} TypedLine A line that was read. "secret": it looks like a command with a password,
- *     which others would read; "lines": a command is a single line.
+ *     | { kind: "unclear", why: "secret"|"lines" }} TypedLine A line that was read. "secret": it looks like a command with a
+ *     password, which others would read; "lines": a command is a single line.
  */
 
 /**

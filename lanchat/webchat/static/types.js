@@ -108,6 +108,13 @@
  * @property {string} text The new text, or the reaction.
  * @property {number} time
  *
+ * @typedef {object} Handlers Those who use a connection.
+ * @property {(packet: Packet, resumed: boolean) => void} welcomed A connection is ready; `resumed`: what was missed comes now.
+ * @property {(packet: Packet) => void} received A packet that is no answer to a request.
+ * @property {(packet: Packet) => void} registered The name is an account from now on.
+ * @property {(hasLog: boolean) => void} lost The connection has ended; `hasLog`: the server stores a log for us.
+ * @property {() => void} renamed One has another name; "" after a logout.
+ *
  * @typedef {object} Found What a search found, the newest first.
  * @property {Message[]} messages
  * @property {boolean} more
