@@ -40,7 +40,7 @@ export class Connection extends Observable {
     place = new Place();
     /** The key of a name that is ours, and how often to try again while it is taken: maybe by a connection that we lost. */
     ours = "";
-    ownTries = 0;
+    tries = 0;
     #requests = new Requests();
     #socket;
     /** @type {Handshake|null} Until the welcome. */
@@ -51,7 +51,7 @@ export class Connection extends Observable {
     #isWelcomed = false;
     #failures = 0;
     #timers = new Timers();
-    #receipts = new Receipts(() => this.place.seq, (seq) => this.send("/ack", "", { seq }));
+    #receipts = new Receipts(() => (this.account ? this.place.seq : 0), (seq) => this.send("/ack", "", { seq }));
     #liveness = new Liveness(() => void this.request("/time", "").catch(() => undefined), () => this.#socket.drop());
 
     /**
@@ -215,12 +215,11 @@ export class Connection extends Observable {
 
     /** @param {unknown} text */
     #received(text) {
-        const packet = readPacket(text);
+        const packet = readPacket(text), x = packet?.x ?? {};
         this.#liveness.heard();
         if (packet === null) {
             return;
         }
-        const { x } = packet;
         if (x.op === "ping") {
             this.#socket.send(writePacket("/pong", "", { t: x.t }));
         } else if (x.op === "bye") {
@@ -229,9 +228,7 @@ export class Connection extends Observable {
             this.#go(this.#handshake.handle(packet));
         } else if (!this.#requests.answered(packet)) {
             this.handlers.received(packet);
-            if (this.account) {
-                this.#receipts.due();
-            }
+            this.#receipts.due();
         }
     }
 
@@ -262,7 +259,7 @@ export class Connection extends Observable {
         this.#failures = 0;
         this.name = packet.to;
         this.ours = nameKey(this.name);
-        this.ownTries = OWN_TRIES;
+        this.tries = OWN_TRIES;
         this.account = x.account === true;
         this.caps = new Set(x.caps);
         rememberName(this.name);
@@ -281,10 +278,10 @@ export class Connection extends Observable {
      */
     #closed(close, text) {
         const wasWelcomed = this.#isWelcomed, bye = this.#bye?.code ?? "";
+        const tries = this.ours === nameKey(this.name) ? this.tries : 0;
         const next = afterEnd({
-            close, text: this.#bye?.text || this.#handshake?.refusal || text, bye, wasWelcomed,
+            close, text: this.#bye?.text || this.#handshake?.refusal || text, bye, wasWelcomed, tries,
             awaitsPassword: this.phase === "login", failures: this.#failures,
-            tries: this.ours === nameKey(this.name) ? this.ownTries : 0,
         });
         const reason = this.phase === "login" ? this.reason : next.reason;
         this.#failures++;

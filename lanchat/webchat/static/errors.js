@@ -1,5 +1,7 @@
 /** Errors that people are told of. */
 
+import { t } from "./i18n.js";
+
 /** The server refused something, or could not be asked. */
 export class ServerError extends Error {
     /**
@@ -17,7 +19,7 @@ export class ServerError extends Error {
 
 /** There is no connection, or it ended before the answer came. */
 export function offline() {
-    return new ServerError("OFFLINE", "There is no connection to the server.");
+    return new ServerError("OFFLINE", t("core.offline"));
 }
 
 /**

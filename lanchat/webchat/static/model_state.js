@@ -2,6 +2,7 @@
 
 import { Conversations } from "./conversations.js";
 import { ServerError } from "./errors.js";
+import { t } from "./i18n.js";
 import { Incoming } from "./incoming.js";
 import { Loading } from "./loading.js";
 import { Lookups } from "./lookups.js";
@@ -243,7 +244,7 @@ export class ModelState extends RoomRequests {
 
     /** Forget everything: one is somebody else now. */
     #forgetAll() {
-        this.outbox.giveUp(new ServerError("OFFLINE", "You have another name now."));
+        this.outbox.giveUp(new ServerError("OFFLINE", t("core.otherName")));
         this.me = { name: "", account: false, away: "", role: "guest" };
         this.list.clear();
         this.peopleOnline.replace([]);

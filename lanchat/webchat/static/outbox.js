@@ -1,6 +1,7 @@
 /** Messages that one has written, from the moment they are shown until they are acknowledged. */
 
 import { ServerError } from "./errors.js";
+import { t } from "./i18n.js";
 import { byteLength } from "./names.js";
 
 /** @typedef {import("./types.js").X} X */
@@ -72,9 +73,9 @@ export class Outbox {
      */
     add(cid, to, msg, x, isStorable) {
         if (byteLength(msg) > this.limit) {
-            this.post.failed(cid, new ServerError("TOO_BIG", "The message is too long."));
+            this.post.failed(cid, new ServerError("TOO_BIG", t("core.tooBig")));
         } else if (this.size >= MOST) {
-            this.post.failed(cid, new ServerError("BUSY", "Too many messages are waiting for the server."));
+            this.post.failed(cid, new ServerError("BUSY", t("core.busy")));
         } else {
             this.#numbers++;
             this.#queue.push({ cid, to, msg, x: { ...x, cid }, number: this.#numbers, isStorable, retries: 0 });

@@ -1,6 +1,7 @@
 /** Requests to the server that wait for their answers. */
 
 import { ServerError, offline } from "./errors.js";
+import { t } from "./i18n.js";
 
 /** @typedef {import("./types.js").Packet} Packet */
 
@@ -30,12 +31,12 @@ export class Requests {
      */
     wait(cid, send) {
         if (this.#waiting.size >= MOST) {
-            return Promise.reject(new ServerError("BUSY", "Too much is waiting for the server."));
+            return Promise.reject(new ServerError("BUSY", t("core.busy")));
         }
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => {
                 this.#waiting.delete(cid);
-                reject(new ServerError("TIMEOUT", "The server did not answer in time."));
+                reject(new ServerError("TIMEOUT", t("core.timeout")));
             }, LONGEST_MS);
             this.#waiting.set(cid, { resolve, reject, batch: [], timer });
             if (!send()) {

@@ -30,7 +30,7 @@ export class Session extends Connection {
         void this.#fetchServer();
         if (name !== "") {
             this.ours = nameKey(name);  // a reloaded page may find its name still taken by itself
-            this.ownTries = RESTORE_TRIES;
+            this.tries = RESTORE_TRIES;
             this.start(name);
         }
     }

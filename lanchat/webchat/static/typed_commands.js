@@ -1,6 +1,7 @@
 /** Does what typed lines say. Most commands go to the server as they are; the page does some of them itself. */
 
 import { ServerError } from "./errors.js";
+import { t } from "./i18n.js";
 import { EVERYONE, kindOf, roomName } from "./names.js";
 import { readLine } from "./typed_lines.js";
 
@@ -9,11 +10,6 @@ import { readLine } from "./typed_lines.js";
 
 /** How much text of an answer in several packets is shown, in characters. */
 const MOST_TEXT = 20_000;
-
-const UNCLEAR = {
-    secret: "That looks like a command with a password, which others would read. To send it anyway, begin with //.",
-    lines: "A command is a single line, and this has several. To send it as text, write /say before it.",
-};
 
 /**
  * Do what a typed line says.
@@ -25,7 +21,7 @@ const UNCLEAR = {
 export async function runLine(model, line, conv) {
     const typed = readLine(line);
     if (typed.kind === "unclear") {
-        throw new ServerError("USAGE", UNCLEAR[typed.why]);
+        throw new ServerError("USAGE", typed.why === "secret" ? t("core.secret") : t("core.lines"));
     }
     if (typed.kind === "text") {
         await model.send(conv, typed.text);
@@ -149,7 +145,7 @@ function split(text) {
  */
 function needed(argument, usage) {
     if (argument.trim() === "") {
-        throw new ServerError("USAGE", `Usage: ${usage}`);
+        throw new ServerError("USAGE", t("core.usage", { usage }));
     }
     return argument;
 }
