@@ -76,10 +76,6 @@ const OWN = {
         await model.session.register(needed(args, "/register PASSWORD"));
         return null;
     },
-    "/login": async (model, args) => {
-        await model.session.login(model.me.name, needed(args, "/login PASSWORD"));
-        return null;
-    },
     "/password": async (model, args) => {
         const [old, password] = split(args);
         await model.session.changePassword(old, needed(password.trim(), "/password OLD NEW"));
