@@ -63,7 +63,7 @@ function Chat({ lang, model, preferences }) {
         <${Status} session=${model.session} />
         <${Insecure} session=${model.session} preferences=${preferences} />
         <div class=${`app ${drawer.open ? "drawer-open" : ""}`}>
-            <div class="drawer" ref=${drawer.ref} onKeyDown=${drawer.onKeyDown}>
+            <div class="drawer" ref=${drawer.ref}>
                 <${Sidebar} model=${model} shown=${route.conv} onOpen=${setDialog} />
             </div>
             <div class="backdrop" onClick=${drawer.close}></div>
