@@ -20,8 +20,8 @@ PLURALS = {
     "fr": {"one", "many", "other"},
 }
 #: Matches a text between quotes, and the start of one in backquotes up to its first value.
-_TEXT = re.compile(r'"([a-z]+\.\w+)"')
-_BEGINNING = re.compile(r"`([a-z]+\.\w*)\$\{")
+_TEXT = re.compile(r'"([a-z]+(?:\.\w+)+)"')
+_BEGINNING = re.compile(r"`([a-z]+\.[\w.]*)\$\{")
 
 
 def texts(code: str) -> dict[str, Any]:
@@ -72,8 +72,9 @@ def test_the_modules_use_all_texts_and_no_others() -> None:
     english, modules = set(texts("en")), source()
     groups = {key.split(".")[0] for key in english}
     used = {key for key in _TEXT.findall(modules) if key.split(".")[0] in groups}
-    beginnings = set(_BEGINNING.findall(modules))
+    beginnings = {found for found in _BEGINNING.findall(modules) if found.split(".")[0] in groups}
     assert used <= english, "texts that are not in en.json"
     unused = {key for key in english - used if not any(key.startswith(beginning) for beginning in beginnings)}
     assert not unused, "texts that no module uses"
-    assert all(any(key.startswith(beginning) for key in english) for beginning in beginnings)
+    for beginning in beginnings:
+        assert any(key.startswith(beginning) for key in english), beginning

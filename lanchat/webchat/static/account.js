@@ -1,7 +1,8 @@
 /** The dialog about oneself: away, name, account, devices, password. */
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { Dialog, Field, Form, useTask, ErrorText } from "./dialog.js";
-import { language, t } from "./i18n.js";
+import { dateAndTime } from "./dates.js";
+import { t } from "./i18n.js";
 import { note } from "./status.js";
 import { mayLogIn, WayToHttps } from "./welcome.js";
 import { useObservable } from "./observable_hook.js";
@@ -9,7 +10,7 @@ import { useObservable } from "./observable_hook.js";
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./session.js").Session} Session
- * @typedef {Record<string, string>} Values
+ * @typedef {import("./dialog.js").Values} Values
  */
 
 /** @param {{ model: Model, onClose: () => void }} props */
@@ -17,12 +18,16 @@ export function Account({ model, onClose }) {
     const { me, session } = useObservable(model);
     const leave = useTask();
     const logout = async () => {
-        await session.logout();
+        session.logout();
+        location.replace("#/");
         onClose();
     };
     return html`<${Dialog} title=${t("account.title", { name: me.name })} onClose=${onClose}>
         <${Away} model=${model} />
-        ${me.account ? html`<p class="hint">${t("account.isAccount")}</p><${Devices} session=${session} /><${Password} session=${session} />`
+        ${me.account
+            ? html`<p class="hint">${t("account.isAccount")}</p>
+                <${Devices} session=${session} />
+                <${Password} session=${session} />`
             : html`<${Register} model=${model} /><${Rename} model=${model} />`}
         <div class="form">
             <button type="button" class="danger" disabled=${leave.busy} onClick=${() => leave.run(logout)}>
@@ -57,13 +62,17 @@ function Register({ model }) {
         note(t("account.registered", { name: me.name }));
     };
     if (!mayLogIn(session)) {
-        return html`<div class="form"><p>${t("account.guest")}</p><p>${t("account.insecure")}</p><${WayToHttps} session=${session} /></div>`;
+        return html`<div class="form">
+            <p>${t("account.guest")}</p>
+            <p>${t("account.insecure")}</p>
+            <${WayToHttps} session=${session} />
+        </div>`;
     }
     return html`<${Form} onSubmit=${register}>
         <p>${t("account.guest")}</p>
         <input hidden name="username" autocomplete="username" value=${me.name} />
-        <${Field} label=${t("account.password")} name="password" type="password" required minlength="8" autocomplete="new-password"
-            hint=${t("account.passwordHint")} />
+        <${Field} label=${t("account.password")} name="password" type="password" required minlength="8"
+            autocomplete="new-password" hint=${t("account.passwordHint")} />
         <button class="primary">${t("account.register")}</button>
     <//>`;
 }
@@ -89,8 +98,8 @@ function Password({ session }) {
     return html`<details><summary>${t("account.change")}</summary><${Form} onSubmit=${change}>
         <input hidden name="username" autocomplete="username" value=${session.name} />
         <${Field} label=${t("account.current")} name="old" type="password" required autocomplete="current-password" />
-        <${Field} label=${t("account.new")} name="new" type="password" required minlength="8" autocomplete="new-password"
-            hint=${t("account.passwordHint")} />
+        <${Field} label=${t("account.new")} name="new" type="password" required minlength="8"
+            autocomplete="new-password" hint=${t("account.passwordHint")} />
         <button class="primary">${t("account.change")}</button>
     <//></details>`;
 }
@@ -100,11 +109,12 @@ function Devices({ session }) {
     const [devices, setDevices] = useState(/** @type {Record<string, any>[]} */ ([]));
     const loading = useTask();
     useEffect(() => void loading.run(async () => setDevices(await session.devices())), []);
-    const written = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });
+    const how = (/** @type {Record<string, any>} */ { gateway, since, tls }) =>
+        t("account.deviceSince", { gateway: tls ? `${gateway}, ${tls}` : gateway, time: dateAndTime(since) });
     return html`<h3>${t("account.devices")}</h3>
-        <ul class="devices">${devices.map(({ device, gateway, since, ip, tls }) => html`<li>
-            <b dir="auto">${device || gateway}</b> <span>${ip}</span>
-            <small>${t("account.deviceSince", { gateway: tls ? `${gateway}, ${tls}` : gateway, time: written.format(new Date(since)) })}</small>
+        <ul class="devices">${devices.map((device) => html`<li>
+            <b dir="auto">${device.device || device.gateway}</b> <span>${device.ip}</span>
+            <small>${how(device)}</small>
         </li>`)}</ul>
         <${ErrorText} text=${loading.error} />`;
 }

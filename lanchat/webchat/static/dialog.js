@@ -3,6 +3,8 @@ import { html, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preac
 import { Icon } from "./icons.js";
 import { t } from "./i18n.js";
 
+/** What the fields of a form contain, by their names. @typedef {Record<string, string>} Values */
+
 let dialogs = 0;
 
 /**
@@ -18,7 +20,8 @@ export function Dialog({ title, onClose, wide = false, children }) {
         return () => dialog?.close();
     }, []);
     const beside = (/** @type {MouseEvent} */ event) => event.target === ref.current && ref.current?.close();
-    return html`<dialog ref=${ref} class=${wide ? "dialog wide" : "dialog"} aria-labelledby=${id} onClose=${onClose} onMouseDown=${beside}>
+    const classes = wide ? "dialog wide" : "dialog";
+    return html`<dialog ref=${ref} class=${classes} aria-labelledby=${id} onClose=${onClose} onMouseDown=${beside}>
         <div class="dialog-body">
             <header>
                 <h2 id=${id} dir="auto">${title}</h2>
@@ -34,9 +37,8 @@ export function Dialog({ title, onClose, wide = false, children }) {
  * @param {{ icon: string, label: string, onClick: (event: Event) => void, [attribute: string]: any }} props
  */
 export function IconButton({ icon, label, onClick, ...attributes }) {
-    return html`<button type="button" class="icon-button" aria-label=${label} title=${label} onClick=${onClick} ...${attributes}>
-        <${Icon} name=${icon} />
-    </button>`;
+    return html`<button type="button" class="icon-button" aria-label=${label} title=${label} onClick=${onClick}
+        ...${attributes}><${Icon} name=${icon} /></button>`;
 }
 
 /**
@@ -64,7 +66,32 @@ export function Field({ label, hint = "", autofocus = false, ...attributes }) {
  */
 export function Checkbox({ label, checked, onChange }) {
     const change = (/** @type {any} */ event) => onChange(event.currentTarget.checked);
-    return html`<label class="check"><input type="checkbox" checked=${checked} onChange=${change} /><span>${label}</span></label>`;
+    return html`<label class="check">
+        <input type="checkbox" checked=${checked} onChange=${change} /><span>${label}</span>
+    </label>`;
+}
+
+/**
+ * A choice of one of several texts, with its label above it; `options` are values with their texts.
+ * @param {{ label: string, value: string, options: [string, string][], onChange: (value: string) => unknown,
+ *     disabled?: boolean }} props
+ */
+export function Select({ label, value, options, onChange, disabled = false }) {
+    return html`<label class="field">
+        <span>${label}</span>
+        <select onChange=${withValue(onChange)} disabled=${disabled}>
+            ${options.map(([code, text]) => html`<option value=${code} selected=${code === value}>${text}</option>`)}
+        </select>
+    </label>`;
+}
+
+/**
+ * A handler of events that passes on what the field contains.
+ * @param {(value: string) => unknown} fn
+ * @returns {(event: any) => void}
+ */
+export function withValue(fn) {
+    return (event) => fn(event.currentTarget.value);
 }
 
 /**
@@ -78,7 +105,7 @@ export function ErrorText({ text }) {
 /**
  * A form whose fields arrive as texts, by their names, in `onSubmit`; what that raises is shown below it.
  * While it runs, the form can't be submitted again.
- * @param {{ onSubmit: (values: Record<string, string>) => Promise<unknown> | void, class?: string, children?: any }} props
+ * @param {{ onSubmit: (values: Values) => Promise<unknown> | void, class?: string, children?: any }} props
  */
 export function Form({ onSubmit, class: name = "form", children }) {
     const task = useTask();
@@ -86,10 +113,13 @@ export function Form({ onSubmit, class: name = "form", children }) {
         event.preventDefault();
         const values = Object.fromEntries(new FormData(event.currentTarget));
         if (!task.busy) {
-            void task.run(async () => onSubmit(/** @type {Record<string, string>} */ (values)));
+            void task.run(async () => onSubmit(/** @type {Values} */ (values)));
         }
     };
-    return html`<form class=${name} onSubmit=${submit} aria-busy=${task.busy}>${children}<${ErrorText} text=${task.error} /></form>`;
+    return html`<form class=${name} onSubmit=${submit} aria-busy=${task.busy}>
+        ${children}
+        <${ErrorText} text=${task.error} />
+    </form>`;
 }
 
 /**

@@ -20,7 +20,11 @@ export function useDrawer(place) {
             return undefined;
         }
         /** @type {HTMLElement | null | undefined} */ (ref.current?.querySelector("[aria-current], a"))?.focus();
-        const escape = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && !document.querySelector("dialog:modal") && close();
+        const escape = (/** @type {KeyboardEvent} */ event) => {
+            if (event.key === "Escape" && !document.querySelector("dialog:modal")) {
+                close();
+            }
+        };
         addEventListener("keydown", escape);
         return () => {
             removeEventListener("keydown", escape);

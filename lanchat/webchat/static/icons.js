@@ -1,4 +1,4 @@
-/** The symbols of the page, drawn with lines in the colour of the text. They are decoration: what they mean is said in words. */
+/** The symbols of the page, drawn with lines in the colour of the text. What they mean is said in words, too. */
 import { html } from "./vendor/preact.js";
 
 const PATHS = {
@@ -11,7 +11,8 @@ const PATHS = {
     muted: "M6 17V11a6 6 0 0 1 9-5M18 11v6M4 17h13M10 20h4M4 4l16 16",
     plus: "M12 5v14M5 12h14",
     search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16.5 16.5L21 21",
-    settings: "M4 7h9M19 7h1M4 17h1M11 17h9M16 4.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM8 14.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+    settings:
+        "M4 7h9M19 7h1M4 17h1M11 17h9M16 4.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM8 14.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
     warning: "M12 4L2.5 20h19zM12 10v5M12 17.5v.01",
 };
 

@@ -1,6 +1,6 @@
 /** Who is in a room, with ranks and away, and what those with a rank may do about them. */
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { ErrorText, Field, Form, IconButton, moveFocus, useTask } from "./dialog.js";
+import { ErrorText, Field, Form, IconButton, Select, moveFocus, useTask } from "./dialog.js";
 import { hrefOf } from "./routes.js";
 import { Presence } from "./sidebar.js";
 import { t } from "./i18n.js";
@@ -10,6 +10,8 @@ import { useObservable } from "./observable_hook.js";
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./types.js").Conversation} Conversation
  * @typedef {import("./types.js").Member} Member
+ * @typedef {import("./dialog.js").Values} Values
+ * @typedef {{ model: Model, conv: string, member: Member, rights: { decides: boolean, mayRank: boolean } }} MemberProps
  */
 
 /** The list is asked for again this long after something happened in the room, in milliseconds. */
@@ -31,7 +33,9 @@ export function Members({ model, room: { conv, rank }, decides }) {
         return () => clearTimeout(timer);
     }, [latest]);
     const mayRank = rank === "owner" || ["moderator", "operator"].includes(model.me.role);
-    const row = (/** @type {Member} */ member) => html`<${MemberRow} key=${member.name} ...${{ model, conv, member, decides, mayRank }} />`;
+    const rights = { decides, mayRank };
+    const row = (/** @type {Member} */ member) =>
+        html`<${MemberRow} key=${member.name} model=${model} conv=${conv} member=${member} rights=${rights} />`;
     return html`<h3>${t("room.members", { n: members.length })}</h3>
         <${ErrorText} text=${task.error} />
         <ul class="members" onKeyDown=${moveFocus}>
@@ -61,40 +65,38 @@ function ordered(members) {
     return [...members].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
 }
 
-/** @param {{ model: Model, conv: string, member: Member, decides: boolean, mayRank: boolean }} props */
-function MemberRow({ model, conv, member, decides, mayRank }) {
+/** @param {MemberProps} props */
+function MemberRow({ model, conv, member, rights }) {
     const [open, setOpen] = useState(false);
     const { name, rank, role, online, away } = member;
     const words = [rank && t(`rank.${rank}`), role !== "user" && t(`role.${role}`), name === model.me.name && t("room.you")];
-    const may = (decides || mayRank) && name !== model.me.name && conv !== model.lobby;
+    const may = (rights.decides || rights.mayRank) && name !== model.me.name && conv !== model.lobby;
     return html`<li>
         <div class="member">
             <a class="conv" href=${hrefOf("@" + name)}>
                 <${Presence} model=${model} name=${name} online=${online} away=${away} />
                 <span class="name" dir="auto">${name}</span> <small>${words.filter(Boolean).join(", ")}</small>
             </a>
-            ${may && html`<${IconButton} icon="more" label=${t("room.options", { name })} aria-expanded=${open} onClick=${() => setOpen(!open)} />`}
+            ${may && html`<${IconButton} icon="more" label=${t("room.options", { name })} aria-expanded=${open}
+                onClick=${() => setOpen(!open)} />`}
         </div>
-        ${open && html`<${Powers} ...${{ model, conv, member, decides, mayRank }} />`}
+        ${open && html`<${Powers} model=${model} conv=${conv} member=${member} rights=${rights} />`}
     </li>`;
 }
 
 /**
  * What one may do about a member: give a rank, take them out of the room.
- * @param {{ model: Model, conv: string, member: Member, decides: boolean, mayRank: boolean }} props
+ * @param {MemberProps} props
  */
-function Powers({ model, conv, member: { name, rank }, decides, mayRank }) {
+function Powers({ model, conv, member: { name, rank }, rights }) {
     const task = useTask();
-    const give = (/** @type {any} */ event) => {
-        const to = event.currentTarget.value;
-        void task.run(() => model.setRank(conv, name, to));
-    };
+    const give = (/** @type {string} */ to) => task.run(() => model.setRank(conv, name, to));
+    const kick = (/** @type {Values} */ { reason }) => model.kick(conv, name, reason.trim());
     return html`<div class="powers">
-        ${mayRank && html`<label class="field"><span>${t("room.rank")}</span><select onChange=${give} disabled=${task.busy}>
-            ${RANKS.map((to) => html`<option value=${to} selected=${to === rank}>${t(`rank.${to || "none"}`)}</option>`)}
-        </select></label>`}
+        ${rights.mayRank && html`<${Select} label=${t("room.rank")} value=${rank} onChange=${give} disabled=${task.busy}
+            options=${RANKS.map((to) => [to, t(`rank.${to || "none"}`)])} />`}
         <${ErrorText} text=${task.error} />
-        ${decides && html`<${Form} onSubmit=${(/** @type {Record<string, string>} */ { reason }) => model.kick(conv, name, reason.trim())}>
+        ${rights.decides && html`<${Form} onSubmit=${kick}>
             <${Field} label=${t("room.kickReason")} name="reason" maxlength="200" dir="auto" />
             <button class="danger">${t("room.kick")}</button>
         <//>`}
@@ -110,7 +112,8 @@ function InvitedRow({ model, conv, name, onGone }) {
     };
     return html`<li class="member">
         <span class="conv"><span class="name" dir="auto">${name}</span> <small>${t("room.invited")}</small></span>
-        <${IconButton} icon="close" label=${t("room.withdrawInvite", { name })} disabled=${task.busy} onClick=${() => task.run(withdraw)} />
+        <${IconButton} icon="close" label=${t("room.withdrawInvite", { name })} disabled=${task.busy}
+            onClick=${() => task.run(withdraw)} />
         <${ErrorText} text=${task.error} />
     </li>`;
 }

@@ -96,7 +96,7 @@ function isSeen(model, conv) {
 /** @param {Message} message */
 function notify(message) {
     const [name, conv] = [message.from, message.conv];
-    const title = conv === "Everyone" ? t("notify.everyone", { name }) : conv.startsWith("#") ? t("notify.room", { name, conv }) : name;
+    const title = { "#": t("notify.room", { name, conv }), "@": name }[conv[0]] ?? t("notify.everyone", { name });
     try {
         const shown = new Notification(title, { body: message.text.slice(0, 200), tag: conv, icon: "./icon.svg" });
         shown.onclick = () => {

@@ -1,4 +1,4 @@
-/** The page: the first screen for those who are not in the chat yet; for others the sidebar, a conversation, its panel, and dialogs. */
+/** The page: the first screen for those who are not in the chat yet; the sidebar, a conversation and dialogs for others. */
 import { html, useCallback, useEffect, useState } from "./vendor/preact.js";
 import { MainPane } from "./main_pane.js";
 import { Insecure, Welcome } from "./welcome.js";
@@ -43,8 +43,19 @@ function InLanguage({ lang, model, preferences }) {
         return html`<${Chat} lang=${lang} model=${model} preferences=${preferences} />`;
     }
     return html`<${Status} session=${session} />
-        ${starting ? html`<main class="welcome starting"><p>${t("welcome.busy")}</p></main>`
+        ${starting ? html`<${Starting} onName=${() => setStarting(false)} />`
             : html`<${Welcome} session=${session} preferences=${preferences} />`}`;
+}
+
+/**
+ * What is shown while the name that was used last is tried, if that takes long.
+ * @param {{ onName: () => void }} props
+ */
+function Starting({ onName }) {
+    return html`<main class="welcome starting" id="main">
+        <p>${t("welcome.busy")}</p>
+        <button type="button" onClick=${onName}>${t("welcome.otherName")}</button>
+    </main>`;
 }
 
 /** @param {{ lang: string, model: Model, preferences: Preferences }} props */

@@ -27,10 +27,11 @@ export function Panel({ model, conv, onClose }) {
     useEffect(() => (conversation ? undefined : onClose()), [conversation]);
     const escape = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && wide && onClose();
     const beside = (/** @type {MouseEvent} */ event) => !wide && event.target === ref.current && onClose();
-    return html`<dialog class="panel" ref=${ref} aria-labelledby="panel-title" onKeyDown=${escape} onCancel=${onClose} onMouseDown=${beside}>
+    return html`<dialog class="panel" ref=${ref} aria-labelledby="panel-title" onKeyDown=${escape} onCancel=${onClose}
+            onMouseDown=${beside}>
         <div class="dialog-body">
             <header>
-                <h2 id="panel-title" dir="auto">${conv === "Everyone" ? t("nav.everyone") : conv}</h2>
+                <h2 id="panel-title" dir="auto">${conv === "Everyone" ? t("list.everyone") : conv}</h2>
                 <${IconButton} icon="close" label=${t("dialog.close")} onClick=${onClose} />
             </header>
             ${conversation?.kind === "room" && html`<${RoomPanel} model=${model} room=${conversation} onClose=${onClose} />`}

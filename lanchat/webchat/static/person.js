@@ -4,7 +4,8 @@ import { ErrorText, moveFocus, useTask } from "./dialog.js";
 import { hrefOf } from "./routes.js";
 import { Muting } from "./room.js";
 import { Presence } from "./sidebar.js";
-import { language, t } from "./i18n.js";
+import { dateAndTime } from "./dates.js";
+import { t } from "./i18n.js";
 
 /** How many of those online are listed. */
 const LISTED = 200;
@@ -24,7 +25,6 @@ export function PersonPanel({ model, conversation }) {
     const task = useTask();
     const online = model.people.has(name);
     useEffect(() => void task.run(async () => setKnown(await model.whois(name))), [name, online]);
-    const time = (/** @type {number} */ at) => new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(at);
     const away = known.away || model.people.get(name)?.away;
     return html`<p class="facts">
             <${Presence} model=${model} name=${name} online=${known.online} away=${away} />
@@ -32,11 +32,13 @@ export function PersonPanel({ model, conversation }) {
             ${known.online === false && html` (${t("nav.offline")})`}
         </p>
         ${away && html`<p>${t("nav.away")}${typeof away === "string" && html`: <span dir="auto">${away}</span>`}</p>`}
-        ${known.since && html`<p class="hint">${t("room.onlineSince", { time: time(Date.parse(known.since)) })}</p>`}
-        ${known.idle > 60 && html`<p class="hint">${t("room.idle", { time: time(Date.now() - known.idle * 1000) })}</p>`}
+        ${known.since && html`<p class="hint">${t("room.onlineSince", { time: dateAndTime(known.since) })}</p>`}
+        ${known.idle > 60 && html`<p class="hint">${t("room.idle", { time: dateAndTime(Date.now() - known.idle * 1000) })}</p>`}
         <${Muting} model=${model} conversation=${conversation} />
         ${known.rooms?.length > 0 && html`<h3>${t("nav.rooms")}</h3>
-            <ul>${known.rooms.map((/** @type {any} */ room) => html`<li><a class="conv" href=${hrefOf(room.name)}><span class="name" dir="auto">${room.name}</span></a></li>`)}</ul>`}
+            <ul onKeyDown=${moveFocus}>${known.rooms.map((/** @type {{ name: string }} */ room) => html`<li key=${room.name}>
+                <a class="conv" href=${hrefOf(room.name)}><span class="name" dir="auto">${room.name}</span></a>
+            </li>`)}</ul>`}
         <${ErrorText} text=${task.error} />`;
 }
 
@@ -50,7 +52,9 @@ export function EveryonePanel({ model, conversation }) {
         <${Muting} model=${model} conversation=${conversation} />
         <h3>${t("rooms.online", { n: people.length })}</h3>
         <ul class="members" onKeyDown=${moveFocus}>${people.slice(0, LISTED).map(({ name }) => html`<li key=${name}>
-            <a class="conv" href=${hrefOf("@" + name)}><${Presence} model=${model} name=${name} /><span class="name" dir="auto">${name}</span></a>
+            <a class="conv" href=${hrefOf("@" + name)}>
+                <${Presence} model=${model} name=${name} /><span class="name" dir="auto">${name}</span>
+            </a>
         </li>`)}</ul>
         ${people.length > LISTED && html`<p class="hint">${t("nav.more", { n: people.length - LISTED })}</p>`}`;
 }

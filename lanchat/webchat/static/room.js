@@ -7,7 +7,7 @@ import { t } from "./i18n.js";
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./types.js").Conversation} Conversation
- * @typedef {Record<string, string>} Values
+ * @typedef {import("./dialog.js").Values} Values
  */
 
 /**
@@ -38,7 +38,8 @@ export function RoomPanel({ model, room, onClose }) {
  */
 export function Muting({ model, conversation: { conv, muted } }) {
     const task = useTask();
-    return html`<${Checkbox} label=${t("room.mute")} checked=${muted} onChange=${(/** @type {boolean} */ on) => task.run(() => model.setMuted(conv, on))} />
+    const mute = (/** @type {boolean} */ on) => task.run(() => model.setMuted(conv, on));
+    return html`<${Checkbox} label=${t("room.mute")} checked=${muted} onChange=${mute} />
         <${ErrorText} text=${task.error} />`;
 }
 
@@ -51,7 +52,8 @@ function Topic({ model, room }) {
     };
     if (edited) {
         return html`<${Form} onSubmit=${set}>
-            <${Field} label=${t("room.topic")} name="topic" maxlength="300" dir="auto" spellcheck autofocus defaultValue=${room.topic} />
+            <${Field} label=${t("room.topic")} name="topic" maxlength="300" dir="auto" spellcheck autofocus
+                defaultValue=${room.topic} />
             <div class="buttons">
                 <button class="primary">${t("room.save")}</button>
                 <button type="button" onClick=${() => setEdited(false)}>${t("dialog.cancel")}</button>
@@ -98,7 +100,8 @@ function Rules({ model, room }) {
  * @returns {string[]}
  */
 function sentences(rules) {
-    const names = ["moderated", "secret", "invited", "accounts", "bots", "temporary"].filter((name) => rules[name] === true || rules[name] === "on");
+    const isOn = (/** @type {string} */ name) => rules[name] === true || rules[name] === "on";
+    const names = ["moderated", "secret", "invited", "accounts", "bots", "temporary"].filter(isOn);
     const texts = names.map((name) => t(`rule.${name}`));
     if (rules.topic === "operators") {
         texts.push(t("rule.topic"));

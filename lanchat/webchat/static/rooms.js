@@ -1,6 +1,6 @@
 /** The dialog with all rooms: to find and enter one, or to make one. */
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { Checkbox, Dialog, ErrorText, Field, Form, moveFocus, useTask } from "./dialog.js";
+import { Checkbox, Dialog, ErrorText, Field, Form, moveFocus, useTask, withValue } from "./dialog.js";
 import { Icon } from "./icons.js";
 import { hrefOf } from "./routes.js";
 import { t } from "./i18n.js";
@@ -9,6 +9,7 @@ import { Said } from "./sidebar.js";
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./types.js").Room} Room
+ * @typedef {import("./dialog.js").Values} Values
  */
 
 /** @param {{ model: Model, onClose: () => void }} props */
@@ -26,7 +27,7 @@ export function Rooms({ model, onClose }) {
     };
     return html`<${Dialog} title=${t("rooms.title")} onClose=${onClose}>
         <${Field} label=${t("rooms.filter")} autofocus maxlength="64" dir="auto" value=${typed}
-            onInput=${(/** @type {any} */ event) => setTyped(event.currentTarget.value)} />
+            onInput=${withValue(setTyped)} />
         <${ErrorText} text=${loading.error} />
         <ul class="rooms" onKeyDown=${moveFocus} aria-busy=${rooms === null}>
             ${found.map((room) => html`<${RoomRow} key=${room.name} room=${room} model=${model} onShow=${show} />`)}
@@ -53,7 +54,9 @@ function RoomRow({ room, model, onShow }) {
             ${room.topic && html`<p dir="auto">${room.topic}</p>`}
         </div>
         ${joined
-            ? html`<a class="button" href=${hrefOf(conv)} onClick=${() => onShow(conv)}>${t("rooms.open")}<${Said} text=${conv} /></a>`
+            ? html`<a class="button" href=${hrefOf(conv)} onClick=${() => onShow(conv)}>
+                ${t("rooms.open")}<${Said} text=${conv} />
+            </a>`
             : html`<${Join} model=${model} conv=${conv} onJoined=${() => onShow(conv)} />`}
     </li>`;
 }
@@ -64,7 +67,7 @@ function RoomRow({ room, model, onShow }) {
  */
 export function Join({ model, conv, onJoined = () => {}, primary = false }) {
     const [refused, setRefused] = useState(false);
-    const join = async (/** @type {Record<string, string>} */ { key = "" }) => {
+    const join = async (/** @type {Values} */ { key = "" }) => {
         try {
             await model.join(conv, key.trim());
         } catch (error) {

@@ -40,7 +40,7 @@ export function useRoute(model) {
 }
 
 /**
- * The conversation that the model shows, once it differs from the one before: a command may open another, and rooms get other names.
+ * The conversation that the model shows, once it is another: a command may open one, and rooms get other names.
  * @param {Model} model
  * @returns {string}
  */

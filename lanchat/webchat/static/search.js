@@ -1,8 +1,10 @@
 /** The dialog that finds messages, rooms and people. */
 import { html, useRef, useState } from "./vendor/preact.js";
-import { Dialog, Form, moveFocus, useTask, ErrorText } from "./dialog.js";
+import { Dialog, Form, moveFocus, useTask, withValue, ErrorText } from "./dialog.js";
+import { nameKey } from "./names.js";
 import { hrefOf } from "./routes.js";
-import { language, t } from "./i18n.js";
+import { dateAndTime } from "./dates.js";
+import { t } from "./i18n.js";
 import { markWords } from "./marks.js";
 
 /** How many rooms and people are proposed. */
@@ -37,19 +39,23 @@ export function Search({ model, onClose }) {
             event.preventDefault();
         }
     };
+    const result = (/** @type {Message} */ message) =>
+        html`<${Result} key=${message.id} message=${message} query=${query} onClose=${onClose} />`;
     return html`<${Dialog} title=${t("search.title")} onClose=${onClose} wide>
         <${Form} class="search" onSubmit=${search}>
-            <input enterkeyhint="search" aria-label=${t("search.placeholder")} placeholder=${t("search.placeholder")} autofocus dir="auto"
-                autocomplete="off" maxlength="500" value=${typed} onKeyDown=${enterList}
-                onInput=${(/** @type {any} */ event) => setTyped(event.currentTarget.value)} />
+            <input enterkeyhint="search" aria-label=${t("search.placeholder")} placeholder=${t("search.placeholder")}
+                dir="auto" autofocus autocomplete="off" maxlength="500" value=${typed} onKeyDown=${enterList}
+                onInput=${withValue(setTyped)} />
             <button class="primary">${t("search.title")}</button>
         <//>
         <div class="results" ref=${list} onKeyDown=${moveFocus}>
             <${Places} model=${model} typed=${typed} onClose=${onClose} />
             ${found && html`<h3>${t("search.messages")}</h3>
                 ${found.messages.length === 0 && html`<p class="hint" role="status">${t("search.none")}</p>`}
-                <ul>${found.messages.map((message) => html`<${Result} key=${message.id} message=${message} query=${query} onClose=${onClose} />`)}</ul>
-                ${found.more && html`<button type="button" disabled=${older.busy} onClick=${() => older.run(more)}>${t("search.before")}</button>`}
+                <ul>${found.messages.map(result)}</ul>
+                ${found.more && html`<button type="button" disabled=${older.busy} onClick=${() => older.run(more)}>
+                    ${t("search.before")}
+                </button>`}
                 <${ErrorText} text=${older.error} />`}
             ${!found && html`<p class="hint">${t("search.hint")}</p>`}
         </div>
@@ -64,20 +70,23 @@ function Places({ model, typed, onClose }) {
     const wanted = typed.trim().toLowerCase();
     const known = model.conversations.map((item) => item.conv);
     const people = [...model.people.values()].map((person) => "@" + person.name);
-    const places = [...new Set([...known, ...people])].filter((conv) => conv.toLowerCase().includes(wanted));
+    const typedPerson = /^@[^\s/]+$/.test(wanted) ? [typed.trim()] : [];
+    const found = [...known, ...people].filter((conv) => conv.toLowerCase().includes(wanted));
+    const places = [...new Map([...found, ...typedPerson].map((conv) => [nameKey(conv), conv])).values()];
     return wanted && places.length > 0 && html`<h3>${t("search.goto")}</h3>
         <ul class="places">${places.slice(0, PROPOSED).map((conv) => html`<li key=${conv}>
-            <a href=${hrefOf(conv)} onClick=${onClose} dir="auto">${conv === "Everyone" ? t("nav.everyone") : conv}</a>
+            <a href=${hrefOf(conv)} onClick=${onClose} dir="auto">${conv === "Everyone" ? t("list.everyone") : conv}</a>
         </li>`)}</ul>`;
 }
 
 /** @param {{ message: Message, query: string, onClose: () => void }} props */
 function Result({ message, query, onClose }) {
     const { conv, from, id, snippet, text, time } = message;
-    const when = new Date(time);
-    const written = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(when);
     return html`<li><a class="result" href=${hrefOf(conv, id)} onClick=${onClose}>
-        <span class="about"><b dir="auto">${from}</b> <span dir="auto">${conv}</span> <time datetime=${when.toISOString()}>${written}</time></span>
+        <span class="about">
+            <b dir="auto">${from}</b> <span dir="auto">${conv === "Everyone" ? t("list.everyone") : conv}</span>${" "}
+            <time datetime=${new Date(time).toISOString()}>${dateAndTime(time)}</time>
+        </span>
         <span class="snippet" dir="auto">${markWords(snippet || text.slice(0, 120), query)}</span>
     </a></li>`;
 }

@@ -1,6 +1,6 @@
 /** The dialog with the settings of this browser. */
 import { html, useState } from "./vendor/preact.js";
-import { Checkbox, Dialog } from "./dialog.js";
+import { Checkbox, Dialog, Select } from "./dialog.js";
 import { languages, t } from "./i18n.js";
 import { mayNotify, askToNotify, playSound } from "./notify.js";
 import { useObservable } from "./observable_hook.js";
@@ -10,6 +10,8 @@ import { useObservable } from "./observable_hook.js";
 /** @param {{ preferences: Preferences, onClose: () => void }} props */
 export function Settings({ preferences, onClose }) {
     const { language, theme, sound, scope } = useObservable(preferences);
+    const choose = (/** @type {"language" | "theme" | "scope"} */ name) => (/** @type {string} */ value) =>
+        preferences.set({ [name]: value });
     const sounds = (/** @type {boolean} */ on) => {
         preferences.set({ sound: on });
         if (on) {
@@ -18,13 +20,13 @@ export function Settings({ preferences, onClose }) {
     };
     return html`<${Dialog} title=${t("settings.title")} onClose=${onClose}>
         <div class="form">
-            <${Select} label=${t("settings.language")} value=${language} onChange=${(/** @type {string} */ to) => preferences.set({ language: to })}
+            <${Select} label=${t("settings.language")} value=${language} onChange=${choose("language")}
                 options=${[["", t("settings.automatic")], ...Object.entries(languages())]} />
-            <${Select} label=${t("settings.theme")} value=${theme} onChange=${(/** @type {string} */ to) => preferences.set({ theme: to })}
+            <${Select} label=${t("settings.theme")} value=${theme} onChange=${choose("theme")}
                 options=${[["", t("settings.automatic")], ["light", t("settings.light")], ["dark", t("settings.dark")]]} />
             <${Notifications} preferences=${preferences} />
             <${Checkbox} label=${t("settings.sound")} checked=${sound} onChange=${sounds} />
-            <${Select} label=${t("settings.scope")} value=${scope} onChange=${(/** @type {any} */ to) => preferences.set({ scope: to })}
+            <${Select} label=${t("settings.scope")} value=${scope} onChange=${choose("scope")}
                 options=${[["mine", t("settings.scopeMine")], ["all", t("settings.scopeAll")]]} />
             <p class="hint">${t("settings.shortcuts")}</p>
         </div>
@@ -45,16 +47,7 @@ function Notifications({ preferences }) {
     if (!isSecureContext) {
         return html`<p class="hint">${t("settings.notifyInsecure")}</p>`;
     }
-    return html`<${Checkbox} label=${t("settings.notify")} checked=${preferences.notifications && mayNotify()} onChange=${change} />
+    const on = preferences.notifications && mayNotify();
+    return html`<${Checkbox} label=${t("settings.notify")} checked=${on} onChange=${change} />
         ${denied && html`<p class="error" role="alert">${t("settings.notifyDenied")}</p>`}`;
-}
-
-/** @param {{ label: string, value: string, options: [string, string][], onChange: (value: string) => void }} props */
-function Select({ label, value, options, onChange }) {
-    const change = (/** @type {any} */ event) => onChange(event.currentTarget.value);
-    return html`<label class="field"><span>${label}</span>
-        <select value=${value} onChange=${change}>
-            ${options.map(([code, text]) => html`<option value=${code} selected=${code === value}>${text}</option>`)}
-        </select>
-    </label>`;
 }

@@ -15,17 +15,19 @@ const LISTED = 50;
  */
 
 /**
- * The side of the page with all conversations. `shown` is the one in the main pane; `onOpen` opens a dialog by its name.
+ * All conversations. `shown` is the one in the main pane; `onOpen` opens a dialog by its name.
  * @param {{ model: Model, shown: string, onOpen: (dialog: string) => void }} props
  */
 export function Sidebar({ model, shown, onOpen }) {
     useObservable(model);
     const [places, people] = sorted(model);
-    const row = (/** @type {Conversation} */ item) => html`<${Row} key=${item.conv} item=${item} model=${model} shown=${shown} />`;
+    const row = (/** @type {Conversation} */ item) =>
+        html`<${Row} key=${item.conv} item=${item} model=${model} shown=${shown} />`;
     return html`<nav class="sidebar" aria-label=${t("nav.conversations")} onKeyDown=${moveFocus}>
         <header class="sidebar-head">
             <${Me} model=${model} onClick=${() => onOpen("account")} />
-            <${IconButton} icon="search" label=${t("nav.search")} aria-keyshortcuts="Control+/" onClick=${() => onOpen("search")} />
+            <${IconButton} icon="search" label=${t("nav.search")} aria-keyshortcuts="Control+/"
+                onClick=${() => onOpen("search")} />
             <${IconButton} icon="settings" label=${t("nav.settings")} onClick=${() => onOpen("settings")} />
         </header>
         <div class="sidebar-lists">
@@ -35,14 +37,16 @@ export function Sidebar({ model, shown, onOpen }) {
             </div>
             <ul aria-labelledby="nav-rooms">${places.map(row)}</ul>
             <div class="section"><h2 id="nav-people">${t("nav.people")}</h2></div>
-            <ul aria-labelledby="nav-people">${people.map(row)}</ul>
-            <${Others} model=${model} shown=${shown} known=${people} onOpen=${onOpen} />
+            <ul aria-labelledby="nav-people">
+                ${people.map(row)}
+                <${Others} model=${model} shown=${shown} known=${people} onOpen=${onOpen} />
+            </ul>
         </div>
     </nav>`;
 }
 
 /**
- * The conversations in the order of the sidebar: places (the lobby, everyone, other rooms by name), and people, the latest first.
+ * The conversations in the order of the sidebar: the lobby, everyone and other rooms by name; and people, the latest first.
  * @param {Model} model
  * @returns {[Conversation[], Conversation[]]}
  */
@@ -65,7 +69,7 @@ function Me({ model, onClick }) {
 /** @param {{ item: Conversation, model: Model, shown: string }} props */
 function Row({ item, model, shown }) {
     const { conv, kind, name } = item;
-    const label = kind === "room" ? conv : kind === "everyone" ? t("nav.everyone") : name;
+    const label = kind === "room" ? conv : kind === "everyone" ? t("list.everyone") : name;
     const classes = `conv ${item.unread ? "unread" : ""} ${item.muted ? "muted" : ""}`;
     return html`<li><a class=${classes} href=${hrefOf(conv)} aria-current=${shown === conv ? "page" : undefined}>
         ${kind === "person" && html`<${Presence} model=${model} name=${name} />`}
@@ -94,7 +98,7 @@ function Unread({ item: { unread, unreadMore, mentions, kind } }) {
  * @param {{ text: string }} props
  */
 export function Said({ text }) {
-    return html`<span class="said">, ${text}</span>`;
+    return html`<span class="visually-hidden">, ${text}</span>`;
 }
 
 /**
@@ -106,7 +110,8 @@ export function Presence({ model, name, online, away }) {
     const here = online ?? person?.online ?? name === model.me.name;
     const absent = here && (away ?? person?.away);
     const state = absent ? "away" : here ? "online" : "offline";
-    return html`<span class=${`dot ${state}`}>${state !== "online" && html`<span class="said">${t(`nav.${state}`)} </span>`}</span>`;
+    const words = state !== "online" && html`<span class="visually-hidden">${t(`nav.${state}`)} </span>`;
+    return html`<span class=${`dot ${state}`}>${words}</span>`;
 }
 
 /**
@@ -118,13 +123,14 @@ function Others({ model, shown, known, onOpen }) {
     const others = [...model.people.values()].filter((person) => person.online && !listed.has(person.name));
     others.sort((a, b) => a.name.localeCompare(b.name));
     const more = others.length - LISTED;
-    return others.length > 0 && html`<div class="section"><h3 id="nav-online">${t("nav.online")}</h3></div>
-        <ul aria-labelledby="nav-online">
-            ${others.slice(0, LISTED).map(({ name }) => html`<li key=${name}>
-                <a class="conv" href=${hrefOf("@" + name)} aria-current=${shown === "@" + name ? "page" : undefined}>
-                    <${Presence} model=${model} name=${name} /><span class="name" dir="auto">${name}</span>
-                </a>
-            </li>`)}
-            ${more > 0 && html`<li><button type="button" class="conv" onClick=${() => onOpen("search")}>${t("nav.more", { n: more })}</button></li>`}
-        </ul>`;
+    return html`
+        ${others.slice(0, LISTED).map(({ name }) => html`<li key=${name}>
+            <a class="conv" href=${hrefOf("@" + name)} aria-current=${shown === "@" + name ? "page" : undefined}>
+                <${Presence} model=${model} name=${name} /><span class="name" dir="auto">${name}</span>
+            </a>
+        </li>`)}
+        ${more > 0 && html`<li>
+            <button type="button" class="conv" onClick=${() => onOpen("search")}>${t("nav.more", { n: more })}</button>
+        </li>`}
+        ${known.length + others.length === 0 && html`<li class="hint">${t("nav.alone")}</li>`}`;
 }

@@ -64,18 +64,15 @@ function NextTry({ at }) {
     return left > 1 && html`<span aria-hidden="true">${t("status.retryIn", { n: left })}</span>`;
 }
 
-/** The notes that are shown: `{ key, text, error }`. */
+/** The notes that are shown now. */
 class Notes extends Observable {
-    /** @type {{ key: number, text: string, error: boolean }[]} */
+    /** @type {{ key: number, text: string }[]} */
     shown = [];
     #count = 0;
 
-    /**
-     * @param {string} text
-     * @param {boolean} error
-     */
-    add(text, error) {
-        const note = { key: ++this.#count, text, error };
+    /** @param {string} text */
+    add(text) {
+        const note = { key: ++this.#count, text };
         this.shown = [...this.shown.slice(-2), note];
         this.changed();
         setTimeout(() => this.remove(note.key), NOTE_STAYS);
@@ -93,17 +90,15 @@ const notes = new Notes();
 /**
  * Shows a note for some seconds, and has it read out.
  * @param {string} text
- * @param {{ error?: boolean }} [options]
  */
-export function note(text, { error = false } = {}) {
-    notes.add(text, error);
+export function note(text) {
+    notes.add(text);
 }
 
 /** The notes that are shown now. */
 export function NoteList() {
     const { shown } = useObservable(notes);
-    return html`<div class="notes">${shown.map(({ key, text, error }) => html`<div key=${key} class=${error ? "note error" : "note"}
-            role=${error ? "alert" : "status"}>
+    return html`<div class="notes" role="status">${shown.map(({ key, text }) => html`<div key=${key} class="note">
         <p dir="auto">${text}</p>
         <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => notes.remove(key)} />
     </div>`)}</div>`;

@@ -8,7 +8,7 @@ import { useObservable } from "./observable_hook.js";
 /**
  * @typedef {import("./session.js").Session} Session
  * @typedef {import("./preferences.js").Preferences} Preferences
- * @typedef {Record<string, string>} Values
+ * @typedef {import("./dialog.js").Values} Values
  */
 
 /**
@@ -78,7 +78,7 @@ function NameForm({ session, onName }) {
 function PasswordForm({ session, onOther }) {
     const { name, phase, reason } = session;
     const busy = phase === "connecting";
-    const login = (/** @type {Values} */ { password }) => session.login(name, password).catch(() => {}); // session.reason says why
+    const login = (/** @type {Values} */ { password }) => session.login(name, password).catch(() => {}); // see session.reason
     const back = html`<button type="button" onClick=${onOther}>${t("welcome.otherName")}</button>`;
     if (!mayLogIn(session)) {
         return html`<div class="form">
@@ -90,7 +90,8 @@ function PasswordForm({ session, onOther }) {
     return html`<${Form} onSubmit=${login}>
         <p dir="auto">${t("welcome.needsPassword", { name })}</p>
         <input hidden name="username" autocomplete="username" value=${name} />
-        <${Field} label=${t("welcome.password")} name="password" type="password" required autofocus autocomplete="current-password" />
+        <${Field} label=${t("welcome.password")} name="password" type="password" required autofocus
+            autocomplete="current-password" />
         <button class="primary" disabled=${busy}>${busy ? t("welcome.busy") : t("account.login")}</button>
         ${back}
         <${ErrorText} text=${reason.code === "AUTH_REQUIRED" ? "" : reason.text} />
