@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { Dialog, Field, Form, useTask, ErrorText } from "./dialog.js";
 import { dateAndTime } from "./dates.js";
+import { deviceName } from "./credentials.js";
 import { t } from "./i18n.js";
 import { note } from "./status.js";
 import { mayLogIn, WayToHttps } from "./welcome.js";
@@ -113,7 +114,8 @@ function Devices({ session }) {
         t("account.deviceSince", { gateway: tls ? `${gateway}, ${tls}` : gateway, time: dateAndTime(since) });
     return html`<h3>${t("account.devices")}</h3>
         <ul class="devices">${devices.map((device) => html`<li>
-            <b dir="auto">${device.device || device.gateway}</b> <span>${device.ip}</span>
+            <b dir="auto">${device.device === deviceName() ? t("account.thisDevice") : device.device || device.gateway}</b>
+            <span>${device.ip}</span>
             <small>${how(device)}</small>
         </li>`)}</ul>
         <${ErrorText} text=${loading.error} />`;

@@ -54,9 +54,8 @@ function RoomRow({ room, model, onShow }) {
             ${room.topic && html`<p dir="auto">${room.topic}</p>`}
         </div>
         ${joined
-            ? html`<a class="button" href=${hrefOf(conv)} onClick=${() => onShow(conv)}>
-                ${t("rooms.open")}<${Said} text=${conv} />
-            </a>`
+            ? html`<a class="button" href=${hrefOf(conv)} aria-label=${t("rooms.openRoom", { conv })}
+                onClick=${() => onShow(conv)}>${t("rooms.open")}</a>`
             : html`<${Join} model=${model} conv=${conv} onJoined=${() => onShow(conv)} />`}
     </li>`;
 }
@@ -78,7 +77,7 @@ export function Join({ model, conv, onJoined = () => {}, primary = false }) {
     };
     return html`<${Form} class="join" onSubmit=${join}>
         ${refused && html`<${Field} label=${t("rooms.key")} name="key" autofocus />`}
-        <button class=${primary ? "primary" : ""}>${t("rooms.join")}<${Said} text=${conv} /></button>
+        <button class=${primary ? "primary" : ""} aria-label=${t("rooms.joinRoom", { conv })}>${t("rooms.join")}</button>
     <//>`;
 }
 

@@ -72,7 +72,7 @@ function Places({ model, typed, onClose }) {
     const people = [...model.people.values()].map((person) => "@" + person.name);
     const typedPerson = /^@[^\s/]+$/.test(wanted) ? [typed.trim()] : [];
     const found = [...known, ...people].filter((conv) => conv.toLowerCase().includes(wanted));
-    const places = [...new Map([...found, ...typedPerson].map((conv) => [nameKey(conv), conv])).values()];
+    const places = [...new Map([...typedPerson, ...found].map((conv) => [nameKey(conv), conv])).values()];
     return wanted && places.length > 0 && html`<h3>${t("search.goto")}</h3>
         <ul class="places">${places.slice(0, PROPOSED).map((conv) => html`<li key=${conv}>
             <a href=${hrefOf(conv)} onClick=${onClose} dir="auto">${conv === "Everyone" ? t("list.everyone") : conv}</a>

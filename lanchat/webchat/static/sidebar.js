@@ -59,10 +59,11 @@ export function sorted(model) {
 
 /** @param {{ model: Model, onClick: () => void }} props */
 function Me({ model, onClick }) {
-    const { name, away } = model.me;
+    const { name, away, account } = model.me;
+    const more = away || (!account && t("role.guest"));
     return html`<button type="button" class="me" aria-label=${t("nav.account", { name })} onClick=${onClick}>
         <span class=${away ? "dot away" : "dot online"}></span>
-        <span class="name"><b dir="auto">${name}</b>${away && html`<small dir="auto">${away}</small>`}</span>
+        <span class="name"><b dir="auto">${name}</b>${more && html`<small dir="auto">${more}</small>`}</span>
     </button>`;
 }
 

@@ -1,5 +1,5 @@
 /** What is the matter with the connection, in plain words; and short notes that go away by themselves. */
-import { html, useEffect, useState } from "./vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { Icon } from "./icons.js";
 import { IconButton } from "./dialog.js";
 import { Observable } from "./observable.js";
@@ -98,8 +98,17 @@ export function note(text) {
 /** The notes that are shown now. */
 export function NoteList() {
     const { shown } = useObservable(notes);
-    return html`<div class="notes" role="status">${shown.map(({ key, text }) => html`<div key=${key} class="note">
-        <p dir="auto">${text}</p>
-        <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => notes.remove(key)} />
-    </div>`)}</div>`;
+    const ref = useRef(/** @type {HTMLElement | null} */ (null));
+    useLayoutEffect(() => {
+        ref.current?.hidePopover();
+        if (shown.length > 0) {
+            ref.current?.showPopover(); // over a dialog that was opened meanwhile, too
+        }
+    }, [shown]);
+    return html`<div class="notes" popover="manual" role="status" ref=${ref}>
+        ${shown.map(({ key, text }) => html`<div key=${key} class="note">
+            <p dir="auto">${text}</p>
+            <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => notes.remove(key)} />
+        </div>`)}
+    </div>`;
 }
