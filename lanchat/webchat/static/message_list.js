@@ -76,10 +76,7 @@ export class MessageList extends Component {
         const rows = /** @type {HTMLElement} */ (this.rows);
         this.#place = new ScrollPlace(frame, rows);
         this.props.handle.current = this;
-        const resized = new ResizeObserver(() => {
-            this.#keep();
-            this.#settle();
-        });
+        const resized = new ResizeObserver(() => this.#drawn());
         resized.observe(frame);
         resized.observe(rows);
         document.addEventListener("visibilitychange", this.read);
@@ -111,11 +108,8 @@ export class MessageList extends Component {
         return state !== this.state || props.title !== this.props.title;
     }
 
-    /** The place is noted just before the rows change. */
     getSnapshotBeforeUpdate() {
-        if (!this.#sticks) {
-            this.#place.remember();
-        }
+        this.#notice(); // (an event may be on its way)
         return this.rows?.contains(document.activeElement) ?? false;
     }
 
@@ -135,11 +129,12 @@ export class MessageList extends Component {
     #drawn() {
         const rows = /** @type {HTMLElement} */ (this.rows);
         const goal = this.#goal && rows.querySelector(`[data-id="${CSS.escape(this.#goal)}"]`);
+        this.#goal = "";
         if (goal instanceof HTMLElement) {
-            this.#goal = "";
             this.#opened = true;
             this.#sticks = false;
             goal.scrollIntoView({ block: "center" });
+            this.#place.remember();
             goal.focus({ preventScroll: true });
         } else if (!this.#opened && rows.childElementCount > 0 && !this.props.focus) {
             this.#open(rows);
@@ -163,16 +158,17 @@ export class MessageList extends Component {
             this.#sticks = false;
             frame.scrollTop -= above + frame.clientHeight / 4;
         }
+        this.#place.remember();
     }
 
     /** Stays at the end or at the place, whatever changed in size. */
     #keep() {
         if (this.#sticks) {
             this.#place.toEnd();
+            this.#place.remember();
         } else {
             this.#place.restore();
         }
-        this.#top = this.frame?.scrollTop ?? 0;
     }
 
     /** What follows when the list has come to rest: it loads more, and what is seen is read. */
@@ -180,7 +176,6 @@ export class MessageList extends Component {
         const frame = /** @type {HTMLElement} */ (this.frame);
         this.#top = frame.scrollTop;
         this.#sticks ||= this.#timeline.atEnd && this.#place.atEnd;
-        this.#place.remember();
         const away = !this.#sticks || !this.#timeline.atEnd;
         if (away !== this.state.away) {
             this.setState({ away });
@@ -213,12 +208,19 @@ export class MessageList extends Component {
         }
     };
 
-    scrolled = () => {
+    /** Notes where the reader, and not this list, has scrolled to. */
+    #notice() {
         const top = this.frame?.scrollTop ?? 0;
         if (Math.abs(top - this.#top) >= 1) {
             this.#direction = top < this.#top ? "older" : "newer";
             this.#sticks = this.#timeline.atEnd && this.#place.atEnd;
+            this.#top = top;
+            this.#place.remember();
         }
+    }
+
+    scrolled = () => {
+        this.#notice();
         this.#settle();
     };
 
@@ -228,8 +230,8 @@ export class MessageList extends Component {
         this.#loadAhead();
     };
 
-    keyPressed = (/** @type {KeyboardEvent} */ event) => {
-        const way = moveInFeed(event, /** @type {HTMLElement} */ (this.frame), /** @type {HTMLElement} */ (this.rows));
+    keyPressed = (/** @type {any} */ event) => {
+        const way = moveInFeed(event, event.currentTarget, /** @type {HTMLElement} */ (this.rows));
         if (way === "end") {
             this.toEnd();
         } else if (way) {
@@ -240,10 +242,7 @@ export class MessageList extends Component {
 
     /** What the reader unfolds grows downwards, at the end, too. */
     clicked = (/** @type {any} */ event) => {
-        if (event.target.closest(".unfold")) {
-            this.#sticks = false;
-            this.#place.remember();
-        }
+        this.#sticks &&= !event.target.closest(".unfold");
     };
 
     /** Shows the newest messages. */
@@ -269,7 +268,7 @@ export class MessageList extends Component {
             return;
         }
         this.#goal = id;
-        this.setState({ highlight: id }, () => (this.#goal = ""));
+        this.setState({ highlight: id });
         clearTimeout(this.#highlightTimer);
         this.#highlightTimer = setTimeout(() => this.setState({ highlight: "" }), HIGHLIGHT);
     }

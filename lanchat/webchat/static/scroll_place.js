@@ -51,14 +51,21 @@ export class ScrollPlace {
         }
     }
 
-    /** Scrolls so that the first of the remembered rows that is still there is where it was. */
+    /**
+     * Scrolls so that the first of the remembered rows that is still there is where it was. What is remembered stays the same, as
+     * browsers round: otherwise many small errors would add up.
+     */
     restore() {
-        const anchor = this.#anchors.find(({ row }) => row.parentNode === this.rows);
-        if (anchor) {
-            const moved = anchor.row.getBoundingClientRect().top - this.frame.getBoundingClientRect().top - anchor.top;
+        const kept = this.#anchors.findIndex(({ row }) => row.parentNode === this.rows);
+        if (kept >= 0) {
+            const { row, top } = this.#anchors[kept];
+            const moved = row.getBoundingClientRect().top - this.frame.getBoundingClientRect().top - top;
             if (Math.abs(moved) >= 0.5) {
                 this.frame.scrollTop += moved;
             }
+        }
+        if (kept !== 0) {
+            this.remember();
         }
     }
 

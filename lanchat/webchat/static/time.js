@@ -8,5 +8,5 @@ import { fullTime, timeOfDay } from "./times.js";
  * @param {{ time: number }} props
  */
 export function Time({ time }) {
-    return html`<time datetime=${new Date(time).toISOString()} title=${fullTime(time)}>${timeOfDay(time)}</time>`;
+    return html`<time dir="auto" datetime=${new Date(time).toISOString()} title=${fullTime(time)}>${timeOfDay(time)}</time>`;
 }
