@@ -28,33 +28,19 @@ export function moveInFeed(event, frame, rows) {
     }
     event.preventDefault();
     const up = event.key === "ArrowUp";
-    const next = row ? beside(row, up) : lastVisible(frame, rows);
+    const articles = /** @type {HTMLElement[]} */ ([...rows.querySelectorAll("article")]);
+    const next = row ? articles[articles.indexOf(row) + (up ? -1 : 1)] : lastVisible(frame, articles);
     next?.focus({ preventScroll: true });
     next?.scrollIntoView({ block: "nearest" });
     return up ? "older" : "newer";
 }
 
 /**
- * @param {HTMLElement} row
- * @param {boolean} before
- * @returns {HTMLElement | null}
- */
-function beside(row, before) {
-    /** @type {Element | null} */
-    let next = row;
-    do {
-        next = before ? next.previousElementSibling : next.nextElementSibling;
-    } while (next && next.localName !== "article");
-    return /** @type {HTMLElement | null} */ (next);
-}
-
-/**
  * @param {HTMLElement} frame
- * @param {HTMLElement} rows
+ * @param {HTMLElement[]} articles
  * @returns {HTMLElement | undefined}
  */
-function lastVisible(frame, rows) {
+function lastVisible(frame, articles) {
     const end = frame.getBoundingClientRect().bottom;
-    const articles = /** @type {HTMLElement[]} */ ([...rows.children].filter((child) => child.localName === "article"));
     return articles.reverse().find((article) => article.getBoundingClientRect().top < end);
 }

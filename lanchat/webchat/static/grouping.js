@@ -40,7 +40,7 @@ export function itemsOf(rows, newSince, atStart, heads) {
         if (!(row.time >= day && row.time < nextDay)) {
             day = dayOf(row.time);
             nextDay = dayOf(day + 36 * 3_600_000);
-            items.push({ kind: "day", key: `day ${day} ${row.key}`, time: day });
+            items.push({ kind: "day", key: `day ${day}`, time: day });
         }
         if (lineDue && row.seq > newSince && !row.mine && !row.event) {
             items.push({ kind: "new", key: "new" });

@@ -22,7 +22,8 @@ import { dayName } from "./times.js";
  */
 
 /**
- * An item as a row.
+ * An item as a row. Each is an element of its own around a component: the components are drawn only when they change, and where
+ * such components are the children, this preact moves many of them when the first is removed.
  * @param {Item} item
  * @param {Shown} shown
  * @returns {any}
@@ -34,12 +35,12 @@ export function rowOf(item, { me, language, timeline, actions, highlight }) {
         case "new":
             return html`<div key=${item.key} class="new-since"><span>${t("list.newSince")}</span></div>`;
         case "events":
-            return html`<${EventRow} key=${item.key} messages=${item.messages} language=${language}
-                highlighted=${highlight !== "" && item.messages.some((message) => message.id === highlight)} />`;
+            return html`<div key=${item.key}><${EventRow} messages=${item.messages} language=${language}
+                highlighted=${highlight !== "" && item.messages.some((message) => message.id === highlight)} /></div>`;
         default:
-            return html`<${MessageRow} key=${item.key} message=${item.message} grouped=${item.grouped} me=${me}
+            return html`<div key=${item.key}><${MessageRow} message=${item.message} grouped=${item.grouped} me=${me}
                 account=${me.account} language=${language} timeline=${timeline} actions=${actions}
-                highlighted=${highlight !== "" && item.message.id === highlight} />`;
+                highlighted=${highlight !== "" && item.message.id === highlight} /></div>`;
     }
 }
 
