@@ -17,7 +17,7 @@ export async function copy(text) {
     const field = document.createElement("textarea");
     field.value = text;
     field.readOnly = true;
-    field.className = "visually-hidden";
+    field.className = "said";
     document.body.append(field);
     field.select();
     const copied = document.execCommand("copy");

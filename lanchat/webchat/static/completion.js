@@ -6,8 +6,8 @@ import { nameKey } from "./names.js";
 
 /** @import { Model } from "./model.js" */
 
-/** The most suggestions at once. */
-const MOST = 8;
+/** The most suggestions at once; the list scrolls. */
+const MOST = 60;
 
 /**
  * @typedef {{ text: string, label: string, detail: string }} Suggestion   `text` takes the place of what was typed

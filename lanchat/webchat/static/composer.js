@@ -159,7 +159,9 @@ function useSuggestions(model, conv, text, setText, field) {
     };
     /** Whether the key is one of the list's. @param {KeyboardEvent} event */
     const pressed = (event) => {
-        const taken = completion ? listKey(event, completion, chosen, { setChosen, choose, close }) : tabKey(event);
+        const whole = completion?.suggestions[chosen]?.text.trimEnd() === text.trimEnd();
+        const taken = completion && !(whole && event.key === "Enter")
+            ? listKey(event, completion, chosen, { setChosen, choose, close }) : tabKey(event);
         if (taken) {
             event.preventDefault();
         }

@@ -121,7 +121,7 @@ export class MessageRow extends Component {
  */
 function Header({ message }) {
     const hue = `hue-${hueOf(message.from)}`;
-    const bot = message.bot && html`<span class="badge">${t("message.bot")}</span>`;
+    const bot = message.bot && html`<span class="bot">${t("message.bot")}</span>`;
     return html`<span class=${`avatar ${hue}`} aria-hidden="true">${initial(message.from)}</span>
         <header>
             ${message.kind !== "action" && html`<bdi class=${`sender ${hue}`}>${message.from}</bdi>`}
