@@ -1,0 +1,65 @@
+"""The chat page's conversation with messages that are made up in the browser, so that there are as many as a test wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+from tests.webchat.browser import OpenWindow
+
+FAKE_CHAT = Path(__file__).with_name("fake_chat.js").read_text()
+#: A page of the server that does nothing by itself.
+STILL_PAGE = "trust"
+
+
+class FakeChat:
+    """A window with the conversation `#ops`, in which `count` messages were said."""
+
+    def __init__(self, open_window: OpenWindow, address: str, count: int = 30, **options: Any) -> None:
+        """`read`: the number of the last message that was read; `focus`: the id of the message to show; others go to the window."""
+        self.start = {"count": count, "seqRead": options.pop("read", 0), "focus": options.pop("focus", ""), "conv": "#ops"}
+        self.start["language"] = options.pop("language", "en")
+        self.page: Page = open_window(address + STILL_PAGE, viewport={"width": 900, "height": 700}, **options).page
+        self.again()
+
+    def again(self) -> None:
+        """Show it from the beginning, as after a reload."""
+        self.page.evaluate(FAKE_CHAT, self.start)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until nothing is loading, and what changed is drawn."""
+        self.page.wait_for_function("chat.model.timeline().loading === ''")
+        self.page.evaluate("async () => { for (let n = 0; n < 4; n++) await chat.frame() }")
+
+    def do(self, script: str, value: Any = None) -> Any:
+        """Evaluate a function of `chat`, and one value; wait until all is drawn."""
+        result = self.page.evaluate(f"(value) => ({script})(window.chat, value)", value)
+        self.settle()
+        return result
+
+    @property
+    def feed(self) -> Locator:
+        """The list of messages."""
+        return self.page.get_by_role("feed", name="Messages in #ops")
+
+    @property
+    def field(self) -> Locator:
+        """Where one writes."""
+        return self.page.get_by_role("textbox", name="Message #ops")
+
+    def row(self, seq: int) -> Locator:
+        """The row of a message."""
+        return self.page.locator(f"article[data-seq='{seq}']")
+
+    def asked(self) -> list[list[str]]:
+        """What was asked of the model since the last time."""
+        asked: list[list[str]] = self.page.evaluate("chat.model.asked.splice(0)")
+        return asked
+
+    def below_end(self) -> float:
+        """How far the end of the list is below what is visible, in px."""
+        below: float = self.feed.evaluate("(feed) => feed.scrollHeight - feed.scrollTop - feed.clientHeight")
+        return below
