@@ -10,7 +10,6 @@ import re
 import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 #: Matches a Host header: an IPv6 address in brackets, or a name or IPv4 address; and a port (RFC 9110, 7.2).
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::\d{1,5})?")
@@ -44,8 +43,7 @@ def is_same_origin(origin: str, host: str) -> bool:
 
     The scheme is not compared: a proxy before the server may add TLS.
     """
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and bool(host) and parts.netloc.lower() == host.lower()
+    return origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
 
 
 def _is_address(name: str) -> bool:

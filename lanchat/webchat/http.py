@@ -131,9 +131,12 @@ class Channel(BoundedChannel):
             self._end.cancel()
 
     def checkPersistence(self, request: http.Request, version: bytes) -> bool:
-        """Whether another request may follow on this connection."""
+        """Whether another request may follow on this connection; if not, the answer says so."""
         self._requests += 1
-        return super().checkPersistence(request, version) and self._requests < MAX_REQUESTS
+        persists = super().checkPersistence(request, version) and self._requests < MAX_REQUESTS
+        if not persists:
+            request.setHeader(b"Connection", b"close")
+        return persists
 
     def requestDone(self, request: http.Request) -> None:
         """Wait for the next request."""
