@@ -63,11 +63,11 @@ class Server:
 
     def listening(self) -> list[tuple[str, int]]:
         """What it listens for, and on which ports, in order."""
-        found = re.findall(r"listening for (\w+).* on \S+?(?::(\d+))?(?: |$)", self.text(), re.MULTILINE)
+        found = re.findall(r"listening for (browsers over TLS|\w+).* on \S+?(?::(\d+))?(?: |$)", self.text(), re.MULTILINE)
         return [(kind, int(port or 0)) for kind, port in found]
 
     def port(self, kind: str = "json") -> int:
-        """The port for "json", "telnet" or "manhole"."""
+        """The port for "json", "telnet", "manhole", "browsers" or "browsers over TLS"."""
         return dict(self.listening())[kind]
 
     def logged(self, text: str) -> str:
