@@ -7,13 +7,13 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, WebSocket
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Request, WebSocket
 
 #: Milliseconds that anything in a page may take before its test fails.
 PATIENCE_MS = 30_000
@@ -128,6 +128,13 @@ class Windows:
         window = Window(self.browser, url, phone, **options)
         self._opened.append(window)
         return window
+
+    def described(self) -> Iterator[str]:
+        """What is on each page, and what trouble there was: for the report of a test that failed."""
+        for window in self._opened:
+            for page in window.context.pages:
+                with suppress(Error):
+                    yield "\n".join([page.url, page.locator("body").aria_snapshot(timeout=1000), *window.troubles])
 
     def close(self) -> None:
         """Close all, then check them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
@@ -12,6 +12,18 @@ from tests.webchat.browser import PATIENCE_MS, OpenWindow, Windows, chromium, ch
 from tests.webchat.namespace import Network
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Report with a test that failed what was on its pages."""
+    report = yield
+    if report.when == "call" and report.failed and isinstance(item, pytest.Function):
+        opened = [value for value in item.funcargs.values() if isinstance(value, Windows)]
+        report.sections += [("page", text) for windows in opened for text in windows.described()]
+    return report
 
 
 @pytest.fixture(scope="package")
