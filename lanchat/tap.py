@@ -25,6 +25,7 @@ from lanchat.config import options, preflight
 from lanchat.config.reload import (
     ReloadableCertificates,
     ReloadableEditing,
+    ReloadableHostNames,
     ReloadableLimits,
     ReloadableNetworks,
     ReloadableOperatorKeys,
@@ -44,6 +45,7 @@ from lanchat.net import tls
 from lanchat.net.admission import ANY, Admission, parse_networks
 from lanchat.net.endpoints import make_endpoint
 from lanchat.net.listener import Listener
+from lanchat.protocol.limits import Buckets
 from lanchat.service.control import ControlService
 from lanchat.service.notify import Notifier
 from lanchat.service.operations import Operations
@@ -57,6 +59,7 @@ from lanchat.web.metrics_sources import MetricsSources
 
 if TYPE_CHECKING:
     from lanchat.manhole.ssh import ManholeFactory
+    from lanchat.webchat.hosts import Hosts
 
 #: File descriptors that are reserved: some 30 for the server itself (ports, logs, database), and the rest for operators,
 #: readers of the status pages, and refused clients that read why, even when the server is full.
@@ -97,7 +100,9 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     contexts = _make_contexts(service, reactor, config) if config["tls"] or config["https"] else None
     if contexts is not None:
         reloading.parts.append(ReloadableCertificates(contexts, config["data"]))
-    _add_gateways(service, reactor, config, contexts, partial(ChatFactory, router=router, admission=admission))
+    hosts = _add_gateways(service, reactor, config, contexts, partial(ChatFactory, router=router, admission=admission))
+    if hosts is not None:
+        reloading.parts.append(ReloadableHostNames(hosts.use))
     if config["manhole"]:
         reloading.parts.append(ReloadableOperatorKeys(_add_manhole(service, router, reactor, config)))
     if config["web"]:
@@ -144,14 +149,13 @@ def _add_gateways(
     config: options.Options,
     contexts: tls.Contexts | None,
     make_gateway: Callable[[type[Connection]], ChatFactory],
-) -> None:
-    """Add the ports for clients of all kinds; `contexts` are None if none of them has TLS."""
+) -> Hosts | None:
+    """Add the ports for clients of all kinds; `contexts` are None if none of them has TLS. Returns the names for browsers."""
     _add_gateway(service, reactor, config["port"], make_gateway(ChatProtocol))
     _add_gateway(service, reactor, config["telnet"], make_gateway(TelnetProtocol))
     if contexts is not None:
         _add_tls(service, reactor, config["tls"], contexts, make_gateway(CertifiedProtocol))
-    if config["http"] or config["https"]:
-        _add_webchat(service, reactor, config, contexts, make_gateway)
+    return _add_webchat(service, reactor, config, contexts, make_gateway) if config["http"] or config["https"] else None
 
 
 def _add_gateway(service: ChatService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
@@ -191,9 +195,11 @@ def _add_webchat(
     config: options.Options,
     contexts: tls.Contexts | None,
     make_gateway: Callable[[type[Connection]], ChatFactory],
-) -> None:
+) -> Hosts:
+    """Add the ports of the chat page; returns the names under which browsers may reach it."""
     from lanchat.gateways.websocket import SecureWebSocketProtocol, WebSocketProtocol  # noqa: PLC0415 (takes memory; few need it)
-    from lanchat.webchat.http import WebchatFactory  # noqa: PLC0415 (as above)
+    from lanchat.webchat.channel import WebchatFactory  # noqa: PLC0415 (as above)
+    from lanchat.webchat.secure import SecureFactory  # noqa: PLC0415 (as above)
     from lanchat.webchat.site import make_site  # noqa: PLC0415 (as above)
 
     own = None if contexts is None else preflight.tls_files(config, config["data"])[1]
@@ -204,16 +210,20 @@ def _add_webchat(
         https_ports=lambda: [port for listener in over_tls if (port := listener.port_number)],
         authority=own and own.authority,
     )
-    factory = WebchatFactory(site, make_gateway(WebSocketProtocol))
+    websockets = make_gateway(WebSocketProtocol)
+    chat = websockets.router.chat
+    requests = Buckets(chat.limits, "requests")
+    factory = WebchatFactory(site, websockets, requests)
     for port in config["http"]:
         service.add_port(Listener("browsers", make_endpoint(reactor, port), factory, factory.drain))
     if contexts is None:
-        return
-    factory = WebchatFactory(site, make_gateway(SecureWebSocketProtocol))
-    with_tls = tls.TLSFactory(contexts, factory, reactor, factory.websockets.router.chat.counts)
+        return site.hosts
+    factory = WebchatFactory(site, make_gateway(SecureWebSocketProtocol), requests)
+    with_tls = SecureFactory(contexts, factory, reactor, chat.counts, site.hosts)
     for port in config["https"]:
         over_tls.append(Listener("browsers over TLS", make_endpoint(reactor, port), with_tls, factory.drain))
         service.add_port(over_tls[-1])
+    return site.hosts
 
 
 def _add_manhole(service: ChatService, router: Router, reactor: IReactorTime, config: options.Options) -> ManholeFactory:

@@ -63,7 +63,7 @@ class FakeClient:
         self.packets += packets
         self.runs.append(len(packets))
 
-    def disconnect(self) -> None:
+    def disconnect(self, code: str = "", reason: str = "") -> None:
         """Remember that the server hung up."""
         self.disconnected = self.halted = True
 

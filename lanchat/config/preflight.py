@@ -110,7 +110,7 @@ def tls_files(config: Options, data: Path) -> tuple[tls.TLSFiles, OwnCertificate
     """The paths of the key and the certificates; and our own certificates in `data`, if the server makes them itself."""
     if config["tls-key"] is not None:
         return tls.TLSFiles(config["tls-key"], config["tls-cert"], config["tls-client-ca"]), None
-    own = OwnCertificates(data)
+    own = OwnCertificates(data, tuple(config["http-name"]))
     return tls.TLSFiles(own.key, own.cert, config["tls-client-ca"]), own
 
 

@@ -187,7 +187,7 @@ class ReloadableCertificates:
 
     def prepare(self, config: Options) -> Apply:
         """Read the files. They are always reported, as the server may have noticed a change already."""
-        if not config["tls"]:  # closing a port needs a restart; until then everything stays
+        if not config["tls"] and not config["https"]:  # closing a port needs a restart; until then everything stays
             return list
         apply = self._contexts.prepare(*preflight.tls_files(config, self._data))
 
@@ -196,6 +196,20 @@ class ReloadableCertificates:
             return [f"new TLS connections get {self._contexts}"]
 
         return apply_and_report
+
+
+class ReloadableHostNames:
+    """The names under which browsers may reach the chat page; the certificate gets them from `preflight.tls_files`."""
+
+    options = frozenset({"http-name"})
+
+    def __init__(self, use: Callable[[list[str]], list[str]]) -> None:
+        """`use` makes these the further names, and returns all if they differ from those before, else none."""
+        self._use = use
+
+    def prepare(self, config: Options) -> Apply:
+        """Calling the result applies what is configured, and returns what changed."""
+        return lambda: [f"browsers may use the names {', '.join(names)}" for names in [self._use(config["http-name"])] if names]
 
 
 class ReloadableOperatorKeys:

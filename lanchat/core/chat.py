@@ -250,7 +250,7 @@ class Chat:
         if session in self.online or session in self.pending_logins:
             self.reply(session, packet, goodbye, op="bye", quotes=quotes, code=code)
             self.leave(session, why, goodbye_message, code)
-            session.client.disconnect()
+            session.client.disconnect(code, goodbye)
 
     def leave(self, session: Session, why: str, goodbye_message: str = "", code: str = HUNG_UP) -> None:
         """Forget a session that has ended, in whatever way; its name is free at once. `why` is logged, `code` is counted."""

@@ -26,6 +26,10 @@ from lanchat.protocol.errors import BadPacket, ChatError, Idle
 from lanchat.protocol.interfaces import IConnection, IOutputProgress
 from lanchat.protocol.packet import EVERYONE, SERVER, ServerPacket, visible
 
+#: What clients are told last: when the server shuts down, and when they don't read.
+GOODBYE = "The server is shutting down. Goodbye!"
+TOO_SLOW = "Connection closed: you were reading too slowly."
+
 _log = Logger("lanchat.gateways.connection")
 
 
@@ -95,6 +99,7 @@ class Connection(Input):
         self.leave("hung up")
         self.closed = self.halted = True
         self.factory.name_deadlines.end(self._name_timed_out)
+        self.end_output()
         if self._hung_up:
             self.outbox.close_both_ways()
         else:
@@ -106,6 +111,9 @@ class Connection(Input):
 
     def inputEnded(self) -> None:
         """Treat what came as complete, as nothing follows. For dialects in which a frame may end by silence."""
+
+    def end_output(self) -> None:
+        """Send what a dialect has at the end of its output. Called before that is closed, perhaps more than once."""
 
     def leave(self, why: str, code: str = HUNG_UP) -> None:
         """End the session, if there is one; its name is free at once. `why` is logged, `code` is counted."""
@@ -124,7 +132,7 @@ class Connection(Input):
         why = visible(str(error), 200)
         _log.info("refused {ip} ({gateway}): {code} {why}", ip=self.address, gateway=self.gateway, code=error.code, why=why)
         self.deliver((Quoting if error.quotes else ServerPacket)(SERVER, "Guest", str(error)))
-        self.disconnect()
+        self.disconnect(error.code, str(error))
 
     def refuse_protocol(self, begins: re.Match[bytes]) -> None:
         """Refuse a connection that began with another protocol, and tell which port that is for."""
@@ -136,7 +144,7 @@ class Connection(Input):
     def refuse_excess(self, error: ChatError) -> None:
         """Refuse a connection that is one too many. If there are many such, it is closed before it can have read why."""
         self.deliver(ServerPacket(SERVER, "Guest", str(error)))
-        self.disconnect()
+        self.disconnect(error.code, str(error))
         if not self.factory.lets_linger(self):
             self.transport.loseConnection()
 
@@ -193,20 +201,21 @@ class Connection(Input):
         """Hand the packets to another router from now on."""
         self.router = router
 
-    def disconnect(self) -> None:
+    def disconnect(self, code: str = "", reason: str = "") -> None:
         """Close the connection when all that was delivered is written. Nothing more is served."""
         self.closed = self.halted = True
         self.factory.name_deadlines.end(self._name_timed_out)
         if self._resting is not None or self._unread:
             self._cancel_rest()
             self.transport.resumeProducing()  # (or the end of the connection would not be noticed)
+        self.end_output()
         self.outbox.close()
 
     def goodbye(self) -> None:
         """Tell the client that the server is shutting down, and close."""
         if self.session is not None:
-            self.router.chat.close(self.session, "RELOAD", "The server is shutting down. Goodbye!", why="shut down")
-        self.disconnect()
+            self.router.chat.close(self.session, "RELOAD", GOODBYE, why="shut down")
+        self.disconnect("RELOAD", GOODBYE)
 
     def _name_timed_out(self) -> None:
         self.router.chat.limits.met["opening"] += 1
@@ -215,6 +224,5 @@ class Connection(Input):
 
     def _overflowed(self) -> None:
         if self.session is not None:
-            goodbye = "Connection closed: you were reading too slowly."
-            self.router.chat.close(self.session, "SLOW", goodbye, why="did not read what was sent to it")
-        self.disconnect()
+            self.router.chat.close(self.session, "SLOW", TOO_SLOW, why="did not read what was sent to it")
+        self.disconnect("SLOW", TOO_SLOW)

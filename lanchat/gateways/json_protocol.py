@@ -84,10 +84,10 @@ class ChatProtocol(Connection):
         else:
             self.outbox.send_lines(packets)
 
-    def disconnect(self) -> None:
+    def disconnect(self, code: str = "", reason: str = "") -> None:
         """Close the connection, and don't wait for silence any more."""
         self._ignore_silence()
-        super().disconnect()
+        super().disconnect(code, reason)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the session, and don't wait for silence any more."""

@@ -43,8 +43,9 @@ _MEDIUM, _LONG = Struct("!BBH").pack, Struct("!BBQ").pack
 #: What `split` makes: a message; None for a frame that completes none; or how the client's messages ended.
 Received: TypeAlias = "bytes | ConnectionEnded | None"
 
-_SILENT = logging.getLogger("lanchat.websockets")  # (the library would log each connection)
-_SILENT.disabled = True
+#: For the library, which would log each connection.
+SILENT = logging.getLogger("lanchat.websockets")
+SILENT.disabled = True
 
 
 class ConnectionEnded:
@@ -63,11 +64,8 @@ class WebSocketProtocol(Certified):
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
-        self._codec = ServerProtocol(state=State.OPEN, max_size=MAX_PACKET, logger=_SILENT)
+        self._codec = ServerProtocol(state=State.OPEN, max_size=MAX_PACKET, logger=SILENT)
         self._message = b""  # the parts of a fragmented message that have come
-        # How the connection is closed: the code for programs, and the reason for people.
-        self._close_code: int = CloseCode.NORMAL_CLOSURE
-        self._close_reason = ""
 
     def split(self, data: bytes) -> Split:
         """Split bytes into messages. They are packets at once, if there is nothing unusual in them. Pings are answered."""
@@ -77,8 +75,8 @@ class WebSocketProtocol(Certified):
         frames = codec.events_received()
         if codec.state is not State.OPEN:  # (what is to be written then is the last, after the answers to these)
             return NO_PACKETS, self._messages(frames), b""
-        for pong in codec.data_to_send():
-            self.outbox.send(pong)
+        if pongs := codec.data_to_send():
+            self.outbox.send(b"".join(pongs))
         session = self.session
         if session is not None and session.greeted and not self._message and (packets := _packets(frames)) is not None:
             return packets, None, rest
@@ -128,9 +126,11 @@ class WebSocketProtocol(Certified):
             self.refuse(error)
 
     def _input_ended(self, fault: str) -> None:
-        """End the session, and answer the client's close frame, or tell it what was wrong with what it sent."""
-        self._send_codec_output()
+        """Serve what came before the client's close frame, or refuse the rest of what is no WebSocket; then close."""
         self._unserved = b""
+        if fault and self.session is None:
+            self.refuse(BadPacket(f"That is not what a WebSocket sends here: {visible(fault, 100)}"))
+            return
         if fault:
             self.leave(f"sent what is no WebSocket message of ours: {visible(fault, 100)}", BadPacket.code)
         self.end_input()
@@ -144,34 +144,24 @@ class WebSocketProtocol(Certified):
         """Send a packet as a text message, in the form for this client."""
         session = self.session
         sees_x = session is not None and session.caps is not None and session.sees_x(packet)
-        if packet.x is not None and packet.x.op == "bye":
-            self._note_close(packet.x.code or "", packet.msg)
         if self.outbox.paused and self.omits(packet):
             return
         encode = _frame if sees_x else _classic_frame
         self.outbox.send(packet.encoded(encode) if isinstance(packet, SharedPacket) else encode(packet))
 
-    def refuse(self, error: ChatError) -> None:
-        """Tell a connection that has no session why it is refused, and close it with that as its reason."""
-        self._note_close(error.code, str(error))
-        super().refuse(error)
+    def disconnect(self, code: str = "", reason: str = "") -> None:
+        """Close the connection when all that was delivered is written, with a close frame that says why."""
+        if self._codec.state is State.OPEN and code:
+            told = reason.encode()[:MAX_REASON].decode(errors="ignore")
+            self._codec.send_close(CLOSE_CODES.get(code, CloseCode.POLICY_VIOLATION), told)
+        super().disconnect(code, reason)
 
-    def disconnect(self) -> None:
-        """Close the connection, with a close frame, when all that was delivered is written."""
+    def end_output(self) -> None:
+        """Send a close frame: the answer to the client's, what was wrong with its last frame, or why the server closes."""
         if self._codec.state is State.OPEN:
-            self._codec.send_close(self._close_code, self._close_reason)
-            self._send_codec_output()
-        super().disconnect()
-
-    def _note_close(self, code: str, reason: str) -> None:
-        self._close_code = CLOSE_CODES.get(code, CloseCode.POLICY_VIOLATION)
-        self._close_reason = reason.encode()[:MAX_REASON].decode(errors="ignore")
-
-    def _send_codec_output(self) -> None:
-        """Send what the codec has to say: pongs, and the close frame."""
-        for data in self._codec.data_to_send():
-            if data:  # (an empty one means that the connection is to be closed)
-                self.outbox.send(data)
+            self._codec.send_close(CloseCode.NORMAL_CLOSURE)
+        if data := b"".join(self._codec.data_to_send()):
+            self.outbox.send(data)
 
 
 class SecureWebSocketProtocol(WebSocketProtocol):

@@ -130,9 +130,9 @@ class _TappedClient:
         for packet in packets:
             self.deliver(packet)
 
-    def disconnect(self) -> None:
+    def disconnect(self, code: str = "", reason: str = "") -> None:
         """Disconnect, and end the taps."""
-        self._client.disconnect()
+        self._client.disconnect(code, reason)
         self._ended()
 
 

@@ -40,6 +40,8 @@ class OwnCertificates(NamedTuple):
     """The files of the server's own authority and certificate, all in one directory."""
 
     directory: Path
+    #: Further host names under which clients reach the server, besides the machine's own.
+    names: tuple[str, ...] = ()
 
     @property
     def authority(self) -> Path:
@@ -74,7 +76,7 @@ class OwnCertificates(NamedTuple):
             raise FileError(f"can't store certificates in {self.directory}: {error.strerror}.") from None
 
     def _renew(self) -> bool:
-        names = alternative_names()
+        names = alternative_names(self.names)
         if self.cert.exists() and self.key.exists() and not _is_outdated(read_certificates(self.cert)[0], names):
             return False
         signer = _own_key(self.authority_key)
@@ -115,10 +117,10 @@ def read_key(path: Path) -> PrivateKeyTypes:
         raise FileError(f"{path} contains no readable private key (PEM).") from None
 
 
-def alternative_names() -> set[x509.GeneralName]:
-    """The names for the certificate: the machine's host names, and the addresses that it has now."""
+def alternative_names(more: Iterable[str] = ()) -> set[x509.GeneralName]:
+    """The names for the certificate: the machine's host names, `more` of them, and the addresses that it has now."""
     host, full = socket.gethostname(), socket.getfqdn()
-    names = {name.lower() for name in ("localhost", host, full) if name.isascii() and not _is_address(name)}
+    names = {name.lower() for name in ("localhost", host, full, *more) if name.isascii() and not _is_address(name)}
     addresses = {"127.0.0.1", "::1"} | _addresses(host)
     return {x509.DNSName(name) for name in names} | {x509.IPAddress(ip_address(address)) for address in addresses}
 

@@ -22,6 +22,7 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
+    IPushProducer,
     IReactorTime,
     ITCPTransport,
     ITransport,
@@ -40,10 +41,8 @@ from lanchat.system.private_files import FileError
 #: Ciphers for TLS 1.2: forward secrecy and authenticated encryption only, as TLS 1.3 always has.
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
-#: How long before the end of a certificate the log warns of it.
-WARN_BEFORE = timedelta(days=14)
-#: Seconds between two checks of the certificate.
-DAY = 86400.0
+#: How long before the end of a certificate the log warns of it; and seconds between two checks of that.
+WARN_BEFORE, DAY = timedelta(days=14), 86400.0
 
 _log = Logger("lanchat.tls")
 
@@ -219,12 +218,12 @@ class TLSFactory(TLSMemoryBIOFactory):
     def buildProtocol(self, addr: IAddress | None) -> TLSTransport | None:  # type: ignore[override]  # None closes it
         """A connection with TLS; None if the wrapped factory refuses it."""
         connection = self.wrappedFactory.buildProtocol(addr)
-        return None if connection is None else TLSTransport(self, connection)
+        return None if connection is None else self.protocol(self, connection)
 
     def registerProtocol(self, p: IProtocol) -> None:
         """Declare the transport as TCP, but without half-close, before the protocol above asks for that."""
         super().registerProtocol(p)
-        directlyProvides(p, ITCPTransport)
+        directlyProvides(p, ITCPTransport, IPushProducer)
 
 
 def make_context(files: TLSFiles) -> tuple[SSL.Context, list[x509.Certificate]]:

@@ -52,8 +52,11 @@ class IClient(Interface):
     def deliver_all(packets: list[ServerPacket]) -> None:  # noqa: N805 (zope's way)
         """Send packets to the client that have the same sender and recipient, and differ in their text and their ids only."""
 
-    def disconnect() -> None:
-        """Close the connection after everything delivered so far has been written. Nothing more is read from the client."""
+    def disconnect(code: str = "", reason: str = "") -> None:  # noqa: N805 (zope's way)
+        """Close the connection after everything delivered so far has been written. Nothing more is read from the client.
+
+        `code` and `reason` are for dialects that can tell a client why it is closed, besides the packets before.
+        """
 
     def perform(work: Work, hold: bool) -> None:  # noqa: N805 (zope's way)
         """Run `work`, which may wait for the store. With `hold`, no packet of this client is handled before it has ended.

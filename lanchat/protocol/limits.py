@@ -28,6 +28,9 @@ LIMITS = {
     "users": Limit(20_000, "connections in total", "a new one is told that the server is full, and closed"),
     "per-address": Limit(500, "connections from one address, except loopback", "a new one is told so, and closed"),
     "opens": Limit(100, "new connections a second from one address, except loopback", "a new one is closed"),
+    "requests": Limit(
+        200, "requests a second for parts of the chat page from one address", "they are answered later, or refused"
+    ),
     "packets": Limit(
         200, "packets a second from one session", "the server reads later; a command that costs several packets is refused"
     ),
@@ -62,7 +65,7 @@ LIMITS = {
     "bad": Limit(100, "bad packets within 10 s", "the session is told, and closed"),
 }
 #: Limits that may be fractions, as they are rates or times; all others are whole numbers.
-FRACTIONAL = frozenset({"opens", "logins", "notices", "packets", "bytes", "opening"})
+FRACTIONAL = frozenset({"opens", "requests", "logins", "notices", "packets", "bytes", "opening"})
 #: Bytes that are added to the size of each read, as handling a read costs time however short it is. Under TLS a read is a
 #: record, which may be empty.
 READ_OVERHEAD = 256
@@ -244,11 +247,21 @@ class Buckets:
 
     def try_take(self, key: Hashable, now: float) -> float:
         """Take one for a key if it is there, and return 0; if not, take nothing and return the seconds until one is."""
+        return self._bucket(key).try_take(1, now)
+
+    def take(self, key: Hashable, now: float, patience: float) -> float:
+        """Take one for a key, and return the seconds until it is there; take nothing if they are more than `patience`."""
+        bucket = self._bucket(key)
+        if (wait := bucket.wait(now, 1)) <= patience:
+            bucket.take(1, now)
+        return wait
+
+    def _bucket(self, key: Hashable) -> Bucket:
         bucket = self._of.pop(key, None) or Bucket(self._limits, self._name)
         self._of[key] = bucket  # the key used last is the last
         if len(self._of) > MAX_REMEMBERED:
             del self._of[next(iter(self._of))]
-        return bucket.try_take(1, now)
+        return bucket
 
 
 def _burst_seconds(rate: float) -> float:

@@ -33,8 +33,8 @@ COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 DOCUMENT_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
 #: Where index.html has the build; and the module that it loads.
 BUILD, FIRST = b"<!-- build -->", "/app.js"
-#: Matches in Accept-Encoding that gzip is wanted (RFC 9110, 12.5.3).
-_GZIP = re.compile(r"(?:^|,)\s*(?:x-)?(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?=,|$)", re.IGNORECASE)
+#: Matches the weight of a coding that is not wanted (RFC 9110, 12.4.2).
+_REFUSED = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*", re.IGNORECASE)
 #: Match what scripts and styles are sent without: comments on lines of their own; then indentation and empty lines.
 _COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.DOTALL | re.MULTILINE)
 _INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
@@ -54,7 +54,7 @@ class File(NamedTuple):
         headers = {"Content-Type": self.content_type, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **COMMON_HEADERS}
         if self.content_type == TYPES[".html"]:
             headers |= DOCUMENT_HEADERS
-        if len(self.compressed) < len(self.body) and _GZIP.search(accept_encoding):
+        if len(self.compressed) < len(self.body) and accepts_gzip(accept_encoding):
             return self.compressed, f"{self.tag}-gzip", {**headers, "Content-Encoding": "gzip"}
         return self.body, self.tag, headers
 
@@ -63,6 +63,16 @@ def make_file(name: str, body: bytes) -> File:
     """A file with this content; the end of its name says of what type it is."""
     kind = TYPES[Path(name).suffix]
     return File(body, gzip.compress(body, 9, mtime=0), kind, hashlib.sha256(body).hexdigest()[:16])
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether a header Accept-Encoding wants gzip (RFC 9110, 12.5.3); without one, nothing is compressed."""
+    weights: dict[str, str] = {}
+    for item in accept_encoding.split(","):
+        coding, _, weight = item.partition(";")
+        weights[coding.strip().lower()] = weight
+    named = next((coding for coding in ("gzip", "x-gzip", "*") if coding in weights), None)
+    return named is not None and _REFUSED.fullmatch(weights[named]) is None
 
 
 def _read(path: Path) -> bytes:
@@ -82,6 +92,8 @@ class Files:
         self.build = hashlib.sha256(everything).hexdigest()[:16]
         index = contents.pop("/index.html")
         contents["/"] = index.replace(BUILD, f'<meta name="build" content="{self.build}">'.encode())
+        #: The page on how to trust the server's own authority, which is not complete yet.
+        self.trust = contents.pop("/trust.html")
         modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
         scripts = {name: script.encode() for name, script in bundle(modules, FIRST).items()}
         self._files = {

@@ -20,7 +20,12 @@ class Hosts:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         """`names` are those of the option `--http-name`, beside the machine's own and `localhost`."""
-        self._names = {"localhost", *machine_names(), *map(str.lower, names)}
+        self._names = _all_names(names)
+
+    def use(self, names: Iterable[str]) -> list[str]:
+        """Make these the names of the option, as in `__init__`; returns all names now, or none if nothing has changed."""
+        before, self._names = self._names, _all_names(names)
+        return sorted(self._names) if self._names != before else []
 
     def is_ours(self, host: str) -> bool:
         """Whether a Host header names this server."""
@@ -31,11 +36,15 @@ class Hosts:
         return _is_address(name) or (match["name"] or "").lower().rstrip(".") in self._names
 
 
+def _all_names(names: Iterable[str]) -> set[str]:
+    return {"localhost", *machine_names(), *(name.lower().rstrip(".") for name in names)}
+
+
 def machine_names() -> set[str]:
-    """The machine's name, in lower case; its first part alone; and that with `.local`, as in multicast DNS (RFC 6762)."""
-    full = socket.gethostname().lower()
-    first = full.partition(".")[0]
-    return {full, first, f"{first}.local"}
+    """The machine's names, in lower case: as it calls itself, with its domain, and as in multicast DNS (RFC 6762)."""
+    host = socket.gethostname().lower()
+    first = host.partition(".")[0]
+    return {host, first, f"{first}.local", socket.getfqdn().lower()}
 
 
 def is_same_origin(origin: str, host: str) -> bool:
@@ -43,7 +52,7 @@ def is_same_origin(origin: str, host: str) -> bool:
 
     The scheme is not compared: a proxy before the server may add TLS.
     """
-    return origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
+    return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
 
 
 def _is_address(name: str) -> bool:

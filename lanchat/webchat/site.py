@@ -7,14 +7,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lanchat.net.certificates import read_certificates
 from lanchat.system.private_files import FileError
 from lanchat.webchat.files import File, Files, make_file
 from lanchat.webchat.hosts import Hosts
 
-#: Where trust.html has the fingerprint of the authority.
+#: Where the page on how to trust the server has the fingerprint of its authority.
 FINGERPRINT = b"<!-- fingerprint -->"
+
+
+class Authority(NamedTuple):
+    """The server's own authority, as browsers get it."""
+
+    #: Its certificate (`/ca.pem`).
+    certificate: bytes
+    #: The page on how to trust it, with its fingerprint (`/trust`).
+    page: File
 
 
 class Site(NamedTuple):
@@ -24,8 +34,8 @@ class Site(NamedTuple):
     hosts: Hosts
     #: What the page should know of the server, as JSON (`/server.json`).
     facts: Callable[[], dict[str, Any]]
-    #: The certificate of the server's own authority (`/ca.pem`), and the page on how to trust it; None if it has none.
-    authority: Callable[[], tuple[bytes, File] | None]
+    #: The server's own authority; None if it has none.
+    authority: Callable[[], Authority | None]
 
 
 def make_site(names: Iterable[str], *, plaintext: bool, https_ports: Callable[[], list[int]], authority: Path | None) -> Site:
@@ -40,19 +50,30 @@ def make_site(names: Iterable[str], *, plaintext: bool, https_ports: Callable[[]
     def facts() -> dict[str, Any]:
         return {"build": files.build, "https": https_ports(), "plaintext": plaintext, "ca": authority is not None}
 
-    def read_authority() -> tuple[bytes, File] | None:
-        if authority is None:
-            return None
+    found = None if authority is None else AuthorityFile(authority, files.trust)
+    return Site(files, Hosts(names), facts, (lambda: None) if found is None else found.read)
+
+
+class AuthorityFile:
+    """The certificate of the authority, read once and again when the file has changed."""
+
+    def __init__(self, path: Path, page: bytes) -> None:
+        """`page` is the page on how to trust it, with a place for the fingerprint."""
+        self._path, self._template = path, page
+        self._modified = -1
+        self._authority: Authority | None = None
+
+    def read(self) -> Authority | None:
+        """The authority; None if the file can't be read."""
         try:
-            return authority.read_bytes(), _trust_page(files, authority)
+            if (modified := self._path.stat().st_mtime_ns) != self._modified:
+                self._authority, self._modified = self._load(), modified
         except (OSError, FileError):
             return None
+        return self._authority
 
-    return Site(files, Hosts(names), facts, read_authority)
-
-
-def _trust_page(files: Files, authority: Path) -> File:
-    """The page on how to trust the authority, with the fingerprint of its certificate as browsers and systems show it."""
-    digest = read_certificates(authority)[0].fingerprint(SHA256()).hex(":").upper()
-    page = files.get("/trust.html")
-    return make_file("trust.html", b"" if page is None else page.body.replace(FINGERPRINT, digest.encode()))
+    def _load(self) -> Authority:
+        certificate = read_certificates(self._path)[0]
+        shown = certificate.fingerprint(SHA256()).hex(":").upper()  # as browsers and systems show it
+        page = make_file("trust.html", self._template.replace(FINGERPRINT, shown.encode()))
+        return Authority(certificate.public_bytes(Encoding.PEM), page)

@@ -1,0 +1,189 @@
+"""The connections of browsers before they become WebSockets: counted, bounded in time, and handed over exactly once.
+
+A connection is counted by the admission like any other client's. When it becomes a WebSocket, it is handed to the gateway for
+those (lanchat/gateways/websocket.py) and stays counted; that gateway notes its end.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from twisted.web import http
+from websockets.http11 import Response
+from zope.interface import implementer
+
+from lanchat.gateways import other_protocols
+from lanchat.gateways.factory import ChatFactory
+from lanchat.gateways.websocket import WebSocketProtocol
+from lanchat.net import sockets
+from lanchat.net.addresses import limit_key
+from lanchat.net.http import BoundedChannel
+from lanchat.protocol.errors import ChatError
+from lanchat.protocol.limits import Buckets
+from lanchat.protocol.packet import SERVER, ServerPacket
+from lanchat.webchat.http import Request
+from lanchat.webchat.site import Site
+
+#: Seconds for one request: from the opening of the connection, or the end of the answer before, until the next one is answered;
+#: and seconds after that until the connection is cut off.
+REQUEST_SECONDS, CLOSE_SECONDS = 10.0, 5.0
+#: The most requests on one connection, and the bytes that may come over the network for one of them.
+MAX_REQUESTS, MAX_TAKEN = 100, 65_536
+
+
+@implementer(IHalfCloseableProtocol)
+class Channel(BoundedChannel):
+    """A connection, for several requests one after another, or for one that makes it a WebSocket."""
+
+    factory: WebchatFactory
+    requestFactory = Request  # noqa: N815 (Twisted names it)
+    #: Why the connection is one too many; it is told so when it asks for something.
+    refusal: ChatError | None = None
+    #: The bytes that were read (see `networkReceived`).
+    taken = 0
+    _requests = _network_bytes = 0
+    _websocket: WebSocketProtocol | None = None
+
+    def connectionMade(self) -> None:
+        """Count the connection, and start its timeout. One that is one too many is closed, unless it may ask first."""
+        super().connectionMade()
+        self.factory.channels.add(self)
+        self._end = self.factory.clock.callLater(REQUEST_SECONDS, self._timed_out)
+        self._count(sockets.address_of(self.transport.getPeer()))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the connection, and cancel its timeout."""
+        self._forget()
+        self.factory.admission.release(self._address)
+        super().connectionLost(reason)
+        self.requests.clear()  # (each refers to us, and we to it)
+
+    @property
+    def limit_key(self) -> str:
+        """The key under which limits count the address."""
+        return limit_key(self._address)
+
+    def note_address(self) -> None:
+        """Count the connection at its own address, if a proxy before the server has told that since (PROXY protocol)."""
+        address = sockets.address_of(self.transport.getPeer())
+        if address == self._address:
+            return
+        self.factory.admission.release(self._address)
+        self._count(address)
+        if not self.factory.admission.allows(address):
+            self.reject(b"403 Forbidden")
+
+    def _count(self, address: str) -> None:
+        self._address = address
+        self.refusal = self.factory.admission.admit(address)
+        if self.refusal is not None and not self.factory.websockets.lets_linger(self):
+            self.closing = True
+            self.transport.abortConnection()
+
+    def _forget(self) -> None:
+        self.factory.channels.discard(self)
+        self.factory.websockets.lingering.discard(self)
+        if self._end.active():
+            self._end.cancel()
+
+    def checkPersistence(self, request: http.Request, version: bytes) -> bool:
+        """Whether another request may follow on this connection; if not, the answer says so."""
+        self._requests += 1
+        if super().checkPersistence(request, version) and self._requests < MAX_REQUESTS and self.refusal is None:
+            return True
+        request.setHeader(b"Connection", b"close")
+        return False
+
+    def requestDone(self, request: http.Request) -> None:
+        """Wait for the next request."""
+        self._network_bytes = 0
+        if self._end.active() and not self.closing:
+            self._end.cancel()
+            self._end = self.factory.clock.callLater(REQUEST_SECONDS, self._timed_out)
+        super().requestDone(request)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Keep what came behind the request: for the WebSocket, if it has become one, and for the next request otherwise."""
+        if self._websocket is None:
+            super().rawDataReceived(data)
+        else:
+            self._websocket.dataReceived(data)
+
+    def become_websocket(self, response: Response) -> None:
+        """Answer with this response, and hand the connection to the gateway for WebSockets."""
+        self._forget()
+        self.closing = True  # (it is no HTTP any more)
+        transport, websocket = self.transport, self.factory.websockets.buildProtocol(None)
+        assert isinstance(websocket, WebSocketProtocol)  # noqa: S101 (it makes no others, and refuses by address only)
+        self._websocket = websocket
+        transport.unregisterProducer()
+        self.requests.clear()  # (as in `connectionLost`)
+        transport.write(response.serialize())
+        if isinstance(transport, ProtocolWrapper):  # TLS, or a proxy's header
+            transport.wrappedProtocol = websocket
+        else:
+            transport.protocol = websocket
+        websocket.makeConnection(transport)
+        if self.refusal is not None:
+            websocket.refuse_excess(self.refusal)
+        elif self._dataBuffer:  # it came while the request waited
+            transport.resumeProducing()
+            websocket.dataReceived(b"".join(self._dataBuffer))
+
+    def refuse_protocol(self) -> None:
+        """Tell what is no HTTP which port this is: in a packet, which programs understand, and people can read."""
+        self.transport.write(ServerPacket(SERVER, "Guest", other_protocols.BROWSERS_ONLY).line)
+        self.loseConnection()
+
+    def networkReceived(self, cost: int) -> None:
+        """Charge what came from the network for a request, also what has no content, such as empty records of TLS."""
+        self._network_bytes += cost
+        if self._network_bytes > MAX_TAKEN:
+            self.transport.abortConnection()
+
+    def readConnectionLost(self) -> None:
+        """Close when all is answered, as the browser has closed its side."""
+        self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing: our side is closed, and the browser closes the rest (TLS only)."""
+
+    def _timed_out(self) -> None:
+        """Close the connection, and cut it off if it is still there a while later."""
+        self._end = self.factory.clock.callLater(CLOSE_SECONDS, self.transport.abortConnection)
+        self.loseConnection()
+
+
+class WebchatFactory(Factory):
+    """The factory of the connections of browsers, for all ports of `--http`, or all of `--https`."""
+
+    noisy = False
+
+    def __init__(self, site: Site, websockets: ChatFactory, requests: Buckets) -> None:
+        """`websockets` makes the connections that requests turn into; `requests` are those that each address may make."""
+        self.site = site
+        self.requests = requests
+        self.websockets = websockets
+        self.admission = websockets.admission
+        self.clock = websockets.router.chat.clock
+        #: Open connections that are not WebSockets.
+        self.channels: set[Channel] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> Channel | None:  # type: ignore[override]  # None closes, as in Factory
+        """A connection; None, which closes it, for an address that may not connect."""
+        if addr is not None and not self.admission.allows(sockets.address_of(addr)):
+            return None
+        channel = Channel()
+        channel.factory = self
+        return channel
+
+    def log(self, request: http.Request) -> None:
+        """Log nothing, where Twisted logs each request: what matters is logged when somebody has a name."""
+
+    async def drain(self) -> None:
+        """Close all connections, those that are WebSockets with a goodbye, and wait until these have ended."""
+        for channel in tuple(self.channels):
+            channel.loseConnection()
+        await self.websockets.drain()
