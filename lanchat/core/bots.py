@@ -76,7 +76,7 @@ class Bots:
         if size > MAX_MSG:
             raise TooBig(f"Nothing was said: a text has at most {MAX_MSG} bytes; this one has {size}.")
         check_growth(ServerPacket(bot, room.name, text))
-        if wait := self._rates.try_take(bot.name, self._replies.seconds()):
+        if wait := self._rates.of(bot.name).try_take(1, self._replies.seconds()):
             raise RateLimited(f"{bot.name} says too much at once. Try again later.", retry_ms=round(wait * 1000))
 
     def _deliver(self, room: Room, entry: Entry) -> None:

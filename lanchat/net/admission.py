@@ -86,7 +86,7 @@ class Admission:
         elif not is_loopback(address):
             if self.connections[counted] > self.limits["per-address"]:
                 error = self._full("per-address", "There are too many connections from your address.")
-            elif self._opens.try_take(counted, self._clock.seconds()):
+            elif self._opens.of(counted).try_take(1, self._clock.seconds()):
                 error = Full("There are too many connections from your address at once. Try again in a second.")
         if error is not None:
             _log_refusal(address, str(error))

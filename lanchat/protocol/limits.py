@@ -245,18 +245,8 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._of)
 
-    def try_take(self, key: Hashable, now: float) -> float:
-        """Take one for a key if it is there, and return 0; if not, take nothing and return the seconds until one is."""
-        return self._bucket(key).try_take(1, now)
-
-    def take(self, key: Hashable, now: float, patience: float) -> float:
-        """Take one for a key, and return the seconds until it is there; take nothing if they are more than `patience`."""
-        bucket = self._bucket(key)
-        if (wait := bucket.wait(now, 1)) <= patience:
-            bucket.take(1, now)
-        return wait
-
-    def _bucket(self, key: Hashable) -> Bucket:
+    def of(self, key: Hashable) -> Bucket:
+        """The bucket of a key."""
         bucket = self._of.pop(key, None) or Bucket(self._limits, self._name)
         self._of[key] = bucket  # the key used last is the last
         if len(self._of) > MAX_REMEMBERED:

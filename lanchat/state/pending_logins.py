@@ -113,7 +113,7 @@ class PendingLogins:
 
         After each login the server counts the messages that were missed, and reads a page of them.
         """
-        if wait := self._logins.try_take(account.id, self._clock.seconds()):
+        if wait := self._logins.of(account.id).try_take(1, self._clock.seconds()):
             told = f"Too many logins to your account. Try again in {math.ceil(wait)} s."
             raise RateLimited(told, retry_ms=math.ceil(wait * 1000))
 

@@ -35,10 +35,13 @@ class Request(BoundedRequest):
         if channel.refusal is not None:
             self._serve()
             return
-        wait = channel.factory.requests.take(channel.limit_key, channel.factory.clock.seconds(), MAX_WAIT)
+        bucket, now = channel.factory.requests.of(channel.limit_key), channel.factory.clock.seconds()
+        wait = bucket.wait(now, 1)
         if wait > MAX_WAIT:
             self._tell(429, "Too many requests come from your address. Try again in a while.", retry_after=str(round(wait)))
-        elif wait:
+            return
+        bucket.take(1, now)
+        if wait:
             channel.factory.clock.callLater(wait, self._serve)
         else:
             self._serve()
