@@ -14,7 +14,7 @@ from lanchat import __version__
 from lanchat.client import link_local
 from lanchat.client.session import DEFAULT_TIMEOUT
 from lanchat.protocol.packet import EVERYONE, MAX_MSG, is_visible, visible
-from lanchat.protocol.typed_lines import UnclearLine, parse_target
+from lanchat.protocol.typed_lines import TYPING_HELP, UnclearLine, parse_target
 from lanchat.system.printing import Parser, path_argument
 from lanchat.system.private_files import user_state_directory
 
@@ -25,10 +25,12 @@ MAX_DEVICE = 32
 ABOUT = "Chat on a lanchat server, at a terminal or from a script."
 MORE = """\
 at a terminal:
-  TEXT                 send to the target in the prompt; at first that is everyone
+  TEXT                 send to the target in the prompt: at first the lobby, if the
+                       server has one, or everyone
   @bob TEXT            send to bob only
   #ops TEXT            send to the room #ops; /join #ops enters it
   /to bob, /to #ops    change the target; /to alone: everyone
+  /shout TEXT          send to everyone; this is not stored
   /say TEXT            send any text; //TEXT sends one that begins with a slash
   /edit                write several lines in $EDITOR
   /history #ops 20     show earlier messages
@@ -76,6 +78,14 @@ the keys of servers met with --tls (known_servers), and tokens that log you in w
 a password, if you chose that (tokens). A new server's key is trusted the first time; a
 server that later shows another key is refused. Messages are not stored on this machine.
 """
+
+#: What `/help` at a terminal tells besides the server's help.
+TYPED_HELP = (
+    f"{TYPING_HELP}; /edit writes several lines in your $EDITOR, and /edit TEXT changes your last message; "
+    "/reply TEXT and /react TEXT answer the last message of others, and /withdraw takes back your last one; "
+    "/more shows the rest of a long message, or the page before in /history or /search; /login, /register and /password "
+    "ask for the password. Ctrl-C clears the line, or leaves if it is empty; Ctrl-Z suspends."
+)
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:

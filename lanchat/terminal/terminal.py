@@ -18,39 +18,29 @@ from twisted.python.failure import Failure
 from lanchat.client.connection import Client
 from lanchat.client.history_pages import HistoryPages
 from lanchat.client.interfaces import BATCHED, DONE, NOT_DELIVERED, Answered, ConnectionState, NotSent, OutgoingMessage
-from lanchat.client.rooms import valid_room
 from lanchat.client.session import ClientSession
 from lanchat.client.timers import Timers
-from lanchat.protocol.destination import followed
 from lanchat.protocol.packet import ReceivedPacket, visible
 from lanchat.protocol.typed_lines import (
     BEGINNERS_HELP,
     SAYING_COMMANDS,
     SECRET_COMMANDS,
-    TYPING_HELP,
     TypedLine,
     UnclearLine,
-    completed,
     may_have_secret,
     parse,
-    parse_target,
 )
 from lanchat.terminal.completion_words import CompletionWords
 from lanchat.terminal.external_editor import edit
 from lanchat.terminal.formatting import Formatter
 from lanchat.terminal.message_commands import MessageCommands
+from lanchat.terminal.options import TYPED_HELP
 from lanchat.terminal.password_prompts import PasswordPrompts
 from lanchat.terminal.people import TYPING_SECONDS, People
 from lanchat.terminal.prompt import Prompt
 from lanchat.terminal.screen import Screen
+from lanchat.terminal.target import Target
 from lanchat.terminal.view import View
-
-_HELP = (
-    f"{TYPING_HELP}; /edit writes several lines in your $EDITOR, and /edit TEXT changes your last message; "
-    "/reply TEXT and /react TEXT answer the last message of others, and /withdraw takes back your last one; "
-    "/more shows the rest of a long message, or the page before in /history or /search; /login, /register and /password "
-    "ask for the password. Ctrl-C clears the line, or leaves if it is empty; Ctrl-Z suspends."
-)
 
 
 class Terminal:
@@ -58,12 +48,11 @@ class Terminal:
 
     def __init__(self, to: str, colours: bool, bell: bool, as_json: bool, to_lobby: bool = False) -> None:
         """`to` is the first target of lines; with `to_lobby` it is replaced by the server's lobby, if it has one."""
-        self.target = to
-        self._to_lobby = to_lobby
+        self._target = Target(to, to_lobby, self.notice)
         self._json = as_json
         self._words = CompletionWords()
         self._prompt = Prompt(
-            self._message, self._words, self._screen_content, lambda: self._people.typing(self.target, self._timers.now())
+            self._message, self._words, self._screen_content, lambda: self._people.typing(self._target.name, self._timers.now())
         )
         self._screen = Screen(self._prompt.prompt_hidden, self._terminal_lost, self._prompt.plain, folds=not as_json)
         formatter = Formatter(colours and not self._prompt.plain, at_terminal=True)
@@ -77,7 +66,7 @@ class Terminal:
         self._pages: HistoryPages
         #: Commands that the client handles, wholly or in part.
         self._local_commands: dict[str, Callable[[str], None]] = {
-            "/to": self._set_destination,
+            "/to": self._target.choose,
             "/quit": self._quit,
             "/help": self._help,
             "/edit": self._edit,
@@ -92,7 +81,7 @@ class Terminal:
         self._pages = HistoryPages(client.session)
         self._view.start(client.reactor, client.session, self._pages)
         self._timers = Timers(client.reactor)
-        self._changes = MessageCommands(client.session, self._view.recent, lambda: self.target, self._view.message_sent)
+        self._changes = MessageCommands(client.session, self._view.recent, lambda: self._target.name, self._view.message_sent)
         self._words.messages = self._changes.choices
         self._local_commands |= self._changes.commands
         self._closed = Deferred.fromFuture(asyncio.ensure_future(self._converse()))
@@ -124,17 +113,18 @@ class Terminal:
     def packet_received(self, packet: ReceivedPacket, request: OutgoingMessage | None, line: bytes) -> None:
         """Show a packet, unless it only answers a request of the client itself."""
         self._words.learn(packet)
-        self.target = followed(self.target, packet.x)
+        self._target.follow(packet.x)
         if self._people.learn(packet, self._timers.now()):
             self._prompt.redraw()
             self._timers.start(TYPING_SECONDS, self._prompt.redraw)
-        if self._to_lobby and packet.x is not None and packet.x.op == "welcome":
-            self._to_lobby = False
-            self.target = valid_room(packet.x.lobby) or self.target
         if request is None or not request.internal:
             self._view.packet_received(packet, request, line)
         elif request.command == "/conversations" and not self._json:
             self._view.conversations_came(packet)
+        if packet.x is not None and packet.x.op == "welcome":
+            self._welcomed(packet.x.lobby)
+        elif packet.x is not None and packet.x.op == "ack" and request is not None and request.is_message:
+            self._target.said_to(request.recipient)
 
     def not_acknowledged(self, message: OutgoingMessage, why: str) -> None:
         """Mark a message that may not have arrived."""
@@ -155,6 +145,8 @@ class Terminal:
         if state is self._state:
             return
         self._state = state
+        if state is ConnectionState.CLASSIC:
+            self._welcomed(lobby=None)
         if state is ConnectionState.CAPABLE:
             self._words.forget()
             self._people.forget()
@@ -193,7 +185,8 @@ class Terminal:
 
     def _message(self) -> str:
         state = "" if self._session.online else "(offline) " if self._session.was_welcomed else "(connecting) "
-        return f"{state}{visible(self.target, 40)}{' (away)' if self._people.is_away(self.target) else ''}> "
+        target = self._target.name if self._target.is_known else ""
+        return f"{state}{visible(target, 40)}{' (away)' if self._people.is_away(target) else ''}> "
 
     def _screen_content(self, rows: int) -> str:
         return self._screen.redrawn(rows)
@@ -226,23 +219,33 @@ class Terminal:
         if command in self._local_commands:
             self._local_commands[command](typed.text)
         elif command in BATCHED:
-            self._pages.ask(command, typed.text, self.target)
+            self._pages.ask(command, typed.text, self._target.name)
         elif command in SECRET_COMMANDS:
             self._passwords.command(command, typed.text)
         elif self._session.handshake.awaits_password and not command.startswith("/"):
             raise NotSent("you are not logged in yet, and this might be a password. /quit leaves.")
+        elif (line := self._target.complete(typed)) is not None:
+            self._send(line)
         else:
-            message = self._session.send(*completed(typed, self.target))
-            if message.is_message:
-                self._view.message_sent(message)
+            self.notice(f"Not sent yet: {visible(typed.text, 2000)}")
+
+    def _send(self, line: TypedLine) -> None:
+        """Send a line to whom it is for. Raises `NotSent`."""
+        message = self._session.send(*line)
+        if message.is_message:
+            self._view.message_sent(message)
 
     def _not_sent(self, error: NotSent | UnclearLine) -> None:
         self._view.error(f"Not sent: {error}")
 
-    def _set_destination(self, words: str) -> None:
-        """Make this user or room the target of lines."""
-        self._to_lobby = False
-        self.target = parse_target(words)
+    def _welcomed(self, lobby: str | None) -> None:
+        """Take in the server's lobby, and send the lines that waited for it."""
+        for line in self._target.welcomed(lobby, "history" in self._session.caps):
+            try:
+                self._send(line)
+            except NotSent as error:  # noqa: PERF203 (the others are sent all the same)
+                self._not_sent(error)
+        self._prompt.redraw()
 
     def _edit(self, words: str) -> None:
         """Change the text of the user's last message; without a text, open an editor for the next one."""
@@ -255,7 +258,7 @@ class Terminal:
         """Show the server's help, and the client's own commands."""
         self._session.send("/help", words)
         if words == BEGINNERS_HELP:
-            self.notice(_HELP)
+            self.notice(TYPED_HELP)
 
     def _send_password(self, command: str, words: str, **args: str) -> None:
         try:

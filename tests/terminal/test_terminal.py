@@ -605,19 +605,80 @@ def test_what_is_slow_to_arrive_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     assert shown.new() == ["! No.", "! NOT DELIVERED to bob: hello"]
 
 
-def test_with_a_lobby_it_is_where_one_speaks_first(tmp_path: Path, spawn: Open) -> None:
-    with Server(tmp_path, "--port", LOOPBACK, "--lobby", "#hall") as server, login(server.port(), "bob") as bob:
-        client = spawn(server, "ann")
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Server]:
+    """A server with a lobby."""
+    with Server(tmp_path, "--port", LOOPBACK, "--lobby", "#hall") as server:
+        yield server
+
+
+def test_with_a_lobby_it_is_where_one_speaks_first(hall: Server, spawn: Open) -> None:
+    with login(hall.port(), "bob") as bob:
+        client = spawn(hall, "ann")
         client.expect("#hall>")
         client.sendline("good morning")
         client.expect("#hall you: .*good morning")
         bob.wait_for("[#hall] good morning")
-        client.sendline("/to")
-        client.expect("Everyone>")
-        client = spawn(server, "cat", "--to", "bob")
+        client.sendline("/history")
+        client.expect("good morning.*That is all")
+        client = spawn(hall, "cat", "--to", "bob")
         client.expect("Welcome cat")
         client.expect("bob>")
         assert "#hall>" not in client.seen()
+
+
+def test_with_a_lobby_it_is_told_once_that_messages_to_everyone_are_not_stored(hall: Server, spawn: Open) -> None:
+    with login(hall.port(), "bob") as bob:
+        client = spawn(hall, "ann")
+        client.expect("#hall>")
+        client.sendline("/shout lunch!")
+        client.expect("you: .*lunch!")
+        client.expect_exact("* Messages to everyone are not stored; those to #hall are (/to #hall).")
+        assert bob.wait_for("lunch!")["to"] == "Everyone"
+        client.sendline("/to")
+        client.expect("Everyone>")
+        client.sendline("to all")
+        client.expect("you: .*to all")
+        assert bob.wait_for("to all")["to"] == "Everyone"
+        client.sendline("/to #hall")
+        client.expect("#hall>")
+        client.sendline("/to")
+        client.expect("Everyone>")
+        assert client.seen().count("are not stored") == 1
+
+
+def test_what_is_typed_before_the_welcome_goes_to_the_lobby(hall: Server, spawn: Open) -> None:
+    with login(hall.port(), "bob") as bob:
+        hall.process.send_signal(signal.SIGSTOP)
+        try:
+            client = spawn(hall, "ann")
+            client.expect(r"\(connecting\) >")
+            client.sendline("good morning")
+            client.expect("Not sent yet: good morning")
+        finally:
+            hall.process.send_signal(signal.SIGCONT)
+        client.expect("#hall you: .*good morning")
+        client.expect("#hall>")
+        bob.wait_for("[#hall] good morning")
+
+
+def test_after_a_new_connection_the_target_is_the_one_before_and_not_the_lobby(tmp_path: Path, spawn: Open) -> None:
+    with Server(tmp_path, "--port", LOOPBACK, "--lobby", "#hall") as first:
+        port = first.port()
+        clients = [spawn(first, "ann"), spawn(first, "cat")]
+        for client in clients:
+            client.expect("#hall>")
+        clients[0].sendline("/to bob")
+        clients[0].expect("bob>")
+        first.stop(signal.SIGKILL)
+    for client in clients:
+        client.expect("trying again in")
+    with Server(tmp_path, "--port", f"tcp:{port}:interface=127.0.0.1", "--lobby", "#hall"), login(port, "bob") as bob:
+        for client, place in zip(clients, ("bob", "#hall"), strict=True):
+            client.expect("You are back")
+            client.expect(f"{place}>")
+            client.sendline(f"to {place}")
+            assert bob.wait_for(f"to {place}")["to"] == place
 
 
 def test_a_page_that_was_refused_can_be_asked_for_again() -> None:
