@@ -13,6 +13,7 @@ from tests.screens import Terminal
 
 FILE = Path(__file__).parents[1] / "docs" / "pictures" / "session.svg"
 COLUMNS, ROWS = 72, 13
+PORTS = "--port", LOOPBACK, "--telnet", LOOPBACK
 #: Size of a character, and the blank edge round a window, in pixels.
 WIDTH, HEIGHT, EDGE = 8, 18, 14
 FRAME = '<rect y="{y}" width="{width}" height="{height}" rx="8" fill="#1e1e2e"/>'
@@ -61,19 +62,19 @@ def window(terminal: Terminal, title: str, top: int) -> str:
 
 def main() -> None:
     """Hold the conversation, and draw what both windows show at its end."""
-    with tempfile.TemporaryDirectory() as place, Server(Path(place), "--port", LOOPBACK, "--telnet", LOOPBACK) as server:
+    with tempfile.TemporaryDirectory() as place, Server(Path(place), *PORTS, "--lobby", "#lobby") as server:
         client = [str(SCRIPTS / "lanchat"), f"127.0.0.1:{server.port()}", "--name", "alice"]
         with (
             Terminal(client, COLUMNS, ROWS, XDG_STATE_HOME=place) as alice,
             Terminal(["telnet", "127.0.0.1", str(server.port("telnet"))], COLUMNS, ROWS) as bob,
         ):
-            alice.shows("Welcome alice")
+            alice.shows("#lobby>")
             bob.shows("Your name:")
             bob.types("bob\r")
             alice.shows("bob came")
             alice.types("good morning\r")
-            bob.shows("alice: good morning")
-            bob.types("hi alice!\r")
+            bob.shows("alice: [#lobby] good morning")
+            bob.types("#lobby hi alice!\r")
             alice.shows("hi alice!")
             alice.types("@bob lunch at noon?\r")
             bob.shows("lunch at noon?")

@@ -18,15 +18,10 @@ BEGINNING = re.compile(
 )
 _INSTEAD = {
     "SSH": "The operators' prompt, if enabled, has its own port (--manhole)",
-    "HTTP": "The chat page for browsers, if enabled, has its own port (--http), and so have health and metrics (--web)",
+    "HTTP": "The chat page, if enabled, has its own port (--http), and so have health and metrics (--web)",
     "TLS": "TLS has its own port (--tls)",
     "telnet": "Use the client `lanchat`, or the --telnet port",
 }
-#: The answer to what is no HTTP on the port of the chat page.
-BROWSERS_ONLY = (
-    "This is lanchat's port for browsers, which speak HTTP. Programs that send packets, telnet and TLS have ports of their own "
-    "(--port, --telnet, --tls, --https)."
-)
 _HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
 

@@ -47,7 +47,7 @@ _SECRET_SIZE = 64
 #: An explanation of typed lines, for users who ask for help in a dialect that has them.
 TYPING_HELP = (
     "Here: @NAME TEXT or #ROOM TEXT sends to a person or a room; /to NAME or /to #ROOM sends all further lines there, "
-    "/to alone to everyone again; /me TEXT says what you do; /say TEXT sends any text as it is"
+    "/to alone to everyone; /me TEXT says what you do; /say TEXT sends any text as it is"
 )
 #: The topic of `/help` for beginners, which `/help` alone shows to people.
 BEGINNERS_HELP = "talk"

@@ -408,7 +408,7 @@ def test_what_was_asked_for_is_told_though_the_input_ended_meanwhile(
 
 OTHERS = [
     (b"SSH-2.0-OpenSSH_9.2p1\r\n", "SSH", "--manhole"),
-    (b"GET / HTTP/1.1\r\nHost: chat:5023\r\n\r\n", "HTTP", "--web"),
+    (b"GET / HTTP/1.1\r\nHost: chat:5023\r\n\r\n", "HTTP", "--http"),
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\xff\xff", "TLS", "--tls"),
 ]
 

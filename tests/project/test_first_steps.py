@@ -1,4 +1,4 @@
-"""docs/first-steps.md does what it says: a newcomer's afternoon, on loopback and in a home of the test's own."""
+"""README's first commands and docs/first-steps.md do what they say: a newcomer's afternoon, in a home of the test's own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pexpect
 import pytest
@@ -19,6 +21,7 @@ from tests.live import PATIENCE, SCRIPTS, until
 from tests.project.test_documents import ROOT
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs" / "first-steps.md").read_text()
 PASSWORD = "chalk-and-cheese"  # noqa: S105 (nobody's)
 QUESTION = re.compile(r"(?:Password for \w+|Once more): ?$")
@@ -48,7 +51,7 @@ class Afternoon:
 
     def do_sh(self, text: str) -> None:
         """Run it at a terminal, and give the passwords that it asks for."""
-        shell = self._spawn(text)
+        shell = self.spawn(text)
         while shell.expect([QUESTION, pexpect.EOF]) == 0:
             shell.sendline(PASSWORD)
         assert shell.wait() == 0, f"{text}\n{shell.before}"
@@ -63,13 +66,22 @@ class Afternoon:
         """Meet the server for the first time, and log in."""
         key = re.search(r"TLS key (SHA256:\S+),", self.log.read_text())
         assert key is not None
-        self.client = self._spawn(text)
+        self.client = self.spawn(text)
         self.client.expect_exact(f"New server: its key is {key[1]} and is remembered; any other key will be refused.")
         self.client.expect("Password for teacher: ?")
         self.client.sendline(PASSWORD)
         self.client.expect(r"Stay logged in on this machine.*\[y/N\]")
         self.client.sendline("n")
         self.client.expect("#class>")
+
+    def do_browser(self, text: str) -> None:
+        """Open the address, and trust the authority of the server and no other."""
+        address, trusted = text.strip(), None
+        if address.startswith("https:"):
+            with urlopen(f"http://127.0.0.1:{self.replaced['8080']}/ca.pem", timeout=PATIENCE) as answer:
+                trusted = ssl.create_default_context(cadata=answer.read().decode())
+        with urlopen(address, timeout=PATIENCE, context=trusted) as answer:  # noqa: S310 (ours)
+            assert (answer.status, answer.headers.get_content_type()) == (200, "text/html")
 
     def do_chat(self, text: str) -> None:
         """Type each line; none is refused."""
@@ -82,7 +94,7 @@ class Afternoon:
     def do_telnet(self, text: str) -> None:
         """Come as a guest, with the real telnet where there is one."""
         if shutil.which("telnet"):
-            guest = self._spawn(text)
+            guest = self.spawn(text)
             guest.expect("Your name: ")
             guest.sendline("zoe")
             guest.expect("Welcome zoe!")
@@ -103,7 +115,8 @@ class Afternoon:
             self.server.send_signal(signal.SIGINT)
             self.server.wait(PATIENCE)
 
-    def _spawn(self, text: str) -> Any:
+    def spawn(self, text: str) -> Any:
+        """Run it at a terminal."""
         return pexpect.spawn(
             "bash", ["-ec", text], env=self.env, cwd=str(self.home), encoding="utf-8", timeout=PATIENCE, dimensions=(50, 200)
         )
@@ -111,7 +124,7 @@ class Afternoon:
 
 @pytest.fixture
 def afternoon(tmp_path: Path) -> Iterator[Afternoon]:
-    found = Afternoon(tmp_path, {"5443": str(free_port()), "5023": str(free_port())})
+    found = Afternoon(tmp_path, {port: str(free_port()) for port in ("5000", "8080", "8443", "5443", "5023")})
     try:
         yield found
     finally:
@@ -135,3 +148,13 @@ def test_a_newcomer_gets_from_the_first_line_to_the_last(afternoon: Afternoon) -
     for kind, text in blocks[last:]:
         afternoon.do(kind, text)
     assert not (afternoon.home / ".local/state/lanchat").exists()
+
+
+def test_the_first_commands_of_the_readme_start_the_chat_page_and_lead_to_the_lobby(afternoon: Afternoon) -> None:
+    first, second, *_ = (command.replace(".venv/bin/", "") for command in re.findall(r"^    (.*)$", README, re.MULTILINE))
+    afternoon.do("server", first.rpartition(" && ")[2])
+    (address,) = re.findall(r"<(http:.*)>", README)
+    afternoon.do("browser", address)
+    afternoon.client = afternoon.spawn(f"{second} localhost:{afternoon.replaced['5000']}")
+    afternoon.client.expect("#lobby>")
+    afternoon.do("chat", "good morning")
