@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from struct import Struct
+from itertools import chain
 from typing import Any, TypeAlias
 
+import msgspec
 from websockets.frames import CTRL_OPCODES, CloseCode, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -18,6 +19,7 @@ from lanchat.core.router import Router
 from lanchat.gateways.certified import Certified
 from lanchat.gateways.framing import MAX_OPENING
 from lanchat.gateways.input import NO_PACKETS, Split
+from lanchat.gateways.websocket_frames import read_messages, size_from_client, write_message
 from lanchat.protocol.errors import BadPacket, ChatError, RateLimited
 from lanchat.protocol.packet import MAX_BLOCK, MAX_PACKET, Packet, ServerPacket, SharedPacket, parse, visible
 
@@ -35,13 +37,11 @@ CLOSE_CODES: dict[str, int] = {
 MAX_REASON = 123
 #: Frames that are served before the first message: each is a part of it, a ping or a pong, and no name takes so many.
 MAX_OPENING_FRAMES = 64
-#: The head of a text message from the server in one frame, with its length in the head, or in 2 or 8 bytes after it (5.2).
-_FIN_TEXT = 0x80 | Opcode.TEXT
-_SHORT = [bytes((_FIN_TEXT, size)) for size in range(126)]
-_MEDIUM, _LONG = Struct("!BBH").pack, Struct("!BBQ").pack
 
 #: What `split` makes: a message; None for a frame that completes none; or how the client's messages ended.
 Received: TypeAlias = "bytes | ConnectionEnded | None"
+
+_encode = msgspec.json.Encoder().encode
 
 #: For the library, which would log each connection.
 SILENT = logging.getLogger("lanchat.websockets")
@@ -65,22 +65,27 @@ class WebSocketProtocol(Certified):
     def __init__(self, router: Router) -> None:
         super().__init__(router)
         self._codec = ServerProtocol(state=State.OPEN, max_size=MAX_PACKET, logger=SILENT)
+        self._in_codec = 0  # how many bytes the codec has got of frames that are not complete
         self._message = b""  # the parts of a fragmented message that have come
 
     def split(self, data: bytes) -> Split:
         """Split bytes into messages. They are packets at once, if there is nothing unusual in them. Pings are answered."""
         data, rest = data[:MAX_BLOCK], data[MAX_BLOCK:]
         codec = self._codec
-        codec.receive_data(data)
-        frames = codec.events_received()
+        messages, end = ([], 0) if self._in_codec or codec.current_size is not None else read_messages(data)
+        if end == len(data):
+            session = self.session
+            if session is not None and session.greeted and (packets := _packets(messages)) is not None:
+                return packets, None, rest
+            return NO_PACKETS, iter(messages), rest
+        codec.receive_data(data[end:])
+        frames: list[Any] = codec.events_received()
+        self._in_codec += len(data) - end - sum(map(size_from_client, frames))
         if codec.state is not State.OPEN:  # (what is to be written then is the last, after the answers to these)
-            return NO_PACKETS, self._messages(frames), b""
+            return NO_PACKETS, chain(messages, self._messages(frames)), b""
         if pongs := codec.data_to_send():
             self.outbox.send(b"".join(pongs))
-        session = self.session
-        if session is not None and session.greeted and not self._message and (packets := _packets(frames)) is not None:
-            return packets, None, rest
-        return NO_PACKETS, self._messages(frames), rest
+        return NO_PACKETS, chain(messages, self._messages(frames)), rest
 
     def _messages(self, frames: list[Any]) -> Iterator[Received]:
         """The messages that frames complete, in their order. Every frame gives something, so that each is charged for."""
@@ -171,33 +176,21 @@ class SecureWebSocketProtocol(WebSocketProtocol):
 
 
 def _frame(packet: ServerPacket) -> bytes:
-    """A packet as a text message in one frame."""
-    return _head(packet.line)
+    """A packet as a text message."""
+    return write_message(_encode(packet))
 
 
 def _classic_frame(packet: ServerPacket) -> bytes:
-    """A packet without `x` as a text message in one frame."""
-    return _head(packet.classic)
+    """A packet without `x` as a text message."""
+    return write_message(_encode(packet if packet.x is None else Packet(packet.from_, packet.to, packet.msg)))
 
 
-def _head(line: bytes) -> bytes:
-    """A line, without its newline, with the head of a frame before it."""
-    size = len(line) - 1
-    if size < 126:
-        return _SHORT[size] + line[:-1]
-    return (_MEDIUM(_FIN_TEXT, 126, size) if size < 65536 else _LONG(_FIN_TEXT, 127, size)) + line[:-1]
-
-
-def _packets(frames: list[Any]) -> list[Packet] | None:
-    """The packets, if each of the frames is one that is right."""
+def _packets(messages: list[bytes]) -> list[Packet] | None:
+    """The packets in messages, if all are right."""
     try:
-        return [parse(frame.data) for frame in frames] if all(map(_is_message, frames)) else None
+        return [parse(message) for message in messages]
     except ChatError:
         return None
-
-
-def _is_message(frame: Any) -> bool:
-    return frame.opcode is Opcode.TEXT and frame.fin
 
 
 def _packet(message: bytes) -> Packet | ChatError:
