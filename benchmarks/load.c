@@ -3,6 +3,8 @@
  * build:  gcc -O2 -o load load.c -lssl -lcrypto
  * usage:  ulimit -n 200000; taskset -c 1 ./load -d DIALECT -w WORK -p PORT [options]
  *   -d json   name\n -> welcome line; then {"from":{"name","ip"},"to","msg"}\n
+ *      ws     the same packets in WebSocket messages (RFC 6455), one each, masked as a browser's: first the HTTP
+ *             request that opens it, for /ws with a Host and the Origin of a page from there
  *      irc    NICK/USER, waits 376/422 (answers PING), PRIVMSG; with -w fan: JOIN #c
  *      sock   sock_chat v4: plain lines, everyone else gets them (no registration)
  *      seed   unframed: raw name, then one JSON object per send, no newline (window must be 1)
@@ -10,7 +12,7 @@
  *      nats   NATS core text protocol; subject uN, room subject c
  *   -w pairs  conns 0..N/2-1 send to i+N/2, window -W per pair            (W1)
  *      fan    conn 0 shouts to all the others, -W shouts outstanding      (W2)
- *             (json, seed: to "/shout")
+ *             (json, ws, seed: to "/shout")
  *      storm  connect+register N, settle, report RSS                      (W3)
  *   -n N conns  -W window  -t seconds measured  -u warm-up seconds  -z text bytes (>=20)
  *   -r RATE  pairs only: open loop, RATE msg/s in total, latency from the SCHEDULED time
@@ -21,8 +23,9 @@
  *   -X port2  pairs: receivers (second half) connect to port2 instead (cross-worker)
  *   -A 1 two-way pairs (every conn sends to its partner; window per direction)
  *   -k K  pairs: only the first K of the N conns talk    -H s  hold the connections s seconds after the measurement
- *   -a  json: all have accounts (uN with the token tN), say hello, and have their messages acknowledged; ack_* are
- *       the times from sending a message to its ack, and acks how many came
+ *   -e  json, ws: all say hello, and have their messages acknowledged; ack_* are the times from sending a message to
+ *       its ack, and acks how many came
+ *   -a  the same, and all have accounts (uN with the token tN)
  *   -q s  all are quiet for s seconds before the work; what the server takes of a core then is idle_cpu
  * Each text is "@T"+16 hex ns timestamp+"E"+padding; deliveries are found by scanning for "@T".
  * Prints one JSON line. rtt/latency = generator send() preparation to generator recv() parse.
@@ -46,12 +49,12 @@
 #include <openssl/ssl.h>
 #include <openssl/err.h>
 
-enum {D_JSON,D_IRC,D_SOCK,D_SEED,D_MQTT,D_NATS};
+enum {D_JSON,D_WS,D_IRC,D_SOCK,D_SEED,D_MQTT,D_NATS};
 enum {W_PAIRS,W_FAN,W_STORM};
 enum {S_NEW,S_CONN,S_TLS,S_HS,S_READY,S_DEAD};
 typedef struct { int fd; uint8_t st, want_out; int id; int outst; int cl;
   char carry[64]; char *ob; int ol, oc, oo; char *hs; int hl; SSL *ssl; uint64_t t0; } C;
-static int dialect=D_JSON, work=W_PAIRS, N=100, K=0, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0, accounts=0;
+static int dialect=D_JSON, work=W_PAIRS, N=100, K=0, W=1, port=9000, tls=0, nsrc=0, maxc=0, nports=1, port2=0, twoway=0, greets=0, accounts=0;
 static double T=3, U=0.5, RATE=0, HOLD=0, Q=0; static int Z=60; static char *host="127.0.0.1",*label="",*pids="",*groups="X25519";
 static C *cs; static int ep; static int nready,nconn,ndead,inprog,nextc; static SSL_CTX *ctx;
 static uint64_t delivered, sent, t_begin, t_end; static int measuring, stopping;
@@ -80,19 +83,28 @@ static inline char* hex16(char*p,uint64_t v){ static const char h[]="0123456789a
 static inline char* utoa(char*p,unsigned v){ char t[12];int n=0; do{t[n++]='0'+v%10;v/=10;}while(v); while(n)*p++=t[--n]; return p; }
 #define LIT(s) (memcpy(p,s,sizeof(s)-1),p+=sizeof(s)-1)
 static inline char* text(char*p,uint64_t t){ LIT("@T"); p=hex16(p,t); *p++='E'; memcpy(p,pad,Z-19); return p+Z-19; }
+static char* packet(char*p,int from,int to,uint64_t t){
+  LIT("{\"from\":{\"name\":\"u"); p=utoa(p,from); LIT("\",\"ip\":\"0.0.0.0\"},\"to\":\""); if(to>=0){*p++='u';p=utoa(p,to);} else LIT("/shout"); LIT("\",\"msg\":\""); p=text(p,t); if(greets){ LIT("\",\"x\":{\"cid\":\"@C"); p=hex16(p,t); *p++='E'; p=hex16(p,cids++); LIT("\"}}"); } else LIT("\"}"); return p; }
+/* a text message in one frame: n bytes of b, masked with a key that differs from frame to frame, as a client must */
+static char* wsframe(char*p,const char*b,int n){ static uint32_t mask=2463534242u; mask^=mask<<13; mask^=mask>>17; mask^=mask<<5;
+  *p++=(char)0x81; if(n<126) *p++=(char)(0x80|n); else { *p++=(char)(0x80|126); *p++=n>>8; *p++=n; } memcpy(p,&mask,4); p+=4;
+  uint32_t w; int i=0; for(;i+4<=n;i+=4){ memcpy(&w,b+i,4); w^=mask; memcpy(p+i,&w,4); } for(;i<n;i++) p[i]=b[i]^((char*)&mask)[i&3]; return p+n; }
+static char wsb[16384];
 static char* build(char*p,int from,int to,uint64_t t){ /* to<0 = everyone */
   switch(dialect){
-  case D_JSON: case D_SEED:
-    LIT("{\"from\":{\"name\":\"u"); p=utoa(p,from); LIT("\",\"ip\":\"0.0.0.0\"},\"to\":\""); if(to>=0){*p++='u';p=utoa(p,to);} else LIT("/shout"); LIT("\",\"msg\":\""); p=text(p,t); if(accounts){ LIT("\",\"x\":{\"cid\":\"@C"); p=hex16(p,t); *p++='E'; p=hex16(p,cids++); LIT("\"}}"); } else LIT("\"}"); if(dialect==D_JSON)*p++='\n'; return p;
+  case D_WS: return wsframe(p,wsb,packet(wsb,from,to,t)-wsb);
+  case D_JSON: case D_SEED: p=packet(p,from,to,t); if(dialect==D_JSON)*p++='\n'; return p;
   case D_IRC: LIT("PRIVMSG "); if(to>=0){*p++='u';p=utoa(p,to);} else LIT("#c"); LIT(" :"); p=text(p,t); LIT("\r\n"); return p;
   case D_SOCK: p=text(p,t); *p++='\n'; return p;
   case D_MQTT: { char tb[16],*q=tb; if(to>=0){*q++='u';q=utoa(q,to);} else *q++='c'; int tl=q-tb, rl=2+tl+Z; *p++=0x30; if(rl<128)*p++=rl; else {*p++=(rl&127)|128;*p++=rl>>7;} *p++=0;*p++=tl; memcpy(p,tb,tl); p+=tl; return text(p,t);} 
   case D_NATS: LIT("PUB "); if(to>=0){*p++='u';p=utoa(p,to);} else *p++='c'; *p++=' '; p=utoa(p,Z); LIT("\r\n"); p=text(p,t); LIT("\r\n"); return p;
   } return p; }
 static void ready(C*c){ c->st=S_READY; nready++; inprog--; free(c->hs); c->hs=0; c->hl=0; fhist[0]+=0; }
+static int greeting(char*b,int i){ int n=sprintf(b,"{\"from\":{\"name\":\"\",\"ip\":\"\"},\"to\":\"/hello\",\"msg\":\"\",\"x\":{\"v\":1,\"caps\":[\"id\",\"ack\"],\"dev\":\"d\""); if(accounts) n+=sprintf(b+n,",\"auth\":{\"mech\":\"TOKEN\",\"token\":\"t%d\"}",i); return n+sprintf(b+n,"}}"); }
 static void hello(C*c){ char b[512]; int n=0; c->st=S_HS; int i=c->id;
   switch(dialect){
-  case D_JSON: n=sprintf(b,"u%d\n",i); if(accounts) n+=sprintf(b+n,"{\"from\":{\"name\":\"\",\"ip\":\"\"},\"to\":\"/hello\",\"msg\":\"\",\"x\":{\"v\":1,\"caps\":[\"id\",\"ack\"],\"dev\":\"d\",\"auth\":{\"mech\":\"TOKEN\",\"token\":\"t%d\"}}}\n",i); break;
+  case D_JSON: n=sprintf(b,"u%d\n",i); if(greets){ n+=greeting(b+n,i); b[n++]='\n'; } break;
+  case D_WS: n=sprintf(b,"GET /ws HTTP/1.1\r\nHost: %s:%d\r\nOrigin: http://%s:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: bG9hZCBnZW5lcmF0b3IhIQ==\r\n\r\n",host,port,host,port); break;
   case D_SEED: n=sprintf(b,"u%d",i); break;
   case D_SOCK: ready(c); return;
   case D_IRC: n=sprintf(b,"NICK u%d\r\nUSER u%d 0 * :u%d\r\n",i,i,i); break;
@@ -100,10 +112,14 @@ static void hello(C*c){ char b[512]; int n=0; c->st=S_HS; int i=c->id;
      b[n++]=(char)0x82; int x=(work==W_FAN)?4:0; b[n++]=2+3+l+x; b[n++]=0;b[n++]=1; b[n++]=0;b[n++]=l;memcpy(b+n,id,l);n+=l;b[n++]=0; if(x){ if(i!=0){b[n++]=0;b[n++]=1;b[n++]='c';b[n++]=0;} else {b[n++]=0;b[n++]=1;b[n++]='z';b[n++]=0;} } break; }
   case D_NATS: n=sprintf(b,"CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"protocol\":1}\r\nSUB u%d 1\r\n%sPING\r\n",i,work==W_FAN?"SUB c 2\r\n":""); break; }
   out(c,b,n); if(dialect==D_SEED && c->st==S_HS) ready(c); }
+static void welcomed(C*c){ if(greets && !memmem(c->hs,c->hl,"\"op\":\"welcome\"",14)){ fprintf(stderr,"hello: %.200s\n",c->hs); kill_c(c); } else ready(c); }
 /* handshake input: accumulate, look for the end marker */
 static void hs_in(C*c,char*b,int n){ c->hs=realloc(c->hs,c->hl+n+1); memcpy(c->hs+c->hl,b,n); c->hl+=n; c->hs[c->hl]=0;
   switch(dialect){
-  case D_JSON: if(!memchr(c->hs,'\n',c->hl)) break; if(accounts && !strstr(c->hs,"\"op\":\"welcome\"")){ fprintf(stderr,"hello: %.200s\n",c->hs); kill_c(c); } else ready(c); break;
+  case D_JSON: if(memchr(c->hs,'\n',c->hl)) welcomed(c); break;
+  case D_WS: { if(!c->cl){ char*e=strstr(c->hs,"\r\n\r\n"); if(!e){ if(c->hl>8192) kill_c(c); break; } if(strncmp(c->hs,"HTTP/1.1 101",12)){ static int w; if(w++<3) fprintf(stderr,"ws: %.200s\n",c->hs); kill_c(c); break; }
+       e+=4; c->hl-=e-c->hs; memmove(c->hs,e,c->hl+1); c->cl=1; char o[600],g[400]; char*p=wsframe(o,g,sprintf(g,"u%d",c->id)); if(greets) p=wsframe(p,g,greeting(g,c->id)); out(c,o,p-o); if(c->st==S_DEAD) break; }
+     unsigned char*h=(void*)c->hs; if(c->hl<4) break; int size=(h[1]<126)?2+h[1]:(h[1]==126)?4+(h[2]<<8|h[3]):0; if(h[0]!=0x81||!size){ fprintf(stderr,"ws: no text message: %02x %02x\n",h[0],h[1]); kill_c(c); } else if(c->hl>=size){ c->cl=0; welcomed(c); } break; }
   case D_IRC: { char*q; while((q=strstr(c->hs,"PING "))&&strchr(q,'\n')){ char o[300]; char*e=strchr(q,'\n'); int l=e-q; if(l>250)l=250; memcpy(o,q,l+1); o[1]='O'; out(c,o,l+1); memcpy(q,"xxxx",4);} 
      if(strstr(c->hs,"ERROR ")){ static int w; if(w++<3) fprintf(stderr,"irc: %.200s\n",strstr(c->hs,"ERROR ")); }
      if(c->cl==0 && (strstr(c->hs," 376 ")||strstr(c->hs," 422 "))){ if(work==W_FAN){ c->cl=1; out(c,"JOIN #c\r\n",9);} else ready(c);} 
@@ -123,7 +139,7 @@ static void data(C*c,char*b,int n){ /* b has 64 bytes of headroom */
   int k0=c->hl; if(k0){ b-=k0; memcpy(b,c->carry,k0); n+=k0; c->hl=0; }
   char*e=b+n,*p=b; int k=0; uint64_t t=now();
   while((p=memchr(p,'@',e-p))){ if(e-p<19){ c->hl=e-p; memcpy(c->carry,p,e-p); break;} if(p[1]=='T'&&p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} k++; uint64_t l=t>v?t-v:0; if(measuring){ hist[hb(l)]++; if(l>lmax) lmax=l; } p+=19; }
-    else if(accounts && p[1]=='C' && p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} if(measuring){ acks++; ahist[hb(t>v?t-v:0)]++; } p+=19; } else p++; }
+    else if(greets && p[1]=='C' && p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} if(measuring){ acks++; ahist[hb(t>v?t-v:0)]++; } p+=19; } else p++; }
   if((dialect==D_IRC||dialect==D_NATS)){ char*q=memmem(b,n,"PING",4); if(q){ if(dialect==D_NATS) out(c,"PONG\r\n",6); else { char*x=memchr(q,'\n',e-q); if(x){ char o[300]; int l=x-q+1; if(l<300){memcpy(o,q,l);o[1]='O';out(c,o,l);} } } }
     q=n>6?memmem(b,n,"ERROR",5):0; if(!q&&n>4&&!memcmp(b,"-ERR",4))q=b; if(q){ static int w; if(w++<3) fprintf(stderr,"server: %.*s\n",(int)(e-q>150?150:e-q),q);} }
   if(k){ if(measuring) delivered+=k; got(c,k);} }
@@ -139,10 +155,10 @@ static int step(int ms){ int n=epoll_wait(ep,evs,4096,ms); for(int i=0;i<n;i++){
    if(e&EPOLLOUT){ flush_c(c); if(c->st==S_DEAD) continue; }
    if(e&(EPOLLIN|EPOLLHUP|EPOLLERR)){ for(;;){ int r=rawrecv(c,rb+64,sizeof rb-64); if(r==0||r==-1){ kill_c(c); break;} if(r==-2) break; int was=c->st; data(c,rb+64,r); if(was==S_HS&&c->st==S_READY) chist[hb(now()-c->t0)]++; if(c->st==S_DEAD) break; if(!c->ssl && r<(int)sizeof rb-64) break; } } }
   return n; }
-int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:ag:"))!=-1) switch(o){
-  case 'd': dialect=!strcmp(optarg,"json")?D_JSON:!strcmp(optarg,"irc")?D_IRC:!strcmp(optarg,"sock")?D_SOCK:!strcmp(optarg,"seed")?D_SEED:!strcmp(optarg,"mqtt")?D_MQTT:D_NATS; break;
+int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:aeg:"))!=-1) switch(o){
+  case 'd': dialect=!strcmp(optarg,"json")?D_JSON:!strcmp(optarg,"ws")?D_WS:!strcmp(optarg,"irc")?D_IRC:!strcmp(optarg,"sock")?D_SOCK:!strcmp(optarg,"seed")?D_SEED:!strcmp(optarg,"mqtt")?D_MQTT:D_NATS; break;
   case 'w': work=!strcmp(optarg,"pairs")?W_PAIRS:!strcmp(optarg,"fan")?W_FAN:W_STORM; break;
-  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'g':groups=optarg;break; case 'a':accounts=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
+  case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'g':groups=optarg;break; case 'a':accounts=greets=1;break; case 'e':greets=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
   signal(SIGPIPE,SIG_IGN); memset(pad,'x',sizeof pad); if(tls){ ctx=SSL_CTX_new(TLS_client_method()); if(!SSL_CTX_set1_groups_list(ctx,groups)){ fprintf(stderr,"no such groups: %s\n",groups); return 2; } SSL_CTX_set_mode(ctx,SSL_MODE_ENABLE_PARTIAL_WRITE|SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER|SSL_MODE_RELEASE_BUFFERS);} 
   if(K<2||K>N) K=N;
   cs=calloc(N,sizeof(C)); ep=epoll_create1(0); long rss0=rss(); double c00=cpu(); uint64_t ts=now();
@@ -164,7 +180,7 @@ int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p
     measuring=0; t_end=now(); double c1=cpu(), g1=selfcpu(), w=(t_end-t_begin)/1e9; stopping=1; long rss2=rss();
     printf(",\"W\":%d,\"secs\":%.2f,\"delivered\":%lu,\"msgs_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"p999_us\":%.0f,\"max_us\":%.0f,\"srv_cpu\":%.2f,\"gen_cpu\":%.2f,\"cpu_s_per_M\":%.3f,\"rss2_kb\":%ld,\"dead_end\":%d",W,w,delivered,delivered/w,pct(hist,.5)/1e3,pct(hist,.99)/1e3,pct(hist,.999)/1e3,lmax/1e3,(c1-c0)/w,(g1-g0)/w,delivered?(c1-c0)/delivered*1e6:0,rss2,ndead);
     if(work==W_FAN) printf(",\"shouts\":%lu,\"shout_p50_ms\":%.3f,\"shout_p99_ms\":%.3f",(unsigned long)(shouts_done-shouts0),pct(fhist,.5)/1e6,pct(fhist,.99)/1e6);
-    if(accounts) printf(",\"acks\":%lu,\"ack_p50_us\":%.0f,\"ack_p99_us\":%.0f",acks,pct(ahist,.5)/1e3,pct(ahist,.99)/1e3);
+    if(greets) printf(",\"acks\":%lu,\"ack_p50_us\":%.0f,\"ack_p99_us\":%.0f",acks,pct(ahist,.5)/1e3,pct(ahist,.99)/1e3);
     if(RATE>0) printf(",\"rate\":%.0f",RATE);
   }
   printf("}\n"); fflush(stdout); if(HOLD>0){ uint64_t s=now(); while(now()-s<HOLD*1e9) step(100);} 
