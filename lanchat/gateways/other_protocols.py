@@ -22,6 +22,11 @@ _INSTEAD = {
     "TLS": "TLS has its own port (--tls)",
     "telnet": "Use the client `lanchat`, or the --telnet port",
 }
+#: The answer to what is no HTTP on the port of the chat page.
+BROWSERS_ONLY = (
+    "This is lanchat's port for browsers, which speak HTTP. Programs that send packets, telnet and TLS have ports of their own "
+    "(--port, --telnet, --tls, --https)."
+)
 _HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 
 

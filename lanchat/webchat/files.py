@@ -29,7 +29,7 @@ POLICY = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 #: Headers of every answer, and those of documents besides; a script or a style has none of its own to keep.
-COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
+COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 DOCUMENT_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
 #: Where index.html has the build; and the module that it loads.
 BUILD, FIRST = b"<!-- build -->", "/app.js"
