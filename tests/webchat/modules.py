@@ -132,6 +132,8 @@ class Link:
         #: Bytes that may still go to the server, and come from it; None for any number.
         self.up: int | None = None
         self.down: int | None = None
+        self._flows = threading.Event()
+        self._flows.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def port(self, kind: str) -> int:
@@ -156,8 +158,18 @@ class Link:
         self._target = server.port("browsers")
         self.cut()
 
+    def hold(self) -> None:
+        """Carry nothing more, and close nothing, until `release`."""
+        self._flows.clear()
+
+    def release(self) -> None:
+        """Carry everything again; what was held is lost with its connections."""
+        self.cut()
+        self._flows.set()
+
     def close(self) -> None:
         """End it."""
+        self.release()
         self._listener.close()
         self.cut()
 
@@ -184,6 +196,7 @@ class Link:
     def _carry(self, source: socket.socket, target: socket.socket, way: str) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
+                self._flows.wait()
                 left: int | None = getattr(self, way)
                 if left is not None:
                     setattr(self, way, left - len(data))

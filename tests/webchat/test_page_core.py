@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -394,3 +395,69 @@ def test_an_excerpt_is_fetched_once(tab: OpenTab, server: Server) -> None:
     assert found == [{"from": "filler21", "text": first["text"]}] * 3
     assert ann.do("asked") == 1
     assert ann.do("model.timeline('#old21').excerpt('e0.999')") is None
+
+
+def test_a_page_that_missed_very_much_loads_the_newest_of_it(tab: OpenTab, server: Server) -> None:
+    bob = tab().enter("bob", PASSWORD)
+    bob.do("model.join('#lobby')")
+    bob.do("model.session.sleep()")
+    fill_room(server, "filler22", "#lobby", [f"flood {n}" for n in range(2100)])
+    bob.do("(heard.length = 0, model.session.wake())")
+    bob.until("model.session.phase === 'online' && texts('#lobby').at(-1) === 'flood 2099'")
+    assert bob.do("heard") == []
+    bob.until("model.find('#lobby').unreadMore")
+    fill_room(server, "filler22", "#lobby", ["one more"])
+    bob.sees("#lobby", "one more")
+
+
+def test_a_restarted_server_and_one_with_another_log(open_window: OpenWindow, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    options = ("--port", LOOPBACK, "--http", LOOPBACK, "--lobby", "#lobby")
+    first.mkdir()
+    second.mkdir()
+    with Server(first, *options) as server, Link(server) as link:
+        make_account(server, "ann")
+        ann = open_tab(open_window, link).enter("ann", PASSWORD)
+        ann.say("#lobby", "before")
+        server.stop()
+        ann.until("model.session.phase === 'offline' && model.session.reason.code === 'RELOAD'")
+        ann.do("model.send('#lobby', 'meanwhile')")
+        with Server(first, *options) as again:
+            link.move(again)
+            ann.until("model.session.phase === 'online' && model.unsent === 0")
+            assert ann.texts("#lobby") == ["before", "meanwhile"]
+            again.stop()
+        with Server(second, *options) as other:
+            make_account(other, "ann")
+            fill_room(other, "filler", "#lobby", ["another log"])
+            link.move(other)
+            ann.until("model.session.phase === 'login'")  # (its token is not known there)
+            ann.do("model.session.login('ann', arg)", PASSWORD)
+            ann.until("texts('#lobby').join() === 'another log'")
+            ann.say("#lobby", "hello again")
+            assert ann.texts("#lobby") == ["another log", "hello again"]
+
+
+def test_a_page_that_is_left_or_frozen_closes_its_connection_and_comes_back(tab: OpenTab) -> None:
+    ann, bob = tab().enter("ann", PASSWORD), tab().enter("bob", PASSWORD)
+    for leave, come_back in (
+        ("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))", "new PageTransitionEvent('pageshow', {persisted: true})"),
+        ("document.dispatchEvent(new Event('freeze'))", "new Event('resume')"),
+    ):
+        ann.do(leave)
+        assert ann.do("model.session.phase") == "asleep"
+        bob.until("!model.people.has('ann')")
+        ann.do(f"(globalThis.back = {come_back}, back.type === 'resume' ? document.dispatchEvent(back) : dispatchEvent(back))")
+        ann.until("model.session.phase === 'online'")
+        bob.until("model.people.has('ann')")
+
+
+def test_a_silent_connection_is_given_up(open_window: OpenWindow, link: Link) -> None:
+    ann = open_tab(open_window, link).enter("ann", PASSWORD)
+    link.hold()
+    ann.do("model.session.probe()")
+    ann.until("!model.session.isOnline")
+    ann.do("model.send('#lobby', 'after the silence')")
+    link.release()
+    ann.until("model.session.phase === 'online' && model.unsent === 0")
+    assert ann.texts("#lobby").count("after the silence") == 1

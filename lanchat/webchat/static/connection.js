@@ -2,10 +2,10 @@
 
 import { keepToken, rememberName } from "./credentials.js";
 import { afterEnd } from "./endings.js";
-import { ServerError, offline } from "./errors.js";
+import { ServerError } from "./errors.js";
 import { Handshake } from "./handshake.js";
 import { Liveness } from "./liveness.js";
-import { nameKey, newId, sameName } from "./names.js";
+import { nameKey, sameName } from "./names.js";
 import { Observable } from "./observable.js";
 import { readPacket, writePacket } from "./packets.js";
 import { Place } from "./place.js";
@@ -41,7 +41,7 @@ export class Connection extends Observable {
     /** The key of a name that is ours, and how often to try again while it is taken: maybe by a connection that we lost. */
     ours = "";
     tries = 0;
-    #requests = new Requests();
+    #requests = new Requests((to, msg, x) => this.send(to, msg, x));
     #socket;
     /** @type {Handshake|null} Until the welcome. */
     #handshake = null;
@@ -131,13 +131,6 @@ export class Connection extends Observable {
         }
     }
 
-    /** Say goodbye, and close the connection. */
-    quit() {
-        this.#socket.send(writePacket("/quit", ""));
-        this.end(1000);
-        this.show("closed", { code: "GONE", text: "" });
-    }
-
     /**
      * Ask the server for something.
      * @param {string} to
@@ -146,8 +139,7 @@ export class Connection extends Observable {
      * @returns {Promise<Packet>} the answer: an `ok`, an `ack`, or an `end` with its `batch`. Rejected with a `ServerError`.
      */
     request(to, msg, x = {}) {
-        const cid = newId();
-        return this.isOnline ? this.#requests.wait(cid, () => this.send(to, msg, { ...x, cid })) : Promise.reject(offline());
+        return this.#requests.ask(to, msg, x);
     }
 
     /**
@@ -252,6 +244,11 @@ export class Connection extends Observable {
     /** @param {Packet} packet */
     #welcomed(packet) {
         const { x } = packet;
+        if (this.place.isFarBehind(x)) {
+            this.place.forget();
+            this.#connect();
+            return;
+        }
         this.#timers.stopAll();
         this.#handshake = null;
         this.#password = "";

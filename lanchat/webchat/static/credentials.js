@@ -1,11 +1,11 @@
 /** What the browser keeps of one's identity: the name, the name of this device, and a token for each account. */
 
 import { nameKey, newId } from "./names.js";
-import { storage } from "./storage.js";
+import { storage, tabStorage } from "./storage.js";
 
-/** The name that one used last; "" if there is none. */
+/** The name that one used last, in this tab or else in this browser; "" if there is none. */
 export function lastName() {
-    return storage.get("name");
+    return tabStorage.get("name") || storage.get("name");
 }
 
 /**
@@ -13,6 +13,7 @@ export function lastName() {
  * @param {string} name
  */
 export function rememberName(name) {
+    tabStorage.set("name", name);
     storage.set("name", name);
 }
 

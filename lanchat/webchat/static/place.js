@@ -4,6 +4,8 @@
  * How long after the end of a connection what was missed is asked for, in milliseconds; later, the page loads everything anew.
  */
 const RESUME_MS = 10 * 60_000;
+/** How many missed messages are taken one by one. */
+const MOST_MISSED = 2000;
 
 /** Where an account is in the log. A guest has no place. */
 export class Place {
@@ -31,6 +33,14 @@ export class Place {
     get resume() {
         const isKnown = this.#epoch !== "" && Date.now() - this.#lostAt < RESUME_MS;
         return isKnown ? { epoch: this.#epoch, seq: this.seq } : { epoch: "", seq: 0 };
+    }
+
+    /**
+     * Whether so much comes after this welcome that loading the newest of it anew is faster.
+     * @param {import("./types.js").X} x
+     */
+    isFarBehind(x) {
+        return x.missed > MOST_MISSED;
     }
 
     /**

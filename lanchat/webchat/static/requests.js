@@ -2,8 +2,10 @@
 
 import { ServerError, offline } from "./errors.js";
 import { t } from "./i18n.js";
+import { newId } from "./names.js";
 
 /** @typedef {import("./types.js").Packet} Packet */
+/** @typedef {import("./types.js").X} X */
 
 /** How many may wait, how long each, and how many packets a batch may have. */
 const MOST = 200;
@@ -23,13 +25,20 @@ export class Requests {
     /** @type {Map<string, Request>} */
     #waiting = new Map();
 
+    /** @param {(to: string, msg: string, x: X) => boolean} send Sends a packet; false if that is impossible. */
+    constructor(send) {
+        this.send = send;
+    }
+
     /**
-     * Wait for the answer to a request.
-     * @param {string} cid
-     * @param {() => boolean} send Sends it; false if that is impossible.
+     * Ask, and wait for the answer.
+     * @param {string} to
+     * @param {string} msg
+     * @param {X} x
      * @returns {Promise<Packet>} the answer: an `ok`, an `ack`, or an `end` with its `batch`
      */
-    wait(cid, send) {
+    ask(to, msg, x) {
+        const cid = newId();
         if (this.#waiting.size >= MOST) {
             return Promise.reject(new ServerError("BUSY", t("core.busy")));
         }
@@ -39,7 +48,7 @@ export class Requests {
                 reject(new ServerError("TIMEOUT", t("core.timeout")));
             }, LONGEST_MS);
             this.#waiting.set(cid, { resolve, reject, batch: [], timer });
-            if (!send()) {
+            if (!this.send(to, msg, { ...x, cid })) {
                 this.#take(cid);
                 reject(offline());
             }

@@ -59,6 +59,13 @@ export class Session extends Connection {
         });
     }
 
+    /** Say goodbye, and come back only when the user wants to. */
+    quit() {
+        this.send("/quit", "", {});
+        this.end(1000);
+        this.show("closed", { code: "GONE", text: "" });
+    }
+
     /** Log out: forget the name and the token, and close the connection. */
     logout() {
         keepToken(this.name, "");

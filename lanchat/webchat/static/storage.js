@@ -2,10 +2,15 @@
 
 const PREFIX = "lanchat.";
 
-/** Keeps texts by name, in the browser's localStorage if that works; otherwise as long as the page is open. */
+/** Keeps texts by name, in the browser's storage if that works; otherwise as long as the page is open. */
 export class Storage {
     /** @type {Map<string, string>} What could not be stored. */
     #unstored = new Map();
+
+    /** @param {() => globalThis.Storage} area The browser's storage; what it raises is expected. */
+    constructor(area) {
+        this.area = area;
+    }
 
     /**
      * Read a text; "" if there is none.
@@ -18,7 +23,7 @@ export class Storage {
             return unstored;
         }
         try {
-            return localStorage.getItem(PREFIX + name) ?? "";
+            return this.area().getItem(PREFIX + name) ?? "";
         } catch {
             return "";
         }
@@ -33,9 +38,9 @@ export class Storage {
         this.#unstored.delete(name);
         try {
             if (text === "") {
-                localStorage.removeItem(PREFIX + name);
+                this.area().removeItem(PREFIX + name);
             } else {
-                localStorage.setItem(PREFIX + name, text);
+                this.area().setItem(PREFIX + name, text);
             }
         } catch {
             this.#unstored.set(name, text);
@@ -66,5 +71,6 @@ export class Storage {
     }
 }
 
-/** The storage of this page. */
-export const storage = new Storage();
+/** What all tabs of this browser share, and what belongs to this tab and lasts as long as it. */
+export const storage = new Storage(() => localStorage);
+export const tabStorage = new Storage(() => sessionStorage);
