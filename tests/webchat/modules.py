@@ -17,6 +17,8 @@ from tests.webchat.browser import CUT_OFF, OpenWindow, Window
 #: Milliseconds that anything may take before its test fails.
 PATIENCE_MS = 100_000
 PASSWORD = "correct horse"  # noqa: S105 (everybody's)
+#: Messages of another program that wait for their acknowledgements, at most.
+IN_FLIGHT = 50
 
 _BEGIN = """async () => {
     const { Model } = await import("/model.js");
@@ -34,7 +36,7 @@ _BEGIN = """async () => {
 
 
 class Tab:
-    """A page with a model in it: `do` runs JavaScript there, in which `model` is at hand and some words beside it (`_BEGIN`)."""
+    """A page with a model in it: `do` runs JavaScript there, in which `model` is at hand, and what `_BEGIN` defines."""
 
     def __init__(self, window: Window, page: Page | None = None) -> None:
         self.window, self.page = window, page or window.page
@@ -115,7 +117,7 @@ def fill_room(server: Server, name: str, room: str, texts: list[str]) -> None:
         peer.say("/join", room)
         answered = sent = 0
         while answered < len(texts):
-            while sent < len(texts) and sent - answered < 50:  # noqa: PLR2004 (few wait at a time)
+            while sent < len(texts) and sent - answered < IN_FLIGHT:
                 peer.send(line(room, texts[sent], cid=f"{sent}"))
                 sent += 1
             answered += peer.packet().get("x", {}).get("op") == "ack"

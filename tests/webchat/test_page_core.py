@@ -43,7 +43,8 @@ def test_a_message_is_shown_at_once_and_keeps_its_key_when_it_is_acknowledged(ta
     assert (before["state"], before["id"], before["mine"]) == ("sending", "", True)
     after = ann.until("rows('#lobby').find((row) => row.text === 'hello @guest1' && row.state === 'sent')")
     assert after["key"] == before["key"]
-    assert after["id"] and after["seq"]
+    assert after["id"]
+    assert after["seq"]
     seen = guest.sees("#lobby", "hello @guest1")
     assert (seen["id"], seen["from"], seen["mine"], seen["mentionsMe"]) == (after["id"], "ann1", False, True)
     conversation = guest.do("model.find('#LOBBY')")
@@ -297,7 +298,7 @@ def test_a_resumed_page_has_everything_once(open_window: OpenWindow, link: Link,
     reader.do("model.join('#cuts16')")
     writer.open("#cuts16")
     reader.open("#cuts16")
-    chance = random.Random(16)
+    chance = random.Random(16)  # noqa: S311 (a test)
     for turn in range(12):
         link.down = chance.randrange(1, 4000)
         link.up = chance.choice([None, chance.randrange(1, 1500)])
@@ -441,7 +442,10 @@ def test_a_restarted_server_and_one_with_another_log(open_window: OpenWindow, tm
 def test_a_page_that_is_left_or_frozen_closes_its_connection_and_comes_back(tab: OpenTab) -> None:
     ann, bob = tab().enter("ann", PASSWORD), tab().enter("bob", PASSWORD)
     for leave, come_back in (
-        ("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))", "new PageTransitionEvent('pageshow', {persisted: true})"),
+        (
+            "dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))",
+            "new PageTransitionEvent('pageshow', {persisted: true})",
+        ),
         ("document.dispatchEvent(new Event('freeze'))", "new Event('resume')"),
     ):
         ann.do(leave)

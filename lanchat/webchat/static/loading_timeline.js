@@ -95,7 +95,7 @@ export class LoadingTimeline extends Observable {
         if (!this.loaded || this.loading !== "" || this.atStart) {
             return false;
         }
-        return this.#run("older", false, async () => {
+        return this.#run("older", async () => {
             const page = await this.#page({ before: this.log.older, limit: PAGE });
             return () => this.log.prepend(page);
         });
@@ -109,7 +109,7 @@ export class LoadingTimeline extends Observable {
         if (!this.loaded || this.loading !== "" || this.atEnd) {
             return false;
         }
-        return this.#run("newer", true, async () => {
+        return this.#run("newer", async () => {
             const page = await this.#page({ after: this.log.newer, limit: PAGE });
             return () => this.log.append(page);
         });
@@ -126,7 +126,7 @@ export class LoadingTimeline extends Observable {
         if (there !== undefined || !this.hasPages) {
             return there;
         }
-        await this.#run("around", false, async () => {
+        await this.#run("around", async () => {
             const page = await this.source.page(this.conv, { around: idOrSeq, limit: PAGE });
             return () => this.log.showAround(page);
         });
@@ -161,7 +161,7 @@ export class LoadingTimeline extends Observable {
             await this.#loadNewest();
             return this.failed === null;
         }
-        await this.#run("newer", true, async (isWanted) => {
+        await this.#run("newer", async (isWanted) => {
             /** @type {Message[]} */
             let rows = [];
             let page = /** @type {Page} */ ({ messages: [], more: true, before: first - 1 });
@@ -194,7 +194,7 @@ export class LoadingTimeline extends Observable {
     }
 
     async #loadNewest() {
-        return this.#run(this.loaded ? "newer" : "around", true, async () => {
+        return this.#run(this.loaded ? "newer" : "around", async () => {
             const page = await this.#page({ limit: PAGE });
             return () => this.log.showNewest(page);
         });
@@ -203,15 +203,14 @@ export class LoadingTimeline extends Observable {
     /**
      * Fetch something and show it, unless something else was asked for meanwhile.
      * @param {"older"|"newer"|"around"} what
-     * @param {boolean} holds As for `LogWindow.expect`.
      * @param {(isWanted: () => boolean) => Promise<() => boolean>} fetch Its result shows what was fetched, and returns whether
      *     anything was.
      * @returns {Promise<boolean>} whether anything came
      */
-    async #run(what, holds, fetch) {
+    async #run(what, fetch) {
         const load = ++this.#load, { log } = this;
         const isWanted = () => this.#load === load;
-        log.expect(holds);
+        log.expect(what === "older");
         this.loading = what;
         this.changed();
         /** @type {ServerError|null} */

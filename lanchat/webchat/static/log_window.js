@@ -26,6 +26,8 @@ export class LogWindow {
     newer = 0;
     /** @type {Message[]|null} What came while a newer page was on its way; null if none is. */
     #held = null;
+    /** Whether an older page is on its way, so that the first message has to stay. */
+    #keepsStart = false;
     /** @type {Change[]|null} What was changed while a page was on its way; null if none is. */
     #changes = null;
 
@@ -37,17 +39,20 @@ export class LogWindow {
 
     /**
      * Begin to wait for a page: what changes meanwhile is newer than what is on it.
-     * @param {boolean} holds Whether the page may be the newest, so that what comes meanwhile is to follow it.
+     * @param {boolean} isOlder Whether it is to be put before the first message. Otherwise it may be the newest, so that what
+     *     comes meanwhile is to follow it.
      */
-    expect(holds) {
+    expect(isOlder) {
         this.#changes = [];
-        this.#held = holds ? [] : null;
+        this.#keepsStart = isOlder;
+        this.#held = isOlder ? null : [];
     }
 
     /** End waiting: the page is here, or does not come. */
     settle() {
         const changes = this.#changes ?? [];
         this.#changes = this.#held = null;
+        this.#keepsStart = false;
         for (const change of changes) {
             this.apply(change);
         }
@@ -124,6 +129,10 @@ export class LogWindow {
     add(message, keepsKey = false) {
         if (this.#held !== null) {
             this.#held = inserted(this.#held, message, keepsKey).slice(-MOST_ROWS);
+        }
+        if (this.#keepsStart && this.rows.length >= MOST_ROWS) {
+            this.atEnd = false;
+            this.newer = lastSeq(this.rows);
         }
         if ((this.loaded && this.atEnd) || indexOf(this.rows, message.id) >= 0) {
             this.rows = inserted(this.rows, message, keepsKey);
