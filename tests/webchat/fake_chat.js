@@ -24,11 +24,14 @@ async ({ count, seqRead, focus, conv, language }) => {
     const source = {
         async page(_conv, { before, after, around, limit }) {
             await later();
-            const at = around === undefined ? -1 : log.findIndex(({ id }) => id === around);
+            const at = log.findIndex(({ id }) => id === around);
+            if (around !== undefined && at < 0) {
+                throw new Error("no such message");
+            }
             const from = after !== undefined ? after : around !== undefined ? Math.max(0, at - limit / 2)
                 : Math.max(0, (before ?? log.length + 1) - 1 - limit);
             const upto = before !== undefined ? before - 1 : from + limit;
-            const messages = around !== undefined && at < 0 ? [] : log.slice(from, upto);
+            const messages = log.slice(from, upto);
             const more = after !== undefined ? upto < log.length : from > 0;
             return { messages, more, before: (after !== undefined ? messages.at(-1) : messages[0])?.seq ?? 0 };
         },
@@ -144,6 +147,7 @@ async ({ count, seqRead, focus, conv, language }) => {
         const jumps = [];
         let most = 0;
         let before = visible();
+        before.forEach((_at, seq) => seen.add(seq));
         for (let still = 0; still < 30;) {
             const top = feed.scrollTop;
             feed.scrollTop += step;
@@ -162,5 +166,11 @@ async ({ count, seqRead, focus, conv, language }) => {
         }
         return { seen: [...seen].sort((a, b) => a - b), jumps, most, visible: [...before.keys()] };
     };
-    window.chat = { model, show, frame, visible, scroll, feed };
+    /** Resolves when nothing is loading, and all that changed is drawn. */
+    const settle = async () => {
+        for (let still = 0; still < 4; still = model.timeline().loading === "" ? still + 1 : 0) {
+            await frame();
+        }
+    };
+    window.chat = { model, show, settle, frame, visible, scroll, feed };
 }

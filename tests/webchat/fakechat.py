@@ -7,32 +7,40 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from lanchat.webchat.files import DOCUMENT_HEADERS, TYPES
 from tests.webchat.browser import OpenWindow
 
 FAKE_CHAT = Path(__file__).with_name("fake_chat.js").read_text()
-#: A page of the server that does nothing by itself.
-STILL_PAGE = "trust"
+#: A page at the server's address that does nothing by itself, but has the rules of the chat page.
+STILL_PAGE = "<!doctype html><html lang='en'><meta charset='utf-8'><link rel='icon' href='data:,'><title>Fake</title><body>"
 
 
 class FakeChat:
     """A window with the conversation `#ops`, in which `count` messages were said."""
 
     def __init__(self, open_window: OpenWindow, address: str, count: int = 30, **options: Any) -> None:
-        """`read`: the number of the last message that was read; `focus`: the id of the message to show; others go to the window."""
+        """`read`: the number of the last message that was read; `focus`: the id of the message to show.
+
+        Other options are those of the window.
+        """
         self.start = {"count": count, "seqRead": options.pop("read", 0), "focus": options.pop("focus", ""), "conv": "#ops"}
+        self.address = address
         self.start["language"] = options.pop("language", "en")
-        self.page: Page = open_window(address + STILL_PAGE, viewport={"width": 900, "height": 700}, **options).page
+        self.page: Page = open_window(address, viewport={"width": 900, "height": 700}, **options).page
+        self.page.route(
+            "**/still", lambda route: route.fulfill(body=STILL_PAGE, content_type=TYPES[".html"], headers=DOCUMENT_HEADERS)
+        )
         self.again()
 
     def again(self) -> None:
         """Show it from the beginning, as after a reload."""
+        self.page.goto(self.address + "still")
         self.page.evaluate(FAKE_CHAT, self.start)
         self.settle()
 
     def settle(self) -> None:
         """Wait until nothing is loading, and what changed is drawn."""
-        self.page.wait_for_function("chat.model.timeline().loading === ''")
-        self.page.evaluate("async () => { for (let n = 0; n < 4; n++) await chat.frame() }")
+        self.page.evaluate("chat.settle()")
 
     def do(self, script: str, value: Any = None) -> Any:
         """Evaluate a function of `chat`, and one value; wait until all is drawn."""

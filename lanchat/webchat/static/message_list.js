@@ -37,14 +37,16 @@ const HIGHLIGHT = 3000;
  * @extends {Component<ListProps, { away: boolean, highlight: string }>}
  */
 export class MessageList extends Component {
-    /** @type {ScrollPlace} */
-    #place;
+    frame = /** @type {HTMLElement | null} */ (null);
+    rows = /** @type {HTMLElement | null} */ (null);
+    #place = /** @type {ScrollPlace} */ (/** @type {unknown} */ (null));
     /** @type {Timeline} */
     #timeline;
     /** @type {Array<() => void>} */
     #ends = [];
-    /** Whether the list stays at its end. */
+    /** Whether the list stays at its end; and whether what is drawn ends with the newest message. */
     #sticks = true;
+    #hasNewest = false;
     /** Whether it was shown where it opens. */
     #opened = false;
     /** The way the reader went last: there it loads. */
@@ -63,12 +65,6 @@ export class MessageList extends Component {
         this.#timeline = props.model.timeline(props.conv);
         /** @type {RowActions} */
         this.actions = { ...props.actions, jump: (id) => void this.jumpTo(id) };
-        /** @type {HTMLElement | null} */
-        this.frame = null;
-        /** @type {HTMLElement | null} */
-        this.rows = null;
-        this.#place = /** @type {any} */ (null);
-        this.redraw = () => this.setState({});
     }
 
     componentDidMount() {
@@ -80,8 +76,9 @@ export class MessageList extends Component {
         resized.observe(frame);
         resized.observe(rows);
         document.addEventListener("visibilitychange", this.read);
+        const redraw = () => this.setState({});
         this.#ends = [
-            this.#timeline.subscribe(this.redraw), onLanguage(this.redraw), () => resized.disconnect(),
+            this.#timeline.subscribe(redraw), onLanguage(redraw), () => resized.disconnect(),
             () => document.removeEventListener("visibilitychange", this.read), () => clearTimeout(this.#highlightTimer),
         ];
         if (this.props.focus) {
@@ -89,6 +86,7 @@ export class MessageList extends Component {
         } else if (this.#timeline.rows.length > 0 && !this.#timeline.atEnd) {
             void this.#timeline.jumpToEnd();
         }
+        this.#hasNewest = this.#timeline.atEnd;
         this.#drawn();
     }
 
@@ -119,6 +117,7 @@ export class MessageList extends Component {
      * @param {boolean} hadFocus
      */
     componentDidUpdate(_props, _state, hadFocus) {
+        this.#hasNewest = this.#timeline.atEnd;
         this.#drawn();
         if (hadFocus && document.activeElement === document.body) {
             this.frame?.focus({ preventScroll: true }); // the row with the focus is gone
@@ -175,8 +174,8 @@ export class MessageList extends Component {
     #settle() {
         const frame = /** @type {HTMLElement} */ (this.frame);
         this.#top = frame.scrollTop;
-        this.#sticks ||= this.#timeline.atEnd && this.#place.atEnd;
-        const away = !this.#sticks || !this.#timeline.atEnd;
+        this.#sticks ||= this.#hasNewest && this.#place.atEnd;
+        const away = !this.#sticks || !this.#hasNewest;
         if (away !== this.state.away) {
             this.setState({ away });
         }
@@ -203,7 +202,7 @@ export class MessageList extends Component {
 
     /** Marks what is here as read, if it is seen. */
     read = () => {
-        if (this.#sticks && this.#timeline.atEnd && document.visibilityState === "visible") {
+        if (this.#sticks && this.#hasNewest && document.visibilityState === "visible") {
             this.props.model.markRead(this.props.conv);
         }
     };
@@ -213,7 +212,7 @@ export class MessageList extends Component {
         const top = this.frame?.scrollTop ?? 0;
         if (Math.abs(top - this.#top) >= 1) {
             this.#direction = top < this.#top ? "older" : "newer";
-            this.#sticks = this.#timeline.atEnd && this.#place.atEnd;
+            this.#sticks = this.#hasNewest && this.#place.atEnd;
             this.#top = top;
             this.#place.remember();
         }
@@ -242,7 +241,11 @@ export class MessageList extends Component {
 
     /** What the reader unfolds grows downwards, at the end, too. */
     clicked = (/** @type {any} */ event) => {
-        this.#sticks &&= !event.target.closest(".unfold");
+        const row = event.target.closest(".unfold") && event.target.closest(".rows > *");
+        if (row) {
+            this.#sticks = false;
+            this.#place.remember(row);
+        }
     };
 
     /** Shows the newest messages. */

@@ -17,7 +17,7 @@ const UNSEEN = "\\u0000-\\u001f\\u007f-\\u009f\\u200b-\\u200f\\u202a-\\u202e\\u2
 const NO_LINK = `\\s<>"\`${UNSEEN}`;
 
 const INLINE = new RegExp(
-    "`(?<code>[^`\\n]+)`"
+    "`(?=[^\\S\\n]*[^`\\s])(?<code>[^`\\n]+)`"
     + `|(?<![\\p{L}\\p{N}_])(?<link>(?:https?://|mailto:)[^${NO_LINK}]+)`
     + `|(?<![^\\s(])(?<own>#/(?:everyone(?![\\p{L}\\p{N}/])|(?:room|person)/[^${NO_LINK}]+))`,
     "giu",

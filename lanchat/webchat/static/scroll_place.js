@@ -39,14 +39,17 @@ export class ScrollPlace {
         this.frame.scrollTop = this.frame.scrollHeight;
     }
 
-    /** Remembers where the visible rows are. */
-    remember() {
+    /**
+     * Remembers where the rows are that are visible; only that of one row, if there is one that is to stay in any case.
+     * @param {Element | null} [only]
+     */
+    remember(only = null) {
         const top = this.frame.getBoundingClientRect().top;
         const rows = this.rows.children;
         // The first row may lose its header when others are put before it, so the one after it is the better anchor.
-        const first = Math.max(this.#firstBelow(top), Math.min(1, rows.length - 1));
+        const first = only ? [...rows].indexOf(only) : Math.max(this.#firstBelow(top), Math.min(1, rows.length - 1));
         this.#anchors = [];
-        for (let n = first; n < rows.length && this.#anchors.length < ANCHORS; n++) {
+        for (let n = first; n < rows.length && this.#anchors.length < (only ? 1 : ANCHORS); n++) {
             this.#anchors.push({ row: rows[n], top: rows[n].getBoundingClientRect().top - top });
         }
     }
@@ -70,21 +73,21 @@ export class ScrollPlace {
     }
 
     /**
-     * The first row of which something is below a height of the window.
+     * The first row that begins below a height of the window; the last one, if none does.
      * @param {number} top
      * @returns {number}
      */
     #firstBelow(top) {
         let low = 0;
-        let high = this.rows.children.length;
+        let high = this.rows.children.length - 1;
         while (low < high) {
             const middle = (low + high) >> 1;
-            if (this.rows.children[middle].getBoundingClientRect().bottom > top) {
+            if (this.rows.children[middle].getBoundingClientRect().top >= top) {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
-        return low;
+        return Math.max(0, low);
     }
 }
