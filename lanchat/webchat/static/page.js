@@ -98,7 +98,7 @@ function LoadedDialog(props) {
     useEffect(() => {
         let isWanted = true;
         loadDialogs().then((dialogs) => isWanted && setLoaded(dialogs), () => {
-            note(t("error.unknown"), { error: true });
+            note(t("error.unknown"));
             props.onClose();
         });
         return () => {
