@@ -75,14 +75,14 @@ export function drawAttention(model, preferences) {
  * Whether a message is one that the person wants to be told of.
  * @param {Message} message
  * @param {Conversation} conversation
- * @param {Preferences} preferences
+ * @param {{ scope: string }} preferences
  * @returns {boolean}
  */
-export function concerns(message, conversation, preferences) {
+export function concerns(message, conversation, { scope }) {
     if (message.mine || message.event || conversation.muted) {
         return false;
     }
-    return preferences.scope === "all" || conversation.kind === "person" || message.mentionsMe;
+    return scope === "all" || conversation.kind === "person" || message.mentionsMe;
 }
 
 /**
@@ -93,12 +93,22 @@ function isSeen(model, conv) {
     return model.current === conv && document.visibilityState === "visible" && document.hasFocus();
 }
 
+/**
+ * Who says something, and where: `ann in #ops`.
+ * @param {Message} message
+ * @returns {string}
+ */
+export function whoAndWhere({ from: name, conv }) {
+    return { "#": t("notify.room", { name, conv }), "@": name }[conv[0]] ?? t("notify.everyone", { name });
+}
+
 /** @param {Message} message */
 function notify(message) {
-    const [name, conv] = [message.from, message.conv];
-    const title = { "#": t("notify.room", { name, conv }), "@": name }[conv[0]] ?? t("notify.everyone", { name });
+    const { conv } = message;
     try {
-        const shown = new Notification(title, { body: message.text.slice(0, 200), tag: conv, icon: "./icon.svg" });
+        const shown = new Notification(whoAndWhere(message), {
+            body: message.text.slice(0, 200), tag: conv, icon: "./icon.svg",
+        });
         shown.onclick = () => {
             window.focus();
             location.hash = hrefOf(conv, message.id);

@@ -69,11 +69,12 @@ function Chat({ lang, model, preferences }) {
     const toggleInfo = useCallback(() => setInfo((open) => !open), []);
     useShortcuts(model, route.conv, setDialog);
     const props = { model, preferences, onClose: closeDialog };
+    const isWaiting = model.conversations.some((item) => item.unread > 0 && !item.muted && item.conv !== route.conv);
     return html`
         <a class="skip" href="#main" onClick=${skip}>${t("app.skip")}</a>
         <${Status} session=${model.session} />
         <${Insecure} session=${model.session} preferences=${preferences} />
-        <div class=${`app ${drawer.open ? "drawer-open" : ""}`}>
+        <div class=${`app ${drawer.open ? "drawer-open" : ""} ${isWaiting ? "waiting" : ""}`}>
             <div class="drawer" ref=${drawer.ref}>
                 <${Sidebar} model=${model} shown=${route.conv} onOpen=${setDialog} />
             </div>

@@ -1,13 +1,15 @@
 /** The list of conversations: rooms, everyone and people, with what is unread in each. */
-import { html } from "./vendor/preact.js";
+import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Icon } from "./icons.js";
 import { IconButton, moveFocus } from "./dialog.js";
 import { hrefOf } from "./routes.js";
 import { t } from "./i18n.js";
+import { concerns, whoAndWhere } from "./notify.js";
 import { useObservable } from "./observable_hook.js";
 
 /** How many people are listed who are online and with whom there is no conversation yet. */
 const LISTED = 50;
+const collator = new Intl.Collator();
 
 /**
  * @typedef {import("./model.js").Model} Model
@@ -24,6 +26,7 @@ export function Sidebar({ model, shown, onOpen }) {
     const row = (/** @type {Conversation} */ item) =>
         html`<${Row} key=${item.conv} item=${item} model=${model} shown=${shown} />`;
     return html`<nav class="sidebar" aria-label=${t("nav.conversations")} onKeyDown=${moveFocus}>
+        <${Announcer} model=${model} shown=${shown} />
         <header class="sidebar-head">
             <${Me} model=${model} onClick=${() => onOpen("account")} />
             <${IconButton} icon="search" label=${t("nav.search")} aria-keyshortcuts="Control+/"
@@ -53,16 +56,31 @@ export function Sidebar({ model, shown, onOpen }) {
 export function sorted(model) {
     const rank = (/** @type {Conversation} */ item) => (item.conv === model.lobby ? 0 : item.kind === "everyone" ? 1 : 2);
     const places = model.conversations.filter((item) => item.kind !== "person" && (item.joined || item.kind === "everyone"));
-    places.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+    places.sort((a, b) => rank(a) - rank(b) || collator.compare(a.name, b.name));
     return [places, model.conversations.filter((item) => item.kind === "person")];
+}
+
+/**
+ * Words for screen readers about private messages and mentions in conversations that are not shown.
+ * @param {{ model: Model, shown: string }} props
+ */
+function Announcer({ model, shown }) {
+    const [words, setWords] = useState("");
+    useEffect(() => model.onMessage((message, conversation) => {
+        if (message.conv !== shown && concerns(message, conversation, { scope: "mine" })) {
+            setWords(t("nav.newFrom", { who: whoAndWhere(message) }));
+        }
+    }), [model, shown]);
+    return html`<div class="visually-hidden" role="status">${words}</div>`;
 }
 
 /** @param {{ model: Model, onClick: () => void }} props */
 function Me({ model, onClick }) {
     const { name, away, account } = model.me;
     const more = away || (!account && t("role.guest"));
-    return html`<button type="button" class="me" aria-label=${t("nav.account", { name })} onClick=${onClick}>
+    return html`<button type="button" class="me" onClick=${onClick}>
         <span class=${away ? "dot away" : "dot online"}></span>
+        <span class="visually-hidden">${t("nav.you")}</span>
         <span class="name"><b dir="auto">${name}</b>${more && html`<small dir="auto">${more}</small>`}</span>
     </button>`;
 }
@@ -120,12 +138,11 @@ export function Presence({ model, name, online, away }) {
  * @param {{ model: Model, shown: string, known: Conversation[], onOpen: (dialog: string) => void }} props
  */
 function Others({ model, shown, known, onOpen }) {
-    const listed = new Set([model.me.name, ...known.map((item) => item.name)]);
-    const others = [...model.people.values()].filter((person) => person.online && !listed.has(person.name));
-    others.sort((a, b) => a.name.localeCompare(b.name));
+    const listed = new Set(known.map((item) => item.name));
+    const others = useSorted([...model.people.keys()]).filter((name) => !listed.has(name) && name !== model.me.name);
     const more = others.length - LISTED;
     return html`
-        ${others.slice(0, LISTED).map(({ name }) => html`<li key=${name}>
+        ${others.slice(0, LISTED).map((name) => html`<li key=${name}>
             <a class="conv" href=${hrefOf("@" + name)} aria-current=${shown === "@" + name ? "page" : undefined}>
                 <${Presence} model=${model} name=${name} /><span class="name" dir="auto">${name}</span>
             </a>
@@ -134,4 +151,17 @@ function Others({ model, shown, known, onOpen }) {
             <button type="button" class="conv" onClick=${() => onOpen("search")}>${t("nav.more", { n: more })}</button>
         </li>`}
         ${known.length + others.length === 0 && html`<li class="hint">${t("nav.alone")}</li>`}`;
+}
+
+/**
+ * Names in their order; sorted again only if they are others than before, as there may be thousands.
+ * @param {string[]} names
+ * @returns {string[]}
+ */
+function useSorted(names) {
+    const before = useRef({ names: [""], sorted: [""] });
+    if (names.length !== before.current.names.length || names.some((name, place) => name !== before.current.names[place])) {
+        before.current = { names, sorted: [...names].sort(collator.compare) };
+    }
+    return before.current.sorted;
 }
