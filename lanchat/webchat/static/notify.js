@@ -111,7 +111,7 @@ function notify(message) {
         });
         shown.onclick = () => {
             window.focus();
-            location.hash = hrefOf(conv, message.id);
+            location.hash = hrefOf(conv);
             shown.close();
         };
     } catch {

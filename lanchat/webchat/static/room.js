@@ -36,10 +36,15 @@ export function RoomPanel({ model, room, onClose }) {
  * The box that mutes a conversation.
  * @param {{ model: Model, conversation: Conversation }} props
  */
-export function Muting({ model, conversation: { conv, muted } }) {
+export function Muting({ model, conversation: { conv } }) {
+    const [wanted, setWanted] = useState(/** @type {boolean | null} */ (null));
     const task = useTask();
-    const mute = (/** @type {boolean} */ on) => task.run(() => model.setMuted(conv, on));
-    return html`<${Checkbox} label=${t("room.mute")} checked=${muted} onChange=${mute} />
+    const mute = async (/** @type {boolean} */ on) => {
+        setWanted(on);
+        await task.run(() => model.setMuted(conv, on));
+        setWanted(null);
+    };
+    return html`<${Checkbox} label=${t("room.mute")} checked=${wanted ?? model.find(conv)?.muted} onChange=${mute} />
         <${ErrorText} text=${task.error} />`;
 }
 

@@ -14,20 +14,23 @@ import { sorted } from "./sidebar.js";
 export function useShortcuts(model, shown, onOpen) {
     useEffect(() => {
         const pressed = (/** @type {KeyboardEvent} */ event) => {
-            if (event.defaultPrevented || event.isComposing || document.querySelector("dialog:modal")) {
+            if (event.isComposing || document.querySelector("dialog:modal")) {
                 return;
             }
             const typing = /** @type {Element} */ (event.target).closest?.("input, textarea, select");
-            if (event.key === "/" && !event.altKey && !event.metaKey && (event.ctrlKey || !typing)) {
-                event.preventDefault();
+            const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
+            if (key === "/" && !altKey && !metaKey && (ctrlKey || !typing)) {
                 onOpen("search");
-            } else if (event.altKey && !event.ctrlKey && !event.shiftKey && ["ArrowUp", "ArrowDown"].includes(event.key)) {
-                event.preventDefault();
-                step(model, shown, event.key === "ArrowDown" ? 1 : -1);
+            } else if (altKey && !ctrlKey && !metaKey && !shiftKey && ["ArrowUp", "ArrowDown"].includes(key)) {
+                step(model, shown, key === "ArrowDown" ? 1 : -1);
+            } else {
+                return;
             }
+            event.preventDefault();
+            event.stopPropagation();
         };
-        addEventListener("keydown", pressed);
-        return () => removeEventListener("keydown", pressed);
+        addEventListener("keydown", pressed, { capture: true }); // before the field for messages, which uses arrow keys
+        return () => removeEventListener("keydown", pressed, { capture: true });
     }, [model, shown]);
 }
 
