@@ -1,5 +1,5 @@
 /** Keeps the address of the page and the conversation that is shown the same, whichever of them changes. */
-import { useEffect, useLayoutEffect, useState } from "./vendor/preact.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { hrefOf, parseRoute } from "./routes.js";
 import { useObservable } from "./observable_hook.js";
 
@@ -23,37 +23,23 @@ export function useRoute(model) {
     }, []);
     const first = route.conv ? "" : model.lobby || "Everyone";
     const isOutside = route.conv.startsWith("#") && !model.find(route.conv)?.joined;
+    const opened = useRef("");
     useLayoutEffect(() => {
         if (first) {
             location.replace(hrefOf(first));
-        } else {
-            model.open(isOutside ? "" : route.conv);
+            return;
+        }
+        model.open(isOutside ? "" : route.conv);
+        opened.current = model.current;
+        if (model.current && model.current !== route.conv && parseRoute(location.hash).conv === route.conv) {
+            location.replace(hrefOf(model.current, route.focus)); // in the spelling that others use
         }
     }, [route.conv, first, isOutside]);
-    const moved = useMoved(model);
-    useEffect(() => {
-        if (moved && moved !== parseRoute(location.hash).conv) {
-            location.replace(hrefOf(moved));
+    useEffect(() => model.subscribe(() => {
+        if (model.current && model.current !== opened.current) {
+            opened.current = model.current; // a command opened it, or the room has another name
+            location.replace(hrefOf(model.current));
         }
-    }, [moved]);
+    }), [model]);
     return route;
-}
-
-/**
- * The conversation that the model shows, once it is another: a command may open one, and rooms get other names.
- * @param {Model} model
- * @returns {string}
- */
-function useMoved(model) {
-    const [moved, setMoved] = useState("");
-    useEffect(() => {
-        let before = model.current;
-        return model.subscribe(() => {
-            if (model.current !== before) {
-                before = model.current;
-                setMoved(before);
-            }
-        });
-    }, [model]);
-    return moved;
 }
