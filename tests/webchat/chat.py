@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.live import Peer, Server, login
+from tests.live import PATIENCE, SCRIPTS, Peer, Server, login
 from tests.webchat.browser import Window
 
 PASSWORD = "correct horse"  # noqa: S105 (everybody's)
@@ -24,6 +25,13 @@ def make_account(server: Server, name: str) -> None:
     with login(server.port(), name) as peer:
         peer.say("/register", PASSWORD)
         peer.wait_for("is your account now")
+
+
+def make_moderator(server: Server, name: str) -> None:
+    """Give an account the right to moderate."""
+    data = server.log.parent / "data"
+    command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), "account", "role", name, "moderator"]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)  # noqa: S603 (ours)
 
 
 class Person:
@@ -124,6 +132,7 @@ class Person:
 
     def goes_to(self, place: str) -> Person:
         """Go to a conversation by the list of them."""
+        self.opens_sidebar()
         self.link(place).click()
         self.is_in(place if place.startswith("#") or place == "Everyone" else f"@{place}")
         return self
@@ -132,6 +141,12 @@ class Person:
         """The link to a conversation."""
         hash_ = f"#/room/{place[1:]}" if place.startswith("#") else "#/everyone" if place == "Everyone" else f"#/person/{place}"
         return self.page.locator(f'nav a[href="{hash_}"]')
+
+    def opens_sidebar(self) -> None:
+        """Show the list of conversations, where it is not shown beside the messages."""
+        menu = self.page.get_by_role("button", name="Show conversations")
+        if menu.is_visible() and not self.page.locator(".drawer-open").count():
+            menu.click()
 
     def makes_room(self, name: str, private: bool = False) -> None:
         """Make a room, and wait until it is shown."""
@@ -150,6 +165,7 @@ class Person:
 
     def opens_dialog(self, button: str) -> Locator:
         """Press a button of the sidebar that opens a dialog; the dialog."""
+        self.opens_sidebar()
         self.page.get_by_role("navigation").get_by_role("button", name=button).click()
         return self.page.get_by_role("dialog")
 

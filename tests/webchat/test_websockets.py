@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.live import LOOPBACK, PATIENCE, SCRIPTS, Server, login, until
+from tests.live import LOOPBACK, Server, login, until
+from tests.webchat.chat import make_moderator
 from tests.webchat.wire import (
     BINARY,
     CLOSE,
@@ -276,13 +276,6 @@ def test_who_is_kicked_is_told_so(door: Server, tmp_path: Path) -> None:
             boss.say("/kick", "jon that's enough")
             told = jon.wait_for("that's enough")
             assert jon.closed() == (1008, told["msg"])
-
-
-def make_moderator(server: Server, name: str) -> None:
-    """Give an account the right to moderate."""
-    data = server.log.parent / "data"
-    command = [str(SCRIPTS / "lanchat-admin"), "--data", str(data), "account", "role", name, "moderator"]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)  # noqa: S603 (ours)
 
 
 def test_who_reads_too_slowly_is_closed_with_a_code_that_every_engine_shows(tmp_path: Path) -> None:
