@@ -1,9 +1,15 @@
-"""What limits and admission need to know of an IP address."""
+"""What limits and admission need to know of an IP address, and the addresses of this machine."""
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import ipaddress
+import socket
+import struct
+
+#: The request for the IPv4 address of a network interface (`man 7 netdevice`; Linux).
+_SIOCGIFADDR = 0x8915
 
 
 @functools.lru_cache(maxsize=4096)
@@ -21,3 +27,19 @@ def limit_key(address: str) -> str:
     if ":" not in address or is_loopback(address):
         return address
     return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
+
+
+def interface_addresses() -> set[str]:
+    """The first IPv4 address of each network interface, as far as the system tells.
+
+    There may be no way to the internet, by which other addresses are found.
+    """
+    found = set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for _, name in socket.if_nameindex():
+            try:
+                told = fcntl.ioctl(asked, _SIOCGIFADDR, struct.pack("256s", name.encode()))
+            except OSError:
+                continue  # it has none, or this is another system
+            found.add(socket.inet_ntoa(told[20:24]))
+    return found

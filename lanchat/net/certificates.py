@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lanchat.net.addresses import interface_addresses
 from lanchat.system.private_files import FileError, check_directory, read_safely, write_private
 
 #: The lifetime of a certificate that the server makes (browsers accept at most 398 days), and how long before its end it is
@@ -126,8 +127,11 @@ def alternative_names(more: Iterable[str] = ()) -> set[x509.GeneralName]:
 
 
 def _addresses(host: str) -> set[str]:
-    """The addresses of the host name, and those that the machine sends from. Connecting a UDP socket sends nothing."""
-    found: set[str] = set()
+    """The addresses of the host name, those that the machine sends to the internet from, and those of its interfaces.
+
+    Connecting a UDP socket sends nothing.
+    """
+    found = interface_addresses()
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:
             found.update(str(entry[4][0]) for entry in socket.getaddrinfo(host, None, family))
