@@ -31,7 +31,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 #: What modules import whose tests start programs or open sockets. These tests are marked `slow`, and don't say so themselves.
-OUTSIDE = {"subprocess", "pexpect", "socket", "asyncio", "Server", "HTTPServer", "OpenWindow", "talk_and_be_killed"}
+OUTSIDE = {"subprocess", "pexpect", "socket", "asyncio", "Server", "HTTPServer", "OpenWindow", "Firefox", "talk_and_be_killed"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -13,6 +14,8 @@ from tests.webchat.browser import Window
 PASSWORD = "correct horse"  # noqa: S105 (everybody's)
 #: The pause in what is typed, in milliseconds, where a page must keep up with keys.
 LOBBY = "#lobby"
+#: Starts the server again, on the same ports and with the same data.
+Start = Callable[[], Server]
 
 
 def address(server: Server) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.live import LOOPBACK, Server
 from tests.webchat.browser import PATIENCE_MS, OpenWindow, Windows, chromium, chromium_path
+from tests.webchat.chat import LOBBY, Start
 from tests.webchat.namespace import Network
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -77,3 +79,18 @@ def web_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     options = ("--port", LOOPBACK, "--telnet", LOOPBACK, "--http", LOOPBACK, "--lobby", "#lobby")
     with Server(tmp_path_factory.mktemp("server"), *options) as running:
         yield running
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a server; again, after it has been stopped."""
+    running: list[Server] = []
+
+    def begin() -> Server:
+        ports = [running[-1].port(kind) for kind in ("json", "browsers")] if running else [0, 0]
+        json, browsers = (f"tcp:{port}:interface=127.0.0.1" for port in ports)
+        running.append(Server(tmp_path, "--port", json, "--http", browsers, "--lobby", LOBBY))
+        return running[-1]
+
+    yield begin
+    running[-1].stop()

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import expect
 
 from tests.live import Peer, Server, login, until
 from tests.webchat.browser import CUT_OFF, OpenWindow
-from tests.webchat.chat import LOBBY, PASSWORD, Person, address, make_account, make_moderator
-
-#: Starts the server again, on the same ports and with the same data.
-Start = Callable[[], Server]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a server; again, after it has been stopped."""
-    running: list[Server] = []
-
-    def begin() -> Server:
-        ports = [running[-1].port(kind) for kind in ("json", "browsers")] if running else [0, 0]
-        json, browsers = (f"tcp:{port}:interface=127.0.0.1" for port in ports)
-        running.append(Server(tmp_path, "--port", json, "--http", browsers, "--lobby", LOBBY))
-        return running[-1]
-
-    yield begin
-    running[-1].stop()
+from tests.webchat.chat import LOBBY, PASSWORD, Person, Start, address, make_account, make_moderator
 
 
 def test_who_reloads_as_a_guest_is_in_again_and_finds_the_lobby(web_server: Server, open_window: OpenWindow) -> None:
