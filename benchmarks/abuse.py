@@ -178,11 +178,11 @@ def _percentiles(seconds: list[float]) -> tuple[float, float]:
 @contextmanager
 def prepared_server(server: Server, directory: Path) -> Iterator[tuple[int, crowd.Ports]]:
     """A server with its default limits, a room with a log, an account for strangers, and those who are silent."""
-    telnet, tls, web = free_port(), free_port(), free_port()
+    telnet, tls, web, http = free_port(), free_port(), free_port(), free_port()
     more = ["--telnet", f"tcp:{telnet}:interface=127.0.0.1", "--tls", f"tcp:{tls}:interface=127.0.0.1"]
-    more += ["--web", f"tcp:{web}:interface=127.0.0.1"]
+    more += ["--web", f"tcp:{web}:interface=127.0.0.1", "--http", f"tcp:{http}:interface=127.0.0.1"]
     with running(msgspec.structs.replace(server, plain=[*server.plain, *more]), directory) as (pid, json):
-        ports = crowd.Ports(json, telnet, tls, web)
+        ports = crowd.Ports(json, telnet, tls, web, http)
         owner = _account(ports, "owner")
         crowd.ask(owner, "/create", ROOM)
         for n in range(100):

@@ -49,11 +49,12 @@ class Ports(msgspec.Struct):
     telnet: int
     tls: int
     web: int
+    http: int
     token: str = ""
 
     def of(self, gateway: str) -> int:
         """The port of a gateway."""
-        return {"telnet": self.telnet, "TLS": self.tls}.get(gateway, self.json)
+        return {"telnet": self.telnet, "TLS": self.tls, "ws": self.http, "http": self.http}.get(gateway, self.json)
 
 
 def cpu(pid: int) -> float:

@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 from lanchat.commands import COMMANDS
 from lanchat.protocol.packet import EVERYONE
+from lanchat.webchat.files import STATIC, TYPES
 
-GATEWAYS = ("lines", "capable", "account", "unframed", "telnet", "TLS")
+#: Those at which any command may be sent; and all, "http" being requests of browsers.
+_COMMANDED = ("lines", "capable", "account", "unframed", "telnet", "TLS")
+GATEWAYS = (*_COMMANDED, "ws", "http")
 #: What a capable one asks for.
 CAPS = ["id", "ack", "presence", "history", "room", "read", "event", "edit", "react", "typing"]
 #: The room that everybody is in, and that of the stranger with an account; his name; somebody who is there.
@@ -23,6 +26,16 @@ _SHORT |= {"rule": "moderated", "value": "on", "id": "last"}
 _GIVEN = {"/rank": [OWN_ROOM, OWNER, "owner"], "/rename": [OWN_ROOM, OWN_ROOM], "/notify": [ROOM, "on"]}
 #: Texts: their length is their cost.
 _LONG = {"long": "x" * 16_000, "escaped": "\x80" * 8_000, "lines": "\n" * 10_000}
+#: What a browser sends with each request; and what makes one the handshake of a WebSocket.
+_HEADERS = (
+    b"Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n"
+    b"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\n"
+)
+_HANDSHAKE = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+)
+#: Kinds of WebSocket frames (RFC 6455, 5.2).
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 _numbers = count()
 
 
@@ -48,6 +61,10 @@ def packet(to: str, msg: str = "", **x: object) -> bytes:
 
 def written(gateway: str, to: str, msg: str) -> bytes:
     """A packet as the clients of this gateway send it."""
+    if gateway == "http":
+        return _request("/", b"Connection: close\r\n")
+    if gateway == "ws":
+        return _frame(packet(to, msg))
     if gateway == "telnet" and to == EVERYONE:
         return f"{msg}\r\n".encode()
     if gateway == "telnet":
@@ -57,7 +74,12 @@ def written(gateway: str, to: str, msg: str) -> bytes:
 
 def opening(gateway: str, token: str, name: str = "") -> bytes:
     """The beginning of a connection: a new name, if none is given, and all that one must be to say anything."""
+    if gateway == "http":
+        return b""
     name = OWNER if gateway == "account" else name or f"stranger{os.getpid()}-{next(_numbers)}"
+    if gateway == "ws":
+        hello = _frame(packet("/hello", "benchmark", v=1, caps=CAPS))
+        return _request("/ws", _HANDSHAKE) + _frame(name.encode()) + hello + written(gateway, "/join", ROOM)
     begin = name.encode() + {"unframed": b"", "telnet": b"\r\n"}.get(gateway, b"\n")
     if gateway == "capable":
         begin += packet("/hello", "benchmark", v=1, caps=CAPS) + b"\n"
@@ -68,10 +90,24 @@ def opening(gateway: str, token: str, name: str = "") -> bytes:
 
 def rows() -> Iterator[Row]:
     """All of them."""
-    for gateway in GATEWAYS:
+    for gateway in _COMMANDED:
         yield from _commands(gateway)
         yield from _messages(gateway)
         yield from _frames(gateway)
+    yield from _messages("ws")
+    yield from _websocket_frames()
+    yield from _requests()
+
+
+def _request(path: str, more: bytes = b"") -> bytes:
+    return f"GET {path} HTTP/1.1\r\n".encode() + _HEADERS + more + b"\r\n"
+
+
+def _frame(data: bytes, opcode: int = _TEXT, fin: bool = True) -> bytes:
+    """A WebSocket frame of a client's, with a mask that changes nothing."""
+    size = len(data)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes([opcode | fin << 7]) + length + bytes(4) + data
 
 
 def _commands(gateway: str) -> Iterator[Row]:
@@ -120,3 +156,46 @@ def _frames(gateway: str) -> Iterator[Row]:
         yield Row("a subnegotiation", gateway, b"\xff\xfa" * 500)
         yield Row("telnet's requests", gateway, b"\xff\xfd\x06\xff\xf6" * 500)
         yield Row("keys that erase", gateway, ("\U0001f1e9" * 256 + "\b" * 256 + "\r\n").encode())
+
+
+def _websocket_frames() -> Iterator[Row]:
+    """What is no message, or more of a message than it takes."""
+    hello, long = packet(VICTIM, "hello"), packet(VICTIM, "x" * 16_000)
+    letters = [_frame(hello[n : n + 1], _TEXT if n == 0 else _CONTINUATION, n == len(hello) - 1) for n in range(len(hello))]
+    empty = _frame(b"", _CONTINUATION, fin=False) * 500
+    yield Row("connecting", "ws", b"")
+    yield Row("a byte at a time", "ws", _frame(hello), piece=1)
+    yield Row("pings", "ws", _frame(b"", _PING))
+    yield Row("long pings", "ws", _frame(b"x" * 125, _PING))
+    yield Row("pongs", "ws", _frame(b"", _PONG))
+    yield Row("fragments of a byte", "ws", b"".join(letters))
+    yield Row("empty fragments", "ws", _frame(long[:-1], fin=False) + empty + _frame(long[-1:], _CONTINUATION))
+    yield Row("half frames", "ws", _frame(long), piece=len(long) // 2)
+    yield Row("frames in small pieces", "ws", _frame(b"x" * 65_000), piece=100)
+    yield Row("not JSON", "ws", _frame(b"x"))
+    yield Row("empty messages", "ws", _frame(b""))
+    yield Row("deep JSON", "ws", _frame(b"[" * 60_000))
+    yield Row("binary messages", "ws", _frame(b"x", _BINARY))
+    yield Row("a frame of 64 MB", "ws", bytes([0x81, 0xFF]) + (64 << 20).to_bytes(8, "big"))
+    yield Row("frames that are no frames", "ws", b"\xff" * 100)
+    yield Row("closing at once", "ws", _frame(b"", _CLOSE))
+
+
+def _requests() -> Iterator[Row]:
+    """Loads of the page, of parts of it, and what is asked wrongly."""
+    files = [f"/{path.relative_to(STATIC).as_posix()}" for path in STATIC.rglob("*") if path.suffix in TYPES]
+    yield Row("connecting", "http", b"")
+    yield Row("the whole page", "http", b"".join(map(_request, ["/", *files, "/server.json"])))
+    yield Row("a file", "http", _request("/vendor/preact.js"))
+    yield Row("a file, a byte at a time", "http", _request("/vendor/preact.js"), piece=1)
+    yield Row("a file, uncompressed", "http", _request("/vendor/preact.js").replace(b"gzip", b"x"))
+    yield Row("a file by another name", "http", _request("/vendor/preact.js?" + "&".join(["a=1"] * 1000)))
+    yield Row("/trust", "http", _request("/trust"))
+    yield Row("nothing", "http", _request("/nothing"))
+    yield Row("many headers", "http", _request("/", b"X-Y: z\r\n" * 55))
+    yield Row("a wrong host", "http", _request("/").replace(b"localhost", b"example.org"))
+    yield Row("a foreign origin", "http", _request("/ws", _HANDSHAKE + b"Origin: http://example.org\r\n"))
+    yield Row("a wrong handshake", "http", _request("/ws", _HANDSHAKE.replace(b"MDEy", b"")))
+    yield Row("a body", "http", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+    yield Row("headers without an end", "http", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000)
+    yield Row("no HTTP", "http", b"x\n")

@@ -38,7 +38,9 @@ class Request(BoundedRequest):
         bucket, now = channel.factory.requests.of(channel.limit_key), channel.factory.clock.seconds()
         wait = bucket.wait(now, 1)
         if wait > MAX_WAIT:
-            self._tell(429, "Too many requests come from your address. Try again in a while.", retry_after=str(round(wait)))
+            channel.persistent = False  # (what follows would only be refused, too)
+            told = "Too many requests come from your address. Try again in a while."
+            self._tell(429, told, retry_after=str(round(wait)), connection="close")
             return
         bucket.take(1, now)
         if wait:

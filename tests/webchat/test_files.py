@@ -1,0 +1,147 @@
+"""What browsers are sent: every file that another one names, with its type, compressed if that is wanted."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lanchat.webchat import files
+from lanchat.webchat.files import STATIC, TYPES, Files, accepts_gzip, make_file
+
+ROOT = Path(__file__).parents[2]
+#: What names another file: imports of modules, loads of them later, and links and scripts in HTML and CSS.
+_NAMED = re.compile(
+    rb"""(?:\bfrom\s*|\bimport\s*\(?\s*|(?<=\s)(?:href|src)=|\burl\(\s*)["']?(?P<name>\.{0,2}/[\w./-]+\.\w+)["']?""",
+    re.IGNORECASE,
+)
+#: What is made when it is asked for.
+MADE = {"/ca.pem", "/server.json"}
+
+
+@pytest.fixture(scope="module")
+def served() -> Files:
+    return Files()
+
+
+def contents() -> dict[str, bytes]:
+    """All files by their path."""
+    return {f"/{path.relative_to(STATIC).as_posix()}": path.read_bytes() for path in STATIC.rglob("*") if path.is_file()}
+
+
+def test_every_file_has_a_type_that_is_known() -> None:
+    assert {Path(name).suffix for name in contents()} <= set(TYPES)
+
+
+@pytest.mark.parametrize("name", sorted(contents()))
+def test_what_a_file_names_is_there(name: str) -> None:
+    if name.startswith("/vendor/") and name.endswith(".txt"):
+        return
+    for match in _NAMED.finditer(contents()[name]):
+        named = match["name"].decode()
+        path = named if named.startswith("/") else "/" + (Path(name).parent / named).resolve().relative_to("/").as_posix()
+        assert path in contents() or path in MADE, f"{name} names {named}"
+
+
+def test_every_file_is_served_but_for_what_is_completed_first(served: Files) -> None:
+    assert {name for name in contents() if served.get(name) is None} == {"/index.html", "/trust.html"}
+    assert served.get("/") is not None
+
+
+def test_the_page_has_the_build_and_the_modules_that_are_loaded_at_once(served: Files) -> None:
+    page = served.get("/")
+    assert page is not None
+    assert f'<meta name="build" content="{served.build}">'.encode() in page.body
+    assert files.BUILD not in page.body
+    assert files.MODULES not in page.body
+    links = re.findall(rb'<link rel="modulepreload" href="([^"]+)">', page.body)
+    assert all(served.get(link.decode()) is not None for link in links)
+    assert len(links) == len(set(links))
+
+
+def test_modules_are_found_from_the_first_on_through_their_imports() -> None:
+    modules = {
+        "/app.js": b'import { a } from "./a.js";\nimport {\n    b,\n} from "./deep/b.js";\n// import "./no.js"\n',
+        "/a.js": b'export { b } from "./deep/b.js";\nimport "./gone.js";\nconst later = () => import("./later.js");\n',
+        "/deep/b.js": b'import "../c.js";\nimport "./d.js";\n',
+        "/c.js": b'import "./app.js";\n',
+        "/deep/d.js": b"",
+        "/later.js": b"",
+        "/no.js": b"",
+    }
+    assert files._modules(modules, "/app.js") == ["/app.js", "/a.js", "/deep/b.js", "/c.js", "/deep/d.js"]
+    assert files._modules({}, "/app.js") == []
+
+
+def test_the_build_changes_with_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("index.html", "trust.html", "app.js"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(files, "STATIC", tmp_path)
+    before = Files()
+    (tmp_path / "app.js").write_text("newer")
+    assert Files().build != before.build
+    (tmp_path / "app.js").rename(tmp_path / "apq.js")
+    assert len({before.build, Files().build}) == 2
+    (tmp_path / "notes.txt~").write_text("x")
+    assert Files().get("/notes.txt~") is None
+
+
+WANTED = [
+    "gzip",
+    "GZIP",
+    "deflate, gzip;q=1.0, *;q=0.5",
+    "gzip, deflate, br, zstd",
+    "x-gzip",
+    "*",
+    "gzip;q=0.001",
+    "gzip ; q = 1",
+    "br, *;q=.1",
+]
+UNWANTED = ["", "identity", "br", "gzip;q=0", "gzip;q=0.000", "*;q=0", "gzip;q=0, *", "gzipped", "x gzip", ",;,="]
+
+
+@pytest.mark.parametrize(("header", "wanted"), [*((text, True) for text in WANTED), *((text, False) for text in UNWANTED)])
+def test_gzip_is_sent_to_who_wants_it(header: str, wanted: bool) -> None:
+    assert accepts_gzip(header) is wanted
+
+
+def test_a_file_is_compressed_where_that_makes_it_smaller() -> None:
+    text = make_file("a.css", b"a{}" * 1000)
+    body, tag, headers = text.answer("gzip")
+    plain, plain_tag, plain_headers = text.answer("")
+    assert gzip.decompress(body) == plain == text.body
+    assert headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain_headers
+    assert headers["Vary"] == plain_headers["Vary"] == "Accept-Encoding"
+    assert tag != plain_tag  # (else a cache could mix them up)
+    assert "Content-Encoding" not in make_file("a.css", b"a").answer("gzip")[2]
+
+
+def test_a_tag_changes_with_the_content() -> None:
+    assert make_file("a.css", b"a").tag == make_file("b.css", b"a").tag != make_file("a.css", b"b").tag
+
+
+def test_all_languages_are_json_with_the_same_kinds_of_texts() -> None:
+    for path in (STATIC / "lang").glob("*.json"):
+        assert all(isinstance(text, (str, dict)) for text in json.loads(path.read_text("utf-8")).values()), path.name
+
+
+def test_the_first_page_is_small(served: Files) -> None:
+    page = served.get("/")
+    assert page is not None
+    first = [page, *(served.get(name) for name in map(bytes.decode, re.findall(rb'(?:src|href)="(/[^"]+)"', page.body)))]
+    assert sum(len(file.compressed) for file in first if file is not None) <= 60_000
+
+
+def test_what_is_vendored_has_its_licence_beside_it() -> None:
+    assert (STATIC / "vendor" / "LICENSE.txt").read_text().strip()
+
+
+def test_the_folders_with_files_are_in_the_package() -> None:
+    listed = (ROOT / "setup.cfg").read_text()
+    folders = {path.parent.relative_to(STATIC.parent).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+    assert all(f"{folder}/*\n" in listed for folder in folders)
+    assert "recursive-include lanchat/webchat/static *" in (ROOT / "MANIFEST.in").read_text()
