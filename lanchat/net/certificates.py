@@ -41,7 +41,7 @@ class OwnCertificates(NamedTuple):
     """The files of the server's own authority and certificate, all in one directory."""
 
     directory: Path
-    #: Further host names under which clients reach the server, besides the machine's own.
+    #: Further host names and addresses under which clients reach the server, besides the machine's own.
     names: tuple[str, ...] = ()
 
     @property
@@ -119,10 +119,10 @@ def read_key(path: Path) -> PrivateKeyTypes:
 
 
 def alternative_names(more: Iterable[str] = ()) -> set[x509.GeneralName]:
-    """The names for the certificate: the machine's host names, `more` of them, and the addresses that it has now."""
+    """The names for the certificate: the machine's host names, and the addresses that it has now; and `more` of both."""
     host, full = socket.gethostname(), socket.getfqdn()
     names = {name.lower() for name in ("localhost", host, full, *more) if name.isascii() and not _is_address(name)}
-    addresses = {"127.0.0.1", "::1"} | _addresses(host)
+    addresses = {"127.0.0.1", "::1", *filter(_is_address, more)} | _addresses(host)
     return {x509.DNSName(name) for name in names} | {x509.IPAddress(ip_address(address)) for address in addresses}
 
 

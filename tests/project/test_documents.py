@@ -11,42 +11,66 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from twisted.internet.task import Clock
 
 from lanchat.config.config_file import option_names
 from lanchat.config.options import Options
+from lanchat.core.router import Router
+from lanchat.gateways.websocket import WebSocketProtocol
 from lanchat.protocol import errors, events
 from lanchat.protocol.extensions import AnswerX
 from lanchat.protocol.limits import LIMITS
 from lanchat.tap import RESERVED_FILES
 from tests.fakes import Wire, make_router
+from tests.frames import CLOSE, SocketWire, ended, frame
 
 ROOT = Path(__file__).parents[2]
 PROTOCOL = ROOT / "docs" / "protocol.md"
 SECURITY = ROOT / "docs" / "security.md"
-BLOCK = re.compile(r"```chat\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(?:chat|websocket)\n(.*?)```", re.DOTALL)
 
 
-def played(block: str) -> Iterator[str]:
+class Page(SocketWire):
+    """A WebSocket, whose close frames are written out."""
+
+    def __init__(self, router: Router, clock: Clock) -> None:
+        super().__init__(router, clock, WebSocketProtocol)
+
+    def lines(self) -> list[str]:
+        """What was written since the last look."""
+        read = self.frames()
+        return [f"! {' '.join(map(str, ended([one])))}" if one.opcode == CLOSE else f"< {one.data.decode()}" for one in read]
+
+
+class Lines(Wire):
+    """A connection to the JSON port."""
+
+    def lines(self) -> list[str]:
+        """What was written since the last look."""
+        return [f"< {line}" for line in self.bytes().decode().splitlines()]
+
+
+def played(block: str, kind: type[Page | Lines]) -> Iterator[str]:
     """The block as it goes: what is sent, and after each chunk of it what everyone reads."""
     router, clock = make_router()
-    wires: dict[str, Wire] = {}
-    steps = [re.fullmatch(r"(\w+)([>~<]) (.*)", step) for step in block.splitlines()]
-    sent = [match.groups() for match in steps if match and match[2] != "<"]
+    wires: dict[str, Page | Lines] = {}
+    steps = [re.fullmatch(r"(\w+)([>~<!]) (.*)", step) for step in block.splitlines()]
+    sent = [match.groups() for match in steps if match and match[2] in ">~"]
     for number, (name, how, text) in enumerate(sent):
-        wire = wires.setdefault(name, Wire(router, clock) if name not in wires else wires[name])
+        wire = wires.setdefault(name, kind(router, clock) if name not in wires else wires[name])
         yield f"{name}{how} {text}"
-        chunk = text.encode() + (b"\n" if how == ">" else b"")
+        chunk = frame(text) if kind is Page else text.encode() + (b"\n" if how == ">" else b"")
         glued = number + 1 < len(sent) and "/hello" in sent[number + 1][2]
-        wire.pending = getattr(wire, "pending", b"") + chunk  # type: ignore[attr-defined]  # only here
+        wire.pending = getattr(wire, "pending", b"") + chunk  # type: ignore[union-attr]  # only here
         if glued:
             continue
-        wire.send(wire.pending)  # type: ignore[attr-defined]
-        wire.pending = b""  # type: ignore[attr-defined]
+        wire.send(wire.pending)  # type: ignore[union-attr]
+        wire.pending = b""  # type: ignore[union-attr]
         for _ in range(5):
             wire.wait(0.01)
             for reader, each in wires.items():
-                for line in each.bytes().decode().splitlines():
-                    yield f"{reader}< {line}"
+                for line in each.lines():
+                    yield f"{reader}{line}"
 
 
 @pytest.fixture
@@ -61,7 +85,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_utc")
 @pytest.mark.parametrize("block", BLOCK.findall(PROTOCOL.read_text()), ids=lambda block: block.splitlines()[-1][:40])
 def test_the_transcripts_of_the_protocol_happen_as_they_are_printed(block: str) -> None:
-    assert list(played(block)) == block.splitlines()
+    assert list(played(block, Page if "\nann! " in block else Lines)) == block.splitlines()
 
 
 def test_every_command_is_in_the_protocol() -> None:
