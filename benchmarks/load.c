@@ -178,7 +178,7 @@ int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p
       else step(20);
     }
     measuring=0; t_end=now(); double c1=cpu(), g1=selfcpu(), w=(t_end-t_begin)/1e9; stopping=1; long rss2=rss();
-    printf(",\"W\":%d,\"secs\":%.2f,\"delivered\":%lu,\"msgs_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"p999_us\":%.0f,\"max_us\":%.0f,\"srv_cpu\":%.2f,\"gen_cpu\":%.2f,\"cpu_s_per_M\":%.3f,\"rss2_kb\":%ld,\"dead_end\":%d",W,w,delivered,delivered/w,pct(hist,.5)/1e3,pct(hist,.99)/1e3,pct(hist,.999)/1e3,lmax/1e3,(c1-c0)/w,(g1-g0)/w,delivered?(c1-c0)/delivered*1e6:0,rss2,ndead);
+    printf(",\"W\":%d,\"secs\":%.2f,\"delivered\":%lu,\"msgs_s\":%.0f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"p999_us\":%.0f,\"max_us\":%.0f,\"srv_cpu\":%.2f,\"gen_cpu\":%.2f,\"cpu_s_per_M\":%.3f,\"rss2_kb\":%ld,\"kb_at_end\":%.2f,\"dead_end\":%d",W,w,delivered,delivered/w,pct(hist,.5)/1e3,pct(hist,.99)/1e3,pct(hist,.999)/1e3,lmax/1e3,(c1-c0)/w,(g1-g0)/w,delivered?(c1-c0)/delivered*1e6:0,rss2,(rss2-rss0)/(double)N,ndead);
     if(work==W_FAN) printf(",\"shouts\":%lu,\"shout_p50_ms\":%.3f,\"shout_p99_ms\":%.3f",(unsigned long)(shouts_done-shouts0),pct(fhist,.5)/1e6,pct(fhist,.99)/1e6);
     if(greets) printf(",\"acks\":%lu,\"ack_p50_us\":%.0f,\"ack_p99_us\":%.0f",acks,pct(ahist,.5)/1e3,pct(ahist,.99)/1e3);
     if(RATE>0) printf(",\"rate\":%.0f",RATE);

@@ -182,6 +182,26 @@ def checkout(name: str, place: Path, lifted: tuple[str, ...] = LIFTED) -> Server
     return Server(name, "json", command, _revision(place, python, env), plain=plain, tls=tls, env=env)
 
 
+def over_websocket(server: Server) -> Server:
+    """The same lanchat, with its port for browsers; that for programs is some other."""
+    plain = ["--port", "tcp:0:interface=127.0.0.1", "--http", "tcp:@PORT@:interface=127.0.0.1"]
+    return msgspec.structs.replace(server, dialect="ws", plain=plain, tls=[])
+
+
+def ws_relay() -> Server | None:
+    """The relay with npm's `ws`, which Node finds in peers/ and above, and in NODE_PATH; None where it does not."""
+    node = shutil.which("node", path=_PATH)
+    if node is None:
+        return None
+    program = str(PEERS / "ws_relay.mjs")
+    said = "const {createRequire} = require('module');"
+    said += "console.log(process.version, createRequire(process.argv[1])('ws/package.json').version)"
+    versions = _said([node, "-e", said, program], {}).split()
+    if len(versions) != 2:
+        return None
+    return Server("ws_relay", "ws", [node, program, "@PORT@"], f"ws {versions[1]}, Node {versions[0].lstrip('v')}")
+
+
 def _revision(place: Path, python: str, env: dict[str, str]) -> str:
     words = _said([python, "-c", _WHICH], env).split()
     if len(words) != 4 or (place.is_dir() and not Path(words[0]).is_relative_to(place.resolve())):

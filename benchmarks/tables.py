@@ -44,7 +44,13 @@ def _row(results: Results, work: Work, name: str, base: str) -> list[str]:
         return [*row, "", "", ""]
     ratio, wanted = statistics.median(ratios), work.ratios.get(name)
     seen = f"{ratio:.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
-    return [*row, seen, "" if wanted is None else f"≥ {wanted:.2f}", "" if wanted is None else _met(ratio >= wanted)]
+    return [*row, seen, *(("", "") if wanted is None else _judged(work, ratio, wanted))]
+
+
+def _judged(work: Work, ratio: float, wanted: float) -> tuple[str, str]:
+    """What a ratio was to be, and whether it is."""
+    reached = ratio >= wanted if work.more else ratio <= wanted
+    return f"{'≥' if work.more else '≤'} {wanted:.2f}", _met(reached)
 
 
 def _met(yes: bool) -> str:
@@ -130,8 +136,7 @@ def _targets(results: Results, work: Work) -> Iterator[list[str]]:
                 name,
                 number(work, theirs),
                 f"{ratio:.3f}",
-                f"≥ {wanted:.2f}",
-                _met(ratio >= wanted),
+                *_judged(work, ratio, wanted),
             ]
 
 

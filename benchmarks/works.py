@@ -22,6 +22,8 @@ class Load(msgspec.Struct, frozen=True):
     quiet: float = 0.0
     #: Whether all have accounts, so that lanchat stores what they say, and acknowledges it.
     accounts: bool = False
+    #: Whether all say hello, as accounts do anyway, so that what they say has an id and is acknowledged.
+    hello: bool = False
 
     def arguments(self) -> list[str]:
         """The generator's options."""
@@ -30,7 +32,7 @@ class Load(msgspec.Struct, frozen=True):
         words += ["-I", str(self.sources)] if self.sources else []
         words += ["-k", str(self.talkers)] if self.talkers else []
         words += ["-q", f"{self.quiet:g}"] if self.quiet else []
-        words += ["-a"] if self.accounts else []
+        words += ["-a"] if self.accounts else ["-e"] if self.hello else []
         return [*words, "-S"] if self.tls else words
 
     def small(self) -> Load:
@@ -58,7 +60,7 @@ class Work(msgspec.Struct, frozen=True):
     scale: float = 1.0
     #: Whether more is better.
     more: bool = True
-    #: lanchat's figure divided by that peer's is to be at least this.
+    #: lanchat's figure divided by that peer's is to be at least this, or at most, where less is better.
     ratios: dict[str, float] = {}
     #: lanchat's figure is to be at most this.
     limit: float | None = None
