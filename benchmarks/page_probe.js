@@ -7,6 +7,8 @@
     const TOLERANCE = 2;
     /** Frames without a movement after which a list has come to rest. */
     const REST = 4;
+    /** How long a list may take to follow the wheel. */
+    const PATIENCE = 30_000;
 
     const now = () => performance.now();
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -85,7 +87,7 @@
         if (places.size && !steps.length) faults.push("no row stayed on the screen from one frame to the next");
         if (steps.some((other) => Math.abs(other - step) > TOLERANCE)) faults.push("rows moved apart");
         moved += step;
-        still = Math.abs(step) < 0.01 ? still + 1 : 0;
+        still = Math.abs(step) < 0.01 && wheeled ? still + 1 : 0;
         for (const seq of visible.keys()) seen.add(seq);
         places = visible;
     }
@@ -99,8 +101,11 @@
 
     /** Resolves when a turn of the wheel has been followed, with what is left of it and whether the list is at its first row. */
     async function followed(wanted) {
-        while (wheeled !== wanted) await frame();
-        for (still = 0; still < REST; ) await frame();
+        const end = now() + PATIENCE;
+        for (still = 0; wheeled !== wanted || still < REST; ) {
+            await frame();
+            if (now() > end) throw new Error("the list did not follow the wheel");
+        }
         const left = wheeled - moved;
         wheeled = moved = 0;
         return { left, top: list().scrollTop, first: Number(rows()[0].dataset.seq), last: Number(rows().at(-1).dataset.seq) };
