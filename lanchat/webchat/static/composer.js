@@ -4,8 +4,8 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/pre
 import { completeAt, completed, suggest, Suggestions } from "./completion.js";
 import { draftOf, keepDraft } from "./drafts.js";
 import { t } from "./i18n.js";
+import { Icon } from "./icons.js";
 import { byteLength } from "./names.js";
-import { Symbol } from "./symbols.js";
 import { isolated } from "./times.js";
 
 /** @import { Model } from "./model.js" */
@@ -94,7 +94,7 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
                 aria-activedescendant=${suggestions.active} aria-invalid=${surplus > 0 ? "true" : null} aria-describedby="composer-bytes"
                 onInput=${typed} onKeyDown=${pressed} onBlur=${suggestions.close}></textarea>
             <button type="submit" class="send" aria-label=${t("composer.send")} title=${t("composer.send")}
-                disabled=${text.trim() === "" || surplus > 0}><${Symbol} name="send" /></button>
+                disabled=${text.trim() === "" || surplus > 0}><${Icon} name="send" /></button>
         </div>
         <p class="bytes" id="composer-bytes" data-over=${String(surplus > 0)}>${bytesInWords(surplus)}</p>
     </form>`;
@@ -255,7 +255,7 @@ function ModeBar({ mode, onCancel }) {
     const words = mode.kind === "edit" ? t("composer.editing") : t("composer.replying", { name: isolated(message.from) });
     const excerpt = mode.kind === "reply" && html`<bdi class="excerpt">${message.text.slice(0, 200)}</bdi>`;
     return html`<div class="mode-bar">
-        <${Symbol} name="reply" /><span>${words}</span> ${excerpt}
+        <${Icon} name="reply" /><span>${words}</span> ${excerpt}
         <button type="button" onClick=${onCancel}>${t("composer.cancel")}</button>
     </div>`;
 }

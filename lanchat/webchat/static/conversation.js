@@ -2,6 +2,7 @@
 
 import { html, useMemo, useRef, useState } from "./vendor/preact.js";
 import { Composer } from "./composer.js";
+import { IconButton } from "./dialog.js";
 import { t } from "./i18n.js";
 import { LiveRegion } from "./live_region.js";
 import { MessageList } from "./message_list.js";
@@ -9,7 +10,6 @@ import { MessageMenu, rightsOf } from "./message_menu.js";
 import { nameKey } from "./names.js";
 import { useObservable } from "./observable_hook.js";
 import { ReactionPicker } from "./reactions.js";
-import { SymbolButton } from "./symbols.js";
 import { listOf } from "./times.js";
 import { readLine } from "./typed_lines.js";
 
@@ -167,10 +167,10 @@ function Header({ model, conv, title, onMenu, onInfo }) {
     const conversation = model.find(conv);
     const about = conversation?.kind === "person" || conv.startsWith("@") ? presence(model, conv) : conversation?.topic ?? "";
     return html`<header class="conversation-header">
-        <${SymbolButton} name="menu" label=${t("list.menu")} class="icon-button menu-button" onClick=${onMenu} />
+        <${IconButton} icon="menu" label=${t("nav.menu")} class="icon-button menu-button" onClick=${onMenu} />
         <h1><bdi>${title}</bdi></h1>
         <p class="about" dir="auto" title=${about}>${about}</p>
-        ${conv !== "Everyone" && html`<${SymbolButton} name="info" label=${t("list.info", { conv: title })}
+        ${conv !== "Everyone" && html`<${IconButton} icon="info" label=${t("list.info", { conv: title })}
             onClick=${onInfo} />`}
     </header>`;
 }

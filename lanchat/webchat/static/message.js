@@ -1,8 +1,9 @@
 /** One message in the list. */
 
 import { Component, html, useEffect, useState } from "./vendor/preact.js";
+import { IconButton } from "./dialog.js";
 import { t } from "./i18n.js";
-import { Symbol, SymbolButton } from "./symbols.js";
+import { Icon } from "./icons.js";
 import { Reactions } from "./reactions.js";
 import { richText } from "./rich_text.js";
 import { hrefOf } from "./routes.js";
@@ -151,7 +152,7 @@ function Quote({ message, timeline, actions }) {
         return html`<p class="quote gone">${t("message.replyGone")}</p>`;
     }
     return html`<a class="quote" href=${hrefOf(message.conv, message.re)} onClick=${jump}>
-        <${Symbol} name="reply" />
+        <${Icon} name="reply" />
         <bdi class="sender">${excerpt?.from ?? "…"}</bdi> <bdi>${oneLine(excerpt?.text ?? "")}</bdi>
     </a>`;
 }
@@ -182,11 +183,11 @@ function Toolbar({ message, account, actions }) {
     const at = (/** @type {any} */ event) => /** @type {[HTMLElement, HTMLElement]} */ (
         [event.currentTarget.closest("article"), event.currentTarget]);
     return html`<div class="tools">
-        ${account && message.seq > 0 && html`<${SymbolButton} name="react" label=${t("message.react")}
+        ${account && message.seq > 0 && html`<${IconButton} icon="react" label=${t("message.react")}
             onClick=${(/** @type {any} */ event) => actions.pick(message, ...at(event))} />`}
-        ${message.id && html`<${SymbolButton} name="reply" label=${t("message.reply")}
+        ${message.id && html`<${IconButton} icon="reply" label=${t("message.reply")}
             onClick=${() => actions.reply(message)} />`}
-        <${SymbolButton} name="more" label=${t("message.actions")} aria-haspopup="menu"
+        <${IconButton} icon="more" label=${t("message.actions")} aria-haspopup="menu"
             onClick=${(/** @type {any} */ event) => actions.menu(message, ...at(event))} />
     </div>`;
 }

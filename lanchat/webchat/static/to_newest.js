@@ -2,8 +2,8 @@
 
 import { html } from "./vendor/preact.js";
 import { t } from "./i18n.js";
+import { Icon } from "./icons.js";
 import { useObservable } from "./observable_hook.js";
-import { Symbol } from "./symbols.js";
 
 /** @import { Model } from "./model.js" */
 
@@ -15,6 +15,6 @@ export function ToNewest({ model, conv, onClick }) {
     useObservable(model);
     const unread = model.find(conv)?.unread ?? 0;
     return html`<button type="button" class="to-newest" onClick=${onClick}>
-        <${Symbol} name="down" /> ${unread > 0 ? t("list.toNewestCount", { n: unread }) : t("list.toNewest")}
+        <${Icon} name="down" /> ${unread > 0 ? t("list.toNewestCount", { n: unread }) : t("list.toNewest")}
     </button>`;
 }
