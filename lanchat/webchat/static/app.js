@@ -23,4 +23,5 @@ preferences.subscribe(() => {
 });
 model.begin();
 await setLanguage(language);
+document.querySelector(".splash")?.remove();
 render(html`<${Page} model=${model} preferences=${preferences} />`, document.body);

@@ -3,17 +3,18 @@
  *
  * Each language is a file of plain JSON, `lang/XX.json`, and is listed with its own name in `lang/index.json`. A text is a
  * string with places for values (`"Hello {name}"`), or one string for each plural form (`{"one": "...", "other": "..."}`),
- * chosen by the value `n`. What a language lacks is shown in English.
+ * chosen by the value `n`. What a language lacks is shown in English, which is loaded only then.
  */
 
 /** @typedef {Record<string, string | Record<string, string>>} Texts */
 
-/** @type {Texts} */
-let fallback = {};
+/** English, if it was needed. @type {Texts | null} */
+let fallback = null;
 /** @type {Texts} */
 let texts = {};
 /** @type {Record<string, string>} */
 let names = { en: "English" };
+let isListed = false;
 let current = "en";
 let plurals = new Intl.PluralRules("en");
 let numbers = new Intl.NumberFormat("en");
@@ -27,7 +28,10 @@ const listeners = new Set();
  * @returns {string}
  */
 export function t(key, values = {}) {
-    let text = texts[key] ?? fallback[key] ?? key;
+    let text = texts[key] ?? fallback?.[key] ?? key;
+    if (text === key) {
+        void loadFallback();
+    }
     if (typeof text !== "string") {
         text = text[plurals.select(Number(values.n))] ?? text.other ?? key;
     }
@@ -70,16 +74,26 @@ export function onLanguage(fn) {
  * @returns {Promise<void>}
  */
 export async function setLanguage(code) {
-    if (Object.keys(fallback).length === 0) {
-        [names, fallback] = await Promise.all([load("index", names), load("en", {})]);
+    if (!isListed) {
+        names = await load("index", names);
+        isListed = true;
     }
     const chosen = Object.hasOwn(names, code) ? code : preferred();
-    texts = chosen === "en" ? fallback : await load(chosen, texts);
+    texts = await load(chosen, texts);
     current = chosen;
     plurals = new Intl.PluralRules(chosen);
     numbers = new Intl.NumberFormat(chosen);
     document.documentElement.lang = chosen;
     listeners.forEach((fn) => fn());
+}
+
+/** Loads English, once; who shows texts is told, as if it were another language. */
+async function loadFallback() {
+    if (fallback === null) {
+        fallback = {};
+        fallback = await load("en", {});
+        listeners.forEach((fn) => fn());
+    }
 }
 
 /** @returns {string} */

@@ -28,3 +28,12 @@ const PATHS = {
 export function Icon({ name }) {
     return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 }
+
+/** The sign of lanchat, as in icon.svg, as decoration. */
+export function Logo() {
+    return html`<svg class="logo" width="56" height="56" viewBox="0 0 64 64" aria-hidden="true">
+        <rect width="64" height="64" rx="15" fill="#0b6b66" />
+        <path fill="#fff" d="M17 15h30a6 6 0 0 1 6 6v17a6 6 0 0 1-6 6H31l-10 9v-9h-4a6 6 0 0 1-6-6V21a6 6 0 0 1 6-6z" />
+        <path fill="none" stroke="#0b6b66" stroke-width="4.5" stroke-linecap="round" d="M19 32c4.3-5 8.7-5 13 0s8.7 5 13 0" />
+    </svg>`;
+}

@@ -2,7 +2,7 @@
 import { html } from "./vendor/preact.js";
 import { Conversation } from "./conversation.js";
 import { IconButton } from "./dialog.js";
-import { Join } from "./rooms.js";
+import { Join } from "./join.js";
 import { t } from "./i18n.js";
 import { useObservable } from "./observable_hook.js";
 

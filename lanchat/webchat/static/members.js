@@ -1,6 +1,7 @@
 /** Who is in a room, with ranks and away, and what those with a rank may do about them. */
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { ErrorText, Field, Form, IconButton, Select, moveFocus, useTask } from "./dialog.js";
+import { ErrorText, Field, Form, IconButton, moveFocus, useTask } from "./dialog.js";
+import { Select } from "./fields.js";
 import { hrefOf } from "./routes.js";
 import { Presence } from "./sidebar.js";
 import { t } from "./i18n.js";

@@ -1,6 +1,7 @@
 /** The panel beside a conversation: what a room is, who is in it, and what one may do there. */
 import { html, useState } from "./vendor/preact.js";
-import { Checkbox, ErrorText, Field, Form, useTask } from "./dialog.js";
+import { ErrorText, Field, Form, useTask } from "./dialog.js";
+import { Checkbox } from "./fields.js";
 import { Members } from "./members.js";
 import { t } from "./i18n.js";
 

@@ -1,7 +1,9 @@
 /** The dialog with all rooms: to find and enter one, or to make one. */
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { Checkbox, Dialog, ErrorText, Field, Form, moveFocus, useTask, withValue } from "./dialog.js";
+import { Dialog, ErrorText, Field, Form, moveFocus, useTask } from "./dialog.js";
+import { Checkbox, withValue } from "./fields.js";
 import { Icon } from "./icons.js";
+import { Join } from "./join.js";
 import { hrefOf } from "./routes.js";
 import { t } from "./i18n.js";
 import { Said } from "./sidebar.js";
@@ -9,7 +11,6 @@ import { Said } from "./sidebar.js";
 /**
  * @typedef {import("./model.js").Model} Model
  * @typedef {import("./types.js").Room} Room
- * @typedef {import("./dialog.js").Values} Values
  */
 
 /** @param {{ model: Model, onClose: () => void }} props */
@@ -58,27 +59,6 @@ function RoomRow({ room, model, onShow }) {
                 onClick=${() => onShow(conv)}>${t("rooms.open")}</a>`
             : html`<${Join} model=${model} conv=${conv} onJoined=${() => onShow(conv)} />`}
     </li>`;
-}
-
-/**
- * A button to enter a room. If the server refuses, what it says is shown, with a field for the key that the room may ask for.
- * @param {{ model: Model, conv: string, onJoined?: () => void, primary?: boolean }} props
- */
-export function Join({ model, conv, onJoined = () => {}, primary = false }) {
-    const [refused, setRefused] = useState(false);
-    const join = async (/** @type {Values} */ { key = "" }) => {
-        try {
-            await model.join(conv, key.trim());
-        } catch (error) {
-            setRefused(/** @type {any} */ (error).code === "FORBIDDEN");
-            throw error;
-        }
-        onJoined();
-    };
-    return html`<${Form} class="join" onSubmit=${join}>
-        ${refused && html`<${Field} label=${t("rooms.key")} name="key" autofocus />`}
-        <button class=${primary ? "primary" : ""} aria-label=${t("rooms.joinRoom", { conv })}>${t("rooms.join")}</button>
-    <//>`;
 }
 
 /** @param {{ name: string, model: Model, onShow: (conv: string) => void }} props */

@@ -1,8 +1,9 @@
 /** The dialog that finds messages, rooms and people. */
 import { html, useRef, useState } from "./vendor/preact.js";
-import { Dialog, Form, moveFocus, useTask, withValue, ErrorText } from "./dialog.js";
+import { Dialog, Form, moveFocus, useTask, ErrorText } from "./dialog.js";
 import { nameKey } from "./names.js";
 import { hrefOf } from "./routes.js";
+import { withValue } from "./fields.js";
 import { dateAndTime } from "./dates.js";
 import { t } from "./i18n.js";
 import { markWords } from "./marks.js";

@@ -1,6 +1,7 @@
 /** The dialog with the settings of this browser. */
 import { html, useState } from "./vendor/preact.js";
-import { Checkbox, Dialog, Select } from "./dialog.js";
+import { Dialog } from "./dialog.js";
+import { Checkbox, Select } from "./fields.js";
 import { languages, t } from "./i18n.js";
 import { mayNotify, askToNotify, playSound } from "./notify.js";
 import { useObservable } from "./observable_hook.js";

@@ -1,7 +1,7 @@
 /** The first screen: a name is all it takes, and a password if the name is an account's. */
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { ErrorText, Field, Form, IconButton } from "./dialog.js";
-import { Icon } from "./icons.js";
+import { Icon, Logo } from "./icons.js";
 import { t } from "./i18n.js";
 import { useObservable } from "./observable_hook.js";
 
@@ -45,7 +45,7 @@ export function Welcome({ session, preferences }) {
     }, [phase]);
     return html`<main class="welcome" id="main" tabindex="-1">
         <div class="card">
-            <img src="./icon.svg" alt="" width="56" height="56" />
+            <${Logo} />
             <h1>lanchat</h1>
             ${asked
                 ? html`<${PasswordForm} session=${session} onOther=${() => setAsked(false)} />`
