@@ -337,6 +337,26 @@ def test_a_page_that_was_away_for_long_loads_afresh(tab: OpenTab) -> None:
     bob.until("model.find('#away17').unread === 155")
 
 
+def test_loading_afresh_can_be_cut_as_well(open_window: OpenWindow, link: Link, tab: OpenTab) -> None:
+    ann, bob = tab().enter("ann", PASSWORD), open_tab(open_window, link).enter("bob", PASSWORD)
+    ann.do("model.create('#fresh18', false)")
+    bob.do("model.join('#fresh18')")
+    ann.open("#fresh18").say("#fresh18", *[f"first {n}" for n in range(20)])
+    bob.open("#fresh18").sees("#fresh18", "first 19")
+    bob.do("(globalThis.then = Date.now, globalThis.hours = 0, Date.now = () => then() + hours * 3600_000)")
+    chance = random.Random(18)  # noqa: S311 (a test)
+    for turn in range(10):
+        bob.do("(model.session.sleep(), hours++)")
+        ann.do("model.edit(row('#fresh18', arg), arg + ' edited')", f"first {turn}")
+        ann.say("#fresh18", *[f"turn {turn} {n}" for n in range(3)])
+        link.down = chance.randrange(200, 9000)
+        bob.do("model.session.wake()")
+        bob.until("model.session.isOnline")
+    ann.say("#fresh18", "last")
+    bob.until("model.session.isOnline && texts('#fresh18').at(-1) === 'last' && model.timeline('#fresh18').loading === ''")
+    assert bob.texts("#fresh18") == ann.texts("#fresh18")
+
+
 def test_a_gap_is_filled(tab: OpenTab) -> None:
     ann, bob = tab().enter("ann", PASSWORD), tab().enter("bob", PASSWORD)
     ann.do("model.create('#gap18', false)")

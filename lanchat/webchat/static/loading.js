@@ -45,7 +45,7 @@ export class Loading {
             void model.timelines.refresh(isSameLog);
             await this.listConversations(true);
         } else {
-            void model.timelines.find(model.current)?.load();
+            void model.timelines.resume();
         }
         await Promise.allSettled([this.#listPeople(), this.#listRooms(), this.#learnMe(), this.#listCommands()]);
         await (model.lobby === "" ? null : model.members(model.lobby).catch(() => null));  // who is away

@@ -64,6 +64,11 @@ export class LoadingTimeline extends Observable {
         return this.log.loaded;
     }
 
+    /** Whether something may be missing between the rows, or be changed: a `refresh` is due. */
+    get isStale() {
+        return this.log.isStale;
+    }
+
     /** Whether the server has pages of this conversation for us. */
     get hasPages() {
         return this.source.hasPages(this.conv);
@@ -157,6 +162,7 @@ export class LoadingTimeline extends Observable {
         if (!this.hasPages) {
             return true;
         }
+        this.log.isStale = this.loaded;
         if (first === 0) {
             await this.#loadNewest();
             return this.failed === null;

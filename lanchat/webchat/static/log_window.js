@@ -21,6 +21,8 @@ export class LogWindow {
     atEnd = false;
     /** Whether anything was loaded. */
     loaded = false;
+    /** Whether something may be missing between the messages, or be changed, until all is loaded anew. */
+    isStale = false;
     /** The numbers before and after which there is more. */
     older = 0;
     newer = 0;
@@ -164,6 +166,7 @@ export class LogWindow {
         this.rows = withKeysOf(rows, this.rows);
         this.newer = lastSeq(this.rows);
         this.loaded = true;
+        this.isStale = false;
     }
 
     /**

@@ -83,7 +83,7 @@ export class Model extends ModelState {
             const timeline = this.timeline(this.current);
             timeline.newSince = known !== undefined && known.unread > 0 ? known.read : 0;
             timeline.changed();
-            void timeline.load();
+            void (timeline.isStale ? timeline.refresh() : timeline.load());
         }
         this.changed();
     }

@@ -82,7 +82,26 @@ export class Timelines {
                 timeline.clear();
             }
         }
-        return shown === undefined || shown.refresh();
+        return shown === undefined || this.#refresh(shown);
+    }
+
+    /** Load what is shown, if it was not loaded, or not anew when that was due: the connection was lost. */
+    async resume() {
+        const shown = this.find(this.current);
+        await (shown === undefined ? null : shown.isStale ? this.#refresh(shown) : shown.load());
+    }
+
+    /**
+     * Load what a timeline shows anew. If that is impossible though there is a connection, what it has is worth nothing.
+     * @param {Timeline} timeline
+     */
+    async #refresh(timeline) {
+        const isFresh = await timeline.refresh();
+        if (!isFresh && timeline.isStale && timeline.failed?.code !== "OFFLINE") {
+            timeline.clear();
+            void timeline.load();
+        }
+        return isFresh;
     }
 
     /** Forget everything: one is somebody else now. */
