@@ -17,7 +17,7 @@ export async function copy(text) {
     const field = document.createElement("textarea");
     field.value = text;
     field.readOnly = true;
-    field.className = "said";
+    field.className = "visually-hidden";
     document.body.append(field);
     field.select();
     const copied = document.execCommand("copy");

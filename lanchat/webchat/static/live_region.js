@@ -38,7 +38,7 @@ export function LiveRegion({ model, conv }) {
             clearTimeout(timer);
         };
     }, [model, conv]);
-    return html`<div class="said" role="status">${words}</div>`;
+    return html`<div class="visually-hidden" role="status">${words}</div>`;
 }
 
 /**
