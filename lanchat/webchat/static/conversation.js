@@ -4,12 +4,12 @@ import { html, useMemo, useRef, useState } from "./vendor/preact.js";
 import { Composer } from "./composer.js";
 import { IconButton } from "./dialog.js";
 import { t } from "./i18n.js";
+import { Later } from "./later.js";
 import { LiveRegion } from "./live_region.js";
 import { MessageList } from "./message_list.js";
-import { MessageMenu, rightsOf } from "./message_menu.js";
 import { nameKey } from "./names.js";
 import { useObservable } from "./observable_hook.js";
-import { ReactionPicker } from "./reactions.js";
+import { rightsOf } from "./rights.js";
 import { listOf } from "./times.js";
 import { readLine } from "./typed_lines.js";
 
@@ -19,6 +19,8 @@ import { readLine } from "./typed_lines.js";
 
 /** The most names in the line that says who is typing. */
 const MOST_TYPING = 3;
+
+const loadBeside = () => import("./beside.js");
 
 /** What is open beside a message. @typedef {{ what: "menu" | "picker", message: Message, anchor: DOMRect } | null} Open */
 
@@ -91,8 +93,8 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
             onEditLast=${editLast} onSend=${send} />
         <${TypingLine} model=${model} conv=${conv} />
         <${LiveRegion} model=${model} conv=${conv} />
-        ${open && html`<${Beside} open=${open} model=${model} onOpen=${setOpen} onMode=${setMode} onNotice=${setNotice}
-            trying=${trying} />`}
+        ${open && html`<${Later} load=${loadBeside} name="Beside" onClose=${() => setOpen(null)}
+            open=${open} model=${model} onOpen=${setOpen} onMode=${setMode} onNotice=${setNotice} trying=${trying} />`}
     </section>`;
 }
 
@@ -133,29 +135,6 @@ async function sendText(model, conv, text, re) {
  */
 function inWords(error) {
     return String(error?.message || error);
-}
-
-/**
- * The menu of a message, or the choice of a reaction to it.
- * @param {{ open: NonNullable<Open>, model: Model, onOpen: (open: Open) => void, onMode: (mode: Mode) => void,
- *     onNotice: (text: string) => void, trying: (work: Promise<unknown>) => void }} props
- */
-function Beside({ open, model, onOpen, onMode, onNotice, trying }) {
-    const { what, message, anchor } = open;
-    const close = () => onOpen(null);
-    const closing = (/** @type {(...values: any[]) => void} */ action) => (/** @type {any[]} */ ...values) => {
-        close();
-        action(...values);
-    };
-    if (what === "picker") {
-        const choose = closing((emoji) => trying(model.react(message, emoji)));
-        return html`<${ReactionPicker} anchor=${anchor} onChoose=${choose} onClose=${close} />`;
-    }
-    const rights = rightsOf(message, model.me, model.find(message.conv));
-    return html`<${MessageMenu} message=${message} anchor=${anchor} rights=${rights}
-        onReply=${closing(() => onMode({ kind: "reply", message }))} onEdit=${closing(() => onMode({ kind: "edit", message }))}
-        onReact=${() => onOpen({ ...open, what: "picker" })} onWithdraw=${closing(() => trying(model.withdraw(message)))}
-        onDone=${onNotice} onClose=${close} />`;
 }
 
 /**

@@ -10,8 +10,8 @@ const DIALOGS = { account: Account, panel: Panel, rooms: Rooms, search: Search, 
 
 /**
  * One of the dialogs, or the panel.
- * @param {{ name: keyof typeof DIALOGS, [prop: string]: any }} props
+ * @param {{ dialog: keyof typeof DIALOGS, [prop: string]: any }} props
  */
-export function Dialog({ name, ...props }) {
-    return html`<${DIALOGS[name]} ...${props} />`;
+export function Dialog({ dialog, ...props }) {
+    return html`<${DIALOGS[dialog]} ...${props} />`;
 }

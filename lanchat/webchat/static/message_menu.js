@@ -6,26 +6,7 @@ import { t } from "./i18n.js";
 import { Popup } from "./popup.js";
 import { hrefOf } from "./routes.js";
 
-/** @import { Message, Me, Conversation } from "./types.js" */
-
-/**
- * What somebody may do with a message. The server decides; this only leaves out what it would refuse.
- * @param {Message} message
- * @param {Me} me
- * @param {Conversation | undefined} conversation
- */
-export function rightsOf(message, me, conversation) {
-    const there = message.state === "sent" && !message.withdrawn && !message.event;
-    const stored = there && message.seq > 0;
-    const decides = ["moderator", "operator"].includes(me.role) || ["operator", "owner"].includes(conversation?.rank ?? "");
-    return {
-        reply: there && message.id !== "",
-        react: stored && me.account,
-        edit: stored && me.account && message.mine && !message.bot,
-        withdraw: stored && me.account && (message.mine || (decides && conversation?.kind === "room")),
-        link: stored,
-    };
-}
+/** @import { Message } from "./types.js" */
 
 /**
  * A link to a message that works in another window, and for others who reach the server by the same name.
@@ -40,7 +21,7 @@ export function linkTo(message) {
  * @typedef {object} MenuProps
  * @property {Message} message
  * @property {DOMRect} anchor   where it opens
- * @property {ReturnType<typeof rightsOf>} rights
+ * @property {import("./rights.js").Rights} rights
  * @property {() => void} onReply
  * @property {() => void} onReact
  * @property {() => void} onEdit

@@ -1,14 +1,16 @@
 /** The model: everything that the page shows, and everything that it can do. */
 
+import { offline } from "./errors.js";
 import { followLifecycle } from "./lifecycle.js";
 import { ModelState } from "./model_state.js";
 import { kindOf, nameKey, roomName } from "./names.js";
-import { runLine } from "./typed_commands.js";
 
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /** @typedef {import("./types.js").Conversation} Conversation */
 /** @typedef {import("./types.js").Found} Found */
 /** @typedef {import("./types.js").Message} Message */
+
+const loadCommands = () => import("./typed_commands.js");
 
 /** The address of the WebSocket of the server that the page came from. */
 function ownServer() {
@@ -245,7 +247,8 @@ export class Model extends ModelState {
      * @param {string} conv
      * @returns {Promise<{ text: string }|null>} the server's answer; null if what happened is shown otherwise
      */
-    command(line, conv) {
+    async command(line, conv) {
+        const { runLine } = await loadCommands().catch(() => Promise.reject(offline()));
         return runLine(this, line, conv);
     }
 

@@ -2,8 +2,9 @@
 import { html, useCallback, useEffect, useState } from "./vendor/preact.js";
 import { MainPane } from "./main_pane.js";
 import { Insecure, Welcome } from "./welcome.js";
-import { NoteList, Status, note } from "./status.js";
+import { NoteList, Status } from "./status.js";
 import { Sidebar } from "./sidebar.js";
+import { Later, loadStyle } from "./later.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { useRoute } from "./routing.js";
 import { useDrawer } from "./drawer.js";
@@ -82,31 +83,24 @@ function Chat({ lang, model, preferences }) {
             <main id="main" tabindex="-1" inert=${drawer.open}>
                 <${MainPane} key=${lang} model=${model} route=${route} onMenu=${drawer.show} onInfo=${toggleInfo} />
             </main>
-            ${info && html`<${LoadedDialog} name="panel" model=${model} conv=${route.conv} onClose=${closeInfo} />`}
+            ${info && html`<${Later} load=${loadDialogs} name="Dialog" dialog="panel" model=${model} conv=${route.conv} onClose=${closeInfo} />`}
         </div>
-        ${dialog && html`<${LoadedDialog} key=${dialog} name=${dialog} ...${props} />`}
+        ${dialog && html`<${Later} key=${dialog} load=${loadDialogs} name="Dialog" dialog=${dialog} ...${props} />`}
         <${NoteList} />`;
 }
 
-const loadDialogs = () => import("./dialogs.js");
+const importDialogs = () => import("./dialogs.js");
+/** @type {Promise<void> | null} */
+let style = null;
 
-/**
- * A dialog, when what it needs is loaded. If that can't be loaded, it is closed.
- * @param {{ onClose: () => void, [prop: string]: any }} props
- */
-function LoadedDialog(props) {
-    const [loaded, setLoaded] = useState(/** @type {import("./dialogs.js") | null} */ (null));
-    useEffect(() => {
-        let isWanted = true;
-        loadDialogs().then((dialogs) => isWanted && setLoaded(dialogs), () => {
-            note(t("error.unknown"));
-            props.onClose();
-        });
-        return () => {
-            isWanted = false;
-        };
-    }, []);
-    return loaded && html`<${loaded.Dialog} ...${props} />`;
+/** The dialogs, with their style, which is loaded once. */
+async function loadDialogs() {
+    style ??= loadStyle("./dialogs.css").catch((error) => {
+        style = null;
+        throw error;
+    });
+    const [dialogs] = await Promise.all([importDialogs(), style]);
+    return dialogs;
 }
 
 /**

@@ -1,0 +1,43 @@
+/** Parts of the page that are loaded when they are needed first, so that there is less to load at the beginning. */
+
+import { html, useEffect, useState } from "./vendor/preact.js";
+import { t } from "./i18n.js";
+import { note } from "./status.js";
+
+/**
+ * A component of a module that is loaded first. If it can't be loaded, that is said, and `onClose` called.
+ * @param {{ load: () => Promise<{ [name: string]: any }>, name: string, onClose: () => void, [prop: string]: any }} props
+ */
+export function Later({ load, name, ...props }) {
+    const [loaded, setLoaded] = useState(/** @type {{ [name: string]: any } | null} */ (null));
+    useEffect(() => {
+        let isWanted = true;
+        load().then((module) => isWanted && setLoaded(module), () => {
+            note(t("error.unknown"));
+            props.onClose();
+        });
+        return () => {
+            isWanted = false;
+        };
+    }, []);
+    return loaded && html`<${loaded[name]} ...${props} />`;
+}
+
+/**
+ * Loads a style for what comes later.
+ * @param {string} href
+ * @returns {Promise<void>}
+ */
+export function loadStyle(href) {
+    return new Promise((resolve, reject) => {
+        const link = document.createElement("link");
+        link.rel = "stylesheet";
+        link.href = href;
+        link.onload = () => resolve();
+        link.onerror = () => {
+            link.remove();
+            reject(new Error(`${href} can't be loaded`));
+        };
+        document.head.append(link);
+    });
+}
