@@ -132,6 +132,21 @@ def test_a_name_of_an_account_asks_for_the_password(tab: OpenTab) -> None:
     ]
 
 
+def test_a_token_that_is_no_longer_valid_asks_for_the_password(tab: OpenTab) -> None:
+    dora, second = tab().enter("dora", PASSWORD), tab().enter("dora", PASSWORD)
+    dora.do("model.session.changePassword(arg, 'new horse please')", PASSWORD)
+    assert dora.do("model.session.phase") == "online"
+    second.until("model.session.phase === 'login'")
+    assert "password was changed" in second.do("model.session.reason.text")
+    assert second.do("localStorage.getItem('lanchat.token.dora')") is None
+    second.do("localStorage.setItem('lanchat.token.dora', 'forged')")
+    second.do("model.session.start('dora')")
+    second.until("model.session.phase === 'login' && localStorage.getItem('lanchat.token.dora') === null")
+    second.do("model.session.login('dora', 'new horse please')")
+    assert second.do("model.session.phase") == "online"
+    second.do("model.session.changePassword('new horse please', arg)", PASSWORD)
+
+
 def test_a_taken_name_is_refused_and_a_bad_one_too(tab: OpenTab) -> None:
     tab().enter("eve7")
     other = tab()

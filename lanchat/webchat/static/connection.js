@@ -229,6 +229,7 @@ export class Connection extends Observable {
         if (next.step === "welcome") {
             this.#welcomed(next.packet);
         } else if (next.step === "hello") {
+            this.#timers.start("welcome", next.ms + WELCOME_MS, () => this.#socket.drop());
             this.#timers.start("hello", next.ms, () => this.#handshake !== null && this.#socket.send(this.#handshake.hello()));
         } else if (next.step !== "wait") {
             this.#password = "";

@@ -122,7 +122,7 @@ export class Session extends Connection {
     async devices() {
         const packet = await this.request("/whois", "", { user: this.name });
         const devices = packet.x.people?.[0]?.devices;
-        return Array.isArray(devices) ? devices : [];
+        return Array.isArray(devices) ? devices.filter((one) => typeof one === "object" && one !== null) : [];
     }
 
     /**

@@ -41,11 +41,11 @@ export class Timeline extends LoadingTimeline {
     }
 
     /**
-     * Show a message that one has written, and that is not acknowledged; one with the same key is replaced.
+     * Show a message that one has written, and that is not acknowledged, as the last one. It may be shown already.
      * @param {Message} message
      */
     addUnsent(message) {
-        this.#unsent = [...this.#unsent.filter((row) => row.key !== message.key), message];
+        this.#unsent = [...this.#unsent.filter((row) => row.key !== message.key), message].slice(-MOST_ROWS);
         this.update();
     }
 
