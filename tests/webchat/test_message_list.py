@@ -150,8 +150,17 @@ def test_a_link_leads_to_its_message(address: str, open_window: OpenWindow) -> N
     chat = FakeChat(open_window, address, 3000, focus="e1.50")
     expect(chat.row(50)).to_be_in_viewport()
     expect(chat.row(50)).to_be_focused()
-    expect(chat.row(50)).to_have_class(re.compile(r"\bhighlighted\b"))
-    chat.do("(chat) => chat.show('e1.2000')")
+    highlighted = chat.do(
+        """async (chat) => {
+            chat.show("e1.2000");
+            for (;;) {
+                await chat.frame();
+                const row = document.querySelector(".highlighted[data-seq='2000']");
+                if (row) return row.dataset.id;
+            }
+        }"""
+    )
+    assert highlighted == "e1.2000"
     expect(chat.row(2000)).to_be_in_viewport()
     expect(chat.row(2000)).to_be_focused()
     chat.do("(chat) => chat.show('e1.9999')")
@@ -165,6 +174,15 @@ def test_a_reply_leads_to_what_it_replies_to(address: str, open_window: OpenWind
     expect(quote).to_have_attribute("href", "#/room/ops/e1.105")
     quote.click()
     expect(chat.row(105)).to_be_focused()
+
+
+def test_what_is_withdrawn_or_edited_is_so_in_replies_to_it_too(address: str, open_window: OpenWindow) -> None:
+    chat = FakeChat(open_window, address)
+    chat.do("(chat) => chat.model.edit(chat.model.timeline().get('e1.25'), 'another text')")
+    quote = chat.row(29).locator(".quote")
+    expect(quote).to_contain_text("another text")
+    chat.do("(chat) => chat.model.withdraw(chat.model.timeline().get('e1.25'))")
+    expect(quote).to_have_text("A message that is not here any more")
 
 
 def test_a_long_message_is_shown_in_part_and_unfolds_downwards(address: str, open_window: OpenWindow) -> None:

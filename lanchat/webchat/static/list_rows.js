@@ -39,7 +39,8 @@ export function rowOf(item, { me, language, timeline, actions, highlight }) {
                 highlighted=${highlight !== "" && item.messages.some((message) => message.id === highlight)} /></div>`;
         default:
             return html`<div key=${item.key}><${MessageRow} message=${item.message} grouped=${item.grouped} me=${me}
-                account=${me.account} language=${language} timeline=${timeline} actions=${actions}
+                quoted=${item.message.re ? timeline.get(item.message.re) : undefined} account=${me.account}
+                language=${language} timeline=${timeline} actions=${actions}
                 highlighted=${highlight !== "" && item.message.id === highlight} /></div>`;
     }
 }

@@ -1,6 +1,6 @@
 /** One message in the list. */
 
-import { Component, html, useEffect, useState } from "./vendor/preact.js";
+import { Component, html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { IconButton } from "./dialog.js";
 import { t } from "./i18n.js";
 import { Icon } from "./icons.js";
@@ -35,6 +35,7 @@ const HUES = 12;
 /**
  * @typedef {object} RowProps
  * @property {Message} message
+ * @property {Message | undefined} quoted   the message to which it replies, if that is loaded
  * @property {boolean} grouped       it follows another of the same sender, so it has no header
  * @property {boolean} highlighted   the reader was led to it
  * @property {Me} me
@@ -68,8 +69,9 @@ export class MessageRow extends Component {
     shouldComponentUpdate(props, state) {
         const before = this.props;
         return state.active !== this.state.active || state.open !== this.state.open
-            || props.message !== before.message || props.grouped !== before.grouped || props.highlighted !== before.highlighted
-            || props.account !== before.account || props.language !== before.language;
+            || props.message !== before.message || props.quoted !== before.quoted || props.grouped !== before.grouped
+            || props.highlighted !== before.highlighted || props.account !== before.account
+            || props.language !== before.language;
     }
 
     render() {
@@ -134,16 +136,18 @@ function Header({ message }) {
  * The message to which this one replies, in one line that leads to it.
  * @param {RowProps} props
  */
-function Quote({ message, timeline, actions }) {
-    const loaded = timeline.get(message.re);
-    const [excerpt, setExcerpt] = useState(/** @type {{ from: string, text: string } | null | undefined} */ (loaded));
+function Quote({ message, quoted, timeline, actions }) {
+    const [fetched, setFetched] = useState(/** @type {{ from: string, text: string } | null | undefined} */ (undefined));
+    const last = useRef(quoted);
+    last.current = quoted ?? last.current;
     useEffect(() => {
         let shown = true;
-        if (!loaded) {
-            timeline.excerpt(message.re).then((found) => shown && setExcerpt(found), () => shown && setExcerpt(null));
+        if (!quoted) {
+            timeline.excerpt(message.re).then((found) => shown && setFetched(found), () => shown && setFetched(null));
         }
         return () => void (shown = false);
     }, [message.re]);
+    const excerpt = last.current?.withdrawn ? null : last.current ?? fetched;
     const jump = (/** @type {Event} */ event) => {
         event.preventDefault();
         actions.jump(message.re);
