@@ -147,6 +147,7 @@ def test_nothing_has_to_be_scrolled_sideways(
     ann.sent("\u0645\u0631\u062d\u0628\u0627")
     fits(ann.page)
     ann.page.get_by_role("button", name=f"About {LOBBY}").click()
+    expect(ann.page.get_by_text("Everybody on this server is in this room.")).to_be_visible()
     fits(ann.page)
     ann.page.keyboard.press("Escape")
     for button in ("You: ", "Search", "Settings", "Find or make a room"):
