@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import posixpath
 import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_everything_that_the_page_names_is_there_on_the_same_connection(raw: Raw
     assert names
     for name in names:
         if not name.startswith(("data:", "#")):
-            path = urljoin("/", name)
+            path = posixpath.normpath(posixpath.join("/", name))
             assert (raw.ask(path).status, path) == (200, path)
 
 
@@ -265,12 +265,24 @@ def test_many_headers_are_refused(raw: Raw) -> None:
     assert raw.at_end()
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/9.9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
+@pytest.mark.parametrize(
+    "data",
+    [b"GET /\r\n\r\n", b"GET  HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+)
 def test_what_is_no_request_is_refused_at_once(door: Server, data: bytes) -> None:
     with connect(door) as opened:
         opened.send(data)
         assert opened.answer().status in (400, 403, 404, 421, 505)
         assert opened.at_end()
+
+
+@pytest.mark.parametrize("data", [b"ann\r\n", b"\x00" * 500, b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n"])
+def test_who_speaks_something_else_is_told_where_that_is_spoken(door: Server, data: bytes) -> None:
+    with connect(door) as opened:
+        opened.send(data)
+        told = json.loads(opened.rest())
+        assert told["to"] == "Guest"
+        assert "--telnet" in told["msg"]
 
 
 def test_who_is_slow_with_a_request_is_cut_off(door: Server) -> None:
@@ -299,6 +311,16 @@ def test_requests_follow_each_other_but_not_without_end(door: Server) -> None:
         assert opened.at_end()
 
 
+def admitted(port: int, name: str) -> Raw | None:
+    """A WebSocket, if there is a place for one."""
+    opened = Raw(port)
+    try:
+        return opened.open(name)
+    except AssertionError:
+        opened.close()
+        return None
+
+
 def test_one_connection_too_many_is_told_so_and_a_websocket_counts_once(tmp_path: Path) -> None:
     with Server(tmp_path, "--port", LOOPBACK, "--http", LOOPBACK, "--limit", "users=2") as server:
         port = server.port("browsers")
@@ -308,16 +330,6 @@ def test_one_connection_too_many_is_told_so_and_a_websocket_counts_once(tmp_path
                 assert third.ask().status == 503
                 assert third.at_end()
             second.close()
-            with until(lambda: _let_in(port, "bob"), "room for one more") as bob:
+            with until(lambda: admitted(port, "bob"), "the place of who has left") as bob:
                 bob.say("ann", "still here")
                 assert ann.wait_for("still here")["from"]["name"] == "bob"
-
-
-def _let_in(port: int, name: str) -> Raw | None:
-    """A WebSocket with this name, if there is room for it."""
-    opened = Raw(port)
-    try:
-        return opened.open(name)
-    except AssertionError:
-        opened.close()
-        return None

@@ -123,6 +123,11 @@ class Raw:
         assert self.at_end()
         return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
 
+    def rest(self) -> bytes:
+        """All that comes before the server closes the connection."""
+        data: bytes = self._reader.read()
+        return data
+
     def at_end(self) -> bool:
         """Whether the server closes the connection, after whatever it still sends."""
         try:
