@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -342,6 +343,23 @@ def test_sighup_takes_another_certificate_of_another_name(tmp_path: Path) -> Non
         hang_up(server, "nothing was changed")
         with TLSPeer(server.port("tls")) as bob:
             assert bob.certificate() != before
+
+
+def test_names_for_browsers_are_taken_and_come_into_the_certificate(tmp_path: Path) -> None:
+    text = 'https = "{}"\nhttp-name = ["{}"]\n'
+    file = written(tmp_path, text.format(LOOPBACK, "old.lan"))
+    with Server(tmp_path, "--config", str(file), "--port", LOOPBACK) as server:
+        server.logged("listening for browsers")
+        written(tmp_path, text.format(LOOPBACK, "new.lan"), file.name)
+        hang_up(server, "browsers may use the names")
+        server.logged("new TLS connections get the certificate in")
+        context = ssl.create_default_context(cafile=str(tmp_path / "data" / "tls_authority.pem"))
+        port = server.port("browsers over TLS")
+        for name, code in (("new.lan", b"200"), ("old.lan", b"421")):
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+                asking = context.wrap_socket(plain, server_hostname="new.lan")
+                asking.sendall(f"GET / HTTP/1.1\r\nHost: {name}:{port}\r\n\r\n".encode())
+                assert asking.recv(65536).split()[1] == code
 
 
 def test_certificates_that_the_server_made_stay_where_they_are_until_a_restart(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import socket
 import ssl
 import subprocess
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from lanchat.net import certificates
 from lanchat.net.certificates import OwnCertificates, read_certificates
@@ -92,6 +94,17 @@ def test_its_own_certificate_is_made_anew_when_the_machine_has_another_address(
     assert own.renew()
     assert not own.renew()
     assert names != certificates.alternative_names()
+
+
+def test_its_own_certificate_is_for_further_names_and_addresses_too(tmp_path: Path) -> None:
+    own = OwnCertificates(tmp_path, ("Chat.lan", "192.0.2.7"))
+    own.renew()
+    names = read_certificates(own.cert)[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "chat.lan" in names.get_values_for_type(x509.DNSName)
+    assert ip_address("192.0.2.7") in names.get_values_for_type(x509.IPAddress)
+    assert not own.renew()
+    assert OwnCertificates(tmp_path, ("chat.lan", "talk.lan")).renew()
+    assert not OwnCertificates(tmp_path).renew()
 
 
 def test_a_certificate_that_ends_soon_is_warned_about(tmp_path: Path) -> None:
