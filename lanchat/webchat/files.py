@@ -35,8 +35,11 @@ DOCUMENT_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY"
 BUILD, FIRST = b"<!-- build -->", "/app.js"
 #: Matches the weight of a coding that is not wanted (RFC 9110, 12.4.2).
 _REFUSED = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*", re.IGNORECASE)
-#: Match what scripts and styles are sent without: comments on lines of their own; then indentation and empty lines.
-_COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.DOTALL | re.MULTILINE)
+#: Match what scripts and styles are sent without: comments on lines of their own, behind the end of a statement, and that tell
+#: a type; then indentation and empty lines. (What looks so in a text of the page would be lost, too.)
+_COMMENT = re.compile(
+    rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|(?<=[;{]) +// [^\n]*|/\*\* @(?:(?!\*/).)*\*/ ?", re.DOTALL | re.MULTILINE
+)
 _INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
 
 
@@ -75,10 +78,15 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return named is not None and _REFUSED.fullmatch(weights[named]) is None
 
 
+def shortened(content: bytes) -> bytes:
+    """A script or a style without comments and indentation, which are a third of it."""
+    return _INDENTATION.sub(b"", _COMMENT.sub(b"", content))
+
+
 def _read(path: Path) -> bytes:
-    """The content of a file; of scripts and styles without comments and indentation, which are a third of them."""
+    """The content of a file, shortened where that changes nothing."""
     content = path.read_bytes()
-    return _INDENTATION.sub(b"", _COMMENT.sub(b"", content)) if path.suffix in (".js", ".css") else content
+    return shortened(content) if path.suffix in (".js", ".css") else content
 
 
 class Files:

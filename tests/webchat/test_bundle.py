@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanchat.webchat.bundle import bundle
-from lanchat.webchat.files import STATIC, Files
+from lanchat.webchat.files import STATIC, Files, shortened
 
 NODE = shutil.which("node")
 #: A page of several modules, one of which is loaded later and uses one that is there already.
@@ -80,3 +80,17 @@ def test_the_page_is_few_scripts() -> None:
     assert b'from "./' not in first.body
     for path in STATIC.glob("*.js"):
         assert files.get(f"/{path.name}") is not None, "each module can be had by itself, too"
+
+
+def test_scripts_are_sent_without_comments_but_with_all_that_only_looks_so() -> None:
+    script = b"""/** What it
+ * does. */
+    const near = (/** @type {Event} */ event) => {  // of type `Event`
+        open("http://chat/*"); // there
+        return html`<p>1 // 2<//> ${ event }` + `/* no */`;
+    };
+    // The end.
+"""
+    assert shortened(script) == (
+        b'const near = (event) => {\nopen("http://chat/*");\nreturn html`<p>1 // 2<//> ${ event }` + `/* no */`;\n};\n'
+    )
