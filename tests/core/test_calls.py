@@ -27,12 +27,14 @@ from typing import Any, NamedTuple
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
+from websockets.frames import Frame, Opcode
 
 import lanchat
 from lanchat.gateways.connection import Connection
 from lanchat.gateways.factory import ChatFactory
 from lanchat.gateways.json_protocol import ChatProtocol
 from lanchat.gateways.telnet import TelnetProtocol
+from lanchat.gateways.websocket import WebSocketProtocol
 from lanchat.net.admission import Admission, parse_networks
 from tests.fakes import make_router
 
@@ -123,7 +125,7 @@ class Chat:
     def __init__(self, crowd: int = 0) -> None:
         self.router, self.clock = make_router()
         admission = Admission(self.router.chat.limits, self.clock, parse_networks([]), self.router.chat.counts)
-        kinds: tuple[type[Connection], ...] = (ChatProtocol, TelnetProtocol)
+        kinds: tuple[type[Connection], ...] = (ChatProtocol, TelnetProtocol, WebSocketProtocol)
         self.doors = {kind: ChatFactory(kind, self.router, admission) for kind in kinds}
         self.crowd = self.enter(*(f"user{n:05}" for n in range(crowd)))
 
@@ -137,7 +139,8 @@ class Chat:
         connection = self.doors[kind].buildProtocol(address)
         assert isinstance(connection, Connection)
         connection.makeConnection(StringTransport(peerAddress=address))
-        self.hear(connection, f"{name}\n".encode())
+        line = f"{name}\n".encode()
+        self.hear(connection, as_message(line) if kind is WebSocketProtocol else line)
         return connection
 
     def hear(self, connection: Connection, *chunks: bytes, turn: float = 0.0) -> None:
@@ -162,6 +165,11 @@ def packet(to: str, msg: str = "hello", **x: object) -> bytes:
     return json.dumps({"from": {"name": "", "ip": ""}, "to": to, "msg": msg} | ({"x": x} if x else {})).encode() + b"\n"
 
 
+def as_message(line: bytes) -> bytes:
+    """A line as a text message of a WebSocket client."""
+    return Frame(Opcode.TEXT, line.rstrip()).serialize(mask=True)
+
+
 HELLO = packet("/hello", "lanchat", v=1, caps=["id", "ack"])
 
 
@@ -175,6 +183,16 @@ def to_one(hello: bool, at_once: bool, crowd: int = 0) -> Script:
     chunks = [packet("bob", **({"cid": f"c{n}"} if hello else {})) for n in range(PACKETS)]
     if at_once:
         chunks = [b"".join(chunks)]
+    return Script(lambda: chat.hear(alice, *chunks), PACKETS)
+
+
+def over_websocket() -> Script:
+    """Alice's page sends packets to Bob's."""
+    chat = Chat()
+    alice, bob = chat.enter("alice", "bob", kind=WebSocketProtocol)
+    chat.hear(alice, as_message(HELLO))
+    chat.hear(bob, as_message(HELLO))
+    chunks = [as_message(packet("bob", cid=f"c{n}")) for n in range(PACKETS)]
     return Script(lambda: chat.hear(alice, *chunks), PACKETS)
 
 
@@ -250,6 +268,7 @@ SCRIPTS: dict[str, Callable[[], Script]] = {
     "classic to classic, a line at a time, per packet": lambda: to_one(hello=False, at_once=False),
     "capable to capable, 64 lines in one chunk, per packet": lambda: to_one(hello=True, at_once=True),
     "capable to capable, a line at a time, per packet": lambda: to_one(hello=True, at_once=False),
+    "page to page, a WebSocket message at a time, per packet": over_websocket,
     "unframed to unframed, per packet": unframed,
     "one to 1,000, per delivery": lambda: to_everyone(1000),
     "a typed line to 100 at terminals, per delivery": lambda: typed(100),
