@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,8 +32,8 @@ POLICY = (
 #: Headers of every answer, and those of documents besides; a script or a style has none of its own to keep.
 COMMON_HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 DOCUMENT_HEADERS = {"Content-Security-Policy": POLICY, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
-#: Where index.html has the build; and the module that it loads.
-BUILD, FIRST = b"<!-- build -->", "/app.js"
+#: Where index.html has the build and the languages; and the module that it loads.
+META, FIRST = b"<!-- meta -->", "/app.js"
 #: Matches the weight of a coding that is not wanted (RFC 9110, 12.4.2).
 _REFUSED = re.compile(r"\s*q\s*=\s*0(?:\.0*)?\s*", re.IGNORECASE)
 #: Match what scripts and styles are sent without: comments on lines of their own, behind the end of a statement, and that tell
@@ -41,6 +42,9 @@ _COMMENT = re.compile(
     rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|(?<=[;{]) +// [^\n]*|/\*\* @(?:(?!\*/).)*\*/ ?", re.DOTALL | re.MULTILINE
 )
 _INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
+#: Matches blanks that mean nothing in a style; and an import of another style.
+_STYLE_BLANKS = re.compile(rb"(?<=[:;,{}])\s+|\s+(?=[{}])")
+_STYLE_IMPORT = re.compile(rb'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
 
 
 class File(NamedTuple):
@@ -78,6 +82,13 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return named is not None and _REFUSED.fullmatch(weights[named]) is None
 
 
+def join_styles(contents: Mapping[str, bytes], path: str) -> bytes:
+    """A style together with those of its folder that it imports, which a browser would fetch one after another."""
+    folder = path.rpartition("/")[0]
+    joined = _STYLE_IMPORT.sub(lambda match: contents[f"{folder}/{match[1].decode()}"], contents[path])
+    return _STYLE_BLANKS.sub(b"", joined)
+
+
 def shortened(content: bytes) -> bytes:
     """A script or a style without comments and indentation, which are a third of it."""
     return _INDENTATION.sub(b"", _COMMENT.sub(b"", content))
@@ -99,14 +110,16 @@ class Files:
         #: Changes with any of the files; a page compares it with its own to know that there is a newer one.
         self.build = hashlib.sha256(everything).hexdigest()[:16]
         index = contents.pop("/index.html")
-        contents["/"] = index.replace(BUILD, f'<meta name="build" content="{self.build}">'.encode())
+        languages = html.escape(contents["/lang/index.json"].decode().strip())
+        meta = f'<meta name="build" content="{self.build}"><meta name="languages" content="{languages}">'
+        contents["/"] = index.replace(META, meta.encode())
         #: The page on how to trust the server's own authority, which is not complete yet.
         self.trust = contents.pop("/trust.html")
         modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
         scripts = {name: script.encode() for name, script in bundle(modules, FIRST).items()}
-        self._files = {
-            name: make_file("index.html" if name == "/" else name, body) for name, body in {**contents, **scripts}.items()
-        }
+        styles = {name: join_styles(contents, name) for name in contents if name.endswith(".css")}
+        everything_sent = {**contents, **scripts, **styles}
+        self._files = {name: make_file("index.html" if name == "/" else name, body) for name, body in everything_sent.items()}
 
     def get(self, path: str) -> File | None:
         """The file at a path; None if there is none. Paths are only looked up, and never lead to the disk."""

@@ -61,7 +61,7 @@ def test_the_page_has_the_build(served: Files) -> None:
     page = served.get("/")
     assert page is not None
     assert f'<meta name="build" content="{served.build}">'.encode() in page.body
-    assert files.BUILD not in page.body
+    assert files.META not in page.body
 
 
 def test_what_the_page_names_is_served(served: Files) -> None:

@@ -4,7 +4,6 @@ import { Model } from "./model.js";
 import { drawAttention } from "./notify.js";
 import { Page } from "./page.js";
 import { Preferences } from "./preferences.js";
-import { reloadWhenNewer } from "./reload.js";
 import { note } from "./status.js";
 import { setLanguage } from "./i18n.js";
 
@@ -12,7 +11,14 @@ const preferences = new Preferences();
 const model = new Model();
 drawAttention(model, preferences);
 model.onNotice((text) => note(text));
-reloadWhenNewer(model.session);
+
+const loadReload = () => import("./reload.js");
+const stop = model.session.subscribe(() => {
+    if (model.session.outdated) {
+        stop();
+        void loadReload().then(({ reloadWhenNewer }) => reloadWhenNewer(model.session));
+    }
+});
 
 let { language } = preferences;
 preferences.subscribe(() => {

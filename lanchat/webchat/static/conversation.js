@@ -4,7 +4,7 @@ import { html, useMemo, useRef, useState } from "./vendor/preact.js";
 import { Composer } from "./composer.js";
 import { IconButton } from "./dialog.js";
 import { t } from "./i18n.js";
-import { Later } from "./later.js";
+import { Later, withStyle } from "./later.js";
 import { LiveRegion } from "./live_region.js";
 import { MessageList } from "./message_list.js";
 import { nameKey } from "./names.js";
@@ -20,7 +20,8 @@ import { readLine } from "./typed_lines.js";
 /** The most names in the line that says who is typing. */
 const MOST_TYPING = 3;
 
-const loadBeside = () => import("./beside.js");
+const importBeside = () => import("./beside.js");
+const loadBeside = () => withStyle(importBeside, "./beside.css");
 
 /** What is open beside a message. @typedef {{ what: "menu" | "picker", message: Message, anchor: DOMRect } | null} Open */
 

@@ -1,8 +1,8 @@
 /**
  * The texts of the page, in the language of its reader.
  *
- * Each language is a file of plain JSON, `lang/XX.json`, and is listed with its own name in `lang/index.json`. A text is a
- * string with places for values (`"Hello {name}"`), or one string for each plural form (`{"one": "...", "other": "..."}`),
+ * Each language is a file of plain JSON, `lang/XX.json`, and is listed with its own name in `lang/index.json`, which the server
+ * puts into the page (`<meta name="languages">`). A text is a string with places for values (`"Hello {name}"`), or one string for each plural form (`{"one": "...", "other": "..."}`),
  * chosen by the value `n`. What a language lacks is shown in English, which is loaded only then.
  */
 
@@ -13,8 +13,7 @@ let fallback = null;
 /** @type {Texts} */
 let texts = {};
 /** @type {Record<string, string>} */
-let names = { en: "English" };
-let isListed = false;
+const names = JSON.parse(document.querySelector("meta[name=languages]")?.getAttribute("content") || '{"en": "English"}');
 let current = "en";
 let plurals = new Intl.PluralRules("en");
 let numbers = new Intl.NumberFormat("en");
@@ -74,10 +73,6 @@ export function onLanguage(fn) {
  * @returns {Promise<void>}
  */
 export async function setLanguage(code) {
-    if (!isListed) {
-        names = await load("index", names);
-        isListed = true;
-    }
     const chosen = Object.hasOwn(names, code) ? code : preferred();
     texts = await load(chosen, texts);
     current = chosen;

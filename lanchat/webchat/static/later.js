@@ -23,12 +23,34 @@ export function Later({ load, name, ...props }) {
     return loaded && html`<${loaded[name]} ...${props} />`;
 }
 
+/** The styles that are there or on their way. @type {Map<string, Promise<void>>} */
+const styles = new Map();
+
 /**
- * Loads a style for what comes later.
+ * Loads a module, and the style that belongs to it.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {string} href   of the style
+ * @returns {Promise<T>}
+ */
+export async function withStyle(load, href) {
+    const style = styles.get(href) ?? addStyle(href);
+    styles.set(href, style);
+    style.catch(() => styles.delete(href));
+    const [module] = await Promise.all([load(), style]);
+    return module;
+}
+
+const importDialogs = () => import("./dialogs.js");
+
+/** Loads the dialogs (dialogs.js). */
+export const loadDialogs = () => withStyle(importDialogs, "./dialogs.css");
+
+/**
  * @param {string} href
  * @returns {Promise<void>}
  */
-export function loadStyle(href) {
+function addStyle(href) {
     return new Promise((resolve, reject) => {
         const link = document.createElement("link");
         link.rel = "stylesheet";

@@ -2,7 +2,7 @@
 import { html } from "./vendor/preact.js";
 import { Conversation } from "./conversation.js";
 import { IconButton } from "./dialog.js";
-import { Join } from "./join.js";
+import { Later, loadDialogs } from "./later.js";
 import { t } from "./i18n.js";
 import { useObservable } from "./observable_hook.js";
 
@@ -23,7 +23,7 @@ export function MainPane({ model, route, onMenu, onInfo }) {
             <${IconButton} icon="menu" class="icon-button menu-button" label=${t("nav.menu")} onClick=${onMenu} />
             <h1 dir="auto">${conv}</h1>
             <p>${t("room.outside")}</p>
-            <${Join} key=${conv} model=${model} conv=${conv} primary />
+            <${Later} key=${conv} load=${loadDialogs} name="Dialog" dialog="join" onClose=${() => {}} model=${model} conv=${conv} primary />
         </div>`;
     }
     return html`<${Conversation} key=${conv} model=${model} conv=${conv} focus=${focus} onMenu=${onMenu} onInfo=${onInfo} />`;

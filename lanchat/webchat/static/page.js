@@ -4,7 +4,7 @@ import { MainPane } from "./main_pane.js";
 import { Insecure, Welcome } from "./welcome.js";
 import { NoteList, Status } from "./status.js";
 import { Sidebar } from "./sidebar.js";
-import { Later, loadStyle } from "./later.js";
+import { Later, loadDialogs } from "./later.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { useRoute } from "./routing.js";
 import { useDrawer } from "./drawer.js";
@@ -87,20 +87,6 @@ function Chat({ lang, model, preferences }) {
         </div>
         ${dialog && html`<${Later} key=${dialog} load=${loadDialogs} name="Dialog" dialog=${dialog} ...${props} />`}
         <${NoteList} />`;
-}
-
-const importDialogs = () => import("./dialogs.js");
-/** @type {Promise<void> | null} */
-let style = null;
-
-/** The dialogs, with their style, which is loaded once. */
-async function loadDialogs() {
-    style ??= loadStyle("./dialogs.css").catch((error) => {
-        style = null;
-        throw error;
-    });
-    const [dialogs] = await Promise.all([importDialogs(), style]);
-    return dialogs;
 }
 
 /**

@@ -8,22 +8,17 @@ const EVERY = 2000;
 const TRIED = "lanchat.reloaded";
 
 /**
- * Loads the page anew once the server has a newer one and nothing is being typed.
+ * Loads the page anew, as the server has a newer one, once nothing is being typed.
  * @param {Session} session
  */
 export function reloadWhenNewer(session) {
-    let timer = 0;
     const tryIt = () => {
         if (session.outdated && session.phase === "online" && !isBusy() && !wasTried(session.server?.build ?? "")) {
             location.reload();
         }
     };
-    session.subscribe(() => {
-        if (session.outdated && !timer) {
-            timer = window.setInterval(tryIt, EVERY);
-            tryIt();
-        }
-    });
+    window.setInterval(tryIt, EVERY);
+    tryIt();
 }
 
 /** Whether something is being typed, or a dialog is open. */
