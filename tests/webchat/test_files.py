@@ -73,7 +73,8 @@ def test_what_the_page_names_is_served(served: Files) -> None:
 
 
 def test_the_build_changes_with_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("index.html", "trust.html", "app.js"):
+    (tmp_path / "lang").mkdir()
+    for name in ("index.html", "trust.html", "app.js", "lang/index.json"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(files, "STATIC", tmp_path)
     before = Files()
