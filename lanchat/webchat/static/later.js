@@ -1,25 +1,31 @@
 /** Parts of the page that are loaded when they are needed first, so that there is less to load at the beginning. */
 
-import { html, useEffect, useState } from "./vendor/preact.js";
+import { html, useLayoutEffect, useState } from "./vendor/preact.js";
 import { t } from "./i18n.js";
 import { note } from "./status.js";
 
 /**
- * A component of a module that is loaded first. If it can't be loaded, that is said, and `onClose` called.
+ * A component of a module that is loaded first. If that can't be loaded, or Esc is pressed meanwhile, `onClose` is called.
  * @param {{ load: () => Promise<{ [name: string]: any }>, name: string, onClose: () => void, [prop: string]: any }} props
  */
 export function Later({ load, name, ...props }) {
     const [loaded, setLoaded] = useState(/** @type {{ [name: string]: any } | null} */ (null));
-    useEffect(() => {
+    useLayoutEffect(() => {
+        if (loaded) {
+            return undefined;
+        }
         let isWanted = true;
+        const escape = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && props.onClose();
+        addEventListener("keydown", escape);
         load().then((module) => isWanted && setLoaded(module), () => {
             note(t("error.unknown"));
             props.onClose();
         });
         return () => {
             isWanted = false;
+            removeEventListener("keydown", escape);
         };
-    }, []);
+    }, [loaded]);
     return loaded && html`<${loaded[name]} ...${props} />`;
 }
 
