@@ -147,7 +147,7 @@ class Person:
 
     def opens_sidebar(self) -> None:
         """Show the list of conversations, where it is not shown beside the messages."""
-        menu = self.page.get_by_role("button", name="Show conversations")
+        menu = self.page.get_by_role("button", name="Conversations")
         if menu.is_visible() and not self.page.locator(".drawer-open").count():
             menu.click()
 
@@ -170,7 +170,9 @@ class Person:
         """Press a button of the sidebar that opens a dialog; the dialog."""
         self.opens_sidebar()
         self.page.get_by_role("navigation").get_by_role("button", name=button).click()
-        return self.page.get_by_role("dialog")
+        dialog = self.page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        return dialog
 
 
 def reads(peer: Peer, text: str) -> str:
