@@ -22,6 +22,8 @@ from benchmarks.works import Load, Work, small
 
 PROGRAM = "python -m benchmarks.browser"
 TCP, RELAY = "lanchat, TCP", "ws_relay"
+#: Seconds before anything is measured: Node compiles meanwhile what runs often.
+WARM_UP = 1.5
 #: Connections that may be opening at the same time.
 AT_ONCE = 100
 ONE = Load("pairs", users=1000, hello=True)
@@ -61,9 +63,9 @@ SERVERS = """
 All have said hello, so what they say gets an id and a time, and is acknowledged. `lanchat` is reached over WebSocket,
 `{tcp}` over its port for programs, in the same rounds; `ws_relay` is [peers/ws_relay.mjs](peers/ws_relay.mjs), which is in the
 same dialect and relays the same packets. Each server has one core, and the generator the other. A figure is the median of
-{pace.rounds} rounds of {pace.seconds:g} s, a ratio that of the rounds' own ratios. With one message in flight each, every
-message is a call of the system to read it and others to write it and its acknowledgement, which is most of what it takes
-either of them; with 64 in flight, what the program does with it is.
+{pace.rounds} rounds of {pace.seconds:g} s after {pace.warm_up:g} s of warming up, a ratio that of the rounds' own ratios. With
+one message in flight each, every message is a call of the system to read it and others to write it and its acknowledgement,
+which is most of what it takes either of them; with 64 in flight, what the program does with it is.
 """
 PAGE = """
 ## The page
@@ -102,9 +104,11 @@ def run(asked: argparse.Namespace) -> Browsers:
     """Measure what was asked for."""
     raise_file_limit()
     before, pace = machine(), command.pace(asked)
+    if not asked.short:
+        pace = msgspec.structs.replace(pace, warm_up=WARM_UP)
     works = [] if asked.only == "page" else [small(work) if asked.short else work for work in WORKS]
     servers, missing = _servers()
-    for name in missing:
+    for name in missing if works else []:
         command.complain(f"{name} is left out: it needs Node and npm's ws, see benchmarks/README.md")
     loads = list(dict.fromkeys(work.load for work in works))
     outcomes = measure(servers, loads, pace, command.progress(len(loads) * len(servers) * pace.rounds))
