@@ -49,7 +49,7 @@ WORKS = (
 #: Messages in the room, first loads, and times that something is typed and that something comes.
 WHOLE, SHORT = (10_000, 9, 200), (300, 1, 5)
 #: Seconds in which the page must be measured.
-PATIENCE = 1200
+PATIENCE = 2400
 #: Runs what follows in a network that has the loopback and leads nowhere.
 NOWHERE = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 HEAD = """# Browsers
@@ -72,7 +72,7 @@ PAGE = """
 
 {engine}, with {network}. A first load is one with nothing in the browser from before, until the page asks for a name; bytes
 are those from the network, with the heads of HTTP. The list has {messages:,} messages when one comes in, and is scrolled with a
-wheel, 500 px at a time, up to the first; in each frame it is looked at which rows there are, whether any is missing between
+wheel, {turn} px at a time, up to the first; in each frame it is looked at which rows there are, whether any is missing between
 them, and whether they went as far as the wheel. Keys and new messages are timed when it has up to 400 rows, from the event as
 the browser stamps it to behind the frame that paints it, which at 60 Hz takes up to 17 ms by itself.
 
@@ -207,7 +207,9 @@ def _sections(results: Browsers) -> Iterator[str]:
         yield from tables.missing(servers)
     if (found := results.page) is not None:
         network = "a network of its own that leads nowhere" if found.packets is not None else "the machine's network"
-        yield PAGE.format(engine=found.engine, network=network, messages=found.messages) + of_page(results) + "\n"
+        yield (
+            PAGE.format(engine=found.engine, network=network, messages=found.messages, turn=page.TURN) + of_page(results) + "\n"
+        )
         yield from (f"* {fault}" for fault in dict.fromkeys(found.faults + found.foreign))
     else:
         yield f"\n{of_page(results)}\n"

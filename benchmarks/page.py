@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOM = "#lobby"
 #: The window, in pixels; how far the wheel is turned at a time, which is less than the height of the list, so that every row
 #: comes into view; and how many rows are there when keys and new messages are timed, at least.
-WINDOW, TURN, ROWS = (1280, 900), 500, 300
+WINDOW, TURN, ROWS = (1280, 900), 700, 300
 #: Milliseconds that anything may take in the page.
 PATIENCE = 60_000
 #: Messages that are sent before their acknowledgements are read.

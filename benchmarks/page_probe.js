@@ -15,14 +15,21 @@
     const list = () => document.querySelector("[role=feed]");
     const rows = () => [...list().querySelectorAll("article[data-seq]")];
 
-    /** When what is in the document now has been painted: after the next frame, behind everything that the frame does. */
-    async function painted() {
-        await frame();
-        await new Promise((resolve) => {
+    /** Resolves behind everything that the frame at hand does. */
+    const behindFrame = () =>
+        new Promise((resolve) => {
             const channel = new MessageChannel();
             channel.port1.onmessage = resolve;
             channel.port2.postMessage(null);
         });
+
+    /** Whether a frame is being made, which will paint what changes now. */
+    let isInFrame = false;
+
+    /** When what is in the document now has been painted. */
+    async function painted() {
+        if (!isInFrame) await frame();
+        await behindFrame();
         return now();
     }
 
@@ -95,6 +102,8 @@
     async function watch() {
         for (;;) {
             await frame();
+            isInFrame = true;
+            void behindFrame().then(() => (isInFrame = false));
             if (list()) look();
         }
     }
