@@ -10,6 +10,9 @@
     /** How long a list may take to follow the wheel. */
     const PATIENCE = 30_000;
 
+    // (Chromium would fetch a dictionary from its maker.)
+    addEventListener("DOMContentLoaded", () => (document.documentElement.spellcheck = false));
+
     const now = () => performance.now();
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
     const list = () => document.querySelector("[role=feed]");
