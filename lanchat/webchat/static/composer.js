@@ -44,16 +44,9 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
     useEffect(() => field.current?.focus(), [mode]);
     const surplus = surplusBytes(text);
     const send = async () => {
-        if (text.trim() === "" || surplus > 0) {
-            return;
-        }
-        suggestions.close();
-        if (mode.kind !== "edit") {
-            setText(""); // (an edit is there until it is done)
-        }
-        const taken = await onSend(text.trimEnd());
-        if (!taken && mode.kind !== "edit" && field.current?.value === "") {
-            setText(text);
+        if (text.trim() !== "" && surplus <= 0) {
+            suggestions.close();
+            await hand(text, setText, mode, field, onSend);
         }
     };
     const typed = (/** @type {any} */ event) => {
@@ -65,18 +58,9 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
         }
     };
     const pressed = (/** @type {KeyboardEvent} */ event) => {
-        if (event.isComposing || event.keyCode === 229 || suggestions.pressed(event)) {
-            return; // an input method, or the list, has the key
-        }
-        if (event.key === "Enter" && !event.shiftKey) {
-            event.preventDefault();
-            void send();
-        } else if (event.key === "Escape" && mode.kind !== "message") {
-            event.stopPropagation();
-            onCancel();
-        } else if (event.key === "ArrowUp" && text === "") {
-            event.preventDefault();
-            onEditLast();
+        // (an input method, or the list, may have the key)
+        if (!event.isComposing && event.keyCode !== 229 && !suggestions.pressed(event)) {
+            fieldKey(event, text === "", mode, { send, onCancel, onEditLast });
         }
     };
     const submitted = (/** @type {Event} */ event) => {
@@ -91,13 +75,51 @@ export function Composer({ model, conv, title, mode, onCancel, onEditLast, onSen
         <div class="composer-row">
             <textarea ref=${field} rows="1" dir="auto" value=${text} aria-label=${label} placeholder=${label}
                 enterkeyhint="send" aria-autocomplete="list" aria-controls=${suggestions.id}
-                aria-activedescendant=${suggestions.active} aria-invalid=${surplus > 0 ? "true" : null} aria-describedby="composer-bytes"
-                onInput=${typed} onKeyDown=${pressed} onBlur=${suggestions.close}></textarea>
+                aria-activedescendant=${suggestions.active} aria-invalid=${surplus > 0 ? "true" : null}
+                aria-describedby="composer-bytes" onInput=${typed} onKeyDown=${pressed} onBlur=${suggestions.close}></textarea>
             <button type="submit" class="send" aria-label=${t("composer.send")} title=${t("composer.send")}
                 disabled=${text.trim() === "" || surplus > 0}><${Icon} name="send" /></button>
         </div>
         <p class="bytes" id="composer-bytes" data-over=${String(surplus > 0)}>${bytesInWords(surplus)}</p>
     </form>`;
+}
+
+/**
+ * Hands a text over. The field is empty at once, and has the text again if it was not taken; an edit is there until it is done.
+ * @param {string} text
+ * @param {(text: string) => void} setText
+ * @param {Mode} mode
+ * @param {{ current: HTMLTextAreaElement | null }} field
+ * @param {(text: string) => Promise<boolean>} onSend
+ */
+async function hand(text, setText, mode, field, onSend) {
+    if (mode.kind !== "edit") {
+        setText("");
+    }
+    const taken = await onSend(text.trimEnd());
+    if (!taken && mode.kind !== "edit" && field.current?.value === "") {
+        setText(text);
+    }
+}
+
+/**
+ * What a key does in the field.
+ * @param {KeyboardEvent} event
+ * @param {boolean} isEmpty
+ * @param {Mode} mode
+ * @param {{ send: () => Promise<void>, onCancel: () => void, onEditLast: () => void }} does
+ */
+function fieldKey(event, isEmpty, mode, { send, onCancel, onEditLast }) {
+    if (event.key === "Enter" && !event.shiftKey) {
+        event.preventDefault();
+        void send();
+    } else if (event.key === "Escape" && mode.kind !== "message") {
+        event.stopPropagation();
+        onCancel();
+    } else if (event.key === "ArrowUp" && isEmpty) {
+        event.preventDefault();
+        onEditLast();
+    }
 }
 
 /**

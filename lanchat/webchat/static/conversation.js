@@ -1,13 +1,13 @@
 /** A conversation: its header, its messages, and where one writes. */
 
-import { html, useMemo, useRef, useState } from "./vendor/preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { Composer } from "./composer.js";
 import { IconButton } from "./dialog.js";
 import { t } from "./i18n.js";
 import { Later, withStyle } from "./later.js";
 import { LiveRegion } from "./live_region.js";
 import { MessageList } from "./message_list.js";
-import { nameKey } from "./names.js";
+import { EVERYONE, nameKey } from "./names.js";
 import { useObservable } from "./observable_hook.js";
 import { rightsOf } from "./rights.js";
 import { listOf } from "./times.js";
@@ -49,6 +49,7 @@ export function Conversation(props) {
  * @param {ConversationProps} props
  */
 function Pane({ model, conv, focus, onMenu, onInfo }) {
+    const account = useAccount(model);
     const [mode, setMode] = useState(MESSAGE);
     const [open, setOpen] = useState(/** @type {Open} */ (null));
     const [notice, setNotice] = useState("");
@@ -62,7 +63,7 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
         resend: (/** @type {Message} */ message) => trying(model.resend(message)),
         discard: (/** @type {Message} */ message) => model.discard(message),
     }), [model]);
-    const title = conv === "Everyone" ? t("list.everyone") : conv;
+    const title = conv === EVERYONE ? t("list.everyone") : conv;
     const send = async (/** @type {string} */ text) => {
         setNotice("");
         try {
@@ -80,15 +81,13 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
         }
     };
     const editLast = () => {
-        const last = [...model.timeline(conv).rows].reverse().find((row) => rightsOf(row, model.me, model.find(conv)).edit);
-        if (last) {
-            setMode({ kind: "edit", message: last });
-        }
+        const message = lastOwn(model, conv);
+        return message && setMode({ kind: "edit", message });
     };
     return html`<section class="conversation">
         <${Header} model=${model} conv=${conv} title=${title} onMenu=${onMenu} onInfo=${onInfo} />
-        <${MessageList} model=${model} conv=${conv} title=${title} focus=${focus} actions=${actions} onNotice=${setNotice}
-            handle=${list} />
+        <${MessageList} model=${model} conv=${conv} title=${title} focus=${focus} account=${account} actions=${actions}
+            onNotice=${setNotice} handle=${list} />
         <${Notice} text=${notice} onClose=${() => setNotice("")} />
         <${Composer} model=${model} conv=${conv} title=${title} mode=${mode} onCancel=${() => setMode(MESSAGE)}
             onEditLast=${editLast} onSend=${send} />
@@ -97,6 +96,28 @@ function Pane({ model, conv, focus, onMenu, onInfo }) {
         ${open && html`<${Later} load=${loadBeside} name="Beside" onClose=${() => setOpen(null)}
             open=${open} model=${model} onOpen=${setOpen} onMode=${setMode} onNotice=${setNotice} trying=${trying} />`}
     </section>`;
+}
+
+/**
+ * The last message that the reader may edit.
+ * @param {Model} model
+ * @param {string} conv
+ * @returns {Message | undefined}
+ */
+function lastOwn(model, conv) {
+    const conversation = model.find(conv);
+    return [...model.timeline(conv).rows].reverse().find((row) => rightsOf(row, model.me, conversation).edit);
+}
+
+/**
+ * Whether the reader has an account. Unlike with `useObservable`, nothing is drawn again when something else changes.
+ * @param {Model} model
+ * @returns {boolean}
+ */
+function useAccount(model) {
+    const [account, setAccount] = useState(model.me.account);
+    useEffect(() => model.subscribe(() => setAccount(model.me.account)), [model]);
+    return account;
 }
 
 /**
@@ -150,7 +171,7 @@ function Header({ model, conv, title, onMenu, onInfo }) {
         <${IconButton} icon="menu" label=${t("nav.menu")} class="icon-button menu-button" onClick=${onMenu} />
         <h1><bdi>${title}</bdi></h1>
         <p class="about" dir="auto" title=${about}>${about}</p>
-        ${conv !== "Everyone" && html`<${IconButton} icon="info" label=${t("list.info", { conv: title })}
+        ${conv !== EVERYONE && html`<${IconButton} icon="info" label=${t("list.info", { conv: title })}
             onClick=${onInfo} />`}
     </header>`;
 }

@@ -26,6 +26,7 @@ const HIGHLIGHT = 3000;
  * @property {Model} model
  * @property {string} conv
  * @property {string} title   of the conversation
+ * @property {boolean} account   whether the reader has one
  * @property {string} focus   the id of a message to show, or ""
  * @property {Omit<RowActions, "jump">} actions
  * @property {(text: string) => void} onNotice   is told in words what can't be done
@@ -103,7 +104,7 @@ export class MessageList extends Component {
         if (props.focus !== this.props.focus && props.focus) {
             void this.jumpTo(props.focus);
         }
-        return state !== this.state || props.title !== this.props.title;
+        return state !== this.state || props.title !== this.props.title || props.account !== this.props.account;
     }
 
     getSnapshotBeforeUpdate() {

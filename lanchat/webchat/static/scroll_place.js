@@ -55,8 +55,8 @@ export class ScrollPlace {
     }
 
     /**
-     * Scrolls so that the first of the remembered rows that is still there is where it was. What is remembered stays the same, as
-     * browsers round: otherwise many small errors would add up.
+     * Scrolls so that the first of the remembered rows that is still there is where it was. What is remembered stays the same:
+     * browsers round, and many small errors would add up.
      */
     restore() {
         const kept = this.#anchors.findIndex(({ row }) => row.parentNode === this.rows);
