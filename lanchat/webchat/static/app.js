@@ -1,6 +1,7 @@
 /** The start of the page: everything that lives as long as it does is made here. */
 import { html, render } from "./vendor/preact.js";
 import { Model } from "./model.js";
+import { keepGuestRooms } from "./guest_rooms.js";
 import { drawAttention } from "./notify.js";
 import { Page } from "./page.js";
 import { Preferences } from "./preferences.js";
@@ -11,6 +12,7 @@ const preferences = new Preferences();
 const model = new Model();
 drawAttention(model, preferences);
 model.onNotice((text) => note(text));
+keepGuestRooms(model);
 
 const loadReload = () => import("./reload.js");
 const stop = model.session.subscribe(() => {
