@@ -50,7 +50,9 @@ def chromium(
     script.write_text(f'#!/bin/sh\nexec {" ".join([*under, chromium_path()])} "$@"\n')
     script.chmod(stat.S_IRWXU)
     environment: dict[str, Any] = {**os.environ, "HOME": str(home or directory)}
-    browser = playwright.chromium.launch(executable_path=script, args=[*flags], env=environment)
+    browser = playwright.chromium.launch(
+        executable_path=script, args=[*flags], env=environment, ignore_default_args=["--disable-back-forward-cache"]
+    )
     yield browser
     browser.close()
 

@@ -112,6 +112,7 @@ def show(mira: Person, name: str) -> None:
         mira.goes_to("noor").says("Of course.")
         mira.sent("Of course.")
         mira.goes_to(ROOM)
+    mira.page.mouse.move(1, 1)
 
 
 def save(window: Window, name: str) -> None:

@@ -154,12 +154,14 @@ def test_a_page_that_was_left_is_there_again_with_what_was_said_meanwhile(web_se
     ann.field.press_sequentially("half")
     elsewhere = f"{address(web_server)}trust"
     window.expect_trouble("404")
+    window.page.evaluate("addEventListener('pageshow', (event) => { window.wasKept = event.persisted; })")
     window.page.goto(elsewhere)
     with login(web_server.port(), "bob") as bob:
         until(lambda: _is_away(bob, "ann"), "ann to be away")
         bob.say(LOBBY, "while you were elsewhere")
-        window.page.go_back()
+        window.page.go_back(wait_until="commit")
         ann.sees("while you were elsewhere", "bob")
+        assert window.page.evaluate("window.wasKept"), "the browser's back/forward cache has kept the page"
         assert ann.texts() == ["before", "while you were elsewhere"]
         expect(ann.field).to_have_value("half")
         ann.says("back")
