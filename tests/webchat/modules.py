@@ -21,7 +21,7 @@ PASSWORD = "correct horse"  # noqa: S105 (everybody's)
 IN_FLIGHT = 50
 
 _BEGIN = """async () => {
-    const { Model } = await import("/model.js");
+    const { Model } = await import("/core/model.js");
     globalThis.model = new Model();
     globalThis.heard = [];
     globalThis.notices = [];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -78,8 +79,28 @@ def test_the_page_is_few_scripts() -> None:
     first = files.get("/app.js")
     assert first is not None
     assert b'from "./' not in first.body
-    for path in STATIC.glob("*.js"):
-        assert files.get(f"/{path.name}") is not None, "each module can be had by itself, too"
+    for path in STATIC.rglob("*.js"):
+        assert files.get(f"/{path.relative_to(STATIC)}") is not None, "each module can be had by itself, too"
+
+
+#: The folders of the page's modules, from the bottom up: a module imports from its own folder and from those before it.
+FOLDERS = ("vendor", "common", "session", "core", "elements", "conversation", "shell")
+#: The most modules in a folder, and lines in a module and columns in a line.
+MOST_MODULES, MOST_LINES, MOST_COLUMNS = 25, 300, 128
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:])
+def test_imports_only_go_down_and_nothing_grows_too_large(folder: str) -> None:
+    modules = list((STATIC / folder).glob("*.js"))
+    assert 0 < len(modules) <= MOST_MODULES
+    below = FOLDERS[: FOLDERS.index(folder) + 1]
+    for module in modules:
+        text = module.read_text()
+        lines = text.splitlines()
+        assert len(lines) <= MOST_LINES, module.name
+        assert [line for line in lines if len(line) > MOST_COLUMNS] == [], module.name
+        for name in re.findall(r'(?m)^import \{[^}]*\} from "([^"]+)";', text):
+            assert (module.parent / name).resolve().parent.name in below, f"{module.name} imports {name}"
 
 
 def test_scripts_are_sent_without_comments_but_with_all_that_only_looks_so() -> None:

@@ -140,8 +140,8 @@ def test_what_is_vendored_has_its_licence_beside_it() -> None:
     assert (STATIC / "vendor" / "LICENSE.txt").read_text().strip()
 
 
-def test_the_folders_with_files_are_in_the_package() -> None:
+def test_the_files_are_in_the_package() -> None:
     listed = (ROOT / "setup.cfg").read_text()
-    folders = {path.parent.relative_to(STATIC.parent).as_posix() for path in STATIC.rglob("*") if path.is_file()}
-    assert all(f"{folder}/*\n" in listed for folder in folders)
+    depths = {len(path.relative_to(STATIC).parts) for path in STATIC.rglob("*") if path.is_file()}
+    assert all(f"    static/{'*/' * (depth - 1)}*\n" in listed for depth in depths)
     assert "recursive-include lanchat/webchat/static *" in (ROOT / "MANIFEST.in").read_text()

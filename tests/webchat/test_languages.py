@@ -44,7 +44,7 @@ def places(text: str | dict[str, str]) -> set[str]:
 
 
 def source() -> str:
-    return "".join(path.read_text() for path in sorted(STATIC.glob("*.js")))
+    return "".join(path.read_text() for path in sorted(STATIC.rglob("*.js")))
 
 
 def test_there_is_a_file_for_each_language_that_can_be_chosen() -> None:

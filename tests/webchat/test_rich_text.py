@@ -163,7 +163,7 @@ FOUND = [
 
 #: Draws a text, and tells what became of it.
 DRAW = """async (text) => {
-    const [{ html, render }, { richText }] = await Promise.all([import("/vendor/preact.js"), import("/rich_text.js")]);
+    const [{ html, render }, { richText }] = await Promise.all([import("/vendor/preact.js"), import("/conversation/rich_text.js")]);
     const box = document.createElement("div");
     document.body.append(box);
     render(html`<p>${richText(text)}</p>`, box);
@@ -214,7 +214,7 @@ def test_links_and_code_are_found_and_lead_where_they_say(window: Window, found:
 def test_a_name_that_is_mentioned_is_marked_as_a_whole_word_only(window: Window) -> None:
     marked: list[Any] = window.page.evaluate(
         """async () => {
-            const [{ html, render }, { richText }] = await Promise.all([import("/vendor/preact.js"), import("/rich_text.js")]);
+            const [{ html, render }, { richText }] = await Promise.all([import("/vendor/preact.js"), import("/conversation/rich_text.js")]);
             const box = document.createElement("div");
             render(html`<p>${richText("bob, @BOB: bobby and `bob` but not kebob; b.b (Bob)", "bob")}</p>`, box);
             return [...box.querySelectorAll("strong")].map((strong) => strong.textContent);
@@ -240,7 +240,7 @@ def test_a_name_that_is_mentioned_is_marked_as_a_whole_word_only(window: Window)
 def test_no_text_takes_long_or_many_nodes(window: Window, text: str) -> None:
     taken, nodes = window.page.evaluate(
         """async (text) => {
-            const { richText } = await import("/rich_text.js");
+            const { richText } = await import("/conversation/rich_text.js");
             const start = performance.now();
             const found = richText(text, "b");
             return [performance.now() - start, found.length];

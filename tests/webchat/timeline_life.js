@@ -6,8 +6,8 @@
  * otherwise the first difference.
  */
 async (seed) => {
-    const { Timeline } = await import("/timeline.js");
-    const { ownMessage, messageOf } = await import("/messages.js");
+    const { Timeline } = await import("/core/timeline.js");
+    const { ownMessage, messageOf } = await import("/core/messages.js");
     let state = seed * 2654435761 % 2**32;
     const chance = (n) => {
         state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -1,12 +1,12 @@
 /** The start of the page: everything that lives as long as it does is made here. */
 import { html, render } from "./vendor/preact.js";
-import { Model } from "./model.js";
-import { keepGuestRooms } from "./guest_rooms.js";
-import { drawAttention } from "./notify.js";
-import { Page } from "./page.js";
-import { Preferences } from "./preferences.js";
-import { note } from "./status.js";
-import { setLanguage } from "./i18n.js";
+import { Model } from "./core/model.js";
+import { keepGuestRooms } from "./shell/guest_rooms.js";
+import { drawAttention } from "./shell/notify.js";
+import { Page } from "./shell/page.js";
+import { Preferences } from "./shell/preferences.js";
+import { note } from "./elements/status.js";
+import { setLanguage } from "./common/i18n.js";
 
 const preferences = new Preferences();
 const model = new Model();
@@ -14,7 +14,7 @@ drawAttention(model, preferences);
 model.onNotice((text) => note(text));
 keepGuestRooms(model);
 
-const loadReload = () => import("./reload.js");
+const loadReload = () => import("./shell/reload.js");
 const stop = model.session.subscribe(() => {
     if (model.session.outdated) {
         stop();
