@@ -42,6 +42,8 @@ _COMMENT = re.compile(
     rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n|(?<=[;{]) +// [^\n]*|/\*\* @(?:(?!\*/).)*\*/ ?", re.DOTALL | re.MULTILINE
 )
 _INDENTATION = re.compile(rb"^\s+", re.MULTILINE)
+#: Matches the end of a line behind a statement or a brace, where no comment can be.
+_LINE_END = re.compile(rb"^([^/\n]*[;{])\n", re.MULTILINE)
 #: Matches blanks that mean nothing in a style; and an import of another style.
 _STYLE_BLANKS = re.compile(rb"(?<=[:;,{}])\s+|\s+(?=[{}])")
 _STYLE_IMPORT = re.compile(rb'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
@@ -117,6 +119,7 @@ class Files:
         self.trust = contents.pop("/trust.html")
         modules = {name: content.decode() for name, content in contents.items() if name.endswith(".js")}
         scripts = {name: script.encode() for name, script in bundle(modules, FIRST).items()}
+        scripts = {name: _LINE_END.sub(rb"\1", script) for name, script in scripts.items()}
         styles = {name: join_styles(contents, name) for name in contents if name.endswith(".css")}
         everything_sent = {**contents, **scripts, **styles}
         self._files = {name: make_file("index.html" if name == "/" else name, body) for name, body in everything_sent.items()}

@@ -163,7 +163,8 @@ FOUND = [
 
 #: Draws a text, and tells what became of it.
 DRAW = """async (text) => {
-    const [{ html, render }, { richText }] = await Promise.all([import("/vendor/preact.js"), import("/conversation/rich_text.js")]);
+    const { html, render } = await import("/vendor/preact.js");
+    const { richText } = await import("/conversation/rich_text.js");
     const box = document.createElement("div");
     document.body.append(box);
     render(html`<p>${richText(text)}</p>`, box);
@@ -214,7 +215,8 @@ def test_links_and_code_are_found_and_lead_where_they_say(window: Window, found:
 def test_a_name_that_is_mentioned_is_marked_as_a_whole_word_only(window: Window) -> None:
     marked: list[Any] = window.page.evaluate(
         """async () => {
-            const [{ html, render }, { richText }] = await Promise.all([import("/vendor/preact.js"), import("/conversation/rich_text.js")]);
+            const { html, render } = await import("/vendor/preact.js");
+    const { richText } = await import("/conversation/rich_text.js");
             const box = document.createElement("div");
             render(html`<p>${richText("bob, @BOB: bobby and `bob` but not kebob; b.b (Bob)", "bob")}</p>`, box);
             return [...box.querySelectorAll("strong")].map((strong) => strong.textContent);

@@ -2,9 +2,9 @@
  * The texts of the page, in the language of its reader.
  *
  * Each language is a file of plain JSON, `lang/XX.json`, and is listed with its own name in `lang/index.json`, which the server
- * puts into the page (`<meta name="languages">`). A text is a string with places for values (`"Hello {name}"`), or one string for
- * each plural form (`{"one": "...", "other": "..."}`), chosen by the value `n`. What a language lacks is shown in English, which
- * is loaded only then.
+ * puts into the page (`<meta name="languages">`). A text is a string with places for values (`"Hello {name}"`), or one string
+ * for each plural form (`{"one": "...", "other": "..."}`), chosen by the value `n`. What a language lacks is shown in English,
+ * which is loaded only then.
  */
 
 /** @typedef {Record<string, string | Record<string, string>>} Texts */

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { Composer } from "./composer.js";
-import { IconButton } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
 import { t } from "../common/i18n.js";
 import { Later, withStyle } from "../elements/later.js";
 import { LiveRegion } from "./live_region.js";

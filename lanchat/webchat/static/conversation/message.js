@@ -1,7 +1,7 @@
 /** One message in the list. */
 
 import { Component, html, useEffect, useRef, useState } from "../vendor/preact.js";
-import { IconButton } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
 import { t } from "../common/i18n.js";
 import { Icon } from "../elements/icons.js";
 import { Reactions } from "./reactions.js";

@@ -1,7 +1,7 @@
 /** What is the matter with the connection, in plain words; and short notes that go away by themselves. */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { Icon } from "./icons.js";
-import { IconButton } from "./dialog.js";
+import { IconButton } from "./button.js";
 import { Observable } from "../common/observable.js";
 import { t } from "../common/i18n.js";
 import { useObservable } from "../common/observable_hook.js";

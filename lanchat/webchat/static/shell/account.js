@@ -1,6 +1,7 @@
 /** The dialog about oneself: away, name, account, devices, password. */
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { Dialog, Field, Form, useTask, ErrorText } from "../elements/dialog.js";
+import { Dialog } from "../elements/dialog.js";
+import { ErrorText, Field, Form, useTask } from "../elements/form.js";
 import { dateAndTime } from "../elements/dates.js";
 import { deviceName } from "../session/credentials.js";
 import { t } from "../common/i18n.js";
@@ -11,7 +12,7 @@ import { useObservable } from "../common/observable_hook.js";
 /**
  * @typedef {import("../core/model.js").Model} Model
  * @typedef {import("../session/session.js").Session} Session
- * @typedef {import("../elements/dialog.js").Values} Values
+ * @typedef {import("../elements/form.js").Values} Values
  */
 
 /** @param {{ model: Model, onClose: () => void }} props */

@@ -1,11 +1,11 @@
 /** The button that enters a room. */
 import { html, useState } from "../vendor/preact.js";
-import { Field, Form } from "../elements/dialog.js";
+import { Field, Form } from "../elements/form.js";
 import { t } from "../common/i18n.js";
 
 /**
  * @typedef {import("../core/model.js").Model} Model
- * @typedef {import("../elements/dialog.js").Values} Values
+ * @typedef {import("../elements/form.js").Values} Values
  */
 
 /**

@@ -1,7 +1,7 @@
 /** What the main pane shows: a conversation, or the way into a room that one is not in. */
 import { html } from "../vendor/preact.js";
 import { Conversation } from "../conversation/conversation.js";
-import { IconButton } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
 import { Later, loadDialogs } from "../elements/later.js";
 import { t } from "../common/i18n.js";
 import { useObservable } from "../common/observable_hook.js";

@@ -1,6 +1,8 @@
 /** Who is in a room, with ranks and away, and what those with a rank may do about them. */
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { ErrorText, Field, Form, IconButton, moveFocus, useTask } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
+import { ErrorText, Field, Form, useTask } from "../elements/form.js";
+import { moveFocus } from "../elements/move_focus.js";
 import { Select } from "../elements/fields.js";
 import { hrefOf } from "../elements/routes.js";
 import { Presence } from "./sidebar.js";
@@ -11,7 +13,7 @@ import { useObservable } from "../common/observable_hook.js";
  * @typedef {import("../core/model.js").Model} Model
  * @typedef {import("../common/types.js").Conversation} Conversation
  * @typedef {import("../common/types.js").Member} Member
- * @typedef {import("../elements/dialog.js").Values} Values
+ * @typedef {import("../elements/form.js").Values} Values
  * @typedef {{ model: Model, conv: string, member: Member, rights: { decides: boolean, mayRank: boolean } }} MemberProps
  */
 

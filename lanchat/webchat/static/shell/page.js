@@ -83,7 +83,8 @@ function Chat({ lang, model, preferences }) {
             <main id="main" tabindex="-1" inert=${drawer.open}>
                 <${MainPane} key=${lang} model=${model} route=${route} onMenu=${drawer.show} onInfo=${toggleInfo} />
             </main>
-            ${info && html`<${Later} load=${loadDialogs} name="Dialog" dialog="panel" model=${model} conv=${route.conv} onClose=${closeInfo} />`}
+            ${info && html`<${Later} load=${loadDialogs} name="Dialog" dialog="panel" model=${model} conv=${route.conv}
+                onClose=${closeInfo} />`}
         </div>
         ${dialog && html`<${Later} key=${dialog} load=${loadDialogs} name="Dialog" dialog=${dialog} ...${props} />`}
         <${NoteList} />`;

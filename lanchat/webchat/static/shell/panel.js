@@ -1,7 +1,7 @@
 /** The panel about the conversation that is shown: beside it in a wide window, over it in a narrow one. */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { EveryonePanel, PersonPanel } from "./person.js";
-import { IconButton } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
 import { RoomPanel } from "./room.js";
 import { t } from "../common/i18n.js";
 import { useObservable } from "../common/observable_hook.js";

@@ -1,6 +1,7 @@
 /** The panels beside a talk with one person, and beside what is said to everyone. */
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { ErrorText, moveFocus, useTask } from "../elements/dialog.js";
+import { ErrorText, useTask } from "../elements/form.js";
+import { moveFocus } from "../elements/move_focus.js";
 import { hrefOf } from "../elements/routes.js";
 import { Muting } from "./room.js";
 import { Presence } from "./sidebar.js";

@@ -1,6 +1,6 @@
 /** The panel beside a conversation: what a room is, who is in it, and what one may do there. */
 import { html, useState } from "../vendor/preact.js";
-import { ErrorText, Field, Form, useTask } from "../elements/dialog.js";
+import { ErrorText, Field, Form, useTask } from "../elements/form.js";
 import { Checkbox } from "../elements/fields.js";
 import { Members } from "./members.js";
 import { t } from "../common/i18n.js";
@@ -8,7 +8,7 @@ import { t } from "../common/i18n.js";
 /**
  * @typedef {import("../core/model.js").Model} Model
  * @typedef {import("../common/types.js").Conversation} Conversation
- * @typedef {import("../elements/dialog.js").Values} Values
+ * @typedef {import("../elements/form.js").Values} Values
  */
 
 /**

@@ -1,6 +1,8 @@
 /** The dialog with all rooms: to find and enter one, or to make one. */
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { Dialog, ErrorText, Field, Form, moveFocus, useTask } from "../elements/dialog.js";
+import { Dialog } from "../elements/dialog.js";
+import { ErrorText, Field, Form, useTask } from "../elements/form.js";
+import { moveFocus } from "../elements/move_focus.js";
 import { Checkbox, withValue } from "../elements/fields.js";
 import { Icon } from "../elements/icons.js";
 import { Join } from "./join.js";

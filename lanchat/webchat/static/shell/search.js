@@ -1,6 +1,8 @@
 /** The dialog that finds messages, rooms and people. */
 import { html, useRef, useState } from "../vendor/preact.js";
-import { Dialog, Form, moveFocus, useTask, ErrorText } from "../elements/dialog.js";
+import { Dialog } from "../elements/dialog.js";
+import { ErrorText, Form, useTask } from "../elements/form.js";
+import { moveFocus } from "../elements/move_focus.js";
 import { nameKey } from "../common/names.js";
 import { hrefOf } from "../elements/routes.js";
 import { withValue } from "../elements/fields.js";

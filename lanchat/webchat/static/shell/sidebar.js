@@ -1,7 +1,8 @@
 /** The list of conversations: rooms, everyone and people, with what is unread in each. */
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { Icon } from "../elements/icons.js";
-import { IconButton, moveFocus } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
+import { moveFocus } from "../elements/move_focus.js";
 import { hrefOf } from "../elements/routes.js";
 import { t } from "../common/i18n.js";
 import { concerns, whoAndWhere } from "./notify.js";

@@ -1,6 +1,7 @@
 /** The first screen: a name is all it takes, and a password if the name is an account's. */
 import { html, useEffect, useState } from "../vendor/preact.js";
-import { ErrorText, Field, Form, IconButton } from "../elements/dialog.js";
+import { IconButton } from "../elements/button.js";
+import { ErrorText, Field, Form } from "../elements/form.js";
 import { Icon, Logo } from "../elements/icons.js";
 import { t } from "../common/i18n.js";
 import { useObservable } from "../common/observable_hook.js";
@@ -8,7 +9,7 @@ import { useObservable } from "../common/observable_hook.js";
 /**
  * @typedef {import("../session/session.js").Session} Session
  * @typedef {import("./preferences.js").Preferences} Preferences
- * @typedef {import("../elements/dialog.js").Values} Values
+ * @typedef {import("../elements/form.js").Values} Values
  */
 
 /**
