@@ -2,12 +2,12 @@
 // page of the server, so that its rules (CSP, Trusted Types) hold, and then use `window.chat`.
 async ({ count, seqRead, focus, conv, language }) => {
     const [{ html, render }, { Conversation }, { Timeline }, { Observable }, { setLanguage }] = await Promise.all(
-        ["vendor/preact", "conversation", "timeline", "observable", "i18n"].map((name) => import(`/${name}.js`)),
+        ["vendor/preact", "conversation", "timeline", "observable", "i18n"].map((name) => import(`/still/${name}.js`)),
     );
     await setLanguage(language);
     await Promise.all(["style", "conversation"].map((name) => new Promise((resolve) => {
         const link = document.createElement("link");
-        Object.assign(link, { rel: "stylesheet", href: `/${name}.css`, onload: resolve });
+        Object.assign(link, { rel: "stylesheet", href: `/still/${name}.css`, onload: resolve });
         document.head.append(link);
     })));
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Route
 
-from lanchat.webchat.files import DOCUMENT_HEADERS, TYPES
+from lanchat.webchat.files import DOCUMENT_HEADERS, STATIC, TYPES
 from tests.webchat.browser import OpenWindow
 
 FAKE_CHAT = Path(__file__).with_name("fake_chat.js").read_text()
 #: A page at the server's address that does nothing by itself, but has the rules of the chat page.
 STILL_PAGE = "<!doctype html><html lang='en'><meta charset='utf-8'><link rel='icon' href='data:,'><title>Fake</title><body>"
+
+
+def _answer(route: Route) -> None:
+    """Answer a request for that page, or for a file of the chat page as it is on the disk: the server joins its modules."""
+    name = urlsplit(route.request.url).path.removeprefix("/still/")
+    body = (STATIC / name).read_bytes() if name else STILL_PAGE
+    route.fulfill(body=body, content_type=TYPES[Path(name or "index.html").suffix], headers=DOCUMENT_HEADERS)
 
 
 class FakeChat:
@@ -27,14 +35,12 @@ class FakeChat:
         self.address = address
         self.start["language"] = options.pop("language", "en")
         self.page: Page = open_window(address, viewport={"width": 900, "height": 700}, **options).page
-        self.page.route(
-            "**/still", lambda route: route.fulfill(body=STILL_PAGE, content_type=TYPES[".html"], headers=DOCUMENT_HEADERS)
-        )
+        self.page.route("**/still/**", _answer)
         self.again()
 
     def again(self) -> None:
         """Show it from the beginning, as after a reload."""
-        self.page.goto(self.address + "still")
+        self.page.goto(self.address + "still/")
         self.page.evaluate(FAKE_CHAT, self.start)
         self.settle()
 

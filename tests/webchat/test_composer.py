@@ -212,7 +212,7 @@ def test_rows_and_what_can_be_done_with_them_are_reached_by_keys(chat: FakeChat)
     expect(chat.row(29)).to_be_focused()
     chat.page.keyboard.press("Enter")
     items = chat.page.get_by_role("menuitem")
-    assert items.all_inner_texts() == ["Reply", "React", "Copy link", "Copy text"]
+    expect(items).to_have_text(["Reply", "React", "Copy link", "Copy text"])
     expect(items.first).to_be_focused()
     chat.page.keyboard.press("ArrowDown")
     chat.page.keyboard.press("Enter")
