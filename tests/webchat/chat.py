@@ -101,7 +101,7 @@ class Person:
 
     def row(self, text: str) -> Locator:
         """The rows of messages that have this text."""
-        return self.page.get_by_role("article").filter(has_text=text)
+        return self.page.get_by_role("article").filter(has=self.page.locator(".text", has_text=text))
 
     def sees(self, text: str, sender: str = "") -> Locator:
         """Wait until exactly one message has this text; its row."""
