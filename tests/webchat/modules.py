@@ -21,6 +21,8 @@ PASSWORD = "correct horse"  # noqa: S105 (everybody's)
 IN_FLIGHT = 50
 
 _BEGIN = """async () => {
+    const { setLanguage } = await import("/common/i18n.js");
+    await setLanguage("en");
     const { Model } = await import("/core/model.js");
     globalThis.model = new Model();
     globalThis.heard = [];

@@ -67,7 +67,7 @@ def test_a_refused_message_says_why_and_can_be_sent_again_or_removed(tab: OpenTa
     ann.do("model.discard(rows('@somebody2')[0])")
     assert ann.texts("@somebody2") == []
     ann.do("model.send('#lobby', 'x'.repeat(20000))")
-    assert ann.until("rows('#lobby').at(-1).state === 'failed' && rows('#lobby').at(-1).error") == "core.tooBig"
+    assert ann.until("rows('#lobby').at(-1).state === 'failed' && rows('#lobby').at(-1).error") == "The message is too long."
 
 
 def test_a_fresh_page_asks_for_nothing_that_was_missed(tab: OpenTab, server: Server) -> None:
