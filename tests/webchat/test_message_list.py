@@ -219,6 +219,17 @@ def test_people_who_come_and_go_are_one_row(address: str, open_window: OpenWindo
     expect(rows.first.get_by_role("listitem")).to_have_count(4)
 
 
+@pytest.mark.parametrize("width", [320, 900])
+def test_the_picture_of_who_sends_a_notice_does_not_cover_the_name(address: str, open_window: OpenWindow, width: int) -> None:
+    chat = FakeChat(open_window, address)
+    chat.page.set_viewport_size({"width": width, "height": 700})
+    chat.do("(chat) => chat.model.say('from a program', { from: 'zoe', kind: 'notice' })")
+    row = chat.page.locator("article").last
+    picture, name = row.locator(".avatar").bounding_box(), row.get_by_text("zoe", exact=True).bounding_box()
+    assert picture and name
+    assert picture["x"] + picture["width"] <= name["x"]
+
+
 #: What tries to break out of its row: by length, by lines, by what is put upon letters, by direction.
 UNRULY: dict[str, Any] = {
     "16 KB without a blank": {"text": "w" * 16_384},

@@ -209,8 +209,8 @@ function TypingLine({ model, conv }) {
  * @param {{ text: string, onClose: () => void }} props
  */
 function Notice({ text, onClose }) {
-    return html`<div class="notice" role="status" hidden=${text === ""}>
-        <div class="notice-text" dir="auto">${text}</div>
+    return html`<div class="answer" role="status" hidden=${text === ""}>
+        <div class="answer-text" dir="auto">${text}</div>
         ${text && html`<button type="button" onClick=${onClose}>${t("composer.dismiss")}</button>`}
     </div>`;
 }
