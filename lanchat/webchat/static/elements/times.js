@@ -8,7 +8,7 @@ const DAY = 86_400_000;
 
 /** @type {Record<string, Intl.DateTimeFormatOptions>} */
 const STYLES = {
-    time: { hour: "numeric", minute: "2-digit" },
+    time: { timeStyle: "short" },
     weekday: { weekday: "long", day: "numeric", month: "long" },
     date: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
     full: { dateStyle: "full", timeStyle: "medium" },
