@@ -418,6 +418,25 @@ def test_commands_are_typed(tab: OpenTab) -> None:
     assert ann.do("row('#lobby', 'as anna').mine")
 
 
+def test_commands_are_about_the_room_in_which_they_are_typed(tab: OpenTab) -> None:
+    ann, _ = tab().enter("ann", PASSWORD), tab().enter("bob", PASSWORD)
+    ann.do("model.create('#pumps20', false)")
+    ann.do("model.command('/topic valves and pumps', '#pumps20')")
+    ann.until("model.find('#pumps20').topic === 'valves and pumps'")
+    assert "#pumps20" in ann.do("model.command('/invite bob', '#pumps20')")["text"]
+    ann.do("model.command('/topic #pumps20 named', '#lobby')")
+    ann.until("model.find('#pumps20').topic === 'named'")
+
+
+@pytest.mark.parametrize("line", ["/pm", "/pm zed", "/shout", "/notice"])
+def test_a_command_without_a_text_says_how_it_is_written_and_goes_nowhere(tab: OpenTab, line: str) -> None:
+    ann = tab().enter("ann21")
+    ann.open("#lobby")
+    refused = ann.do(f"model.command('{line}', '#lobby').catch((error) => error.message)")
+    assert line.split()[0] in refused
+    assert ann.do("[model.current, model.find('@zed') === undefined, model.find('@') === undefined]") == ["#lobby", True, True]
+
+
 def test_an_excerpt_is_fetched_once(tab: OpenTab, server: Server) -> None:
     ann = tab().enter("ann", PASSWORD)
     ann.do("model.create('#old21', false)")

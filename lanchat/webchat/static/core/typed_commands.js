@@ -34,11 +34,12 @@ export async function runLine(model, line, conv) {
 
 /** @type {{ [name: string]: (model: Model, args: string, conv: string) => Promise<Answer> }} */
 const OWN = {
-    "/me": (model, args, conv) => say(model, conv, args, "action"),
-    "/notice": (model, args, conv) => say(model, conv, args, "notice"),
-    "/shout": (model, args) => say(model, EVERYONE, args, ""),
+    "/me": (model, args, conv) => say(model, conv, needed(args, "/me TEXT"), "action"),
+    "/notice": (model, args, conv) => say(model, conv, needed(args, "/notice TEXT"), "notice"),
+    "/shout": (model, args) => say(model, EVERYONE, needed(args, "/shout TEXT"), ""),
     "/pm": async (model, args) => {
         const [name, text] = split(args);
+        needed(text, "/pm USER TEXT");
         model.open(`@${name.replace(/^@/u, "")}`);
         return say(model, model.current, text, "");
     },
@@ -94,7 +95,7 @@ const OWN = {
  * @param {""|"action"|"notice"} kind
  */
 async function say(model, conv, text, kind) {
-    await model.send(conv, needed(text, "/me TEXT"), { kind });
+    await model.send(conv, text, { kind });
     return null;
 }
 
@@ -119,9 +120,16 @@ async function ask(model, name, args) {
  * @param {string} conv
  */
 function withConversation(name, args, conv) {
-    const isMissing = (name === "/notify" && /^(?:on|off)$/iu.test(args.trim())) || (name === "/read" && args.trim() === "")
-        || (/^\/(?:topic|rules|members|people|history)$/u.test(name) && args.trim() === "");
-    return isMissing && kindOf(conv) !== "everyone" ? `${conv} ${args.trim()}`.trim() : args;
+    const given = args.trim();
+    if (kindOf(conv) === "room" && name === "/topic" && !given.startsWith("#")) {
+        return `${conv} ${given}`.trim();
+    }
+    if (kindOf(conv) === "room" && /^\/(?:un)?invite$/u.test(name) && /^\S+$/u.test(given)) {
+        return `${given} ${conv}`;
+    }
+    const isMissing = (name === "/notify" && /^(?:on|off)$/iu.test(given)) || (name === "/read" && given === "")
+        || (/^\/(?:topic|rules|members|people|history)$/u.test(name) && given === "");
+    return isMissing && kindOf(conv) !== "everyone" ? `${conv} ${given}`.trim() : args;
 }
 
 /**
