@@ -226,7 +226,8 @@ def test_the_picture_of_who_sends_a_notice_does_not_cover_the_name(address: str,
     chat.do("(chat) => chat.model.say('from a program', { from: 'zoe', kind: 'notice' })")
     row = chat.page.locator("article").last
     picture, name = row.locator(".avatar").bounding_box(), row.get_by_text("zoe", exact=True).bounding_box()
-    assert picture and name
+    assert picture
+    assert name
     assert picture["x"] + picture["width"] <= name["x"]
 
 
