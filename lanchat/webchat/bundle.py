@@ -71,15 +71,16 @@ def _join(modules: Modules, paths: list[str], known: Iterable[str], elsewhere: s
 
 def _wrap(path: str, text: str) -> str:
     """A module as a constant, which has what it exports as members."""
-    names = ", ".join(_EXPORT.findall(text))
-    return f"export const {_variable(path)} = (() => {{\n{_EXPORT.sub('', _body(path, text))}return {{ {names} }};\n}})();"
+    names = ",".join(_EXPORT.findall(text))
+    return f"export const {_variable(path)}=(()=>{{\n{_EXPORT.sub('', _body(path, text))}return{{{names}}};\n}})();"
 
 
 def _body(path: str, text: str) -> str:
     """A module's text, which takes what it imports from the constants of those modules. Raises `ValueError` if it can't."""
 
     def take(match: re.Match[str]) -> str:
-        return f"const {{{match[1].replace(' as ', ': ')}}} = {_variable(_path(path, match[2]))};\n"
+        names = match[1].strip().replace(" as ", ":").replace(", ", ",")
+        return f"const{{{names}}}={_variable(_path(path, match[2]))};\n"
 
     body = _LATER.sub(lambda match: f'"{_path(path, match[1])}"', _IMPORT.sub(take, text))
     if other := _OTHER.search(_EXPORT.sub("", body)):
