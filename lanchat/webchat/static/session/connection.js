@@ -53,6 +53,7 @@ export class Connection extends Observable {
     #timers = new Timers();
     #receipts = new Receipts(() => (this.account ? this.place.seq : 0), (seq) => this.send("/ack", "", { seq }));
     #liveness = new Liveness(() => void this.request("/time", "").catch(() => undefined), () => this.#socket.drop());
+    #awaitWelcome = (delay = 0) => this.#timers.start("welcome", delay + WELCOME_MS, () => this.#socket.drop());
 
     /**
      * @param {Handlers} handlers
@@ -87,6 +88,7 @@ export class Connection extends Observable {
         if (this.phase === "login" && password !== "" && this.#handshake !== null && sameName(name, this.name)) {
             this.#password = password;
             this.show("connecting");
+            this.#awaitWelcome();
             this.#socket.send(this.#handshake.logIn(password));
             return;
         }
@@ -202,7 +204,7 @@ export class Connection extends Observable {
         this.#bye = null;
         this.#socket.send(this.name);
         this.#socket.send(this.#handshake.hello());
-        this.#timers.start("welcome", WELCOME_MS, () => this.#socket.drop());
+        this.#awaitWelcome();
     }
 
     /** @param {unknown} text */
@@ -229,11 +231,11 @@ export class Connection extends Observable {
         if (next.step === "welcome") {
             this.#welcomed(next.packet);
         } else if (next.step === "hello") {
-            this.#timers.start("welcome", next.ms + WELCOME_MS, () => this.#socket.drop());
+            this.#awaitWelcome(next.ms);
             this.#timers.start("hello", next.ms, () => this.#handshake !== null && this.#socket.send(this.#handshake.hello()));
         } else if (next.step !== "wait") {
             this.#password = "";
-            this.#timers.stop("welcome");
+            this.#timers.stopAll();
             if (next.step === "refused") {
                 this.end(1000);
             }
