@@ -1,7 +1,12 @@
-/** What was typed in each conversation and not sent: it is there again after the page was closed. */
+/** What each name typed in each conversation and did not send: it is there again after the page was closed. */
 
+import { nameKey } from "../common/names.js";
 import { storage } from "../common/storage.js";
 import { mayHaveSecret } from "../core/typed_lines.js";
+import { lastName } from "../session/credentials.js";
+
+/** Under which name a draft is stored. @param {string} conv */
+const keyOf = (conv) => `draft.${nameKey(lastName())}.${conv}`;
 
 /**
  * The draft of a conversation, or "".
@@ -9,7 +14,7 @@ import { mayHaveSecret } from "../core/typed_lines.js";
  * @returns {string}
  */
 export function draftOf(conv) {
-    return storage.get(`draft.${conv}`);
+    return storage.get(keyOf(conv));
 }
 
 /**
@@ -18,5 +23,5 @@ export function draftOf(conv) {
  * @param {string} text
  */
 export function keepDraft(conv, text) {
-    storage.set(`draft.${conv}`, text.trim() === "" || mayHaveSecret(text) ? "" : text);
+    storage.set(keyOf(conv), text.trim() === "" || mayHaveSecret(text) ? "" : text);
 }

@@ -228,6 +228,7 @@ export class ModelState extends RoomRequests {
         if (name === "") {
             this.#forgetAll();
             this.#identity = "";
+            this.timelines = new Timelines(this.lookups);  // with what was not sent
             this.show("");
         } else {
             this.#identity = `${nameKey(name)} ${account}`;
