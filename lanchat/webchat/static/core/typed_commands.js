@@ -34,14 +34,18 @@ export async function runLine(model, line, conv) {
 
 /** @type {{ [name: string]: (model: Model, args: string, conv: string) => Promise<Answer> }} */
 const OWN = {
-    "/me": (model, args, conv) => say(model, conv, needed(args, "/me TEXT"), "action"),
-    "/notice": (model, args, conv) => say(model, conv, needed(args, "/notice TEXT"), "notice"),
-    "/shout": (model, args) => say(model, EVERYONE, needed(args, "/shout TEXT"), ""),
+    "/me": (model, args, conv) => say(model, conv, args, { kind: "action" }, "/me TEXT"),
+    "/notice": (model, args, conv) => say(model, conv, args, { kind: "notice" }, "/notice TEXT"),
+    "/shout": (model, args) => say(model, EVERYONE, args, {}, "/shout TEXT"),
+    "/reply": async (model, args, conv) => {
+        const [re, text] = split(args), message = model.timeline(conv).get(re);
+        return message === undefined ? ask(model, "/reply", args) : say(model, message.conv, text, { re }, "/reply ID TEXT");
+    },
     "/pm": async (model, args) => {
         const [name, text] = split(args);
         needed(text, "/pm USER TEXT");
         model.open(`@${name.replace(/^@/u, "")}`);
-        return say(model, model.current, text, "");
+        return say(model, model.current, text, {}, "/pm USER TEXT");
     },
     "/to": async (model, args) => {
         model.open(args === "" ? EVERYONE : /^[#@]/u.test(args) ? args : `@${args}`);
@@ -92,10 +96,11 @@ const OWN = {
  * @param {Model} model
  * @param {string} conv
  * @param {string} text
- * @param {""|"action"|"notice"} kind
+ * @param {{ re?: string, kind?: ""|"action"|"notice" }} options
+ * @param {string} usage
  */
-async function say(model, conv, text, kind) {
-    await model.send(conv, text, { kind });
+async function say(model, conv, text, options, usage) {
+    await model.send(conv, needed(text, usage), options);
     return null;
 }
 
