@@ -10,9 +10,12 @@ from lanchat.net.tls import Contexts, TLSFactory, TLSTransport
 from lanchat.protocol.counts import Counts
 from lanchat.webchat.hosts import Hosts
 
-#: How a client's first record of TLS begins (RFC 8446, 5.1), and how a request does: its target, and its header Host.
+#: How a client's first record of TLS begins (RFC 8446, 5.1), and how a request does: its target, and its header Host. The
+#: target is taken as a whole, or not at all: else every part of it would be tried with all that follows.
 _HANDSHAKE = b"\x16"
-_REQUEST = re.compile(rb"[A-Z]{3,20} (?P<target>/[!-~]*)? ?(?:[^\r\n]*\r\n)+?Host:[ \t]*(?P<host>[!-~]+)\r\n", re.IGNORECASE)
+_REQUEST = re.compile(
+    rb"[A-Z]{3,20} (?:(?P<target>/[!-~]*)(?![!-~]))?(?:[^\r\n]*\r\n)+?Host:[ \t]*(?P<host>[!-~]+)\r\n", re.IGNORECASE
+)
 _TEXT = b"This port has TLS: begin the address with https://\n"
 _ANSWER = b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
 

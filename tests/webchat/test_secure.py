@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lanchat.webchat.secure import _REQUEST
 from tests.certs import Authority
 from tests.frames import HANDSHAKE, frame, frames
 from tests.live import LOOPBACK, PATIENCE, Server
@@ -59,6 +60,12 @@ def test_nobody_is_led_to_a_name_that_is_not_ours(server: Server) -> None:
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"Location" not in head
     assert b"https://" in head
+
+
+def test_what_has_no_host_takes_time_in_proportion_to_its_length() -> None:
+    begun = time.process_time()
+    assert _REQUEST.match(b"GET /" + b"a" * 20_000 + b"\r\n" * 10_000) is None
+    assert time.process_time() - begun < 1  # (it took 10 s when every part of the target was tried)
 
 
 @pytest.mark.parametrize(
