@@ -391,6 +391,14 @@ def test_a_gap_is_filled(tab: OpenTab) -> None:
     bob.until("model.find('#gap18').unread === 3")
 
 
+def test_two_gaps_at_once_are_filled(tab: OpenTab) -> None:
+    ann = tab().enter("ann", PASSWORD).say("#lobby", "before the gaps")
+    newest = ann.do("model.session.place.seq")
+    gap = "(model.session.place.leftOut(arg - 1, arg), model.loading.fillGap())"
+    ann.do(f"Promise.all([{gap}, {gap}])", newest)
+    assert ann.do("model.session.place.seq") == newest
+
+
 def test_kicked_and_banned_pages_stay_away(tab: OpenTab, server: Server) -> None:
     guest = tab().enter("rude19")
     with login(server.port(), "quitter19"):

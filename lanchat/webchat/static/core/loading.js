@@ -110,13 +110,13 @@ export class Loading {
     /**
      * Ask for the list of conversations.
      * @param {boolean} [isFirst] Whether it was not known before, so that the line "new" of the open one depends on it.
-     * @returns {Promise<boolean>} whether it came
+     * @returns {Promise<boolean>} whether it came, or will come as soon as the one that is on its way is here
      */
     async listConversations(isFirst = false) {
         const { model } = this;
         if (this.#isListing) {
             this.#again = true;
-            return false;
+            return true;
         }
         this.#isListing = true;
         model.list.expect();
