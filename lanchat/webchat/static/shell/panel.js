@@ -35,7 +35,8 @@ export function Panel({ model, conv, onClose }) {
                 <${IconButton} icon="close" label=${t("dialog.close")} onClick=${onClose} />
             </header>
             ${conversation?.kind === "room" && html`<${RoomPanel} model=${model} room=${conversation} onClose=${onClose} />`}
-            ${conversation?.kind === "person" && html`<${PersonPanel} key=${conversation.conv} model=${model} conversation=${conversation} />`}
+            ${conversation?.kind === "person" && html`<${PersonPanel} key=${conversation.conv} model=${model}
+                conversation=${conversation} />`}
             ${conversation?.kind === "everyone" && html`<${EveryonePanel} model=${model} conversation=${conversation} />`}
         </div>
     </dialog>`;
