@@ -2,7 +2,7 @@
 // page of the server, so that its rules (CSP, Trusted Types) hold, and then use `window.chat`.
 async ({ count, seqRead, focus, conv, language }) => {
     const [{ html, render }, { Conversation }, { Timeline }, { Observable }, { setLanguage }] = await Promise.all(
-        ["vendor/preact", "conversation", "timeline", "observable", "i18n"].map((name) => import(`/still/${name}.js`)),
+        ["vendor/preact", "conversation/conversation", "core/timeline", "common/observable", "common/i18n"].map((name) => import(`/still/${name}.js`)),
     );
     await setLanguage(language);
     await Promise.all(["style", "conversation"].map((name) => new Promise((resolve) => {

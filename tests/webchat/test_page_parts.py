@@ -9,6 +9,7 @@ import pytest
 
 from lanchat.protocol.spelling import key
 from lanchat.protocol.typed_lines import UnclearLine, parse
+from lanchat.webchat.files import STATIC
 from tests.live import LOOPBACK, Server
 from tests.webchat.browser import OpenWindow
 from tests.webchat.modules import document
@@ -30,7 +31,9 @@ def run(open_window: OpenWindow, server: Server) -> Run:
     page = window.page
 
     def do(module: str, expression: str, arg: Any = None) -> Any:
-        return page.evaluate(f"async (arg) => {{ const it = await import('/{module}.js'); return {expression}; }}", arg)
+        (path,) = STATIC.glob(f"*/{module}.js")
+        name = path.relative_to(STATIC).as_posix()
+        return page.evaluate(f"async (arg) => {{ const it = await import('/{name}'); return {expression}; }}", arg)
 
     return do
 
