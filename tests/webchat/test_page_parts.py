@@ -227,6 +227,19 @@ def test_messages_keep_their_order_when_the_server_refuses_some_for_a_while(run:
     assert run("outbox", script) == ["online", *"abca", "ack a", "b", "ack b", *"cc", "ack c", "d", "unknown d"]
 
 
+def test_what_waits_for_somebody_follows_them_to_another_name(run: Run) -> None:
+    script = """(() => {
+        const sent = [], outbox = new it.Outbox({send: (to, msg) => sent.push(`${to}: ${msg}`) > 0, overdue: () => {}});
+        outbox.add('a', 'bob', 'for bob only', {}, true);
+        outbox.add('b', '#ops', 'for all', {}, true);
+        outbox.renamed('Bob', 'rob');
+        outbox.online();
+        outbox.lost(true);
+        return sent;
+    })()"""
+    assert run("outbox", script) == ["rob: for bob only", "#ops: for all"]
+
+
 def test_a_full_outbox_says_so(run: Run) -> None:
     script = """(() => {
         let failed = 0;

@@ -2,7 +2,7 @@
 
 import { ServerError } from "../common/errors.js";
 import { t } from "../common/i18n.js";
-import { byteLength } from "../common/names.js";
+import { byteLength, sameName } from "../common/names.js";
 
 /** @typedef {import("../common/types.js").X} X */
 /** @typedef {import("../common/types.js").Packet} Packet */
@@ -61,6 +61,17 @@ export class Outbox {
     /** How many messages are not acknowledged. */
     get size() {
         return this.#queue.length + this.#sent.size;
+    }
+
+    /**
+     * A room or a person has another name: what waits goes to that.
+     * @param {string} before
+     * @param {string} name
+     */
+    renamed(before, name) {
+        this.#queue.filter(({ to }) => sameName(to, before)).forEach((message) => {
+            message.to = name;
+        });
     }
 
     /**

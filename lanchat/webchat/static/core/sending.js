@@ -79,6 +79,7 @@ export class Sending {
      * @param {string} name
      */
     renamed(conv, name) {
+        this.outbox.renamed(recipient(conv), recipient(name));
         for (const [cid, one] of this.#convs) {
             if (nameKey(one) === nameKey(conv)) {
                 this.#convs.set(cid, name);
