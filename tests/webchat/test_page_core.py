@@ -450,8 +450,9 @@ def test_an_excerpt_is_fetched_once(tab: OpenTab, server: Server) -> None:
     ann.do("model.create('#old21', false)")
     fill_room(server, "filler21", "#old21", [f"old {n}" for n in range(150)])
     ann.open("#old21")
-    await_first = "(async () => (await model.search('old in:#old21 before:' + (rows('#old21')[0].seq))).messages.at(-1))()"
-    first = ann.do(await_first)
+    first = ann.until(
+        "(await model.search('old in:#old21 before:' + rows('#old21')[0].seq)).messages.at(-1)"
+    )  # (when it is indexed)
     ann.do("(globalThis.asked = 0, globalThis.request = model.session.request)")
     ann.do("model.session.request = function (...args) { asked++; return request.apply(this, args); }")
     found = ann.do("Promise.all([1, 2, 3].map(() => model.timeline('#old21').excerpt(arg)))", first["id"])
