@@ -13,8 +13,8 @@ from lanchat.protocol.packet import EVERYONE
 from lanchat.webchat.files import STATIC, TYPES
 
 #: Those at which any command may be sent; and all, "http" being requests of browsers.
-_COMMANDED = ("lines", "capable", "account", "unframed", "telnet", "TLS")
-GATEWAYS = (*_COMMANDED, "ws", "http")
+COMMANDED = ("lines", "capable", "account", "unframed", "telnet", "TLS")
+GATEWAYS = (*COMMANDED, "ws", "http")
 #: What a capable one asks for.
 CAPS = ["id", "ack", "presence", "history", "room", "read", "event", "edit", "react", "typing"]
 #: The room that everybody is in, and that of the stranger with an account; his name; somebody who is there.
@@ -90,7 +90,7 @@ def opening(gateway: str, token: str, name: str = "") -> bytes:
 
 def rows() -> Iterator[Row]:
     """All of them."""
-    for gateway in _COMMANDED:
+    for gateway in COMMANDED:
         yield from _commands(gateway)
         yield from _messages(gateway)
         yield from _frames(gateway)

@@ -13,7 +13,7 @@ from benchmarks import abuse, crowd, sizing, stored, tables
 from benchmarks.measure import Outcome, Pace, put, turns
 from benchmarks.results import Results
 from benchmarks.servers import ROOT, Server
-from benchmarks.strangers import GATEWAYS, rows
+from benchmarks.strangers import COMMANDED, rows
 from benchmarks.works import PAIRS_MANY, STORM, WORKS, Load, Work
 from lanchat.commands import COMMANDS
 
@@ -172,7 +172,7 @@ def test_the_short_form_of_sizing_has_a_row_for_each_number_of_users(capsys: pyt
 
 def test_a_stranger_tries_every_command_at_every_gateway() -> None:
     tried = {(row.gateway, row.title) for row in rows()}
-    assert {(gateway, name) for gateway in GATEWAYS for name in COMMANDS} <= tried
+    assert {(gateway, name) for gateway in COMMANDED for name in COMMANDS} <= tried
 
 
 def test_as_many_ordinary_messages_are_allowed_as_the_limits_say() -> None:

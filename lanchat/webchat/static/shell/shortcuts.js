@@ -1,6 +1,6 @@
 /** Keys that work everywhere in the page. None of them is one of the browser's own. */
 import { useEffect } from "../vendor/preact.js";
-import { hrefOf } from "../elements/routes.js";
+import { hrefOf, parseRoute } from "../elements/routes.js";
 import { sorted } from "./sidebar.js";
 
 /** @typedef {import("../core/model.js").Model} Model */
@@ -35,13 +35,14 @@ export function useShortcuts(model, shown, onOpen) {
 }
 
 /**
+ * Goes from the conversation in the address, which may not be drawn yet.
  * @param {Model} model
  * @param {string} shown
  * @param {1 | -1} by
  */
 function step(model, shown, by) {
-    const all = sorted(model).flat();
-    const next = all[(all.findIndex((item) => item.conv === shown) + by + all.length) % all.length];
+    const all = sorted(model).flat(), from = parseRoute(location.hash).conv || shown;
+    const next = all[(all.findIndex((item) => item.conv === from) + by + all.length) % all.length];
     if (next) {
         location.hash = hrefOf(next.conv);
     }
