@@ -7,9 +7,13 @@ import functools
 import ipaddress
 import socket
 import struct
+from contextlib import suppress
+from pathlib import Path
 
 #: The request for the IPv4 address of a network interface (`man 7 netdevice`; Linux).
 _SIOCGIFADDR = 0x8915
+#: Has an entry for each network interface (Linux).
+_INTERFACES = Path("/sys/class/net")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -32,14 +36,13 @@ def limit_key(address: str) -> str:
 def interface_addresses() -> set[str]:
     """The first IPv4 address of each network interface, as far as the system tells.
 
-    There may be no way to the internet, by which other addresses are found.
+    There may be no way to the internet, by which other addresses are found. (The names come from a directory: the library would
+    ask for them through a kind of socket that a service need not be allowed, `RestrictAddressFamilies=` in systemd.exec(5).)
     """
     found = set()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        for _, name in socket.if_nameindex():
-            try:
-                told = fcntl.ioctl(asked, _SIOCGIFADDR, struct.pack("256s", name.encode()))
-            except OSError:
-                continue  # it has none, or this is another system
-            found.add(socket.inet_ntoa(told[20:24]))
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for interface in _INTERFACES.iterdir():
+            with suppress(OSError):  # it has none
+                told = fcntl.ioctl(asked, _SIOCGIFADDR, struct.pack("256s", interface.name.encode()))
+                found.add(socket.inet_ntoa(told[20:24]))
     return found

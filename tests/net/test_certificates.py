@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lanchat.net import certificates
+from lanchat.net import addresses, certificates
 from lanchat.net.certificates import OwnCertificates, read_certificates
 from lanchat.system.private_files import FileError
 from tests.certs import Authority, TLSPeer, tls_login, tls_server
@@ -162,3 +163,11 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     said = refused_start(tmp_path, "--tls-key", str(key), "--tls-cert", str(cert))
     assert said == f"lanchat: {key} does not match the certificate in {cert}: give a matching pair."
     assert "--tls-cert" in refused_start(tmp_path, "--tls-key", str(key))
+
+
+def test_addresses_are_found_where_a_service_may_use_few_kinds_of_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> list[tuple[int, str]]:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "if_nameindex", refused)
+    assert "127.0.0.1" in addresses.interface_addresses()
