@@ -23,6 +23,18 @@ def test_who_reloads_as_a_guest_is_in_again_and_finds_the_lobby(web_server: Serv
     bob.sees("after", "ann")
 
 
+def test_who_reloads_as_a_guest_is_in_its_rooms_again(web_server: Server, open_window: OpenWindow) -> None:
+    owner = Person(open_window(address(web_server))).enter("ann").register()
+    owner.makes_room("#yard")
+    guest = Person(open_window(address(web_server))).enter("bob")
+    guest.joins("#yard")
+    guest.is_in("#yard")
+    guest.page.reload()
+    guest.is_in("#yard")
+    guest.says("here again")
+    owner.sees("here again", "bob")
+
+
 def test_who_reloads_as_an_account_finds_everything(web_server: Server, open_window: OpenWindow) -> None:
     make_account(web_server, "bob")
     ann = Person(open_window(address(web_server))).enter("ann").register()
