@@ -35,7 +35,7 @@ class Request(BoundedRequest):
     """One request and its answer."""
 
     def process(self) -> None:
-        """Answer the request."""
+        """Answer the request with a page for operators, or with what is wrong with it (`Pages.answer` may take seconds)."""
         task = Deferred.fromCoroutine(self._respond())
         task.addCallbacks(self._answer, self._failed)
 

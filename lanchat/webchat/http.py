@@ -32,6 +32,8 @@ class Request(BoundedRequest):
         """Answer the request, as soon as the rate of its address allows."""
         channel = self.channel
         channel.note_address()
+        if channel.closing:
+            return  # (it may not connect, and was told so)
         if channel.refusal is not None:
             self._serve()
             return
