@@ -12,8 +12,8 @@ from pathlib import Path
 
 #: The request for the IPv4 address of a network interface (`man 7 netdevice`; Linux).
 _SIOCGIFADDR = 0x8915
-#: Has an entry for each network interface (Linux).
-_INTERFACES = Path("/sys/class/net")
+#: Has a line for each network interface of this process' network, after two lines of headings (`man 5 proc`; Linux).
+_INTERFACES = Path("/proc/self/net/dev")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -36,13 +36,13 @@ def limit_key(address: str) -> str:
 def interface_addresses() -> set[str]:
     """The first IPv4 address of each network interface, as far as the system tells.
 
-    There may be no way to the internet, by which other addresses are found. (The names come from a directory: the library would
-    ask for them through a kind of socket that a service need not be allowed, `RestrictAddressFamilies=` in systemd.exec(5).)
+    There may be no way to the internet, by which other addresses are found. (The names come from a file: the library would ask
+    for them through a kind of socket that a service need not be allowed, `RestrictAddressFamilies=` in systemd.exec(5).)
     """
     found = set()
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        for interface in _INTERFACES.iterdir():
+        for line in _INTERFACES.read_bytes().splitlines()[2:]:
             with suppress(OSError):  # it has none
-                told = fcntl.ioctl(asked, _SIOCGIFADDR, struct.pack("256s", interface.name.encode()))
+                told = fcntl.ioctl(asked, _SIOCGIFADDR, struct.pack("256s", line.partition(b":")[0].strip()))
                 found.add(socket.inet_ntoa(told[20:24]))
     return found
