@@ -81,6 +81,22 @@ def reading(directory: Path) -> Iterator[Connection]:
             lock.release()
 
 
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """In the block, all queries of a connection that reads see the database as it is at the first of them.
+
+    Without this each query sees what a server has committed by then: rows that belong together, and are found by two queries,
+    may be removed between these, or be made. While the block lasts, the server can't use the `-wal` file from its beginning
+    again.
+    """
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
+
+
 def _lock(directory: Path) -> open_db.Lock | None:
     """The lock, or None if another process holds it; raises `FileError` if another user owns or can change the directory."""
     try:

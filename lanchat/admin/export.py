@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec import to_builtins
 
+from lanchat.admin.data_directory import snapshot
 from lanchat.admin.exit_status import Declined
 from lanchat.history.closed_rooms import conversations_of_rooms
 from lanchat.model.names import key
@@ -24,7 +25,7 @@ from lanchat.system import printing
 from lanchat.system.private_files import FileError, new_file
 from lanchat.tables.recent import newest_seq, of_both
 
-#: Rows per query: one long query would keep the server's `-wal` file from being reused meanwhile.
+#: Rows per snapshot: a long one would keep the server's `-wal` file from being reused meanwhile.
 ROWS_AT_A_TIME = 2000
 #: Messages that a user sent, or that were sent to that user alone. Guests and removed accounts are known by name only.
 USER_CONDITION = "(key(CAST(name AS BLOB)) = :user OR key(CAST(target AS BLOB)) = :user)"
@@ -60,24 +61,21 @@ def export(
 ) -> Exported:
     """Write the messages that match the filter, as lines of JSON. Raises `Declined`."""
     connection.create_function("key", 1, _key, deterministic=True)
-    where, values = _condition(connection, message_filter)
-    last, after, written, damaged = newest_seq(connection), 0, 0, 0
+    with snapshot(connection):
+        where, values = _condition(connection, message_filter)
+        last = newest_seq(connection)
+    after = written = damaged = 0
     authors: set[int | None] = set()
     while after < last:
         upto = min(after + ROWS_AT_A_TIME, last)
-        rows = connection.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (our own column names)
-            values | {"after": after, "upto": upto},
-        )
-        entries = [entry_from_row(row) for row in rows.fetchall()]
+        with snapshot(connection):  # (retention and erasures remove a message and its edits together)
+            entries, edits = _read(connection, where, values | {"after": after, "upto": upto})
         damaged += entries.count(None)
-        edits = _edits(connection, after, upto)
         for entry in filter(None, entries):
-            if entry.kind != EDIT or not _has_message(connection, entry):  # (its text is among those of the message)
-                write(json.dumps(_as_json(entry, edits.get(entry.seq, []))) + "\n")
-                written += entry.about is None
-                if message_filter.user is not None and key(entry.name) == key(message_filter.user):
-                    authors.add(entry.author)
+            write(json.dumps(_as_json(entry, edits.get(entry.seq, []))) + "\n")
+            written += entry.about is None
+            if message_filter.user is not None and key(entry.name) == key(message_filter.user):
+                authors.add(entry.author)
         after = upto
         progress(after / last, format_count(written, "message"))
     return Exported(written, damaged, several_people=len(authors) > 1)
@@ -135,6 +133,20 @@ def _user_values(connection: Connection, name: str) -> dict[str, Any]:
             (f"Nothing was exported: there is no account {shown}, and no stored messages by or to that name."), "NO_SUCH_TARGET"
         )
     return values
+
+
+def _read(connection: Connection, where: str, values: dict[str, Any]) -> tuple[list[Entry | None], dict[Seq, list[Entry]]]:
+    """The entries in a part of the log, with None for each that is damaged; and the edits of these messages (`_edits`).
+
+    An edit is not among the entries if its message is there, which has its text. To be called in one snapshot.
+    """
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM log WHERE seq > :after AND seq <= :upto AND {where} ORDER BY seq",  # noqa: S608 (our own column names)
+        values,
+    )
+    found = map(entry_from_row, rows.fetchall())
+    entries = [one for one in found if one is None or one.kind != EDIT or not _has_message(connection, one)]
+    return entries, _edits(connection, values["after"], values["upto"])
 
 
 def _has_message(connection: Connection, edit: Entry) -> bool:
