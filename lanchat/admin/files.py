@@ -129,11 +129,10 @@ def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
     """Check that everything can be read as it was written, and count it."""
     with data_directory.reading(options.data) as connection:
         backups.check_pages(connection, data_directory.check(options.data), wal_was_there=True, remedy=open_db.REMEDY)
-        wrong = backups.unusable_rows(connection)
-        counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
-        facts: dict[str, Any] = counts | {"messages": _count(connection, "log"), "epoch": schema.get_meta(connection, "epoch")}
-        facts |= {"seq": newest_seq(connection), "bytes": data_directory.check(options.data).stat().st_size}
-        facts["shared"] = shared = list(name_keys.shared_names(connection))
+        with data_directory.snapshot(connection):  # (or what an account has that was made just now would seem to be nobody's)
+            wrong, facts = backups.unusable_rows(connection), _facts(connection)
+            facts["shared"] = shared = list(name_keys.shared_names(connection))
+        facts["bytes"] = data_directory.check(options.data).stat().st_size
     parts = ", ".join(format_count(int(facts[f"{what}s"]), what) for what in ("account", "room", "message", "byte"))
     if wrong:
         told = (
@@ -141,6 +140,13 @@ def check(options: Namespace, progress: ReportProgress) -> Done | Failed:
         )
         return Failed("\n".join([told, *_first_lines(wrong, len(wrong))]), CANT_USE, wrong, facts)
     return Done("\n".join([f"No damage found: {parts}.", *shared]), facts)
+
+
+def _facts(connection: Connection) -> dict[str, Any]:
+    """How much there is of each kind, and the place of the log."""
+    counts = {name: _count(connection, name) for name in ("accounts", "rooms", "devices", "tokens")}
+    place = {"epoch": schema.get_meta(connection, "epoch"), "seq": newest_seq(connection)}
+    return counts | {"messages": _count(connection, "log")} | place
 
 
 def list_accounts(options: Namespace, progress: ReportProgress) -> Done:
@@ -160,7 +166,7 @@ def list_accounts(options: Namespace, progress: ReportProgress) -> Done:
 
 def list_rooms(options: Namespace, progress: ReportProgress) -> Done:
     """List all rooms, by name, with their members, messages, owners and rules."""
-    with data_directory.reading(options.data) as connection:
+    with data_directory.reading(options.data) as connection, data_directory.snapshot(connection):
         known = {account.id: account for account in accounts.load(connection, _ignore)}
         found = sorted(rooms.load(connection, known, _ignore), key=lambda room: room.key)
         facts = [_room_facts(connection, room, known) for room in found]

@@ -13,8 +13,12 @@ from sqlite3 import Connection
 import pytest
 
 from lanchat.admin.main import main
+from lanchat.model.names import parse
+from lanchat.model.session import Role
 from lanchat.store import open_db
 from lanchat.store.message_removal import remove_rows
+from lanchat.tables.registration import AddAccount
+from lanchat.tables.rooms import CreateRoom
 from tests.stores import Desk, entry
 
 MESSAGES = 200
@@ -59,3 +63,23 @@ def test_an_export_has_no_message_without_its_edit_and_no_edit_without_its_messa
     assert len(lines) > MESSAGES / 2
     assert {line["msg"].split()[0] for line in lines} == {"second"}
     assert {line.get("kind") for line in lines} == {None}
+
+
+@pytest.mark.parametrize(("command", "told"), [("check", "No damage found"), ("room list", "owned by")])
+def test_accounts_and_rooms_that_are_made_meanwhile_are_there_with_all_that_is_theirs(
+    tmp_path: Path, command: str, told: str
+) -> None:
+    numbers = count(1)
+
+    def make(desk: Desk) -> None:
+        name = f"number{next(numbers)}"
+        made = desk.write(AddAccount(parse(name), "hash", Role.USER, now=1, most=1000, device="phone"))
+        desk.write(CreateRoom(parse(name), made.account.id, private=False, now=1, most=1000))
+
+    with Desk(tmp_path) as desk:
+        make(desk)
+        with changing(lambda: make(desk)) as queries:
+            out = read(tmp_path, *command.split())
+    assert len(queries) > 3
+    assert told in out
+    assert "no owner" not in out
