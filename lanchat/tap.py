@@ -97,10 +97,10 @@ def makeService(config: options.Options, reactor: Any = None, checkers: Sequence
     store = _make_store(config, reactor, chat)
     service = _with_store(reloading, reactor, chat, store, checkers)
     service.log = ServerLog(reactor, config.parent, bool(config["log-json"]), config["log-level"])
-    contexts = _make_contexts(service, reactor, config) if config["tls"] or config["https"] else None
+    contexts = _make_contexts(service, reactor, config) if config["tls"] or config["ircs"] or config["https"] else None
     if contexts is not None:
         reloading.parts.append(ReloadableCertificates(contexts, config["data"]))
-    hosts = _add_gateways(service, reactor, config, contexts, partial(ChatFactory, router=router, admission=admission))
+    hosts = _add_gateways(service, reactor, config, contexts, partial(_make_factory, router, admission))
     if hosts is not None:
         reloading.parts.append(ReloadableHostNames(hosts.use))
     if config["manhole"]:
@@ -148,14 +148,22 @@ def _add_gateways(
     reactor: IReactorTime,
     config: options.Options,
     contexts: tls.Contexts | None,
-    make_gateway: Callable[[type[Connection]], ChatFactory],
+    make_gateway: Callable[..., ChatFactory],
 ) -> Hosts | None:
     """Add the ports for clients of all kinds; `contexts` are None if none of them has TLS. Returns the names for browsers."""
     _add_gateway(service, reactor, config["port"], make_gateway(ChatProtocol))
     _add_gateway(service, reactor, config["telnet"], make_gateway(TelnetProtocol))
     if contexts is not None:
         _add_tls(service, reactor, config["tls"], contexts, make_gateway(CertifiedProtocol))
+    if config["irc"] or config["ircs"]:
+        _add_irc(service, reactor, config, contexts, make_gateway)
     return _add_webchat(service, reactor, config, contexts, make_gateway) if config["http"] or config["https"] else None
+
+
+def _make_factory(
+    router: Router, admission: Admission, protocol: type[Connection], make: Callable[..., ChatFactory] = ChatFactory
+) -> ChatFactory:
+    return make(protocol, router=router, admission=admission)
 
 
 def _add_gateway(service: ChatService, reactor: IReactorTime, ports: list[str], factory: ChatFactory) -> None:
@@ -186,7 +194,27 @@ def _add_tls(
 ) -> None:
     over_tls = tls.TLSFactory(contexts, factory, reactor, factory.router.chat.counts)
     for port in ports:
-        service.add_port(Listener("tls clients", make_endpoint(reactor, port), over_tls, factory.drain))
+        service.add_port(Listener(f"{factory.gateway} clients", make_endpoint(reactor, port), over_tls, factory.drain))
+
+
+def _add_irc(
+    service: ChatService,
+    reactor: IReactorTime,
+    config: options.Options,
+    contexts: tls.Contexts | None,
+    make_gateway: Callable[..., ChatFactory],
+) -> None:
+    """Add the ports for IRC clients."""
+    from lanchat.irc.connection import IrcProtocol, SecureIrcProtocol  # noqa: PLC0415 (takes memory; few need it)
+    from lanchat.irc.factory import IrcFactory  # noqa: PLC0415 (as above)
+    from lanchat.irc.server import IrcServer, Settings  # noqa: PLC0415 (as above)
+    from lanchat.irc_commands import COMMANDS  # noqa: PLC0415 (as above)
+
+    server = IrcServer(service.chat, Settings(config["irc-name"], config["irc-history"]), COMMANDS)
+    _add_gateway(service, reactor, config["irc"], make_gateway(IrcProtocol, make=partial(IrcFactory, server=server)))
+    if contexts is not None:
+        factory = make_gateway(SecureIrcProtocol, make=partial(IrcFactory, server=server))
+        _add_tls(service, reactor, config["ircs"], contexts, factory)
 
 
 def _add_webchat(
@@ -194,7 +222,7 @@ def _add_webchat(
     reactor: IReactorTime,
     config: options.Options,
     contexts: tls.Contexts | None,
-    make_gateway: Callable[[type[Connection]], ChatFactory],
+    make_gateway: Callable[..., ChatFactory],
 ) -> Hosts:
     """Add the ports of the chat page; returns the names under which browsers may reach it."""
     from lanchat.gateways.websocket import SecureWebSocketProtocol, WebSocketProtocol  # noqa: PLC0415 (takes memory; few need it)

@@ -32,7 +32,9 @@ from lanchat.system.printing import print_text, run_command
 
 DEFAULT_PORT = "5000"
 #: The options that name ports to listen on.
-PORTS = ("port", "tls", "telnet", "http", "https", "manhole", "web")
+PORTS = ("port", "tls", "telnet", "irc", "ircs", "http", "https", "manhole", "web")
+#: The name of the server for IRC clients; how long it may be; and how many messages they are shown who enter a room.
+IRC_NAME, MAX_IRC_NAME, IRC_HISTORY, MAX_IRC_HISTORY = "irc.lan", 63, 20, 200
 #: Matches a host name (RFC 1123, 2.1).
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}))*")
 
@@ -61,6 +63,7 @@ class Options(OptionsWithFile):
         self["tls-key"] = self["tls-cert"] = self["tls-client-ca"] = None
         self["manhole-keys"] = None
         self["web"], self["http"], self["https"], self["http-name"] = [], [], [], []
+        self["irc"], self["ircs"], self["irc-name"], self["irc-history"] = [], [], IRC_NAME, IRC_HISTORY
         self["data"] = None
         self["limit"], self["allow"] = [], []
         self["retain"], self["lobby"], self["rooms-by"] = [], None, ACCOUNTS
@@ -89,6 +92,26 @@ class Options(OptionsWithFile):
     def opt_telnet(self, port: str) -> None:
         """Listen for telnet and nc (plain text) on this port. [default: off]"""
         self["telnet"] += parse_port(port)
+
+    def opt_irc(self, port: str) -> None:
+        """Listen for IRC clients on this port. [default: off]"""
+        self["irc"] += parse_port(port)
+
+    def opt_ircs(self, port: str) -> None:
+        """Listen for IRC clients over TLS on this port, with the certificate of --tls. [default: off]"""
+        self["ircs"] += parse_port(port)
+
+    def opt_irc_name(self, name: str) -> None:
+        """The name of this server for IRC clients, with a dot in it. [default: irc.lan]"""
+        if _HOST_NAME.fullmatch(name) is None or "." not in name or len(name) > MAX_IRC_NAME:
+            raise usage.UsageError(f"--irc-name {visible(name, 100)}: write a name with a dot in it, such as irc.lan.")
+        self["irc-name"] = name
+
+    def opt_irc_history(self, number: str) -> None:
+        """How many messages of a room an IRC client is shown that enters it and can't ask for them. [default: 20]"""
+        if not (number.isascii() and number.isdigit() and int(number[:9]) <= MAX_IRC_HISTORY):
+            raise usage.UsageError(f"--irc-history {visible(number, 40)}: write a number from 0 to {MAX_IRC_HISTORY}.")
+        self["irc-history"] = int(number)
 
     def opt_http(self, port: str) -> None:
         """Serve the chat page to browsers on this port. [default: off]"""
@@ -201,9 +224,10 @@ class Options(OptionsWithFile):
         if (self["tls-key"] is None) != (self["tls-cert"] is None):
             text = "--tls-key and --tls-cert belong together: give both, or neither."
             yield Conflict({"tls-key", "tls-cert"}, text)
-        if not self["tls"] and not self["https"] and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
-            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT or --https PORT."
-            yield Conflict({"tls", "https"}, text)
+        over_tls = self["tls"] or self["https"] or self["ircs"]
+        if not over_tls and (self["tls-key"] or self["tls-cert"] or self["tls-client-ca"]):
+            text = "--tls-key, --tls-cert and --tls-client-ca need --tls PORT, --ircs PORT or --https PORT."
+            yield Conflict({"tls", "ircs", "https"}, text)
         if self["http-name"] and not self["http"] and not self["https"]:
             yield Conflict({"http", "https"}, "--http-name needs --http PORT or --https PORT.")
         if self["ephemeral"] and self["retain"]:

@@ -116,7 +116,7 @@ def tls_files(config: Options, data: Path) -> tuple[tls.TLSFiles, OwnCertificate
 
 def _tls(config: Options, check_made_files: bool) -> Iterator[str]:
     """The errors in the files for TLS; those that the server makes are checked if they exist, with `check_made_files`."""
-    if not config["tls"] and not config["https"]:
+    if not config["tls"] and not config["ircs"] and not config["https"]:
         return
     files, own = tls_files(config, config["data"])
     if own is None or (check_made_files and own.key.exists() and own.cert.exists()):

@@ -47,7 +47,7 @@ class Router:
             if work is not None:
                 session.client.perform(self._finish(session, packet, work), hold=True)
         except Exception as error:  # noqa: BLE001 (nothing that one client sends may end the others)
-            self._went_wrong(session, packet, error)
+            self.went_wrong(session, packet, error)
 
     def receive_all(self, session: Session, packets: list[Packet]) -> int:
         """Take packets that were read at once, until the client waits or is closed; returns how many were taken.
@@ -57,7 +57,7 @@ class Router:
         try:
             taken = self.chat.messages.relay_runs(session, packets)
         except Exception as error:  # noqa: BLE001 (as in `receive`; only a fault of ours, as these are too short for `TooBig`)
-            self._went_wrong(session, packets[0] if len(packets) == 1 else None, error)
+            self.went_wrong(session, packets[0] if len(packets) == 1 else None, error)
             return len(packets)
         for packet in packets[taken:]:
             if session.client.halted:
@@ -72,11 +72,12 @@ class Router:
         try:
             await work
         except Exception as error:  # noqa: BLE001 (as above)
-            self._went_wrong(session, packet, error)
+            self.went_wrong(session, packet, error)
         if session.failed_writes is not None:
             session.failed_writes.extend(self.chat.clock.seconds() - began)
 
-    def _went_wrong(self, session: Session, packet: Packet | ChatError | None, error: Exception) -> None:
+    def went_wrong(self, session: Session, packet: Packet | ChatError | None, error: Exception) -> None:
+        """Answer what a packet of a session's has raised; if that is a fault of ours, log it, and close the connection."""
         asked = packet if isinstance(packet, Packet) else None
         if isinstance(error, ClientGone):
             return

@@ -11,6 +11,8 @@ _OURS = {
     "json": "for programs that send JSON packets",
     "tls": "for JSON packets over TLS",
     "telnet": "for people who type lines, with telnet or nc",
+    "irc": "for IRC clients",
+    "ircs": "for IRC clients over TLS",
 }
 #: How the protocols begin. A telnet client that speaks first asks for an option, or offers one.
 BEGINNING = re.compile(

@@ -1,0 +1,196 @@
+"""IrcClient: a connected client: what it has said of itself, how it is answered, and how the core is asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from lanchat.core.chat import Chat
+from lanchat.core.router import Router
+from lanchat.gateways.connection import Connection
+from lanchat.irc import numerics
+from lanchat.irc.caps import core_caps
+from lanchat.irc.command import Numeric, Refused
+from lanchat.irc.factory import IrcFactory
+from lanchat.irc.message import InvalidUtf8, LineTooLong, Message, line
+from lanchat.irc.people import mask
+from lanchat.irc.registering import Registering
+from lanchat.irc.request import Request, tagged
+from lanchat.irc.server import IrcServer
+from lanchat.irc.shapes import split_text
+from lanchat.protocol.errors import ChatError, ClientGone
+from lanchat.protocol.extensions import X
+from lanchat.protocol.packet import Packet, Sender, ServerPacket
+
+NOBODY = Sender("", "")
+#: Bytes of a text in a line that the server writes, so that there is room for what comes before it.
+MAX_TOLD = 400
+#: Numerics that are about a command, and not about whom or what it names.
+_ABOUT_COMMAND = frozenset({numerics.RPL_TRYAGAIN, numerics.ERR_PASSWDMISMATCH, numerics.ERR_NOPRIVILEGES})
+
+
+class IrcClient(Connection):
+    """A connected client. `lanchat.irc.connection.IrcProtocol` adds its input and what it is shown."""
+
+    factory: IrcFactory
+
+    def __init__(self, router: Router) -> None:
+        super().__init__(router)
+        #: The capabilities that it was granted.
+        self.caps: frozenset[str] = frozenset()
+        #: What it has said of itself before the registration is complete; then None.
+        self.registering: Registering | None = Registering()
+        self.username, self.realname, self.umodes = "~u", "", ""
+        #: The request with a label that is served now.
+        self.request: Request | None = None
+        # What the core was asked for, by cid: who waits for the answer; and the packets of pages that came before it.
+        self._asked: dict[str, Deferred[ServerPacket]] = {}
+        self._pages: dict[str, list[ServerPacket]] = {}
+        #: The messages that are to be acknowledged, by cid: the packet that will be echoed, and the request.
+        self.said: dict[str, tuple[ServerPacket, Request | None]] = {}
+
+    @property
+    def server(self) -> IrcServer:
+        """What all IRC connections share."""
+        return self.factory.server
+
+    @property
+    def chat(self) -> Chat:
+        """The chat."""
+        return self.router.chat
+
+    @property
+    def nick(self) -> str:
+        """Its name in numerics; `*` while it has none."""
+        return self.session.name.shown if self.session is not None else "*"
+
+    @property
+    def mask(self) -> str:
+        """`nick!user@host`."""
+        return mask(self.session) if self.session is not None else "*"
+
+    def reply(self, command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> None:
+        """Send a line of the answer to the command that is served now; the server is its source, unless another is given."""
+        rest = line(command, *params, source=source or self.server.name)
+        if self.request is not None:
+            self.request.add(tags or {}, rest)
+        else:
+            self.outbox.send(tagged(tags, rest) if tags else rest)
+
+    def numeric(self, number: int, *params: str) -> None:
+        """Answer with a numeric; those that always have the same text get that."""
+        text = numerics.TEXTS.get(number)
+        self.reply(f"{number:03}", self.nick, *params, *(() if text is None else (text,)))
+
+    def refused(self, message: Message, error: ChatError) -> None:
+        """Answer a command that was refused with the numeric for the error."""
+        target = message.params[0] if message.params else ""
+        if isinstance(error, Numeric):
+            text = str(error) or numerics.TEXTS.get(error.number, "")
+            self.reply(f"{error.number:03}", self.nick, *error.params, text)
+        elif isinstance(error, LineTooLong):
+            self.numeric(numerics.ERR_INPUTTOOLONG)
+        elif isinstance(error, InvalidUtf8):
+            self.fail("*", error.code, str(error))
+        elif error.code in numerics.FOR_CODE:
+            of_room = target.startswith("#")
+            number = numerics.FOR_CODE[error.code][not of_room]
+            about = target if target and " " not in target and number not in _ABOUT_COMMAND else message.command
+            self.reply(f"{number:03}", self.nick, about, str(error))
+        else:
+            self.reply(f"{numerics.ERR_UNKNOWNERROR:03}", self.nick, message.command or "*", str(error))
+
+    def fail(self, command: str, code: str, *context: str) -> None:
+        """Answer an error with a code (IRCv3 "Standard Replies"); the last of the `context` is the text."""
+        if "standard-replies" in self.caps:
+            self.reply("FAIL", command, code, *context)
+        else:
+            self.reply("NOTICE", self.nick, f"*** {command}: {context[-1]}")
+
+    def tell(self, text: str, source: str = "") -> None:
+        """Send a text of the server's."""
+        for piece in split_text(text, MAX_TOLD):
+            self.reply("NOTICE", self.nick, piece, source=source)
+
+    # What the core is asked for.
+
+    async def ask(self, command: str, msg: str = "", **x: Any) -> ServerPacket:
+        """Let the core carry out a command for this client, and return its answer. Raises `Refused`, or `ClientGone`.
+
+        `x` are the arguments as members of the packet's `x`.
+        """
+        assert self.session is not None  # noqa: S101 (only those who are registered ask)
+        cid = self.server.new_cid()
+        answer = self._asked[cid] = Deferred()
+        self.router.receive(self.session, Packet(NOBODY, command, msg, X(cid=cid, **x)))
+        packet = await answer
+        if packet.x is not None and packet.x.op in ("fail", "bye"):
+            raise Refused(packet)
+        return packet
+
+    async def ask_for_page(self, command: str, msg: str = "", **x: Any) -> tuple[list[ServerPacket], ServerPacket]:
+        """The same for a command that answers with a page of messages: those, and the packet that ends the page."""
+        cid = self.server.new_cid()
+        page = self._pages[cid] = []
+        try:
+            answer = self._asked[cid] = Deferred()
+            assert self.session is not None  # noqa: S101 (as above)
+            self.router.receive(self.session, Packet(NOBODY, command, msg, X(cid=cid, **x)))
+            packet = await answer
+        finally:
+            del self._pages[cid]
+        if packet.x is not None and packet.x.op == "fail":
+            raise Refused(packet)
+        return page, packet
+
+    def answer_came(self, packet: ServerPacket) -> bool:
+        """Take an answer of the core's to what it was asked for; returns False if nobody waits for it."""
+        x = packet.x
+        if x is None:
+            return False
+        if x.batch is not None and x.op is None:
+            if (page := self._pages.get(x.batch)) is None:
+                return False
+            page.append(packet)
+            return True
+        waiting = self._asked.pop(x.cid or x.batch or "", None)
+        if waiting is None:
+            return False
+        waiting.callback(packet)
+        return True
+
+    async def attempt(self, command: str, target: str, work: Awaitable[object]) -> bool:
+        """Do a part of a command, which is about one of its targets; if that is refused, answer that, and return False."""
+        try:
+            await work
+        except ChatError as error:
+            self.refused(Message(command, [target]), error)
+            return False
+        return True
+
+    def counts_refused(self, error: ChatError) -> None:
+        """Count an error, by its code."""
+        self.chat.counts.refused[error.code] += 1
+
+    def restart_deadline(self) -> None:
+        """Give the client the usual time to complete its registration, once more."""
+        self.factory.name_deadlines.begin(self._name_timed_out)
+
+    def use_caps(self, caps: frozenset[str]) -> None:
+        """Grant these capabilities, and no others."""
+        self.caps = caps
+        if self.session is not None and self.registering is None:
+            self.session.caps = core_caps(caps)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End the session, and whatever waits for an answer."""
+        super().connectionLost(reason)
+        if self.registering is not None:
+            self.registering.give_up()
+        asked, self._asked = self._asked, {}
+        for waiting in asked.values():
+            waiting.errback(Failure(ClientGone()))

@@ -1,0 +1,141 @@
+"""IrcProtocol: the connection of an IRC client. It serves lines with the table of commands, and shows packets of the core."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from lanchat.core.router import Router
+from lanchat.gateways.certified import Certified
+from lanchat.gateways.input import NO_PACKETS, Split
+from lanchat.gateways.lines import Lines
+from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
+from lanchat.irc import numerics
+from lanchat.irc.client import IrcClient
+from lanchat.irc.command import Refused
+from lanchat.irc.message import MAX_INPUT, Message, line, parse
+from lanchat.irc.packets import show
+from lanchat.irc.registering import MAX_LINES
+from lanchat.irc.request import Request
+from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
+from lanchat.protocol.interfaces import Work
+from lanchat.protocol.packet import ServerPacket, visible
+
+_log = Logger("lanchat.irc")
+
+#: Characters of a label, at most (IRCv3 "Labeled Responses").
+MAX_LABEL = 64
+
+
+class IrcProtocol(IrcClient):
+    """The connection of an IRC client."""
+
+    gateway = "irc"
+    opening_factor = 6  # (some clients ask for one capability after another)
+
+    def __init__(self, router: Router) -> None:
+        super().__init__(router)
+        self._lines = Lines(MAX_INPUT)
+
+    def split(self, data: bytes) -> Split:
+        """Split bytes into lines."""
+        if self.session is None and data.startswith(TLS_HELLO):
+            return NO_PACKETS, iter((TLS_HELLO,)), b""
+        return NO_PACKETS, self._lines.feed(data), b""
+
+    def frameReceived(self, frame: bytes | ChatError) -> None:
+        """Serve a line."""
+        if self.registering is not None and not self._may_go_on(frame):
+            return
+        if isinstance(frame, LineTooBig):
+            self.numeric(numerics.ERR_INPUTTOOLONG)
+            return
+        message = Message("", [])
+        try:
+            message = parse(cast("bytes", frame))
+            self._serve_message(message)
+        except Exception as error:  # noqa: BLE001 (nothing that one client sends may end the others)
+            self._went_wrong(message, error)
+
+    def _may_go_on(self, frame: bytes | ChatError) -> bool:
+        """Count a line before the registration is complete, and look whether it begins another protocol."""
+        assert self.registering is not None  # noqa: S101 (asked before)
+        first, self.registering.lines = self.registering.lines == 0, self.registering.lines + 1
+        if first and isinstance(frame, bytes) and (begins := BEGINNING.match(frame)):
+            self.refuse_protocol(begins)
+            return False
+        if first and isinstance(frame, bytes) and frame[:1] in (b"{", b"["):
+            self.refuse(BadPacket("This is the port for IRC clients. Programs that send packets need the JSON port (--port)."))
+            return False
+        if self.registering.lines > MAX_LINES:
+            self.refuse(RateLimited("Too many lines came before your registration was complete. Connect again."))
+            return False
+        return True
+
+    def _serve_message(self, message: Message) -> None:
+        command = self.server.commands.get(message.command)
+        if message.tags is not None and "labeled-response" in self.caps and (label := message.tags.get("label")):
+            self.request = Request(label[:MAX_LABEL], self.server.new_batch())
+        if not message.command:
+            pass
+        elif command is None and self.registering is not None:
+            self.numeric(numerics.ERR_NOTREGISTERED)
+        elif command is None:
+            self.numeric(numerics.ERR_UNKNOWNCOMMAND, visible(message.command, 40).replace(" ", "_"))
+        elif self.registering is not None and not command.anyone:
+            self.numeric(numerics.ERR_NOTREGISTERED)
+        elif len(message.params) < command.min_params:
+            self.numeric(numerics.ERR_NEEDMOREPARAMS, message.command)
+        elif (work := command.run(self, message)) is not None:
+            self.perform(self._finish(message, work), hold=True)
+            return
+        if self.request is not None:
+            self._answered()
+
+    async def _finish(self, message: Message, work: Work) -> None:
+        """Do the rest of a command, which had to wait for something."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._went_wrong(message, error)
+        else:
+            self._answered()
+
+    def _answered(self) -> None:
+        """Send the lines of a request with a label, which has been served."""
+        request, self.request = self.request, None
+        if request is not None and not self.closed:
+            self.outbox.send(request.answer(self.server.name))
+
+    def _went_wrong(self, message: Message, error: Exception) -> None:
+        if isinstance(error, ClientGone) or self.closed:
+            self.request = None
+        elif isinstance(error, ChatError):
+            if not isinstance(error, Refused):
+                self.counts_refused(error)
+            self.refused(message, error)
+            self._answered()
+        elif self.session is not None:
+            self.router.went_wrong(self.session, None, error)
+        else:
+            _log.failure("a line from {ip} was not served", Failure(error), ip=self.address)
+            self.refuse(ChatError("Internal server error. Sorry! Please connect again."))
+
+    def inputEnded(self) -> None:
+        """Serve a last line that has no end."""
+        self.dataReceived(b"\n")
+
+    def deliver(self, packet: ServerPacket) -> None:
+        """Show a packet of the core as lines."""
+        if self.session is None or self.registering is not None:
+            self.outbox.send(line("ERROR", packet.msg))
+        elif not (self.outbox.paused and self.omits(packet)):
+            show(self, packet)
+
+
+class SecureIrcProtocol(Certified, IrcProtocol):
+    """An IRC client over TLS."""
+
+    gateway = "ircs"

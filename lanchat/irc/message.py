@@ -1,0 +1,105 @@
+"""The lines of IRC: splitting one that came, and writing one (RFC 1459, 2.3; IRCv3 "Message Tags")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from lanchat.protocol.errors import ChatError
+
+#: The bytes of a line without its tags and its end, at most; and those of the tags of a client, with the `@` and the space.
+MAX_LINE, MAX_TAGS = 510, 4096
+#: What a client may send as one line.
+MAX_INPUT = MAX_TAGS + MAX_LINE
+
+#: How characters are written in the value of a tag.
+_ESCAPES = {";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"}
+_UNESCAPES = {written[1]: char for char, written in _ESCAPES.items()}
+_ESCAPED = re.compile(r"[; \\\r\n]")
+_ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
+#: What can't be a part of a line.
+_UNSENDABLE = re.compile("[\0\r\n]")
+
+
+class BadLine(ChatError):
+    """A line is too long, or has bytes that no line of IRC has."""
+
+    code = "BAD_LINE"
+
+
+class LineTooLong(BadLine):
+    """A line, or its tags, is too long."""
+
+    code = "TOO_BIG"
+
+
+class InvalidUtf8(BadLine):
+    """A line is not UTF-8."""
+
+    code = "INVALID_UTF8"
+
+
+class Message(NamedTuple):
+    """A line that came from a client."""
+
+    #: In upper case.
+    command: str
+    params: list[str]
+    #: By name, without escapes; None if there are none.
+    tags: dict[str, str] | None = None
+
+
+def parse(data: bytes) -> Message:
+    """Split a line without its end. Its source is left out, as the server knows who sent it. Raises `BadLine`."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise InvalidUtf8("Your message has bytes that are not UTF-8. Set your client to UTF-8.") from None
+    if "\0" in text or "\r" in text:
+        raise BadLine("A line can't have NUL or CR in it.")
+    tags = None
+    if text[0] == "@":
+        written, _, text = text.partition(" ")
+        if len(data) > MAX_LINE and len(written.encode()) >= MAX_TAGS:
+            raise LineTooLong("Your tags are too long.")
+        tags = _tags(written[1:])
+    text = text.lstrip(" ")
+    if len(text) * 4 > MAX_LINE and len(text.encode()) > MAX_LINE:
+        raise LineTooLong("Input line was too long")
+    if text[:1] == ":":
+        text = text.partition(" ")[2]
+    head, colon, last = f" {text}".partition(" :")
+    words = [word for word in head.split(" ") if word]
+    params = words[1:]
+    if colon:
+        params.append(last)
+    return Message(words[0].upper() if words else "", params, tags)
+
+
+def _tags(written: str) -> dict[str, str]:
+    tags = {}
+    for tag in written.split(";"):
+        name, _, value = tag.partition("=")
+        if name:
+            tags[name] = _ESCAPE.sub(lambda found: _UNESCAPES.get(found[1], found[1]), value) if "\\" in value else value
+    return tags
+
+
+def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> bytes:
+    """Write a line with its end. Only the last parameter may be empty or have spaces; what can't be sent becomes a space."""
+    words = [command, *params]
+    if params and (not (last := params[-1]) or " " in last or last[0] == ":"):
+        words[-1] = f":{last}"
+    text = _UNSENDABLE.sub(" ", " ".join(words))
+    return f"{written_tags(tags) if tags else ''}{f':{source} ' if source else ''}{text}\r\n".encode()
+
+
+def written_tags(tags: Mapping[str, str]) -> str:
+    """Tags as they are written before a line, with the `@` and the space."""
+    return f"@{';'.join(f'{name}={escape(value)}' if value else name for name, value in tags.items())} "
+
+
+def escape(value: str) -> str:
+    """The value of a tag as it is written."""
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], value)

@@ -1,0 +1,80 @@
+"""People as IRC knows them: their masks, and the names in a room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lanchat.model.room import Room
+from lanchat.model.room_rules import Rank
+from lanchat.model.session import Account, Session
+from lanchat.protocol.packet import Sender
+from lanchat.state.online import OnlineUsers
+
+#: The user name of those whose client is no IRC client, and of those who are not online.
+NO_USER = "~u"
+#: The host of those who are not online.
+OFFLINE = "offline"
+#: How ranks are shown before names.
+PREFIXES = {Rank.OWNER: "@", Rank.OPERATOR: "@", Rank.VOICED: "+", Rank.NONE: ""}
+
+
+class Member(NamedTuple):
+    """Somebody who is in a room, or a member of it while not online."""
+
+    name: str
+    rank: Rank
+    #: Their newest session; None if they are not online.
+    session: Session | None
+    #: None for guests.
+    account: Account | None
+
+    @property
+    def away(self) -> bool:
+        """Whether they are away, or not online."""
+        return self.session is None or bool(self.session.away)
+
+
+def host_of(address: str) -> str:
+    """An IP address as the host of somebody. No parameter may begin with a colon, as some addresses of IPv6 do."""
+    return f"0{address}" if address.startswith(":") else address
+
+
+def user_of(session: Session | None) -> str:
+    """The user name of somebody: what an IRC client gave, or a constant."""
+    return getattr(session.client, "username", NO_USER) if session is not None else NO_USER
+
+
+def realname_of(session: Session | None, name: str) -> str:
+    """The real name that somebody gave, or their name."""
+    return (getattr(session.client, "realname", "") if session is not None else "") or name
+
+
+def mask(session: Session) -> str:
+    """`nick!user@host` of a session."""
+    return f"{session.name.shown}!{user_of(session)}@{host_of(session.sender.ip)}"
+
+
+def sender_mask(online: OnlineUsers, sender: Sender) -> str:
+    """`nick!user@host` of the sender of a packet."""
+    return f"{sender.name}!{user_of(online.find(sender.name))}@{host_of(sender.ip)}"
+
+
+def members(room: Room) -> Iterator[Member]:
+    """Those in a room, each once, and then its members who are not online."""
+    accounts = set()
+    for session in room.sessions:
+        account = session.account
+        if account is None:
+            yield Member(session.name.shown, room.guest_ranks.get(session, Rank.NONE), session, None)
+        elif account.id not in accounts:
+            accounts.add(account.id)
+            yield Member(account.name.shown, room.ranks.get(account.id, Rank.NONE), session, account)
+    for account in tuple(room.members.values()):
+        if account.id not in accounts:
+            yield Member(account.name.shown, room.ranks.get(account.id, Rank.NONE), None, account)
+
+
+def member_mask(member: Member) -> str:
+    """`nick!user@host` of a member of a room."""
+    return mask(member.session) if member.session is not None else f"{member.name}!{NO_USER}@{OFFLINE}"

@@ -1,0 +1,53 @@
+"""IrcServer: what the IRC connections of one server share."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from itertools import count
+from typing import NamedTuple
+
+from lanchat.core.chat import Chat
+from lanchat.irc.command import IrcCommand
+from lanchat.irc.shapes import Shape
+
+
+class Settings(NamedTuple):
+    """What the operator chose."""
+
+    #: The name of the server, and of the network.
+    name: str = "irc.lan"
+    #: How many messages of a room somebody is shown who enters it, if the client can't ask for them.
+    history: int = 20
+    #: The port to which clients without TLS are sent (`sts`); 0 for none.
+    sts_port: int = 0
+
+
+class IrcServer:
+    """What all IRC connections share: the settings, the commands, and how messages are written for clients."""
+
+    def __init__(self, chat: Chat, settings: Settings, commands: Mapping[str, IrcCommand]) -> None:
+        self.chat = chat
+        self.settings = settings
+        self.name = settings.name
+        self.commands = commands
+        #: When it began, in seconds since 1970.
+        self.created = chat.now()
+        # Ids of requests to the core are unique for good, as the log recognises a message that is sent twice by its id.
+        self._prefix, self._numbers = f"irc-{secrets.token_hex(8)}-", count(1)
+        self._shapes: dict[frozenset[str], Shape] = {}
+
+    def new_cid(self) -> str:
+        """A new id for something that the core is asked for."""
+        return f"{self._prefix}{next(self._numbers)}"
+
+    def new_batch(self) -> str:
+        """A new name for a batch of lines."""
+        return f"b{next(self._numbers)}"
+
+    def shape(self, caps: frozenset[str]) -> Shape:
+        """How messages are written for clients with these capabilities."""
+        relevant = caps & {"message-tags", "server-time", "account-tag"}
+        if relevant not in self._shapes:
+            self._shapes[relevant] = Shape(self.chat.online, relevant)
+        return self._shapes[relevant]

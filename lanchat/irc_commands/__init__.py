@@ -1,0 +1,15 @@
+"""The commands of IRC: one table of all of them. Their functions are in the other modules of this package, by subject."""
+
+from __future__ import annotations
+
+from lanchat.irc.command import IrcCommand
+from lanchat.irc_commands import channels, logins, presence, registration, speaking, status
+
+COMMANDS: dict[str, IrcCommand] = {
+    **registration.COMMANDS,
+    **logins.COMMANDS,
+    **status.COMMANDS,
+    **speaking.COMMANDS,
+    **channels.COMMANDS,
+    **presence.COMMANDS,
+}
