@@ -315,12 +315,16 @@ class Wire:
 
     def __init__(self, router: Router, clock: Clock, protocol: type[Connection] = ChatProtocol) -> None:
         self.clock = clock
-        self.factory = ChatFactory(protocol, router, Admission(router.chat.limits, clock, None, router.chat.counts))
+        self.factory = self.make_factory(protocol, router, Admission(router.chat.limits, clock, None, router.chat.counts))
         self.transport = self.transport_type(peerAddress=IPv4Address("TCP", "10.0.0.7", 40000))
         protocol_ = self.factory.buildProtocol(None)
         assert isinstance(protocol_, Connection)
         self.connection = protocol_
         self.connection.makeConnection(self.transport)
+
+    def make_factory(self, protocol: type[Connection], router: Router, admission: Admission) -> ChatFactory:
+        """The factory of the connection."""
+        return ChatFactory(protocol, router, admission)
 
     def send(self, *pieces: bytes) -> None:
         """Let these bytes arrive, one piece after the other."""

@@ -1,0 +1,51 @@
+"""How IRC clients begin: real ones send all of this in other orders than one would guess."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from lanchat.core.router import Router
+from tests.fakes import User
+from tests.irc.wire import IrcWire, make_chat
+
+
+@pytest.fixture
+def chat() -> tuple[Router, Clock]:
+    return make_chat()
+
+
+def numbers(lines: list[str]) -> list[str]:
+    """The numerics, or the commands, of lines."""
+    return [line.removeprefix(":irc.lan ").split(" ")[0] for line in lines]
+
+
+def test_a_nick_and_a_user_name_are_enough(chat: tuple[Router, Clock]) -> None:
+    told = IrcWire(*chat).ask("NICK ann", "USER ann 0 * :Ann")
+    assert numbers(told)[:5] == ["001", "002", "003", "004", "005"]
+    assert numbers(told)[-1] == "422"
+
+
+def test_what_comes_before_the_registration_is_answered_and_not_fatal(chat: tuple[Router, Clock]) -> None:
+    """As irssi does, which sends `JOIN :` with `CAP LS`, and waits for an answer."""
+    wire = IrcWire(*chat)
+    told = wire.ask("CAP LS 302", "JOIN :", "WHOIS ann")
+    assert told[0].startswith(":irc.lan CAP * LS :")
+    assert numbers(told[1:]) == ["451", "451"]
+    told = wire.ask("CAP REQ :multi-prefix", "CAP END", "USER ann ann 127.0.0.1 :Ann", "NICK :ann")
+    assert told[0] == ":irc.lan CAP * ACK :multi-prefix"
+    assert numbers(told)[1] == "001"
+
+
+def test_unknown_capabilities_are_refused_one_by_one_and_the_rest_goes_on(chat: tuple[Router, Clock]) -> None:
+    wire = IrcWire(*chat)
+    told = wire.ask("CAP LS 302", "NICK ann", "USER ann 0 * Ann", "CAP REQ batch", "CAP REQ sea-serpents", "CAP END")
+    assert told[1:3] == [":irc.lan CAP * ACK batch", ":irc.lan CAP * NAK sea-serpents"]
+    assert numbers(told)[3] == "001"
+
+
+def test_a_nick_that_is_taken_is_told_and_another_one_can_be_chosen(chat: tuple[Router, Clock]) -> None:
+    User(chat[0], "ann")
+    wire = IrcWire(*chat)
+    assert numbers(wire.ask("NICK ann", "USER ann 0 * :Ann")) == ["433"]
+    assert numbers(wire.ask("NICK ann_1"))[0] == "001"
