@@ -187,7 +187,8 @@ class ReloadableCertificates:
 
     def prepare(self, config: Options) -> Apply:
         """Read the files. They are always reported, as the server may have noticed a change already."""
-        if not config["tls"] and not config["ircs"] and not config["https"]:  # closing a port needs a restart; until then everything stays
+        # (Closing a port needs a restart; until then everything stays.)
+        if not config["tls"] and not config["ircs"] and not config["https"]:
             return list
         apply = self._contexts.prepare(*preflight.tls_files(config, self._data))
 

@@ -20,6 +20,10 @@ _ESCAPED = re.compile(r"[; \\\r\n]")
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 #: What can't be a part of a line.
 _UNSENDABLE = re.compile("[\0\r\n]")
+#: Commands and numerics whose last parameter is a text or a list. It always has a colon before it, which some clients need.
+_WITH_TEXT = frozenset(
+    {"CAP", "PRIVMSG", "NOTICE", "TOPIC", "PART", "QUIT", "KICK", "ERROR", "AWAY", "SETNAME", "332", "353", "319"}
+)
 
 
 class BadLine(ChatError):
@@ -89,8 +93,8 @@ def _tags(written: str) -> dict[str, str]:
 def line(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> bytes:
     """Write a line with its end. Only the last parameter may be empty or have spaces; what can't be sent becomes a space."""
     words = [command, *params]
-    if params and (not (last := params[-1]) or " " in last or last[0] == ":"):
-        words[-1] = f":{last}"
+    if params and (command in _WITH_TEXT or not (last := params[-1]) or " " in last or last[0] == ":"):
+        words[-1] = f":{params[-1]}"
     text = _UNSENDABLE.sub(" ", " ".join(words))
     return f"{written_tags(tags) if tags else ''}{f':{source} ' if source else ''}{text}\r\n".encode()
 
