@@ -40,7 +40,7 @@ def test_what_comes_before_the_registration_is_answered_and_not_fatal(chat: tupl
 def test_unknown_capabilities_are_refused_one_by_one_and_the_rest_goes_on(chat: tuple[Router, Clock]) -> None:
     wire = IrcWire(*chat)
     told = wire.ask("CAP LS 302", "NICK ann", "USER ann 0 * Ann", "CAP REQ batch", "CAP REQ sea-serpents", "CAP END")
-    assert told[1:3] == [":irc.lan CAP * ACK batch", ":irc.lan CAP * NAK sea-serpents"]
+    assert told[1:3] == [":irc.lan CAP * ACK :batch", ":irc.lan CAP * NAK :sea-serpents"]
     assert numbers(told)[3] == "001"
 
 
