@@ -58,9 +58,9 @@ class JoinedRooms:
     def message_written(self, message: OutgoingMessage) -> None:
         """Note a command for a server that does not answer commands one by one."""
         if message.command in ("/join", "/create"):
-            self._enter(message.msg.split(maxsplit=1)[0] if message.msg.strip() else "")
+            self._enter(_room(message))
         elif message.command == "/leave":
-            self._names.pop(_key(message.msg), None)
+            self._names.pop(_key(_room(message)), None)
 
     def _answered(self, message: OutgoingMessage, x: AnswerX) -> None:
         """Note that a /join, /create or /leave succeeded."""
@@ -68,7 +68,7 @@ class JoinedRooms:
             for room in x.rooms or ():
                 self._enter(room.get("name"))
         elif message.command == "/leave":
-            self._names.pop(_key(str(message.args.get("room") or message.msg)), None)
+            self._names.pop(_key(str(message.args.get("room") or _room(message))), None)
 
     def _happened(self, event: str, room: str, x: AnswerX) -> None:
         """Forget a room that the user was removed from, and note a room's new name."""
@@ -102,6 +102,11 @@ class JoinedRooms:
 
     def _report_back(self, names: list[str]) -> None:
         self._ui.notice(f"You are back{', in ' if names else ''}{', '.join(sorted(names))}.")
+
+
+def _room(message: OutgoingMessage) -> str:
+    """The room that a typed command begins with; "" if there is none."""
+    return "".join(message.msg.split(maxsplit=1)[:1])
 
 
 def valid_room(name: str | None) -> str:

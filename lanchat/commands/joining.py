@@ -15,7 +15,7 @@ from lanchat.model.session import Account, Role, Session
 from lanchat.net.addresses import is_loopback, limit_key
 from lanchat.protocol.errors import ChatError, Forbidden, NameTaken, NotMember, Usage
 from lanchat.protocol.events import JOINED, LEFT
-from lanchat.protocol.packet import Packet
+from lanchat.protocol.packet import Packet, visible
 from lanchat.state.rooms import unknown_room
 from lanchat.tables import rooms
 
@@ -23,6 +23,8 @@ from lanchat.tables import rooms
 CREATION_COST = 20
 #: What it costs to enter a room that has a key, in packets: so it takes long to try many.
 KEY_COST = 20
+#: Characters of what somebody says who leaves a room; what is longer is cut.
+MAX_LEAVING = 200
 
 
 async def _create(chat: Chat, session: Session, packet: Packet, args: list[str]) -> None:
@@ -147,14 +149,16 @@ async def _leave(chat: Chat, session: Session, packet: Packet, args: list[str]) 
         raise NotMember(f"You are not in {room.name}.")
     if room is chat.rooms.lobby:
         raise Forbidden(f"Everyone is in {room.name}, so you can't leave it.")
-    chat.replies.charge_for(session, len(room.sessions))
+    reason = visible(args[1].strip(), MAX_LEAVING) if chat.sanctions.may_speak(session, room) else ""
+    chat.replies.charge_for(session, len(room.sessions), reason)
     if account is None:
         chat.rooms.leave(session, room)
     else:
         chat.charge(session, CHANGE_COST)
         await chat.store.write(rooms.RemoveMembers(room.id, (account.id,)))
         chat.rooms.dismiss(account, room)
-    chat.room_events.tell(room, LEFT, session, to=[session] if account is None else tuple(account.sessions))
+    own = [session] if account is None else tuple(account.sessions)
+    chat.room_events.tell(room, LEFT, session, text=reason, to=own)
     chat.departures.end_if_empty(room)
     chat.reply(session, packet, f"You have left {room.name}.")
     await chat.stored.settled_if_full()
@@ -169,5 +173,5 @@ def _is_private(text: str) -> bool:
 COMMANDS = {
     "/create": Command(_create, ("room", "private"), 1, "make a room; only invited users may enter a private one", Role.USER),
     "/join": Command(_join, ("room", "key"), 1, "enter a room, with its key if it has one"),
-    "/leave": Command(_leave, ("room",), 1, "leave a room"),
+    "/leave": Command(_leave, ("room", "text"), 1, "leave a room, perhaps with a reason", called=("room", "reason")),
 }

@@ -289,7 +289,7 @@ def test_a_room_is_asked_for_again_when_the_server_says_and_on_the_next_connecti
 )
 def test_who_left_or_was_taken_out_of_a_room_does_not_come_back_there(told: str) -> None:
     talk = guest("#ops", "#dev", "#ops2")
-    talk.hear("You have left #dev.", op="ok", cid=talk.session.send("/leave", "DEV").cid)
+    talk.hear("You have left #dev.", op="ok", cid=talk.session.send("/leave", "DEV bye all").cid)
     talk.hear(told, op="ok")
     back(talk)
     assert list(joins(talk)) == ["#ops2"]

@@ -262,3 +262,30 @@ def test_a_guest_keeps_its_rank_when_it_makes_an_account(router: Router) -> None
     bob.send("/rename", "#new #newer")
     assert bob.msgs() == ["#new is called #newer now."]
     assert store_of(router.chat).connection.execute("SELECT rank FROM ranks").fetchall() == [(3,)]
+
+
+def test_who_leaves_a_room_may_say_why(router: Router, ann: User) -> None:
+    bob, eve = account(router, "bob", "#ops"), guest(router, "eve")
+    telnet, page = guest(router, "cat"), log_in(router, "ann", *CAPS)
+    telnet.session.gateway = TELNET
+    for user in (ann, telnet, page):
+        user.shown()
+    bob.send("/leave", "#ops gone to\x1b lunch")
+    eve.send("/leave", "#ops " + "y" * 300)
+    assert telnet.msgs() == ["bob left #ops (gone to\\x1b lunch)", f"eve left #ops ({'y' * 200}...)"]
+    for user in (ann, page):
+        assert [(ev, who, text) for ev, who, _, text, _ in events(user)] == [
+            ("left", "bob", "gone to\\x1b lunch"),
+            ("left", "eve", f"{'y' * 200}..."),
+        ]
+    page.send("/leave", room="#ops", text="bye")
+    assert events(page)[-1][:4] == ("left", "ann", "ann", "bye")
+
+
+def test_nobody_reads_why_somebody_leaves_who_may_not_speak_there(router: Router, ann: User) -> None:
+    eve = guest(router, "eve")
+    ann.send("/mute", "#ops eve")
+    ann.shown()
+    eve.send("/leave", "#ops you all are mad")
+    assert eve.msgs()[-1] == "You have left #ops."
+    assert events(ann) == [("left", "eve", "eve", None, None)]

@@ -209,11 +209,12 @@ export class Model extends ModelState {
     }
 
     /**
-     * Leave a room.
+     * Leave a room, perhaps with a reason for those who stay.
      * @param {string} room
+     * @param {string} [reason]
      */
-    async leave(room) {
-        await this.session.request("/leave", "", { room });
+    async leave(room, reason = "") {
+        await this.session.request("/leave", "", reason === "" ? { room } : { room, text: reason });
         this.leftRoom(room);
     }
 

@@ -62,7 +62,8 @@ const OWN = {
         return null;
     },
     "/leave": async (model, args, conv) => {
-        await model.leave(args || conv);
+        const [room, reason] = split(args);
+        await model.leave(room || conv, reason.trim());
         return null;
     },
     "/away": async (model, args) => {
