@@ -69,7 +69,7 @@ def copy(original: Path, place: Path) -> Path:
 def command(python: str, controller: str, junit: Path, jobs: int, select: str) -> list[str]:
     """The command that runs the tests, and writes their outcomes to `junit` with the file of each test (xunit1)."""
     chosen = [TESTS, "--controller", controller, "-m", SELECTION, *(["-k", select] if select else [])]
-    shown = ["-q", "--tb=no", "--no-summary", f"--timeout={TEST_SECONDS}"]
+    shown = ["-q", "--tb=short", "--no-summary", f"--timeout={TEST_SECONDS}"]
     written = [f"--junitxml={junit}", "-o", "junit_family=xunit1", "-p", "no:cacheprovider"]
     beside = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
     return [python, "-m", "pytest", *chosen, *shown, *written, *beside]
