@@ -95,7 +95,7 @@ class IrcClient(Connection):
         elif isinstance(error, LineTooLong):
             self.numeric(numerics.ERR_INPUTTOOLONG)
         elif isinstance(error, InvalidUtf8):
-            self.fail("*", error.code, str(error))
+            self.reply("FAIL", "*", error.code, str(error))  # (in this form for every client: IRCv3 "UTF8ONLY")
         elif error.code in numerics.FOR_CODE:
             of_room = target.startswith("#")
             number = numerics.FOR_CODE[error.code][not of_room]
@@ -128,7 +128,7 @@ class IrcClient(Connection):
         answer = self._asked[cid] = Deferred()
         self.router.receive(self.session, Packet(NOBODY, command, msg, X(cid=cid, **x)))
         packet = await answer
-        if packet.x is not None and packet.x.op in ("fail", "bye"):
+        if packet.x is not None and packet.x.op == "fail":
             raise Refused(packet)
         return packet
 

@@ -16,6 +16,8 @@ def show(client: IrcClient, packet: ServerPacket) -> None:
     op = None if x is None else x.op
     if op is None:
         _show_message(client, packet)
+    elif op == "bye":  # (it may be the answer to QUIT, and nobody waits for that any more)
+        client.outbox.send(line("ERROR", f"Closing link: {packet.msg}"))
     elif client.answer_came(packet):
         pass
     elif op == "ack":
@@ -24,8 +26,6 @@ def show(client: IrcClient, packet: ServerPacket) -> None:
         show_event(client, packet)
     elif op == "ping":
         client.outbox.send(line("PING", client.server.name, source=client.server.name))
-    elif op == "bye":
-        client.outbox.send(line("ERROR", f"Closing link: {packet.msg}"))
     elif op == "fail":
         _not_said(client, packet)
     elif packet.from_ == SERVER:

@@ -49,3 +49,16 @@ def test_a_nick_that_is_taken_is_told_and_another_one_can_be_chosen(chat: tuple[
     wire = IrcWire(*chat)
     assert numbers(wire.ask("NICK ann", "USER ann 0 * :Ann")) == ["433"]
     assert numbers(wire.ask("NICK ann_1"))[0] == "001"
+
+
+def test_who_quits_is_told_and_closed(chat: tuple[Router, Clock]) -> None:
+    ann = IrcWire(*chat, "ann")
+    assert ann.ask("QUIT :bye", "PING :later") == ["ERROR :Closing link: Goodbye"]
+    assert ann.connection.closed
+
+
+def test_bytes_that_are_not_utf8_are_refused_with_a_code_and_the_connection_stays(chat: tuple[Router, Clock]) -> None:
+    ann = IrcWire(*chat)
+    ann.send(b"NICK ann\r\nUSER ann 0 * :\xe9va\r\n")
+    assert ann.lines() == [":irc.lan FAIL * INVALID_UTF8 :Your message has bytes that are not UTF-8. Set your client to UTF-8."]
+    assert any(" 001 " in line for line in ann.ask("USER ann 0 * :\u00e9va"))
