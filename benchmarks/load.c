@@ -14,6 +14,9 @@
  *      fan    conn 0 shouts to all the others, -W shouts outstanding      (W2)
  *             (json, ws, seed: to "/shout")
  *      storm  connect+register N, settle, report RSS                      (W3)
+ *      join   irc: all N are there, and join #c at the same moment: join_s until nothing more comes, join_cpu is the
+ *             server's in that time, joins_seen how many JOIN lines came, of at least N*(N+1)/2
+ *      rejoin irc: all N are in #c; one after another parts and joins again, the next when all N have seen it
  *   -n N conns  -W window  -t seconds measured  -u warm-up seconds  -z text bytes (>=20)
  *   -r RATE  pairs only: open loop, RATE msg/s in total, latency from the SCHEDULED time
  *   -P pid[,pid..]  server pids (cpu, rss)    -L label    -h host (127.0.0.1)
@@ -50,7 +53,7 @@
 #include <openssl/err.h>
 
 enum {D_JSON,D_WS,D_IRC,D_SOCK,D_SEED,D_MQTT,D_NATS};
-enum {W_PAIRS,W_FAN,W_STORM};
+enum {W_PAIRS,W_FAN,W_STORM,W_JOIN,W_REJOIN};
 enum {S_NEW,S_CONN,S_TLS,S_HS,S_READY,S_DEAD};
 typedef struct { int fd; uint8_t st, want_out; int id; int outst; int cl;
   char carry[64]; char *ob; int ol, oc, oo; char *hs; int hl; SSL *ssl; uint64_t t0; } C;
@@ -122,7 +125,7 @@ static void hs_in(C*c,char*b,int n){ c->hs=realloc(c->hs,c->hl+n+1); memcpy(c->h
      unsigned char*h=(void*)c->hs; if(c->hl<4) break; int size=(h[1]<126)?2+h[1]:(h[1]==126)?4+(h[2]<<8|h[3]):0; if(h[0]!=0x81||!size){ fprintf(stderr,"ws: no text message: %02x %02x\n",h[0],h[1]); kill_c(c); } else if(c->hl>=size){ c->cl=0; welcomed(c); } break; }
   case D_IRC: { char*q; while((q=strstr(c->hs,"PING "))&&strchr(q,'\n')){ char o[300]; char*e=strchr(q,'\n'); int l=e-q; if(l>250)l=250; memcpy(o,q,l+1); o[1]='O'; out(c,o,l+1); memcpy(q,"xxxx",4);} 
      if(strstr(c->hs,"ERROR ")){ static int w; if(w++<3) fprintf(stderr,"irc: %.200s\n",strstr(c->hs,"ERROR ")); }
-     if(c->cl==0 && (strstr(c->hs," 376 ")||strstr(c->hs," 422 "))){ if(work==W_FAN){ c->cl=1; out(c,"JOIN #c\r\n",9);} else ready(c);} 
+     if(c->cl==0 && (strstr(c->hs," 376 ")||strstr(c->hs," 422 "))){ if(work==W_FAN||work==W_REJOIN){ c->cl=1; out(c,"JOIN #c\r\n",9);} else ready(c);} 
      if(c->st==S_HS && c->cl==1 && strstr(c->hs," 366 ")) ready(c);
      break; }
   case D_MQTT: if(c->hl>=4+5) { if(c->hs[0]!=0x20) kill_c(c); else ready(c);} break;
@@ -133,9 +136,17 @@ static int shouts_done, fan_out_; static uint64_t shout_t;
 static void send_k(C*c,int k){ static char b[1<<20]; char*p=b; uint64_t t=now(); int to; if(work==W_FAN) to=-1; else to=partner(c->id); for(int i=0;i<k;i++){ p=build(p,c->id,to,t); if(p-b>(1<<20)-16384) {out(c,b,p-b);p=b;} } c->outst+=k; sent+=k; out(c,b,p-b); }
 static void got(C*c,int k){ if(work==W_FAN){ fan_out_+=k; while(fan_out_>=N-1){ fan_out_-=N-1; shouts_done++; uint64_t t=now(); if(measuring) fhist[hb(t-shout_t)]++; shout_t=t; if(!stopping) send_k(&cs[0],1);} return; }
   if(work==W_PAIRS && RATE==0){ C*sc=&cs[partner(c->id)]; sc->outst-=k; if(!stopping && sc->st==S_READY) send_k(sc,k);} }
+/* the JOINs of all, and the end of the list of names (366), which ends one's own; what may be the beginning of one is carried over */
+static uint64_t joins_seen, join_last; static int joined;
+static void join(C*c,const char*m){ c->outst=1; c->t0=now(); out(c,m,strlen(m)); }
+static void joining(C*c,char*b,int n){ int k0=c->hl; b-=k0; memcpy(b,c->carry,k0); n+=k0; char*e=b+n,*p=b; join_last=now();
+  while((p=memmem(p,e-p," JOIN ",6))){ joins_seen++; p+=6; }
+  if(c->outst && memmem(b,n," 366 ",5)){ c->outst=0; joined++; ahist[hb(join_last-c->t0)]++; }
+  c->hl=n<5?n:5; memcpy(c->carry,e-c->hl,c->hl); }
 static void data(C*c,char*b,int n){ /* b has 64 bytes of headroom */
   if(c->st==S_HS){ hs_in(c,b,n); return; }
   if(c->cl>1||c->cl<0) c->cl=0; 
+  if(work>=W_JOIN){ joining(c,b,n); return; }
   int k0=c->hl; if(k0){ b-=k0; memcpy(b,c->carry,k0); n+=k0; c->hl=0; }
   char*e=b+n,*p=b; int k=0; uint64_t t=now();
   while((p=memchr(p,'@',e-p))){ if(e-p<19){ c->hl=e-p; memcpy(c->carry,p,e-p); break;} if(p[1]=='T'&&p[18]=='E'){ uint64_t v=0; for(int i=2;i<18;i++){ int x=p[i]; v=v<<4|(x<='9'?x-'0':x-'a'+10);} k++; uint64_t l=t>v?t-v:0; if(measuring){ hist[hb(l)]++; if(l>lmax) lmax=l; } p+=19; }
@@ -157,7 +168,7 @@ static int step(int ms){ int n=epoll_wait(ep,evs,4096,ms); for(int i=0;i<n;i++){
   return n; }
 int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p:SI:C:B:X:A:H:k:q:aeg:"))!=-1) switch(o){
   case 'd': dialect=!strcmp(optarg,"json")?D_JSON:!strcmp(optarg,"ws")?D_WS:!strcmp(optarg,"irc")?D_IRC:!strcmp(optarg,"sock")?D_SOCK:!strcmp(optarg,"seed")?D_SEED:!strcmp(optarg,"mqtt")?D_MQTT:D_NATS; break;
-  case 'w': work=!strcmp(optarg,"pairs")?W_PAIRS:!strcmp(optarg,"fan")?W_FAN:W_STORM; break;
+  case 'w': work=!strcmp(optarg,"pairs")?W_PAIRS:!strcmp(optarg,"fan")?W_FAN:!strcmp(optarg,"join")?W_JOIN:!strcmp(optarg,"rejoin")?W_REJOIN:W_STORM; break;
   case 'n':N=atoi(optarg);break; case 'W':W=atoi(optarg);break; case 't':T=atof(optarg);break; case 'u':U=atof(optarg);break; case 'z':Z=atoi(optarg);break; case 'r':RATE=atof(optarg);break; case 'P':pids=optarg;break; case 'L':label=optarg;break; case 'h':host=optarg;break; case 'p':port=atoi(optarg);break; case 'S':tls=1;break; case 'g':groups=optarg;break; case 'a':accounts=greets=1;break; case 'e':greets=1;break; case 'I':nsrc=atoi(optarg);break; case 'C':maxc=atoi(optarg);break; case 'B':nports=atoi(optarg);break; case 'X':port2=atoi(optarg);break; case 'A':twoway=atoi(optarg);break; case 'H':HOLD=atof(optarg);break; case 'k':K=atoi(optarg);break; case 'q':Q=atof(optarg);break; default: return 2; }
   signal(SIGPIPE,SIG_IGN); memset(pad,'x',sizeof pad); if(tls){ ctx=SSL_CTX_new(TLS_client_method()); if(!SSL_CTX_set1_groups_list(ctx,groups)){ fprintf(stderr,"no such groups: %s\n",groups); return 2; } SSL_CTX_set_mode(ctx,SSL_MODE_ENABLE_PARTIAL_WRITE|SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER|SSL_MODE_RELEASE_BUFFERS);} 
   if(K<2||K>N) K=N;
@@ -169,7 +180,13 @@ int main(int ac,char**av){ int o; while((o=getopt(ac,av,"d:w:n:W:t:u:z:r:P:L:h:p
   rss1=rss(); double conn_s=(tc-ts)/1e9;
   printf("{\"label\":\"%s\",\"n\":%d,\"ready\":%d,\"dead\":%d,\"connect_s\":%.3f,\"conn_per_s\":%.0f,\"conn_cpu_us\":%.1f,\"reg_p50_ms\":%.2f,\"reg_p99_ms\":%.2f,\"rss0_kb\":%ld,\"rss1_kb\":%ld,\"kb_per_conn\":%.2f",label,N,nready,ndead,conn_s,nready/conn_s,(c01-c00)/N*1e6,pct(chist,.5)/1e6,pct(chist,.99)/1e6,rss0,rss1,(rss1-rss0)/(double)N);
   if(Q>0){ double c=cpu(); uint64_t s=now(); while(now()-s<Q*1e9) step(100); printf(",\"idle_cpu\":%.6f",(cpu()-c)/Q); }
-  if(work!=W_STORM && nready==N){ 
+  if(work>=W_JOIN && nready==N){ uint64_t s=now(), end=s+(uint64_t)((U+T)*1e9); double c0=cpu(); int rounds=0, warm=0; joins_seen=0; join_last=s;
+    if(work==W_JOIN){ for(int i=0;i<N;i++) join(&cs[i],"JOIN #c\r\n"); while(!ndead && now()-s<60e9 && (joined<N || now()-join_last<0.5e9)) step(20); }
+    else while(!ndead && now()<end){ if(!warm && now()-s>=U*1e9){ warm=1; s=now(); c0=cpu(); joined=0; memset(ahist,0,sizeof ahist); }
+        C*c=&cs[rounds++%N]; joins_seen=0; join(c,"PART #c\r\nJOIN #c\r\n"); while(!ndead && now()<end && (c->outst || joins_seen<(uint64_t)N)) step(20); }
+    double w=(join_last-s)/1e9, cp=cpu()-c0;
+    printf(",\"join_s\":%.3f,\"join_cpu\":%.3f,\"joined\":%d,\"joins_s\":%.1f,\"joins_seen\":%lu,\"join_p50_ms\":%.2f,\"join_p99_ms\":%.2f,\"kb_at_end\":%.2f,\"dead_end\":%d",w,cp,joined,joined/w,joins_seen,pct(ahist,.5)/1e6,pct(ahist,.99)/1e6,(rss()-rss0)/(double)N,ndead);
+  } else if(work!=W_STORM && nready==N){ 
     uint64_t s=now(); double c0=0,g0=0; int snd=twoway?K:K/2; uint64_t shouts0=0; 
     if(work==W_FAN){ shout_t=now(); for(int i=0;i<W;i++) send_k(&cs[0],1);} else if(RATE==0) for(int i=0;i<snd;i++) send_k(&cs[i],W);
     uint64_t nsent=0; int rr=0; static char b[16384];

@@ -150,6 +150,10 @@ def _wrong(figures: dict[str, float], load: Load, complaint: str) -> str:
         return f"only {figures['ready']:.0f} of {load.users:,} users came in. {complaint}".strip()
     if figures.get("dead_end", figures["dead"]):
         return f"connections were lost under way. {complaint}".strip()
-    if load.work != "storm" and not figures["delivered"]:
+    if load.work == "join" and figures["joins_seen"] < load.users * (load.users + 1) / 2:
+        return (
+            f"{figures['joins_seen']:,.0f} JOINs were shown, fewer than there were, and {figures['joined']:,.0f} lists of names"
+        )
+    if not figures.get("delivered", 1) or not figures.get("joined", 1):
         return "nothing was delivered in the time measured"
     return ""

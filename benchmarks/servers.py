@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.works import Load
+from benchmarks.works import IRC_ONLY, Load
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -69,6 +69,8 @@ class Server(msgspec.Struct, frozen=True):
         """Why this load cannot be put on it; empty when it can."""
         if load.tls and not (self.tls or self.tls_conf):
             return "no TLS from the first byte"
+        if load.work in IRC_ONLY and self.dialect != "irc":
+            return "only IRC clients join as the generator does it"
         if self.users and load.users > self.users:
             return f"the model holds no more than {self.users:,} users"
         if self.window and (load.rate or load.window > self.window):
@@ -188,6 +190,13 @@ def over_websocket(server: Server) -> Server:
     return msgspec.structs.replace(server, dialect="ws", plain=plain, tls=[])
 
 
+def over_irc(server: Server) -> Server:
+    """The same lanchat, with its ports for IRC clients, where anyone may make rooms; as IRC servers, it keeps no messages."""
+    command = [*server.command, "--rooms-by", "anyone", "--ephemeral", "--port", "tcp:0:interface=127.0.0.1"]
+    plain, tls = ["--irc", "tcp:@PORT@:interface=127.0.0.1"], ["--ircs", "tcp:@TLS@:interface=127.0.0.1"]
+    return msgspec.structs.replace(server, dialect="irc", command=command, plain=plain, tls=tls)
+
+
 def ws_relay() -> Server | None:
     """The relay with npm's `ws`, which Node finds in peers/ and above, and in NODE_PATH; None where it does not."""
     node = shutil.which("node", path=_PATH)
@@ -254,6 +263,7 @@ def known() -> dict[str, Server | None]:
     root = ["--runasroot"] if os.geteuid() == 0 else []
     return {
         "lanchat": checkout("lanchat", ROOT),
+        "lanchat-irc": over_irc(checkout("lanchat-irc", ROOT)),
         "inspircd": _installed("inspircd", "inspircd", "irc", ["--nofork", *root, "--config", "@CONF@"]),
         # Its backlog is short: more than a few connections at once are refused, so the generator opens four at a time.
         "ngircd": _installed("ngircd", "ngircd", "irc", ["-n", "-f", "@CONF@"], ("-C", "4")),
