@@ -80,17 +80,18 @@ async def set_rank(chat: Chat, room: Room, whom: str, rank: Rank, by: Session | 
     account, guest = chat.online.account(name), chat.online.find(name)
     if account is not None:
         await chat.store.write(SetRank(room.id, account.id, rank, chat.limits["ranks"]))
-        shown = account.name.shown
+        shown, before = account.name.shown, room.rank_of(account)
         if rank:
             room.ranks[account.id] = rank
         else:
             room.ranks.pop(account.id, None)
     elif guest is not None and guest in room.sessions:
-        shown = guest.name.shown
+        shown, before = guest.name.shown, room.rank_of(guest)
         _rank_guest(room, guest, rank)
     else:
         raise NoSuchTarget(f"There is no account {visible(name, 40)}, and no guest of that name is in {room.name}.")
-    chat.room_events.tell(room, RANK, by, who=shown, text=rank.word if rank else "")
+    words = [one.word if one else "" for one in (rank, before)]
+    chat.room_events.tell(room, RANK, by, who=shown, text=words[0], was=words[1])
     return f"{shown} is {_TITLES[rank]} in {room.name} now"
 
 

@@ -38,7 +38,7 @@ class Departures:
                 self._room_events.tell_lobby(room, LEFT, guest)
             else:
                 text = goodbye if goodbye and self._sanctions.may_speak(guest, room) else WHY.get(code, "disconnected")
-                self._room_events.tell(room, LEFT, guest, text=text)
+                self._room_events.tell(room, LEFT, guest, text=text, gone=True)
                 self.end_if_empty(room)
 
     def end_if_empty(self, room: Room) -> None:

@@ -21,6 +21,10 @@ class RoomEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     who: str | None = None
     #: A reason, a topic, a new name, a rank, a rule; "" if there is none.
     text: str = ""
+    #: Whether who left is not online any more either, as a guest whose connection ended.
+    gone: bool = False
+    #: The rank that somebody had before this one; "" if they had none.
+    was: str = ""
 
     def encode(self) -> str:
         """The event as JSON, as the log has it."""

@@ -84,6 +84,8 @@ class ServerX(_CommonX, omit_defaults=True, rename={"self_": "self"}, gc=False):
     who: list[str] | None = None
     by: str | None = None
     text: str | None = None
+    gone: bool | None = None
+    was: str | None = None
     # What is known of a message besides: a bot said it; when it was edited; who reacted how; where a search found a word.
     kind: str | None = None
     bot: bool | None = None

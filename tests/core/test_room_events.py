@@ -289,3 +289,32 @@ def test_nobody_reads_why_somebody_leaves_who_may_not_speak_there(router: Router
     eve.send("/leave", "#ops you all are mad")
     assert eve.msgs()[-1] == "You have left #ops."
     assert events(ann) == [("left", "eve", "eve", None, None)]
+
+
+def test_who_is_gone_from_the_server_is_told_apart_from_who_only_left(router: Router, ann: User) -> None:
+    quits, leaves, lost, kicked = (guest(router, name) for name in ("bob", "cat", "dan", "eve"))
+    ann.shown()
+    leaves.send("/leave", "#ops quit")
+    quits.send("/quit", "bye")
+    lost.leave()
+    router.chat.close(kicked.session, "FORBIDDEN", "out", why="a test")
+    xs = [x for x in ann.xs() if x.get("ev") == "left" and x["conv"] == "#ops"]
+    assert [(x["who"], x["text"], x.get("gone")) for x in xs] == [
+        (["cat"], "quit", None),
+        (["bob"], "bye", True),
+        (["dan"], "disconnected", True),
+        (["eve"], "kicked", True),
+    ]
+
+
+def test_a_new_rank_says_what_it_was_before(router: Router, ann: User) -> None:
+    account(router, "bob", "#ops"), guest(router, "eve")
+    ann.shown()
+    for who in ("bob", "eve"):
+        for rank in ("voiced", "operator", "none"):
+            ann.send("/rank", f"#ops {who} {rank}")
+    ranks = [(x["who"], x.get("was"), x.get("text")) for x in ann.xs() if x.get("ev") == "rank"]
+    expected = [(None, "voiced"), ("voiced", "operator"), ("operator", None)]
+    assert ranks == [(["bob"], *step) for step in expected] + [(["eve"], *step) for step in expected]
+    ann.send("/history", "#ops")
+    assert [x.get("was") for x in ann.xs() if x.get("ev") == "rank"] == 2 * [None, "voiced", "operator"], "it is kept"
