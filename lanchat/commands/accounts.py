@@ -58,6 +58,7 @@ async def _register(chat: Chat, session: Session, packet: Packet, args: list[str
     for room in chat.rooms.of(session):
         chat.rooms.enter(session, room)
     chat.cursors.begin(session, device, max(cursor, session.seen))
+    chat.presence.registered(session)
     told = f"{account.name.shown} is your account now: who comes with this name must know the password."
     if full := [room.name for room in still if room not in since]:
         told += f" You are no longer in {', '.join(full)}, which can have no more members."

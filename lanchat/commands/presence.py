@@ -96,8 +96,7 @@ def _rename(chat: Chat, session: Session, text: str) -> None:
             raise
     session.named = chat.now()
     chat.activity.note(f"{old.shown} is called {name.shown} now")
-    chat.presence.went(old.shown)
-    chat.presence.came(name.shown)
+    chat.presence.renamed(session, old.shown)
     for room in rooms:
         if room is chat.rooms.lobby:  # (where those who come and go are not told of one by one)
             continue

@@ -195,7 +195,7 @@ class Chat:
             self.room_events.tell_lobby(self.rooms.lobby, JOINED, session)
         self.activity.note(f"{session.name.shown} joined from {session.sender.ip} ({session.gateway})")
         if session.account is None or len(session.account.sessions) == 1:
-            self.presence.came(session.name.shown)
+            self.presence.came(session)
 
     def greet(self, session: Session) -> None:
         """Welcome a classic session, or tell a pending login how to log in, unless that has been done."""
@@ -266,7 +266,7 @@ class Chat:
             self.activity.note(f"{session.name.shown} left: {visible(why, 200)}")
             if session.account is None or not session.account.sessions:
                 shown = goodbye_message and self.sanctions.may_speak(session, None)
-                self.presence.went(session.name.shown, goodbye_message if shown else "")
+                self.presence.went(session, goodbye_message if shown else "", left)
 
     def _login_timed_out(self, session: Session) -> None:
         """Close a pending login whose time is up."""

@@ -1,10 +1,13 @@
-"""Presence: tells the clients that asked for it who joined and who left, in at most one packet a second for each room."""
+"""Presence: tells the clients that asked for it who joined and who left, in at most one packet a second for each room.
+
+A part of the server that has to know it at once is a `PresenceListener`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from lanchat.model.room import Room
 from lanchat.model.session import Session
@@ -20,6 +23,25 @@ NAMES = 8192
 
 #: Names of users, each with the goodbye message, or "".
 Goodbyes: TypeAlias = dict[str, str]
+
+
+class PresenceListener(Protocol):
+    """What is told at once who comes and goes. Its methods wait for nothing, and raise nothing."""
+
+    def came(self, session: Session) -> None:
+        """A user is online now, with this session as their first; it is in its rooms already."""
+
+    def went(self, session: Session, goodbye: str, rooms: Collection[Room]) -> None:
+        """A user is not online any more, and this was their last session.
+
+        `goodbye` is what they said, or "". `rooms` are those that they were in until now. An account is still a member of them.
+        """
+
+    def renamed(self, session: Session, old: str) -> None:
+        """A guest whose name was `old` has another one now."""
+
+    def registered(self, session: Session) -> None:
+        """The name of a guest is an account now, with this session as its first."""
 
 
 class PresenceChanges:
@@ -82,6 +104,8 @@ class Presence:
         self._rooms: dict[Room, PresenceChanges] = {}
         #: The sessions that have the cap `presence`.
         self.watchers: dict[Session, None] = {}
+        #: What else is told of those who come and go.
+        self.listeners: list[PresenceListener] = []
 
     def watch(self, session: Session) -> None:
         """Begin to tell this session who joins and leaves."""
@@ -94,15 +118,32 @@ class Presence:
             if not self.watchers:
                 self._everyone.clear()  # nobody is left to be told, and later watchers want later changes
 
-    def came(self, name: str) -> None:
-        """Note that a user with this name is online now."""
+    def came(self, session: Session) -> None:
+        """Note that a user is online now, with this as the first session."""
         if self.watchers:
-            self._everyone.add("came", name)
+            self._everyone.add("came", session.name.shown)
+        for listener in self.listeners:
+            listener.came(session)
 
-    def went(self, name: str, goodbye: str = "") -> None:
-        """Note that this user is not online any more; `goodbye` is their goodbye message."""
+    def went(self, session: Session, goodbye: str, rooms: Collection[Room]) -> None:
+        """Note that the last session of a user has ended, who was in these rooms; `goodbye` is their goodbye message."""
         if self.watchers:
-            self._everyone.add("went", name, goodbye)
+            self._everyone.add("went", session.name.shown, goodbye)
+        for listener in self.listeners:
+            listener.went(session, goodbye, rooms)
+
+    def renamed(self, session: Session, old: str) -> None:
+        """Note that a guest has another name. Watchers are told that `old` went and the new one came."""
+        if self.watchers:
+            self._everyone.add("went", old)
+            self._everyone.add("came", session.name.shown)
+        for listener in self.listeners:
+            listener.renamed(session, old)
+
+    def registered(self, session: Session) -> None:
+        """Note that a guest has made an account of their name."""
+        for listener in self.listeners:
+            listener.registered(session)
 
     def in_room(self, room: Room, event: str, name: str) -> None:
         """Note that somebody "joined" or "left" a room, which is told to those in it with the caps `presence` and `room`.
