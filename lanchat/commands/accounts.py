@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from functools import partial
 from typing import Any
-
-from twisted.logger import Logger
 
 from lanchat.commands.command import Command, account_of
 from lanchat.core.chat import Chat
+from lanchat.core.logins import check_connected, check_login, enter, most_devices
 from lanchat.model.room import Room
-from lanchat.model.session import CLASSIC, Account, Role, Session
+from lanchat.model.session import Account, Role, Session
 from lanchat.net.addresses import is_loopback, limit_key
-from lanchat.protocol.errors import ChatError, ClientGone, NotStored, Usage
+from lanchat.protocol.errors import NotStored, Usage
 from lanchat.protocol.packet import Packet
 from lanchat.tables import accounts, rooms
 from lanchat.tables.ranks import SetRank
 from lanchat.tables.registration import AddAccount
 
-_log = Logger("lanchat.commands.accounts")
-
 #: What hashing a password costs the session that asks for it, in packets.
 HASH_COST = 200
-#: How many devices of an account are kept at most, even where the limit `devices` is off.
-MAX_DEVICES = 10_000
 #: The answer when too many accounts were made from one address.
 ACCOUNTS_MADE = "Too many accounts were registered from your address within the last hour."
 
@@ -73,7 +66,7 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
     was_in = [room for room in chat.rooms.of(session) if chat.reservations.has_room_for_member(room)]
     name, now, most = session.name, int(chat.now()), chat.limits["accounts"]
     ids = tuple(room.id for room in was_in)
-    command = AddAccount(name, password, Role.USER, now, most, ids, device, _most_devices(chat))
+    command = AddAccount(name, password, Role.USER, now, most, ids, device, most_devices(chat))
     with (
         chat.online.lookalikes.held(name),
         chat.reservations.kept(session, was_in, 0),
@@ -82,11 +75,6 @@ async def _make_account(chat: Chat, session: Session, password: str, device: str
         made = await chat.store.write(command)
         chat.reserve_name(made.account, session)
         return made.account, {room: made.rooms[room.id] for room in was_in if room.id in made.rooms}, made.cursor
-
-
-def _most_devices(chat: Chat) -> int:
-    """How many devices of an account are kept."""
-    return int(min(chat.limits["devices"], MAX_DEVICES))
 
 
 def _counted(session: Session) -> str | None:
@@ -100,11 +88,8 @@ async def _login(chat: Chat, session: Session, packet: Packet, args: list[str]) 
     if session not in chat.pending_logins:
         raise Usage(f"{session.name.shown} is not registered. Send /register PASSWORD to make it yours.")
     account = await authenticate(chat, session, {"mech": "PLAIN", "password": args[0]})
-    cursor = await enter_device(chat, account, CLASSIC)
-    check_connected(chat, session, account, cursor or 0)
     session.caps = None  # it may have sent a hello that was refused, and may send another
-    chat.admit(session, account)
-    chat.cursors.begin(session, CLASSIC, cursor or 0)
+    cursor = await enter(chat, session, account)
     chat.welcome(session, packet)
     if cursor is None:
         chat.replay.tell_skipped(session)
@@ -152,41 +137,8 @@ async def authenticate(chat: Chat, session: Session, auth: dict[str, Any]) -> Ac
     address = session.sender.ip
     authenticate = chat.identity.by_token if auth["mech"] == "TOKEN" else chat.identity.by_password
     account = await chat.pending_logins.wait_for(session, authenticate(session.name.key, address, secret.strip()))
-    chat.sanctions.check_entry(session, account)
-    if session.account is None:
-        chat.pending_logins.check_login_rate(account)
+    check_login(chat, session, account)
     return account
-
-
-async def enter_device(chat: Chat, account: Account, device: str) -> int | None:
-    """Note that a device logs in, and return its cursor: the number in the log up to which it has all; None if unknown."""
-    most, now = _most_devices(chat), int(chat.now())
-    online = frozenset(session.device for session in account.sessions)
-    chat.cursors.write()
-    enter = accounts.EnterDevice(account.id, device, now, most, online)
-    try:
-        cursor, forgotten = await chat.store.write(enter)
-        chat.limits.met["devices"] += forgotten
-    except NotStored:  # (one may log in while the disk is full)
-        chat.cursors.came(account, device)
-        try:
-            cursor = await chat.store.read(partial(accounts.cursor_of, account=account.id, device=device))
-        except (ChatError, sqlite3.Error) as error:
-            _log.info("where {name} is in the log could not be read: {why}", name=account.name.shown, why=str(error))
-            return None
-    # What another classic session of this account was just sent is not shown twice.
-    sent = [session.received for session in account.sessions if session.device == device == CLASSIC]
-    return max([cursor, chat.cursors.pending(account, device), *sent])
-
-
-def check_connected(
-    chat: Chat, session: Session, account: Account | None = None, cursor: int = 0, device: str = CLASSIC
-) -> None:
-    """Raise `ClientGone` if the session has ended while its command waited; then its device is not connected after all."""
-    if session not in chat.online and session not in chat.pending_logins:
-        if account is not None:
-            chat.cursors.leave(account, device, cursor)
-        raise ClientGone
 
 
 COMMANDS = {

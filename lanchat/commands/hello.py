@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lanchat.commands.accounts import account_facts, authenticate, check_connected, enter_device, give_token
+from lanchat.commands.accounts import account_facts, authenticate, give_token
 from lanchat.commands.command import Command, named
 from lanchat.core.chat import LOG_IN, Chat
+from lanchat.core.logins import check_connected, enter_device
 from lanchat.core.replay import RESUME
 from lanchat.model.names import MAX_NAME
 from lanchat.model.session import CLASSIC, Account, Role, Session

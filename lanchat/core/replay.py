@@ -76,8 +76,8 @@ class Replay:
             session.seen = max(session.seen, welcomed, upto)
             self._show_held(session, backlog)
 
-    async def newest(self, session: Session, after: int) -> None:
-        """Show a classic session the newest messages that it missed, as usual packets.
+    async def newest(self, session: Session, after: int, say_how_many: bool = True) -> None:
+        """Show a classic session the newest messages that it missed, as usual packets; before them it is told how many.
 
         If the log can't be read, it is told so. As it can't know what is missing, its cursor stays where it was.
         """
@@ -86,7 +86,7 @@ class Replay:
             page, count = await self._read(changes.newest, session, backlog, limit=SHOWN, upto=newest)
             if page.more and not page.entries:
                 self._skip(session, after)
-            elif page.entries:
+            elif page.entries and say_how_many:
                 self._replies.answer(session, None, _since_last(page, count))
             await self._deliver_page(session, page, None, newest)
             while _lacks(session, backlog) and _is_here(session):

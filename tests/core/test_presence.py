@@ -71,7 +71,8 @@ def test_the_first_and_the_last_session_of_an_account_count_and_its_rooms_are_kn
     bob.send("/join", "#ops")
     bob.send("/register", PASSWORD)
     phone, other = log_in(router, "bob"), log_in(router, "bob")
-    bob.leave(), phone.leave(), other.leave()
+    for device in (bob, phone, other):
+        device.leave()
     log_in(router, "bob")
     assert listener.told == [
         ("came", "bob", True, []),
