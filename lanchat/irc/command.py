@@ -27,6 +27,8 @@ class IrcCommand(NamedTuple):
     help: str
     #: Whether it may come before the registration is complete.
     anyone: bool = False
+    #: How many targets it takes at once, separated by commas; 0 if it takes no list.
+    targets: int = 0
 
 
 class Numeric(ChatError):

@@ -31,6 +31,7 @@ def tokens(client: IrcClient) -> dict[str, str]:
         "NETWORK": client.server.name,
         "NICKLEN": str(MAX_NAME),
         "PREFIX": "(ov)@+",
+        "TARGMAX": ",".join(f"{name}:{of.targets}" for name, of in sorted(client.server.commands.items()) if of.targets),
         "TOPICLEN": str(MAX_TOPIC),
         "UTF8ONLY": "",
         "WHOX": "",

@@ -22,6 +22,6 @@ async def _part(client: IrcClient, message: Message) -> None:
 
 
 COMMANDS = {
-    "JOIN": IrcCommand(_join, 1, "<channel>{,<channel>} [<key>{,<key>}]", "enter channels"),
-    "PART": IrcCommand(_part, 1, "<channel>{,<channel>} [<text>]", "leave channels"),
+    "JOIN": IrcCommand(_join, 1, "<channel>{,<channel>} [<key>{,<key>}]", "enter channels", targets=MAX_CHANNELS),
+    "PART": IrcCommand(_part, 1, "<channel>{,<channel>} [<text>]", "leave channels", targets=MAX_CHANNELS),
 }

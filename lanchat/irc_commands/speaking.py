@@ -44,6 +44,6 @@ def _say_to(client: IrcClient, target: str, text: str, kind: str | None) -> None
 
 
 COMMANDS = {
-    "PRIVMSG": IrcCommand(_say, 0, "<target>{,<target>} <text>", "say something to a channel or a user"),
-    "NOTICE": IrcCommand(_say, 0, "<target>{,<target>} <text>", "say something that needs no answer"),
+    "PRIVMSG": IrcCommand(_say, 0, "<target>{,<target>} <text>", "say something to a channel or a user", targets=MAX_TARGETS),
+    "NOTICE": IrcCommand(_say, 0, "<target>{,<target>} <text>", "say something that needs no answer", targets=MAX_TARGETS),
 }

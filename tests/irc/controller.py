@@ -131,6 +131,7 @@ class LanchatController(BaseServerController, DirectoryBasedController):  # type
         self.hostname, self.port = hostname, port
         self.create_config()
         shutil.copytree(os.environ["LANCHAT_DATA"], self.directory / "data")
+        (self.directory / "log").touch()  # (a test may end before the server has begun)
         door = ["--irc", f"tcp:{port}:interface={hostname}", "--irc-name", NAME, "--irc-history", "0", "--rooms-by", "anyone"]
         limits = [word for name in LIFTED for word in ("--limit", f"{name}=off")]
         options = ["--data", str(self.directory / "data"), "--port", "tcp:0:interface=127.0.0.1", *door, *limits]

@@ -62,3 +62,10 @@ def test_bytes_that_are_not_utf8_are_refused_with_a_code_and_the_connection_stay
     ann.send(b"NICK ann\r\nUSER ann 0 * :\xe9va\r\n")
     assert ann.lines() == [":irc.lan FAIL * INVALID_UTF8 :Your message has bytes that are not UTF-8. Set your client to UTF-8."]
     assert any(" 001 " in line for line in ann.ask("USER ann 0 * :\u00e9va"))
+
+
+def test_how_many_targets_each_command_takes_is_in_005(chat: tuple[Router, Clock]) -> None:
+    supported = " ".join(line for line in IrcWire(*chat).ask("NICK ann", "USER ann 0 * :Ann") if " 005 " in line)
+    targets = supported.partition(" TARGMAX=")[2].partition(" ")[0].split(",")
+    assert {"JOIN:10", "PRIVMSG:4"} <= {*targets}
+    assert not any(target.startswith(("PING:", "USER:")) for target in targets)
