@@ -48,7 +48,9 @@ async def check_password(client: IrcClient, name: str, password: str) -> Account
 
 def _authenticate(client: IrcClient, message: Message) -> Work | None:
     known, text = client.registering, message.params[0]
-    if known is None or known.account is not None:
+    if known is None:
+        raise Numeric(numerics.ERR_ALREADYREGISTERED)  # (an account's nick is its name, which would have to change)
+    if known.account is not None:
         raise Numeric(numerics.ERR_SASLALREADY)
     if text == "*":
         known.sasl = None
@@ -63,7 +65,7 @@ def _authenticate(client: IrcClient, message: Message) -> Work | None:
     mechanism, begun = known.sasl
     if len(text) > CHUNK or len(begun) + len(text) > MAX_ANSWER:
         known.sasl = None
-        raise Numeric(numerics.ERR_SASLTOOLONG)
+        raise Numeric(numerics.ERR_SASLTOOLONG if len(text) > CHUNK else numerics.ERR_SASLFAIL)
     known.sasl = mechanism, begun + ("" if text == "+" else text)
     if len(text) == CHUNK:
         return None

@@ -58,7 +58,7 @@ def _motd(client: IrcClient, message: Message) -> None:
 
 
 COMMANDS = {
-    "PING": IrcCommand(_ping, 0, "<token>", "ask whether the server answers"),
+    "PING": IrcCommand(_ping, 0, "<token>", "ask whether the server answers", anyone=True),
     "PONG": IrcCommand(_pong, 0, "<token>", "answer a PING", anyone=True),
     "QUIT": IrcCommand(_quit, 0, "[<text>]", "disconnect, with an optional goodbye message", anyone=True),
     "LUSERS": IrcCommand(_lusers, 0, "", "show how many users there are"),

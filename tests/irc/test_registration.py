@@ -69,3 +69,15 @@ def test_how_many_targets_each_command_takes_is_in_005(chat: tuple[Router, Clock
     targets = supported.partition(" TARGMAX=")[2].partition(" ")[0].split(",")
     assert {"JOIN:10", "PRIVMSG:4"} <= {*targets}
     assert not any(target.startswith(("PING:", "USER:")) for target in targets)
+
+
+def test_a_ping_is_answered_before_the_registration_too(chat: tuple[Router, Clock]) -> None:
+    assert IrcWire(*chat).ask("PING :one two") == [":irc.lan PONG irc.lan :one two"]
+
+
+def test_a_login_after_the_registration_is_refused_and_one_that_never_ends_fails(chat: tuple[Router, Clock]) -> None:
+    assert numbers(IrcWire(*chat, "ann").ask("AUTHENTICATE PLAIN")) == ["462"]
+    wire = IrcWire(*chat)
+    told = wire.ask("CAP REQ sasl", "AUTHENTICATE PLAIN", *[f"AUTHENTICATE {'x' * 400}"] * 11)
+    assert numbers(told[1:]) == ["AUTHENTICATE", "904"]
+    assert numbers(wire.ask("AUTHENTICATE PLAIN", f"AUTHENTICATE {'x' * 401}")) == ["AUTHENTICATE", "905"]
