@@ -1,144 +1,44 @@
-"""The WebSocket gateway (RFC 6455): each text message is one packet, as a line of the JSON gateway without its newline.
-
-The HTTP request that opens a WebSocket is served by lanchat/webchat; a connection begins here once that is answered.
-"""
+"""The WebSocket gateway: each text message is one packet, as a line of the JSON gateway without its newline."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from itertools import chain
-from typing import Any, TypeAlias
-
 import msgspec
-from websockets.frames import CTRL_OPCODES, CloseCode, Opcode
-from websockets.protocol import State
-from websockets.server import ServerProtocol
 
-from lanchat.core.router import Router
-from lanchat.gateways.certified import Certified
 from lanchat.gateways.framing import MAX_OPENING
-from lanchat.gateways.input import NO_PACKETS, Split
-from lanchat.gateways.websocket_frames import read_messages, size_from_client, write_message
-from lanchat.protocol.errors import BadPacket, ChatError, RateLimited
-from lanchat.protocol.packet import MAX_BLOCK, MAX_PACKET, Packet, ServerPacket, SharedPacket, parse, visible
-
-#: The close codes for the codes of errors; those from 4000 on are our own, as some engines hide codes that they don't know
-#: (WebKitGTK: 1012 to 1014). Any other error closes with `POLICY_VIOLATION` (1008).
-CLOSE_CODES: dict[str, int] = {
-    "GONE": CloseCode.NORMAL_CLOSURE,
-    "RELOAD": CloseCode.GOING_AWAY,
-    "INTERNAL": CloseCode.INTERNAL_ERROR,
-    "SLOW": 4008,
-    "IDLE": 4009,
-    "FULL": 4013,
-}
-#: The longest reason in a close frame, in bytes (RFC 6455, 5.5.1).
-MAX_REASON = 123
-#: Frames that are served before the first message: each is a part of it, a ping or a pong, and no name takes so many.
-MAX_OPENING_FRAMES = 64
-
-#: What `split` makes: a message; None for a frame that completes none; or how the client's messages ended.
-Received: TypeAlias = "bytes | ConnectionEnded | None"
+from lanchat.gateways.websocket_connection import WebSocketConnection
+from lanchat.gateways.websocket_frames import write_message
+from lanchat.protocol.errors import ChatError
+from lanchat.protocol.packet import Packet, ServerPacket, SharedPacket, parse
 
 _encode = msgspec.json.Encoder().encode
 
-#: For the library, which would log each connection.
-SILENT = logging.getLogger("lanchat.websockets")
-SILENT.disabled = True
 
-
-class ConnectionEnded:
-    """Stands after the last frame: the client closed, or sent what is no WebSocket. `reason` is the latter, for the log."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-
-class WebSocketProtocol(Certified):
+class WebSocketProtocol(WebSocketConnection):
     """The connection of a browser, or of another program that speaks WebSocket: first its name, then packets."""
 
     gateway = "ws"
-    is_new = False  # it has been counted since its HTTP request came
-    _opening_frames = 0
 
-    def __init__(self, router: Router) -> None:
-        super().__init__(router)
-        self._codec = ServerProtocol(state=State.OPEN, max_size=MAX_PACKET, logger=SILENT)
-        self._in_codec = 0  # how many bytes the codec has got of frames that are not complete
-        self._message = b""  # the parts of a fragmented message that have come
-
-    def split(self, data: bytes) -> Split:
-        """Split bytes into messages. They are packets at once, if there is nothing unusual in them. Pings are answered."""
-        data, rest = data[:MAX_BLOCK], data[MAX_BLOCK:]
-        codec = self._codec
-        messages, end = ([], 0) if self._in_codec or codec.current_size is not None else read_messages(data)
-        if end == len(data):
-            session = self.session
-            if session is not None and session.greeted and (packets := _packets(messages)) is not None:
-                return packets, None, rest
-            return NO_PACKETS, iter(messages), rest
-        codec.receive_data(data[end:])
-        frames: list[Any] = codec.events_received()
-        self._in_codec += len(data) - end - sum(map(size_from_client, frames))
-        if codec.state is not State.OPEN:  # (what is to be written then is the last, after the answers to these)
-            return NO_PACKETS, chain(messages, self._messages(frames)), b""
-        if pongs := codec.data_to_send():
-            self.outbox.send(b"".join(pongs))
-        return NO_PACKETS, chain(messages, self._messages(frames)), rest
-
-    def _messages(self, frames: list[Any]) -> Iterator[Received]:
-        """The messages that frames complete, in their order. Every frame gives something, so that each is charged for."""
-        for frame in frames:
-            if frame.opcode is Opcode.BINARY:
-                self._codec.fail(CloseCode.UNSUPPORTED_DATA, "Send text messages, each with one packet.")
-                break
-            if frame.opcode in CTRL_OPCODES:
-                yield None
-                continue
-            self._message += frame.data
-            if frame.fin:
-                message, self._message = self._message, b""
-                yield message
-            else:
-                yield None
-        if self._codec.state is not State.OPEN:
-            yield ConnectionEnded(self._fault())
-
-    def _fault(self) -> str:
-        """What was wrong with what the client sent; "" if it closed the connection in good order."""
-        sent = self._codec.close_sent
-        return "" if sent is None or self._codec.close_rcvd is not None else f"{sent.code} {sent.reason}"
-
-    def frameReceived(self, frame: Received) -> None:
-        """Serve the name, which comes first, or a packet."""
-        if isinstance(frame, ConnectionEnded):
-            self._input_ended(frame.reason)
-        elif self.session is None:
-            self._serve_opening(frame)
-        elif frame is not None:
-            self.router.receive(self.session, _packet(frame))
-
-    def _serve_opening(self, frame: bytes | None) -> None:
-        if frame is None:
-            self._opening_frames += 1
-            if self._opening_frames > MAX_OPENING_FRAMES:
-                self.refuse(RateLimited("Too many frames came before a name. Connect again and send your name first."))
-            return
+    def packets_in(self, messages: list[bytes]) -> list[Packet] | None:
+        """The packets in messages, if the client has been welcomed, and all are right."""
+        if self.session is None or not self.session.greeted:
+            return None
         try:
-            self.open(frame[:MAX_OPENING].decode(errors="replace")).framed = True
+            return [parse(message) for message in messages]
+        except ChatError:
+            return None
+
+    def messageReceived(self, message: bytes) -> None:
+        """Serve the name, which comes first, or a packet."""
+        if self.session is None:
+            self._serve_name(message)
+        else:
+            self.router.receive(self.session, _packet(message))
+
+    def _serve_name(self, message: bytes) -> None:
+        try:
+            self.open(message[:MAX_OPENING].decode(errors="replace")).framed = True
         except ChatError as error:
             self.refuse(error)
-
-    def _input_ended(self, fault: str) -> None:
-        """Serve what came before the client's close frame, or refuse the rest of what is no WebSocket; then close."""
-        self._unserved = b""
-        if fault and self.session is None:
-            self.refuse(BadPacket(f"That is not what a WebSocket sends here: {visible(fault, 100)}"))
-            return
-        if fault:
-            self.leave(f"sent what is no WebSocket message of ours: {visible(fault, 100)}", BadPacket.code)
-        self.end_input()
 
     def served(self) -> None:
         """Welcome a client that sent no hello with its name."""
@@ -153,20 +53,6 @@ class WebSocketProtocol(Certified):
             return
         encode = _frame if sees_x else _classic_frame
         self.outbox.send(packet.encoded(encode) if isinstance(packet, SharedPacket) else encode(packet))
-
-    def disconnect(self, code: str = "", reason: str = "") -> None:
-        """Close the connection when all that was delivered is written, with a close frame that says why."""
-        if self._codec.state is State.OPEN and code:
-            told = reason.encode()[:MAX_REASON].decode(errors="ignore")
-            self._codec.send_close(CLOSE_CODES.get(code, CloseCode.POLICY_VIOLATION), told)
-        super().disconnect(code, reason)
-
-    def end_output(self) -> None:
-        """Send a close frame: the answer to the client's, what was wrong with its last frame, or why the server closes."""
-        if self._codec.state is State.OPEN:
-            self._codec.send_close(CloseCode.NORMAL_CLOSURE)
-        if data := b"".join(self._codec.data_to_send()):
-            self.outbox.send(data)
 
 
 class SecureWebSocketProtocol(WebSocketProtocol):
@@ -183,14 +69,6 @@ def _frame(packet: ServerPacket) -> bytes:
 def _classic_frame(packet: ServerPacket) -> bytes:
     """A packet without `x` as a text message."""
     return write_message(_encode(packet if packet.x is None else Packet(packet.from_, packet.to, packet.msg)))
-
-
-def _packets(messages: list[bytes]) -> list[Packet] | None:
-    """The packets in messages, if all are right."""
-    try:
-        return [parse(message) for message in messages]
-    except ChatError:
-        return None
 
 
 def _packet(message: bytes) -> Packet | ChatError:

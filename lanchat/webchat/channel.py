@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from lanchat.gateways import other_protocols
 from lanchat.gateways.factory import ChatFactory
-from lanchat.gateways.websocket import WebSocketProtocol
+from lanchat.gateways.websocket_connection import WebSocketConnection
 from lanchat.net import sockets
 from lanchat.net.addresses import limit_key
 from lanchat.net.http import BoundedChannel
@@ -44,7 +44,7 @@ class Channel(BoundedChannel):
     #: The bytes that were read (see `networkReceived`).
     taken = 0
     _requests = _network_bytes = 0
-    _websocket: WebSocketProtocol | None = None
+    _websocket: WebSocketConnection | None = None
 
     def connectionMade(self) -> None:
         """Count the connection, and start its timeout. One that is one too many is closed, unless it may ask first."""
@@ -116,7 +116,7 @@ class Channel(BoundedChannel):
         self._forget()
         self.closing = True  # (it is no HTTP any more)
         transport, websocket = self.transport, self.factory.websockets.buildProtocol(None)
-        assert isinstance(websocket, WebSocketProtocol)  # noqa: S101 (it makes no others, and refuses by address only)
+        assert isinstance(websocket, WebSocketConnection)  # noqa: S101 (it makes no others, and refuses by address only)
         self._websocket = websocket
         transport.unregisterProducer()
         self.requests.clear()  # (as in `connectionLost`)

@@ -10,7 +10,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request as Handshake, Response
 from websockets.server import ServerProtocol
 
-from lanchat.gateways.websocket import SILENT
+from lanchat.gateways.websocket_connection import SILENT
 from lanchat.net.http import BoundedRequest
 from lanchat.webchat.files import COMMON_HEADERS, TYPES, File
 from lanchat.webchat.hosts import is_same_origin

@@ -15,7 +15,8 @@ from websockets.protocol import State
 from lanchat.core.router import Router
 from lanchat.gateways import websocket
 from lanchat.gateways.input import FAIR_SHARE
-from lanchat.gateways.websocket import MAX_OPENING_FRAMES, MAX_REASON, WebSocketProtocol
+from lanchat.gateways.websocket import WebSocketProtocol
+from lanchat.gateways.websocket_connection import MAX_OPENING_FRAMES, MAX_REASON
 from lanchat.model.session import Session
 from lanchat.protocol.packet import MAX_BLOCK, MAX_PACKET, Sender, ServerPacket, SharedPacket
 from tests.fakes import User, Wire, make_router, store_of

@@ -15,7 +15,8 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from lanchat.gateways.outbox import Outbox
-from lanchat.gateways.websocket import ConnectionEnded, WebSocketProtocol
+from lanchat.gateways.websocket import WebSocketProtocol
+from lanchat.gateways.websocket_connection import ConnectionEnded
 from lanchat.gateways.websocket_frames import read_messages, size_from_client, write_message
 from lanchat.protocol.packet import MAX_BLOCK, MAX_PACKET
 from tests.fakes import make_router
