@@ -47,6 +47,8 @@ ALL = ("id", "ack", "presence", "resume", "history", "room")
 class FakeClient:
     """A client's far end that remembers."""
 
+    shows_ids = True
+
     def __init__(self) -> None:
         self.packets: list[ServerPacket] = []
         self.runs: list[int] = []  # how many were delivered at once, each time

@@ -135,9 +135,10 @@ class Messages:
     def relay(self, session: Session, recipient: Session, packets: list[Packet], kind: str | None = None) -> None:
         """Pass on messages from one guest to another. Raises `TooBig` for a single one that is too big when written out."""
         # 2. Check: between guests there is nothing to check, or to charge besides the packets themselves.
-        # 3. Record: if neither client sees ids and times, there is no need to make any.
+        # 3. Record: if no client is told the ids and times, there is no need to make any.
         sender, to = session.sender, recipient.name.shown
-        if session.caps is None and recipient.caps is None and kind is None:
+        acknowledged = session.caps is not None and "ack" in session.caps
+        if not acknowledged and (recipient.caps is None or not recipient.client.shows_ids) and kind is None:
             messages = [ServerPacket(sender, to, packet.msg) for packet in packets]
         else:
             conv = f"@{session.name.shown}"

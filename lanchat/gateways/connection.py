@@ -41,6 +41,8 @@ class Connection(Input):
     gateway = ""
     #: The time to send a name is this many times the limit `opening`.
     opening_factor = 1
+    #: Whether a client that has said hello is shown the ids and times of messages.
+    shows_ids = True
     #: Whether the admission has not counted the connection yet when it begins.
     is_new = True
     # (Class attributes, as hardly any connection ever has another value.)

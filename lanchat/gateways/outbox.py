@@ -82,14 +82,14 @@ class Outbox:
             self._idle = False
             self._turn.add(self)  # (it is not paced, and not over the limit)
 
-    def send(self, piece: bytes) -> None:
-        """Queue some bytes; if the output is paced, they are one write."""
+    def send(self, piece: bytes, packets: int = 1) -> None:
+        """Queue some bytes, which are so many packets; if the output is paced, they are one write."""
         if self._closing:
             return
         if self._packets:
             self._encode()
         self._queue.append(piece)
-        self._counts.sent += 1
+        self._counts.sent += packets
         self.waiting += len(piece)
         self._soon()
 

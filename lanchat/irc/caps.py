@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 #: The capabilities by name, each with what it gives a client, in one line.
 CAPS = {
@@ -45,7 +45,7 @@ _WITH = {
 }
 
 
-@cache
+@lru_cache(maxsize=256)
 def core_caps(caps: frozenset[str]) -> frozenset[str]:
     """The caps of the core for a client that was granted these capabilities."""
     typing = {"typing"} if "message-tags" in caps else set()

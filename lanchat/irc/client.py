@@ -21,7 +21,7 @@ from lanchat.irc.people import mask
 from lanchat.irc.registering import Registering
 from lanchat.irc.request import Request, tagged
 from lanchat.irc.server import IrcServer
-from lanchat.irc.shapes import split_text
+from lanchat.irc.shapes import Shape, split_text
 from lanchat.protocol.errors import ChatError, ClientGone
 from lanchat.protocol.extensions import X
 from lanchat.protocol.packet import Packet, Sender, ServerPacket
@@ -37,11 +37,13 @@ class IrcClient(Connection):
     """A connected client. `lanchat.irc.connection.IrcProtocol` adds its input and what it is shown."""
 
     factory: IrcFactory
+    shows_ids = False
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
         #: The capabilities that it was granted.
         self.caps: frozenset[str] = frozenset()
+        self._shape: Shape | None = None
         #: What it has said of itself before the registration is complete; then None.
         self.registering: Registering | None = Registering()
         self.username, self.realname, self.umodes = "~u", "", ""
@@ -57,6 +59,13 @@ class IrcClient(Connection):
     def server(self) -> IrcServer:
         """What all IRC connections share."""
         return self.factory.server
+
+    @property
+    def shape(self) -> Shape:
+        """How messages are written for it."""
+        if self._shape is None:
+            self._shape = self.server.shape(self.caps)
+        return self._shape
 
     @property
     def chat(self) -> Chat:
@@ -183,6 +192,8 @@ class IrcClient(Connection):
     def use_caps(self, caps: frozenset[str]) -> None:
         """Grant these capabilities, and no others."""
         self.caps = caps
+        self._shape = None
+        self.shows_ids = bool(caps & {"message-tags", "server-time"})
         if self.session is not None and self.registering is None:
             self.session.caps = core_caps(caps)
 

@@ -12,7 +12,7 @@ from lanchat.gateways.certified import Certified
 from lanchat.gateways.input import NO_PACKETS, Split
 from lanchat.gateways.lines import Lines
 from lanchat.gateways.other_protocols import BEGINNING, TLS_HELLO
-from lanchat.irc import numerics
+from lanchat.irc import numerics, plain
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import Refused
 from lanchat.irc.message import MAX_INPUT, Message, line, parse
@@ -21,7 +21,7 @@ from lanchat.irc.registering import MAX_LINES
 from lanchat.irc.request import Request
 from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import ServerPacket, visible
+from lanchat.protocol.packet import MAX_BLOCK, ServerPacket, visible
 
 _log = Logger("lanchat.irc")
 
@@ -40,10 +40,16 @@ class IrcProtocol(IrcClient):
         self._lines = Lines(MAX_INPUT)
 
     def split(self, data: bytes) -> Split:
-        """Split bytes into lines."""
+        """Split bytes into lines. Messages between guests are made of them at once, if there is nothing else in between."""
         if self.session is None and data.startswith(TLS_HELLO):
             return NO_PACKETS, iter((TLS_HELLO,)), b""
-        return NO_PACKETS, self._lines.feed(data), b""
+        lines = self._lines
+        if lines.rest or lines.skipping:  # the line that has begun comes first
+            end = data.find(b"\n") + 1 or len(data)
+            return NO_PACKETS, lines.feed(data[:end]), data[end:]
+        end = data.rfind(b"\n", 0, MAX_BLOCK) + 1 or len(data)
+        packets = plain.messages(self, data[:end]) if self.registering is None else None
+        return (NO_PACKETS, lines.feed(data[:end]), data[end:]) if packets is None else (packets, None, data[end:])
 
     def frameReceived(self, frame: bytes | ChatError) -> None:
         """Serve a line."""
@@ -126,6 +132,10 @@ class IrcProtocol(IrcClient):
     def inputEnded(self) -> None:
         """Serve a last line that has no end."""
         self.dataReceived(b"\n")
+
+    def deliver_all(self, packets: list[ServerPacket]) -> None:
+        """Show messages that differ in their text and their ids only."""
+        self.outbox.send(self.shape.all(packets), len(packets))
 
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet of the core as lines."""

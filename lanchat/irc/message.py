@@ -12,6 +12,8 @@ from lanchat.protocol.errors import ChatError
 MAX_LINE, MAX_TAGS = 510, 4096
 #: What a client may send as one line.
 MAX_INPUT = MAX_TAGS + MAX_LINE
+#: The end of a line; and the control characters, of which no others are in an ordinary text.
+END, CONTROLS = "\r\n", bytes([*range(32), 127])
 
 #: How characters are written in the value of a tag.
 _ESCAPES = {";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"}

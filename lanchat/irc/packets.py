@@ -41,7 +41,7 @@ def _show_message(client: IrcClient, packet: ServerPacket) -> None:
     if packet.from_ == SERVER and packet.to[:1] != "#":
         client.tell(packet.msg)
     elif x is None or not x.self_ or "echo-message" in client.caps:
-        client.outbox.send(packet.encoded(client.server.shape(client.caps)))
+        client.outbox.send(packet.encoded(client.shape))
 
 
 def _acknowledged(client: IrcClient, packet: ServerPacket) -> None:
@@ -55,7 +55,7 @@ def _acknowledged(client: IrcClient, packet: ServerPacket) -> None:
     if "echo-message" in client.caps:
         assert message.x is not None  # noqa: S101 (it was made for this)
         message.x.id, message.x.ts = x.id, x.ts
-        client.outbox.send(client.server.shape(client.caps).lines(message, **label))
+        client.outbox.send(client.shape.lines(message, **label))
     elif request is not None:
         client.outbox.send(line("ACK", source=client.server.name, tags=label))
 

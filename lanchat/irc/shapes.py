@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanchat.irc.message import MAX_LINE, escape
+from lanchat.irc.message import CONTROLS, END, MAX_LINE, escape
 from lanchat.irc.people import sender_mask
 from lanchat.protocol.entry import ACTION, NOTICE
 from lanchat.protocol.extensions import ServerX
@@ -26,6 +26,25 @@ class Shape:
     def __call__(self, packet: ServerPacket) -> bytes:
         """The lines of a message. A long text, or one of several lines, takes several; the first one has the message's id."""
         return self.lines(packet)
+
+    def all(self, packets: list[ServerPacket]) -> bytes:
+        """The lines of messages that differ in their text and their ids only."""
+        first = packets[0]
+        if (
+            self._has_tags
+            or self._has_time
+            or self._has_account
+            or (first.x is not None and first.x.kind)
+            or first.to == EVERYONE
+        ):
+            return b"".join(map(self, packets))
+        head = f":{sender_mask(self._online, first.from_)} PRIVMSG {first.to} :"
+        texts = [packet.msg for packet in packets]
+        lines = f"{head}{f'{END}{head}'.join(texts)}{END}".encode()
+        most = len(head) + len(max(texts, key=len))
+        if most > MAX_LINE or not lines.isascii() or len(lines) - len(lines.translate(None, CONTROLS)) > len(END) * len(texts):
+            return b"".join(map(self, packets))
+        return lines
 
     def lines(self, packet: ServerPacket, target: str = "", **more: str) -> bytes:
         """The same, perhaps with more tags, and for another target than the packet's."""

@@ -46,6 +46,8 @@ class IClient(Interface):
 
     halted: bool = Attribute("Whether nothing of what the client sends is served now: it waits for something, or is closed.")
 
+    shows_ids: bool = Attribute("Whether ids and times of messages are shown to a client that has said hello.")
+
     def deliver(packet: ServerPacket) -> None:  # noqa: N805 (zope's way)
         """Send a packet to the client. It is queued: this never waits, and raises nothing."""
 

@@ -1,0 +1,40 @@
+"""Plain messages: lines that only say something to a guest. If many came at once, they are read and shown at once."""
+
+from __future__ import annotations
+
+from lanchat.irc.client import NOBODY, IrcClient
+from lanchat.irc.message import CONTROLS, END, MAX_LINE
+from lanchat.protocol.packet import Packet
+
+
+def messages(client: IrcClient, block: bytes) -> list[Packet] | None:
+    """The messages in a block of complete lines. None if anything else is in it, so that each line has to be looked at."""
+    session = client.session
+    if not block.startswith(b"PRIVMSG ") or session is None or session.account is not None or session.has_cap("ack"):
+        return None
+    packets = _read(block)
+    if packets is not None:
+        for target in {packet.to for packet in packets}:
+            recipient = client.chat.online.find(target)
+            if recipient is None or recipient.account is not None:
+                return None
+    return packets
+
+
+def _read(block: bytes) -> list[Packet] | None:
+    """Messages with nothing unusual in them; None if there is something."""
+    try:
+        lines = block.decode().split(END)
+        controls = len(block) - len(block.translate(None, CONTROLS))
+        most = MAX_LINE if block.isascii() else MAX_LINE // 4  # (a character has at most four bytes)
+        if lines.pop() or controls > len(END) * len(lines) or len(max(lines, key=len)) > most:
+            return None
+        packets = []
+        for line in lines:
+            command, target, text = line.split(" ", 2)
+            if command != "PRIVMSG" or text[:1] != ":" or len(text) == 1:
+                return None
+            packets.append(Packet(NOBODY, target, text[1:]))
+    except ValueError:  # no UTF-8, or no text
+        return None
+    return packets
