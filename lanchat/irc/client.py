@@ -36,8 +36,9 @@ _ABOUT_COMMAND = frozenset({numerics.RPL_TRYAGAIN, numerics.ERR_PASSWDMISMATCH, 
 class IrcClient(Connection):
     """A connected client. `lanchat.irc.connection.IrcProtocol` adds its input and what it is shown."""
 
+    #: Slots take less memory than attributes of which an object has many.
+    __slots__ = ("_asked", "_pages", "_shape", "caps", "realname", "registering", "request", "said", "umodes", "username")
     factory: IrcFactory
-    shows_ids = False
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
@@ -66,6 +67,11 @@ class IrcClient(Connection):
         if self._shape is None:
             self._shape = self.server.shape(self.caps)
         return self._shape
+
+    @property
+    def shows_ids(self) -> bool:  # type: ignore[override]  # (it depends on the capabilities)
+        """Whether messages are shown with their ids or times."""
+        return self.shape.shows_ids
 
     @property
     def chat(self) -> Chat:
@@ -193,7 +199,6 @@ class IrcClient(Connection):
         """Grant these capabilities, and no others."""
         self.caps = caps
         self._shape = None
-        self.shows_ids = bool(caps & {"message-tags", "server-time"})
         if self.session is not None and self.registering is None:
             self.session.caps = core_caps(caps)
 

@@ -32,6 +32,7 @@ MAX_LABEL = 64
 class IrcProtocol(IrcClient):
     """The connection of an IRC client."""
 
+    __slots__ = ("_lines",)
     gateway = "irc"
     opening_factor = 6  # (some clients ask for one capability after another)
 

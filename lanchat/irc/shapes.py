@@ -20,7 +20,7 @@ class Shape:
     def __init__(self, online: OnlineUsers, caps: frozenset[str]) -> None:
         self._online = online
         self._has_tags = "message-tags" in caps
-        self._has_time = self._has_tags or "server-time" in caps
+        self.shows_ids = self._has_time = self._has_tags or "server-time" in caps
         self._has_account = "account-tag" in caps
 
     def __call__(self, packet: ServerPacket) -> bytes:
