@@ -149,7 +149,7 @@ class Messages:
         recipient.client.deliver_all(messages if kind is None else [said(one, kind).shown_to(recipient) for one in messages])
         self._counts.relayed += len(messages)
         # 5. Acknowledge.
-        if session.caps is not None:
+        if acknowledged:
             for packet, message in zip(packets, messages, strict=True):
                 if message.x is not None:
                     self._replies.acknowledge_relayed(session, packet, message.x)

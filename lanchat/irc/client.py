@@ -37,13 +37,27 @@ class IrcClient(Connection):
     """A connected client. `lanchat.irc.connection.IrcProtocol` adds its input and what it is shown."""
 
     #: Slots take less memory than attributes of which an object has many.
-    __slots__ = ("_asked", "_pages", "_shape", "caps", "realname", "registering", "request", "said", "umodes", "username")
+    __slots__ = (
+        "_asked",
+        "_pages",
+        "_shape",
+        "caps",
+        "realname",
+        "registering",
+        "request",
+        "said",
+        "shows_ids",
+        "umodes",
+        "username",
+    )  # fmt: skip
     factory: IrcFactory
 
     def __init__(self, router: Router) -> None:
         super().__init__(router)
         #: The capabilities that it was granted.
         self.caps: frozenset[str] = frozenset()
+        #: Whether messages are shown with their ids or times; and how they are written, once that is known.
+        self.shows_ids = False
         self._shape: Shape | None = None
         #: What it has said of itself before the registration is complete; then None.
         self.registering: Registering | None = Registering()
@@ -67,11 +81,6 @@ class IrcClient(Connection):
         if self._shape is None:
             self._shape = self.server.shape(self.caps)
         return self._shape
-
-    @property
-    def shows_ids(self) -> bool:  # type: ignore[override]  # (it depends on the capabilities)
-        """Whether messages are shown with their ids or times."""
-        return self.shape.shows_ids
 
     @property
     def chat(self) -> Chat:
@@ -198,7 +207,7 @@ class IrcClient(Connection):
     def use_caps(self, caps: frozenset[str]) -> None:
         """Grant these capabilities, and no others."""
         self.caps = caps
-        self._shape = None
+        self._shape, self.shows_ids = None, bool(caps & {"message-tags", "server-time"})
         if self.session is not None and self.registering is None:
             self.session.caps = core_caps(caps)
 

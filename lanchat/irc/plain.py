@@ -12,9 +12,10 @@ def messages(client: IrcClient, block: bytes) -> list[Packet] | None:
     session = client.session
     if not block.startswith(b"PRIVMSG ") or session is None or session.account is not None or session.has_cap("ack"):
         return None
-    packets = _read(block)
-    if packets is not None:
-        for target in {packet.to for packet in packets}:
+    packets, target = _read(block), None
+    for packet in packets or ():
+        if packet.to != target:
+            target = packet.to
             recipient = client.chat.online.find(target)
             if recipient is None or recipient.account is not None:
                 return None
@@ -27,7 +28,7 @@ def _read(block: bytes) -> list[Packet] | None:
         lines = block.decode().split(END)
         controls = len(block) - len(block.translate(None, CONTROLS))
         most = MAX_LINE if block.isascii() else MAX_LINE // 4  # (a character has at most four bytes)
-        if lines.pop() or controls > len(END) * len(lines) or len(max(lines, key=len)) > most:
+        if lines.pop() or controls > len(END) * len(lines) or (len(block) > most and len(max(lines, key=len)) > most):
             return None
         packets = []
         for line in lines:

@@ -20,8 +20,9 @@ class Shape:
     def __init__(self, online: OnlineUsers, caps: frozenset[str]) -> None:
         self._online = online
         self._has_tags = "message-tags" in caps
-        self.shows_ids = self._has_time = self._has_tags or "server-time" in caps
+        self._has_time = self._has_tags or "server-time" in caps
         self._has_account = "account-tag" in caps
+        self._tagged = bool(caps)
 
     def __call__(self, packet: ServerPacket) -> bytes:
         """The lines of a message. A long text, or one of several lines, takes several; the first one has the message's id."""
@@ -30,19 +31,12 @@ class Shape:
     def all(self, packets: list[ServerPacket]) -> bytes:
         """The lines of messages that differ in their text and their ids only."""
         first = packets[0]
-        if (
-            self._has_tags
-            or self._has_time
-            or self._has_account
-            or (first.x is not None and first.x.kind)
-            or first.to == EVERYONE
-        ):
+        if self._tagged or (first.x is not None and first.x.kind) or first.to == EVERYONE:
             return b"".join(map(self, packets))
-        head = f":{sender_mask(self._online, first.from_)} PRIVMSG {first.to} :"
-        texts = [packet.msg for packet in packets]
+        head, texts = f":{sender_mask(self._online, first.from_)} PRIVMSG {first.to} :", [packet.msg for packet in packets]
         lines = f"{head}{f'{END}{head}'.join(texts)}{END}".encode()
-        most = len(head) + len(max(texts, key=len))
-        if most > MAX_LINE or not lines.isascii() or len(lines) - len(lines.translate(None, CONTROLS)) > len(END) * len(texts):
+        fits = len(lines) <= MAX_LINE or len(head) + len(max(texts, key=len)) <= MAX_LINE
+        if not fits or not lines.isascii() or len(lines) - len(lines.translate(None, CONTROLS)) > len(END) * len(texts):
             return b"".join(map(self, packets))
         return lines
 
