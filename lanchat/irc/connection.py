@@ -21,7 +21,7 @@ from lanchat.irc.registering import MAX_LINES
 from lanchat.irc.request import Request
 from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
 from lanchat.protocol.interfaces import Work
-from lanchat.protocol.packet import MAX_BLOCK, ServerPacket, visible
+from lanchat.protocol.packet import MAX_BLOCK, SERVER, ServerPacket, visible
 
 _log = Logger("lanchat.irc")
 
@@ -140,9 +140,14 @@ class IrcProtocol(IrcClient):
 
     def deliver(self, packet: ServerPacket) -> None:
         """Show a packet of the core as lines."""
-        if self.session is None or self.registering is not None:
+        x = packet.x
+        if self.registering is not None:
             self.outbox.send(line("ERROR", packet.msg))
-        elif not (self.outbox.paused and self.omits(packet)):
+        elif self.outbox.paused and self.omits(packet):
+            return
+        elif x is not None and x.op is None and x.batch is None and x.self_ is None and packet.from_ is not SERVER:
+            self.outbox.send(packet.encoded(self.shape))  # a message, as nearly all are
+        else:
             show(self, packet)
 
 
