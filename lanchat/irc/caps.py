@@ -33,9 +33,12 @@ CAPS = {
 }
 #: Those that clients are offered only sometimes: encryption elsewhere, and logins where nobody can read the password.
 STS, SASL = "sts", "sasl"
+#: For making an account, and for fetching earlier messages; and those that need messages to be kept.
+REGISTERING, HISTORY = "draft/account-registration", "draft/chathistory"
+STORED = (HISTORY, "draft/message-redaction", "draft/read-marker", "soju.im/search")
 
 #: The caps of the core (docs/protocol.md, "Hello") that every IRC session has, and those that come with others.
-_ALWAYS = frozenset({"id", "room", "event", "history"})
+_ALWAYS = frozenset({"id", "room", "event"})
 _WITH = {
     "echo-message": "ack",
     "labeled-response": "ack",
@@ -46,7 +49,8 @@ _WITH = {
 
 
 @lru_cache(maxsize=256)
-def core_caps(caps: frozenset[str]) -> frozenset[str]:
-    """The caps of the core for a client that was granted these capabilities."""
-    typing = {"typing"} if "message-tags" in caps else set()
-    return _ALWAYS | typing | {core for cap, core in _WITH.items() if cap in caps}
+def core_caps(caps: frozenset[str], stores_messages: bool) -> frozenset[str]:
+    """The caps of the core for a client that was granted these capabilities, where messages are kept or not."""
+    more = {"typing"} if "message-tags" in caps else set()
+    more |= {"history"} if stores_messages else set()
+    return _ALWAYS | more | {core for cap, core in _WITH.items() if cap in caps}

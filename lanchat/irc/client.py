@@ -61,6 +61,8 @@ class IrcClient(Connection):
         self._shape: Shape | None = None
         #: What it has said of itself before the registration is complete; then None.
         self.registering: Registering | None = Registering()
+        #: Whether it reads the values of capabilities, and lists of them in several lines (CAP version 302).
+        self.reads_values = False
         self.username, self.realname, self.umodes = "~u", "", ""
         #: The request with a label that is served now.
         self.request: Request | None = None
@@ -89,8 +91,13 @@ class IrcClient(Connection):
 
     @property
     def nick(self) -> str:
-        """Its name in numerics; `*` while it has none."""
-        return self.session.name.shown if self.session is not None else "*"
+        """Its name in numerics; `*` until its registration is complete."""
+        return "*" if self.session is None or self.registering is not None else self.session.name.shown
+
+    @property
+    def certified_name(self) -> str | None:
+        """The name in its certificate; None if it did not have to show one."""
+        return None
 
     @property
     def mask(self) -> str:
@@ -129,11 +136,11 @@ class IrcClient(Connection):
             self.reply(f"{numerics.ERR_UNKNOWNERROR:03}", self.nick, message.command or "*", str(error))
 
     def fail(self, command: str, code: str, *context: str) -> None:
-        """Answer an error with a code (IRCv3 "Standard Replies"); the last of the `context` is the text."""
-        if "standard-replies" in self.caps:
-            self.reply("FAIL", command, code, *context)
-        else:
-            self.reply("NOTICE", self.nick, f"*** {command}: {context[-1]}")
+        """Answer an error with a code (IRCv3 "Standard Replies"); the last of the `context` is the text.
+
+        So the specifications want it for their commands, also without the capability `standard-replies`.
+        """
+        self.reply("FAIL", command, code, *context)
 
     def tell(self, text: str, source: str = "") -> None:
         """Send a text of the server's."""
@@ -176,7 +183,7 @@ class IrcClient(Connection):
         x = packet.x
         if x is None:
             return False
-        if x.batch is not None and x.op is None:
+        if x.batch is not None and x.op != "end":
             if (page := self._pages.get(x.batch)) is None:
                 return False
             page.append(packet)
@@ -202,14 +209,21 @@ class IrcClient(Connection):
 
     def restart_deadline(self) -> None:
         """Give the client the usual time to complete its registration, once more."""
+        self.factory.name_deadlines.end(self._name_timed_out)
         self.factory.name_deadlines.begin(self._name_timed_out)
+
+    def turn_away(self, error: ChatError) -> None:
+        """Close a client that can't be let in, and tell it why."""
+        self.leave("was not let in", error.code)
+        self.session = None
+        self.refuse(error)
 
     def use_caps(self, caps: frozenset[str]) -> None:
         """Grant these capabilities, and no others."""
         self.caps = caps
         self._shape, self.shows_ids = None, bool(caps & {"message-tags", "server-time"})
         if self.session is not None and self.registering is None:
-            self.session.caps = core_caps(caps)
+            self.session.caps = core_caps(caps, self.chat.store.stores_messages)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the session, and whatever waits for an answer."""

@@ -19,6 +19,7 @@ from lanchat.irc.message import MAX_INPUT, Message, line, parse
 from lanchat.irc.packets import show
 from lanchat.irc.registering import MAX_LINES
 from lanchat.irc.request import Request
+from lanchat.net import tls
 from lanchat.protocol.errors import BadPacket, ChatError, ClientGone, LineTooBig, RateLimited
 from lanchat.protocol.interfaces import Work
 from lanchat.protocol.packet import MAX_BLOCK, SERVER, ServerPacket, visible
@@ -155,3 +156,8 @@ class SecureIrcProtocol(Certified, IrcProtocol):
     """An IRC client over TLS."""
 
     gateway = "ircs"
+
+    @property
+    def certified_name(self) -> str | None:
+        """The name in its certificate; None if it did not have to show one (`--tls-client-ca`)."""
+        return tls.client_name(self.transport)

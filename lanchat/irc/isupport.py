@@ -11,6 +11,10 @@ from lanchat.irc.client import IrcClient
 from lanchat.model.names import MAX_NAME
 from lanchat.model.room import MAX_TOPIC
 
+#: The modes of users and of channels, as the welcome tells them.
+USER_MODES, CHANNEL_MODES = "Bior", "Rbiklmnostv"
+#: Characters of a user name, with the `~` that says that nobody has checked it; and of a real name.
+MAX_USER, MAX_REALNAME = 16, 100
 #: How many tokens there are in a line, at most, so that a client that reads 15 parameters reads all.
 TOKENS = 12
 
@@ -33,6 +37,7 @@ def tokens(client: IrcClient) -> dict[str, str]:
         "PREFIX": "(ov)@+",
         "TARGMAX": ",".join(f"{name}:{of.targets}" for name, of in sorted(client.server.commands.items()) if of.targets),
         "TOPICLEN": str(MAX_TOPIC),
+        "USERLEN": str(MAX_USER),
         "UTF8ONLY": "",
         "WHOX": "",
     }

@@ -14,7 +14,20 @@ MAX_LINES = 200
 class Registering:
     """What a client has said of itself so far."""
 
-    __slots__ = ("account", "attempt", "away", "failed", "lines", "negotiating", "nick", "password", "sasl", "user")
+    __slots__ = (
+        "account",
+        "attempt",
+        "away",
+        "cursor",
+        "failed",
+        "lines",
+        "negotiating",
+        "nick",
+        "password",
+        "restarts",
+        "sasl",
+        "user",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.lines = 0
@@ -30,6 +43,10 @@ class Registering:
         self.attempt: Attempt[Any] | None = None
         #: How often a login failed.
         self.failed = 0
+        #: The place in the log up to which its device has all messages; None if that is unknown.
+        self.cursor: int | None = None
+        #: How often it got the usual time again, because it has to choose another nick.
+        self.restarts = 0
         #: What `AWAY` said.
         self.away = ""
 

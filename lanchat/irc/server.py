@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Settings(NamedTuple):
     #: How many messages of a room somebody is shown who enters it, if the client can't ask for them.
     history: int = 20
     #: The port to which clients without TLS are sent (`sts`); 0 for none.
-    sts_port: int = 0
+    sts_port: Callable[[], int] = int
 
 
 class IrcServer:

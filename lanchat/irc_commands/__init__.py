@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from lanchat.irc.command import IrcCommand
-from lanchat.irc_commands import channels, logins, presence, registration, speaking, status
+from lanchat.irc_commands import capabilities, channels, logins, presence, registration, speaking, status
 
 COMMANDS: dict[str, IrcCommand] = {
+    **capabilities.COMMANDS,
     **registration.COMMANDS,
     **logins.COMMANDS,
     **status.COMMANDS,
