@@ -97,7 +97,7 @@ def _begin(client: IrcClient, mechanism: str) -> Work | None:
         client.numeric(numerics.RPL_SASLMECHS, ",".join(offered) or "*")
         raise Numeric(numerics.ERR_SASLFAIL)
     client.registering.sasl = mechanism, ""
-    client.reply("AUTHENTICATE", "+", source="")
+    client.reply("AUTHENTICATE", "+")
     return None
 
 

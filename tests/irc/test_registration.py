@@ -7,17 +7,12 @@ from twisted.internet.task import Clock
 
 from lanchat.core.router import Router
 from tests.fakes import User
-from tests.irc.wire import IrcWire, make_chat
+from tests.irc.wire import IrcWire, make_chat, numbers
 
 
 @pytest.fixture
 def chat() -> tuple[Router, Clock]:
     return make_chat()
-
-
-def numbers(lines: list[str]) -> list[str]:
-    """The numerics, or the commands, of lines."""
-    return [line.removeprefix(":irc.lan ").split(" ")[0] for line in lines]
 
 
 def test_a_nick_and_a_user_name_are_enough(chat: tuple[Router, Clock]) -> None:

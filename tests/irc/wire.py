@@ -36,6 +36,11 @@ def make_chat() -> tuple[Router, Clock]:
     return router, clock
 
 
+def numbers(lines: list[str]) -> list[str]:
+    """The numerics, or the commands, of lines."""
+    return [line.removeprefix(":irc.lan ").split(" ")[0] for line in lines]
+
+
 class IrcWire(Wire):
     """A client that speaks IRC."""
 
