@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 
-from lanchat.commands.accounts import check_connected, enter_device
+from lanchat.core.logins import check_connected, enter_device
 from lanchat.irc import caps, numerics
 from lanchat.irc.client import IrcClient
 from lanchat.irc.command import IrcCommand, Numeric, Refused
